@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+let room = strict + [.strictMemorySafety()]
+
+/// One target per room. `uses` are the arrows: the build refuses an import that is not listed here.
+func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: uses, swiftSettings: room)
+}
+
+/// The tests of the room of the same name.
+func tests(of name: String, uses: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name), "TestKit"] + uses,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "lazaret",
+    products: [
+        .executable(name: "lazaret", targets: ["lazaret"]),
+        .library(name: "IsolationForest", targets: ["IsolationForest"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .systemLibrary(
+            name: "CNetfilter", pkgConfig: "libnftnl libmnl",
+            providers: [.apt(["libnftnl-dev", "libmnl-dev"])]),
+
+        room("NetworkAddresses"),
+        room("PacketCapture", uses: ["CPcap"]),
+        room("PacketDecoding", uses: ["NetworkAddresses"]),
+        room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
+        room(
+            "Workloads",
+            uses: ["NetworkAddresses", .product(name: "Yams", package: "Yams")]),
+        room(
+            "FeatureExtraction",
+            uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
+        room("IsolationForest"),
+        room(
+            "AnomalyDetection",
+            uses: [
+                "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        room("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
+        room(
+            "Reporting",
+            uses: [
+                "NetworkAddresses", "FlowMetering", "FeatureExtraction", "AnomalyDetection",
+                "Quarantine",
+            ]),
+        room(
+            "Pipeline",
+            uses: [
+                "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
+                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Reporting",
+            ]),
+        .executableTarget(
+            name: "lazaret",
+            dependencies: [
+                "Pipeline",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+
+        .target(
+            name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
+            swiftSettings: strict),
+        tests(of: "NetworkAddresses"),
+    ]
+)
