@@ -1,0 +1,120 @@
+public import NetworkAddresses
+
+/// What one frame says, as far as metering and features need it: the innermost IP packet, how it
+/// was wrapped, and who sent the frame. A plain value of fixed size; every field is set anew for each frame.
+public struct Packet: Sendable, BitwiseCopyable {
+    /// When the frame was captured, in nanoseconds since 1970 UTC.
+    public var timeNanoseconds: Int64 = 0
+    /// Bytes of the whole frame on the wire.
+    public var wireLength: UInt32 = 0
+    /// What the frame carries.
+    public var kind: Kind = .other
+
+    // Innermost IP header.
+    /// 4 or 6; 0 where there is no IP header.
+    public var ipVersion: UInt8 = 0
+    /// Protocol number (IANA) of the payload after extension headers; 6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6, 132 SCTP.
+    public var ipProtocol: UInt8 = 0
+    /// Source of the innermost IP header; of ARP the sender's protocol address.
+    public var source: IPAddress = .unspecified
+    /// Destination of the innermost IP header; of ARP the target's protocol address.
+    public var destination: IPAddress = .unspecified
+    /// Source port; 0 without ports. For ICMP echo the identifier is in `icmpIdentifier`.
+    public var sourcePort: UInt16 = 0
+    /// Destination port; 0 without ports.
+    public var destinationPort: UInt16 = 0
+    /// Bytes of the IP packet, header included, as its length field claims.
+    public var ipLength: UInt32 = 0
+    /// Bytes after the transport header, by the IP length.
+    public var payloadLength: UInt32 = 0
+    /// Fragment state of the innermost IP packet.
+    public var fragment: Fragment = .none
+    /// Identification of a fragment.
+    public var fragmentIdentifier: UInt32 = 0
+
+    // Transport.
+    /// FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 (RFC 9293).
+    public var tcpFlags: UInt8 = 0
+    public var tcpSequence: UInt32 = 0
+    public var tcpAcknowledgment: UInt32 = 0
+    public var tcpWindow: UInt16 = 0
+    public var icmpType: UInt8 = 0
+    public var icmpCode: UInt8 = 0
+    public var icmpIdentifier: UInt16 = 0
+    /// ARP operation: 1 request, 2 reply (RFC 826).
+    public var arpOperation: UInt16 = 0
+    /// Sender's hardware address inside ARP.
+    public var arpSenderMAC: MACAddress = .zero
+
+    // How it was wrapped.
+    /// Source MAC address of the outermost frame; zero without Ethernet.
+    public var sourceMAC: MACAddress = .zero
+    public var destinationMAC: MACAddress = .zero
+    /// Outermost VLAN id, 0 without a tag (IEEE 802.1Q).
+    public var vlan: UInt16 = 0
+    /// Inner VLAN id of QinQ, 0 without.
+    public var innerVLAN: UInt16 = 0
+    /// VXLAN or GENEVE network id, NVGRE subnet id, GTP tunnel id or GRE key; 0 without a tunnel.
+    public var tunnelIdentifier: UInt32 = 0
+    public var tunnel: Tunnel = .none
+    /// Outermost IP pair of a tunnelled packet; unspecified without a tunnel.
+    public var outerSource: IPAddress = .unspecified
+    public var outerDestination: IPAddress = .unspecified
+
+    /// What a DNS message over UDP or TCP port 53 says; `dns.kind == .none` for everything else.
+    public var dns = DNSMessage()
+
+    /// A packet with nothing in it.
+    public init() {}
+
+    public enum Kind: UInt8, Sendable, BitwiseCopyable {
+        /// Neither of the others: not IP, or cut off before the end of its IP header.
+        case other
+        case arp
+        case ip
+    }
+
+    public enum Fragment: UInt8, Sendable, BitwiseCopyable {
+        case none
+        /// Offset zero and more to come: it has the transport header.
+        case first
+        /// Has no transport header; ports are zero until the flow table finds them.
+        case later
+    }
+
+    public enum Tunnel: UInt8, Sendable, BitwiseCopyable {
+        case none, vxlan, geneve, gre, ipInIP, gtpU
+    }
+}
+
+/// What the features need of one DNS message (RFC 1035).
+public struct DNSMessage: Sendable, BitwiseCopyable {
+    public var kind: Kind = .none
+    /// RCODE; 3 is NXDOMAIN.
+    public var responseCode: UInt8 = 0
+    /// QTYPE of the first question.
+    public var questionType: UInt16 = 0
+    /// Bytes of the first question's name as text, without the last dot.
+    public var nameLength: UInt8 = 0
+    /// Labels of the first question's name.
+    public var labelCount: UInt8 = 0
+    /// Shannon entropy of the name's bytes before its last two labels, in hundredths of a bit per byte; of the
+    /// whole name where it has no more than two labels.
+    public var nameEntropyHundredths: UInt16 = 0
+    /// A hash of the whole lower-cased name: equal names, equal hashes.
+    public var nameHash: UInt64 = 0
+    /// A hash of the last two labels, lower-cased.
+    public var domainHash: UInt64 = 0
+    /// Answer records that the header claims.
+    public var answerCount: UInt16 = 0
+    /// Transaction id.
+    public var identifier: UInt16 = 0
+
+    public init() {}
+
+    public enum Kind: UInt8, Sendable, BitwiseCopyable {
+        case none, query, response
+        /// On port 53, but not a DNS message as far as it was read.
+        case malformed
+    }
+}
