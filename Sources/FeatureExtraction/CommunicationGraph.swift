@@ -1,0 +1,148 @@
+public import NetworkAddresses
+import PacketDecoding
+import Workloads
+
+/// Who talks to whom when traffic is clean: workload to workload (or network) by service, the outside
+/// addresses met, the names asked for, and which hardware address carries which addresses.
+///
+/// Things are known by name, so that the graph outlives addresses. Every fact remembers whether it was
+/// seen in one epoch only: while training, a fact that only its own epoch knows counts as new there, so
+/// that the training vectors hold as much novelty as clean traffic really has.
+public struct CommunicationGraph: Sendable, Equatable {
+    /// Seconds of an epoch.
+    public static let epochSeconds = 180
+    /// Facts of each kind that are kept; further ones are counted in `droppedFacts`.
+    public static let factLimit = 1 << 20
+
+    /// A subject, a peer and a service; `anyone` and `anyService` are wild cards.
+    public struct Edge: Hashable, Sendable {
+        public var subject: UInt32
+        public var peer: UInt32
+        public var service: Service
+    }
+
+    /// When a fact was seen: `epoch` is its first, `isRepeated` tells of a later one.
+    public struct Sighting: Sendable, Equatable {
+        public var epoch: Int32
+        public var isRepeated: Bool
+    }
+
+    /// What is known of a hardware address.
+    public struct Link: Sendable, Equatable {
+        /// Addresses that it sent from, in order of appearance, at most `LinkTable.addressLimit`.
+        public var addresses: [IPAddress]
+        /// Whether it carries the addresses of others by right.
+        public var isRouter: Bool
+    }
+
+    /// The name that stands for every subject or peer.
+    public static let anyone: UInt32 = 0
+
+    public internal(set) var names: [String] = ["*"]
+    public internal(set) var edges: [Edge: Sighting] = [:]
+    /// Names of those that opened flows themselves.
+    public internal(set) var subjects: Set<UInt32> = []
+    public internal(set) var outsideAddresses: [IPAddress: Sighting] = [:]
+    public internal(set) var dnsNames: [UInt64: Sighting] = [:]
+    public internal(set) var links: [MACAddress: Link] = [:]
+    public internal(set) var droppedFacts = 0
+    var indexOfName: [String: UInt32] = ["*": 0]
+
+    /// A graph that knows nothing.
+    public init() {}
+
+    /// The number that `name` has here, or nil.
+    public func index(of name: String) -> UInt32? { indexOfName[name] }
+
+    mutating func intern(_ name: String) -> UInt32 {
+        if let index = indexOfName[name] { return index }
+        let index = UInt32(names.count)
+        names.append(name)
+        indexOfName[name] = index
+        return index
+    }
+
+    /// The name under which all members of a network are known together.
+    static func networkName(_ network: String) -> String { "net:\(network)" }
+
+    /// Whether a fact counts as known: at all, or while training outside of `epoch`.
+    static func isKnown(_ sighting: Sighting?, outside epoch: Int32?) -> Bool {
+        guard let sighting else { return false }
+        return sighting.isRepeated || sighting.epoch != epoch
+    }
+
+    func knows(_ subject: UInt32, _ peer: UInt32, _ service: Service, outside epoch: Int32?) -> Bool {
+        Self.isKnown(
+            edges[Edge(subject: subject, peer: peer, service: service)], outside: epoch)
+    }
+
+    /// Notes a fact; false when there is nothing left to learn from this sight.
+    static func note<Key: Hashable>(
+        _ key: Key, in facts: inout [Key: Sighting], epoch: Int32, dropped: inout Int
+    ) -> Bool {
+        if let sighting = facts[key] {
+            guard !sighting.isRepeated && sighting.epoch != epoch else { return false }
+            facts[key] = Sighting(epoch: sighting.epoch, isRepeated: true)
+            return true
+        }
+        guard facts.count < factLimit else {
+            dropped += 1
+            return false
+        }
+        facts[key] = Sighting(epoch: epoch, isRepeated: false)
+        return true
+    }
+
+    /// Edges between names, without those that hold a wild card or a network's name.
+    public var namedEdges: [(subject: String, peer: String, service: Service)] {
+        edges.keys
+            .filter { $0.service != .any && $0.subject != Self.anyone && $0.peer != Self.anyone }
+            .map { (names[Int($0.subject)], names[Int($0.peer)], $0.service) }
+            .filter { !$0.0.hasPrefix("net:") && !$0.1.hasPrefix("net:") }
+            .sorted { ($0.0, $0.1, $0.2.rawValue) < ($1.0, $1.1, $1.2.rawValue) }
+    }
+}
+
+/// A service as the graph knows it: protocol and port; ports of the dynamic range are one.
+public struct Service: Hashable, Sendable, CustomStringConvertible {
+    /// Protocol in bits 16 to 23, port in bits 0 to 15.
+    public let rawValue: UInt32
+
+    /// Every service.
+    public static let any = Service(rawValue: 0)
+    /// From here on ports are handed out by the system (Linux's default range), and all are one service.
+    public static let firstDynamicPort: UInt16 = 32768
+
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    public init(ipProtocol: UInt8, port: UInt16) {
+        rawValue = UInt32(ipProtocol) << 16 | UInt32(min(port, Self.firstDynamicPort))
+    }
+
+    /// The port; `firstDynamicPort` stands for all from there on.
+    public var port: UInt16 { UInt16(truncatingIfNeeded: rawValue) }
+    /// The protocol's number (IANA).
+    public var ipProtocol: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) }
+
+    public var description: String {
+        let name = Self.protocolName(ipProtocol)
+        guard ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132 else { return name }
+        return port == Self.firstDynamicPort ? "\(name) high ports" : "\(name) \(port)"
+    }
+
+    /// Upper-case name of a protocol number, or the number itself.
+    public static func protocolName(_ number: UInt8) -> String {
+        switch number {
+        case 1: "ICMP"
+        case 2: "IGMP"
+        case 6: "TCP"
+        case 17: "UDP"
+        case 47: "GRE"
+        case 50: "ESP"
+        case 51: "AH"
+        case 58: "IPv6-ICMP"
+        case 132: "SCTP"
+        default: "\(number)"
+        }
+    }
+}

@@ -1,0 +1,143 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Counts distinct keys over the sliding windows of every scale, in bounded memory.
+///
+/// Each key remembers when it was last seen and is counted in the bucket of that moment, so that a
+/// window's count is the sum of its buckets. Up to `exactLimit` keys are kept as they are; beyond, a key
+/// is only a slot of a table of fixed size and the count is estimated (linear counting: Whang,
+/// Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating near 34,000).
+struct DistinctWindow: Sendable {
+    /// Exact up to here; a table this size grows no further.
+    static let exactLimit = 1024
+    /// Slots once keys are only slots.
+    static let sketchSlots = 4096
+
+    /// 0 marks an empty slot. Empty altogether in a sketch.
+    private var keys: [UInt64] = []
+    /// Second of the last sight, with `novelBit`; 0 marks an empty slot.
+    private var lastSeen: [UInt32] = []
+    /// Buckets of all keys, then of novel keys.
+    private var counts: [UInt16] = []
+    private var liveCount = 0
+    private var newestSecond: Int = 0
+
+    private static let novelBit: UInt32 = 1 << 31
+
+    var isEmpty: Bool { lastSeen.isEmpty }
+
+    /// Notes that `key` was seen in `second` (not before the last one noted).
+    mutating func insert(_ key: UInt64, second: Int, isNovel: Bool) {
+        if lastSeen.isEmpty {
+            keys = [UInt64](repeating: 0, count: 16)
+            lastSeen = [UInt32](repeating: 0, count: 16)
+            counts = [UInt16](repeating: 0, count: Scale.ringSize * 2)
+            newestSecond = second
+        }
+        advance(to: second)
+        let slot = slot(for: key | 1)
+        let before = lastSeen[slot]
+        let stamp = UInt32(truncatingIfNeeded: second) & ~Self.novelBit | (isNovel ? Self.novelBit : 0)
+        guard before != stamp else { return }
+        if before == 0 {
+            liveCount += 1
+        } else {
+            count(before, by: -1)
+        }
+        if !keys.isEmpty { keys[slot] = key | 1 }
+        lastSeen[slot] = stamp
+        count(stamp, by: 1)
+        if !keys.isEmpty && liveCount * 4 > lastSeen.count * 3 { makeRoom() }
+    }
+
+    /// Distinct keys in the window of `scale` that ends with `second`.
+    mutating func count(_ scale: Scale, at second: Int, novel: Bool = false) -> Float {
+        guard !lastSeen.isEmpty else { return 0 }
+        advance(to: second)
+        let start = scale.ringOffset + (novel ? Scale.ringSize : 0)
+        var sum = 0
+        for index in start..<(start + scale.bucketCount) { sum += Int(counts[index]) }
+        guard keys.isEmpty else { return Float(sum) }
+        let slots = Float(Self.sketchSlots)
+        return -slots * logf(max(1 - Float(sum) / slots, 1 / slots))
+    }
+
+    private func slot(for key: UInt64) -> Int {
+        let hash = Int(truncatingIfNeeded: Self.mix(key) >> 33)
+        guard !keys.isEmpty else { return hash % Self.sketchSlots }
+        let mask = keys.count - 1
+        var index = hash & mask
+        while keys[index] != key && lastSeen[index] != 0 { index = (index + 1) & mask }
+        return index
+    }
+
+    /// The finaliser of MurmurHash3.
+    static func mix(_ key: UInt64) -> UInt64 {
+        var value = key
+        value = (value ^ value >> 33) &* 0xFF51_AFD7_ED55_8CCD
+        value = (value ^ value >> 33) &* 0xC4CE_B9FE_1A85_EC53
+        return value ^ value >> 33
+    }
+
+    private mutating func count(_ stamp: UInt32, by step: Int) {
+        let second = Int(stamp & ~Self.novelBit)
+        for scale in Scale.allCases {
+            // A bucket older than the window was cleared when its place was taken.
+            let age = newestSecond / scale.bucketSeconds - second / scale.bucketSeconds
+            guard age < scale.bucketCount else { continue }
+            let index = scale.ringIndex(second)
+            counts[index] = UInt16(clamping: Int(counts[index]) + step)
+            if stamp & Self.novelBit != 0 {
+                counts[index + Scale.ringSize] =
+                    UInt16(clamping: Int(counts[index + Scale.ringSize]) + step)
+            }
+        }
+    }
+
+    /// Clears the buckets whose place newer seconds take.
+    private mutating func advance(to second: Int) {
+        guard second > newestSecond else { return }
+        for scale in Scale.allCases {
+            let from = newestSecond / scale.bucketSeconds
+            let to = second / scale.bucketSeconds
+            guard to > from else { continue }
+            for step in 0..<min(to - from, scale.bucketCount) {
+                let index = scale.ringOffset + (to - step) % scale.bucketCount
+                counts[index] = 0
+                counts[index + Scale.ringSize] = 0
+            }
+        }
+        newestSecond = second
+    }
+
+    /// Drops what no window holds any more; doubles, or turns into a sketch, if that is not enough.
+    private mutating func makeRoom() {
+        let horizon = newestSecond - Scale.long.seconds
+        let live = lastSeen.indices.filter {
+            lastSeen[$0] != 0 && Int(lastSeen[$0] & ~Self.novelBit) > horizon
+        }
+        let entries = live.map { (keys[$0], lastSeen[$0]) }
+        let isSketch = lastSeen.count >= Self.exactLimit && entries.count * 2 > lastSeen.count
+        let size =
+            isSketch
+            ? Self.sketchSlots
+            : entries.count * 2 > lastSeen.count ? lastSeen.count * 2 : lastSeen.count
+        keys = isSketch ? [] : [UInt64](repeating: 0, count: size)
+        lastSeen = [UInt32](repeating: 0, count: size)
+        if isSketch { for index in counts.indices { counts[index] = 0 } }
+        liveCount = 0
+        for (key, stamp) in entries {
+            let slot = slot(for: key)
+            if lastSeen[slot] == 0 { liveCount += 1 }
+            if isSketch {
+                guard stamp & ~Self.novelBit >= lastSeen[slot] & ~Self.novelBit else { continue }
+                if lastSeen[slot] != 0 { count(lastSeen[slot], by: -1) }
+                count(stamp, by: 1)
+            } else {
+                keys[slot] = key
+            }
+            lastSeen[slot] = stamp
+        }
+    }
+}

@@ -1,0 +1,161 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// One component of a feature vector; the raw value is its column.
+public enum Feature: Int, CaseIterable, Sendable {
+    case flows, packetsOut, bytesOut, bytesIn
+    case peers, ports, edges, flowsPerEdge
+    case failed, failedShare
+    case newEdges, newEdgeFailed, newPeers, newPorts, newNetworks, newOutsidePeers
+    case bytesOutside, outboundExcess, bytesPerPacket
+    case dnsQueries, dnsNewNames, dnsNameLength, dnsNameEntropy, nxdomain
+    case icmpPackets, icmpPayload
+    case arpTargets, foreignSources
+    case regularity
+
+    /// Columns of a vector.
+    public static let count = Feature.allCases.count
+}
+
+/// What a feature is: the one table that vectors, documentation, model file and explanations follow.
+public struct FeatureDescription: Sendable {
+    public enum Transform: String, Sendable {
+        /// ln(1 + value / scale): a ratio means the same at every size.
+        case logarithmic
+        /// The value as it is.
+        case linear
+    }
+
+    public let feature: Feature
+    /// Name in events, model files and documentation.
+    public let name: String
+    /// Unit of the raw value.
+    public let unit: String
+    public let transform: Transform
+    /// The raw amount, in 10 s, below which differences mean little.
+    public let scale: Float
+    /// The smallest difference, after the transform, that means anything.
+    public let resolution: Float
+    /// What it counts, as a sentence goes on after a number: "distinct destination ports".
+    public let counts: String
+    /// What it reveals.
+    public let reveals: String
+
+    /// The raw amount below which differences mean little, in a window of `seconds`: grows with the
+    /// root of the length, as chance fluctuations do.
+    public func scale(seconds: Int) -> Float {
+        transform == .linear ? 1 : scale * (Float(seconds) / 10).squareRoot()
+    }
+
+    /// The transformed value of a raw one, in a window of `seconds`.
+    public func transformed(_ raw: Float, seconds: Int) -> Float {
+        transform == .linear ? raw : log1pf(max(raw, 0) / scale(seconds: seconds))
+    }
+
+    /// The raw value of a transformed one.
+    public func raw(_ transformed: Float, seconds: Int) -> Float {
+        transform == .linear ? transformed : expm1f(transformed) * scale(seconds: seconds)
+    }
+}
+
+/// The version and the table of features. A model made with another version is refused.
+public enum FeatureSchema {
+    /// Raised whenever a column is added, dropped or changes its meaning.
+    public static let version = 1
+
+    /// The description of `feature`.
+    public static func description(of feature: Feature) -> FeatureDescription {
+        table[feature.rawValue]
+    }
+
+    /// All features, in column order.
+    public static let table: [FeatureDescription] = [
+        row(.flows, "flows", "flows", 5, 1.2, "flows opened", "floods, scans, guessing"),
+        row(.packetsOut, "packets_out", "packets", 60, 1.4, "packets sent", "floods"),
+        row(.bytesOut, "bytes_out", "bytes", 60_000, 1.4, "bytes sent", "floods, exfiltration"),
+        row(.bytesIn, "bytes_in", "bytes", 60_000, 1.6, "bytes fetched", "bulk reading of a store"),
+        row(.peers, "peers", "addresses", 3, 0.9, "distinct peers", "horizontal scans, worms"),
+        row(.ports, "ports", "ports", 3, 0.9, "distinct destination ports", "vertical scans"),
+        row(.edges, "edges", "peer and port pairs", 4, 0.9, "distinct peer and port pairs", "scans"),
+        row(
+            .flowsPerEdge, "flows_per_edge", "flows", 5, 1.2, "flows to each peer and port",
+            "password guessing, request floods"),
+        row(
+            .failed, "failed", "flows", 5, 1.2, "flows refused or unanswered",
+            "scans, floods, a service that is down"),
+        row(
+            .failedShare, "failed_share", "share", .linear, 0.5, "of the flows refused or unanswered",
+            "scans, floods"),
+        row(
+            .newEdges, "new_edges", "peer and port pairs", 0.5, 0.45,
+            "peer and port pairs that its baseline never used", "lateral movement, scans"),
+        row(
+            .newEdgeFailed, "new_edge_failed", "flows", 1, 0.6,
+            "failed flows to pairs that its baseline never used", "scans"),
+        row(
+            .newPeers, "new_peers", "addresses", 1, 0.6, "peers that its baseline never met",
+            "lateral movement, horizontal scans"),
+        row(
+            .newPorts, "new_ports", "ports", 1, 0.6, "ports that its baseline never used",
+            "vertical scans, back doors"),
+        row(
+            .newNetworks, "new_networks", "networks", 0.5, 0.5,
+            "networks that its baseline never reached", "lateral movement, exfiltration"),
+        row(
+            .newOutsidePeers, "new_outside_peers", "addresses", 2, 0.9,
+            "outside addresses never seen before", "command and control, spreading"),
+        row(
+            .bytesOutside, "bytes_outside", "bytes", 60_000, 1.2, "bytes sent outside",
+            "exfiltration"),
+        row(
+            .outboundExcess, "outbound_excess", "ln(out/in)", .linear, 1.3,
+            "as logarithm of bytes sent over bytes fetched", "exfiltration, floods"),
+        row(
+            .bytesPerPacket, "bytes_per_packet", "bytes", 300, 0.7, "bytes in each packet sent",
+            "bulk transfer, tunnels"),
+        row(.dnsQueries, "dns_queries", "queries", 6, 1.1, "DNS queries", "DNS tunnels"),
+        row(
+            .dnsNewNames, "dns_new_names", "names", 4, 0.9, "distinct names never asked before",
+            "DNS tunnels, generated domains"),
+        row(
+            .dnsNameLength, "dns_name_length", "bytes", .linear, 22, "bytes in each name asked",
+            "DNS tunnels"),
+        row(
+            .dnsNameEntropy, "dns_name_entropy", "bits per byte", .linear, 1.0,
+            "bits per byte in the names asked", "DNS tunnels, generated domains"),
+        row(.nxdomain, "nxdomain", "answers", 4, 1.1, "names that do not exist", "generated domains"),
+        row(.icmpPackets, "icmp_packets", "packets", 8, 1.1, "ICMP packets sent", "ICMP tunnels, sweeps"),
+        row(
+            .icmpPayload, "icmp_payload", "bytes", 150, 0.8, "bytes in each ICMP packet",
+            "ICMP tunnels"),
+        row(
+            .arpTargets, "arp_targets", "addresses", 4, 0.9, "distinct addresses asked for by ARP",
+            "ARP sweeps"),
+        row(
+            .foreignSources, "foreign_sources", "addresses", 1, 0.5,
+            "addresses of others used as source", "spoofing"),
+        row(
+            .regularity, "regularity", "1 - deviation/mean", .linear, 0.45,
+            "as regularity of intervals to one outside or new peer", "beacons"),
+    ]
+
+    private static func row(
+        _ feature: Feature, _ name: String, _ unit: String, _ scale: Float, _ resolution: Float,
+        _ counts: String, _ reveals: String
+    ) -> FeatureDescription {
+        FeatureDescription(
+            feature: feature, name: name, unit: unit, transform: .logarithmic, scale: scale,
+            resolution: resolution, counts: counts, reveals: reveals)
+    }
+
+    private static func row(
+        _ feature: Feature, _ name: String, _ unit: String,
+        _ transform: FeatureDescription.Transform, _ resolution: Float, _ counts: String,
+        _ reveals: String
+    ) -> FeatureDescription {
+        FeatureDescription(
+            feature: feature, name: name, unit: unit, transform: transform, scale: 1,
+            resolution: resolution, counts: counts, reveals: reveals)
+    }
+}

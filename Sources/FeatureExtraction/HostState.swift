@@ -1,0 +1,135 @@
+public import NetworkAddresses
+
+/// The sums that a window needs; sixteen of them, so that a bucket is one vector.
+enum Counter: Int {
+    case flows, answered, refused, packetsOut, bytesOut, bytesIn, bytesOutside
+    case newEdgeFlows, newEdgeAnswered
+    case dnsQueries, dnsNameBytes, dnsEntropy, nxdomain
+    case icmpPackets, icmpBytes
+    /// Packets of any kind held against the host, ARP too: tells an active second from an idle one.
+    case activity
+}
+
+typealias Counters = SIMD16<UInt64>
+
+extension Counters {
+    @inline(__always)
+    subscript(counter: Counter) -> UInt64 {
+        get { self[counter.rawValue] }
+        set { self[counter.rawValue] = newValue }
+    }
+}
+
+/// Intervals between flows to one peer and port.
+struct IntervalTrack: Sendable {
+    var key: UInt64
+    var lastNanoseconds: Int64
+    var count: Int32 = 0
+    var mean: Double = 0
+    var squares: Double = 0
+
+    /// Welford's update; opening several flows at once is one beat.
+    mutating func beat(at time: Int64) {
+        let interval = Double(time - lastNanoseconds) / 1e9
+        guard interval >= 0.5 else { return }
+        lastNanoseconds = time
+        count += 1
+        let delta = interval - mean
+        mean += delta / Double(count)
+        squares += delta * (interval - mean)
+    }
+
+    /// 1 for a clock, 0 for chance or worse; 0 too below five intervals.
+    func regularity(now: Int64) -> Float {
+        guard count >= 5, mean > 0, Double(now - lastNanoseconds) / 1e9 < mean * 3 else { return 0 }
+        let deviation = (squares / Double(count)).squareRoot()
+        return Float(max(0, 1 - deviation / mean))
+    }
+}
+
+/// One address that opens flows: what it did in the last ten minutes.
+struct HostState: Sendable {
+    let address: IPAddress
+    let resolved: Resolved
+    var mac = MACAddress.zero
+    /// Changes whenever the slot gets another host.
+    var generation: UInt8
+    let firstSecond: Int
+    var lastSecond: Int
+    var isLive = true
+
+    /// The current second.
+    var now = Counters(repeating: 0)
+    var ring = [Counters](repeating: Counters(repeating: 0), count: Scale.ringSize)
+    var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))
+
+    var peers = DistinctWindow()
+    var ports = DistinctWindow()
+    var edges = DistinctWindow()
+    var networks = DistinctWindow()
+    var outsidePeers = DistinctWindow()
+    var names = DistinctWindow()
+    var arpTargets = DistinctWindow()
+    var foreignSources = DistinctWindow()
+    var tracks: [IntervalTrack] = []
+
+    /// Where the last flow went, and the last one on a pair that the baseline never used.
+    var lastContact = Contact()
+    var lastNewContact = Contact()
+
+    /// Tracks of intervals kept for one host; the one that was silent longest gives way.
+    static let trackLimit = 16
+
+    init(address: IPAddress, resolved: Resolved, generation: UInt8, second: Int) {
+        self.address = address
+        self.resolved = resolved
+        self.generation = generation
+        self.firstSecond = second
+        self.lastSecond = second
+    }
+
+    mutating func beat(_ key: UInt64, at time: Int64) {
+        if let index = tracks.firstIndex(where: { $0.key == key }) {
+            tracks[index].beat(at: time)
+        } else if tracks.count < Self.trackLimit {
+            tracks.append(IntervalTrack(key: key, lastNanoseconds: time))
+        } else if let oldest = tracks.indices.min(by: {
+            tracks[$0].lastNanoseconds < tracks[$1].lastNanoseconds
+        }) {
+            tracks[oldest] = IntervalTrack(key: key, lastNanoseconds: time)
+        }
+    }
+
+    /// Ends `second`: its counts go into the buckets, and the buckets' oldest fall out of the sums.
+    mutating func roll(_ second: Int) {
+        for scale in Scale.allCases {
+            let index = scale.ringIndex(second)
+            var sum = sum(scale)
+            if second % scale.bucketSeconds == 0 {
+                sum &-= ring[index]
+                ring[index] = Counters(repeating: 0)
+            }
+            ring[index] &+= now
+            sums[scale.rawValue] = sum &+ now
+        }
+        now = Counters(repeating: 0)
+    }
+
+    func sum(_ scale: Scale) -> Counters { sums[scale.rawValue] }
+
+    /// Whether anything happened in the newest bucket of `scale`, which ends with `second`.
+    func hasChanged(_ scale: Scale, _ second: Int) -> Bool {
+        ring[scale.ringIndex(second)][.activity] > 0
+    }
+}
+
+/// One contact, for an event to name.
+public struct Contact: Sendable, Equatable, BitwiseCopyable {
+    public var address: IPAddress = .unspecified
+    public var sourcePort: UInt16 = 0
+    public var port: UInt16 = 0
+    public var ipProtocol: UInt8 = 0
+    public var second: Int = 0
+
+    public init() {}
+}

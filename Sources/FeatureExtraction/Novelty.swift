@@ -1,0 +1,36 @@
+import NetworkAddresses
+import Workloads
+
+/// In what way a flow is new against the baseline's graph.
+struct Novelty {
+    var isNewEdge = false
+    var isNewPeer = false
+    var isNewPort = false
+    var isNewNetwork = false
+    var isNewOutside = false
+
+    /// Judges a flow of `subject` to `peer`; nothing is new without a graph.
+    ///
+    /// A member of a known network that has no name stands for any member of it, so that a replica
+    /// with a new address is not a stranger.
+    init(
+        _ subject: Resolved, _ peer: Resolved, _ service: Service, _ address: IPAddress,
+        _ graph: CommunicationGraph?, _ epoch: Int32?
+    ) {
+        guard let graph else { return }
+        let who = subject.asSubject
+        func knows(_ peer: UInt32, _ service: Service) -> Bool {
+            peer != Resolver.unknown && graph.knows(who, peer, service, outside: epoch)
+        }
+        let standsForNetwork = !peer.isNamed && peer.place == .inside
+        isNewEdge =
+            !knows(peer.name, service) && !(standsForNetwork && knows(peer.network, service))
+        guard isNewEdge || peer.place == .outside else { return }
+        isNewPeer = !knows(peer.name, .any) && !(standsForNetwork && knows(peer.network, .any))
+        isNewPort = !knows(CommunicationGraph.anyone, service)
+        isNewNetwork = !knows(peer.network, .any)
+        isNewOutside =
+            peer.place == .outside
+            && !CommunicationGraph.isKnown(graph.outsideAddresses[address], outside: epoch)
+    }
+}

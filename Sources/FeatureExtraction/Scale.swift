@@ -1,0 +1,42 @@
+/// The three window lengths. A window slides by its bucket and is a whole number of buckets long.
+public enum Scale: Int, CaseIterable, Sendable {
+    case short, medium, long
+
+    /// Length of the window in seconds.
+    public var seconds: Int {
+        switch self {
+        case .short: 10
+        case .medium: 60
+        case .long: 600
+        }
+    }
+
+    /// Seconds of one bucket, and between two evaluations.
+    public var bucketSeconds: Int {
+        switch self {
+        case .short: 1
+        case .medium: 5
+        case .long: 30
+        }
+    }
+
+    /// Buckets of a window.
+    public var bucketCount: Int { seconds / bucketSeconds }
+
+    /// Where the window's buckets begin in a ring that holds those of all scales.
+    var ringOffset: Int {
+        switch self {
+        case .short: 0
+        case .medium: 10
+        case .long: 22
+        }
+    }
+
+    /// Buckets of all scales together.
+    static let ringSize = 42
+
+    /// The ring index of the bucket that holds `second`.
+    func ringIndex(_ second: Int) -> Int {
+        ringOffset + second / bucketSeconds % bucketCount
+    }
+}

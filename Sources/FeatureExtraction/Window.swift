@@ -1,0 +1,26 @@
+public import NetworkAddresses
+
+/// One address over one window: what the detector scores.
+public struct Window: Sendable {
+    /// The address that all of this is held against.
+    public var subject: IPAddress
+    /// Its interface, where it is known.
+    public var mac: MACAddress
+    public var scale: Scale
+    /// The window holds the seconds up to and including this one (since 1970 UTC).
+    public var endSecond: Int
+    /// Seconds since the subject appeared.
+    public var ageSeconds: Int
+    /// Raw values, a column a feature.
+    public var values: [Float]
+    /// The last flow it opened.
+    public var contact: Contact
+    /// The last flow it opened on a pair that the baseline never used.
+    public var newContact: Contact
+
+    /// The raw value of `feature`.
+    public subscript(feature: Feature) -> Float { values[feature.rawValue] }
+
+    /// First second of the window.
+    public var startSecond: Int { endSecond - scale.seconds + 1 }
+}

@@ -1,0 +1,289 @@
+public import FlowMetering
+import NetworkAddresses
+public import PacketDecoding
+public import Workloads
+
+/// Keeps sliding windows for every address that opens flows, and hands out a window of each scale
+/// whenever its newest bucket is full and something happened in it.
+///
+/// The subject is who initiates: what an address receives or answers is not held against it. Memory
+/// is bounded: a host costs at most about 60 KB, however many peers it talks to, and there are at most
+/// `hostLimit` of them; further ones are not watched and are counted in `droppedHosts`.
+public struct WindowTracker: Sendable {
+    /// What the graph is used for.
+    public enum Mode: Sendable {
+        /// No baseline: nothing is new.
+        case withoutBaseline
+        /// Everything that the baseline does not know is new.
+        case monitoring
+        /// What only the present epoch knows is new.
+        case training
+    }
+
+    public private(set) var droppedHosts = 0
+    public private(set) var links: LinkTable
+    private let graph: CommunicationGraph?
+    private let mode: Mode
+    private let hostLimit: Int
+    private var resolver: Resolver
+    private var hosts: [HostState] = []
+    private var slots: [IPAddress: Int] = [:]
+    private var free: [Int] = []
+    private var second = Int.min
+    private var window: Window
+
+    private static let newEdgeBit: UInt32 = 1 << 31
+
+    public init(
+        inventory: Inventory, graph: CommunicationGraph?, mode: Mode, hostLimit: Int = 100_000
+    ) {
+        self.graph = mode == .withoutBaseline ? nil : graph
+        self.mode = mode
+        self.hostLimit = hostLimit
+        resolver = Resolver(identities: IdentityMap(inventory: inventory))
+        links = LinkTable(graph: graph, inventory: inventory, isLearning: mode == .training)
+        window = Window(
+            subject: .unspecified, mac: .zero, scale: .short, endSecond: 0, ageSeconds: 0,
+            values: [Float](repeating: 0, count: Feature.count), contact: Contact(),
+            newContact: Contact())
+    }
+
+    /// Hosts watched at this moment.
+    public var hostCount: Int { slots.count }
+
+    /// Whether a packet opens a flow that its sender can be held to: not an answer, not an error message,
+    /// not the middle of a connection.
+    static func opensFlow(_ packet: Packet, _ update: FlowUpdate) -> Bool {
+        guard update.events.contains([.started, .fromOriginator]),
+            !update.events.contains(.midstream)
+        else { return false }
+        switch packet.ipProtocol {
+        case 1: return ![0, 3, 4, 5, 11, 12, 14, 16, 18].contains(packet.icmpType)
+        case 58: return packet.icmpType == 128
+        // From a service port to an unprivileged one: a late answer.
+        case 17: return packet.sourcePort >= 1024 || packet.destinationPort < 1024
+        default: return true
+        }
+    }
+
+    /// Ends every second before that of `timeNanoseconds`, and hands the full windows to `body`.
+    public mutating func advance(
+        to timeNanoseconds: Int64, _ body: (Window) -> Void
+    ) {
+        let target = Int(timeNanoseconds / 1_000_000_000)
+        guard target > second else { return }
+        guard second != Int.min else {
+            second = target
+            return
+        }
+        while second < target {
+            if slots.isEmpty {
+                second = target
+                return
+            }
+            endSecond(body)
+            second += 1
+        }
+    }
+
+    /// Ends the current second, for the end of a capture.
+    public mutating func finish(_ body: (Window) -> Void) {
+        guard second != Int.min else { return }
+        endSecond(body)
+        second += 1
+    }
+
+    /// Takes in one packet and what it did to its flow; `advance` must have been called with its time.
+    ///
+    /// - Returns: the tag to keep with the flow, if it changes.
+    public mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        if packet.kind == .arp {
+            observeARP(packet)
+            return nil
+        }
+        guard packet.kind == .ip else { return nil }
+        if update.events.contains(.started) { return open(packet, update) }
+        count(packet, update)
+        return nil
+    }
+
+    // MARK: - Packets
+
+    private mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        let sender = links.sender(of: packet, second: second)
+        guard Self.opensFlow(packet, update) else { return nil }
+        let peer = resolver.resolve(packet.destination, in: graph)
+        guard peer.place != .group, let slot = slot(of: sender.subject, packet.sourceMAC) else {
+            return nil
+        }
+        let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
+        let subject = hosts[slot].resolved
+        let epoch =
+            mode == .training ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
+        let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
+        note(packet, novelty, peer, slot)
+        if sender.isForeign { noteForeign(packet.source, slot) }
+        let tag =
+            UInt32(slot + 1) | UInt32(hosts[slot].generation & 0x7F) << 24
+            | (novelty.isNewEdge ? Self.newEdgeBit : 0)
+        var tagged = update
+        tagged.tag = tag
+        hosts[slot].now[.flows] += 1
+        if novelty.isNewEdge { hosts[slot].now[.newEdgeFlows] += 1 }
+        count(packet, tagged)
+        return tag
+    }
+
+    private mutating func note(
+        _ packet: Packet, _ novelty: Novelty, _ peer: Resolved, _ slot: Int
+    ) {
+        let address = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
+        let port = UInt64(packet.ipProtocol) << 16 | UInt64(packet.destinationPort)
+        let edge = DistinctWindow.mix(address &+ port)
+        hosts[slot].peers.insert(address, second: second, isNovel: novelty.isNewPeer)
+        hosts[slot].edges.insert(edge, second: second, isNovel: novelty.isNewEdge)
+        if packet.ipProtocol != 1 && packet.ipProtocol != 58 {
+            hosts[slot].ports.insert(port << 1 | 1, second: second, isNovel: novelty.isNewPort)
+        }
+        if novelty.isNewNetwork {
+            hosts[slot].networks.insert(UInt64(peer.network) << 1, second: second, isNovel: true)
+        }
+        if novelty.isNewOutside {
+            hosts[slot].outsidePeers.insert(address, second: second, isNovel: true)
+        }
+        if peer.place == .outside || novelty.isNewEdge {
+            hosts[slot].beat(edge, at: packet.timeNanoseconds)
+        }
+        var contact = Contact()
+        contact.address = packet.destination
+        contact.sourcePort = packet.sourcePort
+        contact.port = packet.destinationPort
+        contact.ipProtocol = packet.ipProtocol
+        contact.second = second
+        hosts[slot].lastContact = contact
+        if novelty.isNewEdge { hosts[slot].lastNewContact = contact }
+    }
+
+    private mutating func count(_ packet: Packet, _ update: FlowUpdate) {
+        guard update.tag != 0 else { return }
+        let slot = Int(update.tag & 0xFF_FFFF) - 1
+        guard slot >= 0, slot < hosts.count, hosts[slot].isLive,
+            hosts[slot].generation & 0x7F == UInt8(update.tag >> 24 & 0x7F)
+        else { return }
+        var now = hosts[slot].now
+        now[.activity] &+= 1
+        if update.events.contains(.fromOriginator) {
+            now[.packetsOut] &+= 1
+            now[.bytesOut] &+= UInt64(packet.ipLength)
+            if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
+                now[.icmpPackets] &+= 1
+                now[.icmpBytes] &+= UInt64(packet.payloadLength)
+            }
+            let peer = resolver.resolve(packet.destination, in: graph)
+            if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
+            if packet.dns.kind == .query {
+                now[.dnsQueries] &+= 1
+                now[.dnsNameBytes] &+= UInt64(packet.dns.nameLength)
+                now[.dnsEntropy] &+= UInt64(packet.dns.nameEntropyHundredths)
+                noteName(packet.dns.nameHash, slot)
+            }
+        } else {
+            now[.bytesIn] &+= UInt64(packet.ipLength)
+            if packet.dns.kind == .response && packet.dns.responseCode == 3 { now[.nxdomain] &+= 1 }
+        }
+        if update.events.contains(.answered) {
+            now[.answered] &+= 1
+            if update.tag & Self.newEdgeBit != 0 && !update.events.contains(.refused) {
+                now[.newEdgeAnswered] &+= 1
+            }
+            if update.events.contains(.refused) { now[.refused] &+= 1 }
+        }
+        hosts[slot].now = now
+        hosts[slot].lastSecond = second
+    }
+
+    private mutating func noteName(_ name: UInt64, _ slot: Int) {
+        guard let graph else { return }
+        let epoch =
+            mode == .training ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
+        guard !CommunicationGraph.isKnown(graph.dnsNames[name], outside: epoch) else { return }
+        hosts[slot].names.insert(name, second: second, isNovel: true)
+    }
+
+    private mutating func observeARP(_ packet: Packet) {
+        let claimed = packet.source
+        guard !claimed.isUnspecified else { return }
+        let conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
+        let sender = links.sender(of: packet, second: second)
+        let asks = packet.arpOperation == 1 && packet.destination != claimed
+        guard asks || conflicts || sender.isForeign,
+            resolver.resolve(sender.subject, in: graph).place != .group,
+            let slot = slot(of: sender.subject, packet.sourceMAC)
+        else { return }
+        if asks {
+            hosts[slot].arpTargets.insert(
+                DistinctWindow.mix(packet.destination.low), second: second, isNovel: false)
+        }
+        if conflicts || sender.isForeign { noteForeign(claimed, slot) }
+        hosts[slot].now[.activity] &+= 1
+        hosts[slot].lastSecond = second
+    }
+
+    private mutating func noteForeign(_ source: IPAddress, _ slot: Int) {
+        hosts[slot].foreignSources.insert(
+            source.high ^ DistinctWindow.mix(source.low), second: second, isNovel: false)
+    }
+
+    private mutating func slot(of address: IPAddress, _ mac: MACAddress) -> Int? {
+        if let slot = slots[address] { return slot }
+        guard slots.count < hostLimit else {
+            droppedHosts += 1
+            return nil
+        }
+        let resolved = resolver.resolve(address, in: graph)
+        guard resolved.place != .group else { return nil }
+        let slot: Int
+        if let reused = free.popLast() {
+            slot = reused
+            hosts[slot] = HostState(
+                address: address, resolved: resolved, generation: hosts[slot].generation &+ 1,
+                second: second)
+        } else {
+            slot = hosts.count
+            hosts.append(
+                HostState(address: address, resolved: resolved, generation: 0, second: second))
+        }
+        hosts[slot].mac = mac
+        slots[address] = slot
+        return slot
+    }
+
+    // MARK: - Seconds
+
+    private mutating func endSecond(_ body: (Window) -> Void) {
+        for slot in hosts.indices where hosts[slot].isLive {
+            hosts[slot].roll(second)
+            for scale in Scale.allCases
+            where (second + 1) % scale.bucketSeconds == 0 && hosts[slot].hasChanged(scale, second) {
+                fill(slot, scale)
+                body(window)
+            }
+            if second - hosts[slot].lastSecond > Scale.long.seconds {
+                hosts[slot].isLive = false
+                slots[hosts[slot].address] = nil
+                free.append(slot)
+            }
+        }
+    }
+
+    private mutating func fill(_ slot: Int, _ scale: Scale) {
+        window.subject = hosts[slot].address
+        window.mac = hosts[slot].mac
+        window.scale = scale
+        window.endSecond = second
+        window.ageSeconds = second - hosts[slot].firstSecond + 1
+        window.contact = hosts[slot].lastContact
+        window.newContact = hosts[slot].lastNewContact
+        hosts[slot].fill(&window.values, scale, second)
+    }
+}
