@@ -82,5 +82,6 @@ let package = Package(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
+        tests(of: "IsolationForest"),
     ]
 )

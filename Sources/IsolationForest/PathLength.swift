@@ -1,0 +1,44 @@
+/// The two transcendental functions of the score, from the four basic operations alone, so that every
+/// machine gives the same bits whatever its mathematics library does.
+enum PathLength {
+    /// c(n): the mean path length of an unsuccessful search in a binary search tree of `count` keys.
+    ///
+    /// c(n) = 2 (ln(n − 1) + γ) − 2 (n − 1) / n for n > 2, c(2) = 1, c(1) = c(0) = 0
+    /// (Liu, Ting, Zhou 2012, equation 1).
+    static func average(_ count: Int) -> Double {
+        guard count > 2 else { return count == 2 ? 1 : 0 }
+        let n = Double(count)
+        return 2 * (naturalLogarithm(n - 1) + 0.577_215_664_901_532_9) - 2 * (n - 1) / n
+    }
+
+    /// c(0), c(1) … c(`sampleSize`).
+    static func averages(upTo sampleSize: Int) -> [Float] {
+        (0...sampleSize).map { Float(average($0)) }
+    }
+
+    /// ln x for finite x > 0, within 1e-15 of the exact value relative to max(1, |ln x|).
+    static func naturalLogarithm(_ x: Double) -> Double {
+        var exponent = Double(x.exponent)
+        var fraction = x.significand
+        if fraction > 1.414_213_562_373_095_1 {
+            fraction /= 2
+            exponent += 1
+        }
+        // ln f = 2 artanh((f − 1) / (f + 1)), and |argument| is below 0.1716.
+        let t = (fraction - 1) / (fraction + 1)
+        let square = t * t
+        var sum = 0.0
+        for k in stride(from: 23.0, through: 1, by: -2) { sum = sum * square + 1 / k }
+        return exponent * 0.693_147_180_559_945_3 + 2 * t * sum
+    }
+
+    /// 2 to the power −x for 0 ≤ x, within 1e-12; 0 from x = 1,022 on.
+    static func powerOfHalf(_ x: Double) -> Double {
+        guard x < 1022 else { return 0 }
+        let whole = x.rounded(.down)
+        let y = (whole - x) * 0.693_147_180_559_945_3
+        var term = 1.0
+        for k in stride(from: 14.0, through: 1, by: -1) { term = 1 + y / k * term }
+        return term * Double(sign: .plus, exponent: -Int(whole), significand: 1)
+    }
+}

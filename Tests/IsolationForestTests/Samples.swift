@@ -1,0 +1,12 @@
+@testable import IsolationForest
+
+/// Made-up rows; the same on every machine.
+enum Samples {
+    /// `[rows × columns]` of a bell-shaped distribution around 0 with deviation 1.
+    static func bell(rows: Int, columns: Int, seed: UInt64) -> [Float] {
+        var generator = SeededGenerator(seed: seed, stream: 0)
+        return (0..<(rows * columns)).map { _ in
+            (0..<12).reduce(Float(-6)) { sum, _ in sum + generator.unit() }
+        }
+    }
+}
