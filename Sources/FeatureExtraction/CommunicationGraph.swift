@@ -19,6 +19,12 @@ public struct CommunicationGraph: Sendable, Equatable {
         public var subject: UInt32
         public var peer: UInt32
         public var service: Service
+
+        public init(subject: UInt32, peer: UInt32, service: Service) {
+            self.subject = subject
+            self.peer = peer
+            self.service = service
+        }
     }
 
     /// When a fact was seen: `epoch` is its first, `isRepeated` tells of a later one.
@@ -33,6 +39,11 @@ public struct CommunicationGraph: Sendable, Equatable {
         public var addresses: [IPAddress]
         /// Whether it carries the addresses of others by right.
         public var isRouter: Bool
+
+        public init(addresses: [IPAddress], isRouter: Bool) {
+            self.addresses = addresses
+            self.isRouter = isRouter
+        }
     }
 
     /// The name that stands for every subject or peer.
@@ -71,7 +82,8 @@ public struct CommunicationGraph: Sendable, Equatable {
         return sighting.isRepeated || sighting.epoch != epoch
     }
 
-    func knows(_ subject: UInt32, _ peer: UInt32, _ service: Service, outside epoch: Int32?) -> Bool {
+    func knows(_ subject: UInt32, _ peer: UInt32, _ service: Service, outside epoch: Int32?) -> Bool
+    {
         Self.isKnown(
             edges[Edge(subject: subject, peer: peer, service: service)], outside: epoch)
     }

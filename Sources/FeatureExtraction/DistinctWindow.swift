@@ -38,7 +38,8 @@ struct DistinctWindow: Sendable {
         advance(to: second)
         let slot = slot(for: key | 1)
         let before = lastSeen[slot]
-        let stamp = UInt32(truncatingIfNeeded: second) & ~Self.novelBit | (isNovel ? Self.novelBit : 0)
+        let stamp =
+            UInt32(truncatingIfNeeded: second) & ~Self.novelBit | (isNovel ? Self.novelBit : 0)
         guard before != stamp else { return }
         if before == 0 {
             liveCount += 1

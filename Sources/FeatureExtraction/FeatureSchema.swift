@@ -77,7 +77,8 @@ public enum FeatureSchema {
         row(.bytesIn, "bytes_in", "bytes", 60_000, 1.6, "bytes fetched", "bulk reading of a store"),
         row(.peers, "peers", "addresses", 3, 0.9, "distinct peers", "horizontal scans, worms"),
         row(.ports, "ports", "ports", 3, 0.9, "distinct destination ports", "vertical scans"),
-        row(.edges, "edges", "peer and port pairs", 4, 0.9, "distinct peer and port pairs", "scans"),
+        row(
+            .edges, "edges", "peer and port pairs", 4, 0.9, "distinct peer and port pairs", "scans"),
         row(
             .flowsPerEdge, "flows_per_edge", "flows", 5, 1.2, "flows to each peer and port",
             "password guessing, request floods"),
@@ -85,7 +86,8 @@ public enum FeatureSchema {
             .failed, "failed", "flows", 5, 1.2, "flows refused or unanswered",
             "scans, floods, a service that is down"),
         row(
-            .failedShare, "failed_share", "share", .linear, 0.5, "of the flows refused or unanswered",
+            .failedShare, "failed_share", "share", .linear, 0.5,
+            "of the flows refused or unanswered",
             "scans, floods"),
         row(
             .newEdges, "new_edges", "peer and port pairs", 0.5, 0.45,
@@ -124,8 +126,12 @@ public enum FeatureSchema {
         row(
             .dnsNameEntropy, "dns_name_entropy", "bits per byte", .linear, 1.0,
             "bits per byte in the names asked", "DNS tunnels, generated domains"),
-        row(.nxdomain, "nxdomain", "answers", 4, 1.1, "names that do not exist", "generated domains"),
-        row(.icmpPackets, "icmp_packets", "packets", 8, 1.1, "ICMP packets sent", "ICMP tunnels, sweeps"),
+        row(
+            .nxdomain, "nxdomain", "answers", 4, 1.1, "names that do not exist", "generated domains"
+        ),
+        row(
+            .icmpPackets, "icmp_packets", "packets", 8, 1.1, "ICMP packets sent",
+            "ICMP tunnels, sweeps"),
         row(
             .icmpPayload, "icmp_payload", "bytes", 150, 0.8, "bytes in each ICMP packet",
             "ICMP tunnels"),

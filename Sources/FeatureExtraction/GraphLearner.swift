@@ -22,7 +22,8 @@ public struct GraphLearner: Sendable {
         guard packet.kind == .ip else { return }
         if packet.dns.kind == .query {
             _ = CommunicationGraph.note(
-                packet.dns.nameHash, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts)
+                packet.dns.nameHash, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts
+            )
         }
         guard WindowTracker.opensFlow(packet, update) else { return }
         let peer = resolver.learn(packet.destination, in: &graph)

@@ -32,7 +32,9 @@ extension HostState {
         set(.newNetworks, networks.count(scale, at: second, novel: true))
         set(.newOutsidePeers, outsidePeers.count(scale, at: second, novel: true))
         set(.bytesOutside, amount(.bytesOutside))
-        set(.outboundExcess, max(0, logf((amount(.bytesOut) + 30_000) / (amount(.bytesIn) + 30_000))))
+        set(
+            .outboundExcess,
+            max(0, logf((amount(.bytesOut) + 30_000) / (amount(.bytesIn) + 30_000))))
         set(.bytesPerPacket, mean(.bytesOut, .packetsOut, from: 5))
         set(.dnsQueries, amount(.dnsQueries))
         set(.dnsNewNames, names.count(scale, at: second, novel: true))

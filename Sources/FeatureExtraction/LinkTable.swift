@@ -98,7 +98,8 @@ public struct LinkTable: Sendable {
     public func macAddress(of address: IPAddress) -> MACAddress? { owners[address] }
 
     /// The addresses a hardware address claims by ARP: true if one is another live interface's.
-    mutating func isConflictingClaim(_ address: IPAddress, by mac: MACAddress, second: Int) -> Bool {
+    mutating func isConflictingClaim(_ address: IPAddress, by mac: MACAddress, second: Int) -> Bool
+    {
         guard let owner = owners[address], owner != mac, let other = records[owner] else {
             return false
         }

@@ -119,7 +119,8 @@ public struct WindowTracker: Sendable {
         let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
         let subject = hosts[slot].resolved
         let epoch =
-            mode == .training ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
+            mode == .training
+            ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
         let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
         note(packet, novelty, peer, slot)
         if sender.isForeign { noteForeign(packet.source, slot) }
@@ -205,7 +206,8 @@ public struct WindowTracker: Sendable {
     private mutating func noteName(_ name: UInt64, _ slot: Int) {
         guard let graph else { return }
         let epoch =
-            mode == .training ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
+            mode == .training
+            ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
         guard !CommunicationGraph.isKnown(graph.dnsNames[name], outside: epoch) else { return }
         hosts[slot].names.insert(name, second: second, isNovel: true)
     }

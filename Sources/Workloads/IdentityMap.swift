@@ -44,7 +44,8 @@ public struct IdentityMap: Sendable {
             address == network.prefix.lastAddress || address == network.prefix.address
         {
             return Identity(
-                name: "\(address)", image: nil, network: network.name, place: .group, isNamed: false)
+                name: "\(address)", image: nil, network: network.name, place: .group, isNamed: false
+            )
         }
         if let network, network.gateway == address {
             return Identity(
@@ -59,10 +60,12 @@ public struct IdentityMap: Sendable {
         }
         guard network != nil || isInside(address) else {
             return Identity(
-                name: Self.outside, image: nil, network: Self.outside, place: .outside, isNamed: false)
+                name: Self.outside, image: nil, network: Self.outside, place: .outside,
+                isNamed: false)
         }
         return Identity(
-            name: "\(address)", image: nil, network: network?.name ?? Self.implicitNetwork(of: address),
+            name: "\(address)", image: nil,
+            network: network?.name ?? Self.implicitNetwork(of: address),
             place: .inside, isNamed: false)
     }
 

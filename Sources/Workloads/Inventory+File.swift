@@ -80,14 +80,17 @@ private struct Reader {
         _ node: Node, _ name: String, keys: Set<String>
     ) throws(InventoryError) -> [String: Node] {
         guard let mapping = node.mapping else {
-            throw fail(node, "\(name) must be a mapping with \(keys.sorted().joined(separator: ", "))")
+            throw fail(
+                node, "\(name) must be a mapping with \(keys.sorted().joined(separator: ", "))")
         }
         var result: [String: Node] = [:]
         for (key, value) in mapping {
             let text = key.string ?? "?"
             guard keys.contains(text) else {
                 throw fail(
-                    key, "unknown key '\(text)' in \(name); known: \(keys.sorted().joined(separator: ", "))")
+                    key,
+                    "unknown key '\(text)' in \(name); known: \(keys.sorted().joined(separator: ", "))"
+                )
             }
             result[text] = value
         }
@@ -118,7 +121,8 @@ private struct Reader {
         var addresses: [IPPrefix] = []
         for item in try list(keys["addresses"], "addresses") {
             guard let text = item.string, let prefix = IPPrefix(text) else {
-                throw fail(item, "'\(item.string ?? "?")' of workload '\(name)' is no address or prefix")
+                throw fail(
+                    item, "'\(item.string ?? "?")' of workload '\(name)' is no address or prefix")
             }
             addresses.append(prefix)
         }
@@ -130,14 +134,16 @@ private struct Reader {
             macs.append(mac)
         }
         return Inventory.Workload(
-            name: name, image: keys["image"]?.string, labels: labels, addresses: addresses, macs: macs)
+            name: name, image: keys["image"]?.string, labels: labels, addresses: addresses,
+            macs: macs)
     }
 
     func network(_ node: Node) throws(InventoryError) -> Inventory.Network {
         let keys = try mapping(node, "a network", keys: ["name", "prefix", "gateway"])
         let name = try text(keys["name"], "name", in: node)
         guard let prefix = IPPrefix(try text(keys["prefix"], "prefix", in: node)) else {
-            throw fail(keys["prefix"], "'prefix' of network '\(name)' is no prefix such as 10.0.0.0/24")
+            throw fail(
+                keys["prefix"], "'prefix' of network '\(name)' is no prefix such as 10.0.0.0/24")
         }
         var gateway: IPAddress?
         if let given = keys["gateway"], given.null == nil {

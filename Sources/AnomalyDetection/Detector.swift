@@ -1,0 +1,107 @@
+public import FeatureExtraction
+import IsolationForest
+import NetworkAddresses
+public import Workloads
+
+/// Judges windows against a model.
+///
+/// A window is odd when its score reaches the model's threshold and at least one feature lies beyond
+/// everything that clean windows of its group held, by more than the feature's resolution. The second
+/// condition is checked first: it is cheap, and no window that fails it is scored.
+public struct Detector: Sendable {
+    /// Sum of excesses from which one window is enough to act on.
+    public static let farBeyond: Float = 7
+
+    private let model: Model
+    private let identities: IdentityMap
+    private var cache: [IPAddress: Identity] = [:]
+    private var lastAlert: [IPAddress: (second: Int, scale: Scale)] = [:]
+    private var shares = [Float](repeating: 0, count: Feature.count)
+
+    public init(model: Model, inventory: Inventory) {
+        self.model = model
+        identities = IdentityMap(inventory: inventory)
+    }
+
+    /// Windows that were scored, of those that were seen.
+    public private(set) var scoredCount = 0
+    public private(set) var seenCount = 0
+
+    /// The verdict on a window, or nil where it is as clean ones are.
+    public mutating func judge(_ window: Window) -> Verdict? {
+        seenCount += 1
+        let identity = identity(of: window.subject)
+        let scaleModel = model[window.scale]
+        guard let group = scaleModel.baseline.group(of: identity, scale: window.scale) else {
+            return nil
+        }
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let excess = RelativeVector.excess(transformed, over: group.baseline)
+        guard excess.contains(where: { $0 >= 1 }), !isEcho(window) else { return nil }
+        scoredCount += 1
+        let row = RelativeVector.relative(transformed, to: group.baseline)
+        let score = scaleModel.forest.attribute(row, into: &shares)
+        guard score >= scaleModel.threshold else { return nil }
+        lastAlert[window.subject] = (window.endSecond, window.scale)
+        if lastAlert.count > 65_536 { lastAlert.removeAll() }
+        return verdict(window, identity, group, excess, score, scaleModel)
+    }
+
+    /// Whether a longer window only repeats what a shorter one has already told.
+    private func isEcho(_ window: Window) -> Bool {
+        guard let last = lastAlert[window.subject] else { return false }
+        return last.scale.rawValue < window.scale.rawValue && last.second >= window.startSecond
+    }
+
+    private func verdict(
+        _ window: Window, _ identity: Identity, _ group: (name: String, baseline: GroupBaseline),
+        _ excess: [Float], _ score: Float, _ scaleModel: Model.ScaleModel
+    ) -> Verdict {
+        let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
+        let strength = found?.strength ?? 0
+        let top = excess.sorted(by: >).prefix(4).reduce(0, +)
+        let mayFence = found?.pattern.mayFence ?? false
+        let calibration = scaleModel.calibration
+        return Verdict(
+            window: window, workload: identity.name,
+            isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
+            baselineName: group.name, score: score, pValue: calibration.pValue(score),
+            threshold: scaleModel.threshold, pattern: found?.pattern, strength: strength,
+            excess: top, level: mayFence ? .quarantine : .watch,
+            isFarBeyond: mayFence && top >= Self.farBeyond && strength >= 2,
+            reasons: reasons(window, group.baseline, excess))
+    }
+
+    private func reasons(
+        _ window: Window, _ baseline: GroupBaseline, _ excess: [Float]
+    ) -> [Verdict.Reason] {
+        let order = Feature.allCases.filter { excess[$0.rawValue] >= 1 }
+            .sorted {
+                shares[$0.rawValue] * excess[$0.rawValue] > shares[$1.rawValue]
+                    * excess[$1.rawValue]
+            }
+        return order.prefix(5).map { feature in
+            let column = feature.rawValue
+            let description = FeatureSchema.description(of: feature)
+            let seconds = window.scale.seconds
+            func raw(_ values: [Float]) -> Float {
+                description.raw(values[column], seconds: seconds)
+            }
+            return Verdict.Reason(
+                feature: feature, value: window[feature], baselineMedian: raw(baseline.median),
+                baselineP99: raw(baseline.p99), baselineLargest: raw(baseline.largest),
+                share: shares[column],
+                text: Explanation.sentence(
+                    description, value: window[feature], largest: raw(baseline.largest),
+                    window: window))
+        }
+    }
+
+    private mutating func identity(of address: IPAddress) -> Identity {
+        if let known = cache[address] { return known }
+        if cache.count > 65_536 { cache.removeAll() }
+        let identity = identities.identity(of: address)
+        cache[address] = identity
+        return identity
+    }
+}

@@ -1,0 +1,217 @@
+import Crypto
+import FeatureExtraction
+import IsolationForest
+import NetworkAddresses
+
+extension Model {
+    /// The version of the file's layout.
+    public static let formatVersion = 1
+
+    private static let magic = [UInt8]("LAZARET MODEL\n".utf8)
+    private static let digestSize = 32
+    private static let endOfManifest: UInt8 = 0
+
+    /// The model as a file: a magic line, the version, the readable manifest up to a zero byte, the contents, and
+    /// the SHA-256 of everything before it. The same model gives the same bytes.
+    public func encoded() -> [UInt8] {
+        var writer = ByteWriter()
+        writer.bytes = Self.magic
+        writer.put(UInt32(Self.formatVersion))
+        writer.bytes += Array(manifest.utf8) + [Self.endOfManifest]
+        writer.put(UInt32(FeatureSchema.version))
+        writer.put(provenance)
+        writer.put(graph)
+        for scale in scales { writer.put(scale) }
+        return writer.bytes + Array(SHA256.hash(data: writer.bytes))
+    }
+
+    /// Reads a model back.
+    ///
+    /// - Throws: `.notAModel`, `.newerVersion`, `.otherSchema` or `.damaged`, each with what to do.
+    public init(decoding bytes: [UInt8]) throws(ModelError) {
+        guard bytes.starts(with: Self.magic) else { throw .notAModel }
+        guard bytes.count > Self.magic.count + 4 + Self.digestSize else {
+            throw .damaged("cut short")
+        }
+        var reader = ByteReader(
+            bytes: bytes[..<(bytes.count - Self.digestSize)], offset: Self.magic.count)
+        let version = Int(try reader.uint32())
+        guard version <= Self.formatVersion else { throw .newerVersion(version) }
+        let digest = Array(SHA256.hash(data: bytes[..<(bytes.count - Self.digestSize)]))
+        guard digest[...] == bytes.suffix(Self.digestSize) else {
+            throw .damaged("its SHA-256 does not match its contents")
+        }
+        guard let end = bytes[reader.offset...].firstIndex(of: Self.endOfManifest) else {
+            throw .damaged("no end of the manifest")
+        }
+        reader.offset = end + 1
+        let schema = Int(try reader.uint32())
+        guard schema == FeatureSchema.version else { throw .otherSchema(schema) }
+        provenance = try reader.provenance()
+        graph = try reader.graph()
+        scales = []
+        for _ in Scale.allCases { scales.append(try reader.scaleModel()) }
+        guard reader.isAtEnd else { throw .damaged("more bytes than its contents need") }
+        identifier = digest.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// The model with the identifier that its file has.
+    public func identified() -> Model {
+        var model = self
+        let bytes = encoded()
+        model.identifier = bytes.suffix(Self.digestSize).prefix(8)
+            .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return model
+    }
+}
+
+extension ByteWriter {
+    mutating func put(_ provenance: Model.Provenance) {
+        put(UInt32(provenance.sources.count))
+        for source in provenance.sources { put(source) }
+        put(UInt64(bitPattern: provenance.firstNanoseconds))
+        put(UInt64(bitPattern: provenance.lastNanoseconds))
+        put(UInt64(provenance.packetCount))
+        put(provenance.seed)
+        put(provenance.falseAlarmsPerDay.bitPattern)
+        put(provenance.inventoryDigest)
+    }
+
+    mutating func put(_ graph: CommunicationGraph) {
+        let parts = graph.stored
+        put(UInt32(parts.names.count))
+        for name in parts.names { put(name) }
+        put(UInt32(parts.edges.count))
+        for edge in parts.edges {
+            put(edge.subject)
+            put(edge.peer)
+            put(edge.service.rawValue)
+        }
+        put(UInt32(parts.subjects.count))
+        for subject in parts.subjects { put(subject) }
+        put(UInt32(parts.outsideAddresses.count))
+        for address in parts.outsideAddresses { put(address) }
+        put(UInt32(parts.dnsNames.count))
+        for name in parts.dnsNames { put(name) }
+        put(UInt32(parts.links.count))
+        for (mac, link) in parts.links {
+            put(mac.value)
+            put(UInt32(link.isRouter ? 1 : 0))
+            put(UInt32(link.addresses.count))
+            for address in link.addresses { put(address) }
+        }
+    }
+
+    mutating func put(_ scale: Model.ScaleModel) {
+        let groups = scale.baseline.groups.sorted { $0.key < $1.key }
+        put(UInt32(groups.count))
+        for (name, group) in groups {
+            put(name)
+            put(UInt64(group.windowCount))
+            for value in group.median + group.p99 + group.largest { put(value.bitPattern) }
+        }
+        let calibration = scale.calibration
+        put(UInt32(calibration.scores.count))
+        for score in calibration.scores { put(score.bitPattern) }
+        put(UInt64(calibration.blockCount))
+        for value in [
+            calibration.blocksPerDay, calibration.tailStart, calibration.tailShare,
+            calibration.tailScale, calibration.tailShape,
+        ] {
+            put(value.bitPattern)
+        }
+        put(scale.threshold.bitPattern)
+        let forest = scale.forest.encoded()
+        put(UInt32(forest.count))
+        bytes += forest
+    }
+
+    private mutating func put(_ address: IPAddress) {
+        put(address.high)
+        put(address.low)
+    }
+}
+
+extension ByteReader {
+    mutating func provenance() throws(ModelError) -> Model.Provenance {
+        var provenance = Model.Provenance()
+        for _ in 0..<(try count(ofSize: 4)) { provenance.sources.append(try text()) }
+        provenance.firstNanoseconds = Int64(bitPattern: try uint64())
+        provenance.lastNanoseconds = Int64(bitPattern: try uint64())
+        provenance.packetCount = Int(clamping: try uint64())
+        provenance.seed = try uint64()
+        provenance.falseAlarmsPerDay = Double(bitPattern: try uint64())
+        provenance.inventoryDigest = try text()
+        return provenance
+    }
+
+    mutating func graph() throws(ModelError) -> CommunicationGraph {
+        var parts = CommunicationGraph.Stored()
+        for _ in 0..<(try count(ofSize: 4)) { parts.names.append(try text()) }
+        for _ in 0..<(try count(ofSize: 12)) {
+            parts.edges.append(
+                CommunicationGraph.Edge(
+                    subject: try uint32(), peer: try uint32(),
+                    service: Service(rawValue: try uint32())))
+        }
+        for _ in 0..<(try count(ofSize: 4)) { parts.subjects.append(try uint32()) }
+        for _ in 0..<(try count(ofSize: 16)) { parts.outsideAddresses.append(try address()) }
+        for _ in 0..<(try count(ofSize: 8)) { parts.dnsNames.append(try uint64()) }
+        for _ in 0..<(try count(ofSize: 16)) {
+            let mac = MACAddress(try uint64())
+            let isRouter = try uint32() != 0
+            var addresses: [IPAddress] = []
+            for _ in 0..<(try count(ofSize: 16)) { addresses.append(try address()) }
+            parts.links.append((mac, .init(addresses: addresses, isRouter: isRouter)))
+        }
+        guard let graph = CommunicationGraph(stored: parts) else {
+            throw .damaged("the communication graph names what is not there")
+        }
+        return graph
+    }
+
+    mutating func scaleModel() throws(ModelError) -> Model.ScaleModel {
+        var groups: [String: GroupBaseline] = [:]
+        for _ in 0..<(try count(ofSize: 12 + Feature.count * 12)) {
+            let name = try text()
+            let windowCount = Int(clamping: try uint64())
+            groups[name] = GroupBaseline(
+                windowCount: windowCount, median: try floats(Feature.count),
+                p99: try floats(Feature.count), largest: try floats(Feature.count))
+        }
+        let scores = try floats(try count(ofSize: 4))
+        let blockCount = Int(clamping: try uint64())
+        var numbers: [Double] = []
+        for _ in 0..<5 { numbers.append(Double(bitPattern: try uint64())) }
+        let threshold = Float(bitPattern: try uint32())
+        let size = try count(ofSize: 1)
+        let forest: IsolationForest
+        do {
+            forest = try IsolationForest(decoding: Array(try take(size)))
+        } catch let error as ModelError {
+            throw error
+        } catch {
+            throw .damaged("a forest: \(error)")
+        }
+        guard forest.columnCount == Feature.count else {
+            throw .damaged("a forest has \(forest.columnCount) columns, not \(Feature.count)")
+        }
+        return Model.ScaleModel(
+            baseline: ScaleBaseline(groups: groups),
+            calibration: Calibration(
+                scores: scores, blockCount: blockCount, blocksPerDay: numbers[0],
+                tailStart: numbers[1], tailShare: numbers[2], tailScale: numbers[3],
+                tailShape: numbers[4]),
+            threshold: threshold, forest: forest)
+    }
+
+    private mutating func address() throws(ModelError) -> IPAddress {
+        IPAddress(high: try uint64(), low: try uint64())
+    }
+
+    private mutating func floats(_ count: Int) throws(ModelError) -> [Float] {
+        var values: [Float] = []
+        for _ in 0..<count { values.append(Float(bitPattern: try uint32())) }
+        return values
+    }
+}

@@ -1,0 +1,61 @@
+public import FeatureExtraction
+import IsolationForest
+
+/// Everything that training learnt: baselines, graph, forests, calibration and where it came from.
+public struct Model: Sendable, Equatable {
+    /// One window length.
+    public struct ScaleModel: Sendable, Equatable {
+        public internal(set) var baseline: ScaleBaseline
+        public internal(set) var calibration: Calibration
+        /// A window is odd from here on.
+        public internal(set) var threshold: Float
+        var forest: IsolationForest
+    }
+
+    /// Where a model came from.
+    public struct Provenance: Sendable, Equatable {
+        /// Names of the captures, as given.
+        public var sources: [String] = []
+        /// Packet times, in nanoseconds since 1970 UTC.
+        public var firstNanoseconds: Int64 = 0
+        public var lastNanoseconds: Int64 = 0
+        public var packetCount = 0
+        public var seed: UInt64 = 0
+        public var falseAlarmsPerDay: Double = 1
+        /// SHA-256 of the inventory's text in hexadecimal, empty without one.
+        public var inventoryDigest = ""
+
+        public init() {}
+    }
+
+    public internal(set) var provenance: Provenance
+    public internal(set) var graph: CommunicationGraph
+    public internal(set) var scales: [ScaleModel]
+    /// The first 16 hexadecimal digits of the file's SHA-256.
+    public internal(set) var identifier = ""
+
+    /// The part of `scale`.
+    public subscript(scale: Scale) -> ScaleModel { scales[scale.rawValue] }
+}
+
+/// Why a model was refused or could not be made.
+public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
+    case notAModel
+    case newerVersion(Int)
+    case otherSchema(Int)
+    case damaged(String)
+    case tooLittleData(String)
+
+    public var description: String {
+        switch self {
+        case .notAModel:
+            "is not a Lazaret model; make one with 'lazaret train -r CLEAN.pcap -o MODEL'"
+        case .newerVersion(let version):
+            "has format version \(version), newer than this program's \(Model.formatVersion); upgrade lazaret"
+        case .otherSchema(let version):
+            "was trained with feature schema \(version), this program has \(FeatureSchema.version); train again"
+        case .damaged(let what): "is damaged: \(what); restore it from a copy or train again"
+        case .tooLittleData(let what): what
+        }
+    }
+}

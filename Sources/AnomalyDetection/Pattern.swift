@@ -1,0 +1,155 @@
+import FeatureExtraction
+
+/// What an odd window plainly looks like; nil where it looks like nothing in particular.
+///
+/// A pattern names an alert and decides whether it may lead to a fence; it never raises one by itself while
+/// there is a baseline: the forest's score does.
+public enum Pattern: String, CaseIterable, Sendable {
+    case spoofing, arpSweep, verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
+    case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, lateralMovement, newService
+
+    /// Words for a person.
+    public var title: String {
+        switch self {
+        case .spoofing: "spoofed source addresses"
+        case .arpSweep: "ARP sweep"
+        case .verticalScan: "port scan"
+        case .horizontalScan: "address scan"
+        case .synFlood: "SYN flood"
+        case .packetFlood: "packet flood"
+        case .requestFlood: "request flood"
+        case .guessing: "password guessing"
+        case .dnsTunnel: "DNS tunnel"
+        case .icmpTunnel: "ICMP tunnel"
+        case .exfiltration: "data leaving"
+        case .beacon: "beacon"
+        case .lateralMovement: "lateral movement"
+        case .newService: "contact never seen before"
+        }
+    }
+
+    /// ATT&CK technique, where the pattern is plain.
+    public var technique: String? {
+        switch self {
+        case .spoofing: nil
+        case .arpSweep: "T1018"
+        case .verticalScan, .horizontalScan: "T1046"
+        case .synFlood: "T1499.001"
+        case .packetFlood: "T1498.001"
+        case .requestFlood: "T1499.002"
+        case .guessing: "T1110"
+        case .dnsTunnel: "T1071.004"
+        case .icmpTunnel: "T1095"
+        case .exfiltration: "T1048"
+        case .beacon: "T1071"
+        case .lateralMovement: "T1021"
+        case .newService: nil
+        }
+    }
+
+    /// Whether it is plain enough to fence on; the others are watched.
+    public var mayFence: Bool {
+        switch self {
+        case .beacon, .newService, .lateralMovement, .requestFlood: false
+        default: true
+        }
+    }
+
+    /// Suricata's word for the class of an alert.
+    public var category: String {
+        switch self {
+        case .spoofing, .synFlood, .packetFlood, .requestFlood: "Attempted Denial of Service"
+        case .arpSweep, .verticalScan, .horizontalScan: "Detection of a Network Scan"
+        case .guessing: "Attempted User Privilege Gain"
+        case .dnsTunnel, .icmpTunnel, .beacon: "Malware Command and Control Activity Detected"
+        case .exfiltration: "Potential Corporate Privacy Violation"
+        case .lateralMovement, .newService: "Misc activity"
+        }
+    }
+
+    /// The plainest pattern in a window, and how strong it is in multiples of the least that counts.
+    ///
+    /// - Parameter isOdd: whether a feature is beyond the clean range; always true without a baseline.
+    static func match(
+        _ window: Window, isOdd: (Feature) -> Bool
+    ) -> (pattern: Pattern, strength: Float)? {
+        var best: (pattern: Pattern, strength: Float)?
+        for pattern in allCases {
+            let strength = pattern.strength(in: window, isOdd: isOdd)
+            // Earlier patterns are more particular; a later one must be clearly stronger.
+            if strength >= 1, best.map({ strength > $0.strength * 3 }) ?? true {
+                best = (pattern, strength)
+            }
+        }
+        return best
+    }
+
+    /// How strong this pattern is, in multiples of the least that counts; below 1 it is not there.
+    private func strength(in window: Window, isOdd: (Feature) -> Bool) -> Float {
+        let flows = max(window[.flows], 1)
+        let failedShare = window[.failed] / flows
+        let length = (Float(window.scale.seconds) / 10).squareRoot()
+        switch self {
+        case .spoofing:
+            return isOdd(.foreignSources) ? window[.foreignSources] / 3 : 0
+        case .arpSweep:
+            return isOdd(.arpTargets) ? window[.arpTargets] / (12 * length) : 0
+        case .verticalScan:
+            guard isOdd(.ports) || isOdd(.newPorts) || isOdd(.newEdges) else { return 0 }
+            guard window[.ports] >= window[.peers], failedShare > 0.5 else { return 0 }
+            return window[.ports] / 10
+        case .horizontalScan:
+            guard isOdd(.peers) || isOdd(.newEdges) else { return 0 }
+            guard window[.peers] > window[.ports], failedShare > 0.4 else { return 0 }
+            return window[.peers] / 10
+        case .synFlood:
+            guard isOdd(.flows) || isOdd(.failed), failedShare > 0.7 else { return 0 }
+            guard window[.flowsPerEdge] > 10 else { return 0 }
+            return window[.failed] / (100 * length)
+        case .packetFlood:
+            guard isOdd(.packetsOut), window[.outboundExcess] > 0.7 else { return 0 }
+            guard window[.bytesPerPacket] < 1200 else { return 0 }
+            return window[.packetsOut] / (1000 * length)
+        case .requestFlood:
+            guard isOdd(.flows) || isOdd(.flowsPerEdge), failedShare < 0.5 else { return 0 }
+            return window[.flowsPerEdge] / (400 * length)
+        case .guessing: return guessing(window, isOdd, flows, failedShare, length)
+        case .dnsTunnel:
+            guard isOdd(.dnsNewNames) || isOdd(.dnsNameLength) || isOdd(.dnsQueries) else {
+                return 0
+            }
+            guard window[.dnsNameLength] > 30 || window[.dnsNameEntropy] > 3.6 else { return 0 }
+            return window[.dnsQueries] / (10 * length)
+        case .icmpTunnel:
+            guard isOdd(.icmpPackets) || isOdd(.icmpPayload) else { return 0 }
+            let bytes = window[.icmpPackets] * window[.icmpPayload]
+            return window[.icmpPayload] > 100 ? bytes / (3000 * length) : 0
+        case .exfiltration:
+            guard isOdd(.bytesOutside) || (isOdd(.bytesOut) && isOdd(.outboundExcess)) else {
+                return 0
+            }
+            guard window[.outboundExcess] > 0.7, window[.bytesPerPacket] > 400 else { return 0 }
+            return max(window[.bytesOutside], window[.bytesOut] / 4) / (200_000 * length)
+        case .beacon:
+            return isOdd(.regularity) && window[.regularity] > 0.6 ? window[.regularity] / 0.6 : 0
+        case .lateralMovement:
+            guard isOdd(.newEdges), window[.newOutsidePeers] == 0 else { return 0 }
+            return window[.newEdges] > window[.newEdgeFailed] ? window[.newEdges] : 0
+        case .newService:
+            return isOdd(.newEdges) || isOdd(.newPeers) || isOdd(.newNetworks) ? 1 : 0
+        }
+    }
+
+    private func guessing(
+        _ window: Window, _ isOdd: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
+        _ length: Float
+    ) -> Float {
+        guard isOdd(.flows) || isOdd(.flowsPerEdge), failedShare < 0.6 else { return 0 }
+        // Few doors, many short knocks: little is said each time, either way.
+        guard window[.edges] <= 4, window[.bytesOut] / flows < 6000,
+            window[.bytesIn] / flows < 12_000
+        else { return 0 }
+        guard [6].contains(window.contact.ipProtocol) else { return 0 }
+        return window[.flowsPerEdge] / (12 * length)
+    }
+}

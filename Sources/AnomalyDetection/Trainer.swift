@@ -1,0 +1,182 @@
+public import FeatureExtraction
+import IsolationForest
+import NetworkAddresses
+public import Workloads
+
+/// Collects clean windows and makes a model of them: the second of the two passes of training.
+public struct Trainer: Sendable {
+    /// Windows of one scale that are kept; beyond, a seeded reservoir.
+    public static let rowLimit = 60_000
+    /// Blocks of time over which the clean windows are scored by forests that did not see them.
+    static let foldCount = 4
+
+    struct Row: Sendable {
+        var values: [Float]
+        var identity: Int32
+        var second: Int32
+    }
+
+    private let identities: IdentityMap
+    private let seed: UInt64
+    private var known: [Identity] = []
+    private var indexOf: [IPAddress: Int32] = [:]
+    private var indexOfIdentity: [Identity: Int32] = [:]
+    private var rows: [[Row]] = [[], [], []]
+    private var seen = [0, 0, 0]
+    private var baseSecond: Int?
+    private var lastSecond = 0
+
+    public init(inventory: Inventory, seed: UInt64) {
+        identities = IdentityMap(inventory: inventory)
+        self.seed = seed
+    }
+
+    /// Takes in one clean window.
+    public mutating func observe(_ window: Window) {
+        let base = baseSecond ?? window.endSecond
+        baseSecond = base
+        lastSecond = window.endSecond
+        let scale = window.scale.rawValue
+        let row = Row(
+            values: RelativeVector.transformed(window.values, seconds: window.scale.seconds),
+            identity: index(of: window.subject),
+            second: Int32(clamping: window.endSecond - base))
+        seen[scale] += 1
+        if rows[scale].count < Self.rowLimit {
+            rows[scale].append(row)
+        } else {
+            var generator = SplitMix64(seed: seed ^ UInt64(seen[scale]) &* 0x9E37_79B9_7F4A_7C15)
+            let at = Int(generator.next() % UInt64(seen[scale]))
+            if at < Self.rowLimit { rows[scale][at] = row }
+        }
+    }
+
+    private mutating func index(of address: IPAddress) -> Int32 {
+        if let index = indexOf[address] { return index }
+        let identity = identities.identity(of: address)
+        let index: Int32
+        if let known = indexOfIdentity[identity] {
+            index = known
+        } else {
+            index = Int32(known.count)
+            known.append(identity)
+            indexOfIdentity[identity] = index
+        }
+        indexOf[address] = index
+        return index
+    }
+
+    /// Fits baselines, forests and thresholds.
+    ///
+    /// - Throws: `.tooLittleData` where there is no window to learn from.
+    public func finish(
+        graph: CommunicationGraph, provenance: Model.Provenance
+    ) throws(ModelError) -> Model {
+        guard !rows[0].isEmpty, let baseSecond else {
+            throw .tooLittleData(
+                "no flow was opened in the capture: there is nothing to learn from")
+        }
+        let duration = max(lastSecond - baseSecond, 1)
+        var scales: [Model.ScaleModel] = []
+        for scale in Scale.allCases {
+            // A short capture has no long windows; the shorter ones stand in, so that every scale has a model.
+            let own = rows[scale.rawValue]
+            let usable = own.isEmpty ? rows.last { !$0.isEmpty } ?? rows[0] : own
+            scales.append(try fit(scale, usable, duration, provenance.falseAlarmsPerDay))
+        }
+        return Model(provenance: provenance, graph: graph, scales: scales)
+    }
+
+    private func fit(
+        _ scale: Scale, _ rows: [Row], _ duration: Int, _ falseAlarmsPerDay: Double
+    ) throws(ModelError) -> Model.ScaleModel {
+        let baseline = baseline(of: rows)
+        let forest = try forest(of: rows, baseline, scale, salt: 0)
+        let held = try heldOutScores(scale, rows, duration)
+        let perDay = Double(held.count) / Double(duration) * 86_400
+        let calibration = Calibration(blockMaxima: held, blocksPerDay: perDay)
+        // The three scales share the budget.
+        let threshold = calibration.threshold(
+            falseAlarmsPerDay: falseAlarmsPerDay / Double(Scale.allCases.count))
+        return Model.ScaleModel(
+            baseline: baseline, calibration: calibration, threshold: threshold, forest: forest)
+    }
+
+    private func baseline(of rows: [Row]) -> ScaleBaseline {
+        var members: [String: [[Float]]] = [:]
+        for row in rows {
+            for name in ScaleBaseline.groupNames(of: known[Int(row.identity)]) {
+                members[name, default: []].append(row.values)
+            }
+        }
+        return ScaleBaseline(groups: members.mapValues(GroupBaseline.init(rows:)))
+    }
+
+    /// A forest over relative rows; a chatty workload gives no more rows than its share.
+    private func forest(
+        of rows: [Row], _ baseline: ScaleBaseline, _ scale: Scale, salt: UInt64
+    ) throws(ModelError) -> IsolationForest {
+        var counts: [Int32: Int] = [:]
+        for row in rows { counts[row.identity, default: 0] += 1 }
+        let share = max(200, 20_000 / max(counts.count, 1))
+        var flat: [Float] = []
+        var taken: [Int32: Int] = [:]
+        for row in rows {
+            let stride = max(1, (counts[row.identity] ?? 1) / share)
+            let number = taken[row.identity, default: 0]
+            taken[row.identity] = number + 1
+            guard number % stride == 0 else { continue }
+            flat += relative(row, baseline, scale)
+        }
+        var options = IsolationForest.Options(seed: seed &+ UInt64(scale.rawValue) << 8 &+ salt)
+        options.resolution = [Float](repeating: RelativeVector.resolution, count: Feature.count)
+        do {
+            return try IsolationForest(rows: flat, columnCount: Feature.count, options: options)
+        } catch {
+            throw .tooLittleData("the forest cannot be grown: \(error)")
+        }
+    }
+
+    private func relative(_ row: Row, _ baseline: ScaleBaseline, _ scale: Scale) -> [Float] {
+        guard let group = baseline.group(of: known[Int(row.identity)], scale: scale) else {
+            return row.values
+        }
+        return RelativeVector.relative(row.values, to: group.baseline)
+    }
+
+    /// The highest score of each subject and minute, each from a forest that did not see it.
+    private func heldOutScores(
+        _ scale: Scale, _ rows: [Row], _ duration: Int
+    ) throws(ModelError) -> [Float] {
+        let foldSeconds = duration / Self.foldCount + 1
+        var maxima: [UInt64: Float] = [:]
+        for fold in 0..<Self.foldCount {
+            let rest = rows.filter { Int($0.second) / foldSeconds != fold }
+            guard rest.count >= 2, rest.count < rows.count else { continue }
+            let baseline = baseline(of: rest)
+            let forest = try forest(of: rest, baseline, scale, salt: UInt64(fold + 1))
+            for row in rows where Int(row.second) / foldSeconds == fold {
+                let score = forest.score(relative(row, baseline, scale))
+                let block =
+                    UInt64(UInt32(bitPattern: row.identity)) << 32
+                    | UInt64(Int(row.second) / Calibration.blockSeconds)
+                maxima[block] = max(maxima[block] ?? 0, score)
+            }
+        }
+        return maxima.values.sorted()
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014).
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+}

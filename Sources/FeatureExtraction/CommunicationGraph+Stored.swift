@@ -1,0 +1,50 @@
+public import NetworkAddresses
+
+extension CommunicationGraph {
+    /// What a model file keeps of a graph, in one order for one graph; when things were seen is left out.
+    public struct Stored: Sendable {
+        public var names: [String] = []
+        public var edges: [Edge] = []
+        public var subjects: [UInt32] = []
+        public var outsideAddresses: [IPAddress] = []
+        public var dnsNames: [UInt64] = []
+        public var links: [(MACAddress, Link)] = []
+
+        public init() {}
+    }
+
+    /// The facts, sorted.
+    public var stored: Stored {
+        var stored = Stored()
+        stored.names = names
+        stored.edges = edges.keys.sorted {
+            ($0.subject, $0.peer, $0.service.rawValue) < ($1.subject, $1.peer, $1.service.rawValue)
+        }
+        stored.subjects = subjects.sorted()
+        stored.outsideAddresses = outsideAddresses.keys.sorted()
+        stored.dnsNames = dnsNames.keys.sorted()
+        stored.links = links.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        return stored
+    }
+
+    /// A graph from stored facts; nil where they name what is not there.
+    public init?(stored: Stored) {
+        self.init()
+        let always = Sighting(epoch: 0, isRepeated: true)
+        guard stored.names.first == names[0], Set(stored.names).count == stored.names.count else {
+            return nil
+        }
+        names = stored.names
+        for (index, name) in names.enumerated() { indexOfName[name] = UInt32(index) }
+        let limit = UInt32(names.count)
+        for edge in stored.edges {
+            guard edge.subject < limit, edge.peer < limit else { return nil }
+            edges[edge] = always
+        }
+        guard stored.subjects.allSatisfy({ $0 < limit }) else { return nil }
+        subjects = Set(stored.subjects)
+        for address in stored.outsideAddresses { outsideAddresses[address] = always }
+        for name in stored.dnsNames { dnsNames[name] = always }
+        for (mac, link) in stored.links { links[mac] = link }
+    }
+}
