@@ -33,6 +33,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -59,6 +60,12 @@ let package = Package(
             ]),
         room("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
         room(
+            "EventStore",
+            uses: [
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        room(
             "Reporting",
             uses: [
                 "NetworkAddresses", "FlowMetering", "FeatureExtraction", "AnomalyDetection",
@@ -68,12 +75,13 @@ let package = Package(
             "Pipeline",
             uses: [
                 "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Reporting",
+                "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
+                "Reporting",
             ]),
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "Pipeline",
+                "Pipeline", "NetworkAddresses", "Quarantine", "EventStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -83,5 +91,7 @@ let package = Package(
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
         tests(of: "IsolationForest"),
+        tests(of: "Quarantine", uses: ["NetworkAddresses"]),
+        tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
     ]
 )

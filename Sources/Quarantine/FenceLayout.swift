@@ -1,0 +1,130 @@
+internal import NetworkAddresses
+
+/// The tables, sets, chains and rules that make a fence, described once.
+///
+/// Both the actuator's netlink messages and the script of `NftScript` are made from this, so that they
+/// cannot differ. Elements are not part of it.
+struct FenceLayout: Sendable, Equatable {
+    static let tableName = "lazaret"
+
+    /// What is installed: `drop` always, the others when first used, so that packets pay for no more.
+    var responses: Set<FenceResponse>
+    var kept: [KeptService]
+    /// Addresses whose neighbour discovery fenced targets need in order to reach what is kept.
+    var keptNeighbours: [IPAddress]
+    var limitPacketsPerSecond: UInt64
+
+    init(
+        responses: Set<FenceResponse> = [.drop], kept: [KeptService] = [],
+        keptNeighbours: [IPAddress] = [], limitPacketsPerSecond: UInt64 = 100
+    ) {
+        self.responses = responses.union([.drop])
+        self.kept = kept
+        self.keptNeighbours = kept.isEmpty ? [] : keptNeighbours
+        self.limitPacketsPerSecond = limitPacketsPerSecond
+    }
+
+    var tables: [Table] { Family.allCases.map { Table(family: $0, layout: self) } }
+
+    /// The responses in their fixed order.
+    var ordered: [FenceResponse] { FenceResponse.allCases.filter(responses.contains) }
+}
+
+extension FenceLayout {
+    /// The two families that a fence needs: routed and host traffic, and same-bridge traffic.
+    enum Family: UInt8, Sendable, CaseIterable {
+        case inet = 1
+        case bridge = 7
+
+        var word: String { self == .inet ? "inet" : "bridge" }
+    }
+
+    /// What a set's elements are.
+    enum Key: Sendable, CaseIterable {
+        case host4, net4, host6, net6, link
+
+        var isInterval: Bool { self == .net4 || self == .net6 }
+        var isIPv4: Bool { self == .host4 || self == .net4 }
+        /// Bytes of one key.
+        var length: Int { isIPv4 ? 4 : self == .link ? 6 : 16 }
+        /// The number that `nft` knows the type by (its datatypes TYPE_IPADDR and so on).
+        var typeNumber: UInt32 { isIPv4 ? 7 : self == .link ? 9 : 8 }
+        var typeWord: String { isIPv4 ? "ipv4_addr" : self == .link ? "ether_addr" : "ipv6_addr" }
+        var suffix: String {
+            switch self {
+            case .host4: "host4"
+            case .net4: "net4"
+            case .host6: "host6"
+            case .net6: "net6"
+            case .link: "link"
+            }
+        }
+
+        /// The kind of set that holds `target`.
+        init(_ target: FenceTarget) {
+            guard let prefix = target.prefix else {
+                self = .link
+                return
+            }
+            self =
+                prefix.address.isIPv4
+                ? (prefix.isHost ? .host4 : .net4) : (prefix.isHost ? .host6 : .net6)
+        }
+    }
+
+    struct SetSpec: Sendable, Hashable {
+        var response: FenceResponse
+        var key: Key
+        /// Packets a second of each element, for `limit`.
+        var rate: UInt64?
+        var name: String { Self.name(response, key) }
+
+        static func name(_ response: FenceResponse, _ key: Key) -> String {
+            response.rawValue + "_" + key.suffix
+        }
+    }
+
+    struct Chain: Sendable {
+        var name: String
+        var hook: Hook
+        var priority: Int32
+        var rules: [Rule]
+    }
+
+    /// A hook, by its number in the kernel.
+    enum Hook: UInt32, Sendable {
+        case prerouting = 0
+        case output = 3
+        case postrouting = 4
+
+        var word: String {
+            switch self {
+            case .prerouting: "prerouting"
+            case .output: "output"
+            case .postrouting: "postrouting"
+            }
+        }
+    }
+
+    struct Table: Sendable {
+        var family: Family
+        var sets: [SetSpec]
+        var chains: [Chain]
+
+        init(family: Family, layout: FenceLayout) {
+            self.family = family
+            sets = layout.ordered.flatMap { response in
+                Key.allCases.filter { $0 != .link || Self.holdsLinks(family, response) }.map {
+                    SetSpec(
+                        response: response, key: $0,
+                        rate: response == .limit ? layout.limitPacketsPerSecond : nil)
+                }
+            }
+            chains = family == .inet ? layout.inetChains : layout.bridgeChains
+        }
+
+        static func holdsLinks(_ family: Family, _ response: FenceResponse) -> Bool {
+            family == .bridge && response == .drop
+        }
+    }
+}

@@ -1,0 +1,84 @@
+public import NetworkAddresses
+
+/// The addresses that are never fenced, each with its reason.
+public struct ProtectedSet: Sendable, Equatable {
+    /// One protected prefix.
+    public struct Entry: Sendable, Hashable {
+        public var prefix: IPPrefix
+        /// What it is: "address of eth0", "default gateway", "resolver".
+        public var reason: String
+
+        public init(_ prefix: IPPrefix, reason: String) {
+            self.prefix = prefix
+            self.reason = reason
+        }
+    }
+
+    public private(set) var entries: [Entry] = []
+    /// Network cards that are never fenced, with their reasons.
+    public private(set) var links: [MACAddress: String] = [:]
+
+    /// A set with what no fence may ever cover: loopback, multicast, broadcast, "no address".
+    public init() {
+        let always = [
+            ("127.0.0.0/8", "loopback"), ("::1", "loopback"), ("0.0.0.0/8", "this network"),
+            ("::", "no address"), ("224.0.0.0/4", "multicast"), ("ff00::/8", "multicast"),
+            ("255.255.255.255", "broadcast"),
+        ]
+        for (text, reason) in always {
+            if let prefix = IPPrefix(text) { add(prefix, reason: reason) }
+        }
+    }
+
+    /// Protects `prefix`; a second reason for the same prefix is not added.
+    public mutating func add(_ prefix: IPPrefix, reason: String) {
+        guard !entries.contains(where: { $0.prefix == prefix }) else { return }
+        entries.append(Entry(prefix, reason: reason))
+    }
+
+    /// Protects one network card.
+    public mutating func add(_ link: MACAddress, reason: String) {
+        if links[link] == nil { links[link] = reason }
+    }
+
+    /// Adds everything in `other`.
+    public mutating func formUnion(_ other: ProtectedSet) {
+        var known = Set(entries.map(\.prefix))
+        for entry in other.entries where known.insert(entry.prefix).inserted {
+            entries.append(entry)
+        }
+        links.merge(other.links) { mine, _ in mine }
+    }
+
+    /// The first entry that shares an address with `prefix`, or nil when it may be fenced.
+    public func check(_ prefix: IPPrefix) -> Entry? {
+        entries.first { $0.prefix.overlaps(prefix) }
+    }
+
+    /// Why `target` may not be fenced, or nil when it may.
+    public func objection(to target: FenceTarget) -> String? {
+        switch target {
+        case .prefix(let prefix):
+            return check(prefix).map { "\($0.prefix) is protected: \($0.reason)" }
+        case .link(let link):
+            if link.isGroup || link == .zero { return "\(link) is not a network card's address" }
+            return links[link].map { "\(link) is protected: \($0)" }
+        }
+    }
+
+    /// The fewest prefixes that together hold every address of `prefix` but the protected ones.
+    ///
+    /// - Returns: in ascending order; `[prefix]` when nothing in it is protected, empty when all is.
+    /// - Complexity: at most one prefix per bit and protected entry.
+    public func split(_ prefix: IPPrefix) -> [IPPrefix] {
+        Self.split(prefix, around: entries.map(\.prefix).filter { $0.overlaps(prefix) })
+    }
+
+    private static func split(_ prefix: IPPrefix, around holes: [IPPrefix]) -> [IPPrefix] {
+        if holes.isEmpty { return [prefix] }
+        if holes.contains(where: { $0.contains(prefix) }) { return [] }
+        guard let (lower, upper) = prefix.halves else { return [] }
+        return split(lower, around: holes.filter { $0.overlaps(lower) })
+            + split(upper, around: holes.filter { $0.overlaps(upper) })
+    }
+}

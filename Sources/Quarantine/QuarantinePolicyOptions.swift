@@ -1,0 +1,72 @@
+public import NetworkAddresses
+
+/// Every choice of the policy, with the defaults that a node gets.
+public struct QuarantinePolicyOptions: Sendable, Equatable {
+    /// Windows in a row above the threshold before a fence goes up.
+    public var persistenceWindows = 2
+    /// One window is enough when the score is this share of the way from the threshold to 1; nil: never.
+    public var farBeyondShare: Double? = 0.5
+    /// How long the first, second, third… fence of an offender stands; the last repeats.
+    public var durationsSeconds: [Int64] = [600, 3600, 86_400]
+    /// After this long without a fence an offender is forgiven one step.
+    public var decaySeconds: Int64 = 86_400
+    /// Fences that may stand at a time, the ones by hand not counted.
+    public var maximumActive = 64
+    /// Share of the known workloads that may be fenced at a time; one is always allowed.
+    public var maximumShareOfWorkloads = 0.25
+    /// How long the circuit breaker stays open after a budget was exceeded.
+    public var breakerSeconds: Int64 = 600
+    /// A known workload younger than this is not fenced.
+    public var warmUpSeconds: Int64 = 0
+    /// What each step of the escalation does; the last repeats.
+    public var responses: [FenceResponse] = [.drop]
+    /// Packets a second that the `limit` response lets through, each way.
+    public var limitPacketsPerSecond: UInt64 = 100
+    /// What fenced targets may still reach.
+    public var kept: [KeptService] = []
+    /// Whether prefixes are fenced when enough of their workloads misbehave together.
+    public var fencesSubnets = true
+    /// At least this many workloads of a prefix…
+    public var subnetMinimum = 3
+    /// …and at least this share of its known workloads…
+    public var subnetShare = 0.75
+    /// …within this time.
+    public var subnetSpanSeconds: Int64 = 600
+    /// The most prefixes that a subnet may fall into around protected addresses.
+    public var subnetPieces = 64
+    /// After a release by hand the target is left alone for this long.
+    public var releaseGraceSeconds: Int64 = 600
+    /// The same refusal is not repeated sooner than this.
+    public var refusalRepeatSeconds: Int64 = 600
+    /// Offenders remembered; beyond it the ones seen longest ago are forgotten.
+    public var maximumTracked = 65_536
+
+    public init() {}
+
+    func duration(level: Int) -> Int64 {
+        let seconds =
+            durationsSeconds.isEmpty
+            ? 600
+            : durationsSeconds[
+                min(max(level, 1), durationsSeconds.count) - 1]
+        return seconds * 1_000_000_000
+    }
+
+    func response(level: Int) -> FenceResponse {
+        responses.isEmpty ? .drop : responses[min(max(level, 1), responses.count) - 1]
+    }
+}
+
+/// What is never fenced by the policy because somebody said so, for a time or for good.
+public struct AllowEntry: Sendable, Equatable {
+    public var prefix: IPPrefix
+    public var reason: String
+    /// Packet time of its end in nanoseconds since 1970; nil: for good.
+    public var until: Int64?
+
+    public init(_ prefix: IPPrefix, reason: String, until: Int64? = nil) {
+        self.prefix = prefix
+        self.reason = reason
+        self.until = until
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Testing
+
+/// Whether these tests may make network namespaces: root, with `ip` and `nft` at hand.
+let mayUseKernel: Bool = {
+    guard geteuid() == 0, let probe = try? Namespace() else { return false }
+    return (try? probe.run("nft", "list", "ruleset")) != nil
+}()
+
+extension Trait where Self == ConditionTrait {
+    static var needsKernel: Self {
+        .enabled(if: mayUseKernel, "needs root, iproute2 and nft to make network namespaces")
+    }
+}
+
+struct CommandFailed: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// A network namespace of its own, gone when the last reference is.
+final class Namespace: Sendable {
+    let name: String
+
+    init(_ label: String = "ns") throws {
+        let unique = UInt32.random(in: 0...UInt32.max)
+        name = "lztest-\(getpid())-\(label)-" + String(unique, radix: 36)
+        try Self.command(["ip", "netns", "add", name])
+        try run("ip", "link", "set", "lo", "up")
+    }
+
+    deinit { _ = try? Self.command(["ip", "netns", "del", name]) }
+
+    /// Runs a command in the namespace; its output, or an error with what it said.
+    @discardableResult
+    func run(_ words: String..., input: String = "") throws -> String {
+        try Self.command(["nsenter", "--net=/run/netns/\(name)"] + words, input: input)
+    }
+
+    /// Starts a command in the namespace.
+    func start(_ words: String..., output: Pipe = Pipe()) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["nsenter", "--net=/run/netns/\(name)"] + words
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+
+    /// Runs `body` with this thread in the namespace; sockets that it opens stay there.
+    func inside<T>(_ body: () throws -> T) throws -> T {
+        try enterNamespace("/run/netns/\(name)", body)
+    }
+
+    @discardableResult
+    static func command(_ words: [String], input: String = "") throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = words
+        // Files, not pipes: neither side can wait for the other.
+        let base = NSTemporaryDirectory() + "lztest-" + UUID().uuidString
+        try Data(input.utf8).write(to: URL(fileURLWithPath: base + ".in"))
+        _ = FileManager.default.createFile(atPath: base + ".out", contents: nil)
+        defer {
+            for end in [".in", ".out"] { try? FileManager.default.removeItem(atPath: base + end) }
+        }
+        process.standardInput = FileHandle(forReadingAtPath: base + ".in")
+        let output = FileHandle(forWritingAtPath: base + ".out")
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        process.waitUntilExit()
+        try output?.close()
+        let text = try String(contentsOfFile: base + ".out", encoding: .utf8)
+        guard process.terminationStatus == 0 else {
+            throw CommandFailed(
+                description: "\(words.joined(separator: " ")): \(process.terminationStatus) \(text)"
+            )
+        }
+        return text
+    }
+}
+
+/// Runs `body` with this thread in the network namespace at `path`.
+func enterNamespace<T>(_ path: String, _ body: () throws -> T) throws -> T {
+    typealias SetNS = @convention(c) (CInt, CInt) -> CInt
+    guard let symbol = dlsym(nil, "setns") else { throw CommandFailed(description: "no setns") }
+    let setns = unsafeBitCast(symbol, to: SetNS.self)
+    let home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
+    let there = open(path, O_RDONLY | O_CLOEXEC)
+    defer {
+        close(home)
+        close(there)
+    }
+    guard home >= 0, there >= 0, setns(there, 0) == 0 else {
+        throw CommandFailed(description: "cannot enter \(path): errno \(errno)")
+    }
+    defer { precondition(setns(home, 0) == 0, "lost in a test's namespace") }
+    return try body()
+}
