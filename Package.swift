@@ -41,10 +41,15 @@ let package = Package(
             name: "CNetfilter", pkgConfig: "libnftnl libmnl",
             providers: [.apt(["libnftnl-dev", "libmnl-dev"])]),
 
+        .systemLibrary(
+            name: "CCompression", pkgConfig: "zlib libzstd",
+            providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
+        .systemLibrary(name: "CPrefetch"),
+
         room("NetworkAddresses"),
-        room("PacketCapture", uses: ["CPcap"]),
+        room("PacketCapture", uses: ["CPcap", "CCompression"]),
         room("PacketDecoding", uses: ["NetworkAddresses"]),
-        room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
+        room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         room(
             "Workloads",
             uses: ["NetworkAddresses", .product(name: "Yams", package: "Yams")]),

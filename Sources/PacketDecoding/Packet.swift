@@ -61,6 +61,17 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var outerSource: IPAddress = .unspecified
     public var outerDestination: IPAddress = .unspecified
 
+    // What an ICMP error quotes (RFC 792, RFC 4443): the packet that it answers.
+    /// Protocol of the quoted packet; 0 where nothing is quoted or its ports were cut off.
+    public var quotedProtocol: UInt8 = 0
+    public var quotedSource: IPAddress = .unspecified
+    public var quotedDestination: IPAddress = .unspecified
+    public var quotedSourcePort: UInt16 = 0
+    public var quotedDestinationPort: UInt16 = 0
+
+    /// Room for the flow table: the hash of the flow's key, set by `FlowMeter.prepare`; 0 before.
+    public var flowHash: UInt64 = 0
+
     /// What a DNS message over UDP or TCP port 53 says; `dns.kind == .none` for everything else.
     public var dns = DNSMessage()
 

@@ -1,0 +1,68 @@
+/// Why packets could not be had. Each description is one line: what, where, and how to mend it.
+public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The file could not be opened; the reason is the system's text.
+    case open(path: String, reason: String)
+    case isDirectory(path: String)
+    case notACapture(path: String)
+    case empty(path: String)
+    /// The header is a capture's, but of a version or shape that is not read.
+    case unsupportedFormat(path: String, what: String)
+    case unsupportedLinkType(path: String, name: String)
+    case read(path: String, reason: String)
+    /// libpcap's compiler refused the filter.
+    case filter(expression: String, reason: String)
+    /// A live source refused an operation.
+    case device(name: String, operation: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .open(let path, let reason):
+            "\(path): cannot be opened: \(reason); check the path and its permissions"
+        case .isDirectory(let path):
+            "\(path): is a directory; name the capture files in it"
+        case .notACapture(let path):
+            "\(path): is not a pcap or pcapng capture; record one with 'tcpdump -w FILE'"
+        case .empty(let path):
+            "\(path): is empty, without even a capture's header; record it again"
+        case .unsupportedFormat(let path, let what):
+            "\(path): \(what); convert it with 'editcap -F pcapng IN OUT'"
+        case .unsupportedLinkType(let path, let name):
+            "\(path): link type \(name) is not supported; capture on an Ethernet, cooked, "
+                + "loopback or raw IP interface"
+        case .read(let path, let reason):
+            "\(path): cannot be read: \(reason)"
+        case .filter(let expression, let reason):
+            "filter '\(expression)': \(reason); see 'man pcap-filter'"
+        case .device(let name, let operation, let reason):
+            "interface \(name): \(operation): \(reason)"
+        }
+    }
+}
+
+/// What was wrong with a capture whose whole packets were used all the same.
+public struct CaptureWarning: Equatable, Sendable, CustomStringConvertible {
+    public enum Kind: Equatable, Sendable {
+        /// The file ends inside a record; so does every capture whose writer was killed.
+        case cut
+        /// A record makes no sense, and nothing behind it can be found.
+        case damaged(String)
+        /// Frames of a link type that is not supported were left out.
+        case skippedLinkType(String, frames: UInt64)
+    }
+
+    public let path: String
+    public let kind: Kind
+    /// Whole packets that came before.
+    public let packets: UInt64
+
+    public var description: String {
+        switch kind {
+        case .cut:
+            "\(path): the file is cut off inside a record; its \(packets) whole packets were used"
+        case .damaged(let what):
+            "\(path): \(what); the \(packets) packets before it were used"
+        case .skippedLinkType(let name, let frames):
+            "\(path): \(frames) frames of link type \(name) are not supported and were left out"
+        }
+    }
+}

@@ -1,0 +1,145 @@
+/// Frames of one capture file, or of several merged by time.
+///
+/// Each file keeps its own order; between files the earlier frame comes first, and of equals the one
+/// of the file named first. A file whose times go backwards is not sorted.
+@safe
+public final class FileCapture {
+    private let readers: [SavefileReader]
+    private var finished: [Bool]
+    private let filter: PacketFilter?
+    private var counters = CaptureStatistics()
+    private let merged: UnsafeMutableBufferPointer<CapturedFrame>
+    private let supported: [Int32]
+
+    /// Opens all files and reads their headers; `-` is standard input.
+    ///
+    /// - Throws: what is wrong with the first file or the filter that cannot be used.
+    public init(paths: [String], options: CaptureOptions = CaptureOptions()) throws(CaptureError) {
+        filter = options.filter.isEmpty ? nil : try PacketFilter(options.filter)
+        supported = options.linkTypes
+        var opened: [SavefileReader] = []
+        for path in paths {
+            opened.append(
+                try SavefileReader(
+                    path: path, index: Int32(opened.count), supported: options.linkTypes))
+        }
+        readers = opened
+        finished = opened.map { _ in false }
+        unsafe merged = .allocate(capacity: SavefileReader.batchLimit)
+    }
+
+    // SAFETY: the buffer is ours alone.
+    deinit { unsafe merged.deallocate() }
+
+    /// What was read so far.
+    public var statistics: CaptureStatistics {
+        var all = counters
+        for reader in readers {
+            all.fileBytes += reader.input.bytesRead
+            all.skipped += reader.skipped.values.reduce(0, +)
+        }
+        return all
+    }
+
+    /// Bytes of all files together; nil where one is a pipe.
+    public var totalBytes: UInt64? {
+        var sum: UInt64 = 0
+        for reader in readers {
+            guard let size = reader.input.size else { return nil }
+            sum += size
+        }
+        return sum
+    }
+
+    /// What was wrong with files whose packets were used; complete when the last batch was read.
+    public var warnings: [CaptureWarning] {
+        readers.flatMap { reader in
+            reader.warnings
+                + reader.skipped.sorted { $0.key < $1.key }.map {
+                    CaptureWarning(
+                        path: reader.input.path,
+                        kind: .skippedLinkType(linkTypeName($0.key), frames: $0.value),
+                        packets: reader.packets)
+                }
+        }
+    }
+
+    /// Lends the next frames, at most 64, to `body`, and returns false when there are no more.
+    ///
+    /// The bytes lie in the reader's own blocks and are gone when `body` returns.
+    /// - Throws: `.read` where the system or a decompressor gives up; `.unsupportedLinkType` at the
+    ///   end of a file that had frames of unsupported types only.
+    public func nextBatch(
+        _ body: (Span<CapturedFrame>) -> Void
+    ) throws(CaptureError) -> Bool {
+        while true {
+            let ready = readers.count == 1 ? unsafe try single() : unsafe try merge()
+            guard let ready = unsafe ready else { return false }
+            let kept = unsafe try applyFilter(ready)
+            guard kept.count > 0 else { continue }
+            counters.packets &+= UInt64(kept.count)
+            unsafe body(UnsafeBufferPointer(kept).span)
+            return true
+        }
+    }
+
+    private func single() throws(CaptureError) -> UnsafeMutableBufferPointer<CapturedFrame>? {
+        let reader = readers[0]
+        guard try advance(0) else { return nil }
+        return unsafe UnsafeMutableBufferPointer(rebasing: reader.frames[..<reader.count])
+    }
+
+    /// Reads the next batch of one file; false when it has no more.
+    private func advance(_ index: Int) throws(CaptureError) -> Bool {
+        let reader = readers[index]
+        guard !finished[index] else { return false }
+        if try reader.readBatch() { return true }
+        finished[index] = true
+        if reader.packets == 0, let type = reader.skipped.keys.min() {
+            throw .unsupportedLinkType(path: reader.input.path, name: linkTypeName(type))
+        }
+        return false
+    }
+
+    /// Takes frames in order of time until a file's batch is used up: its next one moves its bytes.
+    private func merge() throws(CaptureError) -> UnsafeMutableBufferPointer<CapturedFrame>? {
+        for (index, reader) in readers.enumerated() where reader.next == reader.count {
+            _ = try advance(index)
+        }
+        var count = 0
+        while count < SavefileReader.batchLimit {
+            var best: SavefileReader?
+            var bestTime = Int64.max
+            for reader in readers where reader.next < reader.count {
+                let time = unsafe reader.frames[reader.next].timeNanoseconds
+                if best == nil || time < bestTime {
+                    best = reader
+                    bestTime = time
+                }
+            }
+            guard let best else { break }
+            unsafe (merged.baseAddress.unsafelyUnwrapped + count)
+                .initialize(to: best.frames[best.next])
+            count += 1
+            best.next += 1
+            if best.next == best.count { break }
+        }
+        guard count > 0 else { return nil }
+        return unsafe UnsafeMutableBufferPointer(rebasing: merged[..<count])
+    }
+
+    /// Moves the frames that the filter takes to the front.
+    private func applyFilter(
+        _ frames: UnsafeMutableBufferPointer<CapturedFrame>
+    ) throws(CaptureError) -> UnsafeMutableBufferPointer<CapturedFrame> {
+        guard let filter else { return unsafe frames }
+        var kept = 0
+        for index in 0..<frames.count {
+            guard unsafe try filter.accepts(frames[index]) else { continue }
+            unsafe frames[kept] = unsafe frames[index]
+            kept += 1
+        }
+        counters.filtered &+= UInt64(frames.count - kept)
+        return unsafe UnsafeMutableBufferPointer(rebasing: frames[..<kept])
+    }
+}

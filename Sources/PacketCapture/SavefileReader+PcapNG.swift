@@ -1,0 +1,192 @@
+/// What is known of the section of a pcapng file that is being read.
+struct PcapNGSection {
+    var swapped = false
+    var interfaces: [Interface] = []
+
+    struct Interface {
+        var linkType: Int32
+        var isSupported = true
+        /// Bytes of a frame that are kept; 0 in the file means no limit.
+        var snapLength: Int
+        var resolution = Resolution.decimal(multiplier: 1000)
+        /// Seconds to add to every time (`if_tsoffset`).
+        var offsetSeconds: Int64 = 0
+    }
+
+    /// Units of a time stamp.
+    enum Resolution {
+        /// Nanoseconds in a unit.
+        case decimal(multiplier: UInt64)
+        /// Units in a nanosecond, a power of ten.
+        case finer(divisor: UInt64)
+        /// 2^-shift seconds, shift up to 63.
+        case binary(shift: UInt64)
+
+        /// By the byte of option `if_tsresol`: the highest bit chooses base 2.
+        init(_ byte: UInt8) {
+            if byte & 0x80 != 0 {
+                self = .binary(shift: UInt64(min(byte & 0x7F, 63)))
+            } else if byte <= 9 {
+                self = .decimal(multiplier: Self.power(9 - byte))
+            } else {
+                self = .finer(divisor: Self.power(min(byte, 28) - 9))
+            }
+        }
+
+        private static func power(_ exponent: UInt8) -> UInt64 {
+            (0..<exponent).reduce(1) { value, _ in value &* 10 }
+        }
+
+        /// Nanoseconds of a time stamp; a stamp beyond the year 2262 wraps.
+        func nanoseconds(_ stamp: UInt64) -> Int64 {
+            switch self {
+            case .decimal(let multiplier): Int64(truncatingIfNeeded: stamp &* multiplier)
+            case .finer(let divisor): Int64(truncatingIfNeeded: stamp / divisor)
+            case .binary(let shift):
+                Int64(truncatingIfNeeded: (stamp >> shift) &* 1_000_000_000)
+                    &+ Self.fraction(stamp & (1 << shift &- 1), shift: shift)
+            }
+        }
+
+        private static func fraction(_ part: UInt64, shift: UInt64) -> Int64 {
+            guard shift > 0 else { return 0 }
+            let product = part.multipliedFullWidth(by: 1_000_000_000)
+            // The product is below 2^shift times 2^30, so the quotient fits.
+            return Int64(truncatingIfNeeded: product.high << (64 - shift) | product.low >> shift)
+        }
+    }
+}
+
+/// Blocks of draft-ietf-opsawg-pcapng.
+extension SavefileReader {
+    /// Walks the whole blocks that lie in the buffer, to at most one batch.
+    func parsePcapNG() throws(CaptureError) {
+        while count < Self.batchLimit {
+            guard limit &- at >= 12 else { return }
+            let type = word(at, swapped: section.swapped)
+            // A section header has the same type in both byte orders, and brings its own order.
+            if type == 0x0A0D_0D0A {
+                let magic = word(at &+ 8, swapped: false)
+                guard Self.isByteOrderMagic(magic) else {
+                    stop("a section header has no byte order mark")
+                    return
+                }
+                section = PcapNGSection(swapped: magic != 0x1A2B_3C4D)
+            }
+            let length = Int(word(at &+ 4, swapped: section.swapped))
+            guard length >= 12, length & 3 == 0, length <= Self.blockLimit else {
+                stop("a block claims a length of \(length) bytes")
+                return
+            }
+            if length > limit &- at {
+                // Only an empty batch may move the buffer.
+                if length > capacity, count == 0, try !need(length) { return }
+                if length > limit &- at { return }
+            }
+            let closing = Int(word(at &+ length &- 4, swapped: section.swapped))
+            guard closing == length else {
+                stop("a block's two lengths differ, \(length) and \(closing)")
+                return
+            }
+            try block(type, at: at, length: length)
+            if stopped { return }
+            at &+= length
+        }
+    }
+
+    private func block(_ type: UInt32, at: Int, length: Int) throws(CaptureError) {
+        switch type {
+        case 1: interface(at: at, length: length)
+        case 6 where length >= 32:
+            packet(
+                interface: Int(word(at + 8, swapped: section.swapped)), times: at + 12,
+                captured: word(at + 20, swapped: section.swapped),
+                wire: word(at + 24, swapped: section.swapped), data: at + 28, end: at + length - 4)
+        case 2 where length >= 32:
+            // The obsolete packet block: the interface has 16 bits, the other 16 count drops.
+            let first = word(at + 8, swapped: section.swapped)
+            packet(
+                interface: Int(section.swapped ? first >> 16 : first & 0xFFFF), times: at + 12,
+                captured: word(at + 20, swapped: section.swapped),
+                wire: word(at + 24, swapped: section.swapped), data: at + 28, end: at + length - 4)
+        case 3 where length >= 16:
+            let wire = word(at + 8, swapped: section.swapped)
+            let room = length - 16
+            let snap = section.interfaces.first?.snapLength ?? 0
+            let captured = min(Int(wire), snap > 0 ? min(room, snap) : room)
+            packet(
+                interface: 0, times: nil, captured: UInt32(captured), wire: wire, data: at + 12,
+                end: at + length - 4)
+        default: break
+        }
+    }
+
+    private func packet(
+        interface: Int, times: Int?, captured: UInt32, wire: UInt32, data: Int, end: Int
+    ) {
+        guard interface < section.interfaces.count else {
+            stop("a packet names interface \(interface), which no block describes")
+            return
+        }
+        let source = section.interfaces[interface]
+        guard Int(captured) <= end - data else {
+            stop("a packet claims \(captured) bytes, more than its block holds")
+            return
+        }
+        guard source.isSupported else {
+            skipped[source.linkType, default: 0] += 1
+            return
+        }
+        var time: Int64 = 0
+        if let times {
+            let high = UInt64(word(times, swapped: section.swapped))
+            let low = UInt64(word(times + 4, swapped: section.swapped))
+            time = source.resolution.nanoseconds(high << 32 | low)
+                &+ source.offsetSeconds &* 1_000_000_000
+        }
+        let kept = source.snapLength > 0 ? min(Int(captured), source.snapLength) : Int(captured)
+        append(
+            time: time, wireLength: wire, linkType: source.linkType, offset: data, length: kept)
+    }
+
+    private func interface(at: Int, length: Int) {
+        guard length >= 20 else {
+            stop("an interface description of \(length) bytes is too short")
+            return
+        }
+        guard section.interfaces.count < 65_536 else {
+            stop("a section describes more than 65,536 interfaces")
+            return
+        }
+        let first = word(at + 8, swapped: section.swapped)
+        let linkType = Int32(section.swapped ? first >> 16 : first & 0xFFFF)
+        var made = PcapNGSection.Interface(
+            linkType: linkType,
+            snapLength: Int(word(at + 12, swapped: section.swapped)))
+        made.isSupported = supported.isEmpty || supported.contains(linkType)
+        var option = at + 16
+        let end = at + length - 4
+        while option + 4 <= end {
+            let head = word(option, swapped: section.swapped)
+            let (code, size) =
+                section.swapped
+                ? (head >> 16, Int(head & 0xFFFF)) : (head & 0xFFFF, Int(head >> 16))
+            if code == 0 || option + 4 + size > end { break }
+            if code == 9, size >= 1 {
+                let shift: UInt32 = section.swapped ? 24 : 0
+                // The padded value is always within the block, whose length is a multiple of four.
+                made.resolution = .init(
+                    UInt8(truncatingIfNeeded: word(option + 4, swapped: section.swapped) >> shift))
+            } else if code == 14, size == 8 {
+                let (one, two) = (
+                    UInt64(word(option + 4, swapped: section.swapped)),
+                    UInt64(word(option + 8, swapped: section.swapped))
+                )
+                made.offsetSeconds = Int64(
+                    bitPattern: section.swapped ? one << 32 | two : two << 32 | one)
+            }
+            option += 4 + (size + 3) & ~3
+        }
+        section.interfaces.append(made)
+    }
+}

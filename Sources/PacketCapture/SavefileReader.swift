@@ -1,0 +1,244 @@
+internal import Glibc
+
+/// Reads one pcap or pcapng file in large blocks and lends its frames in batches, straight from the block.
+///
+/// Frames are what libpcap would give (savefile(5), draft-ietf-opsawg-pcapng), with two additions:
+/// pcapng interfaces may differ in link type, and a record cut off at the end is reported, not fatal.
+@safe
+final class SavefileReader {
+    static let batchLimit = 64
+    /// libpcap's bound for the captured bytes of a frame.
+    static let frameLimit = 262_144
+    /// No block of a pcapng file that is worth reading is larger.
+    static let blockLimit = 16 << 20
+
+    let input: ByteInput
+    let index: Int32
+    private(set) var packets: UInt64 = 0
+    private(set) var warnings: [CaptureWarning] = []
+    /// Frames of unsupported link types, by type.
+    var skipped: [Int32: UInt64] = [:]
+    let supported: [Int32]
+
+    /// The frames of the batch at hand; the first `next` of them are used up.
+    let frames: UnsafeMutableBufferPointer<CapturedFrame>
+    var count = 0
+    var next = 0
+
+    var buffer: UnsafeMutableRawBufferPointer
+    var at = 0
+    var limit = 0
+    private var ended = false
+    var format = Format.pcap(PcapFormat())
+    var section = PcapNGSection()
+
+    enum Format {
+        case pcap(PcapFormat)
+        case pcapng
+    }
+
+    /// What the file header of a pcap file says.
+    struct PcapFormat {
+        var swapped = false
+        /// Nanoseconds per unit of the fraction: 1 or 1,000.
+        var unit: Int64 = 1000
+        var linkType: Int32 = 1
+        var snapLength = SavefileReader.frameLimit
+        /// 16, or 24 in Alexey Kuznetzov's variant.
+        var headerLength = 16
+        /// Versions before 2.3 had the two lengths the other way round; 2.3 may have.
+        var lengthsSwapped = false
+        var mayBeSwapped = false
+    }
+
+    /// Opens the file and reads its header.
+    init(path: String, index: Int32, supported: [Int32]) throws(CaptureError) {
+        input = try ByteInput(path: path)
+        self.index = index
+        self.supported = supported
+        unsafe frames = .allocate(capacity: Self.batchLimit)
+        unsafe buffer = .allocate(byteCount: 512 << 10, alignment: 64)
+        try readFileHeader()
+    }
+
+    // SAFETY: both buffers are ours alone.
+    deinit {
+        unsafe frames.deallocate()
+        unsafe buffer.deallocate()
+    }
+
+    // MARK: bytes
+
+    /// Moves what is left to the front and reads more behind it; false at the end of the file.
+    func fill() throws(CaptureError) -> Bool {
+        if at > 0 {
+            // SAFETY: both ranges lie in the buffer; memmove allows that they overlap.
+            let start = unsafe buffer.baseAddress.unsafelyUnwrapped
+            unsafe memmove(start, start + at, limit - at)
+            limit -= at
+            at = 0
+        }
+        guard !ended else { return false }
+        let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[limit...])
+        let got = unsafe try input.read(into: room)
+        limit += got
+        ended = got == 0
+        return got > 0
+    }
+
+    /// Makes at least `length` bytes available from `at` on; false when the file ends before.
+    func need(_ length: Int) throws(CaptureError) -> Bool {
+        if length > capacity { grow(to: length) }
+        while limit - at < length { guard try fill() else { return false } }
+        return true
+    }
+
+    /// Bytes that the buffer holds at most.
+    var capacity: Int { unsafe buffer.count }
+
+    /// Moves to a larger buffer; no frame may point into the old one.
+    private func grow(to length: Int) {
+        let larger = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: length + (64 << 10), alignment: 64)
+        // SAFETY: the new buffer is larger than the old one.
+        unsafe larger.copyMemory(from: UnsafeRawBufferPointer(buffer))
+        unsafe buffer.deallocate()
+        unsafe buffer = unsafe larger
+    }
+
+    /// A word of the buffer in the host's byte order.
+    @inline(__always)
+    func word(_ offset: Int, swapped: Bool) -> UInt32 {
+        precondition(offset >= 0 && offset &+ 4 <= limit)
+        // SAFETY: inside the filled part, as just checked.
+        let value = unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+        return swapped ? value.byteSwapped : value
+    }
+
+    // MARK: batches
+
+    /// Reads the next batch into `frames`; false at the end. The frames of the batch before are gone.
+    func readBatch() throws(CaptureError) -> Bool {
+        count = 0
+        next = 0
+        while true {
+            switch format {
+            case .pcap(let pcap): parsePcap(pcap)
+            case .pcapng: try parsePcapNG()
+            }
+            packets &+= UInt64(count)
+            if count > 0 { return true }
+            if stopped { return false }
+            guard try fill() else {
+                if limit > at { warn(.cut) }
+                return false
+            }
+        }
+    }
+
+    /// Set when a record made no sense.
+    private(set) var stopped = false
+
+    func warn(_ kind: CaptureWarning.Kind) {
+        warnings.append(CaptureWarning(path: input.path, kind: kind, packets: packets))
+    }
+
+    /// Gives up the rest of the file.
+    func stop(_ what: String) {
+        stopped = true
+        packets &+= UInt64(count)
+        warn(.damaged(what))
+        packets &-= UInt64(count)
+    }
+
+    /// Walks the whole records that lie in the buffer, to at most one batch.
+    private func parsePcap(_ pcap: PcapFormat) {
+        let header = pcap.headerLength
+        while count < Self.batchLimit {
+            guard limit &- at >= header else { return }
+            let seconds = word(at, swapped: pcap.swapped)
+            let fraction = word(at &+ 4, swapped: pcap.swapped)
+            var captured = word(at &+ 8, swapped: pcap.swapped)
+            var wire = word(at &+ 12, swapped: pcap.swapped)
+            if pcap.lengthsSwapped || pcap.mayBeSwapped && captured > wire {
+                swap(&captured, &wire)
+            }
+            guard captured <= Self.frameLimit else {
+                stop("a record claims \(captured) bytes, more than the \(Self.frameLimit) allowed")
+                return
+            }
+            let length = Int(captured)
+            guard limit &- at &- header >= length else {
+                // Frames of this batch point into the buffer: only an empty batch may move it.
+                if header &+ length > capacity, count == 0 { grow(to: header &+ length) }
+                return
+            }
+            append(
+                time: Int64(seconds) &* 1_000_000_000 &+ Int64(fraction) &* pcap.unit,
+                wireLength: wire, linkType: pcap.linkType, offset: at &+ header,
+                length: min(length, pcap.snapLength))
+            at &+= header &+ length
+        }
+    }
+
+    /// Adds a frame whose bytes lie in the buffer; the caller has checked that they do.
+    @inline(__always)
+    func append(time: Int64, wireLength: UInt32, linkType: Int32, offset: Int, length: Int) {
+        precondition(offset >= 0 && length >= 0 && offset &+ length <= limit)
+        precondition(count < Self.batchLimit)
+        // SAFETY: the range and the slot were checked just now.
+        unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
+            to: CapturedFrame(
+                timeNanoseconds: time, wireLength: wireLength, linkType: linkType, source: index,
+                bytes: UnsafeRawBufferPointer(
+                    start: buffer.baseAddress.unsafelyUnwrapped + offset, count: length)))
+        count &+= 1
+    }
+
+    // MARK: file header
+
+    private func readFileHeader() throws(CaptureError) {
+        guard try need(4) else {
+            if limit == 0 { throw .empty(path: input.path) }
+            throw .notACapture(path: input.path)
+        }
+        var pcap = PcapFormat()
+        let magic = word(0, swapped: false)
+        switch magic {
+        case 0x0A0D_0D0A:
+            format = .pcapng
+            guard try need(12), Self.isByteOrderMagic(word(8, swapped: false)) else {
+                throw .notACapture(path: input.path)
+            }
+            return
+        case 0xA1B2_C3D4, 0xD4C3_B2A1: break
+        case 0xA1B2_3C4D, 0x4D3C_B2A1: pcap.unit = 1
+        case 0xA1B2_CD34, 0x34CD_B2A1: pcap.headerLength = 24
+        default: throw .notACapture(path: input.path)
+        }
+        pcap.swapped = magic & 0xFF != 0x34 && magic & 0xFF != 0xD4 && magic & 0xFF != 0x4D
+        if magic == 0x34CD_B2A1 { pcap.swapped = true }
+        guard try need(24) else { throw .notACapture(path: input.path) }
+        let version = word(4, swapped: pcap.swapped)
+        let (major, minor) =
+            pcap.swapped ? (version >> 16, version & 0xFFFF) : (version & 0xFFFF, version >> 16)
+        guard major == 2 || major == 543 else {
+            throw .unsupportedFormat(path: input.path, what: "pcap version \(major).\(minor)")
+        }
+        pcap.lengthsSwapped = major == 2 && minor < 3 || major == 543
+        pcap.mayBeSwapped = major == 2 && minor == 3
+        let snapLength = word(16, swapped: pcap.swapped)
+        if snapLength > 0, snapLength < Self.frameLimit { pcap.snapLength = Int(snapLength) }
+        // The upper bits may hold the length of the frame check sequence.
+        pcap.linkType = Int32(word(20, swapped: pcap.swapped) & 0x03FF_FFFF)
+        guard supported.isEmpty || supported.contains(pcap.linkType) else {
+            throw .unsupportedLinkType(path: input.path, name: linkTypeName(pcap.linkType))
+        }
+        at = 24
+        format = .pcap(pcap)
+    }
+
+    static func isByteOrderMagic(_ word: UInt32) -> Bool {
+        word == 0x1A2B_3C4D || word == 0x4D3C_2B1A
+    }
+}

@@ -1,0 +1,142 @@
+/// DNS as far as the features need it (RFC 1035).
+extension PacketDecoder {
+    /// One message over TCP, where a segment begins with its length.
+    @inline(never)
+    func dnsOverTCP(_ cursor: Cursor, _ packet: inout Packet) {
+        var cursor = cursor
+        let length = Int(cursor.u16(0))
+        guard length >= 12, cursor.has(14) else { return }
+        // A segment in the middle of a message would be read as nonsense: the length must fit.
+        guard length &+ 2 <= max(Int(packet.payloadLength), 1460) else { return }
+        cursor.at &+= 2
+        dns(cursor, &packet)
+        if packet.dns.kind == .malformed { packet.dns = DNSMessage() }
+    }
+
+    @inline(never)
+    func dns(_ cursor: Cursor, _ packet: inout Packet) {
+        var message = DNSMessage()
+        guard cursor.has(12), cursor.end &- cursor.at >= 12 else {
+            if cursor.end > cursor.at { message.kind = .malformed }
+            packet.dns = message
+            return
+        }
+        let flags = cursor.u16(2)
+        message.identifier = cursor.u16(0)
+        message.responseCode = UInt8(flags & 15)
+        message.answerCount = cursor.u16(6)
+        let questions = cursor.u16(4)
+        // Opcodes above 6 are not assigned; several questions are not in use.
+        guard flags >> 11 & 15 <= 6, questions <= 16 else {
+            message.kind = .malformed
+            packet.dns = message
+            return
+        }
+        message.kind = flags & 0x8000 == 0 ? .query : .response
+        if questions > 0, !question(cursor, &message) { message.kind = .malformed }
+        packet.dns = message
+    }
+
+    /// Reads the first question; false where its name is not one.
+    private func question(_ cursor: borrowing Cursor, _ message: inout DNSMessage) -> Bool {
+        let frame = cursor.frame
+        let end = min(cursor.end, frame.count)
+        var at = cursor.at &+ 12
+        var nameLength = 0
+        // Where the last two labels began, and the hash of each label of them.
+        var lastStart = 0
+        var secondLastStart = 0
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var lastHash: UInt64 = hash
+        var secondLastHash: UInt64 = hash
+        let start = at
+        while true {
+            guard at < end else { return false }
+            let length = Int(frame.u8(at))
+            if length == 0 { break }
+            // No name comes before the first question's: a pointer has nothing to point to.
+            guard length < 64, at &+ 1 &+ length <= end, nameLength &+ length < 255 else {
+                return false
+            }
+            secondLastStart = lastStart
+            secondLastHash = lastHash
+            lastStart = nameLength
+            lastHash = 0xCBF2_9CE4_8422_2325
+            for offset in 0..<length {
+                let byte = UInt64(Self.lowered(frame.u8(at &+ 1 &+ offset)))
+                hash = (hash ^ byte) &* 0x100_0000_01B3
+                lastHash = (lastHash ^ byte) &* 0x100_0000_01B3
+            }
+            hash = (hash ^ 0x2E) &* 0x100_0000_01B3
+            message.labelCount &+= 1
+            nameLength &+= length &+ 1
+            at &+= length &+ 1
+        }
+        guard nameLength > 0 else {
+            message.questionType = frame.u16(at &+ 1)
+            return true
+        }
+        message.nameLength = UInt8(truncatingIfNeeded: nameLength &- 1)
+        message.nameHash = hash
+        message.domainHash = (secondLastHash &* 0x9E37_79B9_7F4A_7C15) ^ lastHash
+        message.questionType = frame.u16(at &+ 1)
+        let measured = message.labelCount > 2 ? secondLastStart : nameLength
+        message.nameEntropyHundredths = entropyTable.entropyHundredths(
+            of: frame, from: start, count: measured)
+        return true
+    }
+
+    @inline(__always)
+    static func lowered(_ byte: UInt8) -> UInt8 {
+        byte >= 65 && byte <= 90 ? byte | 32 : byte
+    }
+}
+
+/// Shannon entropy of short names, by a table of n log2 n.
+struct EntropyTable: Sendable {
+    private let weights: [Float]
+
+    init() {
+        weights = (0..<256).map { count in
+            count < 2 ? 0 : Float(count) * Self.log2(Float(count))
+        }
+    }
+
+    /// log2 by halving and squaring, exact to about 1e-6: a table this small does not need a library.
+    static func log2(_ value: Float) -> Float {
+        var rest = Double(value.significand)
+        var result = Double(value.exponent)
+        var bit = 0.5
+        for _ in 0..<24 {
+            rest *= rest
+            if rest >= 2 {
+                rest /= 2
+                result += bit
+            }
+            bit /= 2
+        }
+        return Float(result)
+    }
+
+    /// Of the label bytes of a name in wire form from `start` on, `count` bytes of its text, dots
+    /// left out; in hundredths of a bit per byte.
+    func entropyHundredths(of frame: FrameBytes, from start: Int, count: Int) -> UInt16 {
+        var histogram = InlineArray<256, UInt8>(repeating: 0)
+        var at = start
+        var total = 0
+        while at &- start < count {
+            let length = Int(frame.u8(at))
+            guard length > 0 else { break }
+            for offset in 1...length {
+                histogram[Int(PacketDecoder.lowered(frame.u8(at &+ offset)))] &+= 1
+            }
+            total &+= length
+            at &+= length &+ 1
+        }
+        guard total > 0, total < 256 else { return 0 }
+        var sum: Float = 0
+        for index in 0..<256 where histogram[index] > 1 { sum += weights[Int(histogram[index])] }
+        let entropy = (weights[total] - sum) / Float(total)
+        return UInt16(max(0, entropy * 100).rounded())
+    }
+}

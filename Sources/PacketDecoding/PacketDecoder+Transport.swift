@@ -1,0 +1,157 @@
+internal import NetworkAddresses
+
+/// Transport headers.
+extension PacketDecoder {
+    @inline(__always)
+    mutating func transport(_ number: UInt8, _ cursor: inout Cursor, _ packet: inout Packet) {
+        packet.payloadLength = UInt32(clamping: max(0, cursor.end &- cursor.at))
+        guard packet.fragment != .later else { return }
+        switch number {
+        case 6: tcp(&cursor, &packet)
+        case 17: udp(&cursor, &packet)
+        default: otherTransport(number, &cursor, &packet)
+        }
+    }
+
+    /// A TCP header (RFC 9293).
+    @inline(__always)
+    private mutating func tcp(_ cursor: inout Cursor, _ packet: inout Packet) {
+        if options.verifiesChecksums { verifyTransport(cursor, packet, at: 16) }
+        ports(cursor, &packet)
+        guard cursor.has(20), cursor.end &- cursor.at >= 20 else {
+            statistics.truncatedTCP &+= 1
+            packet.payloadLength = 0
+            if cursor.has(14) { packet.tcpFlags = cursor.u8(13) }
+            return
+        }
+        packet.tcpSequence = cursor.u32(4)
+        packet.tcpAcknowledgment = cursor.u32(8)
+        packet.tcpFlags = cursor.u8(13)
+        packet.tcpWindow = cursor.u16(14)
+        let headerLength = Int(cursor.u8(12) >> 4) &* 4
+        let length = cursor.end &- cursor.at
+        guard headerLength >= 20, headerLength <= length else {
+            statistics.badTCPOffset &+= 1
+            packet.payloadLength = 0
+            return
+        }
+        packet.payloadLength = UInt32(truncatingIfNeeded: length &- headerLength)
+        if packet.destinationPort == 53 || packet.sourcePort == 53, packet.payloadLength > 2 {
+            cursor.at &+= headerLength
+            dnsOverTCP(cursor, &packet)
+        }
+    }
+
+    /// A UDP header (RFC 768), and the tunnels that ride on UDP.
+    @inline(__always)
+    private mutating func udp(_ cursor: inout Cursor, _ packet: inout Packet) {
+        if options.verifiesChecksums { verifyTransport(cursor, packet, at: 6) }
+        ports(cursor, &packet)
+        let length = cursor.end &- cursor.at
+        guard cursor.has(8), length >= 8 else {
+            statistics.truncatedUDP &+= 1
+            packet.payloadLength = 0
+            return
+        }
+        let claimed = Int(cursor.u16(4))
+        if claimed > length && packet.fragment == .none || claimed < 8 && claimed != 0 {
+            statistics.badUDPLength &+= 1
+        }
+        packet.payloadLength = UInt32(truncatingIfNeeded: length &- 8)
+        let source = packet.sourcePort
+        let destination = packet.destinationPort
+        if destination == 53 || source == 53 {
+            cursor.at &+= 8
+            dns(cursor, &packet)
+        } else if Self.mayCarryTunnel(destination) || Self.mayCarryTunnel(source) {
+            guard options.followsTunnels else { return }
+            cursor.at &+= 8
+            udpTunnel(source: source, destination: destination, cursor, &packet)
+        }
+    }
+
+    @inline(__always)
+    private func ports(_ cursor: borrowing Cursor, _ packet: inout Packet) {
+        guard cursor.has(4), cursor.end &- cursor.at >= 4 else { return }
+        packet.sourcePort = cursor.u16(0)
+        packet.destinationPort = cursor.u16(2)
+    }
+
+    @inline(never)
+    private mutating func otherTransport(
+        _ number: UInt8, _ cursor: inout Cursor, _ packet: inout Packet
+    ) {
+        switch number {
+        case 1 where packet.ipVersion == 4, 58 where packet.ipVersion == 6:
+            icmp(cursor, &packet)
+        case 132, 33, 136:
+            guard cursor.has(12), cursor.end &- cursor.at >= 12 else {
+                statistics.truncatedSCTP &+= 1
+                ports(cursor, &packet)
+                return
+            }
+            ports(cursor, &packet)
+            // The common header of SCTP is 12 bytes (RFC 9260), of UDP-Lite 8 (RFC 3828).
+            let header = number == 136 ? 8 : 12
+            packet.payloadLength = UInt32(truncatingIfNeeded: cursor.end &- cursor.at &- header)
+        case 4, 41, 47, 137, 51:
+            guard options.followsTunnels else { return }
+            ipTunnel(number, cursor, &packet)
+        default: break
+        }
+    }
+
+    /// ICMP (RFC 792) and ICMPv6 (RFC 4443); of an error also whom it is about.
+    private mutating func icmp(_ cursor: Cursor, _ packet: inout Packet) {
+        if options.verifiesChecksums { verifyTransport(cursor, packet, at: 2) }
+        guard cursor.has(4), cursor.end &- cursor.at >= 4 else {
+            statistics.truncatedICMP &+= 1
+            packet.payloadLength = 0
+            return
+        }
+        let type = cursor.u8(0)
+        packet.icmpType = type
+        packet.icmpCode = cursor.u8(1)
+        let header = min(8, cursor.end &- cursor.at)
+        packet.payloadLength = UInt32(truncatingIfNeeded: cursor.end &- cursor.at &- header)
+        guard cursor.has(8) else { return }
+        if packet.ipVersion == 4 {
+            switch type {
+            case 0, 8, 13...18: packet.icmpIdentifier = cursor.u16(4)
+            case 3, 4, 5, 11, 12: quoted(cursor, &packet)
+            default: break
+            }
+        } else {
+            switch type {
+            case 128, 129: packet.icmpIdentifier = cursor.u16(4)
+            case 1...4: quoted(cursor, &packet)
+            default: break
+            }
+        }
+    }
+
+    /// The start of the packet that an ICMP error quotes.
+    private func quoted(_ cursor: borrowing Cursor, _ packet: inout Packet) {
+        let at = cursor.at &+ 8
+        let frame = cursor.frame
+        let ports: Int
+        let number: UInt8
+        if packet.ipVersion == 4 {
+            guard frame.has(24, at: at), frame.u8(at) >> 4 == 4 else { return }
+            ports = at &+ Int(frame.u8(at) & 15) &* 4
+            number = frame.u8(at &+ 9)
+            packet.quotedSource = frame.ipv4(at &+ 12)
+            packet.quotedDestination = frame.ipv4(at &+ 16)
+        } else {
+            guard frame.has(44, at: at), frame.u8(at) >> 4 == 6 else { return }
+            ports = at &+ 40
+            number = frame.u8(at &+ 6)
+            packet.quotedSource = frame.ipv6(at &+ 8)
+            packet.quotedDestination = frame.ipv6(at &+ 24)
+        }
+        guard number == 6 || number == 17 || number == 132, frame.has(4, at: ports) else { return }
+        packet.quotedProtocol = number
+        packet.quotedSourcePort = frame.u16(ports)
+        packet.quotedDestinationPort = frame.u16(ports &+ 2)
+    }
+}

@@ -1,0 +1,112 @@
+internal import NetworkAddresses
+
+/// Turns the bytes of a frame into a `Packet`: no allocation, no copy of the bytes, and no input that traps.
+///
+/// It follows the frame inwards, through tags, labels and tunnels, to the last IP header that is
+/// not merely quoted by an ICMP error. Where an inner packet is broken, the outer one stands.
+public struct PacketDecoder: Sendable {
+    /// Choices of a decoder.
+    public struct Options: Sendable {
+        /// Whether the packets inside tunnels are looked for; without, the outermost IP header counts.
+        public var followsTunnels = true
+        /// Whether wrong checksums are counted. Captures taken on the sending host have many that
+        /// its network card would have filled in.
+        public var verifiesChecksums = false
+        /// Tags, labels and tunnels that may enclose one packet.
+        public var nestingLimit = 16
+
+        public init() {}
+    }
+
+    public let options: Options
+    /// What was decoded so far.
+    public var statistics = DecodeStatistics()
+    let entropyTable = EntropyTable()
+
+    public init(options: Options = Options()) { self.options = options }
+
+    /// Decodes one frame into `packet`, every field of which is set.
+    ///
+    /// - Parameters:
+    ///   - bytes: the captured bytes, borrowed for the call; may be fewer than the frame had.
+    ///   - wireLength: bytes of the frame on the wire.
+    /// - Complexity: O(layers), and O(name) for a DNS message; no allocation.
+    @unsafe
+    public mutating func decode(
+        _ bytes: UnsafeRawBufferPointer, linkType: LinkType, timeNanoseconds: Int64,
+        wireLength: UInt32, into packet: inout Packet
+    ) {
+        packet = Packet()
+        packet.timeNanoseconds = timeNanoseconds
+        packet.wireLength = wireLength
+        statistics.frames &+= 1
+        statistics.wireBytes &+= UInt64(wireLength)
+        guard let frame = unsafe FrameBytes(bytes) else {
+            statistics.truncatedLink &+= 1
+            return
+        }
+        var cursor = Cursor(frame: frame, end: max(Int(wireLength), frame.count))
+        if linkType == .ethernet {
+            ethernet(&cursor, &packet)
+        } else {
+            otherLink(linkType, &cursor, &packet)
+        }
+        count(packet)
+    }
+
+    /// The same for a span.
+    public mutating func decode(
+        _ bytes: RawSpan, linkType: LinkType, timeNanoseconds: Int64, wireLength: UInt32,
+        into packet: inout Packet
+    ) {
+        // SAFETY: the buffer is used within the call that borrows the span.
+        unsafe bytes.withUnsafeBytes { buffer in
+            unsafe decode(
+                buffer, linkType: linkType, timeNanoseconds: timeNanoseconds,
+                wireLength: wireLength, into: &packet)
+        }
+    }
+
+    @inline(__always)
+    private mutating func count(_ packet: borrowing Packet) {
+        switch packet.kind {
+        case .ip:
+            if packet.ipVersion == 4 { statistics.ipv4 &+= 1 } else { statistics.ipv6 &+= 1 }
+            if packet.fragment != .none { statistics.fragments &+= 1 }
+            if packet.tunnel != .none { statistics.tunnelled &+= 1 }
+            if packet.dns.kind != .none { countDNS(packet) }
+        case .arp: statistics.arp &+= 1
+        case .other: break
+        }
+    }
+
+    @inline(never)
+    private mutating func countDNS(_ packet: borrowing Packet) {
+        statistics.dns &+= 1
+        if packet.dns.kind == .malformed { statistics.malformedDNS &+= 1 }
+    }
+}
+
+/// Where the decoder stands in a frame.
+struct Cursor {
+    let frame: FrameBytes
+    /// Offset of the next header.
+    var at = 0
+    /// Offset where the current layer's payload ends, as the headers claim; may lie past the captured bytes.
+    var end: Int
+    /// Tags, labels and tunnels passed.
+    var layers = 0
+
+    init(frame: FrameBytes, end: Int) {
+        self.frame = frame
+        self.end = end
+    }
+
+    /// Whether the next `length` bytes are captured.
+    @inline(__always)
+    func has(_ length: Int) -> Bool { frame.has(length, at: at) }
+
+    @inline(__always) func u8(_ offset: Int) -> UInt8 { frame.u8(at &+ offset) }
+    @inline(__always) func u16(_ offset: Int) -> UInt16 { frame.u16(at &+ offset) }
+    @inline(__always) func u32(_ offset: Int) -> UInt32 { frame.u32(at &+ offset) }
+}
