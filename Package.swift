@@ -86,7 +86,8 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "Pipeline", "NetworkAddresses", "Quarantine", "EventStore",
+                "Pipeline", "NetworkAddresses", "Quarantine", "EventStore", "AnomalyDetection",
+                "Workloads", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -47,6 +47,17 @@ public struct Detector: Sendable {
         return verdict(window, identity, group, excess, score, scaleModel)
     }
 
+    /// The forest's score of a window, whether it is odd or not; for evaluation.
+    public mutating func score(_ window: Window) -> Float? {
+        let identity = identity(of: window.subject)
+        let scaleModel = model[window.scale]
+        guard let group = scaleModel.baseline.group(of: identity, scale: window.scale) else {
+            return nil
+        }
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        return scaleModel.forest.score(RelativeVector.relative(transformed, to: group.baseline))
+    }
+
     /// Whether a longer window only repeats what a shorter one has already told.
     private func isEcho(_ window: Window) -> Bool {
         guard let last = lastAlert[window.subject] else { return false }

@@ -1,7 +1,65 @@
 import ArgumentParser
+import Foundation
 
+/// The command line.
 @main
 struct Lazaret: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lazaret", abstract: "Network flow anomaly monitor and quarantine.")
+        commandName: "lazaret",
+        abstract: "Watches the traffic of containers, says what is odd and why, and fences it off.",
+        discussion: """
+            Learn from clean traffic, then judge other traffic by it:
+              lazaret train  -r clean.pcap -o node.model --inventory inventory.yaml
+              lazaret replay -r suspect.pcap -m node.model --inventory inventory.yaml
+
+            Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (with --exit-code).
+            """,
+        version: Version.text,
+        subcommands: [
+            TrainCommand.self, ReplayCommand.self, EvaluateCommand.self, ModelCommand.self,
+        ])
+
+    /// Errors become one line on standard error and the documented exit codes.
+    static func main() async {
+        // A reader that went away is an error of the write, not the end of the program.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Failure.exit(with: error)
+        }
+    }
+}
+
+enum Version {
+    static let text = "0.1.0"
+}
+
+/// How the program ends when something went wrong.
+enum Failure {
+    /// Anomalies were found and `--exit-code` was given.
+    static let anomaliesFound: Int32 = 3
+
+    static func exit(with error: any Error) -> Never {
+        if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+        let code = Lazaret.exitCode(for: error)
+        guard code != .success else { Lazaret.exit(withError: error) }
+        let isUsage = code == .validationFailure
+        // ArgumentParser adds the usage on further lines; the first one says what is wrong.
+        let message = isUsage ? Lazaret.message(for: error) : text(of: error)
+        let line = message.split(separator: "\n").joined(separator: " ")
+        let hint = isUsage ? "; see 'lazaret --help'" : ""
+        FileHandle.standardError.write(Data("lazaret: \(line)\(hint)\n".utf8))
+        Foundation.exit(isUsage ? 2 : 1)
+    }
+
+    private static func text(of error: any Error) -> String {
+        if let described = error as? any CustomStringConvertible & Error { return "\(described)" }
+        return error.localizedDescription
+    }
 }

@@ -1,0 +1,111 @@
+import FeatureExtraction
+public import NetworkAddresses
+
+/// What one offender did, from its first odd window until it was quiet for a while: what a person reads.
+public struct Incident: Sendable {
+    public var offender: IPAddress
+    public var workload: String
+    /// Set when the offender borrowed addresses: its own interface.
+    public var spoofingLink: MACAddress?
+    /// Start of the first odd window's newest bucket, and end of the last window, in seconds since 1970.
+    public var firstSecond: Int
+    public var lastSecond: Int
+    public var verdictCount: Int
+    /// The highest level of its verdicts.
+    public var level: Verdict.Level
+    /// When the first verdict of each level was reached.
+    public var firstQuarantineSecond: Int?
+    /// The patterns, each with its strongest verdict.
+    public var patterns: [Pattern: Verdict]
+    /// The verdict that tells most.
+    public var strongest: Verdict
+    /// Identifier of the first alert.
+    public var eventID: String
+
+    /// Patterns, strongest first.
+    public var patternsByStrength: [Pattern] {
+        patterns.sorted {
+            ($1.value.level.rawValue, $1.value.excess, $0.key.rawValue)
+                < ($0.value.level.rawValue, $0.value.excess, $1.key.rawValue)
+        }.map(\.key)
+    }
+}
+
+/// Groups verdicts into incidents, and decides which verdicts are worth an alert of their own.
+public struct IncidentTracker: Sendable {
+    /// Seconds of quiet, beyond the window's length, that end an incident.
+    public static let quietSeconds = 60
+
+    private var open: [IPAddress: Incident] = [:]
+    private var lastAlert: [AlertKey: Int] = [:]
+    public private(set) var closed: [Incident] = []
+
+    private struct AlertKey: Hashable {
+        var offender: IPAddress
+        var pattern: Pattern?
+        var level: Verdict.Level
+    }
+
+    public init() {}
+
+    /// Takes in a verdict.
+    ///
+    /// - Returns: whether it deserves an alert: the first of its pattern and level, and then one for
+    ///   each window's length that it goes on.
+    public mutating func observe(_ verdict: Verdict, eventID: String) -> Bool {
+        merge(verdict, eventID)
+        let key = AlertKey(
+            offender: verdict.subject, pattern: verdict.pattern, level: verdict.level)
+        let now = verdict.window.endSecond
+        if let last = lastAlert[key], now - last < verdict.window.scale.seconds { return false }
+        if lastAlert.count > 65_536 { lastAlert = lastAlert.filter { now - $0.value < 600 } }
+        lastAlert[key] = now
+        return true
+    }
+
+    private mutating func merge(_ verdict: Verdict, _ eventID: String) {
+        let window = verdict.window
+        let link = verdict.pattern == .spoofing ? window.mac : nil
+        if var incident = open[verdict.subject],
+            window.endSecond - incident.lastSecond <= Self.quietSeconds + window.scale.seconds
+        {
+            incident.lastSecond = window.endSecond
+            incident.verdictCount += 1
+            incident.level = max(incident.level, verdict.level)
+            incident.spoofingLink = incident.spoofingLink ?? link
+            if verdict.level == .quarantine && incident.firstQuarantineSecond == nil {
+                incident.firstQuarantineSecond = window.endSecond
+            }
+            if let pattern = verdict.pattern,
+                incident.patterns[pattern].map({ Self.weight(verdict) > Self.weight($0) }) ?? true
+            {
+                incident.patterns[pattern] = verdict
+            }
+            if Self.weight(verdict) > Self.weight(incident.strongest) {
+                incident.strongest = verdict
+            }
+            open[verdict.subject] = incident
+            return
+        }
+        if let over = open[verdict.subject] { closed.append(over) }
+        open[verdict.subject] = Incident(
+            offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
+            firstSecond: window.endSecond - window.scale.bucketSeconds + 1,
+            lastSecond: window.endSecond, verdictCount: 1, level: verdict.level,
+            firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
+            patterns: verdict.pattern.map { [$0: verdict] } ?? [:], strongest: verdict,
+            eventID: eventID)
+    }
+
+    private static func weight(_ verdict: Verdict) -> Float {
+        verdict.excess + (verdict.level == .quarantine ? 1000 : 0)
+            + (verdict.pattern == .newService || verdict.pattern == nil ? 0 : 100)
+    }
+
+    /// All incidents, by their start; those that go on included.
+    public var all: [Incident] {
+        (closed + open.values).sorted {
+            ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+public import FeatureExtraction
+import IsolationForest
+public import NetworkAddresses
+public import Workloads
+
+/// Ranks the addresses of a capture against each other, where there is no baseline.
+///
+/// Nothing is known to be clean, so a forest is fitted on the capture itself, and beside it stand the shapes of attacks that
+/// need no baseline: who scans, floods, guesses or tunnels is told by what it does. Two passes: `collect` every window,
+/// `fit`, then `rank` every window.
+public struct OutlierRanking: Sendable {
+    /// One address with its most telling window.
+    public struct Entry: Sendable {
+        public var subject: IPAddress
+        public var workload: String
+        /// The forest's score of the window, 0...1.
+        public var score: Float
+        public var pattern: Pattern?
+        /// Multiples of the least that makes the pattern; 0 without one.
+        public var strength: Float
+        public var window: Window
+        /// What stands out, in words.
+        public var reasons: [String]
+
+        /// Orders the entries: a plain pattern first, by its strength, then the score.
+        public var rank: Float {
+            let shape =
+                strength >= 1 ? 1 + Float(strength.exponent) * 0.25 + strength.significand * 0.1 : 0
+            return shape + score
+        }
+    }
+
+    private var trainer: Trainer
+    private var model: Model?
+    private let identities: IdentityMap
+    private var best: [IPAddress: Entry] = [:]
+    private var shares = [Float](repeating: 0, count: Feature.count)
+
+    public init(inventory: Inventory, seed: UInt64) {
+        trainer = Trainer(inventory: inventory, seed: seed)
+        identities = IdentityMap(inventory: inventory)
+    }
+
+    /// First pass.
+    public mutating func collect(_ window: Window) { trainer.observe(window) }
+
+    /// Fits the forest; false where no flow was opened and there is nothing to rank.
+    public mutating func fit() -> Bool {
+        model = try? trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())
+        return model != nil
+    }
+
+    /// Second pass.
+    public mutating func rank(_ window: Window) {
+        guard let scaleModel = model?[window.scale],
+            let node = scaleModel.baseline.groups[ScaleBaseline.node]
+        else { return }
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let row = RelativeVector.relative(transformed, to: node)
+        let found = Pattern.match(window) { _ in true }
+        let before = best[window.subject]
+        // A window with less of a pattern than an earlier one need not be scored.
+        if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }
+        let score = scaleModel.forest.attribute(row, into: &shares)
+        var entry = Entry(
+            subject: window.subject, workload: "", score: score, pattern: found?.pattern,
+            strength: found?.strength ?? 0, window: window, reasons: [])
+        guard before.map({ entry.rank > $0.rank }) ?? true else { return }
+        entry.workload = identities.identity(of: window.subject).name
+        entry.reasons = reasons(window, row, node)
+        best[window.subject] = entry
+    }
+
+    private func reasons(_ window: Window, _ row: [Float], _ node: GroupBaseline) -> [String] {
+        let order = Feature.allCases.filter { row[$0.rawValue] > 0.5 && window[$0] > 0 }
+            .sorted { shares[$0.rawValue] > shares[$1.rawValue] }
+        return order.prefix(3).map { feature in
+            let description = FeatureSchema.description(of: feature)
+            let median = description.raw(
+                node.median[feature.rawValue], seconds: window.scale.seconds)
+            return Explanation.number(window[feature], description) + " \(description.counts) in"
+                + " \(window.scale.seconds) s (median of all \(Explanation.number(median, description)))"
+        }
+    }
+
+    /// All addresses, oddest first.
+    public var entries: [Entry] {
+        best.values.sorted { ($1.rank, $0.subject) < ($0.rank, $1.subject) }
+    }
+}

@@ -1,0 +1,70 @@
+public import AnomalyDetection
+import Foundation
+
+/// Model files: written whole or not at all.
+public enum ModelStore {
+    /// Writes the model beside its place and moves it there.
+    public static func write(_ model: Model, to path: String) throws {
+        try OutputFile.replace(path, with: Data(model.encoded()))
+    }
+
+    /// Reads a model and checks all of it.
+    public static func read(_ path: String) throws -> Model {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+        }
+        do {
+            return try Model(decoding: Array(data))
+        } catch {
+            throw PipelineError.input(path: path, reason: "\(error)")
+        }
+    }
+}
+
+/// Files that are whole or not there.
+public enum OutputFile {
+    /// Puts `data` at `path` in one step; a special file such as /dev/stdout is written as it is.
+    public static func replace(_ path: String, with data: Data) throws {
+        let url = URL(fileURLWithPath: path)
+        do {
+            var isDirectory: ObjCBool = false
+            let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+            if exists && isDirectory.boolValue {
+                throw PipelineError.output(path: path, reason: "is a directory; name a file")
+            }
+            let kind =
+                try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
+            if exists, kind != .typeRegular {
+                let handle = try FileHandle(forWritingTo: url)
+                try handle.write(contentsOf: data)
+                return
+            }
+            try data.write(to: url, options: .atomic)
+        } catch let error as PipelineError {
+            throw error
+        } catch {
+            throw PipelineError.output(path: path, reason: Self.reason(error))
+        }
+    }
+
+    /// The system's words for a Foundation error.
+    static func reason(_ error: any Error) -> String {
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
+        if let posix = (underlying ?? error) as? POSIXError {
+            return unsafe String(cString: strerror(posix.code.rawValue))
+        }
+        let code = (underlying ?? error) as NSError
+        if code.domain == NSPOSIXErrorDomain {
+            return unsafe String(cString: strerror(Int32(code.code)))
+        }
+        return switch CocoaError.Code(rawValue: (error as NSError).code) {
+        case .fileReadNoSuchFile, .fileNoSuchFile: "No such file or directory"
+        case .fileReadNoPermission, .fileWriteNoPermission: "Permission denied"
+        case .fileWriteOutOfSpace: "No space left on device"
+        default: error.localizedDescription
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import Foundation
+
+/// A progress line on standard error, only where that is a terminal.
+public final class ProgressReport {
+    private let label: String
+    private let isShown: Bool
+    private var lastPercent = -1
+
+    public init(label: String) {
+        self.label = label
+        isShown = isatty(FileHandle.standardError.fileDescriptor) == 1
+    }
+
+    func update(_ done: UInt64, of total: UInt64?) {
+        guard isShown, let total, total > 0 else { return }
+        let percent = Int(min(done, total) * 100 / total)
+        guard percent != lastPercent else { return }
+        lastPercent = percent
+        let filled = percent / 4
+        let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 25 - filled)
+        write("\r\(label) [\(bar)] \(percent) %")
+    }
+
+    func finish() {
+        if isShown && lastPercent >= 0 { write("\r\u{1B}[K") }
+    }
+
+    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}

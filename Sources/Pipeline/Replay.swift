@@ -1,0 +1,163 @@
+public import AnomalyDetection
+import FeatureExtraction
+import FlowMetering
+import NetworkAddresses
+import PacketCapture
+import PacketDecoding
+public import Quarantine
+public import Reporting
+public import Workloads
+
+/// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have done.
+public struct Replay {
+    public var paths: [String]
+    public var filter = ""
+    public var inventory = Inventory.empty
+    public var model: Model
+    public var policyOptions = QuarantinePolicyOptions()
+
+    /// What came of it.
+    public struct Outcome: Sendable {
+        public var incidents: [Incident] = []
+        public var actions: [QuarantineAction] = []
+        /// EVE lines, in order of time.
+        public var events: [String] = []
+        public var packetCount = 0
+        public var firstNanoseconds: Int64 = 0
+        public var lastNanoseconds: Int64 = 0
+        public var windowCount = 0
+        public var verdictCount = 0
+        /// Lines to tell on standard error.
+        public var warnings: [String] = []
+    }
+
+    public init(paths: [String], model: Model) {
+        self.paths = paths
+        self.model = model
+    }
+
+    /// Runs the captures.
+    ///
+    /// - Parameter observe: sees every window with its verdict, for evaluation.
+    public func run(
+        progress: ProgressReport? = nil, observe: ((Window, Verdict?) -> Void)? = nil
+    ) throws -> Outcome {
+        var tracker = WindowTracker(inventory: inventory, graph: model.graph, mode: .monitoring)
+        var judge = Judge(model: model, inventory: inventory, policyOptions: policyOptions)
+        judge.source = paths.count == 1 ? paths[0] : nil
+        let loop = PacketLoop(paths: paths, filter: filter, progress: progress)
+        let report = try loop.run { packet, update, meter in
+            tracker.advance(to: packet.timeNanoseconds) { window in
+                let verdict = judge.consider(window)
+                observe?(window, verdict)
+            }
+            if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+        }
+        tracker.finish { window in
+            let verdict = judge.consider(window)
+            observe?(window, verdict)
+        }
+        var outcome = judge.outcome
+        outcome.packetCount = report.packetCount
+        outcome.firstNanoseconds = report.firstNanoseconds
+        outcome.lastNanoseconds = report.lastNanoseconds
+        outcome.warnings = report.warnings.map(\.description)
+        if tracker.droppedHosts > 0 {
+            outcome.warnings.append(
+                "\(tracker.droppedHosts) flows of hosts past the table's limit were not watched")
+        }
+        return outcome
+    }
+}
+
+/// Detector, incidents and policy together: one window in, events out. The same in replay and live.
+struct Judge {
+    var source: String?
+    private var detector: Detector
+    private var incidents = IncidentTracker()
+    private var policy: QuarantinePolicy
+    private let modelID: String
+    private(set) var result = Replay.Outcome()
+
+    init(model: Model, inventory: Inventory, policyOptions: QuarantinePolicyOptions) {
+        detector = Detector(model: model, inventory: inventory)
+        modelID = model.identifier
+        policy = QuarantinePolicy(
+            options: policyOptions, protected: Self.protected(inventory),
+            inventory: Self.known(inventory))
+    }
+
+    /// Everything so far.
+    var outcome: Replay.Outcome {
+        var outcome = result
+        outcome.incidents = incidents.all
+        outcome.windowCount = detector.seenCount
+        return outcome
+    }
+
+    mutating func consider(_ window: Window) -> Verdict? {
+        guard let verdict = detector.judge(window) else { return nil }
+        result.verdictCount += 1
+        let eventID = Self.eventID(verdict, modelID)
+        let actions = verdict.level == .quarantine ? policy.consider(offence(verdict, eventID)) : []
+        let isWorthAlert = incidents.observe(verdict, eventID: eventID)
+        let standing = policy.activeFences.first {
+            $0.target.prefix?.contains(verdict.subject) ?? ($0.target == .link(window.mac))
+        }
+        if isWorthAlert || actions.contains(where: { $0.kind == .fence }) {
+            result.events.append(
+                EventJSON.alert(
+                    verdict, eventID: eventID, modelID: modelID, source: source,
+                    decision: standing == nil ? "watch" : "quarantine", quarantineID: standing?.id))
+        }
+        for action in actions { result.events.append(EventJSON.quarantine(action, isDryRun: true)) }
+        result.actions += actions
+        return verdict
+    }
+
+    private func offence(_ verdict: Verdict, _ eventID: String) -> Offence {
+        let scale = verdict.window.scale
+        return Offence(
+            time: Int64(verdict.window.endSecond + 1) * 1_000_000_000,
+            windowNanoseconds: Int64(scale.seconds) * 1_000_000_000, offender: verdict.subject,
+            spoofingLink: verdict.pattern == .spoofing && verdict.window.mac != .zero
+                ? verdict.window.mac : nil,
+            workload: verdict.workload, score: Double(verdict.score),
+            threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
+            eventID: eventID, reason: verdict.summary,
+            features: verdict.reasons.map { FeatureSchema.description(of: $0.feature).name }
+                .joined(separator: ","))
+    }
+
+    /// 16 hexadecimal digits that follow from model, subject, scale and time (FNV-1a).
+    private static func eventID(_ verdict: Verdict, _ modelID: String) -> String {
+        let text =
+            "\(modelID) \(verdict.subject) \(verdict.window.scale.seconds) \(verdict.window.endSecond)"
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// What an inventory says must never be fenced: the gateways.
+    private static func protected(_ inventory: Inventory) -> ProtectedSet {
+        var set = ProtectedSet()
+        for network in inventory.networks {
+            guard let gateway = network.gateway else { continue }
+            set.add(IPPrefix(host: gateway), reason: "gateway of network \(network.name)")
+        }
+        return set
+    }
+
+    private static func known(_ inventory: Inventory) -> KnownInventory {
+        KnownInventory(
+            workloads: inventory.workloads.map { workload in
+                KnownWorkload(
+                    name: workload.name,
+                    addresses: workload.addresses.filter(\.isHost).map(\.address))
+            },
+            networks: inventory.networks.map {
+                KnownNetwork(name: $0.name, prefix: $0.prefix, gateway: $0.gateway)
+            })
+    }
+}

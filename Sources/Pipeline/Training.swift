@@ -1,0 +1,86 @@
+public import AnomalyDetection
+import Crypto
+import FeatureExtraction
+import FlowMetering
+import Foundation
+public import PacketCapture
+import PacketDecoding
+public import Workloads
+
+/// Makes a model of clean captures: one pass for the communication graph, one for the windows.
+public struct Training {
+    public var paths: [String]
+    public var filter = ""
+    public var inventory = Inventory.empty
+    /// Path of the inventory, for its digest.
+    public var inventoryPath: String?
+    public var falseAlarmsPerDay = 1.0
+    public var seed: UInt64 = 1
+
+    /// A model, and what there is to say about how it was made.
+    public struct Outcome {
+        public var model: Model
+        public var warnings: [CaptureWarning]
+        /// What an operator should know before trusting the model.
+        public var advice: [String]
+    }
+
+    public init(paths: [String]) { self.paths = paths }
+
+    /// Reads the captures and fits the model.
+    public func run(progress: ProgressReport? = nil) throws -> Outcome {
+        let spool = try InputSpool(paths)
+        var learner = GraphLearner(inventory: inventory)
+        let loop = PacketLoop(paths: spool.paths, filter: filter, progress: progress)
+        let first = try loop.run { packet, update, _ in learner.observe(packet, update) }
+        let graph = learner.finish()
+        var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
+        var trainer = Trainer(inventory: inventory, seed: seed)
+        _ = try loop.run { packet, update, meter in
+            tracker.advance(to: packet.timeNanoseconds) { trainer.observe($0) }
+            if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+        }
+        tracker.finish { trainer.observe($0) }
+        var provenance = Model.Provenance()
+        provenance.sources = paths.map { ($0 as NSString).lastPathComponent }
+        provenance.firstNanoseconds = first.firstNanoseconds
+        provenance.lastNanoseconds = first.lastNanoseconds
+        provenance.packetCount = first.packetCount
+        provenance.seed = seed
+        provenance.falseAlarmsPerDay = falseAlarmsPerDay
+        provenance.inventoryDigest = try digest()
+        let model = try trainer.finish(graph: graph, provenance: provenance).identified()
+        return Outcome(model: model, warnings: first.warnings, advice: advice(model))
+    }
+
+    private func digest() throws -> String {
+        guard let inventoryPath else { return "" }
+        let data = try Data(contentsOf: URL(fileURLWithPath: inventoryPath))
+        return SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
+    }
+
+    private func advice(_ model: Model) -> [String] {
+        var advice: [String] = []
+        let seconds =
+            (model.provenance.lastNanoseconds - model.provenance.firstNanoseconds) / 1_000_000_000
+        if seconds < 900 {
+            advice.append(
+                "only \(seconds) s of traffic: rare but harmless events will look odd; train on 15 minutes"
+                    + " or more, better a whole day")
+        }
+        let least = ScaleBaseline.leastWindows[.short] ?? 0
+        let thin = model[.short].baseline.groups.filter { $0.value.windowCount < least }.keys
+            .sorted()
+        if !thin.isEmpty {
+            advice.append(
+                "too few windows for a baseline of its own: \(thin.joined(separator: ", "));"
+                    + " the image's, the network's or the node's stands in")
+        }
+        if inventory.isEmpty {
+            advice.append(
+                "no inventory: every address is a workload of its own, and a replaced container is a"
+                    + " stranger; name them with --inventory")
+        }
+        return advice
+    }
+}

@@ -1,0 +1,73 @@
+/// One JSON object on one line, its keys in the order they were put.
+public struct JSONObject: Sendable {
+    private var body = ""
+
+    public init() {}
+
+    /// The object as text.
+    public var text: String { "{\(body)}" }
+
+    /// Puts text that is JSON already.
+    public mutating func put(_ key: String, json: String) {
+        if !body.isEmpty { body += "," }
+        body += Self.quoted(key) + ":" + json
+    }
+
+    public mutating func put(_ key: String, _ value: String?) {
+        if let value { put(key, json: Self.quoted(value)) }
+    }
+
+    public mutating func put(_ key: String, _ value: Int?) {
+        if let value { put(key, json: "\(value)") }
+    }
+
+    public mutating func put(_ key: String, _ value: Bool) {
+        put(key, json: value ? "true" : "false")
+    }
+
+    /// Puts a number with at most `digits` digits after the point; null where it is not finite.
+    public mutating func put(_ key: String, _ value: Double?, digits: Int = 4) {
+        guard let value else { return }
+        put(key, json: Self.number(value, digits: digits))
+    }
+
+    public mutating func put(_ key: String, _ value: JSONObject) { put(key, json: value.text) }
+
+    public mutating func put(_ key: String, _ values: [JSONObject]) {
+        put(key, json: "[" + values.map(\.text).joined(separator: ",") + "]")
+    }
+
+    public mutating func put(_ key: String, _ values: [String]) {
+        put(key, json: "[" + values.map(Self.quoted).joined(separator: ",") + "]")
+    }
+
+    /// A number as JSON, rounded; very small ones keep their exponent.
+    public static func number(_ value: Double, digits: Int) -> String {
+        guard value.isFinite else { return "null" }
+        var factor = 1.0
+        for _ in 0..<digits { factor *= 10 }
+        let scaled = value * factor
+        guard abs(scaled) < 1e15, abs(scaled) >= 1 || value == 0 else { return "\(value)" }
+        let rounded = scaled.rounded() / factor
+        return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
+    }
+
+    /// Text as a JSON string (RFC 8259).
+    public static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where scalar.value < 0x20:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Pipeline
+import Workloads
+
+/// Which captures to read, for every command that reads them.
+struct CaptureInput: ParsableArguments {
+    @Option(
+        name: [.customShort("r"), .customLong("read")], parsing: .singleValue,
+        help: ArgumentHelp(
+            "Capture to read: pcap or pcapng, also gzip or zstd; '-' is standard input. Repeatable: merged by time.",
+            valueName: "file"))
+    var files: [String] = []
+
+    @Argument(help: "BPF filter, as for tcpdump (pcap-filter(7)).")
+    var bpf: [String] = []
+
+    var filter: String { bpf.joined(separator: " ") }
+
+    func validate() throws {
+        guard !files.isEmpty else { throw ValidationError("name a capture with -r FILE") }
+        guard files.count(where: { $0 == "-" }) <= 1 else {
+            throw ValidationError("standard input can be read once: '-r -' is given twice")
+        }
+    }
+}
+
+/// Who is who.
+struct InventoryInput: ParsableArguments {
+    @Option(
+        name: .customLong("inventory"),
+        help: ArgumentHelp(
+            "YAML or JSON file that names workloads and networks.", valueName: "file"))
+    var path: String?
+
+    func read() throws -> Inventory {
+        guard let path else { return .empty }
+        return try Inventory(path: path)
+    }
+}

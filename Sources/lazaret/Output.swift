@@ -1,0 +1,38 @@
+import Foundation
+import Pipeline
+
+/// Where a command's result goes: a file that is whole or not there, or standard output.
+enum Output {
+    /// Writes `text` to `path`, or to standard output.
+    ///
+    /// - Throws: the system's words, with the file's name.
+    static func write(_ text: String, to path: String?) throws {
+        let data = Data(text.utf8)
+        if let path, path != "-" {
+            try OutputFile.replace(path, with: data)
+            return
+        }
+        var offset = 0
+        while offset < data.count {
+            let count = data.withUnsafeBytes { bytes in
+                Foundation.write(STDOUT_FILENO, bytes.baseAddress! + offset, data.count - offset)
+            }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                throw PipelineError.output(
+                    path: "standard output", reason: String(cString: strerror(errno)))
+            }
+            offset += count
+        }
+    }
+
+    /// A line on standard error.
+    static func warn(_ text: String) {
+        FileHandle.standardError.write(Data("lazaret: warning: \(text)\n".utf8))
+    }
+
+    /// Whether standard output is a terminal that wants colours.
+    static var isColoured: Bool {
+        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    }
+}

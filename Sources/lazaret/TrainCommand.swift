@@ -1,0 +1,58 @@
+import AnomalyDetection
+import ArgumentParser
+import Pipeline
+import Reporting
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Learn what clean traffic looks like, and write a model.")
+
+    @OptionGroup var input: CaptureInput
+    @OptionGroup var inventory: InventoryInput
+
+    @Option(
+        name: [.short, .long], help: ArgumentHelp("Where to write the model.", valueName: "model"))
+    var output: String
+
+    @Option(help: "Alarms on clean traffic to put up with at this node, such as 1/day or 2/hour.")
+    var falseAlarms: FalseAlarmRate = FalseAlarmRate(perDay: 1)
+
+    @Option(help: "Where the random numbers start: the same input and seed give the same model.")
+    var seed: UInt64 = 1
+
+    func run() throws {
+        var training = Training(paths: input.files)
+        training.filter = input.filter
+        training.inventory = try inventory.read()
+        training.inventoryPath = inventory.path
+        training.falseAlarmsPerDay = falseAlarms.perDay
+        training.seed = seed
+        let outcome = try training.run(progress: ProgressReport(label: "training"))
+        for warning in outcome.warnings { Output.warn("\(warning)") }
+        try ModelStore.write(outcome.model, to: output)
+        try Output.write(ModelReport.text(outcome.model), to: nil)
+        for line in outcome.advice { Output.warn(line) }
+    }
+}
+
+/// `1/day`, `2/hour`, `3/week`, or a number of them a day.
+struct FalseAlarmRate: ExpressibleByArgument {
+    var perDay: Double
+
+    init(perDay: Double) { self.perDay = perDay }
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
+        guard let count = Double(parts[0]), count > 0, count.isFinite, parts.count <= 2 else {
+            return nil
+        }
+        switch parts.count == 2 ? parts[1] : "day" {
+        case "hour", "h": perDay = count * 24
+        case "day", "d": perDay = count
+        case "week", "w": perDay = count / 7
+        default: return nil
+        }
+    }
+
+    var defaultValueDescription: String { "1/day" }
+}
