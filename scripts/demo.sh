@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The main job on the sample captures: learn from clean traffic, judge traffic with attacks in it.
+set -euo pipefail
+lazaret=$1
+out=${2:-out}
+mkdir -p "$out"
+run() { printf '\n\033[1m$ %s\033[0m\n' "lazaret ${*}"; "$lazaret" "$@"; }
+
+run train -r captures/clean-train.pcap -o "$out/demo.model" --inventory captures/inventory.yaml
+run replay -r captures/mixed.pcap -m "$out/demo.model" --inventory captures/inventory.yaml --plan "$out/plan.nft"
+cat <<EOF
+
+That was 15 minutes of traffic between containers, with attacks in it. The firewall rules that enforcing would have installed
+are in $out/plan.nft. To go on:
+  $lazaret evaluate -r captures/mixed.pcap -m $out/demo.model --truth captures/mixed.labels.jsonl --inventory captures/inventory.yaml
+      how many of the labelled attacks were found, and how fast
+  $lazaret replay -r YOUR.pcap            what stands out in a capture of your own, without any training
+  $lazaret model show $out/demo.model     what was learnt
+EOF
