@@ -66,8 +66,8 @@ let package = Package(
         room(
             "Reporting",
             uses: [
-                "NetworkAddresses", "FlowMetering", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine",
+                "NetworkAddresses", "PacketDecoding", "FlowMetering", "FeatureExtraction",
+                "AnomalyDetection", "Quarantine",
             ]),
         room(
             "Pipeline",
@@ -78,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "Pipeline",
+                "Pipeline", "PacketCapture", "PacketDecoding", "FlowMetering", "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
