@@ -73,8 +73,8 @@ let package = Package(
         room(
             "Reporting",
             uses: [
-                "NetworkAddresses", "FlowMetering", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine",
+                "NetworkAddresses", "PacketDecoding", "FlowMetering", "FeatureExtraction",
+                "AnomalyDetection", "Quarantine",
             ]),
         room(
             "Pipeline",
@@ -86,8 +86,9 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "Pipeline", "NetworkAddresses", "Quarantine", "EventStore", "AnomalyDetection",
-                "Workloads", "Reporting",
+                "Pipeline", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
+                "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
+                "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -1,5 +1,7 @@
 public import NetworkAddresses
 
+public import PacketDecoding
+
 /// What makes a flow one flow: both ends, protocol, and the network it was seen in.
 ///
 /// `originator` is who opened the flow: the sender of the TCP SYN, else of the first packet.
@@ -29,6 +31,69 @@ public struct FlowKey: Hashable, Sendable, BitwiseCopyable {
         self.vlan = vlan
         self.tunnelIdentifier = tunnelIdentifier
     }
+}
+
+/// One report of a flow: all of it, or the interval since the report before.
+///
+/// Counters are those of the interval; the connection's state, history and start are the flow's.
+public struct FlowRecord: Sendable, BitwiseCopyable {
+    public var key: FlowKey
+    /// Inner VLAN id of QinQ, 0 without.
+    public var innerVLAN: UInt16
+    public var tunnel: Packet.Tunnel
+    /// Outermost IP pair of a tunnelled flow, as the flow's first packet had it; unspecified without a tunnel.
+    public var outerOriginator: IPAddress
+    public var outerResponder: IPAddress
+    /// When the flow began, in nanoseconds since 1970 UTC.
+    public var flowStartNanoseconds: Int64
+    /// The first packet of this report.
+    public var startNanoseconds: Int64
+    /// The last packet of this report.
+    public var endNanoseconds: Int64
+    public var endReason: FlowEndReason
+    /// Whether an earlier interval of the flow was reported before.
+    public var isContinuation: Bool
+    /// Whether the flow began before the capture, as far as can be told.
+    public var isMidstream: Bool
+    /// Whether an ICMP "unreachable" or a RST refused it.
+    public var isRefused: Bool
+    /// Zeek's `conn_state`.
+    public var connectionState: ConnectionState
+    public var originator: FlowSide
+    public var responder: FlowSide
+    /// The word that was kept with the flow.
+    public var tag: UInt32
+    /// As `history` has it.
+    var historyCode: UInt64
+}
+
+/// What one end sent in the time of a report.
+public struct FlowSide: Sendable, BitwiseCopyable {
+    public var packetCount: UInt64 = 0
+    /// Bytes of the frames on the wire.
+    public var wireOctetCount: UInt64 = 0
+    /// Bytes of the IP packets, as their headers claim.
+    public var ipOctetCount: UInt64 = 0
+    /// Bytes behind the transport header.
+    public var payloadOctetCount: UInt64 = 0
+    /// First and last packet; 0 without packets.
+    public var startNanoseconds: Int64 = 0
+    public var endNanoseconds: Int64 = 0
+    /// Smallest and largest frame in bytes; 0 without packets.
+    public var sizeMinimum: UInt32 = 0
+    public var sizeMaximum: UInt32 = 0
+    public var sizeMean: Double = 0
+    /// Of the population.
+    public var sizeDeviation: Double = 0
+    /// Time between one packet and the next of the same end, in nanoseconds; 0 below two packets.
+    public var intervalMinimum: Int64 = 0
+    public var intervalMaximum: Int64 = 0
+    public var intervalMean: Double = 0
+    public var intervalDeviation: Double = 0
+    /// Segments whose payload was sent before.
+    public var retransmissionCount: UInt64 = 0
+    /// All TCP flags that were set.
+    public var tcpFlags: UInt8 = 0
 }
 
 /// Why a flow record was written, by the names of IPFIX `flowEndReason` (RFC 5102, element 136).

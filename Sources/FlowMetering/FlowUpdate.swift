@@ -8,6 +8,17 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
     public var startNanoseconds: Int64 = 0
     public var events: Events = []
 
+    // The flow that an ICMP error is about, where it is known.
+    /// Slot of the flow that the packet quotes, valid until the next packet; -1 without.
+    public var relatedFlow: Int32 = -1
+    /// Tag of that flow.
+    public var relatedTag: UInt32 = 0
+    /// When that flow began.
+    public var relatedStartNanoseconds: Int64 = 0
+    /// `.refused` the first time it was found unreachable; `.fromOriginator` where the quoted packet
+    /// was the originator's.
+    public var relatedEvents: Events = []
+
     public init() {}
 
     /// What happened; several may be set at once.

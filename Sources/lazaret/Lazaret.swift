@@ -16,7 +16,7 @@ struct Lazaret: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            TrainCommand.self, ReplayCommand.self, EvaluateCommand.self, ModelCommand.self,
+            FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self, ModelCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.

@@ -1,0 +1,182 @@
+internal import NetworkAddresses
+internal import PacketDecoding
+
+/// What one packet does to its flow.
+extension FlowMeter {
+    /// Whether the flow in `slot` goes on with this packet. If not it has been ended.
+    @inline(__always)
+    mutating func goesOn(_ slot: Int32, _ packet: Packet) -> Bool {
+        let time = packet.timeNanoseconds
+        let bits = table[slot].bits
+        let isClosed = bits.contains(.closed)
+        if time &- table[slot].lastNanoseconds > (isClosed ? close : idle) {
+            end(slot, isClosed ? .endOfFlow : .idleTimeout)
+            return false
+        }
+        // A new connection on the ports of a closed one.
+        if isClosed, packet.tcpFlags & 0x12 == 2 {
+            end(slot, .endOfFlow)
+            return false
+        }
+        let start =
+            bits.contains(.continued) ? table[slot].recordStart : table[slot].startNanoseconds
+        if time &- start > active
+            || max(table[slot].fromLow.packets, table[slot].fromHigh.packets) > 4_000_000_000
+        {
+            report(slot)
+        }
+        return true
+    }
+
+    /// Makes a flow of a packet's key.
+    @inline(never)
+    mutating func begin(
+        _ key: CanonicalKey, hash: UInt32, _ packet: Packet
+    ) -> Int32 {
+        let slot = allocateFlow()
+        let time = packet.timeNanoseconds
+        var bits: FlowBits = key.isSwapped ? .originatorIsHigh : []
+        if packet.ipProtocol == 6 { bits = Self.tcpOriginator(packet, bits) }
+        var wrapping: Int32 = -1
+        if packet.tunnel != .none {
+            bits.insert(.tunnel(packet.tunnel))
+            wrapping = wrap(packet, key)
+        }
+        let empty = SideCounters()
+        table[slot] = FlowSlot(
+            low: key.low, high: key.high, lowPort: key.lowPort, highPort: key.highPort,
+            tunnelIdentifier: key.tunnelIdentifier, vlan: key.vlan, ipProtocol: key.ipProtocol,
+            ipVersion: key.ipVersion, hash: hash, next: -1, previous: -1, tag: 0,
+            wrapping: wrapping, startNanoseconds: time, history: 0, fromLow: empty, fromHigh: empty)
+        table[slot].bits = bits
+        table[slot].innerVLAN = packet.innerVLAN
+        if bits.contains(.flipped) { table[slot].note(.flipped, fromOriginator: false) }
+        table.insert(slot, hash: hash)
+        if clock < time { clock = time }
+        wheel.insert(slot, deadline: clock &+ idle, in: table)
+        counters.flowsStarted &+= 1
+        counters.peakFlows = max(counters.peakFlows, UInt64(table.count))
+        return slot
+    }
+
+    /// Who opened a connection, by its first packet: the sender of the SYN, the receiver of the
+    /// SYN-ACK; else the end without a well-known port where only one has it, else the sender.
+    private static func tcpOriginator(_ packet: Packet, _ sender: FlowBits) -> FlowBits {
+        let flags = packet.tcpFlags
+        if flags & 0x12 == 2 { return sender }
+        var bits = sender.union(.midstream)
+        let isReply =
+            flags & 0x12 == 0x12 || packet.sourcePort < 1024 && packet.destinationPort >= 1024
+        if isReply {
+            bits.formSymmetricDifference(.originatorIsHigh)
+            bits.insert(.flipped)
+        }
+        return bits
+    }
+
+    /// Counts the packet and fills in the update.
+    @inline(__always)
+    mutating func count(
+        _ packet: Packet, _ key: CanonicalKey, _ slot: Int32, _ update: inout FlowUpdate
+    ) {
+        let isFromHigh = key.isSwapped
+        let isTCP = packet.ipProtocol == 6 && packet.fragment != .later
+        let wasClosed = table[slot].bits.contains(.closed)
+        if isTCP, packet.tcpFlags & 0x12 == 2, table[slot].bits.contains(.midstream) {
+            table[slot].adoptOriginator(isHigh: isFromHigh)
+        }
+        let isFromOriginator = table[slot].bits.contains(.originatorIsHigh) == isFromHigh
+        if isFromOriginator {
+            update.events.insert(.fromOriginator)
+        } else if !table[slot].bits.contains(.answered) {
+            table[slot].bits.insert(.answered)
+            update.events.insert(.answered)
+        }
+        if isTCP {
+            table[slot].tcp(packet, isFromHigh, isFromOriginator, &update.events)
+        } else if packet.payloadLength > 0 {
+            table[slot].note(.data, fromHigh: isFromHigh, fromOriginator: isFromOriginator)
+        }
+        if table[slot].bits.contains(.midstream) { update.events.insert(.midstream) }
+        if isFromHigh {
+            table[slot].fromHigh.count(packet)
+        } else {
+            table[slot].fromLow.count(packet)
+        }
+        update.tag = table[slot].tag
+        update.startNanoseconds = table[slot].startNanoseconds
+        if !wasClosed, table[slot].bits.contains(.closed) {
+            wheel.remove(slot, from: table)
+            wheel.insert(slot, deadline: clock &+ close, in: table)
+        }
+    }
+
+    /// Finds a later fragment's ports, and remembers those of a first one. False for an orphan.
+    @inline(never)
+    mutating func resolveFragment(_ packet: Packet, _ key: inout CanonicalKey) -> Bool {
+        // IPv4 tells packets apart by protocol too (RFC 791), IPv6 does not (RFC 8200).
+        let identity = CanonicalKey(
+            source: packet.source, destination: packet.destination,
+            sourcePort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier >> 16),
+            destinationPort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier),
+            ipProtocol: packet.ipVersion == 4 ? packet.ipProtocol : 0,
+            ipVersion: packet.ipVersion, vlan: packet.vlan,
+            tunnelIdentifier: packet.tunnelIdentifier
+        ).hash(seed: seed) ^ (packet.destination < packet.source ? 0x5555_5555_5555_5554 : 0)
+        if packet.fragment == .first {
+            fragments.remember(
+                identity, time: packet.timeNanoseconds,
+                sourcePort: key.isSwapped ? key.highPort : key.lowPort,
+                destinationPort: key.isSwapped ? key.lowPort : key.highPort,
+                ipProtocol: packet.ipProtocol)
+            return true
+        }
+        guard let found = fragments.find(identity, time: packet.timeNanoseconds) else {
+            return false
+        }
+        key = CanonicalKey(
+            source: packet.source, destination: packet.destination, sourcePort: found.sourcePort,
+            destinationPort: found.destinationPort, ipProtocol: found.ipProtocol,
+            ipVersion: packet.ipVersion, vlan: packet.vlan,
+            tunnelIdentifier: packet.tunnelIdentifier)
+        return true
+    }
+
+    /// Marks the flow that an ICMP "unreachable" is about.
+    @inline(never)
+    mutating func refuseQuoted(_ packet: Packet, _ update: inout FlowUpdate) {
+        guard packet.icmpType == (packet.ipVersion == 4 ? 3 : 1) else { return }
+        let key = CanonicalKey(
+            source: packet.quotedSource, destination: packet.quotedDestination,
+            sourcePort: packet.quotedSourcePort, destinationPort: packet.quotedDestinationPort,
+            ipProtocol: packet.quotedProtocol, ipVersion: packet.ipVersion, vlan: packet.vlan,
+            tunnelIdentifier: packet.tunnelIdentifier)
+        let hash = UInt32(truncatingIfNeeded: key.hash(seed: seed) >> 32)
+        let slot = table.find(key, hash: hash)
+        guard slot >= 0 else { return }
+        update.relatedFlow = slot
+        update.relatedTag = table[slot].tag
+        update.relatedStartNanoseconds = table[slot].startNanoseconds
+        if table[slot].bits.contains(.originatorIsHigh) == key.isSwapped {
+            update.relatedEvents.insert(.fromOriginator)
+        }
+        guard !table[slot].bits.contains(.refused) else { return }
+        table[slot].bits.insert(.refused)
+        update.relatedEvents.insert(.refused)
+    }
+
+    /// Keeps the outer pair of a tunnelled flow.
+    private mutating func wrap(_ packet: Packet, _ key: CanonicalKey) -> Int32 {
+        let made = Wrapping(
+            low: key.isSwapped ? packet.outerDestination : packet.outerSource,
+            high: key.isSwapped ? packet.outerSource : packet.outerDestination, next: -1)
+        if freeWrapping >= 0 {
+            let place = freeWrapping
+            freeWrapping = wrappings[Int(place)].next
+            wrappings[Int(place)] = made
+            return place
+        }
+        wrappings.append(made)
+        return Int32(wrappings.count - 1)
+    }
+}

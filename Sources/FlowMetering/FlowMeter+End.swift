@@ -1,0 +1,157 @@
+internal import NetworkAddresses
+internal import PacketDecoding
+
+/// How flows end and how their records come out.
+extension FlowMeter {
+    /// Whether a flow's last interval has passed by `time`; its deadline otherwise.
+    private func deadline(of slot: Int32) -> Int64 {
+        table[slot].lastNanoseconds
+            &+ (table[slot].bits.contains(.closed) ? close : idle)
+    }
+
+    /// Ends what is due by the clock.
+    @inline(never)
+    mutating func expire() {
+        if table.count == 0 {
+            wheel.start(at: clock)
+            return
+        }
+        while let head = wheel.advance(towards: clock) {
+            var slot = head
+            while slot >= 0 {
+                let next = table[slot].next
+                let due = deadline(of: slot)
+                if due < clock {
+                    let isClosed = table[slot].bits.contains(.closed)
+                    endUnlinked(slot, isClosed ? .endOfFlow : .idleTimeout)
+                } else {
+                    wheel.insert(slot, deadline: due, in: table)
+                }
+                slot = next
+            }
+        }
+    }
+
+    /// Ends a flow that is in the wheel.
+    mutating func end(_ slot: Int32, _ reason: FlowEndReason) {
+        wheel.remove(slot, from: table)
+        endUnlinked(slot, reason)
+    }
+
+    private mutating func endUnlinked(_ slot: Int32, _ reason: FlowEndReason) {
+        table.remove(slot)
+        queue(slot, reason)
+    }
+
+    /// Counts an end and keeps the slot for `drain`, or frees it.
+    private mutating func queue(_ slot: Int32, _ reason: FlowEndReason) {
+        switch reason {
+        case .idleTimeout: counters.endedIdle &+= 1
+        case .activeTimeout: counters.endedActive &+= 1
+        case .endOfFlow: counters.endedByClose &+= 1
+        case .forcedEnd: counters.endedForced &+= 1
+        case .lackOfResources: counters.evicted &+= 1
+        }
+        guard options.collectsRecords else {
+            free(slot)
+            return
+        }
+        table[slot].bits.insert(.reason(reason))
+        table[slot].next = -1
+        if endedTail >= 0 { table[endedTail].next = slot } else { endedHead = slot }
+        endedTail = slot
+        endedCount += 1
+    }
+
+    private mutating func free(_ slot: Int32) {
+        let wrapping = table[slot].wrapping
+        if wrapping >= 0 {
+            wrappings[Int(wrapping)].next = freeWrapping
+            freeWrapping = wrapping
+        }
+        table.release(slot)
+    }
+
+    /// Reports a flow that goes on: a copy of it ends, and its counters start anew.
+    @inline(never)
+    mutating func report(_ slot: Int32) {
+        if options.collectsRecords {
+            let copy = allocate()
+            table[copy] = table[slot]
+            if table[slot].wrapping >= 0 {
+                // The copy takes a pair of its own, so that each is freed once.
+                let pair = wrappings[Int(table[slot].wrapping)]
+                wrappings.append(pair)
+                table[copy].wrapping = Int32(wrappings.count - 1)
+            }
+            queue(copy, .activeTimeout)
+        } else {
+            counters.endedActive &+= 1
+        }
+        table[slot].fromLow.restart()
+        table[slot].fromHigh.restart()
+        table[slot].bits.insert(.continued)
+    }
+
+    /// A slot for a new flow. Where the cap is reached, the flow that has been idle longest ends.
+    mutating func allocateFlow() -> Int32 {
+        if Int(table.count) >= options.capacity { evict() }
+        return allocate()
+    }
+
+    /// A free slot. A few more than the cap exist for records that wait; where nobody fetched them,
+    /// the oldest is lost.
+    mutating func allocate() -> Int32 {
+        while true {
+            if let slot = table.allocate() { return slot }
+            dropRecord()
+        }
+    }
+
+    /// Ends the flow that has been idle longest, to within a step of the wheel.
+    private mutating func evict() {
+        while true {
+            let slot = wheel.earliestSlot()
+            guard slot >= 0 else { return }
+            wheel.remove(slot, from: table)
+            let due = deadline(of: slot)
+            // Packets have come since it was put there: it is put where it belongs now.
+            guard due >> wheel.shift >= wheel.earliest else {
+                endUnlinked(slot, .lackOfResources)
+                return
+            }
+            wheel.insert(slot, deadline: due, in: table)
+        }
+    }
+
+    /// Throws away the oldest record that waits.
+    private mutating func dropRecord() {
+        let slot = endedHead
+        guard slot >= 0 else { return }
+        endedHead = table[slot].next
+        if endedHead < 0 { endedTail = -1 }
+        endedCount -= 1
+        counters.lostRecords &+= 1
+        free(slot)
+    }
+
+    /// Ends every flow that is left, in the order of their slots. The meter can be used on.
+    public mutating func finish() {
+        for slot in 0..<table.used where table.holds(slot) { queue(slot, .forcedEnd) }
+        table.removeAll()
+        wheel.removeAll()
+    }
+
+    /// Lends every record that waits to `body`, in the order in which the flows ended.
+    public mutating func drain(_ body: (borrowing FlowRecord) -> Void) {
+        while endedHead >= 0 {
+            let slot = endedHead
+            let wrapping = table[slot].wrapping
+            body(FlowRecord(table[slot], wrapping >= 0 ? wrappings[Int(wrapping)] : nil))
+            endedHead = table[slot].next
+            free(slot)
+        }
+        endedTail = -1
+        endedCount = 0
+    }
+}

@@ -1,0 +1,161 @@
+internal import NetworkAddresses
+public import PacketDecoding
+
+/// Counts packets to bidirectional flows. Its only clock is the packets' time.
+///
+/// A packet costs one look-up and no allocation. Flows end when they are idle, when their connection
+/// has closed, when the table is full, or at `finish`; long ones are reported in intervals.
+@safe
+public struct FlowMeter: ~Copyable {
+    public let options: FlowMeterOptions
+    /// What was seen so far.
+    public var statistics: FlowMeterStatistics {
+        var all = counters
+        all.activeFlows = UInt64(table.count)
+        return all
+    }
+
+    var counters = FlowMeterStatistics()
+    var table: FlowTable
+    var wheel: TimerWheel
+    var fragments: FragmentCache
+    var wrappings: [Wrapping] = []
+    var freeWrapping: Int32 = -1
+    /// The latest packet time.
+    var clock: Int64 = .min
+    let idle: Int64
+    let active: Int64
+    let close: Int64
+    let seed: UInt64
+    /// Ended flows that wait for `drain`, first in first out.
+    var endedHead: Int32 = -1
+    var endedTail: Int32 = -1
+    var endedCount = 0
+
+    /// Slots above the cap, for records that wait for `drain`.
+    private static let reserve = 4096
+
+    public init(options: FlowMeterOptions = FlowMeterOptions()) {
+        self.options = options
+        table = FlowTable(capacity: max(1, options.capacity) + Self.reserve)
+        idle = Self.nanoseconds(options.idleTimeout)
+        active = Self.nanoseconds(options.activeTimeout)
+        close = min(Self.nanoseconds(options.tcpCloseTimeout), idle)
+        wheel = TimerWheel(longest: idle)
+        fragments = FragmentCache(capacity: options.fragmentCapacity)
+        seed = options.hashSeed
+    }
+
+    /// Between a millisecond and about 100 years.
+    private static func nanoseconds(_ duration: Duration) -> Int64 {
+        let (seconds, attoseconds) = duration.components
+        let bounded = min(max(seconds, 0), 3_000_000_000)
+        return max(1_000_000, bounded * 1_000_000_000 + max(0, attoseconds / 1_000_000_000))
+    }
+
+    // MARK: packets
+
+    /// Computes the hashes of packets that are about to be observed and asks for the memory that they
+    /// will touch. Not needed for right results; with batches of 32 to 64 the waits overlap.
+    public func prepare(_ packets: inout MutableSpan<Packet>) {
+        for position in packets.indices where packets[position].kind == .ip {
+            let hash = CanonicalKey(packets[position]).hash(seed: seed)
+            packets[position].flowHash = hash
+            table.prefetchIndex(hash)
+        }
+        for position in packets.indices where packets[position].flowHash != 0 {
+            table.prefetchSlot(packets[position].flowHash)
+        }
+    }
+
+    /// Counts a packet to its flow and says what it did there.
+    ///
+    /// ARP, packets without IP, and later fragments whose first was not seen belong to no flow: then
+    /// `flow` is -1.
+    @inline(__always)
+    public mutating func observe(_ packet: Packet) -> FlowUpdate {
+        let time = packet.timeNanoseconds
+        if time >= clock {
+            clock = time
+            if wheel.isDue(time) { expire() }
+        } else {
+            counters.timeBackwards &+= 1
+        }
+        guard packet.kind == .ip else {
+            if packet.kind == .arp { counters.arp &+= 1 } else { counters.notIP &+= 1 }
+            return FlowUpdate()
+        }
+        return observeIP(packet)
+    }
+
+    @inline(never)
+    private mutating func observeIP(_ packet: Packet) -> FlowUpdate {
+        var key = CanonicalKey(packet)
+        var hash = packet.flowHash
+        if packet.fragment != .none {
+            guard resolveFragment(packet, &key) else {
+                counters.orphanFragments &+= 1
+                return FlowUpdate()
+            }
+            hash = key.hash(seed: seed)
+        } else if hash == 0 {
+            hash = key.hash(seed: seed)
+        }
+        counters.metered &+= 1
+        let upper = UInt32(truncatingIfNeeded: hash >> 32)
+        var slot = table.find(key, hash: upper)
+        var update = FlowUpdate()
+        if slot >= 0, !goesOn(slot, packet) { slot = -1 }
+        if slot < 0 {
+            slot = begin(key, hash: upper, packet)
+            update.events = .started
+        }
+        update.flow = slot
+        count(packet, key, slot, &update)
+        if packet.quotedProtocol != 0 { refuseQuoted(packet, &update) }
+        return update
+    }
+
+    /// Keeps a word with a flow until it ends; `FlowUpdate.tag` brings it back.
+    ///
+    /// - Parameter flow: a slot of the last update; others are ignored.
+    public mutating func setTag(_ tag: UInt32, of flow: Int32) {
+        guard flow >= 0, flow < table.used else { return }
+        table[flow].tag = tag
+    }
+
+    /// Tells the meter that time has passed without packets.
+    public mutating func advance(to timeNanoseconds: Int64) {
+        guard timeNanoseconds > clock else { return }
+        clock = timeNanoseconds
+        if wheel.isDue(timeNanoseconds) { expire() }
+    }
+}
+
+extension CanonicalKey {
+    /// The key of a packet. ICMP has its type and counterpart, or type and code, in the ports'
+    /// places, as Community ID has it.
+    @inline(__always)
+    init(_ packet: Packet) {
+        var source = packet.sourcePort
+        var destination = packet.destinationPort
+        if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
+            (source, destination) = Self.icmpPorts(packet)
+        }
+        self.init(
+            source: packet.source, destination: packet.destination, sourcePort: source,
+            destinationPort: destination, ipProtocol: packet.ipProtocol,
+            ipVersion: packet.ipVersion, vlan: packet.vlan,
+            tunnelIdentifier: packet.tunnelIdentifier)
+    }
+
+    @inline(never)
+    static func icmpPorts(_ packet: Packet) -> (UInt16, UInt16) {
+        guard packet.fragment != .later else { return (0, 0) }
+        let type = packet.icmpType
+        if let counterpart = CommunityID.counterpart(of: type, ipVersion: packet.ipVersion) {
+            return (UInt16(type), UInt16(counterpart))
+        }
+        return (UInt16(type), UInt16(packet.icmpCode))
+    }
+}

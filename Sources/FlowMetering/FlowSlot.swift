@@ -1,0 +1,169 @@
+internal import NetworkAddresses
+internal import PacketDecoding
+
+/// One flow in the table: four cache lines of 64 bytes, the key and the links in the first.
+///
+/// The key is direction-free: the lower (address, port) pair stands first, whoever sent first.
+struct FlowSlot: BitwiseCopyable {
+    var low: IPAddress
+    var high: IPAddress
+    var lowPort: UInt16
+    var highPort: UInt16
+    var tunnelIdentifier: UInt32
+    var vlan: UInt16
+    var ipProtocol: UInt8
+    var ipVersion: UInt8
+    /// Upper half of the key's hash.
+    var hash: UInt32
+    /// Next in the timer's bucket, the list of ended flows, or the free list; -1 ends each.
+    var next: Int32
+    /// Previous in the timer's bucket; of the first the bucket's complement.
+    var previous: Int32
+    var tag: UInt32
+    /// Index of the outer pair of a tunnelled flow; -1 without.
+    var wrapping: Int32
+    var startNanoseconds: Int64
+    /// Zeek's history, five bits a letter, first letter lowest.
+    var history: UInt64
+    /// Sent by the lower end.
+    var fromLow: SideCounters
+    /// Sent by the higher end.
+    var fromHigh: SideCounters
+
+    /// The flow's own bits; they use the room that the lower side's counters leave.
+    var bits: FlowBits {
+        get { FlowBits(rawValue: fromLow.extra) }
+        set { fromLow.extra = newValue.rawValue }
+    }
+
+    /// Inner VLAN id of QinQ.
+    var innerVLAN: UInt16 {
+        get { fromHigh.extra }
+        set { fromHigh.extra = newValue }
+    }
+
+    /// The time of the last packet.
+    @inline(__always)
+    var lastNanoseconds: Int64 { max(fromLow.last, fromHigh.last) }
+
+    /// The time of the first packet of the interval that is being counted.
+    var recordStart: Int64 {
+        if fromLow.packets == 0 { return fromHigh.packets == 0 ? startNanoseconds : fromHigh.first }
+        return fromHigh.packets == 0 ? fromLow.first : min(fromLow.first, fromHigh.first)
+    }
+}
+
+/// What is true of a flow as a whole.
+struct FlowBits: OptionSet, BitwiseCopyable {
+    let rawValue: UInt16
+    static let originatorIsHigh = FlowBits(rawValue: 1)
+    static let midstream = FlowBits(rawValue: 2)
+    static let established = FlowBits(rawValue: 4)
+    /// Both ends have sent FIN, or one RST.
+    static let closed = FlowBits(rawValue: 8)
+    static let refused = FlowBits(rawValue: 16)
+    static let answered = FlowBits(rawValue: 32)
+    /// An interval of the flow was reported before.
+    static let continued = FlowBits(rawValue: 64)
+    /// The originator was taken from the port numbers, not from who came first.
+    static let flipped = FlowBits(rawValue: 128)
+
+    /// Kind of tunnel, in bits 8 to 10; and the end reason of an ended flow, in bits 11 to 13.
+    static func tunnel(_ tunnel: Packet.Tunnel) -> FlowBits {
+        FlowBits(rawValue: UInt16(tunnel.rawValue & 7) << 8)
+    }
+
+    static func reason(_ reason: FlowEndReason) -> FlowBits {
+        FlowBits(rawValue: UInt16(reason.rawValue & 7) << 11)
+    }
+
+    /// Whether an end reason is set.
+    var hasEnded: Bool { rawValue >> 11 & 7 != 0 }
+    var tunnel: Packet.Tunnel { Packet.Tunnel(rawValue: UInt8(rawValue >> 8 & 7)) ?? .none }
+    var reason: FlowEndReason { FlowEndReason(rawValue: UInt8(rawValue >> 11 & 7)) ?? .forcedEnd }
+}
+
+/// What one end sent, in 88 bytes.
+struct SideCounters: BitwiseCopyable {
+    var wireBytes: UInt64 = 0
+    var ipBytes: UInt64 = 0
+    var payloadBytes: UInt64 = 0
+    /// Sum of the squares of the wire lengths; exact up to 2^53.
+    var sizeSquares: Double = 0
+    /// Sum of the squares of the intervals, in ns².
+    var intervalSquares: Double = 0
+    var first: Int64 = 0
+    var last: Int64 = .min
+    var packets: UInt32 = 0
+    var retransmissions: UInt32 = 0
+    var sizeMinimum: UInt32 = .max
+    var sizeMaximum: UInt32 = 0
+    /// As `encode` gives it.
+    var intervalMinimum: UInt32 = .max
+    var intervalMaximum: UInt32 = 0
+    /// TCP: the sequence number behind the highest byte sent.
+    var nextSequence: UInt32 = 0
+    /// All TCP flags that were set.
+    var flags: UInt8 = 0
+    /// Which letters of the history this end has.
+    var letters: UInt8 = 0
+    /// Room of the slot; see `FlowSlot.bits`.
+    var extra: UInt16 = 0
+
+    /// An interval in four bytes: exact below 2^31 ns, in steps of 1,024 ns to 36 minutes, and no more.
+    /// Codes compare as the intervals do.
+    @inline(__always)
+    static func encode(_ nanoseconds: Int64) -> UInt32 {
+        if nanoseconds < 0x8000_0000 { return UInt32(truncatingIfNeeded: max(0, nanoseconds)) }
+        return 0x8000_0000 | UInt32(min(nanoseconds >> 10, 0x7FFF_FFFF))
+    }
+
+    static func decode(_ code: UInt32) -> Int64 {
+        code < 0x8000_0000 ? Int64(code) : Int64(code & 0x7FFF_FFFF) << 10
+    }
+
+    /// Counts a packet.
+    @inline(__always)
+    mutating func count(_ packet: Packet) {
+        let time = packet.timeNanoseconds
+        let size = packet.wireLength
+        wireBytes &+= UInt64(size)
+        ipBytes &+= UInt64(packet.ipLength)
+        payloadBytes &+= UInt64(packet.payloadLength)
+        sizeSquares += Double(size) * Double(size)
+        sizeMinimum = min(sizeMinimum, size)
+        sizeMaximum = max(sizeMaximum, size)
+        flags |= packet.tcpFlags
+        if packets == 0 {
+            first = time
+            last = time
+        } else {
+            let interval = max(0, time &- last)
+            let square = Double(interval)
+            intervalSquares += square * square
+            let code = Self.encode(interval)
+            intervalMinimum = min(intervalMinimum, code)
+            intervalMaximum = max(intervalMaximum, code)
+            first = min(first, time)
+            last = max(last, time)
+        }
+        packets &+= 1
+    }
+
+    /// Starts the next interval: counters at zero, what is known of the connection kept.
+    mutating func restart() {
+        var fresh = SideCounters()
+        fresh.last = last
+        fresh.nextSequence = nextSequence
+        fresh.letters = letters
+        fresh.extra = extra
+        self = fresh
+    }
+}
+
+/// The outer pair of a tunnelled flow, kept apart because few flows have one.
+struct Wrapping: BitwiseCopyable {
+    var low: IPAddress
+    var high: IPAddress
+    var next: Int32
+}

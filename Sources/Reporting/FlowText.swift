@@ -1,0 +1,162 @@
+package import NetworkAddresses
+
+/// A growing buffer of bytes with the few conversions that flow formats need, none of which allocates.
+package struct FlowText: ~Copyable {
+    package private(set) var bytes: [UInt8] = []
+
+    package init(reserving capacity: Int = 1 << 17) { bytes.reserveCapacity(capacity) }
+
+    package var count: Int { bytes.count }
+
+    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+    @inline(__always)
+    package mutating func add(byte: UInt8) { bytes.append(byte) }
+
+    package mutating func add(_ text: StaticString) {
+        // SAFETY: the string is a constant of `utf8CodeUnitCount` bytes.
+        unsafe bytes.append(
+            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    package mutating func add(text: some StringProtocol) { bytes.append(contentsOf: text.utf8) }
+
+    package mutating func add(_ value: UInt64) {
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var rest = value
+        var place = 20
+        repeat {
+            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
+            place -= 1
+            digits[place] = 48 + UInt8(truncatingIfNeeded: remainder)
+            rest = quotient
+        } while rest != 0
+        for index in place..<20 { bytes.append(digits[index]) }
+    }
+
+    package mutating func add(_ value: Int64) {
+        if value < 0 { bytes.append(45) }
+        add(value.magnitude)
+    }
+
+    /// `value` with exactly `digits` digits.
+    package mutating func add(_ value: UInt64, digits: Int) {
+        var divisor: UInt64 = 1
+        for _ in 1..<max(digits, 1) { divisor *= 10 }
+        var rest = value
+        for _ in 0..<digits {
+            bytes.append(48 + UInt8(truncatingIfNeeded: rest / divisor % 10))
+            rest %= divisor
+            divisor = max(divisor / 10, 1)
+        }
+    }
+
+    /// Seconds with nine, or six, digits after the point.
+    package mutating func add(seconds nanoseconds: Int64, digits: Int = 9) {
+        if nanoseconds < 0 { bytes.append(45) }
+        let magnitude = nanoseconds.magnitude
+        add(magnitude / 1_000_000_000)
+        bytes.append(46)
+        let fraction = magnitude % 1_000_000_000
+        add(digits == 6 ? fraction / 1000 : fraction, digits: digits)
+    }
+
+    /// Three digits after the point; nothing needs more, and the output does not depend on a locale.
+    package mutating func add(_ value: Double) {
+        let bounded = value.isFinite ? min(max(value, -9e15), 9e15) : 0
+        if bounded < 0 { bytes.append(45) }
+        let thousandths = UInt64((bounded.magnitude * 1000).rounded())
+        add(thousandths / 1000)
+        bytes.append(46)
+        add(thousandths % 1000, digits: 3)
+    }
+
+    package mutating func add(_ address: IPAddress, version: UInt8) {
+        if version == 4 || version == 0 && address.isIPv4 {
+            for shift in [UInt32(24), 16, 8, 0] {
+                add(UInt64(address.v4 >> shift & 255))
+                if shift > 0 { bytes.append(46) }
+            }
+            return
+        }
+        addIPv6(address)
+    }
+
+    /// RFC 5952: lower case, no leading zeros, the longest run of zeros as `::`.
+    private mutating func addIPv6(_ address: IPAddress) {
+        func group(_ index: Int) -> UInt16 {
+            UInt16(
+                truncatingIfNeeded: (index < 4 ? address.high : address.low)
+                    >> (48 - UInt64(index % 4) * 16))
+        }
+        var best = 0..<0
+        var start = 0
+        for index in 0..<8 {
+            if group(index) != 0 { start = index + 1 } else if index + 1 - start > best.count {
+                best = start..<(index + 1)
+            }
+        }
+        if best.count < 2 { best = 8..<8 }
+        var index = 0
+        while index < 8 {
+            if index == best.lowerBound {
+                add("::")
+                index = best.upperBound
+                continue
+            }
+            if index > 0, index != best.upperBound { bytes.append(58) }
+            addHex(UInt64(group(index)))
+            index += 1
+        }
+    }
+
+    /// Lower-case hexadecimal digits without leading zeros.
+    package mutating func addHex(_ value: UInt64) {
+        var shift = (63 - min(value.leadingZeroBitCount, 63)) / 4 * 4
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
+            bytes.append(digit < 10 ? 48 + digit : 87 + digit)
+            shift -= 4
+        }
+    }
+
+    /// ISO 8601 in UTC with microseconds and `+0000`, as Suricata writes it.
+    package mutating func add(timestamp nanoseconds: Int64) {
+        let micro = nanoseconds.floorDivided(by: 1000)
+        let seconds = micro.floorDivided(by: 1_000_000)
+        let days = seconds.floorDivided(by: 86_400)
+        let second = UInt64(truncatingIfNeeded: seconds - days * 86_400)
+        // Days to civil date (Hinnant, "chrono-compatible low-level date algorithms").
+        let shifted = days + 719_468
+        let era = shifted.floorDivided(by: 146_097)
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra =
+            (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let month = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * month + 2) / 5 + 1
+        let civilMonth = month < 10 ? month + 3 : month - 9
+        let year = yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0)
+        add(UInt64(max(0, year)), digits: 4)
+        bytes.append(45)
+        add(UInt64(civilMonth), digits: 2)
+        bytes.append(45)
+        add(UInt64(day), digits: 2)
+        bytes.append(84)
+        add(second / 3600, digits: 2)
+        bytes.append(58)
+        add(second / 60 % 60, digits: 2)
+        bytes.append(58)
+        add(second % 60, digits: 2)
+        bytes.append(46)
+        add(UInt64(truncatingIfNeeded: micro - seconds * 1_000_000), digits: 6)
+        add("+0000")
+    }
+}
+
+extension Int64 {
+    fileprivate func floorDivided(by divisor: Int64) -> Int64 {
+        let quotient = self / divisor
+        return self % divisor < 0 ? quotient - 1 : quotient
+    }
+}
