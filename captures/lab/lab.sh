@@ -29,12 +29,12 @@ spawn() {
     nsenter --net=/run/netns/"$ns" "$@" >>"$state/$name.log" 2>&1 </dev/null &
     echo $! > "$state/pids/$name"
 }
-stop_pid() {
-    local file=$state/pids/$1 pid
-    [ -e "$file" ] || return 0
-    pid=$(cat "$file"); rm -f "$file"
-    kill "$pid" 2>/dev/null || return 0
-    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || return 0; sleep 0.1; done
+# Ask background programs to end, all at once, and wait until they are gone.
+stop_pids() {
+    local name pids=()
+    for name; do [ -e "$state/pids/$name" ] && pids+=("$(cat "$state/pids/$name")") && rm -f "$state/pids/$name"; done
+    [ ${#pids[@]} -gt 0 ] && kill "${pids[@]}" 2>/dev/null || return 0
+    for _ in $(seq 100); do kill -0 "${pids[@]}" 2>/dev/null || return 0; sleep 0.1; done
 }
 topology() { awk -v kind="$1" '$1 == kind { $1 = ""; sub(/^ +/, ""); print }' "$here/topology.txt"; }
 
@@ -151,7 +151,8 @@ down() {
     local name
     capture_stop 2>/dev/null || true
     [ -S "$state/docker.sock" ] && docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1
-    for name in "$state"/pids/*; do [ -e "$name" ] && stop_pid "$(basename "$name")"; done
+    stop_pids $(ls "$state/pids" 2>/dev/null)
+    for name in $evil $out $gw; do ip netns pids "$name" 2>/dev/null | xargs -r kill 2>/dev/null || true; done   # users, attacks
     for name in $evil $out $gw; do ip netns del "$name" 2>/dev/null || true; done
     awk -v a="$state/" -v b="$store/$LAB/" 'index($2, a) == 1 || index($2, b) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
     rm -rf "$store/$LAB"
@@ -172,9 +173,8 @@ capture() {
     sleep 1
 }
 capture_stop() {
-    local nic
     [ -e "$state/cap/name" ] || return 0
-    for nic in out0 $(topology net | awk '{ print "br-" $1 }'); do stop_pid "tcpdump-$nic"; done
+    stop_pids tcpdump-out0 $(topology net | awk '{ print "tcpdump-br-" $1 }')
     python3 "$here/merge.py" "$(cat "$state/cap/name")" "$state"/cap/*.pcap
     rm "$state/cap/name"
 }

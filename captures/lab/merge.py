@@ -20,7 +20,7 @@ for path in sources:
     magic, = struct.unpack_from("<I", data)
     assert magic == 0xA1B2C3D4 and struct.unpack_from("<I", data, 20)[0] == 1, path
     at = 24
-    while at + 16 <= len(data):
+    while at + 16 <= len(data) and at + 16 + struct.unpack_from("<I", data, at + 8)[0] <= len(data):
         sec, usec, caught, length = struct.unpack_from("<IIII", data, at)
         frame = data[at + 16:at + 16 + caught]
         at += 16 + caught

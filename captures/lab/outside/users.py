@@ -72,8 +72,25 @@ async def visit():
         await asyncio.sleep(min(60, 5 * math.exp(rng.gauss(0, 0.9))))
 
 
+async def uptime_service():
+    """A service outside that looks every twenty seconds whether the shop is there."""
+    while True:
+        for web in WEB:
+            ping = await asyncio.create_subprocess_exec("ping", "-q", "-n", "-c", "1", "-W", "1", "-I", "198.51.100.5", web, stdout=asyncio.subprocess.DEVNULL)
+            await ping.wait()
+            try:
+                reader, writer = await asyncio.wait_for(asyncio.open_connection(web, 80, local_addr=("198.51.100.5", 0)), 5)
+                await asyncio.wait_for(ask(reader, writer, "GET", "/health", last=True), 5)
+                writer.close()
+            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
+                pass
+        await asyncio.sleep(20)
+
+
 async def main():
     visits = set()
+    if args.rate == 1:
+        visits.add(asyncio.create_task(uptime_service()))
     while (t := time.time() - started) < args.seconds:
         rate = VISITS_A_SECOND * args.rate * day_curve(t)
         for _ in range(1 if rng.random() < 0.8 else rng.randrange(2, 6)):    # now and then several at once
