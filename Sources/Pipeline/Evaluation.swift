@@ -1,7 +1,7 @@
 import AnomalyDetection
 import FeatureExtraction
 public import NetworkAddresses
-public import Quarantine
+import Quarantine
 import Workloads
 
 /// How well a replay does against labels.

@@ -2,7 +2,7 @@ import Foundation
 
 /// Captures that have to be read twice: standard input is copied to a temporary file first, which is
 /// removed with the spool.
-struct InputSpool: ~Copyable {
+final class InputSpool {
     let paths: [String]
     private let temporary: String?
 
@@ -13,26 +13,25 @@ struct InputSpool: ~Copyable {
             return
         }
         let path = NSTemporaryDirectory() + "lazaret-\(UUID().uuidString).pcap"
+        temporary = path
+        self.paths = paths.map { $0 == "-" ? path : $0 }
         guard
             FileManager.default.createFile(
                 atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
             let file = FileHandle(forWritingAtPath: path)
         else { throw PipelineError.output(path: path, reason: "cannot be created") }
-        temporary = path
-        self.paths = paths.map { $0 == "-" ? path : $0 }
         do {
-            while let chunk = try FileHandle.standardInput.read(upToCount: 1 << 20), !chunk.isEmpty
-            {
+            while let chunk = try FileHandle.standardInput.read(upToCount: 1 << 20), !chunk.isEmpty {
                 try file.write(contentsOf: chunk)
             }
             try file.close()
         } catch {
-            throw PipelineError.output(path: path, reason: error.localizedDescription)
+            throw PipelineError.output(path: path, reason: OutputFile.reason(error))
         }
     }
 
     deinit {
-        if let temporary { unlink(temporary) }
+        if let temporary { try? FileManager.default.removeItem(atPath: temporary) }
     }
 }
 

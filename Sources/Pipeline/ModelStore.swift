@@ -5,7 +5,7 @@ import Foundation
 public enum ModelStore {
     /// Writes the model beside its place and moves it there.
     public static func write(_ model: Model, to path: String) throws {
-        try OutputFile.replace(path, with: Data(model.encoded()))
+        try OutputFile.replace(path, with: model.encoded())
     }
 
     /// Reads a model and checks all of it.
@@ -27,11 +27,14 @@ public enum ModelStore {
 /// Files that are whole or not there.
 public enum OutputFile {
     /// Puts `data` at `path` in one step; a special file such as /dev/stdout is written as it is.
-    public static func replace(_ path: String, with data: Data) throws {
+    public static func replace(_ path: String, with bytes: [UInt8]) throws {
         let url = URL(fileURLWithPath: path)
+        let data = Data(bytes)
         do {
             var isDirectory: ObjCBool = false
-            let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+            // SAFETY: the pointer to the flag is used within the call.
+            let exists = unsafe FileManager.default.fileExists(
+                atPath: path, isDirectory: &isDirectory)
             if exists && isDirectory.boolValue {
                 throw PipelineError.output(path: path, reason: "is a directory; name a file")
             }
@@ -53,12 +56,10 @@ public enum OutputFile {
     /// The system's words for a Foundation error.
     static func reason(_ error: any Error) -> String {
         let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
-        if let posix = (underlying ?? error) as? POSIXError {
-            return unsafe String(cString: strerror(posix.code.rawValue))
-        }
         let code = (underlying ?? error) as NSError
-        if code.domain == NSPOSIXErrorDomain {
-            return unsafe String(cString: strerror(Int32(code.code)))
+        if code.domain == NSPOSIXErrorDomain, let text = unsafe strerror(Int32(code.code)) {
+            // SAFETY: strerror gives a string that lives until its next call.
+            return unsafe String(cString: text)
         }
         return switch CocoaError.Code(rawValue: (error as NSError).code) {
         case .fileReadNoSuchFile, .fileNoSuchFile: "No such file or directory"

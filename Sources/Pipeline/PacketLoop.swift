@@ -1,6 +1,6 @@
 import FlowMetering
-public import PacketCapture
-public import PacketDecoding
+import PacketCapture
+import PacketDecoding
 
 /// Reads captures, decodes and meters them, and hands each packet with what it did to its flow to a reader:
 /// the one loop behind training, replay and evaluation.
@@ -39,8 +39,13 @@ struct PacketLoop {
         var more = true
         while more {
             more = try capture.nextBatch { frames in
-                for frame in frames {
-                    decoder.decode(frame, into: &packet)
+                for index in frames.indices {
+                    let frame = frames[index]
+                    // SAFETY: the frame's bytes live until this closure returns.
+                    unsafe decoder.decode(
+                        frame.bytes, linkType: LinkType(rawValue: frame.linkType),
+                        timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
+                        into: &packet)
                     if report.packetCount == 0 { report.firstNanoseconds = packet.timeNanoseconds }
                     report.packetCount += 1
                     report.lastNanoseconds = max(report.lastNanoseconds, packet.timeNanoseconds)

@@ -2,6 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 import FlowMetering
 import PacketCapture
+import PacketDecoding
 public import Workloads
 
 /// Ranks the addresses of captures against each other, without a model.

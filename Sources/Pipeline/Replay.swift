@@ -1,11 +1,11 @@
 public import AnomalyDetection
-import FeatureExtraction
+public import FeatureExtraction
 import FlowMetering
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 public import Quarantine
-public import Reporting
+import Reporting
 public import Workloads
 
 /// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have done.

@@ -51,15 +51,10 @@ enum Failure {
         guard code != .success else { Lazaret.exit(withError: error) }
         let isUsage = code == .validationFailure
         // ArgumentParser adds the usage on further lines; the first one says what is wrong.
-        let message = isUsage ? Lazaret.message(for: error) : text(of: error)
+        let message = isUsage ? Lazaret.message(for: error) : "\(error)"
         let line = message.split(separator: "\n").joined(separator: " ")
         let hint = isUsage ? "; see 'lazaret --help'" : ""
         FileHandle.standardError.write(Data("lazaret: \(line)\(hint)\n".utf8))
         Foundation.exit(isUsage ? 2 : 1)
-    }
-
-    private static func text(of error: any Error) -> String {
-        if let described = error as? any CustomStringConvertible & Error { return "\(described)" }
-        return error.localizedDescription
     }
 }

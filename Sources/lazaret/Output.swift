@@ -9,7 +9,7 @@ enum Output {
     static func write(_ text: String, to path: String?) throws {
         let data = Data(text.utf8)
         if let path, path != "-" {
-            try OutputFile.replace(path, with: data)
+            try OutputFile.replace(path, with: Array(text.utf8))
             return
         }
         var offset = 0

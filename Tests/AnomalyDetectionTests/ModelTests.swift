@@ -1,0 +1,97 @@
+import FeatureExtraction
+import NetworkAddresses
+import TestKit
+import Testing
+import Workloads
+
+@testable import AnomalyDetection
+
+/// Clean windows of a few hosts, with some noise.
+private func cleanWindow(_ host: UInt32, second: Int, _ generator: inout SeededGenerator) -> Window {
+    var values = [Float](repeating: 0, count: Feature.count)
+    let flows = Float.random(in: 2...8, using: &generator)
+    values[Feature.flows.rawValue] = flows
+    values[Feature.packetsOut.rawValue] = flows * 8
+    values[Feature.bytesOut.rawValue] = flows * 900
+    values[Feature.bytesIn.rawValue] = flows * 4000
+    values[Feature.peers.rawValue] = Float.random(in: 1...3, using: &generator).rounded()
+    values[Feature.ports.rawValue] = 2
+    values[Feature.edges.rawValue] = 3
+    values[Feature.flowsPerEdge.rawValue] = flows / 3
+    return window(host, second: second, values)
+}
+
+private func window(_ host: UInt32, second: Int, _ values: [Float]) -> Window {
+    Window(
+        subject: IPAddress(v4: 0x0A00_0000 + host), mac: .zero, scale: .short, endSecond: second,
+        ageSeconds: second, values: values, contact: Contact(), newContact: Contact())
+}
+
+private func cleanModel(seed: UInt64 = 1) throws -> Model {
+    var generator = SeededGenerator(seed: 7)
+    var trainer = Trainer(inventory: .empty, seed: seed)
+    for second in 0..<600 {
+        for host in 1...4 as ClosedRange<UInt32> {
+            trainer.observe(cleanWindow(host, second: second, &generator))
+        }
+    }
+    var provenance = Model.Provenance()
+    provenance.sources = ["clean \"one\".pcap"]
+    provenance.seed = seed
+    return try trainer.finish(graph: CommunicationGraph(), provenance: provenance).identified()
+}
+
+struct ModelTests {
+    @Test func theSameWindowsAndSeedGiveTheSameBytes() throws {
+        #expect(try cleanModel().encoded() == cleanModel().encoded())
+        #expect(try cleanModel(seed: 1).encoded() != cleanModel(seed: 2).encoded())
+    }
+
+    @Test func aModelComesBackAsItWas() throws {
+        let model = try cleanModel()
+        let decoded = try Model(decoding: model.encoded())
+        #expect(decoded == model)
+        #expect(decoded.identifier.count == 16)
+    }
+
+    @Test func everyChangedOrMissingByteIsNoticed() throws {
+        let bytes = try cleanModel().encoded()
+        for at in stride(from: 0, to: bytes.count, by: 997) {
+            var damaged = bytes
+            damaged[at] ^= 0x10
+            #expect(throws: ModelError.self) { try Model(decoding: damaged) }
+            #expect(throws: ModelError.self) { try Model(decoding: Array(bytes[..<at])) }
+        }
+        #expect(throws: ModelError.notAModel) { try Model(decoding: Array("no model at all".utf8)) }
+        #expect(throws: ModelError.notAModel) { try Model(decoding: []) }
+    }
+
+    @Test func cleanWindowsPassAndOddOnesAreToldWithReasons() throws {
+        var detector = Detector(model: try cleanModel(), inventory: .empty)
+        var generator = SeededGenerator(seed: 8)
+        for second in 0..<300 {
+            let clean = cleanWindow(1, second: 1000 + second, &generator)
+            #expect(detector.judge(clean) == nil)
+        }
+        var values = cleanWindow(1, second: 0, &generator).values
+        values[Feature.ports.rawValue] = 400
+        values[Feature.edges.rawValue] = 400
+        values[Feature.flows.rawValue] = 400
+        values[Feature.failed.rawValue] = 398
+        values[Feature.failedShare.rawValue] = 0.98
+        let verdict = try #require(detector.judge(window(1, second: 2000, values)))
+        #expect(verdict.pattern == .verticalScan && verdict.level == .quarantine)
+        #expect(verdict.pattern?.technique == "T1046")
+        #expect(verdict.score >= verdict.threshold && verdict.pValue < 0.01)
+        let ports = try #require(verdict.reasons.first { $0.feature == .ports })
+        #expect(ports.text == "400 distinct destination ports in 10 s; clean maximum 2")
+        #expect(ports.baselineP99 == 2 && ports.value == 400)
+    }
+
+    @Test func withoutAWindowThereIsNoModel() {
+        #expect(throws: ModelError.self) {
+            try Trainer(inventory: .empty, seed: 1).finish(
+                graph: CommunicationGraph(), provenance: Model.Provenance())
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import FlowMetering
+import NetworkAddresses
+import PacketDecoding
+import Testing
+import Workloads
+
+@testable import FeatureExtraction
+
+/// Sends hand-made packets through a tracker and keeps its windows.
+private struct Bench {
+    var tracker: WindowTracker
+    var windows: [Window] = []
+
+    init(mode: WindowTracker.Mode = .withoutBaseline, graph: CommunicationGraph? = nil) {
+        tracker = WindowTracker(inventory: .empty, graph: graph, mode: mode)
+    }
+
+    mutating func send(_ packet: Packet, _ events: FlowUpdate.Events, tag: UInt32 = 0) -> UInt32 {
+        var kept: [Window] = []
+        tracker.advance(to: packet.timeNanoseconds) { kept.append($0) }
+        windows += kept
+        var update = FlowUpdate()
+        update.events = events
+        update.tag = tag
+        return tracker.observe(packet, update) ?? tag
+    }
+
+    mutating func finish() {
+        var kept: [Window] = []
+        tracker.finish { kept.append($0) }
+        windows += kept
+    }
+
+    func last(_ scale: Scale, of address: IPAddress) -> Window? {
+        windows.last { $0.scale == scale && $0.subject == address }
+    }
+}
+
+private func packet(
+    _ source: String, _ destination: String, port: UInt16 = 80, at seconds: Double = 0,
+    mac: UInt64 = 0, toMAC: UInt64 = 0
+) -> Packet {
+    var packet = Packet()
+    packet.kind = .ip
+    packet.ipVersion = 4
+    packet.ipProtocol = 6
+    packet.source = IPAddress(source) ?? .unspecified
+    packet.destination = IPAddress(destination) ?? .unspecified
+    packet.sourcePort = 40_000
+    packet.destinationPort = port
+    packet.ipLength = 60
+    packet.timeNanoseconds = Int64((1_000_000 + seconds) * 1e9)
+    packet.sourceMAC = MACAddress(mac)
+    packet.destinationMAC = MACAddress(toMAC)
+    return packet
+}
+
+struct WindowTrackerTests {
+    let attacker = IPAddress(v4: 0x0A00_0001)
+    let victim = IPAddress(v4: 0x0A00_0002)
+    let opening: FlowUpdate.Events = [.started, .fromOriginator]
+
+    @Test func aScanIsHeldAgainstWhoSendsIt() throws {
+        var bench = Bench()
+        for port in 1...50 as ClosedRange<UInt16> {
+            let tag = bench.send(packet("10.0.0.1", "10.0.0.2", port: port), opening)
+            _ = bench.send(packet("10.0.0.2", "10.0.0.1", port: 40_000), [.answered, .refused], tag: tag)
+        }
+        bench.finish()
+        let window = try #require(bench.last(.short, of: attacker))
+        #expect(window[.flows] == 50 && window[.ports] == 50 && window[.peers] == 1)
+        #expect(window[.edges] == 50 && window[.failed] == 50)
+        #expect(window[.packetsOut] == 50 && window[.bytesIn] == 3000)
+        #expect(bench.windows.allSatisfy { $0.subject == attacker })
+    }
+
+    @Test func answersErrorsAndMiddlesOfConnectionsOpenNothing() {
+        var bench = Bench()
+        _ = bench.send(packet("10.0.0.2", "10.0.0.1"), [.started, .fromOriginator, .midstream])
+        var unreachable = packet("10.0.0.2", "10.0.0.1")
+        unreachable.ipProtocol = 1
+        unreachable.icmpType = 3
+        _ = bench.send(unreachable, opening)
+        var lateAnswer = packet("10.0.0.2", "10.0.0.1", port: 40_000)
+        lateAnswer.ipProtocol = 17
+        lateAnswer.sourcePort = 53
+        _ = bench.send(lateAnswer, opening)
+        _ = bench.send(packet("10.0.0.2", "224.0.0.251"), opening)
+        bench.finish()
+        #expect(bench.windows.isEmpty)
+    }
+
+    @Test func windowsSlideAndEnd() throws {
+        var bench = Bench()
+        for second in 0..<30 {
+            _ = bench.send(packet("10.0.0.1", "10.0.0.2", at: Double(second)), opening)
+        }
+        bench.finish()
+        let short = bench.windows.filter { $0.scale == .short }
+        #expect(short.map { $0[.flows] } == (1...30).map { min(Float($0), 10) })
+        #expect(bench.windows.contains { $0.scale == .medium && $0[.flows] > 10 })
+    }
+
+    @Test func aSpoofedFloodIsHeldAgainstTheInterfaceThatSendsIt() throws {
+        var bench = Bench()
+        let mac: UInt64 = 0x0242_0A00_0001
+        _ = bench.send(packet("10.0.0.1", "10.0.0.2", mac: mac), opening)
+        for number in 0..<200 {
+            let source = "203.0.113.\(number)"
+            _ = bench.send(packet(source, "10.0.0.2", at: 1, mac: mac), opening)
+        }
+        bench.finish()
+        let window = try #require(bench.last(.short, of: attacker))
+        // Two addresses may be taken over by right: a container can have more than one.
+        #expect(window[.foreignSources] >= 195 && window[.flows] >= 195)
+        #expect(window.mac == MACAddress(mac))
+        #expect(Set(bench.windows.map(\.subject)).count <= 3)
+    }
+
+    @Test func aRouterMayCarryTheAddressesOfOthers() {
+        var bench = Bench()
+        let router: UInt64 = 0x0242_0A00_00FE
+        let host: UInt64 = 0x0242_0A00_0002
+        for number in 0..<100 {
+            let client = "203.0.113.\(number)"
+            _ = bench.send(packet(client, "10.0.0.2", mac: router, toMAC: host), opening)
+            _ = bench.send(
+                packet("10.0.0.2", client, port: 40_000, mac: host, toMAC: router), [.answered])
+        }
+        bench.finish()
+        #expect(bench.windows.allSatisfy { $0[.foreignSources] == 0 })
+        #expect(Set(bench.windows.map(\.subject)).count == 100)
+    }
+
+    @Test func noveltyIsJudgedByTheBaselineAndInTrainingByOtherEpochs() throws {
+        var learner = GraphLearner(inventory: .empty)
+        var update = FlowUpdate()
+        update.events = opening
+        for epoch in [0.0, 200, 400] {
+            learner.observe(packet("10.0.0.1", "10.0.0.2", at: epoch), update)
+        }
+        learner.observe(packet("10.0.0.1", "10.9.0.3", port: 5432, at: 401), update)
+        let graph = learner.finish()
+
+        var monitoring = Bench(mode: .monitoring, graph: graph)
+        _ = monitoring.send(packet("10.0.0.1", "10.0.0.2", at: 900), opening)
+        _ = monitoring.send(packet("10.0.0.1", "10.9.0.3", port: 5432, at: 900), opening)
+        monitoring.finish()
+        #expect(try #require(monitoring.last(.short, of: attacker))[.newEdges] == 0)
+
+        _ = monitoring.send(packet("10.0.0.1", "10.9.0.3", port: 22, at: 901), opening)
+        monitoring.finish()
+        let window = try #require(monitoring.last(.short, of: attacker))
+        #expect(window[.newEdges] == 1 && window[.newPorts] == 1 && window[.newPeers] == 0)
+        #expect(window.newContact.port == 22)
+
+        var training = Bench(mode: .training, graph: graph)
+        _ = training.send(packet("10.0.0.1", "10.9.0.3", port: 5432, at: 401), opening)
+        training.finish()
+        #expect(try #require(training.last(.short, of: attacker))[.newEdges] == 1)
+    }
+
+    @Test func theTableOfHostsIsBounded() {
+        var tracker = WindowTracker(
+            inventory: .empty, graph: nil, mode: .withoutBaseline, hostLimit: 10)
+        var update = FlowUpdate()
+        update.events = opening
+        for number in 0..<50 {
+            let packet = packet("10.0.1.\(number)", "10.0.0.2")
+            tracker.advance(to: packet.timeNanoseconds) { _ in }
+            _ = tracker.observe(packet, update)
+        }
+        #expect(tracker.hostCount == 10 && tracker.droppedHosts == 40)
+    }
+}

@@ -1,0 +1,73 @@
+import NetworkAddresses
+import Testing
+import Workloads
+
+struct InventoryTests {
+    static let text = """
+        workloads:
+          - name: web
+            image: nginx:1.27
+            labels: {tier: front}
+            addresses: [10.1.0.5, 10.1.0.6]
+            macs: ["02:42:0a:01:00:05"]
+          - {name: pool, addresses: [10.2.0.0/28]}
+        networks:
+          - {name: front, prefix: 10.1.0.0/24, gateway: 10.1.0.1}
+          - {name: back, prefix: 10.2.0.0/24}
+        """
+
+    private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
+
+    @Test func addressesBecomeWorkloads() throws {
+        let inventory = try Inventory(yaml: Self.text, path: "inventory.yaml")
+        #expect(try inventory.workload(of: address("10.1.0.6"))?.name == "web")
+        #expect(try inventory.workload(of: address("10.2.0.15"))?.name == "pool")
+        #expect(try inventory.workload(of: address("10.2.0.16")) == nil)
+        #expect(try inventory.network(of: address("10.2.0.16"))?.name == "back")
+        #expect(inventory.workloads[0].macs == [MACAddress("02:42:0a:01:00:05")])
+    }
+
+    @Test func jsonIsReadToo() throws {
+        let json = #"{"workloads": [{"name": "web", "addresses": ["10.1.0.5"]}], "networks": []}"#
+        #expect(try Inventory(yaml: json, path: "i.json").workloads.map(\.name) == ["web"])
+    }
+
+    @Test func identitiesOutliveAddresses() throws {
+        let map = IdentityMap(inventory: try Inventory(yaml: Self.text, path: "i"))
+        #expect(try map.identity(of: address("10.1.0.5")) == map.identity(of: address("10.1.0.6")))
+        #expect(try map.identity(of: address("10.1.0.1")).place == .gateway)
+        #expect(try map.identity(of: address("10.1.0.9")).name == "10.1.0.9")
+        #expect(try map.identity(of: address("192.168.9.9")).place == .outside)
+        #expect(try map.identity(of: address("10.1.0.255")).place == .group)
+        #expect(try map.identity(of: address("224.0.0.251")).place == .group)
+        let bare = IdentityMap(inventory: .empty)
+        #expect(try bare.identity(of: address("192.168.9.9")).place == .inside)
+        #expect(try bare.identity(of: address("192.168.9.9")).network == "192.168.9.0/24")
+        #expect(try bare.identity(of: address("8.8.8.8")).name == IdentityMap.outside)
+    }
+
+    @Test(arguments: [
+        ("", "the file is empty"), ("[1, 2]", "must be a mapping"),
+        ("workload: []", "line 1: unknown key 'workload'"),
+        ("workloads: [{name: a, addresses: [10.0.0.300]}]", "'10.0.0.300' of workload 'a'"),
+        ("workloads: [{addresses: []}]", "'name' is missing"),
+        ("networks: [{name: n, prefix: abc}]", "'prefix' of network 'n'"),
+        ("workloads: [{name: a}, {name: a}]", "'a' is given twice"),
+        ("workloads: {", "not YAML or JSON"),
+        (
+            "workloads: [{name: a, addresses: [10.0.0.1]}, {name: b, addresses: [10.0.0.1]}]",
+            "10.0.0.1 is given to both 'a' and 'b'"
+        ),
+    ])
+    func mistakesAreNamed(text: String, words: String) {
+        let error = #expect(throws: InventoryError.self) { try Inventory(yaml: text, path: "inv.yaml") }
+        #expect(error.map { "\($0)".contains(words) } == true, "\(String(describing: error))")
+    }
+
+    @Test func missingFilesAndDirectoriesAreNamed() {
+        let missing = #expect(throws: InventoryError.self) { try Inventory(path: "/nowhere/inventory") }
+        #expect(missing.map { "\($0)" } == "/nowhere/inventory: No such file or directory")
+        let directory = #expect(throws: InventoryError.self) { try Inventory(path: "/tmp") }
+        #expect(directory.map { "\($0)".hasPrefix("/tmp: ") } == true)
+    }
+}
