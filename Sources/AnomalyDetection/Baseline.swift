@@ -100,12 +100,18 @@ enum RelativeVector {
     }
 
     /// How many resolutions each value lies above everything that the group's clean windows held; 0 within.
+    ///
+    /// What grows with demand is compared with demand: a proxy that is asked ten times as much may send ten times as much.
     static func excess(_ transformed: [Float], over group: GroupBaseline) -> [Float] {
         var row = transformed
+        let served = Feature.served.rawValue
+        let demand = max(0, transformed[served] - group.largest[served])
         for description in FeatureSchema.table {
             let column = description.feature.rawValue
             row[column] = max(
-                0, (transformed[column] - group.largest[column]) / description.resolution)
+                0,
+                (transformed[column] - group.largest[column]
+                    - (description.feature.followsDemand ? demand : 0)) / description.resolution)
         }
         return row
     }

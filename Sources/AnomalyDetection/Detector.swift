@@ -42,9 +42,13 @@ public struct Detector: Sendable {
         let row = RelativeVector.relative(transformed, to: group.baseline)
         let score = scaleModel.forest.attribute(row, into: &shares)
         guard score >= scaleModel.threshold else { return nil }
+        let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
+        // More of what it always does, and no plain pattern: a busy hour, not an attack.
+        let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
+        guard found != nil || !isMore else { return nil }
         lastAlert[window.subject] = (window.endSecond, window.scale)
         if lastAlert.count > 65_536 { lastAlert.removeAll() }
-        return verdict(window, identity, group, excess, score, scaleModel)
+        return verdict(window, identity, group, excess, score, scaleModel, found)
     }
 
     /// The forest's score of a window, whether it is odd or not; for evaluation.
@@ -66,9 +70,9 @@ public struct Detector: Sendable {
 
     private func verdict(
         _ window: Window, _ identity: Identity, _ group: (name: String, baseline: GroupBaseline),
-        _ excess: [Float], _ score: Float, _ scaleModel: Model.ScaleModel
+        _ excess: [Float], _ score: Float, _ scaleModel: Model.ScaleModel,
+        _ found: (pattern: Pattern, strength: Float)?
     ) -> Verdict {
-        let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
         let strength = found?.strength ?? 0
         let top = excess.sorted(by: >).prefix(4).reduce(0, +)
         let mayFence = found?.pattern.mayFence ?? false

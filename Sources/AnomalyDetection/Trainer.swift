@@ -10,6 +10,10 @@ public struct Trainer: Sendable {
     /// Blocks of time over which the clean windows are scored by forests that did not see them.
     static let foldCount = 4
 
+    /// No threshold is set higher than this, however heavy the tail of a short training looks: what lies
+    /// so far outside is odd all the same.
+    static let highestThreshold: Float = 0.75
+
     struct Row: Sendable {
         var values: [Float]
         var identity: Int32
@@ -96,8 +100,10 @@ public struct Trainer: Sendable {
         let perDay = Double(held.count) / Double(duration) * 86_400
         let calibration = Calibration(blockMaxima: held, blocksPerDay: perDay)
         // The three scales share the budget.
-        let threshold = calibration.threshold(
-            falseAlarmsPerDay: falseAlarmsPerDay / Double(Scale.allCases.count))
+        let threshold = min(
+            calibration.threshold(
+                falseAlarmsPerDay: falseAlarmsPerDay / Double(Scale.allCases.count)),
+            Self.highestThreshold)
         return Model.ScaleModel(
             baseline: baseline, calibration: calibration, threshold: threshold, forest: forest)
     }

@@ -13,6 +13,18 @@ public enum Feature: Int, CaseIterable, Sendable {
     case icmpPackets, icmpPayload
     case arpTargets, foreignSources
     case regularity
+    case served
+
+    /// Whether it grows with the demand that a host serves: a proxy passes on what it is asked.
+    public var followsDemand: Bool {
+        switch self {
+        case .flows, .packetsOut, .bytesOut, .bytesIn, .flowsPerEdge, .failed, .dnsQueries, .edges: true
+        default: false
+        }
+    }
+
+    /// Whether it tells of nothing but more of the same.
+    public var isVolume: Bool { followsDemand || self == .bytesPerPacket }
 
     /// Columns of a vector.
     public static let count = Feature.allCases.count
@@ -108,7 +120,7 @@ public enum FeatureSchema {
             .newOutsidePeers, "new_outside_peers", "addresses", 2, 0.9,
             "outside addresses never seen before", "command and control, spreading"),
         row(
-            .bytesOutside, "bytes_outside", "bytes", 60_000, 1.2, "bytes sent outside",
+            .bytesOutside, "bytes_outside", "bytes", 20_000, 1.2, "bytes sent outside",
             "exfiltration"),
         row(
             .outboundExcess, "outbound_excess", "ln(out/in)", .linear, 1.3,
@@ -144,6 +156,9 @@ public enum FeatureSchema {
         row(
             .regularity, "regularity", "1 - deviation/mean", .linear, 0.45,
             "as regularity of intervals to one outside or new peer", "beacons"),
+        row(
+            .served, "served", "packets", 60, 8, "packets received on flows that others opened",
+            "nothing by itself: the demand that a relay passes on"),
     ]
 
     private static func row(

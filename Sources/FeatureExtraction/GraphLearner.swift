@@ -1,4 +1,5 @@
 public import FlowMetering
+import NetworkAddresses
 public import PacketDecoding
 public import Workloads
 
@@ -18,29 +19,62 @@ public struct GraphLearner: Sendable {
         let second = Int(packet.timeNanoseconds / 1_000_000_000)
         let epoch = Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds)
         guard packet.kind != .other else { return }
-        let sender = links.sender(of: packet, second: second)
+        if update.events.contains(.answered) { links.noteNextHop(packet) }
+        guard packet.kind == .arp || update.events.contains(.started) else { return noteName(packet, epoch) }
+        let place = resolver.resolve(packet.source, in: nil).place
+        let sender = links.sender(
+            of: packet, second: second, isFromAfar: place == .outside || place == .gateway)
         guard packet.kind == .ip else { return }
         if packet.dns.kind == .query {
             _ = CommunicationGraph.note(
                 packet.dns.nameHash, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts
             )
         }
-        guard WindowTracker.opensFlow(packet, update) else { return }
-        let peer = resolver.learn(packet.destination, in: &graph)
+        if WindowTracker.opensFlow(packet, update) {
+            learn(
+                sender.subject, packet.destination,
+                Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort), epoch)
+        } else if update.events.contains([.started, .midstream]) {
+            learnMidstream(packet, epoch)
+        }
+    }
+
+    private mutating func noteName(_ packet: Packet, _ epoch: Int32) {
+        guard packet.dns.kind == .query else { return }
+        _ = CommunicationGraph.note(
+            packet.dns.nameHash, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts)
+    }
+
+    /// A connection older than the capture: the end with the dynamic port opened it; where both or
+    /// neither have one, nobody can tell.
+    private mutating func learnMidstream(_ packet: Packet, _ epoch: Int32) {
+        let isSourceDynamic = packet.sourcePort >= Service.firstDynamicPort
+        guard isSourceDynamic != (packet.destinationPort >= Service.firstDynamicPort) else { return }
+        let port = isSourceDynamic ? packet.destinationPort : packet.sourcePort
+        learn(
+            isSourceDynamic ? packet.source : packet.destination,
+            isSourceDynamic ? packet.destination : packet.source,
+            Service(ipProtocol: packet.ipProtocol, port: port), epoch)
+    }
+
+    private mutating func learn(
+        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ epoch: Int32
+    ) {
+        let peer = resolver.learn(destination, in: &graph)
         guard peer.place != .group else { return }
-        let subject = resolver.learn(sender.subject, in: &graph)
-        note(subject, peer, packet, epoch)
+        let subject = resolver.learn(source, in: &graph)
+        note(subject, peer, destination, service, epoch)
     }
 
     private mutating func note(
-        _ subject: Resolved, _ peer: Resolved, _ packet: Packet, _ epoch: Int32
+        _ subject: Resolved, _ peer: Resolved, _ destination: IPAddress, _ service: Service,
+        _ epoch: Int32
     ) {
         if peer.place == .outside {
             _ = CommunicationGraph.note(
-                packet.destination, in: &graph.outsideAddresses, epoch: epoch,
+                destination, in: &graph.outsideAddresses, epoch: epoch,
                 dropped: &graph.droppedFacts)
         }
-        let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
         func note(_ subject: UInt32, _ peer: UInt32, _ service: Service) -> Bool {
             CommunicationGraph.note(
                 CommunicationGraph.Edge(subject: subject, peer: peer, service: service),

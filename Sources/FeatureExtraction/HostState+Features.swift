@@ -12,7 +12,7 @@ extension HostState {
             sum[count] < least ? 0 : amount(total) / amount(count)
         }
         let edgeCount = edges.count(scale, at: second)
-        let failures = Float(sum[.flows] - min(sum[.flows], sum[.answered]) + sum[.refused])
+        let failures = Float(sum[.flows] - min(sum[.flows], sum[.accepted]))
         set(.flows, amount(.flows))
         set(.packetsOut, amount(.packetsOut))
         set(.bytesOut, amount(.bytesOut))
@@ -26,7 +26,7 @@ extension HostState {
         set(.newEdges, edges.count(scale, at: second, novel: true))
         set(
             .newEdgeFailed,
-            Float(sum[.newEdgeFlows] - min(sum[.newEdgeFlows], sum[.newEdgeAnswered])))
+            Float(sum[.newEdgeFlows] - min(sum[.newEdgeFlows], sum[.newEdgeAccepted])))
         set(.newPeers, peers.count(scale, at: second, novel: true))
         set(.newPorts, ports.count(scale, at: second, novel: true))
         set(.newNetworks, networks.count(scale, at: second, novel: true))
@@ -45,6 +45,7 @@ extension HostState {
         set(.icmpPayload, mean(.icmpBytes, .icmpPackets, from: 3))
         set(.arpTargets, arpTargets.count(scale, at: second))
         set(.foreignSources, foreignSources.count(scale, at: second))
+        set(.served, amount(.served))
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
     }
 

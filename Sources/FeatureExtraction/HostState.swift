@@ -2,8 +2,9 @@ public import NetworkAddresses
 
 /// The sums that a window needs; sixteen of them, so that a bucket is one vector.
 enum Counter: Int {
-    case flows, answered, refused, packetsOut, bytesOut, bytesIn, bytesOutside
-    case newEdgeFlows, newEdgeAnswered
+    /// `accepted` flows were answered and not refused; `served` counts packets that others sent it on flows of theirs.
+    case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside
+    case newEdgeFlows, newEdgeAccepted
     case dnsQueries, dnsNameBytes, dnsEntropy, nxdomain
     case icmpPackets, icmpBytes
     /// Packets of any kind held against the host, ARP too: tells an active second from an idle one.

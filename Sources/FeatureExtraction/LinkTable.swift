@@ -58,13 +58,18 @@ public struct LinkTable: Sendable {
     }
 
     /// Who sent this frame, and learns from it.
-    mutating func sender(of packet: Packet, second: Int) -> Sender {
+    ///
+    /// - Parameter isFromAfar: whether the source is outside or a gateway: what carries it is a router.
+    mutating func sender(of packet: Packet, second: Int, isFromAfar: Bool) -> Sender {
         let source = packet.source
         let mac = packet.sourceMAC
         guard mac != .zero && !mac.isGroup else { return Sender(subject: source, isForeign: false) }
         noteNextHop(packet)
         guard var record = records[mac] else {
-            if records.count < Self.linkLimit { bind(mac, to: source, second: second) }
+            if records.count < Self.linkLimit {
+                bind(mac, to: source, second: second)
+                records[mac]?.isRouter = isFromAfar
+            }
             return Sender(subject: source, isForeign: false)
         }
         if record.isRouter || record.lastSource == source || Self.isFree(source) {
@@ -136,7 +141,7 @@ public struct LinkTable: Sendable {
     }
 
     /// A frame to a MAC address for an address that is not its own makes it somebody's next hop.
-    private mutating func noteNextHop(_ packet: Packet) {
+    mutating func noteNextHop(_ packet: Packet) {
         let mac = packet.destinationMAC
         guard packet.kind == .ip, !mac.isGroup, mac != .zero, var record = records[mac],
             !record.isRouter, packet.destination != record.lastForwarded,

@@ -31,6 +31,9 @@ public struct WindowTracker: Sendable {
     private var free: [Int] = []
     private var second = Int.min
     private var window: Window
+    /// By flow: the slot of its responder, or -1.
+    private var servers: [Int32] = []
+    private var relay = NameRelay()
 
     private static let newEdgeBit: UInt32 = 1 << 31
 
@@ -102,15 +105,40 @@ public struct WindowTracker: Sendable {
             return nil
         }
         guard packet.kind == .ip else { return nil }
+        if packet.dns.kind == .query { relay.note(packet.dns.nameHash, askedOf: packet.destination) }
+        serve(packet, update)
         if update.events.contains(.started) { return open(packet, update) }
+        if update.events.contains(.answered) { links.noteNextHop(packet) }
         count(packet, update)
         return nil
     }
 
     // MARK: - Packets
 
+    /// Counts what others ask of a host that is watched itself: its demand.
+    private mutating func serve(_ packet: Packet, _ update: FlowUpdate) {
+        guard update.events.contains(.fromOriginator), update.flow >= 0 else { return }
+        let flow = Int(update.flow)
+        if update.events.contains(.started) {
+            if flow >= servers.count {
+                servers += [Int32](repeating: -1, count: max(flow + 1, servers.count * 2) - servers.count)
+            }
+            servers[flow] = slots[packet.destination].map(Int32.init) ?? -1
+        }
+        guard flow < servers.count, servers[flow] >= 0 else { return }
+        let slot = Int(servers[flow])
+        guard hosts[slot].isLive, hosts[slot].address == packet.destination else { return }
+        hosts[slot].now[.served] &+= 1
+    }
+
+    private mutating func sender(of packet: Packet) -> LinkTable.Sender {
+        let place = resolver.resolve(packet.source, in: graph).place
+        return links.sender(
+            of: packet, second: second, isFromAfar: place == .outside || place == .gateway)
+    }
+
     private mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
-        let sender = links.sender(of: packet, second: second)
+        let sender = sender(of: packet)
         guard Self.opensFlow(packet, update) else { return nil }
         let peer = resolver.resolve(packet.destination, in: graph)
         guard peer.place != .group, let slot = slot(of: sender.subject, packet.sourceMAC) else {
@@ -182,7 +210,7 @@ public struct WindowTracker: Sendable {
             }
             let peer = resolver.resolve(packet.destination, in: graph)
             if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
-            if packet.dns.kind == .query {
+            if packet.dns.kind == .query, !relay.isRelayed(packet.dns.nameHash, by: hosts[slot].address) {
                 now[.dnsQueries] &+= 1
                 now[.dnsNameBytes] &+= UInt64(packet.dns.nameLength)
                 now[.dnsEntropy] &+= UInt64(packet.dns.nameEntropyHundredths)
@@ -190,14 +218,15 @@ public struct WindowTracker: Sendable {
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)
-            if packet.dns.kind == .response && packet.dns.responseCode == 3 { now[.nxdomain] &+= 1 }
-        }
-        if update.events.contains(.answered) {
-            now[.answered] &+= 1
-            if update.tag & Self.newEdgeBit != 0 && !update.events.contains(.refused) {
-                now[.newEdgeAnswered] &+= 1
+            if packet.dns.kind == .response, packet.dns.responseCode == 3,
+                !relay.isRelayed(packet.dns.nameHash, by: hosts[slot].address)
+            {
+                now[.nxdomain] &+= 1
             }
-            if update.events.contains(.refused) { now[.refused] &+= 1 }
+        }
+        if update.events.contains(.answered) && !update.events.contains(.refused) {
+            now[.accepted] &+= 1
+            if update.tag & Self.newEdgeBit != 0 { now[.newEdgeAccepted] &+= 1 }
         }
         hosts[slot].now = now
         hosts[slot].lastSecond = second
@@ -216,7 +245,7 @@ public struct WindowTracker: Sendable {
         let claimed = packet.source
         guard !claimed.isUnspecified else { return }
         let conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
-        let sender = links.sender(of: packet, second: second)
+        let sender = sender(of: packet)
         let asks = packet.arpOperation == 1 && packet.destination != claimed
         guard asks || conflicts || sender.isForeign,
             resolver.resolve(sender.subject, in: graph).place != .group,

@@ -151,10 +151,11 @@ struct Judge {
 
     private static func known(_ inventory: Inventory) -> KnownInventory {
         KnownInventory(
-            workloads: inventory.workloads.map { workload in
-                KnownWorkload(
-                    name: workload.name,
-                    addresses: workload.addresses.filter(\.isHost).map(\.address))
+            // Replicas are fenced one by one: one that misbehaves says nothing of the others.
+            workloads: inventory.workloads.flatMap { workload in
+                workload.addresses.filter(\.isHost).map {
+                    KnownWorkload(name: workload.name, addresses: [$0.address])
+                }
             },
             networks: inventory.networks.map {
                 KnownNetwork(name: $0.name, prefix: $0.prefix, gateway: $0.gateway)
