@@ -24,7 +24,7 @@ public enum Feature: Int, CaseIterable, Sendable {
     }
 
     /// Whether it tells of nothing but more of the same.
-    public var isVolume: Bool { followsDemand || self == .bytesPerPacket }
+    public var isVolume: Bool { followsDemand || self == .bytesPerPacket || self == .bytesOutside }
 
     /// Columns of a vector.
     public static let count = Feature.allCases.count
@@ -148,7 +148,7 @@ public enum FeatureSchema {
             .icmpPayload, "icmp_payload", "bytes", 150, 0.8, "bytes in each ICMP packet",
             "ICMP tunnels"),
         row(
-            .arpTargets, "arp_targets", "addresses", 4, 0.9, "distinct addresses asked for by ARP",
+            .arpTargets, "arp_targets", "addresses", 8, 0.9, "distinct addresses asked for by ARP",
             "ARP sweeps"),
         row(
             .foreignSources, "foreign_sources", "addresses", 1, 0.5,
