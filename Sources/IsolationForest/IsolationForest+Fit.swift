@@ -23,7 +23,7 @@ extension IsolationForest {
         let fill = rows.medians(columnCount: columnCount, rowCount: rowCount, options: options)
         let grower = Grower(
             columnCount: columnCount, rowCount: rowCount, sampleSize: sampleSize,
-            heightLimit: heightLimit, fill: fill, options: options)
+            heightLimit: heightLimit, fill: Self.vectors(fill, columnCount), options: options)
         self.init(
             trees: unsafe rows.withUnsafeBufferPointer { unsafe grower.grow($0) },
             columnCount: columnCount, sampleSize: sampleSize, heightLimit: heightLimit,
@@ -98,7 +98,7 @@ private struct Grower: Sendable {
     let rowCount: Int
     let sampleSize: Int
     let heightLimit: Int
-    let fill: [Float]
+    let fill: [SIMD8<Float>]
     let options: IsolationForest.Options
 
     /// Shares the trees out over the threads: part p grows trees p, p + parts, ….
@@ -120,20 +120,22 @@ private struct Grower: Sendable {
     private func tree(_ index: Int, _ source: UnsafeBufferPointer<Float>) -> Tree {
         var generator = SeededGenerator(seed: options.seed, stream: UInt64(index))
         let picked = generator.sample(sampleSize, of: rowCount)
-        let width = (columnCount + 7) / 8
-        var values = [Float](repeating: 0, count: sampleSize * columnCount)
+        let width = fill.count
         var rows = [SIMD8<Float>](repeating: .zero, count: sampleSize * width)
-        for (place, row) in picked.enumerated() {
-            for column in 0..<columnCount {
-                let value = IsolationForest.ordinary(
-                    unsafe source[row * columnCount + column], unknown: fill[column])
-                values[column * sampleSize + place] = value
-                rows[place * width + column / 8][column % 8] = value
+        // SAFETY: `source` has `rowCount` rows, and the picked ones are below that.
+        unsafe fill.withUnsafeBufferPointer { fill in
+            unsafe rows.withUnsafeMutableBufferPointer { rows in
+                let reader = unsafe RowReader(columnCount: columnCount, fill: fill.baseAddress!)
+                for (place, row) in picked.enumerated() {
+                    unsafe reader.read(
+                        source.baseAddress! + row * columnCount,
+                        into: rows.baseAddress! + place * width)
+                }
             }
         }
         let columns = generator.sample(options.columnsPerTree ?? columnCount, of: columnCount)
         var builder = TreeBuilder(
-            rows: rows, values: values, width: width, columns: columns, heightLimit: heightLimit,
+            rows: rows, width: width, columns: columns, heightLimit: heightLimit,
             generator: generator)
         return builder.grow()
     }
@@ -180,15 +182,38 @@ extension SeededGenerator {
     /// `count` different numbers below `bound` (Floyd's method: Bentley and Floyd 1987).
     mutating func sample(_ count: Int, of bound: Int) -> [Int] {
         guard count < bound else { return Array(0..<bound) }
-        var seen = Set<Int>(minimumCapacity: count)
+        var seen = SmallSet(capacity: count)
         var picked: [Int] = []
         picked.reserveCapacity(count)
         for last in (bound - count)..<bound {
             let number = below(last + 1)
-            let new = seen.insert(number).inserted ? number : last
-            seen.insert(new)
+            let new = seen.insert(number) ? number : last
+            if new == last { _ = seen.insert(last) }
             picked.append(new)
         }
         return picked
+    }
+}
+
+/// A set of whole numbers from 0 on, an open table at most half full.
+private struct SmallSet {
+    private var slots: [Int]
+    private let shift: UInt64
+
+    init(capacity: Int) {
+        let bits = Int.bitWidth - capacity.leadingZeroBitCount + 1
+        slots = Array(repeating: -1, count: 1 << bits)
+        shift = UInt64(64 - bits)
+    }
+
+    /// Adds a number; whether it is new.
+    mutating func insert(_ number: Int) -> Bool {
+        var slot = Int((UInt64(number) &* 0x9E37_79B9_7F4A_7C15) >> shift)
+        while slots[slot] >= 0 {
+            if slots[slot] == number { return false }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        slots[slot] = number
+        return true
     }
 }

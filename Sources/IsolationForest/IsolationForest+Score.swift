@@ -84,7 +84,7 @@ extension IsolationForest {
             unsafe withUnsafeTemporaryAllocation(of: SIMD8<Float>.self, capacity: vectorCount) {
                 let copy = $0.baseAddress!
                 unsafe row.withUnsafeBufferPointer {
-                    unsafe walker.read($0.baseAddress!, into: copy)
+                    unsafe walker.reader.read($0.baseAddress!, into: copy)
                 }
                 return unsafe body(walker, UnsafePointer(copy))
             }
@@ -111,7 +111,7 @@ extension Walker {
             for first in stride(from: 0, to: count, by: block) {
                 let filled = min(block, count - first)
                 for row in 0..<filled {
-                    unsafe read(rows + (first + row) * columnCount, into: copies + row * width)
+                    unsafe reader.read(rows + (first + row) * reader.columnCount, into: copies + row * width)
                 }
                 for row in 0..<block { unsafe blockSums[row] = 0 }
                 for tree in 0..<treeCount {

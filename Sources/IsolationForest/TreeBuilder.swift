@@ -18,7 +18,7 @@ struct Tree: Sendable {
 struct TreeBuilder {
     /// [sample size × width], row after row, padded with 0.
     private let rows: [SIMD8<Float>]
-    /// The same, value by value, column after column.
+    /// The same, value by value.
     private let values: [Float]
     private let width: Int
     private let heightLimit: Int
@@ -39,10 +39,14 @@ struct TreeBuilder {
     }
 
     init(
-        rows: [SIMD8<Float>], values: [Float], width: Int, columns: [Int], heightLimit: Int,
+        rows: [SIMD8<Float>], width: Int, columns: [Int], heightLimit: Int,
         generator: SeededGenerator
     ) {
         self.rows = rows
+        var values = [Float](repeating: 0, count: rows.count * 8)
+        for (vector, row) in rows.enumerated() {
+            for lane in 0..<8 { values[8 * vector + lane] = row[lane] }
+        }
         self.values = values
         self.width = width
         self.heightLimit = heightLimit
@@ -101,11 +105,11 @@ struct TreeBuilder {
     }
 
     private func extent(of column: Int, rows: Range<Int>) -> (Float, Float) {
-        let start = column * order.count
+        let stride = 8 * width
         var low = Float.infinity
         var high = -Float.infinity
         for index in rows {
-            let value = values[start + Int(order[index])]
+            let value = values[Int(order[index]) * stride + column]
             low = value < low ? value : low
             high = value > high ? value : high
         }
@@ -120,11 +124,11 @@ struct TreeBuilder {
 
     /// Moves the rows below `threshold` to the front; the first place of the others.
     private mutating func partition(_ range: Range<Int>, column: Int, threshold: Float) -> Int {
-        let start = column * order.count
+        let stride = 8 * width
         var front = range.lowerBound
         var back = range.upperBound
         while front < back {
-            if values[start + Int(order[front])] < threshold {
+            if values[Int(order[front]) * stride + column] < threshold {
                 front += 1
             } else {
                 back -= 1

@@ -3,7 +3,7 @@
 /// SAFETY, for every access below. A walker lives only inside `IsolationForest.withWalker`, which
 /// keeps the arrays. A place is a node of its tree: it starts at 0 and moves only to `left` or
 /// `left + 1`, which fitting and decoding keep inside the tree; a leaf moves to itself, because its
-/// threshold is infinite and the values of a row that `read` has copied are finite. A column is below
+/// threshold is infinite and the values of a row that `reader` has copied are finite. A column is below
 /// the column count, so below the length of a copied row. A number in `boxNumbers` or
 /// `boxParents` is negative or that of a box, and parents come before their children.
 @safe
@@ -14,39 +14,14 @@ struct Walker {
     let boxParents: UnsafePointer<Int32>
     let boxDepths: UnsafePointer<Float>
     let boxes: UnsafePointer<SIMD8<Float>>
-    let fill: UnsafePointer<SIMD8<Float>>
+    let reader: RowReader
     let treeStarts: UnsafePointer<Int32>
     let treeDepths: UnsafePointer<UInt8>
     let treeCount: Int
-    let columnCount: Int
     /// Vectors in a row.
     let width: Int
 
     typealias Row = UnsafePointer<SIMD8<Float>>
-
-    /// Copies a row as the forest reads it: padded, unknown values filled in, the rest bounded.
-    func read(_ row: UnsafePointer<Float>, into copy: UnsafeMutablePointer<SIMD8<Float>>) {
-        let whole = columnCount / 8
-        for vector in 0..<whole {
-            let values = unsafe UnsafeRawPointer(row + vector * 8)
-                .loadUnaligned(as: SIMD8<Float>.self)
-            unsafe copy[vector] = ordinary(values, vector)
-        }
-        guard whole < width else { return }
-        var values = SIMD8<Float>.zero
-        for column in (whole * 8)..<columnCount { unsafe values[column & 7] = row[column] }
-        unsafe copy[whole] = ordinary(values, whole)
-    }
-
-    @inline(__always)
-    private func ordinary(_ values: SIMD8<Float>, _ vector: Int) -> SIMD8<Float> {
-        let limit = SIMD8<Float>(repeating: IsolationForest.largest)
-        // Also false for NaN.
-        if all((values .<= limit) .& (values .>= -limit)) { return values }
-        return unsafe values.replacing(with: limit, where: values .> limit)
-            .replacing(with: -limit, where: values .< -limit)
-            .replacing(with: fill[vector], where: values .!= values)
-    }
 
     /// One step down; a leaf stays where it is.
     @inline(__always)
@@ -173,9 +148,11 @@ extension IsolationForest {
                                     nodes: nodes.baseAddress!, leafPaths: leafPaths,
                                     boxNumbers: boxNumbers, boxParents: boxParents,
                                     boxDepths: boxDepths, boxes: boxes.baseAddress!,
-                                    fill: columns.baseAddress! + vectorCount,
+                                    reader: RowReader(
+                                        columnCount: columnCount,
+                                        fill: columns.baseAddress! + vectorCount),
                                     treeStarts: treeStarts, treeDepths: treeDepths,
-                                    treeCount: treeCount, columnCount: columnCount,
+                                    treeCount: treeCount,
                                     width: vectorCount))
                         }
                     }

@@ -9,6 +9,7 @@ enum Bench {
         switch words.first {
         case "score" where words.count == 7: try score(Array(words.dropFirst()))
         case "speed" where words.count == 4: try speed(Array(words.dropFirst()))
+        case "fit" where words.count == 4: try fit(Array(words.dropFirst()))
         case "size" where words.count == 4: try size(Array(words.dropFirst()))
         case "attribute" where words.count == 5: try attribute(Array(words.dropFirst()))
         default:
@@ -98,6 +99,16 @@ enum Bench {
         var shares = [Float](repeating: 0, count: columns)
         report("attribute one row", 20, 200) { sum += forest.attribute(one.span, into: &shares) }
         print("{\(out.joined(separator: ", ")), \"check\": \(sum)}")
+    }
+
+    static func fit(_ words: [String]) throws {
+        let columns = Int(words[1])!
+        let rows = bell(rows: Int(words[0])!, columns: columns)
+        let start = now(CLOCK_PROCESS_CPUTIME_ID)
+        for seed in 0..<UInt64(words[2])! {
+            _ = try IsolationForest(rows: rows, columnCount: columns, options: .init(seed: seed))
+        }
+        print((now(CLOCK_PROCESS_CPUTIME_ID) - start) / Double(words[2])!)
     }
 
     static func size(_ words: [String]) throws {
