@@ -111,7 +111,8 @@ extension Walker {
             for first in stride(from: 0, to: count, by: block) {
                 let filled = min(block, count - first)
                 for row in 0..<filled {
-                    unsafe reader.read(rows + (first + row) * reader.columnCount, into: copies + row * width)
+                    unsafe reader.read(
+                        rows + (first + row) * reader.columnCount, into: copies + row * width)
                 }
                 for row in 0..<block { unsafe blockSums[row] = 0 }
                 for tree in 0..<treeCount {
