@@ -1,33 +1,37 @@
 extension IsolationForest {
+    // The format, version 1; whole numbers and floats are little-endian. `docs/isolation-forest.md`
+    // has it as a table.
+    //
+    //     header   "IFOR", version 2 bytes, zero 2 bytes, byte count 4 bytes, CRC-32 of the rest
+    //     shape    columns, sample size, height limit, trees: 4 bytes each
+    //     columns  resolution of each, then what NaN counts as in each
+    //     tree     its nodes, a parent before its left and then its right child:
+    //                split  varint 2 × column, threshold
+    //                leaf   varint 2 × rows + 1
+    //              then its boxes, of every node that has one by the rule of `Box`, in the order of
+    //              the nodes' places: a mask of 2 × columns bits, the lowest first, set where the
+    //              centre or (second half) half extent differs from that of the box above, or from 0
+    //              for the first; and the values of those that are set.
+
     /// The first four bytes of every encoding: "IFOR".
     static var mark: UInt32 { 0x524F_4649 }
     static var version: UInt16 { 1 }
-    /// Mark, version, two bytes of zero, byte count, CRC-32 of what follows.
     static var headerSize: Int { 16 }
 
     /// The forest as bytes; the same forest gives the same bytes.
     public func encoded() -> [UInt8] {
         var out = Encoder()
-        out.append(UInt32(columnCount))
-        out.append(UInt32(sampleSize))
-        out.append(UInt32(heightLimit))
-        out.append(UInt32(treeCount))
-        for value in resolution.prefix(columnCount) { out.append(value.bitPattern) }
-        for value in fill { out.append(value.bitPattern) }
-        for tree in 0..<treeCount {
-            let range = Int(treeStarts[tree])..<Int(treeStarts[tree + 1])
-            out.append(UInt32(range.count))
-            for place in range {
-                out.append(nodes[place].threshold.bitPattern)
-                out.append(UInt32(nodes[place].column) << 16 | UInt32(nodes[place].left))
-                out.append(UInt32(rowCounts[place]))
-                for side in 0..<2 {
-                    for column in 0..<columnCount {
-                        let vector = (place * 2 + side) * vectorCount + column / 8
-                        out.append(boxes[vector][column % 8].bitPattern)
-                    }
-                }
+        for number in [columnCount, sampleSize, heightLimit, treeCount] {
+            out.append(UInt32(number))
+        }
+        for half in 0..<2 {
+            for column in 0..<columnCount {
+                out.append(columns[half * vectorCount + column / 8][column % 8])
             }
+        }
+        for tree in 0..<treeCount {
+            encodeNodes(from: 0, start: Int(treeStarts[tree]), to: &out)
+            encodeBoxes(Int(treeStarts[tree])..<Int(treeStarts[tree + 1]), to: &out)
         }
         var header = Encoder()
         header.append(Self.mark)
@@ -37,79 +41,46 @@ extension IsolationForest {
         return header.bytes + out.bytes
     }
 
-    /// Reads a forest that `encoded()` wrote.
-    ///
-    /// - Throws: `.truncated`, `.foreign`, `.unknownVersion`, `.damaged` or `.malformed`; memory is
-    ///   taken only for what the bytes really hold.
-    public init(decoding bytes: [UInt8]) throws(ForestError) {
-        var input = Decoder(bytes: bytes)
-        guard try input.word() == Self.mark else { throw .foreign }
-        let version = try input.word()
-        guard version == UInt32(Self.version) else {
-            throw .unknownVersion(UInt16(truncatingIfNeeded: version))
+    private func encodeNodes(from place: Int, start: Int, to out: inout Encoder) {
+        let node = nodes[start + place]
+        guard !node.isLeaf(at: place) else {
+            return out.append(varint: 2 * Int(rowCounts[start + place]) + 1)
         }
-        let byteCount = Int(try input.word())
-        guard byteCount <= bytes.count else {
-            throw .truncated(needed: byteCount, got: bytes.count)
-        }
-        guard byteCount == bytes.count else { throw .malformed("byte count") }
-        guard try input.word() == Checksum.crc32(bytes[Self.headerSize...]) else { throw .damaged }
-        let columnCount = try input.count(in: 1...4096, "column count")
-        let sampleSize = try input.count(in: 2...32_768, "sample size")
-        let heightLimit = try input.count(in: 1...64, "height limit")
-        let treeCount = try input.count(in: 1...65_535, "tree count")
-        let resolution = try input.floats(columnCount, "resolution")
-        guard resolution.allSatisfy({ $0 >= 0 }) else { throw .malformed("resolution") }
-        let fill = try input.floats(columnCount, "fill")
-        var trees: [Tree] = []
-        for _ in 0..<treeCount {
-            trees.append(try Tree(from: &input, columnCount, sampleSize, heightLimit))
-        }
-        guard input.place == bytes.count else { throw .malformed("byte count") }
-        self.init(
-            trees: trees, columnCount: columnCount, sampleSize: sampleSize,
-            heightLimit: heightLimit, resolution: resolution, fill: fill)
+        out.append(varint: 2 * Int(node.column))
+        out.append(node.threshold)
+        encodeNodes(from: Int(node.left), start: start, to: &out)
+        encodeNodes(from: Int(node.left) + 1, start: start, to: &out)
     }
-}
 
-extension Tree {
-    init(
-        from input: inout Decoder, _ columnCount: Int, _ sampleSize: Int, _ heightLimit: Int
-    ) throws(ForestError) {
-        let count = try input.count(in: 1...(2 * sampleSize - 1), "node count")
-        guard (input.bytes.count - input.place) / (12 + 8 * columnCount) >= count else {
-            throw .malformed("node count")
+    private func encodeBoxes(_ range: Range<Int>, to out: inout Encoder) {
+        let owners = Box.owners(nodes: nodes[range], rows: Array(rowCounts[range]))
+        for (place, parent) in Box.parents(nodes: nodes[range], owners: owners) {
+            encode(
+                box: Int(boxNumbers[range.lowerBound + place]),
+                inside: parent.map { Int(boxNumbers[range.lowerBound + $0]) }, to: &out)
         }
-        let width = (columnCount + 7) / 8
-        depths = [UInt8](repeating: 0, count: count)
-        var next = 1
-        for place in 0..<count {
-            let threshold = Float(bitPattern: try input.word())
-            let packed = try input.word()
-            let node = IsolationForest.Node(
-                threshold: threshold, column: UInt16(packed >> 16),
-                left: UInt16(truncatingIfNeeded: packed))
-            rowCounts.append(UInt16(try input.count(in: 1...sampleSize, "row count")))
-            nodes.append(node)
-            if node.isLeaf(at: place) {
-                guard node == .leaf(at: place) else { throw .malformed("leaf") }
-            } else {
-                let left = Int(node.left)
-                guard left > place, left + 1 < count, threshold.isFinite,
-                    node.column < columnCount, Int(depths[place]) < heightLimit
-                else { throw .malformed("node") }
-                depths[left] = depths[place] + 1
-                depths[left + 1] = depths[place] + 1
-                next += 2
-            }
-            for _ in 0..<2 {
-                var side = [SIMD8<Float>](repeating: .zero, count: width)
-                let values = try input.floats(columnCount, "box")
-                for column in 0..<columnCount { side[column / 8][column % 8] = values[column] }
-                boxes += side
-            }
+    }
+
+    private func encode(box: Int, inside parent: Int?, to out: inout Encoder) {
+        var mask = [UInt8](repeating: 0, count: (2 * columnCount + 7) / 8)
+        var values = Encoder()
+        for number in 0..<(2 * columnCount) {
+            let value = self.value(number, ofBox: box)
+            let above = parent.map { self.value(number, ofBox: $0) } ?? 0
+            guard value.bitPattern != above.bitPattern else { continue }
+            mask[number / 8] |= 1 << UInt8(number % 8)
+            values.append(value)
         }
-        guard next == count else { throw .malformed("node count") }
+        out.bytes += mask
+        out.bytes += values.bytes
+    }
+
+    /// The centre's values, then the half extent's.
+    private func value(_ number: Int, ofBox box: Int) -> Float {
+        let column = number % columnCount
+        let vector = box * vectorCount + column / 8
+        return number < columnCount
+            ? boxes[3 * vector][column % 8] : boxHalves[vector][column % 8]
     }
 }
 
@@ -121,39 +92,17 @@ struct Encoder {
             bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift)))
         }
     }
-}
 
-struct Decoder {
-    let bytes: [UInt8]
-    var place = 0
+    mutating func append(_ value: Float) { append(value.bitPattern) }
 
-    init(bytes: [UInt8]) { self.bytes = bytes }
-
-    mutating func word() throws(ForestError) -> UInt32 {
-        guard bytes.count - place >= 4 else {
-            throw .truncated(needed: place + 4, got: bytes.count)
+    /// Seven bits a byte, the lowest first; the high bit says that more follow.
+    mutating func append(varint value: Int) {
+        var rest = value
+        while rest > 127 {
+            bytes.append(UInt8(rest & 127 | 128))
+            rest >>= 7
         }
-        var value: UInt32 = 0
-        for byte in 0..<4 { value |= UInt32(bytes[place + byte]) << UInt32(8 * byte) }
-        place += 4
-        return value
-    }
-
-    mutating func count(in range: ClosedRange<Int>, _ name: String) throws(ForestError) -> Int {
-        let value = Int(try word())
-        guard range.contains(value) else { throw .malformed(name) }
-        return value
-    }
-
-    mutating func floats(_ count: Int, _ name: String) throws(ForestError) -> [Float] {
-        guard (bytes.count - place) / 4 >= count else { throw .malformed(name) }
-        var values: [Float] = []
-        for _ in 0..<count {
-            let value = Float(bitPattern: try word())
-            guard abs(value) <= IsolationForest.largest else { throw .malformed(name) }
-            values.append(value)
-        }
-        return values
+        bytes.append(UInt8(rest))
     }
 }
 

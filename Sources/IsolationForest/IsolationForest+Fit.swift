@@ -10,7 +10,7 @@ extension IsolationForest {
         try self.init(rows: rows.span, columnCount: columnCount, options: options)
     }
 
-    /// Grows a forest from borrowed rows; see `init(rows:columnCount:options:)`.
+    /// Grows a forest from borrowed rows; see the other initializer.
     public init(rows: Span<Float>, columnCount: Int, options: Options) throws(ForestError) {
         guard (1...4096).contains(columnCount), rows.count >= 2 * columnCount,
             rows.count.isMultiple(of: columnCount)
@@ -19,33 +19,18 @@ extension IsolationForest {
         let rowCount = rows.count / columnCount
         let sampleSize = min(options.sampleSize, rowCount)
         let heightLimit =
-            options.heightLimit ?? Int.bitWidth - (sampleSize - 1).leadingZeroBitCount
-        let stride = (columnCount + 7) / 8 * 8
-        var fill: [Float] = []
-        var trees: [Tree] = []
-        for index in 0..<options.treeCount {
-            var generator = SeededGenerator(seed: options.seed, stream: UInt64(index))
-            let picked = generator.sample(sampleSize, of: rowCount)
-            if index == 0 { fill = Self.medians(rows, picked, columnCount: columnCount) }
-            var sample = [Float](repeating: 0, count: sampleSize * stride)
-            for (place, row) in picked.enumerated() {
-                for column in 0..<columnCount {
-                    sample[place * stride + column] = Self.ordinary(
-                        rows[row * columnCount + column], unknown: fill[column])
-                }
-            }
-            let columns = generator.sample(options.columnsPerTree ?? columnCount, of: columnCount)
-            var builder = TreeBuilder(
-                sample: sample, stride: stride, columns: columns, heightLimit: heightLimit,
-                generator: generator)
-            trees.append(builder.grow())
-        }
+            options.heightLimit ?? (Int.bitWidth - (sampleSize - 1).leadingZeroBitCount)
+        let fill = rows.medians(columnCount: columnCount, rowCount: rowCount, options: options)
+        let grower = Grower(
+            columnCount: columnCount, rowCount: rowCount, sampleSize: sampleSize,
+            heightLimit: heightLimit, fill: Self.vectors(fill, columnCount), options: options)
         self.init(
-            trees: trees, columnCount: columnCount, sampleSize: sampleSize,
-            heightLimit: heightLimit,
+            trees: unsafe rows.withUnsafeBufferPointer { unsafe grower.grow($0) },
+            columnCount: columnCount, sampleSize: sampleSize, heightLimit: heightLimit,
             resolution: options.resolution, fill: fill)
     }
 
+    /// Joins trees, each with at least one node.
     init(
         trees: [Tree], columnCount: Int, sampleSize: Int, heightLimit: Int, resolution: [Float],
         fill: [Float]
@@ -53,12 +38,14 @@ extension IsolationForest {
         self.columnCount = columnCount
         self.sampleSize = sampleSize
         self.heightLimit = heightLimit
-        self.fill = fill
-        let stride = (columnCount + 7) / 8 * 8
-        self.resolution = resolution + Array(repeating: 0, count: stride - resolution.count)
-        let averages = PathLength.averages(upTo: sampleSize)
+        averages = PathLength.averages(upTo: sampleSize)
+        columns = Self.vectors(resolution, columnCount) + Self.vectors(fill, columnCount)
+        nodes = trees.flatMap(\.nodes)
+        rowCounts = trees.flatMap(\.rowCounts)
+        treeDepths = trees.map { $0.depths.max()! }
         var treeStarts: [Int32] = [0]
         var leafPaths: [Float] = []
+        leafPaths.reserveCapacity(nodes.count)
         for tree in trees {
             treeStarts.append(treeStarts.last! + Int32(tree.nodes.count))
             for (place, node) in tree.nodes.enumerated() {
@@ -68,9 +55,29 @@ extension IsolationForest {
         }
         self.treeStarts = treeStarts
         self.leafPaths = leafPaths
-        nodes = trees.flatMap(\.nodes)
-        rowCounts = trees.flatMap(\.rowCounts)
-        boxes = trees.flatMap(\.boxes)
+        (boxNumbers, boxParents, boxDepths) = Box.numbers(trees)
+        let width = (columnCount + 7) / 8
+        var boxes: [SIMD8<Float>] = []
+        var boxHalves: [SIMD8<Float>] = []
+        let boxVectors = trees.reduce(0) { $0 + $1.boxes.count } / 2
+        boxes.reserveCapacity(3 * boxVectors)
+        boxHalves.reserveCapacity(boxVectors)
+        for tree in trees {
+            for box in stride(from: 0, to: tree.boxes.count, by: 2 * width) {
+                for vector in 0..<width {
+                    let centre = tree.boxes[box + vector]
+                    let half = tree.boxes[box + width + vector]
+                    let (inverse, offset) = Box.scaled(
+                        half: half, resolution: columns[vector])
+                    boxes.append(centre)
+                    boxes.append(inverse)
+                    boxes.append(offset)
+                    boxHalves.append(half)
+                }
+            }
+        }
+        self.boxes = boxes
+        self.boxHalves = boxHalves
     }
 
     /// `value` as the forest reads it.
@@ -78,19 +85,79 @@ extension IsolationForest {
         value.isNaN ? unknown : max(-largest, min(largest, value))
     }
 
-    /// By column, the lower median of the values known in the picked rows; 0 where there are none.
-    private static func medians(
-        _ rows: Span<Float>, _ picked: [Int], columnCount: Int
+    private static func vectors(_ values: [Float], _ columnCount: Int) -> [SIMD8<Float>] {
+        var vectors = [SIMD8<Float>](repeating: .zero, count: (columnCount + 7) / 8)
+        for (column, value) in values.enumerated() { vectors[column / 8][column % 8] = value }
+        return vectors
+    }
+}
+
+/// Grows the trees of one forest.
+private struct Grower: Sendable {
+    let columnCount: Int
+    let rowCount: Int
+    let sampleSize: Int
+    let heightLimit: Int
+    let fill: [SIMD8<Float>]
+    let options: IsolationForest.Options
+
+    /// Shares the trees out over the threads: part p grows trees p, p + parts, ….
+    func grow(_ rows: UnsafeBufferPointer<Float>) -> [Tree] {
+        let parts = min(options.threadCount, options.treeCount)
+        var trees = [Tree](repeating: Tree(), count: options.treeCount)
+        unsafe trees.withUnsafeMutableBufferPointer { trees in
+            // SAFETY: every part writes trees of its own, and `run` returns after all of them.
+            let slots = trees.baseAddress!
+            ForkJoin.run(parts: parts) { part in
+                for index in stride(from: part, to: options.treeCount, by: parts) {
+                    unsafe slots[index] = tree(index, rows)
+                }
+            }
+        }
+        return trees
+    }
+
+    private func tree(_ index: Int, _ source: UnsafeBufferPointer<Float>) -> Tree {
+        var generator = SeededGenerator(seed: options.seed, stream: UInt64(index))
+        let picked = generator.sample(sampleSize, of: rowCount)
+        let width = fill.count
+        var rows = [SIMD8<Float>](repeating: .zero, count: sampleSize * width)
+        // SAFETY: `source` has `rowCount` rows, and the picked ones are below that.
+        unsafe fill.withUnsafeBufferPointer { fill in
+            unsafe rows.withUnsafeMutableBufferPointer { rows in
+                let reader = unsafe RowReader(columnCount: columnCount, fill: fill.baseAddress!)
+                for (place, row) in picked.enumerated() {
+                    unsafe reader.read(
+                        source.baseAddress! + row * columnCount,
+                        into: rows.baseAddress! + place * width)
+                }
+            }
+        }
+        let columns = generator.sample(options.columnsPerTree ?? columnCount, of: columnCount)
+        var builder = TreeBuilder(
+            rows: rows, width: width, columns: columns, heightLimit: heightLimit,
+            generator: generator)
+        return builder.grow()
+    }
+}
+
+extension Span<Float> {
+    /// By column, the lower median of what is known in the first tree's sample; 0 where nothing is.
+    fileprivate func medians(
+        columnCount: Int, rowCount: Int, options: IsolationForest.Options
     ) -> [Float] {
+        var generator = SeededGenerator(seed: options.seed, stream: 0)
+        let picked = generator.sample(Swift.min(options.sampleSize, rowCount), of: rowCount)
         var medians: [Float] = []
         for column in 0..<columnCount {
             var known: [Float] = []
-            for row in picked where !rows[row * columnCount + column].isNaN {
-                known.append(rows[row * columnCount + column])
+            known.reserveCapacity(picked.count)
+            for row in picked where !self[row * columnCount + column].isNaN {
+                known.append(self[row * columnCount + column])
             }
             known.sort()
-            medians.append(
-                known.isEmpty ? 0 : ordinary(known[(known.count - 1) / 2], unknown: 0))
+            let median = known.isEmpty ? 0 : known[(known.count - 1) / 2]
+            medians.append(IsolationForest.ordinary(median, unknown: 0))
         }
         return medians
     }
@@ -115,15 +182,38 @@ extension SeededGenerator {
     /// `count` different numbers below `bound` (Floyd's method: Bentley and Floyd 1987).
     mutating func sample(_ count: Int, of bound: Int) -> [Int] {
         guard count < bound else { return Array(0..<bound) }
-        var seen = Set<Int>(minimumCapacity: count)
+        var seen = SmallSet(capacity: count)
         var picked: [Int] = []
         picked.reserveCapacity(count)
         for last in (bound - count)..<bound {
             let number = below(last + 1)
-            let new = seen.insert(number).inserted ? number : last
-            seen.insert(new)
+            let new = seen.insert(number) ? number : last
+            if new == last { _ = seen.insert(last) }
             picked.append(new)
         }
         return picked
+    }
+}
+
+/// A set of whole numbers from 0 on, an open table at most half full.
+private struct SmallSet {
+    private var slots: [Int]
+    private let shift: UInt64
+
+    init(capacity: Int) {
+        let bits = Int.bitWidth - capacity.leadingZeroBitCount + 1
+        slots = Array(repeating: -1, count: 1 << bits)
+        shift = UInt64(64 - bits)
+    }
+
+    /// Adds a number; whether it is new.
+    mutating func insert(_ number: Int) -> Bool {
+        var slot = Int((UInt64(number) &* 0x9E37_79B9_7F4A_7C15) >> shift)
+        while slots[slot] >= 0 {
+            if slots[slot] == number { return false }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        slots[slot] = number
+        return true
     }
 }

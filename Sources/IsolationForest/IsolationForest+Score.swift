@@ -2,37 +2,66 @@ extension IsolationForest {
     /// How odd a row is, 0...1, insertion-aware; about 0.4 is usual, near 1 is isolated at once.
     ///
     /// - Parameter row: `[columnCount]`, borrowed for the call.
+    /// - Complexity: O(trees × (height + boxes on the way × columns)); no allocation up to 256
+    ///   columns.
     public func score(_ row: Span<Float>) -> Float {
-        score(row, scoring: .insertionAware)
+        unsafe withWalker(reading: row) { unsafe score(pathSum: $0.sum($1, insertionAware: true)) }
     }
 
     /// How odd a row is, 0...1, insertion-aware.
     public func score(_ row: [Float]) -> Float { score(row.span) }
 
     /// The score of the papers, 2^(−E[h] / c(sample size)), 0...1.
-    public func classicScore(_ row: Span<Float>) -> Float { score(row, scoring: .classic) }
+    ///
+    /// - Parameter row: `[columnCount]`, borrowed for the call.
+    /// - Complexity: O(trees × height); no allocation up to 256 columns.
+    public func classicScore(_ row: Span<Float>) -> Float {
+        unsafe withWalker(reading: row) { unsafe score(pathSum: $0.sum($1, insertionAware: false)) }
+    }
 
     /// The score of the papers, 2^(−E[h] / c(sample size)), 0...1.
     public func classicScore(_ row: [Float]) -> Float { classicScore(row.span) }
 
-    /// Scores many rows.
+    /// Scores many rows; each gets the same score as alone.
     ///
     /// - Parameters:
     ///   - rows: `[n × columnCount]`, row after row, borrowed for the call.
     ///   - scores: `[n]`, overwritten.
     ///   - threadCount: threads to score on; the scores do not depend on it.
+    /// - Complexity: as n single rows; one scratch block for each thread.
     public func scores(
         rows: Span<Float>, into scores: inout MutableSpan<Float>,
         scoring: Scoring = .insertionAware, threadCount: Int = 1
     ) {
         precondition(rows.count == scores.count * columnCount, "one score for each row")
-        for row in 0..<scores.count {
-            let at = row * columnCount
-            scores[row] = score(rows.extracting(at..<(at + columnCount)), scoring: scoring)
+        precondition(threadCount >= 1, "at least one thread")
+        let count = scores.count
+        let block = max(8, min(64, 2048 / vectorCount / 8 * 8))
+        let blockCount = (count + block - 1) / block
+        guard blockCount > 0 else { return }
+        unsafe rows.withUnsafeBufferPointer { rows in
+            unsafe scores.withUnsafeMutableBufferPointer { scores in
+                withWalker { walker in
+                    let parts = min(threadCount, blockCount)
+                    // SAFETY: every part writes scores of its own; `run` returns after all of them.
+                    let source = rows.baseAddress!
+                    let target = scores.baseAddress!
+                    ForkJoin.run(parts: parts) { part in
+                        let first = blockCount * part / parts * block
+                        let end = min(count, blockCount * (part + 1) / parts * block)
+                        unsafe walker.sums(
+                            rows: source + first * columnCount, count: end - first, block: block,
+                            insertionAware: scoring == .insertionAware, into: target + first)
+                        for row in first..<end {
+                            unsafe target[row] = score(pathSum: target[row])
+                        }
+                    }
+                }
+            }
         }
     }
 
-    /// Scores many rows; see `scores(rows:into:scoring:threadCount:)`.
+    /// Scores many rows; see the other method of this name.
     public func scores(
         rows: [Float], scoring: Scoring = .insertionAware, threadCount: Int = 1
     ) -> [Float] {
@@ -43,126 +72,58 @@ extension IsolationForest {
         return scores
     }
 
-    private func score(_ row: Span<Float>, scoring: Scoring) -> Float {
-        precondition(row.count == columnCount, "a row of \(columnCount) values")
-        var sum: Double = 0
-        let values = padded(row)
-        for tree in 0..<treeCount {
-            switch scoring {
-            case .classic: sum += Double(classicPath(values, tree: tree))
-            case .insertionAware:
-                sum += Double(insertionPath(values, tree: tree) { _, _ in })
+    func score(pathSum: Float) -> Float {
+        let mean = Double(pathSum) / (Double(treeCount) * Double(averages[sampleSize]))
+        return Float(PathLength.powerOfHalf(mean))
+    }
+
+    /// Lends the walker and a row as the forest reads it.
+    func withWalker<R>(reading row: Span<Float>, _ body: (Walker, Walker.Row) -> R) -> R {
+        precondition(row.count == columnCount, "as many values as the forest has columns")
+        return withWalker { walker in
+            unsafe withUnsafeTemporaryAllocation(of: SIMD8<Float>.self, capacity: vectorCount) {
+                let copy = $0.baseAddress!
+                unsafe row.withUnsafeBufferPointer {
+                    unsafe walker.reader.read($0.baseAddress!, into: copy)
+                }
+                return unsafe body(walker, UnsafePointer(copy))
             }
         }
-        return score(pathSum: sum)
     }
+}
 
-    func score(pathSum: Double) -> Float {
-        Float(
-            PathLength.powerOfHalf(pathSum / (Double(treeCount) * PathLength.average(sampleSize))))
-    }
-
-    func padded(_ row: Span<Float>) -> [SIMD8<Float>] {
-        var values = [SIMD8<Float>](repeating: .zero, count: vectorCount)
-        for column in 0..<columnCount {
-            values[column / 8][column % 8] = Self.ordinary(row[column], unknown: fill[column])
-        }
-        return values
-    }
-
-    private func classicPath(_ values: [SIMD8<Float>], tree: Int) -> Float {
-        let start = Int(treeStarts[tree])
-        var place = 0
-        while true {
-            let node = nodes[start + place]
-            if node.isLeaf(at: place) { return leafPaths[start + place] }
-            let value = values[Int(node.column) / 8][Int(node.column) % 8]
-            place = Int(node.left) + (value < node.threshold ? 0 : 1)
-        }
-    }
-
-    /// The expected path of the row's insertion into one tree; `credit` is told how much each column
-    /// shortens it against c(sample size).
-    func insertionPath(
-        _ values: [SIMD8<Float>], tree: Int, credit: (Int, Float) -> Void
-    ) -> Float {
-        let start = Int(treeStarts[tree])
-        let width = vectorCount
-        var place = 0
-        var depth: Float = 0
-        var remaining: Float = 1
-        var path: Float = 0
-        while true {
-            let node = nodes[start + place]
-            let box = (start + place) * 2 * width
-            var stay: Float = 1
-            var total: Float = 0
-            for vector in 0..<width {
-                let low = boxes[box + vector]
-                let high = boxes[box + width + vector]
-                for lane in 0..<8 {
-                    let over = max(
-                        low[lane] - values[vector][lane], values[vector][lane] - high[lane])
-                    if over > 0 {
-                        let q =
-                            over / (high[lane] - low[lane] + over + resolution[vector * 8 + lane])
-                        stay *= 1 - q
-                        total += q
+extension Walker {
+    /// Overwrites `sums` with each row's sum of paths, `block` rows at a time so that a tree is still
+    /// in the cache for the next row.
+    func sums(
+        rows: UnsafePointer<Float>, count: Int, block: Int, insertionAware: Bool,
+        into sums: UnsafeMutablePointer<Float>
+    ) {
+        // SAFETY: the scratch holds `block` copied rows and sums; `block` is a multiple of 8 and rows
+        // past the last are copies of zero.
+        unsafe withUnsafeTemporaryAllocation(
+            of: SIMD8<Float>.self, capacity: block * width + block / 8
+        ) { scratch in
+            unsafe scratch.initialize(repeating: .zero)
+            let copies = scratch.baseAddress!
+            let blockSums = unsafe UnsafeMutableRawPointer(copies + block * width)
+                .assumingMemoryBound(to: Float.self)
+            for first in stride(from: 0, to: count, by: block) {
+                let filled = min(block, count - first)
+                for row in 0..<filled {
+                    unsafe reader.read(
+                        rows + (first + row) * reader.columnCount, into: copies + row * width)
+                }
+                for row in 0..<block { unsafe blockSums[row] = 0 }
+                for tree in 0..<treeCount {
+                    for row in stride(from: 0, to: filled, by: 8) {
+                        unsafe addPaths(
+                            copies + row * width, tree: tree, insertionAware: insertionAware,
+                            to: blockSums + row)
                     }
                 }
+                for row in 0..<filled { unsafe sums[first + row] = blockSums[row] }
             }
-            let rows = Int(rowCounts[start + place])
-            let cut = remaining * (1 - stay)
-            path += cut * depth
-            if cut > 0 {
-                let gain = cut * Float(PathLength.average(rows))
-                for vector in 0..<width {
-                    for lane in 0..<8 {
-                        let low = boxes[box + vector][lane]
-                        let high = boxes[box + width + vector][lane]
-                        let over = max(low - values[vector][lane], values[vector][lane] - high)
-                        if over > 0 {
-                            let q = over / (high - low + over + resolution[vector * 8 + lane])
-                            credit(vector * 8 + lane, gain * q / total)
-                        }
-                    }
-                }
-            }
-            remaining -= cut
-            if node.isLeaf(at: place) { return path + remaining * leafPaths[start + place] }
-            let value = values[Int(node.column) / 8][Int(node.column) % 8]
-            place = Int(node.left) + (value < node.threshold ? 0 : 1)
-            depth += 1
-            let child = Int(rowCounts[start + place])
-            credit(
-                Int(node.column),
-                remaining * Float(PathLength.average(rows) - PathLength.average(child) - 1))
         }
-    }
-
-    /// Scores a row and says which columns made it odd.
-    ///
-    /// - Parameters:
-    ///   - row: `[columnCount]`, borrowed for the call.
-    ///   - shares: overwritten with `[columnCount]` shares, each 0...1, that add up to 1.
-    /// - Returns: the insertion-aware score.
-    public func attribute(_ row: Span<Float>, into shares: inout [Float]) -> Float {
-        precondition(row.count == columnCount, "a row of \(columnCount) values")
-        let values = padded(row)
-        var credits = [Double](repeating: 0, count: columnCount)
-        var sum = 0.0
-        for tree in 0..<treeCount {
-            sum += Double(insertionPath(values, tree: tree) { credits[$0] += Double($1) })
-        }
-        let total = credits.reduce(0) { $0 + max(0, $1) }
-        shares = credits.map {
-            Float(total > 0 ? max(0, $0) / total : 1 / Double(columnCount))
-        }
-        return score(pathSum: sum)
-    }
-
-    /// Scores a row and says which columns made it odd.
-    public func attribute(_ row: [Float], into shares: inout [Float]) -> Float {
-        attribute(row.span, into: &shares)
     }
 }

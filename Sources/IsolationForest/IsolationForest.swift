@@ -52,22 +52,39 @@ public struct IsolationForest: Sendable, Equatable {
     /// Splits from the root to a leaf at most.
     public let heightLimit: Int
 
-    /// The trees, one after the other; tree t is `trees[t]..<trees[t + 1]`.
+    /// The trees, one after the other; tree t is `treeStarts[t]..<treeStarts[t + 1]` of the nodes.
     let treeStarts: [Int32]
+    /// By tree: splits from the root to its lowest leaf.
+    let treeDepths: [UInt8]
     let nodes: [Node]
     /// By node: training rows that reached it.
     let rowCounts: [UInt16]
     /// By node: depth + c(rows) at a leaf, 0 elsewhere.
     let leafPaths: [Float]
-    /// By node: lower corner of the box around its rows, then the upper, `vectorCount` vectors each.
+    /// By node: the number of the nearest box at or above it, −1 where there is none.
+    let boxNumbers: [Int32]
+    /// By box: the number of the box above it in its tree, −1 where there is none.
+    let boxParents: [Int32]
+    /// By box: the depth of its node.
+    let boxDepths: [Float]
+    /// By box, vector after vector of the columns: centre, inverse and offset of `Box.scaled`.
     let boxes: [SIMD8<Float>]
-    /// By column, padded with 0: `Options.resolution`.
-    let resolution: [Float]
-    /// By column: what NaN counts as.
-    let fill: [Float]
+    /// By box: half its extent.
+    let boxHalves: [SIMD8<Float>]
+    /// `Options.resolution`, then what NaN counts as, by column and padded with 0.
+    let columns: [SIMD8<Float>]
+    /// c(0) … c(`sampleSize`).
+    let averages: [Float]
 
     /// Trees in the forest.
     public var treeCount: Int { treeStarts.count - 1 }
+    /// Bytes of memory that the trees take.
+    public var memoryByteCount: Int {
+        nodes.count * (MemoryLayout<Node>.stride + 2 + 4 + 4) + treeCount * 5
+            + (boxes.count + boxHalves.count + columns.count) * MemoryLayout<SIMD8<Float>>.stride
+            + (averages.count + boxParents.count + boxDepths.count) * 4
+    }
+
     /// Vectors of 8 that hold one row.
     var vectorCount: Int { (columnCount + 7) / 8 }
 

@@ -1,55 +1,88 @@
-/// One grown tree, before it is joined to the forest.
+/// One tree, before it is joined to the forest.
 struct Tree: Sendable {
     var nodes: [IsolationForest.Node] = []
     var rowCounts: [UInt16] = []
     var depths: [UInt8] = []
+    /// For each node with a box, in the order of the nodes: its centre, then half its extent.
     var boxes: [SIMD8<Float>] = []
+
+    /// Adds a node, a leaf as yet.
+    mutating func append(rows: Int, depth: Int) {
+        nodes.append(.leaf(at: nodes.count))
+        rowCounts.append(UInt16(rows))
+        depths.append(UInt8(depth))
+    }
 }
 
 /// Grows one tree from its sample.
 struct TreeBuilder {
-    /// [sampleSize × stride], row after row, padded with 0.
-    private let sample: [Float]
-    private let stride: Int
+    /// [sample size × width], row after row, padded with 0.
+    private let rows: [SIMD8<Float>]
+    /// The same, value by value.
+    private let values: [Float]
+    private let width: Int
     private let heightLimit: Int
     private var generator: SeededGenerator
     /// The sample's rows, those of a node side by side.
-    private var order: [Int]
+    private var order: [Int32]
     /// The tree's columns; those that may still vary in the node at hand come first.
     private var columns: [Int]
     private var tree = Tree()
 
+    /// The rows of one node.
+    private struct Node {
+        let place: Int
+        let rows: Range<Int>
+        let depth: Int
+        /// Rows of the nearest box, its own or an ancestor's.
+        let boxRows: Int?
+    }
+
     init(
-        sample: [Float], stride: Int, columns: [Int], heightLimit: Int, generator: SeededGenerator
+        rows: [SIMD8<Float>], width: Int, columns: [Int], heightLimit: Int,
+        generator: SeededGenerator
     ) {
-        self.sample = sample
-        self.stride = stride
+        self.rows = rows
+        var values = [Float](repeating: 0, count: rows.count * 8)
+        for (vector, row) in rows.enumerated() {
+            for lane in 0..<8 { values[8 * vector + lane] = row[lane] }
+        }
+        self.values = values
+        self.width = width
         self.heightLimit = heightLimit
         self.generator = generator
         self.columns = columns
-        order = Array(0..<(sample.count / stride))
+        order = Array(0..<Int32(rows.count / width))
+        tree.nodes.reserveCapacity(2 * order.count)
+        tree.rowCounts.reserveCapacity(2 * order.count)
+        tree.depths.reserveCapacity(2 * order.count)
+        tree.boxes.reserveCapacity(order.count / 4 * width)
     }
 
     mutating func grow() -> Tree {
-        append(rows: order.count, depth: 0)
-        split(node: 0, rows: 0..<order.count, candidates: columns.count)
+        let root = append(0..<order.count, depth: 0, boxRows: nil)
+        split(root, candidates: columns.count)
         return tree
     }
 
-    private mutating func append(rows: Int, depth: Int) {
-        tree.nodes.append(.leaf(at: tree.nodes.count))
-        tree.rowCounts.append(UInt16(rows))
-        tree.depths.append(UInt8(depth))
-        for _ in 0..<(stride / 4) { tree.boxes.append(.zero) }
+    private mutating func append(_ range: Range<Int>, depth: Int, boxRows: Int?) -> Node {
+        let place = tree.nodes.count
+        tree.append(rows: range.count, depth: depth)
+        var boxRows = boxRows
+        if (boxRows != nil || place == 0) && Box.belongs(toRows: range.count, under: boxRows) {
+            appendBox(around: range)
+            boxRows = range.count
+        }
+        return Node(place: place, rows: range, depth: depth, boxRows: boxRows)
     }
 
-    private mutating func split(node: Int, rows: Range<Int>, candidates: Int) {
-        let depth = Int(tree.depths[node])
+    private mutating func split(_ node: Node, candidates: Int) {
+        guard node.depth < heightLimit, node.rows.count > 1 else { return }
         var candidates = candidates
-        while depth < heightLimit, rows.count > 1, candidates > 0 {
+        while candidates > 0 {
             let pick = generator.below(candidates)
             let column = columns[pick]
-            let (low, high) = extent(of: column, rows: rows)
+            let (low, high) = extent(of: column, rows: node.rows)
             guard low < high else {
                 // Constant here, so constant in every descendant.
                 candidates -= 1
@@ -57,27 +90,28 @@ struct TreeBuilder {
                 continue
             }
             let threshold = cut(low: low, high: high)
-            let middle = partition(rows, column: column, threshold: threshold)
-            let left = tree.nodes.count
-            tree.nodes[node] = .init(
-                threshold: threshold, column: UInt16(column), left: UInt16(left))
-            append(rows: middle - rows.lowerBound, depth: depth + 1)
-            append(rows: rows.upperBound - middle, depth: depth + 1)
-            split(node: left, rows: rows.lowerBound..<middle, candidates: candidates)
-            split(node: left + 1, rows: middle..<rows.upperBound, candidates: candidates)
-            joinBoxes(of: left, into: node)
+            let middle = partition(node.rows, column: column, threshold: threshold)
+            tree.nodes[node.place] = .init(
+                threshold: threshold, column: UInt16(column), left: UInt16(tree.nodes.count))
+            let depth = node.depth + 1
+            let below = append(
+                node.rows.lowerBound..<middle, depth: depth, boxRows: node.boxRows)
+            let above = append(
+                middle..<node.rows.upperBound, depth: depth, boxRows: node.boxRows)
+            split(below, candidates: candidates)
+            split(above, candidates: candidates)
             return
         }
-        bound(node: node, rows: rows)
     }
 
     private func extent(of column: Int, rows: Range<Int>) -> (Float, Float) {
-        var low = sample[order[rows.lowerBound] * stride + column]
-        var high = low
-        for row in rows {
-            let value = sample[order[row] * stride + column]
-            low = min(low, value)
-            high = max(high, value)
+        let stride = 8 * width
+        var low = Float.infinity
+        var high = -Float.infinity
+        for index in rows {
+            let value = values[Int(order[index]) * stride + column]
+            low = value < low ? value : low
+            high = value > high ? value : high
         }
         return (low, high)
     }
@@ -89,11 +123,12 @@ struct TreeBuilder {
     }
 
     /// Moves the rows below `threshold` to the front; the first place of the others.
-    private mutating func partition(_ rows: Range<Int>, column: Int, threshold: Float) -> Int {
-        var front = rows.lowerBound
-        var back = rows.upperBound
+    private mutating func partition(_ range: Range<Int>, column: Int, threshold: Float) -> Int {
+        let stride = 8 * width
+        var front = range.lowerBound
+        var back = range.upperBound
         while front < back {
-            if sample[order[front] * stride + column] < threshold {
+            if values[Int(order[front]) * stride + column] < threshold {
                 front += 1
             } else {
                 back -= 1
@@ -103,30 +138,21 @@ struct TreeBuilder {
         return front
     }
 
-    private mutating func bound(node: Int, rows: Range<Int>) {
-        let width = stride / 8
+    private mutating func appendBox(around range: Range<Int>) {
+        let box = tree.boxes.count
+        tree.boxes.append(contentsOf: repeatElement(.zero, count: 2 * width))
         for vector in 0..<width {
             var low = SIMD8<Float>(repeating: .infinity)
             var high = SIMD8<Float>(repeating: -.infinity)
-            for row in rows {
-                let at = order[row] * stride + vector * 8
-                let values = SIMD8<Float>(sample[at..<(at + 8)])
-                low = pointwiseMin(low, values)
-                high = pointwiseMax(high, values)
+            for index in range {
+                let value = rows[Int(order[index]) * width + vector]
+                low = smaller(value, low)
+                high = larger(value, high)
             }
-            tree.boxes[node * 2 * width + vector] = low
-            tree.boxes[(node * 2 + 1) * width + vector] = high
-        }
-    }
-
-    private mutating func joinBoxes(of left: Int, into node: Int) {
-        let width = stride / 8
-        for vector in 0..<width {
-            let low = left * 2 * width + vector
-            tree.boxes[node * 2 * width + vector] = pointwiseMin(
-                tree.boxes[low], tree.boxes[low + 2 * width])
-            tree.boxes[(node * 2 + 1) * width + vector] = pointwiseMax(
-                tree.boxes[low + width], tree.boxes[low + 3 * width])
+            let centre = low * 0.5 + high * 0.5
+            tree.boxes[box + vector] = centre
+            // The larger side, so that no row of the box is outside of it by rounding.
+            tree.boxes[box + width + vector] = larger(high - centre, centre - low)
         }
     }
 }

@@ -9,4 +9,15 @@ enum Samples {
             (0..<12).reduce(Float(-6)) { sum, _ in sum + generator.unit() }
         }
     }
+
+    /// A forest of few trees over `bell`.
+    static func forest(
+        rows: Int = 300, columns: Int = 5, seed: UInt64 = 1, trees: Int = 20
+    ) throws -> IsolationForest {
+        var options = IsolationForest.Options(seed: seed)
+        options.treeCount = trees
+        return try IsolationForest(
+            rows: bell(rows: rows, columns: columns, seed: 99), columnCount: columns,
+            options: options)
+    }
 }

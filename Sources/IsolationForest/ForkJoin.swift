@@ -1,0 +1,62 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Work shared out over threads of its own, never the cooperative pool.
+enum ForkJoin {
+    private final class Part {
+        let index: Int
+        let body: (Int) -> Void
+        init(index: Int, body: @escaping (Int) -> Void) {
+            self.index = index
+            self.body = body
+        }
+    }
+
+    /// Calls `body(0)` … `body(parts − 1)`, each once and each on its own thread, the first on the
+    /// caller's; returns when all have returned.
+    ///
+    /// A part whose thread cannot be started runs on the caller's. `body` must not touch, in one
+    /// part, what another part writes.
+    static func run(parts: Int, body: (Int) -> Void) {
+        guard parts > 1 else { return body(0) }
+        withoutActuallyEscaping(body) { body in
+            var threads: [pthread_t] = []
+            for index in 1..<parts {
+                let part = unsafe Unmanaged.passRetained(Part(index: index, body: body))
+                #if canImport(Darwin)
+                    var thread: pthread_t?
+                #else
+                    var thread = pthread_t()
+                #endif
+                // SAFETY: the thread takes over the one reference, and is joined before `body` ends.
+                let failed = unsafe pthread_create(
+                    &thread, nil,
+                    { argument in
+                        #if canImport(Darwin)
+                            let argument: UnsafeMutableRawPointer? = unsafe argument
+                        #endif
+                        let part = unsafe Unmanaged<Part>.fromOpaque(argument!).takeRetainedValue()
+                        part.body(part.index)
+                        return nil
+                    }, part.toOpaque())
+                if failed != 0 {
+                    unsafe part.release()
+                    body(index)
+                    continue
+                }
+                #if canImport(Darwin)
+                    if let thread = unsafe thread { unsafe threads.append(thread) }
+                #else
+                    threads.append(thread)
+                #endif
+            }
+            body(0)
+            for thread in threads { pthread_join(thread, nil) }
+        }
+    }
+}

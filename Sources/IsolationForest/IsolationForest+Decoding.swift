@@ -1,0 +1,187 @@
+extension IsolationForest {
+    /// Reads a forest that `encoded()` wrote.
+    ///
+    /// Memory is taken only for what the bytes hold, never for what they claim.
+    ///
+    /// - Throws: `.foreign`, `.unknownVersion`, `.truncated`, `.damaged` or, for bytes whose checksum
+    ///   holds but that no forest encodes to, `.malformed`.
+    public init(decoding bytes: [UInt8]) throws(ForestError) {
+        var input = Decoder(bytes: bytes)
+        guard try input.word() == Self.mark else { throw .foreign }
+        let version = try input.word()
+        guard version & 0xFFFF == UInt32(Self.version) else {
+            throw .unknownVersion(UInt16(truncatingIfNeeded: version))
+        }
+        guard version >> 16 == 0 else { throw .malformed("header") }
+        let byteCount = Int(try input.word())
+        guard byteCount <= bytes.count else {
+            throw .truncated(needed: byteCount, got: bytes.count)
+        }
+        guard byteCount == bytes.count else { throw .malformed("byte count") }
+        let checksum = try input.word()
+        guard checksum == Checksum.crc32(bytes[Self.headerSize...]) else { throw .damaged }
+        try self.init(content: &input)
+    }
+
+    /// Reads what follows the header.
+    private init(content input: inout Decoder) throws(ForestError) {
+        let columnCount = try input.count(in: 1...4096, "column count")
+        let sampleSize = try input.count(in: 2...32_768, "sample size")
+        let heightLimit = try input.count(in: 1...64, "height limit")
+        let treeCount = try input.count(in: 1...65_535, "tree count")
+        let resolution = try input.floats(columnCount, "resolution")
+        guard resolution.allSatisfy({ $0.sign == .plus }) else { throw .malformed("resolution") }
+        let fill = try input.floats(columnCount, "unknown values")
+        var trees: [Tree] = []
+        for _ in 0..<treeCount {
+            var reader = TreeReader(columnCount: columnCount, heightLimit: heightLimit)
+            trees.append(try reader.read(from: &input, sampleSize: sampleSize))
+        }
+        guard input.isAtEnd else { throw .malformed("byte count") }
+        self.init(
+            trees: trees, columnCount: columnCount, sampleSize: sampleSize,
+            heightLimit: heightLimit, resolution: resolution, fill: fill)
+    }
+}
+
+/// Reads one tree and checks what scoring relies on: places and columns in range, finite values, rows
+/// that add up, boxes of no negative extent.
+private struct TreeReader {
+    let columnCount: Int
+    let heightLimit: Int
+    var tree = Tree()
+
+    var width: Int { (columnCount + 7) / 8 }
+
+    mutating func read(from input: inout Decoder, sampleSize: Int) throws(ForestError) -> Tree {
+        tree.append(rows: 0, depth: 0)
+        let rows = try readNode(at: 0, limit: sampleSize, from: &input)
+        guard rows == sampleSize else { throw .malformed("row count") }
+        try readBoxes(from: &input)
+        return tree
+    }
+
+    /// Reads the node whose place is taken already, and all below it; the rows it holds.
+    private mutating func readNode(
+        at place: Int, limit: Int, from input: inout Decoder
+    ) throws(ForestError) -> Int {
+        let tag = try input.varint("node")
+        if tag & 1 == 1 {
+            guard (1...limit).contains(tag / 2) else { throw .malformed("row count") }
+            tree.rowCounts[place] = UInt16(tag / 2)
+            return tag / 2
+        }
+        let depth = Int(tree.depths[place])
+        // Two children have a row each at least, so `limit` bounds the number of nodes too.
+        guard tag / 2 < columnCount, depth < heightLimit, limit >= 2 else {
+            throw .malformed("split")
+        }
+        let threshold = try input.float("threshold")
+        let left = tree.nodes.count
+        tree.nodes[place] = .init(
+            threshold: threshold, column: UInt16(tag / 2), left: UInt16(left))
+        tree.append(rows: 0, depth: depth + 1)
+        tree.append(rows: 0, depth: depth + 1)
+        let below = try readNode(at: left, limit: limit - 1, from: &input)
+        let above = try readNode(at: left + 1, limit: limit - below, from: &input)
+        tree.rowCounts[place] = UInt16(below + above)
+        return below + above
+    }
+
+    private mutating func readBoxes(from input: inout Decoder) throws(ForestError) {
+        let owners = Box.owners(nodes: tree.nodes, rows: tree.rowCounts)
+        var boxOf = [Int](repeating: -1, count: owners.count)
+        for (place, parent) in Box.parents(nodes: tree.nodes, owners: owners) {
+            boxOf[place] = tree.boxes.count
+            try readBox(inside: parent.map { boxOf[$0] }, from: &input)
+        }
+    }
+
+    private mutating func readBox(
+        inside parent: Int?, from input: inout Decoder
+    ) throws(ForestError) {
+        let box = tree.boxes.count
+        let mask = try input.bytes((2 * columnCount + 7) / 8, "box")
+        if let parent {
+            tree.boxes += tree.boxes[parent..<(parent + 2 * width)]
+        } else {
+            tree.boxes += repeatElement(.zero, count: 2 * width)
+        }
+        for number in 0..<(8 * mask.count) {
+            guard mask[mask.startIndex + number / 8] >> (number % 8) & 1 == 1 else { continue }
+            guard number < 2 * columnCount else { throw .malformed("box") }
+            let column = number % columnCount
+            let vector = box + number / columnCount * width + column / 8
+            let value = try input.float("box")
+            guard value.bitPattern != tree.boxes[vector][column % 8].bitPattern else {
+                throw .malformed("box")
+            }
+            tree.boxes[vector][column % 8] = value
+        }
+        guard (0..<width).allSatisfy({ all(tree.boxes[box + width + $0] .>= 0) }) else {
+            throw .malformed("box")
+        }
+    }
+}
+
+struct Decoder {
+    private let bytes: [UInt8]
+    private var place = 0
+
+    init(bytes: [UInt8]) { self.bytes = bytes }
+
+    var isAtEnd: Bool { place == bytes.count }
+
+    mutating func word() throws(ForestError) -> UInt32 {
+        guard bytes.count - place >= 4 else {
+            throw .truncated(needed: place + 4, got: bytes.count)
+        }
+        var value: UInt32 = 0
+        for byte in 0..<4 { value |= UInt32(bytes[place + byte]) << UInt32(8 * byte) }
+        place += 4
+        return value
+    }
+
+    mutating func count(in range: ClosedRange<Int>, _ name: String) throws(ForestError) -> Int {
+        let value = Int(try word())
+        guard range.contains(value) else { throw .malformed(name) }
+        return value
+    }
+
+    /// A number below 2²¹, in its shortest form.
+    mutating func varint(_ name: String) throws(ForestError) -> Int {
+        var value = 0
+        for shift in [0, 7, 14] {
+            guard place < bytes.count else { throw .malformed(name) }
+            let byte = Int(bytes[place])
+            place += 1
+            value |= (byte & 127) << shift
+            guard byte > 127 else {
+                guard byte > 0 || shift == 0 else { throw .malformed(name) }
+                return value
+            }
+        }
+        throw .malformed(name)
+    }
+
+    mutating func float(_ name: String) throws(ForestError) -> Float {
+        guard bytes.count - place >= 4 else { throw .malformed(name) }
+        let value = Float(bitPattern: try word())
+        guard abs(value) <= IsolationForest.largest else { throw .malformed(name) }
+        return value
+    }
+
+    mutating func floats(_ count: Int, _ name: String) throws(ForestError) -> [Float] {
+        guard (bytes.count - place) / 4 >= count else { throw .malformed(name) }
+        var values: [Float] = []
+        values.reserveCapacity(count)
+        for _ in 0..<count { values.append(try float(name)) }
+        return values
+    }
+
+    mutating func bytes(_ count: Int, _ name: String) throws(ForestError) -> ArraySlice<UInt8> {
+        guard bytes.count - place >= count else { throw .malformed(name) }
+        place += count
+        return bytes[(place - count)..<place]
+    }
+}
