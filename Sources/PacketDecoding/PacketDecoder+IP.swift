@@ -12,7 +12,8 @@ extension PacketDecoder {
         let first = cursor.u8(0)
         let headerLength = Int(first & 15) &* 4
         guard first >> 4 == 4, headerLength >= 20 else {
-            statistics.badIPv4Header &+= 1
+            // The version field decides, whatever the layer below says.
+            if first >> 4 == 6 { ipv6(&cursor, &packet) } else { statistics.badIPv4Header &+= 1 }
             return
         }
         // Segmentation offload leaves the length at zero: then the frame's end is the packet's.
@@ -82,17 +83,22 @@ extension PacketDecoder {
         _ first: UInt8, _ cursor: inout Cursor, _ packet: inout Packet
     ) {
         var next = first
-        for _ in 0..<32 {
+        var passed = first
+        for _ in 0..<256 {
             var length = 8
             switch next {
             case 0, 43, 60, 135, 139, 140: length = (Int(cursor.u8(1)) &+ 1) &* 8
             case 51: length = (Int(cursor.u8(1)) &+ 2) &* 4
             case 44: break
             default:
-                packet.ipProtocol = next
-                transport(next, &cursor, &packet)
+                // Where nothing follows (59), or nothing that can be read follows an
+                // authentication header, the last header is what the packet is about.
+                let isLast = next == 59 || passed == 51 && (next == 50 || next == 108)
+                packet.ipProtocol = isLast ? passed : next
+                transport(packet.ipProtocol, &cursor, &packet)
                 return
             }
+            passed = next
             guard cursor.has(8) else {
                 statistics.truncatedExtension &+= 1
                 packet.ipProtocol = next

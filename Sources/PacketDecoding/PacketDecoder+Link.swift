@@ -43,6 +43,9 @@ extension PacketDecoder {
         case 0x8864: pppoe(&cursor, &packet)
         case 0x6558: ethernet(&cursor, &packet)
         case 0x88E7: providerBackbone(&cursor, &packet)
+        case 0x88E5: macSecurity(&cursor, &packet)
+        case 0x894F: serviceHeader(&cursor, &packet)
+        case 0xD28B: switchTimestamp(&cursor, &packet)
         case 0..<1536: llc(&cursor, &packet)
         default: statistics.notIP &+= 1
         }
@@ -212,9 +215,16 @@ extension PacketDecoder {
         switch word > 0xFFFF ? word.byteSwapped : word {
         case 2: ipv4(&cursor, &packet)
         case 10, 24, 28, 30: ipv6(&cursor, &packet)
-        case let etherType where etherType >= 1536 && etherType <= 0xFFFF:
-            network(UInt16(etherType), &cursor, &packet)
-        default: statistics.notIP &+= 1
+        case 0x0800, 0x86DD:
+            network(UInt16(truncatingIfNeeded: word), &cursor, &packet)
+        default:
+            // Some drivers leave an Ethernet type in the lower half.
+            let etherType = UInt16(truncatingIfNeeded: word)
+            if etherType == 0x0800 || etherType == 0x86DD {
+                network(etherType, &cursor, &packet)
+            } else {
+                statistics.notIP &+= 1
+            }
         }
     }
 

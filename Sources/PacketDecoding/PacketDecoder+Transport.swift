@@ -84,7 +84,7 @@ extension PacketDecoder {
         switch number {
         case 1 where packet.ipVersion == 4, 58 where packet.ipVersion == 6:
             icmp(cursor, &packet)
-        case 132, 33, 136:
+        case 132, 136:
             guard cursor.has(12), cursor.end &- cursor.at >= 12 else {
                 statistics.truncatedSCTP &+= 1
                 ports(cursor, &packet)
@@ -94,9 +94,10 @@ extension PacketDecoder {
             // The common header of SCTP is 12 bytes (RFC 9260), of UDP-Lite 8 (RFC 3828).
             let header = number == 136 ? 8 : 12
             packet.payloadLength = UInt32(truncatingIfNeeded: cursor.end &- cursor.at &- header)
-        case 4, 41, 47, 137, 51:
+        case 4, 41, 47, 51, 137, 143:
             guard options.followsTunnels else { return }
-            ipTunnel(number, cursor, &packet)
+            // In IPv6 the authentication header was passed with the other extension headers.
+            if number != 51 || packet.ipVersion == 4 { ipTunnel(number, cursor, &packet) }
         default: break
         }
     }

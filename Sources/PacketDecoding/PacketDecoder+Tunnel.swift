@@ -25,13 +25,14 @@ extension PacketDecoder {
         }
     }
 
-    /// IP in IP (RFC 2003), 6in4 (RFC 4213), GRE (RFC 2784), MPLS in IP (RFC 4023), and the
+    /// IP in IP (RFC 2003), 6in4 (RFC 4213), GRE (RFC 2784), MPLS in IP (RFC 4023), Ethernet (RFC 8986), and the
     /// authentication header (RFC 4302), which hides nothing.
     mutating func ipTunnel(_ number: UInt8, _ cursor: Cursor, _ packet: inout Packet) {
         switch number {
         case 4: enter(.ipInIP, nil, .etherType(0x0800), cursor, &packet)
         case 41: enter(.ipInIP, nil, .etherType(0x86DD), cursor, &packet)
         case 137: enter(.gre, nil, .etherType(0x8847), cursor, &packet)
+        case 143: enter(.ipInIP, nil, .ethernet, cursor, &packet)
         case 51: authenticationHeader(cursor, &packet)
         default: gre(cursor, &packet)
         }
@@ -176,6 +177,7 @@ extension PacketDecoder {
         cursor.layers &+= 1
         let next = cursor.u8(0)
         cursor.at &+= length
+        guard next != 50, next != 108, next != 59 else { return }
         packet.ipProtocol = next
         transport(next, &cursor, &packet)
     }

@@ -1,0 +1,54 @@
+/// Headers between Ethernet and IP that few networks have.
+extension PacketDecoder {
+    /// IEEE 802.1AE without encryption; what is encrypted stays closed.
+    mutating func macSecurity(_ cursor: inout Cursor, _ packet: inout Packet) {
+        let tag = cursor.u8(0)
+        let headerLength = tag & 0x20 != 0 ? 14 : 6
+        guard cursor.has(headerLength + 2) else {
+            statistics.truncatedLink &+= 1
+            return
+        }
+        guard tag & 0x0C == 0 else {
+            statistics.notIP &+= 1
+            return
+        }
+        let short = Int(cursor.u8(1) & 0x3F)
+        cursor.at &+= headerLength
+        // The check value has 16 bytes; frames below 48 say how much is theirs.
+        cursor.end = short == 0 ? cursor.end &- 16 : min(cursor.end, cursor.at &+ short)
+        let etherType = cursor.u16(0)
+        cursor.at &+= 2
+        network(etherType, &cursor, &packet)
+    }
+
+    /// The network service header (RFC 8300).
+    mutating func serviceHeader(_ cursor: inout Cursor, _ packet: inout Packet) {
+        let length = Int(cursor.u16(0) & 0x3F) &* 4
+        guard length >= 8, cursor.has(length) else {
+            statistics.truncatedLink &+= 1
+            return
+        }
+        let next = cursor.u8(3)
+        cursor.at &+= length
+        switch next {
+        case 1: ipv4(&cursor, &packet)
+        case 2: ipv6(&cursor, &packet)
+        case 3: ethernet(&cursor, &packet)
+        case 5: mpls(&cursor, &packet)
+        default: statistics.notIP &+= 1
+        }
+    }
+
+    /// The time stamp that Arista's switches put before the Ethernet type.
+    mutating func switchTimestamp(_ cursor: inout Cursor, _ packet: inout Packet) {
+        let length = cursor.u16(2) & 0x00F0 == 0x0020 ? 10 : 12
+        guard cursor.u16(0) == 1, cursor.has(length + 2) else {
+            statistics.notIP &+= 1
+            return
+        }
+        cursor.at &+= length
+        let etherType = cursor.u16(0)
+        cursor.at &+= 2
+        network(etherType, &cursor, &packet)
+    }
+}
