@@ -1,0 +1,3 @@
+extension Firewall {
+    mutating func flushConnections(_ changes: [FenceChange]) throws(QuarantineError) {}
+}
