@@ -197,7 +197,8 @@ extension Firewall {
                 plan.additions[set, default: []].append(element)
             } else {
                 plan.additions[set]?.removeAll { $0.target == target }
-                plan.removals[set, default: []].append(.init(target: target, timeoutMilliseconds: 1))
+                plan.removals[set, default: []].append(
+                    .init(target: target, timeoutMilliseconds: 1))
             }
         }
         for (group, prefixes) in touched { cut(group, prefixes, now: now, &plan) }

@@ -50,6 +50,21 @@ struct NetlinkWriter {
         return start
     }
 
+    /// Starts a message of another netlink family; `header` is what follows netlink's own.
+    mutating func begin(type: UInt16, flags: UInt16, header: [UInt8], for what: String) -> Int {
+        let start = bytes.count
+        lastStart = start
+        sequence &+= 1
+        messages.append((sequence, .layout(what)))
+        native(UInt32(0))
+        native(type)
+        native(flags)
+        native(sequence)
+        native(UInt32(0))
+        bytes += header
+        return start
+    }
+
     /// Closes a message: writes its length.
     mutating func end(_ start: Int) {
         let count = UInt32(bytes.count - start)
