@@ -39,6 +39,8 @@ public struct HeldElement: Hashable, Sendable {
 
 /// What puts fences into force. The real one is `Firewall`.
 public protocol FenceActuator: ~Copyable {
+    /// Whether everything is done but the last call.
+    var isDryRun: Bool { get }
     /// Makes tables, chains and rules, and makes the sets hold exactly `claims`: one transaction.
     mutating func rebuild(_ claims: [FenceClaim], now: Int64) throws(QuarantineError)
     /// Takes over what is in force already: the sets hold `claims`, laid side by side.

@@ -46,6 +46,8 @@ public struct Firewall: FenceActuator, ~Copyable {
         updatesInPlace = Self.kernelUpdatesTimeouts
     }
 
+    public var isDryRun: Bool { options.isDryRun }
+
     /// The socket's name in netlink events: whoever hears of a change can tell ours.
     public var port: UInt32 { socket.port }
 
