@@ -15,5 +15,9 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <linux/neighbour.h>
 
 #endif

@@ -99,11 +99,17 @@ extension FenceLayout.Rule {
             expressions: [.trackedDirection, .equals([direction.rawValue])])
     }
 
-    private static func transport(_ number: UInt8, _ key: Key) -> Self {
+    private static func transport(
+        _ number: UInt8, _ key: Key, _ family: Family = .bridge
+    ) -> Self {
         let name = number == 6 ? "tcp" : number == 1 ? "icmp" : "ipv6-icmp"
+        let network =
+            family == .bridge
+            ? "meta protocol \(key.isIPv4 ? "ip" : "ip6")"
+            : "meta nfproto \(key.isIPv4 ? "ipv4" : "ipv6")"
         return Self(
-            text: "meta protocol \(key.isIPv4 ? "ip" : "ip6") meta l4proto \(name)",
-            expressions: type(.bridge, isIPv4: key.isIPv4) + [
+            text: "\(network) meta l4proto \(name)",
+            expressions: type(family, isIPv4: key.isIPv4) + [
                 .meta(.transport), .equals([number]),
             ])
     }
@@ -129,8 +135,8 @@ extension FenceLayout.Rule {
     }
 
     /// An ICMPv6 neighbour solicitation (135) or advertisement (136).
-    static func discovery(_ type: UInt8) -> Self {
-        transport(58, .host6)
+    static func discovery(_ type: UInt8, _ family: Family) -> Self {
+        transport(58, .host6, family)
             + Self(
                 text: "icmpv6 type nd-neighbor-\(type == 135 ? "solicit" : "advert")",
                 expressions: [.payload(.transport, offset: 0, length: 1), .equals([type])])

@@ -36,17 +36,18 @@ extension FenceLayout {
 
     var inetChains: [Chain] {
         let ends = [End.source, .destination]
+        let kept = keptRules(.inet) + keptNeighbourRules(.inet)
         var chains = [
             Chain(
                 name: "prerouting", hook: .prerouting, priority: Self.early,
-                rules: keptRules(.inet) + stateless(.inet, ends: ends)),
+                rules: kept + stateless(.inet, ends: ends)),
             Chain(
                 name: "output", hook: .output, priority: Self.early,
-                rules: keptRules(.inet) + stateless(.inet, ends: ends)),
+                rules: kept + stateless(.inet, ends: ends)),
             // Translated destinations are seen here only: published ports and replies.
             Chain(
                 name: "postrouting", hook: .postrouting, priority: Self.early,
-                rules: keptRules(.inet) + drops(.inet, ends: [.destination])),
+                rules: kept + drops(.inet, ends: [.destination])),
         ]
         guard responses.contains(.egress) else { return chains }
         chains.append(
@@ -66,7 +67,8 @@ extension FenceLayout {
         return [
             Chain(
                 name: "prerouting", hook: .prerouting, priority: Self.early,
-                rules: links + keptRules(.bridge) + keptNeighbourRules + arpRules
+                rules: links + keptRules(.bridge) + keptNeighbourRules(.bridge)
+                    + arpRules
                     + stateless(.bridge, ends: ends) + connectionless),
             Chain(
                 name: "output", hook: .output, priority: Self.early,
@@ -133,13 +135,15 @@ extension FenceLayout {
         }
     }
 
-    private var keptNeighbourRules: [Rule] {
+    private func keptNeighbourRules(_ family: Family) -> [Rule] {
         guard !kept.isEmpty else { return [] }
-        let addresses = Set(keptNeighbours + kept.map(\.address)).sorted()
-        return addresses.flatMap { Self.keptNeighbour($0) }
+        // ARP is not seen in the inet family, IPv6 neighbour discovery is.
+        let addresses = Set(keptNeighbours + kept.map(\.address))
+            .filter { family == .bridge || !$0.isIPv4 }
+        return addresses.sorted().flatMap { Self.keptNeighbour($0, family) }
     }
 
-    private static func keptNeighbour(_ address: IPAddress) -> [Rule] {
+    private static func keptNeighbour(_ address: IPAddress, _ family: Family) -> [Rule] {
         let ends = [End.destination, .source]
         guard !address.isIPv4 else {
             return ends.map { Rule.arp($0) + .equals(address) + .goOn }
@@ -147,9 +151,9 @@ extension FenceLayout {
         var rules: [Rule] = []
         for type: UInt8 in [135, 136] {
             for end in ends {
-                rules.append(Rule.discovery(type) + .address(address, end) + .goOn)
+                rules.append(Rule.discovery(type, family) + .address(address, end) + .goOn)
             }
-            rules.append(Rule.discovery(type) + .discoveryTarget(address) + .goOn)
+            rules.append(Rule.discovery(type, family) + .discoveryTarget(address) + .goOn)
         }
         return rules
     }

@@ -3,8 +3,6 @@ import Testing
 
 @testable import Quarantine
 
-private let second: Int64 = 1_000_000_000
-
 func prefix(_ text: String) -> IPPrefix {
     guard let prefix = IPPrefix(text) else { preconditionFailure("not a prefix: \(text)") }
     return prefix

@@ -14,10 +14,11 @@ func fence(
 
 /// Everything that a script can hold.
 let everyResponse: [QuarantineAction] =
-    FenceResponse.allCases.flatMap { response in
-        ["10.0.0.2", "10.1.0.0/24", "10.1.0.64/26", "fd00::2", "fd00:1::/64"].map {
-            fence($0, seconds: $0 == "10.1.0.64/26" ? 700 : 600, response: response)
-        }
+    FenceResponse.allCases.enumerated().flatMap { index, response in
+        [
+            ("10.\(index).0.2", 600), ("10.\(index).1.0/24", 600), ("10.\(index).1.64/26", 700),
+            ("fd00:\(index)::2", 600), ("fd00:\(index):1::/64", 600),
+        ].map { fence($0, seconds: $1, response: response) }
     } + [fence("02:42:ac:11:00:02")]
 
 let everyService: [KeptService] = [

@@ -1,0 +1,122 @@
+internal import GRDB
+
+/// Why the store could not do what was asked.
+public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The file cannot be opened or made.
+    case open(path: String, why: String)
+    /// A newer program has written the file.
+    case newer(path: String)
+    /// SQLite failed; its own words.
+    case database(String)
+
+    public var description: String {
+        switch self {
+        case .open(let path, let why):
+            "\(path): cannot be opened: \(why); --state names another directory"
+        case .newer(let path): "\(path): written by a newer lazaret; update this one"
+        case .database(let why): "the store failed: \(why)"
+        }
+    }
+}
+
+/// Events, fence ledger, audit trail and model registry in one SQLite file (GRDB, WAL).
+///
+/// Several processes may use one file. Every write is one durable transaction.
+public final class EventStore: Sendable {
+    let queue: DatabaseQueue
+    /// The file's path.
+    public let path: String
+
+    /// Opens the file, and makes it if it is missing; its directory has to exist.
+    ///
+    /// - Throws: `.open`; `.newer`.
+    public init(path: String) throws(EventStoreError) {
+        self.path = path
+        var configuration = Configuration()
+        configuration.journalMode = .wal
+        configuration.busyMode = .timeout(10)
+        configuration.label = "lazaret"
+        configuration.prepareDatabase { database in
+            // A commit survives a power cut: a fence of 24 hours must not be forgotten.
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+        } catch {
+            throw .open(path: path, why: Self.words(error))
+        }
+        do {
+            let migrator = Self.migrator
+            if try queue.read(migrator.hasBeenSuperseded) { throw EventStoreError.newer(path: path) }
+            try migrator.migrate(queue)
+        } catch let error as EventStoreError {
+            throw error
+        } catch {
+            throw .open(path: path, why: Self.words(error))
+        }
+    }
+
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { database in
+            try database.execute(sql: schema)
+        }
+        return migrator
+    }
+
+    private static let schema = """
+        CREATE TABLE fences (
+            target TEXT NOT NULL, response TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL,
+            created INTEGER NOT NULL, until INTEGER NOT NULL, level INTEGER NOT NULL,
+            reason TEXT NOT NULL, event TEXT NOT NULL, features TEXT NOT NULL, workload TEXT,
+            actor TEXT NOT NULL, forced INTEGER NOT NULL, dry INTEGER NOT NULL,
+            packets INTEGER NOT NULL, bytes INTEGER NOT NULL, ending TEXT NOT NULL,
+            PRIMARY KEY (target, response, id)) WITHOUT ROWID;
+        CREATE INDEX open_fences ON fences (state) WHERE state <> 'ended';
+        CREATE INDEX ended_fences ON fences (until) WHERE state = 'ended';
+        CREATE TABLE audit (
+            number INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL,
+            hash TEXT NOT NULL);
+        CREATE TABLE audit_ends (
+            one INTEGER PRIMARY KEY CHECK (one = 1), first INTEGER NOT NULL,
+            before TEXT NOT NULL, last INTEGER NOT NULL, hash TEXT NOT NULL);
+        INSERT INTO audit_ends VALUES (1, 1, '', 0, '');
+        CREATE TABLE events (
+            id TEXT PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL,
+            subject TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+        CREATE INDEX events_by_time ON events (time);
+        CREATE TABLE models (
+            id TEXT PRIMARY KEY, created INTEGER NOT NULL, path TEXT NOT NULL,
+            note TEXT NOT NULL, active INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    static func words(_ error: any Error) -> String {
+        guard let error = error as? DatabaseError else { return "\(error)" }
+        return error.message ?? "\(error.resultCode)"
+    }
+
+    func read<T>(_ body: (Database) throws -> T) throws(EventStoreError) -> T {
+        do { return try queue.read(body) } catch { throw .database(Self.words(error)) }
+    }
+
+    /// One transaction that takes the write lock at once, so that it reads what it builds on.
+    func write<T>(_ body: (Database) throws -> T) throws(EventStoreError) -> T {
+        do {
+            return try queue.writeWithoutTransaction { database in
+                var result: T?
+                try database.inTransaction(.immediate) {
+                    result = try body(database)
+                    return .commit
+                }
+                guard let result else { throw DatabaseError(message: "no result") }
+                return result
+            }
+        } catch { throw .database(Self.words(error)) }
+    }
+
+    /// A number that changes when another connection, of this process or another, has written.
+    public func foreignChanges() throws(EventStoreError) -> Int64 {
+        try read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
+    }
+}

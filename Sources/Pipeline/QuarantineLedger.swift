@@ -1,0 +1,133 @@
+public import EventStore
+internal import Glibc
+public import Quarantine
+internal import Synchronization
+
+/// The quarantine's ledger in the event store, with a lock between processes.
+public final class QuarantineLedger: FenceLedger {
+    private let store: EventStore
+    private let lockFile: Int32
+    private let state: Mutex<State>
+
+    private struct State {
+        var depth = 0
+        var mark: Int64
+    }
+
+    /// Opens the ledger in `directory`, which is made if it is missing.
+    ///
+    /// - Throws: `.ledger` with the file and the cure.
+    public convenience init(directory: String) throws(QuarantineError) {
+        try self.init(store: Self.openStore(directory: directory), directory: directory)
+    }
+
+    /// Uses a store that is open already; `directory` is where it lies.
+    public init(store: EventStore, directory: String) throws(QuarantineError) {
+        self.store = store
+        let path = directory + "/lazaret.lock"
+        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Self.failure(path, errno) }
+        lockFile = descriptor
+        do {
+            state = Mutex(State(mark: try store.foreignChanges()))
+        } catch {
+            close(descriptor)
+            throw .ledger("\(error)")
+        }
+    }
+
+    deinit { close(lockFile) }
+
+    /// Opens `lazaret.db` in `directory`, which is made if it is missing, readable by root only.
+    public static func openStore(directory: String) throws(QuarantineError) -> EventStore {
+        if unsafe mkdir(directory, 0o700) != 0, errno != EEXIST { throw failure(directory, errno) }
+        do { return try EventStore(path: directory + "/lazaret.db") } catch {
+            throw .ledger("\(error)")
+        }
+    }
+
+    private static func failure(_ path: String, _ code: Int32) -> QuarantineError {
+        // SAFETY: the text is copied before another call could change it.
+        let text = unsafe String(cString: strerror(code))
+        return .ledger("\(path): \(text); --state names another directory")
+    }
+
+    public func openRows() throws(QuarantineError) -> [FenceRow] {
+        do { return try store.openFences().compactMap(FenceRow.init) } catch {
+            throw .ledger("\(error)")
+        }
+    }
+
+    public func write(_ rows: [FenceRow], _ notes: [AuditNote]) throws(QuarantineError) {
+        do {
+            try store.record(
+                fences: rows.map(StoredFence.init),
+                audit: notes.map {
+                    AuditEntry(
+                        time: $0.time, actor: $0.actor, action: $0.action, subject: $0.subject,
+                        detail: $0.detail)
+                })
+        } catch { throw .ledger("\(error)") }
+    }
+
+    public func hasChangedElsewhere() throws(QuarantineError) -> Bool {
+        do {
+            let mark = try store.foreignChanges()
+            return state.withLock { state in
+                defer { state.mark = mark }
+                return state.mark != mark
+            }
+        } catch { throw .ledger("\(error)") }
+    }
+
+    public func lock() throws(QuarantineError) {
+        let isFirst = state.withLock { state in
+            state.depth += 1
+            return state.depth == 1
+        }
+        guard isFirst else { return }
+        while flock(lockFile, LOCK_EX) != 0 {
+            guard errno == EINTR else {
+                let code = errno
+                state.withLock { $0.depth -= 1 }
+                throw Self.failure("lock", code)
+            }
+        }
+    }
+
+    public func unlock() {
+        let isLast = state.withLock { state in
+            state.depth -= 1
+            return state.depth == 0
+        }
+        if isLast { flock(lockFile, LOCK_UN) }
+    }
+}
+
+extension FenceRow {
+    /// Nil for a row whose words mean nothing; such a row was not written by this program.
+    fileprivate init?(_ stored: StoredFence) {
+        guard let target = FenceTarget(stored.target),
+            let response = FenceResponse(rawValue: stored.response),
+            let state = State(rawValue: stored.state)
+        else { return nil }
+        self.init(
+            id: stored.id, target: target, response: response, state: state,
+            created: stored.created, until: stored.until, level: stored.level,
+            reason: stored.reason, eventID: stored.eventID, features: stored.features,
+            workload: stored.workload, actor: stored.actor, isForced: stored.isForced,
+            isDryRun: stored.isDryRun, packets: stored.packets, bytes: stored.bytes,
+            ending: stored.ending)
+    }
+}
+
+extension StoredFence {
+    fileprivate init(_ row: FenceRow) {
+        self.init(
+            target: "\(row.target)", response: row.response.rawValue, id: row.id,
+            state: row.state.rawValue, created: row.created, until: row.until, level: row.level,
+            reason: row.reason, eventID: row.eventID, features: row.features,
+            workload: row.workload, actor: row.actor, isForced: row.isForced,
+            isDryRun: row.isDryRun, packets: row.packets, bytes: row.bytes, ending: row.ending)
+    }
+}

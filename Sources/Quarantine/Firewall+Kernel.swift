@@ -1,0 +1,132 @@
+internal import CNetfilter
+internal import NetworkAddresses
+
+extension Firewall {
+    mutating func begin(reserving capacity: Int = 4096) -> NetlinkWriter {
+        var batch = NetlinkWriter(sequence: sequence, reserving: capacity)
+        let message = batch.begin(
+            type: UInt16(NFNL_MSG_BATCH_BEGIN), flags: 1, family: 0,
+            resource: UInt16(NFNL_SUBSYS_NFTABLES), .begin)
+        batch.end(message)
+        return batch
+    }
+
+    /// The last call: everything before it is the same in a dry run.
+    mutating func commit(
+        _ batch: inout NetlinkWriter, _ operation: String
+    ) throws(QuarantineError) {
+        batch.requestAnswer()
+        let message = batch.begin(
+            type: UInt16(NFNL_MSG_BATCH_END), flags: 1, family: 0,
+            resource: UInt16(NFNL_SUBSYS_NFTABLES), .end)
+        batch.end(message)
+        sequence = batch.sequence
+        guard !options.isDryRun else { return }
+        try socket.transact(batch, for: operation)
+    }
+
+    private mutating func dump<T>(
+        _ type: nf_tables_msg_types, _ family: FenceLayout.Family, set: String? = nil,
+        for operation: String, _ body: (NetlinkMessage) -> T?
+    ) throws(QuarantineError) -> [T] {
+        var writer = NetlinkWriter(sequence: sequence)
+        let start = writer.begin(
+            type: UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(type.rawValue),
+            flags: 1 | UInt16(NLM_F_DUMP), family: family.rawValue, .layout(operation))
+        if let set {
+            writer.attribute(
+                UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), text: FenceLayout.tableName)
+            writer.attribute(UInt16(NFTA_SET_ELEM_LIST_SET.rawValue), text: set)
+        }
+        writer.end(start)
+        sequence = writer.sequence
+        return try socket.dump(writer.bytes, sequence: sequence, for: operation) {
+            (message: NetlinkMessage) throws(QuarantineError) -> T? in body(message)
+        }
+    }
+
+    /// The names of what `type` lists in our table of `family`.
+    private mutating func names(
+        _ type: nf_tables_msg_types, _ family: FenceLayout.Family, table: UInt16, name: UInt16
+    ) throws(QuarantineError) -> [String] {
+        try dump(type, family, for: "list the \(family.word) table") { message in
+            let attributes = message.payload.dropFirst(4)
+            guard message.payload.first == family.rawValue,
+                attributes.attribute(table)?.text == FenceLayout.tableName
+            else { return nil }
+            return attributes.attribute(name)?.text
+        }
+    }
+
+    private mutating func setNames(
+        _ family: FenceLayout.Family
+    ) throws(QuarantineError) -> Set<String> {
+        Set(
+            try names(
+                NFT_MSG_GETSET, family, table: UInt16(NFTA_SET_TABLE.rawValue),
+                name: UInt16(NFTA_SET_NAME.rawValue)))
+    }
+
+    public mutating func isIntact() throws(QuarantineError) -> Bool {
+        for table in layout(responses).tables {
+            let sets = try setNames(table.family)
+            guard table.sets.allSatisfy({ sets.contains($0.name) }) else { return false }
+            let chains = try names(
+                NFT_MSG_GETCHAIN, table.family, table: UInt16(NFTA_CHAIN_TABLE.rawValue),
+                name: UInt16(NFTA_CHAIN_NAME.rawValue))
+            let rules = try names(
+                NFT_MSG_GETRULE, table.family, table: UInt16(NFTA_RULE_TABLE.rawValue),
+                name: UInt16(NFTA_RULE_CHAIN.rawValue))
+            for chain in table.chains {
+                guard chains.contains(chain.name),
+                    rules.count(where: { $0 == chain.name }) == chain.rules.count
+                else { return false }
+            }
+        }
+        return true
+    }
+
+    public mutating func held() throws(QuarantineError) -> [HeldElement] {
+        struct Place: Hashable {
+            var target: FenceTarget
+            var response: FenceResponse
+        }
+        var found: [Place: [FenceLayout.Family: FenceElementReader.Raw]] = [:]
+        let all = FenceLayout(responses: Set(FenceResponse.allCases))
+        for table in all.tables {
+            let present = try setNames(table.family)
+            for set in table.sets where present.contains(set.name) {
+                let raws = try dump(
+                    NFT_MSG_GETSETELEM, table.family, set: set.name,
+                    for: "read the \(table.family.word) set \(set.name)",
+                    FenceElementReader.elements)
+                for (target, raw) in FenceElementReader.targets(raws.flatMap(\.self), key: set.key)
+                {
+                    found[Place(target: target, response: set.response), default: [:]][
+                        table.family] = raw
+                }
+            }
+        }
+        return found.map { place, raws in
+            let both = place.target.prefix == nil ? 1 : 2
+            // A dropped packet is counted where it was dropped; the others pass both tables.
+            let isDropped = place.response == .drop || place.response == .egress
+            func total(_ count: (FenceElementReader.Raw) -> UInt64) -> UInt64 {
+                isDropped ? raws.values.map(count).reduce(0, &+) : raws.values.map(count).max() ?? 0
+            }
+            return HeldElement(
+                target: place.target, response: place.response,
+                remainingMilliseconds: raws.values.compactMap(\.remaining).max().map(Int64.init),
+                packets: total(\.packets), bytes: total(\.bytes),
+                isComplete: raws.count == both)
+        }.sorted { ($0.target, $0.response) < ($1.target, $1.response) }
+    }
+}
+
+extension NetlinkWriter {
+    /// Asks for an answer to the last message.
+    fileprivate mutating func requestAnswer() {
+        guard messages.count > 1 else { return }
+        addFlags(UInt16(NLM_F_ACK), toMessageAt: lastStart)
+    }
+}

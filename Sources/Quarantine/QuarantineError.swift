@@ -1,0 +1,31 @@
+/// Why the quarantine could not do what was asked.
+public enum QuarantineError: Error, Equatable, Sendable {
+    /// The kernel refused; `code` is its errno, `words` its own text, `operation` what was asked.
+    case kernel(operation: String, code: Int32, words: String)
+    /// No CAP_NET_ADMIN in this network namespace.
+    case notPermitted(operation: String)
+    /// A rail forbids it.
+    case protected(FenceTarget, why: String)
+    /// The kernel's answer makes no sense.
+    case malformedAnswer(String)
+    /// The ledger could not be read or written.
+    case ledger(String)
+    /// The fence that was named does not stand.
+    case noSuchFence(FenceTarget)
+}
+
+extension QuarantineError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .kernel(let operation, let code, let words):
+            "\(operation): the kernel says: \(words) (errno \(code))"
+        case .notPermitted(let operation):
+            "\(operation): not permitted; run as root or give the program CAP_NET_ADMIN"
+        case .protected(let target, let why):
+            "\(target) is not fenced: \(why); --force overrides this"
+        case .malformedAnswer(let what): "an answer of the kernel makes no sense: \(what)"
+        case .ledger(let what): "ledger: \(what)"
+        case .noSuchFence(let target): "no fence stands around \(target)"
+        }
+    }
+}

@@ -1,0 +1,260 @@
+internal import NetworkAddresses
+
+extension QuarantineKeeper where Actuator: ~Copyable {
+    /// What a reconciliation found and put right.
+    public struct Report: Sendable, Equatable {
+        /// Fences of the ledger that the kernel lacked, or held with another end: put right.
+        public var restored: [FenceRow] = []
+        /// Fences whose time was over or whose release had been cut short.
+        public var ended: [FenceRow] = []
+        /// Elements that no row spoke of: written down.
+        public var adopted: [FenceRow] = []
+        /// Elements without an end that no row spoke of, and remnants of fences that are over or laid
+        /// out otherwise: removed.
+        public var removed: [FenceTarget] = []
+        /// Whether tables, chains or rules had to be made anew.
+        public var wasRebuilt = false
+
+        /// Whether ledger and kernel agreed.
+        public var isClean: Bool {
+            restored.isEmpty && ended.isEmpty && adopted.isEmpty && removed.isEmpty && !wasRebuilt
+        }
+    }
+
+    /// Ends further apart than this are put right; less is the kernel's clock and rounding.
+    private static var tolerance: Int64 { 2_000_000_000 }
+
+    /// Makes ledger and kernel agree: at start, after somebody else touched the tables, and now and
+    /// then.
+    ///
+    /// The ledger is right about what should stand. What the kernel holds beyond that is written down
+    /// if it ends by itself, and removed if it does not.
+    ///
+    /// - Parameters:
+    ///   - now: nanoseconds since 1970.
+    ///   - cause: for the audit trail.
+    public mutating func reconcile(
+        now: Int64, cause: String, actor: String = "policy"
+    ) throws(QuarantineError) -> Report {
+        try ledger.lock()
+        defer { ledger.unlock() }
+        try reload()
+        var report = Report()
+        var written: [FenceRow] = []
+        endRows(now: now, &report, &written)
+        if !actuator.isDryRun {
+            let isIntact = try actuator.isIntact()
+            let held = try actuator.held()
+            try compare(held, now: now, &report, &written)
+            let claims = rows.values.filter { $0.state != .releasing }.map(\.claim)
+            if isIntact, report.restored.isEmpty, report.removed.isEmpty, report.ended.isEmpty {
+                try actuator.adopt(claims, now: now)
+            } else {
+                keepCounts(held, &written)
+                // A rail may have come since; what it forbids is taken down and told.
+                try rebuild(now: now, &report, &written)
+            }
+            report.wasRebuilt = !isIntact && !(rows.isEmpty && held.isEmpty)
+        }
+        for row in rows.values where row.state == .intended {
+            var standing = row
+            standing.state = .standing
+            written.append(standing)
+            remember(standing)
+        }
+        for index in written.indices {
+            let key = Key(target: written[index].target, response: written[index].response)
+            if let fresh = rows[key] { written[index] = fresh }
+        }
+        try ledger.write(written, notes(report, now: now, cause: cause, actor: actor))
+        return report
+    }
+
+    /// Rows whose time is over, and releases that were cut short.
+    private mutating func endRows(
+        now: Int64, _ report: inout Report, _ written: inout [FenceRow]
+    ) {
+        for row in openRows {
+            var ended = row
+            if row.state == .releasing {
+                ended.ending = row.ending.isEmpty ? "released" : row.ending
+            } else if row.until <= now {
+                ended.ending = "time over"
+            } else {
+                continue
+            }
+            ended.state = .ended
+            remember(ended)
+            // Time that is over needs nothing done in the kernel.
+            if row.state == .releasing { report.ended.append(ended) }
+            written.append(ended)
+        }
+    }
+
+    /// Compares what the kernel holds with what it should hold.
+    private mutating func compare(
+        _ held: [HeldElement], now: Int64, _ report: inout Report, _ written: inout [FenceRow]
+    ) throws(QuarantineError) {
+        let expected = actuator.expected(rows.values.map(\.claim), now: now)
+        var wanted: [Key: Int64] = [:]
+        for claim in expected {
+            wanted[Key(target: claim.target, response: claim.response)] = claim.until
+        }
+        for element in held {
+            let key = Key(target: element.target, response: element.response)
+            let ends = element.remainingMilliseconds.map { now + $0 * 1_000_000 }
+            if let until = wanted[key] {
+                let gap = (ends ?? .max).subtractingReportingOverflow(until)
+                if !gap.overflow, abs(gap.partialValue) <= Self.tolerance, element.isComplete {
+                    wanted[key] = nil
+                }
+            } else if let ends, !isRemnant(element, of: written) {
+                guard ends > now + Self.tolerance else { continue }
+                let row = FenceRow(
+                    id: "found-" + String(now / 1000, radix: 36), target: element.target,
+                    response: element.response, state: .standing, created: now, until: ends,
+                    reason: "found in the kernel, not in the ledger", actor: "reconcile")
+                remember(row)
+                written.append(row)
+                report.adopted.append(row)
+                // Half an element, or an element of the wrong table, is made whole.
+                if !element.isComplete { report.restored.append(row) }
+            } else {
+                report.removed.append(element.target)
+            }
+        }
+        for (key, _) in wanted {
+            let behind = rows.values.filter {
+                $0.response == key.response && $0.target.overlaps(key.target)
+            }
+            report.restored += behind.filter { !report.restored.contains($0) }
+        }
+    }
+
+    /// Whether an element is left over from a fence that ends in this very reconciliation.
+    private func isRemnant(_ element: HeldElement, of written: [FenceRow]) -> Bool {
+        let isNetwork = !element.target.isSingle
+        return written.contains {
+            $0.response == element.response && $0.target.overlaps(element.target)
+        }
+            || isNetwork
+                && rows.values.contains {
+                    $0.response == element.response && !$0.target.isSingle
+                        && $0.target.overlaps(element.target)
+                }
+    }
+
+    private mutating func rebuild(
+        now: Int64, _ report: inout Report, _ written: inout [FenceRow]
+    ) throws(QuarantineError) {
+        while true {
+            do {
+                try actuator.rebuild(rows.values.map(\.claim), now: now)
+                return
+            } catch .protected(let target, let why) {
+                for row in openRows where row.target == target {
+                    var ended = row
+                    ended.state = .ended
+                    ended.ending = "protected: \(why)"
+                    remember(ended)
+                    written.append(ended)
+                    report.ended.append(ended)
+                }
+            } catch { throw error }
+        }
+    }
+
+    /// The kernel's counters start anew after a rebuild: what they said is kept in the rows.
+    private mutating func keepCounts(_ held: [HeldElement], _ written: inout [FenceRow]) {
+        for var row in openRows {
+            let (packets, bytes) = Self.counts(of: row, held)
+            guard packets > 0 else { continue }
+            row.packets &+= packets
+            row.bytes &+= bytes
+            remember(row)
+            written.append(row)
+        }
+    }
+
+    /// What the kernel counted for a fence; a network's pieces are added up.
+    static func counts(of row: FenceRow, _ held: [HeldElement]) -> (UInt64, UInt64) {
+        let mine = held.filter {
+            $0.response == row.response && row.target.covers($0.target)
+                && $0.target.isSingle == row.target.isSingle
+        }
+        return (mine.reduce(0) { $0 &+ $1.packets }, mine.reduce(0) { $0 &+ $1.bytes })
+    }
+
+    private func notes(
+        _ report: Report, now: Int64, cause: String, actor: String
+    ) -> [AuditNote] {
+        func note(_ action: String, _ subject: String, _ detail: String) -> AuditNote {
+            AuditNote(time: now, actor: actor, action: action, subject: subject, detail: detail)
+        }
+        var notes: [AuditNote] = []
+        if report.wasRebuilt { notes.append(note("rebuild", "tables", cause)) }
+        notes += report.restored.map { note("restore", "\($0.target)", cause) }
+        notes += report.ended.map { note("end", "\($0.target)", "\($0.ending); \(cause)") }
+        notes += report.adopted.map { note("adopt", "\($0.target)", "\($0.reason); \(cause)") }
+        notes += report.removed.map { note("remove", "\($0)", "in the kernel, not in the ledger; \(cause)") }
+        return notes
+    }
+
+    /// A fence with what the kernel counted.
+    public struct Standing: Sendable, Equatable {
+        public var row: FenceRow
+        /// Until the kernel ends it by itself; 0 when it does not hold it.
+        public var remainingMilliseconds: Int64
+        public var packets: UInt64
+        public var bytes: UInt64
+        /// Whether the kernel holds it.
+        public var isInForce: Bool
+    }
+
+    /// Ends rows whose time is over; the kernel has ended the fences by itself.
+    ///
+    /// - Complexity: O(open rows).
+    public mutating func sweep(
+        now: Int64, actor: String = "policy"
+    ) throws(QuarantineError) -> [FenceRow] {
+        var due = rows.values.filter { $0.until <= now && $0.state != .releasing }
+            .sorted { ($0.until, $0.target) < ($1.until, $1.target) }
+        guard !due.isEmpty else { return [] }
+        for index in due.indices {
+            due[index].state = .ended
+            due[index].ending = "time over"
+        }
+        try ledger.write(
+            due,
+            due.map {
+                AuditNote(
+                    time: now, actor: actor, action: "expire", subject: "\($0.target)",
+                    detail: "time over; \($0.id)")
+            })
+        for row in due { remember(row) }
+        return due
+    }
+
+    /// The fences with time left and what they held back.
+    public mutating func list(now: Int64) throws(QuarantineError) -> [Standing] {
+        try reload()
+        let held = actuator.isDryRun ? [] : try actuator.held()
+        return openRows.filter { $0.until > now }.map { row in
+            let (packets, bytes) = Self.counts(of: row, held)
+            let isHeld = held.contains {
+                $0.response == row.response && row.target.overlaps($0.target)
+                    && $0.target.isSingle == row.target.isSingle
+            }
+            return Standing(
+                row: row, remainingMilliseconds: max(0, (row.until - now) / 1_000_000),
+                packets: row.packets &+ packets, bytes: row.bytes &+ bytes, isInForce: isHeld)
+        }
+    }
+}
+
+extension FenceTarget {
+    func overlaps(_ other: FenceTarget) -> Bool {
+        if let mine = prefix, let theirs = other.prefix { return mine.overlaps(theirs) }
+        return self == other
+    }
+}

@@ -1,0 +1,176 @@
+import Foundation
+import NetworkAddresses
+
+@testable import Quarantine
+
+/// A gateway node with two bridges and an outside network, each host in a namespace of its own.
+final class Lab {
+    struct Host {
+        var space: Namespace
+        var v4: String
+        var v6: String
+        func address(_ isV6: Bool) -> String { isV6 ? v6 : v4 }
+    }
+
+    let node: Host
+    /// On the first bridge: the offender, its neighbour and a bystander.
+    let a: Host
+    let b: Host
+    let bystander: Host
+    /// On the second bridge.
+    let c: Host
+    let outside: Host
+
+    init(bridgeCallsFirewall: Bool = true) throws {
+        let gate = try Namespace("gate")
+        func host(_ label: String, net: Int, _ number: Int) throws -> Host {
+            Host(
+                space: try Namespace(label), v4: "10.77.\(net).\(number)",
+                v6: "fd77:\(net)::\(number)")
+        }
+        node = Host(space: gate, v4: "10.77.1.1", v6: "fd77:1::1")
+        a = try host("a", net: 1, 10)
+        b = try host("b", net: 1, 11)
+        bystander = try host("d", net: 1, 12)
+        c = try host("c", net: 2, 10)
+        outside = try host("out", net: 9, 10)
+        for setting in [
+            "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+            "net.bridge.bridge-nf-call-iptables=\(bridgeCallsFirewall ? 1 : 0)",
+            "net.bridge.bridge-nf-call-ip6tables=\(bridgeCallsFirewall ? 1 : 0)",
+        ] {
+            try gate.run("sysctl", "-qw", setting)
+        }
+        for net in [1, 2] {
+            try gate.run("ip", "link", "add", "br\(net)", "type", "bridge")
+            try address(gate, "br\(net)", net: net, 1)
+        }
+        for (index, host) in [a, b, bystander].enumerated() {
+            try plug(host, port: "p\(index)", net: 1)
+        }
+        try plug(c, port: "p9", net: 2)
+        try wire(outside, port: "uplink", net: 9)
+        try address(gate, "uplink", net: 9, 1)
+    }
+
+    private func address(_ space: Namespace, _ link: String, net: Int, _ number: Int) throws {
+        try space.run("ip", "addr", "add", "10.77.\(net).\(number)/24", "dev", link)
+        try space.run("ip", "addr", "add", "fd77:\(net)::\(number)/64", "dev", link, "nodad")
+        try space.run("ip", "link", "set", link, "up")
+    }
+
+    private func wire(_ host: Host, port: String, net: Int) throws {
+        try node.space.run(
+            "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns",
+            host.space.name)
+        let number = Int(host.v4.split(separator: ".")[3]) ?? 0
+        try address(host.space, "eth0", net: net, number)
+        try host.space.run("ip", "route", "add", "default", "via", "10.77.\(net).1")
+        try host.space.run("ip", "-6", "route", "add", "default", "via", "fd77:\(net)::1")
+    }
+
+    private func plug(_ host: Host, port: String, net: Int) throws {
+        try wire(host, port: port, net: net)
+        try node.space.run("ip", "link", "set", port, "master", "br\(net)", "up")
+    }
+}
+
+/// A socket that lives in a host's namespace.
+final class Socket {
+    let descriptor: Int32
+
+    init(_ host: Lab.Host, stream: Bool = false, v6: Bool = false) throws {
+        var made: Int32 = -1
+        try host.space.inside {
+            let kind = stream ? SOCK_STREAM : SOCK_DGRAM
+            made = socket(v6 ? AF_INET6 : AF_INET, Int32(kind.rawValue), 0)
+        }
+        guard made >= 0 else { throw CommandFailed(description: "socket: \(errno)") }
+        descriptor = made
+        var on: Int32 = 1
+        setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, 4)
+        try wait(seconds: 5)
+    }
+
+    init(taking descriptor: Int32) throws {
+        self.descriptor = descriptor
+        try wait(seconds: 5)
+    }
+
+    deinit { close(descriptor) }
+
+    /// How long a receive or connect waits.
+    func wait(seconds: Double) throws {
+        var time = timeval(tv_sec: Int(seconds), tv_usec: Int(seconds * 1e6) % 1_000_000)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, size)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, size)
+    }
+
+    private func with<T>(
+        _ address: String, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> T
+    ) -> T {
+        if address.contains(":") {
+            var name = sockaddr_in6()
+            name.sin6_family = sa_family_t(AF_INET6)
+            name.sin6_port = port.bigEndian
+            inet_pton(AF_INET6, address, &name.sin6_addr)
+            return withUnsafeBytes(of: &name) { raw in
+                raw.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress!, 28) }
+            }
+        }
+        var name = sockaddr_in()
+        name.sin_family = sa_family_t(AF_INET)
+        name.sin_port = port.bigEndian
+        inet_pton(AF_INET, address, &name.sin_addr)
+        return withUnsafeBytes(of: &name) { raw in
+            raw.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress!, 16) }
+        }
+    }
+
+    func bind(_ address: String, _ port: UInt16) throws {
+        guard with(address, port, { Glibc.bind(descriptor, $0, $1) }) == 0 else {
+            throw CommandFailed(description: "bind \(address) \(port): \(errno)")
+        }
+    }
+
+    @discardableResult
+    func send(_ text: String, to address: String, _ port: UInt16) -> Bool {
+        let bytes = Array(text.utf8)
+        return with(address, port) { sendto(descriptor, bytes, bytes.count, 0, $0, $1) } >= 0
+    }
+
+    func connect(_ address: String, _ port: UInt16) -> Bool {
+        with(address, port) { Glibc.connect(descriptor, $0, $1) } == 0
+    }
+
+    func listen() throws {
+        guard Glibc.listen(descriptor, 4) == 0 else { throw CommandFailed(description: "listen") }
+    }
+
+    func accept() throws -> Socket {
+        let taken = Glibc.accept(descriptor, nil, nil)
+        guard taken >= 0 else { throw CommandFailed(description: "accept: \(errno)") }
+        return try Socket(taking: taken)
+    }
+
+    @discardableResult
+    func write(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) >= 0
+    }
+
+    /// The next datagram's text (or what a stream has), or nil when none came in time.
+    func receive() -> String? {
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        return count > 0 ? String(decoding: bytes.prefix(count), as: UTF8.self) : nil
+    }
+
+    /// Whether something arrives within `seconds`.
+    func receives(within seconds: Double) throws -> Bool {
+        try wait(seconds: seconds)
+        defer { try? wait(seconds: 5) }
+        return receive() != nil
+    }
+}

@@ -1,0 +1,254 @@
+import Foundation
+import NetworkAddresses
+import Testing
+
+@testable import Quarantine
+
+/// Real packets between namespaces on one bridge and on two.
+@Suite(.needsKernel)
+struct PacketTests {
+    /// Whether a datagram from one host reaches the other.
+    ///
+    /// - Parameter sentinel: sends to the same socket afterwards; its datagram arriving shows that
+    ///   what is missing is not merely late. Without one the wait is short.
+    func reaches(
+        _ from: Lab.Host, _ to: Lab.Host, v6: Bool = false, port: UInt16 = 4000,
+        sentinel: Lab.Host? = nil, expected: Bool
+    ) throws -> Bool {
+        let receiver = try Socket(to, v6: v6)
+        try receiver.bind(v6 ? "::" : "0.0.0.0", port)
+        let sender = try Socket(from, v6: v6)
+        sender.send("probe", to: to.address(v6), port)
+        if expected { return receiver.receive() == "probe" }
+        guard let sentinel else { return try receiver.receives(within: 0.15) }
+        let witness = try Socket(sentinel, v6: v6)
+        witness.send("sentinel", to: to.address(v6), port)
+        return receiver.receive() != "sentinel"
+    }
+
+    @Test(arguments: [false, true])
+    func aFenceHoldsInBothDirectionsAndEnds(bridgeCallsFirewall: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
+        var firewall = try lab.node.space.firewall()
+        let others = [
+            ("neighbour", lab.b), ("other bridge", lab.c), ("outside", lab.outside),
+            ("node", lab.node),
+        ]
+        func check(isOpen: Bool) throws {
+            for v6 in [false, true] {
+                for (name, other) in others {
+                    #expect(
+                        try reaches(
+                            lab.a, other, v6: v6, sentinel: lab.bystander, expected: isOpen)
+                            == isOpen, "a to \(name), v6 \(v6), open \(isOpen)")
+                    #expect(
+                        try reaches(other, lab.a, v6: v6, expected: isOpen) == isOpen,
+                        "\(name) to a, v6 \(v6), open \(isOpen)")
+                    #expect(
+                        try name == "neighbour"
+                            || reaches(lab.bystander, other, v6: v6, expected: true))
+                }
+            }
+        }
+        try check(isOpen: true)
+        // An established connection.
+        let server = try Socket(lab.b, stream: true)
+        try server.bind("0.0.0.0", 5000)
+        try server.listen()
+        let client = try Socket(lab.a, stream: true)
+        try #require(client.connect(lab.b.v4, 5000))
+        let served = try server.accept()
+        client.write("before")
+        #expect(served.receive() == "before")
+
+        let fenced = [claim(lab.a.v4), claim(lab.a.v6)]
+        try firewall.apply(fenced.map(FenceChange.put), now: 0)
+        try check(isOpen: false)
+        client.write("during")
+        #expect(try !served.receives(within: 0.3))
+        let held = try firewall.held()
+        #expect(held.count == 2 && held.allSatisfy { $0.packets > 3 && $0.bytes > 100 })
+
+        try firewall.apply(fenced.map { .remove($0.target, .drop) }, now: 0)
+        // TCP repeats what was lost; how soon is its own affair.
+        try served.wait(seconds: 30)
+        #expect(served.receive() == "during")
+        try check(isOpen: true)
+    }
+
+    @Test(arguments: [false, true])
+    func aPrefixIsFencedLikeItsHosts(bridgeCallsFirewall: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
+        var firewall = try lab.node.space.firewall()
+        #expect(try reaches(lab.a, lab.bystander, expected: true))
+        #expect(try reaches(lab.a, lab.c, v6: true, expected: true))
+        // .8/30 holds a and b, not the bystander.
+        try firewall.apply([.put(claim("10.77.1.8/30")), .put(claim("fd77:1::8/125"))], now: 0)
+        #expect(try !reaches(lab.a, lab.bystander, sentinel: lab.c, expected: false))
+        #expect(try !reaches(lab.b, lab.c, sentinel: lab.bystander, expected: false))
+        #expect(try !reaches(lab.outside, lab.b, expected: false))
+        #expect(
+            try reaches(lab.a, lab.c, v6: true, sentinel: lab.bystander, expected: false) == true)
+        #expect(try reaches(lab.bystander, lab.c, expected: true))
+    }
+
+    @Test func theKernelEndsTheFenceWithoutUs() throws {
+        let lab = try Lab()
+        var firewall = try lab.node.space.firewall()
+        #expect(try reaches(lab.a, lab.b, expected: true))
+        try firewall.apply(
+            [.put(FenceClaim(target: target(lab.a.v4), until: 3 * second))], now: 0)
+        #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+        while try !firewall.held().isEmpty { usleep(100_000) }
+        #expect(try reaches(lab.a, lab.b, expected: true))
+    }
+
+    @Test func publishedPortsAndTranslatedRepliesAreHeldToo() throws {
+        let lab = try Lab()
+        try lab.node.space.run(
+            "nft", "-f", "-",
+            input: """
+                add table ip nat
+                add chain ip nat pre { type nat hook prerouting priority dstnat; }
+                add chain ip nat post { type nat hook postrouting priority srcnat; }
+                add rule ip nat pre ip daddr 10.77.9.1 udp dport 8080 dnat to 10.77.1.10:4000
+                add rule ip nat post ip saddr 10.77.1.0/24 oifname uplink masquerade
+
+                """)
+        var firewall = try lab.node.space.firewall()
+        let receiver = try Socket(lab.a)
+        try receiver.bind("0.0.0.0", 4000)
+        let sender = try Socket(lab.outside)
+        sender.send("one", to: "10.77.9.1", 8080)
+        #expect(receiver.receive() == "one")
+        // A masqueraded question of the offender; its answer comes to the node's own address.
+        let asker = try Socket(lab.a)
+        try asker.bind("0.0.0.0", 4001)
+        let answerer = try Socket(lab.outside)
+        try answerer.bind("0.0.0.0", 4002)
+        asker.send("question", to: lab.outside.v4, 4002)
+        #expect(answerer.receive() == "question")
+        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        sender.send("two", to: "10.77.9.1", 8080)
+        answerer.send("answer", to: "10.77.9.1", 4001)
+        #expect(try !receiver.receives(within: 0.3))
+        #expect(try !asker.receives(within: 0.1))
+        #expect(try #require(firewall.held().first).packets >= 2)
+    }
+
+    @Test(arguments: [false, true])
+    func whatIsKeptStaysReachable(v6: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var options = FirewallOptions()
+        let resolver = prefix(lab.b.address(v6)).address
+        let forensic = prefix(lab.outside.address(v6)).address
+        options.kept = [
+            KeptService(name: "DNS", address: resolver, port: .init(.udp, 53)),
+            KeptService(name: "forensic host", address: forensic),
+        ]
+        // The node asks for its neighbours from its link-local address.
+        let own = try lab.node.space.run("ip", "-6", "-o", "addr", "show", "br1", "scope", "link")
+        let linkLocal = try #require(own.firstMatch(of: /inet6 ([^\/]+)\//)).1
+        options.keptNeighbours = [
+            prefix(lab.node.address(v6)).address, prefix(String(linkLocal)).address,
+        ]
+        var firewall = try lab.node.space.firewall(options)
+        try firewall.apply([.put(claim(lab.a.address(v6)))], now: 0)
+        let server = try Socket(lab.b, v6: v6)
+        try server.bind(lab.b.address(v6), 53)
+        let client = try Socket(lab.a, v6: v6)
+        try client.bind(lab.a.address(v6), 5353)
+        client.send("question", to: lab.b.address(v6), 53)
+        #expect(server.receive() == "question")
+        server.send("answer", to: lab.a.address(v6), 5353)
+        #expect(client.receive() == "answer")
+        #expect(try reaches(lab.outside, lab.a, v6: v6, expected: true))
+        #expect(try reaches(lab.a, lab.outside, v6: v6, expected: true))
+        #expect(
+            try !reaches(lab.a, lab.b, v6: v6, sentinel: lab.bystander, expected: false))
+        #expect(try !reaches(lab.a, lab.c, v6: v6, sentinel: lab.bystander, expected: false))
+    }
+
+    @Test func aSpooferIsHeldByItsCardWhateverItsAddress() throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var firewall = try lab.node.space.firewall()
+        try lab.a.space.run("ip", "addr", "add", "10.77.1.99/24", "dev", "eth0")
+        let receiver = try Socket(lab.b)
+        try receiver.bind("0.0.0.0", 4000)
+        let spoofer = try Socket(lab.a)
+        try spoofer.bind("10.77.1.99", 4001)
+        spoofer.send("borrowed", to: lab.b.v4, 4000)
+        #expect(receiver.receive() == "borrowed")
+        let shown = try lab.a.space.run("ip", "-o", "link", "show", "eth0")
+        let link = try #require(shown.firstMatch(of: /link\/ether (\S+)/)).1
+        try firewall.apply([.put(claim(String(link)))], now: 0)
+        spoofer.send("borrowed", to: lab.b.v4, 4000)
+        spoofer.send("borrowed", to: lab.c.v4, 4000)
+        let witness = try Socket(lab.bystander)
+        witness.send("sentinel", to: lab.b.v4, 4000)
+        #expect(receiver.receive() == "sentinel")
+        #expect(try #require(firewall.held().first).packets >= 2)
+        #expect(try !reaches(lab.b, lab.a, expected: false))
+    }
+
+    @Test(arguments: [false, true])
+    func egressLetsOutWhatTheTargetInitiates(isSameBridge: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: true)
+        var firewall = try lab.node.space.firewall()
+        let other = isSameBridge ? lab.b : lab.c
+        try firewall.apply([.put(claim(lab.a.v4, 600, .egress))], now: 0)
+        let client = try Socket(lab.a)
+        try client.bind(lab.a.v4, 4001)
+        let server = try Socket(other)
+        try server.bind(other.v4, 4002)
+        client.send("question", to: other.v4, 4002)
+        #expect(server.receive() == "question")
+        server.send("answer", to: lab.a.v4, 4001)
+        #expect(client.receive() == "answer")
+        #expect(try !reaches(other, lab.a, port: 4003, expected: false))
+        let door = try Socket(lab.a, stream: true)
+        try door.bind(lab.a.v4, 5000)
+        try door.listen()
+        let caller = try Socket(other, stream: true)
+        try caller.wait(seconds: 0.3)
+        #expect(!caller.connect(lab.a.v4, 5000))
+        #expect(try #require(firewall.held().first).packets >= 2)
+    }
+
+    @Test func egressOnOneBridgeHoldsConnectionsWithoutTracking() throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var firewall = try lab.node.space.firewall()
+        try firewall.apply([.put(claim(lab.a.v4, 600, .egress))], now: 0)
+        for (from, to, isOpen) in [(lab.a, lab.b, true), (lab.b, lab.a, false)] {
+            let door = try Socket(to, stream: true)
+            try door.bind(to.v4, 5000)
+            try door.listen()
+            let caller = try Socket(from, stream: true)
+            try caller.wait(seconds: isOpen ? 5 : 0.3)
+            #expect(caller.connect(to.v4, 5000) == isOpen)
+        }
+    }
+
+    @Test func limitLetsSomeThroughAndObserveAll() throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var options = FirewallOptions()
+        options.limitPacketsPerSecond = 10
+        var firewall = try lab.node.space.firewall(options)
+        #expect(try reaches(lab.a, lab.b, expected: true))
+        for (response, isLimited) in [(FenceResponse.limit, true), (.observe, false)] {
+            try firewall.apply([.put(claim(lab.a.v4, 600, response))], now: 0)
+            let receiver = try Socket(lab.b)
+            try receiver.bind("0.0.0.0", 4000)
+            let sender = try Socket(lab.a)
+            for _ in 0..<200 { sender.send("x", to: lab.b.v4, 4000) }
+            let witness = try Socket(lab.bystander)
+            witness.send("sentinel", to: lab.b.v4, 4000)
+            var arrived = 0
+            while receiver.receive() == "x" { arrived += 1 }
+            let held = try #require(firewall.held().first { $0.response == response })
+            #expect(isLimited ? (arrived > 0 && arrived < 200) : arrived == 200)
+            #expect(held.packets >= (isLimited ? UInt64(200 - arrived) : 200))
+            try firewall.apply([.remove(target(lab.a.v4), response)], now: 0)
+        }
+    }
+}
