@@ -97,6 +97,12 @@ let package = Package(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
+        tests(of: "Workloads", uses: ["NetworkAddresses"]),
+        tests(
+            of: "FeatureExtraction",
+            uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
+        tests(of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
+        tests(of: "Reporting"),
         tests(of: "IsolationForest"),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),

@@ -18,6 +18,21 @@ public struct Window: Sendable {
     /// The last flow it opened on a pair that the baseline never used.
     public var newContact: Contact
 
+    public init(
+        subject: IPAddress, mac: MACAddress = .zero, scale: Scale, endSecond: Int, ageSeconds: Int = 0,
+        values: [Float], contact: Contact = Contact(), newContact: Contact = Contact()
+    ) {
+        precondition(values.count == Feature.count, "a value for each feature")
+        self.subject = subject
+        self.mac = mac
+        self.scale = scale
+        self.endSecond = endSecond
+        self.ageSeconds = ageSeconds
+        self.values = values
+        self.contact = contact
+        self.newContact = newContact
+    }
+
     /// The raw value of `feature`.
     public subscript(feature: Feature) -> Float { values[feature.rawValue] }
 

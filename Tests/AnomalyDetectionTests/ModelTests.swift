@@ -23,8 +23,7 @@ private func cleanWindow(_ host: UInt32, second: Int, _ generator: inout SeededG
 
 private func window(_ host: UInt32, second: Int, _ values: [Float]) -> Window {
     Window(
-        subject: IPAddress(v4: 0x0A00_0000 + host), mac: .zero, scale: .short, endSecond: second,
-        ageSeconds: second, values: values, contact: Contact(), newContact: Contact())
+        subject: IPAddress(v4: 0x0A00_0000 + host), scale: .short, endSecond: second, values: values)
 }
 
 private func cleanModel(seed: UInt64 = 1) throws -> Model {
@@ -71,7 +70,8 @@ struct ModelTests {
         var generator = SeededGenerator(seed: 8)
         for second in 0..<300 {
             let clean = cleanWindow(1, second: 1000 + second, &generator)
-            #expect(detector.judge(clean) == nil)
+            let verdict = detector.judge(clean)
+            #expect(verdict == nil)
         }
         var values = cleanWindow(1, second: 0, &generator).values
         values[Feature.ports.rawValue] = 400
@@ -79,7 +79,8 @@ struct ModelTests {
         values[Feature.flows.rawValue] = 400
         values[Feature.failed.rawValue] = 398
         values[Feature.failedShare.rawValue] = 0.98
-        let verdict = try #require(detector.judge(window(1, second: 2000, values)))
+        let judged = detector.judge(window(1, second: 2000, values))
+        let verdict = try #require(judged)
         #expect(verdict.pattern == .verticalScan && verdict.level == .quarantine)
         #expect(verdict.pattern?.technique == "T1046")
         #expect(verdict.score >= verdict.threshold && verdict.pValue < 0.01)
@@ -89,9 +90,9 @@ struct ModelTests {
     }
 
     @Test func withoutAWindowThereIsNoModel() {
+        let trainer = Trainer(inventory: .empty, seed: 1)
         #expect(throws: ModelError.self) {
-            try Trainer(inventory: .empty, seed: 1).finish(
-                graph: CommunicationGraph(), provenance: Model.Provenance())
+            _ = try trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())
         }
     }
 }
