@@ -1,6 +1,6 @@
 """Merges the captures of the gateway's interfaces into one file, in order of time.
 
-TCP payload is not what a flow monitor looks at: TCP frames keep their headers and 12 bytes, DNS messages
+TCP payload is not what a flow monitor looks at: TCP frames keep their headers, DNS messages
 almost all (384 bytes a frame), the rest 96 bytes. The original lengths stay in the records.   merge.py OUT.pcap IN.pcap..."""
 import struct, sys
 
@@ -14,7 +14,7 @@ def kept(frame):
         return 96
     inner = 14 + frame[14] % 16 * 4
     if frame[23] == 6 and len(frame) > inner + 12:
-        return inner + (frame[inner + 12] >> 4) * 4 + 12
+        return inner + (frame[inner + 12] >> 4) * 4
     return 384 if frame[23] == 17 and b"\0\x35" in (frame[inner:inner + 2], frame[inner + 2:inner + 4]) else 96
 
 
