@@ -150,7 +150,7 @@ up() {
 down() {
     local name
     capture_stop 2>/dev/null || true
-    [ -S "$state/docker.sock" ] && docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1
+    [ -S "$state/docker.sock" ] && docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
     stop_pids $(ls "$state/pids" 2>/dev/null)
     for name in $evil $out $gw; do ip netns pids "$name" 2>/dev/null | xargs -r kill 2>/dev/null || true; done   # users, attacks
     for name in $evil $out $gw; do ip netns del "$name" 2>/dev/null || true; done

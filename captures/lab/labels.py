@@ -1,12 +1,13 @@
 """Labels from the log of the attacks, with the exact times of their first and last packets in the capture.
 
 labels.py CAPTURE ATTACKS.jsonl > LABELS.jsonl"""
-import json, subprocess, sys
+import json, re, subprocess, sys
 
 capture, log = sys.argv[1:]
+stamp = re.compile(r"^(\d+\.\d+) ", re.M)         # the content of packets may print lines of its own
 for a in sorted(map(json.loads, open(log)), key=lambda a: a["start"]):
     lines = subprocess.run(["tcpdump", "-tt", "-n", "-r", capture, a["filter"]], capture_output=True, text=True, check=True).stdout
-    times = [t for t in (float(line.split()[0]) for line in lines.splitlines()) if a["start"] - 0.5 <= t <= a["end"] + 3]
+    times = [t for t in map(float, stamp.findall(lines)) if a["start"] - 0.5 <= t <= a["end"] + 3]
     if not times:
         sys.exit(f"no packet of {a['kind']} by {a['offender']} in {capture}: {a['filter']}")
     out = {"start": round(times[0] - 0.001, 6), "end": round(times[-1] + 0.001, 6), "kind": a["kind"], "src": a["src"], "dst": a["dst"]}

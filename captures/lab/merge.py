@@ -1,7 +1,7 @@
 """Merges the captures of the gateway's interfaces into one file, in order of time.
 
-TCP payload is not what a flow monitor looks at: TCP frames keep their headers and 16 bytes, all others 384 bytes
-(long DNS names stay whole). The original lengths stay in the records.   merge.py OUT.pcap IN.pcap..."""
+TCP payload is not what a flow monitor looks at: TCP frames keep their headers, DNS messages
+almost all (384 bytes a frame), the rest 96 bytes. The original lengths stay in the records.   merge.py OUT.pcap IN.pcap..."""
 import struct, sys
 
 out, *sources = sys.argv[1:]
@@ -9,10 +9,13 @@ frames = []
 
 
 def kept(frame):
-    if frame[12:14] != b"\x08\x00" or frame[23] != 6:
-        return 384
-    tcp = 14 + frame[14] % 16 * 4
-    return tcp + (frame[tcp + 12] >> 4) * 4 + 16 if len(frame) > tcp + 12 else 384
+    """How many bytes of a frame stay."""
+    if frame[12:14] != b"\x08\x00":
+        return 96
+    inner = 14 + frame[14] % 16 * 4
+    if frame[23] == 6 and len(frame) > inner + 12:
+        return inner + (frame[inner + 12] >> 4) * 4
+    return 384 if frame[23] == 17 and b"\0\x35" in (frame[inner:inner + 2], frame[inner + 2:inner + 4]) else 96
 
 
 for path in sources:

@@ -99,6 +99,8 @@ def shape(label, decoded):
     victims = [ipaddress.ip_network(d) for d in label["dst"]]
     hosts, ports, sources, n, size, syns = set(), set(), set(), 0, 0, 0
     for t, length, proto, mac, src, dst, sport, dport, flags in decoded:
+        if label["kind"] == "arp-sweep" and proto != "arp":
+            continue
         if label["start"] <= t <= label["end"] and (src in label["src"] if not (label.get("spoofed") or proto == "arp") else mac in macs):
             if label.get("spoofed") and ipaddress.ip_address(src) not in ipaddress.ip_network(label["spoofed"]):
                 continue
@@ -112,7 +114,7 @@ def shape(label, decoded):
 EXPECTED = {    # kind: (least packets, hosts, ports, SYNs, bytes)
     "port-scan-fast": (1000, 1, 1000, 1000, 0), "syn-flood": (4000, 1, 1, 4000, 0), "exfil-slow": (400, 1, 1, 40, 1_000_000),
     "http-password-guessing": (1200, 1, 1, 100, 0), "udp-flood": (4000, 1, 1, 0, 800_000), "dns-tunnel": (300, 1, 1, 0, 160_000),
-    "ssh-password-guessing": (150, 1, 1, 5, 0), "beacon": (200, 1, 1, 28, 0), "exfil-bulk": (8000, 1, 1, 1, 12_000_000),
+    "ssh-password-guessing": (100, 1, 1, 5, 0), "beacon": (200, 1, 1, 28, 0), "exfil-bulk": (8000, 1, 1, 1, 12_000_000),
     "db-password-guessing": (1500, 1, 1, 400, 0), "icmp-tunnel": (600, 1, 1, 0, 600_000), "lateral-movement": (60, 1, 1, 7, 0),
     "port-scan-horizontal": (1016, 508, 2, 1016, 0), "arp-sweep": (250, 250, 1, 0, 0), "syn-flood-spoofed": (2000, 1, 1, 2000, 0),
     "port-scan-slow": (90, 1, 90, 90, 0), "subnet-scan": (4000, 254, 2, 4000, 0), "subnet-flood": (4800, 1, 1, 0, 0)}

@@ -32,6 +32,7 @@ def sql(text, *args):
 
 class Shop(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    body = ""
 
     def answer(self, status, body):
         body = body if isinstance(body, bytes) else body.encode()
