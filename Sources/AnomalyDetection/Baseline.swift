@@ -87,14 +87,25 @@ enum RelativeVector {
         return row
     }
 
-    /// (value - median) / (p99 - median + resolution), by column.
+    /// Where each value lies in its group's clean range: below 1 up to the largest clean value, and beyond it
+    /// 1 plus the resolutions by which it exceeds that.
+    ///
+    /// So that the rows of all groups fill one range, and how far a row lies outside means the same for each.
     static func relative(_ transformed: [Float], to group: GroupBaseline) -> [Float] {
-        var row = transformed
+        var row = excess(transformed, over: group)
         for description in FeatureSchema.table {
             let column = description.feature.rawValue
-            let spread = group.p99[column] - group.median[column] + description.resolution
-            row[column] = min(
-                max((transformed[column] - group.median[column]) / spread, -bound), bound)
+            let value = transformed[column]
+            let median = group.median[column]
+            let p99 = group.p99[column]
+            let share = (min(value, p99) - median) / (p99 - median + description.resolution)
+            guard value > p99 else {
+                row[column] = max(share, -bound)
+                continue
+            }
+            let tail = max(group.largest[column] - p99, 0.001)
+            let place = share + (1 - share) * min((value - p99) / tail, 1)
+            row[column] = min(place + row[column], bound)
         }
         return row
     }

@@ -12,10 +12,21 @@ public struct Detector: Sendable {
     /// Sum of excesses from which one window is enough to act on.
     public static let farBeyond: Float = 7
 
+    /// Multiples of the least that makes a pattern, from which it may be fenced.
+    public static let fenceStrength: Float = 1.5
+
     private let model: Model
     private let identities: IdentityMap
     private var cache: [IPAddress: Identity] = [:]
-    private var lastAlert: [IPAddress: (second: Int, scale: Scale)] = [:]
+    /// What was told of each subject lately: one entry a pattern and scale.
+    private var told: [IPAddress: [Told]] = [:]
+
+    private struct Told {
+        var second: Int
+        var scale: Scale
+        var pattern: Pattern?
+    }
+
     private var shares = [Float](repeating: 0, count: Feature.count)
 
     public init(model: Model, inventory: Inventory) {
@@ -37,17 +48,17 @@ public struct Detector: Sendable {
         }
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
-        guard excess.contains(where: { $0 >= 1 }), !isEcho(window) else { return nil }
+        guard excess.contains(where: { $0 >= 1 }) else { return nil }
+        let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
+        guard !isEcho(window, found?.pattern) else { return nil }
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
         let score = scaleModel.forest.attribute(row, into: &shares)
         guard score >= scaleModel.threshold else { return nil }
-        let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
         // More of what it always does, and no plain pattern: a busy hour, not an attack.
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
         guard found != nil || !isMore else { return nil }
-        lastAlert[window.subject] = (window.endSecond, window.scale)
-        if lastAlert.count > 65_536 { lastAlert.removeAll() }
+        remember(window, found?.pattern)
         return verdict(window, identity, group, excess, score, scaleModel, found)
     }
 
@@ -62,10 +73,26 @@ public struct Detector: Sendable {
         return scaleModel.forest.score(RelativeVector.relative(transformed, to: group.baseline))
     }
 
-    /// Whether a longer window only repeats what a shorter one has already told.
-    private func isEcho(_ window: Window) -> Bool {
-        guard let last = lastAlert[window.subject] else { return false }
-        return last.scale.rawValue < window.scale.rawValue && last.second >= window.startSecond
+    /// Whether a longer window only repeats what a shorter one has already told: any alert within it,
+    /// unless it shows a plain pattern that no shorter window has shown.
+    private func isEcho(_ window: Window, _ pattern: Pattern?) -> Bool {
+        guard let told = told[window.subject] else { return false }
+        let shorter = told.filter {
+            $0.scale.rawValue < window.scale.rawValue && $0.second >= window.startSecond
+        }
+        guard let pattern, pattern.mayFence else { return !shorter.isEmpty }
+        return shorter.contains { $0.pattern.map { $0.mayFence } ?? false }
+    }
+
+    private mutating func remember(_ window: Window, _ pattern: Pattern?) {
+        if told.count > 65_536 { told.removeAll() }
+        var list = told[window.subject] ?? []
+        list.removeAll {
+            ($0.pattern == pattern && $0.scale == window.scale)
+                || window.endSecond - $0.second > Scale.long.seconds
+        }
+        list.append(Told(second: window.endSecond, scale: window.scale, pattern: pattern))
+        told[window.subject] = list
     }
 
     private func verdict(
@@ -82,7 +109,7 @@ public struct Detector: Sendable {
             isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
             baselineName: group.name, score: score, pValue: calibration.pValue(score),
             threshold: scaleModel.threshold, pattern: found?.pattern, strength: strength,
-            excess: top, level: mayFence ? .quarantine : .watch,
+            excess: top, level: mayFence && strength >= Self.fenceStrength ? .quarantine : .watch,
             isFarBeyond: mayFence && top >= Self.farBeyond && strength >= 2,
             reasons: reasons(window, group.baseline, excess))
     }

@@ -24,7 +24,7 @@ enum Explanation {
             return
                 "\(ratio(value)) times as much sent as fetched in \(length) s; clean maximum \(ratio(largest))"
         case .regularity:
-            return "regularity \(amount) of intervals to one peer (\(contact(window.newContact)));"
+            return "regularity \(amount) of intervals to one peer (\(contact(window.regularContact)));"
                 + " \(clean)"
         case .dnsNameLength, .dnsNameEntropy, .bytesPerPacket, .icmpPayload:
             return "\(amount) \(description.counts) over \(length) s; \(clean)"
@@ -44,9 +44,7 @@ enum Explanation {
     private static func ratio(_ logarithm: Float) -> String { fixed(expf(logarithm), digits: 1) }
 
     static func number(_ value: Float, _ description: FeatureDescription) -> String {
-        if description.unit == "bytes" && description.transform == .logarithmic && value >= 10_000 {
-            return bytes(value)
-        }
+        if [.bytesOut, .bytesIn, .bytesOutside].contains(description.feature) { return bytes(value) }
         if description.transform == .linear { return fixed(value, digits: value < 10 ? 2 : 0) }
         return value < 10 && value != value.rounded()
             ? fixed(value, digits: 1) : fixed(value, digits: 0)
@@ -58,7 +56,7 @@ enum Explanation {
         case 1e9...: fixed(value / 1e9, digits: 1) + " GB"
         case 1e6...: fixed(value / 1e6, digits: 1) + " MB"
         case 1e3...: fixed(value / 1e3, digits: 0) + " kB"
-        default: fixed(value, digits: 0)
+        default: fixed(value, digits: 0) + " bytes"
         }
     }
 

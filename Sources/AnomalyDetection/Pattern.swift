@@ -74,6 +74,8 @@ public enum Pattern: String, CaseIterable, Sendable {
         _ window: Window, isOdd: (Feature) -> Bool
     ) -> (pattern: Pattern, strength: Float)? {
         var best: (pattern: Pattern, strength: Float)?
+        let spoofed = spoofing.strength(in: window, isOdd: isOdd)
+        if spoofed >= 1 { return (.spoofing, spoofed) }
         for pattern in allCases {
             let strength = pattern.strength(in: window, isOdd: isOdd)
             // Earlier patterns are more particular; a later one must be clearly stronger.
@@ -103,9 +105,11 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard window[.peers] > window[.ports], failedShare > 0.4 else { return 0 }
             return window[.peers] / 10
         case .synFlood:
-            guard isOdd(.flows) || isOdd(.failed), failedShare > 0.7 else { return 0 }
+            guard isOdd(.flows) || isOdd(.failed), window.contact.ipProtocol == 6 else { return 0 }
+            // Refused, unanswered, or dropped at once: handshakes without a word said.
+            guard failedShare > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
             guard window[.flowsPerEdge] > 10 else { return 0 }
-            return window[.failed] / (100 * length)
+            return window[.flows] / (100 * length)
         case .packetFlood:
             guard isOdd(.packetsOut), window[.outboundExcess] > 0.7 else { return 0 }
             guard window[.bytesPerPacket] < 1200 else { return 0 }
@@ -129,7 +133,7 @@ public enum Pattern: String, CaseIterable, Sendable {
                 return 0
             }
             guard window[.outboundExcess] > 0.7, window[.bytesPerPacket] > 400 else { return 0 }
-            return max(window[.bytesOutside], window[.bytesOut] / 4) / (200_000 * length)
+            return max(window[.bytesOutside], window[.bytesOut] / 4) / (100_000 * length)
         case .beacon:
             return isOdd(.regularity) && window[.regularity] > 0.6 ? window[.regularity] / 0.6 : 0
         case .lateralMovement:
@@ -145,12 +149,17 @@ public enum Pattern: String, CaseIterable, Sendable {
         _ window: Window, _ isOdd: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
         _ length: Float
     ) -> Float {
-        guard isOdd(.flows) || isOdd(.flowsPerEdge), failedShare < 0.6 else { return 0 }
+        guard window.contact.ipProtocol == 6, window[.edges] <= 6 || !isOdd(.edges),
+            failedShare < 0.6
+        else { return 0 }
+        if isOdd(.logins), window[.logins] >= 4, window[.logins] > flows / 2, window[.edges] <= 6 {
+            return max(1, window[.logins] / (8 * length))
+        }
         // Few doors, many short knocks: little is said each time, either way.
-        guard window[.edges] <= 4, window[.bytesOut] / flows < 6000,
+        let said = window[.bytesOut] / flows
+        guard isOdd(.flows) || isOdd(.flowsPerEdge), said > 180, said < 6000,
             window[.bytesIn] / flows < 12_000
         else { return 0 }
-        guard [6].contains(window.contact.ipProtocol) else { return 0 }
         return window[.flowsPerEdge] / (12 * length)
     }
 }

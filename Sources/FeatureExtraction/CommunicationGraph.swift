@@ -136,6 +136,16 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
     /// The protocol's number (IANA).
     public var ipProtocol: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) }
 
+    /// Whether it asks for a name and a password first: remote shells and desktops, mail, directories, databases.
+    public var asksForLogin: Bool {
+        ipProtocol == 6 && Self.loginPorts.contains(port)
+    }
+
+    private static let loginPorts: Set<UInt16> = [
+        21, 22, 23, 110, 139, 143, 389, 445, 512, 513, 514, 587, 636, 873, 993, 995, 1433, 1521, 2222, 3306,
+        3389, 5432, 5900, 5901, 5984, 5985, 5986, 6379, 9042, 27017,
+    ]
+
     public var description: String {
         let name = Self.protocolName(ipProtocol)
         guard ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132 else { return name }

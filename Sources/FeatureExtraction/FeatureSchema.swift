@@ -13,12 +13,12 @@ public enum Feature: Int, CaseIterable, Sendable {
     case icmpPackets, icmpPayload
     case arpTargets, foreignSources
     case regularity
-    case served
+    case served, logins
 
     /// Whether it grows with the demand that a host serves: a proxy passes on what it is asked.
     public var followsDemand: Bool {
         switch self {
-        case .flows, .packetsOut, .bytesOut, .bytesIn, .flowsPerEdge, .failed, .dnsQueries, .edges: true
+        case .flows, .packetsOut, .bytesOut, .bytesIn, .flowsPerEdge, .failed, .dnsQueries, .edges, .logins: true
         default: false
         }
     }
@@ -85,8 +85,8 @@ public enum FeatureSchema {
     public static let table: [FeatureDescription] = [
         row(.flows, "flows", "flows", 5, 1.2, "flows opened", "floods, scans, guessing"),
         row(.packetsOut, "packets_out", "packets", 60, 1.4, "packets sent", "floods"),
-        row(.bytesOut, "bytes_out", "bytes", 60_000, 1.4, "bytes sent", "floods, exfiltration"),
-        row(.bytesIn, "bytes_in", "bytes", 60_000, 1.6, "bytes fetched", "bulk reading of a store"),
+        row(.bytesOut, "bytes_out", "bytes", 60_000, 1.4, "sent", "floods, exfiltration"),
+        row(.bytesIn, "bytes_in", "bytes", 60_000, 1.6, "fetched", "bulk reading of a store"),
         row(.peers, "peers", "addresses", 3, 0.9, "distinct peers", "horizontal scans, worms"),
         row(.ports, "ports", "ports", 3, 0.9, "distinct destination ports", "vertical scans"),
         row(
@@ -120,7 +120,7 @@ public enum FeatureSchema {
             .newOutsidePeers, "new_outside_peers", "addresses", 2, 0.9,
             "outside addresses never seen before", "command and control, spreading"),
         row(
-            .bytesOutside, "bytes_outside", "bytes", 20_000, 1.2, "bytes sent outside",
+            .bytesOutside, "bytes_outside", "bytes", 20_000, 1.2, "sent outside",
             "exfiltration"),
         row(
             .outboundExcess, "outbound_excess", "ln(out/in)", .linear, 1.3,
@@ -159,6 +159,9 @@ public enum FeatureSchema {
         row(
             .served, "served", "packets", 60, 8, "packets received on flows that others opened",
             "nothing by itself: the demand that a relay passes on"),
+        row(
+            .logins, "logins", "flows", 1.5, 0.75, "flows opened to services that ask for a login",
+            "password guessing"),
     ]
 
     private static func row(

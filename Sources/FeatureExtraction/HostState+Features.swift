@@ -38,14 +38,17 @@ extension HostState {
         set(.bytesPerPacket, mean(.bytesOut, .packetsOut, from: 5))
         set(.dnsQueries, amount(.dnsQueries))
         set(.dnsNewNames, names.count(scale, at: second, novel: true))
-        set(.dnsNameLength, mean(.dnsNameBytes, .dnsQueries, from: 3))
-        set(.dnsNameEntropy, mean(.dnsEntropy, .dnsQueries, from: 3) / 100)
+        let queries = sum[.dnsQueries]
+        let hasNames = queries >= 3
+        set(.dnsNameLength, hasNames ? Float(sum[.dnsNames] & 0xFFFF_FFFF) / Float(queries) : 0)
+        set(.dnsNameEntropy, hasNames ? Float(sum[.dnsNames] >> 32) / Float(queries) / 100 : 0)
         set(.nxdomain, amount(.nxdomain))
         set(.icmpPackets, amount(.icmpPackets))
         set(.icmpPayload, mean(.icmpBytes, .icmpPackets, from: 3))
         set(.arpTargets, arpTargets.count(scale, at: second))
         set(.foreignSources, foreignSources.count(scale, at: second))
         set(.served, amount(.served))
+        set(.logins, amount(.logins))
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
     }
 

@@ -5,8 +5,9 @@ enum Counter: Int {
     /// `accepted` flows were answered and not refused; `served` counts packets that others sent it on flows of theirs.
     case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside
     case newEdgeFlows, newEdgeAccepted
-    case dnsQueries, dnsNameBytes, dnsEntropy, nxdomain
-    case icmpPackets, icmpBytes
+    /// `dnsNames` holds two sums: hundredths of entropy above, bytes of the names in the low 32 bits.
+    case dnsQueries, dnsNames, nxdomain
+    case icmpPackets, icmpBytes, logins
     /// Packets of any kind held against the host, ARP too: tells an active second from an idle one.
     case activity
 }

@@ -69,6 +69,7 @@ public struct LinkTable: Sendable {
             if records.count < Self.linkLimit {
                 bind(mac, to: source, second: second)
                 records[mac]?.isRouter = isFromAfar
+                if isFromAfar { owners[source] = nil }
             }
             return Sender(subject: source, isForeign: false)
         }
@@ -96,11 +97,8 @@ public struct LinkTable: Sendable {
         return Sender(subject: record.addresses.first ?? source, isForeign: true)
     }
 
-    /// The interface that is known to hold `address`.
-    func owner(of address: IPAddress) -> MACAddress? { owners[address] }
-
-    /// The hardware addresses bound to `address`, for events.
-    public func macAddress(of address: IPAddress) -> MACAddress? { owners[address] }
+    /// Whether `mac` may carry the addresses of others.
+    func isRouter(_ mac: MACAddress) -> Bool { records[mac]?.isRouter == true }
 
     /// The addresses a hardware address claims by ARP: true if one is another live interface's.
     mutating func isConflictingClaim(_ address: IPAddress, by mac: MACAddress, second: Int) -> Bool

@@ -36,6 +36,11 @@ public struct Window: Sendable {
     /// The raw value of `feature`.
     public subscript(feature: Feature) -> Float { values[feature.rawValue] }
 
+    /// The contact that a beacon would be: the newest on a new pair, else the newest.
+    public var regularContact: Contact {
+        newContact.address.isUnspecified ? contact : newContact
+    }
+
     /// First second of the window.
     public var startSecond: Int { endSecond - scale.seconds + 1 }
 }

@@ -159,6 +159,7 @@ public struct WindowTracker: Sendable {
         tagged.tag = tag
         hosts[slot].now[.flows] += 1
         if novelty.isNewEdge { hosts[slot].now[.newEdgeFlows] += 1 }
+        if service.asksForLogin { hosts[slot].now[.logins] += 1 }
         count(packet, tagged)
         return tag
     }
@@ -212,8 +213,8 @@ public struct WindowTracker: Sendable {
             if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
             if packet.dns.kind == .query, !relay.isRelayed(packet.dns.nameHash, by: hosts[slot].address) {
                 now[.dnsQueries] &+= 1
-                now[.dnsNameBytes] &+= UInt64(packet.dns.nameLength)
-                now[.dnsEntropy] &+= UInt64(packet.dns.nameEntropyHundredths)
+                now[.dnsNames] &+=
+                    UInt64(packet.dns.nameEntropyHundredths) << 32 | UInt64(packet.dns.nameLength)
                 noteName(packet.dns.nameHash, slot)
             }
         } else {
@@ -246,7 +247,10 @@ public struct WindowTracker: Sendable {
         guard !claimed.isUnspecified else { return }
         let conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
         let sender = sender(of: packet)
-        let asks = packet.arpOperation == 1 && packet.destination != claimed
+        // A router asks for others.
+        let asks =
+            packet.arpOperation == 1 && packet.destination != claimed
+            && !links.isRouter(packet.sourceMAC)
         guard asks || conflicts || sender.isForeign,
             resolver.resolve(sender.subject, in: graph).place != .group,
             let slot = slot(of: sender.subject, packet.sourceMAC)

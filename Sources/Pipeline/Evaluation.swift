@@ -60,6 +60,7 @@ public struct Evaluator {
     private var verdicts: [Verdict] = []
     private var positives: [Float] = []
     private var negatives: [Float] = []
+    private var seen: Set<IPAddress> = []
     private let replay: Replay
 
     public init(replay: Replay, labels: [Label]) {
@@ -71,16 +72,17 @@ public struct Evaluator {
     /// Runs the replay and judges it.
     public mutating func run(progress: ProgressReport? = nil) throws -> (Evaluation, Replay.Outcome)
     {
-        var seen = self
+        var copy = self
         let outcome = try replay.run(progress: progress) { window, verdict in
-            seen.note(window, verdict)
+            copy.note(window, verdict)
         }
-        self = seen
+        self = copy
         return (judge(outcome), outcome)
     }
 
     private mutating func note(_ window: Window, _ verdict: Verdict?) {
         if let verdict { verdicts.append(verdict) }
+        seen.insert(window.subject)
         guard window.scale == .short, let score = detector.score(window) else { return }
         let start = Double(window.startSecond)
         let end = Double(window.endSecond + 1)
@@ -130,7 +132,8 @@ public struct Evaluator {
         for workload in replay.inventory.workloads {
             for address in workload.addresses
             where address.isHost && prefix.contains(address.address) {
-                guard !isBlamed(address.address, time - 10, time) else { continue }
+                // An address that was not there was not hurt.
+                guard seen.contains(address.address), !isBlamed(address.address, time - 10, time) else { continue }
                 evaluation.cleanQuarantined.append(workload.name)
             }
         }

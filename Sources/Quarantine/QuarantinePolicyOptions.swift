@@ -13,7 +13,7 @@ public struct QuarantinePolicyOptions: Sendable, Equatable {
     /// Fences that may stand at a time, the ones by hand not counted.
     public var maximumActive = 64
     /// Share of the known workloads that may be fenced at a time; one is always allowed.
-    public var maximumShareOfWorkloads = 0.25
+    public var maximumShareOfWorkloads = 0.5
     /// How long the circuit breaker stays open after a budget was exceeded.
     public var breakerSeconds: Int64 = 600
     /// A known workload younger than this is not fenced.
