@@ -4,6 +4,7 @@ extension IsolationForest {
     /// - Parameters:
     ///   - rows: `[n × columnCount]`, row after row, n ≥ 2; borrowed for the call.
     ///   - columnCount: values in a row, `1...4_096`.
+    ///   - options: what to grow it with.
     /// - Throws: `.badShape` when `rows` is not that; `.badOption` with the option's name.
     /// - Complexity: O(trees × sample size × (height + columns)), whatever the number of rows.
     public init(rows: [Float], columnCount: Int, options: Options) throws(ForestError) {

@@ -27,6 +27,7 @@ extension IsolationForest {
     /// - Parameters:
     ///   - rows: `[n × columnCount]`, row after row, borrowed for the call.
     ///   - scores: `[n]`, overwritten.
+    ///   - scoring: which score.
     ///   - threadCount: threads to score on; the scores do not depend on it.
     /// - Complexity: as n single rows; one scratch block for each thread.
     public func scores(
