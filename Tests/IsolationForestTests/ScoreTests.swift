@@ -38,7 +38,7 @@ import Testing
         let inner = 1 + PathLength.average(8)
         for (value, over) in [(3 as Float, 0.0), (0, 0), (1.5, 0), (4, 1), (7, 4), (-2, 2)] {
             // The boxes of the two leaves are points; both are passed only by their own rows.
-            let root = over / (3 + over + 1)
+            let root = over / (3 * Double(Box.share) + over + 1)
             let beyond = min(abs(value), abs(value - 3))
             let side = Double(value < forest.nodes[0].threshold ? abs(value) : beyond)
             let leaf = side / (side + 1)
