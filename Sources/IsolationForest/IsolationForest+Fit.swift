@@ -128,9 +128,12 @@ private struct Grower: Sendable {
             unsafe rows.withUnsafeMutableBufferPointer { rows in
                 let reader = unsafe RowReader(columnCount: columnCount, fill: fill.baseAddress!)
                 for (place, row) in picked.enumerated() {
-                    unsafe reader.read(
+                    unsafe reader.take(
                         source.baseAddress! + row * columnCount,
                         into: rows.baseAddress! + place * width)
+                }
+                for place in 0..<sampleSize {
+                    unsafe reader.clean(rows.baseAddress! + place * width)
                 }
             }
         }
