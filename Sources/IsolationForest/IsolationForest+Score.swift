@@ -83,6 +83,7 @@ extension IsolationForest {
         precondition(row.count == columnCount, "as many values as the forest has columns")
         return withWalker { walker in
             unsafe withUnsafeTemporaryAllocation(of: SIMD8<Float>.self, capacity: vectorCount) {
+                unsafe $0.initialize(repeating: .zero)
                 let copy = $0.baseAddress!
                 unsafe row.withUnsafeBufferPointer {
                     unsafe walker.reader.read($0.baseAddress!, into: copy)
