@@ -80,6 +80,21 @@ import Testing
         #expect(last > 0.9)
     }
 
+    @Test func theExampleOfTheDocumentationIsTrue() throws {
+        var rows: [Float] = []
+        for second in 0..<600 {
+            rows += [100 + Float(second % 7), 0.9 + 0.01 * Float(second % 5)]
+        }
+        var options = IsolationForest.Options(seed: 1)
+        options.resolution = [1, 0.01]
+        let forest = try IsolationForest(rows: rows, columnCount: 2, options: options)
+        #expect((forest.score([103, 0.92]) * 100).rounded() == 41)
+        #expect((forest.score([103, 0.10]) * 100).rounded() == 93)
+        var shares: [Float] = []
+        _ = forest.attribute([103, 0.10], into: &shares)
+        #expect((shares[1] * 100).rounded() == 97)
+    }
+
     @Test(arguments: [1, 7, 8, 9, 33], [1, 7, 8, 20])
     func aBatchGivesTheScoresOfSingleRows(columns: Int, trees: Int) throws {
         let forest = try Samples.forest(columns: columns, trees: trees)
