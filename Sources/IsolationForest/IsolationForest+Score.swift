@@ -1,5 +1,5 @@
 extension IsolationForest {
-    /// How odd a row is, 0...1, insertion-aware; about 0.4 is usual, near 1 is isolated at once.
+    /// How odd a row is, 0...1, insertion-aware: 0.4 to 0.5 is usual, near 1 isolated at once.
     ///
     /// - Parameter row: `[columnCount]`, borrowed for the call.
     /// - Complexity: O(trees × (height + boxes on the way × columns)); no allocation up to 256

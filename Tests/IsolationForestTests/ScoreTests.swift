@@ -83,16 +83,19 @@ import Testing
     @Test func theExampleOfTheDocumentationIsTrue() throws {
         var rows: [Float] = []
         for second in 0..<600 {
-            rows += [100 + Float(second % 7), 0.9 + 0.01 * Float(second % 5)]
+            rows += [100 + Float(second * 37 % 101), 0.9 + 0.001 * Float(second * 53 % 71)]
         }
         var options = IsolationForest.Options(seed: 1)
         options.resolution = [1, 0.01]
         let forest = try IsolationForest(rows: rows, columnCount: 2, options: options)
-        #expect((forest.score([103, 0.92]) * 100).rounded() == 41)
-        #expect((forest.score([103, 0.10]) * 100).rounded() == 93)
+        func percent(_ value: Float) -> Float { (value * 100).rounded() }
+        #expect(percent(forest.score([150, 0.93])) == 48)
+        #expect(percent(forest.score([150, 0.80])) == 95)
+        #expect(percent(forest.score([150, 0.10])) == 99)
+        #expect(percent(forest.classicScore([150, 0.10])) == 59)
         var shares: [Float] = []
-        _ = forest.attribute([103, 0.10], into: &shares)
-        #expect((shares[1] * 100).rounded() == 97)
+        _ = forest.attribute([150, 0.80], into: &shares)
+        #expect(shares == [0, 1])
     }
 
     @Test(arguments: [1, 7, 8, 9, 33], [1, 7, 8, 20])
