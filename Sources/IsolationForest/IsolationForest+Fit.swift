@@ -171,6 +171,9 @@ extension IsolationForest.Options {
     func check(columnCount: Int) throws(ForestError) {
         guard (1...65_535).contains(treeCount) else { throw .badOption("treeCount") }
         guard (2...32_768).contains(sampleSize) else { throw .badOption("sampleSize") }
+        guard treeCount * sampleSize <= IsolationForest.mostRows else {
+            throw .badOption("treeCount")
+        }
         guard (1...64).contains(heightLimit ?? 1) else { throw .badOption("heightLimit") }
         guard (1...columnCount).contains(columnsPerTree ?? 1) else {
             throw .badOption("columnsPerTree")
