@@ -1,33 +1,35 @@
 /// The boxes around the training rows of some nodes, and what a row outside of one is worth.
 ///
-/// Not every node has a box. One around a handful of rows says little about where others may lie,
-/// and one around nearly the same rows as an ancestor's says nothing new: a node has a box if it has
-/// `fewestRows` rows, and no more than `shrink` of those of the nearest ancestor with a box.
+/// A split often takes few rows off a node, and the box around the rest is nearly the same again. So
+/// the way down falls into runs, in which each child keeps more than half of its parent's rows, and
+/// only the first and the last node of a run have a box; none has with fewer than `fewestRows`, whose
+/// box would say little about where others may lie.
 enum Box {
     static var fewestRows: Int { 8 }
-    static var shrink: (Int, Int) { (1, 2) }
-
-    /// Whether a node has a box; `ancestor` is the rows of the nearest ancestor that has one, nil if
-    /// none has.
-    static func belongs(toRows rows: Int, under ancestor: Int?) -> Bool {
-        guard rows >= fewestRows else { return false }
-        guard let ancestor else { return true }
-        return rows * shrink.1 <= ancestor * shrink.0
-    }
+    /// How much of a column's range counts: being that far outside of the box cuts a row off with a
+    /// chance of one half. Found on the public sets, as is the rule above.
+    static var share: Float { 0.25 }
 
     /// By node of a tree, the node of the nearest box at or above it, −1 where there is none; nodes
     /// come after their parents.
-    static func owners(nodes: some RandomAccessCollection<IsolationForest.Node>, rows: [UInt16])
-        -> [Int]
-    {
-        var owners = [Int](repeating: -1, count: rows.count)
-        if belongs(toRows: Int(rows[0]), under: nil) { owners[0] = 0 }
+    static func owners(
+        nodes: some RandomAccessCollection<IsolationForest.Node>, rows: [UInt16]
+    ) -> [Int] {
+        var first = [Bool](repeating: false, count: rows.count)
+        var last = [Bool](repeating: true, count: rows.count)
+        var parents = [Int](repeating: -1, count: rows.count)
+        first[0] = true
         for (place, node) in nodes.enumerated() where !node.isLeaf(at: place) {
             for child in Int(node.left)...(Int(node.left) + 1) {
-                let above = owners[place]
-                let has = above >= 0 && belongs(toRows: Int(rows[child]), under: Int(rows[above]))
-                owners[child] = has ? child : above
+                parents[child] = place
+                first[child] = 2 * Int(rows[child]) <= Int(rows[place])
+                last[place] = last[place] && (first[child] || rows[child] < fewestRows)
             }
+        }
+        var owners = parents
+        for place in rows.indices {
+            let has = rows[place] >= fewestRows && (first[place] || last[place])
+            owners[place] = has ? place : place == 0 ? -1 : owners[parents[place]]
         }
         return owners
     }
@@ -66,14 +68,14 @@ enum Box {
 
     /// A box as scoring wants it. With over = how far a value is beyond the box,
     ///
-    ///     1 + over / (range + resolution) = max(1, |value − centre| × inverse + offset)
+    ///     1 + over / (share × range + resolution) = max(1, |value − centre| × inverse + offset)
     ///
     /// and 1 over that is the chance not to be cut off in this column,
-    /// 1 − over / (range + over + resolution).
+    /// 1 − over / (share × range + over + resolution).
     static func scaled(
         half: SIMD8<Float>, resolution: SIMD8<Float>
     ) -> (inverse: SIMD8<Float>, offset: SIMD8<Float>) {
-        let base = 2 * half + resolution
+        let base = 2 * share * half + resolution
         // Where a column is constant and any deviation counts, the smallest one counts fully.
         let inverse = smaller(1 / base, SIMD8(repeating: 0x1p100))
         return (inverse, 1 - half * inverse)

@@ -29,6 +29,7 @@ extension IsolationForest {
         let sampleSize = try input.count(in: 2...32_768, "sample size")
         let heightLimit = try input.count(in: 1...64, "height limit")
         let treeCount = try input.count(in: 1...65_535, "tree count")
+        guard treeCount * sampleSize <= Self.mostRows else { throw .malformed("tree count") }
         let resolution = try input.floats(columnCount, "resolution")
         guard resolution.allSatisfy({ $0.sign == .plus }) else { throw .malformed("resolution") }
         let fill = try input.floats(columnCount, "unknown values")

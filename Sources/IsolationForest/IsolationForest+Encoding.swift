@@ -19,6 +19,9 @@ extension IsolationForest {
     static var headerSize: Int { 16 }
 
     /// The forest as bytes; the same forest gives the same bytes.
+    ///
+    /// A forest whose encoding would reach 4 GiB cannot be encoded; one of the default options takes
+    /// about half a megabyte for 40 columns.
     public func encoded() -> [UInt8] {
         var out = Encoder()
         for number in [columnCount, sampleSize, heightLimit, treeCount] {
@@ -33,6 +36,7 @@ extension IsolationForest {
             encodeNodes(from: 0, start: Int(treeStarts[tree]), to: &out)
             encodeBoxes(Int(treeStarts[tree])..<Int(treeStarts[tree + 1]), to: &out)
         }
+        precondition(out.bytes.count + Self.headerSize < 1 << 32, "4 GiB or more")
         var header = Encoder()
         header.append(Self.mark)
         header.append(UInt32(Self.version))

@@ -4,6 +4,7 @@ extension IsolationForest {
     /// - Parameters:
     ///   - rows: `[n × columnCount]`, row after row, n ≥ 2; borrowed for the call.
     ///   - columnCount: values in a row, `1...4_096`.
+    ///   - options: what to grow it with.
     /// - Throws: `.badShape` when `rows` is not that; `.badOption` with the option's name.
     /// - Complexity: O(trees × sample size × (height + columns)), whatever the number of rows.
     public init(rows: [Float], columnCount: Int, options: Options) throws(ForestError) {
@@ -127,9 +128,12 @@ private struct Grower: Sendable {
             unsafe rows.withUnsafeMutableBufferPointer { rows in
                 let reader = unsafe RowReader(columnCount: columnCount, fill: fill.baseAddress!)
                 for (place, row) in picked.enumerated() {
-                    unsafe reader.read(
+                    unsafe reader.take(
                         source.baseAddress! + row * columnCount,
                         into: rows.baseAddress! + place * width)
+                }
+                for place in 0..<sampleSize {
+                    unsafe reader.clean(rows.baseAddress! + place * width)
                 }
             }
         }
@@ -167,6 +171,9 @@ extension IsolationForest.Options {
     func check(columnCount: Int) throws(ForestError) {
         guard (1...65_535).contains(treeCount) else { throw .badOption("treeCount") }
         guard (2...32_768).contains(sampleSize) else { throw .badOption("sampleSize") }
+        guard treeCount * sampleSize <= IsolationForest.mostRows else {
+            throw .badOption("treeCount")
+        }
         guard (1...64).contains(heightLimit ?? 1) else { throw .badOption("heightLimit") }
         guard (1...columnCount).contains(columnsPerTree ?? 1) else {
             throw .badOption("columnsPerTree")

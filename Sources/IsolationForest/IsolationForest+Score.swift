@@ -1,5 +1,5 @@
 extension IsolationForest {
-    /// How odd a row is, 0...1, insertion-aware; about 0.4 is usual, near 1 is isolated at once.
+    /// How odd a row is, 0...1, insertion-aware: 0.4 to 0.5 is usual, near 1 isolated at once.
     ///
     /// - Parameter row: `[columnCount]`, borrowed for the call.
     /// - Complexity: O(trees × (height + boxes on the way × columns)); no allocation up to 256
@@ -27,6 +27,7 @@ extension IsolationForest {
     /// - Parameters:
     ///   - rows: `[n × columnCount]`, row after row, borrowed for the call.
     ///   - scores: `[n]`, overwritten.
+    ///   - scoring: which score.
     ///   - threadCount: threads to score on; the scores do not depend on it.
     /// - Complexity: as n single rows; one scratch block for each thread.
     public func scores(
@@ -82,6 +83,7 @@ extension IsolationForest {
         precondition(row.count == columnCount, "as many values as the forest has columns")
         return withWalker { walker in
             unsafe withUnsafeTemporaryAllocation(of: SIMD8<Float>.self, capacity: vectorCount) {
+                unsafe $0.initialize(repeating: .zero)
                 let copy = $0.baseAddress!
                 unsafe row.withUnsafeBufferPointer {
                     unsafe walker.reader.read($0.baseAddress!, into: copy)

@@ -11,7 +11,7 @@
 public struct IsolationForest: Sendable, Equatable {
     /// What a forest is grown with; every default is that of the papers.
     public struct Options: Sendable, Equatable {
-        /// Trees in the forest, `1...65_535`.
+        /// Trees in the forest, `1...65_535`; times the sample size, 2²⁹ at most.
         public var treeCount = 100
         /// Rows each tree is grown from, without replacement, `2...32_768`; fewer where there are
         /// fewer rows.
@@ -87,6 +87,9 @@ public struct IsolationForest: Sendable, Equatable {
 
     /// Vectors of 8 that hold one row.
     var vectorCount: Int { (columnCount + 7) / 8 }
+
+    /// Trees times sample size at most, so that 32 bits count the nodes.
+    static var mostRows: Int { 1 << 29 }
 
     /// Beyond this, in either direction, a value counts as this.
     static var largest: Float { 0x1p124 }

@@ -12,19 +12,25 @@ struct RowReader {
 
     /// Copies one row.
     ///
-    /// SAFETY: `row` has `columnCount` values, `copy` and `fill` have room for `width` vectors.
+    /// SAFETY: `row` has `columnCount` values; `copy` has room for `width` vectors, the last of which
+    /// is padded already.
     @inline(__always)
     func read(_ row: UnsafePointer<Float>, into copy: UnsafeMutablePointer<SIMD8<Float>>) {
-        let whole = columnCount / 8
-        for vector in 0..<whole {
-            let values = unsafe UnsafeRawPointer(row + vector * 8)
-                .loadUnaligned(as: SIMD8<Float>.self)
-            unsafe copy[vector] = ordinary(values, fill[vector])
-        }
-        guard whole * 8 < columnCount else { return }
-        var values = SIMD8<Float>.zero
-        for column in (whole * 8)..<columnCount { unsafe values[column & 7] = row[column] }
-        unsafe copy[whole] = ordinary(values, fill[whole])
+        unsafe take(row, into: copy)
+        unsafe clean(copy)
+    }
+
+    /// Copies one row as it is; by itself, so that many cache misses are under way at once.
+    @inline(__always)
+    func take(_ row: UnsafePointer<Float>, into copy: UnsafeMutablePointer<SIMD8<Float>>) {
+        unsafe UnsafeMutableRawPointer(copy).copyMemory(
+            from: row, byteCount: columnCount * MemoryLayout<Float>.stride)
+    }
+
+    /// Fills in what is unknown in a copied row and bounds the rest.
+    @inline(__always)
+    func clean(_ copy: UnsafeMutablePointer<SIMD8<Float>>) {
+        for vector in 0..<width { unsafe copy[vector] = ordinary(copy[vector], fill[vector]) }
     }
 
     @inline(__always)

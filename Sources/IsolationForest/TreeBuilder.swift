@@ -28,14 +28,14 @@ struct TreeBuilder {
     /// The tree's columns; those that may still vary in the node at hand come first.
     private var columns: [Int]
     private var tree = Tree()
+    /// By node, the place of its first row in `order`.
+    private var firsts: [Int] = []
 
     /// The rows of one node.
     private struct Node {
         let place: Int
         let rows: Range<Int>
         let depth: Int
-        /// Rows of the nearest box, its own or an ancestor's.
-        let boxRows: Int?
     }
 
     init(
@@ -56,24 +56,24 @@ struct TreeBuilder {
         tree.nodes.reserveCapacity(2 * order.count)
         tree.rowCounts.reserveCapacity(2 * order.count)
         tree.depths.reserveCapacity(2 * order.count)
+        firsts.reserveCapacity(2 * order.count)
         tree.boxes.reserveCapacity(order.count / 4 * width)
     }
 
     mutating func grow() -> Tree {
-        let root = append(0..<order.count, depth: 0, boxRows: nil)
+        let root = append(0..<order.count, depth: 0)
         split(root, candidates: columns.count)
+        let owners = Box.owners(nodes: tree.nodes, rows: tree.rowCounts)
+        for place in owners.indices where owners[place] == place {
+            appendBox(around: firsts[place]..<(firsts[place] + Int(tree.rowCounts[place])))
+        }
         return tree
     }
 
-    private mutating func append(_ range: Range<Int>, depth: Int, boxRows: Int?) -> Node {
-        let place = tree.nodes.count
+    private mutating func append(_ range: Range<Int>, depth: Int) -> Node {
+        firsts.append(range.lowerBound)
         tree.append(rows: range.count, depth: depth)
-        var boxRows = boxRows
-        if (boxRows != nil || place == 0) && Box.belongs(toRows: range.count, under: boxRows) {
-            appendBox(around: range)
-            boxRows = range.count
-        }
-        return Node(place: place, rows: range, depth: depth, boxRows: boxRows)
+        return Node(place: tree.nodes.count - 1, rows: range, depth: depth)
     }
 
     private mutating func split(_ node: Node, candidates: Int) {
@@ -94,10 +94,8 @@ struct TreeBuilder {
             tree.nodes[node.place] = .init(
                 threshold: threshold, column: UInt16(column), left: UInt16(tree.nodes.count))
             let depth = node.depth + 1
-            let below = append(
-                node.rows.lowerBound..<middle, depth: depth, boxRows: node.boxRows)
-            let above = append(
-                middle..<node.rows.upperBound, depth: depth, boxRows: node.boxRows)
+            let below = append(node.rows.lowerBound..<middle, depth: depth)
+            let above = append(middle..<node.rows.upperBound, depth: depth)
             split(below, candidates: candidates)
             split(above, candidates: candidates)
             return

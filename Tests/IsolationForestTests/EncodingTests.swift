@@ -108,12 +108,12 @@ import Testing
 
     @Test func theSameInputGivesTheSameBytesOnEveryMachine() throws {
         let bytes = try Samples.forest().encoded()
-        #expect(Checksum.crc32(bytes[...]) == 1_706_862_106)
+        #expect(Checksum.crc32(bytes[...]) == 575_568_049)
         let forest = try Samples.forest(columns: 12, trees: 30)
         let scores = forest.scores(
             rows: Samples.bell(rows: 64, columns: 12, seed: 3).map { $0 * 2 })
         var encoder = Encoder()
         for score in scores { encoder.append(score) }
-        #expect(Checksum.crc32(encoder.bytes[...]) == 3_628_733_098)
+        #expect(Checksum.crc32(encoder.bytes[...]) == 626_968_512)
     }
 }

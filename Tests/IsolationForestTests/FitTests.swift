@@ -155,6 +155,10 @@ import Testing
         }
         expectRefused("treeCount") { $0.treeCount = 0 }
         expectRefused("treeCount") { $0.treeCount = 65_536 }
+        expectRefused("treeCount") {
+            $0.treeCount = 16_385
+            $0.sampleSize = 32_768
+        }
         expectRefused("sampleSize") { $0.sampleSize = 1 }
         expectRefused("sampleSize") { $0.sampleSize = 32_769 }
         expectRefused("heightLimit") { $0.heightLimit = 0 }

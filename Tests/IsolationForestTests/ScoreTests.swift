@@ -38,7 +38,7 @@ import Testing
         let inner = 1 + PathLength.average(8)
         for (value, over) in [(3 as Float, 0.0), (0, 0), (1.5, 0), (4, 1), (7, 4), (-2, 2)] {
             // The boxes of the two leaves are points; both are passed only by their own rows.
-            let root = over / (3 + over + 1)
+            let root = over / (3 * Double(Box.share) + over + 1)
             let beyond = min(abs(value), abs(value - 3))
             let side = Double(value < forest.nodes[0].threshold ? abs(value) : beyond)
             let leaf = side / (side + 1)
@@ -78,6 +78,24 @@ import Testing
             last = score
         }
         #expect(last > 0.9)
+    }
+
+    @Test func theExampleOfTheDocumentationIsTrue() throws {
+        var rows: [Float] = []
+        for second in 0..<600 {
+            rows += [100 + Float(second * 37 % 101), 0.9 + 0.001 * Float(second * 53 % 71)]
+        }
+        var options = IsolationForest.Options(seed: 1)
+        options.resolution = [1, 0.01]
+        let forest = try IsolationForest(rows: rows, columnCount: 2, options: options)
+        func percent(_ value: Float) -> Float { (value * 100).rounded() }
+        #expect(percent(forest.score([150, 0.93])) == 48)
+        #expect(percent(forest.score([150, 0.80])) == 95)
+        #expect(percent(forest.score([150, 0.10])) == 99)
+        #expect(percent(forest.classicScore([150, 0.10])) == 59)
+        var shares: [Float] = []
+        _ = forest.attribute([150, 0.80], into: &shares)
+        #expect(shares == [0, 1])
     }
 
     @Test(arguments: [1, 7, 8, 9, 33], [1, 7, 8, 20])

@@ -1,0 +1,43 @@
+import IsolationForest
+
+/// Decodes hostile bytes, as they are and with a header that makes the rest count, and scores with
+/// what comes out of it; the same bytes are also read as a table to grow a forest from.
+@c(LLVMFuzzerTestOneInput)
+public func fuzzForest(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+    use(bytes)
+    use(sealed(bytes))
+    grow(bytes)
+    return 0
+}
+
+private func use(_ bytes: [UInt8]) {
+    guard let forest = try? IsolationForest(decoding: bytes) else { return }
+    precondition(forest.encoded() == bytes)
+    let rows = (0..<(9 * forest.columnCount)).map { Float($0 % 13) - 6 }
+    let scores = forest.scores(rows: rows)
+    precondition(scores.allSatisfy { $0 >= 0 && $0 <= 1 })
+    var shares: [Float] = []
+    let score = forest.attribute(Array(rows.prefix(forest.columnCount)), into: &shares)
+    precondition(score == scores[0] && abs(shares.reduce(0, +) - 1) < 1e-3)
+}
+
+private func grow(_ bytes: [UInt8]) {
+    guard bytes.count > 12 else { return }
+    var options = IsolationForest.Options(seed: UInt64(bytes[0]))
+    options.treeCount = 3
+    options.sampleSize = 2 + Int(bytes[1])
+    options.heightLimit = bytes[2] == 0 ? nil : 1 + Int(bytes[2]) % 64
+    let rows = stride(from: 4, to: bytes.count - 3, by: 4).map { place in
+        Float(bitPattern: (0..<4).reduce(0) { $0 << 8 | UInt32(bytes[place + $1]) })
+    }
+    let columns = 1 + Int(bytes[3]) % 20
+    let whole = rows.count / columns * columns
+    guard
+        let forest = try? IsolationForest(
+            rows: Array(rows.prefix(whole)), columnCount: columns, options: options)
+    else { return }
+    use(forest.encoded())
+    let scores = forest.scores(rows: Array(rows.prefix(whole)))
+    precondition(scores.allSatisfy { $0 >= 0 && $0 <= 1 })
+}
