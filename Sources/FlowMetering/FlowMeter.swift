@@ -57,13 +57,15 @@ public struct FlowMeter: ~Copyable {
 
     /// Computes the hashes of packets that are about to be observed and asks for the memory that they
     /// will touch. Not needed for right results; with batches of 32 to 64 the waits overlap.
-    public func prepare(_ packets: inout MutableSpan<Packet>) {
-        for position in packets.indices where packets[position].kind == .ip {
+    ///
+    /// - Parameter count: how many of the packets, from the first on, are filled.
+    public func prepare(_ packets: inout MutableSpan<Packet>, count: Int) {
+        for position in 0..<min(count, packets.count) where packets[position].kind == .ip {
             let hash = CanonicalKey(packets[position]).hash(seed: seed)
             packets[position].flowHash = hash
             table.prefetchIndex(hash)
         }
-        for position in packets.indices where packets[position].flowHash != 0 {
+        for position in 0..<min(count, packets.count) where packets[position].flowHash != 0 {
             table.prefetchSlot(packets[position].flowHash)
         }
     }

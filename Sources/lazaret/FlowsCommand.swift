@@ -3,6 +3,7 @@ import FlowMetering
 import Glibc
 import PacketCapture
 import Pipeline
+import Reporting
 
 struct FlowsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -15,11 +16,10 @@ struct FlowsCommand: ParsableCommand {
 
     func run() throws {
         var options = FlowExport.Options()
+        options.format = FlowFormat(rawValue: format) ?? .eve
         options.capture.filter = filter.joined(separator: " ")
         do {
-            let outcome = try FlowExport(options: options).run(files: files) { bytes in
-                _ = bytes.withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
-            }
+            let outcome = try FlowExport(options: options).run(files: files, output: FlowOutput())
             for warning in outcome.warnings { complain("\(warning)") }
         } catch {
             complain("\(error)")
