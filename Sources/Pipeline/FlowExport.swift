@@ -96,7 +96,7 @@ struct FlowThread: ~Copyable {
                 into: &span[position])
         }
         meter.prepare(&span, count: count)
-        for position in 0..<count { _ = meter.observe(span[position]) }
+        for position in 0..<count { _ = meter.observe(&span[position]) }
     }
 
     /// Writes the flows that have ended.

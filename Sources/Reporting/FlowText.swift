@@ -99,27 +99,40 @@ package struct FlowText: ~Copyable {
         if value < 10 { add(byte: 48 + UInt8(truncatingIfNeeded: value)) } else { addLong(value) }
     }
 
+    private static let powers: InlineArray<20, UInt64> = [
+        1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000,
+        10_000_000_000, 100_000_000_000, 1_000_000_000_000, 10_000_000_000_000,
+        100_000_000_000_000, 1_000_000_000_000_000, 10_000_000_000_000_000,
+        100_000_000_000_000_000, 1_000_000_000_000_000_000, 10_000_000_000_000_000_000,
+    ]
+
     @inline(never)
     private mutating func addLong(_ value: UInt64) {
-        var digits = 1
-        var bound: UInt64 = 10
-        while value >= bound {
-            digits &+= 1
-            if digits == 20 { break }
-            bound = bound &* 10
-        }
+        // 1233/4096 is just below log10(2): right to within one, and the table tells.
+        var digits = ((64 &- value.leadingZeroBitCount) &* 1233) >> 12
+        if value >= Self.powers[digits] { digits &+= 1 }
         reserve(digits)
         var rest = value
         var place = count &+ digits
         count = place
-        while rest >= 10 {
-            let quotient = rest / 10
-            place &-= 1
-            unsafe base[place] = 48 + UInt8(truncatingIfNeeded: rest &- quotient &* 10)
+        while rest >= 100 {
+            let quotient = rest / 100
+            let pair = rest &- quotient &* 100
+            place &-= 2
+            let tens = (pair &* 103) >> 10
+            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: tens)
+            unsafe base[place &+ 1] = 48 &+ UInt8(truncatingIfNeeded: pair &- tens &* 10)
             rest = quotient
         }
-        place &-= 1
-        unsafe base[place] = 48 + UInt8(truncatingIfNeeded: rest)
+        if rest >= 10 {
+            place &-= 2
+            let tens = (rest &* 103) >> 10
+            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: tens)
+            unsafe base[place &+ 1] = 48 &+ UInt8(truncatingIfNeeded: rest &- tens &* 10)
+        } else {
+            place &-= 1
+            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: rest)
+        }
     }
 
     package mutating func add(_ value: Int64) {
