@@ -157,7 +157,8 @@ package struct FlowIPFIX {
     private static func ntp(_ nanoseconds: Int64) -> UInt64 {
         let bounded = max(0, nanoseconds).magnitude
         let seconds = bounded / 1_000_000_000 &+ 2_208_988_800
-        let fraction = ((bounded % 1_000_000_000) << 32) / 1_000_000_000
+        // Rounded up, so that a reader that cuts off gets the same nanosecond back.
+        let fraction = (((bounded % 1_000_000_000) << 32) + 999_999_999) / 1_000_000_000
         return seconds << 32 | fraction
     }
 }
