@@ -88,5 +88,9 @@ let package = Package(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
+        tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
+        tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
+        tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
+        tests(of: "Reporting", uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering"]),
     ]
 )

@@ -3,49 +3,66 @@ internal import NetworkAddresses
 
 /// Lines for people: as wide as the terminal and no wider, coloured where there is one.
 extension FlowText {
-    /// Columns besides the two ends.
-    private static let fixedWidth = 16 + 10 + 6 + 9 + 9 + 8 + 4
+    /// Where the columns of a table of some width begin. Narrow ones go without the length.
+    private struct Columns {
+        let isNarrow: Bool
+        let proto: Int
+        let originator: Int
+        /// Bytes for one end of a flow, at most an IPv6 address with its port.
+        let end: Int
+        let number: Int
+
+        init(width: Int) {
+            isNarrow = width < 104
+            proto = isNarrow ? 13 : 24
+            originator = proto + (isNarrow ? 5 : 6)
+            number = isNarrow ? 7 : 9
+            // Between the ends three, behind the numbers two and the longest state.
+            end = min(max((width - originator - 3 - number * 2 - 8) / 2, 12), 47)
+        }
+    }
 
     package mutating func addTableHeader(width: Int) {
         let start = count
+        let columns = Columns(width: width)
         add("START")
-        pad(to: start + 16)
-        add("LENGTH")
-        pad(to: start + 26)
-        add("PROTO")
-        pad(to: start + 32)
+        if !columns.isNarrow {
+            pad(to: start + 13)
+            add("LENGTH")
+        }
+        pad(to: start + columns.proto)
+        add("PROT")
+        pad(to: start + columns.originator)
         add("ORIGINATOR")
-        let end = Self.endWidth(width)
-        pad(to: start + 32 + end)
-        add("   RESPONDER")
-        pad(to: start + 36 + end * 2)
-        add("PACKETS    BYTES  STATE\n")
-    }
-
-    /// Bytes for one end of a flow: what the terminal leaves, between 15 and an IPv6 address with its port.
-    private static func endWidth(_ width: Int) -> Int {
-        min(max((width - fixedWidth) / 2, 15), 47)
+        pad(to: start + columns.originator + columns.end + 3)
+        add("RESPONDER")
+        let numbers = start + columns.originator + columns.end * 2 + 3
+        pad(to: numbers + columns.number - 4)
+        add("PKTS")
+        pad(to: numbers + columns.number * 2 - 5)
+        add("BYTES  STATE\n")
     }
 
     package mutating func addTable(_ flow: borrowing FlowRecord, width: Int, isColoured: Bool) {
         let start = count
-        let end = Self.endWidth(width)
+        let columns = Columns(width: width)
         // Time of day in UTC to the millisecond: characters 11 to 22 of the time stamp.
-        let whole = count
         add(timestamp: flow.startNanoseconds)
-        moveToFront(from: whole + 11, length: 12, to: whole)
-        pad(to: start + 16)
-        add(hundredths: Double(flow.durationNanoseconds) / 1e9)
-        add("s")
-        pad(to: start + 26)
+        moveToFront(from: start + 11, length: 12, to: start)
+        if !columns.isNarrow {
+            pad(to: start + 13)
+            add(hundredths: Double(flow.durationNanoseconds) / 1e9)
+            add("s")
+        }
+        pad(to: start + columns.proto)
         addProtocol(flow.key.ipProtocol)
-        truncate(to: start + 31)
-        pad(to: start + 32)
-        addEnd(flow.key.originator, flow.key.originatorPort, flow, width: end)
+        truncate(to: start + columns.originator - 1)
+        pad(to: start + columns.originator)
+        addEnd(flow.key.originator, flow.key.originatorPort, flow, width: columns.end)
         add(flow.responder.packetCount > 0 ? " - " : " > ")
-        addEnd(flow.key.responder, flow.key.responderPort, flow, width: end)
-        addRight(flow.packetCount, width: 9)
-        addRight(flow.wireOctetCount, width: 9)
+        addEnd(flow.key.responder, flow.key.responderPort, flow, width: columns.end)
+        addRight(flow.packetCount, width: columns.number)
+        addRight(flow.wireOctetCount, width: columns.number)
         add("  ")
         if isColoured { add(Self.colour(of: flow)) }
         add(flow.connectionState.name)
@@ -74,7 +91,7 @@ extension FlowText {
     private mutating func addRight(_ value: UInt64, width: Int) {
         var shown = value
         var unit = 0
-        while shown >= 100_000, unit < 4 {
+        while shown >= (width < 9 ? 10_000 : 100_000), unit < 4 {
             shown /= 1000
             unit += 1
         }
