@@ -115,14 +115,15 @@ extension FlowMeter {
     @inline(never)
     mutating func resolveFragment(_ packet: inout Packet, _ key: inout CanonicalKey) -> Bool {
         // IPv4 tells packets apart by protocol too (RFC 791), IPv6 does not (RFC 8200).
-        let identity = CanonicalKey(
-            source: packet.source, destination: packet.destination,
-            sourcePort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier >> 16),
-            destinationPort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier),
-            ipProtocol: packet.ipVersion == 4 ? packet.ipProtocol : 0,
-            ipVersion: packet.ipVersion, vlan: packet.vlan,
-            tunnelIdentifier: packet.tunnelIdentifier
-        ).hash(seed: seed) ^ (packet.destination < packet.source ? 0x5555_5555_5555_5554 : 0)
+        let identity =
+            CanonicalKey(
+                source: packet.source, destination: packet.destination,
+                sourcePort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier >> 16),
+                destinationPort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier),
+                ipProtocol: packet.ipVersion == 4 ? packet.ipProtocol : 0,
+                ipVersion: packet.ipVersion, vlan: packet.vlan,
+                tunnelIdentifier: packet.tunnelIdentifier
+            ).hash(seed: seed) ^ (packet.destination < packet.source ? 0x5555_5555_5555_5554 : 0)
         if packet.fragment == .first {
             fragments.remember(
                 identity, time: packet.timeNanoseconds,

@@ -17,7 +17,7 @@ final class PacketFilter {
 
     // SAFETY: the programs are ours alone.
     deinit {
-        for unsafe program in unsafe programs.values {
+        for unsafeprogram in unsafe programs.values {
             unsafe pcap_freecode(program)
             unsafe program.deallocate()
         }

@@ -141,7 +141,8 @@ extension SavefileReader {
         if let times {
             let high = UInt64(word(times, swapped: section.swapped))
             let low = UInt64(word(times + 4, swapped: section.swapped))
-            time = source.resolution.nanoseconds(high << 32 | low)
+            time =
+                source.resolution.nanoseconds(high << 32 | low)
                 &+ source.offsetSeconds &* 1_000_000_000
         }
         let kept = source.snapLength > 0 ? min(Int(captured), source.snapLength) : Int(captured)

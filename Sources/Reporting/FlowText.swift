@@ -193,7 +193,9 @@ package struct FlowText: ~Copyable {
         var best = 0..<0
         var start = 0
         for index in 0..<8 {
-            if group(index) != 0 { start = index + 1 } else if index + 1 - start > best.count {
+            if group(index) != 0 {
+                start = index + 1
+            } else if index + 1 - start > best.count {
                 best = start..<(index + 1)
             }
         }

@@ -109,7 +109,9 @@ struct FlowsCommand: ParsableCommand {
             ("capture.reopened", capture.reopened),
         ]
         let malformed = outcome.decode.malformed
-        lines += outcome.decode.named.dropLast(malformed.count).map { ("decode.\($0.name)", $0.count) }
+        lines += outcome.decode.named.dropLast(malformed.count).map {
+            ("decode.\($0.name)", $0.count)
+        }
         lines += malformed.filter { $0.count > 0 }.map { ("malformed.\($0.name)", $0.count) }
         lines += outcome.meter.named.map { ("meter.\($0.name)", $0.count) }
         for (name, count) in lines {

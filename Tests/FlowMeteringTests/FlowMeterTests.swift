@@ -266,8 +266,10 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     (132, "192.168.170.8", 7, "192.168.170.56", 7, "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs="),
     (1, "192.168.0.89", 8, "192.168.0.1", 0, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="),
     (1, "192.168.0.89", 20, "192.168.0.1", 0, "1:3o2RFccXzUgjl7zDpqmY7yJi8rI="),
-    (58, "fe80::200:86ff:fe05:80da", 135, "fe80::260:97ff:fe07:69ea", 136,
-     "1:dGHyGvjMfljg6Bppwm3bg0LO8TY="),
+    (
+        58, "fe80::200:86ff:fe05:80da", 135, "fe80::260:97ff:fe07:69ea", 136,
+        "1:dGHyGvjMfljg6Bppwm3bg0LO8TY="
+    ),
 ])
 func communityIDsAreTheReferences(
     number: Int, originator: String, port: Int, responder: String, otherPort: Int, text: String

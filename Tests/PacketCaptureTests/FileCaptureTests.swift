@@ -124,7 +124,9 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
 
 @Test func aFilterTakesWhatItSays() throws {
     func frame(_ port: UInt16) -> CaptureFile.Record {
-        .init(0, Frame.ethernet(0x0800, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1, port, []))))
+        .init(
+            0,
+            Frame.ethernet(0x0800, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1, port, []))))
     }
     let file = try TemporaryFile(CaptureFile.pcap([frame(53), frame(80), frame(53)]))
     var options = CaptureOptions()

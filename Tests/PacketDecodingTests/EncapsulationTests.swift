@@ -65,12 +65,16 @@ struct Encapsulation: Sendable, CustomTestStringConvertible {
                 17, Frame.udp(50_000, 6081, Frame.geneve(99, innerFrame, options: [0, 0, 0, 0]))),
             tunnel: .geneve, identifier: 99),
         .init("GRE", outer(47, Frame.gre(0x0800, inner)), tunnel: .gre),
-        .init("GRE with a key", outer(47, Frame.gre(0x0800, key: 3, inner)), tunnel: .gre, identifier: 3),
+        .init(
+            "GRE with a key", outer(47, Frame.gre(0x0800, key: 3, inner)), tunnel: .gre,
+            identifier: 3),
         .init(
             "NVGRE", outer(47, Frame.gre(0x6558, key: 0x1234 << 8 | 0x56, innerFrame)),
             tunnel: .gre, identifier: 0x1234),
         .init("IP in IP", outer(4, inner), tunnel: .ipInIP),
-        .init("GTP-U", outer(17, Frame.udp(2152, 2152, Frame.gtpU(8, inner))), tunnel: .gtpU, identifier: 8),
+        .init(
+            "GTP-U", outer(17, Frame.udp(2152, 2152, Frame.gtpU(8, inner))), tunnel: .gtpU,
+            identifier: 8),
         .init(
             "IPv4 options",
             Frame.ethernet(
@@ -134,8 +138,15 @@ func everyShorterCaptureOfAFrameIsSafe(_ wrapped: Encapsulation) {
 
 @Test func aTunnelWithoutAnIPPacketLeavesTheOuterOne() {
     let frame = outer(
-        17, Frame.udp(50_000, 4789, Frame.vxlan(77, Frame.ethernet(0x0806, Frame.arp(
-            operation: 1, "10.0.0.1", "10.0.0.2")))))
+        17,
+        Frame.udp(
+            50_000, 4789,
+            Frame.vxlan(
+                77,
+                Frame.ethernet(
+                    0x0806,
+                    Frame.arp(
+                        operation: 1, "10.0.0.1", "10.0.0.2")))))
     let packet = decoded(frame, .ethernet)
     #expect(packet.kind == .ip && packet.destinationPort == 4789 && packet.tunnel == .none)
 }

@@ -64,39 +64,43 @@ import Testing
 }
 
 /// Each way to be bad, its frame, and its counter.
-@Test(arguments: [
-    ("truncated_link", LinkType.ethernet, [1, 2, 3]),
-    ("truncated_vlan", .ethernet, Frame.ethernet(0x8100, [0])),
-    ("truncated_mpls", .ethernet, Frame.ethernet(0x8847, [0, 1, 0])),
-    ("truncated_pppoe", .ethernet, Frame.ethernet(0x8864, [0x11])),
-    ("truncated_arp", .ethernet, Frame.ethernet(0x0806, [0, 1])),
-    ("truncated_ipv4", .ethernet, Frame.ethernet(0x0800, [0x45, 0, 0])),
-    ("bad_ipv4_header", .raw, [0x42] + [UInt8](repeating: 0, count: 30)),
-    ("bad_ipv4_length", .raw, [0x45, 0, 0, 10] + [UInt8](repeating: 0, count: 30)),
-    ("truncated_ipv6", .raw, [0x60, 0, 0]),
-    ("bad_ipv6_header", .ethernet, Frame.ethernet(0x86DD, [UInt8](repeating: 0, count: 40))),
-    ("bad_ipv6_length", .raw, [0x60, 0, 0, 0, 9, 0, 59] + [UInt8](repeating: 0, count: 38)),
-    ("truncated_extension", .raw, Frame.ipv6("::1", "::2", 0, [6])),
-    (
-        "too_many_extensions", .raw,
-        Frame.ipv6("::1", "::2", 60, [UInt8](repeating: 0, count: 8).map { _ in 60 })
-    ),
-    ("truncated_tcp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 6, [0, 1, 0, 2])),
-    (
-        "bad_tcp_offset", .raw,
-        Frame.ipv4("10.0.0.1", "10.0.0.2", 6, [UInt8](repeating: 0, count: 20))
-    ),
-    ("truncated_udp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, [0, 1, 0, 2])),
-    ("bad_udp_length", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, [0, 1, 0, 2, 0, 99, 0, 0])),
-    ("truncated_icmp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 1, [8])),
-    ("truncated_sctp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 132, [0, 1])),
-    ("bad_tunnel", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 47, [0, 7])),
-    (
-        "malformed_dns", .raw,
-        Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1, 53, [0, 0, 1]))
-    ),
-    ("unsupported_link_type", LinkType(rawValue: 105), [1, 2, 3]),
-] as [(String, LinkType, [UInt8])])
+@Test(
+    arguments: [
+        ("truncated_link", LinkType.ethernet, [1, 2, 3]),
+        ("truncated_vlan", .ethernet, Frame.ethernet(0x8100, [0])),
+        ("truncated_mpls", .ethernet, Frame.ethernet(0x8847, [0, 1, 0])),
+        ("truncated_pppoe", .ethernet, Frame.ethernet(0x8864, [0x11])),
+        ("truncated_arp", .ethernet, Frame.ethernet(0x0806, [0, 1])),
+        ("truncated_ipv4", .ethernet, Frame.ethernet(0x0800, [0x45, 0, 0])),
+        ("bad_ipv4_header", .raw, [0x42] + [UInt8](repeating: 0, count: 30)),
+        ("bad_ipv4_length", .raw, [0x45, 0, 0, 10] + [UInt8](repeating: 0, count: 30)),
+        ("truncated_ipv6", .raw, [0x60, 0, 0]),
+        ("bad_ipv6_header", .ethernet, Frame.ethernet(0x86DD, [UInt8](repeating: 0, count: 40))),
+        ("bad_ipv6_length", .raw, [0x60, 0, 0, 0, 9, 0, 59] + [UInt8](repeating: 0, count: 38)),
+        ("truncated_extension", .raw, Frame.ipv6("::1", "::2", 0, [6])),
+        (
+            "too_many_extensions", .raw,
+            Frame.ipv6("::1", "::2", 60, [UInt8](repeating: 0, count: 8).map { _ in 60 })
+        ),
+        ("truncated_tcp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 6, [0, 1, 0, 2])),
+        (
+            "bad_tcp_offset", .raw,
+            Frame.ipv4("10.0.0.1", "10.0.0.2", 6, [UInt8](repeating: 0, count: 20))
+        ),
+        ("truncated_udp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, [0, 1, 0, 2])),
+        (
+            "bad_udp_length", .raw,
+            Frame.ipv4("10.0.0.1", "10.0.0.2", 17, [0, 1, 0, 2, 0, 99, 0, 0])
+        ),
+        ("truncated_icmp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 1, [8])),
+        ("truncated_sctp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 132, [0, 1])),
+        ("bad_tunnel", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 47, [0, 7])),
+        (
+            "malformed_dns", .raw,
+            Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1, 53, [0, 0, 1]))
+        ),
+        ("unsupported_link_type", LinkType(rawValue: 105), [1, 2, 3]),
+    ] as [(String, LinkType, [UInt8])])
 func everyWayToBeBadHasItsCounter(name: String, link: LinkType, frame: [UInt8]) {
     var decoder = PacketDecoder()
     var packet = Packet()

@@ -92,7 +92,8 @@ func objectsAreJSON(format: FlowFormat) throws {
     let all = lines(.zeek)
     let header = try #require(all.first { $0.hasPrefix("#fields") })
     let names = header.split(separator: "\t").dropFirst()
-    let types = try #require(all.first { $0.hasPrefix("#types") }).split(separator: "\t").dropFirst()
+    let types = try #require(all.first { $0.hasPrefix("#types") }).split(separator: "\t")
+        .dropFirst()
     #expect(names.count == types.count)
     let rows = all.filter { !$0.hasPrefix("#") }
     #expect(rows.count == 3)
@@ -121,10 +122,11 @@ func tablesFitTheirWidth(width: Int) {
     #expect(at == bytes.count && sets == [2, 256, 257, 256])
 }
 
-@Test(arguments: [
-    (0, "0"), (9, "9"), (10, "10"), (99, "99"), (100, "100"), (12_345, "12345"),
-    (9_999_999_999, "9999999999"), (UInt64.max, "18446744073709551615"),
-] as [(UInt64, String)])
+@Test(
+    arguments: [
+        (0, "0"), (9, "9"), (10, "10"), (99, "99"), (100, "100"), (12_345, "12345"),
+        (9_999_999_999, "9999999999"), (UInt64.max, "18446744073709551615"),
+    ] as [(UInt64, String)])
 func numbersAreWritten(value: UInt64, text: String) {
     var buffer = FlowText()
     buffer.add(value)

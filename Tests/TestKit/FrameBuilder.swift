@@ -26,7 +26,8 @@ public enum Frame {
     }
 
     /// An SCTP common header and a payload.
-    public static func sctp(_ source: UInt16, _ destination: UInt16, _ payload: [UInt8]) -> [UInt8] {
+    public static func sctp(_ source: UInt16, _ destination: UInt16, _ payload: [UInt8]) -> [UInt8]
+    {
         bytes(UInt64(source), 2) + bytes(UInt64(destination), 2) + bytes(0, 8) + payload
     }
 
