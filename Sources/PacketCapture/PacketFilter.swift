@@ -17,7 +17,7 @@ final class PacketFilter {
 
     // SAFETY: the programs are ours alone.
     deinit {
-        for unsafeprogram in unsafe programs.values {
+        unsafe programs.values.forEach { program in
             unsafe pcap_freecode(program)
             unsafe program.deallocate()
         }
