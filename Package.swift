@@ -28,6 +28,7 @@ let package = Package(
     products: [
         .executable(name: "lazaret", targets: ["lazaret"]),
         .library(name: "IsolationForest", targets: ["IsolationForest"]),
+        .library(name: "Metering", targets: ["PacketCapture", "PacketDecoding", "FlowMetering"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -102,9 +103,12 @@ let package = Package(
             of: "FeatureExtraction",
             uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
         tests(of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
-        tests(of: "Reporting"),
         tests(of: "IsolationForest"),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
+        tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
+        tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
+        tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
+        tests(of: "Reporting", uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering"]),
     ]
 )

@@ -1,71 +1,72 @@
 internal import NetworkAddresses
 
 /// Community ID v1: one name for a flow, the same in every tool (github.com/corelight/community-id-spec).
-public enum CommunityID {
-    /// The identifier of a flow, `1:` and 28 characters.
+public struct CommunityID: Sendable {
+    /// The SHA-1 digest, first word first.
+    private let digest: InlineArray<5, UInt32>
+
+    /// The identifier of a flow.
     ///
     /// - Parameters:
     ///   - key: for ICMP, type and counterpart (or code) in the ports' places, as the meter has it.
     ///   - seed: chosen by the site; 0 everywhere else.
-    /// - Complexity: one SHA-1 over 40 bytes at most.
-    public static func text(of key: FlowKey, seed: UInt16 = 0) -> String {
-        var text = "1:"
-        text.unicodeScalars.append(contentsOf: base64(digest(of: key, seed: seed)))
-        return text
-    }
-
-    /// SHA-1 over seed, addresses, protocol, zero and ports, the lower end first.
-    private static func digest(of key: FlowKey, seed: UInt16) -> [UInt8] {
+    /// - Complexity: one SHA-1 block; no allocation.
+    public init(of key: FlowKey, seed: UInt16 = 0) {
+        let isICMP = key.ipProtocol == 1 || key.ipProtocol == 58
         let isOneWay =
-            key.ipProtocol == 1 || key.ipProtocol == 58
-            ? counterpart(of: UInt8(truncatingIfNeeded: key.originatorPort), ipVersion: key.ipVersion)
-                == nil
-            : false
+            isICMP && !Self.isAnswered(type: key.originatorPort, ipVersion: key.ipVersion)
         let isOrdered =
-            isOneWay
-            || (key.originator, key.originatorPort) <= (key.responder, key.responderPort)
-        let low = isOrdered ? key.originator : key.responder
-        let high = isOrdered ? key.responder : key.originator
-        let lowPort = isOrdered ? key.originatorPort : key.responderPort
-        let highPort = isOrdered ? key.responderPort : key.originatorPort
-        var message: [UInt8] = [UInt8(seed >> 8), UInt8(seed & 255)]
-        for address in [low, high] {
-            if key.ipVersion == 4 {
-                append(UInt64(address.v4), 4, &message)
-            } else {
-                append(address.high, 8, &message)
-                append(address.low, 8, &message)
-            }
-        }
-        message += [key.ipProtocol, 0]
+            isOneWay || key.originator < key.responder
+            || key.originator == key.responder && key.originatorPort <= key.responderPort
+        var block = SHA1Block()
+        block.append(UInt64(seed), bytes: 2)
+        block.append(isOrdered ? key.originator : key.responder, version: key.ipVersion)
+        block.append(isOrdered ? key.responder : key.originator, version: key.ipVersion)
+        block.append(UInt64(key.ipProtocol) << 8, bytes: 2)
         switch key.ipProtocol {
         case 1, 6, 17, 58, 132:
-            append(UInt64(lowPort), 2, &message)
-            append(UInt64(highPort), 2, &message)
+            block.append(
+                UInt64(isOrdered ? key.originatorPort : key.responderPort), bytes: 2)
+            block.append(
+                UInt64(isOrdered ? key.responderPort : key.originatorPort), bytes: 2)
         default: break
         }
-        return SHA1.digest(message)
+        digest = block.digest()
     }
 
-    private static func append(_ value: UInt64, _ count: UInt64, _ message: inout [UInt8]) {
-        for place in (0..<count).reversed() {
-            message.append(UInt8(truncatingIfNeeded: value >> (place * 8)))
-        }
-    }
-
-    private static func base64(_ bytes: [UInt8]) -> [Unicode.Scalar] {
-        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".unicodeScalars)
-        var text: [Unicode.Scalar] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let rest = bytes.count - start
-            let word =
-                UInt32(bytes[start]) << 16 | (rest > 1 ? UInt32(bytes[start + 1]) << 8 : 0)
-                | (rest > 2 ? UInt32(bytes[start + 2]) : 0)
+    /// Hands out the 30 ASCII characters of the identifier: `1:` and the digest in base 64.
+    public func forEachCharacter(_ body: (UInt8) -> Void) {
+        body(49)
+        body(58)
+        for group in 0..<7 {
+            var word: UInt32 = 0
+            for place in 0..<3 {
+                let byte = group * 3 + place
+                word = word << 8
+                if byte < 20 { word |= digest[byte / 4] >> (24 - UInt32(byte % 4) * 8) & 255 }
+            }
             for place in 0..<4 {
-                text.append(place > rest ? "=" : digits[Int(word >> (18 - 6 * UInt32(place)) & 63)])
+                let value = UInt8(truncatingIfNeeded: word >> (18 - UInt32(place) * 6) & 63)
+                body(group == 6 && place == 3 ? 61 : Self.base64(value))
             }
         }
-        return text
+    }
+
+    /// The identifier as text.
+    public var text: String {
+        var bytes: [UInt8] = []
+        forEachCharacter { bytes.append($0) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func base64(_ value: UInt8) -> UInt8 {
+        switch value {
+        case 0..<26: value + 65
+        case 26..<52: value + 71
+        case 52..<62: value &- 4
+        case 62: 43
+        default: 47
+        }
     }
 
     /// Whether an ICMP message of this type is one of a pair of request and answer.
@@ -94,50 +95,59 @@ public enum CommunityID {
     }
 }
 
-/// SHA-1 (FIPS 180-4), for identifiers that others compute the same way; nothing here is secret.
-enum SHA1 {
-    static func digest(_ message: [UInt8]) -> [UInt8] {
-        var padded = message + [0x80]
-        while padded.count % 64 != 56 { padded.append(0) }
-        let bitCount = UInt64(message.count) * 8
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            padded.append(UInt8(truncatingIfNeeded: bitCount >> shift))
-        }
-        var state: [UInt32] = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0]
-        for start in stride(from: 0, to: padded.count, by: 64) {
-            compress(&state, padded[start..<start + 64])
-        }
-        return state.flatMap { word in
-            stride(from: UInt32(24), through: 0, by: -8).map {
-                UInt8(truncatingIfNeeded: word >> $0)
-            }
+/// SHA-1 (FIPS 180-4) of a message that fits one block, 55 bytes. It names flows the way other tools
+/// do; nothing here is secret.
+struct SHA1Block {
+    private var words = InlineArray<16, UInt32>(repeating: 0)
+    private var length = 0
+
+    /// Appends the low `bytes` bytes of `value`, highest first.
+    mutating func append(_ value: UInt64, bytes: Int) {
+        for place in (0..<bytes).reversed() {
+            precondition(length < 55)
+            let byte = UInt32(truncatingIfNeeded: value >> UInt64(place * 8) & 255)
+            words[length / 4] |= byte << (24 - UInt32(length % 4) * 8)
+            length += 1
         }
     }
 
-    private static func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {
-        func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
-            word << count | word >> (32 - count)
+    mutating func append(_ address: IPAddress, version: UInt8) {
+        if version == 4 {
+            append(UInt64(address.v4), bytes: 4)
+        } else {
+            append(address.high, bytes: 8)
+            append(address.low, bytes: 8)
         }
-        var words = [UInt32](repeating: 0, count: 80)
-        for (place, byte) in block.enumerated() {
-            words[place / 4] = words[place / 4] << 8 | UInt32(byte)
-        }
-        for place in 16..<80 {
-            words[place] = rotate(
-                words[place - 3] ^ words[place - 8] ^ words[place - 14] ^ words[place - 16], 1)
-        }
-        var (a, b, c, d, e) = (state[0], state[1], state[2], state[3], state[4])
-        for place in 0..<80 {
+    }
+
+    /// Pads and hashes.
+    func digest() -> InlineArray<5, UInt32> {
+        var block = words
+        block[length / 4] |= 0x80 << (24 - UInt32(length % 4) * 8)
+        block[15] = UInt32(length * 8)
+        let start: InlineArray<5, UInt32> = [
+            0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0,
+        ]
+        var (a, b, c, d, e) = (start[0], start[1], start[2], start[3], start[4])
+        for round in 0..<80 {
+            if round >= 16 {
+                let mixed =
+                    block[(round + 13) & 15] ^ block[(round + 8) & 15] ^ block[(round + 2) & 15]
+                    ^ block[round & 15]
+                block[round & 15] = mixed << 1 | mixed >> 31
+            }
             let mix: UInt32
-            switch place {
+            switch round {
             case 0..<20: mix = ((b & c) | (~b & d)) &+ 0x5A82_7999
             case 20..<40: mix = (b ^ c ^ d) &+ 0x6ED9_EBA1
             case 40..<60: mix = ((b & c) | (b & d) | (c & d)) &+ 0x8F1B_BCDC
             default: mix = (b ^ c ^ d) &+ 0xCA62_C1D6
             }
-            let next = rotate(a, 5) &+ mix &+ e &+ words[place]
-            (a, b, c, d, e) = (next, a, rotate(b, 30), c, d)
+            let next = (a << 5 | a >> 27) &+ mix &+ e &+ block[round & 15]
+            (a, b, c, d, e) = (next, a, b << 30 | b >> 2, c, d)
         }
-        for (place, word) in [a, b, c, d, e].enumerated() { state[place] &+= word }
+        return [
+            start[0] &+ a, start[1] &+ b, start[2] &+ c, start[3] &+ d, start[4] &+ e,
+        ]
     }
 }

@@ -5,7 +5,7 @@ internal import PacketDecoding
 extension FlowMeter {
     /// Whether the flow in `slot` goes on with this packet. If not it has been ended.
     @inline(__always)
-    mutating func goesOn(_ slot: Int32, _ packet: Packet) -> Bool {
+    mutating func goesOn(_ slot: Int32, _ packet: inout Packet) -> Bool {
         let time = packet.timeNanoseconds
         let bits = table[slot].bits
         let isClosed = bits.contains(.closed)
@@ -31,16 +31,16 @@ extension FlowMeter {
     /// Makes a flow of a packet's key.
     @inline(never)
     mutating func begin(
-        _ key: CanonicalKey, hash: UInt32, _ packet: Packet
+        _ key: CanonicalKey, hash: UInt32, _ packet: inout Packet
     ) -> Int32 {
         let slot = allocateFlow()
         let time = packet.timeNanoseconds
         var bits: FlowBits = key.isSwapped ? .originatorIsHigh : []
-        if packet.ipProtocol == 6 { bits = Self.tcpOriginator(packet, bits) }
+        if packet.ipProtocol == 6 { bits = Self.tcpOriginator(&packet, bits) }
         var wrapping: Int32 = -1
         if packet.tunnel != .none {
             bits.insert(.tunnel(packet.tunnel))
-            wrapping = wrap(packet, key)
+            wrapping = wrap(&packet, key)
         }
         let empty = SideCounters()
         table[slot] = FlowSlot(
@@ -61,7 +61,7 @@ extension FlowMeter {
 
     /// Who opened a connection, by its first packet: the sender of the SYN, the receiver of the
     /// SYN-ACK; else the end without a well-known port where only one has it, else the sender.
-    private static func tcpOriginator(_ packet: Packet, _ sender: FlowBits) -> FlowBits {
+    private static func tcpOriginator(_ packet: inout Packet, _ sender: FlowBits) -> FlowBits {
         let flags = packet.tcpFlags
         if flags & 0x12 == 2 { return sender }
         var bits = sender.union(.midstream)
@@ -77,7 +77,7 @@ extension FlowMeter {
     /// Counts the packet and fills in the update.
     @inline(__always)
     mutating func count(
-        _ packet: Packet, _ key: CanonicalKey, _ slot: Int32, _ update: inout FlowUpdate
+        _ packet: inout Packet, _ key: CanonicalKey, _ slot: Int32, _ update: inout FlowUpdate
     ) {
         let isFromHigh = key.isSwapped
         let isTCP = packet.ipProtocol == 6 && packet.fragment != .later
@@ -93,15 +93,15 @@ extension FlowMeter {
             update.events.insert(.answered)
         }
         if isTCP {
-            table[slot].tcp(packet, isFromHigh, isFromOriginator, &update.events)
+            table[slot].tcp(&packet, isFromHigh, isFromOriginator, &update.events)
         } else if packet.payloadLength > 0 {
             table[slot].note(.data, fromHigh: isFromHigh, fromOriginator: isFromOriginator)
         }
         if table[slot].bits.contains(.midstream) { update.events.insert(.midstream) }
         if isFromHigh {
-            table[slot].fromHigh.count(packet)
+            table[slot].fromHigh.count(&packet)
         } else {
-            table[slot].fromLow.count(packet)
+            table[slot].fromLow.count(&packet)
         }
         update.tag = table[slot].tag
         update.startNanoseconds = table[slot].startNanoseconds
@@ -113,16 +113,17 @@ extension FlowMeter {
 
     /// Finds a later fragment's ports, and remembers those of a first one. False for an orphan.
     @inline(never)
-    mutating func resolveFragment(_ packet: Packet, _ key: inout CanonicalKey) -> Bool {
+    mutating func resolveFragment(_ packet: inout Packet, _ key: inout CanonicalKey) -> Bool {
         // IPv4 tells packets apart by protocol too (RFC 791), IPv6 does not (RFC 8200).
-        let identity = CanonicalKey(
-            source: packet.source, destination: packet.destination,
-            sourcePort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier >> 16),
-            destinationPort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier),
-            ipProtocol: packet.ipVersion == 4 ? packet.ipProtocol : 0,
-            ipVersion: packet.ipVersion, vlan: packet.vlan,
-            tunnelIdentifier: packet.tunnelIdentifier
-        ).hash(seed: seed) ^ (packet.destination < packet.source ? 0x5555_5555_5555_5554 : 0)
+        let identity =
+            CanonicalKey(
+                source: packet.source, destination: packet.destination,
+                sourcePort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier >> 16),
+                destinationPort: UInt16(truncatingIfNeeded: packet.fragmentIdentifier),
+                ipProtocol: packet.ipVersion == 4 ? packet.ipProtocol : 0,
+                ipVersion: packet.ipVersion, vlan: packet.vlan,
+                tunnelIdentifier: packet.tunnelIdentifier
+            ).hash(seed: seed) ^ (packet.destination < packet.source ? 0x5555_5555_5555_5554 : 0)
         if packet.fragment == .first {
             fragments.remember(
                 identity, time: packet.timeNanoseconds,
@@ -134,6 +135,11 @@ extension FlowMeter {
         guard let found = fragments.find(identity, time: packet.timeNanoseconds) else {
             return false
         }
+        if found.ipProtocol != 1, found.ipProtocol != 58 {
+            packet.sourcePort = found.sourcePort
+            packet.destinationPort = found.destinationPort
+        }
+        packet.ipProtocol = found.ipProtocol
         key = CanonicalKey(
             source: packet.source, destination: packet.destination, sourcePort: found.sourcePort,
             destinationPort: found.destinationPort, ipProtocol: found.ipProtocol,
@@ -144,7 +150,7 @@ extension FlowMeter {
 
     /// Marks the flow that an ICMP "unreachable" is about.
     @inline(never)
-    mutating func refuseQuoted(_ packet: Packet, _ update: inout FlowUpdate) {
+    mutating func refuseQuoted(_ packet: inout Packet, _ update: inout FlowUpdate) {
         guard packet.icmpType == (packet.ipVersion == 4 ? 3 : 1) else { return }
         let key = CanonicalKey(
             source: packet.quotedSource, destination: packet.quotedDestination,
@@ -166,7 +172,7 @@ extension FlowMeter {
     }
 
     /// Keeps the outer pair of a tunnelled flow.
-    private mutating func wrap(_ packet: Packet, _ key: CanonicalKey) -> Int32 {
+    private mutating func wrap(_ packet: inout Packet, _ key: CanonicalKey) -> Int32 {
         let made = Wrapping(
             low: key.isSwapped ? packet.outerDestination : packet.outerSource,
             high: key.isSwapped ? packet.outerSource : packet.outerDestination, next: -1)

@@ -142,16 +142,23 @@ extension FlowMeter {
         wheel.removeAll()
     }
 
-    /// Lends every record that waits to `body`, in the order in which the flows ended.
-    public mutating func drain(_ body: (borrowing FlowRecord) -> Void) {
-        while endedHead >= 0 {
+    /// Whether records wait for `drain`.
+    public var hasRecords: Bool { endedHead >= 0 }
+
+    /// Lends records that wait to `body`, in the order in which the flows ended, and forgets them.
+    public mutating func drain(
+        upTo limit: Int = .max, _ body: (borrowing FlowRecord) -> Void
+    ) {
+        var left = limit
+        while endedHead >= 0, left > 0 {
             let slot = endedHead
             let wrapping = table[slot].wrapping
             body(FlowRecord(table[slot], wrapping >= 0 ? wrappings[Int(wrapping)] : nil))
             endedHead = table[slot].next
+            endedCount -= 1
             free(slot)
+            left -= 1
         }
-        endedTail = -1
-        endedCount = 0
+        if endedHead < 0 { endedTail = -1 }
     }
 }

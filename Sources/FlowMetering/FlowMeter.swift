@@ -57,13 +57,15 @@ public struct FlowMeter: ~Copyable {
 
     /// Computes the hashes of packets that are about to be observed and asks for the memory that they
     /// will touch. Not needed for right results; with batches of 32 to 64 the waits overlap.
-    public func prepare(_ packets: inout MutableSpan<Packet>) {
-        for position in packets.indices where packets[position].kind == .ip {
-            let hash = CanonicalKey(packets[position]).hash(seed: seed)
+    ///
+    /// - Parameter count: how many of the packets, from the first on, are filled.
+    public func prepare(_ packets: inout MutableSpan<Packet>, count: Int) {
+        for position in 0..<min(count, packets.count) where packets[position].kind == .ip {
+            let hash = CanonicalKey(&packets[position]).hash(seed: seed)
             packets[position].flowHash = hash
             table.prefetchIndex(hash)
         }
-        for position in packets.indices where packets[position].flowHash != 0 {
+        for position in 0..<min(count, packets.count) where packets[position].flowHash != 0 {
             table.prefetchSlot(packets[position].flowHash)
         }
     }
@@ -71,9 +73,8 @@ public struct FlowMeter: ~Copyable {
     /// Counts a packet to its flow and says what it did there.
     ///
     /// ARP, packets without IP, and later fragments whose first was not seen belong to no flow: then
-    /// `flow` is -1.
-    @inline(__always)
-    public mutating func observe(_ packet: Packet) -> FlowUpdate {
+    /// `flow` is -1. A later fragment gets the ports of its flow.
+    public mutating func observe(_ packet: inout Packet) -> FlowUpdate {
         let time = packet.timeNanoseconds
         if time >= clock {
             clock = time
@@ -85,15 +86,21 @@ public struct FlowMeter: ~Copyable {
             if packet.kind == .arp { counters.arp &+= 1 } else { counters.notIP &+= 1 }
             return FlowUpdate()
         }
-        return observeIP(packet)
+        return observeIP(&packet)
     }
 
-    @inline(never)
-    private mutating func observeIP(_ packet: Packet) -> FlowUpdate {
-        var key = CanonicalKey(packet)
+    /// The same for a packet that is not to be changed.
+    public mutating func observe(_ packet: Packet) -> FlowUpdate {
+        var copy = packet
+        return observe(&copy)
+    }
+
+    @inline(__always)
+    private mutating func observeIP(_ packet: inout Packet) -> FlowUpdate {
+        var key = CanonicalKey(&packet)
         var hash = packet.flowHash
         if packet.fragment != .none {
-            guard resolveFragment(packet, &key) else {
+            guard resolveFragment(&packet, &key) else {
                 counters.orphanFragments &+= 1
                 return FlowUpdate()
             }
@@ -105,14 +112,14 @@ public struct FlowMeter: ~Copyable {
         let upper = UInt32(truncatingIfNeeded: hash >> 32)
         var slot = table.find(key, hash: upper)
         var update = FlowUpdate()
-        if slot >= 0, !goesOn(slot, packet) { slot = -1 }
+        if slot >= 0, !goesOn(slot, &packet) { slot = -1 }
         if slot < 0 {
-            slot = begin(key, hash: upper, packet)
+            slot = begin(key, hash: upper, &packet)
             update.events = .started
         }
         update.flow = slot
-        count(packet, key, slot, &update)
-        if packet.quotedProtocol != 0 { refuseQuoted(packet, &update) }
+        count(&packet, key, slot, &update)
+        if packet.quotedProtocol != 0 { refuseQuoted(&packet, &update) }
         return update
     }
 
@@ -136,11 +143,11 @@ extension CanonicalKey {
     /// The key of a packet. ICMP has its type and counterpart, or type and code, in the ports'
     /// places, as Community ID has it.
     @inline(__always)
-    init(_ packet: Packet) {
+    init(_ packet: inout Packet) {
         var source = packet.sourcePort
         var destination = packet.destinationPort
         if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
-            (source, destination) = Self.icmpPorts(packet)
+            (source, destination) = Self.icmpPorts(&packet)
         }
         self.init(
             source: packet.source, destination: packet.destination, sourcePort: source,
@@ -150,7 +157,7 @@ extension CanonicalKey {
     }
 
     @inline(never)
-    static func icmpPorts(_ packet: Packet) -> (UInt16, UInt16) {
+    static func icmpPorts(_ packet: inout Packet) -> (UInt16, UInt16) {
         guard packet.fragment != .later else { return (0, 0) }
         let type = packet.icmpType
         if let counterpart = CommunityID.counterpart(of: type, ipVersion: packet.ipVersion) {

@@ -43,7 +43,7 @@ extension FlowSlot {
     /// Follows a connection (RFC 9293) by one segment.
     @inline(__always)
     mutating func tcp(
-        _ packet: Packet, _ isFromHigh: Bool, _ isFromOriginator: Bool,
+        _ packet: inout Packet, _ isFromHigh: Bool, _ isFromOriginator: Bool,
         _ events: inout FlowUpdate.Events
     ) {
         let flags = packet.tcpFlags

@@ -124,7 +124,7 @@ struct SideCounters: BitwiseCopyable {
 
     /// Counts a packet.
     @inline(__always)
-    mutating func count(_ packet: Packet) {
+    mutating func count(_ packet: inout Packet) {
         let time = packet.timeNanoseconds
         let size = packet.wireLength
         wireBytes &+= UInt64(size)

@@ -8,6 +8,7 @@ internal import Glibc
 final class ByteInput {
     let path: String
     private let descriptor: Int32
+    private let shouldStop: @Sendable () -> Bool
     /// Bytes taken from the descriptor.
     private(set) var bytesRead: UInt64 = 0
     /// Size of the file; nil for a pipe.
@@ -26,7 +27,10 @@ final class ByteInput {
     private enum Packed { case plain, gzip, zstd }
 
     /// Opens `path`; `-` is standard input.
-    init(path: String) throws(CaptureError) {
+    init(
+        path: String, shouldStop: @escaping @Sendable () -> Bool = { false }
+    ) throws(CaptureError) {
+        self.shouldStop = shouldStop
         self.path = path == "-" ? "standard input" : path
         let opened = path == "-" ? dup(0) : unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard opened >= 0 else { throw .open(path: path, reason: Self.errorText()) }
@@ -83,7 +87,11 @@ final class ByteInput {
         while true {
             let got = unsafe Glibc.read(descriptor, room.baseAddress, room.count)
             if got < 0 {
-                if errno == EINTR { continue }
+                if errno == EINTR {
+                    guard shouldStop() else { continue }
+                    atEnd = true
+                    return 0
+                }
                 throw .read(path: path, reason: Self.errorText())
             }
             if got == 0 { atEnd = true }

@@ -9,19 +9,17 @@ public final class FileCapture {
     private let filter: PacketFilter?
     private var counters = CaptureStatistics()
     private let merged: UnsafeMutableBufferPointer<CapturedFrame>
-    private let supported: [Int32]
 
     /// Opens all files and reads their headers; `-` is standard input.
     ///
     /// - Throws: what is wrong with the first file or the filter that cannot be used.
     public init(paths: [String], options: CaptureOptions = CaptureOptions()) throws(CaptureError) {
         filter = options.filter.isEmpty ? nil : try PacketFilter(options.filter)
-        supported = options.linkTypes
         var opened: [SavefileReader] = []
         for path in paths {
             opened.append(
                 try SavefileReader(
-                    path: path, index: Int32(opened.count), supported: options.linkTypes))
+                    path: path, index: Int32(opened.count), options: options))
         }
         readers = opened
         finished = opened.map { _ in false }

@@ -52,10 +52,10 @@ final class SavefileReader {
     }
 
     /// Opens the file and reads its header.
-    init(path: String, index: Int32, supported: [Int32]) throws(CaptureError) {
-        input = try ByteInput(path: path)
+    init(path: String, index: Int32, options: CaptureOptions) throws(CaptureError) {
+        input = try ByteInput(path: path, shouldStop: options.shouldStop)
         self.index = index
-        self.supported = supported
+        supported = options.linkTypes
         unsafe frames = .allocate(capacity: Self.batchLimit)
         unsafe buffer = .allocate(byteCount: 512 << 10, alignment: 64)
         try readFileHeader()

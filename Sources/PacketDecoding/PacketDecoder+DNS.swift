@@ -124,18 +124,21 @@ struct EntropyTable: Sendable {
         var histogram = InlineArray<256, UInt8>(repeating: 0)
         var at = start
         var total = 0
+        var sum: Float = 0
         while at &- start < count {
             let length = Int(frame.u8(at))
             guard length > 0 else { break }
             for offset in 1...length {
-                histogram[Int(PacketDecoder.lowered(frame.u8(at &+ offset)))] &+= 1
+                let byte = Int(PacketDecoder.lowered(frame.u8(at &+ offset)))
+                let seen = Int(histogram[byte])
+                guard seen < 255 else { return 0 }
+                histogram[byte] = UInt8(seen &+ 1)
+                sum += weights[seen &+ 1] - weights[seen]
             }
             total &+= length
             at &+= length &+ 1
         }
         guard total > 0, total < 256 else { return 0 }
-        var sum: Float = 0
-        for index in 0..<256 where histogram[index] > 1 { sum += weights[Int(histogram[index])] }
         let entropy = (weights[total] - sum) / Float(total)
         return UInt16(max(0, entropy * 100).rounded())
     }

@@ -44,6 +44,7 @@ extension PacketDecoder {
         case 0x6558: ethernet(&cursor, &packet)
         case 0x88E7: providerBackbone(&cursor, &packet)
         case 0x88E5: macSecurity(&cursor, &packet)
+        case 0x8909: groupTag(&cursor, &packet)
         case 0x894F: serviceHeader(&cursor, &packet)
         case 0xD28B: switchTimestamp(&cursor, &packet)
         case 0..<1536: llc(&cursor, &packet)

@@ -21,6 +21,17 @@ extension PacketDecoder {
         network(etherType, &cursor, &packet)
     }
 
+    /// Cisco's security group tag: version, length, option and tag before the Ethernet type.
+    mutating func groupTag(_ cursor: inout Cursor, _ packet: inout Packet) {
+        guard cursor.has(8) else {
+            statistics.truncatedLink &+= 1
+            return
+        }
+        let etherType = cursor.u16(6)
+        cursor.at &+= 8
+        network(etherType, &cursor, &packet)
+    }
+
     /// The network service header (RFC 8300).
     mutating func serviceHeader(_ cursor: inout Cursor, _ packet: inout Packet) {
         let length = Int(cursor.u16(0) & 0x3F) &* 4

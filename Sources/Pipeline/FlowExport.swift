@@ -3,68 +3,119 @@ package import PacketCapture
 package import PacketDecoding
 package import Reporting
 
-/// Meters captures and writes the flows: `lazaret flows`.
+/// Meters packets and writes the flows: `lazaret flows`.
 package struct FlowExport {
     package struct Options {
         package var capture = CaptureOptions()
         package var meter = FlowMeterOptions()
         package var decode = PacketDecoder.Options()
-        package var format = FlowFormat.eve
+        package var format = FlowFormat.table
+        /// Characters of a table's line.
+        package var width = 120
+        package var isColoured = false
         package init() {}
+    }
+
+    /// What was seen, for `--stats`.
+    package struct Outcome {
+        package var capture = CaptureStatistics()
+        package var decode = DecodeStatistics()
+        package var meter = FlowMeterStatistics()
+        package var warnings: [CaptureWarning] = []
+        /// Whether a file was damaged, so that packets behind the damage are missing.
+        package var isDamaged: Bool {
+            warnings.contains { if case .damaged = $0.kind { true } else { false } }
+        }
     }
 
     package let options: Options
     package init(options: Options) { self.options = options }
 
-    /// Reads files to their end and hands the text of the ended flows to `write`.
+    /// Reads files to their end, or until `shouldStop`.
+    ///
+    /// - Parameters:
+    ///   - output: where the text goes.
+    ///   - progress: told the bytes read so far and in all, about every megabyte.
     package func run(
-        files: [String], write: ([UInt8]) throws -> Void
+        files: [String], output: FlowOutput, shouldStop: () -> Bool = { false },
+        progress: (UInt64, UInt64?) -> Void = { _, _ in }
     ) throws -> Outcome {
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
         let source = try FileCapture(paths: files, options: capture)
-        var decoder = PacketDecoder(options: options.decode)
-        var meter = FlowMeter(options: options.meter)
-        var packets = [Packet](repeating: Packet(), count: 64)
-        var text = FlowText()
-        var identifier: UInt64 = 0
-        while try source.nextBatch({ frames in
-            for position in frames.indices {
-                let frame = frames[position]
-                // SAFETY: the bytes are used within the call that lends them.
-                unsafe decoder.decode(
-                    frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-                    timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                    into: &packets[position])
-            }
-            var span = packets.mutableSpan
-            meter.prepare(&span)
-            for position in frames.indices { _ = meter.observe(packets[position]) }
-        }) {
-            meter.drain { record in
-                identifier &+= 1
-                text.addEVE(record, flowIdentifier: identifier)
-            }
-            if text.count > 1 << 16 {
-                try write(text.bytes)
-                text.removeAll()
-            }
+        let total = source.totalBytes
+        var thread = FlowThread(options: options, datagrams: output.isDatagram)
+        var batches = 0
+        while !shouldStop() {
+            let more = try source.nextBatch { frames in thread.take(frames) }
+            guard more else { break }
+            try thread.hand(to: output)
+            batches &+= 1
+            if batches & 0xFFF == 0 { progress(source.statistics.fileBytes, total) }
         }
-        meter.finish()
-        meter.drain { record in
-            identifier &+= 1
-            text.addEVE(record, flowIdentifier: identifier)
-        }
-        try write(text.bytes)
+        try thread.finish(output)
         return Outcome(
-            capture: source.statistics, decode: decoder.statistics, meter: meter.statistics,
-            warnings: source.warnings)
+            capture: source.statistics, decode: thread.decoder.statistics,
+            meter: thread.meter.statistics, warnings: source.warnings)
+    }
+}
+
+/// Decoder, meter and writer in a row: what one thread of packets goes through.
+@safe
+struct FlowThread: ~Copyable {
+    var decoder: PacketDecoder
+    var meter: FlowMeter
+    private var writer: FlowWriter
+    private let packets: UnsafeMutableBufferPointer<Packet>
+
+    init(options: FlowExport.Options, datagrams: Bool) {
+        decoder = PacketDecoder(options: options.decode)
+        meter = FlowMeter(options: options.meter)
+        writer = FlowWriter(
+            format: options.format, width: options.width, isColoured: options.isColoured,
+            datagrams: datagrams)
+        unsafe packets = .allocate(capacity: 64)
+        unsafe packets.initialize(repeating: Packet())
     }
 
-    package struct Outcome {
-        package var capture: CaptureStatistics
-        package var decode: DecodeStatistics
-        package var meter: FlowMeterStatistics
-        package var warnings: [CaptureWarning]
+    // SAFETY: the buffer is ours alone, and packets need no destruction.
+    deinit { unsafe packets.deallocate() }
+
+    /// Decodes and meters one batch, at most 64 frames.
+    mutating func take(_ frames: Span<CapturedFrame>) {
+        let buffer = unsafe packets
+        // SAFETY: the buffer lives as long as self and nothing else uses it meanwhile.
+        var span = unsafe buffer.mutableSpan
+        let count = min(frames.count, span.count)
+        for position in 0..<count {
+            let frame = frames[position]
+            // SAFETY: the bytes are used within the call that lends them.
+            unsafe decoder.decode(
+                frame.bytes, linkType: LinkType(rawValue: frame.linkType),
+                timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
+                into: &span[position])
+        }
+        meter.prepare(&span, count: count)
+        for position in 0..<count { _ = meter.observe(&span[position]) }
+    }
+
+    /// Writes the flows that have ended.
+    mutating func hand(to output: FlowOutput, threshold: Int = 1 << 16) throws {
+        meter.drain { writer.add($0) }
+        guard writer.count >= threshold else { return }
+        unsafe try writer.flush { bytes in unsafe try output.write(bytes) }
+    }
+
+    /// Ends every flow and writes what is left.
+    mutating func finish(_ output: FlowOutput) throws {
+        meter.finish()
+        while meter.hasRecords {
+            meter.drain(upTo: 512) { writer.add($0) }
+            if writer.count >= 1 << 16 {
+                unsafe try writer.flush { bytes in unsafe try output.write(bytes) }
+            }
+        }
+        writer.finish()
+        unsafe try writer.flush { bytes in unsafe try output.write(bytes) }
     }
 }

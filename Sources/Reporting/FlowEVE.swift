@@ -47,7 +47,7 @@ extension FlowText {
             add(UInt64(flow.icmpCode))
         }
         add(",\"community_id\":\"")
-        add(text: CommunityID.text(of: key))
+        add(CommunityID(of: key))
         add("\"")
         addEVETunnel(flow)
         addEVECounters(flow)
@@ -100,6 +100,11 @@ extension FlowText {
     private mutating func addHexByte(_ value: UInt8) {
         if value < 16 { add(byte: 48) }
         addHex(UInt64(value))
+    }
+
+    /// `1:` and 28 characters.
+    mutating func add(_ identifier: CommunityID) {
+        identifier.forEachCharacter { add(byte: $0) }
     }
 
     /// The protocol's name as Suricata writes it, else its number.

@@ -1,41 +1,142 @@
 package import NetworkAddresses
 
-/// A growing buffer of bytes with the few conversions that flow formats need, none of which allocates.
+/// A growing buffer of bytes with the few conversions that flow formats need, none of which allocates
+/// once the buffer has its size.
+@safe
 package struct FlowText: ~Copyable {
-    package private(set) var bytes: [UInt8] = []
+    private var base: UnsafeMutablePointer<UInt8>
+    private var capacity: Int
+    package private(set) var count = 0
 
-    package init(reserving capacity: Int = 1 << 17) { bytes.reserveCapacity(capacity) }
-
-    package var count: Int { bytes.count }
-
-    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
-
-    @inline(__always)
-    package mutating func add(byte: UInt8) { bytes.append(byte) }
-
-    package mutating func add(_ text: StaticString) {
-        // SAFETY: the string is a constant of `utf8CodeUnitCount` bytes.
-        unsafe bytes.append(
-            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    package init(reserving capacity: Int = 1 << 17) {
+        self.capacity = max(capacity, 256)
+        unsafe base = .allocate(capacity: self.capacity)
     }
 
-    package mutating func add(text: some StringProtocol) { bytes.append(contentsOf: text.utf8) }
+    // SAFETY: the buffer is ours alone.
+    deinit { unsafe base.deallocate() }
 
+    package mutating func removeAll() { count = 0 }
+
+    /// Lends the bytes.
+    package func withBytes<Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        unsafe try body(UnsafeRawBufferPointer(start: base, count: count))
+    }
+
+    /// A copy of the bytes as text.
+    package var text: String {
+        unsafe String(
+            decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self)
+    }
+
+    /// Makes room for `more` bytes.
+    @inline(__always)
+    private mutating func reserve(_ more: Int) {
+        if count &+ more > capacity { grow(more) }
+    }
+
+    @inline(never)
+    private mutating func grow(_ more: Int) {
+        let larger = max(capacity * 2, count + more)
+        let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+        // SAFETY: the new buffer is larger than what the old one holds.
+        unsafe memory.update(from: base, count: count)
+        unsafe base.deallocate()
+        unsafe base = memory
+        capacity = larger
+    }
+
+    @inline(__always)
+    package mutating func add(byte: UInt8) {
+        reserve(1)
+        // SAFETY: room was made just now; the same holds for every write below.
+        unsafe base[count] = byte
+        count &+= 1
+    }
+
+    @inline(__always)
+    package mutating func add(_ text: StaticString) {
+        reserve(text.utf8CodeUnitCount)
+        // SAFETY: the string is a constant of `utf8CodeUnitCount` bytes.
+        unsafe (base + count).update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+        count &+= text.utf8CodeUnitCount
+    }
+
+    package mutating func add(text: some StringProtocol) {
+        for byte in text.utf8 { add(byte: byte) }
+    }
+
+    /// `value` in the low `bytes` bytes, network byte order.
+    package mutating func addBinary(_ value: UInt64, bytes: Int) {
+        for place in (0..<bytes).reversed() {
+            add(byte: UInt8(truncatingIfNeeded: value >> UInt64(place * 8)))
+        }
+    }
+
+    /// Overwrites two bytes that are there already.
+    package mutating func setUInt16(_ value: UInt16, at offset: Int) {
+        precondition(offset >= 0 && offset + 2 <= count)
+        unsafe base[offset] = UInt8(value >> 8)
+        unsafe base[offset + 1] = UInt8(value & 255)
+    }
+
+    /// Blanks until the buffer has `end` bytes.
+    package mutating func pad(to end: Int) { while count < end { add(byte: 32) } }
+
+    /// Copies bytes that are there already to an earlier place.
+    mutating func copyWithin(from source: Int, length: Int, to target: Int) {
+        precondition(target >= 0 && target <= source && length >= 0 && source + length <= count)
+        for offset in 0..<length { unsafe base[target + offset] = unsafe base[source + offset] }
+    }
+
+    /// Drops what lies behind `end`.
+    package mutating func truncate(to end: Int) { count = min(count, max(0, end)) }
+
+    @inline(__always)
     package mutating func add(_ value: UInt64) {
-        var digits = InlineArray<20, UInt8>(repeating: 0)
+        if value < 10 { add(byte: 48 + UInt8(truncatingIfNeeded: value)) } else { addLong(value) }
+    }
+
+    private static let powers: InlineArray<20, UInt64> = [
+        1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000,
+        10_000_000_000, 100_000_000_000, 1_000_000_000_000, 10_000_000_000_000,
+        100_000_000_000_000, 1_000_000_000_000_000, 10_000_000_000_000_000,
+        100_000_000_000_000_000, 1_000_000_000_000_000_000, 10_000_000_000_000_000_000,
+    ]
+
+    @inline(never)
+    private mutating func addLong(_ value: UInt64) {
+        // 1233/4096 is just below log10(2): right to within one, and the table tells.
+        var digits = ((64 &- value.leadingZeroBitCount) &* 1233) >> 12
+        if value >= Self.powers[digits] { digits &+= 1 }
+        reserve(digits)
         var rest = value
-        var place = 20
-        repeat {
-            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
-            place -= 1
-            digits[place] = 48 + UInt8(truncatingIfNeeded: remainder)
+        var place = count &+ digits
+        count = place
+        while rest >= 100 {
+            let quotient = rest / 100
+            let pair = rest &- quotient &* 100
+            place &-= 2
+            let tens = (pair &* 103) >> 10
+            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: tens)
+            unsafe base[place &+ 1] = 48 &+ UInt8(truncatingIfNeeded: pair &- tens &* 10)
             rest = quotient
-        } while rest != 0
-        for index in place..<20 { bytes.append(digits[index]) }
+        }
+        if rest >= 10 {
+            place &-= 2
+            let tens = (rest &* 103) >> 10
+            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: tens)
+            unsafe base[place &+ 1] = 48 &+ UInt8(truncatingIfNeeded: rest &- tens &* 10)
+        } else {
+            place &-= 1
+            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: rest)
+        }
     }
 
     package mutating func add(_ value: Int64) {
-        if value < 0 { bytes.append(45) }
+        if value < 0 { add(byte: 45) }
         add(value.magnitude)
     }
 
@@ -45,7 +146,7 @@ package struct FlowText: ~Copyable {
         for _ in 1..<max(digits, 1) { divisor *= 10 }
         var rest = value
         for _ in 0..<digits {
-            bytes.append(48 + UInt8(truncatingIfNeeded: rest / divisor % 10))
+            add(byte: 48 + UInt8(truncatingIfNeeded: rest / divisor % 10))
             rest %= divisor
             divisor = max(divisor / 10, 1)
         }
@@ -53,10 +154,10 @@ package struct FlowText: ~Copyable {
 
     /// Seconds with nine, or six, digits after the point.
     package mutating func add(seconds nanoseconds: Int64, digits: Int = 9) {
-        if nanoseconds < 0 { bytes.append(45) }
+        if nanoseconds < 0 { add(byte: 45) }
         let magnitude = nanoseconds.magnitude
         add(magnitude / 1_000_000_000)
-        bytes.append(46)
+        add(byte: 46)
         let fraction = magnitude % 1_000_000_000
         add(digits == 6 ? fraction / 1000 : fraction, digits: digits)
     }
@@ -64,10 +165,10 @@ package struct FlowText: ~Copyable {
     /// Three digits after the point; nothing needs more, and the output does not depend on a locale.
     package mutating func add(_ value: Double) {
         let bounded = value.isFinite ? min(max(value, -9e15), 9e15) : 0
-        if bounded < 0 { bytes.append(45) }
+        if bounded < 0 { add(byte: 45) }
         let thousandths = UInt64((bounded.magnitude * 1000).rounded())
         add(thousandths / 1000)
-        bytes.append(46)
+        add(byte: 46)
         add(thousandths % 1000, digits: 3)
     }
 
@@ -75,7 +176,7 @@ package struct FlowText: ~Copyable {
         if version == 4 || version == 0 && address.isIPv4 {
             for shift in [UInt32(24), 16, 8, 0] {
                 add(UInt64(address.v4 >> shift & 255))
-                if shift > 0 { bytes.append(46) }
+                if shift > 0 { add(byte: 46) }
             }
             return
         }
@@ -92,7 +193,9 @@ package struct FlowText: ~Copyable {
         var best = 0..<0
         var start = 0
         for index in 0..<8 {
-            if group(index) != 0 { start = index + 1 } else if index + 1 - start > best.count {
+            if group(index) != 0 {
+                start = index + 1
+            } else if index + 1 - start > best.count {
                 best = start..<(index + 1)
             }
         }
@@ -104,7 +207,7 @@ package struct FlowText: ~Copyable {
                 index = best.upperBound
                 continue
             }
-            if index > 0, index != best.upperBound { bytes.append(58) }
+            if index > 0, index != best.upperBound { add(byte: 58) }
             addHex(UInt64(group(index)))
             index += 1
         }
@@ -115,7 +218,7 @@ package struct FlowText: ~Copyable {
         var shift = (63 - min(value.leadingZeroBitCount, 63)) / 4 * 4
         while shift >= 0 {
             let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
-            bytes.append(digit < 10 ? 48 + digit : 87 + digit)
+            add(byte: digit < 10 ? 48 + digit : 87 + digit)
             shift -= 4
         }
     }
@@ -138,17 +241,17 @@ package struct FlowText: ~Copyable {
         let civilMonth = month < 10 ? month + 3 : month - 9
         let year = yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0)
         add(UInt64(max(0, year)), digits: 4)
-        bytes.append(45)
+        add(byte: 45)
         add(UInt64(civilMonth), digits: 2)
-        bytes.append(45)
+        add(byte: 45)
         add(UInt64(day), digits: 2)
-        bytes.append(84)
+        add(byte: 84)
         add(second / 3600, digits: 2)
-        bytes.append(58)
+        add(byte: 58)
         add(second / 60 % 60, digits: 2)
-        bytes.append(58)
+        add(byte: 58)
         add(second % 60, digits: 2)
-        bytes.append(46)
+        add(byte: 46)
         add(UInt64(truncatingIfNeeded: micro - seconds * 1_000_000), digits: 6)
         add("+0000")
     }

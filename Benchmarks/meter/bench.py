@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""bench.py [ROUNDS]: meters two generated captures with every meter that is installed, in turns.
+
+Each round runs every case once, so that a noisy machine is noisy for all; the table has medians of CPU
+time, and ratios of medians. Needs a release build of lazaret, and a C compiler with libpcap.
+LAZARET names another binary, WORK another directory for captures, IDEAL a program to compare with that
+is called with the path in the place of {}, NFSTREAM a Python that has nfstream.
+"""
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+WORK = os.environ.get("WORK", "/tmp/lazaret-bench")
+LAZARET = os.environ.get("LAZARET", os.path.join(ROOT, ".build/release/lazaret"))
+FILES = {
+    "conversations": ("5000000", "200000", "conversations", "65535", "1"),
+    "probes": ("5000000", "2000000", "probes", "128", "2"),
+}
+NFSTREAM = """
+import sys
+from nfstream import NFStreamer
+for flow in NFStreamer(source=sys.argv[1], statistical_analysis=sys.argv[2] == "1", n_dissections=0, n_meters=1):
+    pass
+"""
+
+
+def build():
+    os.makedirs(WORK, exist_ok=True)
+    for name, libraries in (("generate", ["-lm"]), ("count", ["-lpcap"])):
+        source, program = os.path.join(HERE, name + ".c"), os.path.join(WORK, name)
+        subprocess.run(["cc", "-O2", "-o", program, source] + libraries, check=True)
+    for name, arguments in FILES.items():
+        path = os.path.join(WORK, name + ".pcap")
+        if not os.path.exists(path):
+            subprocess.run([os.path.join(WORK, "generate"), path, *arguments], check=True)
+
+
+def cases(path):
+    out = os.path.join(WORK, "out")
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(os.path.join(out, "nf"))
+    found = {
+        "lazaret flows": [LAZARET, "flows", "-r", path, "--format", "csv", "-o", "/dev/null"],
+        "bare libpcap loop": [os.path.join(WORK, "count"), path],
+    }
+    if "IDEAL" in os.environ:
+        found["ideal in C"] = [word.replace("{}", path) for word in os.environ["IDEAL"].split()]
+    for name, arguments in {
+        "softflowd -m 8000000": ["softflowd", "-r", path, "-m", "8000000", "-6", "-c", "none",
+                                 "-p", os.path.join(out, "sf.pid")],
+        "nfpcapd": ["nfpcapd", "-r", path, "-w", os.path.join(out, "nf")],
+        "argus": ["argus", "-X", "-r", path, "-w", os.path.join(out, "argus")],
+    }.items():
+        if shutil.which(arguments[0]):
+            found[name] = arguments
+    if "NFSTREAM" in os.environ:
+        for name, statistics_on in (("NFStream", "0"), ("NFStream, statistics", "1")):
+            found[name] = [os.environ["NFSTREAM"], "-c", NFSTREAM, path, statistics_on]
+    return found
+
+
+def run(arguments):
+    process = subprocess.Popen(
+        arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    build()
+    for name, (packets, flows, *_) in FILES.items():
+        path = os.path.join(WORK, name + ".pcap")
+        with open(path, "rb") as file:
+            while file.read(1 << 22):
+                pass
+        results = {case: [] for case in cases(path)}
+        for number in range(rounds):
+            for case, arguments in cases(path).items():
+                # A slow meter needs no more than two rounds to be placed.
+                if case.startswith("NFStream") and number >= 2:
+                    continue
+                results[case].append(run(arguments))
+        base = statistics.median(cpu for cpu, _, _ in results["lazaret flows"])
+        print(f"\n{name}: {packets} packets, {flows} flows; medians of {rounds} rounds in turns\n")
+        print("| meter | CPU s | µs a packet | million packets a CPU second | peak MB | times lazaret |")
+        print("|---|---|---|---|---|---|")
+        for case, runs in results.items():
+            cpu = statistics.median(run[0] for run in runs)
+            memory = max(run[1] for run in runs)
+            failed = "" if all(run[2] == 0 for run in runs) else " (failed)"
+            print(f"| {case}{failed} | {cpu:.2f} | {cpu / int(packets) * 1e6:.3f} | "
+                  f"{int(packets) / cpu / 1e6:.2f} | {memory:.0f} | {cpu / base:.2f} |")
+
+
+main()

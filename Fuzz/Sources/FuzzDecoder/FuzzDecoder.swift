@@ -1,0 +1,34 @@
+import FlowMetering
+import PacketDecoding
+
+/// One frame, or several parted by their lengths, through decoder and meter. The first byte chooses
+/// the link type, the second whether checksums are verified.
+@c(LLVMFuzzerTestOneInput)
+public func fuzzDecoder(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    guard let start, count > 4 else { return 0 }
+    let links = LinkType.supported
+    let link = links[Int(start[0]) % links.count]
+    var options = PacketDecoder.Options()
+    options.verifiesChecksums = start[1] & 1 == 1
+    var decoder = PacketDecoder(options: options)
+    var meter = smallMeter()
+    var packet = Packet()
+    var at = 2
+    var time: Int64 = 0
+    while at + 2 <= count {
+        let length = min(Int(start[at]) << 3 | Int(start[at + 1]) & 7, count - at - 2)
+        time &+= Int64(start[at + 1]) << 26
+        let bytes = UnsafeRawBufferPointer(start: start + at + 2, count: length)
+        decoder.decode(
+            bytes, linkType: link, timeNanoseconds: time, wireLength: UInt32(length) &+ 3,
+            into: &packet)
+        let update = meter.observe(&packet)
+        meter.setTag(7, of: update.flow)
+        at += 2 + max(1, length)
+    }
+    meter.finish()
+    var total: UInt64 = 0
+    meter.drain { total &+= $0.packetCount }
+    precondition(total == meter.statistics.metered, "packets were lost")
+    return 0
+}

@@ -1,0 +1,11 @@
+import FlowMetering
+
+/// A meter so small that eviction, intervals and expiry happen in a short input.
+func smallMeter() -> FlowMeter {
+    var options = FlowMeterOptions()
+    options.capacity = 4
+    options.idleTimeout = .seconds(2)
+    options.activeTimeout = .seconds(5)
+    options.fragmentCapacity = 2
+    return FlowMeter(options: options)
+}

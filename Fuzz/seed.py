@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""seed.py CAPTURE... CORPUS: starts the three corpora from pcap and pcapng files.
+
+Whole small files go to CORPUS/capture, single Ethernet frames with the decoder's two leading bytes and a
+length to CORPUS/decoder, payloads of UDP port 53 to CORPUS/dns.
+"""
+import hashlib
+import os
+import struct
+import sys
+
+
+def frames(data):
+    """Frames of a plain pcap file in either byte order; nothing for other formats."""
+    order = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<"}.get(data[:4])
+    order = order or {b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}.get(data[:4])
+    if not order:
+        return
+    at = 24
+    while at + 16 <= len(data):
+        length = struct.unpack(order + "I", data[at + 8:at + 12])[0]
+        yield data[at + 16:at + 16 + length]
+        at += 16 + length
+
+
+def put(folder, data):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, hashlib.sha1(data).hexdigest()), "wb") as file:
+        file.write(data)
+
+
+*captures, corpus = sys.argv[1:]
+for path in captures:
+    with open(path, "rb") as file:
+        data = file.read()
+    if len(data) <= 16384:
+        put(os.path.join(corpus, "capture"), data)
+    for frame in list(frames(data))[:8]:
+        length = min(len(frame), 2047)
+        put(os.path.join(corpus, "decoder"),
+            bytes([1, 0, length >> 3, length & 7]) + frame[:length])
+        if frame[12:14] == b"\x08\x00" and frame[23:24] == b"\x11":
+            udp = 14 + (frame[14] & 15) * 4
+            if b"\x00\x35" in (frame[udp:udp + 2], frame[udp + 2:udp + 4]):
+                put(os.path.join(corpus, "dns"), frame[udp + 8:])

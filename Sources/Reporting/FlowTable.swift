@@ -1,0 +1,124 @@
+package import FlowMetering
+internal import NetworkAddresses
+
+/// Lines for people: as wide as the terminal and no wider, coloured where there is one.
+extension FlowText {
+    /// Where the columns of a table of some width begin. Narrow ones go without the length.
+    private struct Columns {
+        let isNarrow: Bool
+        let proto: Int
+        let originator: Int
+        /// Bytes for one end of a flow, at most an IPv6 address with its port.
+        let end: Int
+        let number: Int
+
+        init(width: Int) {
+            isNarrow = width < 104
+            proto = isNarrow ? 13 : 24
+            originator = proto + (isNarrow ? 5 : 6)
+            number = isNarrow ? 7 : 9
+            // Between the ends three, behind the numbers two and the longest state.
+            end = min(max((width - originator - 3 - number * 2 - 8) / 2, 12), 47)
+        }
+    }
+
+    package mutating func addTableHeader(width: Int) {
+        let start = count
+        let columns = Columns(width: width)
+        add("START")
+        if !columns.isNarrow {
+            pad(to: start + 13)
+            add("LENGTH")
+        }
+        pad(to: start + columns.proto)
+        add("PROT")
+        pad(to: start + columns.originator)
+        add("ORIGINATOR")
+        pad(to: start + columns.originator + columns.end + 3)
+        add("RESPONDER")
+        let numbers = start + columns.originator + columns.end * 2 + 3
+        pad(to: numbers + columns.number - 4)
+        add("PKTS")
+        pad(to: numbers + columns.number * 2 - 5)
+        add("BYTES  STATE\n")
+    }
+
+    package mutating func addTable(_ flow: borrowing FlowRecord, width: Int, isColoured: Bool) {
+        let start = count
+        let columns = Columns(width: width)
+        // Time of day in UTC to the millisecond: characters 11 to 22 of the time stamp.
+        add(timestamp: flow.startNanoseconds)
+        moveToFront(from: start + 11, length: 12, to: start)
+        if !columns.isNarrow {
+            pad(to: start + 13)
+            add(hundredths: Double(flow.durationNanoseconds) / 1e9)
+            add("s")
+        }
+        pad(to: start + columns.proto)
+        addProtocol(flow.key.ipProtocol)
+        truncate(to: start + columns.originator - 1)
+        pad(to: start + columns.originator)
+        addEnd(flow.key.originator, flow.key.originatorPort, flow, width: columns.end)
+        add(flow.responder.packetCount > 0 ? " - " : " > ")
+        addEnd(flow.key.responder, flow.key.responderPort, flow, width: columns.end)
+        addRight(flow.packetCount, width: columns.number)
+        addRight(flow.wireOctetCount, width: columns.number)
+        add("  ")
+        if isColoured { add(Self.colour(of: flow)) }
+        add(flow.connectionState.name)
+        if isColoured { add("\u{1B}[0m") }
+        add(byte: 10)
+    }
+
+    private mutating func addEnd(
+        _ address: IPAddress, _ port: UInt16, _ flow: borrowing FlowRecord, width: Int
+    ) {
+        let start = count
+        add(address, version: flow.key.ipVersion)
+        let portWidth = flow.hasPorts ? 6 : 0
+        if count - start > width - portWidth {
+            truncate(to: start + width - portWidth - 1)
+            add("~")
+        }
+        if flow.hasPorts {
+            add(flow.key.ipVersion == 6 ? "." : ":")
+            add(UInt64(port))
+        }
+        pad(to: start + width)
+    }
+
+    /// Right-aligned, in thousands, millions and so on where the number is too wide.
+    private mutating func addRight(_ value: UInt64, width: Int) {
+        var shown = value
+        var unit = 0
+        while shown >= (width < 9 ? 10_000 : 100_000), unit < 4 {
+            shown /= 1000
+            unit += 1
+        }
+        let digits = String(shown)
+        let suffix: StaticString
+        switch unit {
+        case 0: suffix = ""
+        case 1: suffix = "K"
+        case 2: suffix = "M"
+        case 3: suffix = "G"
+        default: suffix = "T"
+        }
+        pad(to: count + max(1, width - digits.utf8.count - suffix.utf8CodeUnitCount))
+        add(text: digits)
+        add(suffix)
+    }
+
+    private mutating func moveToFront(from source: Int, length: Int, to target: Int) {
+        copyWithin(from: source, length: length, to: target)
+        truncate(to: target + length)
+    }
+
+    private static func colour(of flow: borrowing FlowRecord) -> StaticString {
+        switch flow.connectionState {
+        case .sf, .s1: "\u{1B}[32m"
+        case .rej, .s0, .rstos0, .sh: "\u{1B}[31m"
+        default: "\u{1B}[33m"
+        }
+    }
+}

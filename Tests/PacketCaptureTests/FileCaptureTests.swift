@@ -1,0 +1,173 @@
+import FlowMetering
+import Foundation
+import PacketCapture
+import PacketDecoding
+import TestKit
+import Testing
+
+/// A file that is gone with the test.
+final class TemporaryFile {
+    let path: String
+    init(_ bytes: [UInt8]) throws {
+        path = FileManager.default.temporaryDirectory.path + "/lazaret-test-\(UUID())"
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+struct Read: Equatable {
+    var time: Int64
+    var length: UInt32
+    var bytes: [UInt8]
+    var source: Int32
+}
+
+func readAll(_ files: [TemporaryFile], _ options: CaptureOptions = .init()) throws -> (
+    frames: [Read], capture: FileCapture
+) {
+    let capture = try FileCapture(paths: files.map(\.path), options: options)
+    var frames: [Read] = []
+    while try capture.nextBatch({ batch in
+        for index in batch.indices {
+            let frame = batch[index]
+            frames.append(
+                Read(
+                    time: frame.timeNanoseconds, length: frame.wireLength,
+                    bytes: Array(frame.bytes), source: frame.source))
+        }
+    }) {}
+    return (frames, capture)
+}
+
+private let records = (0..<300).map {
+    CaptureFile.Record(
+        1_700_000_000_123_456_000 + Int64($0) * 1_000_000,
+        [UInt8](repeating: UInt8($0 & 255), count: 60 + $0), wireLength: 100 + $0)
+}
+
+@Test(arguments: [false, true], [false, true])
+func everyPlainKindOfPcapIsRead(isBigEndian: Bool, isNanosecond: Bool) throws {
+    let file = try TemporaryFile(
+        CaptureFile.pcap(records, isBigEndian: isBigEndian, isNanosecond: isNanosecond))
+    let (frames, capture) = try readAll([file])
+    #expect(frames.map(\.time) == records.map(\.nanoseconds))
+    #expect(frames.map(\.bytes) == records.map(\.bytes))
+    #expect(frames.map(\.length) == records.map { UInt32($0.wireLength) })
+    #expect(capture.statistics.packets == 300 && capture.warnings.isEmpty)
+}
+
+@Test(arguments: [false, true])
+func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
+    let file = try TemporaryFile(
+        CaptureFile.pcapng(
+            [.init(), .init(linkType: 101, resolution: 9), .init(resolution: 0x80 | 10)],
+            [
+                (0, 1_700_000_000_000_001, [1, 2, 3]), (1, 1_700_000_000_000_000_002, [4]),
+                (2, 1_700_000_000 << 10 | 512, [5, 6]),
+            ], isBigEndian: isBigEndian))
+    let (frames, _) = try readAll([file])
+    #expect(
+        frames.map(\.time) == [
+            1_700_000_000_000_001_000, 1_700_000_000_000_000_002, 1_700_000_000_500_000_000,
+        ])
+    #expect(frames.map(\.bytes) == [[1, 2, 3], [4], [5, 6]])
+}
+
+@Test func severalFilesAreMergedByTime() throws {
+    let odd = try TemporaryFile(
+        CaptureFile.pcap(records.enumerated().filter { $0.offset % 2 == 1 }.map(\.element)))
+    let even = try TemporaryFile(
+        CaptureFile.pcap(records.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)))
+    let (frames, capture) = try readAll([odd, even])
+    #expect(frames.map(\.time) == records.map(\.nanoseconds))
+    #expect(frames.map(\.bytes) == records.map(\.bytes))
+    #expect(frames.prefix(2).map(\.source) == [1, 0])
+    #expect(capture.statistics.packets == 300)
+}
+
+@Test func aCutFileGivesItsWholePacketsAndAWarning() throws {
+    let whole = CaptureFile.pcap(records)
+    let (frames, capture) = try readAll([try TemporaryFile(Array(whole.dropLast(5)))])
+    #expect(frames.count == 299)
+    #expect(capture.warnings.map(\.kind) == [.cut])
+    #expect(capture.warnings.map(\.packets) == [299])
+}
+
+@Test func aDamagedRecordEndsTheFileWithAWarning() throws {
+    var bytes = CaptureFile.pcap(records)
+    bytes[24 + 16 + 60 + 8 + 3] = 0x7F
+    let (frames, capture) = try readAll([try TemporaryFile(bytes)])
+    #expect(frames.count == 1)
+    #expect("\(capture.warnings[0])".contains("the 1 packets before it were used"))
+}
+
+@Test func whatIsNoCaptureIsRefusedWithItsReason() throws {
+    let text = try TemporaryFile(Array("hello, this is text".utf8))
+    #expect(throws: CaptureError.notACapture(path: text.path)) {
+        try FileCapture(paths: [text.path])
+    }
+    let empty = try TemporaryFile([])
+    #expect(throws: CaptureError.empty(path: empty.path)) {
+        try FileCapture(paths: [empty.path])
+    }
+    #expect(throws: CaptureError.isDirectory(path: "/tmp")) { try FileCapture(paths: ["/tmp"]) }
+    #expect(throws: CaptureError.open(path: "/no/file", reason: "No such file or directory")) {
+        try FileCapture(paths: ["/no/file"])
+    }
+    let radio = try TemporaryFile(CaptureFile.pcap([], linkType: 105))
+    var options = CaptureOptions()
+    options.linkTypes = LinkType.supported.map(\.rawValue)
+    #expect(throws: CaptureError.unsupportedLinkType(path: radio.path, name: "IEEE802_11")) {
+        try FileCapture(paths: [radio.path], options: options)
+    }
+}
+
+@Test func aFilterTakesWhatItSays() throws {
+    func frame(_ port: UInt16) -> CaptureFile.Record {
+        .init(
+            0,
+            Frame.ethernet(0x0800, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1, port, []))))
+    }
+    let file = try TemporaryFile(CaptureFile.pcap([frame(53), frame(80), frame(53)]))
+    var options = CaptureOptions()
+    options.filter = "udp port 53"
+    let (frames, capture) = try readAll([file], options)
+    #expect(frames.count == 2 && capture.statistics.filtered == 1)
+    options.filter = "no filter at all"
+    #expect(throws: CaptureError.self) { try FileCapture(paths: [file.path], options: options) }
+}
+
+@Test func recordsLargerThanTheBufferAreRead() throws {
+    let large = (0..<8).map { CaptureFile.Record(Int64($0), [UInt8](repeating: 7, count: 250_000)) }
+    let (frames, _) = try readAll([try TemporaryFile(CaptureFile.pcap(large, isNanosecond: true))])
+    #expect(frames.map(\.bytes.count) == large.map { min($0.bytes.count, 65_535) })
+}
+
+/// The public captures, with libpcap's own reader as the judge of every frame.
+@Test(
+    .enabled(
+        if: ProcessInfo.processInfo.environment["LAZARET_DATA"] != nil,
+        "set LAZARET_DATA to a directory of captures"))
+func everyCaptureGivesTheFramesThatLibpcapGives() throws {
+    let root = ProcessInfo.processInfo.environment["LAZARET_DATA"] ?? ""
+    let names = FileManager.default.enumerator(atPath: root)?.allObjects as? [String] ?? []
+    var compared = 0
+    for name in names {
+        guard let reference = LibpcapReader(root + "/" + name) else { continue }
+        var expected = reference.digest()
+        guard let capture = try? FileCapture(paths: [root + "/" + name]) else {
+            // libpcap has no complaint before the first frame, so neither may we.
+            #expect(expected.count == 0, Comment(rawValue: name))
+            continue
+        }
+        var digest = FrameDigest()
+        while let more = try? capture.nextBatch({ frames in
+            for index in frames.indices { digest.add(frames[index]) }
+        }), more {}
+        if reference.hasOddTimes { expected.times = digest.times }
+        // Where libpcap stops at an interface of another type, we go on.
+        if reference.ended { #expect(digest == expected, Comment(rawValue: name)) }
+        compared += 1
+    }
+    #expect(compared > 0)
+}

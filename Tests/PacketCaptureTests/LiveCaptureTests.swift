@@ -1,0 +1,153 @@
+import CPcap
+import Foundation
+import PacketCapture
+import TestKit
+import Testing
+
+/// Whether virtual interfaces may be made here: root, and `ip link` works.
+private let canMakeInterfaces: Bool = {
+    guard geteuid() == 0, VirtualLink.run("link", "add", "lzprobe", "type", "bridge") else {
+        return false
+    }
+    return VirtualLink.run("link", "del", "lzprobe")
+}()
+
+/// A pair of interfaces, what goes in at one end comes out at the other; gone with the test.
+private final class VirtualLink {
+    let near: String
+    let far: String
+
+    init(_ name: String) {
+        near = name + "a"
+        far = name + "b"
+        create()
+    }
+
+    deinit { remove() }
+
+    func create() {
+        _ = Self.run("link", "add", near, "type", "veth", "peer", "name", far)
+        for end in [near, far] {
+            // Without IPv6 nothing is sent but what the test sends.
+            try? "1".write(
+                toFile: "/proc/sys/net/ipv6/conf/\(end)/disable_ipv6", atomically: false,
+                encoding: .utf8)
+            _ = Self.run("link", "set", end, "up")
+        }
+    }
+
+    func remove() { _ = Self.run("link", "del", near) }
+
+    @discardableResult
+    static func run(_ arguments: String...) -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["ip"] + arguments
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+
+    /// Sends `count` frames into the near end; each has its number in its ports.
+    func send(_ count: Int) {
+        var text = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
+        guard let handle = pcap_open_live(near, 65_535, 0, 10, &text) else { return }
+        defer { pcap_close(handle) }
+        for number in 0..<count {
+            let frame = Frame.ethernet(
+                0x0800,
+                Frame.ipv4(
+                    "10.9.0.1", "10.9.0.2", 17,
+                    Frame.udp(UInt16(number), 9, [UInt8](repeating: 7, count: number % 1400))))
+            pcap_inject(handle, frame, frame.count)
+        }
+    }
+}
+
+/// Reads for at most ten seconds, until `count` frames came: their source ports and wire bytes.
+private func collect(_ capture: LiveCapture, _ count: Int) throws -> (ports: [Int], bytes: Int) {
+    var ports: [Int] = []
+    var bytes = 0
+    let end = Date().addingTimeInterval(10)
+    while ports.count < count, Date() < end {
+        _ = try capture.nextBatch { frames in
+            for index in frames.indices {
+                let frame = frames[index].bytes
+                ports.append(Int(frame[34]) << 8 | Int(frame[35]))
+                bytes += Int(frames[index].wireLength)
+            }
+        }
+    }
+    return (ports, bytes)
+}
+
+private func options() -> CaptureOptions {
+    var options = CaptureOptions()
+    options.filter = "udp port 9"
+    options.direction = .incoming
+    return options
+}
+
+/// Frames of 42 bytes and a payload of `number % 1400`.
+private func wireBytes(_ count: Int) -> Int { (0..<count).reduce(0) { $0 + 42 + $1 % 1400 } }
+
+@Suite(
+    .serialized,
+    .enabled(if: canMakeInterfaces, "needs root and the right to make network interfaces"))
+struct LiveCaptureTests {
+    @Test func whatWasSentIsWhatIsCaptured() throws {
+        let link = VirtualLink("lzv")
+        let capture = try LiveCapture(interfaces: [link.far], options: options())
+        link.send(5000)
+        let (ports, bytes) = try collect(capture, 5000)
+        #expect(ports == Array(0..<5000) && bytes == wireBytes(5000))
+        #expect(capture.statistics.packets == 5000 && capture.statistics.kernelDrops == 0)
+    }
+
+    @Test func aBridgeIsSeenToo() throws {
+        let one = VirtualLink("lzo")
+        let two = VirtualLink("lzt")
+        VirtualLink.run("link", "add", "lzbr", "type", "bridge")
+        defer { VirtualLink.run("link", "del", "lzbr") }
+        VirtualLink.run("link", "set", one.far, "master", "lzbr")
+        VirtualLink.run("link", "set", two.far, "master", "lzbr")
+        VirtualLink.run("link", "set", "lzbr", "up")
+        Thread.sleep(forTimeInterval: 0.2)
+        let bridge = try LiveCapture(interfaces: ["lzbr", two.near], options: options())
+        one.send(1000)
+        let (ports, bytes) = try collect(bridge, 2000)
+        #expect(ports.sorted() == (0..<2000).map { $0 / 2 } && bytes == 2 * wireBytes(1000))
+    }
+
+    @Test func anInterfaceThatGoesAwayIsOpenedAgain() throws {
+        let link = VirtualLink("lzr")
+        let capture = try LiveCapture(interfaces: [link.far], options: options())
+        link.send(10)
+        #expect(try collect(capture, 10).ports.count == 10)
+        link.remove()
+        for _ in 0..<50 where capture.missing.isEmpty { _ = try capture.nextBatch { _ in } }
+        #expect(capture.missing == [link.far])
+        link.create()
+        for _ in 0..<50 where !capture.missing.isEmpty { _ = try capture.nextBatch { _ in } }
+        link.send(10)
+        #expect(try collect(capture, 10).ports.count == 10)
+        #expect(capture.statistics.reopened == 1)
+    }
+
+    @Test func anyInterfaceIsCookedAndMissingOnesAreNamed() throws {
+        let link = VirtualLink("lzy")
+        var any = CaptureOptions()
+        any.filter = "udp port 9"
+        let capture = try LiveCapture(interfaces: ["any"], options: any)
+        link.send(5)
+        var types: Set<Int32> = []
+        for _ in 0..<20 {
+            _ = try capture.nextBatch { frames in
+                for index in frames.indices { types.insert(frames[index].linkType) }
+            }
+        }
+        #expect(types == [276])
+        #expect(throws: CaptureError.self) { try LiveCapture(interfaces: ["lz-none"]) }
+    }
+}

@@ -1,0 +1,147 @@
+import NetworkAddresses
+import PacketDecoding
+import TestKit
+import Testing
+
+@Test func aRequestForAnAddressIsReadFromARP() {
+    let packet = decoded(
+        Frame.ethernet(0x0806, Frame.arp(operation: 1, "10.0.0.1", "10.0.0.2")), .ethernet)
+    #expect(packet.kind == .arp && packet.arpOperation == 1)
+    #expect(packet.source == Frame.address("10.0.0.1"))
+    #expect(packet.destination == Frame.address("10.0.0.2"))
+    #expect(packet.arpSenderMAC == MACAddress(0x0200_0000_0001))
+}
+
+@Test func anErrorOfICMPNamesThePacketItIsAbout() {
+    let quoted = Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 2000, [1, 2]))
+    let packet = decoded(
+        Frame.ipv4("10.0.0.2", "10.0.0.1", 1, Frame.icmp(type: 3, code: 3, quoted)), .raw)
+    #expect(packet.icmpType == 3 && packet.icmpCode == 3 && packet.quotedProtocol == 17)
+    #expect(packet.quotedSource == Frame.address("10.0.0.1"))
+    #expect(packet.quotedSourcePort == 1000 && packet.quotedDestinationPort == 2000)
+}
+
+@Test func aQuestionOfDNSIsMeasured() {
+    let message = Frame.dns("aaaabbbb.Example.COM")
+    let packet = decoded(
+        Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 53, message)), .raw)
+    #expect(packet.dns.kind == .query && packet.dns.questionType == 1)
+    #expect(packet.dns.nameLength == 20 && packet.dns.labelCount == 3)
+    // Four of one letter and four of another: one bit a byte.
+    #expect(packet.dns.nameEntropyHundredths == 100)
+    let lower = decoded(
+        Frame.ipv4(
+            "10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 53, Frame.dns("aaaabbbb.example.com"))),
+        .raw)
+    #expect(lower.dns.nameHash == packet.dns.nameHash)
+    #expect(lower.dns.domainHash == packet.dns.domainHash)
+}
+
+@Test func aMissingNameIsSeenInTheAnswer() {
+    let message = Frame.dns("no.example.com", isResponse: true, code: 3)
+    let length = Frame.bytes(UInt64(message.count), 2)
+    let packet = decoded(
+        Frame.ipv4(
+            "10.0.0.2", "10.0.0.1", 6,
+            Frame.tcp(53, 1000, flags: 0x18, payload: length + message)), .raw)
+    #expect(packet.dns.kind == .response && packet.dns.responseCode == 3)
+}
+
+@Test func offloadedLengthsOfZeroMeanTheRestOfTheFrame() {
+    var bytes = Frame.ipv4(
+        "10.0.0.1", "10.0.0.2", 6, Frame.tcp(1, 2, flags: 0x10, payload: [1, 2, 3]))
+    bytes[2] = 0
+    bytes[3] = 0
+    let packet = decoded(bytes, .raw, 70_043)
+    #expect(packet.ipLength == 70_043 && packet.payloadLength == 70_003)
+}
+
+@Test func paddingIsNoPayload() {
+    let frame = Frame.ethernet(
+        0x0800, Frame.ipv4("10.0.0.1", "10.0.0.2", 6, Frame.tcp(1, 2, flags: 0x10)))
+    let packet = decoded(frame + [0, 0, 0, 0, 0, 0], .ethernet)
+    #expect(packet.payloadLength == 0 && packet.ipLength == 40 && packet.wireLength == 60)
+}
+
+/// Each way to be bad, its frame, and its counter.
+@Test(
+    arguments: [
+        ("truncated_link", LinkType.ethernet, [1, 2, 3]),
+        ("truncated_vlan", .ethernet, Frame.ethernet(0x8100, [0])),
+        ("truncated_mpls", .ethernet, Frame.ethernet(0x8847, [0, 1, 0])),
+        ("truncated_pppoe", .ethernet, Frame.ethernet(0x8864, [0x11])),
+        ("truncated_arp", .ethernet, Frame.ethernet(0x0806, [0, 1])),
+        ("truncated_ipv4", .ethernet, Frame.ethernet(0x0800, [0x45, 0, 0])),
+        ("bad_ipv4_header", .raw, [0x42] + [UInt8](repeating: 0, count: 30)),
+        ("bad_ipv4_length", .raw, [0x45, 0, 0, 10] + [UInt8](repeating: 0, count: 30)),
+        ("truncated_ipv6", .raw, [0x60, 0, 0]),
+        ("bad_ipv6_header", .ethernet, Frame.ethernet(0x86DD, [UInt8](repeating: 0, count: 40))),
+        ("bad_ipv6_length", .raw, [0x60, 0, 0, 0, 9, 0, 59] + [UInt8](repeating: 0, count: 38)),
+        ("truncated_extension", .raw, Frame.ipv6("::1", "::2", 0, [6])),
+        (
+            "too_many_extensions", .raw,
+            Frame.ipv6("::1", "::2", 60, [UInt8](repeating: 0, count: 8).map { _ in 60 })
+        ),
+        ("truncated_tcp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 6, [0, 1, 0, 2])),
+        (
+            "bad_tcp_offset", .raw,
+            Frame.ipv4("10.0.0.1", "10.0.0.2", 6, [UInt8](repeating: 0, count: 20))
+        ),
+        ("truncated_udp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, [0, 1, 0, 2])),
+        (
+            "bad_udp_length", .raw,
+            Frame.ipv4("10.0.0.1", "10.0.0.2", 17, [0, 1, 0, 2, 0, 99, 0, 0])
+        ),
+        ("truncated_icmp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 1, [8])),
+        ("truncated_sctp", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 132, [0, 1])),
+        ("bad_tunnel", .raw, Frame.ipv4("10.0.0.1", "10.0.0.2", 47, [0, 7])),
+        (
+            "malformed_dns", .raw,
+            Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1, 53, [0, 0, 1]))
+        ),
+        ("unsupported_link_type", LinkType(rawValue: 105), [1, 2, 3]),
+    ] as [(String, LinkType, [UInt8])])
+func everyWayToBeBadHasItsCounter(name: String, link: LinkType, frame: [UInt8]) {
+    var decoder = PacketDecoder()
+    var packet = Packet()
+    let bytes = name == "too_many_extensions" ? Frame.ipv6("::1", "::2", 60, endlessChain) : frame
+    decoder.decode(
+        bytes.span.bytes, linkType: link, timeNanoseconds: 0, wireLength: UInt32(bytes.count),
+        into: &packet)
+    for (counter, count) in decoder.statistics.malformed {
+        #expect(count == (counter == name ? 1 : 0), "\(counter)")
+    }
+}
+
+/// Destination options without end.
+private let endlessChain = (0..<300).flatMap { _ in [60, 0, 0, 0, 0, 0, 0, 0] as [UInt8] }
+
+@Test func wrongChecksumsAreCountedOnRequest() {
+    var options = PacketDecoder.Options()
+    options.verifiesChecksums = true
+    var decoder = PacketDecoder(options: options)
+    var packet = Packet()
+    var bytes = Frame.ipv4("10.0.0.1", "10.0.0.2", 6, Frame.tcp(1, 2, flags: 2))
+    decoder.decode(
+        bytes.span.bytes, linkType: .raw, timeNanoseconds: 0, wireLength: 40, into: &packet)
+    #expect(decoder.statistics.wrongIPv4Checksum == 0)
+    #expect(decoder.statistics.wrongTransportChecksum == 1)
+    bytes[10] ^= 1
+    decoder.decode(
+        bytes.span.bytes, linkType: .raw, timeNanoseconds: 0, wireLength: 40, into: &packet)
+    #expect(decoder.statistics.wrongIPv4Checksum == 1)
+}
+
+@Test func noBytesTrap() {
+    var random = SeededGenerator(seed: 7)
+    for round in 0..<20_000 {
+        let start = Encapsulation.all[round % Encapsulation.all.count]
+        var frame = start.frame
+        for _ in 0..<Int.random(in: 1...6, using: &random) {
+            frame[Int.random(in: 0..<frame.count, using: &random)] = UInt8.random(
+                in: 0...255, using: &random)
+        }
+        frame.removeLast(Int.random(in: 0...min(20, frame.count), using: &random))
+        _ = decoded(frame, start.link)
+    }
+}

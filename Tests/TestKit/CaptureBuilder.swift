@@ -1,0 +1,79 @@
+/// Bytes of capture files for tests.
+public enum CaptureFile {
+    public struct Record: Sendable {
+        public var nanoseconds: Int64
+        public var bytes: [UInt8]
+        public var wireLength: Int
+
+        public init(_ nanoseconds: Int64, _ bytes: [UInt8], wireLength: Int? = nil) {
+            self.nanoseconds = nanoseconds
+            self.bytes = bytes
+            self.wireLength = wireLength ?? bytes.count
+        }
+    }
+
+    /// A pcap file (savefile(5)).
+    public static func pcap(
+        _ records: [Record], linkType: UInt32 = 1, isBigEndian: Bool = false,
+        isNanosecond: Bool = false
+    ) -> [UInt8] {
+        func word(_ value: UInt32, _ count: Int = 4) -> [UInt8] {
+            let bytes = Frame.bytes(UInt64(value), count)
+            return isBigEndian ? bytes : bytes.reversed()
+        }
+        var file = word(isNanosecond ? 0xA1B2_3C4D : 0xA1B2_C3D4)
+        file += word(2, 2) + word(4, 2) + word(0) + word(0) + word(65_535) + word(linkType)
+        for record in records {
+            let fraction = record.nanoseconds % 1_000_000_000
+            file += word(UInt32(record.nanoseconds / 1_000_000_000))
+            file += word(UInt32(isNanosecond ? fraction : fraction / 1000))
+            file += word(UInt32(record.bytes.count)) + word(UInt32(record.wireLength))
+            file += record.bytes
+        }
+        return file
+    }
+
+    /// An interface of a pcapng file.
+    public struct Interface: Sendable {
+        public var linkType: UInt16
+        /// `if_tsresol`: 6 is microseconds, 9 nanoseconds, with 0x80 a power of two.
+        public var resolution: UInt8
+        public init(linkType: UInt16 = 1, resolution: UInt8 = 6) {
+            self.linkType = linkType
+            self.resolution = resolution
+        }
+    }
+
+    /// A pcapng file of one section; each record names its interface and its stamp in that unit.
+    public static func pcapng(
+        _ interfaces: [Interface], _ records: [(interface: Int, stamp: UInt64, bytes: [UInt8])],
+        isBigEndian: Bool = false
+    ) -> [UInt8] {
+        func word(_ value: UInt64, _ count: Int = 4) -> [UInt8] {
+            let bytes = Frame.bytes(value, count)
+            return isBigEndian ? bytes : bytes.reversed()
+        }
+        func block(_ type: UInt64, _ body: [UInt8]) -> [UInt8] {
+            let padding = [UInt8](repeating: 0, count: (4 - body.count % 4) % 4)
+            let length = word(UInt64(12 + body.count + padding.count))
+            return word(type) + length + body + padding + length
+        }
+        var file = block(
+            0x0A0D_0D0A,
+            word(0x1A2B_3C4D) + word(1, 2) + word(0, 2) + word(UInt64.max, 8))
+        for interface in interfaces {
+            file += block(
+                1,
+                word(UInt64(interface.linkType), 2) + word(0, 2) + word(65_535) + word(9, 2)
+                    + word(1, 2) + [interface.resolution, 0, 0, 0] + word(0, 4))
+        }
+        for record in records {
+            file += block(
+                6,
+                word(UInt64(record.interface)) + word(record.stamp >> 32)
+                    + word(record.stamp & 0xFFFF_FFFF) + word(UInt64(record.bytes.count))
+                    + word(UInt64(record.bytes.count)) + record.bytes)
+        }
+        return file
+    }
+}
