@@ -47,7 +47,9 @@ public final class EventStore: Sendable {
         }
         do {
             let migrator = Self.migrator
-            if try queue.read(migrator.hasBeenSuperseded) { throw EventStoreError.newer(path: path) }
+            if try queue.read(migrator.hasBeenSuperseded) {
+                throw EventStoreError.newer(path: path)
+            }
             try migrator.migrate(queue)
         } catch let error as EventStoreError {
             throw error

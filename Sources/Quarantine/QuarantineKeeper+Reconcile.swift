@@ -105,7 +105,8 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             let ends = element.remainingMilliseconds.map { now + $0 * 1_000_000 }
             if let until = wanted[key] {
                 let gap = (ends ?? .max).subtractingReportingOverflow(until)
-                if !gap.overflow, abs(gap.partialValue) <= Self.tolerance, element.isComplete {
+                let isOnTime = !gap.overflow && abs(gap.partialValue) <= Self.tolerance
+                if isOnTime, element.isComplete || until - now <= Self.tolerance {
                     wanted[key] = nil
                 }
             } else if let ends, !isRemnant(element, of: written) {
@@ -196,7 +197,9 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         notes += report.restored.map { note("restore", "\($0.target)", cause) }
         notes += report.ended.map { note("end", "\($0.target)", "\($0.ending); \(cause)") }
         notes += report.adopted.map { note("adopt", "\($0.target)", "\($0.reason); \(cause)") }
-        notes += report.removed.map { note("remove", "\($0)", "in the kernel, not in the ledger; \(cause)") }
+        notes += report.removed.map {
+            note("remove", "\($0)", "in the kernel, not in the ledger; \(cause)")
+        }
         return notes
     }
 

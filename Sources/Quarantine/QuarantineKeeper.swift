@@ -32,6 +32,13 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         rows.values.sorted { ($0.target, $0.response) < ($1.target, $1.response) }
     }
 
+    /// Whether another program has written to the ledger since the last call; then `reconcile`.
+    public mutating func hasChangedElsewhere() throws(QuarantineError) -> Bool {
+        guard try ledger.hasChangedElsewhere() else { return false }
+        try reload()
+        return true
+    }
+
     /// Carries out what the policy decided.
     ///
     /// - Parameters:

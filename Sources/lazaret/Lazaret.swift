@@ -3,5 +3,6 @@ import ArgumentParser
 @main
 struct Lazaret: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lazaret", abstract: "Network flow anomaly monitor and quarantine.")
+        commandName: "lazaret", abstract: "Network flow anomaly monitor and quarantine.",
+        subcommands: [QuarantineCommand.self, AuditCommand.self])
 }
