@@ -32,6 +32,7 @@ public struct QuarantineRunner: ~Copyable {
         let options = try Self.options(
             policy: policy, discovery: discovery, isDryRun: !isEnforcing,
             flushesConnections: flushesConnections)
+        if isEnforcing { try ledger.note(options) }
         var keeper = QuarantineKeeper(ledger: ledger, actuator: try Firewall(options))
         _ = try keeper.reconcile(now: now, cause: "start", actor: "lazaret")
         var policy = policy

@@ -46,15 +46,11 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             let isIntact = try actuator.isIntact()
             let held = try actuator.held()
             try compare(held, now: now, &report, &written)
-            let claims = rows.values.filter { $0.state != .releasing }.map(\.claim)
-            if isIntact, report.restored.isEmpty, report.removed.isEmpty, report.ended.isEmpty {
-                try actuator.adopt(claims, now: now)
-            } else {
-                keepCounts(held, &written)
-                // A rail may have come since; what it forbids is taken down and told.
-                try rebuild(now: now, &report, &written)
+            // Nothing to hold and nothing held: the first fence will bring the tables.
+            let isIdle = rows.isEmpty && held.isEmpty && written.isEmpty
+            if isIntact || !isIdle {
+                try settleKernel(held, isIntact: isIntact, now: now, &report, &written)
             }
-            report.wasRebuilt = !isIntact && !(rows.isEmpty && held.isEmpty)
         }
         for row in rows.values where row.state == .intended {
             var standing = row
@@ -68,6 +64,24 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         }
         try ledger.write(written, notes(report, now: now, cause: cause, actor: actor))
         return report
+    }
+
+    /// Leaves the kernel's elements alone when they are right, and makes them anew when not.
+    private mutating func settleKernel(
+        _ held: [HeldElement], isIntact: Bool, now: Int64, _ report: inout Report,
+        _ written: inout [FenceRow]
+    ) throws(QuarantineError) {
+        if isIntact, report.restored.isEmpty, report.removed.isEmpty, report.ended.isEmpty {
+            do {
+                try actuator.adopt(rows.values.map(\.claim), now: now)
+                return
+            } catch .kernel {
+                // Sets of another make, for instance another limit: only anew they fit.
+            } catch { throw error }
+        }
+        keepCounts(held, &written)
+        report.wasRebuilt = !isIntact
+        try rebuild(now: now, &report, &written)
     }
 
     /// Rows whose time is over, and releases that were cut short.
@@ -145,6 +159,7 @@ extension QuarantineKeeper where Actuator: ~Copyable {
                 }
     }
 
+    /// A rail may have come since; what it forbids is taken down and told.
     private mutating func rebuild(
         now: Int64, _ report: inout Report, _ written: inout [FenceRow]
     ) throws(QuarantineError) {

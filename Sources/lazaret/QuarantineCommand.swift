@@ -18,18 +18,18 @@ struct QuarantineCommand: ParsableCommand {
             help: ArgumentHelp("Directory of the ledger.", valueName: "dir"))
         var directory = "/var/lib/lazaret"
 
-        /// Opens ledger and kernel and makes them agree.
-        func keeper(
-            protected named: [String] = []
-        ) throws(QuarantineError) -> QuarantineKeeper<Firewall> {
+        /// Opens ledger and kernel, and makes them agree if `isChanging`.
+        func keeper(isChanging: Bool) throws(QuarantineError) -> QuarantineKeeper<Firewall> {
             var discovery = ProtectedDiscovery()
             discovery.environment = ProcessInfo.processInfo.environment
-            let options = try QuarantineRunner.options(
+            var options = try QuarantineRunner.options(
                 policy: QuarantinePolicy(), discovery: discovery, isDryRun: false)
-            let firewall = try Firewall(options)
             let ledger = try QuarantineLedger(directory: directory)
-            var keeper = QuarantineKeeper(ledger: ledger, actuator: firewall)
-            _ = try keeper.reconcile(now: now(), cause: "command line", actor: person())
+            try ledger.apply(to: &options)
+            var keeper = QuarantineKeeper(ledger: ledger, actuator: try Firewall(options))
+            if isChanging {
+                _ = try keeper.reconcile(now: now(), cause: "command line", actor: person())
+            }
             return keeper
         }
     }
@@ -42,7 +42,7 @@ struct QuarantineCommand: ParsableCommand {
 
         func run() throws {
             try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper()
+                var keeper = try state.keeper(isChanging: false)
                 print(output.render(try keeper.list(now: now())), terminator: "")
             }
         }
@@ -69,7 +69,7 @@ struct QuarantineCommand: ParsableCommand {
 
         func run() throws {
             try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper()
+                var keeper = try state.keeper(isChanging: true)
                 let overridden = keeper.actuator.options.protected.objection(to: target)
                 let outcome = try keeper.add(
                     target, response: response, seconds: span.seconds, reason: reason, now: now(),
@@ -94,7 +94,7 @@ struct QuarantineCommand: ParsableCommand {
 
         func run() throws {
             try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper()
+                var keeper = try state.keeper(isChanging: true)
                 try finish(
                     try keeper.release(target, reason: reason, now: now(), actor: person()))
             }
@@ -109,7 +109,7 @@ struct QuarantineCommand: ParsableCommand {
 
         func run() throws {
             try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper()
+                var keeper = try state.keeper(isChanging: true)
                 try finish(try keeper.flush(reason: reason, now: now(), actor: person()))
             }
         }
