@@ -28,6 +28,7 @@ let package = Package(
     products: [
         .executable(name: "lazaret", targets: ["lazaret"]),
         .library(name: "IsolationForest", targets: ["IsolationForest"]),
+        .library(name: "Quarantine", targets: ["Quarantine", "NetworkAddresses"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
