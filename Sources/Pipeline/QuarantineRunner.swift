@@ -59,6 +59,10 @@ public struct QuarantineRunner: ~Copyable {
                 .init(host: gateway), reason: "gateway of \(network.name)")
         }
         options.kept = policy.options.kept
+        for service in options.kept {
+            options.protected.add(
+                .init(host: service.address), reason: "kept reachable: \(service.name)")
+        }
         options.keptNeighbours = found.ownAddresses
         options.limitPacketsPerSecond = policy.options.limitPacketsPerSecond
         options.flushesConnections = flushesConnections
@@ -128,8 +132,10 @@ public struct QuarantineRunner: ~Copyable {
         _ actions: [QuarantineAction], now: Int64
     ) throws(QuarantineError) -> [Outcome] {
         // The policy thinks in packet time; the kernel's timers run from now.
-        try keeper.perform(actions, now: now).map {
-            Outcome(action: $0.action, failure: $0.failure)
+        let outcomes = try keeper.perform(actions, now: now)
+        for outcome in outcomes where outcome.failure != nil && outcome.action.kind == .fence {
+            policy.withdraw(outcome.action.target)
         }
+        return outcomes.map { Outcome(action: $0.action, failure: $0.failure) }
     }
 }

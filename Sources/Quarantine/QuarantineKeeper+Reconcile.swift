@@ -62,6 +62,7 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             let key = Key(target: written[index].target, response: written[index].response)
             if let fresh = rows[key] { written[index] = fresh }
         }
+        written += try endOthers(now: now)
         try ledger.write(written, notes(report, now: now, cause: cause, actor: actor))
         return report
     }
@@ -102,6 +103,16 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             // Time that is over needs nothing done in the kernel.
             if row.state == .releasing { report.ended.append(ended) }
             written.append(ended)
+        }
+    }
+
+    /// Rows of the other mode, enforcing or dry run, that nobody is there to end.
+    private func endOthers(now: Int64) throws(QuarantineError) -> [FenceRow] {
+        try ledger.openRows().filter { !isMine($0) && $0.until <= now }.map { row in
+            var ended = row
+            ended.state = .ended
+            ended.ending = "time over"
+            return ended
         }
     }
 
@@ -257,12 +268,16 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     public mutating func list(now: Int64) throws(QuarantineError) -> [Standing] {
         try reload()
         let held = actuator.isDryRun ? [] : try actuator.held()
-        return openRows.filter { $0.until > now }.map { row in
-            let (packets, bytes) = Self.counts(of: row, held)
-            let isHeld = held.contains {
-                $0.response == row.response && row.target.overlaps($0.target)
-                    && $0.target.isSingle == row.target.isSingle
-            }
+        let others = try ledger.openRows().filter { !isMine($0) }
+        let all = (openRows + others).sorted { ($0.target, $0.response) < ($1.target, $1.response) }
+        return all.filter { $0.until > now }.map { row in
+            let (packets, bytes) = isMine(row) ? Self.counts(of: row, held) : (0, 0)
+            let isHeld =
+                isMine(row)
+                && held.contains {
+                    $0.response == row.response && row.target.overlaps($0.target)
+                        && $0.target.isSingle == row.target.isSingle
+                }
             return Standing(
                 row: row, remainingMilliseconds: max(0, (row.until - now) / 1_000_000),
                 packets: row.packets &+ packets, bytes: row.bytes &+ bytes, isInForce: isHeld)

@@ -183,6 +183,7 @@ extension QuarantineCommand {
             var target: String
             var response: String
             var in_force: Bool
+            var dry_run: Bool
             var remaining_seconds: Double
             var until_ns: Int64
             var packets_held: UInt64
@@ -205,7 +206,7 @@ extension QuarantineCommand {
                 let row = fence.row
                 let line = Line(
                     id: row.id, target: "\(row.target)", response: row.response.rawValue,
-                    in_force: fence.isInForce,
+                    in_force: fence.isInForce, dry_run: row.isDryRun,
                     remaining_seconds: Double(fence.remainingMilliseconds) / 1000,
                     until_ns: row.until, packets_held: fence.packets, bytes_held: fence.bytes,
                     level: row.level, workload: row.workload, reason: row.reason,
@@ -222,8 +223,9 @@ extension QuarantineCommand {
             let head = ["TARGET", "RESPONSE", "LEFT", "PACKETS", "BYTES", "BY", "WHY"]
             let rows = fences.map { fence in
                 [
-                    "\(fence.row.target)", fence.row.response.rawValue,
-                    fence.isInForce
+                    "\(fence.row.target)",
+                    fence.row.response.rawValue + (fence.row.isDryRun ? " (dry run)" : ""),
+                    fence.isInForce || fence.row.isDryRun
                         ? "\(Span(seconds: fence.remainingMilliseconds / 1000))" : "not in force",
                     "\(fence.packets)", "\(fence.bytes)", fence.row.actor,
                     fence.row.reason.filter { !$0.isNewline }
