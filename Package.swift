@@ -29,6 +29,7 @@ let package = Package(
         .executable(name: "lazaret", targets: ["lazaret"]),
         .library(name: "IsolationForest", targets: ["IsolationForest"]),
         .library(name: "Metering", targets: ["PacketCapture", "PacketDecoding", "FlowMetering"]),
+        .library(name: "Quarantine", targets: ["Quarantine", "NetworkAddresses"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),

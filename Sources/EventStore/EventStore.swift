@@ -47,7 +47,9 @@ public final class EventStore: Sendable {
         }
         do {
             let migrator = Self.migrator
-            if try queue.read(migrator.hasBeenSuperseded) { throw EventStoreError.newer(path: path) }
+            if try queue.read(migrator.hasBeenSuperseded) {
+                throw EventStoreError.newer(path: path)
+            }
             try migrator.migrate(queue)
         } catch let error as EventStoreError {
             throw error
@@ -89,6 +91,7 @@ public final class EventStore: Sendable {
         CREATE TABLE models (
             id TEXT PRIMARY KEY, created INTEGER NOT NULL, path TEXT NOT NULL,
             note TEXT NOT NULL, active INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         """
 
     static func words(_ error: any Error) -> String {
@@ -118,5 +121,21 @@ public final class EventStore: Sendable {
     /// A number that changes when another connection, of this process or another, has written.
     public func foreignChanges() throws(EventStoreError) -> Int64 {
         try read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
+    }
+
+    /// What was noted under `name`, or nil.
+    public func setting(_ name: String) throws(EventStoreError) -> String? {
+        try read {
+            try String.fetchOne(
+                $0, sql: "SELECT value FROM settings WHERE name = ?", arguments: [name])
+        }
+    }
+
+    /// Notes `value` under `name`, in place of what was there.
+    public func set(_ name: String, to value: String) throws(EventStoreError) {
+        try write {
+            try $0.execute(
+                sql: "INSERT OR REPLACE INTO settings VALUES (?, ?)", arguments: [name, value])
+        }
     }
 }

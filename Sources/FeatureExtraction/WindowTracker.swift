@@ -181,7 +181,8 @@ public struct WindowTracker: Sendable {
         if novelty.isNewOutside {
             hosts[slot].outsidePeers.insert(address, second: second, isNovel: true)
         }
-        if peer.place == .outside || novelty.isNewEdge {
+        // Known peers are called by schedule: only with strangers is a rhythm worth a thought.
+        if novelty.isNewOutside || novelty.isNewEdge || (graph == nil && peer.place == .outside) {
             hosts[slot].beat(edge, at: packet.timeNanoseconds)
         }
         var contact = Contact()

@@ -14,43 +14,38 @@ enum FencePieces {
         var until: Int64
     }
 
-    /// The fewest disjoint prefixes that give every address its latest end, in ascending order.
+    /// Disjoint prefixes that give every address its latest end, in ascending order.
+    ///
+    /// Each fence gets what no later-ending one takes from it, in as few prefixes as possible. So
+    /// nothing moves in the kernel when a fence's time is over: who took from it outlives it.
     ///
     /// - Parameter claims: any prefixes of one family, overlapping or not.
+    /// - Complexity: O(n log n) and the depth of the nesting.
     static func flatten(_ claims: [Piece]) -> [Piece] {
-        // Widest first, so that a prefix meets those inside it later.
-        let sorted = claims.sorted {
-            ($0.prefix.length, $0.prefix, $0.until) < ($1.prefix.length, $1.prefix, $1.until)
+        // An enclosing prefix comes before what it encloses.
+        let sorted = claims.sorted { ($0.prefix, $0.until) < ($1.prefix, $1.until) }
+        var holes = [[IPPrefix]](repeating: [], count: sorted.count)
+        var isTaken = [Bool](repeating: false, count: sorted.count)
+        var enclosing: [Int] = []
+        for (index, claim) in sorted.enumerated() {
+            while let last = enclosing.last, !sorted[last].prefix.contains(claim.prefix) {
+                enclosing.removeLast()
+            }
+            for outer in enclosing {
+                if sorted[outer].until >= claim.until {
+                    isTaken[index] = true
+                } else {
+                    holes[outer].append(claim.prefix)
+                }
+            }
+            enclosing.append(index)
         }
-        var roots: [(root: Piece, inside: [Piece])] = []
-        for claim in sorted {
-            if let at = roots.firstIndex(where: { $0.root.prefix.contains(claim.prefix) }) {
-                roots[at].inside.append(claim)
-            } else {
-                roots.append((claim, []))
+        var pieces: [Piece] = []
+        for (index, claim) in sorted.enumerated() where !isTaken[index] {
+            pieces += ProtectedSet.split(claim.prefix, around: holes[index]).map {
+                Piece(prefix: $0, until: claim.until)
             }
         }
-        return roots.sorted { $0.root.prefix < $1.root.prefix }.flatMap { root, inside in
-            cut(root.prefix, until: root.until, inside)
-        }
-    }
-
-    private static func cut(_ prefix: IPPrefix, until: Int64, _ inside: [Piece]) -> [Piece] {
-        let end =
-            inside.lazy.filter { $0.prefix == prefix }.map(\.until).max().map {
-                max($0, until)
-            } ?? until
-        let later = inside.filter { $0.until > end }
-        guard !later.isEmpty, let (lower, upper) = prefix.halves else {
-            return [Piece(prefix: prefix, until: end)]
-        }
-        let left = cut(lower, until: end, later.filter { lower.contains($0.prefix) })
-        let right = cut(upper, until: end, later.filter { upper.contains($0.prefix) })
-        if left.count == 1, right.count == 1, left[0].until == right[0].until,
-            left[0].prefix == lower, right[0].prefix == upper
-        {
-            return [Piece(prefix: prefix, until: left[0].until)]
-        }
-        return left + right
+        return pieces.sorted { $0.prefix < $1.prefix }
     }
 }

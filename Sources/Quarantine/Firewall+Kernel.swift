@@ -67,8 +67,17 @@ extension Firewall {
                 name: UInt16(NFTA_SET_NAME.rawValue)))
     }
 
+    /// Whether tables, chains and rules are all there; finds out which responses are installed.
     public mutating func isIntact() throws(QuarantineError) -> Bool {
-        for table in layout(responses).tables {
+        var installed = responses
+        // Not intact: the next change makes everything anew.
+        responses = []
+        let present = try setNames(.inet)
+        for response in FenceResponse.allCases {
+            let name = FenceLayout.SetSpec.name(response, .host4)
+            if present.contains(name) { installed.insert(response) }
+        }
+        for table in layout(installed).tables {
             let sets = try setNames(table.family)
             guard table.sets.allSatisfy({ sets.contains($0.name) }) else { return false }
             let chains = try names(
@@ -83,6 +92,7 @@ extension Firewall {
                 else { return false }
             }
         }
+        responses = layout(installed).responses
         return true
     }
 

@@ -91,7 +91,7 @@ public struct Firewall: FenceActuator, ~Copyable {
     }
 
     public mutating func adopt(_ claims: [FenceClaim], now: Int64) throws(QuarantineError) {
-        responses = Set(claims.map(\.response))
+        responses.formUnion(claims.map(\.response))
         try install()
         remember(claims, now: now)
     }

@@ -52,14 +52,19 @@ extension ArraySlice<UInt8> {
     /// The number in network order that this is.
     var big: UInt64 { reduce(0) { $0 << 8 | UInt64($1) } }
 
-    /// The first four bytes as a number in the machine's order; 0 when there are fewer.
-    var native32: UInt32 { UInt32(native(4)) }
+    /// The first four bytes as a number in the machine's order, which is little-endian; 0 when there
+    /// are fewer.
+    var native32: UInt32 {
+        guard count >= 4 else { return 0 }
+        let at = startIndex
+        return UInt32(self[at]) | UInt32(self[at + 1]) << 8 | UInt32(self[at + 2]) << 16
+            | UInt32(self[at + 3]) << 24
+    }
 
     /// The first two bytes as a number in the machine's order; 0 when there are fewer.
-    var native16: UInt16 { UInt16(native(2)) }
-
-    private func native(_ count: Int) -> UInt64 {
-        self.count < count ? 0 : prefix(count).reversed()[...].big
+    var native16: UInt16 {
+        guard count >= 2 else { return 0 }
+        return UInt16(self[startIndex]) | UInt16(self[startIndex + 1]) << 8
     }
 
     /// Text up to its zero byte.

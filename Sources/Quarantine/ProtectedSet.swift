@@ -74,7 +74,7 @@ public struct ProtectedSet: Sendable, Equatable {
         Self.split(prefix, around: entries.map(\.prefix).filter { $0.overlaps(prefix) })
     }
 
-    private static func split(_ prefix: IPPrefix, around holes: [IPPrefix]) -> [IPPrefix] {
+    static func split(_ prefix: IPPrefix, around holes: [IPPrefix]) -> [IPPrefix] {
         if holes.isEmpty { return [prefix] }
         if holes.contains(where: { $0.contains(prefix) }) { return [] }
         guard let (lower, upper) = prefix.halves else { return [] }

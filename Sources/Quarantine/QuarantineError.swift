@@ -12,6 +12,8 @@ public enum QuarantineError: Error, Equatable, Sendable {
     case ledger(String)
     /// The fence that was named does not stand.
     case noSuchFence(FenceTarget)
+    /// It does not stand by itself, but lies in a wider one.
+    case partOf(FenceTarget, wider: FenceTarget)
 }
 
 extension QuarantineError: CustomStringConvertible {
@@ -26,6 +28,8 @@ extension QuarantineError: CustomStringConvertible {
         case .malformedAnswer(let what): "an answer of the kernel makes no sense: \(what)"
         case .ledger(let what): "ledger: \(what)"
         case .noSuchFence(let target): "no fence stands around \(target)"
+        case .partOf(let target, let wider):
+            "\(target) has no fence of its own, it lies in the one around \(wider); release that"
         }
     }
 }

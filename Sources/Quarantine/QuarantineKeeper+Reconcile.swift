@@ -46,15 +46,11 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             let isIntact = try actuator.isIntact()
             let held = try actuator.held()
             try compare(held, now: now, &report, &written)
-            let claims = rows.values.filter { $0.state != .releasing }.map(\.claim)
-            if isIntact, report.restored.isEmpty, report.removed.isEmpty, report.ended.isEmpty {
-                try actuator.adopt(claims, now: now)
-            } else {
-                keepCounts(held, &written)
-                // A rail may have come since; what it forbids is taken down and told.
-                try rebuild(now: now, &report, &written)
+            // Nothing to hold and nothing held: the first fence will bring the tables.
+            let isIdle = rows.isEmpty && held.isEmpty && written.isEmpty
+            if isIntact || !isIdle {
+                try settleKernel(held, isIntact: isIntact, now: now, &report, &written)
             }
-            report.wasRebuilt = !isIntact && !(rows.isEmpty && held.isEmpty)
         }
         for row in rows.values where row.state == .intended {
             var standing = row
@@ -66,8 +62,27 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             let key = Key(target: written[index].target, response: written[index].response)
             if let fresh = rows[key] { written[index] = fresh }
         }
+        written += try endOthers(now: now)
         try ledger.write(written, notes(report, now: now, cause: cause, actor: actor))
         return report
+    }
+
+    /// Leaves the kernel's elements alone when they are right, and makes them anew when not.
+    private mutating func settleKernel(
+        _ held: [HeldElement], isIntact: Bool, now: Int64, _ report: inout Report,
+        _ written: inout [FenceRow]
+    ) throws(QuarantineError) {
+        if isIntact, report.restored.isEmpty, report.removed.isEmpty, report.ended.isEmpty {
+            do {
+                try actuator.adopt(rows.values.map(\.claim), now: now)
+                return
+            } catch .kernel {
+                // Sets of another make, for instance another limit: only anew they fit.
+            } catch { throw error }
+        }
+        keepCounts(held, &written)
+        report.wasRebuilt = !isIntact
+        try rebuild(now: now, &report, &written)
     }
 
     /// Rows whose time is over, and releases that were cut short.
@@ -91,6 +106,16 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         }
     }
 
+    /// Rows of the other mode, enforcing or dry run, that nobody is there to end.
+    private func endOthers(now: Int64) throws(QuarantineError) -> [FenceRow] {
+        try ledger.openRows().filter { !isMine($0) && $0.until <= now }.map { row in
+            var ended = row
+            ended.state = .ended
+            ended.ending = "time over"
+            return ended
+        }
+    }
+
     /// Compares what the kernel holds with what it should hold.
     private mutating func compare(
         _ held: [HeldElement], now: Int64, _ report: inout Report, _ written: inout [FenceRow]
@@ -105,7 +130,8 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             let ends = element.remainingMilliseconds.map { now + $0 * 1_000_000 }
             if let until = wanted[key] {
                 let gap = (ends ?? .max).subtractingReportingOverflow(until)
-                if !gap.overflow, abs(gap.partialValue) <= Self.tolerance, element.isComplete {
+                let isOnTime = !gap.overflow && abs(gap.partialValue) <= Self.tolerance
+                if isOnTime, element.isComplete || until - now <= Self.tolerance {
                     wanted[key] = nil
                 }
             } else if let ends, !isRemnant(element, of: written) {
@@ -144,6 +170,7 @@ extension QuarantineKeeper where Actuator: ~Copyable {
                 }
     }
 
+    /// A rail may have come since; what it forbids is taken down and told.
     private mutating func rebuild(
         now: Int64, _ report: inout Report, _ written: inout [FenceRow]
     ) throws(QuarantineError) {
@@ -196,7 +223,9 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         notes += report.restored.map { note("restore", "\($0.target)", cause) }
         notes += report.ended.map { note("end", "\($0.target)", "\($0.ending); \(cause)") }
         notes += report.adopted.map { note("adopt", "\($0.target)", "\($0.reason); \(cause)") }
-        notes += report.removed.map { note("remove", "\($0)", "in the kernel, not in the ledger; \(cause)") }
+        notes += report.removed.map {
+            note("remove", "\($0)", "in the kernel, not in the ledger; \(cause)")
+        }
         return notes
     }
 
@@ -239,12 +268,16 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     public mutating func list(now: Int64) throws(QuarantineError) -> [Standing] {
         try reload()
         let held = actuator.isDryRun ? [] : try actuator.held()
-        return openRows.filter { $0.until > now }.map { row in
-            let (packets, bytes) = Self.counts(of: row, held)
-            let isHeld = held.contains {
-                $0.response == row.response && row.target.overlaps($0.target)
-                    && $0.target.isSingle == row.target.isSingle
-            }
+        let others = try ledger.openRows().filter { !isMine($0) }
+        let all = (openRows + others).sorted { ($0.target, $0.response) < ($1.target, $1.response) }
+        return all.filter { $0.until > now }.map { row in
+            let (packets, bytes) = isMine(row) ? Self.counts(of: row, held) : (0, 0)
+            let isHeld =
+                isMine(row)
+                && held.contains {
+                    $0.response == row.response && row.target.overlaps($0.target)
+                        && $0.target.isSingle == row.target.isSingle
+                }
             return Standing(
                 row: row, remainingMilliseconds: max(0, (row.until - now) / 1_000_000),
                 packets: row.packets &+ packets, bytes: row.bytes &+ bytes, isInForce: isHeld)

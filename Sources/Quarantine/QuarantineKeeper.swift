@@ -32,6 +32,13 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         rows.values.sorted { ($0.target, $0.response) < ($1.target, $1.response) }
     }
 
+    /// Whether another program has written to the ledger since the last call; then `reconcile`.
+    public mutating func hasChangedElsewhere() throws(QuarantineError) -> Bool {
+        guard try ledger.hasChangedElsewhere() else { return false }
+        try reload()
+        return true
+    }
+
     /// Carries out what the policy decided.
     ///
     /// - Parameters:
@@ -60,15 +67,18 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
 
     /// Takes down every fence that lies in `target`.
     ///
-    /// - Throws: `.noSuchFence` when there is none.
+    /// - Throws: `.noSuchFence` or `.partOf` when there is none.
     public mutating func release(
         _ target: FenceTarget, reason: String, now: Int64, actor: String
     ) throws(QuarantineError) -> [Outcome] {
         try ledger.lock()
         defer { ledger.unlock() }
         if try ledger.hasChangedElsewhere() { try reload() }
-        let hit = openRows.filter { target.covers($0.target) && isMine($0) }
-        guard !hit.isEmpty else { throw .noSuchFence(target) }
+        let hit = openRows.filter { target.covers($0.target) }
+        guard !hit.isEmpty else {
+            let wider = openRows.first { $0.target.covers(target) }?.target
+            throw wider.map { .partOf(target, wider: $0) } ?? .noSuchFence(target)
+        }
         return try perform(
             hit.map { $0.action(.release, time: now, reason: reason) }, now: now, actor: actor)
     }
@@ -81,7 +91,7 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         defer { ledger.unlock() }
         if try ledger.hasChangedElsewhere() { try reload() }
         return try perform(
-            openRows.filter { isMine($0) }.map { $0.action(.release, time: now, reason: reason) },
+            openRows.map { $0.action(.release, time: now, reason: reason) },
             now: now, actor: actor)
     }
 

@@ -136,6 +136,9 @@ public struct QuarantinePolicy: Sendable {
         }
     }
 
+    /// Forgets a fence that could not be put up; the offender may be fenced at its next offence.
+    public mutating func withdraw(_ target: FenceTarget) { standing[target] = nil }
+
     mutating func stand(_ action: QuarantineAction) {
         standing[action.target] = Standing(action: action)
         nextExpiry = min(nextExpiry, action.until)

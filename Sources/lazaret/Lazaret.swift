@@ -16,7 +16,8 @@ struct Lazaret: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self, ModelCommand.self,
+            FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
+            ModelCommand.self, QuarantineCommand.self, AuditCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.

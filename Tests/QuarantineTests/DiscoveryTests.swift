@@ -1,5 +1,6 @@
 import Foundation
 import NetworkAddresses
+import TestKit
 import Testing
 
 @testable import Quarantine

@@ -1,5 +1,6 @@
 import Foundation
 import NetworkAddresses
+import TestKit
 
 @testable import Quarantine
 

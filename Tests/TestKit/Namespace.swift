@@ -1,27 +1,29 @@
-import Foundation
-import Testing
+public import Foundation
+public import Testing
 
 /// Whether these tests may make network namespaces: root, with `ip` and `nft` at hand.
-let mayUseKernel: Bool = {
+public let mayUseKernel: Bool = {
     guard geteuid() == 0, let probe = try? Namespace() else { return false }
     return (try? probe.run("nft", "list", "ruleset")) != nil
 }()
 
 extension Trait where Self == ConditionTrait {
-    static var needsKernel: Self {
+    public static var needsKernel: Self {
         .enabled(if: mayUseKernel, "needs root, iproute2 and nft to make network namespaces")
     }
 }
 
-struct CommandFailed: Error, CustomStringConvertible {
-    var description: String
+public struct CommandFailed: Error, CustomStringConvertible {
+    public var description: String
+
+    public init(description: String) { self.description = description }
 }
 
 /// A network namespace of its own, gone when the last reference is.
-final class Namespace: Sendable {
-    let name: String
+public final class Namespace: Sendable {
+    public let name: String
 
-    init(_ label: String = "ns") throws {
+    public init(_ label: String = "ns") throws {
         let unique = UInt32.random(in: 0...UInt32.max)
         name = "lztest-\(getpid())-\(label)-" + String(unique, radix: 36)
         try Self.command(["ip", "netns", "add", name])
@@ -32,12 +34,12 @@ final class Namespace: Sendable {
 
     /// Runs a command in the namespace; its output, or an error with what it said.
     @discardableResult
-    func run(_ words: String..., input: String = "") throws -> String {
+    public func run(_ words: String..., input: String = "") throws -> String {
         try Self.command(["nsenter", "--net=/run/netns/\(name)"] + words, input: input)
     }
 
     /// Starts a command in the namespace.
-    func start(_ words: String..., output: Pipe = Pipe()) throws -> Process {
+    public func start(_ words: String..., output: Pipe = Pipe()) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["nsenter", "--net=/run/netns/\(name)"] + words
@@ -48,12 +50,12 @@ final class Namespace: Sendable {
     }
 
     /// Runs `body` with this thread in the namespace; sockets that it opens stay there.
-    func inside<T>(_ body: () throws -> T) throws -> T {
+    public func inside<T>(_ body: () throws -> T) throws -> T {
         try enterNamespace("/run/netns/\(name)", body)
     }
 
     @discardableResult
-    static func command(_ words: [String], input: String = "") throws -> String {
+    public static func command(_ words: [String], input: String = "") throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = words
@@ -82,7 +84,7 @@ final class Namespace: Sendable {
 }
 
 /// Runs `body` with this thread in the network namespace at `path`.
-func enterNamespace<T>(_ path: String, _ body: () throws -> T) throws -> T {
+public func enterNamespace<T>(_ path: String, _ body: () throws -> T) throws -> T {
     typealias SetNS = @convention(c) (CInt, CInt) -> CInt
     guard let symbol = dlsym(nil, "setns") else { throw CommandFailed(description: "no setns") }
     let setns = unsafeBitCast(symbol, to: SetNS.self)

@@ -1,0 +1,141 @@
+internal import NetworkAddresses
+public import Quarantine
+
+/// The quarantine as the monitor uses it: policy, rails, ledger and kernel in one.
+///
+/// Decides and acts for one thread at a time; `watch` tells when the kernel's tables were changed by
+/// somebody else, and belongs on a thread of its own.
+public struct QuarantineRunner: ~Copyable {
+    /// The policy; its inventory and allowlist may be replaced at any time.
+    public var policy: QuarantinePolicy
+    private var keeper: QuarantineKeeper<Firewall>
+    private let discovery: ProtectedDiscovery
+
+    /// What happened.
+    public struct Outcome: Sendable {
+        public var action: QuarantineAction
+        /// Nil: done (or, in a dry run, all but done). Otherwise why not.
+        public var failure: QuarantineError?
+    }
+
+    /// Opens ledger and kernel, and makes them agree.
+    ///
+    /// - Parameters:
+    ///   - isEnforcing: false is a dry run: everything but the last call to the kernel.
+    ///   - now: nanoseconds since 1970.
+    /// - Throws: `.notPermitted` without CAP_NET_ADMIN when enforcing; `.ledger`.
+    public init(
+        policy: QuarantinePolicy, ledger: QuarantineLedger, isEnforcing: Bool,
+        discovery: ProtectedDiscovery = ProtectedDiscovery(), flushesConnections: Bool = false,
+        now: Int64
+    ) throws(QuarantineError) {
+        let options = try Self.options(
+            policy: policy, discovery: discovery, isDryRun: !isEnforcing,
+            flushesConnections: flushesConnections)
+        if isEnforcing { try ledger.note(options) }
+        var keeper = QuarantineKeeper(ledger: ledger, actuator: try Firewall(options))
+        _ = try keeper.reconcile(now: now, cause: "start", actor: "lazaret")
+        var policy = policy
+        policy.protected.formUnion(options.protected)
+        policy.restore(keeper.openRows.map { $0.action(.fence, time: $0.created) })
+        self.policy = policy
+        self.discovery = discovery
+        self.keeper = keeper
+    }
+
+    /// What the actuator needs to know, as found on this node and as configured.
+    public static func options(
+        policy: QuarantinePolicy, discovery: ProtectedDiscovery, isDryRun: Bool,
+        flushesConnections: Bool = false
+    ) throws(QuarantineError) -> FirewallOptions {
+        let found = try discovery.discover()
+        var options = FirewallOptions()
+        options.isDryRun = isDryRun
+        options.protected = policy.protected
+        options.protected.formUnion(found.protected)
+        for network in policy.inventory.networks {
+            guard let gateway = network.gateway else { continue }
+            options.protected.add(
+                .init(host: gateway), reason: "gateway of \(network.name)")
+        }
+        options.kept = policy.options.kept
+        for service in options.kept {
+            options.protected.add(
+                .init(host: service.address), reason: "kept reachable: \(service.name)")
+        }
+        options.keptNeighbours = found.ownAddresses
+        options.limitPacketsPerSecond = policy.options.limitPacketsPerSecond
+        options.flushesConnections = flushesConnections
+        return options
+    }
+
+    /// The socket's name in netlink events, for `FirewallWatch(ignoring:)`.
+    public var port: UInt32 { keeper.actuator.port }
+
+    /// The fences that stand.
+    public var openRows: [FenceRow] { keeper.openRows }
+
+    /// Weighs one verdict and does what the policy decides.
+    ///
+    /// - Parameter now: wall-clock nanoseconds since 1970; ends in the kernel count from it.
+    public mutating func consider(
+        _ offence: Offence, now: Int64
+    ) throws(QuarantineError) -> [Outcome] {
+        try perform(policy.consider(offence), now: now)
+    }
+
+    /// Looks around anew for what must be protected; every few seconds is often enough.
+    public mutating func refreshProtected() throws(QuarantineError) {
+        let found = try discovery.discover()
+        policy.protected.formUnion(found.protected)
+        keeper.actuator.options.protected.formUnion(found.protected)
+        keeper.actuator.options.keptNeighbours = found.ownAddresses
+    }
+
+    /// Once a second: fences whose time is over, and what other programs did to ledger or kernel.
+    public mutating func tick(now: Int64) throws(QuarantineError) -> [Outcome] {
+        let expired = policy.advance(to: now)
+        var outcomes = expired.map { Outcome(action: $0, failure: nil) }
+        _ = try keeper.sweep(now: now)
+        if try keeper.hasChangedElsewhere() {
+            outcomes += try reconcile(now: now, cause: "the ledger was changed by another program")
+        }
+        return outcomes
+    }
+
+    /// Makes ledger and kernel agree, and tells the policy what others did.
+    public mutating func reconcile(
+        now: Int64, cause: String
+    ) throws(QuarantineError) -> [Outcome] {
+        let report = try keeper.reconcile(now: now, cause: cause, actor: "lazaret")
+        let open = keeper.openRows
+        let standing = Set(open.map(\.target))
+        var outcomes: [Outcome] = []
+        for fence in policy.activeFences where !standing.contains(fence.target) {
+            outcomes += policy.release(fence.target, reason: "released by hand", time: now).map {
+                Outcome(action: $0, failure: nil)
+            }
+        }
+        let known = Set(policy.activeFences.map(\.target))
+        policy.restore(
+            open.filter { !known.contains($0.target) }.map {
+                $0.action(.fence, time: $0.created)
+            })
+        outcomes += report.restored.map {
+            Outcome(
+                action: $0.action(.fence, time: now, reason: "put back: \(cause)"), failure: nil)
+        }
+        return outcomes
+    }
+
+    private mutating func perform(
+        _ actions: [QuarantineAction], now: Int64
+    ) throws(QuarantineError) -> [Outcome] {
+        // The policy thinks in packet time; the kernel's timers run from now.
+        let outcomes = try keeper.perform(actions, now: now)
+        for outcome in outcomes where outcome.failure != nil && outcome.action.kind == .fence {
+            policy.withdraw(outcome.action.target)
+        }
+        return outcomes.map { Outcome(action: $0.action, failure: $0.failure) }
+    }
+}

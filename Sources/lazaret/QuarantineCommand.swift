@@ -1,0 +1,289 @@
+import ArgumentParser
+import Foundation
+import NetworkAddresses
+import Pipeline
+import Quarantine
+
+/// `lazaret quarantine`: what is fenced, and changes by hand; with and without the daemon.
+struct QuarantineCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quarantine",
+        abstract: "Show, add and release fences; works with and without the daemon.",
+        subcommands: [List.self, Add.self, Release.self, Flush.self], defaultSubcommand: List.self)
+
+    /// Where the ledger lies.
+    struct State: ParsableArguments {
+        @Option(
+            name: .customLong("state"),
+            help: ArgumentHelp("Directory of the ledger.", valueName: "dir"))
+        var directory = "/var/lib/lazaret"
+
+        /// Opens ledger and kernel, and makes them agree if `isChanging`.
+        func keeper(isChanging: Bool) throws(QuarantineError) -> QuarantineKeeper<Firewall> {
+            var discovery = ProtectedDiscovery()
+            discovery.environment = ProcessInfo.processInfo.environment
+            var options = try QuarantineRunner.options(
+                policy: QuarantinePolicy(), discovery: discovery, isDryRun: false)
+            let ledger = try QuarantineLedger(directory: directory)
+            try ledger.apply(to: &options)
+            var keeper = QuarantineKeeper(ledger: ledger, actuator: try Firewall(options))
+            if isChanging {
+                _ = try keeper.reconcile(now: now(), cause: "command line", actor: person())
+            }
+            return keeper
+        }
+    }
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show what is fenced: time left, what was held back, why.")
+        @OptionGroup var state: State
+        @OptionGroup var output: Output
+
+        func run() throws {
+            try exiting { () throws(QuarantineError) in
+                var keeper = try state.keeper(isChanging: false)
+                print(output.render(try keeper.list(now: now())), terminator: "")
+            }
+        }
+    }
+
+    struct Add: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Fence an address, a prefix or a MAC address.")
+        @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
+        var target: FenceTarget
+        @Option(
+            name: .customLong("for"), help: "How long: 90s, 10m, 1h, 2d.",
+            transform: Span.init(parsing:))
+        var span = Span(seconds: 600)
+        @Option(help: "Why; goes to the audit trail.")
+        var reason = "by hand"
+        @Option(
+            help: "What happens to its packets: drop, egress, limit or observe.",
+            transform: parse(response:))
+        var response: FenceResponse = .drop
+        @Flag(help: "Fence even what is protected.")
+        var force = false
+        @OptionGroup var state: State
+
+        func run() throws {
+            try exiting { () throws(QuarantineError) in
+                var keeper = try state.keeper(isChanging: true)
+                let overridden = keeper.actuator.options.protected.objection(to: target)
+                let outcome = try keeper.add(
+                    target, response: response, seconds: span.seconds, reason: reason, now: now(),
+                    actor: person(), force: force)
+                if let failure = outcome.failure { throw failure }
+                if let overridden { tell("--force overrides: \(overridden)") }
+                print(
+                    "\(target) fenced (\(response.rawValue)) for \(span); "
+                        + "undo: \(outcome.action.undo)")
+            }
+        }
+    }
+
+    struct Release: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take down every fence that lies in a prefix.")
+        @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
+        var target: FenceTarget
+        @Option(help: "Why; goes to the audit trail.")
+        var reason = "by hand"
+        @OptionGroup var state: State
+
+        func run() throws {
+            try exiting { () throws(QuarantineError) in
+                var keeper = try state.keeper(isChanging: true)
+                try finish(
+                    try keeper.release(target, reason: reason, now: now(), actor: person()))
+            }
+        }
+    }
+
+    struct Flush: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Take down every fence.")
+        @Option(help: "Why; goes to the audit trail.")
+        var reason = "by hand"
+        @OptionGroup var state: State
+
+        func run() throws {
+            try exiting { () throws(QuarantineError) in
+                var keeper = try state.keeper(isChanging: true)
+                try finish(try keeper.flush(reason: reason, now: now(), actor: person()))
+            }
+        }
+    }
+
+    private static func parse(target text: String) throws -> FenceTarget {
+        guard let target = FenceTarget(text) else {
+            throw ValidationError("'\(text)' is no address, prefix or MAC address")
+        }
+        return target
+    }
+
+    private static func parse(response text: String) throws -> FenceResponse {
+        guard let response = FenceResponse(rawValue: text) else {
+            throw ValidationError("'\(text)' is none of drop, egress, limit, observe")
+        }
+        return response
+    }
+
+    private static func finish(
+        _ outcomes: [QuarantineKeeper<Firewall>.Outcome]
+    ) throws(QuarantineError) {
+        for outcome in outcomes where outcome.failure == nil {
+            print("\(outcome.action.target) released")
+        }
+        if let failure = outcomes.compactMap(\.failure).first { throw failure }
+    }
+
+    /// Nanoseconds since 1970.
+    static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    /// Who is at the keyboard, for the audit trail.
+    private static func person() -> String {
+        let environment = ProcessInfo.processInfo.environment
+        return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
+    }
+
+    private static func tell(_ line: String) {
+        FileHandle.standardError.write(Data("lazaret: \(line)\n".utf8))
+    }
+
+    /// Runs `body`; an error becomes one line and exit code 1.
+    private static func exiting(_ body: () throws(QuarantineError) -> Void) throws {
+        do { try body() } catch {
+            tell("\(error)")
+            throw ExitCode(1)
+        }
+    }
+}
+
+extension QuarantineCommand {
+    /// How a list is written.
+    struct Output: ParsableArguments {
+        enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+        @Option(help: "How to write: table or json.")
+        var format: Format = .table
+        @Flag(help: "The same as --format json.")
+        var json = false
+
+        func render(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {
+            json || format == .json ? Self.json(fences) : Self.table(fences)
+        }
+
+        private struct Line: Encodable {
+            var id: String
+            var target: String
+            var response: String
+            var in_force: Bool
+            var dry_run: Bool
+            var remaining_seconds: Double
+            var until_ns: Int64
+            var packets_held: UInt64
+            var bytes_held: UInt64
+            var level: Int
+            var workload: String?
+            var reason: String
+            var event_id: String
+            var features: String
+            var by: String
+            var forced: Bool
+            var undo: String
+        }
+
+        /// One JSON object a line.
+        private static func json(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return fences.compactMap { fence -> String? in
+                let row = fence.row
+                let line = Line(
+                    id: row.id, target: "\(row.target)", response: row.response.rawValue,
+                    in_force: fence.isInForce, dry_run: row.isDryRun,
+                    remaining_seconds: Double(fence.remainingMilliseconds) / 1000,
+                    until_ns: row.until, packets_held: fence.packets, bytes_held: fence.bytes,
+                    level: row.level, workload: row.workload, reason: row.reason,
+                    event_id: row.eventID, features: row.features, by: row.actor,
+                    forced: row.isForced, undo: row.undo)
+                return (try? encoder.encode(line)).map {
+                    String(decoding: $0, as: UTF8.self) + "\n"
+                }
+            }.joined()
+        }
+
+        private static func table(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {
+            guard !fences.isEmpty else { return "nothing is fenced\n" }
+            let head = ["TARGET", "RESPONSE", "LEFT", "PACKETS", "BYTES", "BY", "WHY"]
+            let rows = fences.map { fence in
+                [
+                    "\(fence.row.target)",
+                    fence.row.response.rawValue + (fence.row.isDryRun ? " (dry run)" : ""),
+                    fence.isInForce || fence.row.isDryRun
+                        ? "\(Span(seconds: fence.remainingMilliseconds / 1000))" : "not in force",
+                    "\(fence.packets)", "\(fence.bytes)", fence.row.actor,
+                    fence.row.reason.filter { !$0.isNewline }
+                        + (fence.row.workload.map { " (\($0))" } ?? ""),
+                ]
+            }
+            let widths = head.indices.map { column in
+                ([head] + rows).map { $0[column].count }.max() ?? 0
+            }
+            return ([head] + rows).map { row in
+                row.enumerated().map { column, cell in
+                    column == row.count - 1
+                        ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+                }.joined(separator: "  ") + "\n"
+            }.joined()
+        }
+    }
+
+    /// A length of time as people write it.
+    struct Span: CustomStringConvertible {
+        var seconds: Int64
+        private static let units: [(Character, Int64)] = [
+            ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1),
+        ]
+
+        init(seconds: Int64) { self.seconds = seconds }
+
+        /// `90s`, `10m`, `1h30m`, `2d`; a bare number is refused, because its unit is a guess.
+        init(parsing text: String) throws {
+            var total: Int64 = 0
+            var digits = ""
+            for character in text {
+                if character.isASCII, character.isNumber {
+                    digits.append(character)
+                    continue
+                }
+                guard let number = Int64(digits),
+                    let unit = Self.units.first(where: { $0.0 == character })?.1,
+                    number <= 400 * 86_400 / unit
+                else { throw ValidationError("'\(text)' is no time; write 90s, 10m, 1h or 2d") }
+                total += number * unit
+                digits = ""
+            }
+            guard digits.isEmpty, total > 0, total <= 400 * 86_400 else {
+                throw ValidationError(
+                    "'\(text)' is no time; write 90s, 10m, 1h or 2d, at most 400d")
+            }
+            seconds = total
+        }
+
+        var description: String {
+            var rest = seconds
+            var text = ""
+            for (unit, length) in Self.units where rest >= length {
+                text += "\(rest / length)\(unit)"
+                rest %= length
+            }
+            return text.isEmpty ? "0s" : text
+        }
+    }
+}

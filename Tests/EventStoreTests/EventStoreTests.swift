@@ -1,0 +1,153 @@
+import EventStore
+import Foundation
+import TestKit
+import Testing
+
+/// A directory of its own, gone with the last reference.
+final class Scratch: Sendable {
+    let path = NSTemporaryDirectory() + "lztest-" + UUID().uuidString
+
+    init() throws {
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func store() throws -> EventStore { try EventStore(path: path + "/lazaret.db") }
+
+    /// Changes the file behind the store's back.
+    func tamper(_ statements: String) throws {
+        try Namespace.command(["sqlite3", path + "/lazaret.db", statements])
+    }
+}
+
+let mayTamper = (try? Namespace.command(["sqlite3", "-version"])) != nil
+
+func entry(_ number: Int) -> AuditEntry {
+    AuditEntry(
+        time: Int64(number) * 1_000_000_000, actor: "test", action: "fence",
+        subject: "10.0.0.\(number)", detail: "why \(number)")
+}
+
+func storedFence(_ target: String, state: String = "standing", until: Int64 = 5) -> StoredFence {
+    StoredFence(
+        target: target, response: "drop", id: "q1", state: state, created: 1, until: until,
+        level: 2, reason: "fan-out", eventID: "e1", features: "peers=40", workload: "web",
+        actor: "policy", isForced: true, isDryRun: false, packets: .max, bytes: 7, ending: "")
+}
+
+struct EventStoreTests {
+    @Test func fencesComeBackAsTheyWereWritten() throws {
+        let scratch = try Scratch()
+        let store = try scratch.store()
+        let fence = storedFence("10.0.0.2")
+        try store.record(fences: [fence, storedFence("10.0.0.3", state: "ended")], audit: [])
+        #expect(try store.openFences() == [fence])
+        #expect(try store.endedFences(limit: 10).map(\.target) == ["10.0.0.3"])
+        try store.record(fences: [storedFence("10.0.0.2", state: "ended")], audit: [])
+        #expect(try scratch.store().openFences().isEmpty)
+    }
+
+    @Test func anotherWriterIsNoticedAndOurselvesNot() throws {
+        let scratch = try Scratch()
+        let (one, two) = (try scratch.store(), try scratch.store())
+        let before = try one.foreignChanges()
+        try one.record(fences: [], audit: [entry(1)])
+        #expect(try one.foreignChanges() == before)
+        try two.record(fences: [], audit: [entry(2)])
+        #expect(try one.foreignChanges() != before)
+        #expect(try one.verifyAudit().records == 2)
+    }
+
+    @Test func aWholeTrailIsVerified() throws {
+        let store = try Scratch().store()
+        #expect(try store.verifyAudit().records == 0)
+        for number in 1...20 { try store.record(fences: [], audit: [entry(number)]) }
+        let report = try store.verifyAudit()
+        #expect(report.problems.isEmpty && report.records == 20 && report.head.count == 64)
+        let tail = try store.auditTail(limit: 3)
+        #expect(tail.map(\.number) == [18, 19, 20] && tail.last?.hash == report.head)
+        #expect(try store.audit(after: 5, limit: 2).map(\.entry) == [entry(6), entry(7)])
+        #expect(try store.verifyAudit(expecting: tail[0].hash).problems.isEmpty)
+        #expect(
+            try store.verifyAudit(expecting: "00").problems == [.notInTrail(hash: "00")])
+    }
+
+    @Test(
+        .enabled(if: mayTamper, "needs the sqlite3 program"),
+        arguments: [
+            ("UPDATE audit SET detail = 'x' WHERE number = 7", [.changed(number: 7)]),
+            ("UPDATE audit SET time = time + 1 WHERE number = 1", [.changed(number: 1)]),
+            (
+                "UPDATE audit SET actor = 'testf', action = 'ence' WHERE number = 20",
+                [.changed(number: 20)]
+            ),
+            (
+                "UPDATE audit SET hash = '00' WHERE number = 9",
+                [.changed(number: 9), .changed(number: 10)]
+            ),
+            ("DELETE FROM audit WHERE number = 7", [.missing(first: 7, last: 7)]),
+            ("DELETE FROM audit WHERE number < 4", [.missing(first: 1, last: 3)]),
+            ("DELETE FROM audit WHERE number > 17", [.missing(first: 18, last: 20)]),
+            ("DELETE FROM audit", [.missing(first: 1, last: 20)]),
+            (
+                """
+                DELETE FROM audit WHERE number = 20; UPDATE audit_ends SET last = 19
+                """, [.wrongEnd(number: 19)]
+            ),
+            (
+                "INSERT INTO audit SELECT 21, time, actor, action, subject, detail, hash "
+                    + "FROM audit WHERE number = 20",
+                [.added(number: 21), .changed(number: 21)]
+            ),
+        ] as [(String, [AuditProblem])])
+    func tamperingIsFound(statement: String, problems: [AuditProblem]) throws {
+        let scratch = try Scratch()
+        let store = try scratch.store()
+        try store.record(fences: [], audit: (1...20).map(entry))
+        try scratch.tamper(statement)
+        #expect(try store.verifyAudit().problems == problems)
+    }
+
+    @Test func pruningLeavesAnAnchoredTrail() throws {
+        let store = try Scratch().store()
+        try store.record(fences: [], audit: (1...20).map(entry))
+        let anchor = try store.audit(after: 14, limit: 1)[0].hash
+        try store.pruneAudit(keeping: 5, time: 99)
+        let report = try store.verifyAudit(expecting: anchor)
+        #expect(report.problems.isEmpty && report.first == 16 && report.records == 6)
+        #expect(try store.auditTail(limit: 1)[0].entry.detail.contains(anchor))
+    }
+
+    @Test func eventsAndModelsAreKeptWithinBounds() throws {
+        let store = try Scratch().store()
+        let events = (1...10).map {
+            StoredEvent(
+                id: "e\($0)", time: Int64($0), kind: "alert", subject: "web", body: "{\($0)}")
+        }
+        try store.record(events: events, keeping: 6)
+        #expect(try store.event(id: "e4") == nil && store.event(id: "e5") == events[4])
+        #expect(try store.events(limit: 2).map(\.id) == ["e10", "e9"])
+        #expect(try store.events(limit: 1, before: 9).map(\.id) == ["e8"])
+        for (number, isActive) in [(1, true), (2, false), (3, true)] {
+            try store.record(
+                model: StoredModel(
+                    id: "m\(number)", created: Int64(number), path: "/m", note: "",
+                    isActive: isActive))
+        }
+        #expect(try store.models().map(\.isActive) == [true, false, false])
+        try store.set("a", to: "1")
+        try store.set("a", to: "2")
+        #expect(try store.setting("a") == "2" && store.setting("b") == nil)
+    }
+
+    @Test func whatIsNoStoreIsRefusedWithItsName() throws {
+        let scratch = try Scratch()
+        try "not a database, but long enough to look like a file of one".write(
+            toFile: scratch.path + "/lazaret.db", atomically: true, encoding: .utf8)
+        let error = #expect(throws: EventStoreError.self) { try scratch.store() }
+        #expect(error.map { "\($0)" }?.contains("lazaret.db") == true)
+        #expect(throws: EventStoreError.self) { try EventStore(path: "/nowhere/x.db") }
+    }
+}
