@@ -149,10 +149,10 @@ public enum Pattern: String, CaseIterable, Sendable {
         _ window: Window, _ isOdd: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
         _ length: Float
     ) -> Float {
-        guard window.contact.ipProtocol == 6, window[.edges] <= 6 || !isOdd(.edges),
+        guard window.contact.ipProtocol == 6, window[.edges] <= 8,
             failedShare < 0.6
         else { return 0 }
-        if isOdd(.logins), window[.logins] >= 4, window[.logins] > flows / 2, window[.edges] <= 6 {
+        if isOdd(.logins), window[.logins] >= 4, window[.logins] > flows / 2 {
             return max(1, window[.logins] / (8 * length))
         }
         // Few doors, many short knocks: little is said each time, either way.

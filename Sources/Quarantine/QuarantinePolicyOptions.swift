@@ -31,7 +31,7 @@ public struct QuarantinePolicyOptions: Sendable, Equatable {
     /// …and at least this share of its known workloads…
     public var subnetShare = 0.75
     /// …within this time.
-    public var subnetSpanSeconds: Int64 = 600
+    public var subnetSpanSeconds: Int64 = 60
     /// The most prefixes that a subnet may fall into around protected addresses.
     public var subnetPieces = 64
     /// After a release by hand the target is left alone for this long.

@@ -24,9 +24,7 @@ public enum ModelReport {
                     + "\(part.baseline.groups[ScaleBaseline.node]?.windowCount ?? 0) clean, threshold "
                     + "\(JSONObject.number(Double(part.threshold), digits: 3))")
         }
-        lines.append(
-            "  budget         the thresholds allow \(rate(provenance.falseAlarmsPerDay)) at this node, counted over all"
-                + " windows and workloads")
+        lines.append("  budget         " + budget(model))
         let constant = constantFeatures(model)
         if !constant.isEmpty {
             lines.append(
@@ -64,6 +62,16 @@ public enum ModelReport {
                     + " -> \(JSONObject.number(Double(new[scale].threshold), digits: 4))")
         }
         return lines.isEmpty ? "no difference\n" : lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What the thresholds promise, and where the data are too few to promise it.
+    private static func budget(_ model: Model) -> String {
+        let asked = rate(model.provenance.falseAlarmsPerDay)
+        guard Scale.allCases.contains(where: { model[$0].isCapped }) else {
+            return "the thresholds allow \(asked) at this node, counted over all windows and workloads"
+        }
+        return "\(asked) was asked for, which this little traffic cannot prove: the threshold is held at its"
+            + " highest; train on more"
     }
 
     private static func isWorkload(_ name: String) -> Bool {
