@@ -23,9 +23,9 @@ build: dependencies
 demo: build
 	@scripts/demo.sh $(LAZARET)
 
-test: dependencies lint
+test: build lint
 	swift build --build-tests $(SWIFT_GATE)
-	swift test --skip-build
+	LAZARET_BINARY=$(LAZARET) swift test --skip-build
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift

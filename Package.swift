@@ -99,6 +99,8 @@ let package = Package(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
+        .testTarget(
+            name: "CommandLineTests", dependencies: ["lazaret"], swiftSettings: strict),
         tests(of: "Workloads", uses: ["NetworkAddresses"]),
         tests(
             of: "FeatureExtraction",

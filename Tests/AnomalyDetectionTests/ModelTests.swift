@@ -29,7 +29,7 @@ private func window(_ host: UInt32, second: Int, _ values: [Float]) -> Window {
 private func cleanModel(seed: UInt64 = 1) throws -> Model {
     var generator = SeededGenerator(seed: 7)
     var trainer = Trainer(inventory: .empty, seed: seed)
-    for second in 0..<600 {
+    for second in 0..<150 {
         for host in 1...4 as ClosedRange<UInt32> {
             trainer.observe(cleanWindow(host, second: second, &generator))
         }

@@ -1,0 +1,251 @@
+import Foundation
+import Testing
+
+/// Runs the program as a user would.
+private struct Run {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The program: `LAZARET_BINARY`, or the one that was built beside the tests.
+    static var binary: URL {
+        if let path = ProcessInfo.processInfo.environment["LAZARET_BINARY"] {
+            return URL(fileURLWithPath: path, relativeTo: root)
+        }
+        return root.appendingPathComponent(".build/debug/lazaret")
+    }
+
+    init(_ arguments: String..., input: Data? = nil) throws {
+        let process = Process()
+        process.executableURL = Self.binary
+        process.currentDirectoryURL = Self.root
+        process.arguments = arguments
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("lazaret-run-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func file(_ name: String, _ data: Data) throws -> FileHandle {
+            let url = folder.appendingPathComponent(name)
+            try data.write(to: url)
+            return try FileHandle(forUpdating: url)
+        }
+        let (out, err) = (try file("out", Data()), try file("err", Data()))
+        process.standardOutput = out
+        process.standardError = err
+        process.standardInput = try file("in", input ?? Data())
+        try process.run()
+        process.waitUntilExit()
+        status = process.terminationStatus
+        func text(_ name: String) throws -> String {
+            String(decoding: try Data(contentsOf: folder.appendingPathComponent(name)), as: UTF8.self)
+        }
+        output = try text("out")
+        errors = try text("err")
+    }
+
+    var json: [[String: Any]] {
+        get throws {
+            try output.split(separator: "\n").map {
+                try #require(
+                    try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            }
+        }
+    }
+}
+
+/// A folder that goes away with the test.
+private final class Scratch {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appendingPathComponent("lazaret-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+    func write(_ name: String, _ data: Data) throws -> String {
+        try data.write(to: URL(fileURLWithPath: path(name)))
+        return path(name)
+    }
+
+    /// A model of the clean sample capture.
+    func model() throws -> String {
+        let run = try Run(
+            "train", "-r", "captures/clean-train.pcap", "-o", path("clean.model"), "--inventory",
+            "captures/inventory.yaml")
+        #expect(run.status == 0, "\(run.errors)")
+        return path("clean.model")
+    }
+}
+
+@Suite(.serialized)
+struct SampleCaptureTests {
+    @Test func everyLabelledAttackIsFoundAndNobodyElseIsBlamed() throws {
+        let scratch = try Scratch()
+        let run = try Run(
+            "evaluate", "-r", "captures/mixed.pcap", "-m", try scratch.model(), "--truth",
+            "captures/mixed.labels.jsonl", "--inventory", "captures/inventory.yaml", "--format", "json")
+        #expect(run.status == 0, "\(run.errors)")
+        let result = try #require(try run.json.first)
+        #expect(result["detected_count"] as? Int == result["attack_count"] as? Int)
+        #expect((result["attack_count"] as? Int ?? 0) >= 14)
+        for list in [
+            "victims_flagged", "victims_quarantined", "clean_workloads_flagged", "clean_workloads_quarantined",
+        ] {
+            #expect((result[list] as? [Any])?.isEmpty == true, "\(list): \(String(describing: result[list]))")
+        }
+        #expect(result["false_incidents"] as? Int == 0)
+    }
+
+    @Test func deploysPeaksAndBackupsAreNoIncidents() throws {
+        let scratch = try Scratch()
+        let run = try Run(
+            "evaluate", "-r", "captures/clean-test.pcap", "-m", try scratch.model(), "--inventory",
+            "captures/inventory.yaml", "--format", "json")
+        let result = try #require(try run.json.first)
+        #expect(result["incidents"] as? Int == 0, "\(run.output)")
+    }
+
+    @Test func theSameInputGivesTheSameBytes() throws {
+        let (first, second) = (try Scratch(), try Scratch())
+        let models = (try first.model(), try second.model())
+        #expect(FileManager.default.contentsEqual(atPath: models.0, andPath: models.1))
+        func alerts(_ model: String) throws -> String {
+            try Run("replay", "-r", "captures/mixed.pcap", "-m", model, "--format", "eve").output
+        }
+        let events = try alerts(models.0)
+        #expect(try alerts(models.1) == events)
+        #expect(events.contains(#""event_type":"alert""#))
+    }
+
+    @Test func alertsAreWhatReadersOfSuricataExpect() throws {
+        let scratch = try Scratch()
+        let run = try Run(
+            "replay", "-r", "captures/mixed.pcap", "-m", try scratch.model(), "--inventory",
+            "captures/inventory.yaml", "--format", "eve", "--exit-code")
+        #expect(run.status == 3)
+        let alerts = try run.json.filter { $0["event_type"] as? String == "alert" }
+        #expect(alerts.count > 20)
+        for alert in alerts {
+            #expect((alert["timestamp"] as? String)?.count == 31)
+            let rule = try #require(alert["alert"] as? [String: Any])
+            #expect((1...3).contains(rule["severity"] as? Int ?? 0))
+            let details = try #require(alert["lazaret"] as? [String: Any])
+            #expect(["none", "watch", "quarantine"].contains(details["decision"] as? String ?? ""))
+            let reasons = try #require(details["reasons"] as? [[String: Any]])
+            #expect(!reasons.isEmpty)
+        }
+    }
+
+    @Test func thePlanIsOneThatNftTakes() throws {
+        let scratch = try Scratch()
+        let run = try Run(
+            "replay", "-r", "captures/mixed.pcap", "-m", try scratch.model(), "--inventory",
+            "captures/inventory.yaml", "--plan", scratch.path("plan.nft"))
+        #expect(run.status == 0 && run.output.contains("port scan (T1046)"))
+        let plan = try String(contentsOfFile: scratch.path("plan.nft"), encoding: .utf8)
+        #expect(plan.contains("table inet lazaret") && plan.contains("203.0.113.66"))
+        guard getuid() == 0, FileManager.default.isExecutableFile(atPath: "/usr/sbin/nft") else {
+            print("skipped: nft -c -f needs nft and root")
+            return
+        }
+        let nft = Process()
+        nft.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        nft.arguments = ["unshare", "-n", "/usr/sbin/nft", "-c", "-f", scratch.path("plan.nft")]
+        try nft.run()
+        nft.waitUntilExit()
+        #expect(nft.terminationStatus == 0)
+    }
+
+    @Test func withoutAModelTheScannerComesFirst() throws {
+        let run = try Run(
+            "replay", "-r", "captures/mixed.pcap", "--format", "json", "host 203.0.113.66 or net 10.60.3.0/24")
+        #expect(run.status == 0)
+        #expect(try run.json.first?["pattern"] as? String == "verticalScan")
+    }
+}
+
+struct BadInputTests {
+    private func expectOneLine(_ run: Run, status: Int32, _ words: String) {
+        #expect(run.status == status, "\(run.errors)")
+        #expect(run.errors.hasPrefix("lazaret: ") && run.errors.contains(words), "\(run.errors)")
+        #expect(run.errors.count { $0 == "\n" } == 1, "\(run.errors)")
+        #expect(run.output.isEmpty)
+    }
+
+    @Test(arguments: ["flows", "train", "replay"])
+    func whatIsNoCaptureIsRefusedInOneLine(command: String) throws {
+        let scratch = try Scratch()
+        func run(_ path: String) throws -> Run {
+            command == "train"
+                ? try Run("train", "-r", path, "-o", scratch.path("m")) : try Run(command, "-r", path)
+        }
+        expectOneLine(try run(try scratch.write("empty", Data())), status: 1, "empty")
+        expectOneLine(try run(try scratch.write("text", Data("hello, world\n".utf8))), status: 1, "text")
+        expectOneLine(try run(scratch.url.path), status: 1, "directory")
+        expectOneLine(try run(scratch.path("missing")), status: 1, "No such file")
+        var header = Data([0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0])
+        header.append(Data(repeating: 0, count: 8))
+        header.append(contentsOf: [0xFF, 0xFF, 0, 0, 147, 0, 0, 0])
+        header.append(Data([0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4]))
+        expectOneLine(try run(try scratch.write("usertype", header)), status: 1, "link type")
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("m")))
+    }
+
+    @Test func whatIsWholeOfATruncatedCaptureIsUsedAndTheCutIsTold() throws {
+        let scratch = try Scratch()
+        let capture = try Data(contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
+        let cut = try scratch.write("cut.pcap", capture.prefix(500_007))
+        let run = try Run("replay", "-r", cut)
+        #expect(run.status == 0 && run.errors.contains("cut.pcap"), "\(run.errors)")
+        #expect(run.errors.count { $0 == "\n" } == 1)
+        #expect(!run.output.isEmpty)
+    }
+
+    @Test func whatIsNoModelIsRefusedInOneLine() throws {
+        let scratch = try Scratch()
+        let other = try scratch.write("other", Data("not a model".utf8))
+        expectOneLine(
+            try Run("replay", "-r", "captures/mixed.pcap", "-m", other), status: 1, "is not a Lazaret model")
+        expectOneLine(try Run("model", "show", scratch.path("none")), status: 1, "No such file")
+        expectOneLine(try Run("model", "verify", "/"), status: 1, "directory")
+    }
+
+    @Test func badUsageEndsWithTwo() throws {
+        expectOneLine(try Run("replay"), status: 2, "name a capture with -r FILE")
+        expectOneLine(try Run("train", "-r", "x", "-o", "y", "--false-alarms", "often"), status: 2, "false-alarms")
+        expectOneLine(try Run("replay", "-r", "x", "--plan", "p"), status: 2, "--plan needs a model")
+        expectOneLine(try Run("frobnicate"), status: 2, "frobnicate")
+        #expect(try Run("--help").status == 0)
+        #expect(try Run("--version").output.hasPrefix("0."))
+    }
+
+    @Test func aFilterThatMakesNoSenseIsNamed() throws {
+        let run = try Run("replay", "-r", "captures/mixed.pcap", "port", "banana")
+        #expect(run.status != 0 && run.errors.contains("banana") && run.errors.count { $0 == "\n" } == 1)
+    }
+
+    @Test func badLabelsAndInventoriesAreNamedWithTheirLine() throws {
+        let scratch = try Scratch()
+        let labels = try scratch.write("labels", Data("{\"start\": 1}\n".utf8))
+        let model = try scratch.model()
+        let run = try Run("evaluate", "-r", "captures/mixed.pcap", "-m", model, "--truth", labels)
+        expectOneLine(run, status: 1, "line 1")
+        let inventory = try scratch.write("inventory", Data("workloads: 3\n".utf8))
+        expectOneLine(
+            try Run("replay", "-r", "captures/mixed.pcap", "-m", model, "--inventory", inventory),
+            status: 1, "'workloads' must be a list")
+    }
+
+    @Test func aFullDiskIsToldAndNoHalfModelStays() throws {
+        let run = try Run(
+            "replay", "-r", "captures/mixed.pcap", "--format", "json", "-o", "/dev/full")
+        #expect(run.status == 1 && run.errors.contains("No space left"), "\(run.errors)")
+    }
+}
