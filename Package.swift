@@ -105,7 +105,8 @@ let package = Package(
         tests(
             of: "FeatureExtraction",
             uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
-        tests(of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
+        tests(
+            of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
         tests(of: "IsolationForest"),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),

@@ -24,7 +24,8 @@ enum Explanation {
             return
                 "\(ratio(value)) times as much sent as fetched in \(length) s; clean maximum \(ratio(largest))"
         case .regularity:
-            return "regularity \(amount) of intervals to one peer (\(contact(window.regularContact)));"
+            return
+                "regularity \(amount) of intervals to one peer (\(contact(window.regularContact)));"
                 + " \(clean)"
         case .dnsNameLength, .dnsNameEntropy, .bytesPerPacket, .icmpPayload:
             return "\(amount) \(description.counts) over \(length) s; \(clean)"
@@ -44,7 +45,9 @@ enum Explanation {
     private static func ratio(_ logarithm: Float) -> String { fixed(expf(logarithm), digits: 1) }
 
     static func number(_ value: Float, _ description: FeatureDescription) -> String {
-        if [.bytesOut, .bytesIn, .bytesOutside].contains(description.feature) { return bytes(value) }
+        if [.bytesOut, .bytesIn, .bytesOutside].contains(description.feature) {
+            return bytes(value)
+        }
         if description.transform == .linear { return fixed(value, digits: value < 10 ? 2 : 0) }
         return value < 10 && value != value.rounded()
             ? fixed(value, digits: 1) : fixed(value, digits: 0)

@@ -18,7 +18,9 @@ public enum Feature: Int, CaseIterable, Sendable {
     /// Whether it grows with the demand that a host serves: a proxy passes on what it is asked.
     public var followsDemand: Bool {
         switch self {
-        case .flows, .packetsOut, .bytesOut, .bytesIn, .flowsPerEdge, .failed, .dnsQueries, .edges, .logins: true
+        case .flows, .packetsOut, .bytesOut, .bytesIn, .flowsPerEdge, .failed, .dnsQueries, .edges,
+            .logins:
+            true
         default: false
         }
     }

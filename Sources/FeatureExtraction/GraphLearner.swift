@@ -20,7 +20,9 @@ public struct GraphLearner: Sendable {
         let epoch = Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds)
         guard packet.kind != .other else { return }
         if update.events.contains(.answered) { links.noteNextHop(packet) }
-        guard packet.kind == .arp || update.events.contains(.started) else { return noteName(packet, epoch) }
+        guard packet.kind == .arp || update.events.contains(.started) else {
+            return noteName(packet, epoch)
+        }
         let place = resolver.resolve(packet.source, in: nil).place
         let sender = links.sender(
             of: packet, second: second, isFromAfar: place == .outside || place == .gateway)
@@ -49,7 +51,9 @@ public struct GraphLearner: Sendable {
     /// neither have one, nobody can tell.
     private mutating func learnMidstream(_ packet: Packet, _ epoch: Int32) {
         let isSourceDynamic = packet.sourcePort >= Service.firstDynamicPort
-        guard isSourceDynamic != (packet.destinationPort >= Service.firstDynamicPort) else { return }
+        guard isSourceDynamic != (packet.destinationPort >= Service.firstDynamicPort) else {
+            return
+        }
         let port = isSourceDynamic ? packet.destinationPort : packet.sourcePort
         learn(
             isSourceDynamic ? packet.source : packet.destination,

@@ -19,7 +19,8 @@ public struct Window: Sendable {
     public var newContact: Contact
 
     public init(
-        subject: IPAddress, mac: MACAddress = .zero, scale: Scale, endSecond: Int, ageSeconds: Int = 0,
+        subject: IPAddress, mac: MACAddress = .zero, scale: Scale, endSecond: Int,
+        ageSeconds: Int = 0,
         values: [Float], contact: Contact = Contact(), newContact: Contact = Contact()
     ) {
         precondition(values.count == Feature.count, "a value for each feature")

@@ -105,7 +105,9 @@ public struct WindowTracker: Sendable {
             return nil
         }
         guard packet.kind == .ip else { return nil }
-        if packet.dns.kind == .query { relay.note(packet.dns.nameHash, askedOf: packet.destination) }
+        if packet.dns.kind == .query {
+            relay.note(packet.dns.nameHash, askedOf: packet.destination)
+        }
         serve(packet, update)
         if update.events.contains(.started) { return open(packet, update) }
         if update.events.contains(.answered) { links.noteNextHop(packet) }
@@ -121,7 +123,8 @@ public struct WindowTracker: Sendable {
         let flow = Int(update.flow)
         if update.events.contains(.started) {
             if flow >= servers.count {
-                servers += [Int32](repeating: -1, count: max(flow + 1, servers.count * 2) - servers.count)
+                servers += [Int32](
+                    repeating: -1, count: max(flow + 1, servers.count * 2) - servers.count)
             }
             servers[flow] = slots[packet.destination].map(Int32.init) ?? -1
         }
@@ -212,7 +215,9 @@ public struct WindowTracker: Sendable {
             }
             let peer = resolver.resolve(packet.destination, in: graph)
             if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
-            if packet.dns.kind == .query, !relay.isRelayed(packet.dns.nameHash, by: hosts[slot].address) {
+            if packet.dns.kind == .query,
+                !relay.isRelayed(packet.dns.nameHash, by: hosts[slot].address)
+            {
                 now[.dnsQueries] &+= 1
                 now[.dnsNames] &+=
                     UInt64(packet.dns.nameEntropyHundredths) << 32 | UInt64(packet.dns.nameLength)

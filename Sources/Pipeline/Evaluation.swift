@@ -133,7 +133,8 @@ public struct Evaluator {
             for address in workload.addresses
             where address.isHost && prefix.contains(address.address) {
                 // An address that was not there was not hurt.
-                guard seen.contains(address.address), !isBlamed(address.address, time - 10, time) else { continue }
+                guard seen.contains(address.address), !isBlamed(address.address, time - 10, time)
+                else { continue }
                 evaluation.cleanQuarantined.append(workload.name)
             }
         }

@@ -21,7 +21,8 @@ final class InputSpool {
             let file = FileHandle(forWritingAtPath: path)
         else { throw PipelineError.output(path: path, reason: "cannot be created") }
         do {
-            while let chunk = try FileHandle.standardInput.read(upToCount: 1 << 20), !chunk.isEmpty {
+            while let chunk = try FileHandle.standardInput.read(upToCount: 1 << 20), !chunk.isEmpty
+            {
                 try file.write(contentsOf: chunk)
             }
             try file.close()

@@ -48,7 +48,9 @@ public struct JSONObject: Sendable {
         for _ in 0..<digits { factor *= 10 }
         let scaled = value * factor
         // A small chance keeps its digits; a small time or amount is rounded.
-        guard abs(scaled) < 1e15, abs(scaled) >= 1 || value == 0 || digits < 4 else { return "\(value)" }
+        guard abs(scaled) < 1e15, abs(scaled) >= 1 || value == 0 || digits < 4 else {
+            return "\(value)"
+        }
         let rounded = scaled.rounded() / factor
         return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
     }

@@ -68,9 +68,11 @@ public enum ModelReport {
     private static func budget(_ model: Model) -> String {
         let asked = rate(model.provenance.falseAlarmsPerDay)
         guard Scale.allCases.contains(where: { model[$0].isCapped }) else {
-            return "the thresholds allow \(asked) at this node, counted over all windows and workloads"
+            return
+                "the thresholds allow \(asked) at this node, counted over all windows and workloads"
         }
-        return "\(asked) was asked for, which this little traffic cannot prove: the threshold is held at its"
+        return
+            "\(asked) was asked for, which this little traffic cannot prove: the threshold is held at its"
             + " highest; train on more"
     }
 

@@ -7,7 +7,8 @@ import Workloads
 @testable import AnomalyDetection
 
 /// Clean windows of a few hosts, with some noise.
-private func cleanWindow(_ host: UInt32, second: Int, _ generator: inout SeededGenerator) -> Window {
+private func cleanWindow(_ host: UInt32, second: Int, _ generator: inout SeededGenerator) -> Window
+{
     var values = [Float](repeating: 0, count: Feature.count)
     let flows = Float.random(in: 2...8, using: &generator)
     values[Feature.flows.rawValue] = flows
@@ -23,7 +24,8 @@ private func cleanWindow(_ host: UInt32, second: Int, _ generator: inout SeededG
 
 private func window(_ host: UInt32, second: Int, _ values: [Float]) -> Window {
     Window(
-        subject: IPAddress(v4: 0x0A00_0000 + host), scale: .short, endSecond: second, values: values)
+        subject: IPAddress(v4: 0x0A00_0000 + host), scale: .short, endSecond: second, values: values
+    )
 }
 
 private func cleanModel(seed: UInt64 = 1) throws -> Model {

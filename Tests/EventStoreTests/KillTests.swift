@@ -111,7 +111,7 @@ private func work(space: String, directory: String, step: Int) throws {
     }
     _ = try keeper.release(target("10.1.0.0/24"), reason: "r", now: now, actor: "test")
     _ = try keeper.add(
-        target("10.1.0.128/25"), response: .drop, seconds: 60, reason: "r", now: now,
+        target("10.1.0.128/25"), response: .drop, seconds: 600, reason: "r", now: now,
         actor: "test", force: false)
 }
 

@@ -26,7 +26,8 @@ struct DistinctWindowTests {
             lastSeen[key] = second
             for scale in Scale.allCases {
                 // The window holds whole buckets.
-                let oldest = (second / scale.bucketSeconds - scale.bucketCount + 1) * scale.bucketSeconds
+                let oldest =
+                    (second / scale.bucketSeconds - scale.bucketCount + 1) * scale.bucketSeconds
                 let live = lastSeen.filter { $0.value >= oldest }
                 let (all, novel) = counts(&window, scale, second)
                 #expect(all == Float(live.count))

@@ -64,7 +64,8 @@ struct WindowTrackerTests {
         var bench = Bench()
         for port in 1...50 as ClosedRange<UInt16> {
             let tag = bench.send(packet("10.0.0.1", "10.0.0.2", port: port), opening)
-            _ = bench.send(packet("10.0.0.2", "10.0.0.1", port: 40_000), [.answered, .refused], tag: tag)
+            _ = bench.send(
+                packet("10.0.0.2", "10.0.0.1", port: 40_000), [.answered, .refused], tag: tag)
         }
         bench.finish()
         let window = try #require(bench.last(.short, of: attacker))

@@ -151,6 +151,7 @@ struct PolicyTests {
     @Test func noMoreThanAShareOfTheKnownWorkloadsIsFenced() {
         var policy = QuarantinePolicy(inventory: inventory(8))
         policy.options.fencesSubnets = false
+        policy.options.maximumShareOfWorkloads = 0.25
         let kinds = (2...4).flatMap {
             policy.consider(offence("10.0.0.\($0)", at: 0, score: 0.9)).map(\.kind)
         }

@@ -60,12 +60,16 @@ struct InventoryTests {
         ),
     ])
     func mistakesAreNamed(text: String, words: String) {
-        let error = #expect(throws: InventoryError.self) { try Inventory(yaml: text, path: "inv.yaml") }
+        let error = #expect(throws: InventoryError.self) {
+            try Inventory(yaml: text, path: "inv.yaml")
+        }
         #expect(error.map { "\($0)".contains(words) } == true, "\(String(describing: error))")
     }
 
     @Test func missingFilesAndDirectoriesAreNamed() {
-        let missing = #expect(throws: InventoryError.self) { try Inventory(path: "/nowhere/inventory") }
+        let missing = #expect(throws: InventoryError.self) {
+            try Inventory(path: "/nowhere/inventory")
+        }
         #expect(missing.map { "\($0)" } == "/nowhere/inventory: No such file or directory")
         let directory = #expect(throws: InventoryError.self) { try Inventory(path: "/tmp") }
         #expect(directory.map { "\($0)".hasPrefix("/tmp: ") } == true)
