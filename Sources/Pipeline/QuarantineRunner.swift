@@ -5,7 +5,7 @@ public import Quarantine
 ///
 /// Decides and acts for one thread at a time; `watch` tells when the kernel's tables were changed by
 /// somebody else, and belongs on a thread of its own.
-public struct QuarantineRunner: ~Copyable {
+public struct QuarantineRunner: ~Copyable, Sendable {
     /// The policy; its inventory and allowlist may be replaced at any time.
     public var policy: QuarantinePolicy
     private var keeper: QuarantineKeeper<Firewall>

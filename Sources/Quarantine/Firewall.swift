@@ -25,7 +25,7 @@ public struct FirewallOptions: Sendable {
 /// Works on the network namespace that the creating thread was in. Each call is one netlink
 /// transaction. It keeps in mind which prefixes are fenced, because a kernel set holds them cut into
 /// pieces that do not overlap; hosts and MAC addresses need no memory.
-public struct Firewall: FenceActuator, ~Copyable {
+public struct Firewall: FenceActuator, ~Copyable, Sendable {
     public var options: FirewallOptions
     var socket: NetlinkSocket
     var sequence: UInt32 = 0

@@ -12,10 +12,19 @@ public struct FirewallDisturbance: Sendable, Equatable {
     public var isUncertain: Bool
 }
 
+extension FirewallDisturbance: CustomStringConvertible {
+    /// One line for log and audit trail.
+    public var description: String {
+        if isUncertain { return "messages about the firewall were lost" }
+        let who = program.map { "\($0) (process \(process ?? 0))" } ?? "another program"
+        return "\(who) changed \(isStructural ? "the tables" : "the elements") of the fence"
+    }
+}
+
 /// Hears of changes to the firewall as they happen (netlink's nftables group).
 ///
 /// Blocks a thread while it waits. Belongs to the network namespace of the creating thread.
-public struct FirewallWatch: ~Copyable {
+public struct FirewallWatch: ~Copyable, Sendable {
     private var socket: NetlinkSocket
     private let own: Set<UInt32>
 

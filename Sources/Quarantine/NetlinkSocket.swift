@@ -4,7 +4,8 @@ internal import Glibc
 /// Owns one netlink socket (libmnl); noncopyable, so it closes once.
 ///
 /// The socket belongs to the network namespace that the opening thread was in.
-@safe struct NetlinkSocket: ~Copyable {
+// @unchecked: the handle has one owner, which moves as a whole from thread to thread.
+@safe struct NetlinkSocket: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
     /// The kernel's name for this socket; notifications carry the name of who caused them.
     let port: UInt32

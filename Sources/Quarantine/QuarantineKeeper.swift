@@ -274,3 +274,5 @@ extension FenceRow {
             workload: workload)
     }
 }
+
+extension QuarantineKeeper: Sendable where Actuator: Sendable, Actuator: ~Copyable {}

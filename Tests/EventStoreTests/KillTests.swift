@@ -193,4 +193,45 @@ struct RunnerTests {
         #expect(told.map(\.action.kind) == [.release])
         #expect(runner.openRows.isEmpty && runner.policy.activeFences.isEmpty)
     }
+
+    @Test func theGuardPutsAFlushRightByItself() throws {
+        let space = try Namespace("guard")
+        let scratch = try Scratch()
+        let ledger = try QuarantineLedger(directory: scratch.path)
+        var made: QuarantineGuard?
+        let repairs = LockedCount(0)
+        try space.inside {
+            made = try QuarantineGuard(
+                try QuarantineRunner(
+                    policy: QuarantinePolicy(), ledger: ledger, isEnforcing: true,
+                    now: wallClock()),
+                clock: wallClock
+            ) { repair in
+                if repair.failure == nil { _ = repairs.decrement() }
+            }
+        }
+        let keeper = try #require(made)
+        let offence = Offence(
+            time: wallClock(), offender: try #require(IPAddress("10.0.0.2")), score: 0.95,
+            threshold: 0.6, eventID: "e1", reason: "fan-out")
+        let failures = try keeper.with {
+            (runner: inout QuarantineRunner) throws(QuarantineError) -> [QuarantineError?] in
+            try runner.consider(offence, now: wallClock()).map(\.failure)
+        }
+        #expect(failures == [nil])
+        for damage in ["flush ruleset", "delete table bridge lazaret"] {
+            try space.run("nft", damage)
+            var isBack = false
+            for _ in 0..<1000 where !isBack {
+                let rules = try space.run("nft", "list", "ruleset")
+                isBack = rules.split(separator: "10.0.0.2 counter").count == 3
+            }
+            #expect(isBack, "\(damage)")
+        }
+        keeper.stop()
+        #expect(repairs.decrement() <= -3)
+        let store = try EventStore(path: scratch.path + "/lazaret.db")
+        let trail = try store.auditTail(limit: 100).map(\.entry)
+        #expect(trail.contains { $0.action == "rebuild" && $0.detail.hasPrefix("nft (process") })
+    }
 }

@@ -1,0 +1,75 @@
+internal import Foundation
+public import Quarantine
+internal import Synchronization
+
+/// Keeps the fence standing: a quarantine that several threads may use, with a thread of its own that
+/// hears of other programs' changes to the firewall and puts them right at once.
+public final class QuarantineGuard: Sendable {
+    /// What the guard did by itself, and why.
+    public struct Repair: Sendable {
+        public var cause: String
+        public var outcomes: [QuarantineRunner.Outcome]
+        public var failure: QuarantineError?
+    }
+
+    private let runner: Mutex<QuarantineRunner>
+    private let isStopping = Atomic<Bool>(false)
+    private let hasStopped = DispatchSemaphore(value: 0)
+
+    /// Starts the thread; it works on the network namespace of the calling thread.
+    ///
+    /// - Parameters:
+    ///   - clock: nanoseconds since 1970.
+    ///   - report: called on the guard's thread after each repair.
+    public init(
+        _ runner: consuming QuarantineRunner, clock: @escaping @Sendable () -> Int64,
+        report: @escaping @Sendable (Repair) -> Void
+    ) throws(QuarantineError) {
+        let watch = try FirewallWatch(ignoring: [runner.port])
+        self.runner = Mutex(runner)
+        let held = Mutex<FirewallWatch?>(watch)
+        Thread.detachNewThread { [self] in
+            if let watch = held.withLock({ $0.take() }) {
+                self.watch(watch, clock: clock, report: report)
+            }
+            hasStopped.signal()
+        }
+    }
+
+    /// Uses the quarantine; other threads wait meanwhile.
+    public func with<T: Sendable>(
+        _ body: (inout QuarantineRunner) throws(QuarantineError) -> sending T
+    ) throws(QuarantineError) -> sending T {
+        try runner.withLock { (runner: inout QuarantineRunner) throws(QuarantineError) in
+            try body(&runner)
+        }
+    }
+
+    /// Ends the thread; returns when it has ended. Fences stay until the kernel ends them.
+    public func stop() {
+        isStopping.store(true, ordering: .relaxed)
+        hasStopped.wait()
+        hasStopped.signal()
+    }
+
+    private func watch(
+        _ watch: consuming FirewallWatch, clock: () -> Int64, report: (Repair) -> Void
+    ) {
+        while !isStopping.load(ordering: .relaxed) {
+            var cause = "watching the firewall"
+            do throws(QuarantineError) {
+                guard let disturbance = try watch.wait(milliseconds: 250) else { continue }
+                cause = "\(disturbance)"
+                let outcomes = try with {
+                    (runner: inout QuarantineRunner) throws(QuarantineError) in
+                    try runner.reconcile(now: clock(), cause: cause)
+                }
+                report(Repair(cause: cause, outcomes: outcomes, failure: nil))
+            } catch {
+                report(Repair(cause: cause, outcomes: [], failure: error))
+                // Whatever it is, it is not cured by trying faster.
+                Thread.sleep(forTimeInterval: 1)
+            }
+        }
+    }
+}
