@@ -26,7 +26,8 @@ struct CalibrationTests {
     }
 
     @Test func theTailReachesBeyondTheData() {
-        let calibration = Calibration(blockMaxima: exponential(20_000, seed: 1), blocksPerDay: 20_000)
+        let calibration = Calibration(
+            blockMaxima: exponential(20_000, seed: 1), blocksPerDay: 20_000)
         // The true chance of reaching s is (1 - s)^10.
         for (score, chance) in [(Float(0.5), 0.000977), (0.6, 0.000105)] {
             let p = calibration.pValue(score)
