@@ -86,7 +86,11 @@ public struct Trainer: Sendable {
             // A short capture has no long windows; the shorter ones stand in, so that every scale has a model.
             let own = rows[scale.rawValue]
             let usable = own.isEmpty ? rows.last { !$0.isEmpty } ?? rows[0] : own
-            scales.append(try fit(scale, usable, duration, provenance.falseAlarmsPerDay))
+            // A forest needs two rows; a single one stands for itself twice.
+            scales.append(
+                try fit(
+                    scale, usable.count == 1 ? usable + usable : usable, duration,
+                    provenance.falseAlarmsPerDay))
         }
         return Model(provenance: provenance, graph: graph, scales: scales)
     }

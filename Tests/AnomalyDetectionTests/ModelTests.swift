@@ -91,6 +91,14 @@ struct ModelTests {
         #expect(ports.baselineP99 == 2 && ports.value == 400)
     }
 
+    @Test func oneWindowIsEnoughForAModel() throws {
+        var generator = SeededGenerator(seed: 7)
+        var trainer = Trainer(inventory: .empty, seed: 1)
+        trainer.observe(cleanWindow(1, second: 5, &generator))
+        let model = try trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())
+        #expect(model[.long].baseline.groups[ScaleBaseline.node]?.windowCount == 2)
+    }
+
     @Test func withoutAWindowThereIsNoModel() {
         let trainer = Trainer(inventory: .empty, seed: 1)
         #expect(throws: ModelError.self) {
