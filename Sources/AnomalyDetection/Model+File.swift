@@ -2,6 +2,7 @@ import Crypto
 import FeatureExtraction
 import IsolationForest
 import NetworkAddresses
+import Workloads
 
 extension Model {
     /// The version of the file's layout.
@@ -75,6 +76,25 @@ extension ByteWriter {
         put(provenance.seed)
         put(provenance.falseAlarmsPerDay.bitPattern)
         put(provenance.inventoryDigest)
+        put(provenance.inventory)
+    }
+
+    mutating func put(_ inventory: Inventory) {
+        put(UInt32(inventory.workloads.count))
+        for workload in inventory.workloads {
+            put(workload.name)
+            put(workload.image ?? "")
+            put(UInt32(workload.addresses.count))
+            for prefix in workload.addresses { put("\(prefix)") }
+            put(UInt32(workload.macs.count))
+            for mac in workload.macs { put(mac.value) }
+        }
+        put(UInt32(inventory.networks.count))
+        for network in inventory.networks {
+            put(network.name)
+            put("\(network.prefix)")
+            put(network.gateway.map { "\($0)" } ?? "")
+        }
     }
 
     mutating func put(_ graph: CommunicationGraph) {
@@ -142,7 +162,39 @@ extension ByteReader {
         provenance.seed = try uint64()
         provenance.falseAlarmsPerDay = Double(bitPattern: try uint64())
         provenance.inventoryDigest = try text()
+        provenance.inventory = try inventory()
         return provenance
+    }
+
+    mutating func inventory() throws(ModelError) -> Inventory {
+        var workloads: [Inventory.Workload] = []
+        for _ in 0..<(try count(ofSize: 16)) {
+            let name = try text()
+            let image = try text()
+            var addresses: [IPPrefix] = []
+            for _ in 0..<(try count(ofSize: 4)) {
+                guard let prefix = IPPrefix(try text()) else { throw .damaged("an address") }
+                addresses.append(prefix)
+            }
+            var macs: [MACAddress] = []
+            for _ in 0..<(try count(ofSize: 8)) { macs.append(MACAddress(try uint64())) }
+            workloads.append(
+                Inventory.Workload(
+                    name: name, image: image.isEmpty ? nil : image, addresses: addresses, macs: macs
+                ))
+        }
+        var networks: [Inventory.Network] = []
+        for _ in 0..<(try count(ofSize: 12)) {
+            let name = try text()
+            guard let prefix = IPPrefix(try text()) else { throw .damaged("a network's prefix") }
+            networks.append(
+                Inventory.Network(name: name, prefix: prefix, gateway: IPAddress(try text())))
+        }
+        do {
+            return try Inventory(workloads: workloads, networks: networks)
+        } catch {
+            throw .damaged("\(error)")
+        }
     }
 
     mutating func graph() throws(ModelError) -> CommunicationGraph {

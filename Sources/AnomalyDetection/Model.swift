@@ -1,5 +1,6 @@
 public import FeatureExtraction
 import IsolationForest
+public import Workloads
 
 /// Everything that training learnt: baselines, graph, forests, calibration and where it came from.
 public struct Model: Sendable, Equatable {
@@ -26,6 +27,8 @@ public struct Model: Sendable, Equatable {
         public var packetCount = 0
         public var seed: UInt64 = 0
         public var falseAlarmsPerDay: Double = 1
+        /// The inventory that the names in the model come from; replay uses it where none is given.
+        public var inventory = Inventory.empty
         /// SHA-256 of the inventory's text in hexadecimal, empty without one.
         public var inventoryDigest = ""
 

@@ -45,6 +45,12 @@ public enum OutputFile {
                 try handle.write(contentsOf: data)
                 return
             }
+            let folder = url.deletingLastPathComponent().path
+            // SAFETY: the path is lent for the call. Foundation would call a folder that may not be written one that is not there.
+            if unsafe access(folder, W_OK) != 0 {
+                let reason = Self.reason(NSError(domain: NSPOSIXErrorDomain, code: Int(errno)))
+                throw PipelineError.output(path: path, reason: reason)
+            }
             try data.write(to: url, options: .atomic)
         } catch let error as PipelineError {
             throw error

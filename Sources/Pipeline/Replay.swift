@@ -12,7 +12,8 @@ public import Workloads
 public struct Replay {
     public var paths: [String]
     public var filter = ""
-    public var inventory = Inventory.empty
+    /// Who is who; the model's own inventory unless another one is given.
+    public var inventory: Inventory
     public var model: Model
     public var policyOptions = QuarantinePolicyOptions()
 
@@ -34,6 +35,7 @@ public struct Replay {
     public init(paths: [String], model: Model) {
         self.paths = paths
         self.model = model
+        inventory = model.provenance.inventory
     }
 
     /// Runs the captures.

@@ -49,6 +49,7 @@ public struct Training {
         provenance.seed = seed
         provenance.falseAlarmsPerDay = falseAlarmsPerDay
         provenance.inventoryDigest = try digest()
+        provenance.inventory = inventory
         let model = try trainer.finish(graph: graph, provenance: provenance).identified()
         return Outcome(model: model, warnings: first.warnings, advice: advice(model))
     }

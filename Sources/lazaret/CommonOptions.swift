@@ -29,11 +29,12 @@ struct InventoryInput: ParsableArguments {
     @Option(
         name: .customLong("inventory"),
         help: ArgumentHelp(
-            "YAML or JSON file that names workloads and networks.", valueName: "file"))
+            "YAML or JSON file that names workloads and networks; a model remembers the one it was trained with.",
+            valueName: "file"))
     var path: String?
 
-    func read() throws -> Inventory {
-        guard let path else { return .empty }
+    func read() throws -> Inventory? {
+        guard let path else { return nil }
         return try Inventory(path: path)
     }
 }

@@ -30,7 +30,7 @@ struct EvaluateCommand: ParsableCommand {
         let labels = try truth.map(Label.read) ?? []
         var replay = Replay(paths: input.files, model: try ModelStore.read(model))
         replay.filter = input.filter
-        replay.inventory = try inventory.read()
+        if let given = try inventory.read() { replay.inventory = given }
         var evaluator = Evaluator(replay: replay, labels: labels)
         let (evaluation, outcome) = try evaluator.run(progress: ProgressReport(label: "evaluating"))
         for warning in outcome.warnings { Output.warn(warning) }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Pipeline
 import Quarantine
 import Reporting
+import Workloads
 
 struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,7 +52,7 @@ struct ReplayCommand: ParsableCommand {
     private func judge(_ modelPath: String) throws -> Int {
         var replay = Replay(paths: input.files, model: try ModelStore.read(modelPath))
         replay.filter = input.filter
-        replay.inventory = try inventory.read()
+        if let given = try inventory.read() { replay.inventory = given }
         let outcome = try replay.run(progress: ProgressReport(label: "replay"))
         for warning in outcome.warnings { Output.warn(warning) }
         try Output.write(render(outcome), to: output)
@@ -79,7 +80,7 @@ struct ReplayCommand: ParsableCommand {
     private func rank() throws -> Int {
         var ranking = Ranking(paths: input.files)
         ranking.filter = input.filter
-        ranking.inventory = try inventory.read()
+        ranking.inventory = try inventory.read() ?? .empty
         let result = try ranking.run(progress: ProgressReport(label: "ranking"))
         for warning in result.warnings { Output.warn(warning) }
         let text =

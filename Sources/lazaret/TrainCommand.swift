@@ -2,6 +2,7 @@ import AnomalyDetection
 import ArgumentParser
 import Pipeline
 import Reporting
+import Workloads
 
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,7 +24,7 @@ struct TrainCommand: ParsableCommand {
     func run() throws {
         var training = Training(paths: input.files)
         training.filter = input.filter
-        training.inventory = try inventory.read()
+        training.inventory = try inventory.read() ?? .empty
         training.inventoryPath = inventory.path
         training.falseAlarmsPerDay = falseAlarms.perDay
         training.seed = seed
