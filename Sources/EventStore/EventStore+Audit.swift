@@ -58,8 +58,8 @@ public struct AuditReport: Sendable, Equatable {
     public var records: Int64 = 0
     /// Number of the first record that is still kept.
     public var first: Int64 = 1
-    /// Hash of the last record, in hexadecimal: kept elsewhere, it proves that the trail's end was not
-    /// rewritten as a whole.
+    /// Hash of the last record, in hexadecimal: kept elsewhere, it proves that the trail's end was
+    /// not rewritten as a whole.
     public var head = ""
     /// At most `EventStore.problemsTold`.
     public var problems: [AuditProblem] = []

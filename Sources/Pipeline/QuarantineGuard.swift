@@ -2,8 +2,8 @@ internal import Foundation
 public import Quarantine
 internal import Synchronization
 
-/// Keeps the fence standing: a quarantine that several threads may use, with a thread of its own that
-/// hears of other programs' changes to the firewall and puts them right at once.
+/// Keeps the fence standing: a quarantine that several threads may use, with a thread of its own
+/// that hears of other programs' changes to the firewall and puts them right at once.
 public final class QuarantineGuard: Sendable {
     /// What the guard did by itself, and why.
     public struct Repair: Sendable {

@@ -3,8 +3,8 @@ public import Quarantine
 
 /// The quarantine as the monitor uses it: policy, rails, ledger and kernel in one.
 ///
-/// Decides and acts for one thread at a time; `watch` tells when the kernel's tables were changed by
-/// somebody else, and belongs on a thread of its own.
+/// Decides and acts for one thread at a time; `watch` tells when the kernel's tables were changed
+/// by somebody else, and belongs on a thread of its own.
 public struct QuarantineRunner: ~Copyable, Sendable {
     /// The policy; its inventory and allowlist may be replaced at any time.
     public var policy: QuarantinePolicy

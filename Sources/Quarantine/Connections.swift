@@ -2,8 +2,8 @@ internal import CNetfilter
 internal import NetworkAddresses
 
 extension Firewall {
-    /// Deletes the connection tracking entries of what was just fenced, so that a connection does not
-    /// live on in the tracker after the fence has ended.
+    /// Deletes the connection tracking entries of what was just fenced, so that a connection does
+    /// not live on in the tracker after the fence has ended.
     mutating func flushConnections(_ changes: [FenceChange]) throws(QuarantineError) {
         let fenced = changes.compactMap { change -> IPPrefix? in
             guard case .put(let claim) = change, claim.response == .drop else { return nil }

@@ -2,12 +2,13 @@ internal import NetworkAddresses
 
 /// The tables, sets, chains and rules that make a fence, described once.
 ///
-/// Both the actuator's netlink messages and the script of `NftScript` are made from this, so that they
-/// cannot differ. Elements are not part of it.
+/// Both the actuator's netlink messages and the script of `NftScript` are made from this, so that
+/// they cannot differ. Elements are not part of it.
 struct FenceLayout: Sendable, Equatable {
     static let tableName = "lazaret"
 
-    /// What is installed: `drop` always, the others when first used, so that packets pay for no more.
+    /// What is installed: `drop` always, the others when first used, so that packets pay for no
+    /// more.
     var responses: Set<FenceResponse>
     var kept: [KeptService]
     /// Addresses whose neighbour discovery fenced targets need in order to reach what is kept.

@@ -20,11 +20,12 @@ public struct FirewallOptions: Sendable {
     public init() {}
 }
 
-/// Puts fences into the kernel's firewall: tables `inet lazaret` and `bridge lazaret`, nothing else.
+/// Puts fences into the kernel's firewall: tables `inet lazaret` and `bridge lazaret`, nothing
+/// else.
 ///
 /// Works on the network namespace that the creating thread was in. Each call is one netlink
-/// transaction. It keeps in mind which prefixes are fenced, because a kernel set holds them cut into
-/// pieces that do not overlap; hosts and MAC addresses need no memory.
+/// transaction. It keeps in mind which prefixes are fenced, because a kernel set holds them cut
+/// into pieces that do not overlap; hosts and MAC addresses need no memory.
 public struct Firewall: FenceActuator, ~Copyable, Sendable {
     public var options: FirewallOptions
     var socket: NetlinkSocket

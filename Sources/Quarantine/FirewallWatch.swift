@@ -28,7 +28,8 @@ public struct FirewallWatch: ~Copyable, Sendable {
     private var socket: NetlinkSocket
     private let own: Set<UInt32>
 
-    /// - Parameter own: `Firewall.port` of everyone in this process; their changes are not reported.
+    /// - Parameter own: `Firewall.port` of everyone in this process; their changes are not
+    ///   reported.
     public init(ignoring own: Set<UInt32>) throws(QuarantineError) {
         self.own = own
         socket = try NetlinkSocket(

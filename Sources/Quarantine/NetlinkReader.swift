@@ -52,8 +52,8 @@ extension ArraySlice<UInt8> {
     /// The number in network order that this is.
     var big: UInt64 { reduce(0) { $0 << 8 | UInt64($1) } }
 
-    /// The first four bytes as a number in the machine's order, which is little-endian; 0 when there
-    /// are fewer.
+    /// The first four bytes as a number in the machine's order, which is little-endian; 0 when
+    /// there are fewer.
     var native32: UInt32 {
         guard count >= 4 else { return 0 }
         let at = startIndex

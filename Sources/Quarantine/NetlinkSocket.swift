@@ -133,8 +133,8 @@ extension NetlinkSocket {
         return attributes.attribute(UInt16(NLMSGERR_ATTR_MSG.rawValue)).map(\.text)
     }
 
-    /// Sends a request for a dump and gives each message to `body`; starts anew when the kernel says
-    /// that its tables changed meanwhile.
+    /// Sends a request for a dump and gives each message to `body`; starts anew when the kernel
+    /// says that its tables changed meanwhile.
     mutating func dump<T>(
         _ request: [UInt8], sequence: UInt32, for operation: String,
         _ body: (NetlinkMessage) throws(QuarantineError) -> T?

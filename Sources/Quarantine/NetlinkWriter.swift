@@ -1,5 +1,5 @@
-/// Puts netlink messages together in one buffer, in the kernel's layout (native byte order, four-byte
-/// alignment; netfilter's numbers in network order).
+/// Puts netlink messages together in one buffer, in the kernel's layout (native byte order,
+/// four-byte alignment; netfilter's numbers in network order).
 struct NetlinkWriter {
     private(set) var bytes: [UInt8] = []
     /// Where each message began, and what it is for; errors are told with it.

@@ -137,7 +137,8 @@ internal import CNetfilter
         put(Int(NFTNL_SET_FLAGS.rawValue), flags)
         put(Int(NFTNL_SET_KEY_TYPE.rawValue), set.key.typeNumber)
         put(Int(NFTNL_SET_KEY_LEN.rawValue), UInt32(set.key.length))
-        // What `nft` writes for itself: the key's byte order (0), four bytes long, is big-endian (2).
+        // What `nft` writes for itself: the key's byte order (0), four bytes long, is big-endian
+        // (2).
         let note: [UInt8] = [0, 4, 2, 0, 0, 0]
         // SAFETY: libnftnl copies the bytes.
         _ = unsafe note.withUnsafeBytes { raw in
@@ -165,7 +166,8 @@ struct NftMessage {
     var flags: UInt16
     var sequence: UInt32
 
-    /// The whole message; `build` writes what follows the header. No layout message comes near 16 KiB.
+    /// The whole message; `build` writes what follows the header. No layout message comes near 16
+    /// KiB.
     func bytes(_ build: (UnsafeMutablePointer<nlmsghdr>) -> Void) -> [UInt8] {
         // SAFETY: header and payload stay inside the buffer, whose first `nlmsg_len` bytes are
         // written when `build` is done.

@@ -7,7 +7,8 @@ public enum NftScript {
     /// Renders what enforcing `actions` would have installed.
     ///
     /// Fences keep the time they were given, counted from the moment the script is loaded; the last
-    /// word on a target counts, and what was released by hand is left out. Refusals become comments.
+    /// word on a target counts, and what was released by hand is left out. Refusals become
+    /// comments.
     ///
     /// - Parameter actions: in the order of decision.
     /// - Returns: a script that creates the tables if they are missing and adds the elements.

@@ -4,11 +4,13 @@ public import NetworkAddresses
 public struct Offence: Sendable, Equatable {
     /// Packet time of the window's end, in nanoseconds since 1970.
     public var time: Int64
-    /// Length of the window in nanoseconds; two offences closer than one and a half windows are "in a row".
+    /// Length of the window in nanoseconds; two offences closer than one and a half windows are "in
+    /// a row".
     public var windowNanoseconds: Int64
     /// Who misbehaved.
     public var offender: IPAddress
-    /// Set when the source addresses are borrowed: then this network card is fenced, not the address.
+    /// Set when the source addresses are borrowed: then this network card is fenced, not the
+    /// address.
     public var spoofingLink: MACAddress?
     /// The workload's name, when the inventory knows it.
     public var workload: String?
@@ -16,7 +18,8 @@ public struct Offence: Sendable, Equatable {
     public var score: Double
     /// The threshold that the score is above.
     public var threshold: Double
-    /// So far above the threshold that one window is enough; the policy adds its own test on the score.
+    /// So far above the threshold that one window is enough; the policy adds its own test on the
+    /// score.
     public var isFarBeyond: Bool
     /// The event that tells this verdict.
     public var eventID: String

@@ -5,8 +5,8 @@ public import NetworkAddresses
 /// Finds out what must never be fenced on this node.
 ///
 /// Own addresses and network cards, gateways of all routes, resolvers, the orchestrator's API, and
-/// who is logged in through SSH right now. Cheap enough (a few dumps and small files) to be done anew
-/// every few seconds and before every change by hand.
+/// who is logged in through SSH right now. Cheap enough (a few dumps and small files) to be done
+/// anew every few seconds and before every change by hand.
 public struct ProtectedDiscovery: Sendable {
     /// Where resolvers are configured.
     public var resolverFiles = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]
@@ -24,8 +24,8 @@ public struct ProtectedDiscovery: Sendable {
     /// What was found.
     public struct Finding: Sendable {
         public var protected: ProtectedSet
-        /// Own addresses, link-local ones included: who is fenced but may reach a kept service needs
-        /// to find these neighbours.
+        /// Own addresses, link-local ones included: who is fenced but may reach a kept service
+        /// needs to find these neighbours.
         public var ownAddresses: [IPAddress]
     }
 

@@ -68,7 +68,8 @@ public struct ProtectedSet: Sendable, Equatable {
 
     /// The fewest prefixes that together hold every address of `prefix` but the protected ones.
     ///
-    /// - Returns: in ascending order; `[prefix]` when nothing in it is protected, empty when all is.
+    /// - Returns: in ascending order; `[prefix]` when nothing in it is protected, empty when all
+    ///   is.
     /// - Complexity: at most one prefix per bit and protected entry.
     public func split(_ prefix: IPPrefix) -> [IPPrefix] {
         Self.split(prefix, around: entries.map(\.prefix).filter { $0.overlaps(prefix) })

@@ -9,8 +9,8 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         public var ended: [FenceRow] = []
         /// Elements that no row spoke of: written down.
         public var adopted: [FenceRow] = []
-        /// Elements without an end that no row spoke of, and remnants of fences that are over or laid
-        /// out otherwise: removed.
+        /// Elements without an end that no row spoke of, and remnants of fences that are over or
+        /// laid out otherwise: removed.
         public var removed: [FenceTarget] = []
         /// Whether tables, chains or rules had to be made anew.
         public var wasRebuilt = false
@@ -27,8 +27,8 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     /// Makes ledger and kernel agree: at start, after somebody else touched the tables, and now and
     /// then.
     ///
-    /// The ledger is right about what should stand. What the kernel holds beyond that is written down
-    /// if it ends by itself, and removed if it does not.
+    /// The ledger is right about what should stand. What the kernel holds beyond that is written
+    /// down if it ends by itself, and removed if it does not.
     ///
     /// - Parameters:
     ///   - now: nanoseconds since 1970.

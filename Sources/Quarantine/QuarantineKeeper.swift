@@ -1,8 +1,8 @@
 /// Carries decisions out: ledger first, then the kernel, then the ledger again.
 ///
-/// A crash at any point leaves a row that tells what to do at the next `reconcile`, and elements that
-/// the kernel ends by itself. Several keepers (daemon, command line) may share a ledger and a kernel;
-/// the ledger's lock orders them.
+/// A crash at any point leaves a row that tells what to do at the next `reconcile`, and elements
+/// that the kernel ends by itself. Several keepers (daemon, command line) may share a ledger and a
+/// kernel; the ledger's lock orders them.
 public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     public var actuator: Actuator
     let ledger: any FenceLedger

@@ -38,8 +38,8 @@ extension QuarantinePolicy {
                 budgetObjection(adding: targets) == nil
             else { continue }
             let reason =
-                "\(guilty.count) of \(known.count) known workloads of \(prefix) misbehave together; "
-                + offence.reason
+                "\(guilty.count) of \(known.count) known workloads of \(prefix) "
+                + "misbehave together; " + offence.reason
             return fence(targets, leader: .prefix(prefix), for: offence, reason: reason)
         }
         return nil

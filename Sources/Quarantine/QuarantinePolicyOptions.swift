@@ -4,7 +4,8 @@ public import NetworkAddresses
 public struct QuarantinePolicyOptions: Sendable, Equatable {
     /// Windows in a row above the threshold before a fence goes up.
     public var persistenceWindows = 2
-    /// One window is enough when the score is this share of the way from the threshold to 1; nil: never.
+    /// One window is enough when the score is this share of the way from the threshold to 1; nil:
+    /// never.
     public var farBeyondShare: Double? = 0.5
     /// How long the first, second, third… fence of an offender stands; the last repeats.
     public var durationsSeconds: [Int64] = [600, 3600, 86_400]

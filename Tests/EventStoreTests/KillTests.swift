@@ -96,7 +96,8 @@ private func openFirewall(_ space: String) throws -> Firewall {
     return firewall
 }
 
-/// What the killed process does: puts up a host and a network, extends one, takes one down, adds one.
+/// What the killed process does: puts up a host and a network, extends one, takes one down, adds
+/// one.
 private func work(space: String, directory: String, step: Int) throws {
     let trap = Trap(step)
     var keeper = QuarantineKeeper(

@@ -116,16 +116,16 @@ final class Socket {
             name.sin6_family = sa_family_t(AF_INET6)
             name.sin6_port = port.bigEndian
             inet_pton(AF_INET6, address, &name.sin6_addr)
-            return withUnsafeBytes(of: &name) { raw in
-                raw.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress!, 28) }
+            return withUnsafePointer(to: &name) { raw in
+                raw.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, 28) }
             }
         }
         var name = sockaddr_in()
         name.sin_family = sa_family_t(AF_INET)
         name.sin_port = port.bigEndian
         inet_pton(AF_INET, address, &name.sin_addr)
-        return withUnsafeBytes(of: &name) { raw in
-            raw.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress!, 16) }
+        return withUnsafePointer(to: &name) { raw in
+            raw.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, 16) }
         }
     }
 

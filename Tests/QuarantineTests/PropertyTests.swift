@@ -118,14 +118,7 @@ struct PropertyTests {
                 _ = try? keeper.release(target, reason: "r", now: now, actor: "test")
             case 88..<92:
                 name = "expire"
-                let end = now + 20_000_000
-                put(&model, target, response, end, now)
-                let action = QuarantineAction(
-                    id: "s", kind: .fence, target: target, response: response, time: now,
-                    until: end, reason: "short")
-                _ = try keeper.perform([action], now: now)
-                while clockNow() < end { usleep(5000) }
-                _ = try keeper.sweep(now: clockNow())
+                try expire(&keeper, &model, target, response)
             case 92..<96:
                 name = "crash"
                 try crash(&keeper, &model, &random, space, target)
@@ -148,6 +141,22 @@ struct PropertyTests {
             }
         }
         print("seed \(seed): \(counts.sorted { $0.key < $1.key })")
+    }
+
+    /// Puts up a short fence and waits until its time is over.
+    private func expire(
+        _ keeper: inout QuarantineKeeper<FusedFirewall>, _ model: inout Model,
+        _ target: FenceTarget, _ response: FenceResponse
+    ) throws {
+        let now = clockNow()
+        let end = now + 20_000_000
+        put(&model, target, response, end, now)
+        let action = QuarantineAction(
+            id: "s", kind: .fence, target: target, response: response, time: now, until: end,
+            reason: "short")
+        _ = try keeper.perform([action], now: now)
+        while clockNow() < end { usleep(5000) }
+        _ = try keeper.sweep(now: clockNow())
     }
 
     /// Starts something, dies at a random point of it, and starts again.
