@@ -29,6 +29,8 @@ struct DistinctWindow: Sendable {
 
     /// Notes that `key` was seen in `second` (not before the last one noted).
     mutating func insert(_ key: UInt64, second: Int, isNovel: Bool) {
+        // Stamps have 31 bits, and must agree with what is counted by.
+        let second = second & Int(~Self.novelBit)
         if lastSeen.isEmpty {
             keys = [UInt64](repeating: 0, count: 16)
             lastSeen = [UInt32](repeating: 0, count: 16)
@@ -55,7 +57,7 @@ struct DistinctWindow: Sendable {
     /// Distinct keys in the window of `scale` that ends with `second`.
     mutating func count(_ scale: Scale, at second: Int, novel: Bool = false) -> Float {
         guard !lastSeen.isEmpty else { return 0 }
-        advance(to: second)
+        advance(to: second & Int(~Self.novelBit))
         let start = scale.ringOffset + (novel ? Scale.ringSize : 0)
         var sum = 0
         for index in start..<(start + scale.bucketCount) { sum += Int(counts[index]) }

@@ -7,7 +7,7 @@ public import Workloads
 /// whenever its newest bucket is full and something happened in it.
 ///
 /// The subject is who initiates: what an address receives or answers is not held against it. Memory
-/// is bounded: a host costs at most about 60 KB, however many peers it talks to, and there are at most
+/// is bounded: a host costs at most about 150 KB, however many peers it talks to, and there are at most
 /// `hostLimit` of them; further ones are not watched and are counted in `droppedHosts`.
 public struct WindowTracker: Sendable {
     /// What the graph is used for.

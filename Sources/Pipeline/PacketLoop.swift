@@ -46,6 +46,8 @@ struct PacketLoop {
                         frame.bytes, linkType: LinkType(rawValue: frame.linkType),
                         timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
                         into: &packet)
+                    // A file may claim any time; windows and reports count from 1970 to 2116.
+                    packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), 1 << 62)
                     if report.packetCount == 0 { report.firstNanoseconds = packet.timeNanoseconds }
                     report.packetCount += 1
                     report.lastNanoseconds = max(report.lastNanoseconds, packet.timeNanoseconds)

@@ -207,6 +207,30 @@ struct BadInputTests {
         #expect(!FileManager.default.fileExists(atPath: scratch.path("m")))
     }
 
+    @Test func impossibleTimesDoNoHarm() throws {
+        let scratch = try Scratch()
+        func number(_ value: UInt32) -> Data {
+            withUnsafeBytes(of: value.littleEndian) { Data($0) }
+        }
+        var file = number(0x0A0D_0D0A) + number(28) + number(0x1A2B_3C4D) + number(1)
+        file += number(.max) + number(.max) + number(28)
+        file += number(1) + number(20) + number(1) + number(0) + number(20)
+        var frame =
+            Data([UInt8](repeating: 2, count: 12))
+            + Data([8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6])
+        frame += Data([0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x9C, 0x40, 0, 80])
+        frame += Data([UInt8](repeating: 0, count: 8)) + Data([0x50, 2, 0, 0, 0, 0, 0, 0])
+        for (high, low) in [(0 as UInt32, 5 as UInt32), (0x0005_0000, 1), (.max, .max), (0x8000_0000, 0), (0, 7)] {
+            file +=
+                number(6) + number(32 + 56) + number(0) + number(high) + number(low)
+            file += number(54) + number(54) + frame + Data([0, 0]) + number(32 + 56)
+        }
+        let path = try scratch.write("times.pcapng", file)
+        let run = try Run("replay", "-r", path)
+        #expect(run.status == 0 && run.output.contains("10.0.0.1"), "\(run.errors)")
+        #expect(try Run("train", "-r", path, "-o", scratch.path("m")).status == 0)
+    }
+
     @Test func whatIsWholeOfATruncatedCaptureIsUsedAndTheCutIsTold() throws {
         let scratch = try Scratch()
         let capture = try Data(contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
