@@ -220,7 +220,11 @@ struct BadInputTests {
             + Data([8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6])
         frame += Data([0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x9C, 0x40, 0, 80])
         frame += Data([UInt8](repeating: 0, count: 8)) + Data([0x50, 2, 0, 0, 0, 0, 0, 0])
-        for (high, low) in [(0 as UInt32, 5 as UInt32), (0x0005_0000, 1), (.max, .max), (0x8000_0000, 0), (0, 7)] {
+        // Centuries before 1970 (the product wraps), just after it, far ahead, and back.
+        let stamps: [(high: UInt32, low: UInt32)] = [
+            (0x0030_0000, 0), (0, 5), (0x0005_0000, 1), (.max, .max), (0, 7),
+        ]
+        for (high, low) in stamps {
             file +=
                 number(6) + number(32 + 56) + number(0) + number(high) + number(low)
             file += number(54) + number(54) + frame + Data([0, 0]) + number(32 + 56)
