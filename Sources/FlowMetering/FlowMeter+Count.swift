@@ -77,35 +77,39 @@ extension FlowMeter {
     /// Counts the packet and fills in the update.
     @inline(__always)
     mutating func count(
-        _ packet: inout Packet, _ key: CanonicalKey, _ slot: Int32, _ update: inout FlowUpdate
+        _ packet: inout Packet, _ slot: Int32, fromHigh: Bool, _ update: inout FlowUpdate
     ) {
-        let isFromHigh = key.isSwapped
         let isTCP = packet.ipProtocol == 6 && packet.fragment != .later
-        let wasClosed = table[slot].bits.contains(.closed)
         if isTCP, packet.tcpFlags & 0x12 == 2, table[slot].bits.contains(.midstream) {
-            table[slot].adoptOriginator(isHigh: isFromHigh)
+            table[slot].adoptOriginator(isHigh: fromHigh)
         }
-        let isFromOriginator = table[slot].bits.contains(.originatorIsHigh) == isFromHigh
-        if isFromOriginator {
-            update.events.insert(.fromOriginator)
-        } else if !table[slot].bits.contains(.answered) {
+        let bits = table[slot].bits
+        let isFromOriginator = bits.contains(.originatorIsHigh) == fromHigh
+        var events = update.events
+        if isFromOriginator { events.insert(.fromOriginator) }
+        if bits.contains(.midstream) { events.insert(.midstream) }
+        if !isFromOriginator, !bits.contains(.answered) {
             table[slot].bits.insert(.answered)
-            update.events.insert(.answered)
+            events.insert(.answered)
         }
         if isTCP {
-            table[slot].tcp(&packet, isFromHigh, isFromOriginator, &update.events)
-        } else if packet.payloadLength > 0 {
-            table[slot].note(.data, fromHigh: isFromHigh, fromOriginator: isFromOriginator)
+            let segment = table[slot, fromHigh: fromHigh].follow(&packet)
+            if segment.isRetransmission { events.insert(.retransmission) }
+            let flags = packet.tcpFlags
+            if segment.newLetters != 0 || flags & 0x04 != 0 || !bits.contains(.established) {
+                table[slot].noteAll(segment.newLetters, fromOriginator: isFromOriginator)
+                table[slot].turn(flags, isFromOriginator, &events)
+            }
+        } else if packet.payloadLength > 0,
+            table[slot, fromHigh: fromHigh].add(.data)
+        {
+            table[slot].note(.data, fromOriginator: isFromOriginator)
         }
-        if table[slot].bits.contains(.midstream) { update.events.insert(.midstream) }
-        if isFromHigh {
-            table[slot].fromHigh.count(&packet)
-        } else {
-            table[slot].fromLow.count(&packet)
-        }
+        table[slot, fromHigh: fromHigh].count(&packet)
+        update.events = events
         update.tag = table[slot].tag
         update.startNanoseconds = table[slot].startNanoseconds
-        if !wasClosed, table[slot].bits.contains(.closed) {
+        if !bits.contains(.closed), table[slot].bits.contains(.closed) {
             wheel.remove(slot, from: table)
             wheel.insert(slot, deadline: clock &+ close, in: table)
         }

@@ -116,7 +116,7 @@ extension FlowMeter {
             wheel.remove(slot, from: table)
             let due = deadline(of: slot)
             // Packets have come since it was put there: it is put where it belongs now.
-            guard due >> wheel.shift >= wheel.earliest else {
+            guard due &>> wheel.shift >= wheel.earliest else {
                 endUnlinked(slot, .lackOfResources)
                 return
             }

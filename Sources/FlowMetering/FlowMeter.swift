@@ -55,18 +55,24 @@ public struct FlowMeter: ~Copyable {
 
     // MARK: packets
 
-    /// Computes the hashes of packets that are about to be observed and asks for the memory that they
-    /// will touch. Not needed for right results; with batches of 32 to 64 the waits overlap.
-    ///
-    /// - Parameter count: how many of the packets, from the first on, are filled.
-    public func prepare(_ packets: inout MutableSpan<Packet>, count: Int) {
-        for position in 0..<min(count, packets.count) where packets[position].kind == .ip {
-            let hash = CanonicalKey(&packets[position]).hash(seed: seed)
+    /// Computes the hashes of packets that are about to be observed, and asks for the memory where their
+    /// flows are looked up. With `prefetch`, and other work between the three, the waits for memory
+    /// overlap; results are the same without.
+    public mutating func prepare(_ packets: inout MutableSpan<Packet>, _ range: Range<Int>) {
+        for position in range where packets[position].kind == .ip {
+            let key = CanonicalKey(&packets[position])
+            let hash = key.hash(seed: seed)
             packets[position].flowHash = hash
+            packets[position].isFromHigh = key.isSwapped
             table.prefetchIndex(hash)
         }
-        for position in 0..<min(count, packets.count) where packets[position].flowHash != 0 {
-            table.prefetchSlot(packets[position].flowHash)
+    }
+
+    /// Asks for the memory of the flows of packets that were prepared.
+    public mutating func prefetch(_ packets: inout MutableSpan<Packet>, _ range: Range<Int>) {
+        for position in range where packets[position].flowHash != 0 {
+            table.prefetchSlot(
+                packets[position].flowHash, fromHigh: packets[position].isFromHigh)
         }
     }
 
@@ -74,7 +80,16 @@ public struct FlowMeter: ~Copyable {
     ///
     /// ARP, packets without IP, and later fragments whose first was not seen belong to no flow: then
     /// `flow` is -1. A later fragment gets the ports of its flow.
+    @inline(__always)
     public mutating func observe(_ packet: inout Packet) -> FlowUpdate {
+        var update = FlowUpdate()
+        observe(&packet, &update)
+        return update
+    }
+
+    /// The same; `update` is set anew.
+    public mutating func observe(_ packet: inout Packet, _ update: inout FlowUpdate) {
+        update = FlowUpdate()
         let time = packet.timeNanoseconds
         if time >= clock {
             clock = time
@@ -84,9 +99,9 @@ public struct FlowMeter: ~Copyable {
         }
         guard packet.kind == .ip else {
             if packet.kind == .arp { counters.arp &+= 1 } else { counters.notIP &+= 1 }
-            return FlowUpdate()
+            return
         }
-        return observeIP(&packet)
+        observeIP(&packet, &update)
     }
 
     /// The same for a packet that is not to be changed.
@@ -96,13 +111,13 @@ public struct FlowMeter: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func observeIP(_ packet: inout Packet) -> FlowUpdate {
+    private mutating func observeIP(_ packet: inout Packet, _ update: inout FlowUpdate) {
         var key = CanonicalKey(&packet)
         var hash = packet.flowHash
         if packet.fragment != .none {
             guard resolveFragment(&packet, &key) else {
                 counters.orphanFragments &+= 1
-                return FlowUpdate()
+                return
             }
             hash = key.hash(seed: seed)
         } else if hash == 0 {
@@ -111,16 +126,14 @@ public struct FlowMeter: ~Copyable {
         counters.metered &+= 1
         let upper = UInt32(truncatingIfNeeded: hash >> 32)
         var slot = table.find(key, hash: upper)
-        var update = FlowUpdate()
         if slot >= 0, !goesOn(slot, &packet) { slot = -1 }
         if slot < 0 {
             slot = begin(key, hash: upper, &packet)
             update.events = .started
         }
         update.flow = slot
-        count(&packet, key, slot, &update)
+        count(&packet, slot, fromHigh: key.isSwapped, &update)
         if packet.quotedProtocol != 0 { refuseQuoted(&packet, &update) }
-        return update
     }
 
     /// Keeps a word with a flow until it ends; `FlowUpdate.tag` brings it back.

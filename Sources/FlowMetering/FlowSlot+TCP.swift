@@ -1,7 +1,8 @@
 internal import NetworkAddresses
 internal import PacketDecoding
 
-/// Letters of Zeek's `history`; the raw value is the letter's place in `HistoryLetter.text`.
+/// Letters of Zeek's `history`; the raw value is the letter's place in `HistoryLetter.text`, and in
+/// `SideCounters.letters`.
 enum HistoryLetter: UInt8 {
     case syn, synAck, ack, data, fin, reset, retransmission, window
     case flipped
@@ -10,21 +11,54 @@ enum HistoryLetter: UInt8 {
     static let text: [UInt8] = Array("shadfrtw^".utf8)
 }
 
-extension FlowSlot {
-    /// Adds a letter where its side does not have it yet. Twelve letters are kept.
-    @inline(__always)
-    mutating func note(_ letter: HistoryLetter, fromHigh: Bool, fromOriginator: Bool) {
-        let bit: UInt8 = 1 << letter.rawValue
-        if fromHigh {
-            guard self.fromHigh.letters & bit == 0 else { return }
-            self.fromHigh.letters |= bit
-        } else {
-            guard fromLow.letters & bit == 0 else { return }
-            fromLow.letters |= bit
-        }
-        note(letter, fromOriginator: fromOriginator)
+extension SideCounters {
+    /// What a segment of this end brought.
+    struct Segment {
+        /// Letters of the history that this end did not have yet, a bit each.
+        var newLetters: UInt8
+        var isRetransmission: Bool
     }
 
+    /// Adds a letter; false where this end has it already.
+    @inline(__always)
+    mutating func add(_ letter: HistoryLetter) -> Bool {
+        let bit: UInt8 = 1 << letter.rawValue
+        defer { letters |= bit }
+        return letters & bit == 0
+    }
+
+    /// Follows a connection (RFC 9293) by one segment of this end.
+    @inline(__always)
+    mutating func follow(_ packet: inout Packet) -> Segment {
+        let flags = packet.tcpFlags
+        let length = packet.payloadLength
+        let control = UInt32(flags & 1) &+ UInt32(flags >> 1 & 1)
+        let end = packet.tcpSequence &+ length &+ control
+        let before = letters
+        var isRetransmission = false
+        let ahead = Int32(bitPattern: end &- nextSequence)
+        if before == 0 || ahead > 0 || flags & 2 != 0 {
+            nextSequence = end
+        } else if length > 0, !(length == 1 && ahead == 0) {
+            // One byte at the very end is a keep-alive (RFC 9293, 3.8.4).
+            isRetransmission = true
+            retransmissions &+= 1
+        }
+        var now = before | (length > 0 ? 8 : 0) | (flags & 0x01) << 4 | (flags & 0x04) << 3
+        if flags & 0x02 != 0 {
+            now |= flags & 0x10 != 0 ? 2 : 1
+        } else if flags & 0x15 == 0x10 {
+            now |= length == 0 ? 4 : 0
+        }
+        if isRetransmission { now |= 64 }
+        if packet.tcpWindow == 0, flags & 0x07 == 0 { now |= 128 }
+        letters = now
+        return Segment(newLetters: now & ~before, isRetransmission: isRetransmission)
+    }
+}
+
+extension FlowSlot {
+    /// Adds a letter to the history; lower case is the responder's. Twelve letters are kept.
     mutating func note(_ letter: HistoryLetter, fromOriginator: Bool) {
         let code = UInt64(letter.rawValue &+ 1) | (fromOriginator ? 16 : 0)
         let length = (64 &- history.leadingZeroBitCount &+ 4) / 5
@@ -40,57 +74,9 @@ extension FlowSlot {
         bits.formSymmetricDifference(.originatorIsHigh)
     }
 
-    /// Follows a connection (RFC 9293) by one segment.
-    @inline(__always)
-    mutating func tcp(
-        _ packet: inout Packet, _ isFromHigh: Bool, _ isFromOriginator: Bool,
-        _ events: inout FlowUpdate.Events
-    ) {
-        let flags = packet.tcpFlags
-        let length = packet.payloadLength
-        let control = UInt32(flags & 1) &+ UInt32(flags >> 1 & 1)
-        let end = packet.tcpSequence &+ length &+ control
-        let before = isFromHigh ? fromHigh.letters : fromLow.letters
-        var letters = before
-        var isRetransmission = false
-        let expected = isFromHigh ? fromHigh.nextSequence : fromLow.nextSequence
-        let isFirst = before == 0
-        let ahead = Int32(bitPattern: end &- expected)
-        if isFirst || ahead > 0 || flags & 2 != 0 {
-            if isFromHigh { fromHigh.nextSequence = end } else { fromLow.nextSequence = end }
-        } else if length > 0, !(length == 1 && ahead == 0) {
-            // One byte at the very end is a keep-alive (RFC 9293, 3.8.4).
-            isRetransmission = true
-        }
-        if flags & 0x02 != 0 {
-            letters |= flags & 0x10 != 0 ? 2 : 1
-        } else if flags & 0x05 == 0, flags & 0x10 != 0, length == 0 {
-            letters |= 4
-        }
-        if length > 0 { letters |= 8 }
-        if flags & 0x01 != 0 { letters |= 16 }
-        if flags & 0x04 != 0 { letters |= 32 }
-        if isRetransmission { letters |= 64 }
-        if packet.tcpWindow == 0, flags & 0x07 == 0 { letters |= 128 }
-        if isRetransmission {
-            events.insert(.retransmission)
-            if isFromHigh {
-                fromHigh.retransmissions &+= 1
-            } else {
-                fromLow.retransmissions &+= 1
-            }
-        }
-        let new = letters & ~before
-        if new != 0 {
-            if isFromHigh { fromHigh.letters = letters } else { fromLow.letters = letters }
-            noteAll(new, fromOriginator: isFromOriginator)
-        }
-        guard new & 0x3F != 0 || flags & 0x04 != 0 || !bits.contains(.established) else { return }
-        turn(flags, isFromOriginator, &events)
-    }
-
+    /// Adds the letters whose bits are set.
     @inline(never)
-    private mutating func noteAll(_ new: UInt8, fromOriginator: Bool) {
+    mutating func noteAll(_ new: UInt8, fromOriginator: Bool) {
         for place in UInt8(0)..<8 where new & (1 << place) != 0 {
             guard let letter = HistoryLetter(rawValue: place) else { continue }
             note(letter, fromOriginator: fromOriginator)
@@ -99,7 +85,7 @@ extension FlowSlot {
 
     /// The turns of a connection: established, refused, reset, finished.
     @inline(never)
-    private mutating func turn(
+    mutating func turn(
         _ flags: UInt8, _ isFromOriginator: Bool, _ events: inout FlowUpdate.Events
     ) {
         let originator = originatorLetters

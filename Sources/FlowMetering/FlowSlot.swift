@@ -83,8 +83,12 @@ struct FlowBits: OptionSet, BitwiseCopyable {
     var reason: FlowEndReason { FlowEndReason(rawValue: UInt8(rawValue >> 11 & 7)) ?? .forcedEnd }
 }
 
-/// What one end sent, in 88 bytes.
+/// What one end sent, in 88 bytes. What the other end's packets need of it stands first: so a packet
+/// of the lower end touches three cache lines of the slot.
 struct SideCounters: BitwiseCopyable {
+    var last: Int64 = .min
+    var packets: UInt32 = 0
+    var retransmissions: UInt32 = 0
     var wireBytes: UInt64 = 0
     var ipBytes: UInt64 = 0
     var payloadBytes: UInt64 = 0
@@ -93,9 +97,6 @@ struct SideCounters: BitwiseCopyable {
     /// Sum of the squares of the intervals, in ns².
     var intervalSquares: Double = 0
     var first: Int64 = 0
-    var last: Int64 = .min
-    var packets: UInt32 = 0
-    var retransmissions: UInt32 = 0
     var sizeMinimum: UInt32 = .max
     var sizeMaximum: UInt32 = 0
     /// As `encode` gives it.

@@ -66,6 +66,23 @@ struct FlowTable: ~Copyable {
         nonmutating unsafeMutableAddress { unsafe slots + Int(slot) }
     }
 
+    /// What one end of a slot's flow has sent, found without a branch: which end sends is anybody's guess.
+    subscript(slot: Int32, fromHigh fromHigh: Bool) -> SideCounters {
+        // SAFETY: as above; both sides lie in the slot.
+        @inline(__always)
+        unsafeAddress { unsafe UnsafePointer(side(slot, fromHigh)) }
+        @inline(__always)
+        nonmutating unsafeMutableAddress { unsafe side(slot, fromHigh) }
+    }
+
+    @inline(__always)
+    private func side(_ slot: Int32, _ fromHigh: Bool) -> UnsafeMutablePointer<SideCounters> {
+        let low = MemoryLayout<FlowSlot>.offset(of: \.fromLow) ?? 0
+        let offset = low &+ (fromHigh ? MemoryLayout<SideCounters>.stride : 0)
+        return unsafe (UnsafeMutableRawPointer(slots + Int(slot)) + offset)
+            .assumingMemoryBound(to: SideCounters.self)
+    }
+
     // MARK: slots
 
     /// A free slot, or nil where the table is full. Its content is left over from before.
@@ -105,9 +122,9 @@ struct FlowTable: ~Copyable {
         unsafe lazaret_prefetch(index + Int(UInt32(truncatingIfNeeded: hash >> 32) & mask))
     }
 
-    /// Asks for the slot that the index names first for `hash`.
+    /// Asks for the slot that the index names first for `hash`: the lines that a packet touches.
     @inline(__always)
-    func prefetchSlot(_ hash: UInt64) {
+    func prefetchSlot(_ hash: UInt64, fromHigh: Bool) {
         let entry = unsafe index[Int(UInt32(truncatingIfNeeded: hash >> 32) & mask)]
         guard entry != 0 else { return }
         let slot = unsafe UnsafeRawPointer(
@@ -115,7 +132,7 @@ struct FlowTable: ~Copyable {
         unsafe lazaret_prefetch(slot)
         unsafe lazaret_prefetch(slot + 64)
         unsafe lazaret_prefetch(slot + 128)
-        unsafe lazaret_prefetch(slot + 192)
+        unsafe lazaret_prefetch(slot + (fromHigh ? 192 : 128))
     }
 
     /// The slot of the flow with this key, or -1.

@@ -25,14 +25,14 @@ struct TimerWheel {
 
     /// Whether `time` lies in a step that was not yet reached.
     @inline(__always)
-    func isDue(_ time: Int64) -> Bool { time >> shift > step }
+    func isDue(_ time: Int64) -> Bool { time &>> shift > step }
 
     /// Puts a slot into the bucket where `deadline` has passed.
     mutating func insert(_ slot: Int32, deadline: Int64, in table: borrowing FlowTable) {
-        if step == .min { step = (deadline >> shift) &- 1 }
+        if step == .min { step = (deadline &>> shift) &- 1 }
         let nearest = step &+ 1
         let target = min(
-            max((deadline >> shift) &+ 1, nearest), step &+ Int64(Self.bucketCount) &- 1)
+            max((deadline &>> shift) &+ 1, nearest), step &+ Int64(Self.bucketCount) &- 1)
         let bucket = Int(target & mask)
         let head = heads[bucket]
         table[slot].next = head
@@ -56,14 +56,14 @@ struct TimerWheel {
 
     /// Sets the clock of an empty wheel.
     mutating func start(at time: Int64) {
-        step = time >> shift
+        step = time &>> shift
         earliest = step
     }
 
     /// Takes the next step towards `time` and returns the head of its list, which is now the
     /// caller's; nil when the steps are done. -1 is an empty list.
     mutating func advance(towards time: Int64) -> Int32? {
-        let goal = time >> shift
+        let goal = time &>> shift
         guard step < goal else { return nil }
         // After a long gap one turn visits every bucket.
         if goal &- step > Int64(Self.bucketCount) { step = goal &- Int64(Self.bucketCount) }

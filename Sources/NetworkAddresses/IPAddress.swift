@@ -23,7 +23,8 @@ public struct IPAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
     }
 
     /// `::`, which stands for "no address" in records.
-    public static let unspecified = IPAddress(high: 0, low: 0)
+    @inlinable
+    public static var unspecified: IPAddress { IPAddress(high: 0, low: 0) }
 
     /// Whether this is an IPv4 address.
     @inlinable

@@ -9,7 +9,8 @@ public struct MACAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
     public init(_ value: UInt64) { self.value = value & 0xFFFF_FFFF_FFFF }
 
     /// 00:00:00:00:00:00, which stands for "not known".
-    public static let zero = MACAddress(0 as UInt64)
+    @inlinable
+    public static var zero: MACAddress { MACAddress(0 as UInt64) }
 
     /// Whether the group bit is set: multicast or broadcast.
     @inlinable

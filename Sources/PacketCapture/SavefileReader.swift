@@ -6,7 +6,7 @@ internal import Glibc
 /// pcapng interfaces may differ in link type, and a record cut off at the end is reported, not fatal.
 @safe
 final class SavefileReader {
-    static let batchLimit = 64
+    static let batchLimit = 32
     /// libpcap's bound for the captured bytes of a frame.
     static let frameLimit = 262_144
     /// No block of a pcapng file that is worth reading is larger.
@@ -154,16 +154,31 @@ final class SavefileReader {
     /// Walks the whole records that lie in the buffer, to at most one batch.
     private func parsePcap(_ pcap: PcapFormat) {
         let header = pcap.headerLength
+        let limit = limit
+        var at = at
+        var count = count
+        defer {
+            self.at = at
+            self.count = count
+        }
+        precondition(limit <= capacity && at >= 0 && count >= 0)
+        let start = unsafe UnsafeRawPointer(buffer.baseAddress.unsafelyUnwrapped)
         while count < Self.batchLimit {
             guard limit &- at >= header else { return }
-            let seconds = word(at, swapped: pcap.swapped)
-            let fraction = word(at &+ 4, swapped: pcap.swapped)
-            var captured = word(at &+ 8, swapped: pcap.swapped)
-            var wire = word(at &+ 12, swapped: pcap.swapped)
+            // SAFETY: the whole header, at least 16 bytes, lies in the filled part of the buffer.
+            let times = unsafe (start + at).loadUnaligned(as: SIMD2<UInt32>.self)
+            let lengths = unsafe (start + at + 8).loadUnaligned(as: SIMD2<UInt32>.self)
+            var (seconds, fraction) = (times.x, times.y)
+            var (captured, wire) = (lengths.x, lengths.y)
+            if pcap.swapped {
+                (seconds, fraction) = (seconds.byteSwapped, fraction.byteSwapped)
+                (captured, wire) = (captured.byteSwapped, wire.byteSwapped)
+            }
             if pcap.lengthsSwapped || pcap.mayBeSwapped && captured > wire {
                 swap(&captured, &wire)
             }
             guard captured <= Self.frameLimit else {
+                self.count = count
                 stop("a record claims \(captured) bytes, more than the \(Self.frameLimit) allowed")
                 return
             }
@@ -173,10 +188,15 @@ final class SavefileReader {
                 if header &+ length > capacity, count == 0 { grow(to: header &+ length) }
                 return
             }
-            append(
-                time: Int64(seconds) &* 1_000_000_000 &+ Int64(fraction) &* pcap.unit,
-                wireLength: wire, linkType: pcap.linkType, offset: at &+ header,
-                length: min(length, pcap.snapLength))
+            // SAFETY: the frame lies in the filled part, as just checked, and the slot in the batch.
+            unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
+                to: CapturedFrame(
+                    timeNanoseconds: Int64(seconds) &* 1_000_000_000 &+ Int64(fraction)
+                        &* pcap.unit,
+                    wireLength: wire, linkType: pcap.linkType, source: index,
+                    bytes: UnsafeRawBufferPointer(
+                        start: start + at + header, count: min(length, pcap.snapLength))))
+            count &+= 1
             at &+= header &+ length
         }
     }

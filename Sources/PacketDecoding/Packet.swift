@@ -71,6 +71,8 @@ public struct Packet: Sendable, BitwiseCopyable {
 
     /// Room for the flow table: the hash of the flow's key, set by `FlowMeter.prepare`; 0 before.
     public var flowHash: UInt64 = 0
+    /// Room for the flow table: whether the sender is the higher end, set by `FlowMeter.prepare`.
+    public var isFromHigh = false
 
     /// What a DNS message over UDP or TCP port 53 says; `dns.kind == .none` for everything else.
     public var dns = DNSMessage()

@@ -12,7 +12,7 @@ extension PacketDecoder {
 
     /// Verifies the segment at the cursor where all of it is here; `at` is the checksum's offset.
     @inline(never)
-    mutating func verifyTransport(_ cursor: Cursor, _ packet: Packet, at offset: Int) {
+    mutating func verifyTransport(_ cursor: Cursor, _ packet: inout Packet, at offset: Int) {
         let length = cursor.end &- cursor.at
         guard packet.fragment == .none, length >= offset &+ 2, cursor.has(length) else { return }
         // UDP over IPv4 may go without (RFC 768).

@@ -62,7 +62,7 @@ extension PacketDecoder {
             secondLastHash = lastHash
             lastStart = nameLength
             lastHash = 0xCBF2_9CE4_8422_2325
-            for offset in 0..<length {
+            for offset in 0..<(options.describesNames ? length : 0) {
                 let byte = UInt64(Self.lowered(frame.u8(at &+ 1 &+ offset)))
                 hash = (hash ^ byte) &* 0x100_0000_01B3
                 lastHash = (lastHash ^ byte) &* 0x100_0000_01B3
@@ -77,9 +77,10 @@ extension PacketDecoder {
             return true
         }
         message.nameLength = UInt8(truncatingIfNeeded: nameLength &- 1)
+        message.questionType = frame.u16(at &+ 1)
+        guard options.describesNames else { return true }
         message.nameHash = hash
         message.domainHash = (secondLastHash &* 0x9E37_79B9_7F4A_7C15) ^ lastHash
-        message.questionType = frame.u16(at &+ 1)
         let measured = message.labelCount > 2 ? secondLastStart : nameLength
         message.nameEntropyHundredths = entropyTable.entropyHundredths(
             of: frame, from: start, count: measured)

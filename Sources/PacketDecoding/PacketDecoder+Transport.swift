@@ -16,7 +16,7 @@ extension PacketDecoder {
     /// A TCP header (RFC 9293).
     @inline(__always)
     private mutating func tcp(_ cursor: inout Cursor, _ packet: inout Packet) {
-        if options.verifiesChecksums { verifyTransport(cursor, packet, at: 16) }
+        if options.verifiesChecksums { verifyTransport(cursor, &packet, at: 16) }
         ports(cursor, &packet)
         guard cursor.has(20), cursor.end &- cursor.at >= 20 else {
             statistics.truncatedTCP &+= 1
@@ -45,7 +45,7 @@ extension PacketDecoder {
     /// A UDP header (RFC 768), and the tunnels that ride on UDP.
     @inline(__always)
     private mutating func udp(_ cursor: inout Cursor, _ packet: inout Packet) {
-        if options.verifiesChecksums { verifyTransport(cursor, packet, at: 6) }
+        if options.verifiesChecksums { verifyTransport(cursor, &packet, at: 6) }
         ports(cursor, &packet)
         let length = cursor.end &- cursor.at
         guard cursor.has(8), length >= 8 else {
@@ -104,7 +104,7 @@ extension PacketDecoder {
 
     /// ICMP (RFC 792) and ICMPv6 (RFC 4443); of an error also whom it is about.
     private mutating func icmp(_ cursor: Cursor, _ packet: inout Packet) {
-        if options.verifiesChecksums { verifyTransport(cursor, packet, at: 2) }
+        if options.verifiesChecksums { verifyTransport(cursor, &packet, at: 2) }
         guard cursor.has(4), cursor.end &- cursor.at >= 4 else {
             statistics.truncatedICMP &+= 1
             packet.payloadLength = 0

@@ -4,7 +4,9 @@ internal import NetworkAddresses
 ///
 /// It follows the frame inwards, through tags, labels and tunnels, to the last IP header that is
 /// not merely quoted by an ICMP error. Where an inner packet is broken, the outer one stands.
-public struct PacketDecoder: Sendable {
+///
+/// Not copyable, so that no call on the hot path copies its counters.
+public struct PacketDecoder: ~Copyable, Sendable {
     /// Choices of a decoder.
     public struct Options: Sendable {
         /// Whether the packets inside tunnels are looked for; without, the outermost IP header counts.
@@ -12,6 +14,8 @@ public struct PacketDecoder: Sendable {
         /// Whether wrong checksums are counted. Captures taken on the sending host have many that
         /// its network card would have filled in.
         public var verifiesChecksums = false
+        /// Whether the names that DNS messages ask for are hashed and weighed; metering needs neither.
+        public var describesNames = true
         /// Tags, labels and tunnels that may enclose one packet.
         public var nestingLimit = 16
 
@@ -51,7 +55,7 @@ public struct PacketDecoder: Sendable {
         } else {
             otherLink(linkType, &cursor, &packet)
         }
-        count(packet)
+        count(&packet)
     }
 
     /// The same for a span.
@@ -68,20 +72,20 @@ public struct PacketDecoder: Sendable {
     }
 
     @inline(__always)
-    private mutating func count(_ packet: borrowing Packet) {
+    private mutating func count(_ packet: inout Packet) {
         switch packet.kind {
         case .ip:
             if packet.ipVersion == 4 { statistics.ipv4 &+= 1 } else { statistics.ipv6 &+= 1 }
             if packet.fragment != .none { statistics.fragments &+= 1 }
             if packet.tunnel != .none { statistics.tunnelled &+= 1 }
-            if packet.dns.kind != .none { countDNS(packet) }
+            if packet.dns.kind != .none { countDNS(&packet) }
         case .arp: statistics.arp &+= 1
         case .other: break
         }
     }
 
     @inline(never)
-    private mutating func countDNS(_ packet: borrowing Packet) {
+    private mutating func countDNS(_ packet: inout Packet) {
         statistics.dns &+= 1
         if packet.dns.kind == .malformed { statistics.malformedDNS &+= 1 }
     }

@@ -20,6 +20,8 @@ extension FlowExport {
             var latest: Int64 = 0
             _ = try source.nextBatch { frames in
                 thread.take(frames)
+                // Live, the next batch may be long in coming.
+                thread.settle()
                 if frames.count > 0 { latest = frames[frames.count - 1].timeNanoseconds }
             }
             if latest == 0 {

@@ -61,42 +61,69 @@ package struct FlowExport {
 }
 
 /// Decoder, meter and writer in a row: what one thread of packets goes through.
+///
+/// A batch is metered one batch late: while the next one is decoded, the memory that its flows lie
+/// in comes into the cache.
 @safe
 struct FlowThread: ~Copyable {
     var decoder: PacketDecoder
     var meter: FlowMeter
     private var writer: FlowWriter
+    /// Two batches: the one that waits to be metered, and the one that is being decoded.
     private let packets: UnsafeMutableBufferPointer<Packet>
+    private var waitingStart = 0
+    private var waitingCount = 0
+
+    private static let batch = 64
 
     init(options: FlowExport.Options, datagrams: Bool) {
-        decoder = PacketDecoder(options: options.decode)
+        var decode = options.decode
+        decode.describesNames = false
+        decoder = PacketDecoder(options: decode)
         meter = FlowMeter(options: options.meter)
         writer = FlowWriter(
             format: options.format, width: options.width, isColoured: options.isColoured,
             datagrams: datagrams)
-        unsafe packets = .allocate(capacity: 64)
+        unsafe packets = .allocate(capacity: 2 * Self.batch)
         unsafe packets.initialize(repeating: Packet())
     }
 
     // SAFETY: the buffer is ours alone, and packets need no destruction.
     deinit { unsafe packets.deallocate() }
 
-    /// Decodes and meters one batch, at most 64 frames.
+    /// Decodes one batch, at most 64 frames, and meters the one before.
     mutating func take(_ frames: Span<CapturedFrame>) {
         let buffer = unsafe packets
         // SAFETY: the buffer lives as long as self and nothing else uses it meanwhile.
         var span = unsafe buffer.mutableSpan
-        let count = min(frames.count, span.count)
+        let start = waitingStart == 0 ? Self.batch : 0
+        let count = min(frames.count, Self.batch)
         for position in 0..<count {
             let frame = frames[position]
             // SAFETY: the bytes are used within the call that lends them.
             unsafe decoder.decode(
                 frame.bytes, linkType: LinkType(rawValue: frame.linkType),
                 timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                into: &span[position])
+                into: &span[start &+ position])
         }
-        meter.prepare(&span, count: count)
-        for position in 0..<count { _ = meter.observe(&span[position]) }
+        let taken = start..<start &+ count
+        meter.prepare(&span, taken)
+        settle()
+        meter.prefetch(&span, taken)
+        waitingStart = start
+        waitingCount = count
+    }
+
+    /// Meters the batch that waits.
+    mutating func settle() {
+        let buffer = unsafe packets
+        // SAFETY: as in `take`.
+        var span = unsafe buffer.mutableSpan
+        var update = FlowUpdate()
+        for position in waitingStart..<waitingStart &+ waitingCount {
+            meter.observe(&span[position], &update)
+        }
+        waitingCount = 0
     }
 
     /// Writes the flows that have ended.
@@ -108,6 +135,7 @@ struct FlowThread: ~Copyable {
 
     /// Ends every flow and writes what is left.
     mutating func finish(_ output: FlowOutput) throws {
+        settle()
         meter.finish()
         while meter.hasRecords {
             meter.drain(upTo: 512) { writer.add($0) }

@@ -34,6 +34,7 @@ struct PacketLoop {
         meterOptions.collectsRecords = false
         var meter = FlowMeter(options: meterOptions)
         var packet = Packet()
+        var update = FlowUpdate()
         var report = Report()
         let total = capture.totalBytes
         var more = true
@@ -51,7 +52,7 @@ struct PacketLoop {
                     if report.packetCount == 0 { report.firstNanoseconds = packet.timeNanoseconds }
                     report.packetCount += 1
                     report.lastNanoseconds = max(report.lastNanoseconds, packet.timeNanoseconds)
-                    let update = meter.observe(packet)
+                    meter.observe(&packet, &update)
                     body(packet, update, &meter)
                 }
             }

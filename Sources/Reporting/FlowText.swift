@@ -115,25 +115,33 @@ package struct FlowText: ~Copyable {
         var rest = value
         var place = count &+ digits
         count = place
+        // SAFETY: a pair is below 100, the constant has 200 bytes; room for the digits was made just now.
         while rest >= 100 {
             let quotient = rest / 100
-            let pair = rest &- quotient &* 100
             place &-= 2
-            let tens = (pair &* 103) >> 10
-            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: tens)
-            unsafe base[place &+ 1] = 48 &+ UInt8(truncatingIfNeeded: pair &- tens &* 10)
+            unsafe addPair(rest &- quotient &* 100, at: place)
             rest = quotient
         }
         if rest >= 10 {
-            place &-= 2
-            let tens = (rest &* 103) >> 10
-            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: tens)
-            unsafe base[place &+ 1] = 48 &+ UInt8(truncatingIfNeeded: rest &- tens &* 10)
+            unsafe addPair(rest, at: place &- 2)
         } else {
-            place &-= 1
-            unsafe base[place] = 48 &+ UInt8(truncatingIfNeeded: rest)
+            unsafe base[place &- 1] = 48 &+ UInt8(truncatingIfNeeded: rest)
         }
     }
+
+    /// Two digits of a value below 100.
+    @unsafe @inline(__always)
+    private mutating func addPair(_ value: UInt64, at place: Int) {
+        let digits = unsafe UnsafeRawPointer(Self.pairs.utf8Start + Int(value) &* 2)
+        unsafe UnsafeMutableRawPointer(base + place).storeBytes(
+            of: digits.loadUnaligned(as: UInt16.self), as: UInt16.self)
+    }
+
+    private static let pairs: StaticString = """
+        00010203040506070809101112131415161718192021222324252627282930313233343536373839\
+        40414243444546474849505152535455565758596061626364656667686970717273747576777879\
+        8081828384858687888990919293949596979899
+        """
 
     package mutating func add(_ value: Int64) {
         if value < 0 { add(byte: 45) }

@@ -251,7 +251,8 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     }
     let before = packets
     var span = packets.mutableSpan
-    ahead.prepare(&span, count: 32)
+    ahead.prepare(&span, 0..<32)
+    ahead.prefetch(&span, 0..<32)
     for index in 0..<32 {
         let one = plain.observe(before[index])
         let two = ahead.observe(&span[index])
