@@ -100,7 +100,7 @@ let package = Package(
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
         .testTarget(
-            name: "CommandLineTests", dependencies: ["lazaret"], swiftSettings: strict),
+            name: "CommandLineTests", dependencies: ["lazaret", "TestKit"], swiftSettings: strict),
         tests(of: "Workloads", uses: ["NetworkAddresses"]),
         tests(
             of: "FeatureExtraction",

@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+/// Runs the program as a user would.
+struct Run {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The program: `LAZARET_BINARY`, or the one that was built beside the tests.
+    static var binary: URL {
+        if let path = ProcessInfo.processInfo.environment["LAZARET_BINARY"] {
+            return URL(fileURLWithPath: path, relativeTo: root)
+        }
+        return root.appendingPathComponent(".build/debug/lazaret")
+    }
+
+    init(_ arguments: String..., input: Data? = nil) throws {
+        let process = Process()
+        process.executableURL = Self.binary
+        process.currentDirectoryURL = Self.root
+        process.arguments = arguments
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("lazaret-run-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func file(_ name: String, _ data: Data) throws -> FileHandle {
+            let url = folder.appendingPathComponent(name)
+            try data.write(to: url)
+            return try FileHandle(forUpdating: url)
+        }
+        let (out, err) = (try file("out", Data()), try file("err", Data()))
+        process.standardOutput = out
+        process.standardError = err
+        process.standardInput = try file("in", input ?? Data())
+        try process.run()
+        process.waitUntilExit()
+        status = process.terminationStatus
+        func text(_ name: String) throws -> String {
+            String(
+                decoding: try Data(contentsOf: folder.appendingPathComponent(name)), as: UTF8.self)
+        }
+        output = try text("out")
+        errors = try text("err")
+    }
+
+    var json: [[String: Any]] {
+        get throws {
+            try output.split(separator: "\n").map {
+                try #require(
+                    try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            }
+        }
+    }
+}
+
+/// A folder that goes away with the test.
+final class Scratch {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "lazaret-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+    func write(_ name: String, _ data: Data) throws -> String {
+        try data.write(to: URL(fileURLWithPath: path(name)))
+        return path(name)
+    }
+
+    /// A model of the clean sample capture.
+    func model() throws -> String {
+        let run = try Run(
+            "train", "-r", "captures/clean-train.pcap", "-o", path("clean.model"), "--inventory",
+            "captures/inventory.yaml")
+        #expect(run.status == 0, "\(run.errors)")
+        return path("clean.model")
+    }
+}
