@@ -71,7 +71,7 @@ public struct FlowMeter: ~Copyable {
     /// Asks for the memory of the flows of packets that were prepared.
     public mutating func prefetch(_ packets: inout MutableSpan<Packet>, _ range: Range<Int>) {
         for position in range where packets[position].flowHash != 0 {
-            table.prefetchSlot(
+            packets[position].flowHint = table.prefetchSlot(
                 packets[position].flowHash, fromHigh: packets[position].isFromHigh)
         }
     }
@@ -125,7 +125,10 @@ public struct FlowMeter: ~Copyable {
         }
         counters.metered &+= 1
         let upper = UInt32(truncatingIfNeeded: hash >> 32)
-        var slot = table.find(key, hash: upper)
+        var slot = packet.flowHint &- 1
+        if packet.fragment != .none || !table.holds(slot, key) {
+            slot = table.find(key, hash: upper)
+        }
         if slot >= 0, !goesOn(slot, &packet) { slot = -1 }
         if slot < 0 {
             slot = begin(key, hash: upper, &packet)

@@ -108,6 +108,12 @@ struct FlowTable: ~Copyable {
         self[slot].ipVersion != 0 && !self[slot].bits.hasEnded
     }
 
+    /// Whether `slot`, which may be any number, holds the flow with this key.
+    @inline(__always)
+    func holds(_ slot: Int32, _ key: CanonicalKey) -> Bool {
+        slot >= 0 && slot < used && key.matches(self[slot]) && !self[slot].bits.hasEnded
+    }
+
     /// Empties the index; the slots stay as they are.
     mutating func removeAll() {
         unsafe index.update(repeating: 0, count: Int(mask) + 1)
@@ -122,17 +128,26 @@ struct FlowTable: ~Copyable {
         unsafe lazaret_prefetch(index + Int(UInt32(truncatingIfNeeded: hash >> 32) & mask))
     }
 
-    /// Asks for the slot that the index names first for `hash`: the lines that a packet touches.
+    /// Asks for the slot that the index has for `hash`: the lines that a packet touches. Gives the slot's
+    /// number, counted from 1; 0 where there is none.
     @inline(__always)
-    func prefetchSlot(_ hash: UInt64, fromHigh: Bool) {
-        let entry = unsafe index[Int(UInt32(truncatingIfNeeded: hash >> 32) & mask)]
-        guard entry != 0 else { return }
+    func prefetchSlot(_ hash: UInt64, fromHigh: Bool) -> Int32 {
+        let wanted = UInt32(truncatingIfNeeded: hash >> 32)
+        var at = wanted & mask
+        // SAFETY: `at` is masked to the index's size.
+        var entry = unsafe index[Int(at)]
+        while entry != 0, UInt32(truncatingIfNeeded: entry >> 32) != wanted {
+            at = (at &+ 1) & mask
+            entry = unsafe index[Int(at)]
+        }
+        guard entry != 0 else { return 0 }
         let slot = unsafe UnsafeRawPointer(
             slots + Int(UInt32(truncatingIfNeeded: entry) &- 1))
         unsafe lazaret_prefetch(slot)
         unsafe lazaret_prefetch(slot + 64)
         unsafe lazaret_prefetch(slot + 128)
         unsafe lazaret_prefetch(slot + (fromHigh ? 192 : 128))
+        return Int32(truncatingIfNeeded: entry)
     }
 
     /// The slot of the flow with this key, or -1.

@@ -73,6 +73,8 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var flowHash: UInt64 = 0
     /// Room for the flow table: whether the sender is the higher end, set by `FlowMeter.prepare`.
     public var isFromHigh = false
+    /// Room for the flow table: where `FlowMeter.prefetch` found the flow, counted from 1; 0 nowhere.
+    public var flowHint: Int32 = 0
 
     /// What a DNS message over UDP or TCP port 53 says; `dns.kind == .none` for everything else.
     public var dns = DNSMessage()
