@@ -45,8 +45,9 @@ public struct Replay {
         progress: ProgressReport? = nil, observe: ((Window, Verdict?) -> Void)? = nil
     ) throws -> Outcome {
         var tracker = WindowTracker(inventory: inventory, graph: model.graph, mode: .monitoring)
-        var judge = Judge(model: model, inventory: inventory, policyOptions: policyOptions)
-        judge.source = paths.count == 1 ? paths[0] : nil
+        var judge = Judge(
+            model: model, inventory: inventory, policyOptions: policyOptions,
+            capture: paths.count == 1 ? paths[0] : nil)
         let loop = PacketLoop(paths: paths, filter: filter, progress: progress)
         let report = try loop.run { packet, update, meter in
             tracker.advance(to: packet.timeNanoseconds) { window in

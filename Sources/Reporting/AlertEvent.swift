@@ -5,9 +5,17 @@ public import Quarantine
 
 /// Alerts and quarantine actions as EVE JSON, one object a line: what reads Suricata reads these.
 public enum EventJSON {
+    /// Where packets came from, as events tell it.
+    public enum Origin: Sendable {
+        /// One capture; nil for several.
+        case capture(String?)
+        /// One interface; nil for several.
+        case interface(String?)
+    }
+
     /// The alert of a verdict.
     public static func alert(
-        _ verdict: Verdict, eventID: String, modelID: String, source: String?, decision: String,
+        _ verdict: Verdict, eventID: String, modelID: String, origin: Origin, decision: String,
         quarantineID: String?, isBlocked: Bool = false
     ) -> String {
         let window = verdict.window
@@ -28,7 +36,10 @@ public enum EventJSON {
             }
             event.put("proto", Service.protocolName(contact.ipProtocol))
         }
-        event.put("pcap_filename", source)
+        switch origin {
+        case .capture(let name): event.put("pcap_filename", name)
+        case .interface(let name): event.put("in_iface", name)
+        }
         var alert = JSONObject()
         alert.put("action", isBlocked ? "blocked" : "allowed")
         alert.put("signature", "Lazaret \(verdict.pattern?.title ?? "unusual traffic")")
@@ -88,7 +99,11 @@ public enum EventJSON {
     }
 
     /// The event of one quarantine action.
-    public static func quarantine(_ action: QuarantineAction, isDryRun: Bool) -> String {
+    ///
+    /// - Parameter failure: why it could not be done; nil: done, or all but done in a dry run.
+    public static func quarantine(
+        _ action: QuarantineAction, isDryRun: Bool, failure: String? = nil
+    ) -> String {
         var event = JSONObject()
         event.put("timestamp", UTC.timestamp(nanoseconds: action.time))
         event.put("event_type", "quarantine")
@@ -107,6 +122,7 @@ public enum EventJSON {
         object.put("workload", action.workload)
         object.put("undo", action.undo)
         object.put("dry_run", isDryRun)
+        object.put("failure", failure)
         event.put("lazaret", object)
         return event.text
     }

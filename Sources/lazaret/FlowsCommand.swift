@@ -46,10 +46,10 @@ struct FlowsCommand: ParsableCommand {
     }
 
     func run() throws {
-        FlowSignals.install()
+        Signals.install()
         var options = FlowExport.Options()
         options.capture = capture.captureOptions
-        options.capture.shouldStop = { FlowSignals.shouldStop }
+        options.capture.shouldStop = { Signals.shouldStop }
         options.meter = meter.meterOptions(isLive: capture.files.isEmpty)
         options.decode = meter.decodeOptions
         options.format = format
@@ -81,10 +81,10 @@ struct FlowsCommand: ParsableCommand {
         let export = FlowExport(options: options)
         guard capture.files.isEmpty else {
             let outcome = try export.run(
-                files: capture.files, output: target, shouldStop: { FlowSignals.shouldStop },
+                files: capture.files, output: target, shouldStop: { Signals.shouldStop },
                 progress: { done, total in
                     FlowProgress.show(done, of: total)
-                    if FlowSignals.takeReport() {
+                    if Signals.takeReport() {
                         complain("bytes read \(done)" + (total.map { " of \($0)" } ?? ""))
                     }
                 })
@@ -93,8 +93,8 @@ struct FlowsCommand: ParsableCommand {
         }
         return try export.run(
             interfaces: capture.interfaces, output: target,
-            shouldStop: { FlowSignals.shouldStop },
-            report: { outcome in if FlowSignals.takeReport() { print(outcome()) } })
+            shouldStop: { Signals.shouldStop },
+            report: { outcome in if Signals.takeReport() { print(outcome()) } })
     }
 
     /// The counters, one a line; those of bad frames only where there were any.

@@ -134,7 +134,8 @@ def main(kind):
         f.write(json.dumps(line) + "\n")
 
 
-if len(sys.argv) != 2 or sys.argv[1] not in ATTACKS:
-    print(*(f"{k:26}{v['what']}" for k, v in ATTACKS.items()), sep="\n")
-    sys.exit(0 if sys.argv[1:] == ["list"] else 2)
-main(sys.argv[1])
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in ATTACKS:
+        print(*(f"{k:26}{v['what']}" for k, v in ATTACKS.items()), sep="\n")
+        sys.exit(0 if sys.argv[1:] == ["list"] else 2)
+    main(sys.argv[1])

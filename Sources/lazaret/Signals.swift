@@ -1,20 +1,24 @@
 import Glibc
 import Synchronization
 
-/// What signals ask of `lazaret flows`. Handlers only set a flag.
-enum FlowSignals {
+/// What signals ask of `lazaret flows` and `lazaret monitor`. Handlers only set a flag.
+enum Signals {
     private static let stop = Atomic<Bool>(false)
     private static let report = Atomic<Bool>(false)
+    private static let reopen = Atomic<Bool>(false)
 
-    /// Takes over SIGINT, SIGTERM and SIGUSR1; a closed pipe becomes an error of the write.
-    static func install() {
+    /// Takes over SIGINT, SIGTERM and SIGUSR1, and SIGHUP where files can be opened anew; a closed pipe becomes an
+    /// error of the write.
+    static func install(reopens: Bool = false) {
         // The flags must exist before a handler may touch them.
         _ = stop.load(ordering: .relaxed)
         _ = report.load(ordering: .relaxed)
+        _ = reopen.load(ordering: .relaxed)
         signal(SIGPIPE, SIG_IGN)
-        handle(SIGINT) { _ in FlowSignals.stop.store(true, ordering: .relaxed) }
-        handle(SIGTERM) { _ in FlowSignals.stop.store(true, ordering: .relaxed) }
-        handle(SIGUSR1) { _ in FlowSignals.report.store(true, ordering: .relaxed) }
+        handle(SIGINT) { _ in Signals.stop.store(true, ordering: .relaxed) }
+        handle(SIGTERM) { _ in Signals.stop.store(true, ordering: .relaxed) }
+        handle(SIGUSR1) { _ in Signals.report.store(true, ordering: .relaxed) }
+        if reopens { handle(SIGHUP) { _ in Signals.reopen.store(true, ordering: .relaxed) } }
     }
 
     static var shouldStop: Bool { stop.load(ordering: .relaxed) }
@@ -22,6 +26,11 @@ enum FlowSignals {
     /// Whether a report was asked for since the last call.
     static func takeReport() -> Bool {
         report.load(ordering: .relaxed) && report.exchange(false, ordering: .relaxed)
+    }
+
+    /// Whether files are to be opened anew since the last call.
+    static func takeReopen() -> Bool {
+        reopen.load(ordering: .relaxed) && reopen.exchange(false, ordering: .relaxed)
     }
 
     /// Without SA_RESTART, so that a read that waits for a pipe ends.

@@ -1,0 +1,133 @@
+import AnomalyDetection
+import FeatureExtraction
+import FlowMetering
+import PacketCapture
+import PacketDecoding
+import Workloads
+
+/// Frames in, verdicts out: what the packet thread of a monitor does.
+struct LiveFeed: ~Copyable {
+    private(set) var decoder = PacketDecoder()
+    private(set) var merge: PacketMerge
+    private(set) var stage: Stage
+    private let interfaces: Int
+
+    /// How long packets of one interface may come behind those of another: the kernel hands its
+    /// blocks over within 50 ms, and a busy thread has its pauses.
+    private static let holdNanoseconds: Int64 = 120_000_000
+    /// How far the windows' clock stays behind the system's where no packet moves it.
+    private static let lagNanoseconds: Int64 = 250_000_000
+
+    init(model: Model, inventory: Inventory, interfaces: Int, hashSeed: UInt64) {
+        merge = PacketMerge(interfaces: interfaces)
+        stage = Stage(model: model, inventory: inventory, hashSeed: hashSeed)
+        self.interfaces = interfaces
+    }
+
+    /// Takes in a batch.
+    mutating func take(_ frames: Span<CapturedFrame>, _ body: (Verdict) -> Void) {
+        Self.take(frames, interfaces, &decoder, &merge, &stage, body)
+    }
+
+    // Parts of self are lent apart, so that the merge can hand packets to the stage.
+    private static func take(
+        _ frames: Span<CapturedFrame>, _ interfaces: Int, _ decoder: inout PacketDecoder,
+        _ merge: inout PacketMerge, _ stage: inout Stage, _ body: (Verdict) -> Void
+    ) {
+        var packet = Packet()
+        for index in frames.indices {
+            let frame = frames[index]
+            // SAFETY: the frame's bytes live until the caller's closure returns.
+            unsafe decoder.decode(
+                frame.bytes, linkType: LinkType(rawValue: frame.linkType),
+                timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
+                into: &packet)
+            packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), 1 << 62)
+            if interfaces > 1 {
+                merge.add(packet, from: frame.source) { stage.observe(&$0, body) }
+            } else {
+                stage.observe(&packet, body)
+            }
+        }
+    }
+
+    /// Moves the clock on to `now`, whether or not packets came.
+    mutating func advance(to now: Int64, _ body: (Verdict) -> Void) {
+        Self.release(&merge, &stage, until: now - Self.holdNanoseconds, body)
+        stage.advance(to: now - Self.lagNanoseconds, body)
+    }
+
+    /// Judges what is held back and the second that has begun.
+    mutating func finish(_ body: (Verdict) -> Void) {
+        Self.release(&merge, &stage, until: .max, body)
+        stage.finish(body)
+    }
+
+    private static func release(
+        _ merge: inout PacketMerge, _ stage: inout Stage, until horizon: Int64,
+        _ body: (Verdict) -> Void
+    ) {
+        merge.release(until: horizon) { stage.observe(&$0, body) }
+    }
+
+    /// Packets in their order, once each, to verdicts.
+    struct Stage: ~Copyable {
+        private(set) var meter: FlowMeter
+        private(set) var detector: Detector
+        private(set) var packets: UInt64 = 0
+        private(set) var verdicts: UInt64 = 0
+        private var tracker: WindowTracker
+        private var update = FlowUpdate()
+
+        var hosts: Int { tracker.hostCount }
+        var droppedHosts: Int { tracker.droppedHosts }
+
+        init(model: Model, inventory: Inventory, hashSeed: UInt64) {
+            var options = FlowMeterOptions()
+            options.collectsRecords = false
+            options.hashSeed = hashSeed
+            meter = FlowMeter(options: options)
+            tracker = WindowTracker(inventory: inventory, graph: model.graph, mode: .monitoring)
+            detector = Detector(model: model, inventory: inventory)
+        }
+
+        mutating func observe(_ packet: inout Packet, _ body: (Verdict) -> Void) {
+            packets &+= 1
+            Self.advance(
+                &tracker, &detector, &verdicts, to: packet.timeNanoseconds, body)
+            meter.observe(&packet, &update)
+            if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+        }
+
+        mutating func advance(to time: Int64, _ body: (Verdict) -> Void) {
+            meter.advance(to: time)
+            Self.advance(&tracker, &detector, &verdicts, to: time, body)
+        }
+
+        mutating func finish(_ body: (Verdict) -> Void) {
+            Self.finish(&tracker, &detector, &verdicts, body)
+        }
+
+        private static func advance(
+            _ tracker: inout WindowTracker, _ detector: inout Detector, _ verdicts: inout UInt64,
+            to time: Int64, _ body: (Verdict) -> Void
+        ) {
+            tracker.advance(to: time) { window in
+                guard let verdict = detector.judge(window) else { return }
+                verdicts &+= 1
+                body(verdict)
+            }
+        }
+
+        private static func finish(
+            _ tracker: inout WindowTracker, _ detector: inout Detector, _ verdicts: inout UInt64,
+            _ body: (Verdict) -> Void
+        ) {
+            tracker.finish { window in
+                guard let verdict = detector.judge(window) else { return }
+                verdicts &+= 1
+                body(verdict)
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+public import AnomalyDetection
+internal import FeatureExtraction
+internal import FlowMetering
+internal import Foundation
+internal import NetworkAddresses
+public import PacketCapture
+internal import PacketDecoding
+public import Quarantine
+internal import Reporting
+public import Workloads
+
+/// Watches interfaces by a model, and fences offenders where that is asked for: `lazaret monitor`.
+///
+/// The calling thread captures, decodes, meters and judges; the kernel's rings hold what comes
+/// meanwhile. Decisions, ledger, kernel and events are a second thread's, and a third one guards the
+/// tables against other programs.
+public struct Monitor {
+    public struct Options: Sendable {
+        public var interfaces: [String] = []
+        public var capture = CaptureOptions()
+        /// The key of the flow table's hash; random, so that nobody can aim at one bucket.
+        public var hashSeed = UInt64.random(in: 1...UInt64.max)
+        /// False: everything but the last call to the kernel.
+        public var isEnforcing = false
+        /// Where ledger and lock lie.
+        public var stateDirectory = "/var/lib/lazaret"
+        /// File of the events; `-` is standard output.
+        public var output = "-"
+        public var policy = QuarantinePolicyOptions()
+        public var discovery = ProtectedDiscovery()
+        /// Seconds between `stats` events.
+        public var statisticsInterval = 60
+
+        public init() {}
+    }
+
+    /// What signals ask for.
+    public struct Requests {
+        public var shouldStop: () -> Bool
+        /// Whether counters were asked for since the last call.
+        public var takeReport: () -> Bool
+        /// Whether files are to be opened anew since the last call.
+        public var takeReopen: () -> Bool
+
+        public init(
+            shouldStop: @escaping () -> Bool, takeReport: @escaping () -> Bool,
+            takeReopen: @escaping () -> Bool
+        ) {
+            self.shouldStop = shouldStop
+            self.takeReport = takeReport
+            self.takeReopen = takeReopen
+        }
+    }
+
+    public let options: Options
+    public let model: Model
+    public let inventory: Inventory
+
+    /// - Parameter inventory: nil: the model's own.
+    public init(options: Options, model: Model, inventory: Inventory? = nil) {
+        self.options = options
+        self.model = model
+        self.inventory = inventory ?? model.provenance.inventory
+    }
+
+    /// Runs until it is asked to stop. Fences stay, with the ends that they have.
+    ///
+    /// - Parameter tell: called with one line for the operator, from any thread.
+    /// - Throws: `CaptureError`, `QuarantineError` or `PipelineError` where it cannot start.
+    public func run(
+        _ requests: Requests, tell: @escaping @Sendable (String) -> Void
+    ) throws {
+        let ledger = try QuarantineLedger(directory: options.stateDirectory)
+        let lock = try MonitorLock(directory: options.stateDirectory)
+        defer { lock.release() }
+        var capture = options.capture
+        capture.linkTypes = LinkType.supported.map(\.rawValue)
+        let source = try LiveCapture(interfaces: options.interfaces, options: capture)
+        let sink = try EventSink(path: options.output)
+        let runner = try QuarantineRunner(
+            policy: QuarantinePolicy(options: options.policy, inventory: inventory),
+            ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
+            now: WallClock.now())
+        let isEnforcing = options.isEnforcing
+        let repairs = RepairBox()
+        let quarantine = try QuarantineGuard(runner, clock: { WallClock.now() }) { repair in
+            repairs.report(repair, isDryRun: !isEnforcing, tell: tell)
+        }
+        defer { quarantine.stop() }
+        let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
+        let decisions = DecisionThread(
+            docket: Docket(
+                modelID: model.identifier, origin: .interface(one),
+                decider: LiveDecider(
+                    quarantine: quarantine, isEnforcing: options.isEnforcing, complain: tell)),
+            sink: sink, complain: tell)
+        defer { decisions.stop() }
+        repairs.connect(decisions)
+        tell(
+            "monitoring \(options.interfaces.joined(separator: ", ")) by model "
+                + "\(model.identifier.prefix(12)), "
+                + (isEnforcing ? "enforcing" : "observing; --enforce fences offenders"))
+        try watch(source, decisions, quarantine, requests, tell)
+    }
+
+    /// The thread of the packets.
+    private func watch(
+        _ source: LiveCapture, _ decisions: DecisionThread, _ quarantine: QuarantineGuard,
+        _ requests: Requests, _ tell: (String) -> Void
+    ) throws {
+        var feed = LiveFeed(
+            model: model, inventory: inventory, interfaces: options.interfaces.count,
+            hashSeed: options.hashSeed)
+        let started = WallClock.now()
+        var nextStatistics = started + Int64(options.statisticsInterval) * 1_000_000_000
+        var missing: [String] = []
+        while !requests.shouldStop() {
+            _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
+                feed.take(frames) { decisions.submit($0) }
+            }
+            let now = WallClock.now()
+            feed.advance(to: now) { decisions.submit($0) }
+            if source.missing != missing {
+                missing = source.missing
+                tell(
+                    missing.isEmpty
+                        ? "every interface is there again"
+                        : "waiting for \(missing.joined(separator: ", ")) to come back")
+            }
+            if requests.takeReopen() { decisions.reopen() }
+            let isDue = now >= nextStatistics
+            guard isDue || requests.takeReport() else { continue }
+            let fences = (try? quarantine.with { $0.openRows.count }) ?? 0
+            let counters = MonitorCounters(
+                capture: source.statistics, feed: feed, decisions: decisions, fences: fences,
+                seconds: Int((now - started) / 1_000_000_000))
+            if isDue {
+                nextStatistics = now + Int64(options.statisticsInterval) * 1_000_000_000
+                decisions.submit(event: counters.event(now))
+            } else {
+                tell(counters.text)
+            }
+        }
+        feed.finish { decisions.submit($0) }
+        let fences = (try? quarantine.with { $0.openRows.count }) ?? 0
+        let counters = MonitorCounters(
+            capture: source.statistics, feed: feed, decisions: decisions, fences: fences,
+            seconds: Int((WallClock.now() - started) / 1_000_000_000))
+        decisions.submit(event: counters.event(WallClock.now()))
+        tell("stopped: " + counters.text)
+    }
+}
