@@ -112,8 +112,8 @@ public struct FlowMeter: ~Copyable {
 
     @inline(__always)
     private mutating func observeIP(_ packet: inout Packet, _ update: inout FlowUpdate) {
-        var key = CanonicalKey(&packet)
         var hash = packet.flowHash
+        var key = hash == 0 ? CanonicalKey(&packet) : CanonicalKey(prepared: &packet)
         if packet.fragment != .none {
             guard resolveFragment(&packet, &key) else {
                 counters.orphanFragments &+= 1
@@ -170,6 +170,21 @@ extension CanonicalKey {
             destinationPort: destination, ipProtocol: packet.ipProtocol,
             ipVersion: packet.ipVersion, vlan: packet.vlan,
             tunnelIdentifier: packet.tunnelIdentifier)
+    }
+
+    /// The same for a packet whose ends were put in order before.
+    @inline(__always)
+    init(prepared packet: inout Packet) {
+        var source = packet.sourcePort
+        var destination = packet.destinationPort
+        if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
+            (source, destination) = Self.icmpPorts(&packet)
+        }
+        self.init(
+            source: packet.source, destination: packet.destination, sourcePort: source,
+            destinationPort: destination, ipProtocol: packet.ipProtocol,
+            ipVersion: packet.ipVersion, vlan: packet.vlan,
+            tunnelIdentifier: packet.tunnelIdentifier, isSwapped: packet.isFromHigh)
     }
 
     @inline(never)

@@ -232,8 +232,22 @@ struct CanonicalKey: BitwiseCopyable {
         source: IPAddress, destination: IPAddress, sourcePort: UInt16, destinationPort: UInt16,
         ipProtocol: UInt8, ipVersion: UInt8, vlan: UInt16, tunnelIdentifier: UInt32
     ) {
-        isSwapped =
-            source == destination ? sourcePort > destinationPort : destination < source
+        self.init(
+            source: source, destination: destination, sourcePort: sourcePort,
+            destinationPort: destinationPort, ipProtocol: ipProtocol, ipVersion: ipVersion,
+            vlan: vlan, tunnelIdentifier: tunnelIdentifier,
+            isSwapped: source == destination
+                ? sourcePort > destinationPort : destination < source)
+    }
+
+    /// The same where it is known whether the sender is the higher end.
+    @inline(__always)
+    init(
+        source: IPAddress, destination: IPAddress, sourcePort: UInt16, destinationPort: UInt16,
+        ipProtocol: UInt8, ipVersion: UInt8, vlan: UInt16, tunnelIdentifier: UInt32,
+        isSwapped: Bool
+    ) {
+        self.isSwapped = isSwapped
         low = isSwapped ? destination : source
         high = isSwapped ? source : destination
         lowPort = isSwapped ? destinationPort : sourcePort

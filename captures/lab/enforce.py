@@ -5,9 +5,9 @@
 
 For each attack: seconds from its first packet (as captured where it enters the gateway) to the fence (as the kernel
 reports it to `nft monitor`) and to the first packet that came after it; and who was fenced that attacked nobody.
-Everything happens in the lab's network namespaces. Ends with 1 if an attack was not held back or the wrong one was.
+Everything happens in the lab's network namespaces. Ends with 1 if a loud attack was not fenced or anybody else was.
 """
-import json, os, re, statistics, subprocess, sys, threading, time
+import datetime, json, os, re, statistics, subprocess, sys, threading, time
 
 os.environ.setdefault("LAB", "lz-enforce")
 os.environ.setdefault("LAB_SEED", "11")
@@ -18,6 +18,8 @@ from attacks import ADDRESS, ATTACKS, mac
 LAZARET, MODEL = (os.path.abspath(p) for p in sys.argv[1:3])
 FOLDER = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else "/tmp/lazaret-enforce"
 NICS = ["out0", "br-dmz", "br-app", "br-data", "br-jobs"]
+# Slow ones are told of and not fenced: what is slow can wait for a person.
+WATCHED = {"exfil-slow", "beacon"}
 # Few enough at a time that the budget of fences is not what decides.
 PHASES = [
     (120, {"exfil-slow": 15, "port-scan-fast": 25, "syn-flood": 40, "udp-flood": 55, "exfil-bulk": 70, "db-guess": 90}),
@@ -67,9 +69,11 @@ def play(number, seconds, attacks):
             if line.startswith("add element"):
                 fences.append((time.time(), line))
 
+    # What the firewall holds back on a bridge never reaches the bridge's own interface: look where it comes in.
+    incoming = start("gateway", "tcpdump", "-i", "any", "-Q", "in", "-n", "-s", "128", "-B", "16384", "-Z", "root", "-w", f"{folder}/any.pcap",
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     nft = start("gateway", "nft", "monitor", stdout=subprocess.PIPE, text=True)
     threading.Thread(target=listen, args=(nft.stdout,), daemon=True).start()
-    lab("capture", f"{folder}/all.pcap")
     monitor = start("gateway", LAZARET, "monitor", *[w for n in NICS for w in ("-i", n)], "-m", MODEL, "--enforce", "--state", state,
                     "-o", f"{folder}/eve.json", stderr=open(f"{folder}/monitor.log", "w"))
     users = start("clean", str(seconds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -83,10 +87,11 @@ def play(number, seconds, attacks):
                              capture_output=True, text=True, check=True).stdout
     held = [json.loads(line) for line in listing.splitlines()]
     end(monitor)
-    lab("capture-stop")
     end(nft)
+    end(incoming)
     users.wait(60)
-    lab("gateway", LAZARET, "quarantine", "flush", "--state", state)
+    for family in ("inet", "bridge"):
+        lab("gateway", "nft", "delete", "table", family, "lazaret")
     # Tools that wait for answers would go on in the next phase.
     for kind in attacks:
         for who in ATTACKS[kind]["who"]:
@@ -94,7 +99,9 @@ def play(number, seconds, attacks):
                 lab("event", "restart", who)
     for process in running:
         process.terminate()
-    return begun, fences, held, f"{folder}/all.pcap"
+    with open(f"{folder}/eve.json") as lines:
+        alerts = [e for e in map(json.loads, lines) if e["event_type"] == "alert"]
+    return begun, fences, held, alerts, f"{folder}/any.pcap"
 
 
 def targets(line):
@@ -108,6 +115,10 @@ def covers(target, addresses, macs):
     return any(ipaddress.ip_address(a) in ipaddress.ip_network(target) for a in addresses)
 
 
+def stamp(event):
+    return datetime.datetime.strptime(event["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
+
+
 def packets(capture, expression, since):
     out = subprocess.run(["tcpdump", "-tt", "-n", "-r", capture, expression], capture_output=True, text=True, check=True).stdout
     return [t for t in map(float, re.findall(r"^(\d+\.\d+) ", out, re.M)) if t >= since - 0.5]
@@ -119,7 +130,7 @@ def main():
     try:
         lab("clean", "12")
         for number, (seconds, attacks) in enumerate(PHASES):
-            begun, fences, held, capture = play(number, seconds, attacks)
+            begun, fences, held, alerts, capture = play(number, seconds, attacks)
             guilty_a = [a for k in attacks for a in offenders(k)[0]]
             guilty_m = [m for k in attacks for m in offenders(k)[1]]
             for _, line in fences:
@@ -129,26 +140,28 @@ def main():
                         wrong.append(target)
             for kind in attacks:
                 addresses, macs = offenders(kind)
-                expression = ATTACKS[kind]["filter"].replace("{A}", addresses[0]).replace("{M}", macs[0] if macs else "")
-                seen = packets(capture, expression, begun[kind])
+                # Cooked captures know no hardware address to filter by.
+                expression = ATTACKS[kind]["filter"].replace("ether src {M} and ", "").replace("ether src {M}", "host {A}")
+                seen = packets(capture, expression.replace("{A}", addresses[0]), begun[kind])
+                told = [stamp(e) for e in alerts if covers(e["src_ip"], addresses, []) and stamp(e) >= begun[kind] - 1]
                 when = [t for t, line in fences if any(covers(x, addresses, macs) for x in targets(line)) and t >= begun[kind]]
                 after = [t for t in seen if when and t > when[0]]
                 rows.append({
-                    "attack": kind, "first": seen[0] if seen else None, "fence": when[0] - seen[0] if when and seen else None,
+                    "attack": kind, "first": seen[0] if seen else None, "alert": told[0] - seen[0] if told and seen else None, "fence": when[0] - seen[0] if when and seen else None,
                     "held": after[0] - seen[0] if after else None, "before": len(seen) - len(after), "after": len(after)})
                 print(json.dumps(rows[-1]), flush=True)
             print(json.dumps([{k: h.get(k) for k in ("target", "packets_held", "workload")} for h in held]), flush=True)
     finally:
         lab("down")
     number = lambda value: "-" if value is None else f"{value:.2f}"
-    print("\n| attack | s to the fence | s to the first packet held back | packets before | packets held back |\n|---|---|---|---|---|")
+    print("\n| attack | s to the alert | s to the fence | s to the first packet held back | packets before it | packets after it |\n|---|---|---|---|---|---|")
     for row in rows:
-        print(f"| {row['attack']} | {number(row['fence'])} | {number(row['held'])} | {row['before']} | {row['after']} |")
+        print(f"| {row['attack']} | {number(row['alert'])} | {number(row['fence'])} | {number(row['held'])} | {row['before']} | {row['after']} |")
     times = sorted(row["held"] for row in rows if row["held"] is not None)
     print(f"\n{len([r for r in rows if r['fence'] is not None])} of {len(rows)} fenced, {len(times)} held back while they went on; to the "
           f"first packet held back: p50 {statistics.median(times):.2f} s, p99 {times[min(len(times) - 1, int(len(times) * 0.99))]:.2f} s")
     print("fenced and not guilty:", ", ".join(wrong) or "none")
-    sys.exit(1 if wrong or any(row["fence"] is None for row in rows) else 0)
+    sys.exit(1 if wrong or any(row["fence"] is None and row["attack"] not in WATCHED for row in rows) else 0)
 
 
 main()
