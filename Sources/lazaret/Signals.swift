@@ -38,6 +38,11 @@ enum Signals {
         var action = sigaction()
         action.__sigaction_handler.sa_handler = body
         sigaction(number, &action, nil)
+        // A parent may have started the program with it blocked.
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, number)
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
     }
 }
 

@@ -4,14 +4,6 @@ import PacketCapture
 import TestKit
 import Testing
 
-/// Whether virtual interfaces may be made here: root, and `ip link` works.
-private let canMakeInterfaces: Bool = {
-    guard geteuid() == 0, VirtualLink.run("link", "add", "lzprobe", "type", "bridge") else {
-        return false
-    }
-    return VirtualLink.run("link", "del", "lzprobe")
-}()
-
 /// A pair of interfaces, what goes in at one end comes out at the other; gone with the test.
 private final class VirtualLink {
     let near: String
@@ -92,62 +84,69 @@ private func options() -> CaptureOptions {
 /// Frames of 42 bytes and a payload of `number % 1400`.
 private func wireBytes(_ count: Int) -> Int { (0..<count).reduce(0) { $0 + 42 + $1 % 1400 } }
 
-@Suite(
-    .serialized,
-    .enabled(if: canMakeInterfaces, "needs root and the right to make network interfaces"))
+/// Every test has a network namespace of its own; libpcap and `ip` work in the calling thread's.
+@Suite(.needsKernel)
 struct LiveCaptureTests {
     @Test func whatWasSentIsWhatIsCaptured() throws {
-        let link = VirtualLink("lzv")
-        let capture = try LiveCapture(interfaces: [link.far], options: options())
-        link.send(5000)
-        let (ports, bytes) = try collect(capture, 5000)
-        #expect(ports == Array(0..<5000) && bytes == wireBytes(5000))
-        #expect(capture.statistics.packets == 5000 && capture.statistics.kernelDrops == 0)
+        try Namespace("capture").inside {
+            let link = VirtualLink("lzv")
+            let capture = try LiveCapture(interfaces: [link.far], options: options())
+            link.send(5000)
+            let (ports, bytes) = try collect(capture, 5000)
+            #expect(ports == Array(0..<5000) && bytes == wireBytes(5000))
+            #expect(capture.statistics.packets == 5000 && capture.statistics.kernelDrops == 0)
+        }
     }
 
     @Test func aBridgeIsSeenToo() throws {
-        let one = VirtualLink("lzo")
-        let two = VirtualLink("lzt")
-        VirtualLink.run("link", "add", "lzbr", "type", "bridge")
-        defer { VirtualLink.run("link", "del", "lzbr") }
-        VirtualLink.run("link", "set", one.far, "master", "lzbr")
-        VirtualLink.run("link", "set", two.far, "master", "lzbr")
-        VirtualLink.run("link", "set", "lzbr", "up")
-        Thread.sleep(forTimeInterval: 0.2)
-        let bridge = try LiveCapture(interfaces: ["lzbr", two.near], options: options())
-        one.send(1000)
-        let (ports, bytes) = try collect(bridge, 2000)
-        #expect(ports.sorted() == (0..<2000).map { $0 / 2 } && bytes == 2 * wireBytes(1000))
+        try Namespace("capture").inside {
+            let one = VirtualLink("lzo")
+            let two = VirtualLink("lzt")
+            VirtualLink.run("link", "add", "lzbr", "type", "bridge")
+            defer { VirtualLink.run("link", "del", "lzbr") }
+            VirtualLink.run("link", "set", one.far, "master", "lzbr")
+            VirtualLink.run("link", "set", two.far, "master", "lzbr")
+            VirtualLink.run("link", "set", "lzbr", "up")
+            Thread.sleep(forTimeInterval: 0.2)
+            let bridge = try LiveCapture(interfaces: ["lzbr", two.near], options: options())
+            one.send(1000)
+            let (ports, bytes) = try collect(bridge, 2000)
+            #expect(ports.sorted() == (0..<2000).map { $0 / 2 } && bytes == 2 * wireBytes(1000))
+        }
     }
 
     @Test func anInterfaceThatGoesAwayIsOpenedAgain() throws {
-        let link = VirtualLink("lzr")
-        let capture = try LiveCapture(interfaces: [link.far], options: options())
-        link.send(10)
-        #expect(try collect(capture, 10).ports.count == 10)
-        link.remove()
-        for _ in 0..<50 where capture.missing.isEmpty { _ = try capture.nextBatch { _ in } }
-        #expect(capture.missing == [link.far])
-        link.create()
-        for _ in 0..<50 where !capture.missing.isEmpty { _ = try capture.nextBatch { _ in } }
-        link.send(10)
-        #expect(try collect(capture, 10).ports.count == 10)
-        #expect(capture.statistics.reopened == 1)
+        try Namespace("capture").inside {
+            let link = VirtualLink("lzr")
+            let capture = try LiveCapture(interfaces: [link.far], options: options())
+            link.send(10)
+            #expect(try collect(capture, 10).ports.count == 10)
+            link.remove()
+            for _ in 0..<50 where capture.missing.isEmpty { _ = try capture.nextBatch { _ in } }
+            #expect(capture.missing == [link.far])
+            link.create()
+            for _ in 0..<50 where !capture.missing.isEmpty { _ = try capture.nextBatch { _ in } }
+            link.send(10)
+            #expect(try collect(capture, 10).ports.count == 10)
+            #expect(capture.statistics.reopened == 1)
+        }
     }
 
     @Test func anyInterfaceIsCookedAndMissingOnesAreNamed() throws {
-        let link = VirtualLink("lzy")
-        var any = CaptureOptions()
-        any.filter = "udp port 9"
-        let capture = try LiveCapture(interfaces: ["any"], options: any)
-        link.send(5)
-        var types: Set<Int32> = []
-        for _ in 0..<20 {
-            _ = try capture.nextBatch { frames in
-                for index in frames.indices { types.insert(frames[index].linkType) }
+        try Namespace("capture").inside {
+            let link = VirtualLink("lzy")
+            var any = CaptureOptions()
+            any.filter = "udp port 9"
+            let capture = try LiveCapture(interfaces: ["any"], options: any)
+            link.send(5)
+            var types: Set<Int32> = []
+            for _ in 0..<20 {
+                _ = try capture.nextBatch { frames in
+                    for index in frames.indices { types.insert(frames[index].linkType) }
+                }
             }
+            #expect(types == [276])
+            #expect(throws: CaptureError.self) { try LiveCapture(interfaces: ["lz-none"]) }
         }
-        #expect(types == [276])
-        #expect(throws: CaptureError.self) { try LiveCapture(interfaces: ["lz-none"]) }
     }
 }

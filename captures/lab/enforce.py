@@ -7,7 +7,7 @@ For each attack: seconds from its first packet (as captured where it enters the 
 reports it to `nft monitor`) and to the first packet that came after it; and who was fenced that attacked nobody.
 Everything happens in the lab's network namespaces. Ends with 1 if a loud attack was not fenced or anybody else was.
 """
-import datetime, json, os, re, statistics, subprocess, sys, threading, time
+import datetime, ipaddress, json, os, re, statistics, subprocess, sys, threading, time
 
 os.environ.setdefault("LAB", "lz-enforce")
 os.environ.setdefault("LAB_SEED", "11")
@@ -18,8 +18,11 @@ from attacks import ADDRESS, ATTACKS, mac
 LAZARET, MODEL = (os.path.abspath(p) for p in sys.argv[1:3])
 FOLDER = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else "/tmp/lazaret-enforce"
 NICS = ["out0", "br-dmz", "br-app", "br-data", "br-jobs"]
-# Slow ones are told of and not fenced: what is slow can wait for a person.
-WATCHED = {"exfil-slow", "beacon"}
+# Told of and not fenced: what is slow can wait for a person, and one new contact may be a deploy.
+WATCHED = {"exfil-slow", "beacon", "lateral-movement"}
+# The attackers' own network: a tool that goes on takes the next address there when one is fenced.
+OUTSIDE = "203.0.113.64/26"
+TOOLS = "nmap|hydra|hping3|iodined|ptunnel-ng"
 # Few enough at a time that the budget of fences is not what decides.
 PHASES = [
     (120, {"exfil-slow": 15, "port-scan-fast": 25, "syn-flood": 40, "udp-flood": 55, "exfil-bulk": 70, "db-guess": 90}),
@@ -97,6 +100,11 @@ def play(number, seconds, attacks):
         for who in ATTACKS[kind]["who"]:
             if who in ADDRESS:
                 lab("event", "restart", who)
+    pids = subprocess.run(["ip", "netns", "pids", os.environ["LAB"] + "-evil"], capture_output=True, text=True).stdout.split()
+    for pid in pids:
+        with open(f"/proc/{pid}/comm") as name:
+            if re.fullmatch(TOOLS, name.read().strip()):
+                os.kill(int(pid), 15)
     for process in running:
         process.terminate()
     with open(f"{folder}/eve.json") as lines:
@@ -108,10 +116,13 @@ def targets(line):
     return re.findall(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|\d+\.\d+\.\d+\.\d+(?:/\d+)?", line)
 
 
+def within(target, prefix):
+    return ":" not in target and ipaddress.ip_network(target).subnet_of(ipaddress.ip_network(prefix))
+
+
 def covers(target, addresses, macs):
     if ":" in target:
         return target in macs
-    import ipaddress
     return any(ipaddress.ip_address(a) in ipaddress.ip_network(target) for a in addresses)
 
 
@@ -135,8 +146,8 @@ def main():
             guilty_m = [m for k in attacks for m in offenders(k)[1]]
             for _, line in fences:
                 for target in targets(line):
-                    network = "/" in target and any(ATTACKS[k].get("prefix") for k in attacks)
-                    if not network and not covers(target, guilty_a, guilty_m) and target not in wrong:
+                    prefixes = [OUTSIDE] + [ATTACKS[k]["prefix"] for k in attacks if "prefix" in ATTACKS[k]]
+                    if not any(within(target, prefix) for prefix in prefixes) and not covers(target, guilty_a, guilty_m) and target not in wrong:
                         wrong.append(target)
             for kind in attacks:
                 addresses, macs = offenders(kind)

@@ -1,28 +1,24 @@
 import Foundation
-import NetworkAddresses
-import TestKit
-
-@testable import Quarantine
 
 /// A gateway node with two bridges and an outside network, each host in a namespace of its own.
-final class Lab {
-    struct Host {
-        var space: Namespace
-        var v4: String
-        var v6: String
-        func address(_ isV6: Bool) -> String { isV6 ? v6 : v4 }
+public final class Lab {
+    public struct Host {
+        public var space: Namespace
+        public var v4: String
+        public var v6: String
+        public func address(_ isV6: Bool) -> String { isV6 ? v6 : v4 }
     }
 
-    let node: Host
+    public let node: Host
     /// On the first bridge: the offender, its neighbour and a bystander.
-    let a: Host
-    let b: Host
-    let bystander: Host
+    public let a: Host
+    public let b: Host
+    public let bystander: Host
     /// On the second bridge.
-    let c: Host
-    let outside: Host
+    public let c: Host
+    public let outside: Host
 
-    init(bridgeCallsFirewall: Bool = true) throws {
+    public init(bridgeCallsFirewall: Bool = true) throws {
         let gate = try Namespace("gate")
         func host(_ label: String, net: Int, _ number: Int) throws -> Host {
             Host(
@@ -77,10 +73,10 @@ final class Lab {
 }
 
 /// A socket that lives in a host's namespace.
-final class Socket {
-    let descriptor: Int32
+public final class Socket {
+    public let descriptor: Int32
 
-    init(_ host: Lab.Host, stream: Bool = false, v6: Bool = false) throws {
+    public init(_ host: Lab.Host, stream: Bool = false, v6: Bool = false) throws {
         var made: Int32 = -1
         try host.space.inside {
             let kind = stream ? SOCK_STREAM : SOCK_DGRAM
@@ -93,7 +89,7 @@ final class Socket {
         try wait(seconds: 5)
     }
 
-    init(taking descriptor: Int32) throws {
+    public init(taking descriptor: Int32) throws {
         self.descriptor = descriptor
         try wait(seconds: 5)
     }
@@ -101,7 +97,7 @@ final class Socket {
     deinit { close(descriptor) }
 
     /// How long a receive or connect waits.
-    func wait(seconds: Double) throws {
+    public func wait(seconds: Double) throws {
         var time = timeval(tv_sec: Int(seconds), tv_usec: Int(seconds * 1e6) % 1_000_000)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, size)
@@ -129,47 +125,47 @@ final class Socket {
         }
     }
 
-    func bind(_ address: String, _ port: UInt16) throws {
+    public func bind(_ address: String, _ port: UInt16) throws {
         guard with(address, port, { Glibc.bind(descriptor, $0, $1) }) == 0 else {
             throw CommandFailed(description: "bind \(address) \(port): \(errno)")
         }
     }
 
     @discardableResult
-    func send(_ text: String, to address: String, _ port: UInt16) -> Bool {
+    public func send(_ text: String, to address: String, _ port: UInt16) -> Bool {
         let bytes = Array(text.utf8)
         return with(address, port) { sendto(descriptor, bytes, bytes.count, 0, $0, $1) } >= 0
     }
 
-    func connect(_ address: String, _ port: UInt16) -> Bool {
+    public func connect(_ address: String, _ port: UInt16) -> Bool {
         with(address, port) { Glibc.connect(descriptor, $0, $1) } == 0
     }
 
-    func listen() throws {
+    public func listen() throws {
         guard Glibc.listen(descriptor, 4) == 0 else { throw CommandFailed(description: "listen") }
     }
 
-    func accept() throws -> Socket {
+    public func accept() throws -> Socket {
         let taken = Glibc.accept(descriptor, nil, nil)
         guard taken >= 0 else { throw CommandFailed(description: "accept: \(errno)") }
         return try Socket(taking: taken)
     }
 
     @discardableResult
-    func write(_ text: String) -> Bool {
+    public func write(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) >= 0
     }
 
     /// The next datagram's text (or what a stream has), or nil when none came in time.
-    func receive() -> String? {
+    public func receive() -> String? {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = recv(descriptor, &bytes, bytes.count, 0)
         return count > 0 ? String(decoding: bytes.prefix(count), as: UTF8.self) : nil
     }
 
     /// Whether something arrives within `seconds`.
-    func receives(within seconds: Double) throws -> Bool {
+    public func receives(within seconds: Double) throws -> Bool {
         try wait(seconds: seconds)
         defer { try? wait(seconds: 5) }
         return receive() != nil

@@ -1,0 +1,66 @@
+import Foundation
+import TestKit
+import Testing
+
+/// The program while it runs, perhaps in a network namespace; killed with the test.
+final class Background {
+    private let process = Process()
+    private let scratch: Scratch
+
+    /// - Parameter words: what comes before the program, such as `setpriv …`.
+    init(in space: Namespace? = nil, _ arguments: [String], behind words: [String] = []) throws {
+        scratch = try Scratch()
+        let enter = space.map { ["nsenter", "--net=/run/netns/\($0.name)"] } ?? []
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = enter + words + [Run.binary.path] + arguments
+        process.currentDirectoryURL = Run.root
+        func file(_ name: String) throws -> FileHandle {
+            let url = URL(fileURLWithPath: try scratch.write(name, Data()))
+            return try FileHandle(forWritingTo: url)
+        }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try file("out")
+        process.standardError = try file("err")
+        try process.run()
+    }
+
+    deinit {
+        if process.isRunning {
+            signal(SIGKILL)
+            process.waitUntilExit()
+        }
+    }
+
+    var output: String { text("out") }
+    var errors: String { text("err") }
+    var isRunning: Bool { process.isRunning }
+
+    // env, nsenter and setpriv all replace themselves: the process is the program.
+    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+    /// Sends the signal and waits for the end: the exit status, or the negated signal that ended it.
+    func end(by number: Int32) -> Int32 {
+        signal(number)
+        return status
+    }
+
+    var status: Int32 {
+        process.waitUntilExit()
+        let status = process.terminationStatus
+        return process.terminationReason == .exit ? status : -status
+    }
+
+    private func text(_ name: String) -> String {
+        (try? String(contentsOfFile: scratch.path(name), encoding: .utf8)) ?? ""
+    }
+}
+
+/// Waits until `condition` holds, for at most 20 seconds.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    let end = Date().addingTimeInterval(20)
+    while Date() < end {
+        if try condition() { return true }
+        Thread.sleep(forTimeInterval: 0.05)
+    }
+    return try condition()
+}

@@ -1,0 +1,164 @@
+import Foundation
+import TestKit
+import Testing
+
+/// `lazaret monitor` on the bridge of a gateway made of namespaces: what it fences does not pass.
+@Suite(.needsKernel)
+struct MonitorTests {
+    private let lab: Lab
+    private let scratch: Scratch
+    private let model: String
+
+    init() throws {
+        lab = try Lab()
+        scratch = try Scratch()
+        model = try scratch.model()
+    }
+
+    private func monitor(_ more: String..., state: String = "state") throws -> Background {
+        let program = try Background(
+            in: lab.node.space,
+            [
+                "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model, "--state",
+                scratch.path(state), "-o", scratch.path("eve.json"),
+            ] + more)
+        let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    private var events: [[String: Any]] {
+        let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap {
+            try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }
+    }
+
+    /// The offender asks for a hundred ports of its neighbour.
+    private func scan(from port: UInt16) throws {
+        for number in port..<port + 100 {
+            let probe = try Socket(lab.a, stream: true)
+            // Behind a fence nobody answers.
+            try probe.wait(seconds: 0.01)
+            _ = probe.connect(lab.b.v4, number)
+        }
+    }
+
+    private func reaches(_ from: Lab.Host, _ to: Lab.Host) throws -> Bool {
+        let receiver = try Socket(to)
+        try receiver.bind("0.0.0.0", 4000)
+        try Socket(from).send("probe", to: to.v4, 4000)
+        return try receiver.receives(within: 0.5)
+    }
+
+    private func quarantine(_ words: String..., state: String = "state") throws -> String {
+        let program = try Background(
+            in: lab.node.space, ["quarantine"] + words + ["--state", scratch.path(state)])
+        #expect(program.status == 0, "\(program.errors)")
+        return program.output
+    }
+
+    /// Scans until the monitor decides; false where it never does.
+    private func scanUntilDecided() throws -> Bool {
+        var port: UInt16 = 1000
+        return try eventually {
+            try scan(from: port)
+            port += 100
+            return events.contains { $0["event_type"] as? String == "quarantine" }
+        }
+    }
+
+    @Test func aScannerIsFencedAndStaysSoUntilItsTimeIsOver() throws {
+        let program = try monitor("--enforce")
+        #expect(try reaches(lab.a, lab.b) && reaches(lab.a, lab.c))
+        let isDecided = try scanUntilDecided()
+        #expect(isDecided, "\(program.errors)")
+        for other in [lab.b, lab.c, lab.outside, lab.node] {
+            #expect(try !reaches(lab.a, other) && !reaches(other, lab.a))
+        }
+        #expect(try reaches(lab.bystander, lab.b) && reaches(lab.b, lab.c))
+
+        let listed = try quarantine("list", "--format", "json")
+        #expect(listed.contains(lab.a.v4) && listed.count { $0 == "\n" } == 1, "\(listed)")
+        let alert = try #require(events.first { $0["event_type"] as? String == "alert" })
+        #expect(alert["src_ip"] as? String == lab.a.v4)
+
+        // The end of the program is not the end of the fence.
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        #expect(program.errors.contains("stopped: "))
+        #expect(try !reaches(lab.a, lab.b))
+        _ = try quarantine("release", lab.a.v4)
+        #expect(try reaches(lab.a, lab.b))
+    }
+
+    @Test func observingDecidesTheSameAndHoldsNothingBack() throws {
+        let program = try monitor()
+        let isDecided = try scanUntilDecided()
+        #expect(isDecided, "\(program.errors)")
+        let event = try #require(events.first { $0["event_type"] as? String == "quarantine" })
+        let text = String(
+            decoding: try JSONSerialization.data(withJSONObject: event), as: UTF8.self)
+        #expect(text.contains(lab.a.v4) && text.contains(#""dry_run":true"#), "\(text)")
+        #expect(try reaches(lab.a, lab.b) && reaches(lab.a, lab.c))
+        #expect(try !lab.node.space.run("nft", "list", "ruleset").contains("lazaret"))
+        #expect(program.end(by: SIGINT) == 0)
+    }
+
+    @Test func killedWithoutWarningItAgreesWithTheKernelWhenItComesBack() throws {
+        let program = try monitor("--enforce")
+        let isDecided = try scanUntilDecided()
+        #expect(isDecided)
+        #expect(program.end(by: SIGKILL) == -SIGKILL)
+        // The fence does without the program; one that vanishes meanwhile is put back.
+        #expect(try !reaches(lab.a, lab.b))
+        try lab.node.space.run("nft", "flush", "ruleset")
+        #expect(try reaches(lab.a, lab.b))
+        let again = try monitor("--enforce")
+        #expect(try !reaches(lab.a, lab.b))
+        #expect(try quarantine("list", "--format", "json").contains(lab.a.v4))
+        #expect(again.end(by: SIGTERM) == 0)
+    }
+
+    @Test func oneMonitorToAState() throws {
+        let first = try monitor()
+        let second = try Background(
+            in: lab.node.space,
+            ["monitor", "-i", "br1", "-m", model, "--state", scratch.path("state")])
+        #expect(second.status == 1)
+        #expect(second.errors.contains("another monitor uses this state directory"))
+        #expect(second.errors.count { $0 == "\n" } == 1)
+        #expect(first.isRunning)
+    }
+
+    @Test func eventsGoOnInANewFileAfterARotation() throws {
+        let program = try monitor()
+        try FileManager.default.moveItem(
+            atPath: scratch.path("eve.json"), toPath: scratch.path("eve.json.1"))
+        program.signal(SIGHUP)
+        let isOpen = eventually {
+            FileManager.default.fileExists(atPath: scratch.path("eve.json"))
+        }
+        #expect(isOpen, "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+        #expect(events.last?["event_type"] as? String == "stats")
+    }
+
+    @Test func whatIsWrongAtTheStartIsToldInOneLine() throws {
+        let state = ["--state", scratch.path("state")]
+        let cases: [(arguments: [String], status: Int32, words: String)] = [
+            (["-i", "lznone", "-m", model], 1, "lznone"),
+            (["-i", "br1", "-m", scratch.path("none")], 1, "No such file"),
+            (["-i", "br1", "-m", "captures/inventory.yaml"], 1, "not a Lazaret model"),
+            (["-i", "br1", "-i", "br1", "-m", model], 2, "named twice"),
+            (["-m", model], 2, "name an interface"),
+            (["-i", "br1", "-m", model, "-o", "/none/eve.json"], 1, "/none/eve.json"),
+        ]
+        for (arguments, status, words) in cases {
+            let program = try Background(
+                in: lab.node.space, ["monitor"] + arguments + state)
+            #expect(program.status == status, "\(arguments) \(program.errors)")
+            #expect(program.errors.contains(words), "\(program.errors)")
+            #expect(program.errors.count { $0 == "\n" } == 1, "\(program.errors)")
+        }
+    }
+}
