@@ -30,12 +30,14 @@ package struct FlowIPFIX {
         var isReverse = false
     }
 
-    private static let recordLimit = 160
+    private static let recordLimit = 176
 
     private static func fields(version: UInt8) -> [Field] {
         let isFour = version == 4
         return [
-            // flowStartNanoseconds, flowEndNanoseconds, addresses, ports
+            // flowStartMilliseconds, flowEndMilliseconds, which every collector reads, and
+            // flowStartNanoseconds, flowEndNanoseconds, which are exact; addresses, ports
+            Field(element: 152, bytes: 8), Field(element: 153, bytes: 8),
             Field(element: 156, bytes: 8), Field(element: 157, bytes: 8),
             Field(element: isFour ? 8 : 27, bytes: isFour ? 4 : 16),
             Field(element: isFour ? 12 : 28, bytes: isFour ? 4 : 16),
@@ -122,6 +124,9 @@ package struct FlowIPFIX {
 
     private func addRecord(_ flow: borrowing FlowRecord, _ text: inout FlowText) {
         let key = flow.key
+        for time in [flow.startNanoseconds, flow.endNanoseconds] {
+            text.addBinary(max(0, time).magnitude / 1_000_000, bytes: 8)
+        }
         text.addBinary(Self.ntp(flow.startNanoseconds), bytes: 8)
         text.addBinary(Self.ntp(flow.endNanoseconds), bytes: 8)
         for address in [key.originator, key.responder] {

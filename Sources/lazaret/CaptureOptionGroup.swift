@@ -83,7 +83,7 @@ struct MeterOptionGroup: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Flows at once; one more ends the one idle longest. Up to 283 bytes each.",
+            "Flows at once; one more ends the one idle longest. About 336 bytes each.",
             valueName: "n"))
     var maxFlows = 4 << 20
 
