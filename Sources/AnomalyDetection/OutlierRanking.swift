@@ -57,7 +57,7 @@ public struct OutlierRanking: Sendable {
         else { return }
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let row = RelativeVector.relative(transformed, to: node)
-        let found = Pattern.match(window) { _ in true }
+        let found = Pattern.match(window)
         let before = best[window.subject]
         // A window with less of a pattern than an earlier one need not be scored.
         if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }

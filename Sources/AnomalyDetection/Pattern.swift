@@ -1,4 +1,4 @@
-import FeatureExtraction
+public import FeatureExtraction
 
 /// What an odd window plainly looks like; nil where it looks like nothing in particular.
 ///
@@ -67,6 +67,37 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
     }
 
+    /// The feature that measures it.
+    private var measure: Feature {
+        switch self {
+        case .spoofing: .foreignSources
+        case .arpSweep: .arpTargets
+        case .verticalScan: .ports
+        case .horizontalScan: .peers
+        case .synFlood: .flows
+        case .packetFlood: .packetsOut
+        case .requestFlood, .guessing: .flowsPerEdge
+        case .dnsTunnel: .dnsQueries
+        case .icmpTunnel: .icmpPackets
+        case .exfiltration: .bytesOutside
+        case .beacon: .regularity
+        case .lateralMovement, .newService: .newEdges
+        }
+    }
+
+    /// How much of it a window holds, in words: "1002 distinct destination ports in 10 s".
+    public func amount(in window: Window) -> String {
+        let description = FeatureSchema.description(of: measure)
+        return Explanation.number(window[measure], description)
+            + " \(description.counts) in \(window.scale.seconds) s"
+    }
+
+    /// The plainest pattern in a window where there is no baseline, and how strong it is in multiples
+    /// of the least that counts.
+    public static func match(_ window: Window) -> (pattern: Pattern, strength: Float)? {
+        match(window) { _ in true }
+    }
+
     /// The plainest pattern in a window, and how strong it is in multiples of the least that counts.
     ///
     /// - Parameter isOdd: whether a feature is beyond the clean range; always true without a baseline.
@@ -104,16 +135,12 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard isOdd(.peers) || isOdd(.newEdges) else { return 0 }
             guard window[.peers] > window[.ports], failedShare > 0.4 else { return 0 }
             return window[.peers] / 10
-        case .synFlood:
-            guard isOdd(.flows) || isOdd(.failed), window.contact.ipProtocol == 6 else { return 0 }
-            // Refused, unanswered, or dropped at once: handshakes without a word said.
-            guard failedShare > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
-            guard window[.flowsPerEdge] > 10 else { return 0 }
-            return window[.flows] / (100 * length)
+        case .synFlood: return window.lastContact.ipProtocol == 6 ? flowFlood(window, isOdd) : 0
         case .packetFlood:
-            guard isOdd(.packetsOut), window[.outboundExcess] > 0.7 else { return 0 }
-            guard window[.bytesPerPacket] < 1200 else { return 0 }
-            return window[.packetsOut] / (1000 * length)
+            let flows = window.lastContact.ipProtocol == 6 ? 0 : flowFlood(window, isOdd)
+            guard isOdd(.packetsOut), window[.outboundExcess] > 0.7 else { return flows }
+            guard window[.bytesPerPacket] < 1200 else { return flows }
+            return max(flows, window[.packetsOut] / (1000 * length))
         case .requestFlood:
             guard isOdd(.flows) || isOdd(.flowsPerEdge), failedShare < 0.5 else { return 0 }
             return window[.flowsPerEdge] / (400 * length)
@@ -143,6 +170,14 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard window[.newEdges] > 0 else { return 0 }
             return isOdd(.newEdges) || isOdd(.newPeers) || isOdd(.newNetworks) ? 1 : 0
         }
+    }
+
+    /// Refused, unanswered, or dropped at once: many flows to few doors without a word said.
+    private func flowFlood(_ window: Window, _ isOdd: (Feature) -> Bool) -> Float {
+        let flows = max(window[.flows], 1)
+        guard isOdd(.flows) || isOdd(.failed), window[.flowsPerEdge] > 10 else { return 0 }
+        guard window[.failed] / flows > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
+        return window[.flows] / (100 * (Float(window.scale.seconds) / 10).squareRoot())
     }
 
     private func guessing(

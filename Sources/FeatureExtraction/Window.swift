@@ -42,6 +42,11 @@ public struct Window: Sendable {
         newContact.address.isUnspecified ? contact : newContact
     }
 
+    /// The last flow in the window on a new pair, else the last one at all.
+    public var lastContact: Contact {
+        newContact.second >= startSecond && !newContact.address.isUnspecified ? newContact : contact
+    }
+
     /// First second of the window.
     public var startSecond: Int { endSecond - scale.seconds + 1 }
 }

@@ -5,6 +5,7 @@ import FlowMetering
 import Foundation
 public import PacketCapture
 import PacketDecoding
+import Reporting
 public import Workloads
 
 /// Makes a model of clean captures: one pass for the communication graph, one for the windows.
@@ -16,6 +17,8 @@ public struct Training {
     public var inventoryPath: String?
     public var falseAlarmsPerDay = 1.0
     public var seed: UInt64 = 1
+    /// Whether what looks like an attack is left out of what is learnt.
+    public var excludesSuspects = false
 
     /// A model, and what there is to say about how it was made.
     public struct Outcome {
@@ -30,14 +33,28 @@ public struct Training {
     /// Reads the captures and fits the model.
     public func run(progress: ProgressReport? = nil) throws -> Outcome {
         let spool = try InputSpool(paths)
-        var learner = GraphLearner(inventory: inventory)
         let loop = PacketLoop(paths: spool.paths, filter: filter, progress: progress)
-        let first = try loop.run { packet, update, _ in learner.observe(packet, update) }
+        var check = Contamination(inventory: inventory)
+        var learner = GraphLearner(inventory: inventory)
+        let first = try loop.run { packet, update, meter in
+            learner.observe(packet, update)
+            if let tag = check.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+        }
+        let suspects = check.finish()
+        let excluded = excludesSuspects ? suspects : []
+        func isClean(_ packet: Packet) -> Bool { !excluded.contains { $0.owns(packet) } }
+        if !excluded.isEmpty {
+            learner = GraphLearner(inventory: inventory)
+            _ = try loop.run { packet, update, _ in
+                if isClean(packet) { learner.observe(packet, update) }
+            }
+        }
         let graph = learner.finish()
         var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
         var trainer = Trainer(inventory: inventory, seed: seed)
         _ = try loop.run { packet, update, meter in
             tracker.advance(to: packet.timeNanoseconds) { trainer.observe($0) }
+            guard isClean(packet) else { return }
             if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
         }
         tracker.finish { trainer.observe($0) }
@@ -51,13 +68,31 @@ public struct Training {
         provenance.inventoryDigest = try digest()
         provenance.inventory = inventory
         let model = try trainer.finish(graph: graph, provenance: provenance).identified()
-        return Outcome(model: model, warnings: first.warnings, advice: advice(model))
+        return Outcome(model: model, warnings: first.warnings, advice: warnings(suspects) + advice(model))
     }
 
     private func digest() throws -> String {
         guard let inventoryPath else { return "" }
         let data = try Data(contentsOf: URL(fileURLWithPath: inventoryPath))
         return SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
+    }
+
+    private func warnings(_ suspects: [Contamination.Suspect]) -> [String] {
+        let shown = suspects.prefix(8).map { suspect in
+            let who =
+                suspect.workload == "\(suspect.subject)" || suspect.workload == "outside"
+                ? "\(suspect.subject)" : "\(suspect.workload) (\(suspect.subject))"
+            return (excludesSuspects ? "left out: " : "does not look clean: ")
+                + "\(who), \(suspect.pattern.title) at "
+                + "\(UTC.clock(Int64(suspect.window.endSecond))) UTC, "
+                + suspect.pattern.amount(in: suspect.window)
+        }
+        guard !shown.isEmpty, !excludesSuspects else { return shown }
+        let more = suspects.count > 8 ? "\(suspects.count - 8) more like these; " : ""
+        return shown + [
+            more + "what is learnt as clean raises no alarm later: if any of this is an attack, train "
+                + "again with --exclude-suspects"
+        ]
     }
 
     private func advice(_ model: Model) -> [String] {
@@ -73,8 +108,10 @@ public struct Training {
         let thin = model[.short].baseline.groups.filter { $0.value.windowCount < least }.keys
             .sorted()
         if !thin.isEmpty {
+            let names = thin.prefix(8).joined(separator: ", ")
+            let more = thin.count > 8 ? " and \(thin.count - 8) more" : ""
             advice.append(
-                "too few windows for a baseline of its own: \(thin.joined(separator: ", "));"
+                "too few windows for a baseline of its own: \(names)\(more);"
                     + " the image's, the network's or the node's stands in")
         }
         if inventory.isEmpty {

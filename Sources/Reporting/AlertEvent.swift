@@ -19,8 +19,7 @@ public enum EventJSON {
         quarantineID: String?, isBlocked: Bool = false
     ) -> String {
         let window = verdict.window
-        let contact =
-            window.newContact.second >= window.startSecond ? window.newContact : window.contact
+        let contact = window.lastContact
         var event = JSONObject()
         event.put(
             "timestamp", UTC.timestamp(nanoseconds: Int64(window.endSecond + 1) * 1_000_000_000))

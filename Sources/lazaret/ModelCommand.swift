@@ -6,7 +6,7 @@ import Reporting
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model", abstract: "Look at model files.",
-        subcommands: [Show.self, Diff.self, Verify.self])
+        subcommands: [Show.self, Diff.self, Verify.self, Features.self])
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Say what a model has learnt.")
@@ -47,5 +47,12 @@ struct ModelCommand: ParsableCommand {
                 try Output.write("\(path): whole, model \(model.identifier)\n", to: nil)
             }
         }
+    }
+
+    struct Features: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the table of features, as Markdown.")
+
+        func run() throws { try Output.write(FeatureReport.markdown, to: nil) }
     }
 }

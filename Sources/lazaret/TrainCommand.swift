@@ -21,6 +21,9 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Where the random numbers start: the same input and seed give the same model.")
     var seed: UInt64 = 1
 
+    @Flag(help: "Leave out what looks like an attack, instead of only warning of it.")
+    var excludeSuspects = false
+
     func run() throws {
         var training = Training(paths: input.files)
         training.filter = input.filter
@@ -28,6 +31,7 @@ struct TrainCommand: ParsableCommand {
         training.inventoryPath = inventory.path
         training.falseAlarmsPerDay = falseAlarms.perDay
         training.seed = seed
+        training.excludesSuspects = excludeSuspects
         let outcome = try training.run(progress: ProgressReport(label: "training"))
         for warning in outcome.warnings { Output.warn("\(warning)") }
         try ModelStore.write(outcome.model, to: output)

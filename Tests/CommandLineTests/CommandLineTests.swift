@@ -84,6 +84,32 @@ struct SampleCaptureTests {
         #expect(nft.terminationStatus == 0)
     }
 
+    @Test func attacksAmongWhatIsToBeLearntAreToldAndLeftOutOnRequest() throws {
+        let scratch = try Scratch()
+        let inventory = ["--inventory", "captures/inventory.yaml"]
+        func train(_ capture: String, _ more: String...) throws -> Run {
+            try Run(
+                ["train", "-r", capture, "-o", scratch.path("m")] + inventory + more)
+        }
+        func found() throws -> Int {
+            let run = try Run(
+                "evaluate", "-r", "captures/mixed.pcap", "-m", scratch.path("m"), "--truth",
+                "captures/mixed.labels.jsonl", "--format", "json")
+            return try #require(try run.json.first?["detected_count"] as? Int)
+        }
+        #expect(try !train("captures/clean-train.pcap").errors.contains("does not look clean"))
+        let told = try train("captures/mixed.pcap")
+        #expect(told.status == 0)
+        #expect(
+            told.errors.contains("does not look clean: worker (10.60.4.13), port scan"),
+            "\(told.errors)")
+        // Taken for clean, an attack raises nothing.
+        #expect(try found() < 5)
+        let cleaned = try train("captures/mixed.pcap", "--exclude-suspects")
+        #expect(cleaned.errors.contains("left out: worker (10.60.4.13), port scan"))
+        #expect(try found() >= 15)
+    }
+
     @Test func withoutAModelTheScannerComesFirst() throws {
         let run = try Run(
             "replay", "-r", "captures/mixed.pcap", "--format", "json",
@@ -205,5 +231,13 @@ struct BadInputTests {
         let run = try Run(
             "replay", "-r", "captures/mixed.pcap", "--format", "json", "-o", "/dev/full")
         #expect(run.status == 1 && run.errors.contains("No space left"), "\(run.errors)")
+    }
+}
+
+struct DocumentationTests {
+    @Test func theTableOfFeaturesIsWhatTheProgramHas() throws {
+        let page = try String(
+            contentsOf: Run.root.appendingPathComponent("docs/features.md"), encoding: .utf8)
+        #expect(try Run("model", "features").output == page)
     }
 }

@@ -40,7 +40,8 @@ def lab(*words, **more):
 
 
 def start(*words, **more):
-    return subprocess.Popen([HERE + "/lab.sh", *words], stdin=subprocess.DEVNULL, **more)
+    # Some tools leave files where they run.
+    return subprocess.Popen([HERE + "/lab.sh", *words], stdin=subprocess.DEVNULL, cwd=FOLDER, **more)
 
 
 def end(process, seconds=20):
@@ -137,6 +138,7 @@ def packets(capture, expression, since):
 
 def main():
     rows, wrong = [], []
+    os.makedirs(FOLDER, exist_ok=True)
     lab("up")
     try:
         lab("clean", "12")

@@ -1,0 +1,101 @@
+import AnomalyDetection
+import FeatureExtraction
+import FlowMetering
+import NetworkAddresses
+import PacketDecoding
+import Workloads
+
+/// Looks for attacks in what is to be learnt as clean.
+///
+/// A baseline that holds a scan takes scans for normal. Shapes that need no baseline tell who scans,
+/// floods, guesses or tunnels; beacons are left out, since whatever polls looks like one.
+struct Contamination {
+    /// Somebody whose traffic does not look clean, from its first to its last such window.
+    struct Suspect {
+        var subject: IPAddress
+        var mac: MACAddress
+        var workload: String
+        /// The strongest pattern, how strong it is, and in which window.
+        var pattern: Pattern
+        var strength: Float
+        var window: Window
+        /// Seconds since 1970 that hold the odd windows, inclusive.
+        var seconds: ClosedRange<Int>
+
+        /// What it sent and got in that time.
+        func owns(_ packet: Packet) -> Bool {
+            let second = Int(packet.timeNanoseconds / 1_000_000_000)
+            guard seconds.contains(second) else { return false }
+            if packet.source == subject || packet.destination == subject { return true }
+            return mac != .zero && packet.sourceMAC == mac
+        }
+    }
+
+    /// Clean traffic has bursts too: a shape must be this many times the least that makes it.
+    private static let leastStrength: Float = 2
+    /// What came just before the first odd window and after the last belongs to it.
+    private static let marginSeconds = 60
+
+    private var tracker: WindowTracker
+    private var found: [IPAddress: Suspect] = [:]
+    private let identities: IdentityMap
+
+    init(inventory: Inventory) {
+        tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
+        identities = IdentityMap(inventory: inventory)
+    }
+
+    /// Takes in a packet.
+    ///
+    /// - Returns: the tag to set on its flow.
+    mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        Self.advance(&tracker, &found, to: packet.timeNanoseconds)
+        return tracker.observe(packet, update)
+    }
+
+    /// Everybody who does not look clean, strongest first.
+    mutating func finish() -> [Suspect] {
+        Self.finish(&tracker, &found)
+        return found.values.map { suspect in
+            var named = suspect
+            named.workload = identities.identity(of: suspect.subject).name
+            return named
+        }.sorted { ($1.strength, $0.subject) < ($0.strength, $1.subject) }
+    }
+
+    private static func advance(
+        _ tracker: inout WindowTracker, _ found: inout [IPAddress: Suspect], to time: Int64
+    ) {
+        tracker.advance(to: time) { note($0, &found) }
+    }
+
+    private static func finish(
+        _ tracker: inout WindowTracker, _ found: inout [IPAddress: Suspect]
+    ) {
+        tracker.finish { note($0, &found) }
+    }
+
+    private static func note(_ window: Window, _ found: inout [IPAddress: Suspect]) {
+        guard let match = Pattern.match(window), match.pattern.mayFence,
+            match.strength >= leastStrength
+        else { return }
+        let seconds = window.startSecond - marginSeconds...window.endSecond + marginSeconds
+        guard var suspect = found[window.subject] else {
+            found[window.subject] = Suspect(
+                subject: window.subject, mac: match.pattern == .spoofing ? window.mac : .zero,
+                workload: "", pattern: match.pattern, strength: match.strength, window: window,
+                seconds: seconds)
+            return
+        }
+        suspect.seconds =
+            min(suspect.seconds.lowerBound, seconds.lowerBound)...max(
+                suspect.seconds.upperBound, seconds.upperBound)
+        if match.strength > suspect.strength {
+            suspect.pattern = match.pattern
+            suspect.strength = match.strength
+            suspect.window = window
+        }
+        if match.pattern == .spoofing { suspect.mac = window.mac }
+        found[window.subject] = suspect
+    }
+}
