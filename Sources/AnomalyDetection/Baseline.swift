@@ -121,7 +121,7 @@ enum RelativeVector {
             let column = description.feature.rawValue
             row[column] = max(
                 0,
-                (transformed[column] - group.largest[column]
+                (transformed[column] - max(group.largest[column], description.ordinary)
                     - (description.feature.followsDemand ? demand : 0)) / description.resolution)
         }
         return row

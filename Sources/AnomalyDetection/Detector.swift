@@ -1,6 +1,6 @@
 public import FeatureExtraction
 import IsolationForest
-import NetworkAddresses
+public import NetworkAddresses
 public import Workloads
 
 /// Judges windows against a model.
@@ -17,6 +17,7 @@ public struct Detector: Sendable {
 
     private let model: Model
     private let identities: IdentityMap
+    private let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
     /// What was told of each subject lately: one entry a pattern and scale.
     private var told: [IPAddress: [Told]] = [:]
@@ -32,6 +33,12 @@ public struct Detector: Sendable {
     public init(model: Model, inventory: Inventory) {
         self.model = model
         identities = IdentityMap(inventory: inventory)
+        feedback = FeedbackBook(model.feedback)
+    }
+
+    /// The name by which feedback finds a subject again.
+    public static func feedbackName(workload: String, subject: IPAddress) -> String {
+        workload == IdentityMap.outside ? "\(subject)" : workload
     }
 
     /// Windows that were scored, of those that were seen.
@@ -43,13 +50,15 @@ public struct Detector: Sendable {
         seenCount += 1
         let identity = identity(of: window.subject)
         let scaleModel = model[window.scale]
-        guard let group = scaleModel.baseline.group(of: identity, scale: window.scale) else {
+        guard var group = scaleModel.baseline.group(of: identity, scale: window.scale) else {
             return nil
         }
+        let name = Self.feedbackName(workload: identity.name, subject: window.subject)
+        group.baseline = feedback.widened(group.baseline, for: name, scale: window.scale)
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
         guard excess.contains(where: { $0 >= 1 }) else { return nil }
-        let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
+        let found = pattern(in: window, excess)
         guard !isEcho(window, found?.pattern) else { return nil }
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
@@ -60,6 +69,20 @@ public struct Detector: Sendable {
         guard found != nil || !isMore else { return nil }
         remember(window, found?.pattern)
         return verdict(window, identity, group, excess, score, scaleModel, found)
+    }
+
+    /// Steps beyond the clean range from which data that goes where data always went is told of.
+    private static let leastToFriends: Float = 3
+
+    private func pattern(
+        in window: Window, _ excess: [Float]
+    ) -> (pattern: Pattern, strength: Float)? {
+        let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
+        // Much to whom it always sends to may be a full backup: never fenced, and told of where it is far more.
+        guard found?.pattern == .exfiltration, !window.isToStrangers,
+            excess[Feature.bytesOutside.rawValue] < Self.leastToFriends
+        else { return found }
+        return nil
     }
 
     /// The forest's score of a window, whether it is odd or not; for evaluation.
@@ -102,14 +125,20 @@ public struct Detector: Sendable {
     ) -> Verdict {
         let strength = found?.strength ?? 0
         let top = excess.sorted(by: >).prefix(4).reduce(0, +)
-        let mayFence = found?.pattern.mayFence ?? false
+        let mayFence =
+            found.map { $0.pattern.mayFence && ($0.pattern != .exfiltration || window.isToStrangers) }
+            ?? false
+        let isKnownBad = feedback.mayFence(
+            found?.pattern,
+            of: Self.feedbackName(workload: identity.name, subject: window.subject))
         let calibration = scaleModel.calibration
         return Verdict(
             window: window, workload: identity.name,
             isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
             baselineName: group.name, score: score, pValue: calibration.pValue(score),
             threshold: scaleModel.threshold, pattern: found?.pattern, strength: strength,
-            excess: top, level: mayFence && strength >= Self.fenceStrength ? .quarantine : .watch,
+            excess: top,
+            level: isKnownBad || mayFence && strength >= Self.fenceStrength ? .quarantine : .watch,
             isFarBeyond: mayFence && top >= Self.farBeyond && strength >= 2,
             reasons: reasons(window, group.baseline, excess))
     }

@@ -19,8 +19,8 @@ enum Explanation {
             return "\(amount) of the flows in \(length) s refused or unanswered; \(clean)"
         case .newEdges, .newPeers, .newPorts, .newNetworks, .newOutsidePeers, .newEdgeFailed:
             return "\(amount) \(description.counts) in \(length) s"
-                + " (last \(contact(window.newContact))); \(clean)"
-        case .outboundExcess:
+                + " (last \(contact(window.lastContact))); \(clean)"
+        case .outboundExcess, .outsideExcess:
             return
                 "\(ratio(value)) times as much sent as fetched in \(length) s; clean maximum \(ratio(largest))"
         case .regularity:

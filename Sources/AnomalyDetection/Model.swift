@@ -38,8 +38,28 @@ public struct Model: Sendable, Equatable {
     public internal(set) var provenance: Provenance
     public internal(set) var graph: CommunicationGraph
     public internal(set) var scales: [ScaleModel]
+    /// What people said of its alerts; kept beside the model's file.
+    public private(set) var feedback: [Feedback] = []
     /// The first 16 hexadecimal digits of the file's SHA-256.
     public internal(set) var identifier = ""
+
+    /// The graph with the contacts that were called benign.
+    public func graph(knowing feedback: [Feedback], inventory: Inventory) -> CommunicationGraph {
+        var wider = graph
+        for said in feedback where said.excusesContact {
+            guard let peer = said.peer else { continue }
+            wider.know(said.subject, peer, said.service, inventory: inventory)
+        }
+        return wider
+    }
+
+    /// Takes in what was said of its alerts.
+    ///
+    /// - Parameter inventory: who is who; nil: as the model knows it.
+    public mutating func apply(_ feedback: [Feedback], inventory: Inventory?) {
+        self.feedback = feedback
+        graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
+    }
 
     /// The part of `scale`.
     public subscript(scale: Scale) -> ScaleModel { scales[scale.rawValue] }

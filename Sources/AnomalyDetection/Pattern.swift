@@ -120,7 +120,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// How strong this pattern is, in multiples of the least that counts; below 1 it is not there.
     private func strength(in window: Window, isOdd: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
-        let failedShare = window[.failed] / flows
+        let failedShare = window.unanswered / flows
         let length = (Float(window.scale.seconds) / 10).squareRoot()
         switch self {
         case .spoofing:
@@ -149,18 +149,19 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard isOdd(.dnsNewNames) || isOdd(.dnsNameLength) || isOdd(.dnsQueries) else {
                 return 0
             }
-            guard window[.dnsNameLength] > 30 || window[.dnsNameEntropy] > 3.6 else { return 0 }
+            guard
+                window[.dnsNameLength] > Feature.dnsNameLength.ordinary
+                    || window[.dnsNameEntropy] > Feature.dnsNameEntropy.ordinary
+            else { return 0 }
             return window[.dnsQueries] / (10 * length)
         case .icmpTunnel:
             guard isOdd(.icmpPackets) || isOdd(.icmpPayload) else { return 0 }
             let bytes = window[.icmpPackets] * window[.icmpPayload]
             return window[.icmpPayload] > 100 ? bytes / (3000 * length) : 0
         case .exfiltration:
-            guard isOdd(.bytesOutside) || (isOdd(.bytesOut) && isOdd(.outboundExcess)) else {
-                return 0
-            }
-            guard window[.outboundExcess] > 0.7, window[.bytesPerPacket] > 400 else { return 0 }
-            return max(window[.bytesOutside], window[.bytesOut] / 4) / (100_000 * length)
+            guard isOdd(.bytesOutside), window[.outsideExcess] > 0.7, window[.bytesPerPacket] > 400
+            else { return 0 }
+            return window[.bytesOutside] / (100_000 * length)
         case .beacon:
             return isOdd(.regularity) && window[.regularity] > 0.6 ? window[.regularity] / 0.6 : 0
         case .lateralMovement:
@@ -176,7 +177,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     private func flowFlood(_ window: Window, _ isOdd: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
         guard isOdd(.flows) || isOdd(.failed), window[.flowsPerEdge] > 10 else { return 0 }
-        guard window[.failed] / flows > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
+        guard window.unanswered / flows > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
         return window[.flows] / (100 * (Float(window.scale.seconds) / 10).squareRoot())
     }
 
@@ -184,11 +185,11 @@ public enum Pattern: String, CaseIterable, Sendable {
         _ window: Window, _ isOdd: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
         _ length: Float
     ) -> Float {
-        guard window.contact.ipProtocol == 6, window[.edges] <= 8,
+        guard window.lastContact.ipProtocol == 6, window[.edges] <= 8,
             failedShare < 0.6
         else { return 0 }
         if isOdd(.logins), window[.logins] >= 4, window[.logins] > flows / 2 {
-            return max(1, window[.logins] / (8 * length))
+            return window[.logins] / (5 * length)
         }
         // Few doors, many short knocks: little is said each time, either way.
         let said = window[.bytesOut] / flows

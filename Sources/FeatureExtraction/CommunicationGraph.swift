@@ -153,19 +153,18 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
         return port == Self.firstDynamicPort ? "\(name) high ports" : "\(name) \(port)"
     }
 
+    private static let protocolNames: [UInt8: String] = [
+        1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 51: "AH",
+        58: "IPv6-ICMP", 132: "SCTP",
+    ]
+
     /// Upper-case name of a protocol number, or the number itself.
     public static func protocolName(_ number: UInt8) -> String {
-        switch number {
-        case 1: "ICMP"
-        case 2: "IGMP"
-        case 6: "TCP"
-        case 17: "UDP"
-        case 47: "GRE"
-        case 50: "ESP"
-        case 51: "AH"
-        case 58: "IPv6-ICMP"
-        case 132: "SCTP"
-        default: "\(number)"
-        }
+        protocolNames[number] ?? "\(number)"
+    }
+
+    /// The number that `protocolName` gives this name to.
+    public static func protocolNumber(_ name: String) -> UInt8? {
+        protocolNames.first { $0.value == name }?.key ?? UInt8(name)
     }
 }

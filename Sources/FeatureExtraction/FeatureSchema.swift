@@ -14,6 +14,7 @@ public enum Feature: Int, CaseIterable, Sendable {
     case arpTargets, foreignSources
     case regularity
     case served, logins
+    case outsideExcess
 
     /// Whether it grows with the demand that a host serves: a proxy passes on what it is asked.
     public var followsDemand: Bool {
@@ -26,7 +27,25 @@ public enum Feature: Int, CaseIterable, Sendable {
     }
 
     /// Whether it tells of nothing but more of the same.
-    public var isVolume: Bool { followsDemand || self == .bytesPerPacket || self == .bytesOutside }
+    public var isVolume: Bool {
+        switch self {
+        // A service that refuses is an outage; what goes to whom it always goes to is a busy hour.
+        case .bytesPerPacket, .bytesOutside, .failedShare, .outboundExcess, .outsideExcess: true
+        default: followsDemand
+        }
+    }
+
+    /// The value, in its unit, up to which it is ordinary anywhere, whatever a short training held.
+    public var ordinary: Float {
+        switch self {
+        // Names with a search domain behind them, and the mix of letters and digits in them.
+        case .dnsNameLength: 45
+        case .dnsNameEntropy: 3.6
+        // Below this, chance looks as regular.
+        case .regularity: 0.55
+        default: 0
+        }
+    }
 
     /// Columns of a vector.
     public static let count = Feature.allCases.count
@@ -62,6 +81,9 @@ public struct FeatureDescription: Sendable {
         transform == .linear ? 1 : scale * (Float(seconds) / 10).squareRoot()
     }
 
+    /// `Feature.ordinary`, after the transform; all that have one are linear.
+    public var ordinary: Float { feature.ordinary }
+
     /// The transformed value of a raw one, in a window of `seconds`.
     public func transformed(_ raw: Float, seconds: Int) -> Float {
         transform == .linear ? raw : log1pf(max(raw, 0) / scale(seconds: seconds))
@@ -76,7 +98,7 @@ public struct FeatureDescription: Sendable {
 /// The version and the table of features. A model made with another version is refused.
 public enum FeatureSchema {
     /// Raised whenever a column is added, dropped or changes its meaning.
-    public static let version = 1
+    public static let version = 2
 
     /// The description of `feature`.
     public static func description(of feature: Feature) -> FeatureDescription {
@@ -119,7 +141,7 @@ public enum FeatureSchema {
             .newNetworks, "new_networks", "networks", 0.5, 0.5,
             "networks that its baseline never reached", "lateral movement, exfiltration"),
         row(
-            .newOutsidePeers, "new_outside_peers", "addresses", 2, 0.9,
+            .newOutsidePeers, "new_outside_peers", "addresses", 1, 0.65,
             "outside addresses never seen before", "command and control, spreading"),
         row(
             .bytesOutside, "bytes_outside", "bytes", 20_000, 1.2, "sent outside",
@@ -164,6 +186,9 @@ public enum FeatureSchema {
         row(
             .logins, "logins", "flows", 1.5, 0.75, "flows opened to services that ask for a login",
             "password guessing"),
+        row(
+            .outsideExcess, "outside_excess", "ln(out/in)", .linear, 1.3,
+            "as logarithm of bytes sent outside over bytes fetched there", "exfiltration"),
     ]
 
     private static func row(

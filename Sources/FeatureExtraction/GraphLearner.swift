@@ -67,32 +67,7 @@ public struct GraphLearner: Sendable {
         let peer = resolver.learn(destination, in: &graph)
         guard peer.place != .group else { return }
         let subject = resolver.learn(source, in: &graph)
-        note(subject, peer, destination, service, epoch)
-    }
-
-    private mutating func note(
-        _ subject: Resolved, _ peer: Resolved, _ destination: IPAddress, _ service: Service,
-        _ epoch: Int32
-    ) {
-        if peer.place == .outside {
-            _ = CommunicationGraph.note(
-                destination, in: &graph.outsideAddresses, epoch: epoch,
-                dropped: &graph.droppedFacts)
-        }
-        func note(_ subject: UInt32, _ peer: UInt32, _ service: Service) -> Bool {
-            CommunicationGraph.note(
-                CommunicationGraph.Edge(subject: subject, peer: peer, service: service),
-                in: &graph.edges, epoch: epoch, dropped: &graph.droppedFacts)
-        }
-        guard note(subject.name, peer.name, service) else { return }
-        for who in [subject.name, subject.network, CommunicationGraph.anyone] {
-            graph.subjects.insert(who)
-            for whom in [peer.name, peer.network] {
-                _ = note(who, whom, service)
-                _ = note(who, whom, .any)
-            }
-            _ = note(who, CommunicationGraph.anyone, service)
-        }
+        graph.note(subject, peer, destination, service, epoch: epoch)
     }
 
     /// What was learnt.

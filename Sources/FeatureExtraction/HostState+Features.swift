@@ -12,7 +12,8 @@ extension HostState {
             sum[count] < least ? 0 : amount(total) / amount(count)
         }
         let edgeCount = edges.count(scale, at: second)
-        let failures = Float(sum[.flows] - min(sum[.flows], sum[.accepted]))
+        func difference(_ count: UInt64, _ less: UInt64) -> Float { Float(count - min(count, less)) }
+        let failures = difference(sum[.flows], sum[.accepted] + pending)
         set(.flows, amount(.flows))
         set(.packetsOut, amount(.packetsOut))
         set(.bytesOut, amount(.bytesOut))
@@ -26,30 +27,39 @@ extension HostState {
         set(.newEdges, edges.count(scale, at: second, novel: true))
         set(
             .newEdgeFailed,
-            Float(sum[.newEdgeFlows] - min(sum[.newEdgeFlows], sum[.newEdgeAccepted])))
+            difference(sum.high(.newEdges), sum.low(.newEdges)))
         set(.newPeers, peers.count(scale, at: second, novel: true))
         set(.newPorts, ports.count(scale, at: second, novel: true))
         set(.newNetworks, networks.count(scale, at: second, novel: true))
         set(.newOutsidePeers, outsidePeers.count(scale, at: second, novel: true))
         set(.bytesOutside, amount(.bytesOutside))
-        set(
-            .outboundExcess,
-            max(0, logf((amount(.bytesOut) + 30_000) / (amount(.bytesIn) + 30_000))))
+        func excess(_ sent: Counter, _ fetched: Counter) -> Float {
+            max(0, logf((amount(sent) + 30_000) / (amount(fetched) + 30_000)))
+        }
+        set(.outboundExcess, excess(.bytesOut, .bytesIn))
+        set(.outsideExcess, excess(.bytesOutside, .bytesFromOutside))
         set(.bytesPerPacket, mean(.bytesOut, .packetsOut, from: 5))
         set(.dnsQueries, amount(.dnsQueries))
         set(.dnsNewNames, names.count(scale, at: second, novel: true))
         let queries = sum[.dnsQueries]
         let hasNames = queries >= 3
-        set(.dnsNameLength, hasNames ? Float(sum[.dnsNames] & 0xFFFF_FFFF) / Float(queries) : 0)
-        set(.dnsNameEntropy, hasNames ? Float(sum[.dnsNames] >> 32) / Float(queries) / 100 : 0)
+        set(.dnsNameLength, hasNames ? Float(sum.low(.dnsNames)) / Float(queries) : 0)
+        set(.dnsNameEntropy, hasNames ? Float(sum.high(.dnsNames)) / Float(queries) / 100 : 0)
         set(.nxdomain, amount(.nxdomain))
-        set(.icmpPackets, amount(.icmpPackets))
-        set(.icmpPayload, mean(.icmpBytes, .icmpPackets, from: 3))
+        let pings = sum.high(.icmp)
+        set(.icmpPackets, Float(pings))
+        set(.icmpPayload, pings >= 3 ? Float(sum.low(.icmp)) / Float(pings) : 0)
         set(.arpTargets, arpTargets.count(scale, at: second))
         set(.foreignSources, foreignSources.count(scale, at: second))
         set(.served, amount(.served))
         set(.logins, amount(.logins))
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
+    }
+
+    /// Flows of the window of `scale` that were not accepted, or not yet.
+    func unanswered(_ scale: Scale) -> Float {
+        let sum = sum(scale)
+        return Float(sum[.flows] - min(sum[.flows], sum[.accepted]))
     }
 
     /// The most regular of the tracked peers.

@@ -1,13 +1,17 @@
 public import NetworkAddresses
 
-/// The sums that a window needs; sixteen of them, so that a bucket is one vector.
+/// The sums that a window needs; at most sixteen, so that a bucket is one vector.
 enum Counter: Int {
     /// `accepted` flows were answered and not refused; `served` counts packets that others sent it on flows of theirs.
-    case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside
-    case newEdgeFlows, newEdgeAccepted
-    /// `dnsNames` holds two sums: hundredths of entropy above, bytes of the names in the low 32 bits.
+    case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside, bytesFromOutside
+    /// Two sums, as `dnsNames` and `icmp` hold: flows on new pairs in the high 32 bits, and those of them that were answered and
+    /// not refused in the low.
+    case newEdges
+    /// `dnsNames` holds hundredths of entropy above, bytes of the names below.
     case dnsQueries, dnsNames, nxdomain
-    case icmpPackets, icmpBytes, logins
+    /// Packets above, their bytes below.
+    case icmp
+    case logins
     /// Packets of any kind held against the host, ARP too: tells an active second from an idle one.
     case activity
 }
@@ -15,6 +19,12 @@ enum Counter: Int {
 typealias Counters = SIMD16<UInt64>
 
 extension Counters {
+    /// One of something that is summed in the high half of a counter.
+    static let high: UInt64 = 1 << 32
+
+    func high(_ counter: Counter) -> UInt64 { self[counter.rawValue] >> 32 }
+    func low(_ counter: Counter) -> UInt64 { self[counter.rawValue] & 0xFFFF_FFFF }
+
     @inline(__always)
     subscript(counter: Counter) -> UInt64 {
         get { self[counter.rawValue] }
@@ -52,7 +62,7 @@ struct IntervalTrack: Sendable {
 /// One address that opens flows: what it did in the last ten minutes.
 struct HostState: Sendable {
     let address: IPAddress
-    let resolved: Resolved
+    var resolved: Resolved
     var mac = MACAddress.zero
     /// Changes whenever the slot gets another host.
     var generation: UInt8
@@ -62,6 +72,8 @@ struct HostState: Sendable {
 
     /// The current second.
     var now = Counters(repeating: 0)
+    /// Flows opened in the current second that nobody has answered: too early to call them failed.
+    var pending: UInt64 = 0
     var ring = [Counters](repeating: Counters(repeating: 0), count: Scale.ringSize)
     var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))
 

@@ -24,6 +24,9 @@ struct Resolver: Sendable {
 
     init(identities: IdentityMap) { self.identities = identities }
 
+    /// Drops every answer: another graph has other numbers.
+    mutating func forget() { cache.removeAll() }
+
     /// The numbers of `address` in `graph`.
     mutating func resolve(_ address: IPAddress, in graph: CommunicationGraph?) -> Resolved {
         if let known = cache[address] { return known }

@@ -13,6 +13,9 @@ public struct Window: Sendable {
     public var ageSeconds: Int
     /// Raw values, a column a feature.
     public var values: [Float]
+    /// Flows that were refused or that nobody has answered yet, those of the last second too: `.failed` waits
+    /// a second for an answer, so that a clean burst at its end is none.
+    public var unanswered: Float
     /// The last flow it opened.
     public var contact: Contact
     /// The last flow it opened on a pair that the baseline never used.
@@ -30,6 +33,7 @@ public struct Window: Sendable {
         self.endSecond = endSecond
         self.ageSeconds = ageSeconds
         self.values = values
+        unanswered = values[Feature.failed.rawValue]
         self.contact = contact
         self.newContact = newContact
     }
@@ -46,6 +50,9 @@ public struct Window: Sendable {
     public var lastContact: Contact {
         newContact.second >= startSecond && !newContact.address.isUnspecified ? newContact : contact
     }
+
+    /// Whether it met anybody whom its baseline does not know.
+    public var isToStrangers: Bool { self[.newEdges] > 0 || self[.newOutsidePeers] > 0 }
 
     /// First second of the window.
     public var startSecond: Int { endSecond - scale.seconds + 1 }

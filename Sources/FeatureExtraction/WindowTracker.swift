@@ -22,7 +22,7 @@ public struct WindowTracker: Sendable {
 
     public private(set) var droppedHosts = 0
     public private(set) var links: LinkTable
-    private let graph: CommunicationGraph?
+    private var graph: CommunicationGraph?
     private let mode: Mode
     private let hostLimit: Int
     private var resolver: Resolver
@@ -35,7 +35,11 @@ public struct WindowTracker: Sendable {
     private var servers: [Int32] = []
     private var relay = NameRelay()
 
+    /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation, whether the
+    /// second that it was opened in is odd, and whether its pair is new.
     private static let newEdgeBit: UInt32 = 1 << 31
+    private static let oddSecondBit: UInt32 = 1 << 30
+    private static let generationMask: UInt8 = 0x3F
 
     public init(
         inventory: Inventory, graph: CommunicationGraph?, mode: Mode, hostLimit: Int = 100_000
@@ -49,6 +53,15 @@ public struct WindowTracker: Sendable {
             subject: .unspecified, mac: .zero, scale: .short, endSecond: 0, ageSeconds: 0,
             values: [Float](repeating: 0, count: Feature.count), contact: Contact(),
             newContact: Contact())
+    }
+
+    /// Goes on with another graph: what is new is judged by it from now on.
+    public mutating func replaceGraph(_ graph: CommunicationGraph) {
+        self.graph = graph
+        resolver.forget()
+        for slot in hosts.indices where hosts[slot].isLive {
+            hosts[slot].resolved = resolver.resolve(hosts[slot].address, in: graph)
+        }
     }
 
     /// Hosts watched at this moment.
@@ -156,13 +169,13 @@ public struct WindowTracker: Sendable {
         note(packet, novelty, peer, slot)
         if sender.isForeign { noteForeign(packet.source, slot) }
         let tag =
-            UInt32(slot + 1) | UInt32(hosts[slot].generation & 0x7F) << 24
-            | (novelty.isNewEdge ? Self.newEdgeBit : 0)
+            UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24
+            | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)
         var tagged = update
         tagged.tag = tag
         hosts[slot].now[.flows] += 1
-        if novelty.isNewEdge { hosts[slot].now[.newEdgeFlows] += 1 }
-        if service.asksForLogin { hosts[slot].now[.logins] += 1 }
+        hosts[slot].pending &+= 1
+        if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
         count(packet, tagged)
         return tag
     }
@@ -202,7 +215,8 @@ public struct WindowTracker: Sendable {
         guard update.tag != 0 else { return }
         let slot = Int(update.tag & 0xFF_FFFF) - 1
         guard slot >= 0, slot < hosts.count, hosts[slot].isLive,
-            hosts[slot].generation & 0x7F == UInt8(update.tag >> 24 & 0x7F)
+            hosts[slot].generation & Self.generationMask
+                == UInt8(update.tag >> 24) & Self.generationMask
         else { return }
         var now = hosts[slot].now
         now[.activity] &+= 1
@@ -210,8 +224,7 @@ public struct WindowTracker: Sendable {
             now[.packetsOut] &+= 1
             now[.bytesOut] &+= UInt64(packet.ipLength)
             if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
-                now[.icmpPackets] &+= 1
-                now[.icmpBytes] &+= UInt64(packet.payloadLength)
+                now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
             }
             let peer = resolver.resolve(packet.destination, in: graph)
             if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
@@ -225,15 +238,25 @@ public struct WindowTracker: Sendable {
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)
+            if resolver.resolve(packet.source, in: graph).place == .outside {
+                now[.bytesFromOutside] &+= UInt64(packet.ipLength)
+            }
             if packet.dns.kind == .response, packet.dns.responseCode == 3,
                 !relay.isRelayed(packet.dns.nameHash, by: hosts[slot].address)
             {
                 now[.nxdomain] &+= 1
             }
         }
-        if update.events.contains(.answered) && !update.events.contains(.refused) {
-            now[.accepted] &+= 1
-            if update.tag & Self.newEdgeBit != 0 { now[.newEdgeAccepted] &+= 1 }
+        if update.events.contains(.answered) {
+            if (update.tag & Self.oddSecondBit != 0) == (second & 1 == 1) {
+                hosts[slot].pending -= min(hosts[slot].pending, 1)
+            }
+            if !update.events.contains(.refused) {
+                now[.accepted] &+= 1
+                if update.tag & Self.newEdgeBit != 0 { now[.newEdges] &+= 1 }
+                let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
+                if service.asksForLogin { now[.logins] &+= 1 }
+            }
         }
         hosts[slot].now = now
         hosts[slot].lastSecond = second
@@ -309,6 +332,7 @@ public struct WindowTracker: Sendable {
                 fill(slot, scale)
                 body(window)
             }
+            hosts[slot].pending = 0
             if second - hosts[slot].lastSecond > Scale.long.seconds {
                 hosts[slot].isLive = false
                 slots[hosts[slot].address] = nil
@@ -326,5 +350,6 @@ public struct WindowTracker: Sendable {
         window.contact = hosts[slot].lastContact
         window.newContact = hosts[slot].lastNewContact
         hosts[slot].fill(&window.values, scale, second)
+        window.unanswered = hosts[slot].unanswered(scale)
     }
 }

@@ -57,6 +57,9 @@ struct LiveFeed: ~Copyable {
         stage.advance(to: now - Self.lagNanoseconds, body)
     }
 
+    /// Goes on with another model or other feedback; windows and flows stay.
+    mutating func replaceModel(_ model: Model) { stage.replaceModel(model) }
+
     /// Judges what is held back and the second that has begun.
     mutating func finish(_ body: (Verdict) -> Void) {
         Self.release(&merge, &stage, until: .max, body)
@@ -76,6 +79,7 @@ struct LiveFeed: ~Copyable {
         private(set) var detector: Detector
         private(set) var packets: UInt64 = 0
         private(set) var verdicts: UInt64 = 0
+        private let inventory: Inventory
         private var tracker: WindowTracker
         private var update = FlowUpdate()
 
@@ -88,6 +92,12 @@ struct LiveFeed: ~Copyable {
             options.hashSeed = hashSeed
             meter = FlowMeter(options: options)
             tracker = WindowTracker(inventory: inventory, graph: model.graph, mode: .monitoring)
+            detector = Detector(model: model, inventory: inventory)
+            self.inventory = inventory
+        }
+
+        mutating func replaceModel(_ model: Model) {
+            tracker.replaceGraph(model.graph)
             detector = Detector(model: model, inventory: inventory)
         }
 

@@ -41,14 +41,17 @@ public struct Monitor {
         public var takeReport: () -> Bool
         /// Whether files are to be opened anew since the last call.
         public var takeReopen: () -> Bool
+        /// Reads the model's file and its feedback anew.
+        public var reload: () throws -> Model
 
         public init(
             shouldStop: @escaping () -> Bool, takeReport: @escaping () -> Bool,
-            takeReopen: @escaping () -> Bool
+            takeReopen: @escaping () -> Bool, reload: @escaping () throws -> Model
         ) {
             self.shouldStop = shouldStop
             self.takeReport = takeReport
             self.takeReopen = takeReopen
+            self.reload = reload
         }
     }
 
@@ -127,7 +130,14 @@ public struct Monitor {
                         ? "every interface is there again"
                         : "waiting for \(missing.joined(separator: ", ")) to come back")
             }
-            if requests.takeReopen() { decisions.reopen() }
+            if requests.takeReopen() {
+                decisions.reopen()
+                do {
+                    feed.replaceModel(try requests.reload())
+                } catch {
+                    tell("\(error); the old model stays")
+                }
+            }
             let isDue = now >= nextStatistics
             guard isDue || requests.takeReport() else { continue }
             let fences = (try? quarantine.with { $0.openRows.count }) ?? 0

@@ -28,9 +28,11 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         let labels = try truth.map(Label.read) ?? []
-        var replay = Replay(paths: input.files, model: try ModelStore.read(model))
+        let given = try inventory.read()
+        var replay = Replay(
+            paths: input.files, model: try ModelStore.readForJudging(model, inventory: given))
         replay.filter = input.filter
-        if let given = try inventory.read() { replay.inventory = given }
+        if let given { replay.inventory = given }
         var evaluator = Evaluator(replay: replay, labels: labels)
         let (evaluation, outcome) = try evaluator.run(progress: ProgressReport(label: "evaluating"))
         for warning in outcome.warnings { Output.warn(warning) }

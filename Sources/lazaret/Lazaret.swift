@@ -17,7 +17,8 @@ struct Lazaret: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
-            ModelCommand.self, MonitorCommand.self, QuarantineCommand.self, AuditCommand.self,
+            ModelCommand.self, MonitorCommand.self, FeedbackCommand.self, QuarantineCommand.self,
+            AuditCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.

@@ -12,7 +12,8 @@ struct MonitorCommand: ParsableCommand {
         discussion: """
             Watch every bridge of the gateway and its way out: a packet that is forwarded is counted once. \
             Without --enforce everything happens but the fence itself. SIGINT and SIGTERM end it, and fences \
-            stay until their time is over; SIGHUP opens the event file anew; SIGUSR1 prints counters.
+            stay until their time is over; SIGHUP opens the event file anew and takes in feedback; SIGUSR1 prints \
+            counters.
             """)
 
     @OptionGroup(title: "Packets") var capture: CaptureOptionGroup
@@ -56,14 +57,18 @@ struct MonitorCommand: ParsableCommand {
         options.stateDirectory = state
         options.output = output
         options.discovery.environment = ProcessInfo.processInfo.environment
+        let given = try inventory.read()
         let monitor = Monitor(
-            options: options, model: try ModelStore.read(model), inventory: try inventory.read())
+            options: options, model: try ModelStore.readForJudging(model, inventory: given),
+            inventory: given)
+        let path = model
         do {
             try monitor.run(
                 .init(
                     shouldStop: { Signals.shouldStop },
                     takeReport: { Signals.takeReport() },
-                    takeReopen: { Signals.takeReopen() }),
+                    takeReopen: { Signals.takeReopen() },
+                    reload: { try ModelStore.readForJudging(path, inventory: given) }),
                 tell: { complain($0) })
         } catch CaptureError.filter(let expression, let reason) {
             complain("\(CaptureError.filter(expression: expression, reason: reason))")

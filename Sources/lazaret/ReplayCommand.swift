@@ -50,9 +50,11 @@ struct ReplayCommand: ParsableCommand {
     }
 
     private func judge(_ modelPath: String) throws -> Int {
-        var replay = Replay(paths: input.files, model: try ModelStore.read(modelPath))
+        let given = try inventory.read()
+        var replay = Replay(
+            paths: input.files, model: try ModelStore.readForJudging(modelPath, inventory: given))
         replay.filter = input.filter
-        if let given = try inventory.read() { replay.inventory = given }
+        if let given { replay.inventory = given }
         let outcome = try replay.run(progress: ProgressReport(label: "replay"))
         for warning in outcome.warnings { Output.warn(warning) }
         try Output.write(render(outcome), to: output)

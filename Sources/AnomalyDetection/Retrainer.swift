@@ -1,0 +1,92 @@
+public import FeatureExtraction
+import NetworkAddresses
+public import Workloads
+
+/// Follows traffic that changes slowly: a reservoir of windows that raised nothing, from which new
+/// baselines are made, within bounds that a patient attacker cannot move.
+///
+/// Whoever was flagged is left out for a while. What remains may widen a clean range by one step of each feature
+/// beyond the *anchor*, the model that a person made, however often it is retrained: growing a little every
+/// window buys a factor once, and no more. Contacts are never learnt this way; feedback is for that.
+public struct Retrainer: Sendable {
+    /// Seconds after a verdict in which nothing of its subject is learnt.
+    public static let quarantineSeconds = 600
+    /// Steps (resolutions) that a clean range may lie beyond the anchor's.
+    public static let boundSteps: Float = 1
+
+    private let anchor: Model
+    private let inventory: Inventory
+    private var trainer: Trainer
+    private var flaggedUntil: [IPAddress: Int] = [:]
+
+    /// Windows taken in, and left out, since the beginning.
+    public private(set) var learntCount = 0
+    public private(set) var leftOutCount = 0
+
+    public init(anchor: Model, inventory: Inventory, seed: UInt64) {
+        self.anchor = anchor
+        self.inventory = inventory
+        trainer = Trainer(inventory: inventory, seed: seed)
+    }
+
+    /// Takes in a window, unless its subject is or was just flagged.
+    public mutating func observe(_ window: Window, isFlagged: Bool) {
+        let subject = window.subject
+        if isFlagged {
+            if flaggedUntil.count > 65_536 {
+                flaggedUntil = flaggedUntil.filter { $0.value > window.endSecond }
+            }
+            flaggedUntil[subject] = window.endSecond + Self.quarantineSeconds
+        }
+        if let until = flaggedUntil[subject] {
+            guard window.startSecond > until else {
+                leftOutCount += 1
+                return
+            }
+            flaggedUntil[subject] = nil
+        }
+        learntCount += 1
+        trainer.observe(window)
+    }
+
+    /// A model of what was taken in, within the anchor's bounds.
+    ///
+    /// - Throws: `.tooLittleData` before any window was.
+    public func model(lastNanoseconds: Int64) throws(ModelError) -> Model {
+        var provenance = anchor.provenance
+        provenance.lastNanoseconds = max(provenance.lastNanoseconds, lastNanoseconds)
+        var made = try trainer.finish(graph: anchor.graph, provenance: provenance)
+        for scale in Scale.allCases {
+            made.scales[scale.rawValue].baseline = bounded(
+                made[scale].baseline, by: anchor[scale].baseline)
+        }
+        return made
+    }
+
+    private func bounded(_ new: ScaleBaseline, by anchor: ScaleBaseline) -> ScaleBaseline {
+        // A group that had nothing new keeps what it was.
+        var groups = anchor.groups
+        let node = anchor.groups[ScaleBaseline.node]
+        for (name, group) in new.groups {
+            guard let bound = anchor.groups[name] ?? node else { continue }
+            groups[name] = group.bounded(by: bound)
+        }
+        return ScaleBaseline(groups: groups)
+    }
+}
+
+extension GroupBaseline {
+    /// As it is, but no clean range beyond that of `anchor` by more than `Retrainer.boundSteps`; and none
+    /// narrower: a quiet week is no reason to forget.
+    func bounded(by anchor: GroupBaseline) -> GroupBaseline {
+        var bounded = self
+        for description in FeatureSchema.table {
+            let column = description.feature.rawValue
+            let limit = anchor.largest[column] + Retrainer.boundSteps * description.resolution
+            bounded.largest[column] = max(anchor.largest[column], min(largest[column], limit))
+            bounded.p99[column] = min(p99[column], bounded.largest[column])
+            bounded.median[column] = min(median[column], bounded.p99[column])
+        }
+        return bounded
+    }
+}
