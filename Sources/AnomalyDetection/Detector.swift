@@ -103,6 +103,8 @@ public struct Detector: Sendable {
         let shorter = told.filter {
             $0.scale.rawValue < window.scale.rawValue && $0.second >= window.startSecond
         }
+        // Only long windows can tell a rhythm.
+        if pattern == .beacon { return shorter.contains { $0.pattern == .beacon } }
         guard let pattern, pattern.mayFence else { return !shorter.isEmpty }
         return shorter.contains { $0.pattern.map { $0.mayFence } ?? false }
     }
@@ -126,7 +128,9 @@ public struct Detector: Sendable {
         let strength = found?.strength ?? 0
         let top = excess.sorted(by: >).prefix(4).reduce(0, +)
         let mayFence =
-            found.map { $0.pattern.mayFence && ($0.pattern != .exfiltration || window.isToStrangers) }
+            found.map {
+                $0.pattern.mayFence && ($0.pattern != .exfiltration || window.isToStrangers)
+            }
             ?? false
         let isKnownBad = feedback.mayFence(
             found?.pattern,

@@ -168,8 +168,9 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard isOdd(.newEdges), window[.newOutsidePeers] == 0 else { return 0 }
             return window[.newEdges] > window[.newEdgeFailed] ? window[.newEdges] : 0
         case .newService:
-            guard window[.newEdges] > 0 else { return 0 }
-            return isOdd(.newEdges) || isOdd(.newPeers) || isOdd(.newNetworks) ? 1 : 0
+            guard window.isToStrangers else { return 0 }
+            return isOdd(.newEdges) || isOdd(.newPeers) || isOdd(.newNetworks)
+                || isOdd(.newOutsidePeers) ? 1 : 0
         }
     }
 

@@ -41,8 +41,8 @@ public enum Feature: Int, CaseIterable, Sendable {
         // Names with a search domain behind them, and the mix of letters and digits in them.
         case .dnsNameLength: 45
         case .dnsNameEntropy: 3.6
-        // Below this, chance looks as regular.
-        case .regularity: 0.55
+        // Chance looks as regular, a step above this.
+        case .regularity: 0.2
         default: 0
         }
     }

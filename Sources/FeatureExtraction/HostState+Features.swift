@@ -12,7 +12,9 @@ extension HostState {
             sum[count] < least ? 0 : amount(total) / amount(count)
         }
         let edgeCount = edges.count(scale, at: second)
-        func difference(_ count: UInt64, _ less: UInt64) -> Float { Float(count - min(count, less)) }
+        func difference(_ count: UInt64, _ less: UInt64) -> Float {
+            Float(count - min(count, less))
+        }
         let failures = difference(sum[.flows], sum[.accepted] + pending)
         set(.flows, amount(.flows))
         set(.packetsOut, amount(.packetsOut))

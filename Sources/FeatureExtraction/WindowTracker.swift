@@ -208,7 +208,7 @@ public struct WindowTracker: Sendable {
         contact.ipProtocol = packet.ipProtocol
         contact.second = second
         hosts[slot].lastContact = contact
-        if novelty.isNewEdge { hosts[slot].lastNewContact = contact }
+        if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].lastNewContact = contact }
     }
 
     private mutating func count(_ packet: Packet, _ update: FlowUpdate) {

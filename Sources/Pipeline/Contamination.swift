@@ -88,7 +88,8 @@ struct Contamination {
             return
         }
         suspect.seconds =
-            min(suspect.seconds.lowerBound, seconds.lowerBound)...max(
+            min(
+                suspect.seconds.lowerBound, seconds.lowerBound)...max(
                 suspect.seconds.upperBound, seconds.upperBound)
         if match.strength > suspect.strength {
             suspect.pattern = match.pattern

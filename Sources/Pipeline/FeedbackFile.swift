@@ -178,6 +178,7 @@ public enum FeedbackFile {
                     details.reasons.map { ($0.feature, $0.value) }, uniquingKeysWith: { $1 }))
         }
         throw PipelineError.input(
-            path: path, reason: "holds no alert with event_id \(eventID); name the file with --events")
+            path: path,
+            reason: "holds no alert with event_id \(eventID); name the file with --events")
     }
 }

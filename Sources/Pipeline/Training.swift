@@ -68,7 +68,8 @@ public struct Training {
         provenance.inventoryDigest = try digest()
         provenance.inventory = inventory
         let model = try trainer.finish(graph: graph, provenance: provenance).identified()
-        return Outcome(model: model, warnings: first.warnings, advice: warnings(suspects) + advice(model))
+        return Outcome(
+            model: model, warnings: first.warnings, advice: warnings(suspects) + advice(model))
     }
 
     private func digest() throws -> String {
@@ -90,7 +91,8 @@ public struct Training {
         guard !shown.isEmpty, !excludesSuspects else { return shown }
         let more = suspects.count > 8 ? "\(suspects.count - 8) more like these; " : ""
         return shown + [
-            more + "what is learnt as clean raises no alarm later: if any of this is an attack, train "
+            more
+                + "what is learnt as clean raises no alarm later: if any of this is an attack, train "
                 + "again with --exclude-suspects"
         ]
     }

@@ -18,7 +18,9 @@ struct Run {
         return root.appendingPathComponent(".build/debug/lazaret")
     }
 
-    init(_ arguments: String..., input: Data? = nil) throws { try self.init(arguments, input: input) }
+    init(_ arguments: String..., input: Data? = nil) throws {
+        try self.init(arguments, input: input)
+    }
 
     init(_ arguments: [String], input: Data? = nil) throws {
         let process = Process()
