@@ -61,6 +61,12 @@ public struct Model: Sendable, Equatable {
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
     }
 
+    /// Takes graph and feedback from `anchor`, which it was retrained from.
+    public mutating func follow(_ anchor: Model) {
+        graph = anchor.graph
+        feedback = anchor.feedback
+    }
+
     /// The part of `scale`.
     public subscript(scale: Scale) -> ScaleModel { scales[scale.rawValue] }
 }

@@ -60,7 +60,8 @@ public struct Retrainer: Sendable {
             made.scales[scale.rawValue].baseline = bounded(
                 made[scale].baseline, by: anchor[scale].baseline)
         }
-        return made
+        made.follow(anchor)
+        return made.identified()
     }
 
     private func bounded(_ new: ScaleBaseline, by anchor: ScaleBaseline) -> ScaleBaseline {

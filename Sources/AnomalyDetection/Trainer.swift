@@ -78,7 +78,7 @@ public struct Trainer: Sendable {
     ) throws(ModelError) -> Model {
         guard !rows[0].isEmpty, let baseSecond else {
             throw .tooLittleData(
-                "no flow was opened in the capture: there is nothing to learn from")
+                "no flow was opened: there is nothing to learn from")
         }
         let duration = max(lastSecond - baseSecond, 1)
         var scales: [Model.ScaleModel] = []

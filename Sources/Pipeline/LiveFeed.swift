@@ -18,9 +18,13 @@ struct LiveFeed: ~Copyable {
     /// How far the windows' clock stays behind the system's where no packet moves it.
     private static let lagNanoseconds: Int64 = 250_000_000
 
-    init(model: Model, inventory: Inventory, interfaces: Int, hashSeed: UInt64) {
+    init(
+        model: Model, inventory: Inventory, interfaces: Int, hashSeed: UInt64,
+        isRetraining: Bool = false
+    ) {
         merge = PacketMerge(interfaces: interfaces)
-        stage = Stage(model: model, inventory: inventory, hashSeed: hashSeed)
+        stage = Stage(
+            model: model, inventory: inventory, hashSeed: hashSeed, isRetraining: isRetraining)
         self.interfaces = interfaces
     }
 
@@ -60,6 +64,9 @@ struct LiveFeed: ~Copyable {
     /// Goes on with another model or other feedback; windows and flows stay.
     mutating func replaceModel(_ model: Model) { stage.replaceModel(model) }
 
+    /// What a later model may be made of.
+    var retrainer: Retrainer? { stage.retrainer }
+
     /// Judges what is held back and the second that has begun.
     mutating func finish(_ body: (Verdict) -> Void) {
         Self.release(&merge, &stage, until: .max, body)
@@ -82,11 +89,13 @@ struct LiveFeed: ~Copyable {
         private let inventory: Inventory
         private var tracker: WindowTracker
         private var update = FlowUpdate()
+        /// What a later model may be made of; nil where none is wanted.
+        private(set) var retrainer: Retrainer?
 
         var hosts: Int { tracker.hostCount }
         var droppedHosts: Int { tracker.droppedHosts }
 
-        init(model: Model, inventory: Inventory, hashSeed: UInt64) {
+        init(model: Model, inventory: Inventory, hashSeed: UInt64, isRetraining: Bool) {
             var options = FlowMeterOptions()
             options.collectsRecords = false
             options.hashSeed = hashSeed
@@ -94,6 +103,9 @@ struct LiveFeed: ~Copyable {
             tracker = WindowTracker(inventory: inventory, graph: model.graph, mode: .monitoring)
             detector = Detector(model: model, inventory: inventory)
             self.inventory = inventory
+            retrainer =
+                isRetraining
+                ? Retrainer(anchor: model, inventory: inventory, seed: model.provenance.seed) : nil
         }
 
         mutating func replaceModel(_ model: Model) {
@@ -103,41 +115,37 @@ struct LiveFeed: ~Copyable {
 
         mutating func observe(_ packet: inout Packet, _ body: (Verdict) -> Void) {
             packets &+= 1
-            Self.advance(
-                &tracker, &detector, &verdicts, to: packet.timeNanoseconds, body)
+            endSeconds(before: packet.timeNanoseconds, body)
             meter.observe(&packet, &update)
             if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
         }
 
         mutating func advance(to time: Int64, _ body: (Verdict) -> Void) {
             meter.advance(to: time)
-            Self.advance(&tracker, &detector, &verdicts, to: time, body)
+            endSeconds(before: time, body)
         }
 
-        mutating func finish(_ body: (Verdict) -> Void) {
-            Self.finish(&tracker, &detector, &verdicts, body)
+        mutating func finish(_ body: (Verdict) -> Void) { endSeconds(before: nil, body) }
+
+        /// Judges every window that ends before `time`; nil: all there are.
+        private mutating func endSeconds(before time: Int64?, _ body: (Verdict) -> Void) {
+            Self.endSeconds(before: time, &tracker, &detector, &retrainer, &verdicts, body)
         }
 
-        private static func advance(
-            _ tracker: inout WindowTracker, _ detector: inout Detector, _ verdicts: inout UInt64,
-            to time: Int64, _ body: (Verdict) -> Void
+        // Parts of self are lent apart, so that the tracker can hand windows to the others.
+        private static func endSeconds(
+            before time: Int64?, _ tracker: inout WindowTracker, _ detector: inout Detector,
+            _ retrainer: inout Retrainer?, _ verdicts: inout UInt64, _ body: (Verdict) -> Void
         ) {
-            tracker.advance(to: time) { window in
-                guard let verdict = detector.judge(window) else { return }
+            func judge(_ window: Window) {
+                let verdict = detector.judge(window)
+                retrainer?.observe(window, isFlagged: verdict != nil)
+                guard let verdict else { return }
                 verdicts &+= 1
                 body(verdict)
             }
-        }
-
-        private static func finish(
-            _ tracker: inout WindowTracker, _ detector: inout Detector, _ verdicts: inout UInt64,
-            _ body: (Verdict) -> Void
-        ) {
-            tracker.finish { window in
-                guard let verdict = detector.judge(window) else { return }
-                verdicts &+= 1
-                body(verdict)
-            }
+            guard let time else { return tracker.finish(judge) }
+            tracker.advance(to: time, judge)
         }
     }
 }

@@ -28,6 +28,8 @@ public struct Monitor {
         public var output = "-"
         public var policy = QuarantinePolicyOptions()
         public var discovery = ProtectedDiscovery()
+        /// Seconds after which a new model is made of what raised nothing; nil: never.
+        public var retrainSeconds: Int?
         /// Seconds between `stats` events.
         public var statisticsInterval = 60
 
@@ -113,7 +115,10 @@ public struct Monitor {
     ) throws {
         var feed = LiveFeed(
             model: model, inventory: inventory, interfaces: options.interfaces.count,
-            hashSeed: options.hashSeed)
+            hashSeed: options.hashSeed, isRetraining: options.retrainSeconds != nil)
+        let retraining = options.retrainSeconds.map {
+            Retraining(every: $0, directory: options.stateDirectory, now: WallClock.now())
+        }
         let started = WallClock.now()
         var nextStatistics = started + Int64(options.statisticsInterval) * 1_000_000_000
         var missing: [String] = []
@@ -133,9 +138,15 @@ public struct Monitor {
             if requests.takeReopen() {
                 decisions.reopen()
                 do {
-                    feed.replaceModel(try requests.reload())
+                    let model = try requests.reload()
+                    feed.replaceModel(retraining?.followed(model) ?? model)
                 } catch {
                     tell("\(error); the old model stays")
+                }
+            }
+            if let retraining, let retrainer = feed.retrainer {
+                if let model = retraining.step(retrainer, now: now, tell: tell) {
+                    feed.replaceModel(model)
                 }
             }
             let isDue = now >= nextStatistics

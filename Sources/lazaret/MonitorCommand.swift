@@ -26,6 +26,12 @@ struct MonitorCommand: ParsableCommand {
     var enforce = false
 
     @Option(
+        help: ArgumentHelp(
+            "Follow slow changes: every so many hours make a model of what raised nothing, within narrow bounds around the one that was given. Kept in the state directory.",
+            valueName: "hours"))
+    var retrain: Double?
+
+    @Option(
         name: .customLong("state"),
         help: ArgumentHelp("Directory of the ledger.", valueName: "dir"))
     var state = "/var/lib/lazaret"
@@ -39,6 +45,9 @@ struct MonitorCommand: ParsableCommand {
     func validate() throws {
         guard capture.files.isEmpty else {
             throw ValidationError("-r: captures are judged by 'lazaret replay'")
+        }
+        guard retrain.map({ $0 >= 0.001 && $0 <= 8760 }) ?? true else {
+            throw ValidationError("--retrain: give hours, at most 8760")
         }
         guard !capture.interfaces.isEmpty else {
             throw ValidationError("no packets; name an interface with -i")
@@ -56,6 +65,7 @@ struct MonitorCommand: ParsableCommand {
         options.isEnforcing = enforce
         options.stateDirectory = state
         options.output = output
+        options.retrainSeconds = retrain.map { Int($0 * 3600) }
         options.discovery.environment = ProcessInfo.processInfo.environment
         let given = try inventory.read()
         let monitor = Monitor(

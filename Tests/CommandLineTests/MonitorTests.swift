@@ -15,11 +15,28 @@ struct MonitorTests {
         model = try scratch.model()
     }
 
-    private func monitor(_ more: String..., state: String = "state") throws -> Background {
+    /// A model that knows datagrams of the offender to its neighbour, and nothing else.
+    private func modelOfProbes() throws -> String {
+        let records = (0..<400).map { number in
+            let datagram = Frame.udp(UInt16(40_000 + number), 4000, [UInt8](repeating: 1, count: 5))
+            return CaptureFile.Record(
+                1_700_000_000_000_000_000 + Int64(number) * 250_000_000,
+                Frame.ethernet(0x0800, Frame.ipv4(lab.a.v4, lab.b.v4, 17, datagram)))
+        }
+        let capture = try scratch.write("probes.pcap", Data(CaptureFile.pcap(records)))
+        let run = try Run("train", "-r", capture, "-o", scratch.path("probes.model"))
+        #expect(run.status == 0, "\(run.errors)")
+        return scratch.path("probes.model")
+    }
+
+    private func monitor(
+        _ more: String..., model: String? = nil, state: String = "state"
+    ) throws -> Background {
         let program = try Background(
             in: lab.node.space,
             [
-                "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model, "--state",
+                "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model ?? self.model,
+                "--state",
                 scratch.path(state), "-o", scratch.path("eve.json"),
             ] + more)
         let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
@@ -141,6 +158,22 @@ struct MonitorTests {
         #expect(isOpen, "\(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
         #expect(events.last?["event_type"] as? String == "stats")
+    }
+
+    @Test func aModelIsMadeOfWhatRaisedNothing() throws {
+        let program = try monitor("--retrain", "0.001", model: modelOfProbes())
+        let isMade = try eventually {
+            _ = try reaches(lab.a, lab.b)
+            return program.errors.contains(" windows, ")
+        }
+        #expect(isMade, "\(program.errors)")
+        let folder = scratch.path("state/models")
+        let kept = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(!kept.isEmpty)
+        for name in kept { #expect(try Run("model", "verify", "\(folder)/\(name)").status == 0) }
+        // The new model and its feedback can be asked for anew.
+        program.signal(SIGHUP)
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 
     @Test func whatIsWrongAtTheStartIsToldInOneLine() throws {
