@@ -35,6 +35,9 @@ public struct Trainer: Sendable {
         self.seed = seed
     }
 
+    /// Workloads, and addresses without a name, that have been seen.
+    public var workloadCount: Int { known.count }
+
     /// Takes in one clean window.
     public mutating func observe(_ window: Window) {
         let base = baseSecond ?? window.endSecond

@@ -198,9 +198,13 @@ public struct WindowTracker: Sendable {
             hosts[slot].outsidePeers.insert(address, second: second, isNovel: true)
         }
         // Known peers are called by schedule: only with strangers is a rhythm worth a thought.
-        if novelty.isNewOutside || novelty.isNewEdge || (graph == nil && peer.place == .outside) {
-            hosts[slot].beat(edge, at: packet.timeNanoseconds)
-        }
+        let isStrange =
+            graph == nil
+            // Names and the time are asked for by the clock.
+            ? peer.place == .outside && packet.destinationPort != 53
+                && packet.destinationPort != 123
+            : novelty.isNewOutside || novelty.isNewEdge
+        if isStrange { hosts[slot].beat(edge, at: packet.timeNanoseconds) }
         var contact = Contact()
         contact.address = packet.destination
         contact.sourcePort = packet.sourcePort

@@ -45,6 +45,11 @@ public enum EvaluationReport {
             text += row("attack", "detected", "fenced", "what was seen")
             for attack in evaluation.attacks { text += line(attack) }
             text += "\n\(evaluation.detectedCount) of \(evaluation.attacks.count) attacks detected"
+            for (name, value) in [
+                ("recall", evaluation.recall), ("precision of incidents", evaluation.precision),
+            ] {
+                text += value.map { "; \(name) \(JSONObject.number($0, digits: 3))" } ?? ""
+            }
             if let area = evaluation.windowAUC {
                 text += "; ROC AUC over 10 s windows \(JSONObject.number(area, digits: 3))"
             }

@@ -16,6 +16,8 @@ public struct Training {
     /// Path of the inventory, for its digest.
     public var inventoryPath: String?
     public var falseAlarmsPerDay = 1.0
+    /// Whether the budget is that of each workload, and not of the whole node.
+    public var budgetIsPerWorkload = false
     public var seed: UInt64 = 1
     /// Whether what looks like an attack is left out of what is learnt.
     public var excludesSuspects = false
@@ -64,7 +66,8 @@ public struct Training {
         provenance.lastNanoseconds = first.lastNanoseconds
         provenance.packetCount = first.packetCount
         provenance.seed = seed
-        provenance.falseAlarmsPerDay = falseAlarmsPerDay
+        provenance.falseAlarmsPerDay =
+            falseAlarmsPerDay * (budgetIsPerWorkload ? Double(trainer.workloadCount) : 1)
         provenance.inventoryDigest = try digest()
         provenance.inventory = inventory
         let model = try trainer.finish(graph: graph, provenance: provenance).identified()

@@ -15,7 +15,10 @@ struct TrainCommand: ParsableCommand {
         name: [.short, .long], help: ArgumentHelp("Where to write the model.", valueName: "model"))
     var output: String
 
-    @Option(help: "Alarms on clean traffic to put up with at this node, such as 1/day or 2/hour.")
+    @Option(
+        help:
+            "Alarms on clean traffic to put up with at this node, such as 1/day or 2/hour; or of each workload, such as 1/week/workload."
+    )
     var falseAlarms: FalseAlarmRate = FalseAlarmRate(perDay: 1)
 
     @Option(help: "Where the random numbers start: the same input and seed give the same model.")
@@ -30,6 +33,7 @@ struct TrainCommand: ParsableCommand {
         training.inventory = try inventory.read() ?? .empty
         training.inventoryPath = inventory.path
         training.falseAlarmsPerDay = falseAlarms.perDay
+        training.budgetIsPerWorkload = falseAlarms.isPerWorkload
         training.seed = seed
         training.excludesSuspects = excludeSuspects
         let outcome = try training.run(progress: ProgressReport(label: "training"))
@@ -40,18 +44,20 @@ struct TrainCommand: ParsableCommand {
     }
 }
 
-/// `1/day`, `2/hour`, `3/week`, or a number of them a day.
+/// `1/day`, `2/hour`, `3/week`, or a number of them a day; with `/workload` behind it of each workload.
 struct FalseAlarmRate: ExpressibleByArgument {
     var perDay: Double
+    var isPerWorkload = false
 
     init(perDay: Double) { self.perDay = perDay }
 
     init?(argument: String) {
         let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
-        guard let count = Double(parts[0]), count > 0, count.isFinite, parts.count <= 2 else {
-            return nil
-        }
-        switch parts.count == 2 ? parts[1] : "day" {
+        guard let count = Double(parts[0]), count > 0, count.isFinite, parts.count <= 3,
+            parts.count < 3 || parts[2] == "workload"
+        else { return nil }
+        isPerWorkload = parts.count == 3
+        switch parts.count >= 2 ? parts[1] : "day" {
         case "hour", "h": perDay = count * 24
         case "day", "d": perDay = count
         case "week", "w": perDay = count / 7

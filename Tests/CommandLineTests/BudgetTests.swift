@@ -1,0 +1,38 @@
+import Foundation
+import Testing
+
+/// Hours of clean traffic of a network that the detector was not made for, and that the model did not see.
+struct BudgetTests {
+    private static let hasPython = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
+
+    private func synthesise(_ words: String...) throws {
+        let python = Process()
+        python.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        python.arguments =
+            [Run.root.appendingPathComponent("Benchmarks/detection/synthetic.py").path] + words
+        python.standardOutput = FileHandle.nullDevice
+        try python.run()
+        python.waitUntilExit()
+        try #require(python.terminationStatus == 0)
+    }
+
+    @Test(.enabled(if: hasPython, "needs python3 to write hours of traffic"))
+    func theBudgetOfFalseAlarmsHoldsOnHoursThatTheModelDidNotSee() throws {
+        let scratch = try Scratch()
+        let (train, clean) = (scratch.path("train"), scratch.path("clean"))
+        try synthesise("shop", "31", "2", train, "--calm")
+        try synthesise("shop", "32", "6", clean, "--start", "2")
+        let trained = try Run(
+            "train", "-r", train + ".pcap", "--inventory", train + ".inventory.yaml", "-o",
+            scratch.path("m"))
+        #expect(trained.status == 0, "\(trained.errors)")
+        let run = try Run(
+            "evaluate", "-r", clean + ".pcap", "--inventory", clean + ".inventory.yaml", "-m",
+            scratch.path("m"), "--format", "json")
+        let result = try #require(try run.json.first)
+        // One a day is a quarter in six hours: three or more come by chance twice in a thousand runs.
+        let count = try #require(result["incidents"] as? Int)
+        #expect(count <= 2, "\(run.output)")
+        #expect((result["clean_workloads_quarantined"] as? [Any])?.isEmpty == true)
+    }
+}
