@@ -84,6 +84,21 @@ struct SampleCaptureTests {
         #expect(nft.terminationStatus == 0)
     }
 
+    @Test func withoutAModelAttackersComeBeforeVictimsAndEverybodyElse() throws {
+        let run = try Run("replay", "-r", "captures/mixed.pcap", "--format", "json")
+        let labels = try String(
+            contentsOf: Run.root.appendingPathComponent("captures/mixed.labels.jsonl"),
+            encoding: .utf8)
+        for entry in try run.json.prefix(15) {
+            let offender = try #require(entry["offender"] as? String)
+            let isAttacker = labels.split(separator: "\n").contains {
+                $0.contains(/"src": \[[^\]]*/)
+                    && $0.prefix { $0 != "]" }.contains("\"\(offender)\"")
+            }
+            #expect(isAttacker, "\(entry)")
+        }
+    }
+
     @Test func attacksAmongWhatIsToBeLearntAreToldAndLeftOutOnRequest() throws {
         let scratch = try Scratch()
         let inventory = ["--inventory", "captures/inventory.yaml"]
