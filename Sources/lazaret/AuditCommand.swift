@@ -36,8 +36,8 @@ struct AuditCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show the last records.")
         @Option(name: [.short, .customLong("lines")], help: "How many records.")
         var count = 50
-        @Flag(help: "One JSON object a line.")
-        var json = false
+        @Option(help: "How to write: table or json.")
+        var format: QuarantineCommand.Output.Format = .table
         @OptionGroup var state: QuarantineCommand.State
 
         func validate() throws {
@@ -48,7 +48,7 @@ struct AuditCommand: ParsableCommand {
             let records = try AuditCommand.store(state) { store throws(EventStoreError) in
                 try store.auditTail(limit: count)
             }
-            for record in records { print(try json ? line(record) : text(record)) }
+            for record in records { print(try format == .json ? line(record) : text(record)) }
         }
 
         private func text(_ record: AuditRecord) -> String {

@@ -171,11 +171,9 @@ extension QuarantineCommand {
 
         @Option(help: "How to write: table or json.")
         var format: Format = .table
-        @Flag(help: "The same as --format json.")
-        var json = false
 
         func render(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {
-            json || format == .json ? Self.json(fences) : Self.table(fences)
+            format == .json ? Self.json(fences) : Self.table(fences)
         }
 
         private struct Line: Encodable {

@@ -137,6 +137,61 @@ struct PacketTests {
         #expect(try #require(firewall.held().first).packets >= 2)
     }
 
+    /// As kube-proxy, netavark and firewalld lay them down: a service address in front of a workload, an isolated
+    /// forward chain, and a table with verdicts of its own.
+    private static let rulesOfOthers = """
+        table ip nat {
+            chain KUBE-SEP { ip saddr 10.77.1.11 meta mark set meta mark or 0x4000; meta l4proto udp dnat to 10.77.1.11:4000; }
+            chain KUBE-SVC { jump KUBE-SEP; }
+            chain KUBE-SERVICES { ip daddr 10.96.0.10 udp dport 53 jump KUBE-SVC; }
+            chain PREROUTING { type nat hook prerouting priority dstnat; policy accept; jump KUBE-SERVICES; }
+            chain OUTPUT { type nat hook output priority -100; policy accept; jump KUBE-SERVICES; }
+            chain NETAVARK { ip daddr 10.77.1.0/24 accept; ip daddr != 224.0.0.0/4 ip saddr 10.77.1.0/24 oifname uplink masquerade; }
+            chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept; meta mark and 0x4000 == 0x4000 masquerade; jump NETAVARK; }
+        }
+        table ip filter {
+            chain NETAVARK_FORWARD { ip daddr 10.77.1.0/24 accept; ip saddr 10.77.1.0/24 accept; ip saddr 10.77.2.0/24 accept; }
+            chain FORWARD { type filter hook forward priority filter; policy drop; jump NETAVARK_FORWARD; }
+        }
+        table inet firewalld {
+            chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; ct state established,related accept; }
+            chain filter_INPUT { type filter hook input priority filter + 10; policy accept; ct state invalid drop; }
+        }
+
+        """
+
+    @Test func worksBesideTheRulesOfOthersWithoutTouchingThem() throws {
+        let lab = try Lab()
+        try lab.node.space.run("nft", "-f", "-", input: Self.rulesOfOthers)
+        // The node has to have a way to a service address before it is translated.
+        try lab.node.space.run("ip", "route", "add", "default", "via", lab.outside.v4)
+        func others() throws -> [String] {
+            try ["ip nat", "ip filter", "inet firewalld"].map { table in
+                let words = table.split(separator: " ").map(String.init)
+                return try lab.node.space.run("nft", "-s", "list", "table", words[0], words[1])
+            }
+        }
+        func asks(_ host: Lab.Host) throws -> Bool {
+            let receiver = try Socket(lab.b)
+            try receiver.bind("0.0.0.0", 4000)
+            let sender = try Socket(host)
+            sender.send("question", to: "10.96.0.10", 53)
+            return try receiver.receives(within: 0.5)
+        }
+        let before = try others()
+        #expect(try asks(lab.c) && asks(lab.node))
+        var firewall = try lab.node.space.firewall()
+        // Behind a service address the target is found all the same.
+        try firewall.apply([.put(claim(lab.b.v4))], now: 0)
+        #expect(try !asks(lab.c) && !asks(lab.node))
+        try firewall.apply([.remove(target(lab.b.v4), .drop), .put(claim(lab.c.v4))], now: 0)
+        #expect(try !asks(lab.c))
+        #expect(try asks(lab.node))
+        try firewall.apply([.remove(target(lab.c.v4), .drop)], now: 0)
+        #expect(try asks(lab.c))
+        #expect(try others() == before)
+    }
+
     @Test(arguments: [false, true])
     func whatIsKeptStaysReachable(v6: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: false)
