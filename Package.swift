@@ -83,7 +83,7 @@ let package = Package(
             uses: [
                 "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting",
+                "Reporting", .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
             name: "lazaret",

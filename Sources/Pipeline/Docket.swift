@@ -104,7 +104,9 @@ struct Docket<Decider: FenceDecider> {
 
 extension QuarantinePolicy {
     /// The policy of a node where an inventory says who is who.
-    init(options: QuarantinePolicyOptions, inventory: Inventory) {
+    init(
+        options: QuarantinePolicyOptions, inventory: Inventory, allowlist: [AllowEntry] = []
+    ) {
         var protected = ProtectedSet()
         for network in inventory.networks {
             guard let gateway = network.gateway else { continue }
@@ -121,6 +123,7 @@ extension QuarantinePolicy {
                 },
                 networks: inventory.networks.map {
                     KnownNetwork(name: $0.name, prefix: $0.prefix, gateway: $0.gateway)
-                }))
+                }),
+            allowlist: allowlist)
     }
 }

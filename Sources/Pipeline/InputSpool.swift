@@ -40,10 +40,13 @@ final class InputSpool {
 public enum PipelineError: Error, CustomStringConvertible {
     case output(path: String, reason: String)
     case input(path: String, reason: String)
+    case configuration(path: String, reason: String)
 
     public var description: String {
         switch self {
-        case .output(let path, let reason), .input(let path, let reason): "\(path): \(reason)"
+        case .output(let path, let reason), .input(let path, let reason),
+            .configuration(let path, let reason):
+            "\(path): \(reason)"
         }
     }
 }

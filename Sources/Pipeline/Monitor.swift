@@ -27,6 +27,10 @@ public struct Monitor {
         /// File of the events; `-` is standard output.
         public var output = "-"
         public var policy = QuarantinePolicyOptions()
+        /// Whom the policy leaves alone.
+        public var allowlist: [AllowEntry] = []
+        /// Whether a fence also deletes the target's entries of connection tracking.
+        public var flushesConnections = false
         public var discovery = ProtectedDiscovery()
         /// Seconds after which a new model is made of what raised nothing; nil: never.
         public var retrainSeconds: Int?
@@ -83,8 +87,10 @@ public struct Monitor {
         let source = try LiveCapture(interfaces: options.interfaces, options: capture)
         let sink = try EventSink(path: options.output)
         let runner = try QuarantineRunner(
-            policy: QuarantinePolicy(options: options.policy, inventory: inventory),
+            policy: QuarantinePolicy(
+                options: options.policy, inventory: inventory, allowlist: options.allowlist),
             ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
+            flushesConnections: options.flushesConnections,
             now: WallClock.now())
         let isEnforcing = options.isEnforcing
         let repairs = RepairBox()

@@ -20,13 +20,16 @@ struct CaptureOptionGroup: ParsableArguments {
 
     @Option(
         name: [.customShort("s"), .customLong("snaplen")],
-        help: ArgumentHelp("Live: bytes of each frame that are kept.", valueName: "bytes"))
-    var snapLength = 65_535
+        help: ArgumentHelp(
+            "Live: bytes of each frame that are kept. (default: 65535)", valueName: "bytes"))
+    var snapLength: Int?
 
     @Option(
         name: [.customShort("B"), .customLong("buffer-size")],
-        help: ArgumentHelp("Live: the kernel's ring for each interface, in KiB.", valueName: "KiB"))
-    var bufferSize = 16_384
+        help: ArgumentHelp(
+            "Live: the kernel's ring for each interface, in KiB. (default: 16384)",
+            valueName: "KiB"))
+    var bufferSize: Int?
 
     @Flag(
         name: [.customShort("p"), .customLong("no-promiscuous-mode")],
@@ -35,8 +38,8 @@ struct CaptureOptionGroup: ParsableArguments {
 
     @Option(
         name: [.customShort("Q"), .customLong("direction")],
-        help: ArgumentHelp("Live: in, out or both.", valueName: "direction"))
-    var direction = "both"
+        help: ArgumentHelp("Live: in, out or both. (default: both)", valueName: "direction"))
+    var direction: String?
 
     @Argument(
         help: ArgumentHelp("Take only packets that match this BPF filter.", valueName: "filter"))
@@ -46,13 +49,13 @@ struct CaptureOptionGroup: ParsableArguments {
         if !files.isEmpty, !interfaces.isEmpty {
             throw ValidationError("-r and -i exclude each other; read files or capture live")
         }
-        guard (64...262_144).contains(snapLength) else {
+        if let snapLength, !(64...262_144).contains(snapLength) {
             throw ValidationError("-s \(snapLength): a snap length is 64 to 262144 bytes")
         }
-        guard (64...2_000_000).contains(bufferSize) else {
+        if let bufferSize, !(64...2_000_000).contains(bufferSize) {
             throw ValidationError("-B \(bufferSize): a buffer is 64 to 2000000 KiB")
         }
-        guard CaptureOptions.Direction(rawValue: direction) != nil else {
+        if let direction, CaptureOptions.Direction(rawValue: direction) == nil {
             throw ValidationError("-Q \(direction): a direction is in, out or both")
         }
     }
@@ -60,12 +63,17 @@ struct CaptureOptionGroup: ParsableArguments {
     /// The options as the capture takes them.
     var captureOptions: CaptureOptions {
         var options = CaptureOptions()
-        options.snapLength = snapLength
-        options.bufferSize = bufferSize << 10
-        options.isPromiscuous = !isNotPromiscuous
-        options.direction = CaptureOptions.Direction(rawValue: direction) ?? .both
-        options.filter = filter.joined(separator: " ")
+        apply(to: &options)
         return options
+    }
+
+    /// Puts what was given in the place of what `options` say.
+    func apply(to options: inout CaptureOptions) {
+        if let snapLength { options.snapLength = snapLength }
+        if let bufferSize { options.bufferSize = bufferSize << 10 }
+        if isNotPromiscuous { options.isPromiscuous = false }
+        if let direction { options.direction = .init(rawValue: direction) ?? .both }
+        if !filter.isEmpty { options.filter = filter.joined(separator: " ") }
     }
 }
 

@@ -33,8 +33,7 @@ struct InventoryInput: ParsableArguments {
             valueName: "file"))
     var path: String?
 
-    func read() throws -> Inventory? {
-        guard let path else { return nil }
-        return try Inventory(path: path)
-    }
+    func read() throws -> Inventory? { try path.map(Self.read) }
+
+    static func read(_ path: String) throws -> Inventory { try Inventory(path: path) }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Pipeline
 
 /// The command line.
 @main
@@ -18,7 +19,7 @@ struct Lazaret: AsyncParsableCommand {
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
             ModelCommand.self, MonitorCommand.self, FeedbackCommand.self, QuarantineCommand.self,
-            AuditCommand.self,
+            AuditCommand.self, ConfigCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.
@@ -55,8 +56,10 @@ enum Failure {
         // ArgumentParser adds the usage on further lines; the first one says what is wrong.
         let message = isUsage ? Lazaret.message(for: error) : "\(error)"
         let line = message.split(separator: "\n").joined(separator: " ")
+        let isConfiguration =
+            if case .some(.configuration) = error as? PipelineError { true } else { false }
         let hint = isUsage ? "; see 'lazaret --help'" : ""
         FileHandle.standardError.write(Data("lazaret: \(line)\(hint)\n".utf8))
-        Foundation.exit(isUsage ? 2 : 1)
+        Foundation.exit(isUsage || isConfiguration ? 2 : 1)
     }
 }

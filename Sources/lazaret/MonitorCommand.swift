@@ -16,69 +16,85 @@ struct MonitorCommand: ParsableCommand {
             counters.
             """)
 
+    @OptionGroup var file: ConfigurationInput
     @OptionGroup(title: "Packets") var capture: CaptureOptionGroup
     @OptionGroup var inventory: InventoryInput
 
     @Option(name: [.short, .long], help: "Model made by 'lazaret train'.")
-    var model: String
+    var model: String?
 
     @Flag(help: "Fence offenders in the kernel; without it they are only told of.")
     var enforce = false
 
     @Option(
         help: ArgumentHelp(
-            "Follow slow changes: every so many hours make a model of what raised nothing, within narrow bounds around the one that was given. Kept in the state directory.",
-            valueName: "hours"))
-    var retrain: Double?
+            "Follow slow changes: every so often (24h) make a model of what raised nothing, within narrow bounds around the one that was given. Kept in the state directory.",
+            valueName: "time"))
+    var retrain: String?
 
     @Option(
         name: .customLong("state"),
-        help: ArgumentHelp("Directory of the ledger.", valueName: "dir"))
-    var state = "/var/lib/lazaret"
+        help: ArgumentHelp(
+            "Directory of the ledger; /var/lib/lazaret unless configured.", valueName: "dir"))
+    var state: String?
 
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
-            "Where events go, one JSON object a line; - is standard output.", valueName: "file"))
-    var output = "-"
+            "Where events go, one JSON object a line; - is standard output, which is the default.",
+            valueName: "file"))
+    var output: String?
 
     func validate() throws {
         guard capture.files.isEmpty else {
             throw ValidationError("-r: captures are judged by 'lazaret replay'")
         }
-        guard retrain.map({ $0 >= 0.001 && $0 <= 8760 }) ?? true else {
-            throw ValidationError("--retrain: give hours, at most 8760")
-        }
-        guard !capture.interfaces.isEmpty else {
-            throw ValidationError("no packets; name an interface with -i")
-        }
-        guard Set(capture.interfaces).count == capture.interfaces.count else {
-            throw ValidationError("an interface is named twice")
+        if let retrain, (TimeSpan(retrain)?.seconds ?? 0) < 1 {
+            throw ValidationError("--retrain '\(retrain)': give a time such as 24h")
         }
     }
 
+    /// The configuration, with what the command line says instead.
+    private func settings() throws -> Configuration {
+        var settings = try file.read()
+        if !capture.interfaces.isEmpty { settings.monitor.interfaces = capture.interfaces }
+        let interfaces = settings.monitor.interfaces
+        guard !interfaces.isEmpty else {
+            throw ValidationError("no packets; name an interface with -i")
+        }
+        guard Set(interfaces).count == interfaces.count else {
+            throw ValidationError("an interface is named twice")
+        }
+        settings.model = model ?? settings.model
+        settings.inventory = inventory.path ?? settings.inventory
+        capture.apply(to: &settings.monitor.capture)
+        settings.monitor.isEnforcing = enforce || settings.monitor.isEnforcing
+        settings.monitor.stateDirectory = state ?? settings.monitor.stateDirectory
+        settings.monitor.output = output ?? settings.monitor.output
+        if let retrain {
+            settings.monitor.retrainSeconds = TimeSpan(retrain).map { Int($0.seconds) }
+        }
+        settings.monitor.discovery.environment = ProcessInfo.processInfo.environment
+        return settings
+    }
+
     func run() throws {
+        let settings = try settings()
+        guard let model = settings.model else {
+            throw ValidationError("no model; make one with 'lazaret train' and name it with -m")
+        }
         Signals.install(reopens: true)
-        var options = Monitor.Options()
-        options.interfaces = capture.interfaces
-        options.capture = capture.captureOptions
-        options.isEnforcing = enforce
-        options.stateDirectory = state
-        options.output = output
-        options.retrainSeconds = retrain.map { Int($0 * 3600) }
-        options.discovery.environment = ProcessInfo.processInfo.environment
-        let given = try inventory.read()
+        let given = try settings.inventory.map(InventoryInput.read)
         let monitor = Monitor(
-            options: options, model: try ModelStore.readForJudging(model, inventory: given),
-            inventory: given)
-        let path = model
+            options: settings.monitor,
+            model: try ModelStore.readForJudging(model, inventory: given), inventory: given)
         do {
             try monitor.run(
                 .init(
                     shouldStop: { Signals.shouldStop },
                     takeReport: { Signals.takeReport() },
                     takeReopen: { Signals.takeReopen() },
-                    reload: { try ModelStore.readForJudging(path, inventory: given) }),
+                    reload: { try ModelStore.readForJudging(model, inventory: given) }),
                 tell: { complain($0) })
         } catch CaptureError.filter(let expression, let reason) {
             complain("\(CaptureError.filter(expression: expression, reason: reason))")

@@ -17,10 +17,14 @@ struct QuarantineCommand: ParsableCommand {
             name: .customLong("state"),
             help: ArgumentHelp("Directory of the ledger.", valueName: "dir"))
         var directory = "/var/lib/lazaret"
-
         /// Opens ledger and kernel, and makes them agree if `isChanging`.
-        func keeper(isChanging: Bool) throws(QuarantineError) -> QuarantineKeeper<Firewall> {
+        ///
+        /// - Parameter configured: what is protected by configuration.
+        func keeper(
+            isChanging: Bool, protecting configured: [ProtectedSet.Entry] = []
+        ) throws(QuarantineError) -> QuarantineKeeper<Firewall> {
             var discovery = ProtectedDiscovery()
+            discovery.named = configured
             discovery.environment = ProcessInfo.processInfo.environment
             var options = try QuarantineRunner.options(
                 policy: QuarantinePolicy(), discovery: discovery, isDryRun: false)
@@ -55,8 +59,8 @@ struct QuarantineCommand: ParsableCommand {
         var target: FenceTarget
         @Option(
             name: .customLong("for"), help: "How long: 90s, 10m, 1h, 2d.",
-            transform: Span.init(parsing:))
-        var span = Span(seconds: 600)
+            transform: QuarantineCommand.parse(span:))
+        var span = TimeSpan(seconds: 600)
         @Option(help: "Why; goes to the audit trail.")
         var reason = "by hand"
         @Option(
@@ -66,10 +70,12 @@ struct QuarantineCommand: ParsableCommand {
         @Flag(help: "Fence even what is protected.")
         var force = false
         @OptionGroup var state: State
+        @OptionGroup var file: ConfigurationInput
 
         func run() throws {
+            let protected = try file.read().monitor.discovery.named
             try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper(isChanging: true)
+                var keeper = try state.keeper(isChanging: true, protecting: protected)
                 let overridden = keeper.actuator.options.protected.objection(to: target)
                 let outcome = try keeper.add(
                     target, response: response, seconds: span.seconds, reason: reason, now: now(),
@@ -165,6 +171,15 @@ struct QuarantineCommand: ParsableCommand {
 }
 
 extension QuarantineCommand {
+    fileprivate static func parse(span text: String) throws -> TimeSpan {
+        guard let span = TimeSpan(text), span.seconds > 0 else {
+            throw ValidationError("'\(text)' is no time; write 90s, 10m, 1h or 2d, at most 400d")
+        }
+        return span
+    }
+}
+
+extension QuarantineCommand {
     /// How a list is written.
     struct Output: ParsableArguments {
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
@@ -224,7 +239,8 @@ extension QuarantineCommand {
                     "\(fence.row.target)",
                     fence.row.response.rawValue + (fence.row.isDryRun ? " (dry run)" : ""),
                     fence.isInForce || fence.row.isDryRun
-                        ? "\(Span(seconds: fence.remainingMilliseconds / 1000))" : "not in force",
+                        ? "\(TimeSpan(seconds: fence.remainingMilliseconds / 1000))"
+                        : "not in force",
                     "\(fence.packets)", "\(fence.bytes)", fence.row.actor,
                     fence.row.reason.filter { !$0.isNewline }
                         + (fence.row.workload.map { " (\($0))" } ?? ""),
@@ -239,49 +255,6 @@ extension QuarantineCommand {
                         ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
                 }.joined(separator: "  ") + "\n"
             }.joined()
-        }
-    }
-
-    /// A length of time as people write it.
-    struct Span: CustomStringConvertible {
-        var seconds: Int64
-        private static let units: [(Character, Int64)] = [
-            ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1),
-        ]
-
-        init(seconds: Int64) { self.seconds = seconds }
-
-        /// `90s`, `10m`, `1h30m`, `2d`; a bare number is refused, because its unit is a guess.
-        init(parsing text: String) throws {
-            var total: Int64 = 0
-            var digits = ""
-            for character in text {
-                if character.isASCII, character.isNumber {
-                    digits.append(character)
-                    continue
-                }
-                guard let number = Int64(digits),
-                    let unit = Self.units.first(where: { $0.0 == character })?.1,
-                    number <= 400 * 86_400 / unit
-                else { throw ValidationError("'\(text)' is no time; write 90s, 10m, 1h or 2d") }
-                total += number * unit
-                digits = ""
-            }
-            guard digits.isEmpty, total > 0, total <= 400 * 86_400 else {
-                throw ValidationError(
-                    "'\(text)' is no time; write 90s, 10m, 1h or 2d, at most 400d")
-            }
-            seconds = total
-        }
-
-        var description: String {
-            var rest = seconds
-            var text = ""
-            for (unit, length) in Self.units where rest >= length {
-                text += "\(rest / length)\(unit)"
-                rest %= length
-            }
-            return text.isEmpty ? "0s" : text
         }
     }
 }

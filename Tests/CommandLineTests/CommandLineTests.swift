@@ -350,3 +350,69 @@ struct DocumentationTests {
         #expect(try Run("model", "features").output == page)
     }
 }
+
+struct ConfigurationTests {
+    @Test func theDefaultFileSaysWhatTheProgramDoesWithoutOne() throws {
+        let file = try Run("config", "dump", "-c", "config/lazaret.yaml")
+        #expect(file.status == 0, "\(file.errors)")
+        let scratch = try Scratch()
+        let empty = try scratch.write("empty.yaml", Data("{}\n".utf8))
+        #expect(try Run("config", "dump", "-c", empty).output == file.output)
+        // Every key is in it: what is dumped and left out of the file is found here.
+        let text = try String(
+            contentsOf: Run.root.appendingPathComponent("config/lazaret.yaml"), encoding: .utf8)
+        for line in file.output.split(separator: "\n") {
+            let key = line.prefix { $0 != ":" }
+            #expect(text.contains("\n\(key):"), "\(key)")
+        }
+    }
+
+    @Test func whatIsDumpedIsReadAsItWas() throws {
+        let scratch = try Scratch()
+        let text = """
+            interfaces: [br0, 'it''s']
+            filter: not port 22
+            capture: {snap_length: 300, buffer_kib: 1024, promiscuous: false}
+            model: /a b/c
+            inventory: i.yaml
+            retrain: 1d12h
+            enforce: true
+            quarantine:
+              far_beyond: never
+              durations: [90s, 2h]
+              most_of_workloads: 12.5%
+              responses: [observe, limit, drop]
+              subnets: {fenced: false, within: 3m}
+            protected: [{prefix: 10.0.0.0/8, reason: "a: b"}]
+            allow: [{prefix: fd00::1, reason: scanner, until: 2030-01-02T03:04:05Z}]
+            kept: [{name: DNS, address: 10.0.0.53, port: udp/53}, {name: forensic, address: 10.0.0.9}]
+
+            """
+        let once = try Run("config", "dump", "-c", try scratch.write("a", Data(text.utf8)))
+        #expect(once.status == 0, "\(once.errors)")
+        let twice = try Run("config", "dump", "-c", try scratch.write("b", Data(once.output.utf8)))
+        #expect(twice.output == once.output)
+        for part in [
+            "durations: [1m30s, 2h]", "far_beyond: never", "most_of_workloads: 0.125",
+            "until: 2030-01-02T03:04:05Z", "port: udp/53", "retrain: 1d12h", "'it''s'",
+        ] {
+            #expect(once.output.contains(part), "\(part)")
+        }
+    }
+
+    @Test(arguments: [
+        ("interfaces: eth0", "'interfaces' must be a list"),
+        ("enfroce: true", "unknown key 'enfroce'"),
+        ("\nquarantine: {durations: [10]}", "line 2: 'durations' is '10'"),
+        ("quarantine: {far_beyond: 2}", "expected a share"), ("enforce: maybe", "true or false"),
+        ("allow: [{prefix: 10.0.0.1}]", "'reason' is missing"), (": [", "not YAML"), ("", "empty"),
+        ("kept: [{name: DNS, address: 10.0.0.1, port: 53}]", "udp/53"),
+        ("capture: {snap_length: 10}", "from 64 to 262144"),
+    ])
+    func whatMeansNothingIsNamedWithItsLine(text: String, words: String) throws {
+        let scratch = try Scratch()
+        let run = try Run("config", "check", "-c", try scratch.write("bad.yaml", Data(text.utf8)))
+        #expect(run.status == 2 && run.errors.contains(words), "\(run.errors)")
+        #expect(run.errors.count { $0 == "\n" } == 1 && run.output.isEmpty)
+    }
+}

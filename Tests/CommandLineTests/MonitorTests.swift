@@ -161,7 +161,7 @@ struct MonitorTests {
     }
 
     @Test func aModelIsMadeOfWhatRaisedNothing() throws {
-        let program = try monitor("--retrain", "0.001", model: modelOfProbes())
+        let program = try monitor("--retrain", "3s", model: modelOfProbes())
         let isMade = try eventually {
             _ = try reaches(lab.a, lab.b)
             return program.errors.contains(" windows, ")
@@ -176,6 +176,39 @@ struct MonitorTests {
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 
+    @Test func aConfigurationIsKeptTo() throws {
+        let text = """
+            interfaces: [br1, br2, uplink]
+            model: \(model)
+            state: \(scratch.path("state"))
+            events: \(scratch.path("eve.json"))
+            enforce: true
+            allow:
+              - {prefix: \(lab.a.v4), reason: our scanner}
+            protected:
+              - {prefix: \(lab.b.v4), reason: the database}
+
+            """
+        let file = try scratch.write("lazaret.yaml", Data(text.utf8))
+        let program = try Background(in: lab.node.space, ["monitor", "-c", file])
+        let isReady = eventually { !program.isRunning || program.errors.contains("enforcing") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        var port: UInt16 = 1000
+        let isRefused = try eventually {
+            try scan(from: port)
+            port += 100
+            return try String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)
+                .contains("our scanner")
+        }
+        #expect(isRefused)
+        #expect(try reaches(lab.a, lab.b))
+        #expect(program.end(by: SIGTERM) == 0)
+        let byHand = try Background(
+            in: lab.node.space,
+            ["quarantine", "add", lab.b.v4, "-c", file, "--state", scratch.path("state")])
+        #expect(byHand.status == 1 && byHand.errors.contains("the database"), "\(byHand.errors)")
+    }
+
     @Test func whatIsWrongAtTheStartIsToldInOneLine() throws {
         let state = ["--state", scratch.path("state")]
         let cases: [(arguments: [String], status: Int32, words: String)] = [
@@ -183,7 +216,8 @@ struct MonitorTests {
             (["-i", "br1", "-m", scratch.path("none")], 1, "No such file"),
             (["-i", "br1", "-m", "captures/inventory.yaml"], 1, "not a Lazaret model"),
             (["-i", "br1", "-i", "br1", "-m", model], 2, "named twice"),
-            (["-m", model], 2, "name an interface"),
+            (["-m", model], 2, "name an interface"), (["-i", "br1"], 2, "name it with -m"),
+            (["-i", "br1", "-c", "/none.yaml"], 2, "/none.yaml"),
             (["-i", "br1", "-m", model, "-o", "/none/eve.json"], 1, "/none/eve.json"),
         ]
         for (arguments, status, words) in cases {

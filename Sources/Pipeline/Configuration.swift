@@ -1,0 +1,155 @@
+import Foundation
+import NetworkAddresses
+import PacketCapture
+import Quarantine
+import Workloads
+import Yams
+
+/// `/etc/lazaret/lazaret.yaml`: everything that `lazaret monitor` can be told, and what it does where it is told nothing.
+public struct Configuration: Sendable {
+    /// Where it is looked for unless another file is named.
+    public static let standardPath = "/etc/lazaret/lazaret.yaml"
+
+    public var monitor = Monitor.Options()
+    /// Path of the model; nil: to be named on the command line.
+    public var model: String?
+    /// Path of the inventory; nil: the model's own.
+    public var inventory: String?
+
+    public init() {}
+
+    /// Reads a file.
+    ///
+    /// - Throws: `.configuration` with line, key and what is expected there; no key is ignored.
+    public init(path: String) throws(PipelineError) {
+        do {
+            let reader = YAMLReader(path: path)
+            try read(
+                ConfigurationNode(try reader.root(of: YAMLReader.read(path)), "the file", reader))
+        } catch .unreadable(let path, let reason) {
+            throw .configuration(path: path, reason: reason)
+        } catch .malformed(let path, let reason) {
+            throw .configuration(path: path, reason: reason)
+        } catch {
+            throw .configuration(path: path, reason: "\(error)")
+        }
+    }
+
+    private mutating func read(_ file: ConfigurationNode) throws(InventoryError) {
+        let top = try file.mapping([
+            "interfaces", "filter", "capture", "model", "inventory", "state", "events",
+            "statistics",
+            "enforce", "retrain", "quarantine", "protected", "allow", "kept",
+        ])
+        try top["interfaces"]?.list { item throws(InventoryError) in
+            monitor.interfaces.append(try item.text())
+        }
+        monitor.capture.filter = try top["filter"]?.text() ?? ""
+        if let node = top["capture"] { try readCapture(node) }
+        model = try top["model"]?.text()
+        inventory = try top["inventory"]?.text()
+        monitor.stateDirectory = try top["state"]?.text() ?? monitor.stateDirectory
+        monitor.output = try top["events"]?.text() ?? monitor.output
+        if let span = try top["statistics"]?.span(1...86_400) {
+            monitor.statisticsInterval = Int(span)
+        }
+        monitor.isEnforcing = try top["enforce"]?.flag() ?? false
+        if let node = top["retrain"], try !node.isWord("never") {
+            monitor.retrainSeconds = Int(try node.span(60...31_536_000))
+        }
+        if let node = top["quarantine"] { try readPolicy(node) }
+        try top["protected"]?.list { item throws(InventoryError) in
+            let keys = try item.mapping(["prefix", "reason"])
+            monitor.discovery.named.append(
+                .init(
+                    try keys.need("prefix", in: item).prefix(),
+                    reason: try keys.need("reason", in: item).text()))
+        }
+        try top["allow"]?.list { item throws(InventoryError) in
+            let keys = try item.mapping(["prefix", "reason", "until"])
+            monitor.allowlist.append(
+                AllowEntry(
+                    try keys.need("prefix", in: item).prefix(),
+                    reason: try keys.need("reason", in: item).text(),
+                    until: try keys["until"]?.moment()))
+        }
+        try top["kept"]?.list { item throws(InventoryError) in
+            let keys = try item.mapping(["name", "address", "port"])
+            monitor.policy.kept.append(
+                KeptService(
+                    name: try keys.need("name", in: item).text(),
+                    address: try keys.need("address", in: item).address(),
+                    port: try keys["port"]?.port()))
+        }
+    }
+
+    private mutating func readCapture(_ node: ConfigurationNode) throws(InventoryError) {
+        let keys = try node.mapping(["snap_length", "buffer_kib", "promiscuous"])
+        let capture = monitor.capture
+        monitor.capture.snapLength =
+            try keys["snap_length"]?.number(64...262_144) ?? capture.snapLength
+        monitor.capture.bufferSize =
+            try keys["buffer_kib"].map { node throws(InventoryError) in
+                try node.number(64...2_000_000) << 10
+            } ?? capture.bufferSize
+        monitor.capture.isPromiscuous = try keys["promiscuous"]?.flag() ?? capture.isPromiscuous
+    }
+
+    private mutating func readPolicy(_ node: ConfigurationNode) throws(InventoryError) {
+        let keys = try node.mapping([
+            "windows_in_row", "far_beyond", "durations", "forgiven_after", "most_at_a_time",
+            "most_of_workloads", "breaker", "warm_up", "responses", "limit", "release_grace",
+            "flush_connections", "subnets",
+        ])
+        var policy = monitor.policy
+        policy.persistenceWindows =
+            try keys["windows_in_row"]?.number(1...1000) ?? policy.persistenceWindows
+        if let node = keys["far_beyond"] {
+            policy.farBeyondShare = try node.isWord("never") ? nil : try node.share()
+        }
+        if let node = keys["durations"] {
+            policy.durationsSeconds = []
+            try node.list { item throws(InventoryError) in
+                policy.durationsSeconds.append(try item.span(1...34_560_000))
+            }
+            guard !policy.durationsSeconds.isEmpty else {
+                throw node.fail("'durations' is empty; name at least one")
+            }
+        }
+        policy.decaySeconds = try keys["forgiven_after"]?.span() ?? policy.decaySeconds
+        policy.maximumActive =
+            try keys["most_at_a_time"]?.number(0...65_536) ?? policy.maximumActive
+        policy.maximumShareOfWorkloads =
+            try keys["most_of_workloads"]?.share() ?? policy.maximumShareOfWorkloads
+        policy.breakerSeconds = try keys["breaker"]?.span() ?? policy.breakerSeconds
+        policy.warmUpSeconds = try keys["warm_up"]?.span() ?? policy.warmUpSeconds
+        if let node = keys["responses"] {
+            policy.responses = []
+            try node.list { item throws(InventoryError) in
+                guard let response = FenceResponse(rawValue: try item.text()) else {
+                    throw item.fail("'\(try item.text())' is none of drop, egress, limit, observe")
+                }
+                policy.responses.append(response)
+            }
+        }
+        policy.limitPacketsPerSecond =
+            try keys["limit"].map { node throws(InventoryError) in
+                UInt64(try node.number(1...1_000_000_000))
+            } ?? policy.limitPacketsPerSecond
+        policy.releaseGraceSeconds =
+            try keys["release_grace"]?.span() ?? policy.releaseGraceSeconds
+        monitor.flushesConnections = try keys["flush_connections"]?.flag() ?? false
+        if let node = keys["subnets"] { try readSubnets(node, &policy) }
+        monitor.policy = policy
+    }
+
+    private func readSubnets(
+        _ node: ConfigurationNode, _ policy: inout QuarantinePolicyOptions
+    ) throws(InventoryError) {
+        let keys = try node.mapping(["fenced", "least", "share", "within"])
+        policy.fencesSubnets = try keys["fenced"]?.flag() ?? policy.fencesSubnets
+        policy.subnetMinimum = try keys["least"]?.number(2...65_536) ?? policy.subnetMinimum
+        policy.subnetShare = try keys["share"]?.share() ?? policy.subnetShare
+        policy.subnetSpanSeconds = try keys["within"]?.span() ?? policy.subnetSpanSeconds
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Foundation
+import Pipeline
+
+/// The configuration file that a command reads.
+struct ConfigurationInput: ParsableArguments {
+    @Option(
+        name: [.customShort("c"), .customLong("config")],
+        help: ArgumentHelp(
+            "Configuration file; \(Configuration.standardPath) where there is one.",
+            valueName: "file"))
+    var path: String?
+
+    /// The named file, else the standard one, else the defaults.
+    func read() throws -> Configuration {
+        if let path { return try Configuration(path: path) }
+        guard FileManager.default.fileExists(atPath: Configuration.standardPath) else {
+            return Configuration()
+        }
+        return try Configuration(path: Configuration.standardPath)
+    }
+}
+
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Check or show the configuration.",
+        subcommands: [Check.self, Dump.self])
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say whether a configuration can be used, and if not, which line cannot.")
+        @OptionGroup var input: ConfigurationInput
+
+        func run() throws {
+            let configuration = try input.read()
+            if let model = configuration.model { _ = try ModelStore.read(model) }
+            if let inventory = configuration.inventory {
+                _ = try InventoryInput.read(inventory)
+            }
+            try Output.write("\(input.path ?? Configuration.standardPath): can be used\n", to: nil)
+        }
+    }
+
+    struct Dump: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the configuration in use, with every default.")
+        @OptionGroup var input: ConfigurationInput
+
+        func run() throws { try Output.write(try input.read().text, to: nil) }
+    }
+}
