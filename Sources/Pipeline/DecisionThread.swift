@@ -17,7 +17,7 @@ struct LiveDecider: FenceDecider {
                 try runner.consider(offence, now: WallClock.now())
             }
         } catch {
-            complain("\(offence.offender): \(error)")
+            complain("\(offence.offender) is not fenced: \(error)")
             return []
         }
     }

@@ -131,8 +131,20 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     private mutating func perform(
         _ actions: [QuarantineAction], now: Int64
     ) throws(QuarantineError) -> [Outcome] {
-        // The policy thinks in packet time; the kernel's timers run from now.
-        let outcomes = try keeper.perform(actions, now: now)
+        let outcomes: [QuarantineKeeper<Firewall>.Outcome]
+        do throws(QuarantineError) {
+            // The policy thinks in packet time; the kernel's timers run from now.
+            outcomes = try keeper.perform(actions, now: now)
+        } catch {
+            // Nothing was done, whatever the policy believes: what stands is what the ledger says.
+            let targets = Set(actions.map(\.target))
+            for target in targets { policy.withdraw(target) }
+            policy.restore(
+                keeper.openRows.filter { targets.contains($0.target) }.map {
+                    $0.action(.fence, time: $0.created)
+                })
+            throw error
+        }
         for outcome in outcomes where outcome.failure != nil && outcome.action.kind == .fence {
             policy.withdraw(outcome.action.target)
         }

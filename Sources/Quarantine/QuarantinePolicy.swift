@@ -137,7 +137,10 @@ public struct QuarantinePolicy: Sendable {
     }
 
     /// Forgets a fence that could not be put up; the offender may be fenced at its next offence.
-    public mutating func withdraw(_ target: FenceTarget) { standing[target] = nil }
+    public mutating func withdraw(_ target: FenceTarget) {
+        guard let action = standing.removeValue(forKey: target)?.action else { return }
+        records[target]?.level = max(0, action.level - 1)
+    }
 
     mutating func stand(_ action: QuarantineAction) {
         standing[action.target] = Standing(action: action)
