@@ -10,7 +10,7 @@ help:
 	@echo "make demo      build, train on the clean sample capture, judge the mixed one"
 	@echo "make test      lint, build and run every test"
 	@echo "make build     build .build/release/lazaret"
-	@echo "make install   install to $(PREFIX) (PREFIX=... to change)"
+	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration and systemd unit"
 	@echo "make captures  record the sample captures anew, in network namespaces (root, 45 minutes)"
 	@echo "make format    format the sources      make lint   check their format"
 
@@ -38,6 +38,9 @@ captures:
 
 install: build
 	install -D -m 755 $(LAZARET) $(DESTDIR)$(PREFIX)/bin/lazaret
+	install -d -m 755 $(DESTDIR)/etc/lazaret $(DESTDIR)/etc/systemd/system
+	test -e $(DESTDIR)/etc/lazaret/lazaret.yaml || install -m 644 config/lazaret.yaml $(DESTDIR)/etc/lazaret/lazaret.yaml
+	sed 's|/usr/local|$(PREFIX)|' config/lazaret.service > $(DESTDIR)/etc/systemd/system/lazaret.service
 
 clean:
 	rm -rf .build out

@@ -110,6 +110,7 @@ let package = Package(
         tests(of: "IsolationForest"),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
+        tests(of: "Pipeline", uses: ["NetworkAddresses", "PacketDecoding"]),
         tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
         tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
         tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),

@@ -1,0 +1,100 @@
+import Foundation
+import NetworkAddresses
+import PacketDecoding
+import Testing
+
+@testable import Pipeline
+
+/// Packets of several interfaces come out by time, and each of them once.
+struct PacketMergeTests {
+    private func packet(_ milliseconds: Int64, sequence: UInt32) -> Packet {
+        var packet = Packet()
+        packet.kind = .ip
+        packet.timeNanoseconds = milliseconds * 1_000_000
+        packet.source = IPAddress(v4: 0x0A00_0001)
+        packet.destination = IPAddress(v4: 0x0A00_0002)
+        packet.ipProtocol = 6
+        packet.sourcePort = 40_000
+        packet.destinationPort = 80
+        packet.tcpSequence = sequence
+        return packet
+    }
+
+    private func merged(
+        _ sights: [(source: Int32, milliseconds: Int64, sequence: UInt32)], until: Int64 = .max
+    ) -> (sequences: [UInt32], duplicates: UInt64) {
+        var merge = PacketMerge(interfaces: 2)
+        var sequences: [UInt32] = []
+        for sight in sights {
+            merge.add(
+                packet(sight.milliseconds, sequence: sight.sequence), from: sight.source
+            ) { sequences.append($0.tcpSequence) }
+        }
+        merge.release(until: until) { sequences.append($0.tcpSequence) }
+        return (sequences, merge.duplicates)
+    }
+
+    @Test func whatComesLateFromOneInterfaceIsStillInOrder() {
+        let out = merged([(0, 10, 1), (0, 30, 3), (1, 20, 2), (1, 40, 4)])
+        #expect(out.sequences == [1, 2, 3, 4] && out.duplicates == 0)
+    }
+
+    @Test func nothingBeyondTheHorizonIsHandedOn() {
+        #expect(merged([(0, 10, 1), (1, 200, 2)], until: 100_000_000).sequences == [1])
+    }
+
+    @Test func aForwardedPacketIsSeenOnce() {
+        let out = merged([(0, 10, 1), (1, 11, 1), (0, 12, 2), (1, 13, 2)])
+        #expect(out.sequences == [1, 2] && out.duplicates == 2)
+    }
+
+    @Test func aRepetitionIsNoSecondSight() {
+        // On the same interface, or later than forwarding takes.
+        let out = merged([(0, 10, 1), (0, 11, 1), (1, 30, 1)])
+        #expect(out.sequences == [1, 1, 1] && out.duplicates == 0)
+    }
+
+    @Test func aFullRoomHurriesTheOldest() {
+        var merge = PacketMerge(interfaces: 2)
+        var count = 0
+        for number in 0..<10_000 {
+            merge.add(packet(Int64(number), sequence: UInt32(number)), from: 0) { _ in count += 1 }
+        }
+        #expect(count > 5000 && merge.hurried > 0)
+        merge.release(until: .max) { _ in count += 1 }
+        #expect(count == 10_000)
+    }
+}
+
+/// Lines that cannot be written are counted, told once, and the next ones are tried again.
+struct EventSinkTests {
+    @Test func linesAreAppendedAndAFileThatWasMovedIsOpenedAnew() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "lazaret-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("eve.json").path
+        try Data("before\n".utf8).write(to: URL(fileURLWithPath: path))
+        var sink = try EventSink(path: path)
+        let trouble = sink.write(["one", "two"])
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+        try sink.reopen()
+        _ = sink.write(["three"])
+        #expect(trouble == nil && sink.lost == 0)
+        #expect(try String(contentsOfFile: path + ".1", encoding: .utf8) == "before\none\ntwo\n")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "three\n")
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
+        #expect(mode as? Int == 0o600)
+    }
+
+    @Test func aFullDiskIsToldOnce() throws {
+        var sink = try EventSink(path: "/dev/full")
+        let first = sink.write(["one"])
+        let second = sink.write(["two", "three"])
+        #expect(first?.contains("No space left") == true && second == nil && sink.lost == 3)
+    }
+
+    @Test func aPathThatCannotBeOpenedIsAnError() {
+        #expect(throws: PipelineError.self) { _ = try EventSink(path: "/none/eve.json") }
+    }
+}
