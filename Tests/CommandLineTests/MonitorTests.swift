@@ -244,6 +244,31 @@ struct MonitorTests {
         #expect(byHand.status == 1 && byHand.errors.contains("the database"), "\(byHand.errors)")
     }
 
+    @Test func theDoctorSaysWhatWouldKeepItFromRunning() throws {
+        func doctor(_ words: [String], behind: [String] = []) throws -> (Int32, String) {
+            let program = try Background(
+                in: lab.node.space, ["doctor"] + words, behind: behind)
+            return (program.status, program.output)
+        }
+        // A namespace's interfaces show in a /sys of its own.
+        let mount = ["unshare", "-m", "sh", "-c", #"mount -t sysfs s /sys && exec "$@""#, "sh"]
+        let whole = try doctor(
+            ["-i", "br1", "-i", "br2", "-i", "uplink", "-m", model], behind: mount)
+        #expect(whole.0 == 0 && !whole.1.contains("BAD"), "\(whole.1)")
+        for part in ["CAP_NET_ADMIN", "bridge, up", "the kernel answers", "15 min only"] {
+            #expect(whole.1.contains(part), "\(part): \(whole.1)")
+        }
+        let left = try doctor(["-i", "br1", "-m", model], behind: mount)
+        #expect(left.0 == 0 && left.1.contains("not watched: br2"), "\(left.1)")
+        let missing = try doctor(["-i", "lznone"])
+        #expect(missing.0 == 1 && missing.1.contains("is not there"), "\(missing.1)")
+        #expect(missing.1.contains("none is named; capture clean traffic"), "\(missing.1)")
+        let unable = try doctor(
+            ["-i", "br1", "-m", model],
+            behind: ["setpriv", "--bounding-set=-all", "--inh-caps=-all"])
+        #expect(unable.0 == 1 && unable.1.contains("no CAP_NET_RAW"), "\(unable.1)")
+    }
+
     @Test func whatIsWrongAtTheStartIsToldInOneLine() throws {
         let state = ["--state", scratch.path("state")]
         let cases: [(arguments: [String], status: Int32, words: String)] = [
