@@ -1,4 +1,5 @@
 internal import GRDB
+internal import Glibc
 
 /// Why the store could not do what was asked.
 public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -40,6 +41,10 @@ public final class EventStore: Sendable {
             // A commit survives a power cut: a fence of 24 hours must not be forgotten.
             try database.execute(sql: "PRAGMA synchronous = FULL")
         }
+        // What is fenced, and why, is the operator's affair; SQLite gives its other files the same mode.
+        // SAFETY: the path is lent for the call.
+        let made = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        if made >= 0 { close(made) }
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
         } catch {

@@ -38,6 +38,17 @@ func storedFence(_ target: String, state: String = "standing", until: Int64 = 5)
 }
 
 struct EventStoreTests {
+    @Test func nobodyElseMayReadIt() throws {
+        let scratch = try Scratch()
+        let store = try scratch.store()
+        try store.record(fences: [storedFence("10.0.0.1")], audit: [entry(1)])
+        for name in try FileManager.default.contentsOfDirectory(atPath: scratch.path) {
+            let mode = try FileManager.default.attributesOfItem(
+                atPath: scratch.path + "/" + name)[.posixPermissions]
+            #expect(mode as? Int == 0o600, "\(name)")
+        }
+    }
+
     @Test func fencesComeBackAsTheyWereWritten() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
