@@ -40,10 +40,8 @@ public struct StoredModel: Sendable, Equatable {
 }
 
 extension EventStore {
-    /// Writes events in one transaction; the oldest beyond `kept` are forgotten.
-    public func record(
-        events: [StoredEvent], keeping kept: Int = 1_000_000
-    ) throws(EventStoreError) {
+    /// Writes events in one transaction.
+    public func record(events: [StoredEvent]) throws(EventStoreError) {
         guard !events.isEmpty else { return }
         try write { database in
             let insert = try database.cachedStatement(
@@ -53,13 +51,6 @@ extension EventStore {
                     event.id, event.time, event.kind, event.subject, event.body,
                 ])
             }
-            let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM events") ?? 0
-            guard count > kept else { return }
-            try database.execute(
-                sql: """
-                    DELETE FROM events WHERE id IN (
-                        SELECT id FROM events ORDER BY time, id LIMIT ?)
-                    """, arguments: [count - kept])
         }
     }
 

@@ -5,6 +5,8 @@ internal import Glibc
 public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file cannot be opened or made.
     case open(path: String, why: String)
+    /// The file is damaged, or none of SQLite's.
+    case damaged(path: String, why: String)
     /// A newer program has written the file.
     case newer(path: String)
     /// SQLite failed; its own words.
@@ -14,6 +16,8 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
         switch self {
         case .open(let path, let why):
             "\(path): cannot be opened: \(why); --state names another directory"
+        case .damaged(let path, let why):
+            "\(path): damaged: \(why); 'lazaret monitor' sets it aside and begins a new one"
         case .newer(let path): "\(path): written by a newer lazaret; update this one"
         case .database(let why): "the store failed: \(why)"
         }
@@ -48,7 +52,7 @@ public final class EventStore: Sendable {
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
         } catch {
-            throw .open(path: path, why: Self.words(error))
+            throw Self.opening(path, error)
         }
         do {
             let migrator = Self.migrator
@@ -59,14 +63,23 @@ public final class EventStore: Sendable {
         } catch let error as EventStoreError {
             throw error
         } catch {
-            throw .open(path: path, why: Self.words(error))
+            throw Self.opening(path, error)
         }
+    }
+
+    private static func opening(_ path: String, _ error: any Error) -> EventStoreError {
+        let code = (error as? DatabaseError)?.resultCode
+        return code == .SQLITE_CORRUPT || code == .SQLITE_NOTADB
+            ? .damaged(path: path, why: words(error)) : .open(path: path, why: words(error))
     }
 
     private static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in
             try database.execute(sql: schema)
+        }
+        migrator.registerMigration("2") { database in
+            try database.execute(sql: incidentSchema)
         }
         return migrator
     }
@@ -97,6 +110,13 @@ public final class EventStore: Sendable {
             id TEXT PRIMARY KEY, created INTEGER NOT NULL, path TEXT NOT NULL,
             note TEXT NOT NULL, active INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        """
+
+    private static let incidentSchema = """
+        CREATE TABLE incidents (
+            id TEXT PRIMARY KEY, start INTEGER NOT NULL, end INTEGER NOT NULL,
+            offender TEXT NOT NULL, workload TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+        CREATE INDEX incidents_by_start ON incidents (start);
         """
 
     static func words(_ error: any Error) -> String {
