@@ -36,6 +36,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -85,13 +91,29 @@ let package = Package(
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting", .product(name: "Yams", package: "Yams"),
             ]),
+        room(
+            "ControlServer",
+            uses: [
+                "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "Pipeline", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
+                "ControlServer", "Pipeline", "NetworkAddresses", "PacketCapture", "PacketDecoding",
+                "FlowMetering",
                 "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
 
@@ -110,7 +132,12 @@ let package = Package(
         tests(of: "IsolationForest"),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
-        tests(of: "Pipeline", uses: ["NetworkAddresses", "PacketDecoding"]),
+        tests(
+            of: "Pipeline",
+            uses: [
+                "NetworkAddresses", "PacketCapture", "PacketDecoding", "Workloads",
+                "AnomalyDetection",
+            ]),
         tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
         tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
         tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),

@@ -44,6 +44,8 @@ public struct Detector: Sendable {
     /// Windows that were scored, of those that were seen.
     public private(set) var scoredCount = 0
     public private(set) var seenCount = 0
+    /// Scored windows by the twentieth of 0…1 that their score lies in.
+    public private(set) var scoreCounts = [UInt64](repeating: 0, count: 20)
 
     /// The verdict on a window, or nil where it is as clean ones are.
     public mutating func judge(_ window: Window) -> Verdict? {
@@ -63,6 +65,7 @@ public struct Detector: Sendable {
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
         let score = scaleModel.forest.attribute(row, into: &shares)
+        scoreCounts[min(19, max(0, Int(score * 20)))] &+= 1
         guard score >= scaleModel.threshold else { return nil }
         // More of what it always does, and no plain pattern: a busy hour, not an attack.
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }

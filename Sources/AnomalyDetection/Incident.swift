@@ -102,6 +102,18 @@ public struct IncidentTracker: Sendable {
             + (verdict.pattern == .newService || verdict.pattern == nil ? 0 : 100)
     }
 
+    /// Closes what has been quiet since `second` and forgets the oldest closed ones beyond `kept`, so that a
+    /// program that runs for months keeps a bounded number.
+    public mutating func settle(before second: Int, keeping kept: Int) {
+        for (offender, incident) in open where incident.lastSecond < second {
+            closed.append(incident)
+            open[offender] = nil
+        }
+        guard closed.count > kept else { return }
+        closed.sort { ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender) }
+        closed.removeFirst(closed.count - kept)
+    }
+
     /// All incidents, by their start; those that go on included.
     public var all: [Incident] {
         (closed + open.values).sorted {

@@ -70,8 +70,9 @@ public struct GraphLearner: Sendable {
         graph.note(subject, peer, destination, service, epoch: epoch)
     }
 
-    /// What was learnt.
-    public consuming func finish() -> CommunicationGraph {
+    /// What was learnt so far.
+    public func finish() -> CommunicationGraph {
+        var graph = graph
         graph.links = links.links
         return graph
     }

@@ -15,6 +15,7 @@ public struct Configuration: Sendable {
     public var model: String?
     /// Path of the inventory; nil: the model's own.
     public var inventory: String?
+    public var control = ControlOptions()
 
     public init() {}
 
@@ -35,11 +36,27 @@ public struct Configuration: Sendable {
         }
     }
 
+    /// The keys that differ from `other` and that a running monitor cannot take over.
+    public func needsRestart(after other: Configuration) -> [String] {
+        let new = monitor
+        let old = other.monitor
+        let same: [(String, Bool)] = [
+            ("interfaces", new.interfaces == old.interfaces),
+            ("filter", new.capture.filter == old.capture.filter),
+            ("inventory", inventory == other.inventory),
+            ("state", new.stateDirectory == old.stateDirectory),
+            ("events", new.output == old.output), ("enforce", new.isEnforcing == old.isEnforcing),
+            ("control", control == other.control), ("kept", new.policy.kept == old.policy.kept),
+        ]
+        return same.filter { !$0.1 }.map(\.0)
+    }
+
     private mutating func read(_ file: ConfigurationNode) throws(InventoryError) {
         let top = try file.mapping([
             "interfaces", "filter", "capture", "model", "inventory", "state", "events",
             "statistics",
-            "enforce", "retrain", "quarantine", "protected", "allow", "kept",
+            "enforce", "learn", "retrain", "keep", "control", "quarantine", "protected", "allow",
+            "kept",
         ])
         try top["interfaces"]?.list { item throws(InventoryError) in
             monitor.interfaces.append(try item.text())
@@ -54,6 +71,14 @@ public struct Configuration: Sendable {
             monitor.statisticsInterval = Int(span)
         }
         monitor.isEnforcing = try top["enforce"]?.flag() ?? false
+        if let span = try top["learn"]?.span(1...31_536_000) { monitor.learnSeconds = Int(span) }
+        if let keys = try top["keep"]?.mapping(["age", "mib"]) {
+            monitor.keepSeconds = try keys["age"]?.span(60...31_536_000) ?? monitor.keepSeconds
+            if let mib = try keys["mib"]?.number(1...1_000_000) {
+                monitor.keepBytes = Int64(mib) << 20
+            }
+        }
+        if let node = top["control"] { try readControl(node) }
         if let node = top["retrain"], try !node.isWord("never") {
             monitor.retrainSeconds = Int(try node.span(60...31_536_000))
         }
@@ -93,6 +118,21 @@ public struct Configuration: Sendable {
                 try node.number(64...2_000_000) << 10
             } ?? capture.bufferSize
         monitor.capture.isPromiscuous = try keys["promiscuous"]?.flag() ?? capture.isPromiscuous
+    }
+
+    private mutating func readControl(_ node: ConfigurationNode) throws(InventoryError) {
+        let keys = try node.mapping(["socket", "port", "token_file", "operators"])
+        if let node = keys["socket"] {
+            control.socket = try node.isWord("never") ? nil : try node.text()
+        }
+        control.port = try keys["port"]?.number(1...65_535)
+        control.tokenFile = try keys["token_file"]?.text()
+        try keys["operators"]?.list { item throws(InventoryError) in
+            control.operators.append(try item.text())
+        }
+        if control.port != nil, control.tokenFile == nil {
+            throw node.fail("'port' needs a 'token_file': who knows its word may look and act")
+        }
     }
 
     private mutating func readPolicy(_ node: ConfigurationNode) throws(InventoryError) {
@@ -152,4 +192,18 @@ public struct Configuration: Sendable {
         policy.subnetShare = try keys["share"]?.share() ?? policy.subnetShare
         policy.subnetSpanSeconds = try keys["within"]?.span() ?? policy.subnetSpanSeconds
     }
+}
+
+/// Where a running monitor answers.
+public struct ControlOptions: Sendable, Equatable {
+    /// Path of the Unix socket; nil: none.
+    public var socket: String? = "/run/lazaret/control.sock"
+    /// Port on 127.0.0.1; nil: none.
+    public var port: Int?
+    /// File that holds the token for the loopback port: one word of at least 16 characters.
+    public var tokenFile: String?
+    /// Users, beside root and the monitor's own, who may fence and release.
+    public var operators: [String] = []
+
+    public init() {}
 }

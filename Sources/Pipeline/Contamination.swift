@@ -3,6 +3,7 @@ import FeatureExtraction
 import FlowMetering
 import NetworkAddresses
 import PacketDecoding
+import Reporting
 import Workloads
 
 /// Looks for attacks in what is to be learnt as clean.
@@ -21,6 +22,15 @@ struct Contamination {
         var window: Window
         /// Seconds since 1970 that hold the odd windows, inclusive.
         var seconds: ClosedRange<Int>
+
+        /// One line for a person.
+        var text: String {
+            let who =
+                workload == "\(subject)" || workload == "outside"
+                ? "\(subject)" : "\(workload) (\(subject))"
+            return "\(who), \(pattern.title) at \(UTC.clock(Int64(window.endSecond))) UTC, "
+                + pattern.amount(in: window)
+        }
 
         /// What it sent and got in that time.
         func owns(_ packet: Packet) -> Bool {
@@ -56,12 +66,25 @@ struct Contamination {
     /// Everybody who does not look clean, strongest first.
     mutating func finish() -> [Suspect] {
         Self.finish(&tracker, &found)
-        return found.values.map { suspect in
+        return suspects
+    }
+
+    /// Everybody who has not looked clean so far, strongest first.
+    var suspects: [Suspect] {
+        found.values.map { suspect in
             var named = suspect
             named.workload = identities.identity(of: suspect.subject).name
             return named
         }.sorted { ($1.strength, $0.subject) < ($0.strength, $1.subject) }
     }
+
+    /// Whether the window's subject looked unclean at that time.
+    func isSuspect(_ window: Window) -> Bool {
+        found[window.subject].map { $0.seconds.contains(window.endSecond) } ?? false
+    }
+
+    /// Takes in a window that somebody else has made.
+    mutating func note(_ window: Window) { Self.note(window, &found) }
 
     private static func advance(
         _ tracker: inout WindowTracker, _ found: inout [IPAddress: Suspect], to time: Int64

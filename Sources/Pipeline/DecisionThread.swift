@@ -1,4 +1,6 @@
 internal import AnomalyDetection
+internal import EventStore
+internal import FeatureExtraction
 internal import Foundation
 internal import NetworkAddresses
 internal import Quarantine
@@ -35,6 +37,7 @@ final class DecisionThread: Sendable {
     private enum Message: Sendable {
         case verdict(Verdict)
         case event(String)
+        case model(String)
         case reopen
     }
 
@@ -50,13 +53,30 @@ final class DecisionThread: Sendable {
     private let news = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
     private let lost = Atomic<UInt64>(0)
+    private let board: MonitorBoard
+    private let recorder: EventRecorder?
+    private let tallies = Mutex(Tallies())
     private let complain: @Sendable (String) -> Void
+
+    /// What came of verdicts so far.
+    struct Tallies: Sendable {
+        var verdictLatency = LatencyHistogram()
+        var fenceLatency = LatencyHistogram()
+        var alerts: UInt64 = 0
+        var actions: [String: UInt64] = [:]
+    }
+
+    /// Incidents that are kept at hand, and actions by which their decisions are told.
+    private static let incidentLimit = 1000
+    private static let actionLimit = 4096
 
     /// Starts the thread.
     init(
-        docket: sending Docket<LiveDecider>, sink: consuming EventSink,
-        complain: @escaping @Sendable (String) -> Void
+        docket: sending Docket<LiveDecider>, sink: consuming EventSink, board: MonitorBoard,
+        recorder: EventRecorder?, complain: @escaping @Sendable (String) -> Void
     ) {
+        self.board = board
+        self.recorder = recorder
         self.complain = complain
         let held = Mutex<EventSink?>(sink)
         let desk = Mutex<Docket<LiveDecider>?>(docket)
@@ -73,9 +93,14 @@ final class DecisionThread: Sendable {
     /// Events that could not be written.
     var lostEvents: UInt64 { lost.load(ordering: .relaxed) }
 
+    /// What came of verdicts so far.
+    var counts: Tallies { tallies.withLock { $0 } }
+
     func submit(_ verdict: Verdict) { push(.verdict(verdict)) }
     /// Writes a line behind what waits.
     func submit(event: String) { push(.event(event)) }
+    /// Names the model by which later verdicts are reached.
+    func follow(modelID: String) { push(.model(modelID)) }
     /// Opens the event file anew.
     func reopen() { push(.reopen) }
 
@@ -102,6 +127,7 @@ final class DecisionThread: Sendable {
         var nextTick = WallClock.now()
         var ticks = 0
         var isEnding = false
+        var history = History()
         while !isEnding {
             _ = news.wait(timeout: .now() + .milliseconds(250))
             let (messages, isStopping) = waiting.withLock { waiting in
@@ -109,27 +135,43 @@ final class DecisionThread: Sendable {
                 return (waiting.messages, waiting.isStopping)
             }
             isEnding = isStopping
-            for message in messages { handle(message, &docket, &sink) }
+            for message in messages { handle(message, &docket, &sink, &history) }
             let now = WallClock.now()
             guard now >= nextTick || now < nextTick - 2_000_000_000 else { continue }
             nextTick = now + 1_000_000_000
             tick(&docket, &sink, refreshes: ticks % 5 == 0)
+            tell(of: &docket.incidents, &history)
             ticks += 1
         }
+        tell(of: &docket.incidents, &history)
+    }
+
+    /// What incidents are told by.
+    private struct History {
+        var actions: [QuarantineAction] = []
+        var changedSince = Int.max
     }
 
     private func handle(
-        _ message: Message, _ docket: inout Docket<LiveDecider>, _ sink: inout EventSink
+        _ message: Message, _ docket: inout Docket<LiveDecider>, _ sink: inout EventSink,
+        _ history: inout History
     ) {
         switch message {
         case .verdict(let verdict):
             let entry = docket.enter(verdict)
+            note(verdict, entry)
+            history.changedSince = min(history.changedSince, verdict.window.endSecond)
+            history.actions += entry.outcomes.filter { $0.failure == nil }.map(\.action)
+            if history.actions.count > 2 * Self.actionLimit {
+                history.actions.removeFirst(history.actions.count - Self.actionLimit)
+            }
             write(entry.events, to: &sink)
             for outcome in entry.outcomes {
                 if let failure = outcome.failure {
                     complain("\(outcome.action.target): \(failure)")
                 }
             }
+        case .model(let identifier): docket.modelID = identifier
         case .event(let line): write([line], to: &sink)
         case .reopen:
             do { try sink.reopen() } catch { complain("\(error); the old file stays in use") }
@@ -150,9 +192,49 @@ final class DecisionThread: Sendable {
         } catch { complain("\(error)") }
     }
 
+    private func note(_ verdict: Verdict, _ entry: Docket<LiveDecider>.Entry) {
+        let end = Int64(verdict.window.endSecond + 1) * 1_000_000_000
+        let seconds = Double(WallClock.now() - end) / 1e9
+        tallies.withLock { tallies in
+            tallies.verdictLatency.add(seconds)
+            for outcome in entry.outcomes where outcome.failure == nil {
+                tallies.actions["\(EventJSON.word(outcome.action.kind))", default: 0] &+= 1
+                if case .fence = outcome.action.kind { tallies.fenceLatency.add(seconds) }
+            }
+        }
+    }
+
+    /// Brings incidents that have changed to the board and into the store.
+    private func tell(of incidents: inout IncidentTracker, _ history: inout History) {
+        guard history.changedSince != .max else { return }
+        let all = incidents.all.reversed().map { incident in
+            StoredIncident(incident, actions: history.actions)
+        }
+        board.publish(Array(all.prefix(Self.incidentLimit)))
+        recorder?.record([], all.filter { $0.end > history.changedSince })
+        history.changedSince = .max
+        incidents.settle(
+            before: Int(WallClock.now() / 1_000_000_000) - 3600, keeping: Self.incidentLimit)
+    }
+
     private func write(_ lines: [String], to sink: inout EventSink) {
         if let trouble = sink.write(lines) { complain(trouble) }
         lost.store(sink.lost, ordering: .relaxed)
+        let events = lines.enumerated().compactMap { StoredEvent(line: $1, order: $0) }
+        guard !events.isEmpty else { return }
+        let alerts = events.count { $0.kind == "alert" }
+        tallies.withLock { $0.alerts &+= UInt64(alerts) }
+        board.note(events)
+        recorder?.record(events)
+    }
+}
+
+extension StoredIncident {
+    fileprivate init(_ incident: Incident, actions: [QuarantineAction]) {
+        self.init(
+            id: incident.eventID, start: Int64(incident.firstSecond),
+            end: Int64(incident.lastSecond) + 1, offender: "\(incident.offender)",
+            workload: incident.workload, body: IncidentReport.json(incident, actions: actions))
     }
 }
 

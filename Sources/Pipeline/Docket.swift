@@ -33,11 +33,11 @@ extension QuarantinePolicy: FenceDecider {
 /// What follows from verdicts: incidents, decisions, and the events that tell of them. The same in
 /// replay and live.
 struct Docket<Decider: FenceDecider> {
-    let modelID: String
+    var modelID: String
     /// Name of the capture or the interface.
     var origin: EventJSON.Origin
     var decider: Decider
-    private(set) var incidents = IncidentTracker()
+    var incidents = IncidentTracker()
 
     /// What came of one verdict.
     struct Entry {

@@ -14,9 +14,9 @@ struct LiveFeed: ~Copyable {
 
     /// How long packets of one interface may come behind those of another: the kernel hands its
     /// blocks over within 50 ms, and a busy thread has its pauses.
-    private static let holdNanoseconds: Int64 = 120_000_000
+    static let holdNanoseconds: Int64 = 120_000_000
     /// How far the windows' clock stays behind the system's where no packet moves it.
-    private static let lagNanoseconds: Int64 = 250_000_000
+    static let lagNanoseconds: Int64 = 250_000_000
 
     init(
         model: Model, inventory: Inventory, interfaces: Int, hashSeed: UInt64,
@@ -38,6 +38,14 @@ struct LiveFeed: ~Copyable {
         _ frames: Span<CapturedFrame>, _ interfaces: Int, _ decoder: inout PacketDecoder,
         _ merge: inout PacketMerge, _ stage: inout Stage, _ body: (Verdict) -> Void
     ) {
+        decode(frames, interfaces, &decoder, &merge) { stage.observe(&$0, body) }
+    }
+
+    /// Decodes frames, and hands on packets in their order, once each.
+    static func decode(
+        _ frames: Span<CapturedFrame>, _ interfaces: Int, _ decoder: inout PacketDecoder,
+        _ merge: inout PacketMerge, _ body: (inout Packet) -> Void
+    ) {
         var packet = Packet()
         for index in frames.indices {
             let frame = frames[index]
@@ -48,9 +56,9 @@ struct LiveFeed: ~Copyable {
                 into: &packet)
             packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), 1 << 62)
             if interfaces > 1 {
-                merge.add(packet, from: frame.source) { stage.observe(&$0, body) }
+                merge.add(packet, from: frame.source, body)
             } else {
-                stage.observe(&packet, body)
+                body(&packet)
             }
         }
     }

@@ -1,4 +1,5 @@
 public import AnomalyDetection
+internal import EventStore
 internal import FeatureExtraction
 internal import FlowMetering
 internal import Foundation
@@ -13,7 +14,7 @@ public import Workloads
 ///
 /// The calling thread captures, decodes, meters and judges; the kernel's rings hold what comes
 /// meanwhile. Decisions, ledger, kernel and events are a second thread's, and a third one guards the
-/// tables against other programs.
+/// tables against other programs. Without a model it learns one first.
 public struct Monitor {
     public struct Options: Sendable {
         public var interfaces: [String] = []
@@ -32,10 +33,15 @@ public struct Monitor {
         /// Whether a fence also deletes the target's entries of connection tracking.
         public var flushesConnections = false
         public var discovery = ProtectedDiscovery()
+        /// Seconds that a node without a model learns before it judges.
+        public var learnSeconds = 86_400
         /// Seconds after which a new model is made of what raised nothing; nil: never.
         public var retrainSeconds: Int?
         /// Seconds between `stats` events.
         public var statisticsInterval = 60
+        /// How long, and in how many bytes, events and incidents are kept in the state directory.
+        public var keepSeconds: Int64 = 30 * 86_400
+        public var keepBytes: Int64 = 512 << 20
 
         public init() {}
     }
@@ -47,12 +53,13 @@ public struct Monitor {
         public var takeReport: () -> Bool
         /// Whether files are to be opened anew since the last call.
         public var takeReopen: () -> Bool
-        /// Reads the model's file and its feedback anew.
-        public var reload: () throws -> Model
+        /// Reads configuration, model and feedback anew; a nil model is the one in use.
+        public var reload: () throws -> (options: Options, model: Model?)
 
         public init(
             shouldStop: @escaping () -> Bool, takeReport: @escaping () -> Bool,
-            takeReopen: @escaping () -> Bool, reload: @escaping () throws -> Model
+            takeReopen: @escaping () -> Bool,
+            reload: @escaping () throws -> (options: Options, model: Model?)
         ) {
             self.shouldStop = shouldStop
             self.takeReport = takeReport
@@ -61,15 +68,29 @@ public struct Monitor {
         }
     }
 
-    public let options: Options
-    public let model: Model
+    public private(set) var options: Options
+    /// Nil: one is learnt first.
+    public let model: Model?
     public let inventory: Inventory
+    let board: MonitorBoard
 
-    /// - Parameter inventory: nil: the model's own.
-    public init(options: Options, model: Model, inventory: Inventory? = nil) {
+    /// - Parameters:
+    ///   - model: nil: the one that this node has learnt before, or else is learnt now.
+    ///   - inventory: nil: the model's own.
+    ///   - board: what others see of it.
+    public init(
+        options: Options, model: Model?, inventory: Inventory? = nil,
+        board: MonitorBoard = MonitorBoard()
+    ) {
         self.options = options
         self.model = model
-        self.inventory = inventory ?? model.provenance.inventory
+        self.inventory = inventory ?? model?.provenance.inventory ?? .empty
+        self.board = board
+    }
+
+    /// Where the model lies that a node has learnt by itself.
+    public static func learntModelPath(in stateDirectory: String) -> String {
+        stateDirectory + "/learnt.model"
     }
 
     /// Runs until it is asked to stop. Fences stay, with the ends that they have.
@@ -79,13 +100,47 @@ public struct Monitor {
     public func run(
         _ requests: Requests, tell: @escaping @Sendable (String) -> Void
     ) throws {
-        let ledger = try QuarantineLedger(directory: options.stateDirectory)
+        let store = try QuarantineLedger.openStore(
+            directory: options.stateDirectory, mending: { tell($0) })
+        let ledger = try QuarantineLedger(store: store, directory: options.stateDirectory)
         let lock = try MonitorLock(directory: options.stateDirectory)
         defer { lock.release() }
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
         let source = try LiveCapture(interfaces: options.interfaces, options: capture)
         let sink = try EventSink(path: options.output)
+        let quarantine = try startQuarantine(ledger, tell)
+        defer { quarantine.guardian.stop() }
+        // Its own connection: what takes long there never makes a fence wait for longer than a write.
+        let recorder = EventRecorder(
+            store: try QuarantineLedger.openStore(directory: options.stateDirectory),
+            limits: .init(seconds: options.keepSeconds, bytes: options.keepBytes), complain: tell)
+        defer { recorder.stop() }
+        board.connect(quarantine.guardian, store)
+        defer {
+            board.connect(nil, nil)
+            board.close()
+        }
+        let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
+        let decisions = DecisionThread(
+            docket: Docket(
+                modelID: model?.identifier ?? "", origin: .interface(one),
+                decider: LiveDecider(
+                    quarantine: quarantine.guardian, isEnforcing: options.isEnforcing,
+                    complain: tell)),
+            sink: sink, board: board, recorder: recorder, complain: tell)
+        defer { decisions.stop() }
+        quarantine.repairs.connect(decisions)
+        var watch = MonitorLoop(
+            monitor: self, source: source, decisions: decisions, quarantine: quarantine.guardian,
+            recorder: recorder, requests: requests, tell: tell)
+        guard let model = try model ?? watch.learn() else { return }
+        try watch.run(by: model)
+    }
+
+    private func startQuarantine(
+        _ ledger: QuarantineLedger, _ tell: @escaping @Sendable (String) -> Void
+    ) throws -> (guardian: QuarantineGuard, repairs: RepairBox) {
         let runner = try QuarantineRunner(
             policy: QuarantinePolicy(
                 options: options.policy, inventory: inventory, allowlist: options.allowlist),
@@ -94,86 +149,9 @@ public struct Monitor {
             now: WallClock.now())
         let isEnforcing = options.isEnforcing
         let repairs = RepairBox()
-        let quarantine = try QuarantineGuard(runner, clock: { WallClock.now() }) { repair in
+        let guardian = try QuarantineGuard(runner, clock: { WallClock.now() }) { repair in
             repairs.report(repair, isDryRun: !isEnforcing, tell: tell)
         }
-        defer { quarantine.stop() }
-        let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
-        let decisions = DecisionThread(
-            docket: Docket(
-                modelID: model.identifier, origin: .interface(one),
-                decider: LiveDecider(
-                    quarantine: quarantine, isEnforcing: options.isEnforcing, complain: tell)),
-            sink: sink, complain: tell)
-        defer { decisions.stop() }
-        repairs.connect(decisions)
-        tell(
-            "monitoring \(options.interfaces.joined(separator: ", ")) by model "
-                + "\(model.identifier.prefix(12)), "
-                + (isEnforcing ? "enforcing" : "observing; --enforce fences offenders"))
-        try watch(source, decisions, quarantine, requests, tell)
-    }
-
-    /// The thread of the packets.
-    private func watch(
-        _ source: LiveCapture, _ decisions: DecisionThread, _ quarantine: QuarantineGuard,
-        _ requests: Requests, _ tell: (String) -> Void
-    ) throws {
-        var feed = LiveFeed(
-            model: model, inventory: inventory, interfaces: options.interfaces.count,
-            hashSeed: options.hashSeed, isRetraining: options.retrainSeconds != nil)
-        let retraining = options.retrainSeconds.map {
-            Retraining(every: $0, directory: options.stateDirectory, now: WallClock.now())
-        }
-        let started = WallClock.now()
-        var nextStatistics = started + Int64(options.statisticsInterval) * 1_000_000_000
-        var missing: [String] = []
-        while !requests.shouldStop() {
-            _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
-                feed.take(frames) { decisions.submit($0) }
-            }
-            let now = WallClock.now()
-            feed.advance(to: now) { decisions.submit($0) }
-            if source.missing != missing {
-                missing = source.missing
-                tell(
-                    missing.isEmpty
-                        ? "every interface is there again"
-                        : "waiting for \(missing.joined(separator: ", ")) to come back")
-            }
-            if requests.takeReopen() {
-                decisions.reopen()
-                do {
-                    let model = try requests.reload()
-                    feed.replaceModel(retraining?.followed(model) ?? model)
-                } catch {
-                    tell("\(error); the old model stays")
-                }
-            }
-            if let retraining, let retrainer = feed.retrainer {
-                if let model = retraining.step(retrainer, now: now, tell: tell) {
-                    feed.replaceModel(model)
-                }
-            }
-            let isDue = now >= nextStatistics
-            guard isDue || requests.takeReport() else { continue }
-            let fences = (try? quarantine.with { $0.openRows.count }) ?? 0
-            let counters = MonitorCounters(
-                capture: source.statistics, feed: feed, decisions: decisions, fences: fences,
-                seconds: Int((now - started) / 1_000_000_000))
-            if isDue {
-                nextStatistics = now + Int64(options.statisticsInterval) * 1_000_000_000
-                decisions.submit(event: counters.event(now))
-            } else {
-                tell(counters.text)
-            }
-        }
-        feed.finish { decisions.submit($0) }
-        let fences = (try? quarantine.with { $0.openRows.count }) ?? 0
-        let counters = MonitorCounters(
-            capture: source.statistics, feed: feed, decisions: decisions, fences: fences,
-            seconds: Int((WallClock.now() - started) / 1_000_000_000))
-        decisions.submit(event: counters.event(WallClock.now()))
-        tell("stopped: " + counters.text)
+        return (guardian, repairs)
     }
 }

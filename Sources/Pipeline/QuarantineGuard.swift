@@ -45,6 +45,11 @@ public final class QuarantineGuard: Sendable {
         }
     }
 
+    /// Looks at the quarantine unless somebody is using it.
+    func peek<T: Sendable>(_ body: (borrowing QuarantineRunner) -> T) -> T? {
+        runner.withLockIfAvailable { runner in body(runner) }
+    }
+
     /// Ends the thread; returns when it has ended. Fences stay until the kernel ends them.
     public func stop() {
         isStopping.store(true, ordering: .relaxed)

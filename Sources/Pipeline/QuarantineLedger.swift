@@ -47,6 +47,36 @@ public final class QuarantineLedger: FenceLedger {
         }
     }
 
+    /// The same, for a monitor: a store that is damaged is set aside, and a new one begun. What the kernel still
+    /// fences is written down in it again when both are made to agree.
+    ///
+    /// - Parameter tell: gets one line where that was needed.
+    static func openStore(
+        directory: String, mending tell: (String) -> Void
+    ) throws(QuarantineError) -> EventStore {
+        if unsafe mkdir(directory, 0o700) != 0, errno != EEXIST { throw failure(directory, errno) }
+        let path = directory + "/lazaret.db"
+        var damage: String?
+        do throws(EventStoreError) {
+            let store = try EventStore(path: path)
+            damage = try store.damage()
+            if damage == nil { return store }
+        } catch .damaged(_, let why) {
+            damage = why
+        } catch { throw .ledger("\(error)") }
+        var time = timespec()
+        // SAFETY: the structure is ours.
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        let aside = "\(path).damaged-\(time.tv_sec)"
+        // SAFETY: the paths are lent for the calls.
+        guard unsafe rename(path, aside) == 0 else { throw failure(path, errno) }
+        for ending in ["-wal", "-shm"] { unsafe _ = rename(path + ending, aside + ending) }
+        tell(
+            "\(path): damaged (\(damage ?? "")); set aside as \(aside), and a new one begun: history and audit "
+                + "trail begin anew, fences that stand in the kernel go on")
+        return try openStore(directory: directory)
+    }
+
     private static func failure(_ path: String, _ code: Int32) -> QuarantineError {
         // SAFETY: the text is copied before another call could change it.
         let text = unsafe String(cString: strerror(code))

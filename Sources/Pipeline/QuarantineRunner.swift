@@ -9,7 +9,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     /// The policy; its inventory and allowlist may be replaced at any time.
     public var policy: QuarantinePolicy
     private var keeper: QuarantineKeeper<Firewall>
-    private let discovery: ProtectedDiscovery
+    private var discovery: ProtectedDiscovery
 
     /// What happened.
     public struct Outcome: Sendable {
@@ -84,6 +84,50 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         try perform(policy.consider(offence), now: now)
     }
 
+    /// Takes over another configuration; fences that stand keep their ends.
+    public mutating func follow(
+        _ options: QuarantinePolicyOptions, allowlist: [AllowEntry],
+        protecting named: [ProtectedSet.Entry]
+    ) throws(QuarantineError) {
+        policy.options = options
+        // What was released by hand is left alone as long as was promised.
+        policy.allowlist = allowlist + policy.allowlist.filter { $0.reason == Self.releasedByHand }
+        discovery.named = named
+        try refreshProtected()
+    }
+
+    static let releasedByHand = "released by hand"
+
+    /// Fences `target` by hand.
+    public mutating func add(
+        _ target: FenceTarget, response: FenceResponse, seconds: Int64, reason: String,
+        now: Int64, actor: String, force: Bool
+    ) throws(QuarantineError) -> Outcome {
+        let made = try keeper.add(
+            target, response: response, seconds: seconds, reason: reason, now: now, actor: actor,
+            force: force)
+        if made.failure == nil { policy.restore([made.action]) }
+        return Outcome(action: made.action, failure: made.failure)
+    }
+
+    /// Takes down every fence that lies in `target`, and leaves it alone for a while.
+    public mutating func release(
+        _ target: FenceTarget, reason: String, now: Int64, actor: String
+    ) throws(QuarantineError) -> [Outcome] {
+        let outcomes = try keeper.release(target, reason: reason, now: now, actor: actor)
+        for outcome in outcomes where outcome.failure == nil {
+            _ = policy.release(outcome.action.target, reason: reason, time: now)
+        }
+        return outcomes.map { Outcome(action: $0.action, failure: $0.failure) }
+    }
+
+    /// Every fence with what the kernel counted.
+    public mutating func standing(
+        now: Int64
+    ) throws(QuarantineError) -> [QuarantineKeeper<Firewall>.Standing] {
+        try keeper.list(now: now)
+    }
+
     /// Looks around anew for what must be protected; every few seconds is often enough.
     public mutating func refreshProtected() throws(QuarantineError) {
         let found = try discovery.discover()
@@ -112,7 +156,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         let standing = Set(open.map(\.target))
         var outcomes: [Outcome] = []
         for fence in policy.activeFences where !standing.contains(fence.target) {
-            outcomes += policy.release(fence.target, reason: "released by hand", time: now).map {
+            outcomes += policy.release(fence.target, reason: Self.releasedByHand, time: now).map {
                 Outcome(action: $0, failure: nil)
             }
         }

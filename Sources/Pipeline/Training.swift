@@ -83,13 +83,7 @@ public struct Training {
 
     private func warnings(_ suspects: [Contamination.Suspect]) -> [String] {
         let shown = suspects.prefix(8).map { suspect in
-            let who =
-                suspect.workload == "\(suspect.subject)" || suspect.workload == "outside"
-                ? "\(suspect.subject)" : "\(suspect.workload) (\(suspect.subject))"
-            return (excludesSuspects ? "left out: " : "does not look clean: ")
-                + "\(who), \(suspect.pattern.title) at "
-                + "\(UTC.clock(Int64(suspect.window.endSecond))) UTC, "
-                + suspect.pattern.amount(in: suspect.window)
+            (excludesSuspects ? "left out: " : "does not look clean: ") + suspect.text
         }
         guard !shown.isEmpty, !excludesSuspects else { return shown }
         let more = suspects.count > 8 ? "\(suspects.count - 8) more like these; " : ""

@@ -126,7 +126,8 @@ public enum EventJSON {
         return event.text
     }
 
-    private static func word(_ kind: QuarantineAction.Kind) -> String {
+    /// What the event calls an action.
+    public static func word(_ kind: QuarantineAction.Kind) -> String {
         switch kind {
         case .fence: "fence"
         case .extend: "extend"

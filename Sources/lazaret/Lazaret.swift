@@ -18,8 +18,10 @@ struct Lazaret: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
-            ModelCommand.self, MonitorCommand.self, FeedbackCommand.self, QuarantineCommand.self,
-            AuditCommand.self, ConfigCommand.self, DoctorCommand.self,
+            ModelCommand.self, MonitorCommand.self, StatusCommand.self, TopCommand.self,
+            EventsCommand.self,
+            FeedbackCommand.self, QuarantineCommand.self, AuditCommand.self, ConfigCommand.self,
+            DoctorCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.
@@ -37,10 +39,6 @@ struct Lazaret: AsyncParsableCommand {
             Failure.exit(with: error)
         }
     }
-}
-
-enum Version {
-    static let text = "0.1.0"
 }
 
 /// How the program ends when something went wrong.

@@ -1,8 +1,11 @@
+import AnomalyDetection
 import ArgumentParser
+import ControlServer
 import Foundation
 import PacketCapture
 import Pipeline
 import Quarantine
+import Workloads
 
 /// Watches interfaces, and fences offenders where that is asked for.
 struct MonitorCommand: ParsableCommand {
@@ -20,8 +23,21 @@ struct MonitorCommand: ParsableCommand {
     @OptionGroup(title: "Packets") var capture: CaptureOptionGroup
     @OptionGroup var inventory: InventoryInput
 
-    @Option(name: [.short, .long], help: "Model made by 'lazaret train'.")
+    @Option(
+        name: [.short, .long],
+        help: "Model made by 'lazaret train'; without one the node learns its own first.")
     var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long to learn where there is no model; 24h unless configured.", valueName: "time"))
+    var learn: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Unix socket that answers 'lazaret status' and probes, or never; /run/lazaret/control.sock unless configured.",
+            valueName: "path"))
+    var socket: String?
 
     @Flag(help: "Fence offenders in the kernel; without it they are only told of.")
     var enforce = false
@@ -49,6 +65,9 @@ struct MonitorCommand: ParsableCommand {
         guard capture.files.isEmpty else {
             throw ValidationError("-r: captures are judged by 'lazaret replay'")
         }
+        if let learn, (TimeSpan(learn)?.seconds ?? 0) < 1 {
+            throw ValidationError("--learn '\(learn)': give a time such as 24h")
+        }
         if let retrain, (TimeSpan(retrain)?.seconds ?? 0) < 1 {
             throw ValidationError("--retrain '\(retrain)': give a time such as 24h")
         }
@@ -74,31 +93,61 @@ struct MonitorCommand: ParsableCommand {
         if let retrain {
             settings.monitor.retrainSeconds = TimeSpan(retrain).map { Int($0.seconds) }
         }
+        if let learn, let span = TimeSpan(learn) {
+            settings.monitor.learnSeconds = Int(span.seconds)
+        }
+        if let socket { settings.control.socket = socket == "never" ? nil : socket }
         settings.monitor.discovery.environment = ProcessInfo.processInfo.environment
         return settings
     }
 
     func run() throws {
         let settings = try settings()
-        guard let model = settings.model else {
-            throw ValidationError("no model; make one with 'lazaret train' and name it with -m")
-        }
         Signals.install(reopens: true)
         let given = try settings.inventory.map(InventoryInput.read)
+        let board = MonitorBoard()
+        board.configuration = settings.text
         let monitor = Monitor(
             options: settings.monitor,
-            model: try ModelStore.readForJudging(model, inventory: given), inventory: given)
+            model: try settings.model.map { try ModelStore.readForJudging($0, inventory: given) },
+            inventory: given, board: board)
+        let server = try ControlServer(board: board, options: settings.control) { complain($0) }
+        let services = BackgroundServices([server])
+        defer { services.stop() }
         do {
             try monitor.run(
                 .init(
                     shouldStop: { Signals.shouldStop },
                     takeReport: { Signals.takeReport() },
                     takeReopen: { Signals.takeReopen() },
-                    reload: { try ModelStore.readForJudging(model, inventory: given) }),
+                    reload: { try reload(settings, board) }),
                 tell: { complain($0) })
         } catch CaptureError.filter(let expression, let reason) {
             complain("\(CaptureError.filter(expression: expression, reason: reason))")
             throw ExitCode(2)
         }
+    }
+
+    /// Reads the files anew, and says which changes wait for the next start.
+    private func reload(
+        _ old: Configuration, _ board: MonitorBoard
+    ) throws -> (options: Monitor.Options, model: Model?) {
+        let new = try settings()
+        let inventory = try new.inventory.map(InventoryInput.read)
+        let model =
+            try new.model.map { try ModelStore.readForJudging($0, inventory: inventory) }
+            ?? learntModel(new, inventory)
+        let waiting = new.needsRestart(after: old)
+        if !waiting.isEmpty {
+            complain("\(waiting.joined(separator: ", ")): changed, and in use from the next start")
+        }
+        board.configuration = new.text
+        return (new.monitor, model)
+    }
+
+    private func learntModel(_ settings: Configuration, _ inventory: Inventory?) throws -> Model? {
+        let path = Monitor.learntModelPath(in: settings.monitor.stateDirectory)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try ModelStore.readForJudging(path, inventory: inventory)
     }
 }

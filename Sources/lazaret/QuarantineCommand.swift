@@ -3,6 +3,7 @@ import Foundation
 import NetworkAddresses
 import Pipeline
 import Quarantine
+import Reporting
 
 /// `lazaret quarantine`: what is fenced, and changes by hand; with and without the daemon.
 struct QuarantineCommand: ParsableCommand {
@@ -188,47 +189,8 @@ extension QuarantineCommand {
         var format: Format = .table
 
         func render(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {
-            format == .json ? Self.json(fences) : Self.table(fences)
-        }
-
-        private struct Line: Encodable {
-            var id: String
-            var target: String
-            var response: String
-            var in_force: Bool
-            var dry_run: Bool
-            var remaining_seconds: Double
-            var until_ns: Int64
-            var packets_held: UInt64
-            var bytes_held: UInt64
-            var level: Int
-            var workload: String?
-            var reason: String
-            var event_id: String
-            var features: String
-            var by: String
-            var forced: Bool
-            var undo: String
-        }
-
-        /// One JSON object a line.
-        private static func json(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            return fences.compactMap { fence -> String? in
-                let row = fence.row
-                let line = Line(
-                    id: row.id, target: "\(row.target)", response: row.response.rawValue,
-                    in_force: fence.isInForce, dry_run: row.isDryRun,
-                    remaining_seconds: Double(fence.remainingMilliseconds) / 1000,
-                    until_ns: row.until, packets_held: fence.packets, bytes_held: fence.bytes,
-                    level: row.level, workload: row.workload, reason: row.reason,
-                    event_id: row.eventID, features: row.features, by: row.actor,
-                    forced: row.isForced, undo: row.undo)
-                return (try? encoder.encode(line)).map {
-                    String(decoding: $0, as: UTF8.self) + "\n"
-                }
-            }.joined()
+            format == .json
+                ? fences.map { FenceReport.json($0) + "\n" }.joined() : Self.table(fences)
         }
 
         private static func table(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {

@@ -37,7 +37,7 @@ struct MonitorTests {
             [
                 "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model ?? self.model,
                 "--state",
-                scratch.path(state), "-o", scratch.path("eve.json"),
+                scratch.path(state), "-o", scratch.path("eve.json"), "--socket", "never",
             ] + more)
         let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
         try #require(isReady && program.isRunning, "\(program.errors)")
@@ -140,7 +140,10 @@ struct MonitorTests {
         let first = try monitor()
         let second = try Background(
             in: lab.node.space,
-            ["monitor", "-i", "br1", "-m", model, "--state", scratch.path("state")])
+            [
+                "monitor", "-i", "br1", "-m", model, "--state", scratch.path("state"), "--socket",
+                "never",
+            ])
         #expect(second.status == 1)
         #expect(second.errors.contains("another monitor uses this state directory"))
         #expect(second.errors.count { $0 == "\n" } == 1)
@@ -217,6 +220,7 @@ struct MonitorTests {
             model: \(model)
             state: \(scratch.path("state"))
             events: \(scratch.path("eve.json"))
+            control: {socket: never}
             enforce: true
             allow:
               - {prefix: \(lab.a.v4), reason: our scanner}
@@ -270,13 +274,13 @@ struct MonitorTests {
     }
 
     @Test func whatIsWrongAtTheStartIsToldInOneLine() throws {
-        let state = ["--state", scratch.path("state")]
+        let state = ["--state", scratch.path("state"), "--socket", "never"]
         let cases: [(arguments: [String], status: Int32, words: String)] = [
             (["-i", "lznone", "-m", model], 1, "lznone"),
             (["-i", "br1", "-m", scratch.path("none")], 1, "No such file"),
             (["-i", "br1", "-m", "captures/inventory.yaml"], 1, "not a Lazaret model"),
             (["-i", "br1", "-i", "br1", "-m", model], 2, "named twice"),
-            (["-m", model], 2, "name an interface"), (["-i", "br1"], 2, "name it with -m"),
+            (["-m", model], 2, "name an interface"), (["-i", "br1", "--learn", "x"], 2, "--learn"),
             (["-i", "br1", "-c", "/none.yaml"], 2, "/none.yaml"),
             (["-i", "br1", "-m", model, "-o", "/none/eve.json"], 1, "/none/eve.json"),
         ]

@@ -75,8 +75,13 @@ final class Scratch {
 
     func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 
-    func write(_ name: String, _ data: Data) throws -> String {
+    @discardableResult
+    func write(_ name: String, _ data: Data, mode: Int? = nil) throws -> String {
         try data.write(to: URL(fileURLWithPath: path(name)))
+        if let mode {
+            try FileManager.default.setAttributes(
+                [.posixPermissions: mode], ofItemAtPath: path(name))
+        }
         return path(name)
     }
 

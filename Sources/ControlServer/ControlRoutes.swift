@@ -1,0 +1,159 @@
+internal import EventStore
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+internal import Pipeline
+internal import Quarantine
+internal import Reporting
+
+/// What can be asked for, in one table: the router and the OpenAPI document are made of it.
+struct ControlRoutes: Sendable {
+    struct Route: Sendable {
+        var method: HTTPRequest.Method
+        var path: String
+        var summary: String
+        /// Whether it changes something, and takes the right to.
+        var acts = false
+        var query: [(name: String, what: String)] = []
+        /// Names of the body's members, with what they are.
+        var body: [(name: String, what: String)] = []
+        var type = "application/json"
+        var answer: @Sendable (Request, ControlContext, MonitorBoard) async throws -> Response
+    }
+
+    static func router(_ board: MonitorBoard, _ doorman: Doorman) -> Router<ControlContext> {
+        let router = Router(context: ControlContext.self)
+        router.add(middleware: doorman)
+        for route in table {
+            router.on(RouterPath(route.path), method: route.method) { request, context in
+                guard !route.acts || context.caller.mayAct else {
+                    throw Refusal(
+                        .forbidden,
+                        "\(context.caller.name) may look but not act; see control.operators")
+                }
+                return try await route.answer(request, context, board)
+            }
+        }
+        return router
+    }
+
+    static let table: [Route] =
+        [
+            Route(
+                method: .get, path: "/healthz", summary: "200 while packets are worked off",
+                type: "text/plain"
+            ) { _, _, board in
+                try health(board, isReadiness: false)
+            },
+            Route(
+                method: .get, path: "/readyz",
+                summary: "200 while it judges, and every interface is there",
+                type: "text/plain"
+            ) { _, _, board in
+                try health(board, isReadiness: true)
+            },
+            Route(
+                method: .get, path: "/metrics", summary: "Metrics for Prometheus",
+                type: "text/plain; version=0.0.4"
+            ) { _, _, board in
+                JSONText.response(
+                    MetricsText.text(try status(board)),
+                    type: "text/plain; version=0.0.4; charset=utf-8")
+            },
+            Route(
+                method: .get, path: "/api/v1/status",
+                summary: "What the monitor has seen, lost and done"
+            ) { _, _, board in
+                JSONText.response(try JSONText.encoded(try status(board)))
+            },
+            Route(
+                method: .get, path: "/api/v1/rates",
+                summary: "Packets, bits and verdicts of the last ten minutes"
+            ) { _, _, board in
+                JSONText.response(try JSONText.encoded(board.rates))
+            },
+            Route(
+                method: .get, path: "/api/v1/config", summary: "The configuration in use",
+                type: "application/yaml"
+            ) { _, _, board in
+                JSONText.response(board.configuration, type: "application/yaml")
+            },
+            Route(
+                method: .post, path: "/api/v1/reload",
+                summary: "Reads configuration, model and feedback anew",
+                acts: true
+            ) { _, _, board in
+                board.requestReload()
+                return JSONText.response("{}", status: .accepted)
+            },
+            Route(
+                method: .get, path: "/api/v1/models",
+                summary: "Models that this node has used, the latest first"
+            ) { _, _, board in
+                let models = try store(board).models().map { model in
+                    JSONText.object([
+                        ("id", JSONText.quoted(model.id)),
+                        ("created", JSONText.quoted(UTC.timestamp(nanoseconds: model.created))),
+                        ("path", JSONText.quoted(model.path)),
+                        ("note", JSONText.quoted(model.note)),
+                        ("active", "\(model.isActive)"),
+                    ])
+                }
+                return JSONText.response(JSONText.array(models))
+            },
+            Route(
+                method: .get, path: "/api/v1/openapi.json",
+                summary: "This interface, as OpenAPI 3.1"
+            ) { _, _, _ in
+                JSONText.response(OpenAPI.document)
+            },
+        ] + eventRoutes + quarantineRoutes
+
+    // MARK: - Helpers
+
+    static func status(_ board: MonitorBoard) throws -> MonitorStatus {
+        guard let status = board.status else {
+            throw Refusal(.serviceUnavailable, "the monitor has only begun")
+        }
+        return status
+    }
+
+    static func store(_ board: MonitorBoard) throws -> EventStore {
+        guard let store = board.store else {
+            throw Refusal(.serviceUnavailable, "the monitor is not running")
+        }
+        return store
+    }
+
+    /// A whole number of the query, within bounds.
+    static func number(
+        _ name: String, _ request: Request, _ range: ClosedRange<Int64>, default fallback: Int64
+    ) throws -> Int64 {
+        guard let text = request.uri.queryParameters[Substring(name)] else { return fallback }
+        guard let value = Int64(text), range.contains(value) else {
+            throw Refusal(
+                .badRequest, "\(name) must be \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    private static func health(_ board: MonitorBoard, isReadiness: Bool) throws -> Response {
+        func answer(_ status: HTTPResponse.Status, _ text: String) -> Response {
+            JSONText.response(text + "\n", status: status, type: "text/plain")
+        }
+        guard let status = board.status else { return answer(.serviceUnavailable, "starting") }
+        let age = Int64(Date().timeIntervalSince1970) - status.updated / 1_000_000_000
+        // A clock that was set makes one second look old; a loop that hangs stays old.
+        guard abs(age) < 10 else {
+            return answer(.serviceUnavailable, "no packet was worked off for \(age) s")
+        }
+        guard isReadiness else { return answer(.ok, "ok") }
+        guard status.phase == .detecting else {
+            return answer(.serviceUnavailable, "\(status.phase.rawValue)")
+        }
+        return status.missing.isEmpty
+            ? answer(.ok, "ok")
+            : answer(.serviceUnavailable, "waiting for \(status.missing.joined(separator: ", "))")
+    }
+}

@@ -1,0 +1,141 @@
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import NIOPosix
+public import Pipeline
+public import ServiceLifecycle
+
+/// What a running monitor answers to: an HTTP interface on a Unix socket and, where asked for, on loopback.
+///
+/// Who may connect to the socket may look; to act takes root, the monitor's own user, or one of `operators`. On
+/// loopback everything but the page, health and readiness takes the token.
+public struct ControlServer: Service {
+    private let board: MonitorBoard
+    private let socket: String?
+    private let port: Int?
+    private let token: String?
+    private let operators: Set<UInt32>
+    private let tell: @Sendable (String) -> Void
+
+    /// - Parameter tell: gets one line where something goes wrong while it runs.
+    /// - Throws: `PipelineError` where a name, a file or a path cannot be used.
+    public init(
+        board: MonitorBoard, options: ControlOptions, tell: @escaping @Sendable (String) -> Void
+    ) throws {
+        self.board = board
+        self.tell = tell
+        socket = options.socket
+        port = options.port
+        operators = Set(try options.operators.map(Self.user))
+        token = try options.tokenFile.map(Self.token)
+        if options.port != nil, token == nil {
+            throw PipelineError.input(
+                path: "control",
+                reason: "a port needs a token_file, which must not be readable by others"
+            )
+        }
+        if let socket { try Self.prepare(socket) }
+    }
+
+    private static func user(_ name: String) throws -> UInt32 {
+        // SAFETY: the entry is read before another call could change it.
+        guard let entry = unsafe getpwnam(name) else {
+            throw PipelineError.input(path: "control", reason: "there is no user '\(name)'")
+        }
+        return unsafe entry.pointee.pw_uid
+    }
+
+    private static func token(_ path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw PipelineError.input(path: path, reason: "the token cannot be read")
+        }
+        let text = String(decoding: data, as: UTF8.self)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        guard text.count >= 16, !text.contains(where: \.isWhitespace) else {
+            throw PipelineError.input(
+                path: path, reason: "a token is one word of at least 16 characters")
+        }
+        let mode =
+            try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        guard let mode, mode & 0o077 == 0 else {
+            throw PipelineError.input(
+                path: path, reason: "others can read the token; chmod 600 \(path)")
+        }
+        return text
+    }
+
+    /// Makes the socket's directory, and takes away a socket that nobody listens on any more.
+    private static func prepare(_ path: String) throws {
+        let folder = (path as NSString).deletingLastPathComponent
+        do {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o750])
+        } catch {
+            throw PipelineError.output(path: folder, reason: "cannot be made; name another socket")
+        }
+        guard path.utf8.count < 108 else {
+            throw PipelineError.output(path: path, reason: "too long for a Unix socket (107 bytes)")
+        }
+        guard !isAnswered(path) else {
+            throw PipelineError.output(
+                path: path, reason: "another monitor answers there; name another socket, or never")
+        }
+        // SAFETY: the path is lent for the call.
+        guard unsafe access(folder, W_OK) == 0 else {
+            throw PipelineError.output(path: path, reason: "its directory cannot be written to")
+        }
+    }
+
+    private static func isAnswered(_ path: String) -> Bool {
+        let descriptor = Foundation.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        // SAFETY: the path was checked to be shorter than the field, which is zero behind it.
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { field in
+            unsafe field.copyBytes(from: path.utf8)
+        }
+        return unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+    }
+
+    /// Serves until the group that it runs in shuts down.
+    public func run() async throws {
+        var services: [any Service] = []
+        var logger = Logger(label: "lazaret.control")
+        logger.logLevel = .critical
+        let (board, operators, token, tell) = (board, operators, token, tell)
+        if let socket {
+            services.append(
+                Application(
+                    router: ControlRoutes.router(board, Doorman(entry: .socket(operators))),
+                    configuration: .init(
+                        address: .unixDomainSocket(path: socket), serverName: "lazaret"),
+                    onServerRunning: { _ in
+                        // SAFETY: the path is lent for the call. Read and write for the group.
+                        if unsafe chmod(socket, 0o660) != 0 { tell("\(socket): chmod failed") }
+                    }, logger: logger))
+        }
+        if let port, let token {
+            services.append(
+                Application(
+                    router: ControlRoutes.router(board, Doorman(entry: .token(token))),
+                    configuration: .init(
+                        address: .hostname("127.0.0.1", port: port), serverName: "lazaret"),
+                    logger: logger))
+        }
+        do {
+            try await ServiceGroup(services: services, logger: logger).run()
+        } catch {
+            tell("the control server ended: \(error)")
+            throw error
+        }
+        if let socket { unsafe _ = unlink(socket) }
+    }
+}

@@ -1,0 +1,36 @@
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Reporting
+
+/// JSON that is put together from JSON.
+enum JSONText {
+    static func quoted(_ text: String) -> String { JSONObject.quoted(text) }
+
+    static func object(_ members: [(String, String)]) -> String {
+        var object = JSONObject()
+        for (key, value) in members { object.put(key, json: value) }
+        return object.text
+    }
+
+    static func array(_ items: [String]) -> String { "[" + items.joined(separator: ",") + "]" }
+
+    /// Something that can be encoded, with the keys in snake case and sorted.
+    static func encoded(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    static func response(
+        _ text: String, status: HTTPResponse.Status = .ok, type: String = "application/json"
+    ) -> Response {
+        Response(
+            status: status,
+            headers: [
+                .contentType: type, .cacheControl: "no-store",
+                .xContentTypeOptions: "nosniff",
+            ], body: .init(byteBuffer: .init(string: text)))
+    }
+}

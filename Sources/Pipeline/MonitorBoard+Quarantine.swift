@@ -1,0 +1,65 @@
+internal import Foundation
+public import Quarantine
+
+extension MonitorBoard {
+    /// Why something could not be done that was asked for.
+    public enum Objection: Error, Sendable, CustomStringConvertible {
+        /// The monitor does not run, or no longer.
+        case notRunning
+        /// It only observes; a fence would not hold.
+        case observing
+        case refused(QuarantineError)
+
+        public var description: String {
+            switch self {
+            case .notRunning: "the monitor is not running"
+            case .observing:
+                "the monitor observes and fences nothing; run it with --enforce, or use "
+                    + "'lazaret quarantine add' on the node"
+            case .refused(let error): "\(error)"
+            }
+        }
+    }
+
+    /// Every fence with what the kernel counted.
+    public func standing() throws(Objection) -> [QuarantineKeeper<Firewall>.Standing] {
+        try use { runner throws(QuarantineError) in try runner.standing(now: WallClock.now()) }
+    }
+
+    /// Fences a target by hand.
+    ///
+    /// - Parameter actor: who asks, for the audit trail.
+    public func fence(
+        _ target: FenceTarget, response: FenceResponse, seconds: Int64, reason: String,
+        actor: String, force: Bool
+    ) throws(Objection) -> QuarantineAction {
+        guard status?.isEnforcing == true else { throw .observing }
+        let outcome = try use { runner throws(QuarantineError) in
+            try runner.add(
+                target, response: response, seconds: seconds, reason: reason,
+                now: WallClock.now(), actor: actor, force: force)
+        }
+        if let failure = outcome.failure { throw .refused(failure) }
+        return outcome.action
+    }
+
+    /// Takes down every fence that lies in a target.
+    public func release(
+        _ target: FenceTarget, reason: String, actor: String
+    ) throws(Objection) -> [QuarantineAction] {
+        let outcomes = try use { runner throws(QuarantineError) in
+            try runner.release(target, reason: reason, now: WallClock.now(), actor: actor)
+        }
+        if let failure = outcomes.compactMap(\.failure).first { throw .refused(failure) }
+        return outcomes.map(\.action)
+    }
+
+    private func use<T: Sendable>(
+        _ body: (inout QuarantineRunner) throws(QuarantineError) -> sending T
+    ) throws(Objection) -> T {
+        guard let quarantine = quarantine() else { throw .notRunning }
+        do throws(QuarantineError) { return try quarantine.with(body) } catch {
+            throw .refused(error)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+internal import Reporting
+
+/// What a running monitor has seen, lost and done, once a second: the one source of `lazaret status`, of the `stats`
+/// events, of the metrics and of the dashboard.
+public struct MonitorStatus: Codable, Sendable, Equatable {
+    public enum Phase: String, Codable, Sendable {
+        /// No model yet: what is seen is taken for clean.
+        case learning
+        /// Judging by a model.
+        case detecting
+        case stopped
+    }
+
+    /// How far learning has come.
+    public struct Learning: Codable, Sendable, Equatable {
+        public var secondsDone = 0
+        public var secondsTotal = 0
+        /// Windows, workloads and facts of the communication graph that were taken in.
+        public var windows = 0
+        public var workloads = 0
+        public var facts = 0
+        /// What looks like an attack in what is learnt as clean.
+        public var suspects: [String] = []
+
+        public init() {}
+    }
+
+    /// The model in use.
+    public struct ModelSummary: Codable, Sendable, Equatable {
+        public var id: String
+        public var firstSecond: Int64
+        public var lastSecond: Int64
+        public var workloads: Int
+    }
+
+    /// One sink of events.
+    public struct Sink: Codable, Sendable, Equatable {
+        public var name: String
+        public var written: UInt64
+        public var lost: UInt64
+        public var waiting: Int
+        public var lagSeconds: Double
+    }
+
+    public var version = Version.text
+    public var pid: Int32 = 0
+    /// Nanoseconds since 1970.
+    public var started: Int64 = 0
+    public var updated: Int64 = 0
+    public var phase = Phase.detecting
+    public var isEnforcing = false
+    public var interfaces: [String] = []
+    /// Interfaces that are not there at the moment.
+    public var missing: [String] = []
+    /// Where names come from.
+    public var identities = ""
+    public var namedWorkloads = 0
+    public var model: ModelSummary?
+    public var learning: Learning?
+    /// Counters since the start, by name.
+    public var capture: [String: UInt64] = [:]
+    public var decoder: [String: UInt64] = [:]
+    /// Frames that could not be read to their end, by what was wrong.
+    public var malformed: [String: UInt64] = [:]
+    public var flow: [String: UInt64] = [:]
+    public var packetsPerSecond = 0.0
+    public var bitsPerSecond = 0.0
+    public var hosts = 0
+    public var hostsDropped = 0
+    public var windows = 0
+    public var windowsScored = 0
+    public var verdicts: UInt64 = 0
+    public var verdictsDropped: UInt64 = 0
+    public var fences = 0
+    public var isBreakerOpen = false
+    public var eventsLost: UInt64 = 0
+    public var sinks: [Sink] = []
+    /// How many scored windows fell into each twentieth of 0…1.
+    public var scores: [UInt64] = []
+    /// Seconds from the end of a judged second to its verdict, and to the kernel's answer.
+    public var verdictLatency = LatencyHistogram()
+    public var fenceLatency = LatencyHistogram()
+    /// Alerts and quarantine actions so far, by kind.
+    public var alerts: UInt64 = 0
+    public var actions: [String: UInt64] = [:]
+    /// What an operator should see to.
+    public var troubles: [String] = []
+
+    public init() {}
+
+    public var uptimeSeconds: Int { Int((updated - started) / 1_000_000_000) }
+
+    /// The `stats` event.
+    var event: String {
+        func object(_ counts: [String: UInt64]) -> JSONObject {
+            var object = JSONObject()
+            for (name, count) in counts.sorted(by: { $0.key < $1.key }) {
+                object.put(name, Int(clamping: count))
+            }
+            return object
+        }
+        var stats = JSONObject()
+        stats.put("uptime", uptimeSeconds)
+        stats.put("capture", object(capture))
+        stats.put("decoder", object(decoder.merging(malformed) { $1 }))
+        stats.put("flow", object(flow))
+        stats.put(
+            "lazaret",
+            object([
+                "hosts": UInt64(hosts), "hosts_dropped": UInt64(hostsDropped),
+                "windows": UInt64(windows), "verdicts": verdicts,
+                "verdicts_dropped": verdictsDropped, "events_lost": eventsLost,
+                "fences": UInt64(fences),
+            ]))
+        var event = JSONObject()
+        event.put("timestamp", UTC.timestamp(nanoseconds: updated))
+        event.put("event_type", "stats")
+        event.put("stats", stats)
+        return event.text
+    }
+
+    /// One line for a person.
+    var text: String {
+        "\(uptimeSeconds) s, \(capture["kernel_packets"] ?? 0) packets "
+            + "(\(capture["kernel_drops"] ?? 0) lost by the kernel, "
+            + "\(capture["duplicates"] ?? 0) seen twice), \(flow["active_flows"] ?? 0) flows, "
+            + "\(hosts) hosts, \(windows) windows, \(verdicts) verdicts (\(verdictsDropped) dropped), "
+            + "\(eventsLost) events lost, \(fences) fences"
+    }
+}
+
+/// Times in buckets, as Prometheus counts them: each bucket holds what is at most its bound, beyond the one before.
+public struct LatencyHistogram: Codable, Sendable, Equatable {
+    /// Upper ends in seconds; what is above the last is in one more bucket.
+    public static let bounds = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30]
+
+    public private(set) var counts = [UInt64](repeating: 0, count: bounds.count + 1)
+    public private(set) var sum = 0.0
+
+    public init() {}
+
+    public var count: UInt64 { counts.reduce(0, &+) }
+
+    mutating func add(_ seconds: Double) {
+        let seconds = max(0, seconds)
+        counts[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count] &+= 1
+        sum += seconds
+    }
+}

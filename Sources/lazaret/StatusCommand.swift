@@ -1,0 +1,81 @@
+import ArgumentParser
+import ControlServer
+import Foundation
+import Pipeline
+import Reporting
+
+/// Where the running monitor answers.
+struct ControlInput: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Control socket of the running monitor; as configured unless given.", valueName: "path")
+    )
+    var socket: String?
+    @OptionGroup var file: ConfigurationInput
+
+    func client() throws -> ControlClient {
+        if let socket { return ControlClient(socket: socket) }
+        guard let configured = try file.read().control.socket else {
+            throw ValidationError(
+                "control.socket is off in the configuration; name one with --socket")
+        }
+        return ControlClient(socket: configured)
+    }
+}
+
+/// Says how the running monitor is.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show how the running monitor is, on one screen.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+    @OptionGroup var control: ControlInput
+    @Option(help: "How to write: table or json.")
+    var format: Format = .table
+
+    func run() async throws {
+        let client = try control.client()
+        switch format {
+        case .json:
+            let bytes = try await client.get("/api/v1/status")
+            try Output.write(String(decoding: bytes, as: UTF8.self) + "\n", to: nil)
+        case .table:
+            try Output.write(
+                StatusText.text(try await client.status(), isColoured: Output.isColoured), to: nil)
+        }
+    }
+}
+
+/// Shows alerts and quarantine actions of the running monitor.
+struct EventsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "events",
+        abstract: "Show the running monitor's alerts and quarantine actions.",
+        discussion:
+            "One EVE JSON object a line, the oldest first; --follow goes on until interrupted.")
+
+    @OptionGroup var control: ControlInput
+    @Option(name: [.customShort("n"), .customLong("last")], help: "How many, at most 1000.")
+    var count = 20
+    @Flag(name: [.short, .long], help: "Go on with what comes.")
+    var follow = false
+
+    func validate() throws {
+        guard (0...1000).contains(count) else { throw ValidationError("-n must be 0 to 1000") }
+    }
+
+    func run() async throws {
+        let client = try control.client()
+        if count > 0 {
+            let bytes = try await client.get("/api/v1/events?limit=\(count)")
+            let list = try JSONSerialization.jsonObject(with: Data(bytes)) as? [Any] ?? []
+            for item in list.reversed() {
+                let line = try JSONSerialization.data(
+                    withJSONObject: item, options: [.sortedKeys, .withoutEscapingSlashes])
+                try Output.write(String(decoding: line, as: UTF8.self) + "\n", to: nil)
+            }
+        }
+        if follow { try await client.follow { try Output.write($0 + "\n", to: nil) } }
+    }
+}

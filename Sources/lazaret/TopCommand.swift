@@ -1,0 +1,151 @@
+import ArgumentParser
+import ControlServer
+import Foundation
+import Pipeline
+import Reporting
+
+/// Follows the running monitor on the terminal.
+struct TopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "top",
+        abstract: "Watch the running monitor: rates, incidents and fences, every second.",
+        discussion: "Ends with Ctrl-C. In a pipe one screen is printed.")
+
+    @OptionGroup var control: ControlInput
+    @Option(help: "Seconds between two screens.")
+    var every = 1
+
+    func validate() throws {
+        guard (1...3600).contains(every) else { throw ValidationError("--every must be 1 to 3600") }
+    }
+
+    func run() async throws {
+        let client = try control.client()
+        guard isatty(STDOUT_FILENO) == 1 else {
+            return try Output.write(
+                try await TopScreen.read(client).text(size: (100, 50), isColoured: false), to: nil)
+        }
+        Signals.install()
+        // The alternate screen: what was on the terminal is there again afterwards.
+        try Output.write("\u{1B}[?1049h\u{1B}[?25l", to: nil)
+        defer { try? Output.write("\u{1B}[?25h\u{1B}[?1049l", to: nil) }
+        while !Signals.shouldStop {
+            let screen = try await TopScreen.read(client)
+            let text = screen.text(size: Self.size, isColoured: Output.isColoured)
+            try Output.write("\u{1B}[H\u{1B}[2J" + text.dropLast(), to: nil)
+            for _ in 0..<every * 10 where !Signals.shouldStop {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+    }
+
+    private static var size: (columns: Int, rows: Int) {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+            return (80, 24)
+        }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+}
+
+/// What one screen shows.
+private struct TopScreen {
+    private struct Incident: Decodable {
+        var offender: String
+        var workload: String
+        var end: Int64
+        var score: Double
+        var summary: String
+        var decision: String
+    }
+
+    private struct Fence: Decodable {
+        var target: String
+        var remaining_seconds: Double
+        var packets_held: UInt64
+        var reason: String
+        var dry_run: Bool
+    }
+
+    private struct Rate: Decodable {
+        var packets: Double
+    }
+
+    private var status: MonitorStatus
+    private var incidents: [Incident]
+    private var fences: [Fence]
+    private var rates: [Rate]
+
+    static func read(_ client: ControlClient) async throws -> TopScreen {
+        func list<T: Decodable>(_ path: String) async throws -> [T] {
+            try JSONDecoder().decode([T].self, from: Data(try await client.get(path)))
+        }
+        return TopScreen(
+            status: try await client.status(),
+            incidents: try await list("/api/v1/incidents?limit=50"),
+            fences: try await list("/api/v1/quarantine"),
+            rates: try await list("/api/v1/rates"))
+    }
+
+    func text(size: (columns: Int, rows: Int), isColoured: Bool) -> String {
+        func paint(_ text: String, _ code: String) -> String {
+            isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+        }
+        // Names come from packets and labels: nothing in them may steer the terminal.
+        func clip(_ text: String) -> String {
+            String(
+                String.UnicodeScalarView(
+                    text.unicodeScalars.map {
+                        $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : $0
+                    }
+                )
+            ).prefix(size.columns).description
+        }
+        var lines = StatusText.text(status, isColoured: isColoured).split(separator: "\n")
+            .map(String.init)
+        let graph = Self.bars(rates.suffix(size.columns - 14).map(\.packets))
+        if !graph.isEmpty { lines.append("packets/s   " + graph) }
+        lines.append("")
+        lines.append(paint(clip("FENCED               LEFT       HELD BACK  WHY"), "1"))
+        for fence in fences.prefix(max(3, size.rows / 4)) {
+            let left = TimeSpan(seconds: Int64(fence.remaining_seconds))
+            lines.append(
+                clip(
+                    column(fence.target + (fence.dry_run ? " (dry)" : ""), 21)
+                        + column("\(left)", 11)
+                        + column("\(fence.packets_held)", 11) + fence.reason))
+        }
+        if fences.isEmpty { lines.append("nothing is fenced") }
+        lines.append("")
+        lines.append(paint(clip("INCIDENTS  LAST      SCORE  WORKLOAD              WHAT"), "1"))
+        for incident in incidents.prefix(max(0, size.rows - lines.count - 1)) {
+            let isFenced = incident.decision == "quarantine"
+            lines.append(
+                paint(
+                    clip(
+                        column(incident.decision, 11) + column(UTC.clock(incident.end), 10)
+                            + column(JSONObject.number(incident.score, digits: 2), 7)
+                            + column(
+                                incident.workload == incident.offender
+                                    ? incident.offender
+                                    : "\(incident.workload) \(incident.offender)",
+                                22)
+                            + incident.summary), isFenced ? "31" : "33"))
+        }
+        if incidents.isEmpty { lines.append("none so far") }
+        return lines.prefix(size.rows).joined(separator: "\n") + "\n"
+    }
+
+    private func column(_ text: String, _ width: Int) -> String {
+        text.count < width
+            ? text + String(repeating: " ", count: width - text.count)
+            : text.prefix(width - 1) + " "
+    }
+
+    /// Values as a row of eighths of a block.
+    private static func bars(_ values: [Double]) -> String {
+        let blocks = Array(" ▁▂▃▄▅▆▇█")
+        guard let most = values.max(), most > 0 else { return "" }
+        return String(values.map { blocks[Int(($0 / most * 8).rounded())] })
+    }
+}

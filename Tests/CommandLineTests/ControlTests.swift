@@ -1,0 +1,247 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What a running monitor answers on its socket and on loopback, and what it does when asked.
+@Suite(.needsKernel)
+struct ControlTests {
+    private let lab: Lab
+    private let scratch: Scratch
+    /// A socket's path has at most 107 bytes.
+    private let socket = "/tmp/lzc-\(UInt32.random(in: 0...UInt32.max)).sock"
+    private let token = "a-token-of-the-tests-0123456789"
+
+    init() throws {
+        lab = try Lab()
+        scratch = try Scratch()
+    }
+
+    private func monitor(_ more: [String] = [], configuration: String = "") throws -> Background {
+        try scratch.write("token", Data(token.utf8), mode: 0o600)
+        let text = """
+            interfaces: [br1, br2, uplink]
+            state: \(scratch.path("state"))
+            events: \(scratch.path("eve.json"))
+            control: {socket: \(socket), port: 9787, token_file: \(scratch.path("token"))}
+            \(configuration)
+
+            """
+        let file = try scratch.write("lazaret.yaml", Data(text.utf8))
+        let program = try Background(in: lab.node.space, ["monitor", "-c", file] + more)
+        let isReady = try eventually {
+            try !program.isRunning || ask("GET", "/healthz").hasSuffix("ok\n")
+        }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    /// One request, the whole answer with its head; by curl as somebody who looks would.
+    private func ask(
+        _ method: String, _ path: String, _ body: String? = nil, as user: [String] = []
+    ) throws -> String {
+        try curl(
+            user + ["curl", "-s", "-i", "-m", "5", "--unix-socket", socket, "-X", method]
+                + (body.map { ["-H", "Content-Type: application/json", "-d", $0] } ?? []),
+            "http://lazaret\(path)")
+    }
+
+    private func loopback(_ path: String, _ more: String...) throws -> String {
+        try curl(
+            ["nsenter", "--net=/run/netns/\(lab.node.space.name)", "curl", "-s", "-i", "-m", "5"]
+                + more, "http://127.0.0.1:9787\(path)")
+    }
+
+    private func curl(_ words: [String], _ url: String) throws -> String {
+        (try? Namespace.command(words + [url])) ?? ""
+    }
+
+    private func client(_ words: String...) throws -> (
+        status: Int32, output: String, errors: String
+    ) {
+        let run = try Run(words + ["--socket", socket])
+        return (run.status, run.output, run.errors)
+    }
+
+    private func reaches(_ from: Lab.Host, _ to: Lab.Host) throws -> Bool {
+        let receiver = try Socket(to)
+        try receiver.bind("0.0.0.0", 4000)
+        try Socket(from).send("probe", to: to.v4, 4000)
+        return try receiver.receives(within: 0.5)
+    }
+
+    private func scan(from port: UInt16) throws {
+        for number in port..<port + 100 {
+            let probe = try Socket(lab.a, stream: true)
+            try probe.wait(seconds: 0.01)
+            _ = probe.connect(lab.b.v4, number)
+        }
+    }
+
+    @Test func aNodeLearnsByItselfAndThenFencesWhoDoesWhatNobodyDid() throws {
+        let program = try monitor(["--enforce", "--learn", "12s"])
+        let learning = try client("status")
+        #expect(learning.status == 0 && learning.output.contains("learning"), "\(learning)")
+        #expect(try ask("GET", "/readyz").contains("503"))
+        // What is usual here: a asks b now and then.
+        let isLearnt = try eventually {
+            for _ in 0..<5 { _ = try reaches(lab.a, lab.b) }
+            return program.errors.contains("learnt ")
+        }
+        #expect(isLearnt, "\(program.errors)")
+        #expect(try ask("GET", "/readyz").hasSuffix("ok\n"))
+        let detecting = try client("status")
+        #expect(detecting.output.contains("detecting, enforcing"), "\(detecting)")
+        #expect(try Run("model", "verify", scratch.path("state/learnt.model")).status == 0)
+
+        var port: UInt16 = 1000
+        let isFenced = try eventually {
+            try scan(from: port)
+            port += 100
+            return try !reaches(lab.a, lab.b)
+        }
+        #expect(isFenced, "\(program.errors)")
+
+        // The story of it, by every way there is.
+        let told = eventually {
+            (try? ask("GET", "/api/v1/incidents").contains(lab.a.v4)) ?? false
+        }
+        #expect(told)
+        let events = try client("events")
+        #expect(
+            events.output.contains("\"event_type\":\"alert\"") && events.output.contains(lab.a.v4))
+        #expect(try ask("GET", "/api/v1/quarantine").contains(#""in_force":true"#))
+        let metrics = try ask("GET", "/metrics")
+        for name in [
+            "lazaret_quarantine_active 1", "lazaret_enforcing 1",
+            "lazaret_verdict_latency_seconds_count",
+            "lazaret_quarantine_actions_total{action=\"fence\"} 1",
+        ] { #expect(metrics.contains(name), "\(name): \(metrics)") }
+        #expect(!metrics.contains(lab.a.v4))
+
+        // Released by request, it passes again, and the audit trail says who did it.
+        let released = try ask("DELETE", "/api/v1/quarantine?target=\(lab.a.v4)&reason=known")
+        #expect(released.contains("200 OK") && released.contains(lab.a.v4), "\(released)")
+        #expect(try reaches(lab.a, lab.b))
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        let trail = try Run("audit", "list", "--state", scratch.path("state"))
+        #expect(trail.output.contains("root") && trail.output.contains("known"), "\(trail)")
+        #expect(!FileManager.default.fileExists(atPath: socket))
+
+        // The next start judges by what was learnt.
+        let again = try monitor(["--enforce"])
+        #expect(again.errors.contains("learnt before"), "\(again.errors)")
+        #expect(try ask("GET", "/api/v1/events").contains(lab.a.v4))
+    }
+
+    @Test func fencesByRequestHoldAndRailsStand() throws {
+        let program = try monitor(["--enforce", "-m", try scratch.model()])
+        let made = try ask(
+            "POST", "/api/v1/quarantine",
+            #"{"target": "\#(lab.a.v4)", "duration": "1m", "reason": "by hand"}"#)
+        #expect(made.contains("201"), "\(made)")
+        #expect(try !reaches(lab.a, lab.b) && reaches(lab.bystander, lab.b))
+        let own = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.node.v4)"}"#)
+        #expect(own.contains("403") && own.contains("problem+json"), "\(own)")
+        for body in ["{", "{}", #"{"target": "nobody"}"#, #"{"target":"10.1.1.1","duration":"x"}"#]
+        {
+            #expect(try ask("POST", "/api/v1/quarantine", body).contains("400"), "\(body)")
+        }
+        #expect(try ask("DELETE", "/api/v1/quarantine?target=10.9.9.9").contains("404"))
+        #expect(try ask("GET", "/api/v1/nothing").contains("404"))
+        #expect(try ask("GET", "/api/v1/events?limit=0").contains("400"))
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func whoMayOnlyLookLooksAndNoMore() throws {
+        let program = try monitor(["-m", try scratch.model()])
+        // The kernel tells who asks; the file's mode who may at all.
+        let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        #expect(try ask("GET", "/api/v1/status", as: nobody) == "")
+        try Namespace.command(["chmod", "666", socket])
+        #expect(try ask("GET", "/api/v1/status", as: nobody).contains("200 OK"))
+        let refused = try ask(
+            "POST", "/api/v1/quarantine", #"{"target": "10.1.1.1"}"#, as: nobody)
+        #expect(refused.contains("403") && refused.contains("nobody"), "\(refused)")
+        // A monitor that observes fences nothing, by request either.
+        let observing = try ask("POST", "/api/v1/quarantine", #"{"target": "10.1.1.1"}"#)
+        #expect(observing.contains("409"), "\(observing)")
+
+        #expect(try loopback("/healthz").contains("200 OK"))
+        #expect(try loopback("/api/v1/status").contains("401"))
+        #expect(try loopback("/api/v1/status", "-H", "Authorization: Bearer wrong").contains("401"))
+        #expect(
+            try loopback("/api/v1/status", "-H", "Authorization: Bearer \(token)").contains(
+                "200 OK"))
+        #expect(
+            try loopback(
+                "/api/v1/status", "-H", "Authorization: Bearer \(token)", "-H", "Host: evil.example"
+            ).contains("421"))
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func aConfigurationThatCannotBeUsedIsRefusedWholeAndAGoodOneTakenOver() throws {
+        let program = try monitor(["--enforce", "-m", try scratch.model()])
+        let file = scratch.path("lazaret.yaml")
+        let good = try String(contentsOfFile: file, encoding: .utf8)
+        try scratch.write("lazaret.yaml", Data((good + "enforce: perhaps\n").utf8))
+        program.signal(SIGHUP)
+        let isRefused = eventually { program.errors.contains("what was in use stays") }
+        #expect(isRefused && program.errors.contains("enforce"), "\(program.errors)")
+        try scratch.write(
+            "lazaret.yaml",
+            Data((good + "allow: [{prefix: \(lab.a.v4), reason: our scanner}]\n").utf8))
+        #expect(try ask("POST", "/api/v1/reload").contains("202"))
+        let isTaken = eventually { program.errors.contains("read anew") }
+        #expect(isTaken, "\(program.errors)")
+        #expect(try ask("GET", "/api/v1/config").contains("our scanner"))
+        var port: UInt16 = 1000
+        let isAllowed = try eventually {
+            try scan(from: port)
+            port += 100
+            return try ask("GET", "/api/v1/events").contains("our scanner")
+        }
+        #expect(isAllowed, "\(program.errors)")
+        #expect(try reaches(lab.a, lab.b))
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func aDamagedStoreIsSetAsideAndTheFenceGoesOn() throws {
+        let first = try monitor(["--enforce", "-m", try scratch.model()])
+        _ = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.a.v4)"}"#)
+        #expect(try !reaches(lab.a, lab.b))
+        #expect(first.end(by: SIGKILL) == -SIGKILL)
+        let file = scratch.path("state/lazaret.db")
+        for ending in ["-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: file + ending)
+        }
+        try Data(repeating: 0x5A, count: 100_000).write(to: URL(fileURLWithPath: file))
+        let second = try monitor(["--enforce", "-m", try scratch.model()])
+        #expect(second.errors.contains("set aside"), "\(second.errors)")
+        #expect(try !reaches(lab.a, lab.b))
+        #expect(try ask("GET", "/api/v1/quarantine").contains(lab.a.v4))
+        #expect(second.end(by: SIGTERM) == 0)
+    }
+
+    @Test func eventsStreamAsTheyCome() throws {
+        let program = try monitor(["--enforce", "-m", try scratch.model()])
+        let follower = try Background(["events", "--follow", "-n", "0", "--socket", socket])
+        Thread.sleep(forTimeInterval: 0.5)
+        var port: UInt16 = 1000
+        let isTold = try eventually {
+            try scan(from: port)
+            port += 100
+            return follower.output.contains("\"event_type\":\"alert\"")
+        }
+        #expect(isTold, "\(follower.errors) \(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+        // The stream ends with the monitor.
+        let isOver = eventually { !follower.isRunning }
+        #expect(isOver)
+    }
+
+    @Test func nobodyThereIsToldInOneLine() throws {
+        let nobody = try client("status")
+        #expect(nobody.status == 1 && nobody.errors.contains("No such file"), "\(nobody)")
+        #expect(nobody.errors.count { $0 == "\n" } == 1)
+    }
+}

@@ -1,0 +1,67 @@
+import AnomalyDetection
+import Foundation
+import NetworkAddresses
+import PacketCapture
+import PacketDecoding
+import Testing
+import Workloads
+
+@testable import Pipeline
+
+/// What a node learns by itself, seeing every packet once, is as good as what is trained from a capture.
+struct LearningFeedTests {
+    private static let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("captures").path
+
+    private func learn(_ name: String, inventory: Inventory) throws -> Model {
+        var options = CaptureOptions()
+        options.linkTypes = LinkType.supported.map(\.rawValue)
+        let capture = try FileCapture(paths: ["\(Self.captures)/\(name).pcap"], options: options)
+        var feed: LearningFeed?
+        var decoder = PacketDecoder()
+        var packet = Packet()
+        var now: Int64 = 0
+        var more = true
+        while more {
+            more = try capture.nextBatch { frames in
+                for index in frames.indices {
+                    let frame = frames[index]
+                    decoder.decode(
+                        frame.bytes, linkType: LinkType(rawValue: frame.linkType),
+                        timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
+                        into: &packet)
+                    now = packet.timeNanoseconds
+                    if feed == nil {
+                        feed = LearningFeed(
+                            inventory: inventory, interfaces: 1, hashSeed: 7, seconds: 900,
+                            started: now)
+                    }
+                    feed?.take(&packet)
+                }
+            }
+        }
+        var provenance = Model.Provenance()
+        provenance.lastNanoseconds = now
+        provenance.inventory = inventory
+        return try #require(try feed?.model(provenance))
+    }
+
+    @Test func whatIsLearntInOnePassFindsTheAttacksAndSpareTheClean() throws {
+        let inventory = try Inventory(path: Self.captures + "/inventory.yaml")
+        let model = try learn("clean-train", inventory: inventory)
+        func judge(_ name: String) throws -> Evaluation {
+            var replay = Replay(paths: ["\(Self.captures)/\(name).pcap"], model: model)
+            replay.inventory = inventory
+            let labels = try Labels.read("\(Self.captures)/\(name).labels.jsonl")
+            var evaluator = Evaluator(replay: replay, labels: labels)
+            return try evaluator.run().0
+        }
+        let mixed = try judge("mixed")
+        #expect(
+            mixed.attacks.count == 20 && mixed.detectedCount >= 19,
+            "\(mixed.attacks.filter { !$0.isDetected })")
+        #expect(mixed.victimsQuarantined.isEmpty && mixed.cleanQuarantined.isEmpty)
+        #expect(mixed.falseIncidents.count <= 1, "\(mixed.falseIncidents)")
+    }
+}
