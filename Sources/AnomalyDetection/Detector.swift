@@ -47,9 +47,13 @@ public struct Detector: Sendable {
     /// Scored windows by the twentieth of 0…1 that their score lies in.
     public private(set) var scoreCounts = [UInt64](repeating: 0, count: 20)
 
+    /// What the last window was scored; nil where it stayed in its baseline.
+    public private(set) var latestScore: (workload: String, score: Float)?
+
     /// The verdict on a window, or nil where it is as clean ones are.
     public mutating func judge(_ window: Window) -> Verdict? {
         seenCount += 1
+        latestScore = nil
         let identity = identity(of: window.subject)
         let scaleModel = model[window.scale]
         guard var group = scaleModel.baseline.group(of: identity, scale: window.scale) else {
@@ -65,6 +69,7 @@ public struct Detector: Sendable {
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
         let score = scaleModel.forest.attribute(row, into: &shares)
+        latestScore = (identity.name, score)
         scoreCounts[min(19, max(0, Int(score * 20)))] &+= 1
         guard score >= scaleModel.threshold else { return nil }
         // More of what it always does, and no plain pattern: a busy hour, not an attack.

@@ -36,6 +36,12 @@ public struct IncidentTracker: Sendable {
     /// Seconds of quiet, beyond the window's length, that end an incident.
     public static let quietSeconds = 60
 
+    /// Offenders that are followed at a time; further ones raise alerts, but no incident.
+    public static let openLimit = 65_536
+
+    /// Verdicts on offenders for whom there was no room.
+    public private(set) var overlooked = 0
+
     private var open: [IPAddress: Incident] = [:]
     private var lastAlert: [AlertKey: Int] = [:]
     public private(set) var closed: [Incident] = []
@@ -87,7 +93,12 @@ public struct IncidentTracker: Sendable {
             open[verdict.subject] = incident
             return
         }
-        if let over = open[verdict.subject] { closed.append(over) }
+        if let over = open[verdict.subject] {
+            closed.append(over)
+        } else if open.count >= Self.openLimit {
+            overlooked += 1
+            return
+        }
         open[verdict.subject] = Incident(
             offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
             firstSecond: window.endSecond - window.scale.bucketSeconds + 1,
@@ -112,6 +123,13 @@ public struct IncidentTracker: Sendable {
         guard closed.count > kept else { return }
         closed.sort { ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender) }
         closed.removeFirst(closed.count - kept)
+    }
+
+    /// Those that had a verdict in or after `second`.
+    public func changed(since second: Int) -> [Incident] {
+        (closed.reversed().prefix { $0.lastSecond >= second } + open.values).filter {
+            $0.lastSecond >= second
+        }
     }
 
     /// All incidents, by their start; those that go on included.

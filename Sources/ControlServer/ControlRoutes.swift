@@ -74,6 +74,27 @@ struct ControlRoutes: Sendable {
                 JSONText.response(try JSONText.encoded(board.rates))
             },
             Route(
+                method: .get, path: "/api/v1/scores",
+                summary:
+                    "The highest score of each workload in each minute, in hundredths, the latest last",
+                query: [("minutes", "how many, 1 to 1440; 60 without")]
+            ) { request, _, board in
+                let minutes = Int(try number("minutes", request, 1...1440, default: 60))
+                let rows = board.scores(ofMinutes: minutes).map { row in
+                    JSONText.object([
+                        ("workload", JSONText.quoted(row.workload)),
+                        ("scores", JSONText.array(row.scores.map { "\($0)" })),
+                    ])
+                }
+                return JSONText.response(JSONText.array(rows))
+            },
+            Route(
+                method: .get, path: "/api/v1/contacts",
+                summary: "Who talks to whom when all is well, as the model knows it"
+            ) { _, _, board in
+                JSONText.response(try JSONText.encoded(board.contacts))
+            },
+            Route(
                 method: .get, path: "/api/v1/config", summary: "The configuration in use",
                 type: "application/yaml"
             ) { _, _, board in
@@ -108,7 +129,7 @@ struct ControlRoutes: Sendable {
             ) { _, _, _ in
                 JSONText.response(OpenAPI.document)
             },
-        ] + eventRoutes + quarantineRoutes
+        ] + eventRoutes + quarantineRoutes + Dashboard.routes
 
     // MARK: - Helpers
 

@@ -36,7 +36,9 @@ struct Doorman: RouterMiddleware {
     let entry: Entry
 
     /// What a browser loads before anybody has typed the token, and what probes ask.
-    private static let open: Set<String> = ["/", "/healthz", "/readyz", "/favicon.ico"]
+    private static let open: Set<String> = [
+        "/", "/dashboard.css", "/dashboard.js", "/healthz", "/readyz",
+    ]
 
     @concurrent func handle(
         _ request: Request, context: ControlContext,

@@ -67,6 +67,9 @@ enum MetricsText {
         page.counter(
             "verdicts_dropped_total", "Verdicts that found the queue full.", status.verdictsDropped)
         page.counter("alerts_total", "Alerts that were told.", status.alerts)
+        page.counter(
+            "alerts_suppressed_total", "Alerts that were not told: too many in that second.",
+            status.alertsSuppressed)
         page.counter("events_lost_total", "Events that could not be written.", status.eventsLost)
         page.histogram(
             "window_score", "Scores of the windows that left their baseline.",

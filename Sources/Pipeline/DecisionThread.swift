@@ -63,9 +63,12 @@ final class DecisionThread: Sendable {
         var verdictLatency = LatencyHistogram()
         var fenceLatency = LatencyHistogram()
         var alerts: UInt64 = 0
+        var suppressed: UInt64 = 0
         var actions: [String: UInt64] = [:]
     }
 
+    /// Alerts that are told in one second at most; a flood from forged addresses would bury the others.
+    private static let alertsPerSecond = 200
     /// Incidents that are kept at hand, and actions by which their decisions are told.
     private static let incidentLimit = 1000
     private static let actionLimit = 4096
@@ -150,6 +153,9 @@ final class DecisionThread: Sendable {
     private struct History {
         var actions: [QuarantineAction] = []
         var changedSince = Int.max
+        /// By their identifiers, the latest `incidentLimit`.
+        var incidents: [String: StoredIncident] = [:]
+        var alertsThisSecond = 0
     }
 
     private func handle(
@@ -158,7 +164,9 @@ final class DecisionThread: Sendable {
     ) {
         switch message {
         case .verdict(let verdict):
-            let entry = docket.enter(verdict)
+            let entry = docket.enter(
+                verdict, mayAlert: history.alertsThisSecond < Self.alertsPerSecond)
+            history.alertsThisSecond += entry.events.isEmpty ? 0 : 1
             note(verdict, entry)
             history.changedSince = min(history.changedSince, verdict.window.endSecond)
             history.actions += entry.outcomes.filter { $0.failure == nil }.map(\.action)
@@ -197,6 +205,7 @@ final class DecisionThread: Sendable {
         let seconds = Double(WallClock.now() - end) / 1e9
         tallies.withLock { tallies in
             tallies.verdictLatency.add(seconds)
+            if entry.isSuppressed { tallies.suppressed &+= 1 }
             for outcome in entry.outcomes where outcome.failure == nil {
                 tallies.actions["\(EventJSON.word(outcome.action.kind))", default: 0] &+= 1
                 if case .fence = outcome.action.kind { tallies.fenceLatency.add(seconds) }
@@ -206,12 +215,18 @@ final class DecisionThread: Sendable {
 
     /// Brings incidents that have changed to the board and into the store.
     private func tell(of incidents: inout IncidentTracker, _ history: inout History) {
+        history.alertsThisSecond = 0
         guard history.changedSince != .max else { return }
-        let all = incidents.all.reversed().map { incident in
-            StoredIncident(incident, actions: history.actions)
-        }
-        board.publish(Array(all.prefix(Self.incidentLimit)))
-        recorder?.record([], all.filter { $0.end > history.changedSince })
+        let latest = incidents.changed(since: history.changedSince)
+            .sorted { ($1.lastSecond, $1.offender) < ($0.lastSecond, $0.offender) }
+            .prefix(Self.incidentLimit)
+        let changed = latest.map { StoredIncident($0, actions: history.actions) }
+        for incident in changed { history.incidents[incident.id] = incident }
+        var all = history.incidents.values.sorted { ($1.start, $0.id) < ($0.start, $1.id) }
+        for over in all.dropFirst(Self.incidentLimit) { history.incidents[over.id] = nil }
+        all = Array(all.prefix(Self.incidentLimit))
+        board.publish(all)
+        recorder?.record([], changed)
         history.changedSince = .max
         incidents.settle(
             before: Int(WallClock.now() / 1_000_000_000) - 3600, keeping: Self.incidentLimit)

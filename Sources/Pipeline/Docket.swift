@@ -42,6 +42,8 @@ struct Docket<Decider: FenceDecider> {
     /// What came of one verdict.
     struct Entry {
         var outcomes: [QuarantineRunner.Outcome]
+        /// Whether an alert was due and not told.
+        var isSuppressed = false
         /// EVE lines, in their order.
         var events: [String]
     }
@@ -52,22 +54,26 @@ struct Docket<Decider: FenceDecider> {
         self.decider = decider
     }
 
-    mutating func enter(_ verdict: Verdict) -> Entry {
+    /// Takes in one verdict.
+    ///
+    /// - Parameter mayAlert: false where too many alerts have been told already; a fence is told all the same.
+    mutating func enter(_ verdict: Verdict, mayAlert: Bool = true) -> Entry {
         let eventID = Self.eventID(verdict, modelID)
         let outcomes =
             verdict.level == .quarantine ? decider.decide(Self.offence(verdict, eventID)) : []
         let isWorthAlert = incidents.observe(verdict, eventID: eventID)
         let standing = decider.standing(over: verdict.subject, link: verdict.window.mac)
         var events: [String] = []
-        if isWorthAlert || outcomes.contains(where: { $0.action.kind == .fence }) {
+        if isWorthAlert && mayAlert || outcomes.contains(where: { $0.action.kind == .fence }) {
             events.append(
                 EventJSON.alert(
                     verdict, eventID: eventID, modelID: modelID, origin: origin,
                     decision: standing == nil ? "watch" : "quarantine", quarantineID: standing?.id,
                     isBlocked: standing != nil && decider.isEnforcing))
         }
+        let isSuppressed = isWorthAlert && events.isEmpty
         events += outcomes.map(event)
-        return Entry(outcomes: outcomes, events: events)
+        return Entry(outcomes: outcomes, isSuppressed: isSuppressed, events: events)
     }
 
     /// The line that tells of something done, or not done.

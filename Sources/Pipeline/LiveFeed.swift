@@ -20,11 +20,12 @@ struct LiveFeed: ~Copyable {
 
     init(
         model: Model, inventory: Inventory, interfaces: Int, hashSeed: UInt64,
-        isRetraining: Bool = false
+        isRetraining: Bool = false, scores: ScoreHistory
     ) {
         merge = PacketMerge(interfaces: interfaces)
         stage = Stage(
-            model: model, inventory: inventory, hashSeed: hashSeed, isRetraining: isRetraining)
+            model: model, inventory: inventory, hashSeed: hashSeed, isRetraining: isRetraining,
+            scores: scores)
         self.interfaces = interfaces
     }
 
@@ -95,6 +96,7 @@ struct LiveFeed: ~Copyable {
         private(set) var packets: UInt64 = 0
         private(set) var verdicts: UInt64 = 0
         private let inventory: Inventory
+        private let scores: ScoreHistory
         private var tracker: WindowTracker
         private var update = FlowUpdate()
         /// What a later model may be made of; nil where none is wanted.
@@ -103,7 +105,11 @@ struct LiveFeed: ~Copyable {
         var hosts: Int { tracker.hostCount }
         var droppedHosts: Int { tracker.droppedHosts }
 
-        init(model: Model, inventory: Inventory, hashSeed: UInt64, isRetraining: Bool) {
+        init(
+            model: Model, inventory: Inventory, hashSeed: UInt64, isRetraining: Bool,
+            scores: ScoreHistory
+        ) {
+            self.scores = scores
             var options = FlowMeterOptions()
             options.collectsRecords = false
             options.hashSeed = hashSeed
@@ -137,16 +143,20 @@ struct LiveFeed: ~Copyable {
 
         /// Judges every window that ends before `time`; nil: all there are.
         private mutating func endSeconds(before time: Int64?, _ body: (Verdict) -> Void) {
-            Self.endSeconds(before: time, &tracker, &detector, &retrainer, &verdicts, body)
+            Self.endSeconds(before: time, &tracker, &detector, &retrainer, &verdicts, scores, body)
         }
 
         // Parts of self are lent apart, so that the tracker can hand windows to the others.
         private static func endSeconds(
             before time: Int64?, _ tracker: inout WindowTracker, _ detector: inout Detector,
-            _ retrainer: inout Retrainer?, _ verdicts: inout UInt64, _ body: (Verdict) -> Void
+            _ retrainer: inout Retrainer?, _ verdicts: inout UInt64, _ scores: ScoreHistory,
+            _ body: (Verdict) -> Void
         ) {
             func judge(_ window: Window) {
                 let verdict = detector.judge(window)
+                if let (workload, score) = detector.latestScore {
+                    scores.note(workload, score: score, second: window.endSecond)
+                }
                 retrainer?.observe(window, isFlagged: verdict != nil)
                 guard let verdict else { return }
                 verdicts &+= 1

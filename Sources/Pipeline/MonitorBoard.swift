@@ -1,4 +1,6 @@
+internal import AnomalyDetection
 public import EventStore
+internal import FeatureExtraction
 internal import Foundation
 internal import Quarantine
 internal import Synchronization
@@ -22,6 +24,23 @@ public final class MonitorBoard: Sendable {
         var configuration = ""
         var store: EventStore?
         var rates: [Rate] = []
+        var contacts: [Contact] = []
+    }
+
+    /// One line of the model's communication graph.
+    public struct Contact: Codable, Sendable {
+        public var from: String
+        public var to: String
+        public var service: String
+
+        /// Lines that are shown at most.
+        static let limit = 20_000
+
+        static func all(in model: Model) -> [Contact] {
+            model.graph.namedEdges.prefix(limit).map {
+                Contact(from: $0.subject, to: $0.peer, service: "\($0.service)")
+            }
+        }
     }
 
     /// Packets and bits of one second.
@@ -37,6 +56,7 @@ public final class MonitorBoard: Sendable {
     /// Events that wait for a slow follower; beyond, it misses the oldest.
     private static let followerLimit = 1024
 
+    let scores = ScoreHistory()
     private let state = Mutex(State())
     private let guardian = Mutex<QuarantineGuard?>(nil)
     private let reload = Atomic<Bool>(false)
@@ -50,6 +70,14 @@ public final class MonitorBoard: Sendable {
 
     /// The rates of the last ten minutes, oldest first.
     public var rates: [Rate] { state.withLock { $0.rates } }
+
+    /// Who talks to whom when all is well, as the model knows it.
+    public var contacts: [Contact] { state.withLock { $0.contacts } }
+
+    /// The highest score of each workload in each of the last `minutes` minutes, in hundredths, the latest last.
+    public func scores(ofMinutes minutes: Int) -> [(workload: String, scores: [UInt8])] {
+        scores.rows(of: minutes, until: Int(WallClock.now() / 1_000_000_000))
+    }
 
     /// The incidents of this run, the latest first.
     public var incidents: [StoredIncident] { state.withLock { $0.incidents } }
@@ -114,6 +142,8 @@ public final class MonitorBoard: Sendable {
             if state.rates.count > 660 { state.rates.removeFirst(60) }
         }
     }
+
+    func publish(contacts: [Contact]) { state.withLock { $0.contacts = contacts } }
 
     func publish(_ incidents: [StoredIncident]) { state.withLock { $0.incidents = incidents } }
 

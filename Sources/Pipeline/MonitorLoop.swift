@@ -128,6 +128,7 @@ struct MonitorLoop {
     mutating func run(by model: Model) throws {
         status.phase = .detecting
         status.model = MonitorStatus.ModelSummary(model)
+        monitor.board.publish(contacts: MonitorBoard.Contact.all(in: model))
         decisions.follow(modelID: model.identifier)
         tell(
             "monitoring \(options.interfaces.joined(separator: ", ")) by model "
@@ -135,7 +136,8 @@ struct MonitorLoop {
                 + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders"))
         var feed = LiveFeed(
             model: model, inventory: monitor.inventory, interfaces: options.interfaces.count,
-            hashSeed: options.hashSeed, isRetraining: options.retrainSeconds != nil)
+            hashSeed: options.hashSeed, isRetraining: options.retrainSeconds != nil,
+            scores: monitor.board.scores)
         let retraining = options.retrainSeconds.map {
             Retraining(every: $0, directory: options.stateDirectory, now: WallClock.now())
         }
@@ -172,6 +174,7 @@ struct MonitorLoop {
     private mutating func follow(_ model: Model, _ feed: inout LiveFeed) {
         feed.replaceModel(model)
         decisions.follow(modelID: model.identifier)
+        monitor.board.publish(contacts: MonitorBoard.Contact.all(in: model))
         status.model = MonitorStatus.ModelSummary(model)
     }
 
@@ -264,6 +267,7 @@ struct MonitorLoop {
         status.verdictLatency = counts.verdictLatency
         status.fenceLatency = counts.fenceLatency
         status.alerts = counts.alerts
+        status.alertsSuppressed = counts.suppressed
         status.actions = counts.actions
         status.sinks = [recorder.status]
         status.updated = now

@@ -82,6 +82,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var fenceLatency = LatencyHistogram()
     /// Alerts and quarantine actions so far, by kind.
     public var alerts: UInt64 = 0
+    /// Alerts that were not told because there were too many in that second.
+    public var alertsSuppressed: UInt64 = 0
     public var actions: [String: UInt64] = [:]
     /// What an operator should see to.
     public var troubles: [String] = []
@@ -110,6 +112,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
                 "hosts": UInt64(hosts), "hosts_dropped": UInt64(hostsDropped),
                 "windows": UInt64(windows), "verdicts": verdicts,
                 "verdicts_dropped": verdictsDropped, "events_lost": eventsLost,
+                "alerts_suppressed": alertsSuppressed,
                 "fences": UInt64(fences),
             ]))
         var event = JSONObject()

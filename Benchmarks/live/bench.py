@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""The highest packet rate that each meter takes from a veth without losing packets, and what a packet costs it.
+
+    sudo Benchmarks/live/bench.py LAZARET MODEL CAPTURE [SECONDS]
+
+In a network namespace of its own tcpreplay sends CAPTURE over a veth pair at one rate after the other, for SECONDS (10)
+each; `lazaret monitor`, softflowd and argus listen at the other end in turns, each with its own default buffer and then
+`lazaret` and argus with 64 MiB. Received is what the meter itself says it has seen; lost is the rest of what was sent. CPU is the
+meter's own (user and system), over the packets it has seen. Needs tcpreplay, iproute2; rivals that are absent are left out.
+"""
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SPACE = "lzlive"
+RATES = [50_000, 100_000, 150_000, 200_000, 300_000, 400_000, 600_000]
+
+
+def run(*words, **more):
+    return subprocess.run(words, check=True, capture_output=True, text=True, **more).stdout
+
+
+def inside(*words):
+    return ["ip", "netns", "exec", SPACE, *words]
+
+
+def lazaret(binary, model, folder, buffer_kib):
+    state = os.path.join(folder, "state")
+    events = os.path.join(folder, "eve.json")
+    errors = os.path.join(folder, "err")
+    words = [binary, "monitor", "-i", "v1", "-m", model, "--state", state, "-o", events, "--socket", "never"]
+    if buffer_kib:
+        words += ["--buffer", str(buffer_kib)]
+    process = subprocess.Popen(inside(*words), stderr=open(errors, "w"))
+
+    def ready():
+        return "monitoring" in open(errors).read()
+
+    def seen():
+        text = open(errors).read()
+        return int(re.search(r"stopped: \d+ s, (\d+) packets", text).group(1))
+
+    return process, ready, seen
+
+
+def softflowd(folder):
+    control = os.path.join(folder, "ctl")
+    process = subprocess.Popen(
+        inside("softflowd", "-d", "-i", "v1", "-m", "2000000", "-c", control, "-p", os.path.join(folder, "pid")),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def ready():
+        return os.path.exists(control)
+
+    def before_stop():
+        text = run("softflowctl", "-c", control, "statistics")
+        softflowd.count = int(re.search(r"Packets processed: (\d+)", text).group(1))
+
+    process.before_stop = before_stop
+    return process, ready, lambda: softflowd.count
+
+
+def argus(folder):
+    out = os.path.join(folder, "argus.out")
+    process = subprocess.Popen(
+        inside("argus", "-i", "v1", "-w", out, "-F", "/dev/null"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    started = time.time()
+
+    def seen():
+        text = run("racount", "-r", out)
+        for line in text.splitlines():
+            words = line.split()
+            if words and words[0] == "sum":
+                return int(words[2])
+        return 0
+
+    return process, lambda: time.time() - started > 2, seen
+
+
+def children_cpu():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def cpu_of(pid):
+    """Seconds of user and system time of a process that still runs, its threads included."""
+    # `ip netns exec` replaces itself: the process is the meter.
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_of(pid):
+    return int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read()).group(1)) / 1024
+
+
+def trial(start, capture, rate, seconds):
+    folder = tempfile.mkdtemp(prefix="lzlive-")
+    try:
+        process, ready, seen = start(folder)
+        end = time.time() + 20
+        while not ready():
+            if time.time() > end or process.poll() is not None:
+                raise SystemExit("a meter did not start")
+            time.sleep(0.1)
+        time.sleep(0.5)
+        before = cpu_of(process.pid)
+        words = ["tcpreplay", "-i", "v0", "--preload-pcap", "--loop", "1000", "--duration", str(seconds), "--pps", str(rate)]
+        text = run(*inside(*words, capture), stdin=subprocess.DEVNULL)
+        sent = int(re.search(r"Actual: (\d+) packets", text).group(1))
+        actual = float(re.search(r"Rated: .*?([\d.]+) pps", text).group(1))
+        time.sleep(2)
+        cpu = cpu_of(process.pid) - before
+        memory = memory_of(process.pid)
+        if hasattr(process, "before_stop"):
+            process.before_stop()
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+        received = seen()
+        return sent, actual, received, cpu, memory
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    if len(sys.argv) < 4:
+        raise SystemExit(__doc__)
+    binary, model, capture = (os.path.abspath(path) for path in sys.argv[1:4])
+    seconds = int(sys.argv[4]) if len(sys.argv) > 4 else 10
+    meters = [("lazaret monitor", lambda folder: lazaret(binary, model, folder, None))]
+    if shutil.which("softflowd"):
+        meters.append(("softflowd", softflowd))
+    if shutil.which("argus"):
+        meters.append(("argus", argus))
+    subprocess.run(["ip", "netns", "del", SPACE], capture_output=True)
+    run("ip", "netns", "add", SPACE)
+    try:
+        run(*inside("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"))
+        run(*inside("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"))
+        for link in ("v0", "v1"):
+            run(*inside("ip", "link", "set", link, "up"))
+        print(f"{'meter':16} {'asked/s':>9} {'sent/s':>9} {'sent':>9} {'lost':>8} {'lost %':>7} {'us CPU/packet':>14} {'MB':>6}")
+        for rate in RATES:
+            for name, start in meters:
+                sent, actual, received, cpu, memory = trial(start, capture, rate, seconds)
+                lost = max(0, sent - received)
+                print(
+                    f"{name:16} {rate:9} {actual:9.0f} {sent:9} {lost:8} {100 * lost / sent:7.3f} "
+                    f"{1e6 * cpu / max(received, 1):14.2f} {memory:6.0f}", flush=True)
+    finally:
+        subprocess.run(["ip", "netns", "del", SPACE], capture_output=True)
+
+
+if __name__ == "__main__":
+    main()

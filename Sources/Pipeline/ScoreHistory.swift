@@ -1,0 +1,63 @@
+internal import Synchronization
+
+/// The highest score of each workload in each minute of the last 24 hours, for the dashboard.
+///
+/// Memory is bounded: 1.5 kB for each of at most `workloadLimit` workloads; minutes without an odd window are 0.
+final class ScoreHistory: Sendable {
+    static let minutes = 1440
+    static let workloadLimit = 5000
+
+    private struct State {
+        /// The minute since 1970 that is last in every row.
+        var lastMinute = 0
+        /// Rings by minute modulo `minutes`, in hundredths.
+        var rows: [String: [UInt8]] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    func note(_ workload: String, score: Float, second: Int) {
+        let minute = second / 60
+        state.withLock { state in
+            Self.advance(&state, to: minute)
+            guard state.lastMinute - minute < Self.minutes else { return }
+            let slot = minute % Self.minutes
+            let value = UInt8(min(100, max(0, score * 100)))
+            if var row = state.rows.removeValue(forKey: workload) {
+                row[slot] = max(row[slot], value)
+                state.rows[workload] = row
+            } else if state.rows.count < Self.workloadLimit {
+                var row = [UInt8](repeating: 0, count: Self.minutes)
+                row[slot] = value
+                state.rows[workload] = row
+            }
+        }
+    }
+
+    /// Clears what was 24 hours ago, and forgets who has been quiet since.
+    private static func advance(_ state: inout State, to minute: Int) {
+        guard minute > state.lastMinute else { return }
+        let steps = min(minute - state.lastMinute, minutes)
+        for workload in state.rows.keys {
+            guard var row = state.rows[workload] else { continue }
+            state.rows[workload] = nil
+            for step in 0..<steps { row[(minute - step) % minutes] = 0 }
+            if row.contains(where: { $0 > 0 }) { state.rows[workload] = row }
+        }
+        state.lastMinute = minute
+    }
+
+    /// Rows of the last `count` minutes, the latest last, of those that had a score then; in order of their names.
+    func rows(
+        of count: Int, until second: Int
+    ) -> [(workload: String, scores: [UInt8])] {
+        let minute = second / 60
+        return state.withLock { state in
+            Self.advance(&state, to: minute)
+            let first = minute - min(count, Self.minutes) + 1
+            return state.rows.map { workload, row in
+                (workload, (first...minute).map { row[$0 % Self.minutes] })
+            }.filter { $0.1.contains { $0 > 0 } }.sorted { $0.0 < $1.0 }
+        }
+    }
+}
