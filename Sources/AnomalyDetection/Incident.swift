@@ -7,6 +7,8 @@ public struct Incident: Sendable {
     public var workload: String
     /// Set when the offender borrowed addresses: its own interface.
     public var spoofingLink: MACAddress?
+    /// First second of the first odd window: what led to the incident begins here.
+    public var windowStartSecond: Int
     /// Start of the first odd window's newest bucket, and end of the last window, in seconds since 1970.
     public var firstSecond: Int
     public var lastSecond: Int
@@ -90,6 +92,7 @@ public struct IncidentTracker: Sendable {
         if let over = open[verdict.subject] { closed.append(over) }
         open[verdict.subject] = Incident(
             offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
+            windowStartSecond: window.startSecond,
             firstSecond: window.endSecond - window.scale.bucketSeconds + 1,
             lastSecond: window.endSecond, verdictCount: 1, level: verdict.level,
             firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
@@ -101,6 +104,9 @@ public struct IncidentTracker: Sendable {
         verdict.excess + (verdict.level == .quarantine ? 1000 : 0)
             + (verdict.pattern == .newService || verdict.pattern == nil ? 0 : 100)
     }
+
+    /// The incident that the newest verdict on `offender` belongs to.
+    public func current(of offender: IPAddress) -> Incident? { open[offender] }
 
     /// All incidents, by their start; those that go on included.
     public var all: [Incident] {
