@@ -87,10 +87,10 @@ public struct ContactGraph: Sendable {
         if list.count < serviceLimit { list.append(service) } else { hasMore = true }
     }
 
-    /// The same with at most `limit` nodes: unnamed addresses become one node for each of their
-    /// networks, those with the fewest contacts first; `kept` names stay.
+    /// The same with at most `limit` names, as can be drawn: unnamed addresses become one node for each of
+    /// their networks. First those that only one other met, as the targets of a scan; then those with the
+    /// fewest contacts. `kept` names stay.
     public func gathered(limit: Int, keeping kept: Set<String>) -> ContactGraph {
-        guard nodes.count > limit else { return self }
         var degree = [Int](repeating: 0, count: nodes.count)
         for pair in contacts.keys {
             degree[pair.from] += 1
@@ -101,10 +101,23 @@ public struct ContactGraph: Sendable {
             let weight = (kept.contains(node.name) ? 2 : 0) + (node.isNamed ? 1 : 0)
             return (-weight, -degree[index], node.name)
         }
-        let order = nodes.indices.sorted { rank($0) < rank($1) }
-        let stay = Set(order.prefix(limit))
+        let met = nodes.indices.filter { !isHardlyMet($0, degree) || kept.contains(nodes[$0].name) }
+        let lone = Dictionary(
+            grouping: Set(nodes.indices).subtracting(met), by: { nodes[$0].network }
+        ).values.filter { $0.count <= 2 }.joined()
+        return keeping(Set((met + lone).sorted { rank($0) < rank($1) }.prefix(limit)))
+    }
+
+    private func isHardlyMet(_ index: Int, _ degree: [Int]) -> Bool {
+        !nodes[index].isNamed && degree[index] <= 1
+    }
+
+    /// The same with all but these nodes gathered by network.
+    private func keeping(_ stay: Set<Int>) -> ContactGraph {
         var members: [String: Int] = [:]
-        for index in order.dropFirst(limit) { members[nodes[index].network, default: 0] += 1 }
+        for index in nodes.indices where !stay.contains(index) {
+            members[nodes[index].network, default: 0] += 1
+        }
         var result = ContactGraph()
         let mapped = nodes.indices.map { index in
             let node = nodes[index]

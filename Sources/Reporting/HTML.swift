@@ -86,6 +86,13 @@ extension HTML {
         return text + number.dropFirst(whole.count)
     }
 
+    /// A score: two digits after the point.
+    static func fixed(_ score: Float) -> String {
+        let hundredths = Int((min(max(score.isFinite ? score : 0, 0), 1) * 100).rounded())
+        let digits = "\(hundredths % 100)"
+        return "\(hundredths / 100)." + (digits.count < 2 ? "0" : "") + digits
+    }
+
     /// A coordinate: at most two digits after the point.
     static func number(_ value: Double) -> HTML {
         HTML(stringLiteral: JSONObject.number(value.isFinite ? value : 0, digits: 2))

@@ -1,16 +1,33 @@
 public import AnomalyDetection
 import FeatureExtraction
 
-/// A reason as a bar: the window's value against what clean windows held, on the detector's own scale
-/// (logarithmic for counts and volumes).
+/// A reason as a bar: the window's value against what clean windows held, on the detector's own scale.
+///
+/// The left part is the range of clean windows; beyond it every step of the feature's resolution is as
+/// wide as in the bars beside it, so that their lengths can be compared.
 public struct HTMLBar: Sendable {
     public var reason: Verdict.Reason
     /// Length of the window that the values are of.
     public var seconds: Int
+    /// The raw value where the clean range ends.
+    public var cleanEnd: Float
+    /// Steps from there to the right end.
+    public var fullSteps: Float
 
-    public init(_ reason: Verdict.Reason, seconds: Int) {
+    public init(_ reason: Verdict.Reason, seconds: Int, cleanEnd: Float, fullSteps: Float) {
         self.reason = reason
         self.seconds = seconds
+        self.cleanEnd = cleanEnd
+        self.fullSteps = max(fullSteps, 1)
+    }
+
+    /// How many steps of its feature's resolution a value lies beyond the clean range.
+    public static func steps(_ reason: Verdict.Reason, seconds: Int, cleanEnd: Float) -> Float {
+        let description = FeatureSchema.description(of: reason.feature)
+        let beyond =
+            description.transformed(reason.value, seconds: seconds)
+            - description.transformed(cleanEnd, seconds: seconds)
+        return beyond.isFinite ? max(beyond / description.resolution, 0) : 0
     }
 
     /// Rules for the parts; a page takes them once.
@@ -24,30 +41,33 @@ public struct HTMLBar: Sendable {
 
         """
 
-    /// Where values lie between the smallest and the largest shown, 0...1.
-    private var places: (value: Double, median: Double, p99: Double, largest: Double) {
+    /// Part of the width that the clean range takes.
+    private static let cleanPart = 0.3
+
+    /// Where a raw value lies, 0...1.
+    private func place(_ raw: Float) -> Double {
         let description = FeatureSchema.description(of: reason.feature)
         func transformed(_ raw: Float) -> Double {
             let place = Double(description.transformed(raw, seconds: seconds))
             return place.isFinite ? place : 0
         }
-        let all = [reason.value, reason.baselineMedian, reason.baselineP99, reason.baselineLargest]
-            .map(transformed)
-        let low = min(0, all.min() ?? 0)
-        let span = max((all.max() ?? 0) - low, 1e-9)
-        let placed = all.map { ($0 - low) / span }
-        return (placed[0], placed[1], placed[2], placed[3])
+        let (value, end) = (transformed(raw), transformed(cleanEnd))
+        guard value <= end else {
+            let steps = (value - end) / Double(description.resolution * fullSteps)
+            return Self.cleanPart + (1 - Self.cleanPart) * min(steps, 1)
+        }
+        let low = min(0, transformed(reason.baselineMedian), value)
+        return end > low ? Self.cleanPart * (value - low) / (end - low) : Self.cleanPart
     }
 
     public var svg: HTML {
-        let at = places
         let title = "\(FeatureSchema.description(of: reason.feature).name) against its baseline"
         return """
             <svg class="bar" role="img" height="18"><title>\(title)</title><desc>\(words)</desc>\
             <rect class="track" width="100%" height="18" rx="3"/>\
-            <rect class="band" width="\(.percent(at.p99))" height="18" rx="3"/>\
-            <rect class="value" y="5" width="\(.percent(max(at.value, 0.004)))" height="8" rx="2"/>\
-            \(tick("median", at.median))\(tick("most", at.largest))</svg>
+            <rect class="band" width="\(.percent(place(reason.baselineP99)))" height="18" rx="3"/>\
+            <rect class="value" y="5" width="\(.percent(max(place(reason.value), 0.004)))" height="8" rx="2"/>\
+            \(tick("median", place(reason.baselineMedian)))\(tick("most", Self.cleanPart))</svg>
             """
     }
 

@@ -1,9 +1,5 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
-/// A contact graph as SVG: names on an ellipse, those of a network side by side, so that one graph always
-/// gives one picture.
+/// A contact graph as SVG: names on an ring, those of a network side by side, so that one graph always gives
+/// one picture.
 public struct HTMLContactGraph: Sendable {
     /// Nodes that can be told apart.
     public static let nodeLimit = 36
@@ -24,7 +20,7 @@ public struct HTMLContactGraph: Sendable {
     public static let style = """
         .graph{width:100%;min-width:38rem;height:auto}
         .graph path{fill:none}
-        .graph .known{stroke:var(--clean);stroke-width:1.2;opacity:.55}
+        .graph .known{stroke:var(--clean);stroke-width:1.3;opacity:.75}
         .graph .new{stroke:var(--alarm);stroke-width:1.8;stroke-dasharray:6 3}
         .graph .tip-known{fill:var(--clean)}
         .graph .tip-new{fill:var(--alarm)}
@@ -44,8 +40,9 @@ public struct HTMLContactGraph: Sendable {
         var y: Double
     }
 
-    private static let size = Point(x: 900, y: 620)
-    private static let radius = Point(x: 275, y: 235)
+    private static let width = 900.0
+    /// Pixels from one name to the next.
+    private static let row = 36.0
 
     /// Indices of the nodes, networks together, what is outside last.
     private var order: [Int] {
@@ -56,26 +53,23 @@ public struct HTMLContactGraph: Sendable {
         }
     }
 
-    /// The place of each node, from the top clockwise, with a gap between networks.
+    private var height: Double { Double(max((graph.nodes.count + 1) / 2, 6)) * Self.row + 24 }
+    private var middle: Point { Point(x: Self.width / 2, y: height / 2) }
+
+    /// The place of each node, from the top clockwise: down the right side and up the left, each in a row
+    /// of its own, so that no name covers another.
     private var places: [Point] {
         let order = order
-        var slots: [Double] = []
-        var slot = 0.0
-        var before: String?
-        for index in order {
-            let network = graph.nodes[index].network
-            if let before, before != network { slot += 0.8 }
-            slots.append(slot)
-            slot += 1
-            before = network
-        }
-        let whole = max(slot + (Set(graph.nodes.map(\.network)).count > 1 ? 0.8 : 0), 1)
-        var places = [Point](repeating: Point(x: 0, y: 0), count: order.count)
-        for (index, slot) in zip(order, slots) {
-            let angle = (slot + 0.5) / whole * 2 * Double.pi - Double.pi / 2
-            places[index] = Point(
-                x: Self.size.x / 2 + Self.radius.x * cos(angle),
-                y: Self.size.y / 2 + Self.radius.y * sin(angle))
+        let rightCount = (order.count + 1) / 2
+        var places = [Point](repeating: middle, count: order.count)
+        for (position, index) in order.enumerated() {
+            let isRight = position < rightCount
+            let row = isRight ? position : order.count - 1 - position
+            let rows = isRight ? rightCount : order.count - rightCount
+            let y = (Double(row) + 0.5) / Double(rows) * (height - 24) + 12
+            let offset = (y - middle.y) / (height / 2)
+            let x = 80 + 200 * (1 - offset * offset).squareRoot()
+            places[index] = Point(x: middle.x + (isRight ? x : -x), y: y)
         }
         return places
     }
@@ -87,7 +81,7 @@ public struct HTMLContactGraph: Sendable {
         let new = sorted.filter(\.contact.isNew)
         return """
             <div class="scroll" tabindex="0" role="region" aria-label="Picture of the communication graph">
-            <svg class="graph" role="img" viewBox="0 0 \(.number(Self.size.x)) \(.number(Self.size.y))">\
+            <svg class="graph" role="img" viewBox="0 0 \(.number(Self.width)) \(.number(height))">\
             <title>Communication graph</title><desc>\(words(known.count, new.count))</desc>
             <defs>\(tip("known"))\(tip("new"))</defs>
             \(known.map { edge($0.pair, $0.contact, places) })\(new.map { edge($0.pair, $0.contact, places) })
@@ -119,11 +113,11 @@ public struct HTMLContactGraph: Sendable {
         _ pair: ContactGraph.Pair, _ contact: ContactGraph.Contact, _ places: [Point]
     ) -> HTML {
         let (start, end) = (places[pair.from], places[pair.to])
-        let middle = Point(x: (start.x + end.x) / 2, y: (start.y + end.y) / 2)
+        let half = Point(x: (start.x + end.x) / 2, y: (start.y + end.y) / 2)
         let across = Point(x: start.y - end.y, y: end.x - start.x)
         let bend = Point(
-            x: middle.x + (Self.size.x / 2 - middle.x) * 0.55 + across.x * 0.06,
-            y: middle.y + (Self.size.y / 2 - middle.y) * 0.55 + across.y * 0.06)
+            x: half.x + (middle.x - half.x) * 0.6 + across.x * 0.06,
+            y: half.y + (middle.y - half.y) * 0.35 + across.y * 0.06)
         let (from, to) = (Self.moved(start, towards: bend), Self.moved(end, towards: bend))
         let kind = contact.isNew ? "new" : "known"
         let title =
@@ -150,21 +144,16 @@ public struct HTMLContactGraph: Sendable {
         let node = graph.nodes[index]
         let note = notes[node.name]
         let (x, y) = (HTML.number(place.x.rounded()), HTML.number(place.y.rounded()))
-        let isOver = abs(place.x - Self.size.x / 2) < 40
-        let isLeft = place.x < Self.size.x / 2
-        let anchor = isOver ? "middle" : isLeft ? "end" : "start"
-        let label = Point(
-            x: place.x + (isOver ? 0 : isLeft ? -15 : 15),
-            y: isOver ? (place.y < Self.size.y / 2 ? place.y - 30 : place.y + 26) : place.y + 1)
-        let labelX = HTML.number(label.x.rounded())
+        let isLeft = place.x < middle.x
+        let labelX = HTML.number((place.x + (isLeft ? -16 : 16)).rounded())
         let shape: HTML =
             note == nil
             ? "<circle class=\"node\" cx=\"\(x)\" cy=\"\(y)\" r=\"6\"/>"
             : "<path class=\"bad\" d=\"M\(x) \(y)m0-10l10 10l-10 10l-10-10z\"/>"
-        let below = [node.network == node.name ? nil : node.network, note].compactMap { $0 }
+        let below = [node.name.hasSuffix(node.network) ? nil : node.network, note].compactMap { $0 }
             .joined(separator: ", ")
         return """
-            \(shape)<text class="name" x="\(labelX)" y="\(.number(label.y.rounded()))" text-anchor="\(anchor)">\(Self.short(node.name))\
+            \(shape)<text class="name" x="\(labelX)" y="\(.number(place.y.rounded() - 1))" text-anchor="\(isLeft ? "end" : "start")">\(Self.short(node.name))\
             <tspan class="dim" x="\(labelX)" dy="14">\(Self.short(below))</tspan></text>
 
             """

@@ -4,6 +4,8 @@ internal import NetworkAddresses
 extension HTMLReport {
     /// Rows of each table of contacts.
     private static let contactLimit = 300
+    /// Rows that are shown at once.
+    private static let shownLimit = 12
 
     /// The picture, and the same in tables.
     var graphSection: HTML {
@@ -45,9 +47,15 @@ extension HTMLReport {
         let newTable: HTML =
             new.isEmpty
             ? "<p>No contact in this capture is new to the baseline.</p>"
-            : table(graph, new, onlyNew: true)
+            : table(graph, Array(new.prefix(Self.shownLimit)), onlyNew: true)
+        let rest = Array(new.dropFirst(Self.shownLimit))
+        let restTable: HTML =
+            rest.isEmpty
+            ? ""
+            : "<details><summary>\(rest.count) more new ones</summary>\(table(graph, rest, onlyNew: true))</details>"
         return """
             \(newTable)
+            \(restTable)
             <details><summary>\(known.count) pairs that the baseline knows</summary>\(table(graph, known, onlyNew: false))</details>
             """
     }
@@ -76,9 +84,9 @@ extension HTMLReport {
             ? "<p class=\"muted small\">and \(HTML.grouped(rows.count - Self.contactLimit)) more</p>"
             : ""
         return """
-            <table><caption>\(caption)</caption>
+            <div class="scroll"><table><caption>\(caption)</caption>
             <thead><tr><th scope="col">From</th><th scope="col">To</th><th scope="col">Services</th><th scope="col" class="n">Flows here</th></tr></thead>
-            <tbody>\(body)</tbody></table>\(more)
+            <tbody>\(body)</tbody></table></div>\(more)
             """
     }
 }

@@ -34,19 +34,19 @@ extension HTMLReport {
                 number <= Self.toldLimit
                 ? "<a href=\"#incident-\(number)\">#\(number)</a>" : "#\(number)"
             return """
-                <tr><th scope="row">\(link)</th><td class="nowrap">\(UTC.clock(Int64(incident.firstSecond)))</td>\
+                <tr><th scope="row">\(link)</th><td class="nowrap wide">\(UTC.clock(Int64(incident.firstSecond)))</td>\
                 <td>\(Self.who(incident.workload, "\(incident.offender)"))</td><td>\(Self.titles(incident))</td>\
                 <td class="wide">\(incident.strongest.pattern?.technique ?? "–")</td>\
-                <td class="n wide">\(JSONObject.number(Double(incident.strongest.score), digits: 2))</td>\
+                <td class="n wide">\(HTML.fixed(incident.strongest.score))</td>\
                 <td>\(tag(incident))</td></tr>
 
                 """
         }
         return """
-            <table class="index"><caption>All incidents, by their start</caption>
-            <thead><tr><th scope="col">No.</th><th scope="col">Start</th><th scope="col">Offender</th><th scope="col">Looks like</th>\
+            <div class="scroll"><table class="index"><caption>All incidents, by their start</caption>
+            <thead><tr><th scope="col">No.</th><th scope="col" class="wide">Start</th><th scope="col">Offender</th><th scope="col">Looks like</th>\
             <th scope="col" class="wide">ATT&amp;CK</th><th scope="col" class="n wide">Score</th><th scope="col">Decision</th></tr></thead>
-            <tbody>\(rows)</tbody></table>
+            <tbody>\(rows)</tbody></table></div>
             """
     }
 
@@ -72,7 +72,7 @@ extension HTMLReport {
             <article class="incident" id="incident-\(number)" aria-labelledby="\(title)">
             <div class="head"><h3 id="\(title)">#\(number) \(Self.titles(incident))</h3> \(tag(incident))</div>
             <p class="small">\(facts(incident))</p>
-            \(Self.reasons(strongest.reasons, seconds: strongest.window.scale.seconds, number: number))
+            \(Self.reasons(strongest.reasons, window: strongest.window, number: number))
             \(others(incident))
             <dl class="facts small">\(decisions(incident))\(trace(incident))</dl>
             </article>
@@ -92,28 +92,37 @@ extension HTMLReport {
         return """
             <strong>\(Self.who(incident.workload, "\(incident.offender)"))</strong> as source\(role), \
             \(UTC.clock(Int64(incident.firstSecond))) to \(UTC.clock(Int64(incident.lastSecond + 1))), \(windows). \
-            Score \(JSONObject.number(Double(strongest.score), digits: 3)), threshold \
-            \(JSONObject.number(Double(strongest.threshold), digits: 3)), against the baseline of \
+            Score \(HTML.fixed(strongest.score)), threshold \
+            \(HTML.fixed(strongest.threshold)), against the baseline of \
             \(strongest.baselineName).\(technique)\(link)
             """
     }
 
     /// A table of reasons, each with a bar.
-    static func reasons(_ reasons: [Verdict.Reason], seconds: Int, number: Int) -> HTML {
+    ///
+    /// - Parameter cleanEnd: where the clean range of a reason ends.
+    static func reasons(
+        _ reasons: [Verdict.Reason], window: Window, number: Int,
+        cleanEnd: (Verdict.Reason) -> Float = { $0.baselineLargest }
+    ) -> HTML {
+        let seconds = window.scale.seconds
+        let steps = reasons.map { HTMLBar.steps($0, seconds: seconds, cleanEnd: cleanEnd($0)) }
         let rows: [HTML] = reasons.map { reason in
             let unit = FeatureSchema.description(of: reason.feature).unit
+            let bar = HTMLBar(
+                reason, seconds: seconds, cleanEnd: cleanEnd(reason), fullSteps: steps.max() ?? 1)
             return """
-                <tr><th scope="row">\(reason.text)\(HTMLBar(reason, seconds: seconds).svg)</th>\
-                <td class="n">\(HTMLBar.text(reason.value))</td><td class="n">\(HTMLBar.text(reason.baselineMedian))</td>\
-                <td class="n">\(HTMLBar.text(reason.baselineP99))</td><td>\(unit)</td></tr>
+                <tr role="row"><th role="rowheader" scope="row">\(reason.text)\(bar.svg)</th>\
+                <td role="cell" class="n" data-name="value">\(HTMLBar.text(reason.value))</td><td role="cell" class="n" data-name="median">\(HTMLBar.text(reason.baselineMedian))</td>\
+                <td role="cell" class="n" data-name="99 %">\(HTMLBar.text(reason.baselineP99))</td><td role="cell" class="unit">\(unit)</td></tr>
 
                 """
         }
         return """
-            <table class="reasons"><caption class="hidden">Reasons of #\(number), most telling first</caption>
-            <thead><tr><th scope="col">Why</th><th scope="col" class="n">Value</th><th scope="col" class="n">Clean median</th>\
-            <th scope="col" class="n">Clean 99 %</th><th scope="col">Unit</th></tr></thead>
-            <tbody>\(rows)</tbody></table>
+            <table class="reasons" role="table"><caption class="hidden">Reasons of #\(number), most telling first</caption>
+            <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Why</th><th role="columnheader" scope="col" class="n">Value</th><th role="columnheader" scope="col" class="n">Clean median</th>\
+            <th role="columnheader" scope="col" class="n">Clean 99 %</th><th role="columnheader" scope="col" class="unit">Unit</th></tr></thead>
+            <tbody role="rowgroup">\(rows)</tbody></table>
             """
     }
 
@@ -160,13 +169,13 @@ extension HTMLReport {
 
     /// How to read the bars.
     static let barKey: HTML = """
-        <h3 class="small">How to read the bars</h3>
+        <h3 class="small bars">How to read the bars</h3>
         <ul class="key">
-        <li><svg class="bar" aria-hidden="true"><rect class="band" width="100%" height="18" rx="3"/></svg>wide: 99 % of clean windows</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="band" width="100%" height="18" rx="3"/></svg>wide: up to 99 % of clean windows</li>
         <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><line class="median" x1="50%" x2="50%" y1="0" y2="18"/></svg>line: their median</li>
-        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><line class="most" x1="50%" x2="50%" y1="0" y2="18"/></svg>dotted: the highest of them</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><line class="most" x1="50%" x2="50%" y1="0" y2="18"/></svg>dotted: where the clean range ends</li>
         <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><rect class="value" y="5" width="100%" height="8" rx="2"/></svg>narrow: this window</li>
-        <li class="muted">Counts and bytes are on a logarithmic scale.</li>
+        <li class="muted">Right of it, equal lengths are equally many of the detector's steps; counts and bytes are logarithmic.</li>
         </ul>
         """
 }

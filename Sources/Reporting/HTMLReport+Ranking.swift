@@ -37,12 +37,13 @@ extension HTMLReport {
             entry.reasons.isEmpty
             ? "<p class=\"small\">Nothing in it lies beyond what the others do.</p>"
             : Self.reasons(
-                entry.reasons, seconds: entry.window.scale.seconds, number: number)
+                entry.reasons, window: entry.window, number: number,
+                cleanEnd: { $0.baselineP99 })
         return """
             <article class="incident" id="incident-\(number)" aria-labelledby="\(title)">
             <div class="head"><h3 id="\(title)">#\(number) \(Self.who(entry.workload, "\(entry.subject)"))</h3> \
             <span class="\(entry.pattern == nil ? "muted" : "tag seen")">\(what)</span></div>
-            <p class="small">Score \(JSONObject.number(Double(entry.score), digits: 3)) in the \(entry.window.scale.seconds) s up to \
+            <p class="small">Score \(HTML.fixed(entry.score)) in the \(entry.window.scale.seconds) s up to \
             \(UTC.clock(Int64(entry.window.endSecond + 1))).\(technique)</p>
             \(reasons)
             </article>

@@ -86,7 +86,7 @@ extension HTMLReport {
                 start: timeline.place(incident.firstSecond),
                 end: timeline.place(incident.lastSecond + 1), label: "\(number + 1)")
         }
-        let highest = JSONObject.number(Double(line.highest), digits: 2)
+        let highest = HTML.fixed(line.highest)
         let count = own.isEmpty ? "no incidents" : "\(own.count) incidents"
         let picture = HTMLScoreLine(
             scores: line.scores, odd: line.odd, binCount: timeline.binCount, thresholds: thresholds,

@@ -50,6 +50,7 @@ public enum HTMLTheme {
         *{box-sizing:border-box}
         html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
         body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",Ubuntu,Cantarell,"Liberation Sans",sans-serif;overflow-wrap:anywhere}
+        section>:last-child{margin-bottom:0}
         .wrap{max-width:76rem;margin:0 auto;padding:0 1.5rem}
         a{color:var(--link);text-underline-offset:.15em}
         :focus-visible{outline:3px solid var(--link);outline-offset:2px}
@@ -73,7 +74,7 @@ public enum HTMLTheme {
         nav a{display:inline-block;padding:.25rem 0}
         table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
         caption{text-align:left;color:var(--muted);font-size:.875rem;padding:0 0 .5rem}
-        th,td{text-align:left;vertical-align:top;padding:.45rem .75rem .45rem 0;border-bottom:1px solid var(--line);font-weight:400}
+        th,td{text-align:left;vertical-align:top;overflow-wrap:break-word;padding:.45rem .75rem .45rem 0;border-bottom:1px solid var(--line);font-weight:400}
         thead th{color:var(--muted);font-size:.8rem;vertical-align:bottom;border-bottom-color:var(--muted)}
         tbody tr:last-child>*{border-bottom:0}
         th:last-child,td:last-child{padding-right:0}
@@ -108,7 +109,8 @@ public enum HTMLTheme {
         }
         @media print{
         @page{margin:14mm}
-        body{background:none;font-size:10pt}
+        html{font-size:12px}
+        body{background:none}
         .wrap{max-width:none;padding:0}
         section{border:0;border-radius:0;padding:0;margin:0 0 1.5rem}
         button,nav,.skip{display:none}

@@ -18,8 +18,8 @@ struct Lazaret: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
-            ModelCommand.self, MonitorCommand.self, FeedbackCommand.self, QuarantineCommand.self,
-            AuditCommand.self, ConfigCommand.self, DoctorCommand.self,
+            ModelCommand.self, MonitorCommand.self, ExplainCommand.self, FeedbackCommand.self,
+            QuarantineCommand.self, AuditCommand.self, ConfigCommand.self, DoctorCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.
