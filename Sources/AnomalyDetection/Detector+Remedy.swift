@@ -121,7 +121,7 @@ private struct Trial {
     }
 
     /// The row with one column moved back towards `end` as far as the window stays a normal one; counts
-    /// stay whole.
+    /// stay whole, shares keep two digits.
     func relaxed(_ row: [Float], _ column: Int, towards end: Float) -> [Float] {
         let description = FeatureSchema.table[column]
         var best = row
@@ -132,7 +132,8 @@ private struct Trial {
             if isOdd(trial) { high = trial[column] } else { low = trial[column] }
         }
         let raw = description.raw(low, seconds: seconds)
-        for value in [raw.rounded(.down), raw] {
+        let step: Float = description.transform == .linear ? 100 : 1
+        for value in [(raw * step).rounded(.down) / step, raw] {
             var trial = row
             trial[column] = description.transformed(value, seconds: seconds)
             if trial[column] >= row[column], !isOdd(trial) {

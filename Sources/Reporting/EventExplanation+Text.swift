@@ -41,13 +41,14 @@ extension EventExplanation {
     }
 
     private static func lines(_ reason: Reason) -> [String] {
-        var facts = ["\(number(reason.value, 2)) \(reason.unit)"]
-        if let median = reason.median {
-            facts.append("clean windows have \(number(median, 2)) in the middle")
+        var sentence = "\(number(reason.value, 2)) \(reason.unit)"
+        if let median = reason.median, let p99 = reason.p99 {
+            sentence +=
+                ", where the median clean window has \(number(median, 2)) and 99 % have at most "
+                + number(p99, 2)
         }
-        if let p99 = reason.p99 { facts.append("99 % of them at most \(number(p99, 2))") }
-        if let share = reason.share { facts.append("\(number(share * 100, 0)) % of the score") }
-        return ["  \(reason.text)", "      \(reason.feature): \(facts.joined(separator: "; "))"]
+        if let share = reason.share { sentence += "; \(number(share * 100, 0)) % of the score" }
+        return ["  \(reason.text)", "      \(reason.feature): \(sentence)"]
     }
 
     private var baselineText: String {
@@ -70,11 +71,14 @@ extension EventExplanation {
             nearest.isExact
             ? ""
             : " (all else ordinary: the alert does not tell it; name its capture with -r for the whole window)"
+        let (before, after) = (
+            Self.number(nearest.scoreBefore, 3), Self.number(nearest.scoreAfter, 3)
+        )
+        let threshold = Self.number(nearest.threshold, 3)
         let result =
-            nearest.isWithinRange
-            ? "nothing would lie beyond the clean range any more"
-            : "the score would fall from \(Self.number(nearest.scoreBefore, 3)) to "
-                + "\(Self.number(nearest.scoreAfter, 3)), below \(Self.number(nearest.threshold, 3))"
+            nearest.scoreAfter < nearest.threshold
+            ? "the score would fall from \(before) to \(after), below \(threshold)"
+            : "nothing would lie beyond the clean range, so that its score, \(after), would not count"
         let width = nearest.changes.map(\.feature.count).max() ?? 0
         return ["\(result)\(basis), with"]
             + nearest.changes.map { change in
@@ -84,14 +88,12 @@ extension EventExplanation {
     }
 
     private var flowTitle: String {
-        guard let flowCount, flowCount > flows.count else {
-            return "Flows behind it, \(flowSource)"
-        }
-        return "Flows behind it, \(flowSource): the \(flows.count) that tell most, of \(flowCount)"
+        guard let flowCount, flowCount > flows.count else { return "Flows behind it" }
+        return "Flows behind it: the \(flows.count) that tell most, of \(flowCount)"
     }
 
     private var flowLines: [String] {
-        guard !flows.isEmpty else { return ["  none"] }
+        guard !flows.isEmpty else { return ["  none: \(flowSource)"] }
         let ends = flows.map { "\($0.source) -> \($0.destination)" }
         let width = ends.map(\.count).max() ?? 0
         let lines = zip(flows, ends).map { flow, ends in
@@ -103,7 +105,7 @@ extension EventExplanation {
                 + "  \(flow.state)  \(flow.communityID)\(new)"
         }
         let more = (flowCount ?? 0) - flows.count
-        return more > 0 ? lines + ["  ... and \(more) more"] : lines
+        return lines + (more > 0 ? ["  ... and \(more) more"] : []) + ["  \(flowSource)"]
     }
 
     private var sliceText: String {
