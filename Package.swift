@@ -141,6 +141,11 @@ let package = Package(
         tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
         tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
         tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
-        tests(of: "Reporting", uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering"]),
+        tests(
+            of: "Reporting",
+            uses: [
+                "NetworkAddresses", "PacketDecoding", "FlowMetering",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
     ]
 )

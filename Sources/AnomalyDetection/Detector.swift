@@ -15,7 +15,7 @@ public struct Detector: Sendable {
     /// Multiples of the least that makes a pattern, from which it may be fenced.
     public static let fenceStrength: Float = 1.5
 
-    private let model: Model
+    let model: Model
     private let identities: IdentityMap
     private let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
@@ -56,11 +56,7 @@ public struct Detector: Sendable {
         latestScore = nil
         let identity = identity(of: window.subject)
         let scaleModel = model[window.scale]
-        guard var group = scaleModel.baseline.group(of: identity, scale: window.scale) else {
-            return nil
-        }
-        let name = Self.feedbackName(workload: identity.name, subject: window.subject)
-        group.baseline = feedback.widened(group.baseline, for: name, scale: window.scale)
+        guard let group = group(of: identity, window.subject, window.scale) else { return nil }
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
         guard excess.contains(where: { $0 >= 1 }) else { return nil }
@@ -77,6 +73,23 @@ public struct Detector: Sendable {
         guard found != nil || !isMore else { return nil }
         remember(window, found?.pattern)
         return verdict(window, identity, group, excess, score, scaleModel, found)
+    }
+
+    /// The narrowest baseline that has enough windows, with what was called benign.
+    private func group(
+        of identity: Identity, _ subject: IPAddress, _ scale: Scale
+    ) -> (name: String, baseline: GroupBaseline)? {
+        guard var group = model[scale].baseline.group(of: identity, scale: scale) else {
+            return nil
+        }
+        let name = Self.feedbackName(workload: identity.name, subject: subject)
+        group.baseline = feedback.widened(group.baseline, for: name, scale: scale)
+        return group
+    }
+
+    /// The same for any address.
+    func group(of subject: IPAddress, scale: Scale) -> (name: String, baseline: GroupBaseline)? {
+        group(of: identities.identity(of: subject), subject, scale)
     }
 
     /// Steps beyond the clean range from which data that goes where data always went is told of.

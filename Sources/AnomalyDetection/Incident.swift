@@ -7,6 +7,8 @@ public struct Incident: Sendable {
     public var workload: String
     /// Set when the offender borrowed addresses: its own interface.
     public var spoofingLink: MACAddress?
+    /// First second of the first odd window: what led to the incident begins here.
+    public var windowStartSecond: Int
     /// Start of the first odd window's newest bucket, and end of the last window, in seconds since 1970.
     public var firstSecond: Int
     public var lastSecond: Int
@@ -101,6 +103,7 @@ public struct IncidentTracker: Sendable {
         }
         open[verdict.subject] = Incident(
             offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
+            windowStartSecond: window.startSecond,
             firstSecond: window.endSecond - window.scale.bucketSeconds + 1,
             lastSecond: window.endSecond, verdictCount: 1, level: verdict.level,
             firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
@@ -131,6 +134,9 @@ public struct IncidentTracker: Sendable {
             $0.lastSecond >= second
         }
     }
+
+    /// The incident that the newest verdict on `offender` belongs to.
+    public func current(of offender: IPAddress) -> Incident? { open[offender] }
 
     /// All incidents, by their start; those that go on included.
     public var all: [Incident] {

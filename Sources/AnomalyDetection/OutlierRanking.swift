@@ -19,8 +19,8 @@ public struct OutlierRanking: Sendable {
         /// Multiples of the least that makes the pattern; 0 without one.
         public var strength: Float
         public var window: Window
-        /// What stands out, in words.
-        public var reasons: [String]
+        /// What stands out; the clean numbers are those of the whole capture.
+        public var reasons: [Verdict.Reason]
 
         /// Orders the entries: a plain pattern first, by its strength, then the score.
         public var rank: Float {
@@ -71,15 +71,33 @@ public struct OutlierRanking: Sendable {
         best[window.subject] = entry
     }
 
-    private func reasons(_ window: Window, _ row: [Float], _ node: GroupBaseline) -> [String] {
+    /// The score of a window against all others, for time lines; nil before `fit`.
+    public func score(_ window: Window) -> Float? {
+        guard let scaleModel = model?[window.scale],
+            let node = scaleModel.baseline.groups[ScaleBaseline.node]
+        else { return nil }
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        return scaleModel.forest.score(RelativeVector.relative(transformed, to: node))
+    }
+
+    private func reasons(
+        _ window: Window, _ row: [Float], _ node: GroupBaseline
+    ) -> [Verdict.Reason] {
         let order = Feature.allCases.filter { row[$0.rawValue] > 0.5 && window[$0] > 0 }
             .sorted { shares[$0.rawValue] > shares[$1.rawValue] }
         return order.prefix(3).map { feature in
             let description = FeatureSchema.description(of: feature)
-            let median = description.raw(
-                node.median[feature.rawValue], seconds: window.scale.seconds)
-            return Explanation.number(window[feature], description) + " \(description.counts) in"
-                + " \(window.scale.seconds) s (median of all \(Explanation.number(median, description)))"
+            func raw(_ values: [Float]) -> Float {
+                description.raw(values[feature.rawValue], seconds: window.scale.seconds)
+            }
+            let median = raw(node.median)
+            return Verdict.Reason(
+                feature: feature, value: window[feature], baselineMedian: median,
+                baselineP99: raw(node.p99), baselineLargest: raw(node.largest),
+                share: shares[feature.rawValue],
+                text: Explanation.number(window[feature], description) + " \(description.counts) in"
+                    + " \(window.scale.seconds) s (median of all \(Explanation.number(median, description)))"
+            )
         }
     }
 

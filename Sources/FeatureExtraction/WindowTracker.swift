@@ -1,5 +1,5 @@
 public import FlowMetering
-import NetworkAddresses
+public import NetworkAddresses
 public import PacketDecoding
 public import Workloads
 
@@ -126,6 +126,11 @@ public struct WindowTracker: Sendable {
         if update.events.contains(.answered) { links.noteNextHop(packet) }
         count(packet, update)
         return nil
+    }
+
+    /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used the pair.
+    public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool) {
+        (hosts[Int(tag & 0xFF_FFFF) - 1].address, tag & Self.newEdgeBit != 0)
     }
 
     // MARK: - Packets

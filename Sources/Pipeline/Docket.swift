@@ -38,6 +38,8 @@ struct Docket<Decider: FenceDecider> {
     var origin: EventJSON.Origin
     var decider: Decider
     var incidents = IncidentTracker()
+    /// Where the packets of incidents go; nil where they go nowhere.
+    var sliceFolder: String?
 
     /// What came of one verdict.
     struct Entry {
@@ -65,9 +67,12 @@ struct Docket<Decider: FenceDecider> {
         let standing = decider.standing(over: verdict.subject, link: verdict.window.mac)
         var events: [String] = []
         if isWorthAlert && mayAlert || outcomes.contains(where: { $0.action.kind == .fence }) {
+            let slice = sliceFolder.flatMap { folder in
+                incidents.current(of: verdict.subject).map { PacketSlices.path(of: $0, in: folder) }
+            }
             events.append(
                 EventJSON.alert(
-                    verdict, eventID: eventID, modelID: modelID, origin: origin,
+                    verdict, eventID: eventID, modelID: modelID, origin: origin, slice: slice,
                     decision: standing == nil ? "watch" : "quarantine", quarantineID: standing?.id,
                     isBlocked: standing != nil && decider.isEnforcing))
         }

@@ -130,55 +130,17 @@ public enum FeedbackFile {
 
     // MARK: events
 
-    /// The parts of an EVE alert that matter here.
-    private struct Alert: Decodable {
-        struct Details: Decodable {
-            struct Reason: Decodable {
-                var feature: String
-                var value: Float
-            }
-
-            var event_id: String
-            var workload: String
-            var offender: String
-            var scale_s: Int
-            var pattern: String?
-            var reasons: [Reason]
-        }
-
-        var timestamp: String
-        var dest_ip: String?
-        var dest_port: UInt16?
-        var proto: String?
-        var lazaret: Details
-    }
-
     private static func alert(_ eventID: String, in path: String) throws -> Line {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-        } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
-        }
-        let mark = Data("\"event_id\":\"\(eventID)\"".utf8)
-        for text in data.split(separator: UInt8(ascii: "\n")) where text.range(of: mark) != nil {
-            // Fences carry the identifier of their alert; they are not it.
-            guard let alert = try? JSONDecoder().decode(Alert.self, from: Data(text)) else {
-                continue
-            }
-            let details = alert.lazaret
-            let number = alert.proto.flatMap(Service.protocolNumber) ?? 0
-            return Line(
-                time: alert.timestamp, eventID: eventID, judgement: "",
-                workload: details.workload == "outside" ? details.offender : details.workload,
-                subject: details.offender, peer: alert.dest_ip,
-                service: Service(ipProtocol: number, port: alert.dest_port ?? 0).rawValue,
-                scaleSeconds: details.scale_s, pattern: details.pattern,
-                values: Dictionary(
-                    details.reasons.map { ($0.feature, $0.value) }, uniquingKeysWith: { $1 }))
-        }
-        throw PipelineError.input(
-            path: path,
-            reason: "holds no alert with event_id \(eventID); name the file with --events")
+        let alert = try EventFile(path).alert(eventID)
+        let details = alert.lazaret
+        let number = alert.proto.flatMap(Service.protocolNumber) ?? 0
+        return Line(
+            time: alert.timestamp, eventID: eventID, judgement: "",
+            workload: details.workload == "outside" ? details.offender : details.workload,
+            subject: details.offender, peer: alert.dest_ip,
+            service: Service(ipProtocol: number, port: alert.dest_port ?? 0).rawValue,
+            scaleSeconds: details.scale_s, pattern: details.pattern,
+            values: Dictionary(
+                details.reasons.map { ($0.feature, $0.value) }, uniquingKeysWith: { $1 }))
     }
 }

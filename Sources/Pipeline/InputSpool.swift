@@ -1,28 +1,48 @@
 import Foundation
 
-/// Captures that have to be read twice: standard input is copied to a temporary file first, which is
-/// removed with the spool.
-final class InputSpool {
-    let paths: [String]
-    private let temporary: String?
+/// Captures that have to be read twice: standard input and pipes are copied to temporary files first, which
+/// are removed with the spool.
+public final class InputSpool {
+    /// Where the captures are, in the order they were named.
+    public private(set) var paths: [String] = []
+    /// Names as given, by the paths of their copies.
+    private var copies: [String: String] = [:]
 
-    init(_ paths: [String]) throws {
-        guard paths.contains("-") else {
-            self.paths = paths
-            temporary = nil
-            return
+    /// Copies what can be read only once.
+    ///
+    /// - Throws: `.output` where there is no room for it.
+    public init(_ names: [String]) throws {
+        for name in names {
+            guard Self.isPipe(name) else {
+                paths.append(name)
+                continue
+            }
+            let path = NSTemporaryDirectory() + "lazaret-\(UUID().uuidString).pcap"
+            copies[path] = name == "-" ? "standard input" : name
+            paths.append(path)
+            try Self.copy(name, to: path)
         }
-        let path = NSTemporaryDirectory() + "lazaret-\(UUID().uuidString).pcap"
-        temporary = path
-        self.paths = paths.map { $0 == "-" ? path : $0 }
+    }
+
+    private static func isPipe(_ name: String) -> Bool {
+        var status = stat()
+        // SAFETY: the pointer is used within the call.
+        guard name != "-", unsafe stat(name, &status) == 0 else { return name == "-" }
+        return status.st_mode & S_IFMT == S_IFIFO
+    }
+
+    private static func copy(_ name: String, to path: String) throws {
         guard
             FileManager.default.createFile(
                 atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
             let file = FileHandle(forWritingAtPath: path)
         else { throw PipelineError.output(path: path, reason: "cannot be created") }
         do {
-            while let chunk = try FileHandle.standardInput.read(upToCount: 1 << 20), !chunk.isEmpty
-            {
+            let source =
+                name == "-"
+                ? FileHandle.standardInput
+                : try FileHandle(forReadingFrom: URL(fileURLWithPath: name))
+            while let chunk = try source.read(upToCount: 1 << 20), !chunk.isEmpty {
                 try file.write(contentsOf: chunk)
             }
             try file.close()
@@ -31,8 +51,13 @@ final class InputSpool {
         }
     }
 
+    /// Text with what was copied called by its name, and not by that of its copy.
+    func named(_ text: String) -> String {
+        copies.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
+    }
+
     deinit {
-        if let temporary { try? FileManager.default.removeItem(atPath: temporary) }
+        for path in copies.keys { try? FileManager.default.removeItem(atPath: path) }
     }
 }
 

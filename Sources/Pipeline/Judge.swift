@@ -11,12 +11,15 @@ struct Judge {
     private var result = Replay.Outcome()
 
     init(
-        model: Model, inventory: Inventory, policyOptions: QuarantinePolicyOptions, capture: String?
+        model: Model, inventory: Inventory, policyOptions: QuarantinePolicyOptions,
+        capture: String?,
+        sliceFolder: String? = nil
     ) {
         detector = Detector(model: model, inventory: inventory)
         docket = Docket(
             modelID: model.identifier, origin: .capture(capture),
             decider: QuarantinePolicy(options: policyOptions, inventory: inventory))
+        docket.sliceFolder = sliceFolder
     }
 
     /// Everything so far.

@@ -12,6 +12,7 @@ struct PacketLoop {
         var lastNanoseconds: Int64 = 0
         var capture = CaptureStatistics()
         var decoding = DecodeStatistics()
+        var metering = FlowMeterStatistics()
         var warnings: [CaptureWarning] = []
     }
 
@@ -61,6 +62,7 @@ struct PacketLoop {
         progress?.finish()
         report.capture = capture.statistics
         report.decoding = decoder.statistics
+        report.metering = meter.statistics
         report.warnings = capture.warnings
         return report
     }

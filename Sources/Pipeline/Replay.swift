@@ -5,7 +5,7 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 public import Quarantine
-import Reporting
+public import Reporting
 public import Workloads
 
 /// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have done.
@@ -16,6 +16,10 @@ public struct Replay {
     public var inventory: Inventory
     public var model: Model
     public var policyOptions = QuarantinePolicyOptions()
+    /// Where captures that are read twice are; nil: at `paths`.
+    public var spool: InputSpool?
+    /// Where the packets of incidents go; alerts name the file.
+    public var sliceFolder: String?
 
     /// What came of it.
     public struct Outcome: Sendable {
@@ -30,6 +34,8 @@ public struct Replay {
         public var verdictCount = 0
         /// Lines to tell on standard error.
         public var warnings: [String] = []
+        /// What a report shows, where a record was kept for one.
+        public var report: HTMLReport?
     }
 
     public init(paths: [String], model: Model) {
@@ -40,35 +46,49 @@ public struct Replay {
 
     /// Runs the captures.
     ///
-    /// - Parameter observe: sees every window with its verdict, for evaluation.
+    /// - Parameters:
+    ///   - record: is filled with what a report shows.
+    ///   - observe: sees every window with its verdict, for evaluation.
     public func run(
-        progress: ProgressReport? = nil, observe: ((Window, Verdict?) -> Void)? = nil
+        progress: ProgressReport? = nil, record: ReplayRecord? = nil,
+        observe: ((Window, Verdict?) -> Void)? = nil
     ) throws -> Outcome {
         var tracker = WindowTracker(inventory: inventory, graph: model.graph, mode: .monitoring)
         var judge = Judge(
             model: model, inventory: inventory, policyOptions: policyOptions,
-            capture: paths.count == 1 ? paths[0] : nil)
-        let loop = PacketLoop(paths: paths, filter: filter, progress: progress)
+            capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
+        let loop = PacketLoop(paths: spool?.paths ?? paths, filter: filter, progress: progress)
         let report = try loop.run { packet, update, meter in
             tracker.advance(to: packet.timeNanoseconds) { window in
                 let verdict = judge.consider(window)
                 observe?(window, verdict)
+                record?.note(window, verdict)
             }
-            if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+            if let tag = tracker.observe(packet, update) {
+                meter.setTag(tag, of: update.flow)
+                if let record {
+                    let opening = tracker.opening(tag)
+                    record.note(packet, openedBy: opening.subject, isNew: opening.isNew)
+                }
+            }
         }
         tracker.finish { window in
             let verdict = judge.consider(window)
             observe?(window, verdict)
+            record?.note(window, verdict)
         }
         var outcome = judge.outcome
         outcome.packetCount = report.packetCount
         outcome.firstNanoseconds = report.firstNanoseconds
         outcome.lastNanoseconds = report.lastNanoseconds
-        outcome.warnings = report.warnings.map(\.description)
+        outcome.warnings = report.warnings.map { spool?.named($0.description) ?? $0.description }
         if tracker.droppedHosts > 0 {
             outcome.warnings.append(
                 "\(tracker.droppedHosts) flows of hosts past the table's limit were not watched")
         }
+        outcome.report = record?.report(report, warnings: outcome.warnings)
+        outcome.report?.incidents = outcome.incidents
+        outcome.report?.actions = outcome.actions
         return outcome
     }
 }

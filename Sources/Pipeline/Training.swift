@@ -1,5 +1,4 @@
 public import AnomalyDetection
-import Crypto
 import FeatureExtraction
 import FlowMetering
 import Foundation
@@ -77,8 +76,7 @@ public struct Training {
 
     private func digest() throws -> String {
         guard let inventoryPath else { return "" }
-        let data = try Data(contentsOf: URL(fileURLWithPath: inventoryPath))
-        return SHA256.hash(data: data).map { String(format: "%02x", $0) }.joined()
+        return try FileDigest.sha256(inventoryPath).digest
     }
 
     private func warnings(_ suspects: [Contamination.Suspect]) -> [String] {

@@ -14,9 +14,11 @@ public enum EventJSON {
     }
 
     /// The alert of a verdict.
+    ///
+    /// - Parameter slice: the file that holds the incident's packets, under Suricata's name for it.
     public static func alert(
-        _ verdict: Verdict, eventID: String, modelID: String, origin: Origin, decision: String,
-        quarantineID: String?, isBlocked: Bool = false
+        _ verdict: Verdict, eventID: String, modelID: String, origin: Origin,
+        slice: String? = nil, decision: String, quarantineID: String?, isBlocked: Bool = false
     ) -> String {
         let window = verdict.window
         let contact = window.lastContact
@@ -39,6 +41,7 @@ public enum EventJSON {
         case .capture(let name): event.put("pcap_filename", name)
         case .interface(let name): event.put("in_iface", name)
         }
+        event.put("capture_file", slice)
         var alert = JSONObject()
         alert.put("action", isBlocked ? "blocked" : "allowed")
         alert.put("signature", "Lazaret \(verdict.pattern?.title ?? "unusual traffic")")

@@ -54,7 +54,7 @@ public enum IncidentReport {
     }
 
     /// What was decided about an incident, in words.
-    private static func decision(_ incident: Incident, _ actions: [QuarantineAction]) -> String {
+    static func decision(_ incident: Incident, _ actions: [QuarantineAction]) -> String {
         let own = actionsOf(incident, actions)
         let fence = own.last { if case .fence = $0.kind { true } else { false } }
         if let fence {

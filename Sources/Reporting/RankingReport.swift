@@ -23,7 +23,7 @@ public enum RankingReport {
                 "#\(index + 1)  \(who)  \(title)\(technique)  score "
                 + "\(JSONObject.number(Double(entry.score), digits: 3)), at "
                 + "\(UTC.clock(Int64(entry.window.endSecond)))\n"
-            for reason in entry.reasons { text += "      \(reason)\n" }
+            for reason in entry.reasons { text += "      \(reason.text)\n" }
         }
         if entries.count > limit { text += "... and \(entries.count - limit) more\n" }
         return text
@@ -42,7 +42,7 @@ public enum RankingReport {
         object.put("rank_score", Double(entry.rank))
         object.put("window_start", entry.window.startSecond)
         object.put("window_end", entry.window.endSecond + 1)
-        object.put("reasons", entry.reasons)
+        object.put("reasons", entry.reasons.map(\.text))
         return object.text
     }
 
@@ -67,7 +67,7 @@ public enum RankingReport {
         object.put("scale_s", entry.window.scale.seconds)
         object.put("score", Double(entry.score))
         object.put("technique", entry.pattern?.technique)
-        object.put("reasons", entry.reasons)
+        object.put("reasons", entry.reasons.map(\.text))
         object.put("decision", "none")
         event.put("lazaret", object)
         return event.text

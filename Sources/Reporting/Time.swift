@@ -10,6 +10,35 @@ public enum UTC {
             + digits + "+0000"
     }
 
+    /// Nanoseconds since 1970 of a time stamp as EVE has it, with any offset; nil for other text.
+    public static func nanoseconds(_ text: String) -> Int64? {
+        let parts = text.split { "-T:.+Z".contains($0) }.map { Int64($0) }
+        guard parts.count >= 6, let year = parts[0], let month = parts[1], let day = parts[2],
+            let hour = parts[3], let minute = parts[4], let second = parts[5],
+            (1...12).contains(month), (1970...9999).contains(year), (1...31).contains(day),
+            hour <= 24, minute < 60, second <= 60
+        else { return nil }
+        // Days from civil by Howard Hinnant's algorithm.
+        let shifted = month <= 2 ? year - 1 : year
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let yearOfEra = shifted % 400
+        let days =
+            shifted / 400 * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+            - 719_468
+        var seconds = days * 86_400 + (hour * 60 + minute) * 60 + second
+        if let sign = text.dropFirst(19).last(where: { $0 == "+" || $0 == "-" }),
+            let offset = text.split(separator: sign).last.flatMap({
+                Int64($0.filter { $0 != ":" })
+            }), offset <= 2400
+        {
+            seconds -= (offset / 100 * 60 + offset % 100) * 60 * (sign == "-" ? -1 : 1)
+        }
+        let digits = text.dropFirst(20).prefix { $0.isNumber }.prefix(9)
+        let fraction = text.dropFirst(19).first == "." ? digits : ""
+        let scale = (fraction.count..<9).reduce(Int64(1)) { value, _ in value * 10 }
+        return seconds * 1_000_000_000 + (Int64(fraction) ?? 0) * scale
+    }
+
     /// `08:15:30`.
     public static func clock(_ seconds: Int64) -> String {
         let day = seconds - seconds.flooredQuotient(86_400) * 86_400

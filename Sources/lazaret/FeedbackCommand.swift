@@ -18,27 +18,22 @@ struct FeedbackCommand: ParsableCommand {
         case benign, malicious, withdraw
     }
 
-    @Argument(help: "The alert's event_id.")
-    var event: String?
+    @OptionGroup var alert: AlertInput
 
     @Flag var action: Action?
 
     @Option(name: [.short, .long], help: "The model that raised the alert.")
     var model: String
 
-    @Option(
-        help: ArgumentHelp("EVE file that holds the alert.", valueName: "file"))
-    var events: String?
-
     func validate() throws {
-        guard event != nil || action == nil else {
+        guard alert.eventID != nil || action == nil else {
             throw ValidationError("which alert? give its event_id")
         }
-        guard event == nil || action != nil else {
+        guard alert.eventID == nil || action != nil else {
             throw ValidationError("say --benign, --malicious or --withdraw")
         }
-        guard action == nil || action == .withdraw || events != nil else {
-            throw ValidationError("name the file that holds the alert with --events")
+        guard action == nil || action == .withdraw || alert.events != nil else {
+            throw AlertInput.noFile
         }
     }
 
@@ -48,13 +43,14 @@ struct FeedbackCommand: ParsableCommand {
         switch action {
         case .benign: try add(.benign)
         case .malicious: try add(.malicious)
-        case .withdraw: try FeedbackFile.withdraw(event ?? "", model: model)
+        case .withdraw: try FeedbackFile.withdraw(alert.eventID ?? "", model: model)
         case nil: break
         }
         try Output.write(try FeedbackFile.list(model), to: nil)
     }
 
     private func add(_ judgement: Feedback.Judgement) throws {
-        try FeedbackFile.add(event ?? "", judgement, events: events ?? "", model: model)
+        try FeedbackFile.add(
+            alert.eventID ?? "", judgement, events: alert.events ?? "", model: model)
     }
 }

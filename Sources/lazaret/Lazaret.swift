@@ -19,9 +19,8 @@ struct Lazaret: AsyncParsableCommand {
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
             ModelCommand.self, MonitorCommand.self, StatusCommand.self, TopCommand.self,
-            EventsCommand.self,
-            FeedbackCommand.self, QuarantineCommand.self, AuditCommand.self, ConfigCommand.self,
-            DoctorCommand.self,
+            EventsCommand.self, ExplainCommand.self, FeedbackCommand.self, QuarantineCommand.self,
+            AuditCommand.self, ConfigCommand.self, DoctorCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.

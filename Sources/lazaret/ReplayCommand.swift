@@ -35,6 +35,17 @@ struct ReplayCommand: ParsableCommand {
             "Write the nftables script that enforcing would have installed.", valueName: "file"))
     var plan: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Write a report for a browser: one HTML file that loads nothing.", valueName: "file"))
+    var report: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the packets of each incident to a pcapng file of its own in this folder.",
+            valueName: "folder"))
+    var pcapOut: String?
+
     @Flag(help: "End with exit code 3 if anything odd was found.")
     var exitCode = false
 
@@ -42,23 +53,39 @@ struct ReplayCommand: ParsableCommand {
         guard plan == nil || model != nil else {
             throw ValidationError("--plan needs a model: without a baseline nothing is fenced")
         }
+        guard pcapOut == nil || model != nil else {
+            throw ValidationError(
+                "--pcap-out needs a model: without a baseline nothing is an incident")
+        }
     }
 
     func run() throws {
-        let anomalies = try model.map(judge) ?? rank()
+        // A report names its files by their digests, and packets are cut out in a second pass.
+        let spool = report == nil && pcapOut == nil ? nil : try InputSpool(input.files)
+        let anomalies = try model.map { try judge($0, spool) } ?? rank(spool)
         if exitCode && anomalies > 0 { throw ExitCode(Failure.anomaliesFound) }
     }
 
-    private func judge(_ modelPath: String) throws -> Int {
+    private func judge(_ modelPath: String, _ spool: InputSpool?) throws -> Int {
         let given = try inventory.read()
         var replay = Replay(
             paths: input.files, model: try ModelStore.readForJudging(modelPath, inventory: given))
         replay.filter = input.filter
         if let given { replay.inventory = given }
-        let outcome = try replay.run(progress: ProgressReport(label: "replay"))
+        replay.spool = spool
+        replay.sliceFolder = pcapOut
+        let record = report.map { _ in
+            ReplayRecord(model: replay.model, inventory: replay.inventory)
+        }
+        let outcome = try replay.run(progress: ProgressReport(label: "replay"), record: record)
         for warning in outcome.warnings { Output.warn(warning) }
+        let slices = try cut(outcome.incidents, spool)
         try Output.write(render(outcome), to: output)
         if let plan { try OutputFile.replace(plan, with: script(outcome)) }
+        if var page = outcome.report {
+            page.slices = slices
+            try write(page, spool)
+        }
         return outcome.incidents.count
     }
 
@@ -79,11 +106,52 @@ struct ReplayCommand: ParsableCommand {
         }
     }
 
-    private func rank() throws -> Int {
+    /// Writes the packets of each incident; the files by the incidents' first events.
+    private func cut(_ incidents: [Incident], _ spool: InputSpool?) throws -> [String: String] {
+        guard let pcapOut else { return [:] }
+        var slices = try PacketSlices(incidents, folder: pcapOut, version: Version.text)
+        let written = try slices.write(
+            from: spool?.paths ?? input.files, filter: input.filter,
+            progress: ProgressReport(label: "packets"))
+        return Dictionary(
+            zip(incidents, written).compactMap { incident, slice in
+                slice.map { (incident.eventID, $0.path) }
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
+    private func write(_ page: HTMLReport, _ spool: InputSpool?) throws {
+        var page = page
+        page.version = Version.text
+        page.command = command
+        for (name, path) in zip(input.files, spool?.paths ?? input.files) {
+            try page.add("capture", name == "-" ? "standard input" : name, at: path)
+        }
+        if let model {
+            try page.add("model", model, at: model)
+            let feedback = FeedbackFile.path(of: model)
+            if !page.feedbackIsEmpty { try page.add("feedback", feedback, at: feedback) }
+        }
+        if let path = inventory.path { try page.add("inventory", path, at: path) }
+        try OutputFile.replace(report ?? "", with: Array(page.render().utf8))
+    }
+
+    /// What makes the same report again; the name of the output is not part of it.
+    private var command: String {
+        var words = ["lazaret", "replay"]
+        for file in input.files { words += ["-r", file] }
+        if let model { words += ["-m", model] }
+        if let path = inventory.path { words += ["--inventory", path] }
+        if let pcapOut { words += ["--pcap-out", pcapOut] }
+        return Shell.line(words + ["--report", "report.html"] + input.bpf)
+    }
+
+    private func rank(_ spool: InputSpool?) throws -> Int {
         var ranking = Ranking(paths: input.files)
         ranking.filter = input.filter
         ranking.inventory = try inventory.read() ?? .empty
-        let result = try ranking.run(progress: ProgressReport(label: "ranking"))
+        ranking.spool = spool
+        let record = report.map { _ in ReplayRecord(model: nil, inventory: ranking.inventory) }
+        let result = try ranking.run(progress: ProgressReport(label: "ranking"), record: record)
         for warning in result.warnings { Output.warn(warning) }
         let text =
             switch format {
@@ -96,6 +164,18 @@ struct ReplayCommand: ParsableCommand {
                     .joined()
             }
         try Output.write(text, to: output)
+        if let page = result.report { try write(page, spool) }
         return result.entries.count { $0.pattern != nil }
     }
+}
+
+extension HTMLReport {
+    /// Names a file that the report was made from.
+    fileprivate mutating func add(_ role: String, _ name: String, at path: String) throws {
+        let (digest, byteCount) = try FileDigest.sha256(path)
+        files.append(File(role: role, name: name, byteCount: byteCount, digest: digest))
+    }
+
+    /// Whether nothing was said of the model's alerts.
+    fileprivate var feedbackIsEmpty: Bool { model?.feedback.isEmpty ?? true }
 }

@@ -1,0 +1,152 @@
+import Foundation
+import NetworkAddresses
+import Reporting
+
+/// A file of EVE lines, looked through without reading it into memory.
+struct EventFile {
+    let path: String
+    private let data: Data
+
+    /// - Throws: `.input` with the system's words.
+    init(_ path: String) throws {
+        self.path = path
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+        } catch {
+            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+        }
+    }
+
+    /// The parts of an alert that say why.
+    struct Alert: Decodable {
+        struct Details: Decodable {
+            struct Reason: Decodable {
+                var feature: String
+                var value: Float
+                var unit: String?
+                var baseline_p50: Float?
+                var baseline_p99: Float?
+                var share: Float?
+                var text: String?
+            }
+
+            var event_id: String
+            var workload: String
+            var offender: String
+            var mac: String?
+            var window_start: Int?
+            var window_end: Int?
+            var scale_s: Int
+            var score: Double?
+            var p_value: Double?
+            var threshold: Double?
+            var baseline: String?
+            var model_id: String?
+            var pattern: String?
+            var technique: String?
+            var reasons: [Reason]
+            var decision: String?
+            var quarantine_id: String?
+        }
+
+        var timestamp: String
+        var dest_ip: String?
+        var dest_port: UInt16?
+        var proto: String?
+        var pcap_filename: String?
+        var in_iface: String?
+        var capture_file: String?
+        var lazaret: Details
+    }
+
+    /// What was done, or would have been.
+    struct Fence: Decodable {
+        struct Details: Decodable {
+            var quarantine_id: String
+            var action: String
+            var target: String
+            var response: String
+            var until: String
+            var undo: String?
+            var dry_run: Bool
+            var failure: String?
+        }
+
+        var timestamp: String
+        var lazaret: Details
+    }
+
+    /// A flow, as this program and Suricata write it.
+    struct Flow: Decodable {
+        struct Counters: Decodable {
+            var pkts_toserver: UInt64
+            var pkts_toclient: UInt64
+            var bytes_toserver: UInt64
+            var bytes_toclient: UInt64
+            var start: String
+            var end: String
+            var state: String?
+        }
+
+        var src_ip: String
+        var src_port: UInt16?
+        var dest_ip: String
+        var dest_port: UInt16?
+        var proto: String
+        var community_id: String?
+        var flow: Counters
+    }
+
+    /// The alert with this identifier.
+    ///
+    /// - Throws: `.input` where there is none.
+    func alert(_ eventID: String) throws -> Alert {
+        var found: Alert?
+        forEachLine(holding: "\"\(eventID)\"") { line in
+            // Fences carry the identifier of their alert; they are not it.
+            if let alert = try? JSONDecoder().decode(Alert.self, from: line),
+                alert.lazaret.event_id == eventID
+            {
+                found = alert
+            }
+            return found == nil
+        }
+        guard let found else {
+            throw PipelineError.input(
+                path: path,
+                reason: "holds no alert with event_id \(eventID); name the file with --events")
+        }
+        return found
+    }
+
+    /// Everything that was done with a fence, in the file's order.
+    func fences(_ quarantineID: String) -> [Fence] {
+        var found: [Fence] = []
+        forEachLine(holding: "\"\(quarantineID)\"") { line in
+            if let fence = try? JSONDecoder().decode(Fence.self, from: line) { found.append(fence) }
+            return true
+        }
+        return found
+    }
+
+    /// Hands the flows that an address opened to `body`.
+    func forEachFlow(from address: String, _ body: (Flow) -> Void) {
+        forEachLine(holding: "\"src_ip\":\"\(address)\"") { line in
+            if let flow = try? JSONDecoder().decode(Flow.self, from: line) { body(flow) }
+            return true
+        }
+    }
+
+    /// Hands the lines with `mark` in them to `body`, which says whether to go on.
+    private func forEachLine(holding mark: String, _ body: (Data) -> Bool) {
+        let mark = Data(mark.utf8)
+        let newline = UInt8(ascii: "\n")
+        var at = data.startIndex
+        while let hit = data.range(of: mark, in: at..<data.endIndex) {
+            let start = data[at..<hit.lowerBound].lastIndex(of: newline).map { $0 + 1 } ?? at
+            let end = data[hit.upperBound...].firstIndex(of: newline) ?? data.endIndex
+            guard body(Data(data[start..<end])), end < data.endIndex else { return }
+            at = end + 1
+        }
+    }
+}

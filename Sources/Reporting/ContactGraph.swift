@@ -1,0 +1,168 @@
+internal import FeatureExtraction
+
+/// Who opens flows to whom, by name: what a baseline knows, and what a capture adds to it.
+public struct ContactGraph: Sendable {
+    /// Names kept; further ones are one node together.
+    public static let nodeLimit = 8192
+    /// Ordered pairs kept; flows of further ones are counted in `droppedCount`.
+    public static let pairLimit = 50_000
+    /// Services that are named of each pair; further ones are only counted.
+    public static let serviceLimit = 6
+
+    public struct Node: Sendable {
+        public var name: String
+        /// The network it lives in.
+        public var network: String
+        /// Whether an inventory or a baseline names it.
+        public var isNamed: Bool
+    }
+
+    public struct Pair: Hashable, Sendable {
+        public var from: Int
+        public var to: Int
+    }
+
+    /// What is known of a pair.
+    public struct Contact: Sendable {
+        /// Flows in the capture.
+        public var flowCount = 0
+        /// Those of them on peer and service that the baseline never used.
+        public var newFlowCount = 0
+        /// Services by name, those of new flows apart.
+        public var services: [String] = []
+        public var newServices: [String] = []
+        /// Whether there are more services than are named.
+        public var hasMore = false
+
+        public var isNew: Bool { newFlowCount > 0 }
+    }
+
+    public private(set) var nodes: [Node] = []
+    public private(set) var contacts: [Pair: Contact] = [:]
+    public private(set) var droppedCount = 0
+    private var indexOfName: [String: Int] = [:]
+    private static let others = "others"
+
+    public init() {}
+
+    /// The number of a name, given to it now if it has none.
+    public mutating func node(_ name: String, network: String, isNamed: Bool) -> Int {
+        if let index = indexOfName[name] { return index }
+        guard nodes.count < Self.nodeLimit || name == Self.others else {
+            return node(Self.others, network: Self.others, isNamed: false)
+        }
+        indexOfName[name] = nodes.count
+        nodes.append(Node(name: name, network: network, isNamed: isNamed))
+        return nodes.count - 1
+    }
+
+    /// Takes in what a baseline knows of a pair.
+    public mutating func know(_ from: Int, _ to: Int, service: String) {
+        note(Pair(from: from, to: to)) { Self.add(service, to: &$0.services, &$0.hasMore) }
+    }
+
+    /// Takes in one flow.
+    public mutating func add(_ from: Int, _ to: Int, service: String, isNew: Bool) {
+        note(Pair(from: from, to: to)) { contact in
+            contact.flowCount += 1
+            if isNew {
+                contact.newFlowCount += 1
+                Self.add(service, to: &contact.newServices, &contact.hasMore)
+            } else {
+                Self.add(service, to: &contact.services, &contact.hasMore)
+            }
+        }
+    }
+
+    private mutating func note(_ pair: Pair, _ change: (inout Contact) -> Void) {
+        guard contacts[pair] != nil || contacts.count < Self.pairLimit else {
+            droppedCount += 1
+            return
+        }
+        change(&contacts[pair, default: Contact()])
+    }
+
+    private static func add(_ service: String, to list: inout [String], _ hasMore: inout Bool) {
+        guard !list.contains(service) else { return }
+        if list.count < serviceLimit { list.append(service) } else { hasMore = true }
+    }
+
+    /// The same with at most `limit` names, as can be drawn: unnamed addresses become one node for each of
+    /// their networks. First those that only one other met, as the targets of a scan; then those with the
+    /// fewest contacts. `kept` names stay.
+    public func gathered(limit: Int, keeping kept: Set<String>) -> ContactGraph {
+        var degree = [Int](repeating: 0, count: nodes.count)
+        for pair in contacts.keys {
+            degree[pair.from] += 1
+            degree[pair.to] += 1
+        }
+        func rank(_ index: Int) -> (Int, Int, String) {
+            let node = nodes[index]
+            let weight = (kept.contains(node.name) ? 2 : 0) + (node.isNamed ? 1 : 0)
+            return (-weight, -degree[index], node.name)
+        }
+        let met = nodes.indices.filter { !isHardlyMet($0, degree) || kept.contains(nodes[$0].name) }
+        let lone = Dictionary(
+            grouping: Set(nodes.indices).subtracting(met), by: { nodes[$0].network }
+        ).values.filter { $0.count <= 2 }.joined()
+        return keeping(Set((met + lone).sorted { rank($0) < rank($1) }.prefix(limit)))
+    }
+
+    private func isHardlyMet(_ index: Int, _ degree: [Int]) -> Bool {
+        !nodes[index].isNamed && degree[index] <= 1
+    }
+
+    /// The same with all but these nodes gathered by network.
+    private func keeping(_ stay: Set<Int>) -> ContactGraph {
+        var members: [String: Int] = [:]
+        for index in nodes.indices where !stay.contains(index) {
+            members[nodes[index].network, default: 0] += 1
+        }
+        var result = ContactGraph()
+        let mapped = nodes.indices.map { index in
+            let node = nodes[index]
+            guard !stay.contains(index) else {
+                return result.node(node.name, network: node.network, isNamed: node.isNamed)
+            }
+            let count = members[node.network] ?? 0
+            return result.node(
+                "\(count) other\(count == 1 ? "" : "s") in \(node.network)", network: node.network,
+                isNamed: false)
+        }
+        for (pair, contact) in sortedContacts {
+            let pair = Pair(from: mapped[pair.from], to: mapped[pair.to])
+            result.note(pair) { $0.join(contact) }
+        }
+        result.droppedCount = droppedCount
+        return result
+    }
+
+    /// All contacts, by the names of both ends.
+    public var sortedContacts: [(pair: Pair, contact: Contact)] {
+        contacts.map { (pair: $0.key, contact: $0.value) }.sorted {
+            (nodes[$0.pair.from].name, nodes[$0.pair.to].name)
+                < (nodes[$1.pair.from].name, nodes[$1.pair.to].name)
+        }
+    }
+}
+
+extension ContactGraph.Contact {
+    fileprivate mutating func join(_ other: Self) {
+        flowCount += other.flowCount
+        newFlowCount += other.newFlowCount
+        hasMore = hasMore || other.hasMore
+        let limit = ContactGraph.serviceLimit
+        for service in other.services where !services.contains(service) {
+            if services.count < limit { services.append(service) } else { hasMore = true }
+        }
+        for service in other.newServices where !newServices.contains(service) {
+            if newServices.count < limit { newServices.append(service) } else { hasMore = true }
+        }
+    }
+
+    /// Services as a list for a reader; `onlyNew` leaves out what the baseline knows.
+    func serviceText(onlyNew: Bool) -> String {
+        let list = (onlyNew ? newServices : services + newServices)
+        return list.joined(separator: ", ") + (hasMore ? " and more" : "")
+    }
+}

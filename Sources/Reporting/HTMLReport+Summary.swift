@@ -1,0 +1,112 @@
+internal import AnomalyDetection
+internal import FeatureExtraction
+internal import Quarantine
+
+extension HTMLReport {
+    /// The numbers, and what they mean in a sentence or two.
+    var summarySection: HTML {
+        let tiles: [HTML] = figures.map { figure in
+            "<div><dt>\(figure.name)</dt><dd>\(figure.value)</dd></div>"
+        }
+        let notes: [HTML] = summary.map { "<p>\($0)</p>" }
+        return """
+            <section id="summary" aria-labelledby="summary-title">
+            <h2 id="summary-title">Summary</h2>
+            \(notes)
+            <dl class="tiles">\(tiles)</dl>
+            \(warningList)
+            </section>
+            """
+    }
+
+    private var figures: [(name: String, value: String)] {
+        let counts = [
+            ("Packets", HTML.grouped(packetCount)), ("Windows judged", HTML.grouped(windowCount)),
+            ("Workloads seen", HTML.grouped(timeline.lines.count)),
+        ]
+        guard model != nil else {
+            let shaped = ranking.count { $0.pattern != nil }
+            return [
+                ("Addresses ranked", HTML.grouped(ranking.count)),
+                ("With a plain pattern", HTML.grouped(shaped)),
+            ] + counts
+        }
+        let fenced = Set(actions.filter { $0.kind == .fence }.map { "\($0.target)" })
+        return [
+            ("Incidents", HTML.grouped(incidents.count)),
+            ("Offenders", HTML.grouped(Set(incidents.map(\.offender)).count)),
+            ("Would be fenced", HTML.grouped(fenced.count)),
+        ] + counts
+    }
+
+    private var summary: [HTML] {
+        guard packetCount > 0 else { return ["There was nothing to judge."] }
+        guard let model else { return rankingSummary }
+        guard !incidents.isEmpty else {
+            return [
+                "All traffic is as the baseline knows it: no window reached the threshold.",
+                baselineText(model),
+            ]
+        }
+        let fenced = Set(actions.filter { $0.kind == .fence }.map { "\($0.target)" }).sorted()
+        let fences: HTML =
+            fenced.isEmpty
+            ? "Nothing would have been fenced: what was found is plain enough to watch, not to act on."
+            : "Enforcing would have fenced <strong>\(Self.list(fenced, limit: 20))</strong>."
+        return [fences, byPattern, baselineText(model)]
+    }
+
+    private var rankingSummary: [HTML] {
+        [
+            """
+            No model was given, so nothing is known to be clean: these addresses stand out against the others \
+            of the same capture. A model of clean traffic tells more, and tells what is new: \
+            <code>lazaret train -r CLEAN.pcap -o MODEL</code>.
+            """
+        ]
+    }
+
+    /// "port scan 4, beacon 2".
+    private var byPattern: HTML {
+        var counts: [String: Int] = [:]
+        for incident in incidents {
+            counts[incident.patternsByStrength.first?.title ?? "unusual traffic", default: 0] += 1
+        }
+        let order = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        return
+            "What they look like: \(order.map { "\($0.key) \($0.value)" }.joined(separator: ", "))."
+    }
+
+    private func baselineText(_ model: Model) -> HTML {
+        let provenance = model.provenance
+        let seconds = (provenance.lastNanoseconds - provenance.firstNanoseconds) / 1_000_000_000
+        let capped: HTML =
+            Scale.allCases.contains { model[$0].isCapped }
+            ? """
+             That is too little to prove the false-alarm budget it was trained for; its thresholds are the highest there are.
+            """ : ""
+        return """
+            Judged by model <code>\(model.identifier)</code>, learnt from \(Self.list(provenance.sources, limit: 4)): \
+            \(HTML.grouped(provenance.packetCount)) packets over \(Self.length(seconds: seconds)).\(capped)
+            """
+    }
+
+    private var warningList: HTML {
+        guard !warnings.isEmpty else { return "" }
+        let items: [HTML] = warnings.prefix(100).map { "<li>\($0)</li>" }
+        let more: HTML =
+            warnings.count > 100 ? "<li>and \(warnings.count - 100) more</li>" : ""
+        return "<h3>Warnings</h3><ul>\(items)\(more)</ul>"
+    }
+
+    static func list(_ items: [String], limit: Int) -> String {
+        items.prefix(limit).joined(separator: ", ")
+            + (items.count > limit ? " and \(items.count - limit) more" : "")
+    }
+
+    /// `worker (10.60.4.13)`, or the address alone where it has no name of its own.
+    static func who(_ workload: String, _ address: String) -> String {
+        workload == address || workload == "outside" || workload.isEmpty
+            ? address : "\(workload) (\(address))"
+    }
+}

@@ -1,0 +1,135 @@
+/// A time line of scores as SVG that takes the width it is given: what is odd stands out by colour and by
+/// height over the threshold, marks carry a number.
+public struct HTMLScoreLine: Sendable {
+    /// A stretch of time with a label, in parts of the whole, 0...1.
+    public struct Mark: Sendable {
+        public var start: Double
+        public var end: Double
+        public var label: String
+
+        public init(start: Double, end: Double, label: String) {
+            self.start = start
+            self.end = end
+            self.label = label
+        }
+    }
+
+    /// Scores by stretch of time, 0...1; nil where there is none.
+    public var scores: [Float?]
+    /// The scores of what was judged odd.
+    public var odd: [Float?]
+    /// Stretches of the whole axis; at least those with scores.
+    public var binCount: Int
+    /// Where a dashed line is drawn.
+    public var thresholds: [Float]
+    public var marks: [Mark] = []
+    /// The picture's name, and what it shows, in words.
+    public var title: String
+    public var summary: String
+
+    public init(
+        scores: [Float?], odd: [Float?], binCount: Int, thresholds: [Float], marks: [Mark] = [],
+        title: String, summary: String
+    ) {
+        self.scores = scores
+        self.odd = odd
+        self.binCount = max(binCount, scores.count, 1)
+        self.thresholds = thresholds
+        self.marks = marks
+        self.title = title
+        self.summary = summary
+    }
+
+    /// Rules for the parts; a page takes them once.
+    public static let style = """
+        .line{width:100%;height:3.5rem;overflow:visible}
+        .line .all{fill:var(--clean);opacity:.6}
+        .line .odd{fill:var(--alarm)}
+        .line .mark{fill:var(--alarm);opacity:.13}
+        .line .edge{stroke:var(--alarm);stroke-width:1}
+        .line .least{stroke:var(--muted);stroke-width:1;stroke-dasharray:4 3}
+        .line .zero{stroke:var(--line);stroke-width:1}
+        .line text{font-size:11px;font-weight:600;fill:var(--alarm)}
+        .axis{width:100%;height:1.25rem;overflow:visible}
+        .axis text{font-size:11px;fill:var(--muted)}
+        .axis line{stroke:var(--muted)}
+
+        """
+
+    /// Rows of the picture, in pixels from its top: numbers, then the curve.
+    private static let top = 14
+    private static let height = 56
+    /// Least distance of two numbers, so that they stay apart on a phone.
+    private static let labelGap = 0.05
+
+    public var svg: HTML {
+        let curve: HTML = """
+            <svg y="\(Self.top)" width="100%" height="\(Self.height - Self.top)" viewBox="0 0 \(binCount) 100" preserveAspectRatio="none">\
+            <path class="all" d="\(path(scores))"/><path class="odd" d="\(path(odd))"/></svg>
+            """
+        return """
+            <svg class="line" role="img" height="\(Self.height)"><title>\(title)</title><desc>\(summary)</desc>\
+            \(marks.map(band))\(curve)\(Set(thresholds).sorted().map { rule($0, "least") })\(rule(0, "zero"))\(labels)</svg>
+            """
+    }
+
+    private func rule(_ score: Float, _ kind: String) -> HTML {
+        let y = Double(Self.height) - Double(score) * Double(Self.height - Self.top)
+        return
+            "<line class=\"\(kind)\" x1=\"0\" x2=\"100%\" y1=\"\(.number(y))\" y2=\"\(.number(y))\"/>"
+    }
+
+    private func band(_ mark: Mark) -> HTML {
+        let width = max(mark.end - mark.start, 0.002)
+        return """
+            <rect class="mark" x="\(.percent(mark.start))" width="\(.percent(width))" y="\(Self.top)" height="\(Self.height - Self.top)"/>\
+            <line class="edge" x1="\(.percent(mark.start))" x2="\(.percent(mark.start))" y1="\(Self.top - 2)" y2="\(Self.height)"/>
+            """
+    }
+
+    /// The marks' numbers, but for those that would stand in each other's way.
+    private var labels: [HTML] {
+        var last = -1.0
+        return marks.sorted { $0.start < $1.start }.compactMap { mark in
+            guard mark.start - last >= Self.labelGap else { return nil }
+            last = mark.start
+            let isAtEnd = mark.start > 0.94
+            return """
+                <text x="\(.percent(mark.start))" y="9" text-anchor="\(isAtEnd ? "end" : "start")">\(mark.label)</text>
+                """
+        }
+    }
+
+    /// Steps over the values, in a box as wide as there are stretches and 100 high.
+    private func path(_ values: [Float?]) -> HTML {
+        var text = ""
+        var before: Int?
+        for (index, value) in values.enumerated() {
+            let y = value.map { 100 - Int((min(max($0, 0), 1) * 100).rounded()) }
+            guard y != before else { continue }
+            switch (before, y) {
+            case (nil, let y?): text += "M\(index) 100V\(y)"
+            case (_?, let y?): text += "H\(index)V\(y)"
+            case (_?, nil): text += "H\(index)V100Z"
+            default: break
+            }
+            before = y
+        }
+        if before != nil { text += "H\(values.count)V100Z" }
+        return HTML(stringLiteral: text)
+    }
+}
+
+extension HTMLScoreLine {
+    /// An axis with labels at places of 0...1, as wide as the lines under it.
+    public static func axis(_ labels: [(place: Double, text: String)]) -> HTML {
+        let ticks: [HTML] = labels.map { label in
+            let anchor = label.place < 0.03 ? "start" : label.place > 0.97 ? "end" : "middle"
+            return """
+                <line x1="\(.percent(label.place))" x2="\(.percent(label.place))" y1="15" y2="20"/>\
+                <text x="\(.percent(label.place))" y="11" text-anchor="\(anchor)">\(label.text)</text>
+                """
+        }
+        return "<svg class=\"axis\" height=\"20\" aria-hidden=\"true\">\(ticks)</svg>"
+    }
+}

@@ -1,0 +1,86 @@
+/// The highest score of each workload in each stretch of time. The stretches double whenever there would
+/// be too many of them, so that an hour and a month cost the same.
+public struct ScoreTimeline: Sendable {
+    /// Stretches at most.
+    public static let binLimit = 480
+    /// Workloads at most; further ones are counted in `droppedCount`.
+    public static let lineLimit = 4096
+
+    /// One workload.
+    public struct Line: Sendable {
+        /// Highest score of all windows by stretch, 0...1; nil where there was none.
+        public fileprivate(set) var scores: [Float?] = []
+        /// Highest score of the windows that were judged odd.
+        public fileprivate(set) var odd: [Float?] = []
+
+        /// The highest score of all.
+        public var highest: Float { scores.lazy.compactMap { $0 }.max() ?? 0 }
+    }
+
+    public private(set) var lines: [String: Line] = [:]
+    /// Where the first stretch begins, in seconds since 1970.
+    public private(set) var firstSecond = 0
+    /// Length of a stretch.
+    public private(set) var binSeconds = 1
+    /// Stretches so far.
+    public private(set) var binCount = 0
+    /// Windows of workloads past the limit.
+    public private(set) var droppedCount = 0
+
+    public init() {}
+
+    /// Takes in the score of a window that ended with `second`.
+    public mutating func add(_ score: Float, isOdd: Bool, of workload: String, second: Int) {
+        guard score.isFinite else { return }
+        if binCount == 0 { firstSecond = second }
+        var bin = max(0, second - firstSecond) / binSeconds
+        while bin >= Self.binLimit {
+            halve()
+            bin = max(0, second - firstSecond) / binSeconds
+        }
+        binCount = max(binCount, bin + 1)
+        guard lines[workload] != nil || lines.count < Self.lineLimit else {
+            droppedCount += 1
+            return
+        }
+        Self.raise(&lines[workload, default: Line()].scores, bin, score)
+        if isOdd { Self.raise(&lines[workload, default: Line()].odd, bin, score) }
+    }
+
+    private static func raise(_ values: inout [Float?], _ bin: Int, _ score: Float) {
+        if values.count <= bin {
+            values += [Float?](repeating: nil, count: bin + 1 - values.count)
+        }
+        values[bin] = max(values[bin] ?? 0, score)
+    }
+
+    private mutating func halve() {
+        func halved(_ values: [Float?]) -> [Float?] {
+            stride(from: 0, to: values.count, by: 2).map { index in
+                let pair = values[index..<min(index + 2, values.count)].compactMap { $0 }
+                return pair.max()
+            }
+        }
+        for (name, line) in lines {
+            lines[name] = Line(scores: halved(line.scores), odd: halved(line.odd))
+        }
+        binSeconds *= 2
+        binCount = (binCount + 1) / 2
+    }
+
+    /// Where a time lies between the start of the first stretch, 0, and the end of the last, 1.
+    public func place(_ second: Int) -> Double {
+        guard binCount > 0 else { return 0 }
+        return min(max(Double(second - firstSecond) / Double(binCount * binSeconds), 0), 1)
+    }
+
+    /// Round times for an axis, at most `limit` of them.
+    func ticks(limit: Int) -> [Int] {
+        let length = max(binCount * binSeconds, 1)
+        let step =
+            [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200]
+            .first { length / $0 <= limit } ?? (length / limit / 86_400 + 1) * 86_400
+        let first = (firstSecond + step - 1) / step * step
+        return Array(stride(from: first, through: firstSecond + length, by: step))
+    }
+}

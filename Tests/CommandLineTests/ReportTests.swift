@@ -1,0 +1,181 @@
+import Foundation
+import TestKit
+import Testing
+
+/// Runs a command of the machine and gives back what it prints on both outputs.
+private func tool(_ arguments: [String]) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: data, as: UTF8.self)
+}
+
+private func isInstalled(_ name: String) -> Bool {
+    ["/usr/bin/", "/usr/local/bin/"].contains {
+        FileManager.default.isExecutableFile(atPath: $0 + name)
+    }
+}
+
+@Suite(.serialized)
+struct ReportTests {
+    private let inventory = ["--inventory", "captures/inventory.yaml"]
+
+    private func report(_ scratch: Scratch, _ capture: String, _ more: [String]) throws -> String {
+        let path = scratch.path("\(UUID().uuidString).html")
+        let run = try Run(
+            ["replay", "-r", capture, "-o", scratch.path("text"), "--report", path] + more)
+        #expect(run.status == 0, "\(run.errors)")
+        return try String(contentsOfFile: path, encoding: .utf8)
+    }
+
+    private func count(_ text: String, in page: String) -> Int {
+        page.components(separatedBy: text).count - 1
+    }
+
+    @Test func everyIncidentIsToldAndNothingIsLoaded() throws {
+        let scratch = try Scratch()
+        let model = ["-m", try scratch.model()] + inventory
+        let page = try report(scratch, "captures/mixed.pcap", model)
+        let found = try Run(["replay", "-r", "captures/mixed.pcap", "--format", "json"] + model)
+            .json.count
+        #expect(found > 20 && count("<article class=\"incident\"", in: page) == found)
+        #expect(page.utf8.count < 2_000_000)
+        for foreign in ["http:", "https:", "src=", "url(/", "@import", "<link", "<iframe"] {
+            #expect(!page.contains(foreign), "\(foreign)")
+        }
+        #expect(page.contains("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"))
+        #expect(page.contains("lazaret quarantine release 10.60.4.12"))
+        #expect(page.contains("until 01:26:"))
+        // Whoever cannot see pictures gets their words.
+        #expect(count("<svg class=\"line\" role=\"img\"", in: page) > 10)
+        #expect(count("role=\"img\"", in: page) == count("<desc>", in: page))
+        #expect(count("<table", in: page) == count("<caption", in: page))
+        #expect(try report(scratch, "captures/mixed.pcap", model) == page)
+    }
+
+    @Test func cleanTrafficAndNoModelAtAllHaveTheirReports() throws {
+        let scratch = try Scratch()
+        let clean = try report(
+            scratch, "captures/clean-test.pcap", ["-m", try scratch.model()] + inventory)
+        #expect(clean.contains("<h1>No incidents in clean-test.pcap</h1>"))
+        #expect(!clean.contains("<article"))
+        let ranked = try report(scratch, "captures/mixed.pcap", inventory)
+        #expect(ranked.contains("<h1>Who stands out in mixed.pcap</h1>"))
+        #expect(ranked.contains("looks like: DNS tunnel"))
+        let empty = try scratch.write("empty.pcap", Data(CaptureFile.pcap([])))
+        #expect(try report(scratch, empty, []).contains("The capture holds no packets."))
+    }
+
+    @Test func standardInputAndAFileGiveTheSameIncidents() throws {
+        let scratch = try Scratch()
+        let model = try scratch.model()
+        let bytes = try Data(
+            contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
+        let run = try Run(
+            ["replay", "-r", "-", "-m", model, "--report", scratch.path("in.html")], input: bytes)
+        let page = try String(contentsOfFile: scratch.path("in.html"), encoding: .utf8)
+        #expect(run.status == 0 && page.contains("incidents in standard input</h1>"))
+        #expect(!page.contains("/lazaret-"))
+    }
+
+    @Test func namesFromOutsideAreTextAndNothingElse() throws {
+        let scratch = try Scratch()
+        let hostile = try scratch.write(
+            "hostile.yaml",
+            Data(
+                #"""
+                workloads:
+                  - {name: "<script>alert(1)</script>", addresses: [10.60.4.13]}
+                  - {name: "\"><img src=x onerror=alert(2)>", addresses: [10.60.4.11]}
+                  - {name: "../../\u202Egnp.exe", addresses: [10.60.4.12]}
+                networks:
+                  - {name: "</title><svg onload=alert(3)>", prefix: 10.60.4.0/24}
+                """#.utf8))
+        let trained = try Run(
+            "train", "-r", "captures/clean-train.pcap", "-o", scratch.path("m"), "--inventory",
+            hostile)
+        #expect(trained.status == 0, "\(trained.errors)")
+        let page = try report(
+            scratch, "captures/mixed.pcap",
+            ["-m", scratch.path("m"), "--pcap-out", scratch.path("packets")])
+        #expect(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"))
+        #expect(!page.contains("<script>alert") && !page.contains("<img"))
+        #expect(!page.contains("<svg onload") && !page.contains("\u{202E}"))
+        for name in try FileManager.default.contentsOfDirectory(atPath: scratch.path("packets")) {
+            #expect(name.hasSuffix(".pcapng") && !name.contains("<") && !name.contains(".."))
+        }
+    }
+
+    @Test func aBrowserShowsThePageWithoutAComplaint() throws {
+        guard isInstalled("chromium") else {
+            print("skipped: no chromium")
+            return
+        }
+        let scratch = try Scratch()
+        let page = try report(
+            scratch, "captures/mixed.pcap", ["-m", try scratch.model()] + inventory)
+        let path = try scratch.write("page.html", Data(page.utf8))
+        let shown = try tool([
+            "chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
+            "--enable-logging=stderr",
+            "--user-data-dir=\(scratch.path("profile"))", "--dump-dom", "file://\(path)",
+        ])
+        #expect(!shown.contains("CONSOLE"), "\(shown.prefix(2000))")
+        #expect(count("<article class=\"incident\"", in: shown) == 26)
+        // The script ran: its digest is the one that the page's policy allows.
+        #expect(
+            shown.contains(#"<button id="theme" type="button">Dark theme</button>"#)
+                || shown.contains(#"<button id="theme" type="button">Light theme</button>"#))
+    }
+
+    @Test func everyIncidentHasItsPackets() throws {
+        let scratch = try Scratch()
+        let folder = scratch.path("packets")
+        let run = try Run(
+            ["replay", "-r", "captures/mixed.pcap", "-m", try scratch.model(), "--format", "eve"]
+                + inventory + ["--pcap-out", folder])
+        #expect(run.status == 0, "\(run.errors)")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        #expect(files.count == 26 && files.allSatisfy { $0.hasSuffix(".pcapng") })
+        func mode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
+        #expect(try mode(folder) == 0o700)
+        let named = Set(try run.json.compactMap { $0["capture_file"] as? String })
+        #expect(named == Set(files.map { "\(folder)/\($0)" }))
+        for file in files {
+            let path = "\(folder)/\(file)"
+            #expect(try mode(path) == 0o600)
+            let flows = try Run("flows", "-r", path, "--format", "json")
+            #expect(flows.status == 0 && !flows.output.isEmpty, "\(flows.errors)")
+            if isInstalled("capinfos") {
+                let facts = try tool(["capinfos", path])
+                #expect(facts.contains("Time precision = nanoseconds"), "\(facts)")
+            }
+        }
+        // The scanner's packets are all there, and nobody else's.
+        let scan = try #require(files.first { $0.contains("-worker-") })
+        let flows = try Run("flows", "-r", "\(folder)/\(scan)", "--format", "csv").output
+        let rows = flows.split(separator: "\n").dropFirst()
+        #expect(rows.count > 1000 && rows.allSatisfy { $0.contains("10.60.4.13,") })
+    }
+
+    @Test func packetsNeedAModelAndAFolder() throws {
+        let scratch = try Scratch()
+        let bare = try Run(
+            "replay", "-r", "captures/mixed.pcap", "--pcap-out", scratch.path("p"))
+        #expect(bare.status == 2 && bare.errors.contains("--pcap-out needs a model"))
+        let file = try scratch.write("file", Data())
+        let blocked = try Run(
+            "replay", "-r", "captures/mixed.pcap", "-m", try scratch.model(), "--pcap-out", file)
+        #expect(
+            blocked.status == 1 && blocked.errors == "lazaret: \(file): is no directory; name one\n"
+        )
+    }
+}
