@@ -64,6 +64,8 @@ extension Dashboard {
 
         // Status, every two seconds.
         async function refresh() {
+          // Without the token there is nothing to ask for.
+          if (!$('login').hidden && !token) return;
           try {
             const [status, rates] = await Promise.all([read('/api/v1/status'), read('/api/v1/rates')]);
             $('login').hidden = true;
@@ -271,7 +273,7 @@ extension Dashboard {
         // Events as they come tell when there is something to fetch.
         async function follow() {
           for (;;) {
-            try {
+            if (!$('main').hidden) try {
               const answer = await ask('/api/v1/events/stream');
               const reader = answer.body.getReader();
               const decoder = new TextDecoder();

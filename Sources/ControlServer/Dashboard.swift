@@ -122,7 +122,6 @@ enum Dashboard {
         .cell.high{fill:var(--alarm)}
         #map{width:100%;height:auto}
         #map line{stroke:var(--line);stroke-width:1.2}
-        #map line.new{stroke:var(--alarm);stroke-width:2;stroke-dasharray:6 3}
         #map circle{fill:var(--clean)}
         #map circle.offender{fill:var(--alarm)}
         dialog{background:var(--surface);color:var(--ink);border:1px solid var(--line);border-radius:10px;padding:1.5rem;max-width:32rem;width:calc(100% - 2rem)}

@@ -112,10 +112,19 @@ public final class EventStore: Sendable {
         CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         """
 
+    // With row numbers: without them, a body above a quarter of a page takes a page of its own.
     private static let incidentSchema = """
         CREATE TABLE incidents (
             id TEXT PRIMARY KEY, start INTEGER NOT NULL, end INTEGER NOT NULL,
-            offender TEXT NOT NULL, workload TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+            offender TEXT NOT NULL, workload TEXT NOT NULL, body TEXT NOT NULL);
+        ALTER TABLE events RENAME TO old_events;
+        DROP INDEX events_by_time;
+        CREATE TABLE events (
+            id TEXT PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL,
+            subject TEXT NOT NULL, body TEXT NOT NULL);
+        INSERT INTO events SELECT id, time, kind, subject, body FROM old_events;
+        DROP TABLE old_events;
+        CREATE INDEX events_by_time ON events (time);
         CREATE INDEX incidents_by_start ON incidents (start);
         """
 

@@ -137,7 +137,14 @@ struct EventStoreTests {
             StoredEvent(
                 id: "e\($0)", time: Int64($0), kind: "alert", subject: "web", body: "{\($0)}")
         }
-        try store.record(events: events, keeping: 6)
+        try store.record(events: events)
+        try store.record(incidents: [
+            StoredIncident(id: "e1", start: 0, end: 1, offender: "a", workload: "w", body: "{}"),
+            StoredIncident(id: "e9", start: 1, end: 9, offender: "b", workload: "w", body: "{}"),
+        ])
+        // Nanoseconds for events; of incidents the seconds of their end.
+        #expect(try store.prune(before: 5, largerThan: 1 << 30) == 4)
+        #expect(try store.incidents(limit: 9).map(\.id) == ["e9", "e1"])
         #expect(try store.event(id: "e4") == nil && store.event(id: "e5") == events[4])
         #expect(try store.events(limit: 2).map(\.id) == ["e10", "e9"])
         #expect(try store.events(limit: 1, before: 9).map(\.id) == ["e8"])
@@ -151,6 +158,27 @@ struct EventStoreTests {
         try store.set("a", to: "1")
         try store.set("a", to: "2")
         #expect(try store.setting("a") == "2" && store.setting("b") == nil)
+    }
+
+    @Test func theOldestGoWhenThereIsTooMuchAndFencesStay() throws {
+        let store = try Scratch().store()
+        try store.record(fences: [storedFence("10.0.0.1")], audit: [entry(1)])
+        let body = String(repeating: "x", count: 1000)
+        for block in 0..<10 {
+            try store.record(
+                events: (0..<1000).map {
+                    StoredEvent(
+                        id: "e\(block)-\($0)", time: Int64(block * 1000 + $0), kind: "alert",
+                        subject: "web", body: body)
+                })
+        }
+        #expect(try store.prune(before: 0, largerThan: 4 << 20) >= 6000)
+        #expect(try store.event(id: "e0-0") == nil)
+        #expect(try store.event(id: "e9-999") != nil)
+        #expect(try store.openFences().count == 1 && store.verifyAudit().records == 1)
+        try store.prune(before: 2_000_000_000_000, largerThan: 0)
+        #expect(try store.events(limit: 1).isEmpty && store.incidents(limit: 1).isEmpty)
+        #expect(try store.damage() == nil)
     }
 
     @Test func whatIsNoStoreIsRefusedWithItsName() throws {

@@ -53,7 +53,7 @@ struct LearningFeedTests {
         func judge(_ name: String) throws -> Evaluation {
             var replay = Replay(paths: ["\(Self.captures)/\(name).pcap"], model: model)
             replay.inventory = inventory
-            let labels = try Labels.read("\(Self.captures)/\(name).labels.jsonl")
+            let labels = try Label.read("\(Self.captures)/\(name).labels.jsonl")
             var evaluator = Evaluator(replay: replay, labels: labels)
             return try evaluator.run().0
         }
