@@ -163,6 +163,8 @@ struct OffenderFlows {
             bytesOut: event.flow.bytes_toserver, bytesIn: event.flow.bytes_toclient,
             state: event.flow.state ?? "", communityID: event.community_id ?? "-",
             isNew: isNew(destination, service))
-        add(flow, hasFailed: event.flow.pkts_toclient == 0)
+        // A lone answer to a TCP flow is its refusal.
+        let leastAnswer = event.proto == "TCP" ? 2 : 1
+        add(flow, hasFailed: event.flow.pkts_toclient < leastAnswer)
     }
 }

@@ -101,8 +101,6 @@ public final class ReplayRecord {
                     ("packets", loop.capture.packets), ("filtered out", loop.capture.filtered),
                     ("of unsupported link types", loop.capture.skipped),
                     ("bytes of files", loop.capture.fileBytes),
-                    ("dropped by the kernel", loop.capture.kernelDrops),
-                    ("dropped by the interface", loop.capture.interfaceDrops),
                 ]),
             .init(
                 title: "Decoding", rows: Array(loop.decoding.named.dropLast(malformed.count))),

@@ -12,6 +12,7 @@ extension HTMLReport {
         return """
             <section id="capture" aria-labelledby="capture-title">
             <h2 id="capture-title">Capture</h2>
+            <p class="muted small">What was lost before the capture was written is not known from its files.</p>
             <div class="columns">\(tables)</div>
             \(badTable)
             </section>

@@ -57,7 +57,7 @@ extension HTMLReport {
         }
         return """
             \(what) The dashed line is the threshold. A filled peak with a number over it is an incident; \
-            windows over the threshold without one lay within what clean windows held.
+            windows over the threshold without one lay within what clean windows held, or were more of the same.
             """
     }
 

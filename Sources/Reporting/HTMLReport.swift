@@ -146,6 +146,8 @@ public struct HTMLReport: Sendable {
         .lines td,.lines th{vertical-align:middle}
         .lines .pic{width:100%;padding-top:.6rem}
         .lines th[scope=row]{font-weight:600}
+        .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:1.5rem 3rem;align-items:start;margin-bottom:1.5rem}
+        .columns td,.columns th{padding-top:.25rem;padding-bottom:.25rem}
         .incident{border-top:1px solid var(--line);padding:1.25rem 0}
         .incident:last-child{padding-bottom:0}
         .head{display:flex;flex-wrap:wrap;gap:.15rem .75rem;align-items:baseline;margin-bottom:.5rem}

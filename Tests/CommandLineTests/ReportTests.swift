@@ -81,7 +81,9 @@ struct ReportTests {
             ["replay", "-r", "-", "-m", model, "--report", scratch.path("in.html")], input: bytes)
         let page = try String(contentsOfFile: scratch.path("in.html"), encoding: .utf8)
         #expect(run.status == 0 && page.contains("incidents in standard input</h1>"))
-        #expect(!page.contains("/lazaret-"))
+        // The copy of standard input has a name that changes with every run.
+        #expect(
+            page.range(of: #"lazaret-[0-9A-F-]+\.pcap"#, options: .regularExpression) == nil)
     }
 
     @Test func namesFromOutsideAreTextAndNothingElse() throws {
@@ -108,7 +110,10 @@ struct ReportTests {
         #expect(!page.contains("<script>alert") && !page.contains("<img"))
         #expect(!page.contains("<svg onload") && !page.contains("\u{202E}"))
         for name in try FileManager.default.contentsOfDirectory(atPath: scratch.path("packets")) {
-            #expect(name.hasSuffix(".pcapng") && !name.contains("<") && !name.contains(".."))
+            #expect(name.hasPrefix("20261121T") && name.hasSuffix(".pcapng"))
+            #expect(
+                name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
+            )
         }
     }
 
