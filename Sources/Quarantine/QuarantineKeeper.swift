@@ -9,10 +9,7 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     /// Open rows by what they fence.
     var rows: [Key: FenceRow] = [:]
 
-    struct Key: Hashable {
-        var target: FenceTarget
-        var response: FenceResponse
-    }
+    typealias Key = FenceKey
 
     /// What became of one action.
     public struct Outcome: Sendable, Equatable {
@@ -123,13 +120,21 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     }
 
     /// What other processes have written meanwhile.
-    mutating func reload() throws(QuarantineError) {
+    ///
+    /// - Returns: open rows of the other mode, enforcing or dry run.
+    @discardableResult
+    mutating func reload() throws(QuarantineError) -> [FenceRow] {
         let open = try ledger.openRows()
-        var fresh: [Key: FenceRow] = [:]
-        for row in open where isMine(row) {
-            fresh[Key(target: row.target, response: row.response)] = row
+        var others: [FenceRow] = []
+        rows = Dictionary(minimumCapacity: open.count)
+        for row in open {
+            if isMine(row) {
+                rows[Key(target: row.target, response: row.response)] = row
+            } else {
+                others.append(row)
+            }
         }
-        rows = fresh
+        return others
     }
 
     private mutating func stage(
