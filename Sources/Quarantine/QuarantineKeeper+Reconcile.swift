@@ -69,6 +69,7 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         }
         written += Self.ended(others, now: now)
         try ledger.write(written, notes(report, now: now, cause: cause, actor: actor))
+        forgetCounts()
         return report
     }
 
@@ -258,6 +259,7 @@ extension QuarantineKeeper where Actuator: ~Copyable {
                     detail: "time over; \($0.id)")
             })
         for row in due { remember(row) }
+        forgetCounts()
         return due
     }
 

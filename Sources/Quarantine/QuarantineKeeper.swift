@@ -59,6 +59,7 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         let failures = try act(&step, now: now)
         for (index, failure) in failures { outcomes[index].failure = failure }
         try settle(step, failures: failures, actions: actions, now: now, actor: actor)
+        if step.rows.contains(where: { rows[$0.key] == nil }) { forgetCounts() }
         return outcomes
     }
 
@@ -113,6 +114,17 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     }
 
     func isMine(_ row: FenceRow) -> Bool { row.isDryRun == actuator.isDryRun }
+
+    /// Lets hosts whose fence is over count from nothing when they are fenced again.
+    ///
+    /// Changes nothing of what is fenced, so a failure is not told; it is made good the next time.
+    mutating func forgetCounts() {
+        guard !actuator.isDryRun else { return }
+        let rows = rows
+        try? actuator.forgetCounts { target, response in
+            rows[Key(target: target, response: response)] != nil
+        }
+    }
 
     mutating func remember(_ row: FenceRow) {
         let key = Key(target: row.target, response: row.response)
