@@ -1,7 +1,8 @@
 #!/bin/sh
 # Times the fence beside `nft -f`, a `nft` process per host, and CrowdSec's firewall bouncer.
 # Everything happens in network namespaces of its own. Needs root, nft and python3; the bouncer is
-# taken from BOUNCER (path of its program) and left out when that is empty.
+# taken from BOUNCER (path of its program) and left out when that is empty. With LAZARET (path of the
+# program) a start with a full ledger and an empty kernel is timed too; that needs strace.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 swift build --package-path "$here" -c release --product fence-bench >&2
@@ -16,6 +17,9 @@ for round in 1 2 3; do unshare -n "$bench" single 100000; done
 unshare -n "$bench" single 1000
 unshare -n python3 "$here/peers.py" nft-single 100000 "$work"
 for round in 1 2 3; do unshare -n "$bench" restore 100000; done
+if [ -n "$LAZARET" ]; then
+    for round in 1 2 3 4 5; do unshare -n python3 "$here/restart.py" "$LAZARET" 100000; done
+fi
 unshare -n "$bench" fill 10000 net
 unshare -n "$bench" single 10000 net
 if [ -n "$BOUNCER" ]; then

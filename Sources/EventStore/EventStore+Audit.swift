@@ -186,18 +186,23 @@ extension EventStore {
 
     /// SHA-256 over the hash before, the number and each field with its length.
     static func chain(_ previous: String, _ number: Int64, _ entry: AuditEntry) -> String {
-        var hasher = SHA256()
         let fields = [
             previous, "\(number)", "\(entry.time)", entry.actor, entry.action, entry.subject,
             entry.detail,
         ]
+        var bytes: [UInt8] = []
         for field in fields {
-            hasher.update(data: Array("\(field.utf8.count):".utf8))
-            hasher.update(data: Array(field.utf8))
+            bytes += "\(field.utf8.count):".utf8
+            bytes += field.utf8
         }
-        let digits = Array("0123456789abcdef")
-        return String(
-            hasher.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+        var digits: [UInt8] = []
+        digits.reserveCapacity(64)
+        for byte in SHA256.hash(data: bytes) {
+            for half in [byte >> 4, byte & 15] {
+                digits.append(half + UInt8(ascii: half < 10 ? "0" : "W"))
+            }
+        }
+        return String(decoding: digits, as: UTF8.self)
     }
 }
 

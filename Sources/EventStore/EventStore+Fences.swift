@@ -53,22 +53,37 @@ extension EventStore {
     public static let endedFencesKept = 100_000
 
     /// Fences that are not ended.
-    public func openFences() throws(EventStoreError) -> [StoredFence] {
+    public func openFences() throws(EventStoreError) -> [StoredFence] { try openFences { $0 } }
+
+    /// What `body` makes of the fences that are not ended; nil is left out.
+    public func openFences<T>(_ body: (StoredFence) -> T?) throws(EventStoreError) -> [T] {
         try read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM fences WHERE state <> 'ended'")
-                .map(StoredFence.init)
+            try Self.fences(database, "WHERE state <> 'ended'", [], body)
         }
     }
 
     /// The fences that ended last, the latest first.
     public func endedFences(limit: Int) throws(EventStoreError) -> [StoredFence] {
         try read { database in
-            try Row.fetchAll(
-                database,
-                sql: "SELECT * FROM fences WHERE state = 'ended' ORDER BY until DESC LIMIT ?",
-                arguments: [limit]
-            ).map(StoredFence.init)
+            try Self.fences(
+                database, "WHERE state = 'ended' ORDER BY until DESC LIMIT ?", [limit]
+            ) { $0 }
         }
+    }
+
+    /// Reads rows one at a time and by column number: a start waits for a hundred thousand.
+    private static func fences<T>(
+        _ database: Database, _ clause: String, _ arguments: StatementArguments,
+        _ body: (StoredFence) -> T?
+    ) throws -> [T] {
+        let rows = try Row.fetchCursor(
+            database, sql: "SELECT \(StoredFence.columns) FROM fences \(clause)",
+            arguments: arguments)
+        var found: [T] = []
+        while let row = try rows.next() {
+            if let made = body(StoredFence(row)) { found.append(made) }
+        }
+        return found
     }
 
     /// Writes fences and audit entries in one durable transaction.
@@ -97,15 +112,19 @@ extension EventStore {
 }
 
 extension StoredFence {
+    fileprivate static let columns = """
+        target, response, id, state, created, until, level, reason, event, features, workload, \
+        actor, forced, dry, packets, bytes, ending
+        """
+
+    /// - Parameter row: with `columns`.
     fileprivate init(_ row: Row) {
         self.init(
-            target: row["target"], response: row["response"], id: row["id"], state: row["state"],
-            created: row["created"], until: row["until"], level: row["level"],
-            reason: row["reason"], eventID: row["event"], features: row["features"],
-            workload: row["workload"], actor: row["actor"], isForced: row["forced"],
-            isDryRun: row["dry"],
-            packets: UInt64(bitPattern: row["packets"] as Int64),
-            bytes: UInt64(bitPattern: row["bytes"] as Int64), ending: row["ending"])
+            target: row[0], response: row[1], id: row[2], state: row[3], created: row[4],
+            until: row[5], level: row[6], reason: row[7], eventID: row[8], features: row[9],
+            workload: row[10], actor: row[11], isForced: row[12], isDryRun: row[13],
+            packets: UInt64(bitPattern: row[14] as Int64),
+            bytes: UInt64(bitPattern: row[15] as Int64), ending: row[16])
     }
 
     fileprivate var arguments: StatementArguments {

@@ -43,16 +43,26 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
     }
 
     private static func parseQuad(_ text: Substring) -> UInt32? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
         var value: UInt32 = 0
-        for part in parts {
-            guard (1...3).contains(part.utf8.count), part.allSatisfy({ $0.isASCII && $0.isNumber }),
-                let byte = UInt8(part), part.utf8.count == 1 || part.first != "0"
-            else { return nil }
-            value = value << 8 | UInt32(byte)
+        var part: UInt32 = 0
+        var digits = 0
+        var dots = 0
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: ".") {
+                guard digits > 0, dots < 3 else { return nil }
+                value = value << 8 | part
+                part = 0
+                digits = 0
+                dots += 1
+                continue
+            }
+            let digit = UInt32(byte) &- UInt32(UInt8(ascii: "0"))
+            guard digit <= 9, digits == 0 || part > 0 else { return nil }
+            part = part * 10 + digit
+            digits += 1
+            guard part <= 255 else { return nil }
         }
-        return value
+        return dots == 3 && digits > 0 ? value << 8 | part : nil
     }
 
     private static func parseGroups(_ text: String) -> [UInt16]? {

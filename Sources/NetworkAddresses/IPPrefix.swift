@@ -60,13 +60,14 @@ extension IPPrefix: CustomStringConvertible, LosslessStringConvertible {
 
     /// Parses an address, or an address, a slash and a length. Host bits may be set and are cleared.
     public init?(_ text: String) {
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let address = IPAddress(String(parts[0])) else { return nil }
-        guard parts.count == 2 else {
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
+            guard let address = IPAddress(text) else { return nil }
             self.init(host: address)
             return
         }
-        guard (1...3).contains(parts[1].utf8.count), let length = UInt8(parts[1]),
+        let digits = text[text.utf8.index(after: slash)...]
+        guard let address = IPAddress(String(text[..<slash])),
+            (1...3).contains(digits.utf8.count), let length = UInt8(digits),
             Int(length) <= address.bitWidth
         else { return nil }
         self.init(address, length: Int(length))

@@ -84,7 +84,7 @@ public final class QuarantineLedger: FenceLedger {
     }
 
     public func openRows() throws(QuarantineError) -> [FenceRow] {
-        do { return try store.openFences().compactMap(FenceRow.init) } catch {
+        do { return try store.openFences { FenceRow($0) } } catch {
             throw .ledger("\(error)")
         }
     }

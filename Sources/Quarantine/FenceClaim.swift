@@ -49,6 +49,11 @@ public protocol FenceActuator: ~Copyable {
     mutating func apply(_ changes: [FenceChange], now: Int64) throws(QuarantineError)
     /// What the kernel holds.
     mutating func held() throws(QuarantineError) -> [HeldElement]
+    /// Forgets what was counted for hosts that are no longer fenced, so that a host that is fenced
+    /// anew counts from nothing.
+    mutating func forgetCounts(
+        unless isFenced: (FenceTarget, FenceResponse) -> Bool
+    ) throws(QuarantineError)
     /// What the kernel should hold when `claims` are in force.
     func expected(_ claims: [FenceClaim], now: Int64) -> [FenceClaim]
     /// Whether tables, chains and rules are all there.

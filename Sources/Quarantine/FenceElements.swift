@@ -13,21 +13,30 @@ struct FenceElementWriter {
     /// An attribute's length has 16 bits: 400 elements of at most 120 bytes fit.
     private static let perMessage = 400
 
+    /// Adds or removes `elements` in the set's tables; their bytes are the same in each.
     static func write(
-        _ elements: [Element], to set: FenceLayout.SetSpec, family: FenceLayout.Family,
+        _ elements: [Element], to set: FenceLayout.SetSpec, families: [FenceLayout.Family],
         isRemoval: Bool, batch: inout NetlinkWriter
     ) {
         let type = isRemoval ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM
         var start = 0
         while start < elements.count {
             let end = min(start + perMessage, elements.count)
-            let message = begin(
-                type, set.name, family,
-                flags: isRemoval ? 0 : UInt16(NLM_F_CREATE), isRemoval: isRemoval, &batch)
-            let list = batch.nest(UInt16(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue))
-            for element in elements[start..<end] { write(element, &batch) }
-            batch.endNest(list)
-            batch.end(message)
+            var written: Range<Int>?
+            for family in families {
+                let message = begin(
+                    type, set.name, family,
+                    flags: isRemoval ? 0 : UInt16(NLM_F_CREATE), isRemoval: isRemoval, &batch)
+                if let written {
+                    batch.repeatBytes(written)
+                } else {
+                    let list = batch.nest(UInt16(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue))
+                    for element in elements[start..<end] { write(element, &batch) }
+                    batch.endNest(list)
+                    written = list..<batch.bytes.count
+                }
+                batch.end(message)
+            }
             start = end
         }
     }
@@ -57,18 +66,23 @@ struct FenceElementWriter {
     private static func write(_ element: Element, _ batch: inout NetlinkWriter) {
         switch element.target {
         case .link(let link):
-            write(key: link.bytes, isEnd: false, element.timeoutMilliseconds, &batch)
+            write(isEnd: false, element.timeoutMilliseconds, &batch) {
+                $0.attribute($1, link.bytes)
+            }
         case .prefix(let prefix):
-            write(key: prefix.address.bytes, isEnd: false, element.timeoutMilliseconds, &batch)
+            write(isEnd: false, element.timeoutMilliseconds, &batch) {
+                $0.attribute($1, prefix.address)
+            }
             // An interval's end is the first address after it; the last of all has none.
             if !prefix.isHost, let next = prefix.lastAddress.successor {
-                write(key: next.bytes, isEnd: true, 0, &batch)
+                write(isEnd: true, 0, &batch) { $0.attribute($1, next) }
             }
         }
     }
 
     private static func write(
-        key: [UInt8], isEnd: Bool, _ timeout: UInt64, _ batch: inout NetlinkWriter
+        isEnd: Bool, _ timeout: UInt64, _ batch: inout NetlinkWriter,
+        key: (inout NetlinkWriter, UInt16) -> Void
     ) {
         let nest = batch.nest(UInt16(NFTA_LIST_ELEM.rawValue))
         if isEnd {
@@ -78,7 +92,7 @@ struct FenceElementWriter {
         }
         if timeout > 0 { batch.attribute(UInt16(NFTA_SET_ELEM_TIMEOUT.rawValue), big: timeout) }
         let keyNest = batch.nest(UInt16(NFTA_SET_ELEM_KEY.rawValue))
-        batch.attribute(UInt16(NFTA_DATA_VALUE.rawValue), key)
+        key(&batch, UInt16(NFTA_DATA_VALUE.rawValue))
         batch.endNest(keyNest)
         batch.endNest(nest)
     }

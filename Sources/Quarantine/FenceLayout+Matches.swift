@@ -14,6 +14,29 @@ extension FenceLayout.Rule {
     /// Leaves our chain; other tables still have their say.
     static let goOn = Self(text: "return", expressions: [.verdict(.goOn)])
 
+    static func jump(_ chain: String) -> Self {
+        Self(text: "jump \(chain)", expressions: [.verdict(.jump(chain))])
+    }
+
+    /// `add @set { ip saddr counter }` and its like.
+    static func count(
+        _ family: Family, _ key: Key, _ end: End, _ response: FenceResponse, typed: Bool = false
+    ) -> Self {
+        let set = FenceLayout.SetSpec.name(response, key.isIPv4 ? .seen4 : .seen6)
+        return Self(
+            text: "add @\(set) { \(words(isIPv4: key.isIPv4, end)) counter }",
+            expressions: (typed ? [] : type(family, isIPv4: key.isIPv4))
+                + [load(isIPv4: key.isIPv4, end), .count(set: set)])
+    }
+
+    /// Counts the sender or target of an ARP frame.
+    static func arp(_ end: End, count set: String) -> Self {
+        let address = arp(end)
+        return Self(
+            text: "add @\(set) { \(address.text) counter }",
+            expressions: address.expressions + [.count(set: set)])
+    }
+
     private static func type(_ family: Family, isIPv4: Bool) -> [Expression] {
         family == .inet
             ? [.meta(.family), .equals([isIPv4 ? 2 : 10])]

@@ -73,7 +73,7 @@ extension FenceLayout.SetSpec {
             limit.set(NFTNL_EXPR_LIMIT_FLAGS, UInt32(NFT_LIMIT_F_INV.rawValue))
             object.add(limit)
         }
-        object.add(NftExpression("counter"))
+        if isCounting { object.add(NftExpression("counter")) }
         return object
     }
 }
@@ -123,6 +123,13 @@ extension FenceLayout.Expression {
             made.set(NFTNL_EXPR_LOOKUP_SREG, register)
             made.set(NFTNL_EXPR_LOOKUP_SET, text: set)
             return made
+        case .count(let set):
+            let made = NftExpression("dynset")
+            made.set(NFTNL_EXPR_DYNSET_SREG_KEY, register)
+            made.set(NFTNL_EXPR_DYNSET_OP, UInt32(NFT_DYNSET_OP_ADD.rawValue))
+            made.set(NFTNL_EXPR_DYNSET_SET_NAME, text: set)
+            made.set(NFTNL_EXPR_DYNSET_EXPR, NftExpression("counter"))
+            return made
         case .trackedDirection:
             let made = NftExpression("ct")
             made.set(NFTNL_EXPR_CT_DREG, register)
@@ -131,10 +138,19 @@ extension FenceLayout.Expression {
         case .verdict(let verdict):
             let made = NftExpression("immediate")
             made.set(NFTNL_EXPR_IMM_DREG, UInt32(NFT_REG_VERDICT.rawValue))
-            let number = verdict == .drop ? 0 : NFT_RETURN.rawValue
-            made.set(
-                NFTNL_EXPR_IMM_VERDICT, UInt32(bitPattern: Int32(number)))
+            made.set(NFTNL_EXPR_IMM_VERDICT, UInt32(bitPattern: verdict.number))
+            if case .jump(let chain) = verdict { made.set(NFTNL_EXPR_IMM_CHAIN, text: chain) }
             return made
+        }
+    }
+}
+
+extension FenceLayout.Expression.Verdict {
+    fileprivate var number: Int32 {
+        switch self {
+        case .drop: 0
+        case .goOn: Int32(NFT_RETURN.rawValue)
+        case .jump: Int32(NFT_JUMP.rawValue)
         }
     }
 }

@@ -21,12 +21,14 @@ extension FenceLayout {
         case mask([UInt8])
         case equals([UInt8])
         case lookup(set: String)
+        /// Adds register 1 to a set, with a counter; where it is in the set already, it counts.
+        case count(set: String)
         case trackedDirection
         case verdict(Verdict)
 
         enum Meta: Sendable { case etherType, family, transport }
         enum Base: UInt32, Sendable { case link = 0, network = 1, transport = 2 }
-        enum Verdict: Sendable { case drop, goOn }
+        enum Verdict: Sendable, Equatable { case drop, goOn, jump(String) }
     }
 
     /// Before connection tracking (-200) and `raw` (-300), so that nobody's accept comes first.
@@ -39,24 +41,25 @@ extension FenceLayout {
         let kept = keptRules(.inet) + keptNeighbourRules(.inet)
         var chains = [
             Chain(
-                name: "prerouting", hook: .prerouting, priority: Self.early,
+                name: "prerouting", base: .init(hook: .prerouting, priority: Self.early),
                 rules: kept + stateless(.inet, ends: ends)),
             Chain(
-                name: "output", hook: .output, priority: Self.early,
+                name: "output", base: .init(hook: .output, priority: Self.early),
                 rules: kept + stateless(.inet, ends: ends)),
             // Translated destinations are seen here only: published ports and replies.
             Chain(
-                name: "postrouting", hook: .postrouting, priority: Self.early,
+                name: "postrouting", base: .init(hook: .postrouting, priority: Self.early),
                 rules: kept + drops(.inet, ends: [.destination])),
         ]
         guard responses.contains(.egress) else { return chains }
         chains.append(
             Chain(
-                name: "prerouting_tracked", hook: .prerouting, priority: Self.tracked,
+                name: "prerouting_tracked", base: .init(hook: .prerouting, priority: Self.tracked),
                 rules: keptRules(.inet) + tracked(.reply, end: .source)))
         chains.append(
             Chain(
-                name: "postrouting_tracked", hook: .postrouting, priority: Self.tracked,
+                name: "postrouting_tracked",
+                base: .init(hook: .postrouting, priority: Self.tracked),
                 rules: keptRules(.inet) + tracked(.original, end: .destination)))
         return chains
     }
@@ -66,17 +69,55 @@ extension FenceLayout {
         let links = ends.map { Rule.link($0, set: SetSpec.name(.drop, .link)) }
         return [
             Chain(
-                name: "prerouting", hook: .prerouting, priority: Self.early,
+                name: "prerouting", base: .init(hook: .prerouting, priority: Self.early),
                 rules: links + keptRules(.bridge) + keptNeighbourRules(.bridge)
                     + arpRules
                     + stateless(.bridge, ends: ends) + connectionless),
             Chain(
-                name: "output", hook: .output, priority: Self.early,
+                name: "output", base: .init(hook: .output, priority: Self.early),
                 rules: [links[1]]),
         ]
     }
 
-    enum End: Sendable { case source, destination }
+    enum End: String, Sendable { case source, destination }
+
+    /// Chains that count a host's packet and drop it.
+    ///
+    /// Counting ends its rule when it fails, at a set that is full, so the verdict is a rule of its
+    /// own.
+    func countingChains(_ family: Family) -> [Chain] {
+        var chains: [Chain] = []
+        for response in ordered where response != .observe {
+            for key in [Key.host4, .host6] {
+                for end in [End.source, .destination] {
+                    chains.append(
+                        Chain(
+                            name: Self.chain(response, key, end),
+                            rules: [.count(family, key, end, response), .drop]))
+                }
+            }
+        }
+        guard family == .bridge else { return chains }
+        return chains
+            + [End.source, .destination].map {
+                Chain(
+                    name: Self.arpChain($0),
+                    rules: [
+                        .arp($0, count: SetSpec.name(.drop, .seen4)), .drop,
+                    ])
+            }
+    }
+
+    private static func chain(_ response: FenceResponse, _ key: Key, _ end: End) -> String {
+        "\(response.rawValue)_\(end.rawValue)\(key.isIPv4 ? "4" : "6")"
+    }
+
+    private static func arpChain(_ end: End) -> String { "drop_arp_\(end.rawValue)" }
+
+    /// The end of a rule that drops: a host's packet is counted on the way.
+    private func dropping(_ response: FenceResponse, _ key: Key, _ end: End) -> Rule {
+        key.seen == nil ? .drop : .jump(Self.chain(response, key, end))
+    }
 
     private func sets(_ response: FenceResponse, ends: [End]) -> [(Key, End)] {
         guard responses.contains(response) else { return [] }
@@ -85,7 +126,8 @@ extension FenceLayout {
 
     private func drops(_ family: Family, ends: [End]) -> [Rule] {
         sets(.drop, ends: ends).map { key, end in
-            Rule.address(family, key, end, set: SetSpec.name(.drop, key)) + .drop
+            Rule.address(family, key, end, set: SetSpec.name(.drop, key))
+                + dropping(.drop, key, end)
         }
     }
 
@@ -94,17 +136,21 @@ extension FenceLayout {
         drops(family, ends: ends)
             // The set's own `limit rate over` decides whether an element matches.
             + sets(.limit, ends: ends).map { key, end in
-                Rule.address(family, key, end, set: SetSpec.name(.limit, key)) + .drop
+                Rule.address(family, key, end, set: SetSpec.name(.limit, key))
+                    + dropping(.limit, key, end)
             }
             + sets(.observe, ends: ends).map { key, end in
-                Rule.address(family, key, end, set: SetSpec.name(.observe, key))
+                let rule = Rule.address(family, key, end, set: SetSpec.name(.observe, key))
+                return key.seen == nil
+                    ? rule : rule + .count(family, key, end, .observe, typed: true)
             }
     }
 
     private func tracked(_ direction: Rule.Direction, end: End) -> [Rule] {
         sets(.egress, ends: [end]).map { key, end in
             Rule.tracked(direction)
-                + .address(.inet, key, end, set: SetSpec.name(.egress, key)) + .drop
+                + .address(.inet, key, end, set: SetSpec.name(.egress, key))
+                + dropping(.egress, key, end)
         }
     }
 
@@ -112,8 +158,12 @@ extension FenceLayout {
     private var connectionless: [Rule] {
         sets(.egress, ends: [.destination]).flatMap { key, _ in
             let set = SetSpec.name(.egress, key)
-            let to = Rule.address(.bridge, key, .destination, set: set, typed: true) + .drop
-            let from = Rule.address(.bridge, key, .source, set: set, typed: true) + .drop
+            let to =
+                Rule.address(.bridge, key, .destination, set: set, typed: true)
+                + dropping(.egress, key, .destination)
+            let from =
+                Rule.address(.bridge, key, .source, set: set, typed: true)
+                + dropping(.egress, key, .source)
             return [
                 Rule.opening(key, answer: false) + to, Rule.opening(key, answer: true) + from,
                 Rule.echoRequest(key) + to,
@@ -124,7 +174,8 @@ extension FenceLayout {
     private var arpRules: [Rule] {
         [Key.host4, .net4].flatMap { key in
             [End.source, .destination].map {
-                Rule.arp($0) + .member(SetSpec.name(.drop, key)) + .drop
+                Rule.arp($0) + .member(SetSpec.name(.drop, key))
+                    + (key.seen == nil ? .drop : .jump(Self.arpChain($0)))
             }
         }
     }

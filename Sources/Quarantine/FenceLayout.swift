@@ -41,11 +41,19 @@ extension FenceLayout {
     }
 
     /// What a set's elements are.
+    ///
+    /// Hosts are counted in sets of their own, `seen4` and `seen6`, to which the rules add a host
+    /// when its first packet is held back: a counter costs the kernel more than all the rest of an
+    /// element, and memory for each processor.
     enum Key: Sendable, CaseIterable {
-        case host4, net4, host6, net6, link
+        case host4, net4, host6, net6, link, seen4, seen6
 
         var isInterval: Bool { self == .net4 || self == .net6 }
-        var isIPv4: Bool { self == .host4 || self == .net4 }
+        var isIPv4: Bool { self == .host4 || self == .net4 || self == .seen4 }
+        /// Whether the rules fill the set, and not we.
+        var isSeen: Bool { self == .seen4 || self == .seen6 }
+        /// Where the packets of a set's elements are counted; nil: in the elements.
+        var seen: Key? { self == .host4 ? .seen4 : self == .host6 ? .seen6 : nil }
         /// Bytes of one key.
         var length: Int { isIPv4 ? 4 : self == .link ? 6 : 16 }
         /// The number that `nft` knows the type by (its datatypes TYPE_IPADDR and so on).
@@ -58,6 +66,8 @@ extension FenceLayout {
             case .host6: "host6"
             case .net6: "net6"
             case .link: "link"
+            case .seen4: "seen4"
+            case .seen6: "seen6"
             }
         }
 
@@ -79,6 +89,8 @@ extension FenceLayout {
         /// Packets a second of each element, for `limit`.
         var rate: UInt64?
         var name: String { Self.name(response, key) }
+        /// Whether each element counts from the start.
+        var isCounting: Bool { !key.isSeen && key.seen == nil }
 
         static func name(_ response: FenceResponse, _ key: Key) -> String {
             response.rawValue + "_" + key.suffix
@@ -87,9 +99,14 @@ extension FenceLayout {
 
     struct Chain: Sendable {
         var name: String
-        var hook: Hook
-        var priority: Int32
+        /// Nil: other chains' rules jump to it.
+        var base: Base?
         var rules: [Rule]
+
+        struct Base: Sendable {
+            var hook: Hook
+            var priority: Int32
+        }
     }
 
     /// A hook, by its number in the kernel.
@@ -118,10 +135,13 @@ extension FenceLayout {
                 Key.allCases.filter { $0 != .link || Self.holdsLinks(family, response) }.map {
                     SetSpec(
                         response: response, key: $0,
-                        rate: response == .limit ? layout.limitPacketsPerSecond : nil)
+                        rate: response == .limit && !$0.isSeen
+                            ? layout.limitPacketsPerSecond : nil)
                 }
             }
-            chains = family == .inet ? layout.inetChains : layout.bridgeChains
+            chains =
+                layout.countingChains(family)
+                + (family == .inet ? layout.inetChains : layout.bridgeChains)
         }
 
         static func holdsLinks(_ family: Family, _ response: FenceResponse) -> Bool {

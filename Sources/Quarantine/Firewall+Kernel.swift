@@ -97,39 +97,103 @@ extension Firewall {
     }
 
     public mutating func held() throws(QuarantineError) -> [HeldElement] {
-        struct Place: Hashable {
-            var target: FenceTarget
-            var response: FenceResponse
-        }
-        var found: [Place: [FenceLayout.Family: FenceElementReader.Raw]] = [:]
+        var found: [FenceKey: Found] = [:]
+        var seen: [(FenceKey, FenceLayout.Family, FenceElementReader.Raw)] = []
         let all = FenceLayout(responses: Set(FenceResponse.allCases))
         for table in all.tables {
             let present = try setNames(table.family)
             for set in table.sets where present.contains(set.name) {
-                let raws = try dump(
-                    NFT_MSG_GETSETELEM, table.family, set: set.name,
-                    for: "read the \(table.family.word) set \(set.name)",
-                    FenceElementReader.elements)
-                for (target, raw) in FenceElementReader.targets(raws.flatMap(\.self), key: set.key)
-                {
-                    found[Place(target: target, response: set.response), default: [:]][
-                        table.family] = raw
+                for (target, raw) in try elements(of: set, table.family) {
+                    let key = FenceKey(target: target, response: set.response)
+                    if set.key.isSeen {
+                        seen.append((key, table.family, raw))
+                    } else {
+                        found[key, default: Found()].add(raw, table.family)
+                    }
                 }
             }
         }
-        return found.map { place, raws in
-            let both = place.target.prefix == nil ? 1 : 2
+        for (key, family, raw) in seen { found[key]?.count(raw, family) }
+        return found.map { $1.element($0) }
+            .sorted { ($0.target, $0.response) < ($1.target, $1.response) }
+    }
+
+    public mutating func forgetCounts(
+        unless isFenced: (FenceTarget, FenceResponse) -> Bool
+    ) throws(QuarantineError) {
+        guard !options.isDryRun else { return }
+        var stale: [FenceLayout.Family: Elements] = [:]
+        let all = FenceLayout(responses: Set(FenceResponse.allCases))
+        for table in all.tables {
+            let present = try setNames(table.family)
+            for set in table.sets where set.key.isSeen && present.contains(set.name) {
+                for (target, _) in try elements(of: set, table.family)
+                where !isFenced(target, set.response) {
+                    stale[table.family, default: [:]][set, default: []].append(
+                        .init(target: target, timeoutMilliseconds: 0))
+                }
+            }
+        }
+        guard !stale.isEmpty else { return }
+        var batch = begin()
+        for (family, sets) in stale {
+            for (set, elements) in sets {
+                FenceElementWriter.write(
+                    elements, to: set, families: [family], isRemoval: true, batch: &batch)
+            }
+        }
+        try commit(&batch, "forget the counts of hosts that are not fenced")
+    }
+
+    private mutating func elements(
+        of set: FenceLayout.SetSpec, _ family: FenceLayout.Family
+    ) throws(QuarantineError) -> [(FenceTarget, FenceElementReader.Raw)] {
+        let raws = try dump(
+            NFT_MSG_GETSETELEM, family, set: set.name,
+            for: "read the \(family.word) set \(set.name)", FenceElementReader.elements)
+        return FenceElementReader.targets(raws.flatMap(\.self), key: set.key)
+    }
+
+    /// What the tables hold of one fence.
+    private struct Found {
+        private var remaining: UInt64?
+        private var inet = Part()
+        private var bridge = Part()
+
+        private struct Part {
+            var isThere = false
+            var packets: UInt64 = 0
+            var bytes: UInt64 = 0
+
+            mutating func count(_ raw: FenceElementReader.Raw) {
+                packets &+= raw.packets
+                bytes &+= raw.bytes
+            }
+        }
+
+        mutating func add(_ raw: FenceElementReader.Raw, _ family: FenceLayout.Family) {
+            remaining = raw.remaining.map { max($0, remaining ?? 0) } ?? remaining
+            if family == .inet { inet.isThere = true } else { bridge.isThere = true }
+            count(raw, family)
+        }
+
+        mutating func count(_ raw: FenceElementReader.Raw, _ family: FenceLayout.Family) {
+            if family == .inet { inet.count(raw) } else { bridge.count(raw) }
+        }
+
+        func element(_ key: FenceKey) -> HeldElement {
             // A dropped packet is counted where it was dropped; the others pass both tables.
-            let isDropped = place.response == .drop || place.response == .egress
-            func total(_ count: (FenceElementReader.Raw) -> UInt64) -> UInt64 {
-                isDropped ? raws.values.map(count).reduce(0, &+) : raws.values.map(count).max() ?? 0
+            let isDropped = key.response == .drop || key.response == .egress
+            func total(_ inet: UInt64, _ bridge: UInt64) -> UInt64 {
+                isDropped ? inet &+ bridge : max(inet, bridge)
             }
             return HeldElement(
-                target: place.target, response: place.response,
-                remainingMilliseconds: raws.values.compactMap(\.remaining).max().map(Int64.init),
-                packets: total(\.packets), bytes: total(\.bytes),
-                isComplete: raws.count == both)
-        }.sorted { ($0.target, $0.response) < ($1.target, $1.response) }
+                target: key.target, response: key.response,
+                remainingMilliseconds: remaining.map(Int64.init(clamping:)),
+                packets: total(inet.packets, bridge.packets),
+                bytes: total(inet.bytes, bridge.bytes),
+                isComplete: bridge.isThere && (inet.isThere || key.target.prefix == nil))
+        }
     }
 }
 

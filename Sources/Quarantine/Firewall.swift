@@ -260,10 +260,10 @@ extension Firewall {
 
     func write(_ elements: Elements, isRemoval: Bool, to batch: inout NetlinkWriter) {
         for (set, elements) in elements where !elements.isEmpty {
-            for family in FenceLayout.Family.allCases where set.key != .link || family == .bridge {
-                FenceElementWriter.write(
-                    elements, to: set, family: family, isRemoval: isRemoval, batch: &batch)
-            }
+            FenceElementWriter.write(
+                elements, to: set,
+                families: set.key == .link ? [.bridge] : FenceLayout.Family.allCases,
+                isRemoval: isRemoval, batch: &batch)
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import NetworkAddresses
+
 /// Puts netlink messages together in one buffer, in the kernel's layout (native byte order,
 /// four-byte alignment; netfilter's numbers in network order).
 struct NetlinkWriter {
@@ -109,23 +111,33 @@ struct NetlinkWriter {
         attribute(type, Array(text.utf8) + [0])
     }
 
+    /// Adds again what is there already.
+    mutating func repeatBytes(_ range: Range<Int>) { bytes += Array(bytes[range]) }
+
+    /// 4 or 16 bytes in network order.
+    mutating func attribute(_ type: UInt16, _ address: IPAddress) {
+        guard !address.isIPv4 else { return attribute(type, big: address.v4) }
+        native(UInt16(20))
+        native(type)
+        big(address.high)
+        big(address.low)
+    }
+
     /// An unsigned number in network order.
     mutating func attribute(_ type: UInt16, big value: UInt32) {
         native(UInt16(8))
         native(type)
-        for shift in stride(from: UInt32(24), through: 0, by: -8) {
-            bytes.append(UInt8(value >> shift & 255))
-        }
+        big(value)
     }
 
     /// An unsigned number in network order.
     mutating func attribute(_ type: UInt16, big value: UInt64) {
         native(UInt16(12))
         native(type)
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            bytes.append(UInt8(value >> shift & 255))
-        }
+        big(value)
     }
+
+    private mutating func big(_ value: some FixedWidthInteger) { native(value.byteSwapped) }
 
     /// A whole number in the machine's order: little-endian wherever Swift runs on Linux.
     mutating func native(_ value: some FixedWidthInteger) {

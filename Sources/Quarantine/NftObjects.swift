@@ -33,7 +33,14 @@ internal import CNetfilter
         }
     }
 
-    /// Hands the object to a rule or a set, which frees it.
+    /// Makes `expression` a part of this one.
+    func set(_ attribute: Int, _ expression: consuming NftExpression) {
+        // SAFETY: libnftnl keeps the object itself, whatever the length, and frees it with this one.
+        _ = unsafe nftnl_expr_set(
+            handle, UInt16(attribute), UnsafeRawPointer(expression.release()), 0)
+    }
+
+    /// Hands the object to a rule, a set or an expression, which frees it.
     consuming func release() -> OpaquePointer {
         let handle = unsafe handle
         discard self
@@ -101,10 +108,11 @@ internal import CNetfilter
         set(Int(NFTNL_CHAIN_FAMILY.rawValue), UInt32(family.rawValue))
         set(Int(NFTNL_CHAIN_TABLE.rawValue), text: FenceLayout.tableName)
         set(Int(NFTNL_CHAIN_NAME.rawValue), text: chain.name)
+        guard let base = chain.base else { return }
         set(Int(NFTNL_CHAIN_TYPE.rawValue), text: "filter")
-        set(Int(NFTNL_CHAIN_HOOKNUM.rawValue), chain.hook.rawValue)
+        set(Int(NFTNL_CHAIN_HOOKNUM.rawValue), base.hook.rawValue)
         set(Int(NFTNL_CHAIN_POLICY.rawValue), UInt32(NF_ACCEPT))
-        unsafe nftnl_chain_set_s32(made, UInt16(NFTNL_CHAIN_PRIO.rawValue), chain.priority)
+        unsafe nftnl_chain_set_s32(made, UInt16(NFTNL_CHAIN_PRIO.rawValue), base.priority)
     }
 
     deinit { unsafe nftnl_chain_free(handle) }
@@ -127,9 +135,10 @@ internal import CNetfilter
         func put(_ attribute: Int, text: String) {
             unsafe nftnl_set_set_str(made, UInt16(attribute), text)
         }
-        var flags = UInt32(NFT_SET_TIMEOUT.rawValue)
+        var flags = UInt32((set.key.isSeen ? NFT_SET_EVAL : NFT_SET_TIMEOUT).rawValue)
         if set.key.isInterval { flags |= UInt32(NFT_SET_INTERVAL.rawValue) }
-        if set.rate != nil { flags |= UInt32(NFT_SET_EXPR.rawValue) }
+        // More than one expression in an element.
+        if set.rate != nil, set.isCounting { flags |= UInt32(NFT_SET_EXPR.rawValue) }
         put(Int(NFTNL_SET_FAMILY.rawValue), UInt32(family.rawValue))
         put(Int(NFTNL_SET_TABLE.rawValue), text: FenceLayout.tableName)
         put(Int(NFTNL_SET_NAME.rawValue), text: set.name)

@@ -60,16 +60,25 @@ public enum NftScript {
             let name = "\(table.family.word) \(FenceLayout.tableName)"
             var text = "\nadd table \(name)\n"
             for set in table.sets {
-                text += "add set \(name) \(set.name) { type \(set.key.typeWord); flags "
-                text += set.key.isInterval ? "interval,timeout; " : "timeout; "
+                let flags =
+                    set.key.isSeen
+                    ? "dynamic" : set.key.isInterval ? "interval,timeout" : "timeout"
+                var statements = set.isCounting ? ["counter"] : []
                 if let rate = set.rate {
-                    text += "limit rate over \(rate)/second burst \(rate) packets "
+                    statements.insert("limit rate over \(rate)/second burst \(rate) packets", at: 0)
                 }
-                text += "counter; }\n"
+                let parts =
+                    ["type \(set.key.typeWord)", "flags \(flags)"]
+                    + (statements.isEmpty ? [] : [statements.joined(separator: " ")])
+                text += "add set \(name) \(set.name) { \(parts.joined(separator: "; ")); }\n"
             }
             for chain in table.chains {
-                text += "add chain \(name) \(chain.name) { type filter hook \(chain.hook.word) "
-                text += "priority \(chain.priority); policy accept; }\n"
+                text += "add chain \(name) \(chain.name)"
+                if let base = chain.base {
+                    text += " { type filter hook \(base.hook.word) "
+                    text += "priority \(base.priority); policy accept; }"
+                }
+                text += "\n"
             }
             // Loading the script again must not double the rules.
             for chain in table.chains { text += "flush chain \(name) \(chain.name)\n" }

@@ -38,19 +38,25 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     ) throws(QuarantineError) -> Report {
         try ledger.lock()
         defer { ledger.unlock() }
-        try reload()
+        let others = try reload()
         var report = Report()
         var written: [FenceRow] = []
         endRows(now: now, &report, &written)
         if !actuator.isDryRun {
             let isIntact = try actuator.isIntact()
             let held = try actuator.held()
-            try compare(held, now: now, &report, &written)
+            let missing = try compare(held, now: now, &report, &written)
             // Nothing to hold and nothing held: the first fence will bring the tables.
             let isIdle = rows.isEmpty && held.isEmpty && written.isEmpty
             if isIntact || !isIdle {
-                try settleKernel(held, isIntact: isIntact, now: now, &report, &written)
+                try settleKernel(
+                    held, isIntact: isIntact, isMissing: !missing.isEmpty, now: now, &report,
+                    &written)
             }
+            let told = Set(report.restored.map(\.key))
+            report.restored += missing.filter { !told.contains($0) }
+                .sorted { ($0.target, $0.response) < ($1.target, $1.response) }
+                .compactMap { rows[$0] }
         }
         for row in rows.values where row.state == .intended {
             var standing = row
@@ -59,20 +65,22 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             remember(standing)
         }
         for index in written.indices {
-            let key = Key(target: written[index].target, response: written[index].response)
-            if let fresh = rows[key] { written[index] = fresh }
+            if let fresh = rows[written[index].key] { written[index] = fresh }
         }
-        written += try endOthers(now: now)
+        written += Self.ended(others, now: now)
         try ledger.write(written, notes(report, now: now, cause: cause, actor: actor))
+        forgetCounts()
         return report
     }
 
     /// Leaves the kernel's elements alone when they are right, and makes them anew when not.
     private mutating func settleKernel(
-        _ held: [HeldElement], isIntact: Bool, now: Int64, _ report: inout Report,
-        _ written: inout [FenceRow]
+        _ held: [HeldElement], isIntact: Bool, isMissing: Bool, now: Int64,
+        _ report: inout Report, _ written: inout [FenceRow]
     ) throws(QuarantineError) {
-        if isIntact, report.restored.isEmpty, report.removed.isEmpty, report.ended.isEmpty {
+        if isIntact, !isMissing, report.restored.isEmpty, report.removed.isEmpty,
+            report.ended.isEmpty
+        {
             do {
                 try actuator.adopt(rows.values.map(\.claim), now: now)
                 return
@@ -89,14 +97,13 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     private mutating func endRows(
         now: Int64, _ report: inout Report, _ written: inout [FenceRow]
     ) {
-        for row in openRows {
+        let due = rows.values.filter { $0.state == .releasing || $0.until <= now }
+        for row in due.sorted(by: { ($0.target, $0.response) < ($1.target, $1.response) }) {
             var ended = row
             if row.state == .releasing {
                 ended.ending = row.ending.isEmpty ? "released" : row.ending
-            } else if row.until <= now {
-                ended.ending = "time over"
             } else {
-                continue
+                ended.ending = "time over"
             }
             ended.state = .ended
             remember(ended)
@@ -106,9 +113,9 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         }
     }
 
-    /// Rows of the other mode, enforcing or dry run, that nobody is there to end.
-    private func endOthers(now: Int64) throws(QuarantineError) -> [FenceRow] {
-        try ledger.openRows().filter { !isMine($0) && $0.until <= now }.map { row in
+    /// Rows of the other mode whose time is over: nobody else is there to end them.
+    private static func ended(_ others: [FenceRow], now: Int64) -> [FenceRow] {
+        others.filter { $0.until <= now }.map { row in
             var ended = row
             ended.state = .ended
             ended.ending = "time over"
@@ -117,16 +124,21 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     }
 
     /// Compares what the kernel holds with what it should hold.
+    ///
+    /// - Returns: the fences that the kernel lacks, or holds with another end.
     private mutating func compare(
         _ held: [HeldElement], now: Int64, _ report: inout Report, _ written: inout [FenceRow]
-    ) throws(QuarantineError) {
+    ) throws(QuarantineError) -> [Key] {
+        if held.isEmpty { return Array(rows.keys) }
         let expected = actuator.expected(rows.values.map(\.claim), now: now)
-        var wanted: [Key: Int64] = [:]
-        for claim in expected {
-            wanted[Key(target: claim.target, response: claim.response)] = claim.until
-        }
+        var wanted = Dictionary(
+            expected.map { ($0.key, $0.until) }, uniquingKeysWith: { max($0, $1) })
+        // An element may be left over from a fence that ends in this very reconciliation, or from
+        // a network that is laid out otherwise by now.
+        let over = FenceIndex(written.map { ($0.key, ()) })
+        var standing = FenceIndex(rows.keys.lazy.filter { !$0.target.isSingle }.map { ($0, ()) })
         for element in held {
-            let key = Key(target: element.target, response: element.response)
+            let key = element.key
             let ends = element.remainingMilliseconds.map { now + $0 * 1_000_000 }
             if let until = wanted[key] {
                 let gap = (ends ?? .max).subtractingReportingOverflow(until)
@@ -134,7 +146,7 @@ extension QuarantineKeeper where Actuator: ~Copyable {
                 if isOnTime, element.isComplete || until - now <= Self.tolerance {
                     wanted[key] = nil
                 }
-            } else if let ends, !isRemnant(element, of: written) {
+            } else if let ends, !over.overlaps(key), !standing.overlaps(key) {
                 guard ends > now + Self.tolerance else { continue }
                 let row = FenceRow(
                     id: "found-" + String(now / 1000, radix: 36), target: element.target,
@@ -143,31 +155,16 @@ extension QuarantineKeeper where Actuator: ~Copyable {
                 remember(row)
                 written.append(row)
                 report.adopted.append(row)
+                if !element.target.isSingle { standing.insert(key, ()) }
                 // Half an element, or an element of the wrong table, is made whole.
                 if !element.isComplete { report.restored.append(row) }
             } else {
                 report.removed.append(element.target)
             }
         }
-        for (key, _) in wanted {
-            let behind = rows.values.filter {
-                $0.response == key.response && $0.target.overlaps(key.target)
-            }
-            report.restored += behind.filter { !report.restored.contains($0) }
-        }
-    }
-
-    /// Whether an element is left over from a fence that ends in this very reconciliation.
-    private func isRemnant(_ element: HeldElement, of written: [FenceRow]) -> Bool {
-        let isNetwork = !element.target.isSingle
-        return written.contains {
-            $0.response == element.response && $0.target.overlaps(element.target)
-        }
-            || isNetwork
-                && rows.values.contains {
-                    $0.response == element.response && !$0.target.isSingle
-                        && $0.target.overlaps(element.target)
-                }
+        if wanted.isEmpty { return [] }
+        let missing = FenceIndex(wanted.keys.map { ($0, ()) })
+        return rows.keys.filter { missing.overlaps($0) }
     }
 
     /// A rail may have come since; what it forbids is taken down and told.
@@ -193,8 +190,10 @@ extension QuarantineKeeper where Actuator: ~Copyable {
 
     /// The kernel's counters start anew after a rebuild: what they said is kept in the rows.
     private mutating func keepCounts(_ held: [HeldElement], _ written: inout [FenceRow]) {
+        let counted = FenceIndex(held.lazy.filter { $0.packets > 0 }.map { ($0.key, $0) })
+        guard held.contains(where: { $0.packets > 0 }) else { return }
         for var row in openRows {
-            let (packets, bytes) = Self.counts(of: row, held)
+            let (packets, bytes) = Self.counts(of: row, counted)
             guard packets > 0 else { continue }
             row.packets &+= packets
             row.bytes &+= bytes
@@ -204,11 +203,10 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     }
 
     /// What the kernel counted for a fence; a network's pieces are added up.
-    static func counts(of row: FenceRow, _ held: [HeldElement]) -> (UInt64, UInt64) {
-        let mine = held.filter {
-            $0.response == row.response && row.target.covers($0.target)
-                && $0.target.isSingle == row.target.isSingle
-        }
+    private static func counts(
+        of row: FenceRow, _ held: FenceIndex<HeldElement>
+    ) -> (UInt64, UInt64) {
+        let mine = held.covered(by: row.key)
         return (mine.reduce(0) { $0 &+ $1.packets }, mine.reduce(0) { $0 &+ $1.bytes })
     }
 
@@ -261,33 +259,33 @@ extension QuarantineKeeper where Actuator: ~Copyable {
                     detail: "time over; \($0.id)")
             })
         for row in due { remember(row) }
+        forgetCounts()
         return due
     }
 
     /// The fences with time left and what they held back.
     public mutating func list(now: Int64) throws(QuarantineError) -> [Standing] {
-        try reload()
-        let held = actuator.isDryRun ? [] : try actuator.held()
-        let others = try ledger.openRows().filter { !isMine($0) }
-        let all = (openRows + others).sorted { ($0.target, $0.response) < ($1.target, $1.response) }
-        return all.filter { $0.until > now }.map { row in
+        let others = try reload()
+        let held = FenceIndex((actuator.isDryRun ? [] : try actuator.held()).map { ($0.key, $0) })
+        let all = (Array(rows.values) + others).filter { $0.until > now }
+        return all.sorted { ($0.target, $0.response) < ($1.target, $1.response) }.map { row in
             let (packets, bytes) = isMine(row) ? Self.counts(of: row, held) : (0, 0)
-            let isHeld =
-                isMine(row)
-                && held.contains {
-                    $0.response == row.response && row.target.overlaps($0.target)
-                        && $0.target.isSingle == row.target.isSingle
-                }
             return Standing(
                 row: row, remainingMilliseconds: max(0, (row.until - now) / 1_000_000),
-                packets: row.packets &+ packets, bytes: row.bytes &+ bytes, isInForce: isHeld)
+                packets: row.packets &+ packets, bytes: row.bytes &+ bytes,
+                isInForce: isMine(row) && held.overlaps(row.key))
         }
     }
 }
 
-extension FenceTarget {
-    func overlaps(_ other: FenceTarget) -> Bool {
-        if let mine = prefix, let theirs = other.prefix { return mine.overlaps(theirs) }
-        return self == other
-    }
+extension FenceRow {
+    var key: FenceKey { FenceKey(target: target, response: response) }
+}
+
+extension FenceClaim {
+    var key: FenceKey { FenceKey(target: target, response: response) }
+}
+
+extension HeldElement {
+    var key: FenceKey { FenceKey(target: target, response: response) }
 }

@@ -9,10 +9,7 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     /// Open rows by what they fence.
     var rows: [Key: FenceRow] = [:]
 
-    struct Key: Hashable {
-        var target: FenceTarget
-        var response: FenceResponse
-    }
+    typealias Key = FenceKey
 
     /// What became of one action.
     public struct Outcome: Sendable, Equatable {
@@ -62,6 +59,7 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         let failures = try act(&step, now: now)
         for (index, failure) in failures { outcomes[index].failure = failure }
         try settle(step, failures: failures, actions: actions, now: now, actor: actor)
+        if step.rows.contains(where: { rows[$0.key] == nil }) { forgetCounts() }
         return outcomes
     }
 
@@ -117,19 +115,38 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
 
     func isMine(_ row: FenceRow) -> Bool { row.isDryRun == actuator.isDryRun }
 
+    /// Lets hosts whose fence is over count from nothing when they are fenced again.
+    ///
+    /// Changes nothing of what is fenced, so a failure is not told; it is made good the next time.
+    mutating func forgetCounts() {
+        guard !actuator.isDryRun else { return }
+        let rows = rows
+        try? actuator.forgetCounts { target, response in
+            rows[Key(target: target, response: response)] != nil
+        }
+    }
+
     mutating func remember(_ row: FenceRow) {
         let key = Key(target: row.target, response: row.response)
         rows[key] = row.state == .ended ? nil : row
     }
 
     /// What other processes have written meanwhile.
-    mutating func reload() throws(QuarantineError) {
+    ///
+    /// - Returns: open rows of the other mode, enforcing or dry run.
+    @discardableResult
+    mutating func reload() throws(QuarantineError) -> [FenceRow] {
         let open = try ledger.openRows()
-        var fresh: [Key: FenceRow] = [:]
-        for row in open where isMine(row) {
-            fresh[Key(target: row.target, response: row.response)] = row
+        var others: [FenceRow] = []
+        rows = Dictionary(minimumCapacity: open.count)
+        for row in open {
+            if isMine(row) {
+                rows[Key(target: row.target, response: row.response)] = row
+            } else {
+                others.append(row)
+            }
         }
-        rows = fresh
+        return others
     }
 
     private mutating func stage(

@@ -76,6 +76,9 @@ private struct TrappedFirewall: FenceActuator, ~Copyable {
     }
     mutating func isIntact() throws(QuarantineError) -> Bool { try firewall.isIntact() }
     mutating func remove() throws(QuarantineError) { try firewall.remove() }
+    mutating func forgetCounts(
+        unless isFenced: (FenceTarget, FenceResponse) -> Bool
+    ) throws(QuarantineError) { try firewall.forgetCounts(unless: isFenced) }
 }
 
 private func wallClock() -> Int64 {
@@ -182,7 +185,7 @@ struct RunnerTests {
         #expect(heard?.program == "nft")
         let outcomes = try runner.reconcile(now: wallClock(), cause: "nft changed the tables")
         #expect(outcomes.map(\.action.target) == [target("10.0.0.2")])
-        #expect(try space.run("nft", "list", "ruleset").contains("10.0.0.2 counter"))
+        #expect(try space.run("nft", "list", "ruleset").contains("10.0.0.2 timeout"))
 
         // The command line, or another program with the ledger, releases it.
         var other = QuarantineKeeper(
@@ -225,7 +228,7 @@ struct RunnerTests {
             var isBack = false
             for _ in 0..<1000 where !isBack {
                 let rules = try space.run("nft", "list", "ruleset")
-                isBack = rules.split(separator: "10.0.0.2 counter").count == 3
+                isBack = rules.split(separator: "10.0.0.2 timeout").count == 3
             }
             #expect(isBack, "\(damage)")
         }

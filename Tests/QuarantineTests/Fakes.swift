@@ -94,6 +94,9 @@ struct FusedFirewall: FenceActuator, ~Copyable {
     }
     mutating func isIntact() throws(QuarantineError) -> Bool { try firewall.isIntact() }
     mutating func remove() throws(QuarantineError) { try firewall.remove() }
+    mutating func forgetCounts(
+        unless isFenced: (FenceTarget, FenceResponse) -> Bool
+    ) throws(QuarantineError) { try firewall.forgetCounts(unless: isFenced) }
 }
 
 /// Nanoseconds since 1970.

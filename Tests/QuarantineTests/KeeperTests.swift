@@ -149,6 +149,35 @@ struct KeeperTests {
         #expect(try next.reconcile(now: now, cause: "again").isClean)
     }
 
+    /// Each with each would be 400 million comparisons, and minutes.
+    @Test(.timeLimit(.minutes(1)))
+    func manyRowsAreComparedWithManyElements() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        let now = clockNow()
+        let rows = (0..<20_000 as Range<UInt32>).map { index in
+            FenceRow(
+                id: "q\(index)",
+                target: .prefix(
+                    index % 20 == 0
+                        ? IPPrefix(IPAddress(v4: 0x0C00_0000 + index << 1), length: 31)
+                        : IPPrefix(host: IPAddress(v4: 0x0B00_0000 + index))),
+                state: .standing, created: now, until: now + 600 * second, reason: "r",
+                actor: "policy")
+        }
+        try ledger.write(rows, [])
+        var keeper = try space.keeper(ledger)
+        #expect(try keeper.reconcile(now: now, cause: "start").restored.count == 20_000)
+        #expect(try keeper.reconcile(now: now, cause: "again").isClean)
+        #expect(try keeper.list(now: now).count(where: \.isInForce) == 20_000)
+        // Nothing is known any more but what the kernel holds.
+        ledger.forgetRows()
+        #expect(try keeper.reconcile(now: now, cause: "start").adopted.count == 20_000)
+        let flushed = try keeper.flush(reason: "r", now: now, actor: "me")
+        #expect(flushed.count == 20_000 && flushed.allSatisfy { $0.failure == nil })
+        #expect(try keeper.actuator.held().isEmpty)
+    }
+
     @Test func whatRunsOutOfTimeIsSwept() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()

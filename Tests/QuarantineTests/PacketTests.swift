@@ -93,6 +93,73 @@ struct PacketTests {
         #expect(try reaches(lab.bystander, lab.c, expected: true))
     }
 
+    @Test func aHostThatIsFencedAnewCountsFromNothing() throws {
+        let lab = try Lab()
+        var keeper = try lab.node.space.keeper(MemoryLedger())
+        func packets() throws -> UInt64 {
+            let offender = target(lab.a.v4)
+            let listed = try keeper.list(now: clockNow()).first { $0.row.target == offender }
+            guard let listed else { throw CommandFailed(description: "not fenced") }
+            return listed.packets
+        }
+        func add(_ seconds: Int64) throws {
+            let outcome = try keeper.add(
+                target(lab.a.v4), response: .drop, seconds: seconds, reason: "r", now: clockNow(),
+                actor: "me", force: false)
+            #expect(outcome.failure == nil)
+        }
+        func knocks() throws {
+            #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+        }
+        #expect(try reaches(lab.a, lab.b, expected: true))
+        try add(60)
+        try knocks()
+        let first = try packets()
+        #expect(first >= 1)
+        // An extension, and a look around, let the count go on.
+        try add(600)
+        #expect(try keeper.reconcile(now: clockNow(), cause: "again").isClean)
+        try knocks()
+        #expect(try packets() > first)
+        _ = try keeper.release(target(lab.a.v4), reason: "r", now: clockNow(), actor: "me")
+        try add(3)
+        #expect(try packets() == 0)
+        try knocks()
+        #expect(try packets() >= 1)
+        while try keeper.sweep(now: clockNow()).isEmpty { usleep(50_000) }
+        while try !keeper.actuator.held().isEmpty { usleep(10_000) }
+        try add(60)
+        #expect(try packets() == 0)
+        // A crash before the end was noted: the next start makes it good.
+        try knocks()
+        var firewall = try lab.node.space.firewall()
+        try firewall.apply([.remove(target(lab.a.v4), .drop)], now: clockNow())
+        var next = try lab.node.space.keeper(MemoryLedger())
+        _ = try next.reconcile(now: clockNow(), cause: "start")
+        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        #expect(try #require(firewall.held().first).packets == 0)
+    }
+
+    @Test func whatNobodyCanCountAnyMoreIsHeldAllTheSame() throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var firewall = try lab.node.space.firewall()
+        try firewall.install()
+        // As if 65,535 others had been counted already.
+        for family in ["inet", "bridge"] {
+            let all = (0..<65_535).map { "11.\($0 / 65_536).\($0 / 256 % 256).\($0 % 256)" }
+            try lab.node.space.run(
+                "nft", "-f", "-",
+                input: "add element \(family) lazaret drop_seen4 { \(all.joined(separator: ",")) }")
+        }
+        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+        #expect(try !reaches(lab.outside, lab.a, expected: false))
+        #expect(try #require(firewall.held().first).packets == 0)
+        try firewall.forgetCounts { _, _ in false }
+        #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+        #expect(try #require(firewall.held().first).packets >= 1)
+    }
+
     @Test func theKernelEndsTheFenceWithoutUs() throws {
         let lab = try Lab()
         var firewall = try lab.node.space.firewall()
