@@ -36,6 +36,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // The HTTP client and, because they are part of its interface, the buffers and certificates it works with.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.81.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.27.0"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -54,7 +58,13 @@ let package = Package(
         room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         room(
             "Workloads",
-            uses: ["NetworkAddresses", .product(name: "Yams", package: "Yams")]),
+            uses: [
+                "NetworkAddresses", .product(name: "Yams", package: "Yams"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         room(
             "FeatureExtraction",
             uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),

@@ -34,6 +34,8 @@ public struct Monitor {
         public var discovery = ProtectedDiscovery()
         /// Seconds after which a new model is made of what raised nothing; nil: never.
         public var retrainSeconds: Int?
+        /// Where names of containers come from.
+        public var workloads = WorkloadOptions()
         /// Seconds between `stats` events.
         public var statisticsInterval = 60
 
@@ -63,13 +65,13 @@ public struct Monitor {
 
     public let options: Options
     public let model: Model
-    public let inventory: Inventory
+    /// What was given; nil: what engines tell, and else the model's own.
+    public let inventory: Inventory?
 
-    /// - Parameter inventory: nil: the model's own.
     public init(options: Options, model: Model, inventory: Inventory? = nil) {
         self.options = options
         self.model = model
-        self.inventory = inventory ?? model.provenance.inventory
+        self.inventory = inventory
     }
 
     /// Runs until it is asked to stop. Fences stay, with the ends that they have.
@@ -82,13 +84,19 @@ public struct Monitor {
         let ledger = try QuarantineLedger(directory: options.stateDirectory)
         let lock = try MonitorLock(directory: options.stateDirectory)
         defer { lock.release() }
+        let live = try LiveWorkloads(
+            options: options.workloads, given: inventory, remembered: model.provenance.inventory)
+        live.start(tell: tell)
+        defer { live.stop() }
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
-        let source = try LiveCapture(interfaces: options.interfaces, options: capture)
+        let source = try LiveCapture(
+            interfaces: options.interfaces.filter { $0 != LiveWorkloads.allBridges },
+            options: capture)
         let sink = try EventSink(path: options.output)
         let runner = try QuarantineRunner(
             policy: QuarantinePolicy(
-                options: options.policy, inventory: inventory, allowlist: options.allowlist),
+                options: options.policy, inventory: live.inventory, allowlist: options.allowlist),
             ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
             flushesConnections: options.flushesConnections,
             now: WallClock.now())
@@ -107,20 +115,26 @@ public struct Monitor {
             sink: sink, complain: tell)
         defer { decisions.stop() }
         repairs.connect(decisions)
+        live.connect(quarantine, decisions, isEnforcing: isEnforcing)
         tell(
             "monitoring \(options.interfaces.joined(separator: ", ")) by model "
                 + "\(model.identifier.prefix(12)), "
-                + (isEnforcing ? "enforcing" : "observing; --enforce fences offenders"))
-        try watch(source, decisions, quarantine, requests, tell)
+                + (isEnforcing ? "enforcing" : "observing; --enforce fences offenders")
+                + "; names from \(live.source)")
+        try watch(source, live, decisions, quarantine, requests, tell)
     }
 
     /// The thread of the packets.
     private func watch(
-        _ source: LiveCapture, _ decisions: DecisionThread, _ quarantine: QuarantineGuard,
-        _ requests: Requests, _ tell: (String) -> Void
+        _ source: LiveCapture, _ live: LiveWorkloads, _ decisions: DecisionThread,
+        _ quarantine: QuarantineGuard, _ requests: Requests, _ tell: (String) -> Void
     ) throws {
         var feed = LiveFeed(
-            model: model, inventory: inventory, interfaces: options.interfaces.count,
+            model: model, inventory: inventory ?? .empty,
+            remembered: inventory == nil ? model.provenance.inventory : .empty,
+            // Packets are held for a moment, and names come in time for them.
+            interfaces: live.holdsPackets(options.interfaces)
+                ? max(2, options.interfaces.count) : options.interfaces.count,
             hashSeed: options.hashSeed, isRetraining: options.retrainSeconds != nil)
         let retraining = options.retrainSeconds.map {
             Retraining(every: $0, directory: options.stateDirectory, now: WallClock.now())
@@ -129,6 +143,7 @@ public struct Monitor {
         var nextStatistics = started + Int64(options.statisticsInterval) * 1_000_000_000
         var missing: [String] = []
         while !requests.shouldStop() {
+            live.update(&feed, source, options.interfaces, tell)
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 feed.take(frames) { decisions.submit($0) }
             }

@@ -10,6 +10,8 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     public var policy: QuarantinePolicy
     private var keeper: QuarantineKeeper<Firewall>
     private let discovery: ProtectedDiscovery
+    /// What is protected because an engine named it.
+    private var followed: [ProtectedSet.Entry] = []
 
     /// What happened.
     public struct Outcome: Sendable {
@@ -90,6 +92,49 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         policy.protected.formUnion(found.protected)
         keeper.actuator.options.protected.formUnion(found.protected)
         keeper.actuator.options.keptNeighbours = found.ownAddresses
+    }
+
+    /// Goes on with other workloads and networks.
+    ///
+    /// A fence over an address that is another workload's now is taken down: it was meant for whoever had it.
+    /// Fences by hand stay.
+    ///
+    /// - Parameter protected: what must never be fenced, beside the networks' gateways.
+    public mutating func follow(
+        _ known: KnownInventory, protected: [ProtectedSet.Entry], now: Int64
+    ) throws(QuarantineError) -> [Outcome] {
+        policy.inventory = known
+        let entries =
+            protected
+            + known.networks.compactMap { network in
+                network.gateway.map {
+                    .init(IPPrefix(host: $0), reason: "gateway of network \(network.name)")
+                }
+            }
+        if entries != followed {
+            policy.protected.remove(followed)
+            keeper.actuator.options.protected.remove(followed)
+            for entry in entries {
+                policy.protected.add(entry.prefix, reason: entry.reason)
+                keeper.actuator.options.protected.add(entry.prefix, reason: entry.reason)
+            }
+            followed = entries
+        }
+        let moved = policy.activeFences.compactMap { fence -> QuarantineAction? in
+            guard fence.level > 0, let prefix = fence.target.prefix, prefix.isHost,
+                let before = fence.workload, before != "\(prefix.address)",
+                let holder = known.workload(at: prefix.address)?.name, holder != before
+            else { return nil }
+            var action = fence
+            action.kind = .release
+            action.time = now
+            action.until = now
+            action.reason = "the address was \(before)'s and is \(holder)'s now"
+            return action
+        }
+        guard !moved.isEmpty else { return [] }
+        for action in moved { policy.withdraw(action.target) }
+        return try perform(moved, now: now)
     }
 
     /// Once a second: fences whose time is over, and what other programs did to ledger or kernel.

@@ -21,6 +21,8 @@ public struct QuarantinePolicy: Sendable {
 
     /// What is remembered of an offender.
     struct Record: Sendable {
+        /// Whose record it is: another holder of the address has none.
+        var workload: String?
         var lastOffence = Int64.min
         var windowsInRow = 0
         var confirmedAt = Int64.min
@@ -166,6 +168,10 @@ public struct QuarantinePolicy: Sendable {
     /// Counts the offence; true when the offender's row is long enough or it is far beyond.
     private mutating func note(_ offence: Offence, of subject: FenceTarget) -> Bool {
         var record = records[subject] ?? Record()
+        if record.workload != nil, record.workload != offence.workload, standing[subject] == nil {
+            record = Record()
+        }
+        record.workload = offence.workload ?? record.workload
         let gap = offence.time.subtractingReportingOverflow(record.lastOffence)
         let inRow = !gap.overflow && gap.partialValue <= offence.windowNanoseconds * 3 / 2
         if record.windowsInRow == 0 || !inRow {

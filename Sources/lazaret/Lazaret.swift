@@ -19,7 +19,7 @@ struct Lazaret: AsyncParsableCommand {
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
             ModelCommand.self, MonitorCommand.self, FeedbackCommand.self, QuarantineCommand.self,
-            AuditCommand.self, ConfigCommand.self, DoctorCommand.self,
+            AuditCommand.self, ConfigCommand.self, DoctorCommand.self, InventoryCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.
