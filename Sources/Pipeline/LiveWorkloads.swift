@@ -235,12 +235,19 @@ public final class LiveWorkloads: Sendable {
 
     /// - Returns: events that tell of fences that were taken down.
     private func follow(_ quarantine: QuarantineGuard, isEnforcing: Bool) -> [String] {
+        let inventory = inventory
         let known = KnownInventory(inventory, since: directory.firstSeen())
+        var links: [MACAddress: String] = [:]
+        for workload in inventory.workloads {
+            for mac in workload.macs { links[mac] = workload.name }
+        }
         let protected = directory.protected().sorted { $0.key < $1.key }.map {
             ProtectedSet.Entry(IPPrefix(host: $0.key), reason: $0.value)
         }
+        let holders = links
         let outcomes = try? quarantine.with { runner throws(QuarantineError) in
-            try runner.follow(known, protected: protected, now: WallClock.now())
+            try runner.follow(
+                known, links: holders, protected: protected, now: WallClock.now())
         }
         return (outcomes ?? []).map { outcome in
             EventJSON.quarantine(

@@ -1,4 +1,4 @@
-internal import NetworkAddresses
+public import NetworkAddresses
 public import Quarantine
 
 /// The quarantine as the monitor uses it: policy, rails, ledger and kernel in one.
@@ -99,9 +99,12 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     /// A fence over an address that is another workload's now is taken down: it was meant for whoever had it.
     /// Fences by hand stay.
     ///
-    /// - Parameter protected: what must never be fenced, beside the networks' gateways.
+    /// - Parameters:
+    ///   - links: whose each hardware address is.
+    ///   - protected: what must never be fenced, beside the networks' gateways.
     public mutating func follow(
-        _ known: KnownInventory, protected: [ProtectedSet.Entry], now: Int64
+        _ known: KnownInventory, links: [MACAddress: String] = [:],
+        protected: [ProtectedSet.Entry], now: Int64
     ) throws(QuarantineError) -> [Outcome] {
         policy.inventory = known
         let entries =
@@ -121,9 +124,14 @@ public struct QuarantineRunner: ~Copyable, Sendable {
             followed = entries
         }
         let moved = policy.activeFences.compactMap { fence -> QuarantineAction? in
-            guard fence.level > 0, let prefix = fence.target.prefix, prefix.isHost,
-                let before = fence.workload, before != "\(prefix.address)",
-                let holder = known.workload(at: prefix.address)?.name, holder != before
+            let holder: String? =
+                switch fence.target {
+                case .prefix(let prefix):
+                    prefix.isHost ? known.workload(at: prefix.address)?.name : nil
+                case .link(let link): links[link]
+                }
+            guard fence.level > 0, let before = fence.workload, let holder, holder != before,
+                before != "\(fence.target)"
             else { return nil }
             var action = fence
             action.kind = .release

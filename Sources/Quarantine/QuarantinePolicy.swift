@@ -62,6 +62,7 @@ public struct QuarantinePolicy: Sendable {
     ///   is only watched.
     public mutating func consider(_ offence: Offence) -> [QuarantineAction] {
         var actions = advance(to: offence.time)
+        guard isStillTheirs(offence) else { return actions }
         let subject = subject(of: offence)
         guard note(offence, of: subject) else { return actions }
         if let extended = extend(subject, for: offence) { return actions + extended }
@@ -163,6 +164,15 @@ public struct QuarantinePolicy: Sendable {
         return standing.contains { key, value in
             value.action.response == .drop && key.prefix?.contains(prefix) ?? false
         }
+    }
+
+    /// Whether the address is still whose it was in the window: what one did who is gone is not held
+    /// against whoever came after. An offender that had no name then may have got one since.
+    private func isStillTheirs(_ offence: Offence) -> Bool {
+        guard let then = offence.workload, then != "\(offence.offender)",
+            let now = inventory.workload(at: offence.offender)?.name
+        else { return true }
+        return then == now
     }
 
     /// Counts the offence; true when the offender's row is long enough or it is far beyond.

@@ -57,7 +57,7 @@ import Testing
     private func job(at spot: Int, image: String = "job:1") throws -> String {
         try run(
             "job", image, at: spot,
-            "while true; do for n in 11 12 13 14; do wget -q -T 1 -O /dev/null http://10.67.0.$n/ & usleep 200000; done; wait; done"
+            "while true; do for n in 11 12 13 14; do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 10.67.0.$n 80 >/dev/null & usleep 200000; done; wait; done"
         )
     }
 
@@ -118,7 +118,7 @@ import Testing
         try host.run([
             "run", "-d", "--init", "--name", "thief", "--network", network, "--ip", "10.67.0.22",
             "intruder:1", "sh", "-c",
-            "while true; do p=1000; while [ $p -lt 1400 ]; do nc -w 1 -z 10.67.0.11 $p; p=$((p+1)); done; done",
+            "while true; do p=1000; while [ $p -lt 1400 ]; do nc -w 1 10.67.0.11 $p </dev/null; p=$((p+1)); done; done",
         ])
         let isFenced = eventually {
             events.contains {

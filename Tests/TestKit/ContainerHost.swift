@@ -35,7 +35,7 @@ public final class ContainerHost {
         try files.createDirectory(atPath: folder + "/rootfs/bin", withIntermediateDirectories: true)
         try files.createDirectory(atPath: folder + "/rootfs/tmp", withIntermediateDirectories: true)
         try files.copyItem(atPath: "/bin/busybox", toPath: folder + "/rootfs/bin/busybox")
-        for name in ["sh", "sleep", "nc", "true", "usleep", "httpd", "wget", "ip", "cat"] {
+        for name in ["sh", "sleep", "usleep", "nc", "httpd"] {
             try files.createSymbolicLink(
                 atPath: folder + "/rootfs/bin/\(name)", withDestinationPath: "busybox")
         }

@@ -13,23 +13,28 @@ public final class ScriptedServer: Sendable {
     public final class Stream: Sendable {
         private let descriptor: Int32
         private let isOpen = Mutex(true)
+        /// Writes wait here, and not on a thread that the reader needs.
+        private let queue = DispatchQueue(label: "stream")
 
         init(_ descriptor: Int32) { self.descriptor = descriptor }
 
-        /// - Returns: whether the other side still listens.
-        @discardableResult
-        public func write(_ line: String) -> Bool {
-            let bytes = Array((line + "\n").utf8)
-            return ScriptedServer.send(
-                "\(String(bytes.count, radix: 16))\r\n" + line + "\n\r\n", to: descriptor)
+        public func write(_ line: String) {
+            let descriptor = descriptor
+            queue.async {
+                let count = String(line.utf8.count + 1, radix: 16)
+                _ = ScriptedServer.send("\(count)\r\n\(line)\n\r\n", to: descriptor)
+            }
         }
 
         public func close() {
             isOpen.withLock { isOpen in
                 guard isOpen else { return }
                 isOpen = false
-                _ = ScriptedServer.send("0\r\n\r\n", to: descriptor)
-                shutdown(descriptor, Int32(SHUT_RDWR))
+                let descriptor = descriptor
+                queue.async {
+                    _ = ScriptedServer.send("0\r\n\r\n", to: descriptor)
+                    shutdown(descriptor, Int32(SHUT_RDWR))
+                }
             }
         }
     }

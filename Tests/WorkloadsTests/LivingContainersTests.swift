@@ -25,7 +25,7 @@ import Testing
 
         init(_ space: Namespace) throws {
             var made: Int32 = -1
-            try space.inside { made = socket(AF_INET6, Int32(SOCK_DGRAM.rawValue), 0) }
+            try space.inside { made = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0) }
             var off: Int32 = 0
             setsockopt(made, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &off, 4)
             var name = sockaddr_in6()
@@ -34,26 +34,33 @@ import Testing
             let bound = withUnsafePointer(to: &name) { raw in
                 raw.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(made, $0, 28) }
             }
-            guard made >= 0, bound == 0 else { throw CommandFailed(description: "bind: \(errno)") }
-            var wait = timeval(tv_sec: 0, tv_usec: 200_000)
-            setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
+            guard made >= 0, bound == 0, listen(made, 256) == 0 else {
+                throw CommandFailed(description: "listen: \(errno)")
+            }
+            var wait = timeval(tv_sec: 0, tv_usec: 500_000)
+            let size = socklen_t(MemoryLayout<timeval>.size)
+            setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &wait, size)
             let descriptor = made
             Thread.detachNewThread { [weak self] in
                 defer { close(descriptor) }
                 var bytes = [UInt8](repeating: 0, count: 512)
                 while let self, !isOver.withLock({ $0 }) {
                     var from = sockaddr_in6()
-                    var size = socklen_t(28)
-                    let count = withUnsafeMutablePointer(to: &from) { raw in
+                    var length = socklen_t(28)
+                    let talk = withUnsafeMutablePointer(to: &from) { raw in
                         raw.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                            recvfrom(descriptor, &bytes, bytes.count, 0, $0, &size)
+                            accept(descriptor, $0, &length)
                         }
                     }
-                    guard count > 0 else { continue }
+                    guard talk >= 0 else { continue }
                     let time = ContainerEngine.now()
+                    var short = timeval(tv_sec: 0, tv_usec: 300_000)
+                    setsockopt(talk, SOL_SOCKET, SO_RCVTIMEO, &short, size)
+                    let count = recv(talk, &bytes, bytes.count, 0)
+                    close(talk)
                     let source = withUnsafeBytes(of: from.sin6_addr) { IPAddress(bytes: Array($0)) }
+                    guard count > 0, let source else { continue }
                     let text = String(decoding: bytes.prefix(count), as: UTF8.self)
-                    guard let source else { continue }
                     words.withLock {
                         $0.append(
                             Word(
@@ -94,7 +101,7 @@ import Testing
             // Every container says its name at once, again and again, and dies after a moment. Some are removed by hand.
             let label = "lz-\(name)-\(life)"
             let say =
-                "i=0; while [ $i -lt \(life % 2 == 0 ? 4 : 100) ]; do for to in 10.66.0.1 fd66::1; do (echo \(label) | nc -u -w 1 $to 9999) & done; usleep 200000; i=$((i+1)); done"
+                "i=0; while [ $i -lt \(life % 2 == 0 ? 4 : 100) ]; do for to in 10.66.0.1 fd66::1; do (echo \(label) | nc -w 2 $to 9999) & done; usleep 200000; i=$((i+1)); done"
             try host.run([
                 "run", "-d", "--rm", "--name", label, "--network", name, "--label",
                 "com.docker.compose.project=p", "--label",
