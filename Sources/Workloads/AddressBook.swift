@@ -130,7 +130,7 @@ struct AddressBook: Sendable {
             }
         }
         lives = lives.filter { life in
-            !life.value.addresses.isEmpty || (life.value.ended ?? now) >= horizon
+            !life.value.addresses.isEmpty || life.value.ended.map { $0 >= horizon } ?? false
         }
     }
 }

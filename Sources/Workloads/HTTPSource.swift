@@ -109,12 +109,14 @@ struct HTTPSource: Sendable {
         try await opened()
         var pending = Data()
         for try await part in response.body {
-            pending.append(contentsOf: part.readableBytesView)
-            while let end = pending.firstIndex(of: 0x0A) {
-                let line = pending[pending.startIndex..<end]
-                if !line.isEmpty { try await body(Data(line)) }
-                pending = Data(pending[(end + 1)...])
+            var rest = part.readableBytesView
+            while let end = rest.firstIndex(of: 0x0A) {
+                pending.append(contentsOf: rest[..<end])
+                rest = rest[(end + 1)...]
+                if !pending.isEmpty, pending.count <= Self.lineLimit { try await body(pending) }
+                pending = Data()
             }
+            pending.append(contentsOf: rest)
             guard pending.count <= Self.lineLimit else {
                 throw SourceError.tooLarge(path: path, limit: Self.lineLimit)
             }
