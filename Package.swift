@@ -39,7 +39,9 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Part of these two's interfaces: buffers, certificates, log lines, header fields.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.27.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
@@ -60,7 +62,13 @@ let package = Package(
         room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         room(
             "Workloads",
-            uses: ["NetworkAddresses", .product(name: "Yams", package: "Yams")]),
+            uses: [
+                "NetworkAddresses", .product(name: "Yams", package: "Yams"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         room(
             "FeatureExtraction",
             uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),

@@ -26,6 +26,8 @@ public struct Detector: Sendable {
         var second: Int
         var scale: Scale
         var pattern: Pattern?
+        /// Who had the address then.
+        var workload: String
     }
 
     private var shares = [Float](repeating: 0, count: Feature.count)
@@ -54,14 +56,14 @@ public struct Detector: Sendable {
     public mutating func judge(_ window: Window) -> Verdict? {
         seenCount += 1
         latestScore = nil
-        let identity = identity(of: window.subject)
+        let identity = identity(of: window)
         let scaleModel = model[window.scale]
         guard let group = group(of: identity, window.subject, window.scale) else { return nil }
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
         guard excess.contains(where: { $0 >= 1 }) else { return nil }
         let found = pattern(in: window, excess)
-        guard !isEcho(window, found?.pattern) else { return nil }
+        guard !isEcho(window, identity, found?.pattern) else { return nil }
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
         let score = scaleModel.forest.attribute(row, into: &shares)
@@ -71,7 +73,7 @@ public struct Detector: Sendable {
         // More of what it always does, and no plain pattern: a busy hour, not an attack.
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
         guard found != nil || !isMore else { return nil }
-        remember(window, found?.pattern)
+        remember(window, identity, found?.pattern)
         return verdict(window, identity, group, excess, score, scaleModel, found)
     }
 
@@ -108,7 +110,7 @@ public struct Detector: Sendable {
 
     /// The forest's score of a window, whether it is odd or not; for evaluation.
     public mutating func score(_ window: Window) -> Float? {
-        let identity = identity(of: window.subject)
+        let identity = identity(of: window)
         let scaleModel = model[window.scale]
         guard let group = scaleModel.baseline.group(of: identity, scale: window.scale) else {
             return nil
@@ -119,10 +121,11 @@ public struct Detector: Sendable {
 
     /// Whether a longer window only repeats what a shorter one has already told: any alert within it,
     /// unless it shows a plain pattern that no shorter window has shown.
-    private func isEcho(_ window: Window, _ pattern: Pattern?) -> Bool {
+    private func isEcho(_ window: Window, _ identity: Identity, _ pattern: Pattern?) -> Bool {
         guard let told = told[window.subject] else { return false }
         let shorter = told.filter {
             $0.scale.rawValue < window.scale.rawValue && $0.second >= window.startSecond
+                && $0.workload == identity.name
         }
         // Only long windows can tell a rhythm.
         if pattern == .beacon { return shorter.contains { $0.pattern == .beacon } }
@@ -130,14 +133,17 @@ public struct Detector: Sendable {
         return shorter.contains { $0.pattern.map { $0.mayFence } ?? false }
     }
 
-    private mutating func remember(_ window: Window, _ pattern: Pattern?) {
+    private mutating func remember(_ window: Window, _ identity: Identity, _ pattern: Pattern?) {
         if told.count > 65_536 { told.removeAll() }
         var list = told[window.subject] ?? []
         list.removeAll {
-            ($0.pattern == pattern && $0.scale == window.scale)
+            ($0.pattern == pattern && $0.scale == window.scale) || $0.workload != identity.name
                 || window.endSecond - $0.second > Scale.long.seconds
         }
-        list.append(Told(second: window.endSecond, scale: window.scale, pattern: pattern))
+        list.append(
+            Told(
+                second: window.endSecond, scale: window.scale, pattern: pattern,
+                workload: identity.name))
         told[window.subject] = list
     }
 
@@ -193,7 +199,9 @@ public struct Detector: Sendable {
         }
     }
 
-    private mutating func identity(of address: IPAddress) -> Identity {
+    private mutating func identity(of window: Window) -> Identity {
+        if let identity = window.identity { return identity }
+        let address = window.subject
         if let known = cache[address] { return known }
         if cache.count > 65_536 { cache.removeAll() }
         let identity = identities.identity(of: address)

@@ -50,6 +50,7 @@ public struct IncidentTracker: Sendable {
 
     private struct AlertKey: Hashable {
         var offender: IPAddress
+        var workload: String
         var pattern: Pattern?
         var level: Verdict.Level
     }
@@ -63,7 +64,8 @@ public struct IncidentTracker: Sendable {
     public mutating func observe(_ verdict: Verdict, eventID: String) -> Bool {
         merge(verdict, eventID)
         let key = AlertKey(
-            offender: verdict.subject, pattern: verdict.pattern, level: verdict.level)
+            offender: verdict.subject, workload: verdict.workload, pattern: verdict.pattern,
+            level: verdict.level)
         let now = verdict.window.endSecond
         if let last = lastAlert[key], now - last < verdict.window.scale.seconds { return false }
         if lastAlert.count > 65_536 { lastAlert = lastAlert.filter { now - $0.value < 600 } }
@@ -74,7 +76,8 @@ public struct IncidentTracker: Sendable {
     private mutating func merge(_ verdict: Verdict, _ eventID: String) {
         let window = verdict.window
         let link = verdict.pattern == .spoofing ? window.mac : nil
-        if var incident = open[verdict.subject],
+        // Another holder of the address is another offender.
+        if var incident = open[verdict.subject], incident.workload == verdict.workload,
             window.endSecond - incident.lastSecond <= Self.quietSeconds + window.scale.seconds
         {
             incident.lastSecond = window.endSecond

@@ -46,7 +46,7 @@ public struct Trainer: Sendable {
         let scale = window.scale.rawValue
         let row = Row(
             values: RelativeVector.transformed(window.values, seconds: window.scale.seconds),
-            identity: index(of: window.subject),
+            identity: index(of: window),
             second: Int32(clamping: window.endSecond - base))
         seen[scale] += 1
         if rows[scale].count < Self.rowLimit {
@@ -58,17 +58,22 @@ public struct Trainer: Sendable {
         }
     }
 
-    private mutating func index(of address: IPAddress) -> Int32 {
-        if let index = indexOf[address] { return index }
-        let identity = identities.identity(of: address)
-        let index: Int32
-        if let known = indexOfIdentity[identity] {
-            index = known
-        } else {
-            index = Int32(known.count)
+    private mutating func index(of window: Window) -> Int32 {
+        let address = window.subject
+        if let identity = window.identity {
+            if let index = indexOf[address], known[Int(index)] == identity { return index }
+            return remember(identity, of: address)
+        }
+        return indexOf[address] ?? remember(identities.identity(of: address), of: address)
+    }
+
+    private mutating func remember(_ identity: Identity, of address: IPAddress) -> Int32 {
+        let index = indexOfIdentity[identity] ?? Int32(known.count)
+        if Int(index) == known.count {
             known.append(identity)
             indexOfIdentity[identity] = index
         }
+        if indexOf.count > 262_144 { indexOf.removeAll() }
         indexOf[address] = index
         return index
     }

@@ -14,6 +14,9 @@ public struct GraphLearner: Sendable {
         links = LinkTable(graph: nil, inventory: inventory, isLearning: true)
     }
 
+    /// Takes in who has which address from now on.
+    public mutating func apply(_ change: WorkloadChange) { resolver.apply(change) }
+
     /// Takes in one packet and what it did to its flow.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) {
         let second = Int(packet.timeNanoseconds / 1_000_000_000)

@@ -1,4 +1,5 @@
 public import NetworkAddresses
+import Workloads
 
 /// The sums that a window needs; at most sixteen, so that a bucket is one vector.
 enum Counter: Int {
@@ -63,6 +64,7 @@ struct IntervalTrack: Sendable {
 struct HostState: Sendable {
     let address: IPAddress
     var resolved: Resolved
+    var identity: Identity
     var mac = MACAddress.zero
     /// Changes whenever the slot gets another host.
     var generation: UInt8
@@ -94,9 +96,12 @@ struct HostState: Sendable {
     /// Tracks of intervals kept for one host; the one that was silent longest gives way.
     static let trackLimit = 16
 
-    init(address: IPAddress, resolved: Resolved, generation: UInt8, second: Int) {
+    init(
+        address: IPAddress, resolved: Resolved, identity: Identity, generation: UInt8, second: Int
+    ) {
         self.address = address
         self.resolved = resolved
+        self.identity = identity
         self.generation = generation
         self.firstSecond = second
         self.lastSecond = second

@@ -97,6 +97,20 @@ public struct LinkTable: Sendable {
         return Sender(subject: record.addresses.first ?? source, isForeign: true)
     }
 
+    /// An address has changed hands: the interface that had it has it no longer, and one that is left
+    /// with none is forgotten.
+    ///
+    /// - Parameter mac: the interface of the new holder, where it is known.
+    mutating func release(_ address: IPAddress, unless mac: MACAddress?) {
+        guard let owner = owners[address], owner != mac, var record = records[owner],
+            !record.isRouter
+        else { return }
+        owners[address] = nil
+        record.addresses.removeAll { $0 == address }
+        if record.lastSource == address { record.lastSource = .unspecified }
+        records[owner] = record.addresses.isEmpty ? nil : record
+    }
+
     /// Whether `mac` may carry the addresses of others.
     func isRouter(_ mac: MACAddress) -> Bool { records[mac]?.isRouter == true }
 

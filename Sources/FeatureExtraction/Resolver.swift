@@ -19,10 +19,19 @@ struct Resolver: Sendable {
     /// Answers kept; outside addresses need none.
     static let cacheLimit = 65_536
 
-    private let identities: IdentityMap
+    private var identities: IdentityMap
     private var cache: [IPAddress: Resolved] = [:]
 
     init(identities: IdentityMap) { self.identities = identities }
+
+    /// Takes in what an engine told of the containers.
+    mutating func apply(_ change: WorkloadChange) {
+        identities.apply(change)
+        guard change.networks == nil else { return forget() }
+        for address in change.holders.keys { cache[address] = nil }
+    }
+
+    func identity(of address: IPAddress) -> Identity { identities.identity(of: address) }
 
     /// Drops every answer: another graph has other numbers.
     mutating func forget() { cache.removeAll() }

@@ -1,9 +1,12 @@
 public import NetworkAddresses
+public import Workloads
 
 /// One address over one window: what the detector scores.
 public struct Window: Sendable {
     /// The address that all of this is held against.
     public var subject: IPAddress
+    /// Who had the address; nil: whoever the inventory names.
+    public var identity: Identity?
     /// Its interface, where it is known.
     public var mac: MACAddress
     public var scale: Scale

@@ -42,13 +42,17 @@ public struct WindowTracker: Sendable {
     private static let generationMask: UInt8 = 0x3F
 
     public init(
-        inventory: Inventory, graph: CommunicationGraph?, mode: Mode, hostLimit: Int = 100_000
+        inventory: Inventory, remembered: Inventory = .empty, graph: CommunicationGraph?,
+        mode: Mode, hostLimit: Int = 100_000
     ) {
         self.graph = mode == .withoutBaseline ? nil : graph
         self.mode = mode
         self.hostLimit = hostLimit
-        resolver = Resolver(identities: IdentityMap(inventory: inventory))
-        links = LinkTable(graph: graph, inventory: inventory, isLearning: mode == .training)
+        resolver = Resolver(
+            identities: IdentityMap(inventory: inventory, remembered: remembered))
+        links = LinkTable(
+            graph: graph, inventory: inventory.isEmpty ? remembered : inventory,
+            isLearning: mode == .training)
         window = Window(
             subject: .unspecified, mac: .zero, scale: .short, endSecond: 0, ageSeconds: 0,
             values: [Float](repeating: 0, count: Feature.count), contact: Contact(),
@@ -64,8 +68,40 @@ public struct WindowTracker: Sendable {
         }
     }
 
+    /// Takes in who has which address from now on.
+    ///
+    /// An address that was nobody's gets its name, with everything it did so far. One that was somebody's
+    /// begins anew: what its last holder did is still judged as that one's doing, and nobody else's.
+    public mutating func apply(_ change: WorkloadChange) {
+        resolver.apply(change)
+        if change.networks != nil {
+            for slot in hosts.indices where slots[hosts[slot].address] == slot { rename(slot) }
+        } else {
+            for address in change.holders.keys { if let slot = slots[address] { rename(slot) } }
+        }
+        for address in change.holders.keys {
+            links.release(address, unless: change.mac(of: address))
+        }
+    }
+
+    private mutating func rename(_ slot: Int) {
+        let address = hosts[slot].address
+        let identity = resolver.identity(of: address)
+        let before = hosts[slot].identity
+        guard identity != before else { return }
+        if before.isNamed && before.name != identity.name {
+            slots[address] = nil
+            return
+        }
+        hosts[slot].identity = identity
+        hosts[slot].resolved = resolver.resolve(address, in: graph)
+    }
+
     /// Hosts watched at this moment.
     public var hostCount: Int { slots.count }
+
+    /// Places taken and free, those of hosts whose address is another's now included.
+    var slotCount: Int { hosts.count }
 
     /// Whether a packet opens a flow that its sender can be held to: not an answer, not an error message,
     /// not the middle of a connection.
@@ -93,7 +129,7 @@ public struct WindowTracker: Sendable {
             return
         }
         while second < target {
-            if slots.isEmpty {
+            if free.count == hosts.count {
                 second = target
                 return
             }
@@ -319,12 +355,14 @@ public struct WindowTracker: Sendable {
         if let reused = free.popLast() {
             slot = reused
             hosts[slot] = HostState(
-                address: address, resolved: resolved, generation: hosts[slot].generation &+ 1,
-                second: second)
+                address: address, resolved: resolved, identity: resolver.identity(of: address),
+                generation: hosts[slot].generation &+ 1, second: second)
         } else {
             slot = hosts.count
             hosts.append(
-                HostState(address: address, resolved: resolved, generation: 0, second: second))
+                HostState(
+                    address: address, resolved: resolved, identity: resolver.identity(of: address),
+                    generation: 0, second: second))
         }
         hosts[slot].mac = mac
         slots[address] = slot
@@ -342,9 +380,12 @@ public struct WindowTracker: Sendable {
                 body(window)
             }
             hosts[slot].pending = 0
-            if second - hosts[slot].lastSecond > Scale.long.seconds {
+            let isCurrent = slots[hosts[slot].address] == slot
+            let silence = second - hosts[slot].lastSecond
+            // Who has lost the address never comes back; its last bucket is still to be judged.
+            if silence > (isCurrent ? Scale.long.seconds : Scale.long.bucketSeconds) {
                 hosts[slot].isLive = false
-                slots[hosts[slot].address] = nil
+                if isCurrent { slots[hosts[slot].address] = nil }
                 free.append(slot)
             }
         }
@@ -352,6 +393,7 @@ public struct WindowTracker: Sendable {
 
     private mutating func fill(_ slot: Int, _ scale: Scale) {
         window.subject = hosts[slot].address
+        window.identity = hosts[slot].identity
         window.mac = hosts[slot].mac
         window.scale = scale
         window.endSecond = second

@@ -28,6 +28,23 @@ public final class LiveCapture {
         }
     }
 
+    /// Captures on these interfaces from now on: what is named no more is closed, and what is new is
+    /// opened, or waited for where it is not there yet. Numbers of those that stay do not change.
+    public func replaceInterfaces(_ names: [String]) {
+        for device in devices where !names.contains(device.name) {
+            let lost = device.drops
+            counters.kernelDrops &+= lost.kernel
+            counters.interfaceDrops &+= lost.interface
+            counters.reopened &+= device.reopened
+        }
+        devices.removeAll { !names.contains($0.name) }
+        for name in names where !devices.contains(where: { $0.name == name }) {
+            let taken = Set(devices.map(\.index))
+            let index = (0...Int32(devices.count)).first { !taken.contains($0) } ?? 0
+            devices.append(LiveDevice(awaiting: name, index: index, options: options))
+        }
+    }
+
     /// Names of the interfaces that are gone and waited for.
     public var missing: [String] { devices.filter { !$0.isOpen }.map(\.name) }
 
@@ -87,7 +104,7 @@ public final class LiveCapture {
 @safe
 private final class LiveDevice {
     let name: String
-    private let index: Int32
+    let index: Int32
     private let options: CaptureOptions
     private var handle: OpaquePointer?
     private(set) var descriptor: Int32 = -1
@@ -103,6 +120,14 @@ private final class LiveDevice {
         self.index = index
         self.options = options
         try open()
+    }
+
+    /// An interface that may not be there yet.
+    init(awaiting name: String, index: Int32, options: CaptureOptions) {
+        self.name = name
+        self.index = index
+        self.options = options
+        do { try open() } catch { retryAt = Self.now() + Self.firstRetry }
     }
 
     // SAFETY: the handle is ours alone.
@@ -189,6 +214,9 @@ private final class LiveDevice {
         descriptor = -1
         retryAt = Self.now() + 500_000_000
     }
+
+    /// A bridge that was announced comes soon.
+    private static let firstRetry: Int64 = 20_000_000
 
     /// Tries every half second.
     func reopenIfDue() {

@@ -2,6 +2,7 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import Quarantine
+import Workloads
 
 extension Configuration {
     /// The whole of it as a configuration file, defaults included.
@@ -18,6 +19,12 @@ extension Configuration {
             "  promiscuous: \(capture.isPromiscuous)",
             "model: \(model.map(Self.quoted) ?? "")",
             "inventory: \(inventory.map(Self.quoted) ?? "")",
+            "workloads:",
+            "  docker: \(Self.word(monitor.workloads.docker))",
+            "  podman: \(Self.word(monitor.workloads.podman))",
+            "  kubernetes: \(Self.word(monitor.workloads.kubernetes))",
+            "  name_label: \(monitor.workloads.naming.nameLabel.map(Self.quoted) ?? "")",
+            "  labels: \(Self.list(monitor.workloads.naming.labels.map(Self.quoted)))",
             "state: \(Self.quoted(monitor.stateDirectory))",
             "events: \(Self.quoted(monitor.output))",
             "statistics: \(span(Int64(monitor.statisticsInterval)))",
@@ -73,6 +80,14 @@ extension Configuration {
                     + "address: \(Self.quoted("\(service.address)"))\(port ?? "")}"
             })
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func word(_ choice: WorkloadOptions.Choice) -> String {
+        switch choice {
+        case .auto: "auto"
+        case .never: "never"
+        case .path(let path): quoted(path)
+        }
     }
 
     private static func list(_ items: [String]) -> String {

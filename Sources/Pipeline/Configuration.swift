@@ -56,7 +56,7 @@ public struct Configuration: Sendable {
             "interfaces", "filter", "capture", "model", "inventory", "state", "events",
             "statistics",
             "enforce", "learn", "retrain", "keep", "control", "quarantine", "protected", "allow",
-            "kept",
+            "kept", "workloads",
         ])
         try top["interfaces"]?.list { item throws(InventoryError) in
             monitor.interfaces.append(try item.text())
@@ -65,6 +65,7 @@ public struct Configuration: Sendable {
         if let node = top["capture"] { try readCapture(node) }
         model = try top["model"]?.text()
         inventory = try top["inventory"]?.text()
+        if let node = top["workloads"] { try readWorkloads(node) }
         monitor.stateDirectory = try top["state"]?.text() ?? monitor.stateDirectory
         monitor.output = try top["events"]?.text() ?? monitor.output
         if let span = try top["statistics"]?.span(1...86_400) {
@@ -106,6 +107,19 @@ public struct Configuration: Sendable {
                     address: try keys.need("address", in: item).address(),
                     port: try keys["port"]?.port()))
         }
+    }
+
+    private mutating func readWorkloads(_ node: ConfigurationNode) throws(InventoryError) {
+        let keys = try node.mapping(["docker", "podman", "kubernetes", "name_label", "labels"])
+        var workloads = monitor.workloads
+        workloads.docker = try keys["docker"]?.choice() ?? workloads.docker
+        workloads.podman = try keys["podman"]?.choice() ?? workloads.podman
+        workloads.kubernetes = try keys["kubernetes"]?.choice() ?? workloads.kubernetes
+        workloads.naming.nameLabel = try keys["name_label"]?.text()
+        try keys["labels"]?.list { item throws(InventoryError) in
+            workloads.naming.labels.append(try item.text())
+        }
+        monitor.workloads = workloads
     }
 
     private mutating func readCapture(_ node: ConfigurationNode) throws(InventoryError) {

@@ -46,6 +46,16 @@ struct ConfigurationNode {
 
     func isWord(_ word: String) throws(InventoryError) -> Bool { try text() == word }
 
+    /// `auto`, `never` or a path.
+    func choice() throws(InventoryError) -> WorkloadOptions.Choice {
+        switch try text() {
+        case "auto": return .auto
+        case "never": return .never
+        case let path where path.hasPrefix("/"): return .path(path)
+        default: throw expected("auto, never or a path that begins with /")
+        }
+    }
+
     func flag() throws(InventoryError) -> Bool {
         guard let flag = node.bool else { throw expected("true or false") }
         return flag

@@ -125,16 +125,24 @@ extension QuarantinePolicy {
         }
         self.init(
             options: options, protected: protected,
-            inventory: KnownInventory(
-                // Replicas are fenced one by one: one that misbehaves says nothing of the others.
-                workloads: inventory.workloads.flatMap { workload in
-                    workload.addresses.filter(\.isHost).map {
-                        KnownWorkload(name: workload.name, addresses: [$0.address])
-                    }
-                },
-                networks: inventory.networks.map {
-                    KnownNetwork(name: $0.name, prefix: $0.prefix, gateway: $0.gateway)
-                }),
-            allowlist: allowlist)
+            inventory: KnownInventory(inventory), allowlist: allowlist)
+    }
+}
+
+extension KnownInventory {
+    /// - Parameter since: when a workload was first seen, where it has not always been known.
+    init(_ inventory: Inventory, since: [String: Int64] = [:]) {
+        self.init(
+            // Replicas are fenced one by one: one that misbehaves says nothing of the others.
+            workloads: inventory.workloads.flatMap { workload in
+                workload.addresses.filter(\.isHost).map {
+                    KnownWorkload(
+                        name: workload.name, addresses: [$0.address],
+                        knownSince: since[workload.name] ?? .min)
+                }
+            },
+            networks: inventory.networks.map {
+                KnownNetwork(name: $0.name, prefix: $0.prefix, gateway: $0.gateway)
+            })
     }
 }

@@ -91,7 +91,7 @@ public struct Doctor {
                 : "the bridges here: \(bridges.joined(separator: ", ")); add the way out"
             return note(.bad, "interfaces", "none is named; \(hint)")
         }
-        for name in named where name != "any" {
+        for name in named where name != "any" && name != LiveWorkloads.allBridges {
             let kind = bridges.contains(name) ? "bridge" : "interface"
             switch here[name] {
             case nil:
@@ -102,7 +102,7 @@ public struct Doctor {
             }
         }
         let left = bridges.filter { !named.contains($0) }
-        if !left.isEmpty, !named.contains("any") {
+        if !left.isEmpty, !named.contains("any"), !named.contains(LiveWorkloads.allBridges) {
             note(
                 .mind, "interfaces",
                 "not watched: \(left.joined(separator: ", ")); what stays on a bridge is seen only there"

@@ -10,7 +10,7 @@ import Workloads
 /// Packets are seen once, so what is new is judged by what was known before: the first third of the time only the
 /// communication graph is learnt, from then on the windows too, against the graph as it was up to their epoch. Windows
 /// that look like an attack are left out and told of.
-struct LearningFeed: ~Copyable {
+struct LearningFeed: ~Copyable, WorkloadFollower {
     private(set) var decoder = PacketDecoder()
     private(set) var merge: PacketMerge
     private(set) var meter: FlowMeter
@@ -48,6 +48,12 @@ struct LearningFeed: ~Copyable {
 
     /// Takes in one packet; for captures that stand in for an interface.
     mutating func take(_ packet: inout Packet) { learner.observe(&packet, &meter) }
+
+    /// Goes on with other holders of addresses.
+    mutating func apply(_ change: WorkloadChange) {
+        learner.graph.apply(change)
+        learner.tracker.apply(change)
+    }
 
     /// Moves the clock on to `now`, whether or not packets came.
     mutating func advance(to now: Int64) {

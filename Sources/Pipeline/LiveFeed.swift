@@ -6,7 +6,7 @@ import PacketDecoding
 import Workloads
 
 /// Frames in, verdicts out: what the packet thread of a monitor does.
-struct LiveFeed: ~Copyable {
+struct LiveFeed: ~Copyable, WorkloadFollower {
     private(set) var decoder = PacketDecoder()
     private(set) var merge: PacketMerge
     private(set) var stage: Stage
@@ -19,13 +19,13 @@ struct LiveFeed: ~Copyable {
     static let lagNanoseconds: Int64 = 250_000_000
 
     init(
-        model: Model, inventory: Inventory, interfaces: Int, hashSeed: UInt64,
-        isRetraining: Bool = false, scores: ScoreHistory
+        model: Model, inventory: Inventory, remembered: Inventory = .empty, interfaces: Int,
+        hashSeed: UInt64, isRetraining: Bool = false, scores: ScoreHistory
     ) {
         merge = PacketMerge(interfaces: interfaces)
         stage = Stage(
-            model: model, inventory: inventory, hashSeed: hashSeed, isRetraining: isRetraining,
-            scores: scores)
+            model: model, inventory: inventory, remembered: remembered, hashSeed: hashSeed,
+            isRetraining: isRetraining, scores: scores)
         self.interfaces = interfaces
     }
 
@@ -73,6 +73,9 @@ struct LiveFeed: ~Copyable {
     /// Goes on with another model or other feedback; windows and flows stay.
     mutating func replaceModel(_ model: Model) { stage.replaceModel(model) }
 
+    /// Goes on with other holders of addresses.
+    mutating func apply(_ change: WorkloadChange) { stage.apply(change) }
+
     /// What a later model may be made of.
     var retrainer: Retrainer? { stage.retrainer }
 
@@ -106,15 +109,16 @@ struct LiveFeed: ~Copyable {
         var droppedHosts: Int { tracker.droppedHosts }
 
         init(
-            model: Model, inventory: Inventory, hashSeed: UInt64, isRetraining: Bool,
-            scores: ScoreHistory
+            model: Model, inventory: Inventory, remembered: Inventory, hashSeed: UInt64,
+            isRetraining: Bool, scores: ScoreHistory
         ) {
             self.scores = scores
             var options = FlowMeterOptions()
             options.collectsRecords = false
             options.hashSeed = hashSeed
             meter = FlowMeter(options: options)
-            tracker = WindowTracker(inventory: inventory, graph: model.graph, mode: .monitoring)
+            tracker = WindowTracker(
+                inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring)
             detector = Detector(model: model, inventory: inventory)
             self.inventory = inventory
             retrainer =
@@ -126,6 +130,8 @@ struct LiveFeed: ~Copyable {
             tracker.replaceGraph(model.graph)
             detector = Detector(model: model, inventory: inventory)
         }
+
+        mutating func apply(_ change: WorkloadChange) { tracker.apply(change) }
 
         mutating func observe(_ packet: inout Packet, _ body: (Verdict) -> Void) {
             packets &+= 1

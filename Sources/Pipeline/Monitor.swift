@@ -37,6 +37,8 @@ public struct Monitor {
         public var learnSeconds = 86_400
         /// Seconds after which a new model is made of what raised nothing; nil: never.
         public var retrainSeconds: Int?
+        /// Where names of containers come from.
+        public var workloads = WorkloadOptions()
         /// Seconds between `stats` events.
         public var statisticsInterval = 60
         /// How long, and in how many bytes, events and incidents are kept in the state directory.
@@ -68,15 +70,16 @@ public struct Monitor {
         }
     }
 
-    public private(set) var options: Options
+    public let options: Options
     /// Nil: one is learnt first.
     public let model: Model?
-    public let inventory: Inventory
+    /// What was given; nil: what engines tell, and else the model's own.
+    public let inventory: Inventory?
     let board: MonitorBoard
 
     /// - Parameters:
     ///   - model: nil: the one that this node has learnt before, or else is learnt now.
-    ///   - inventory: nil: the model's own.
+    ///   - inventory: nil: what engines tell, and else the model's own.
     ///   - board: what others see of it.
     public init(
         options: Options, model: Model?, inventory: Inventory? = nil,
@@ -84,7 +87,7 @@ public struct Monitor {
     ) {
         self.options = options
         self.model = model
-        self.inventory = inventory ?? model?.provenance.inventory ?? .empty
+        self.inventory = inventory
         self.board = board
     }
 
@@ -105,11 +108,19 @@ public struct Monitor {
         let ledger = try QuarantineLedger(store: store, directory: options.stateDirectory)
         let lock = try MonitorLock(directory: options.stateDirectory)
         defer { lock.release() }
+        let model = try model ?? learntModel(tell)
+        let live = try LiveWorkloads(
+            options: options.workloads, given: inventory,
+            remembered: model?.provenance.inventory ?? .empty)
+        live.start(tell: tell)
+        defer { live.stop() }
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
-        let source = try LiveCapture(interfaces: options.interfaces, options: capture)
+        let source = try LiveCapture(
+            interfaces: options.interfaces.filter { $0 != LiveWorkloads.allBridges },
+            options: capture)
         let sink = try EventSink(path: options.output)
-        let quarantine = try startQuarantine(ledger, tell)
+        let quarantine = try startQuarantine(ledger, live, tell)
         defer { quarantine.guardian.stop() }
         // Its own connection: what takes long there never makes a fence wait for longer than a write.
         let recorder = EventRecorder(
@@ -131,19 +142,30 @@ public struct Monitor {
             sink: sink, board: board, recorder: recorder, complain: tell)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
+        live.connect(quarantine.guardian, decisions, isEnforcing: options.isEnforcing)
         var watch = MonitorLoop(
-            monitor: self, source: source, decisions: decisions, quarantine: quarantine.guardian,
-            recorder: recorder, requests: requests, tell: tell)
+            monitor: self, source: source, live: live, decisions: decisions,
+            quarantine: quarantine.guardian, recorder: recorder, requests: requests, tell: tell)
         guard let model = try model ?? watch.learn() else { return }
         try watch.run(by: model)
     }
 
+    /// What this node has learnt at an earlier start.
+    private func learntModel(_ tell: (String) -> Void) throws -> Model? {
+        let path = Self.learntModelPath(in: options.stateDirectory)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let model = try ModelStore.readForJudging(path, inventory: inventory)
+        tell("judging by what this node has learnt before: \(path); delete it to learn anew")
+        return model
+    }
+
     private func startQuarantine(
-        _ ledger: QuarantineLedger, _ tell: @escaping @Sendable (String) -> Void
+        _ ledger: QuarantineLedger, _ live: LiveWorkloads,
+        _ tell: @escaping @Sendable (String) -> Void
     ) throws -> (guardian: QuarantineGuard, repairs: RepairBox) {
         let runner = try QuarantineRunner(
             policy: QuarantinePolicy(
-                options: options.policy, inventory: inventory, allowlist: options.allowlist),
+                options: options.policy, inventory: live.inventory, allowlist: options.allowlist),
             ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
             flushesConnections: options.flushesConnections,
             now: WallClock.now())

@@ -11,6 +11,7 @@ import Workloads
 struct MonitorLoop {
     private let monitor: Monitor
     private let source: LiveCapture
+    private let live: LiveWorkloads
     private let decisions: DecisionThread
     private let quarantine: QuarantineGuard
     private let recorder: EventRecorder
@@ -19,6 +20,7 @@ struct MonitorLoop {
     private let started = WallClock.now()
     private var status = MonitorStatus()
     private var missing: [String] = []
+    private var namesVersion = -1
     private var nextSecond: Int64 = 0
     private var nextStatistics: Int64
     private var lastDrops: UInt64 = 0
@@ -27,12 +29,13 @@ struct MonitorLoop {
     private var options: Monitor.Options { monitor.options }
 
     init(
-        monitor: Monitor, source: LiveCapture, decisions: DecisionThread,
+        monitor: Monitor, source: LiveCapture, live: LiveWorkloads, decisions: DecisionThread,
         quarantine: QuarantineGuard, recorder: EventRecorder, requests: Monitor.Requests,
         tell: @escaping @Sendable (String) -> Void
     ) {
         self.monitor = monitor
         self.source = source
+        self.live = live
         self.decisions = decisions
         self.quarantine = quarantine
         self.recorder = recorder
@@ -43,8 +46,6 @@ struct MonitorLoop {
         status.started = started
         status.isEnforcing = options.isEnforcing
         status.interfaces = options.interfaces
-        status.identities = monitor.inventory.isEmpty ? "addresses" : "inventory"
-        status.namedWorkloads = monitor.inventory.workloads.count
     }
 
     // MARK: - Learning
@@ -54,22 +55,34 @@ struct MonitorLoop {
     /// - Returns: the model, which is kept in the state directory; nil when asked to stop before.
     mutating func learn() throws -> Model? {
         let path = Monitor.learntModelPath(in: options.stateDirectory)
-        if FileManager.default.fileExists(atPath: path) {
-            let model = try ModelStore.readForJudging(path, inventory: monitor.inventory)
-            tell("judging by what this node has learnt before: \(path); delete it to learn anew")
-            return model
-        }
         status.phase = .learning
-        var seconds = options.learnSeconds
         tell(
             "no model: learning what is usual on \(options.interfaces.joined(separator: ", ")) for "
-                + "\(TimeSpan(seconds: Int64(seconds))); nothing is judged meanwhile")
-        var feed = LearningFeed(
-            inventory: monitor.inventory, interfaces: options.interfaces.count,
-            hashSeed: options.hashSeed, seconds: seconds, started: started)
+                + "\(TimeSpan(seconds: Int64(options.learnSeconds))); nothing is judged meanwhile")
         while !requests.shouldStop() {
+            if let learnt = try learnOnce() {
+                return try keep(learnt.model, at: path, learnt.progress)
+            }
+        }
+        tell("stopped while learning; it begins anew at the next start")
+        return nil
+    }
+
+    /// Learns for as long as is asked for; nil where there was nothing to learn from, or it is asked to stop.
+    private mutating func learnOnce() throws -> (
+        model: Model, progress: MonitorStatus.Learning
+    )? {
+        let began = WallClock.now()
+        var feed = LearningFeed(
+            inventory: monitor.inventory ?? .empty, interfaces: interfaceCount,
+            hashSeed: options.hashSeed, seconds: options.learnSeconds, started: began)
+        live.begin(&feed, source, options.interfaces, tell)
+        var now = began
+        while !feed.isOver(at: now) {
+            guard !requests.shouldStop() else { return nil }
+            live.update(&feed, source, options.interfaces, tell)
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in feed.take(frames) }
-            let now = WallClock.now()
+            now = WallClock.now()
             feed.advance(to: now)
             if isSecondOver(now) {
                 status.learning = feed.progress(at: now)
@@ -79,29 +92,22 @@ struct MonitorLoop {
                 publish(now)
             }
             if takeReopen() { decisions.reopen() }
-            guard feed.isOver(at: now) else { continue }
-            do throws(ModelError) {
-                let model = try feed.model(provenance(now))
-                return try keep(model, at: path, feed.progress(at: now))
-            } catch .tooLittleData(let why) {
-                seconds += options.learnSeconds
-                tell("nothing learnt yet: \(why); going on")
-                feed = LearningFeed(
-                    inventory: monitor.inventory, interfaces: options.interfaces.count,
-                    hashSeed: options.hashSeed, seconds: options.learnSeconds, started: now)
-            }
         }
-        tell("stopped while learning; it begins anew at the next start")
-        return nil
+        do throws(ModelError) {
+            return (try feed.model(provenance(began, now)), feed.progress(at: now))
+        } catch {
+            tell("nothing learnt yet: \(error); going on")
+            return nil
+        }
     }
 
-    private func provenance(_ now: Int64) -> Model.Provenance {
+    private func provenance(_ began: Int64, _ now: Int64) -> Model.Provenance {
         var provenance = Model.Provenance()
         provenance.sources = options.interfaces.map { "live \($0)" }
-        provenance.firstNanoseconds = started
+        provenance.firstNanoseconds = began
         provenance.lastNanoseconds = now
         provenance.seed = 1
-        provenance.inventory = monitor.inventory
+        provenance.inventory = live.inventory
         return provenance
     }
 
@@ -133,15 +139,20 @@ struct MonitorLoop {
         tell(
             "monitoring \(options.interfaces.joined(separator: ", ")) by model "
                 + "\(model.identifier.prefix(12)), "
-                + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders"))
+                + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders")
+                + "; names from \(live.source)")
         var feed = LiveFeed(
-            model: model, inventory: monitor.inventory, interfaces: options.interfaces.count,
-            hashSeed: options.hashSeed, isRetraining: options.retrainSeconds != nil,
+            model: model, inventory: monitor.inventory ?? .empty,
+            remembered: monitor.inventory == nil ? model.provenance.inventory : .empty,
+            interfaces: interfaceCount, hashSeed: options.hashSeed,
+            isRetraining: options.retrainSeconds != nil,
             scores: monitor.board.scores)
+        live.begin(&feed, source, options.interfaces, tell)
         let retraining = options.retrainSeconds.map {
             Retraining(every: $0, directory: options.stateDirectory, now: WallClock.now())
         }
         while !requests.shouldStop() {
+            live.update(&feed, source, options.interfaces, tell)
             let decisions = decisions
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 feed.take(frames) { decisions.submit($0) }
@@ -194,6 +205,12 @@ struct MonitorLoop {
         } catch {
             tell("\(error); what was in use stays")
         }
+    }
+
+    /// Packets are held for a moment where there are several, or where names are to come in time for them.
+    private var interfaceCount: Int {
+        live.holdsPackets(options.interfaces)
+            ? max(2, options.interfaces.count) : options.interfaces.count
     }
 
     private func takeReopen() -> Bool {
@@ -257,6 +274,11 @@ struct MonitorLoop {
                     : "waiting for \(missing.joined(separator: ", ")) to come back")
         }
         status.missing = missing
+        if live.directory.version != namesVersion {
+            namesVersion = live.directory.version
+            status.identities = live.source
+            status.namedWorkloads = live.inventory.workloads.count
+        }
         // The decisions may be waiting for the disk with it; then the last word stands.
         if let known = quarantine.peek({ ($0.openRows.count, $0.policy.isBreakerOpen(at: now)) }) {
             (status.fences, status.isBreakerOpen) = known

@@ -36,15 +36,20 @@ struct PacketMerge {
         var source: Int32 = -1
     }
 
+    /// - Parameter interfaces: how many there are; further ones get their room when they first come.
     init(interfaces: Int) {
-        let one = Queue(packets: Array(repeating: Packet(), count: Self.queueCapacity))
-        queues = Array(repeating: one, count: max(1, interfaces))
+        queues = Array(repeating: Self.emptyQueue, count: max(1, interfaces))
         sights = Array(repeating: Sight(), count: interfaces > 1 ? Self.sightCount : 0)
+    }
+
+    private static var emptyQueue: Queue {
+        Queue(packets: Array(repeating: Packet(), count: queueCapacity))
     }
 
     /// Takes in a packet; where the room is full, the oldest goes to `body` first.
     mutating func add(_ packet: Packet, from source: Int32, _ body: (inout Packet) -> Void) {
-        let index = Int(source) % queues.count
+        let index = Int(source)
+        while index >= queues.count { queues.append(Self.emptyQueue) }
         if queues[index].count == Self.queueCapacity {
             hurried &+= 1
             release(until: queues[index].first, body)

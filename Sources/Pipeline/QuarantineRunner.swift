@@ -1,4 +1,4 @@
-internal import NetworkAddresses
+public import NetworkAddresses
 public import Quarantine
 
 /// The quarantine as the monitor uses it: policy, rails, ledger and kernel in one.
@@ -10,6 +10,8 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     public var policy: QuarantinePolicy
     private var keeper: QuarantineKeeper<Firewall>
     private var discovery: ProtectedDiscovery
+    /// What is protected because an engine named it.
+    private var followed: [ProtectedSet.Entry] = []
 
     /// What happened.
     public struct Outcome: Sendable {
@@ -134,6 +136,57 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         policy.protected.formUnion(found.protected)
         keeper.actuator.options.protected.formUnion(found.protected)
         keeper.actuator.options.keptNeighbours = found.ownAddresses
+    }
+
+    /// Goes on with other workloads and networks.
+    ///
+    /// A fence over an address that is another workload's now is taken down: it was meant for whoever had it.
+    /// Fences by hand stay.
+    ///
+    /// - Parameters:
+    ///   - links: whose each hardware address is.
+    ///   - protected: what must never be fenced, beside the networks' gateways.
+    public mutating func follow(
+        _ known: KnownInventory, links: [MACAddress: String] = [:],
+        protected: [ProtectedSet.Entry], now: Int64
+    ) throws(QuarantineError) -> [Outcome] {
+        policy.inventory = known
+        let entries =
+            protected
+            + known.networks.compactMap { network in
+                network.gateway.map {
+                    .init(IPPrefix(host: $0), reason: "gateway of network \(network.name)")
+                }
+            }
+        if entries != followed {
+            policy.protected.remove(followed)
+            keeper.actuator.options.protected.remove(followed)
+            for entry in entries {
+                policy.protected.add(entry.prefix, reason: entry.reason)
+                keeper.actuator.options.protected.add(entry.prefix, reason: entry.reason)
+            }
+            followed = entries
+        }
+        let moved = policy.activeFences.compactMap { fence -> QuarantineAction? in
+            let holder: String? =
+                switch fence.target {
+                case .prefix(let prefix):
+                    prefix.isHost ? known.workload(at: prefix.address)?.name : nil
+                case .link(let link): links[link]
+                }
+            guard fence.level > 0, let before = fence.workload, let holder, holder != before,
+                before != "\(fence.target)"
+            else { return nil }
+            var action = fence
+            action.kind = .release
+            action.time = now
+            action.until = now
+            action.reason = "the address was \(before)'s and is \(holder)'s now"
+            return action
+        }
+        guard !moved.isEmpty else { return [] }
+        for action in moved { policy.withdraw(action.target) }
+        return try perform(moved, now: now)
     }
 
     /// Once a second: fences whose time is over, and what other programs did to ledger or kernel.

@@ -54,8 +54,7 @@ public enum StatusText {
 
     private static func names(_ status: MonitorStatus) -> String {
         status.namedWorkloads == 0
-            ? "none: every address is a workload of its own; name them with --inventory"
-            : "\(status.namedWorkloads) workloads, from \(status.identities)"
+            ? status.identities : "\(status.namedWorkloads) workloads, from \(status.identities)"
     }
 
     private static func counters(_ status: MonitorStatus) -> [(String, String)] {

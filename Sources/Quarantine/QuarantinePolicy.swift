@@ -21,6 +21,8 @@ public struct QuarantinePolicy: Sendable {
 
     /// What is remembered of an offender.
     struct Record: Sendable {
+        /// Whose record it is: another holder of the address has none.
+        var workload: String?
         var lastOffence = Int64.min
         var windowsInRow = 0
         var confirmedAt = Int64.min
@@ -60,6 +62,7 @@ public struct QuarantinePolicy: Sendable {
     ///   is only watched.
     public mutating func consider(_ offence: Offence) -> [QuarantineAction] {
         var actions = advance(to: offence.time)
+        guard isStillTheirs(offence) else { return actions }
         let subject = subject(of: offence)
         guard note(offence, of: subject) else { return actions }
         if let extended = extend(subject, for: offence) { return actions + extended }
@@ -163,9 +166,22 @@ public struct QuarantinePolicy: Sendable {
         }
     }
 
+    /// Whether the address is still whose it was in the window: what one did who is gone is not held
+    /// against whoever came after. An offender that had no name then may have got one since.
+    private func isStillTheirs(_ offence: Offence) -> Bool {
+        guard let then = offence.workload, then != "\(offence.offender)",
+            let now = inventory.workload(at: offence.offender)?.name
+        else { return true }
+        return then == now
+    }
+
     /// Counts the offence; true when the offender's row is long enough or it is far beyond.
     private mutating func note(_ offence: Offence, of subject: FenceTarget) -> Bool {
         var record = records[subject] ?? Record()
+        if record.workload != nil, record.workload != offence.workload, standing[subject] == nil {
+            record = Record()
+        }
+        record.workload = offence.workload ?? record.workload
         let gap = offence.time.subtractingReportingOverflow(record.lastOffence)
         let inRow = !gap.overflow && gap.partialValue <= offence.windowNanoseconds * 3 / 2
         if record.windowsInRow == 0 || !inRow {

@@ -24,14 +24,44 @@ public struct Identity: Hashable, Sendable {
     public var isNamed: Bool
 }
 
-/// Resolves addresses to identities by an inventory, and without one by the kind of address.
+/// Resolves addresses to identities: by a given inventory, by what engines tell of the containers that
+/// run, and without either by the kind of address.
+///
+/// A given inventory goes before everything. Within the networks of an engine, only the engine is asked
+/// otherwise: who had an address when a model was trained has it no longer.
 public struct IdentityMap: Sendable {
+    /// What was given by a person.
     public let inventory: Inventory
+    /// What a model remembers; counts only outside the engines' networks.
+    private let remembered: Inventory
+    private var live: [IPAddress: Inventory.Holder] = [:]
+    private var liveNetworks: [Inventory.Network] = []
+    /// All networks, the smallest first.
+    private var networks: [Inventory.Network]
 
     /// The name under which all outside addresses are learnt together.
     public static let outside = "outside"
 
-    public init(inventory: Inventory) { self.inventory = inventory }
+    public init(inventory: Inventory, remembered: Inventory = .empty) {
+        self.inventory = inventory
+        self.remembered = remembered
+        networks = Self.sorted(inventory.networks + remembered.networks)
+    }
+
+    /// Takes in what an engine told.
+    public mutating func apply(_ change: WorkloadChange) {
+        for (address, holder) in change.holders { live[address] = holder }
+        guard let told = change.networks else { return }
+        liveNetworks = told
+        networks = Self.sorted(inventory.networks + told + remembered.networks)
+    }
+
+    /// The smallest first; of equal ones the first, which goes before the others.
+    private static func sorted(_ networks: [Inventory.Network]) -> [Inventory.Network] {
+        networks.enumerated().sorted {
+            ($1.element.prefix.length, $0.offset) < ($0.element.prefix.length, $1.offset)
+        }.map(\.element)
+    }
 
     /// What `address` stands for. O(networks) plus one look-up; callers keep the answer.
     public func identity(of address: IPAddress) -> Identity {
@@ -39,7 +69,7 @@ public struct IdentityMap: Sendable {
             return Identity(
                 name: "\(address)", image: nil, network: "group", place: .group, isNamed: false)
         }
-        let network = inventory.network(of: address)
+        let network = networks.first { $0.prefix.contains(address) }
         if let network, !network.prefix.isHost, address.isIPv4,
             address == network.prefix.lastAddress || address == network.prefix.address
         {
@@ -52,13 +82,14 @@ public struct IdentityMap: Sendable {
                 name: "gateway of \(network.name)", image: nil, network: network.name,
                 place: .gateway, isNamed: true)
         }
-        if let workload = inventory.workload(of: address) {
+        let isInside = network != nil || isInside(address)
+        if let (name, image) = name(of: address) {
             return Identity(
-                name: workload.name, image: workload.image,
+                name: name, image: image,
                 network: network?.name ?? Self.implicitNetwork(of: address),
-                place: network != nil || isInside(address) ? .inside : .outside, isNamed: true)
+                place: isInside ? .inside : .outside, isNamed: true)
         }
-        guard network != nil || isInside(address) else {
+        guard isInside else {
             return Identity(
                 name: Self.outside, image: nil, network: Self.outside, place: .outside,
                 isNamed: false)
@@ -69,10 +100,18 @@ public struct IdentityMap: Sendable {
             place: .inside, isNamed: false)
     }
 
+    private func name(of address: IPAddress) -> (name: String, image: String?)? {
+        if let given = inventory.workload(of: address) { return (given.name, given.image) }
+        if let holder = live[address] { return (holder.workload, holder.image) }
+        guard !remembered.workloads.isEmpty,
+            !liveNetworks.contains(where: { $0.prefix.contains(address) })
+        else { return nil }
+        return remembered.workload(of: address).map { ($0.name, $0.image) }
+    }
+
     /// With networks known, only they are inside; without, every private or link-local address is.
     private func isInside(_ address: IPAddress) -> Bool {
-        inventory.networks.isEmpty
-            && (address.isPrivate || address.isLinkLocal || address.isLoopback)
+        networks.isEmpty && (address.isPrivate || address.isLinkLocal || address.isLoopback)
     }
 
     private static func implicitNetwork(of address: IPAddress) -> String {

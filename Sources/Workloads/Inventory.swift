@@ -43,6 +43,27 @@ public struct Inventory: Sendable, Equatable {
         }
     }
 
+    /// Who has an address at this moment, as an engine tells.
+    public struct Holder: Sendable, Equatable {
+        public var workload: String
+        public var image: String?
+        public var labels: [String: String]
+        public var mac: MACAddress?
+        /// Nanoseconds since 1970.
+        public var since: Int64
+
+        public init(
+            workload: String, image: String? = nil, labels: [String: String] = [:],
+            mac: MACAddress? = nil, since: Int64 = 0
+        ) {
+            self.workload = workload
+            self.image = image
+            self.labels = labels
+            self.mac = mac
+            self.since = since
+        }
+    }
+
     public let workloads: [Workload]
     public let networks: [Network]
     private let byAddress: [IPAddress: Int]
@@ -60,8 +81,10 @@ public struct Inventory: Sendable, Equatable {
             throw .duplicateName(name)
         }
         names = []
-        for name in networks.map(\.name) where !names.insert(name).inserted {
-            throw .duplicateName(name)
+        // A network may have a prefix of each family.
+        for network in networks
+        where !names.insert("\(network.prefix.address.isIPv4) \(network.name)").inserted {
+            throw .duplicateName(network.name)
         }
         var owners: [IPPrefix: String] = [:]
         for workload in workloads {
@@ -74,6 +97,47 @@ public struct Inventory: Sendable, Equatable {
             }
         }
         self.init(uncheckedWorkloads: workloads, networks: networks)
+    }
+
+    /// The workloads that are behind `holders`, with every address and hardware address they have.
+    init(holders: [IPAddress: Holder], networks: [Network]) {
+        var workloads: [String: Workload] = [:]
+        var others: [String: [IPPrefix]] = [:]
+        for (address, holder) in holders.sorted(by: { $0.key < $1.key }) {
+            var workload =
+                workloads[holder.workload]
+                ?? Workload(
+                    name: holder.workload, image: holder.image, labels: holder.labels,
+                    addresses: [])
+            // The first hardware address belongs to the first address, and so on.
+            if let mac = holder.mac, !workload.macs.contains(mac) {
+                workload.macs.append(mac)
+                workload.addresses.append(IPPrefix(host: address))
+            } else {
+                others[holder.workload, default: []].append(IPPrefix(host: address))
+            }
+            workloads[holder.workload] = workload
+        }
+        for (name, addresses) in others { workloads[name]?.addresses += addresses }
+        self.init(
+            uncheckedWorkloads: workloads.values.sorted { $0.name < $1.name }, networks: networks)
+    }
+
+    /// This inventory, and from `other` what it does not name itself: no workload, address or network twice.
+    public func merging(_ other: Inventory) -> Inventory {
+        let names = Set(workloads.map(\.name))
+        var added: [Workload] = []
+        for var workload in other.workloads where !names.contains(workload.name) {
+            workload.addresses.removeAll { self.workload(of: $0.address) != nil }
+            if !workload.addresses.isEmpty { added.append(workload) }
+        }
+        let taken = networks.map(\.prefix)
+        let named = Set(networks.map(\.name))
+        let more = other.networks.filter { network in
+            !named.contains(network.name) && !taken.contains { $0 == network.prefix }
+        }
+        return Inventory(
+            uncheckedWorkloads: workloads + added, networks: networks + more)
     }
 
     private init(uncheckedWorkloads workloads: [Workload], networks: [Network]) {

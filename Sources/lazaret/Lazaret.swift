@@ -20,7 +20,7 @@ struct Lazaret: AsyncParsableCommand {
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
             ModelCommand.self, MonitorCommand.self, StatusCommand.self, TopCommand.self,
             EventsCommand.self, ExplainCommand.self, FeedbackCommand.self, QuarantineCommand.self,
-            AuditCommand.self, ConfigCommand.self, DoctorCommand.self,
+            AuditCommand.self, InventoryCommand.self, ConfigCommand.self, DoctorCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.

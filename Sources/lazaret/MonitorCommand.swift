@@ -14,6 +14,7 @@ struct MonitorCommand: ParsableCommand {
         abstract: "Judge live traffic by a model, and fence offenders with --enforce.",
         discussion: """
             Watch every bridge of the gateway and its way out: a packet that is forwarded is counted once. \
+            '-i containers' is every bridge of a container network, as they come and go. \
             Without --enforce everything happens but the fence itself. SIGINT and SIGTERM end it, and fences \
             stay until their time is over; SIGHUP opens the event file anew and takes in feedback; SIGUSR1 prints \
             counters.
@@ -98,6 +99,7 @@ struct MonitorCommand: ParsableCommand {
         }
         if let socket { settings.control.socket = socket == "never" ? nil : socket }
         settings.monitor.discovery.environment = ProcessInfo.processInfo.environment
+        settings.monitor.workloads.environment = ProcessInfo.processInfo.environment
         return settings
     }
 

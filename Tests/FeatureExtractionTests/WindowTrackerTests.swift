@@ -55,6 +55,81 @@ private func packet(
     return packet
 }
 
+struct HandoverTests {
+    private let spot = IPAddress(v4: 0x0A00_0005)
+
+    private func change(_ name: String?, mac: UInt64? = nil) -> WorkloadChange {
+        var change = WorkloadChange()
+        change.holders[spot] = name.map { .init(workload: $0, mac: mac.map { MACAddress($0) }) }
+        if name == nil { change.holders[spot] = .some(nil) }
+        return change
+    }
+
+    @Test func aNameThatComesLateTakesWhatWasDoneBefore() {
+        var bench = Bench()
+        _ = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.1), [.started, .fromOriginator])
+        bench.tracker.apply(change("web"))
+        _ = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.2), [.started, .fromOriginator])
+        bench.finish()
+        #expect(bench.last(.short, of: spot)?.identity?.name == "web")
+        #expect(bench.last(.short, of: spot)?[.flows] == 2)
+    }
+
+    @Test func anAddressThatChangesHandsBeginsAnewAndLosesNoWindow() {
+        var bench = Bench()
+        bench.tracker.apply(change("web"))
+        let tag = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.1), [.started, .fromOriginator])
+        for port in 0..<3 {
+            _ = bench.send(
+                packet("10.0.0.5", "10.0.0.9", port: UInt16(port + 1), at: 0.2),
+                [.started, .fromOriginator])
+        }
+        bench.tracker.apply(change(nil))
+        _ = bench.send(
+            packet("10.0.0.5", "10.0.0.9", port: 99, at: 0.4), [.started, .fromOriginator])
+        bench.tracker.apply(change("intruder"))
+        // The old one's connection goes on for a moment; it is not the new one's.
+        _ = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.5), [.fromOriginator], tag: tag)
+        bench.finish()
+        func window(_ name: String) -> Window? {
+            bench.windows.last {
+                $0.scale == .short && $0.subject == spot && $0.identity?.name == name
+            }
+        }
+        #expect(window("web")?[.flows] == 4 && window("web")?[.packetsOut] == 5)
+        #expect(window("intruder")?[.flows] == 1 && window("intruder")?[.ports] == 1)
+        #expect(bench.tracker.hostCount == 1)
+    }
+
+    @Test func anAddressTakenByAnotherInterfaceIsNoSpoofing() {
+        var bench = Bench()
+        bench.tracker.apply(change("web", mac: 1))
+        _ = bench.send(
+            packet("10.0.0.5", "10.0.0.9", at: 0.1, mac: 1), [.started, .fromOriginator])
+        bench.tracker.apply(change(nil))
+        bench.tracker.apply(change("web", mac: 2))
+        _ = bench.send(
+            packet("10.0.0.5", "10.0.0.9", at: 0.5, mac: 2), [.started, .fromOriginator])
+        bench.finish()
+        #expect(bench.windows.allSatisfy { $0[.foreignSources] == 0 })
+        #expect(bench.tracker.links.records[MACAddress(1)] == nil)
+    }
+
+    @Test func livesComeAndGoWithoutLeavingAnything() {
+        var bench = Bench()
+        for life in 0..<2000 {
+            bench.tracker.apply(change("job-\(life)", mac: UInt64(life + 1)))
+            _ = bench.send(
+                packet("10.0.0.5", "10.0.0.9", at: Double(life) / 20, mac: UInt64(life + 1)),
+                [.started, .fromOriginator])
+            bench.tracker.apply(change(nil))
+        }
+        // Twenty a second, each kept until its last bucket was judged.
+        #expect(bench.tracker.slotCount <= 20 * 33 && bench.tracker.hostCount <= 1)
+        #expect(bench.tracker.links.records.count <= 2)
+    }
+}
+
 struct WindowTrackerTests {
     let attacker = IPAddress(v4: 0x0A00_0001)
     let victim = IPAddress(v4: 0x0A00_0002)

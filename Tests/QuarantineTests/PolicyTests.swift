@@ -44,6 +44,25 @@ struct PolicyTests {
         #expect(actions[0].undo == "lazaret quarantine release 10.0.0.2")
     }
 
+    @Test func whoTakesAnAddressHasNoRecordAndWhoIsGoneIsNotFencedOverIt() {
+        func by(_ workload: String, at time: Int64, score: Double = 0.7) -> Offence {
+            var offence = offence("10.0.0.2", at: time, score: score)
+            offence.workload = workload
+            return offence
+        }
+        var policy = QuarantinePolicy()
+        #expect(policy.consider(by("web", at: 100)).isEmpty)
+        // Two windows in a row, but of two workloads.
+        #expect(policy.consider(by("job", at: 110)).isEmpty)
+        #expect(policy.consider(by("job", at: 120)).map(\.kind) == [.fence])
+        policy.withdraw(target("10.0.0.2"))
+        // A window of the one before, judged after the address passed on.
+        policy.inventory = inventory(1)
+        #expect(policy.consider(by("job", at: 130, score: 1)).isEmpty)
+        // One that had no name then is the one that has it now.
+        #expect(policy.consider(by("10.0.0.2", at: 140, score: 1)).map(\.kind) == [.fence])
+    }
+
     @Test func windowsFarApartAreNotInARow() {
         var policy = QuarantinePolicy()
         for time: Int64 in [0, 16, 32, 48] {

@@ -1,0 +1,172 @@
+import Foundation
+public import Testing
+
+/// Docker or Podman with a network namespace of its own: nothing of this machine's is touched.
+public final class ContainerHost {
+    public enum Engine: String, Sendable { case docker, podman }
+
+    public let engine: Engine
+    public let space: Namespace
+    /// The engine's interface.
+    public let socket: String
+    private let folder: String
+    private var server: Process?
+
+    /// Whether an engine can run here: root, the engine itself, and a shell that needs no libraries.
+    public static func isPossible(_ engine: Engine) -> Bool {
+        let programs =
+            engine == .docker
+            ? ["dockerd", "docker", "containerd"] : ["podman", "crun", "conmon", "runc"]
+        let folders = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"]
+        let isThere = programs.allSatisfy { program in
+            folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
+        }
+        return isThere && mayUseKernel
+            && FileManager.default.isExecutableFile(atPath: "/bin/busybox")
+    }
+
+    public init(_ engine: Engine) throws {
+        self.engine = engine
+        space = try Namespace(engine.rawValue)
+        // Short: a socket's path has at most 107 bytes.
+        folder = "/tmp/lz-\(engine.rawValue)-\(UInt32.random(in: 0...UInt32.max))"
+        socket = folder + "/engine.sock"
+        let files = FileManager.default
+        try files.createDirectory(atPath: folder + "/rootfs/bin", withIntermediateDirectories: true)
+        try files.createDirectory(atPath: folder + "/rootfs/tmp", withIntermediateDirectories: true)
+        try files.copyItem(atPath: "/bin/busybox", toPath: folder + "/rootfs/bin/busybox")
+        for name in ["sh", "sleep", "usleep", "nc", "httpd"] {
+            try files.createSymbolicLink(
+                atPath: folder + "/rootfs/bin/\(name)", withDestinationPath: "busybox")
+        }
+        try Namespace.command(["tar", "-C", folder + "/rootfs", "-cf", folder + "/image.tar", "."])
+        try Data(
+            "[containers]\ndefault_ulimits = [\"nofile=4096:4096\", \"nproc=4096:4096\"]\n".utf8
+        ).write(to: URL(fileURLWithPath: folder + "/containers.conf"))
+        try start()
+        try run("import", folder + "/image.tar", "web:1")
+        for name in ["job:1", "intruder:1", "web:2"] { try run("tag", "web:1", name) }
+    }
+
+    /// Starts the engine's server, and waits until it answers.
+    public func start() throws {
+        let words =
+            engine == .docker
+            ? [
+                "dockerd", "--data-root", folder + "/data", "--exec-root", folder + "/exec", "-p",
+                folder + "/pid", "-H", "unix://" + socket, "--storage-driver", "overlay2",
+                "--userland-proxy=false", "--live-restore", "--ip6tables=false",
+            ]
+            : podman + ["system", "service", "--time=0", "unix://" + socket]
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            [
+                "CONTAINERS_CONF=\(folder)/containers.conf", "nsenter",
+                "--net=/run/netns/\(space.name)",
+            ]
+            + words
+        let log = folder + "/server.log"
+        if !FileManager.default.fileExists(atPath: log) {
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
+        }
+        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
+        try output.seekToEnd()
+        process.standardOutput = output
+        process.standardError = output
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        server = process
+        let end = Date().addingTimeInterval(40)
+        while Date() < end {
+            let answer = try? Namespace.command([
+                "curl", "-s", "-m", "5", "--unix-socket", socket, "http://d/version",
+            ])
+            if answer?.contains("Version") == true { return }
+            guard process.isRunning else { break }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+        let said = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+        throw CommandFailed(description: "\(engine.rawValue) does not answer: \(said.suffix(500))")
+    }
+
+    /// Stops the engine's server; containers go on.
+    public func stopServer() {
+        guard let server, server.isRunning else { return }
+        server.terminate()
+        server.waitUntilExit()
+        self.server = nil
+    }
+
+    private var podman: [String] {
+        [
+            "podman", "--root", folder + "/root", "--runroot", folder + "/run", "--tmpdir",
+            folder + "/tmp", "--network-config-dir", folder + "/net", "--runtime", "runc",
+            "--events-backend", "file",
+        ]
+    }
+
+    /// Runs the engine's command.
+    @discardableResult
+    public func run(_ words: String...) throws -> String { try run(words) }
+
+    @discardableResult
+    public func run(_ words: [String]) throws -> String {
+        let command =
+            engine == .docker
+            ? ["docker", "-H", "unix://" + socket] + words
+            : [
+                "env", "CONTAINERS_CONF=\(folder)/containers.conf", "nsenter",
+                "--net=/run/netns/\(space.name)",
+            ] + podman + words
+        return try Namespace.command(command)
+    }
+
+    /// Makes a network with both families.
+    ///
+    /// - Returns: the engine's name for it; unique, because Podman keeps addresses for the whole machine.
+    public func network(_ label: String, v4: String, v6: String? = nil) throws -> String {
+        let name = "lz\(UInt16.random(in: 0...UInt16.max))\(label)"
+        var words = ["network", "create", "--subnet", v4]
+        if let v6 { words += ["--ipv6", "--subnet", v6] }
+        if engine == .podman { words.append("--disable-dns") }
+        try run(words + [name])
+        return name
+    }
+
+    deinit {
+        let ids = (try? run("ps", "-aq"))?.split(separator: "\n").map(String.init) ?? []
+        if !ids.isEmpty {
+            _ = try? run(["rm", "-f"] + (engine == .podman ? ["-t", "0"] : []) + ids)
+        }
+        if let names = try? run("network", "ls", "--format", "{{.Name}}") {
+            for name in names.split(separator: "\n") where name.hasPrefix("lz") {
+                _ = try? run("network", "rm", String(name))
+            }
+        }
+        if engine == .docker, let server, server.isRunning {
+            // Its containerd ends with it.
+            server.terminate()
+            server.waitUntilExit()
+        } else {
+            stopServer()
+        }
+        let mounts = (try? String(contentsOfFile: "/proc/mounts", encoding: .utf8)) ?? ""
+        for line in mounts.split(separator: "\n").reversed() {
+            let words = line.split(separator: " ")
+            if words.count > 1, words[1].hasPrefix(folder + "/") {
+                _ = try? Namespace.command(["umount", "-l", String(words[1])])
+            }
+        }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Needs Docker or Podman, and root.
+    public static func needs(_ engine: ContainerHost.Engine) -> Self {
+        .enabled(
+            if: ContainerHost.isPossible(engine),
+            "needs root, \(engine.rawValue) and a static busybox to run containers in a namespace")
+    }
+}

@@ -1,0 +1,156 @@
+import Foundation
+import Synchronization
+
+/// An HTTP server on a Unix socket or a TCP port of loopback, whose answers the test makes.
+public final class ScriptedServer: Sendable {
+    /// One request.
+    public struct Request: Sendable {
+        public var target: String
+        public var head: String
+    }
+
+    /// A stream of chunks that the test writes to.
+    public final class Stream: Sendable {
+        private let descriptor: Int32
+        private let isOpen = Mutex(true)
+        /// Writes wait here, and not on a thread that the reader needs.
+        private let queue = DispatchQueue(label: "stream")
+
+        init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+        public func write(_ line: String) {
+            let descriptor = descriptor
+            queue.async {
+                let count = String(line.utf8.count + 1, radix: 16)
+                _ = ScriptedServer.send("\(count)\r\n\(line)\n\r\n", to: descriptor)
+            }
+        }
+
+        public func close() {
+            isOpen.withLock { isOpen in
+                guard isOpen else { return }
+                isOpen = false
+                let descriptor = descriptor
+                queue.async {
+                    _ = ScriptedServer.send("0\r\n\r\n", to: descriptor)
+                    shutdown(descriptor, Int32(SHUT_RDWR))
+                }
+            }
+        }
+    }
+
+    public enum Answer: Sendable {
+        case whole(Int, String)
+        /// The body gets the stream; it ends when it is closed.
+        case stream(@Sendable (Stream) -> Void)
+    }
+
+    private let listener: Int32
+    public let port: UInt16
+    private let connections = Mutex<Set<Int32>>([])
+
+    public init(
+        socket path: String? = nil, _ answer: @escaping @Sendable (Request) -> Answer
+    ) throws {
+        var name = sockaddr_in()
+        var made: Int32 = -1
+        if let path {
+            unlink(path)
+            made = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            var local = sockaddr_un()
+            local.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &local.sun_path) {
+                $0.copyBytes(from: path.utf8.prefix(107))
+            }
+            let bound = withUnsafePointer(to: &local) { raw in
+                raw.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(made, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            guard bound == 0 else { throw CommandFailed(description: "bind \(path): \(errno)") }
+        } else {
+            made = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            name.sin_family = sa_family_t(AF_INET)
+            name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            let bound = withUnsafePointer(to: &name) { raw in
+                raw.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(made, $0, 16) }
+            }
+            guard bound == 0 else { throw CommandFailed(description: "bind: \(errno)") }
+            var size = socklen_t(16)
+            withUnsafeMutablePointer(to: &name) { raw in
+                _ = raw.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    getsockname(made, $0, &size)
+                }
+            }
+        }
+        listener = made
+        port = UInt16(bigEndian: name.sin_port)
+        guard Glibc.listen(made, 64) == 0 else { throw CommandFailed(description: "listen") }
+        let listener = made
+        Thread.detachNewThread { [weak self] in
+            while true {
+                let descriptor = accept(listener, nil, nil)
+                guard descriptor >= 0, let self else { return }
+                connections.withLock { _ = $0.insert(descriptor) }
+                Thread.detachNewThread { [weak self] in
+                    Self.serve(descriptor, answer)
+                    let isOurs = self?.connections.withLock { $0.remove(descriptor) } != nil
+                    if isOurs { close(descriptor) }
+                }
+            }
+        }
+    }
+
+    deinit { stop() }
+
+    /// Closes everything; nobody is answered any more.
+    public func stop() {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+        let open = connections.withLock { connections in
+            defer { connections = [] }
+            return connections
+        }
+        for descriptor in open { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+
+    private static func serve(_ descriptor: Int32, _ answer: (Request) -> Answer) {
+        var pending = ""
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            while let end = pending.range(of: "\r\n\r\n") {
+                let head = String(pending[..<end.lowerBound])
+                pending = String(pending[end.upperBound...])
+                let words = head.split(separator: " ")
+                guard words.count > 1 else { return }
+                switch answer(Request(target: String(words[1]), head: head)) {
+                case .whole(let status, let body):
+                    let isSent = send(
+                        "HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)",
+                        to: descriptor)
+                    guard isSent else { return }
+                case .stream(let body):
+                    _ = send(
+                        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", to: descriptor)
+                    body(Stream(descriptor))
+                }
+            }
+            let count = recv(descriptor, &bytes, bytes.count, 0)
+            guard count > 0 else { return }
+            pending += String(decoding: bytes.prefix(count), as: UTF8.self)
+        }
+    }
+
+    static func send(_ text: String, to descriptor: Int32) -> Bool {
+        let bytes = Array(text.utf8)
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return false }
+            sent += count
+        }
+        return true
+    }
+}

@@ -1,0 +1,192 @@
+import Foundation
+import NetworkAddresses
+import Synchronization
+import TestKit
+import Testing
+
+@testable import Workloads
+
+private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
+
+private func container(_ id: String, _ workload: String) -> Container {
+    WorkloadNaming().container(id: id, name: "\(workload)-1", image: "\(workload):1", labels: [:])
+}
+
+private func tenancy(_ id: String, _ workload: String, since: Int64) -> Tenancy {
+    Tenancy(container: container(id, workload), network: "net", mac: nil, since: since)
+}
+
+struct DirectoryTests {
+    @Test func aFlowIsWhoseAddressItWasThen() throws {
+        let directory = WorkloadDirectory()
+        let spot = try address("10.0.0.5")
+        let second: Int64 = 1_000_000_000
+        directory.begin("d", [(spot, tenancy("a", "web", since: 100 * second))])
+        directory.end("d", container: "a", at: 200 * second)
+        directory.begin("d", [(spot, tenancy("b", "job", since: 200 * second + 300_000_000))])
+        // Heard late: it lived between the two that are known.
+        func name(_ time: Int64) -> String? {
+            directory.tenant(of: spot, at: time)?.container.workload
+        }
+        #expect(name(99 * second) == nil)
+        #expect(name(100 * second) == "web" && name(200 * second) == "web")
+        #expect(name(200 * second + 299_999_999) == "web")
+        #expect(name(200 * second + 300_000_000) == "job" && name(900 * second) == "job")
+        // An answer that comes after the end brings nobody back.
+        directory.end("d", container: "b", at: 300 * second)
+        directory.begin("d", [(spot, tenancy("b", "job", since: 200 * second + 300_000_000))])
+        #expect(directory.inventory().workload(of: spot) == nil)
+        #expect(name(303 * second) == nil)
+        // The same container, started again.
+        directory.begin("d", [(spot, tenancy("b", "job", since: 400 * second))])
+        #expect(name(350 * second) == nil && name(401 * second) == "job")
+        // Taken without anybody hearing of the end.
+        directory.begin("d", [(spot, tenancy("c", "db", since: 500 * second))])
+        #expect(name(499 * second) == "job" && name(500 * second) == "db")
+    }
+
+    @Test func whoLivedAndDiedBeforeTheAnswerIsKnownAfterwards() throws {
+        let directory = WorkloadDirectory()
+        let spot = try address("10.0.0.5")
+        directory.end("d", container: "short", at: 2000)
+        directory.begin("d", [(spot, tenancy("short", "job", since: 1000))])
+        #expect(directory.tenant(of: spot, at: 1500)?.container.workload == "job")
+        #expect(directory.inventory().workloads.isEmpty)
+    }
+
+    @Test func aListEndsWhoIsNotNamedAndSparesTheYounger() throws {
+        let directory = WorkloadDirectory()
+        let (one, two) = (try address("10.0.0.5"), try address("10.0.0.6"))
+        directory.begin("d", [(one, tenancy("a", "web", since: 100))])
+        directory.begin("d", [(two, tenancy("b", "job", since: 300))])
+        directory.begin("k", [(try address("10.9.0.1"), tenancy("p", "pod", since: 100))])
+        // Asked at 200, when b was not there yet.
+        directory.replaceAll("d", [], containers: [], at: 200)
+        #expect(directory.inventory().workloads.map(\.name) == ["job", "pod"])
+    }
+
+    @Test func changesAreToldOnce() throws {
+        let directory = WorkloadDirectory()
+        let spot = try address("10.0.0.5")
+        let version = directory.version
+        directory.begin("d", [(spot, tenancy("a", "web", since: 100))])
+        #expect(directory.version != version)
+        #expect(directory.takeChange().holders[spot]??.workload == "web")
+        #expect(directory.takeChange().isEmpty)
+        directory.begin("d", [(spot, tenancy("a", "web", since: 100))])
+        #expect(directory.takeChange().isEmpty)
+        directory.end("d", container: "a", at: 200)
+        let change = directory.takeChange()
+        #expect(change.holders.keys.contains(spot) && change.holders[spot] == .some(nil))
+    }
+
+    @Test func tenThousandLivesLeaveNothing() throws {
+        let directory = WorkloadDirectory()
+        var now: Int64 = 1_000_000_000_000
+        var largest = 0
+        for life in 0..<10_000 {
+            // Twenty a second, each for one second, over a few hundred addresses; half have IPv6 too.
+            now += 50_000_000
+            let v4 = try address("10.0.\(life % 2).\(2 + life % 200)")
+            let v6 = try address("fd00::\(String(2 + life % 200, radix: 16))")
+            directory.begin("d", [(v4, tenancy("c\(life)", "job", since: now))])
+            if life % 2 == 0 {
+                directory.begin("d", [(v6, tenancy("c\(life)", "job", since: now))])
+            }
+            if life >= 20 { directory.end("d", container: "c\(life - 20)", at: now) }
+            largest = max(largest, directory.size().tenancies)
+        }
+        for life in 9980..<10_000 { directory.end("d", container: "c\(life)", at: now) }
+        #expect(largest <= 15_000 && directory.size().refused == 0)
+        // A quarter of an hour later nothing is left.
+        directory.end("d", container: "none", at: now + 1_000_000_000_000)
+        #expect(directory.size().tenancies == 0 && directory.size().addresses == 0)
+        #expect(directory.size().containers <= 1)
+    }
+
+    @Test func enginesWithinTheirNetworksAndTheFileBeforeAll() throws {
+        let given = try Inventory(
+            yaml: "workloads: [{name: printer, addresses: [10.0.0.9]}]", path: "i")
+        let model = try Inventory(
+            yaml: """
+                workloads: [{name: old, addresses: [10.0.0.5]}, {name: partner, addresses: [203.0.113.5]}]
+                networks: [{name: net, prefix: 10.0.0.0/24, gateway: 10.0.0.1}]
+                """, path: "m")
+        var map = IdentityMap(inventory: given, remembered: model)
+        #expect(try map.identity(of: address("10.0.0.5")).name == "old")
+        var change = WorkloadChange()
+        change.networks = [
+            .init(name: "net", prefix: try #require(IPPrefix("10.0.0.0/24")), gateway: nil)
+        ]
+        change.holders[try address("10.0.0.6")] = .init(workload: "web", image: "nginx")
+        change.holders[try address("10.0.0.9")] = .init(workload: "web", image: "nginx")
+        map.apply(change)
+        #expect(try map.identity(of: address("10.0.0.6")).name == "web")
+        #expect(try map.identity(of: address("10.0.0.9")).name == "printer")
+        // Who had it when the model was made is not who has it now.
+        #expect(try map.identity(of: address("10.0.0.5")).name == "10.0.0.5")
+        #expect(try map.identity(of: address("203.0.113.5")).name == "partner")
+        change = WorkloadChange()
+        change.holders[try address("10.0.0.6")] = .some(nil)
+        map.apply(change)
+        #expect(try map.identity(of: address("10.0.0.6")).isNamed == false)
+    }
+}
+
+struct NamingTests {
+    @Test(arguments: [
+        ("nginx:1.27", "nginx"), ("docker.io/library/nginx@sha256:00", "nginx"),
+        ("localhost/bb:1", "bb"), ("registry:5000/team/app", "registry:5000/team/app"),
+        ("registry:5000/team/app:2", "registry:5000/team/app"),
+    ])
+    func imagesAreTheirRepositories(reference: String, name: String) {
+        #expect(WorkloadNaming.repository(of: reference) == name)
+    }
+
+    @Test func labelsComeBeforeImages() {
+        let compose = [
+            "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
+            "team": "a", "secret": "b",
+        ]
+        let naming = WorkloadNaming(nameLabel: "app", labels: ["team"])
+        func made(_ labels: [String: String], image: String = "nginx:1") -> Container {
+            naming.container(id: "1", name: "web-2", image: image, labels: labels)
+        }
+        #expect(made(compose).workload == "shop/web" && made(compose).image == "nginx")
+        #expect(made(compose).labels == ["team": "a"])
+        #expect(made(compose.merging(["app": "front"]) { $1 }).workload == "front")
+        #expect(made([:]).workload == "nginx")
+        #expect(made([:], image: "sha256:" + String(repeating: "a", count: 64)).workload == "web")
+    }
+
+    @Test(arguments: ["outside", "node", "10.0.0.1", "image nginx", "network dmz", "gateway of x"])
+    func nobodyIsCalledAsLazaretCallsOthers(name: String) {
+        let made = WorkloadNaming(nameLabel: "n").container(
+            id: "1", name: "x", image: "", labels: ["n": name])
+        #expect(made.workload == "container \(name)")
+    }
+
+    @Test func hostileNamesAreCutAndHarmless() throws {
+        let name = "a\n\u{1B}[2J\u{202E}'\"}]:" + String(repeating: "é", count: 10_000)
+        let made = WorkloadNaming(nameLabel: "n", labels: ["n"]).container(
+            id: name, name: name, image: name, labels: ["n": name])
+        for text in [made.id, made.name, made.workload, made.reference] {
+            #expect(text.utf8.count <= 264 && !text.contains("\n") && !text.contains("\u{1B}"))
+            #expect(!text.unicodeScalars.contains("\u{202E}"))
+        }
+        let inventory = Inventory(
+            holders: [
+                try address("10.0.0.5"): .init(
+                    workload: made.workload, image: made.image, labels: made.labels,
+                    mac: MACAddress("02:00:00:00:00:01")),
+                try address("fd00::5"): .init(
+                    workload: made.workload, image: made.image, labels: made.labels,
+                    mac: MACAddress("02:00:00:00:00:01")),
+            ],
+            networks: [
+                .init(name: "n: [", prefix: try #require(IPPrefix("10.0.0.0/24")), gateway: nil),
+                .init(name: "n: [", prefix: try #require(IPPrefix("fd00::/64")), gateway: nil),
+            ])
+        #expect(try Inventory(yaml: inventory.yaml, path: "i") == inventory)
+    }
+}

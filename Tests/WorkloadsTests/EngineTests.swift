@@ -1,0 +1,174 @@
+import Foundation
+import NetworkAddresses
+import TestKit
+import Testing
+
+@testable import Workloads
+
+private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
+
+/// What an engine says, from a server that says what Docker said.
+@Suite(.timeLimit(.minutes(2))) final class EngineTests {
+    private let engine: ScriptedEngine
+    private let directory = WorkloadDirectory()
+    private var task: Task<Void, Never>?
+
+    init() throws {
+        engine = try ScriptedEngine(
+            path: NSTemporaryDirectory()
+                + "lz-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock")
+    }
+
+    deinit {
+        task?.cancel()
+        engine.stop()
+    }
+
+    private func follow() async throws {
+        let follower = ContainerEngine(
+            name: "docker", path: engine.path, naming: WorkloadNaming(), directory: directory)
+        task = Task.detached { await follower.follow { _ in } }
+        let isThere = await eventually { engine.listeners > 0 && directory.isLive }
+        try #require(isThere)
+    }
+
+    private func life(_ number: Int, spot: Int, labels: [String: String] = [:])
+        -> ScriptedEngine.Life
+    {
+        let hex = String(number, radix: 16)
+        return .init(
+            id: String(repeating: "0", count: 64 - hex.count) + hex, name: "job-\(number)",
+            labels: labels, v4: "10.0.\(spot / 250).\(2 + spot % 250)",
+            v6: "fd00::\(String(2 + spot, radix: 16))", since: ContainerEngine.now())
+    }
+
+    @Test func itIsHeardBeforeItRunsAndForgottenWhenItEnds() async throws {
+        try await follow()
+        #expect(directory.bridges() == ["br-abababababab"])
+        #expect(
+            directory.networks().first?.gateways == [
+                try address("10.0.0.1"), try address("fd00::1"),
+            ])
+        let one = life(
+            1, spot: 3,
+            labels: [
+                "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
+            ])
+        engine.begin(one)
+        let isKnown = try await eventually {
+            try directory.inventory().workload(of: address(one.v6))?.name == "shop/web"
+        }
+        #expect(isKnown)
+        #expect(try directory.tenant(of: address(one.v4), at: one.since)?.container.name == "job-1")
+        #expect(try directory.tenant(of: address(one.v4), at: one.since - 1) == nil)
+        engine.end(one.id, at: one.since + 5_000_000_000)
+        let isGone = await eventually { directory.inventory().workloads.isEmpty }
+        #expect(isGone)
+        #expect(directory.source.hasPrefix("docker /"))
+    }
+
+    @Test func whatHappenedDuringAGapIsListed() async throws {
+        try await follow()
+        let (old, kept) = (life(1, spot: 1), life(2, spot: 2))
+        engine.begin(old)
+        engine.begin(kept)
+        let areKnown = await eventually { directory.tenants().count == 4 }
+        #expect(areKnown)
+        engine.stop()
+        engine.end(old.id, at: ContainerEngine.now(), tells: false)
+        // Another took its address meanwhile.
+        var new = life(3, spot: 1)
+        new.since += 2_000_000_000
+        engine.begin(new, tells: false)
+        let isTold = await eventually { directory.source.contains("not answering") }
+        #expect(isTold)
+        // What was known stays known.
+        #expect(directory.tenants().count == 4)
+        try engine.start()
+        let isFound = try await eventually {
+            try directory.tenant(of: address(new.v4), at: .max)?.container.name == "job-3"
+        }
+        #expect(isFound)
+        #expect(try directory.tenant(of: address(old.v4), at: old.since)?.container.name == "job-1")
+        #expect(try directory.tenant(of: address(kept.v4), at: .max)?.since == kept.since)
+        #expect(!directory.source.contains("not answering"))
+    }
+
+    @Test func tenThousandLivesAreToldApartAndLeaveNothing() async throws {
+        try await follow()
+        let (lives, slots) = (10_000, 100)
+        var made: [ScriptedEngine.Life] = []
+        // Twenty a second in the engine's own time; heard as fast as they come.
+        let start = ContainerEngine.now() - Int64(lives) * 50_000_000
+        for number in 0..<lives {
+            var one = life(number + 1, spot: number % slots)
+            one.since = start + Int64(number) * 50_000_000
+            engine.begin(one)
+            made.append(one)
+            if number >= slots / 2 {
+                let old = made[number - slots / 2]
+                engine.end(old.id, at: one.since)
+            }
+            // Nobody has ended before anybody could ask for it.
+            if number % 25 == 24 {
+                let isHeard = try await eventually {
+                    try directory.tenant(of: address(one.v4), at: .max)?.container.name == one.name
+                }
+                try #require(isHeard, "\(number)")
+            }
+        }
+        var wrong = 0
+        for (number, one) in made.enumerated().suffix(4000) {
+            let end = number + slots / 2 < lives ? made[number + slots / 2].since : .max - 1
+            for time in [one.since, one.since + 1_000_000, end - 1] {
+                for spot in [one.v4, one.v6] {
+                    let found = try directory.tenant(of: address(spot), at: time)
+                    if found?.container.name != one.name { wrong += 1 }
+                }
+            }
+        }
+        #expect(wrong == 0)
+        let size = directory.size()
+        // A quarter of an hour at twenty a second, two addresses each, whatever came before.
+        #expect(size.tenancies <= 36_200 && size.addresses <= 2 * slots && size.refused == 0)
+        for one in made.suffix(slots / 2) { engine.end(one.id, at: ContainerEngine.now()) }
+        let isEmpty = await eventually { directory.tenants().isEmpty }
+        #expect(isEmpty)
+        directory.end("docker", container: "none", at: ContainerEngine.now() + 1_000_000_000_000)
+        #expect(directory.size().tenancies == 0 && directory.size().containers <= 1)
+    }
+
+    @Test func whatNobodyWouldSayDoesNoHarm() async throws {
+        try await follow()
+        let long = String(repeating: "x", count: 100_000)
+        for line in [
+            "", "{", "null", "[]", "{}", #"{"Type":"container"}"#,
+            String(repeating: "[", count: 10_000),
+            ##"{"Type":"container","Action":"start","Actor":{"ID":"../../x?y=\"#,\""}}"##,
+            #"{"Type":"container","Action":"start","Actor":{"ID":"\#(long)"},"timeNano":9223372036854775807}"#,
+            #"{"Type":"network","Action":"connect","Actor":{"ID":"\#(long)","Attributes":{"container":"a"}}}"#,
+            #"{"Type":"container","Action":"die","Actor":{"ID":"\#(long)"},"time":9223372036854775807}"#,
+            #"{"Type":"container","Action":"create","Actor":{"ID":"a","Attributes":{"name":"\#(long)","com.docker.compose.service":"\#(long)"}}}"#,
+        ] { engine.tell(line) }
+        for number in 0..<5000 {
+            engine.tell(
+                #"{"Type":"container","Action":"start","Actor":{"ID":"f\#(number)"},"timeNano":\#(number)}"#
+            )
+        }
+        let one = life(1, spot: 3)
+        engine.begin(one)
+        let isKnown = try await eventually {
+            try directory.inventory().workload(of: address(one.v4))?.name == "job"
+        }
+        #expect(isKnown)
+    }
+
+    @Test func aLineWithoutEndIsNotKept() async throws {
+        try await follow()
+        let before = engine.lists
+        engine.tell(String(repeating: "x", count: 2 * HTTPSource.lineLimit))
+        // It hangs up, and asks for everything anew.
+        let isBack = await eventually { engine.lists > before }
+        #expect(isBack)
+    }
+}

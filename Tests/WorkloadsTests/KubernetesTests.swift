@@ -1,0 +1,341 @@
+import Foundation
+import NetworkAddresses
+import Synchronization
+import TestKit
+import Testing
+
+@testable import Workloads
+
+private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
+
+/// A small API server: three kinds, each with a list, a version and watchers.
+private final class ScriptedCluster: Sendable {
+    struct State {
+        var objects: [String: [String: String]] = ["pods": [:], "services": [:], "nodes": [:]]
+        var version = 100
+        var streams: [String: [ScriptedServer.Stream]] = [:]
+        var requests: [String] = []
+        var oldest = 0
+    }
+
+    let state = Mutex(State())
+    private let held = Mutex<ScriptedServer?>(nil)
+    var port: UInt16 { held.withLock { $0?.port ?? 0 } }
+
+    init() throws {
+        let server = try ScriptedServer { [weak self] in self?.answer($0) ?? .whole(500, "") }
+        held.withLock { $0 = server }
+    }
+
+    private func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Answer {
+        guard request.head.contains("Authorization: Bearer secret") else {
+            return .whole(401, #"{"kind":"Status","status":"Failure","code":401}"#)
+        }
+        let target = request.target
+        guard
+            let kind = ["pods", "services", "nodes"].first(where: {
+                target.hasPrefix("/api/v1/\($0)")
+            })
+        else { return .whole(404, "{}") }
+        return state.withLock { state in
+            state.requests.append(target)
+            let items = (state.objects[kind] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
+            guard target.contains("watch=1") else {
+                // Two to a page.
+                let from =
+                    target.range(of: "continue=").flatMap { Int(target[$0.upperBound...]) } ?? 0
+                let page = items.dropFirst(from).prefix(2)
+                let next = from + 2 < items.count ? #","continue":"\#(from + 2)""# : ""
+                return .whole(
+                    200,
+                    #"{"kind":"List","metadata":{"resourceVersion":"\#(state.version)"\#(next)},"items":[\#(page.joined(separator: ","))]}"#
+                )
+            }
+            let from =
+                target.range(of: "resourceVersion=").flatMap { Int(target[$0.upperBound...]) } ?? 0
+            if from < state.oldest {
+                return .stream { stream in
+                    stream.write(
+                        #"{"type":"ERROR","object":{"kind":"Status","status":"Failure","reason":"Expired","code":410}}"#
+                    )
+                    stream.close()
+                }
+            }
+            return .stream { [weak self] stream in
+                self?.state.withLock { $0.streams[kind, default: []].append(stream) }
+            }
+        }
+    }
+
+    func watchers(_ kind: String) -> Int { state.withLock { $0.streams[kind]?.count ?? 0 } }
+
+    func put(
+        _ kind: String, _ uid: String, _ metadata: String, _ rest: String, type: String = "ADDED"
+    ) {
+        let (object, streams) = state.withLock { state in
+            state.version += 1
+            let object =
+                #"{"metadata":{"uid":"\#(uid)","resourceVersion":"\#(state.version)",\#(metadata)},\#(rest)}"#
+            state.objects[kind]?[uid] = type == "DELETED" ? nil : object
+            return (object, state.streams[kind] ?? [])
+        }
+        for stream in streams { stream.write(#"{"type":"\#(type)","object":\#(object)}"#) }
+    }
+
+    /// Ends every watch; versions up to now are forgotten where `forgets`.
+    func hangUp(forgets: Bool) {
+        let streams = state.withLock { state in
+            defer { state.streams = [:] }
+            if forgets { state.oldest = state.version + 1 }
+            state.version += 2
+            return state.streams.values.joined()
+        }
+        for stream in streams { stream.close() }
+    }
+}
+
+private let webMetadata =
+    #""name":"web-6d4cf56db6-x7k2p","namespace":"shop","labels":{"pod-template-hash":"6d4cf56db6"},"ownerReferences":[{"kind":"ReplicaSet","name":"web-6d4cf56db6","controller":true}]"#
+
+private func pod(_ addresses: [String], phase: String = "Running", host: Bool = false) -> String {
+    let ips = addresses.map { #"{"ip":"\#($0)"}"# }.joined(separator: ",")
+    return
+        #""spec":{"hostNetwork":\#(host),"containers":[{"image":"nginx:1.27"}]},"status":{"phase":"\#(phase)","podIPs":[\#(ips)],"startTime":"2026-01-01T00:00:00Z"}"#
+}
+
+@Suite(.timeLimit(.minutes(1))) final class KubernetesTests {
+    private let cluster = Result { try ScriptedCluster() }
+    private let directory = WorkloadDirectory()
+    private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+        UUID().uuidString)
+    private var task: Task<Void, Never>?
+
+    init() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        task?.cancel()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    private func file(_ name: String, _ text: String) throws -> String {
+        let url = folder.appendingPathComponent(name)
+        try Data(text.utf8).write(to: url)
+        return url.path
+    }
+
+    private func access() throws -> KubernetesAccess {
+        _ = try file("token", "secret\n")
+        return try KubernetesAccess(
+            kubeconfig: file(
+                "config",
+                """
+                current-context: here
+                contexts: [{name: here, context: {cluster: c, user: u}}]
+                clusters: [{name: c, cluster: {server: "http://127.0.0.1:\(cluster.get().port)"}}]
+                users: [{name: u, user: {tokenFile: token}}]
+                """))
+    }
+
+    private func follow() async throws {
+        let source = KubernetesSource(
+            access: try access(), node: "worker-1", naming: WorkloadNaming(), directory: directory)
+        task = Task.detached { await source.follow { _ in } }
+        let cluster = try cluster.get()
+        let isThere = await eventually {
+            cluster.watchers("pods") > 0 && cluster.watchers("nodes") > 0
+                && cluster.watchers("services") > 0
+        }
+        try #require(isThere)
+    }
+
+    private func name(_ text: String) throws -> String? {
+        try directory.inventory().workload(of: address(text))?.name
+    }
+
+    @Test func podsAreTheirDeploymentsServicesAndNodesAreNamed() async throws {
+        let cluster = try cluster.get()
+        cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5", "fd00:1::5"]))
+        cluster.put(
+            "pods", "p2",
+            #""name":"backup-29012345-abcde","namespace":"shop","ownerReferences":[{"kind":"Job","name":"backup-29012345","controller":true}]"#,
+            pod(["10.244.1.6"]))
+        cluster.put(
+            "pods", "p3",
+            #""name":"proxy-worker-1","namespace":"kube-system","ownerReferences":[{"kind":"Node","name":"worker-1"}]"#,
+            pod(["192.0.2.9"], host: true))
+        cluster.put(
+            "pods", "p4", #""name":"done","namespace":"shop""#,
+            pod(["10.244.1.7"], phase: "Succeeded"))
+        cluster.put(
+            "pods", "p5",
+            #""name":"db-0","namespace":"shop","ownerReferences":[{"kind":"StatefulSet","name":"db","controller":true}]"#,
+            pod(["10.244.1.8"]))
+        cluster.put(
+            "services", "s1", #""name":"web","namespace":"shop""#,
+            #""spec":{"clusterIPs":["10.96.0.7"]}"#)
+        cluster.put(
+            "services", "s2", #""name":"db","namespace":"shop""#, #""spec":{"clusterIPs":["None"]}"#
+        )
+        cluster.put(
+            "nodes", "n1", #""name":"worker-1""#,
+            #""spec":{"podCIDRs":["10.244.1.0/24"]},"status":{"addresses":[{"type":"Hostname","address":"worker-1"},{"type":"InternalIP","address":"192.0.2.9"}]}"#
+        )
+        try await follow()
+        #expect(try name("10.244.1.5") == "shop/web" && name("fd00:1::5") == "shop/web")
+        #expect(try name("10.244.1.6") == "shop/backup" && name("10.244.1.8") == "shop/db")
+        #expect(try name("10.244.1.7") == nil)
+        #expect(try name("10.96.0.7") == "service shop/web")
+        // A pod in the node's network is the node, and the node is never fenced.
+        #expect(try name("192.0.2.9") == "node worker-1")
+        #expect(try directory.protected()[address("192.0.2.9")] == "node worker-1 of the cluster")
+        #expect(directory.inventory().networks.map(\.name) == ["pods of worker-1"])
+        let asked = cluster.state.withLock { $0.requests }
+        #expect(asked.contains { $0.contains("pods?fieldSelector=spec.nodeName%3Dworker%2D1") })
+        #expect(
+            asked.contains {
+                $0.contains("allowWatchBookmarks=true") && $0.contains("resourceVersion=10")
+            })
+    }
+
+    @Test func whatChangesIsHeardAndWhatIsForgottenListedAnew() async throws {
+        let cluster = try cluster.get()
+        try await follow()
+        cluster.put("pods", "p1", webMetadata, pod([]))
+        cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5"]), type: "MODIFIED")
+        var isKnown = try await eventually { try name("10.244.1.5") == "shop/web" }
+        #expect(isKnown)
+        // A watch that ends is taken up where it was: a bookmark moved it on.
+        for stream in cluster.state.withLock({ $0.streams["pods"] ?? [] }) {
+            stream.write(
+                #"{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"7777"}}}"#
+            )
+        }
+        try await Task.sleep(for: .milliseconds(100))
+        cluster.hangUp(forgets: false)
+        isKnown = await eventually {
+            cluster.state.withLock {
+                $0.requests.contains {
+                    $0.hasPrefix("/api/v1/pods") && $0.contains("resourceVersion=7777")
+                }
+            }
+        }
+        #expect(isKnown)
+        // Deleted while nobody watched, and the version is gone.
+        let isWatched = await eventually { cluster.watchers("pods") > 0 }
+        #expect(isWatched)
+        cluster.state.withLock { $0.objects["pods"]?["p1"] = nil }
+        cluster.state.withLock { $0.version = 8000 }
+        cluster.put("pods", "p2", #""name":"job-x","namespace":"shop""#, pod(["10.244.1.9"]))
+        cluster.hangUp(forgets: true)
+        let isAnew = try await eventually {
+            try name("10.244.1.5") == nil && name("10.244.1.9") == "shop/job-x"
+        }
+        #expect(isAnew)
+        cluster.put(
+            "pods", "p2", #""name":"job-x","namespace":"shop""#, pod(["10.244.1.9"]),
+            type: "DELETED")
+        isKnown = try await eventually { try name("10.244.1.9") == nil }
+        // The watch may have begun behind it; then the next list tells.
+        #expect(isKnown)
+    }
+
+    @Test func whoMayNotAskIsTold() async throws {
+        let access = try access()
+        _ = try file("token", "wrong")
+        let source = KubernetesSource(
+            access: access, node: nil, naming: WorkloadNaming(), directory: directory)
+        await #expect(throws: SourceError.self) { try await source.list() }
+        _ = try file("token", "secret")
+        try await source.list()
+    }
+
+    @Test(arguments: [
+        ("", "the file is empty"), ("current-context: a", "'contexts' has no 'a'"),
+        ("contexts: []", "'current-context' is missing"),
+        (
+            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {}}]\nusers: [{name: u, user: {}}]",
+            "'server' of the cluster is missing"
+        ),
+        (
+            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x', certificate-authority-data: '%'}}]\nusers: [{name: u, user: {}}]",
+            "is not base64"
+        ),
+        (
+            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x'}}]\nusers: [{name: u, user: {exec: {command: aws}}}]",
+            "asks a program for a token"
+        ),
+    ])
+    func aKubeconfigThatCannotBeUsedSaysWhy(text: String, words: String) throws {
+        let path = try file("bad", text)
+        do {
+            _ = try KubernetesAccess(kubeconfig: path)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.path == path && error.reason.contains(words), "\(error.reason)")
+        }
+    }
+
+    /// The client's certificate is asked for by a server with TLS.
+    @Test(
+        .enabled(
+            if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")
+                && FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")))
+    func aClientCertificateIsShown() async throws {
+        let server = try file(
+            "server.py",
+            """
+            import http.server, ssl, sys
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_GET(self):
+                    who = dict(x[0] for x in self.connection.getpeercert()["subject"])["commonName"]
+                    body = b'{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"u","name":"%s","namespace":"n"},"status":{"podIP":"10.244.0.9"}}]}' % who.encode()
+                    self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+                def log_message(self, *a): pass
+            httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain("server.pem"); context.load_verify_locations("ca.crt"); context.verify_mode = ssl.CERT_REQUIRED
+            httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+            print(httpd.server_port, flush=True)
+            httpd.serve_forever()
+            """)
+        try Namespace.command([
+            "sh", "-ec",
+            """
+            cd '\(folder.path)'
+            openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=ca -keyout ca.key -out ca.crt 2>/dev/null
+            for who in server admin; do
+                openssl req -newkey rsa:2048 -nodes -subj /CN=$who -keyout $who.key -out $who.csr 2>/dev/null
+                printf 'subjectAltName=IP:127.0.0.1' > ext
+                openssl x509 -req -in $who.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 1 -extfile ext -out $who.crt 2>/dev/null
+            done
+            cat server.crt server.key > server.pem
+            """,
+        ])
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        process.arguments = [server]
+        process.currentDirectoryURL = folder
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        defer { process.terminate() }
+        let line = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
+        let port = try #require(Int(line.trimmingCharacters(in: .whitespacesAndNewlines)))
+        let certificate = try Data(contentsOf: folder.appendingPathComponent("admin.crt"))
+        let access = try KubernetesAccess(
+            kubeconfig: file(
+                "tls",
+                """
+                current-context: here
+                contexts: [{name: here, context: {cluster: c, user: u}}]
+                clusters: [{name: c, cluster: {server: "https://127.0.0.1:\(port)/", certificate-authority: ca.crt}}]
+                users: [{name: u, user: {client-certificate-data: \(certificate.base64EncodedString()), client-key: admin.key}}]
+                """))
+        let source = KubernetesSource(
+            access: access, node: nil, naming: WorkloadNaming(), directory: directory)
+        try await source.list()
+        #expect(try name("10.244.0.9") == "n/admin")
+    }
+}

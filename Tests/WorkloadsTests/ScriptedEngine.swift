@@ -1,0 +1,145 @@
+import Foundation
+import Synchronization
+import TestKit
+
+/// Docker as it answers, without containers: addresses from a pool that is used again at once, events
+/// in their order, all of it recorded from Docker 20.10.
+final class ScriptedEngine: Sendable {
+    struct Life: Sendable {
+        var id: String
+        var name: String
+        var labels: [String: String] = [:]
+        var v4: String
+        var v6: String
+        var since: Int64
+    }
+
+    private struct State {
+        var running: [String: Life] = [:]
+        var streams: [ScriptedServer.Stream] = []
+        var server: ScriptedServer?
+        var lists = 0
+    }
+
+    let path: String
+    private let state = Mutex(State())
+
+    static let network = String(repeating: "ab", count: 32)
+
+    init(path: String) throws {
+        self.path = path
+        try start()
+    }
+
+    func start() throws {
+        let server = try ScriptedServer(socket: path) { [weak self] in
+            self?.answer($0) ?? .whole(500, "")
+        }
+        state.withLock { $0.server = server }
+    }
+
+    /// Ends every connection, as a daemon that is restarted does.
+    func stop() {
+        let (server, streams) = state.withLock { state in
+            defer {
+                state.server = nil
+                state.streams = []
+            }
+            return (state.server, state.streams)
+        }
+        for stream in streams { stream.close() }
+        server?.stop()
+        unlink(path)
+    }
+
+    var lists: Int { state.withLock { $0.lists } }
+    var listeners: Int { state.withLock { $0.streams.count } }
+
+    private func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Answer {
+        let target = request.target
+        if target == "/version" { return .whole(200, #"{"Components":[{"Name":"Engine"}]}"#) }
+        if target.hasPrefix("/events") {
+            return .stream { [weak self] stream in
+                self?.state.withLock { $0.streams.append(stream) }
+            }
+        }
+        let running = state.withLock { state in
+            if target == "/containers/json" { state.lists += 1 }
+            return state.running.values.sorted { $0.id < $1.id }
+        }
+        if target == "/networks" { return .whole(200, "[\(Self.describe([]))]") }
+        if target.hasPrefix("/networks/") { return .whole(200, Self.describe(running)) }
+        if target.hasPrefix("/containers/json") {
+            let wanted = running.filter { target == "/containers/json" || target.contains($0.id) }
+            return .whole(200, "[\(wanted.map(Self.describe).joined(separator: ","))]")
+        }
+        return .whole(404, "{}")
+    }
+
+    private static func json(_ value: some Encodable) -> String {
+        (try? JSONEncoder().encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "null"
+    }
+
+    private static func describe(_ life: Life) -> String {
+        """
+        {"Id":"\(life.id)","Names":["/\(life.name)"],"Image":"job:1","ImageID":"sha256:00",\
+        "Created":\(life.since / 1_000_000_000),"State":"running","Labels":\(json(life.labels)),\
+        "NetworkSettings":{"Networks":{"net":{"IPAddress":"\(life.v4)","GlobalIPv6Address":\
+        "\(life.v6)","MacAddress":"02:42:0a:00:00:05"}}}}
+        """
+    }
+
+    private static func describe(_ lives: [Life]) -> String {
+        let members = lives.map {
+            #""\#($0.id)":{"Name":"\#($0.name)","MacAddress":"02:42:0a:00:00:05","IPv4Address":"\#($0.v4)/16","IPv6Address":"\#($0.v6)/64"}"#
+        }
+        return """
+            {"Name":"net","Id":"\(network)","Driver":"bridge","IPAM":{"Config":[{"Subnet":"10.0.0.0/16"},\
+            {"Subnet":"fd00::/64"}]},"Options":{},"Containers":{\(members.joined(separator: ","))}}
+            """
+    }
+
+    func tell(_ line: String) {
+        for stream in state.withLock({ $0.streams }) { stream.write(line) }
+    }
+
+    func begin(_ life: Life, tells: Bool = true) {
+        state.withLock { $0.running[life.id] = life }
+        guard tells else { return }
+        var attributes = life.labels
+        attributes["name"] = life.name
+        attributes["image"] = "job:1"
+        let told = Self.json(attributes)
+        for (kind, action, id, facts) in [
+            ("container", "create", life.id, told),
+            (
+                "network", "connect", Self.network,
+                #"{"container":"\#(life.id)","name":"net","type":"bridge"}"#
+            ), ("container", "start", life.id, told),
+        ] {
+            tell(
+                #"{"Type":"\#(kind)","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":\#(facts)},"time":\#(life.since / 1_000_000_000),"timeNano":\#(life.since)}"#
+            )
+        }
+    }
+
+    func end(_ id: String, at time: Int64, tells: Bool = true) {
+        state.withLock { $0.running[id] = nil }
+        guard tells else { return }
+        for action in ["die", "destroy"] {
+            tell(
+                #"{"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":{"exitCode":"0"}},"timeNano":\#(time)}"#
+            )
+        }
+    }
+}
+
+/// Waits until `condition` holds, for at most `seconds`.
+func eventually(_ seconds: Double = 20, _ condition: () throws -> Bool) async rethrows -> Bool {
+    let end = Date().addingTimeInterval(seconds)
+    while Date() < end {
+        if try condition() { return true }
+        try? await Task.sleep(for: .milliseconds(10))
+    }
+    return try condition()
+}
