@@ -26,7 +26,7 @@ def nft_file():
     with open(path, "w") as out:
         for family in ("inet", "bridge"):
             out.write(f"add table {family} t\n")
-            out.write(f"add set {family} t s {{ type ipv4_addr; flags timeout; counter; }}\n")
+            out.write(f"add set {family} t s {{ type ipv4_addr; flags timeout; }}\n")
             for start in range(0, COUNT, 20000):
                 rows = ", ".join(
                     f"{address(i)} timeout 1h" for i in range(start, min(COUNT, start + 20000))
