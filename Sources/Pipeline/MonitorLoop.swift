@@ -133,6 +133,7 @@ struct MonitorLoop {
     /// Judges until it is asked to stop.
     mutating func run(by model: Model) throws {
         status.phase = .detecting
+        nextSecond = 0
         status.model = MonitorStatus.ModelSummary(model)
         monitor.board.publish(contacts: MonitorBoard.Contact.all(in: model))
         decisions.follow(modelID: model.identifier)

@@ -89,7 +89,8 @@ struct ControlTests {
             return program.errors.contains(" windows; model ")
         }
         #expect(isLearnt, "\(program.errors)")
-        #expect(try ask("GET", "/readyz").hasSuffix("ok\n"))
+        let isReady = try eventually { try ask("GET", "/readyz").hasSuffix("ok\n") }
+        #expect(isReady)
         let detecting = try client("status")
         #expect(detecting.output.contains("detecting, enforcing"), "\(detecting)")
         #expect(try Run("model", "verify", scratch.path("state/learnt.model")).status == 0)
