@@ -41,7 +41,7 @@ extension Dashboard {
           const rest = next ? Math.floor(seconds % size / next[0]) : 0;
           return Math.floor(seconds / size) + ' ' + unit + (rest ? ' ' + rest + ' ' + next[1] : '');
         }
-        const clock = seconds => new Date(seconds * 1000).toLocaleTimeString();
+        const clock = seconds => new Date(seconds * 1000).toLocaleTimeString('en-GB');
 
         async function ask(path, options) {
           const headers = token ? {Authorization: 'Bearer ' + token} : {};
@@ -142,7 +142,7 @@ extension Dashboard {
           dialog.returnValue = 'no';
           dialog.addEventListener('close', async () => {
             if (dialog.returnValue !== 'yes') return;
-            const query = new URLSearchParams({target: fence.target, reason: $('reason').value});
+            const query = 'target=' + encodeURIComponent(fence.target) + '&reason=' + encodeURIComponent($('reason').value);
             try { await ask('/api/v1/quarantine?' + query, {method: 'DELETE'}); } catch (error) {
               if (error.message !== 'locked') state('not released: ' + error.message, 'bad');
             }
@@ -233,6 +233,7 @@ extension Dashboard {
         function drawMap() {
           const limit = 60;
           const lately = incidents.slice(0, 20);
+          const fenced = new Set(lately.filter(incident => incident.decision === 'quarantine').map(incident => incident.workload));
           const offenders = new Set(lately.map(incident => incident.workload));
           const count = new Map();
           const seen = name => count.set(name, (count.get(name) || 0) + 1);
@@ -260,14 +261,14 @@ extension Dashboard {
           }
           for (const [name, spot] of place) {
             const bad = offenders.has(name);
-            svg.append(draw('circle', {cx: spot.x, cy: spot.y, r: bad ? 8 : 5, class: bad ? 'offender' : ''}));
+            svg.append(draw('circle', {cx: spot.x, cy: spot.y, r: bad ? 8 : 5, class: fenced.has(name) ? 'offender' : bad ? 'watched' : ''}));
             const right = Math.cos(spot.angle) > -.01;
             const text = name.length > 18 ? name.slice(0, 17) + '\u2026' : name;
-            svg.append(draw('text', {x: spot.x + (right ? 10 : -10), y: spot.y + 4, 'text-anchor': right ? 'start' : 'end'}, text + (bad ? ' (offender)' : '')));
+            svg.append(draw('text', {x: spot.x + (right ? 10 : -10), y: spot.y + 4, 'text-anchor': right ? 'start' : 'end'}, text + (fenced.has(name) ? ' (offender)' : bad ? ' (watched)' : '')));
           }
           $('map-words').textContent = names.length === 0 ? 'Nothing is learnt yet.'
             : names.length + ' of ' + count.size + ' workloads, lines are contacts of clean traffic; '
-              + (offenders.size ? 'offenders of late: ' + [...offenders].join(', ') : 'no offenders') + '.';
+              + (fenced.size ? 'offenders of late: ' + [...fenced].join(', ') : 'no offenders') + '.';
         }
 
         // Events as they come tell when there is something to fetch.

@@ -107,7 +107,7 @@ enum Dashboard {
         #rates path{fill:var(--band);stroke:var(--clean);stroke-width:1;vector-effect:non-scaling-stroke}
         .controls{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem}
         .incident{border-top:1px solid var(--line);margin:0;padding:.6rem 0}
-        .incident summary{color:var(--ink);display:grid;grid-template-columns:6.5rem 9rem 1fr;gap:.25rem 1rem;align-items:baseline}
+        .incident summary{color:var(--ink);display:grid;grid-template-columns:7rem 10rem 1fr;gap:.25rem 1rem;align-items:baseline}
         .incident .why{grid-column:3}
         .reasons{list-style:none;padding:0;margin:.75rem 0}
         .reasons li{margin:0 0 .75rem}
@@ -124,6 +124,7 @@ enum Dashboard {
         #map line{stroke:var(--line);stroke-width:1.2}
         #map circle{fill:var(--clean)}
         #map circle.offender{fill:var(--alarm)}
+        #map circle.watched{fill:var(--watch)}
         dialog{background:var(--surface);color:var(--ink);border:1px solid var(--line);border-radius:10px;padding:1.5rem;max-width:32rem;width:calc(100% - 2rem)}
         dialog::backdrop{background:#0008}
         dialog input{width:100%}
@@ -133,6 +134,14 @@ enum Dashboard {
         .incident summary{grid-template-columns:1fr 1fr}
         .incident .who,.incident .why{grid-column:1/-1}
         .row{grid-template-columns:1fr 3rem}
+        #fences thead{display:none}
+        #fences tr{display:grid;grid-template-columns:1fr auto;gap:.15rem 1rem;padding:.75rem 0;border-bottom:1px solid var(--line)}
+        #fences tr>*{border:0;padding:0}
+        #fences td:nth-child(3)::after{content:" packets held back"}
+        #fences td:nth-child(4){grid-column:1/-1}
+        #fences td:nth-child(3){text-align:left}
+        #fences td:nth-child(5){grid-column:2;grid-row:1;justify-self:end}
+        #fences .left{grid-column:1}
         .row svg{grid-column:1/-1;grid-row:2}
         }
 

@@ -241,6 +241,53 @@ struct ControlTests {
         #expect(isOver)
     }
 
+    @Test(.enabled(if: Browser.path != nil, "no chromium; install it to test the dashboard"))
+    func aPersonLooksInUnderstandsAndReleases() throws {
+        let program = try monitor(["--enforce", "-m", try scratch.model()])
+        var port: UInt16 = 1000
+        let isFenced = try eventually {
+            try scan(from: port)
+            port += 100
+            return try !reaches(lab.a, lab.b)
+        }
+        #expect(isFenced, "\(program.errors)")
+        let browser = try Browser(in: lab.node.space)
+        try browser.go(to: "http://127.0.0.1:9787/")
+        let isAsked = try browser.waits(for: "document.getElementById('login')?.hidden === false")
+        #expect(isAsked)
+        _ = try browser.evaluate(
+            "(document.getElementById('token').value = '\(token)', document.querySelector('#login button').click())"
+        )
+        // The incident, opened, says why.
+        let isShown = try browser.waits(for: "document.querySelectorAll('.incident').length > 0")
+        #expect(isShown, "\(program.errors)")
+        _ = try browser.evaluate("document.querySelector('.incident summary').click()")
+        let isExplained = try browser.waits(
+            for: "document.querySelectorAll('.incident .reasons li').length > 0")
+        #expect(isExplained)
+        let reasons = try browser.evaluate("document.querySelector('.incident').innerText")
+        #expect(reasons.contains(lab.a.v4) && reasons.contains("clean maximum"), "\(reasons)")
+        // Released, after a question, with a reason.
+        let isListed = try browser.waits(
+            for: "document.querySelector('#fences tbody').innerText.includes('\(lab.a.v4)')")
+        #expect(isListed)
+        _ = try browser.evaluate("document.querySelector('#fences button').click()")
+        #expect(try browser.evaluate("document.getElementById('ask').open") == "true")
+        #expect(try !reaches(lab.a, lab.b))
+        _ = try browser.evaluate(
+            "(document.getElementById('reason').value = 'seen in the browser', document.getElementById('yes').click())"
+        )
+        let isGone = try browser.waits(
+            for: "document.querySelectorAll('#fences tbody tr').length === 0")
+        #expect(isGone)
+        #expect(try reaches(lab.a, lab.b))
+        #expect(try !lab.node.space.run("nft", "list", "ruleset").contains(lab.a.v4 + " timeout"))
+        #expect(browser.troubles.isEmpty, "\(browser.troubles)")
+        #expect(program.end(by: SIGTERM) == 0)
+        let trail = try Run("audit", "list", "--state", scratch.path("state"))
+        #expect(trail.output.contains("seen in the browser"), "\(trail.output)")
+    }
+
     @Test func nobodyThereIsToldInOneLine() throws {
         let nobody = try client("status")
         #expect(nobody.status == 1 && nobody.errors.contains("No such file"), "\(nobody)")

@@ -1,0 +1,115 @@
+import Foundation
+import TestKit
+import Testing
+
+/// A real browser without a window, perhaps in a network namespace; it is told what to do by the DevTools protocol
+/// over a pair of pipes (`--remote-debugging-pipe`: messages end with a zero byte).
+final class Browser {
+    /// Chromium's place; nil where there is none.
+    static let path = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
+
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private let process = Process()
+    private let scratch: Scratch
+    private let commands: Int32
+    private let answers: Int32
+    private var buffer: [UInt8] = []
+    private var number = 0
+    private var session: String?
+    /// What the page threw or complained of.
+    private(set) var troubles: [String] = []
+
+    init(in space: Namespace) throws {
+        scratch = try Scratch()
+        let (input, output) = (scratch.path("in"), scratch.path("out"))
+        guard mkfifo(input, 0o600) == 0, mkfifo(output, 0o600) == 0 else {
+            throw Failure(description: "no pipes")
+        }
+        // For both directions, so that neither side waits for the other to open.
+        commands = open(input, O_RDWR | O_CLOEXEC)
+        answers = open(output, O_RDWR | O_CLOEXEC)
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [
+            "nsenter", "--net=/run/netns/\(space.name)", "sh", "-c",
+            #"exec "$0" "$@" 3<"$IN" 4>"$OUT""#, try #require(Self.path), "--headless=new",
+            "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe",
+            "--user-data-dir=" + scratch.path("profile"),
+        ]
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            ["IN": input, "OUT": output]
+        ) { $1 }
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let target = try call("Target.createTarget", ["url": "about:blank"])["targetId"] ?? ""
+        session =
+            try call("Target.attachToTarget", ["targetId": target, "flatten": true])[
+                "sessionId"] as? String
+        for domain in ["Page", "Runtime"] { _ = try call("\(domain).enable", [:]) }
+    }
+
+    deinit {
+        process.terminate()
+        process.waitUntilExit()
+        close(commands)
+        close(answers)
+    }
+
+    func go(to url: String) throws { _ = try call("Page.navigate", ["url": url]) }
+
+    /// Runs JavaScript in the page; its value as text.
+    func evaluate(_ script: String) throws -> String {
+        let answer = try call(
+            "Runtime.evaluate",
+            ["expression": "String(\(script))", "awaitPromise": true, "returnByValue": true])
+        if let wrong = answer["exceptionDetails"] { throw Failure(description: "\(wrong)") }
+        return (answer["result"] as? [String: Any])?["value"] as? String ?? ""
+    }
+
+    /// Waits until JavaScript is true in the page.
+    func waits(for script: String) throws -> Bool {
+        try eventually { try evaluate(script) == "true" }
+    }
+
+    private func call(_ method: String, _ parameters: [String: Any]) throws -> [String: Any] {
+        number += 1
+        var message: [String: Any] = ["id": number, "method": method, "params": parameters]
+        message["sessionId"] = session
+        let bytes = [UInt8](try JSONSerialization.data(withJSONObject: message)) + [0]
+        guard write(commands, bytes, bytes.count) == bytes.count else {
+            throw Failure(description: "the browser does not listen")
+        }
+        while true {
+            let answer = try next()
+            if answer["id"] as? Int == number {
+                if let wrong = answer["error"] { throw Failure(description: "\(method): \(wrong)") }
+                return answer["result"] as? [String: Any] ?? [:]
+            }
+            if answer["method"] as? String == "Runtime.exceptionThrown" {
+                troubles.append("\(answer["params"] ?? "")")
+            }
+        }
+    }
+
+    private func next() throws -> [String: Any] {
+        while true {
+            if let end = buffer.firstIndex(of: 0) {
+                let data = Data(buffer[..<end])
+                buffer.removeSubrange(...end)
+                return try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
+            }
+            var waiting = pollfd(fd: answers, events: Int16(POLLIN), revents: 0)
+            guard poll(&waiting, 1, 30_000) == 1 else {
+                throw Failure(description: "the browser does not answer")
+            }
+            var chunk = [UInt8](repeating: 0, count: 1 << 16)
+            let count = read(answers, &chunk, chunk.count)
+            guard count > 0 else { throw Failure(description: "the browser is gone") }
+            buffer += chunk[..<count]
+        }
+    }
+}
