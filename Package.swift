@@ -36,6 +36,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.81.0"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -79,11 +81,20 @@ let package = Package(
                 "AnomalyDetection", "Quarantine",
             ]),
         room(
+            "EventDelivery",
+            uses: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        room(
             "Pipeline",
             uses: [
                 "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting", .product(name: "Yams", package: "Yams"),
+                "Reporting", "EventDelivery",
+                .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(
             name: "lazaret",
@@ -110,6 +121,7 @@ let package = Package(
         tests(of: "IsolationForest"),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
+        tests(of: "EventDelivery"),
         tests(of: "Pipeline", uses: ["NetworkAddresses", "PacketDecoding"]),
         tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
         tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),

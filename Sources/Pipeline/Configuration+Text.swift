@@ -20,6 +20,9 @@ extension Configuration {
             "inventory: \(inventory.map(Self.quoted) ?? "")",
             "state: \(Self.quoted(monitor.stateDirectory))",
             "events: \(Self.quoted(monitor.output))",
+        ]
+        lines += deliveryText
+        lines += [
             "statistics: \(span(Int64(monitor.statisticsInterval)))",
             "enforce: \(monitor.isEnforcing)",
             "retrain: \(monitor.retrainSeconds.map { span(Int64($0)) } ?? "never")",
@@ -66,7 +69,7 @@ extension Configuration {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static func list(_ items: [String]) -> String {
+    static func list(_ items: [String]) -> String {
         "[\(items.joined(separator: ", "))]"
     }
 
@@ -75,7 +78,7 @@ extension Configuration {
     }
 
     /// As YAML's single-quoted scalar.
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         "'" + text.replacingOccurrences(of: "'", with: "''") + "'"
     }
 }

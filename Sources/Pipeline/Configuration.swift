@@ -38,8 +38,8 @@ public struct Configuration: Sendable {
     private mutating func read(_ file: ConfigurationNode) throws(InventoryError) {
         let top = try file.mapping([
             "interfaces", "filter", "capture", "model", "inventory", "state", "events",
-            "statistics",
-            "enforce", "retrain", "quarantine", "protected", "allow", "kept",
+            "rotate", "syslog", "webhook", "statistics", "enforce", "retrain", "quarantine",
+            "protected", "allow", "kept",
         ])
         try top["interfaces"]?.list { item throws(InventoryError) in
             monitor.interfaces.append(try item.text())
@@ -50,6 +50,7 @@ public struct Configuration: Sendable {
         inventory = try top["inventory"]?.text()
         monitor.stateDirectory = try top["state"]?.text() ?? monitor.stateDirectory
         monitor.output = try top["events"]?.text() ?? monitor.output
+        try readDelivery(top)
         if let span = try top["statistics"]?.span(1...86_400) {
             monitor.statisticsInterval = Int(span)
         }

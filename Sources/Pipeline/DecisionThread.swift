@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+internal import EventDelivery
 internal import Foundation
 internal import NetworkAddresses
 internal import Quarantine
@@ -27,7 +28,7 @@ struct LiveDecider: FenceDecider {
     }
 }
 
-/// Decisions, fences and events, on a thread of their own: a slow disk or kernel holds up no packet.
+/// Decisions and fences, on a thread of their own: a slow disk or kernel holds up no packet.
 ///
 /// Verdicts wait in a bounded queue; one more is dropped and counted, and the offender's next window
 /// brings the next verdict.
@@ -35,7 +36,6 @@ final class DecisionThread: Sendable {
     private enum Message: Sendable {
         case verdict(Verdict)
         case event(String)
-        case reopen
     }
 
     private struct Waiting {
@@ -49,35 +49,33 @@ final class DecisionThread: Sendable {
     private let waiting = Mutex(Waiting())
     private let news = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
-    private let lost = Atomic<UInt64>(0)
+    private let outlet: EventOutlet
     private let complain: @Sendable (String) -> Void
 
     /// Starts the thread.
     init(
-        docket: sending Docket<LiveDecider>, sink: consuming EventSink,
+        docket: sending Docket<LiveDecider>, outlet: EventOutlet,
         complain: @escaping @Sendable (String) -> Void
     ) {
+        self.outlet = outlet
         self.complain = complain
-        let held = Mutex<EventSink?>(sink)
         let desk = Mutex<Docket<LiveDecider>?>(docket)
         Thread.detachNewThread { [self] in
-            if let sink = held.withLock({ $0.take() }), let docket = desk.withLock({ $0.take() }) {
-                work(docket, sink)
-            }
+            if let docket = desk.withLock({ $0.take() }) { work(docket) }
             ended.signal()
         }
     }
 
     /// Verdicts that found the queue full.
     var dropped: UInt64 { waiting.withLock { $0.dropped } }
-    /// Events that could not be written.
-    var lostEvents: UInt64 { lost.load(ordering: .relaxed) }
+    /// How the places where events go are doing.
+    var sinks: [SinkStatus] { outlet.statuses }
 
     func submit(_ verdict: Verdict) { push(.verdict(verdict)) }
     /// Writes a line behind what waits.
     func submit(event: String) { push(.event(event)) }
     /// Opens the event file anew.
-    func reopen() { push(.reopen) }
+    func reopen() { outlet.reopen() }
 
     /// Works off what waits, and ends the thread.
     func stop() {
@@ -98,7 +96,7 @@ final class DecisionThread: Sendable {
         if isTaken { news.signal() }
     }
 
-    private func work(_ docket: consuming Docket<LiveDecider>, _ sink: consuming EventSink) {
+    private func work(_ docket: consuming Docket<LiveDecider>) {
         var nextTick = WallClock.now()
         var ticks = 0
         var isEnding = false
@@ -109,50 +107,43 @@ final class DecisionThread: Sendable {
                 return (waiting.messages, waiting.isStopping)
             }
             isEnding = isStopping
-            for message in messages { handle(message, &docket, &sink) }
+            for message in messages { handle(message, &docket) }
             let now = WallClock.now()
             guard now >= nextTick || now < nextTick - 2_000_000_000 else { continue }
             nextTick = now + 1_000_000_000
-            tick(&docket, &sink, refreshes: ticks % 5 == 0)
+            tick(&docket, refreshes: ticks % 5 == 0)
             ticks += 1
         }
     }
 
-    private func handle(
-        _ message: Message, _ docket: inout Docket<LiveDecider>, _ sink: inout EventSink
-    ) {
+    private func handle(_ message: Message, _ docket: inout Docket<LiveDecider>) {
         switch message {
         case .verdict(let verdict):
             let entry = docket.enter(verdict)
-            write(entry.events, to: &sink)
+            write(entry.events)
             for outcome in entry.outcomes {
                 if let failure = outcome.failure {
                     complain("\(outcome.action.target): \(failure)")
                 }
             }
-        case .event(let line): write([line], to: &sink)
-        case .reopen:
-            do { try sink.reopen() } catch { complain("\(error); the old file stays in use") }
+        case .event(let line): write([line])
         }
     }
 
     /// Expiries, what others did, and the protected set.
-    private func tick(
-        _ docket: inout Docket<LiveDecider>, _ sink: inout EventSink, refreshes: Bool
-    ) {
+    private func tick(_ docket: inout Docket<LiveDecider>, refreshes: Bool) {
         do throws(QuarantineError) {
             let outcomes = try docket.decider.quarantine.with {
                 runner throws(QuarantineError) in
                 if refreshes { try runner.refreshProtected() }
                 return try runner.tick(now: WallClock.now())
             }
-            write(outcomes.map(docket.event), to: &sink)
+            write(outcomes.map(docket.event))
         } catch { complain("\(error)") }
     }
 
-    private func write(_ lines: [String], to sink: inout EventSink) {
-        if let trouble = sink.write(lines) { complain(trouble) }
-        lost.store(sink.lost, ordering: .relaxed)
+    private func write(_ lines: [String]) {
+        for line in lines { outlet.write(line) }
     }
 }
 

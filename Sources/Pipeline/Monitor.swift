@@ -1,4 +1,5 @@
 public import AnomalyDetection
+public import EventDelivery
 internal import FeatureExtraction
 internal import FlowMetering
 internal import Foundation
@@ -26,6 +27,8 @@ public struct Monitor {
         public var stateDirectory = "/var/lib/lazaret"
         /// File of the events; `-` is standard output.
         public var output = "-"
+        /// Where events go beside, and when the file of the events begins anew.
+        public var delivery = DeliveryOptions()
         public var policy = QuarantinePolicyOptions()
         /// Whom the policy leaves alone.
         public var allowlist: [AllowEntry] = []
@@ -85,7 +88,10 @@ public struct Monitor {
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
         let source = try LiveCapture(interfaces: options.interfaces, options: capture)
-        let sink = try EventSink(path: options.output)
+        let outlet = try EventOutlet(
+            path: options.output, options: options.delivery,
+            stateDirectory: options.stateDirectory, complain: tell)
+        defer { outlet.stop() }
         let runner = try QuarantineRunner(
             policy: QuarantinePolicy(
                 options: options.policy, inventory: inventory, allowlist: options.allowlist),
@@ -104,14 +110,17 @@ public struct Monitor {
                 modelID: model.identifier, origin: .interface(one),
                 decider: LiveDecider(
                     quarantine: quarantine, isEnforcing: options.isEnforcing, complain: tell)),
-            sink: sink, complain: tell)
+            outlet: outlet, complain: tell)
         defer { decisions.stop() }
         repairs.connect(decisions)
-        tell(
-            "monitoring \(options.interfaces.joined(separator: ", ")) by model "
-                + "\(model.identifier.prefix(12)), "
-                + (isEnforcing ? "enforcing" : "observing; --enforce fences offenders"))
+        tell(summary)
         try watch(source, decisions, quarantine, requests, tell)
+    }
+
+    private var summary: String {
+        "monitoring \(options.interfaces.joined(separator: ", ")) by model "
+            + "\(model.identifier.prefix(12)), "
+            + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders")
     }
 
     /// The thread of the packets.

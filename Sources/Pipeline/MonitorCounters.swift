@@ -1,4 +1,5 @@
 import AnomalyDetection
+import EventDelivery
 import FlowMetering
 import Foundation
 import PacketCapture
@@ -20,7 +21,8 @@ struct MonitorCounters {
     private let windows: Int
     private let verdicts: UInt64
     private let droppedVerdicts: UInt64
-    private let lostEvents: UInt64
+    private let sinks: [SinkStatus]
+    private var lostEvents: UInt64 { sinks.reduce(0) { $0 &+ $1.dropped } }
     private let fences: Int
 
     init(
@@ -38,7 +40,7 @@ struct MonitorCounters {
         windows = feed.stage.detector.seenCount
         verdicts = feed.stage.verdicts
         droppedVerdicts = decisions.dropped
-        lostEvents = decisions.lostEvents
+        sinks = decisions.sinks
         self.fences = fences
     }
 
@@ -68,11 +70,23 @@ struct MonitorCounters {
                 ("verdicts_dropped", droppedVerdicts), ("events_lost", lostEvents),
                 ("fences", UInt64(fences)),
             ]))
+        stats.put("sinks", sinks.map(Self.object))
         var event = JSONObject()
         event.put("timestamp", UTC.timestamp(nanoseconds: now))
         event.put("event_type", "stats")
         event.put("stats", stats)
         return event.text
+    }
+
+    private static func object(_ sink: SinkStatus) -> JSONObject {
+        var object = JSONObject()
+        object.put("name", sink.name)
+        object.put("written", Int(clamping: sink.written))
+        object.put("dropped", Int(clamping: sink.dropped))
+        object.put("waiting", sink.waiting)
+        object.put("lag_s", sink.lagSeconds, digits: 1)
+        object.put("trouble", sink.trouble)
+        return object
     }
 
     /// One line for a person.
