@@ -49,6 +49,7 @@ let package = Package(
             name: "CCompression", pkgConfig: "zlib libzstd",
             providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
         .systemLibrary(name: "CPrefetch"),
+        .systemLibrary(name: "CPrivileges"),
 
         room("NetworkAddresses"),
         room("PacketCapture", uses: ["CPcap", "CCompression"]),
@@ -93,7 +94,7 @@ let package = Package(
             uses: [
                 "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting", "EventDelivery",
+                "Reporting", "EventDelivery", "CPrivileges",
                 .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(

@@ -19,6 +19,7 @@ extension Configuration {
             "model: \(model.map(Self.quoted) ?? "")",
             "inventory: \(inventory.map(Self.quoted) ?? "")",
             "state: \(Self.quoted(monitor.stateDirectory))",
+            "user: \(user.map(Self.quoted) ?? "")",
             "events: \(Self.quoted(monitor.output))",
         ]
         lines += deliveryText

@@ -15,6 +15,8 @@ public struct Configuration: Sendable {
     public var model: String?
     /// Path of the inventory; nil: the model's own.
     public var inventory: String?
+    /// Whom a monitor that root starts becomes; nil: it stays what it is.
+    public var user: String?
 
     public init() {}
 
@@ -37,7 +39,7 @@ public struct Configuration: Sendable {
 
     private mutating func read(_ file: ConfigurationNode) throws(InventoryError) {
         let top = try file.mapping([
-            "interfaces", "filter", "capture", "model", "inventory", "state", "events",
+            "interfaces", "filter", "capture", "model", "inventory", "state", "user", "events",
             "rotate", "syslog", "webhook", "statistics", "enforce", "retrain", "quarantine",
             "protected", "allow", "kept",
         ])
@@ -49,6 +51,7 @@ public struct Configuration: Sendable {
         model = try top["model"]?.text()
         inventory = try top["inventory"]?.text()
         monitor.stateDirectory = try top["state"]?.text() ?? monitor.stateDirectory
+        user = try top["user"]?.text()
         monitor.output = try top["events"]?.text() ?? monitor.output
         try readDelivery(top)
         if let span = try top["statistics"]?.span(1...86_400) {

@@ -45,6 +45,12 @@ struct MonitorCommand: ParsableCommand {
             valueName: "file"))
     var output: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Become this user at the start, with CAP_NET_RAW and CAP_NET_ADMIN and nothing else of root.",
+            valueName: "name"))
+    var user: String?
+
     func validate() throws {
         guard capture.files.isEmpty else {
             throw ValidationError("-r: captures are judged by 'lazaret replay'")
@@ -82,6 +88,11 @@ struct MonitorCommand: ParsableCommand {
         let settings = try settings()
         guard let model = settings.model else {
             throw ValidationError("no model; make one with 'lazaret train' and name it with -m")
+        }
+        // Before there is a second thread, and before anything is read but the configuration.
+        if let user = user ?? settings.user {
+            try Privileges.drop(
+                to: user, state: settings.monitor.stateDirectory, events: settings.monitor.output)
         }
         Signals.install(reopens: true)
         let given = try settings.inventory.map(InventoryInput.read)

@@ -12,6 +12,7 @@ struct DeliveryConfigurationTests {
 
     @Test func whatIsDumpedIsReadAsItWas() throws {
         let text = """
+            user: lazaret
             rotate: {size: 1536KiB, keep: 3}
             syslog: {to: 'tcp:[fd00::1]:601', facility: local5, kinds: [alert]}
             webhook: {url: 'https://host/a', secret_file: /s, kinds: [stats], spool: 2GiB, timeout: 1m}
@@ -19,7 +20,7 @@ struct DeliveryConfigurationTests {
         let once = try run("dump", text)
         #expect(once.status == 0, "\(once.errors)")
         for part in [
-            "rotate: {size: 1536KiB, keep: 3}", "to: 'tcp:[fd00::1]:601'",
+            "user: 'lazaret'", "rotate: {size: 1536KiB, keep: 3}", "to: 'tcp:[fd00::1]:601'",
             "facility: local5", "kinds: [alert]", "url: 'https://host/a'", "secret_file: '/s'",
             "kinds: [stats]", "spool: 2GiB", "timeout: 1m",
         ] {
