@@ -113,8 +113,11 @@ public struct Monitor {
             outlet: outlet, complain: tell)
         defer { decisions.stop() }
         repairs.connect(decisions)
+        var notice = ServiceNotice(environment: options.discovery.environment)
         tell(summary)
-        try watch(source, decisions, quarantine, requests, tell)
+        notice.ready(summary)
+        defer { notice.stopping() }
+        try watch(source, decisions, quarantine, requests, &notice, tell)
     }
 
     private var summary: String {
@@ -126,7 +129,7 @@ public struct Monitor {
     /// The thread of the packets.
     private func watch(
         _ source: LiveCapture, _ decisions: DecisionThread, _ quarantine: QuarantineGuard,
-        _ requests: Requests, _ tell: (String) -> Void
+        _ requests: Requests, _ notice: inout ServiceNotice, _ tell: (String) -> Void
     ) throws {
         var feed = LiveFeed(
             model: model, inventory: inventory, interfaces: options.interfaces.count,
@@ -141,6 +144,7 @@ public struct Monitor {
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 feed.take(frames) { decisions.submit($0) }
             }
+            notice.beat()
             let now = WallClock.now()
             feed.advance(to: now) { decisions.submit($0) }
             if source.missing != missing {
@@ -151,6 +155,8 @@ public struct Monitor {
                         : "waiting for \(missing.joined(separator: ", ")) to come back")
             }
             if requests.takeReopen() {
+                notice.reloading()
+                defer { notice.ready(summary) }
                 decisions.reopen()
                 do {
                     let model = try requests.reload()
