@@ -1,24 +1,31 @@
 # The two commands of the README are `make demo` and `make test`; both install what is missing.
 SHELL := /bin/bash
 PREFIX ?= /usr/local
+# Where systemd looks for what the administrator installs; packages use /usr/lib/systemd/system.
+UNITDIR ?= /etc/systemd/system
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 LAZARET := .build/release/lazaret
+MANUAL := .build/manual
 SWIFT_GATE := --explicit-target-dependency-import-check error
 
-.PHONY: help demo test build lint format captures install dependencies clean
+.PHONY: help demo test build lint format captures manual install install-files uninstall deb dependencies clean
 
 help:
 	@echo "make demo      build, train on the clean sample capture, judge the mixed one"
 	@echo "make test      lint, build and run every test"
 	@echo "make build     build .build/release/lazaret"
-	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration and systemd unit"
+	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration, systemd unit, manual, completions"
+	@echo "make uninstall take away what was installed, but not configuration and state"
+	@echo "make deb       a Debian package, in out/"
 	@echo "make captures  record the sample captures anew, in network namespaces (root, 45 minutes)"
 	@echo "make format    format the sources      make lint   check their format"
 
 dependencies:
 	@scripts/install-dependencies.sh
 
+# With Swift's libraries in the program, so that it runs where there is no Swift.
 build: dependencies
-	swift build -c release --product lazaret $(SWIFT_GATE)
+	swift build -c release --product lazaret --static-swift-stdlib $(SWIFT_GATE)
 
 demo: build
 	@scripts/demo.sh $(LAZARET)
@@ -36,11 +43,38 @@ format:
 captures:
 	captures/lab/record.sh
 
-install: build
+# The manual and the completions are what the program says of itself.
+manual: build
+	@command -v python3 >/dev/null || { echo "python3 is needed to write the manual: apt-get install python3" >&2; exit 1; }
+	scripts/manual.py $(LAZARET) config/lazaret.yaml $(MANUAL)
+	for shell in bash zsh fish; do $(LAZARET) --generate-completion-script $$shell > $(MANUAL)/$$shell; done
+
+install: manual install-files
+
+install-files:
 	install -D -m 755 $(LAZARET) $(DESTDIR)$(PREFIX)/bin/lazaret
-	install -d -m 755 $(DESTDIR)/etc/lazaret $(DESTDIR)/etc/systemd/system
+	install -d -m 755 $(DESTDIR)/etc/lazaret $(DESTDIR)$(UNITDIR)
 	test -e $(DESTDIR)/etc/lazaret/lazaret.yaml || install -m 644 config/lazaret.yaml $(DESTDIR)/etc/lazaret/lazaret.yaml
-	sed 's|/usr/local|$(PREFIX)|' config/lazaret.service > $(DESTDIR)/etc/systemd/system/lazaret.service
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' config/lazaret.service > $(DESTDIR)$(UNITDIR)/lazaret.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/lazaret.service
+	install -D -m 644 config/lazaret.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf
+	install -D -m 644 $(MANUAL)/lazaret.1 $(DESTDIR)$(PREFIX)/share/man/man1/lazaret.1
+	install -D -m 644 $(MANUAL)/lazaret.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret.yaml.5
+	install -D -m 644 $(MANUAL)/bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaret
+	install -D -m 644 $(MANUAL)/zsh $(DESTDIR)$(ZSHDIR)/_lazaret
+	install -D -m 644 $(MANUAL)/fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/lazaret.fish
+	@test -n "$(DESTDIR)" || echo "next: systemd-sysusers && systemctl daemon-reload && systemctl enable --now lazaret"
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/lazaret $(DESTDIR)$(UNITDIR)/lazaret.service \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/lazaret.conf \
+	    $(DESTDIR)$(PREFIX)/share/man/man1/lazaret.1 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret.yaml.5 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaret $(DESTDIR)$(ZSHDIR)/_lazaret \
+	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/lazaret.fish
+	@echo "left: $(DESTDIR)/etc/lazaret, $(DESTDIR)/var/lib/lazaret; fences end by themselves"
+
+deb: manual
+	scripts/make-deb.sh $(LAZARET) out
 
 clean:
 	rm -rf .build out

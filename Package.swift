@@ -55,6 +55,7 @@ let package = Package(
             name: "CCompression", pkgConfig: "zlib libzstd",
             providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
         .systemLibrary(name: "CPrefetch"),
+        .systemLibrary(name: "CPrivileges"),
 
         room("NetworkAddresses"),
         room("PacketCapture", uses: ["CPcap", "CCompression"]),
@@ -93,11 +94,20 @@ let package = Package(
                 "AnomalyDetection", "Quarantine",
             ]),
         room(
+            "EventDelivery",
+            uses: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        room(
             "Pipeline",
             uses: [
                 "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting", .product(name: "Yams", package: "Yams"),
+                "Reporting", "EventDelivery", "CPrivileges",
+                .product(name: "Yams", package: "Yams"),
             ]),
         room(
             "ControlServer",
@@ -140,6 +150,7 @@ let package = Package(
         tests(of: "IsolationForest"),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
+        tests(of: "EventDelivery"),
         tests(
             of: "Pipeline",
             uses: [

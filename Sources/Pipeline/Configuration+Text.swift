@@ -26,7 +26,11 @@ extension Configuration {
             "  name_label: \(monitor.workloads.naming.nameLabel.map(Self.quoted) ?? "")",
             "  labels: \(Self.list(monitor.workloads.naming.labels.map(Self.quoted)))",
             "state: \(Self.quoted(monitor.stateDirectory))",
+            "user: \(user.map(Self.quoted) ?? "")",
             "events: \(Self.quoted(monitor.output))",
+        ]
+        lines += deliveryText
+        lines += [
             "statistics: \(span(Int64(monitor.statisticsInterval)))",
             "enforce: \(monitor.isEnforcing)",
             "learn: \(span(Int64(monitor.learnSeconds)))",
@@ -90,7 +94,7 @@ extension Configuration {
         }
     }
 
-    private static func list(_ items: [String]) -> String {
+    static func list(_ items: [String]) -> String {
         "[\(items.joined(separator: ", "))]"
     }
 
@@ -99,7 +103,7 @@ extension Configuration {
     }
 
     /// As YAML's single-quoted scalar.
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         "'" + text.replacingOccurrences(of: "'", with: "''") + "'"
     }
 }

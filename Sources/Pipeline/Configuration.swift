@@ -16,6 +16,8 @@ public struct Configuration: Sendable {
     /// Path of the inventory; nil: the model's own.
     public var inventory: String?
     public var control = ControlOptions()
+    /// Whom a monitor that root starts becomes; nil: it stays what it is.
+    public var user: String?
 
     public init() {}
 
@@ -45,7 +47,7 @@ public struct Configuration: Sendable {
             ("filter", new.capture.filter == old.capture.filter),
             ("inventory", inventory == other.inventory),
             ("state", new.stateDirectory == old.stateDirectory),
-            ("events", new.output == old.output), ("enforce", new.isEnforcing == old.isEnforcing),
+            ("user", user == other.user), ("enforce", new.isEnforcing == old.isEnforcing),
             ("control", control == other.control), ("kept", new.policy.kept == old.policy.kept),
         ]
         return same.filter { !$0.1 }.map(\.0)
@@ -53,10 +55,9 @@ public struct Configuration: Sendable {
 
     private mutating func read(_ file: ConfigurationNode) throws(InventoryError) {
         let top = try file.mapping([
-            "interfaces", "filter", "capture", "model", "inventory", "state", "events",
-            "statistics",
-            "enforce", "learn", "retrain", "keep", "control", "quarantine", "protected", "allow",
-            "kept", "workloads",
+            "interfaces", "filter", "capture", "model", "inventory", "state", "user", "events",
+            "rotate", "syslog", "webhook", "statistics", "enforce", "learn", "retrain", "keep",
+            "control", "quarantine", "protected", "allow", "kept", "workloads",
         ])
         try top["interfaces"]?.list { item throws(InventoryError) in
             monitor.interfaces.append(try item.text())
@@ -67,7 +68,9 @@ public struct Configuration: Sendable {
         inventory = try top["inventory"]?.text()
         if let node = top["workloads"] { try readWorkloads(node) }
         monitor.stateDirectory = try top["state"]?.text() ?? monitor.stateDirectory
+        user = try top["user"]?.text()
         monitor.output = try top["events"]?.text() ?? monitor.output
+        try readDelivery(top)
         if let span = try top["statistics"]?.span(1...86_400) {
             monitor.statisticsInterval = Int(span)
         }

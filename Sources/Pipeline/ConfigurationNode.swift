@@ -18,7 +18,7 @@ struct ConfigurationNode {
 
     func fail(_ reason: String) -> InventoryError { reader.fail(node, reason) }
 
-    private func expected(_ what: String) -> InventoryError {
+    func expected(_ what: String) -> InventoryError {
         fail("'\(name)' is '\(node.string ?? "a list or mapping")'; expected \(what)")
     }
 
@@ -41,6 +41,17 @@ struct ConfigurationNode {
 
     func text() throws(InventoryError) -> String {
         guard let text = node.string else { throw expected("text") }
+        return text
+    }
+
+    var isMapping: Bool { node.mapping != nil }
+
+    /// One of some words.
+    func word(of words: [String]) throws(InventoryError) -> String {
+        let text = try text()
+        guard words.contains(text) else {
+            throw expected("one of \(words.joined(separator: ", "))")
+        }
         return text
     }
 
@@ -86,6 +97,15 @@ struct ConfigurationNode {
                     + "\(TimeSpan(seconds: range.upperBound))")
         }
         return span.seconds
+    }
+
+    func bytes(_ range: ClosedRange<Int>) throws(InventoryError) -> Int {
+        guard let count = ByteCount(try text()), range.contains(count.bytes) else {
+            throw expected(
+                "an amount with its unit (512KiB, 100MiB, 2GiB), \(ByteCount(bytes: range.lowerBound)) "
+                    + "to \(ByteCount(bytes: range.upperBound))")
+        }
+        return count.bytes
     }
 
     func prefix() throws(InventoryError) -> IPPrefix {

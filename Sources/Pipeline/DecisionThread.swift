@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+internal import EventDelivery
 internal import EventStore
 internal import FeatureExtraction
 internal import Foundation
@@ -38,7 +39,6 @@ final class DecisionThread: Sendable {
         case verdict(Verdict)
         case event(String)
         case model(String)
-        case reopen
     }
 
     private struct Waiting {
@@ -52,7 +52,7 @@ final class DecisionThread: Sendable {
     private let waiting = Mutex(Waiting())
     private let news = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
-    private let lost = Atomic<UInt64>(0)
+    private let outlet: EventOutlet
     private let board: MonitorBoard
     private let recorder: EventRecorder?
     private let tallies = Mutex(Tallies())
@@ -75,26 +75,24 @@ final class DecisionThread: Sendable {
 
     /// Starts the thread.
     init(
-        docket: sending Docket<LiveDecider>, sink: consuming EventSink, board: MonitorBoard,
+        docket: sending Docket<LiveDecider>, outlet: EventOutlet, board: MonitorBoard,
         recorder: EventRecorder?, complain: @escaping @Sendable (String) -> Void
     ) {
+        self.outlet = outlet
         self.board = board
         self.recorder = recorder
         self.complain = complain
-        let held = Mutex<EventSink?>(sink)
         let desk = Mutex<Docket<LiveDecider>?>(docket)
         Thread.detachNewThread { [self] in
-            if let sink = held.withLock({ $0.take() }), let docket = desk.withLock({ $0.take() }) {
-                work(docket, sink)
-            }
+            if let docket = desk.withLock({ $0.take() }) { work(docket) }
             ended.signal()
         }
     }
 
     /// Verdicts that found the queue full.
     var dropped: UInt64 { waiting.withLock { $0.dropped } }
-    /// Events that could not be written.
-    var lostEvents: UInt64 { lost.load(ordering: .relaxed) }
+    /// How the places where events go are doing.
+    var sinks: [SinkStatus] { outlet.statuses }
 
     /// What came of verdicts so far.
     var counts: Tallies { tallies.withLock { $0 } }
@@ -104,8 +102,12 @@ final class DecisionThread: Sendable {
     func submit(event: String) { push(.event(event)) }
     /// Names the model by which later verdicts are reached.
     func follow(modelID: String) { push(.model(modelID)) }
+    /// Goes on with other sinks; what the old ones still hold they deliver.
+    func replaceSinks(_ path: String, _ options: DeliveryOptions) throws(DeliveryError) {
+        try outlet.replace(path: path, with: options)
+    }
     /// Opens the event file anew.
-    func reopen() { push(.reopen) }
+    func reopen() { outlet.reopen() }
 
     /// Works off what waits, and ends the thread.
     func stop() {
@@ -126,7 +128,7 @@ final class DecisionThread: Sendable {
         if isTaken { news.signal() }
     }
 
-    private func work(_ docket: consuming Docket<LiveDecider>, _ sink: consuming EventSink) {
+    private func work(_ docket: consuming Docket<LiveDecider>) {
         var nextTick = WallClock.now()
         var ticks = 0
         var isEnding = false
@@ -138,11 +140,11 @@ final class DecisionThread: Sendable {
                 return (waiting.messages, waiting.isStopping)
             }
             isEnding = isStopping
-            for message in messages { handle(message, &docket, &sink, &history) }
+            for message in messages { handle(message, &docket, &history) }
             let now = WallClock.now()
             guard now >= nextTick || now < nextTick - 2_000_000_000 else { continue }
             nextTick = now + 1_000_000_000
-            tick(&docket, &sink, refreshes: ticks % 5 == 0)
+            tick(&docket, refreshes: ticks % 5 == 0)
             tell(of: &docket.incidents, &history)
             ticks += 1
         }
@@ -159,8 +161,7 @@ final class DecisionThread: Sendable {
     }
 
     private func handle(
-        _ message: Message, _ docket: inout Docket<LiveDecider>, _ sink: inout EventSink,
-        _ history: inout History
+        _ message: Message, _ docket: inout Docket<LiveDecider>, _ history: inout History
     ) {
         switch message {
         case .verdict(let verdict):
@@ -173,22 +174,20 @@ final class DecisionThread: Sendable {
             if history.actions.count > 2 * Self.actionLimit {
                 history.actions.removeFirst(history.actions.count - Self.actionLimit)
             }
-            write(entry.events, to: &sink)
+            write(entry.events)
             for outcome in entry.outcomes {
                 if let failure = outcome.failure {
                     complain("\(outcome.action.target): \(failure)")
                 }
             }
         case .model(let identifier): docket.modelID = identifier
-        case .event(let line): write([line], to: &sink)
-        case .reopen:
-            do { try sink.reopen() } catch { complain("\(error); the old file stays in use") }
+        case .event(let line): write([line])
         }
     }
 
     /// Expiries, what others did, and the protected set.
     private func tick(
-        _ docket: inout Docket<LiveDecider>, _ sink: inout EventSink, refreshes: Bool
+        _ docket: inout Docket<LiveDecider>, refreshes: Bool
     ) {
         do throws(QuarantineError) {
             let outcomes = try docket.decider.quarantine.with {
@@ -196,7 +195,7 @@ final class DecisionThread: Sendable {
                 if refreshes { try runner.refreshProtected() }
                 return try runner.tick(now: WallClock.now())
             }
-            write(outcomes.map(docket.event), to: &sink)
+            write(outcomes.map(docket.event))
         } catch { complain("\(error)") }
     }
 
@@ -232,9 +231,8 @@ final class DecisionThread: Sendable {
             before: Int(WallClock.now() / 1_000_000_000) - 3600, keeping: Self.incidentLimit)
     }
 
-    private func write(_ lines: [String], to sink: inout EventSink) {
-        if let trouble = sink.write(lines) { complain(trouble) }
-        lost.store(sink.lost, ordering: .relaxed)
+    private func write(_ lines: [String]) {
+        for line in lines { outlet.write(line) }
         let events = lines.enumerated().compactMap { StoredEvent(line: $1, order: $0) }
         guard !events.isEmpty else { return }
         let alerts = events.count { $0.kind == "alert" }

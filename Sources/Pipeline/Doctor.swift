@@ -21,7 +21,7 @@ public struct Doctor {
         public var text: String
     }
 
-    private let configuration: Configuration
+    let configuration: Configuration
     private var findings: [Finding] = []
 
     public init(configuration: Configuration) { self.configuration = configuration }
@@ -33,18 +33,20 @@ public struct Doctor {
         interfaces()
         firewall()
         bridges()
+        buffers()
         model()
         state()
+        sinks()
         clock()
         memory()
         return findings
     }
 
-    private mutating func note(_ grade: Grade, _ subject: String, _ text: String) {
+    mutating func note(_ grade: Grade, _ subject: String, _ text: String) {
         findings.append(Finding(grade: grade, subject: subject, text: text))
     }
 
-    private static func text(_ path: String) -> String? {
+    static func text(_ path: String) -> String? {
         (try? String(contentsOfFile: path, encoding: .utf8))?
             .trimmingCharacters(in: .whitespacesAndNewlines)
     }
@@ -128,19 +130,6 @@ public struct Doctor {
             )
         } catch {
             note(.bad, "protected", "cannot be found out: \(error)")
-        }
-    }
-
-    private mutating func bridges() {
-        switch Self.text("/proc/sys/net/bridge/bridge-nf-call-iptables") {
-        case nil:
-            note(.good, "bridged traffic", "is not shown to the inet tables; fences do not need it")
-        case "0"?:
-            note(
-                .mind, "bridged traffic",
-                "is not shown to the inet tables (bridge-nf-call-iptables 0): fences hold all the same, but the"
-                    + " 'egress' response cannot tell UDP apart on one bridge")
-        default: note(.good, "bridged traffic", "is shown to the inet tables")
         }
     }
 

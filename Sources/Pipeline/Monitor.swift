@@ -1,4 +1,5 @@
 public import AnomalyDetection
+public import EventDelivery
 internal import EventStore
 internal import FeatureExtraction
 internal import FlowMetering
@@ -27,6 +28,8 @@ public struct Monitor {
         public var stateDirectory = "/var/lib/lazaret"
         /// File of the events; `-` is standard output.
         public var output = "-"
+        /// Rotation of that file, and where events go beside it.
+        public var delivery = DeliveryOptions()
         public var policy = QuarantinePolicyOptions()
         /// Whom the policy leaves alone.
         public var allowlist: [AllowEntry] = []
@@ -119,7 +122,10 @@ public struct Monitor {
         let source = try LiveCapture(
             interfaces: options.interfaces.filter { $0 != LiveWorkloads.allBridges },
             options: capture)
-        let sink = try EventSink(path: options.output)
+        let outlet = try EventOutlet(
+            path: options.output, options: options.delivery,
+            stateDirectory: options.stateDirectory, complain: tell)
+        defer { outlet.stop() }
         let quarantine = try startQuarantine(ledger, live, tell)
         defer { quarantine.guardian.stop() }
         // Its own connection: what takes long there never makes a fence wait for longer than a write.
@@ -139,7 +145,7 @@ public struct Monitor {
                 decider: LiveDecider(
                     quarantine: quarantine.guardian, isEnforcing: options.isEnforcing,
                     complain: tell)),
-            sink: sink, board: board, recorder: recorder, complain: tell)
+            outlet: outlet, board: board, recorder: recorder, complain: tell)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
         live.connect(quarantine.guardian, decisions, isEnforcing: options.isEnforcing)

@@ -1,4 +1,5 @@
 import AnomalyDetection
+import EventDelivery
 import FeatureExtraction
 import FlowMetering
 import Foundation
@@ -19,6 +20,9 @@ struct MonitorLoop {
     private let tell: @Sendable (String) -> Void
     private let started = WallClock.now()
     private var status = MonitorStatus()
+    private var notice: ServiceNotice
+    private var delivery: DeliveryOptions
+    private var output: String
     private var missing: [String] = []
     private var namesVersion = -1
     private var nextSecond: Int64 = 0
@@ -34,6 +38,9 @@ struct MonitorLoop {
         tell: @escaping @Sendable (String) -> Void
     ) {
         self.monitor = monitor
+        notice = ServiceNotice(environment: monitor.options.discovery.environment)
+        delivery = monitor.options.delivery
+        output = monitor.options.output
         self.source = source
         self.live = live
         self.decisions = decisions
@@ -59,6 +66,7 @@ struct MonitorLoop {
         tell(
             "no model: learning what is usual on \(options.interfaces.joined(separator: ", ")) for "
                 + "\(TimeSpan(seconds: Int64(options.learnSeconds))); nothing is judged meanwhile")
+        notice.ready("learning what is usual")
         while !requests.shouldStop() {
             if let learnt = try learnOnce() {
                 return try keep(learnt.model, at: path, learnt.progress)
@@ -82,6 +90,7 @@ struct MonitorLoop {
             guard !requests.shouldStop() else { return nil }
             live.update(&feed, source, options.interfaces, tell)
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in feed.take(frames) }
+            notice.beat()
             now = WallClock.now()
             feed.advance(to: now)
             if isSecondOver(now) {
@@ -137,11 +146,14 @@ struct MonitorLoop {
         status.model = MonitorStatus.ModelSummary(model)
         monitor.board.publish(contacts: MonitorBoard.Contact.all(in: model))
         decisions.follow(modelID: model.identifier)
-        tell(
+        let summary =
             "monitoring \(options.interfaces.joined(separator: ", ")) by model "
-                + "\(model.identifier.prefix(12)), "
-                + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders")
-                + "; names from \(live.source)")
+            + "\(model.identifier.prefix(12)), "
+            + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders")
+            + "; names from \(live.source)"
+        tell(summary)
+        notice.ready(summary)
+        defer { notice.stopping() }
         var feed = LiveFeed(
             model: model, inventory: monitor.inventory ?? .empty,
             remembered: monitor.inventory == nil ? model.provenance.inventory : .empty,
@@ -158,9 +170,14 @@ struct MonitorLoop {
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 feed.take(frames) { decisions.submit($0) }
             }
+            notice.beat()
             let now = WallClock.now()
             feed.advance(to: now) { decisions.submit($0) }
-            if takeReopen() { reload(&feed, retraining) }
+            if takeReopen() {
+                notice.reloading()
+                reload(&feed, retraining)
+                notice.ready(summary)
+            }
             if let retraining, let retrainer = feed.retrainer,
                 let model = retraining.step(retrainer, now: now, tell: tell)
             {
@@ -195,6 +212,10 @@ struct MonitorLoop {
         decisions.reopen()
         do {
             let (options, model) = try requests.reload()
+            if options.delivery != delivery || options.output != output {
+                try decisions.replaceSinks(options.output, options.delivery)
+                (delivery, output) = (options.delivery, options.output)
+            }
             let policy = options.policy
             let allowlist = options.allowlist
             let named = options.discovery.named
@@ -286,13 +307,14 @@ struct MonitorLoop {
         }
         let counts = decisions.counts
         status.verdictsDropped = decisions.dropped
-        status.eventsLost = decisions.lostEvents
+        let outlets = decisions.sinks
+        status.eventsLost = outlets.reduce(0) { $0 &+ $1.dropped }
         status.verdictLatency = counts.verdictLatency
         status.fenceLatency = counts.fenceLatency
         status.alerts = counts.alerts
         status.alertsSuppressed = counts.suppressed
         status.actions = counts.actions
-        status.sinks = [recorder.status]
+        status.sinks = outlets.map(MonitorStatus.Sink.init) + [recorder.status]
         status.updated = now
         status.troubles = troubles(now)
         monitor.board.publish(status)
@@ -318,14 +340,12 @@ struct MonitorLoop {
         if status.isBreakerOpen {
             troubles.append("too many fences: until the breaker closes offenders are only told of")
         }
-        if status.eventsLost > 0 {
-            troubles.append("\(status.eventsLost) events could not be written")
-        }
         if status.verdictsDropped > 0 {
             troubles.append("\(status.verdictsDropped) verdicts found the queue full")
         }
-        for sink in status.sinks where sink.lost > 0 {
-            troubles.append("\(sink.name): \(sink.lost) events lost")
+        for sink in status.sinks where sink.lost > 0 || sink.trouble != nil {
+            troubles.append(
+                "\(sink.name): \(sink.trouble.map { "\($0); " } ?? "")\(sink.lost) events lost")
         }
         return troubles
     }
@@ -338,5 +358,13 @@ extension MonitorStatus.ModelSummary {
             firstSecond: model.provenance.firstNanoseconds / 1_000_000_000,
             lastSecond: model.provenance.lastNanoseconds / 1_000_000_000,
             workloads: model.graph.subjects.count)
+    }
+}
+
+extension MonitorStatus.Sink {
+    init(_ status: SinkStatus) {
+        self.init(
+            name: status.name, written: status.written, lost: status.dropped,
+            waiting: status.waiting, lagSeconds: status.lagSeconds, trouble: status.trouble)
     }
 }

@@ -40,6 +40,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var lost: UInt64
         public var waiting: Int
         public var lagSeconds: Double
+        /// Why it does not deliver at the moment; nil where it does.
+        public var trouble: String?
     }
 
     public var version = Version.text
@@ -115,6 +117,18 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
                 "alerts_suppressed": alertsSuppressed,
                 "fences": UInt64(fences),
             ]))
+        stats.put(
+            "sinks",
+            sinks.map { sink in
+                var object = JSONObject()
+                object.put("name", sink.name)
+                object.put("written", Int(clamping: sink.written))
+                object.put("dropped", Int(clamping: sink.lost))
+                object.put("waiting", sink.waiting)
+                object.put("lag_s", sink.lagSeconds, digits: 1)
+                object.put("trouble", sink.trouble)
+                return object
+            })
         var event = JSONObject()
         event.put("timestamp", UTC.timestamp(nanoseconds: updated))
         event.put("event_type", "stats")

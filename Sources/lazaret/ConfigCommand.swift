@@ -37,6 +37,7 @@ struct ConfigCommand: ParsableCommand {
             if let inventory = configuration.inventory {
                 _ = try InventoryInput.read(inventory)
             }
+            try configuration.checkSecrets()
             try Output.write("\(input.path ?? Configuration.standardPath): can be used\n", to: nil)
         }
     }

@@ -62,6 +62,12 @@ struct MonitorCommand: ParsableCommand {
             valueName: "file"))
     var output: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Become this user at the start, with CAP_NET_RAW and CAP_NET_ADMIN and nothing else of root.",
+            valueName: "name"))
+    var user: String?
+
     func validate() throws {
         guard capture.files.isEmpty else {
             throw ValidationError("-r: captures are judged by 'lazaret replay'")
@@ -105,6 +111,12 @@ struct MonitorCommand: ParsableCommand {
 
     func run() throws {
         let settings = try settings()
+        // Before there is a second thread, and before anything is read but the configuration.
+        if let user = user ?? settings.user {
+            try Privileges.drop(
+                to: user, state: settings.monitor.stateDirectory, events: settings.monitor.output,
+                socket: settings.control.socket)
+        }
         Signals.install(reopens: true)
         let given = try settings.inventory.map(InventoryInput.read)
         let board = MonitorBoard()

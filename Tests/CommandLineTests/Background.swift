@@ -35,6 +35,8 @@ final class Background {
     var errors: String { text("err") }
     var isRunning: Bool { process.isRunning }
 
+    var identifier: Int32 { process.processIdentifier }
+
     // env, nsenter and setpriv all replace themselves: the process is the program.
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 

@@ -65,36 +65,3 @@ struct PacketMergeTests {
         #expect(count == 10_000)
     }
 }
-
-/// Lines that cannot be written are counted, told once, and the next ones are tried again.
-struct EventSinkTests {
-    @Test func linesAreAppendedAndAFileThatWasMovedIsOpenedAnew() throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
-            "lazaret-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appendingPathComponent("eve.json").path
-        try Data("before\n".utf8).write(to: URL(fileURLWithPath: path))
-        var sink = try EventSink(path: path)
-        let trouble = sink.write(["one", "two"])
-        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
-        try sink.reopen()
-        _ = sink.write(["three"])
-        #expect(trouble == nil && sink.lost == 0)
-        #expect(try String(contentsOfFile: path + ".1", encoding: .utf8) == "before\none\ntwo\n")
-        #expect(try String(contentsOfFile: path, encoding: .utf8) == "three\n")
-        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
-        #expect(mode as? Int == 0o600)
-    }
-
-    @Test func aFullDiskIsToldOnce() throws {
-        var sink = try EventSink(path: "/dev/full")
-        let first = sink.write(["one"])
-        let second = sink.write(["two", "three"])
-        #expect(first?.contains("No space left") == true && second == nil && sink.lost == 3)
-    }
-
-    @Test func aPathThatCannotBeOpenedIsAnError() {
-        #expect(throws: PipelineError.self) { _ = try EventSink(path: "/none/eve.json") }
-    }
-}

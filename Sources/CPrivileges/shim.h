@@ -1,0 +1,54 @@
+#ifndef LAZARET_CPRIVILEGES_SHIM_H
+#define LAZARET_CPRIVILEGES_SHIM_H
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Each returns 0, or errno.
+
+/// Sets the calling thread's permitted and effective capabilities, and none inheritable; bit n is capability n.
+static inline int lazaret_set_capabilities(uint64_t capabilities) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {
+        {(uint32_t)capabilities, (uint32_t)capabilities, 0},
+        {(uint32_t)(capabilities >> 32), (uint32_t)(capabilities >> 32), 0},
+    };
+    return syscall(SYS_capset, &header, data) == 0 ? 0 : errno;
+}
+
+/// Reads the calling thread's effective capabilities.
+static inline int lazaret_get_capabilities(uint64_t *capabilities) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {{0, 0, 0}, {0, 0, 0}};
+    if (syscall(SYS_capget, &header, data) != 0) return errno;
+    *capabilities = (uint64_t)data[1].effective << 32 | data[0].effective;
+    return 0;
+}
+
+/// Takes everything but `kept` out of the bounding set.
+static inline int lazaret_cut_bounding_set(uint64_t kept) {
+    for (int number = 0; number < 64; number++) {
+        if (kept >> number & 1) continue;
+        if (prctl(PR_CAPBSET_READ, number, 0, 0, 0) != 1) continue;
+        if (prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0) return errno;
+    }
+    return 0;
+}
+
+/// Whether permitted capabilities outlive the change to another user.
+static inline int lazaret_keep_capabilities(int keeps) {
+    return prctl(PR_SET_KEEPCAPS, keeps, 0, 0, 0) == 0 ? 0 : errno;
+}
+
+/// Makes that no program that is run can gain anything.
+static inline int lazaret_no_new_privileges(void) {
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;
+}
+
+#endif

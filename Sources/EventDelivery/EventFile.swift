@@ -1,0 +1,137 @@
+internal import Glibc
+
+/// Closes its file or socket when nobody uses it any more.
+final class Descriptor: Sendable {
+    let number: Int32
+
+    init(_ number: Int32) { self.number = number }
+
+    // Standard streams are not ours.
+    deinit { if number > 2 { close(number) } }
+}
+
+/// A file that is appended to, in whole lines, and that begins anew at a size; or standard output.
+struct EventFile: SinkDriver {
+    let path: String
+    private let rotation: DeliveryOptions.Rotation?
+    private var file: Descriptor
+    /// Bytes in the file; nil where it is none that can be rotated.
+    private var size: Int?
+    private var needsNewline = false
+
+    /// Opens `path`, which only its owner may read if it is made; `-` is standard output.
+    init(path: String, rotation: DeliveryOptions.Rotation?) throws(DeliveryError) {
+        self.path = path
+        self.rotation = rotation
+        file = Descriptor(1)
+        try reopen()
+    }
+
+    /// Opens the path anew, for log rotation by others; the old file stays in use where that fails.
+    mutating func reopen() throws(DeliveryError) {
+        guard path != "-" else { return }
+        // SAFETY: the path is lent for the call.
+        let made = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard made >= 0 else { throw DeliveryError(sink: path, code: errno) }
+        file = Descriptor(made)
+        var facts = stat()
+        // SAFETY: the structure is ours.
+        guard unsafe fstat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+            size = nil
+            return
+        }
+        size = Int(facts.st_size)
+        needsNewline = endsWithinLine(size ?? 0)
+    }
+
+    /// Whether a program that was killed, or a full disk, left the beginning of a line.
+    private func endsWithinLine(_ size: Int) -> Bool {
+        guard size > 0 else { return false }
+        // SAFETY: the path is lent for the call; the byte is ours.
+        let reader = Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC))
+        var last: UInt8 = 10
+        return unsafe reader.number >= 0 && pread(reader.number, &last, 1, size - 1) == 1
+            && last != 10
+    }
+
+    mutating func deliver(
+        _ events: ArraySlice<OutgoingEvent>, _ account: SinkAccount
+    ) -> Delivery {
+        var delivery = Delivery()
+        var next = events.startIndex
+        while next < events.endIndex {
+            // As many whole lines as fit the file, half a megabyte at a time.
+            var bytes: [UInt8] = needsNewline ? [10] : []
+            var end = next
+            while end < events.endIndex {
+                let line = events[end].line.utf8
+                if end > next, bytes.count + line.count >= 1 << 19 || outgrows(bytes, line) {
+                    break
+                }
+                if end == next, outgrows(bytes, line), (size ?? 0) > 0 {
+                    if let trouble = rotate() { delivery.trouble = trouble } else { bytes = [] }
+                }
+                bytes += line
+                bytes.append(10)
+                end += 1
+            }
+            if let trouble = write(bytes) {
+                delivery.trouble = trouble
+                return delivery
+            }
+            let count = end - next
+            account.change { $0.written += UInt64(count) }
+            delivery.settled += count
+            next = end
+        }
+        return delivery
+    }
+
+    private func outgrows(_ bytes: [UInt8], _ line: String.UTF8View) -> Bool {
+        guard let rotation, let size else { return false }
+        return size + bytes.count + line.count + 1 > rotation.size
+    }
+
+    /// Moves each file on by one, and begins a new one.
+    ///
+    /// - Returns: why that cannot be done; the file is appended to all the same.
+    private mutating func rotate() -> String? {
+        guard let rotation else { return nil }
+        func name(_ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
+        for number in (0..<rotation.kept).reversed() {
+            // SAFETY: the paths are lent for the call.
+            if unsafe rename(name(number), name(number + 1)) != 0, errno != ENOENT {
+                return "cannot be rotated: \(DeliveryError.text(errno))"
+            }
+        }
+        do { try reopen() } catch { return "cannot be rotated: \(error.reason)" }
+        return nil
+    }
+
+    /// Writes all of it or, where the file allows, nothing.
+    private mutating func write(_ bytes: [UInt8]) -> String? {
+        var offset = 0
+        while offset < bytes.count {
+            // SAFETY: the range lies in the array.
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe Glibc.write(
+                    file.number, buffer.baseAddress.unsafelyUnwrapped + offset,
+                    buffer.count - offset)
+            }
+            if count > 0 {
+                offset += count
+                continue
+            }
+            if count < 0, errno == EINTR { continue }
+            let code = errno
+            // A beginning is taken back, so that the file has whole lines only.
+            if offset > 0 {
+                needsNewline = size.map { ftruncate(file.number, $0) != 0 } ?? true
+            }
+            return DeliveryError.text(code)
+        }
+        needsNewline = false
+        if let size { self.size = size + bytes.count }
+        return nil
+    }
+}

@@ -1,0 +1,111 @@
+internal import Dispatch
+internal import Synchronization
+
+/// Where events go: the event file or standard output, and what is configured beside it. No sink holds up
+/// another one or who hands events over.
+public final class EventOutlet: Sendable {
+    private struct Sinks {
+        var path: String?
+        var options = DeliveryOptions()
+        var file: SinkWorker?
+        var syslog: SinkWorker?
+        var webhook: SinkWorker?
+
+        var all: [SinkWorker] { [file, syslog, webhook].compactMap(\.self) }
+    }
+
+    private let sinks: Mutex<Sinks>
+    private let spool: String
+    private let complain: @Sendable (String) -> Void
+
+    /// Opens every sink.
+    ///
+    /// - Parameters:
+    ///   - path: of the event file; `-` is standard output.
+    ///   - stateDirectory: where the webhook's spool lies.
+    ///   - complain: called with one line for the operator, from any thread.
+    /// - Throws: where a file, secret or option cannot be used. A server that does not answer is no error.
+    public init(
+        path: String, options: DeliveryOptions, stateDirectory: String,
+        complain: @escaping @Sendable (String) -> Void
+    ) throws(DeliveryError) {
+        self.complain = complain
+        spool = stateDirectory + "/spool"
+        sinks = Mutex(Sinks())
+        try replace(path: path, with: options)
+    }
+
+    /// Hands a line to every sink that takes its kind; never waits for one.
+    public func write(_ line: String) {
+        let event = OutgoingEvent(line: line)
+        for sink in sinks.withLock({ $0.all }) { sink.offer(event) }
+    }
+
+    /// Opens the event file anew, and reads secrets anew.
+    public func reopen() {
+        for sink in sinks.withLock({ $0.all }) { sink.reopen() }
+    }
+
+    /// How each sink is doing.
+    public var statuses: [SinkStatus] { sinks.withLock { $0.all }.map(\.status) }
+
+    /// Goes on with other sinks; those whose options are the same go on as they are.
+    ///
+    /// - Throws: where a file, secret or option cannot be used; then nothing is changed.
+    public func replace(path: String, with options: DeliveryOptions) throws(DeliveryError) {
+        let old = sinks.withLock { $0 }
+        // What can fail comes first, and then the threads.
+        let file =
+            path == old.path && options.rotation == old.options.rotation
+            ? nil : try EventFile(path: path, rotation: options.rotation)
+        let syslog =
+            options.syslog == old.options.syslog ? nil : try options.syslog.map(Syslog.init)
+        let complain = complain
+        let spool = spool
+        let webhook =
+            options.webhook == old.options.webhook
+            ? nil
+            : try options.webhook.map { options throws(DeliveryError) in
+                try Webhook(options, directory: spool, complain: complain)
+            }
+        var next = old
+        next.path = path
+        next.options = options
+        if let file { next.file = start(path == "-" ? "standard output" : path, nil, file) }
+        if options.syslog != old.options.syslog {
+            next.syslog = nil
+            if let options = options.syslog, let syslog {
+                next.syslog = start(Syslog.name(options), options.kinds, syslog)
+            }
+        }
+        if options.webhook != old.options.webhook {
+            next.webhook = nil
+            // One at a time may use the spool.
+            if let webhook = old.webhook { Self.stop([webhook]) }
+            if let options = options.webhook, let webhook {
+                next.webhook = start(Webhook.name(options), options.kinds, webhook)
+            }
+        }
+        let made = next
+        sinks.withLock { $0 = made }
+        let isUnused: (SinkWorker) -> Bool = { sink in
+            sink !== old.webhook && !made.all.contains { $0 === sink }
+        }
+        Self.stop(old.all.filter(isUnused))
+    }
+
+    private func start(
+        _ name: String, _ kinds: Set<String>?, _ driver: some SinkDriver
+    ) -> SinkWorker {
+        SinkWorker(name, kinds: kinds, driver, account: SinkAccount(), complain: complain)
+    }
+
+    /// Delivers what waits, as far as five seconds allow, and ends.
+    public func stop() { Self.stop(sinks.withLock { $0.all }) }
+
+    private static func stop(_ sinks: [SinkWorker]) {
+        for sink in sinks { sink.askToStop() }
+        let deadline = DispatchTime.now() + .seconds(5)
+        for sink in sinks { sink.waitForEnd(until: deadline) }
+    }
+}

@@ -1,0 +1,206 @@
+internal import Dispatch
+internal import Foundation
+internal import Synchronization
+
+/// What became of events that a driver was given.
+struct Delivery {
+    /// Events from the front that need not be given again: written, kept elsewhere or given up.
+    var settled = 0
+    /// Why the rest could not be delivered; they are given again, a little later.
+    var trouble: String?
+}
+
+/// The way to one place; used by one thread, and free to block it.
+protocol SinkDriver: Sendable {
+    /// Delivers events in their order, and enters in the account what it wrote or gave up.
+    mutating func deliver(_ events: ArraySlice<OutgoingEvent>, _ account: SinkAccount) -> Delivery
+    /// What there is to do beside; called several times a second.
+    ///
+    /// - Parameter wake: makes that it is called again at once; from any thread.
+    mutating func attend(_ account: SinkAccount, wake: @escaping @Sendable () -> Void)
+    /// Opens files anew.
+    mutating func reopen() throws(DeliveryError)
+    /// The last call.
+    mutating func finish(_ account: SinkAccount)
+}
+
+extension SinkDriver {
+    mutating func attend(_ account: SinkAccount, wake: @escaping @Sendable () -> Void) {}
+    mutating func reopen() throws(DeliveryError) {}
+    mutating func finish(_ account: SinkAccount) {}
+}
+
+/// A sink with a thread and a bounded queue of its own: however slow it is, it holds up nothing else.
+final class SinkWorker: Sendable {
+    private struct Queue {
+        var events: [OutgoingEvent] = []
+        /// Events that the thread has taken and not settled.
+        var taken = 0
+        var oldestTaken: Int64 = 0
+        var isFull = false
+        var reopens = false
+        var isStopping = false
+        var hasEnded = false
+    }
+
+    /// Events that may wait.
+    static let capacity = 8192
+
+    let name: String
+    private let kinds: Set<String>?
+    private let queue = Mutex(Queue())
+    private let account: SinkAccount
+    private let news = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0)
+    private let complain: @Sendable (String) -> Void
+
+    /// Starts the thread.
+    ///
+    /// - Parameter kinds: of the events that it takes; nil: all.
+    init(
+        _ name: String, kinds: Set<String>?, _ driver: some SinkDriver, account: SinkAccount,
+        complain: @escaping @Sendable (String) -> Void
+    ) {
+        self.name = name
+        self.kinds = kinds
+        self.account = account
+        self.complain = complain
+        Thread.detachNewThread { [self] in
+            var driver = driver
+            work(&driver)
+            ended.signal()
+        }
+    }
+
+    /// Hands an event over; never waits.
+    func offer(_ event: OutgoingEvent) {
+        if let kinds, !kinds.contains(event.kind) { return }
+        account.change { $0.given += 1 }
+        let (isTaken, isNews) = queue.withLock { queue in
+            guard !queue.hasEnded, queue.events.count + queue.taken < Self.capacity else {
+                defer { queue.isFull = true }
+                return (false, !queue.isFull)
+            }
+            queue.events.append(event)
+            return (true, queue.events.count == 1)
+        }
+        guard !isTaken else {
+            if isNews { news.signal() }
+            return
+        }
+        account.change { $0.dropped += 1 }
+        if isNews {
+            complain("\(name): \(Self.capacity) events wait already; further ones are dropped")
+        }
+    }
+
+    func reopen() {
+        queue.withLock { $0.reopens = true }
+        news.signal()
+    }
+
+    var status: SinkStatus {
+        let oldest = queue.withLock { queue in
+            queue.taken > 0 ? queue.oldestTaken : queue.events.first?.handedOver
+        }
+        let numbers = account.now
+        var status = SinkStatus(name: name)
+        status.written = numbers.written
+        status.dropped = numbers.dropped
+        status.waiting = numbers.waiting
+        if let oldest = [oldest, numbers.oldestSpooled].compactMap(\.self).min() {
+            status.lagSeconds = Double(max(0, Clock.now() - oldest)) / 1e9
+        }
+        status.trouble = numbers.trouble
+        return status
+    }
+
+    /// Asks the thread to deliver what it can, and to end.
+    func askToStop() {
+        queue.withLock { $0.isStopping = true }
+        news.signal()
+    }
+
+    /// Waits for the end, which `askToStop` has asked for; what is left in memory then is dropped and counted.
+    func waitForEnd(until deadline: DispatchTime) {
+        _ = ended.wait(timeout: deadline)
+        let left = queue.withLock { queue in
+            defer { queue.events = [] }
+            queue.hasEnded = true
+            return queue.events.count + queue.taken
+        }
+        guard left > 0 else { return }
+        account.change { $0.dropped += UInt64(min(left, $0.waiting)) }
+        complain("\(name): \(left) events are not delivered")
+    }
+
+    private func work(_ driver: inout some SinkDriver) {
+        var hand: ArraySlice<OutgoingEvent> = []
+        var pause = Backoff()
+        var isStopping = false
+        while !isStopping {
+            _ = news.wait(timeout: .now() + .milliseconds(250))
+            var reopens = false
+            queue.withLock { queue in
+                hand.append(contentsOf: queue.events)
+                queue.events.removeAll(keepingCapacity: true)
+                queue.taken = hand.count
+                queue.oldestTaken = hand.first?.handedOver ?? 0
+                isStopping = queue.isStopping
+                reopens = queue.reopens
+                queue.reopens = false
+            }
+            if !hand.isEmpty, isStopping || reopens || pause.isOver {
+                deliver(&hand, by: &driver, &pause)
+            }
+            if reopens {
+                do { try driver.reopen() } catch {
+                    complain("\(error); what was open stays in use")
+                }
+            }
+            driver.attend(account) { [news] in _ = news.signal() }
+        }
+        driver.finish(account)
+    }
+
+    private func deliver(
+        _ hand: inout ArraySlice<OutgoingEvent>, by driver: inout some SinkDriver,
+        _ pause: inout Backoff
+    ) {
+        let delivery = driver.deliver(hand, account)
+        hand = ArraySlice(hand.dropFirst(delivery.settled))
+        let left = hand
+        queue.withLock { queue in
+            queue.taken = left.count
+            queue.oldestTaken = left.first?.handedOver ?? 0
+            if left.isEmpty { queue.isFull = false }
+        }
+        if let trouble = delivery.trouble {
+            if !pause.isFailing {
+                let wait = left.isEmpty ? "" : "; events wait, \(Self.capacity) at most"
+                complain("\(name): \(trouble)\(wait)")
+            }
+            pause.fail()
+            account.change { $0.trouble = trouble }
+        } else if pause.isFailing {
+            pause = Backoff()
+            account.change { $0.trouble = nil }
+            complain("\(name): delivers again; \(account.now.dropped) events were dropped")
+        }
+    }
+}
+
+/// When to try again: after half a second, then twice as long each time, 30 s at most.
+struct Backoff: Sendable {
+    private(set) var isFailing = false
+    private var seconds = 0.25
+    private var due: Int64 = 0
+
+    var isOver: Bool { Clock.monotonic() >= due }
+
+    mutating func fail() {
+        isFailing = true
+        seconds = min(30, seconds * 2)
+        due = Clock.monotonic() + Int64(seconds * 1e9)
+    }
+}

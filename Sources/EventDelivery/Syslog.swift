@@ -1,0 +1,93 @@
+internal import Glibc
+
+/// Events as syslog messages (RFC 5424): the JSON is the message.
+struct Syslog: SinkDriver {
+    private let options: SyslogOptions
+    private let facility: Int
+    private let host: String
+    private var socket: Descriptor?
+
+    /// Longest datagram of UDP; what is longer is given up.
+    private static let longest = 65_507
+
+    /// - Throws: where the facility is none.
+    init(_ options: SyslogOptions) throws(DeliveryError) {
+        guard let facility = SyslogOptions.facilities.firstIndex(of: options.facility) else {
+            throw DeliveryError(
+                sink: "syslog",
+                reason: "'\(options.facility)' is no facility; local0 to local7 are for this")
+        }
+        self.options = options
+        self.facility = facility
+        host = Self.hostName()
+    }
+
+    static func name(_ options: SyslogOptions) -> String { "syslog \(options.address)" }
+
+    mutating func deliver(
+        _ events: ArraySlice<OutgoingEvent>, _ account: SinkAccount
+    ) -> Delivery {
+        var delivery = Delivery()
+        if case .tcp = options.address, let open = socket, Sockets.isClosed(open) { socket = nil }
+        for event in events {
+            do throws(DeliveryError) {
+                let isSent = try send(message(event))
+                account.change { isSent ? ($0.written += 1) : ($0.dropped += 1) }
+                delivery.settled += 1
+            } catch {
+                socket = nil
+                delivery.trouble = error.reason
+                break
+            }
+        }
+        return delivery
+    }
+
+    /// - Returns: false where the message is too long for this way.
+    private mutating func send(_ message: [UInt8]) throws(DeliveryError) -> Bool {
+        var bytes = message
+        if case .tcp = options.address { bytes = Array("\(message.count) ".utf8) + message }
+        if case .udp = options.address, bytes.count > Self.longest { return false }
+        let open: Descriptor
+        if let socket { open = socket } else { open = try connect() }
+        socket = open
+        guard let code = Sockets.send(bytes, by: open) else { return true }
+        if code == EMSGSIZE { return false }
+        throw DeliveryError(sink: Self.name(options), code: code)
+    }
+
+    private func connect() throws(DeliveryError) -> Descriptor {
+        switch options.address {
+        case .unix(let path): try Sockets.unixDatagram(path)
+        case .udp(let host, let port): try Sockets.internet(host, port, isStream: false)
+        case .tcp(let host, let port): try Sockets.internet(host, port, isStream: true)
+        }
+    }
+
+    private func message(_ event: OutgoingEvent) -> [UInt8] {
+        let priority = facility * 8 + Self.severity(event)
+        let kind = event.kind.isEmpty ? "-" : event.kind
+        let text =
+            "<\(priority)>1 \(event.timestamp ?? "-") \(host) lazaret \(getpid()) \(kind) - "
+            + event.line
+        return Array(text.utf8)
+    }
+
+    /// Severities of RFC 5424: 2 critical, 4 warning, 5 notice, 6 informational.
+    static func severity(_ event: OutgoingEvent) -> Int {
+        switch (event.kind, event.severity) {
+        case ("alert", 1): 2
+        case ("alert", 2), ("quarantine", _): 4
+        case ("alert", _): 5
+        default: 6
+        }
+    }
+
+    private static func hostName() -> String {
+        var bytes = [CChar](repeating: 0, count: 256)
+        // SAFETY: the last byte stays zero.
+        guard unsafe gethostname(&bytes, bytes.count - 1) == 0 else { return "-" }
+        let name = bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)).filter { 33...126 ~= $0 }
+        return name.isEmpty ? "-" : String(decoding: name, as: UTF8.self)
+    }
+}

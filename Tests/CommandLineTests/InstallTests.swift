@@ -1,0 +1,125 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What `make install` puts in place: generated from the program, complete, and gone again after `make uninstall`.
+@Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")))
+struct InstallTests {
+    private let scratch = try! Scratch()
+
+    private func text(_ path: String) throws -> String {
+        try String(contentsOfFile: path, encoding: .utf8)
+    }
+
+    private func writeManual() throws -> String {
+        let folder = scratch.path("manual")
+        try Namespace.command([
+            "python3", Run.root.appendingPathComponent("scripts/manual.py").path, Run.binary.path,
+            Run.root.appendingPathComponent("config/lazaret.yaml").path, folder,
+        ])
+        return folder
+    }
+
+    @Test func theManualNamesEveryCommandOptionAndKey() throws {
+        let folder = try writeManual()
+        let program = try text(folder + "/lazaret.1").replacingOccurrences(of: "\\-", with: "-")
+        let dump = try Run("--experimental-dump-help")
+        let root = try #require(
+            try JSONSerialization.jsonObject(with: Data(dump.output.utf8)) as? [String: Any])
+        var count = 0
+        func check(_ command: [String: Any], _ path: String) throws {
+            for child in command["subcommands"] as? [[String: Any]] ?? [] {
+                let name = try #require(child["commandName"] as? String)
+                guard name != "help" else { continue }
+                #expect(program.contains(".SS \"\(path) \(name)\""), "\(path) \(name)")
+                for argument in child["arguments"] as? [[String: Any]] ?? [] {
+                    for option in argument["names"] as? [[String: Any]] ?? [] {
+                        let word = option["name"] as? String ?? "?"
+                        let dashes = option["kind"] as? String == "short" ? "-" : "--"
+                        #expect(program.contains("\\fB\(dashes)\(word)\\fR"), "\(word)")
+                        count += 1
+                    }
+                }
+                try check(child, "\(path) \(name)")
+            }
+        }
+        try check(try #require(root["command"] as? [String: Any]), "lazaret")
+        #expect(count > 50)
+        let keys = try text(folder + "/lazaret.yaml.5").replacingOccurrences(of: "\\-", with: "-")
+        for line in try Run("config", "dump", "-c", "config/lazaret.yaml").output.split(
+            separator: "\n")
+        {
+            let key = line.prefix { $0 != ":" }.drop { $0 == " " }
+            #expect(keys.contains("\\fB\(key)\\fR"), "\(key)")
+        }
+    }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/man")))
+    func theManualIsSoundRoff() throws {
+        let folder = try writeManual()
+        for page in ["lazaret.1", "lazaret.yaml.5"] {
+            let said = try Namespace.command([
+                "sh", "-c",
+                "LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l -Tutf8 -Z \(folder)/\(page) 2>&1 >/dev/null",
+            ])
+            #expect(said.isEmpty, "\(said)")
+        }
+    }
+
+    @Test func whatIsInstalledIsTakenAwayAgain() throws {
+        let folder = try writeManual()
+        for shell in ["bash", "zsh", "fish"] {
+            let run = try Run("--generate-completion-script", shell)
+            #expect(run.output.contains("quarantine"))
+            _ = try scratch.write("manual/\(shell)", Data(run.output.utf8))
+        }
+        let destination = scratch.path("there")
+        func make(_ target: String) throws {
+            try Namespace.command([
+                "make", "-s", "-C", Run.root.path, target, "DESTDIR=\(destination)",
+                "MANUAL=\(folder)", "LAZARET=\(Run.binary.path)", "PREFIX=/opt/lazaret",
+            ])
+        }
+        func files() throws -> Set<String> {
+            let all = try FileManager.default.subpathsOfDirectory(atPath: destination)
+            return Set(
+                all.filter { path in
+                    var isFolder: ObjCBool = false
+                    return FileManager.default.fileExists(
+                        atPath: "\(destination)/\(path)", isDirectory: &isFolder)
+                        && !isFolder.boolValue
+                })
+        }
+        try make("install-files")
+        #expect(
+            try files() == [
+                "etc/lazaret/lazaret.yaml", "etc/systemd/system/lazaret.service",
+                "opt/lazaret/bin/lazaret", "opt/lazaret/lib/sysusers.d/lazaret.conf",
+                "opt/lazaret/share/man/man1/lazaret.1",
+                "opt/lazaret/share/man/man5/lazaret.yaml.5",
+                "opt/lazaret/share/bash-completion/completions/lazaret",
+                "opt/lazaret/share/zsh/site-functions/_lazaret",
+                "opt/lazaret/share/fish/vendor_completions.d/lazaret.fish",
+            ])
+        let unit = try text(destination + "/etc/systemd/system/lazaret.service")
+        #expect(unit.contains("ExecStart=/opt/lazaret/bin/lazaret monitor"))
+        // A configuration that somebody has written stays.
+        let configuration = destination + "/etc/lazaret/lazaret.yaml"
+        try Data("enforce: true\n".utf8).write(to: URL(fileURLWithPath: configuration))
+        try make("install-files")
+        #expect(try text(configuration) == "enforce: true\n")
+        try make("uninstall")
+        #expect(try files() == ["etc/lazaret/lazaret.yaml"])
+    }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze")))
+    func theUnitGivesLittleAway() throws {
+        let unit = Run.root.appendingPathComponent("config/lazaret.service").path
+        let said = try Namespace.command([
+            "systemd-analyze", "security", "--offline=true", "--no-pager", unit,
+        ])
+        let last = try #require(said.split(separator: "\n").last { $0.contains("exposure level") })
+        let level = last.split(separator: " ").compactMap { Double($0) }.first
+        #expect(try #require(level) < 3, "\(last)")
+    }
+}

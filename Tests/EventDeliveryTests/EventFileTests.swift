@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+@testable import EventDelivery
+
+/// The event file: whole lines, its owner's alone, new at a size or when it was moved.
+struct EventFileTests {
+    private let folder = try! Folder()
+    private let account = SinkAccount()
+
+    @Test func linesAreAppendedAndAFileThatWasMovedIsOpenedAnew() throws {
+        let path = folder.path("eve.json")
+        try folder.write("eve.json", "before\n")
+        var file = try EventFile(path: path, rotation: nil)
+        let delivery = file.deliver(events(["one", "two"]), account)
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+        try file.reopen()
+        _ = file.deliver(events(["three"]), account)
+        #expect(delivery.trouble == nil && delivery.settled == 2 && account.now.written == 3)
+        #expect(folder.text("eve.json.1") == "before\none\ntwo\n")
+        #expect(folder.text("eve.json") == "three\n")
+        #expect(try folder.mode("eve.json") == 0o600)
+    }
+
+    @Test func aFileThatWouldOutgrowItsSizeBecomesTheFirstOfTheOldOnes() throws {
+        var rotation = DeliveryOptions.Rotation()
+        rotation.size = 100
+        rotation.kept = 2
+        var file = try EventFile(path: folder.path("eve.json"), rotation: rotation)
+        // Ten lines of 30 bytes: three fit a file.
+        let lines = (0..<10).map { "line \($0) " + String(repeating: "-", count: 22) }
+        #expect(file.deliver(events(lines), account).settled == 10)
+        func text(_ range: Range<Int>) -> String { lines[range].map { $0 + "\n" }.joined() }
+        #expect(folder.text("eve.json") == text(9..<10))
+        #expect(folder.text("eve.json.1") == text(6..<9))
+        #expect(folder.text("eve.json.2") == text(3..<6))
+        #expect(!FileManager.default.fileExists(atPath: folder.path("eve.json.3")))
+        #expect(try folder.mode("eve.json") == 0o600)
+        // What is there already counts, also for a program that has just begun.
+        var again = try EventFile(path: folder.path("eve.json"), rotation: rotation)
+        _ = again.deliver(events(Array(lines[0..<3])), account)
+        #expect(folder.text("eve.json.1") == text(9..<10) + text(0..<2))
+        #expect(folder.text("eve.json") == text(2..<3))
+    }
+
+    @Test func aLineLongerThanAFileHasOneToItself() throws {
+        var rotation = DeliveryOptions.Rotation()
+        rotation.size = 10
+        var file = try EventFile(path: folder.path("eve.json"), rotation: rotation)
+        let long = String(repeating: "x", count: 50)
+        #expect(file.deliver(events(["a", long, "b"]), account).settled == 3)
+        #expect(folder.text("eve.json.2") == "a\n" && folder.text("eve.json") == "b\n")
+        #expect(folder.text("eve.json.1") == long + "\n")
+    }
+
+    @Test func theBeginningOfALineIsEnded() throws {
+        try folder.write("eve.json", "{\"half")
+        var file = try EventFile(path: folder.path("eve.json"), rotation: nil)
+        _ = file.deliver(events(["one"]), account)
+        #expect(folder.text("eve.json") == "{\"half\none\n")
+    }
+
+    @Test func aFullDiskIsToldOnceAndItsLinesWait() throws {
+        let complaints = Complaints()
+        let outlet = try EventOutlet(
+            path: "/dev/full", options: DeliveryOptions(), stateDirectory: folder.path(""),
+            complain: { complaints.add($0) })
+        for number in 0..<3 {
+            outlet.write(alert(number))
+            Thread.sleep(forTimeInterval: 0.3)
+        }
+        #expect(outlet.statuses[0].waiting == 3 && outlet.statuses[0].lagSeconds > 0.5)
+        #expect(outlet.statuses[0].trouble?.contains("No space left") == true)
+        #expect(complaints.all.count { $0.contains("No space left") } == 1)
+        outlet.stop()
+        #expect(outlet.statuses[0].dropped == 3)
+        #expect(complaints.all.last == "/dev/full: 3 events are not delivered")
+    }
+
+    @Test func aPathThatCannotBeOpenedIsAnError() {
+        #expect(throws: DeliveryError.self) {
+            _ = try EventFile(path: "/none/eve.json", rotation: nil)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+
+@testable import EventDelivery
+
+/// A folder that goes away with the test.
+final class Folder: Sendable {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "lazaret-\(UUID().uuidString.prefix(8))")
+
+    init() throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+    func text(_ name: String) -> String {
+        (try? String(contentsOfFile: path(name), encoding: .utf8)) ?? ""
+    }
+
+    func write(_ name: String, _ text: String) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path(name)))
+    }
+
+    func mode(_ name: String) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: path(name))[.posixPermissions] as? Int
+    }
+}
+
+/// What the operator was told.
+final class Complaints: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+}
+
+func alert(_ number: Int, severity: Int = 1, padding: Int = 0) -> String {
+    let rest = String(repeating: "x", count: padding)
+    return #"{"timestamp":"2026-11-21T01:13:24.301367+0000","event_type":"alert","n":\#(number),"#
+        + #""alert":{"severity":\#(severity)},"text":"é\"event_type\":\"stats\"\#(rest)"}"#
+}
+
+func events(_ lines: [String]) -> ArraySlice<OutgoingEvent> {
+    ArraySlice(lines.map { OutgoingEvent(line: $0) })
+}
+
+/// Waits until `condition` holds, for at most 20 seconds.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    let end = Date().addingTimeInterval(20)
+    while Date() < end {
+        if try condition() { return true }
+        Thread.sleep(forTimeInterval: 0.02)
+    }
+    return try condition()
+}
+
+extension EventOutlet {
+    func status(_ prefix: String) -> SinkStatus {
+        statuses.first { $0.name.hasPrefix(prefix) } ?? SinkStatus(name: "none")
+    }
+}
+
+/// A syslog server of the test, on the loopback interface or a path.
+final class Receiver {
+    let number: Int32
+    private(set) var port: UInt16 = 0
+
+    private init(_ number: Int32) {
+        self.number = number
+        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit { close(number) }
+
+    /// - Parameter port: 0: any.
+    static func internet(_ type: __socket_type, port: UInt16 = 0) throws -> Receiver {
+        let made = Receiver(socket(AF_INET, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0))
+        var one: Int32 = 1
+        setsockopt(made.number, SOL_SOCKET, SO_REUSEADDR, &one, 4)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        try withUnsafeMutableBytes(of: &address) { bytes in
+            let pointer = bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!
+            try #require(bind(made.number, pointer, length) == 0)
+            try #require(getsockname(made.number, pointer, &length) == 0)
+        }
+        made.port = UInt16(bigEndian: address.sin_port)
+        if type == SOCK_STREAM { try #require(listen(made.number, 5) == 0) }
+        return made
+    }
+
+    static func unix(_ path: String) throws -> Receiver {
+        let made = Receiver(
+            socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        try withUnsafeMutableBytes(of: &address) { bytes in
+            for (index, byte) in path.utf8.enumerated() { bytes[2 + index] = byte }
+            let pointer = bytes.assumingMemoryBound(to: sockaddr.self).baseAddress
+            let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+            try #require(bind(made.number, pointer, length) == 0)
+        }
+        return made
+    }
+
+    func accept() throws -> Receiver {
+        let made = Glibc.accept(number, nil, nil)
+        try #require(made >= 0, "nobody connects")
+        return Receiver(made)
+    }
+
+    /// What comes at once; nil after ten seconds without.
+    func receive() -> String? {
+        var bytes = [UInt8](repeating: 0, count: 1 << 18)
+        let count = recv(number, &bytes, bytes.count, 0)
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    }
+
+    /// One message behind its count of octets.
+    func frame() throws -> String {
+        var digits = ""
+        while !digits.hasSuffix(" ") { digits += String(decoding: try read(1), as: UTF8.self) }
+        let count = try #require(Int(digits.dropLast()), "\(digits)")
+        return String(decoding: try read(count), as: UTF8.self)
+    }
+
+    private func read(_ count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = recv(number, &bytes, count, Int32(MSG_WAITALL))
+        try #require(got == count)
+        return bytes
+    }
+}

@@ -1,0 +1,117 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import EventDelivery
+
+/// Syslog servers of each kind, and what happens while there is none.
+struct SyslogTests {
+    private let folder = try! Folder()
+    private let complaints = Complaints()
+
+    private func outlet(_ address: String, facility: String = "local0") throws -> EventOutlet {
+        var options = DeliveryOptions()
+        options.syslog = SyslogOptions(try #require(SyslogOptions.Address(address)))
+        options.syslog?.facility = facility
+        return try EventOutlet(
+            path: folder.path("eve.json"), options: options, stateDirectory: folder.path(""),
+            complain: { [complaints] in complaints.add($0) })
+    }
+
+    /// RFC 5424: priority and version, time, host, program, process, kind, no data, and the JSON.
+    private func isWhole(_ message: String?, priority: Int, _ line: String) -> Bool {
+        guard let message else { return false }
+        let parts = message.split(separator: " ", maxSplits: 7).map(String.init)
+        return parts.count == 8 && parts[0] == "<\(priority)>1"
+            && parts[1] == "2026-11-21T01:13:24.301367Z" && parts[3] == "lazaret"
+            && parts[4] == "\(getpid())" && parts[5] == "alert" && parts[6] == "-"
+            && parts[7] == line
+    }
+
+    @Test func datagramsOfThisMachineAndOfUDPHoldOneMessageEach() throws {
+        for isUnix in [true, false] {
+            let receiver =
+                try isUnix
+                ? Receiver.unix(folder.path("log")) : Receiver.internet(SOCK_DGRAM)
+            let outlet = try outlet(
+                isUnix ? "unix:" + folder.path("log") : "udp:127.0.0.1:\(receiver.port)",
+                facility: isUnix ? "daemon" : "local0")
+            defer { outlet.stop() }
+            outlet.write(#"{"event_type":"stats"}"#)
+            outlet.write(alert(1))
+            outlet.write(alert(2, severity: 3))
+            let facility = isUnix ? 24 : 128
+            let (first, second) = (receiver.receive(), receiver.receive())
+            #expect(isWhole(first, priority: facility + 2, alert(1)), "\(first ?? "")")
+            #expect(isWhole(second, priority: facility + 5, alert(2, severity: 3)))
+            let isCounted = eventually { outlet.status("syslog").written == 2 }
+            #expect(isCounted && outlet.status("syslog").waiting == 0)
+        }
+    }
+
+    @Test func aServerThatWasGoneGetsWhatHasWaited() throws {
+        let listener = try Receiver.internet(SOCK_STREAM)
+        let outlet = try outlet("tcp:127.0.0.1:\(listener.port)")
+        defer { outlet.stop() }
+        outlet.write(alert(1, padding: 5000))
+        var connection: Receiver? = try listener.accept()
+        let message = try connection?.frame()
+        #expect(isWhole(message, priority: 130, alert(1, padding: 5000)), "\(message ?? "")")
+        // It restarts: the connection ends, and nothing listens for a while.
+        connection = nil
+        shutdown(listener.number, Int32(SHUT_RDWR))
+        Thread.sleep(forTimeInterval: 0.1)
+        for number in 2..<5 { outlet.write(alert(number)) }
+        let isTold = eventually { outlet.status("syslog").trouble != nil }
+        #expect(isTold && outlet.status("syslog").waiting == 3)
+        let again = try Receiver.internet(SOCK_STREAM, port: listener.port)
+        let next = try again.accept()
+        for number in 2..<5 {
+            #expect(isWhole(try next.frame(), priority: 130, alert(number)))
+        }
+        let isCounted = eventually {
+            outlet.status("syslog").written == 4 && outlet.status("syslog").trouble == nil
+        }
+        #expect(isCounted && outlet.status("syslog").dropped == 0)
+        #expect(complaints.all.count { $0.contains("events wait") } == 1)
+    }
+
+    @Test func aServerThatDoesNotReadHoldsUpNothing() throws {
+        let listener = try Receiver.internet(SOCK_STREAM)
+        let outlet = try outlet("tcp:127.0.0.1:\(listener.port)")
+        let total = SinkWorker.capacity + 8000
+        var longest = 0.0
+        for number in 0..<total {
+            let start = Date()
+            outlet.write(alert(number, padding: 2000))
+            longest = max(longest, Date().timeIntervalSince(start))
+            if number % 500 == 0 {
+                let isWritten = eventually { outlet.statuses[0].waiting < 1000 }
+                #expect(isWritten)
+            }
+        }
+        let isWritten = eventually { outlet.statuses[0].written == UInt64(total) }
+        #expect(isWritten && outlet.statuses[0].dropped == 0)
+        let status = outlet.status("syslog")
+        #expect(status.waiting <= SinkWorker.capacity && status.dropped > 0)
+        #expect(Int(status.written) + status.waiting + Int(status.dropped) == total)
+        #expect(complaints.all.count { $0.contains("further ones are dropped") } == 1)
+        #expect(longest < 1)
+        let start = Date()
+        outlet.stop()
+        #expect(Date().timeIntervalSince(start) < 8)
+        let last = outlet.status("syslog")
+        #expect(last.waiting == 0 && Int(last.written + last.dropped) == total)
+    }
+
+    @Test(arguments: [
+        "unix:log", "udp:host", "udp::514", "tcp:host:0", "tcp:host:70000", "tls:host:6514", "",
+        "udp:fd00::1:514",
+    ])
+    func whatIsNoAddressIsRefused(text: String) { #expect(SyslogOptions.Address(text) == nil) }
+
+    @Test(arguments: ["unix:/dev/log", "udp:log.example:514", "tcp:[fd00::1]:601"])
+    func anAddressIsWrittenAsItIsRead(text: String) {
+        #expect(SyslogOptions.Address(text)?.description == text)
+    }
+}

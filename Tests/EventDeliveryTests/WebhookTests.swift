@@ -1,0 +1,202 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import EventDelivery
+
+private let python = "/usr/bin/python3"
+
+/// A server that hangs, fails or works, as the file `mode` says; it notes what it takes and whether the signature holds.
+private let server = """
+    import hashlib, hmac, http.server, json, os, sys, time
+    folder = sys.argv[1]
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            mode = open(folder + "/mode").read()
+            with open(folder + "/asked", "a") as asked:
+                asked.write(mode + " " + self.headers["X-Lazaret-Delivery"] + "\\n")
+            if mode == "hang":
+                time.sleep(60)
+            status = int(mode) if mode.isdigit() else 200
+            if status == 200:
+                key = open(folder + "/secret").read().strip().encode()
+                wanted = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+                with open(folder + "/taken", "a") as taken:
+                    for event in json.loads(body):
+                        signed = wanted == self.headers["X-Lazaret-Signature"]
+                        print(event["n"], signed, file=taken)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        def log_message(self, *words): pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler)
+    server.daemon_threads = True
+    open(folder + "/port.new", "w").write(str(server.server_address[1]))
+    os.rename(folder + "/port.new", folder + "/port")
+    server.serve_forever()
+    """
+
+@Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: python)))
+struct WebhookTests {
+    private let folder = try! Folder()
+    private let complaints = Complaints()
+
+    private final class Server {
+        let process = Process()
+
+        init(_ folder: Folder, port: String = "0") throws {
+            process.executableURL = URL(fileURLWithPath: python)
+            process.arguments = ["-c", server, folder.path(""), port]
+            try process.run()
+            let isUp = eventually { !folder.text("port").isEmpty }
+            try #require(isUp)
+        }
+
+        deinit {
+            // SIGTERM may be blocked: a child has the signal mask of its parent's thread.
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+    }
+
+    private func outlet(port: String, spool: Int = 64 << 20) throws -> EventOutlet {
+        try? folder.write("secret", "a long secret\n")
+        var options = DeliveryOptions()
+        options.webhook = WebhookOptions(url: "http://127.0.0.1:\(port)/hook/private")
+        options.webhook?.secretFile = folder.path("secret")
+        options.webhook?.timeoutSeconds = 1
+        options.webhook?.spoolBytes = spool
+        return try EventOutlet(
+            path: folder.path("eve.json"), options: options, stateDirectory: folder.path(""),
+            complain: { [complaints] in complaints.add($0) })
+    }
+
+    /// The numbers that were taken, each once, where every signature held.
+    private var taken: [Int]? {
+        let lines = folder.text("taken").split(separator: "\n").map { $0.split(separator: " ") }
+        guard lines.allSatisfy({ $0.count == 2 && $0[1] == "True" }) else { return nil }
+        return Set(lines.compactMap { Int($0[0]) }).sorted()
+    }
+
+    @Test func aServerThatHangsThenFailsThenWorksGetsEverything() throws {
+        try folder.write("mode", "hang")
+        let server = try Server(folder)
+        let outlet = try outlet(port: folder.text("port"))
+        defer { outlet.stop() }
+        for number in 0..<300 { outlet.write(alert(number)) }
+        outlet.write(#"{"event_type":"stats","n":-1}"#)
+        // The file has them at once, whatever the server does.
+        let isWritten = eventually { outlet.statuses[0].written == 301 }
+        #expect(isWritten && folder.text("taken").isEmpty)
+        let isTold = eventually { outlet.status("webhook").trouble != nil }
+        #expect(isTold && outlet.status("webhook").waiting == 300)
+        #expect(outlet.status("webhook").lagSeconds > 0.5)
+        try folder.write("mode", "500")
+        let hasFailed = eventually { outlet.status("webhook").trouble == "answers 500" }
+        #expect(hasFailed)
+        for number in 300..<400 { outlet.write(alert(number)) }
+        try folder.write("mode", "ok")
+        let isTaken = eventually { outlet.status("webhook").written == 400 }
+        #expect(isTaken, "\(outlet.statuses) \(complaints.all)")
+        #expect(taken == Array(0..<400))
+        let status = outlet.status("webhook")
+        #expect(status.waiting == 0 && status.dropped == 0 && status.trouble == nil)
+        #expect(complaints.all.count { $0.contains("events wait in the spool") } == 1)
+        // What an address leads to is nobody's business.
+        #expect(!(complaints.all + outlet.statuses.map(\.name)).contains { $0.contains("private") })
+        #expect(server.process.isRunning)
+        // Each try of a batch bears the same name.
+        let asked = Set(
+            folder.text("asked").split(separator: "\n").map { $0.split(separator: " ") })
+        let names = { (mode: String) in Set(asked.filter { $0[0] == mode }.map { $0[1] }) }
+        #expect(names("hang") == names("500") && names("ok").isSuperset(of: names("500")))
+    }
+
+    @Test func whatIsNotTakenOutlivesTheProgram() throws {
+        let first = try outlet(port: "9")
+        for number in 0..<50 { first.write(alert(number)) }
+        let isSpooled = eventually {
+            first.statuses[0].written == 50 && first.status("webhook").trouble != nil
+        }
+        #expect(isSpooled)
+        first.stop()
+        #expect(first.status("webhook").waiting == 50 && first.status("webhook").dropped == 0)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path("spool"))
+        #expect(!names.isEmpty && names.allSatisfy { $0.hasSuffix(".jsonl") })
+        #expect(try folder.mode("spool") == 0o700)
+        for name in names { #expect(try folder.mode("spool/\(name)") == 0o600) }
+        // Half a file of a program that was killed, and one that a disk has spoilt.
+        try folder.write("spool/0000000000000000001-7.jsonl.new", "half")
+        try folder.write("spool/0000000000000000002-3.jsonl", "spoilt\n")
+        try folder.write("mode", "ok")
+        let server = try Server(folder)
+        let second = try outlet(port: folder.text("port"))
+        let isTaken = eventually { second.status("webhook").written == 50 }
+        #expect(isTaken && taken == Array(0..<50), "\(second.statuses)")
+        #expect(second.status("webhook").dropped == 3)
+        second.stop()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("spool")) == [])
+        #expect(server.process.isRunning)
+    }
+
+    @Test func aBatchThatIsRefusedForGoodHoldsUpNothing() throws {
+        try folder.write("mode", "413")
+        let server = try Server(folder)
+        let outlet = try outlet(port: folder.text("port"))
+        defer { outlet.stop() }
+        outlet.write(alert(1))
+        let isDropped = eventually { outlet.status("webhook").dropped == 1 }
+        #expect(isDropped)
+        try folder.write("mode", "ok")
+        outlet.write(alert(2))
+        let isTaken = eventually { outlet.status("webhook").written == 1 }
+        #expect(isTaken && taken == [2] && server.process.isRunning)
+    }
+
+    @Test func whereTheSpoolIsFullTheOldestGo() throws {
+        var spool = try Spool(directory: folder.path("spool"), limit: 5 * 4096)
+        var dropped = 0
+        for number in 0..<8 {
+            dropped += try spool.append(["\(number)", "b"], now: 1, keeping: 0)
+        }
+        #expect(dropped == 6 && spool.entries.count == 5 && spool.count == 10)
+        // A batch under way stays.
+        #expect(try spool.append(["9", "b"], now: 1, keeping: 1) == 2)
+        var again = try Spool(directory: folder.path("spool"), limit: 5 * 4096)
+        again.load()
+        #expect(again.entries == spool.entries)
+        #expect(again.entries.map { again.lines(of: $0)?.first } == ["3", "5", "6", "7", "9"])
+    }
+
+    @Test func sinksAreReplacedWhileTheOthersGoOn() throws {
+        try folder.write("mode", "ok")
+        let server = try Server(folder)
+        let outlet = try outlet(port: "9")
+        outlet.write(alert(1))
+        let isSpooled = eventually { outlet.status("webhook").trouble != nil }
+        #expect(isSpooled)
+        var options = DeliveryOptions()
+        options.webhook = WebhookOptions(url: "http://127.0.0.1:\(folder.text("port"))/")
+        options.webhook?.secretFile = folder.path("none")
+        #expect(throws: DeliveryError.self) {
+            try outlet.replace(path: folder.path("eve.json"), with: options)
+        }
+        options.webhook?.secretFile = folder.path("secret")
+        try outlet.replace(path: folder.path("eve.json"), with: options)
+        let isTaken = eventually { outlet.status("webhook").written == 1 }
+        #expect(isTaken && taken == [1] && outlet.statuses[0].written == 1)
+        try outlet.replace(path: folder.path("other.json"), with: DeliveryOptions())
+        outlet.write(alert(2))
+        outlet.stop()
+        #expect(outlet.statuses.count == 1 && folder.text("other.json") == alert(2) + "\n")
+        #expect(server.process.isRunning)
+    }
+
+    @Test(arguments: [
+        "ftp://host/", "https://user:password@host/", "https:///path", "host", "", "https://",
+    ])
+    func whatIsNoAddressIsRefused(url: String) {
+        #expect(!WebhookOptions(url: url).isUsable)
+    }
+}
