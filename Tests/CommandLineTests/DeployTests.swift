@@ -57,7 +57,7 @@ import Testing
     private func job(at spot: Int, image: String = "job:1") throws -> String {
         try run(
             "job", image, at: spot,
-            "while true; do for n in 11 12 13 14; do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 10.67.0.$n 80 >/dev/null & usleep 200000; done; wait; done"
+            "while true; do for n in 11 12 13 14; do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 10.67.0.$n 80 >/dev/null & usleep 200000; done; done"
         )
     }
 
@@ -74,7 +74,8 @@ import Testing
         let tcpdump = try host.space.start(
             "tcpdump", "-i", "br-" + bridge.prefix(12), "-Z", "root", "-U", "-w", capture)
         Thread.sleep(forTimeInterval: 12)
-        tcpdump.interrupt()
+        // It inherits a mask of signals that lets nothing else through; what it saw is written.
+        kill(tcpdump.processIdentifier, SIGKILL)
         tcpdump.waitUntilExit()
         let trained = try Run("train", "-r", capture, "-o", model, "--inventory", inventory)
         try #require(trained.status == 0, "\(trained.errors)")
@@ -109,8 +110,9 @@ import Testing
         try job(at: 21, image: "job:1")
         Thread.sleep(forTimeInterval: 8)
         #expect(events.allSatisfy { $0["event_type"] as? String == "stats" }, "\(events)")
-        let rules = try host.space.run("nft", "list", "table", "inet", "lazaret")
-        #expect(!rules.contains("10.67.0."), "\(rules)")
+        // The tables come with the first fence.
+        let rules = try? host.space.run("nft", "list", "table", "inet", "lazaret")
+        #expect(rules?.contains("10.67.0.") != true, "\(rules ?? "")")
         #expect(!last.isEmpty)
 
         // Another image takes the address of a job, and tries doors.

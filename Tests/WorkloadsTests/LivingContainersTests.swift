@@ -10,7 +10,7 @@ import Testing
 /// source must be the same. `LAZARET_LIVES` says how many containers live; a few without.
 @Suite(.serialized) struct LivingContainersTests {
     private let lives =
-        ProcessInfo.processInfo.environment["LAZARET_LIVES"].flatMap { Int($0) } ?? 10
+        ProcessInfo.processInfo.environment["LAZARET_LIVES"].flatMap { Int($0) } ?? 6
 
     /// Hears what containers say of themselves.
     private final class Ear: Sendable {
@@ -101,7 +101,7 @@ import Testing
             // Every container says its name at once, again and again, and dies after a moment. Some are removed by hand.
             let label = "lz-\(name)-\(life)"
             let say =
-                "i=0; while [ $i -lt \(life % 2 == 0 ? 4 : 100) ]; do for to in 10.66.0.1 fd66::1; do (echo \(label) | nc -w 2 $to 9999) & done; usleep 200000; i=$((i+1)); done"
+                "i=0; while [ $i -lt \(life % 2 == 0 ? 4 : 15) ]; do for to in 10.66.0.1 fd66::1; do (echo \(label) | nc -w 2 $to 9999) & done; usleep 200000; i=$((i+1)); done"
             try host.run([
                 "run", "-d", "--rm", "--name", label, "--network", name, "--label",
                 "com.docker.compose.project=p", "--label",
