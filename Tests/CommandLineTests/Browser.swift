@@ -53,7 +53,8 @@ final class Browser {
     }
 
     deinit {
-        process.terminate()
+        // SIGTERM may be blocked: a child has the signal mask of its parent's thread.
+        kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         close(commands)
         close(answers)

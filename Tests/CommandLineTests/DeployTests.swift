@@ -22,6 +22,7 @@ import Testing
                 """
                 interfaces: [containers]
                 state: \(scratch.path("state"))
+                control: {socket: never}
                 events: \(scratch.path("eve.json"))
                 enforce: true
                 workloads: {docker: \(host.socket), podman: never, kubernetes: never}

@@ -23,6 +23,7 @@ struct ServiceTests {
             [
                 "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model, "--enforce",
                 "--state", scratch.path("state"), "-o", scratch.path("log/eve.json"),
+                "--socket", "never",
             ] + more, behind: words)
         let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
         try #require(isReady && program.isRunning, "\(program.errors)")
@@ -204,7 +205,7 @@ struct ServiceTests {
                 let sinks = (event["stats"] as? [String: Any])?["sinks"] as? [[String: Any]]
             else { return false }
             let waiting = sinks.map { $0["waiting"] as? Int ?? 0 }
-            return sinks.count == 3 && waiting[1] > 0 && waiting[2] > 0
+            return sinks.count == 4 && waiting[1] > 0 && waiting[2] > 0
         }
         #expect(isShown, "\(events.suffix(2000))")
         let end = Date()

@@ -320,7 +320,11 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         let pipe = Pipe()
         process.standardOutput = pipe
         try process.run()
-        defer { process.terminate() }
+        // SIGTERM may be blocked: a child has the signal mask of its parent's thread.
+        defer {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
         let line = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
         let port = try #require(Int(line.trimmingCharacters(in: .whitespacesAndNewlines)))
         let certificate = try Data(contentsOf: folder.appendingPathComponent("admin.crt"))
