@@ -201,7 +201,7 @@ public final class LiveWorkloads: Sendable {
         }
         guard isNew else { return }
         let change = directory.takeChange()
-        feed.apply(change)
+        feed.apply(change, now: WallClock.now())
         guard let bridges = change.bridges, named.contains(Self.allBridges) else { return }
         let names = Self.interfaces(named, bridges: bridges)
         capture.replaceInterfaces(names)
