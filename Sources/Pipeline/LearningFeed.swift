@@ -49,8 +49,9 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     /// Takes in one packet; for captures that stand in for an interface.
     mutating func take(_ packet: inout Packet) { learner.observe(&packet, &meter) }
 
-    /// Goes on with other holders of addresses.
-    mutating func apply(_ change: WorkloadChange) {
+    /// Goes on with other holders of addresses; what is learnt of the tenth of a second around a change of hands
+    /// is nobody's trust.
+    mutating func apply(_ change: WorkloadChange, now: Int64) {
         learner.graph.apply(change)
         learner.tracker.apply(change)
     }

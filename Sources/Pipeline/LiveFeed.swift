@@ -11,6 +11,8 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     private(set) var merge: PacketMerge
     private(set) var stage: Stage
     private let interfaces: Int
+    /// Addresses that change hands at a time that the packets have not reached, by time.
+    private var handovers: [(time: Int64, change: WorkloadChange)] = []
 
     /// How long packets of one interface may come behind those of another: the kernel hands its
     /// blocks over within 50 ms, and a busy thread has its pauses.
@@ -66,15 +68,33 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     /// Moves the clock on to `now`, whether or not packets came.
     mutating func advance(to now: Int64, _ body: (Verdict) -> Void) {
-        Self.release(&merge, &stage, until: now - Self.holdNanoseconds, body)
+        let horizon = now - Self.holdNanoseconds
+        while let first = handovers.first, first.time <= horizon {
+            Self.release(&merge, &stage, until: first.time, body)
+            stage.apply(first.change)
+            handovers.removeFirst()
+        }
+        Self.release(&merge, &stage, until: horizon, body)
         stage.advance(to: now - Self.lagNanoseconds, body)
     }
 
     /// Goes on with another model or other feedback; windows and flows stay.
     mutating func replaceModel(_ model: Model) { stage.replaceModel(model) }
 
-    /// Goes on with other holders of addresses.
-    mutating func apply(_ change: WorkloadChange) { stage.apply(change) }
+    /// Goes on with other holders of addresses: for the packets from their time on. Those before it, of
+    /// whoever had the address then, may still be held.
+    mutating func apply(_ change: WorkloadChange, now: Int64) {
+        var rest = change
+        guard interfaces > 1 else { return stage.apply(change) }
+        for (address, time) in change.times where time > now - Self.holdNanoseconds {
+            guard let holder = rest.holders.removeValue(forKey: address) else { continue }
+            var part = WorkloadChange()
+            part.holders[address] = .some(holder)
+            let at = handovers.firstIndex { $0.time > time } ?? handovers.count
+            handovers.insert((min(time, now), part), at: at)
+        }
+        if !rest.isEmpty { stage.apply(rest) }
+    }
 
     /// What a later model may be made of.
     var retrainer: Retrainer? { stage.retrainer }

@@ -30,7 +30,7 @@ public struct WorkloadOptions: Sendable, Equatable {
 
 /// What goes on with other holders of addresses.
 protocol WorkloadFollower: ~Copyable {
-    mutating func apply(_ change: WorkloadChange)
+    mutating func apply(_ change: WorkloadChange, now: Int64)
 }
 
 /// The containers of this node as their engines tell, for as long as a monitor runs.
@@ -219,7 +219,7 @@ public final class LiveWorkloads: Sendable {
         _ change: WorkloadChange, _ feed: inout Feed, _ capture: LiveCapture, _ named: [String],
         _ tell: (String) -> Void
     ) {
-        feed.apply(change)
+        feed.apply(change, now: WallClock.now())
         guard let bridges = change.bridges, named.contains(Self.allBridges) else { return }
         let names = Self.interfaces(named, bridges: bridges)
         capture.replaceInterfaces(names)

@@ -152,7 +152,8 @@ private struct OwnedFiles {
             let isOurs =
                 depth > 0
                 ? !name.hasPrefix(".")
-                : ["lazaret.", "learnt.", "monitor.", "models", "spool"].contains(where: name.hasPrefix)
+                : ["lazaret.", "learnt.", "monitor.", "models", "spool"].contains(
+                    where: name.hasPrefix)
             guard isOurs else { continue }
             let entry = unsafe openat(
                 folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)

@@ -23,6 +23,8 @@ public struct ContainerNetwork: Sendable, Equatable {
 public struct WorkloadChange: Sendable {
     /// By address: who has it now, or nil where nobody has.
     public var holders: [IPAddress: Inventory.Holder?] = [:]
+    /// By address: since when that is so, in nanoseconds since 1970; without, it always was.
+    public var times: [IPAddress: Int64] = [:]
     /// Every network, where one came or went.
     public var networks: [Inventory.Network]?
     /// The bridges to watch, where one came or went.
@@ -95,7 +97,7 @@ public final class WorkloadDirectory: Sendable {
                     state.book.current($0).map { $0.container.id == id && $0.since > time } ?? false
                 }
                 guard isYounger != true else { continue }
-                note(state.book.end(id, at: time), &state)
+                note(state.book.end(id, at: time), at: time, &state)
             }
             begin(source, tenancies, &state)
         }
@@ -109,7 +111,9 @@ public final class WorkloadDirectory: Sendable {
     /// A container is over, or has left one network.
     func end(_ source: String, container: String, network: String? = nil, at time: Int64) {
         write(at: time) { state in
-            note(state.book.end(Self.key(source, container), network: network, at: time), &state)
+            note(
+                state.book.end(Self.key(source, container), network: network, at: time), at: time,
+                &state)
         }
     }
 
@@ -132,7 +136,7 @@ public final class WorkloadDirectory: Sendable {
             state.fixed[source] = fixed
             state.protected[source] = protected
             let touched = Set(before.keys).union(fixed.keys).filter { before[$0] != fixed[$0] }
-            note(Array(touched), &state)
+            note(Array(touched), at: 0, &state)
         }
     }
 
@@ -176,14 +180,15 @@ public final class WorkloadDirectory: Sendable {
             var tenancy = tenancy
             tenancy.container.id = Self.key(source, tenancy.container.id)
             guard state.book.begin(address, tenancy) else { continue }
-            note([address], &state)
+            note([address], at: tenancy.since, &state)
             let name = tenancy.container.workload
             state.firstSeen[name] = min(state.firstSeen[name] ?? .max, tenancy.since)
         }
     }
 
-    private func note(_ addresses: [IPAddress], _ state: inout State) {
+    private func note(_ addresses: [IPAddress], at time: Int64, _ state: inout State) {
         for address in addresses {
+            state.change.times[address] = time
             state.change.holders[address] = .some(Self.holder(of: address, state))
         }
     }

@@ -27,8 +27,10 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     private func follow() async throws {
         let follower = ContainerEngine(
             name: "docker", path: engine.path, naming: WorkloadNaming(), directory: directory)
-        task = Task.detached { await follower.follow { _ in } }
-        let isThere = await eventually { engine.listeners > 0 && directory.isLive }
+        task = Task.detached(executorPreference: OwnThreads()) { await follower.follow { _ in } }
+        let isThere = await eventually {
+            engine.listeners > 0 && directory.source.contains("containers)")
+        }
         try #require(isThere)
     }
 

@@ -141,7 +141,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     private func follow() async throws {
         let source = KubernetesSource(
             access: try access(), node: "worker-1", naming: WorkloadNaming(), directory: directory)
-        task = Task.detached { await source.follow { _ in } }
+        task = Task.detached(executorPreference: OwnThreads()) { await source.follow { _ in } }
         let cluster = try cluster.get()
         let isThere = await eventually {
             cluster.watchers("pods") > 0 && cluster.watchers("nodes") > 0
@@ -233,6 +233,9 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             try name("10.244.1.5") == nil && name("10.244.1.9") == "shop/job-x"
         }
         #expect(isAnew)
+        // The scripted server tells only those who watch already.
+        let isWatchedAgain = await eventually { cluster.watchers("pods") > 0 }
+        #expect(isWatchedAgain)
         cluster.put(
             "pods", "p2", #""name":"job-x","namespace":"shop""#, pod(["10.244.1.9"]),
             type: "DELETED")

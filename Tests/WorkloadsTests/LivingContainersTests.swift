@@ -89,7 +89,7 @@ import Testing
         let directory = WorkloadDirectory()
         let engine = ContainerEngine(
             name: kind.rawValue, path: host.socket, naming: WorkloadNaming(), directory: directory)
-        let task = Task.detached { await engine.follow { _ in } }
+        let task = Task.detached(executorPreference: OwnThreads()) { await engine.follow { _ in } }
         defer { task.cancel() }
         let isThere = await eventually(10) { directory.networks().contains { $0.name == name } }
         try #require(isThere)

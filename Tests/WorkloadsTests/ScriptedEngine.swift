@@ -143,3 +143,13 @@ func eventually(_ seconds: Double = 20, _ condition: () throws -> Bool) async re
     }
     return try condition()
 }
+
+/// Threads apart from those that other tests block while they wait for a program.
+final class OwnThreads: TaskExecutor {
+    private let queue = DispatchQueue(label: "own", attributes: .concurrent)
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
