@@ -77,16 +77,30 @@ struct ControlRoutes: Sendable {
                 method: .get, path: "/api/v1/scores",
                 summary:
                     "The highest score of each workload in each minute, in hundredths, the latest last",
-                query: [("minutes", "how many, 1 to 1440; 60 without")]
+                query: [
+                    ("minutes", "how many, 1 to 1440; 60 without"),
+                    ("limit", "how many workloads, those with the highest scores; 50 without"),
+                    ("match", "only workloads whose name holds this"),
+                ]
             ) { request, _, board in
                 let minutes = Int(try number("minutes", request, 1...1440, default: 60))
-                let rows = board.scores(ofMinutes: minutes).map { row in
+                let limit = Int(try number("limit", request, 1...5000, default: 50))
+                let match = request.uri.queryParameters["match"].map { $0.lowercased() } ?? ""
+                let rows = board.scores(ofMinutes: minutes).filter {
+                    match.isEmpty || $0.workload.lowercased().contains(match)
+                }.map { (row: $0, most: $0.scores.max() ?? 0) }
+                let highest = rows.sorted {
+                    ($1.most, $0.row.workload) < ($0.most, $1.row.workload)
+                }.prefix(limit).map { item in
                     JSONText.object([
-                        ("workload", JSONText.quoted(row.workload)),
-                        ("scores", JSONText.array(row.scores.map { "\($0)" })),
+                        ("workload", JSONText.quoted(item.row.workload)),
+                        ("scores", JSONText.array(item.row.scores.map { "\($0)" })),
                     ])
                 }
-                return JSONText.response(JSONText.array(rows))
+                return JSONText.response(
+                    JSONText.object([
+                        ("total", "\(rows.count)"), ("workloads", JSONText.array(highest)),
+                    ]))
             },
             Route(
                 method: .get, path: "/api/v1/contacts",
@@ -116,7 +130,7 @@ struct ControlRoutes: Sendable {
                     JSONText.object([
                         ("id", JSONText.quoted(model.id)),
                         ("created", JSONText.quoted(UTC.timestamp(nanoseconds: model.created))),
-                        ("path", JSONText.quoted(model.path)),
+                        ("sources", JSONText.quoted(model.path)),
                         ("note", JSONText.quoted(model.note)),
                         ("active", "\(model.isActive)"),
                     ])

@@ -5,7 +5,7 @@ extension Dashboard {
         const $ = id => document.getElementById(id);
         const SVG = 'http://www.w3.org/2000/svg';
         let token = sessionStorage.getItem('token') || '';
-        let enforcing = false, offset = 0;
+        let enforcing = false, mapped = '';
 
         // Elements: names and text of the network only ever become text.
         function make(name, properties, ...children) {
@@ -77,7 +77,9 @@ extension Dashboard {
           }
         }
         function show(status, rates) {
-          offset = status.updated / 1e9 - Date.now() / 1000;
+          // Contacts are the model's: they change with it.
+          const model = status.model ? status.model.id : '';
+          if (model !== mapped) { mapped = model; refreshContacts(); }
           enforcing = status.is_enforcing;
           $('node').textContent = status.interfaces.join(', ');
           $('headline').textContent = status.phase === 'learning' ? 'Learning what is usual'
@@ -200,28 +202,26 @@ extension Dashboard {
         }
 
         // Scores: the oddest fifty of those that match.
-        let rows = [];
         async function refreshScores() {
-          try { rows = await read('/api/v1/scores?minutes=' + $('span').value); } catch { return; }
-          showScores();
-        }
-        function showScores() {
-          const words = $('filter').value.toLowerCase();
-          const found = rows.filter(row => row.workload.toLowerCase().includes(words))
-            .map(row => ({...row, most: Math.max(...row.scores)})).sort((a, b) => b.most - a.most || (a.workload < b.workload ? -1 : 1));
+          let answer;
+          const query = 'minutes=' + $('span').value + '&match=' + encodeURIComponent($('filter').value);
+          try { answer = await read('/api/v1/scores?' + query); } catch { return; }
           const cells = 60;
-          $('scores').replaceChildren(...found.slice(0, 50).map(row => {
+          $('scores').replaceChildren(...answer.workloads.map(row => {
+            const most = Math.max(...row.scores);
             const step = row.scores.length / cells;
             const svg = draw('svg', {role: 'img', viewBox: '0 0 ' + cells + ' 18', preserveAspectRatio: 'none'});
-            svg.append(draw('title', {}, row.workload + ': highest score ' + (row.most / 100).toFixed(2)), draw('rect', {class: 'track', width: cells, height: 18}));
+            svg.append(draw('title', {}, row.workload + ': highest score ' + (most / 100).toFixed(2)), draw('rect', {class: 'track', width: cells, height: 18}));
             for (let cell = 0; cell < cells; cell++) {
-              const most = Math.max(0, ...row.scores.slice(Math.floor(cell * step), Math.max(Math.floor(cell * step) + 1, Math.floor((cell + 1) * step))));
-              if (most > 0) svg.append(draw('rect', {class: most >= 75 ? 'cell high' : 'cell', x: cell + .1, width: .8, y: 18 - 18 * most / 100, height: 18 * most / 100}));
+              const first = Math.floor(cell * step);
+              const high = Math.max(0, ...row.scores.slice(first, Math.max(first + 1, Math.floor((cell + 1) * step))));
+              if (high > 0) svg.append(draw('rect', {class: high >= 75 ? 'cell high' : 'cell', x: cell + .1, width: .8, y: 18 - 18 * high / 100, height: 18 * high / 100}));
             }
-            return make('div', {class: 'row small'}, make('span', {title: row.workload}, row.workload), svg, make('span', {class: 'n'}, (row.most / 100).toFixed(2)));
+            return make('div', {class: 'row small'}, make('span', {title: row.workload}, row.workload), svg, make('span', {class: 'n'}, (most / 100).toFixed(2)));
           }));
-          $('more').textContent = found.length > 50 ? 'and ' + (found.length - 50) + ' more: filter by name'
-            : found.length === 0 ? 'Every workload stayed in its baseline.' : '';
+          const more = answer.total - answer.workloads.length;
+          $('more').textContent = more > 0 ? 'and ' + whole(more) + ' more: filter by name'
+            : answer.total === 0 ? 'Every workload stayed in its baseline.' : '';
         }
 
         // The map: who talks to whom when all is well, and what offenders did beyond it.
@@ -308,10 +308,11 @@ extension Dashboard {
           everything();
         });
         $('span').addEventListener('change', refreshScores);
-        $('filter').addEventListener('input', showScores);
+        let typing = 0;
+        $('filter').addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(refreshScores, 300); });
         async function everything() {
           await refresh();
-          if (!$('main').hidden) { refreshFences(); refreshIncidents(); refreshScores(); refreshContacts(); }
+          if (!$('main').hidden) { refreshFences(); refreshIncidents(); refreshScores(); }
         }
         theme();
         everything();
@@ -319,7 +320,7 @@ extension Dashboard {
         setInterval(refresh, 2000);
         setInterval(tick, 1000);
         setInterval(() => { if (!$('main').hidden) { refreshFences(); refreshScores(); } }, 10000);
-        setInterval(() => { if (!$('main').hidden) { refreshIncidents(); refreshContacts(); } }, 30000);
+        setInterval(() => { if (!$('main').hidden) refreshIncidents(); }, 30000);
 
         """#
 }

@@ -13,6 +13,7 @@ final class EventRecorder: Sendable {
     private struct Waiting {
         var events: [StoredEvent] = []
         var incidents: [String: StoredIncident] = [:]
+        var models: [StoredModel] = []
         var isStopping = false
     }
 
@@ -58,6 +59,11 @@ final class EventRecorder: Sendable {
         if lost > 0 { lostCount.wrappingAdd(UInt64(lost), ordering: .relaxed) }
     }
 
+    /// Writes down which model is in use from now on.
+    func record(_ model: StoredModel) {
+        waiting.withLock { if $0.models.count < 64 { $0.models.append(model) } }
+    }
+
     /// Writes what waits, and ends the thread.
     func stop() {
         waiting.withLock { $0.isStopping = true }
@@ -71,15 +77,20 @@ final class EventRecorder: Sendable {
         var isEnding = false
         while !isEnding {
             _ = news.wait(timeout: .now() + .seconds(1))
-            let (events, incidents, isStopping) = waiting.withLock { waiting in
+            let (events, incidents, models, isStopping) = waiting.withLock { waiting in
+                defer { waiting.models.removeAll() }
                 defer { waiting.events.removeAll(keepingCapacity: true) }
                 defer { waiting.incidents.removeAll() }
-                return (waiting.events, Array(waiting.incidents.values), waiting.isStopping)
+                return (
+                    waiting.events, Array(waiting.incidents.values), waiting.models,
+                    waiting.isStopping
+                )
             }
             isEnding = isStopping
             do throws(EventStoreError) {
                 try store.record(events: events)
                 try store.record(incidents: incidents)
+                for model in models { try store.record(model: model) }
                 writtenCount.wrappingAdd(UInt64(events.count), ordering: .relaxed)
                 if isFailing, !events.isEmpty { isFailing = false }
                 let now = WallClock.now()

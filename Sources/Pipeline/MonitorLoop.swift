@@ -1,5 +1,6 @@
 import AnomalyDetection
 import EventDelivery
+import EventStore
 import FeatureExtraction
 import FlowMetering
 import Foundation
@@ -145,6 +146,7 @@ struct MonitorLoop {
         nextSecond = 0
         status.model = MonitorStatus.ModelSummary(model)
         monitor.board.publish(contacts: MonitorBoard.Contact.all(in: model))
+        recorder.record(StoredModel(model, created: WallClock.now()))
         decisions.follow(modelID: model.identifier)
         let summary =
             "monitoring \(options.interfaces.joined(separator: ", ")) by model "
@@ -204,6 +206,7 @@ struct MonitorLoop {
         feed.replaceModel(model)
         decisions.follow(modelID: model.identifier)
         monitor.board.publish(contacts: MonitorBoard.Contact.all(in: model))
+        recorder.record(StoredModel(model, created: WallClock.now()))
         status.model = MonitorStatus.ModelSummary(model)
     }
 
@@ -366,5 +369,15 @@ extension MonitorStatus.Sink {
         self.init(
             name: status.name, written: status.written, lost: status.dropped,
             waiting: status.waiting, lagSeconds: status.lagSeconds, trouble: status.trouble)
+    }
+}
+
+extension StoredModel {
+    /// The model that is in use from now on.
+    fileprivate init(_ model: Model, created: Int64) {
+        self.init(
+            id: model.identifier, created: created,
+            path: model.provenance.sources.joined(separator: ", "),
+            note: "\(model.provenance.packetCount) packets", isActive: true)
     }
 }
