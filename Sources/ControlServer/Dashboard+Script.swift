@@ -297,6 +297,7 @@ extension Dashboard {
           const kept = localStorage.getItem('theme');
           if (kept) root.dataset.theme = kept;
           label();
+          matchMedia('(prefers-color-scheme:dark)').addEventListener('change', label);
           $('theme').addEventListener('click', () => { root.dataset.theme = dark() ? 'light' : 'dark'; localStorage.setItem('theme', root.dataset.theme); label(); });
         }
 

@@ -109,6 +109,7 @@ enum Dashboard {
         .incident{border-top:1px solid var(--line);margin:0;padding:.6rem 0}
         .incident summary{color:var(--ink);display:grid;grid-template-columns:7rem 10rem 1fr;gap:.25rem 1rem;align-items:baseline}
         .incident .why{grid-column:3}
+        .incident .tag{justify-self:start}
         .reasons{list-style:none;padding:0;margin:.75rem 0}
         .reasons li{margin:0 0 .75rem}
         .reasons svg{width:100%;height:18px}
