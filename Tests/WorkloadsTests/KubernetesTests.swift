@@ -233,11 +233,12 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             try name("10.244.1.5") == nil && name("10.244.1.9") == "shop/job-x"
         }
         #expect(isAnew)
+        let isWatchedAgain = await eventually { cluster.watchers("pods") > 0 }
+        #expect(isWatchedAgain)
         cluster.put(
             "pods", "p2", #""name":"job-x","namespace":"shop""#, pod(["10.244.1.9"]),
             type: "DELETED")
         isKnown = try await eventually { try name("10.244.1.9") == nil }
-        // The watch may have begun behind it; then the next list tells.
         #expect(isKnown)
     }
 
@@ -319,8 +320,10 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         process.currentDirectoryURL = folder
         let pipe = Pipe()
         process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
         try process.run()
-        defer { process.terminate() }
+        // It may have inherited a mask that keeps every other signal away.
+        defer { kill(process.processIdentifier, SIGKILL) }
         let line = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
         let port = try #require(Int(line.trimmingCharacters(in: .whitespacesAndNewlines)))
         let certificate = try Data(contentsOf: folder.appendingPathComponent("admin.crt"))
