@@ -75,8 +75,7 @@ import Testing
         let tcpdump = try host.space.start(
             "tcpdump", "-i", "br-" + bridge.prefix(12), "-Z", "root", "-U", "-w", capture)
         Thread.sleep(forTimeInterval: 12)
-        // It inherits a mask of signals that lets nothing else through; what it saw is written.
-        kill(tcpdump.processIdentifier, SIGKILL)
+        tcpdump.terminate()
         tcpdump.waitUntilExit()
         let trained = try Run("train", "-r", capture, "-o", model, "--inventory", inventory)
         try #require(trained.status == 0, "\(trained.errors)")

@@ -10,7 +10,15 @@ public final class ContainerHost {
     /// The engine's interface.
     public let socket: String
     private let folder: String
-    private var server: Process?
+    private var server: Int32?
+
+    /// Foundation knows that a program has ended by a socket that all its children inherit: a container's
+    /// shim would keep it open, so it is closed first.
+    private static let alone = [
+        "bash", "-c",
+        #"for f in /proc/$$/fd/*; do n=${f##*/}; [ "$n" -gt 2 ] && eval "exec $n>&-"; done; exec "$@""#,
+        "-",
+    ]
 
     /// Whether an engine can run here: root, the engine itself, and a shell that needs no libraries.
     public static func isPossible(_ engine: Engine) -> Bool {
@@ -58,43 +66,37 @@ public final class ContainerHost {
                 "--userland-proxy=false", "--live-restore", "--ip6tables=false",
             ]
             : podman + ["system", "service", "--time=0", "unix://" + socket]
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments =
-            [
-                "CONTAINERS_CONF=\(folder)/containers.conf", "nsenter",
-                "--net=/run/netns/\(space.name)",
-            ]
-            + words
         let log = folder + "/server.log"
-        if !FileManager.default.fileExists(atPath: log) {
-            _ = FileManager.default.createFile(atPath: log, contents: nil)
-        }
-        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
-        try output.seekToEnd()
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        server = process
+        let pid = try Namespace.command(
+            Self.alone + [
+                "bash", "-c", #"log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!"#, "-", log,
+                "env", "CONTAINERS_CONF=\(folder)/containers.conf", "nsenter",
+                "--net=/run/netns/\(space.name)",
+            ] + words)
+        server = Int32(pid.trimmingCharacters(in: .whitespacesAndNewlines))
         let end = Date().addingTimeInterval(40)
         while Date() < end {
             let answer = try? Namespace.command([
                 "curl", "-s", "-m", "5", "--unix-socket", socket, "http://d/version",
             ])
             if answer?.contains("Version") == true { return }
-            guard process.isRunning else { break }
+            guard isRunning else { break }
             Thread.sleep(forTimeInterval: 0.1)
         }
         let said = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
         throw CommandFailed(description: "\(engine.rawValue) does not answer: \(said.suffix(500))")
     }
 
+    private var isRunning: Bool {
+        server.map { FileManager.default.fileExists(atPath: "/proc/\($0)/exe") } ?? false
+    }
+
     /// Stops the engine's server; containers go on.
     public func stopServer() {
-        guard let server, server.isRunning else { return }
-        server.terminate()
-        server.waitUntilExit()
+        guard let server, isRunning else { return }
+        kill(server, SIGTERM)
+        let end = Date().addingTimeInterval(30)
+        while isRunning, Date() < end { Thread.sleep(forTimeInterval: 0.05) }
         self.server = nil
     }
 
@@ -119,7 +121,7 @@ public final class ContainerHost {
                 "env", "CONTAINERS_CONF=\(folder)/containers.conf", "nsenter",
                 "--net=/run/netns/\(space.name)",
             ] + podman + words
-        return try Namespace.command(command)
+        return try Namespace.command(Self.alone + command)
     }
 
     /// Makes a network with both families.
@@ -144,13 +146,7 @@ public final class ContainerHost {
                 _ = try? run("network", "rm", String(name))
             }
         }
-        if engine == .docker, let server, server.isRunning {
-            // Its containerd ends with it.
-            server.terminate()
-            server.waitUntilExit()
-        } else {
-            stopServer()
-        }
+        stopServer()
         let mounts = (try? String(contentsOfFile: "/proc/mounts", encoding: .utf8)) ?? ""
         for line in mounts.split(separator: "\n").reversed() {
             let words = line.split(separator: " ")

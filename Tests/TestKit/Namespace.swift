@@ -45,7 +45,7 @@ public final class Namespace: Sendable {
         process.arguments = ["nsenter", "--net=/run/netns/\(name)"] + words
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        try process.runUnblocked()
         return process
     }
 
@@ -70,7 +70,7 @@ public final class Namespace: Sendable {
         let output = FileHandle(forWritingAtPath: base + ".out")
         process.standardOutput = output
         process.standardError = output
-        try process.run()
+        try process.runUnblocked()
         process.waitUntilExit()
         try output?.close()
         let text = try String(contentsOfFile: base + ".out", encoding: .utf8)
@@ -80,6 +80,19 @@ public final class Namespace: Sendable {
             )
         }
         return text
+    }
+}
+
+extension Process {
+    /// Runs it with no signal blocked: the threads of a test may block all of them, programs inherit that,
+    /// and one that waits for its children or is asked to end would not hear of it.
+    func launch() throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
     }
 }
 
@@ -99,4 +112,17 @@ public func enterNamespace<T>(_ path: String, _ body: () throws -> T) throws -> 
     }
     defer { precondition(setns(home, 0) == 0, "lost in a test's namespace") }
     return try body()
+}
+
+extension Process {
+    /// Runs it with no signal blocked: the threads of a test may block all of them, programs inherit that,
+    /// and one that waits for its children or is asked to end would not hear of it.
+    func runUnblocked() throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
+    }
 }

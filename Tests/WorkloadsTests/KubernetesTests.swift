@@ -240,7 +240,6 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             "pods", "p2", #""name":"job-x","namespace":"shop""#, pod(["10.244.1.9"]),
             type: "DELETED")
         isKnown = try await eventually { try name("10.244.1.9") == nil }
-        // The watch may have begun behind it; then the next list tells.
         #expect(isKnown)
     }
 
@@ -322,6 +321,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         process.currentDirectoryURL = folder
         let pipe = Pipe()
         process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
         try process.run()
         // SIGTERM may be blocked: a child has the signal mask of its parent's thread.
         defer {
