@@ -156,8 +156,13 @@ struct PacketTests {
         #expect(try !reaches(lab.outside, lab.a, expected: false))
         #expect(try #require(firewall.held().first).packets == 0)
         try firewall.forgetCounts { _, _ in false }
-        #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
-        #expect(try #require(firewall.held().first).packets >= 1)
+        // The kernel gives the room back when it comes to it.
+        var counted: UInt64 = 0
+        for _ in 0..<20 where counted == 0 {
+            #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+            counted = try #require(firewall.held().first).packets
+        }
+        #expect(counted >= 1)
     }
 
     @Test func theKernelEndsTheFenceWithoutUs() throws {
