@@ -32,7 +32,7 @@ demo: build
 
 test: build lint
 	swift build --build-tests $(SWIFT_GATE)
-	LAZARET_BINARY=$(LAZARET) swift test --skip-build
+	LAZARET_BINARY=$(LAZARET) timeout 30m swift test --skip-build
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
