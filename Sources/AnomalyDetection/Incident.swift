@@ -39,13 +39,14 @@ public struct IncidentTracker: Sendable {
     public static let quietSeconds = 60
 
     /// Offenders that are followed at a time; further ones raise alerts, but no incident.
-    public static let openLimit = 65_536
+    public let openLimit: Int
 
     /// Verdicts on offenders for whom there was no room.
     public private(set) var overlooked = 0
 
     private var open: [IPAddress: Incident] = [:]
     private var lastAlert: [AlertKey: Int] = [:]
+    private var forgotten = Int.min / 2
     public private(set) var closed: [Incident] = []
 
     private struct AlertKey: Hashable {
@@ -55,7 +56,7 @@ public struct IncidentTracker: Sendable {
         var level: Verdict.Level
     }
 
-    public init() {}
+    public init(openLimit: Int = 65_536) { self.openLimit = openLimit }
 
     /// Takes in a verdict.
     ///
@@ -68,9 +69,20 @@ public struct IncidentTracker: Sendable {
             level: verdict.level)
         let now = verdict.window.endSecond
         if let last = lastAlert[key], now - last < verdict.window.scale.seconds { return false }
-        if lastAlert.count > 65_536 { lastAlert = lastAlert.filter { now - $0.value < 600 } }
+        if lastAlert.count > 65_536 { forgetAlerts(now) }
         lastAlert[key] = now
         return true
+    }
+
+    /// Forgets when alerts were told that may be told again; and all of them where they are too many, rather than
+    /// to search through them for every verdict.
+    private mutating func forgetAlerts(_ now: Int) {
+        if lastAlert.count > 262_144 {
+            lastAlert = [:]
+        } else if !(forgotten..<forgotten + 60).contains(now) {
+            forgotten = now
+            lastAlert = lastAlert.filter { now - $0.value < 600 }
+        }
     }
 
     private mutating func merge(_ verdict: Verdict, _ eventID: String) {
@@ -100,7 +112,7 @@ public struct IncidentTracker: Sendable {
         }
         if let over = open[verdict.subject] {
             closed.append(over)
-        } else if open.count >= Self.openLimit {
+        } else if open.count >= openLimit {
             overlooked += 1
             return
         }

@@ -66,7 +66,7 @@ public struct OutlierRanking: Sendable {
             subject: window.subject, workload: "", score: score, pattern: found?.pattern,
             strength: found?.strength ?? 0, window: window, reasons: [])
         guard before.map({ entry.rank > $0.rank }) ?? true else { return }
-        entry.workload = identities.identity(of: window.subject).name
+        entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
         entry.reasons = reasons(window, row, node)
         best[window.subject] = entry
     }

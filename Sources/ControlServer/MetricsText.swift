@@ -59,6 +59,12 @@ enum MetricsText {
     }
 
     private static func detection(_ status: MonitorStatus, _ page: inout Page) {
+        page.gauge(
+            "resident_bytes", "Memory that the process has for itself.",
+            Double(status.residentBytes))
+        page.counter(
+            "rested_seconds_total", "Time that packets waited for the limit of CPU.",
+            seconds: status.restedSeconds)
         page.gauge("hosts", "Addresses that are watched.", Double(status.hosts))
         page.gauge(
             "hosts_refused", "Addresses that found no room.", Double(status.hostsDropped))
@@ -129,6 +135,11 @@ enum MetricsText {
             _ name: String, _ help: String, _ value: UInt64, _ labels: [String: String] = [:]
         ) {
             line(name, help, "counter", "\(value)", labels)
+        }
+
+        /// Seconds, which may be part of one.
+        mutating func counter(_ name: String, _ help: String, seconds: Double) {
+            line(name, help, "counter", Self.number(seconds), [:])
         }
 
         mutating func gauge(

@@ -11,6 +11,11 @@ struct Resolved: Sendable {
     var asSubject: UInt32
     var place: Identity.Place
     var isNamed: Bool
+
+    /// A workload that has a name, or that the baseline has seen as itself.
+    var isKnown: Bool {
+        place == .inside && (isNamed || name != Resolver.unknown && asSubject == name)
+    }
 }
 
 /// Resolves addresses to the graph's numbers and keeps the answers.

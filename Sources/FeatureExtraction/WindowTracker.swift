@@ -8,7 +8,8 @@ public import Workloads
 ///
 /// The subject is who initiates: what an address receives or answers is not held against it. Memory
 /// is bounded: a host costs at most about 150 KB, however many peers it talks to, and there are at most
-/// `hostLimit` of them; further ones are not watched and are counted in `droppedHosts`.
+/// `hostLimit` of them. A workload that is known takes the place of a stranger; further strangers are not watched
+/// and are counted in `droppedHosts`.
 public struct WindowTracker: Sendable {
     /// What the graph is used for.
     public enum Mode: Sendable {
@@ -25,6 +26,10 @@ public struct WindowTracker: Sendable {
     private var graph: CommunicationGraph?
     private let mode: Mode
     private let hostLimit: Int
+    /// Where the search for a stranger to give way goes on.
+    private var hand = 0
+    /// Whether memory is short: then no further stranger is watched.
+    public var isCramped = false
     private var resolver: Resolver
     private var hosts: [HostState] = []
     private var slots: [IPAddress: Int] = [:]
@@ -345,12 +350,12 @@ public struct WindowTracker: Sendable {
 
     private mutating func slot(of address: IPAddress, _ mac: MACAddress) -> Int? {
         if let slot = slots[address] { return slot }
-        guard slots.count < hostLimit else {
+        let resolved = resolver.resolve(address, in: graph)
+        guard resolved.place != .group else { return nil }
+        if slots.count >= hostLimit || isCramped, !(resolved.isKnown && makeRoom()) {
             droppedHosts += 1
             return nil
         }
-        let resolved = resolver.resolve(address, in: graph)
-        guard resolved.place != .group else { return nil }
         let slot: Int
         if let reused = free.popLast() {
             slot = reused
@@ -367,6 +372,22 @@ public struct WindowTracker: Sendable {
         hosts[slot].mac = mac
         slots[address] = slot
         return slot
+    }
+
+    /// Gives up a stranger, so that who floods the table with made-up addresses hides nobody else.
+    private mutating func makeRoom() -> Bool {
+        for _ in 0..<min(hosts.count, 256) {
+            hand = hand + 1 < hosts.count ? hand + 1 : 0
+            let slot = hand
+            guard hosts[slot].isLive, !hosts[slot].resolved.isKnown,
+                slots[hosts[slot].address] == slot
+            else { continue }
+            hosts[slot].isLive = false
+            slots[hosts[slot].address] = nil
+            free.append(slot)
+            return true
+        }
+        return false
     }
 
     // MARK: - Seconds

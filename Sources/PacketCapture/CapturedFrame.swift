@@ -9,18 +9,21 @@ public struct CapturedFrame: BitwiseCopyable {
     public var linkType: Int32
     /// Which of the source's files or interfaces it came from, counted from 0 as they were named.
     public var source: Int32
+    /// The number of its interface within a pcapng section; 0 elsewhere.
+    public var interface: UInt32
     /// The captured bytes.
     @unsafe public var bytes: UnsafeRawBufferPointer
 
     /// A frame over `bytes`, which the caller keeps alive.
     public init(
         timeNanoseconds: Int64, wireLength: UInt32, linkType: Int32, source: Int32,
-        bytes: UnsafeRawBufferPointer
+        interface: UInt32 = 0, bytes: UnsafeRawBufferPointer
     ) {
         self.timeNanoseconds = timeNanoseconds
         self.wireLength = wireLength
         self.linkType = linkType
         self.source = source
+        self.interface = interface
         unsafe self.bytes = bytes
     }
 }

@@ -62,6 +62,17 @@ public final class FileCapture {
         }
     }
 
+    /// What monitors have noted in name blocks before the frames of the latest batch, without the prefix
+    /// that marks such notes; each is given out once.
+    public func takeNotes() -> [String] {
+        var notes: [String] = []
+        for reader in readers where !reader.notes.isEmpty {
+            notes += reader.notes.map { String($0.dropFirst(PcapNGBlock.notePrefix.count)) }
+            reader.notes = []
+        }
+        return notes
+    }
+
     /// Lends the next frames, at most 64, to `body`, and returns false when there are no more.
     ///
     /// The bytes lie in the reader's own blocks and are gone when `body` returns.

@@ -45,6 +45,11 @@ public final class LiveCapture {
         }
     }
 
+    /// The name of the interface that frames of `source` come from.
+    public func name(of source: Int32) -> String {
+        devices.first { $0.index == source }?.name ?? ""
+    }
+
     /// Names of the interfaces that are gone and waited for.
     public var missing: [String] { devices.filter { !$0.isOpen }.map(\.name) }
 

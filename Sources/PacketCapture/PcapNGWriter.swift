@@ -1,62 +1,119 @@
-/// Writes frames as one section of a pcapng file (draft-ietf-opsawg-pcapng), little-endian, with
-/// nanosecond stamps. Bytes gather in `bytes`; whoever owns the writer writes them and empties it.
-package struct PcapNGWriter {
-    /// What waits to be written.
-    package var bytes: [UInt8] = []
-    /// Link types, each with the number of its interface block.
-    private var interfaces: [Int32: UInt32] = [:]
+/// Blocks of a pcapng file (draft-ietf-opsawg-pcapng), little-endian, with nanosecond stamps.
+package enum PcapNGBlock {
+    /// How a comment in a name block begins that `FileCapture.takeNotes` gives out.
+    static let notePrefix = "lazaret: "
+    /// A note is no longer than this.
+    package static let noteLimit = 60_000
 
-    /// Begins with the section's header.
+    /// The header of a section.
     ///
     /// - Parameters:
     ///   - application: the program's name and version.
     ///   - comment: what the file holds, for people.
-    package init(application: String, comment: String) {
-        var body = Self.word(0x1A2B_3C4D) + [1, 0, 0, 0] + [UInt8](repeating: 0xFF, count: 8)
-        body += Self.option(1, comment) + Self.option(4, application) + Self.word(0)
-        block(0x0A0D_0D0A, body)
+    package static func section(application: String, comment: String) -> [UInt8] {
+        var body = word(0x1A2B_3C4D) + [1, 0, 0, 0] + [UInt8](repeating: 0xFF, count: 8)
+        body += option(1, Array(comment.utf8.prefix(1024)))
+        body += option(4, Array(application.utf8.prefix(1024))) + word(0)
+        return block(0x0A0D_0D0A, body)
     }
 
-    /// Adds a frame; the first one of a link type brings an interface with it.
-    package mutating func add(_ frame: CapturedFrame) {
-        let interface = interface(frame.linkType)
+    /// The description of an interface; `name` is empty where it has none.
+    package static func interface(linkType: Int32, name: String) -> [UInt8] {
+        let type = UInt16(truncatingIfNeeded: linkType)
+        var body: [UInt8] = [UInt8(type & 0xFF), UInt8(type >> 8), 0, 0] + word(262_144)
+        if !name.isEmpty { body += option(2, Array(name.utf8.prefix(255))) }
+        // if_tsresol: nanoseconds.
+        body += option(9, [9]) + word(0)
+        return block(1, body)
+    }
+
+    /// A name resolution block: `records` for whoever shows names, `note` for `FileCapture.takeNotes`.
+    ///
+    /// - Parameters:
+    ///   - records: an address of 4 or 16 bytes in network order, and its name.
+    ///   - note: at most `noteLimit` bytes.
+    package static func names(_ records: [(address: [UInt8], name: String)], note: String)
+        -> [UInt8]
+    {
+        var body: [UInt8] = []
+        for (address, name) in records {
+            body += option(
+                address.count == 4 ? 1 : 2, address + Array(name.utf8.prefix(255)) + [0])
+        }
+        body += word(0) + option(1, Array((notePrefix + note).utf8)) + word(0)
+        return block(4, body)
+    }
+
+    /// Bytes of a frame's block.
+    @inline(__always)
+    package static func length(of frame: CapturedFrame) -> Int {
+        unsafe 32 + (frame.bytes.count + 3) & ~3
+    }
+
+    /// Appends a frame of the `interface`th interface; allocates nothing while `bytes` has room.
+    package static func append(_ frame: CapturedFrame, interface: UInt32, to bytes: inout [UInt8]) {
         let time = UInt64(bitPattern: max(frame.timeNanoseconds, 0))
         let count = unsafe frame.bytes.count
-        let padding = (4 - count % 4) % 4
-        let length = Self.word(UInt32(32 + count + padding))
-        bytes += Self.word(6) + length + Self.word(interface)
-        bytes += Self.word(UInt32(time >> 32)) + Self.word(UInt32(truncatingIfNeeded: time))
-        bytes += Self.word(UInt32(count)) + Self.word(max(frame.wireLength, UInt32(count)))
+        let length = UInt32(length(of: frame))
+        append(6, &bytes)
+        append(length, &bytes)
+        append(interface, &bytes)
+        append(UInt32(time >> 32), &bytes)
+        append(UInt32(truncatingIfNeeded: time), &bytes)
+        append(UInt32(count), &bytes)
+        append(max(frame.wireLength, UInt32(count)), &bytes)
         // SAFETY: the frame's bytes live for the call.
         unsafe bytes.append(contentsOf: frame.bytes)
-        bytes += [UInt8](repeating: 0, count: padding) + length
+        for _ in 0..<(4 - count % 4) % 4 { bytes.append(0) }
+        append(length, &bytes)
     }
 
-    private mutating func interface(_ linkType: Int32) -> UInt32 {
-        if let known = interfaces[linkType] { return known }
-        let number = UInt32(interfaces.count)
-        interfaces[linkType] = number
-        let type = UInt16(truncatingIfNeeded: linkType)
-        var body: [UInt8] = [UInt8(type & 0xFF), UInt8(type >> 8), 0, 0] + Self.word(262_144)
-        // if_tsresol: nanoseconds.
-        body += [9, 0, 1, 0, 9, 0, 0, 0] + Self.word(0)
-        block(1, body)
-        return number
+    @inline(__always)
+    private static func append(_ value: UInt32, _ bytes: inout [UInt8]) {
+        // SAFETY: the four bytes of the value, for the call.
+        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 
-    private mutating func block(_ type: UInt32, _ body: [UInt8]) {
-        let length = Self.word(UInt32(12 + body.count))
-        bytes += Self.word(type) + length + body + length
+    private static func block(_ type: UInt32, _ body: [UInt8]) -> [UInt8] {
+        let length = word(UInt32(12 + body.count))
+        return word(type) + length + body + length
     }
 
-    private static func option(_ code: UInt16, _ text: String) -> [UInt8] {
-        let bytes = Array(text.utf8.prefix(1024))
-        let header = [UInt8(code & 0xFF), UInt8(code >> 8)]
-        let length = [UInt8(bytes.count & 0xFF), UInt8(bytes.count >> 8)]
-        return header + length + bytes + [UInt8](repeating: 0, count: (4 - bytes.count % 4) % 4)
+    /// An option or a name record: code, length, value, padding.
+    private static func option(_ code: UInt16, _ value: [UInt8]) -> [UInt8] {
+        let count = min(value.count, 65_535)
+        let length = UInt16(count)
+        return [UInt8(code & 0xFF), UInt8(code >> 8), UInt8(length & 0xFF), UInt8(length >> 8)]
+            + value.prefix(count) + [UInt8](repeating: 0, count: (4 - count % 4) % 4)
     }
 
     private static func word(_ value: UInt32) -> [UInt8] {
         (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+    }
+}
+
+/// Writes frames as one section of a pcapng file. Bytes gather in `bytes`; whoever owns the writer
+/// writes them and empties it.
+package struct PcapNGWriter {
+    /// What waits to be written.
+    package var bytes: [UInt8]
+    /// Link types, each with the number of its interface block.
+    private var interfaces: [Int32: UInt32] = [:]
+
+    /// Begins with the section's header.
+    package init(application: String, comment: String) {
+        bytes = PcapNGBlock.section(application: application, comment: comment)
+    }
+
+    /// Adds a frame; the first one of a link type brings an interface with it.
+    package mutating func add(_ frame: CapturedFrame) {
+        var number = UInt32(interfaces.count)
+        if let known = interfaces[frame.linkType] {
+            number = known
+        } else {
+            interfaces[frame.linkType] = number
+            bytes += PcapNGBlock.interface(linkType: frame.linkType, name: "")
+        }
+        PcapNGBlock.append(frame, interface: number, to: &bytes)
     }
 }

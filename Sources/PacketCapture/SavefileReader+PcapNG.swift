@@ -73,6 +73,8 @@ extension SavefileReader {
                 }
                 section = PcapNGSection(swapped: magic != 0x1A2B_3C4D)
             }
+            // What names say holds from here on: frames before are handed out first.
+            if type == Self.namesBlock, count > 0 { return }
             let length = Int(word(at &+ 4, swapped: section.swapped))
             guard length >= 12, length & 3 == 0, length <= Self.blockLimit else {
                 stop("a block claims a length of \(length) bytes")
@@ -117,6 +119,7 @@ extension SavefileReader {
             packet(
                 interface: 0, times: nil, captured: UInt32(captured), wire: wire, data: at + 12,
                 end: at + length - 4)
+        case Self.namesBlock: names(at: at, length: length)
         default: break
         }
     }
@@ -147,7 +150,8 @@ extension SavefileReader {
         }
         let kept = source.snapLength > 0 ? min(Int(captured), source.snapLength) : Int(captured)
         append(
-            time: time, wireLength: wire, linkType: source.linkType, offset: data, length: kept)
+            time: time, wireLength: wire, linkType: source.linkType,
+            interface: UInt32(truncatingIfNeeded: interface), offset: data, length: kept)
     }
 
     private func interface(at: Int, length: Int) {
@@ -165,29 +169,56 @@ extension SavefileReader {
             linkType: linkType,
             snapLength: Int(word(at + 12, swapped: section.swapped)))
         made.isSupported = supported.isEmpty || supported.contains(linkType)
-        var option = at + 16
-        let end = at + length - 4
-        while option + 4 <= end {
-            let head = word(option, swapped: section.swapped)
-            let (code, size) =
-                section.swapped
-                ? (head >> 16, Int(head & 0xFFFF)) : (head & 0xFFFF, Int(head >> 16))
-            if code == 0 || option + 4 + size > end { break }
+        let swapped = section.swapped
+        options(from: at + 16, to: at + length - 4) { code, value, size in
             if code == 9, size >= 1 {
-                let shift: UInt32 = section.swapped ? 24 : 0
+                let shift: UInt32 = swapped ? 24 : 0
                 // The padded value is always within the block, whose length is a multiple of four.
                 made.resolution = .init(
-                    UInt8(truncatingIfNeeded: word(option + 4, swapped: section.swapped) >> shift))
+                    UInt8(truncatingIfNeeded: word(value, swapped: swapped) >> shift))
             } else if code == 14, size == 8 {
-                let (one, two) = (
-                    UInt64(word(option + 4, swapped: section.swapped)),
-                    UInt64(word(option + 8, swapped: section.swapped))
-                )
-                made.offsetSeconds = Int64(
-                    bitPattern: section.swapped ? one << 32 | two : two << 32 | one)
+                let one = UInt64(word(value, swapped: swapped))
+                let two = UInt64(word(value + 4, swapped: swapped))
+                made.offsetSeconds = Int64(bitPattern: swapped ? one << 32 | two : two << 32 | one)
             }
-            option += 4 + (size + 3) & ~3
         }
         section.interfaces.append(made)
     }
+
+    /// Gives code, place and length of each option to `body`.
+    private func options(from: Int, to end: Int, _ body: (UInt32, Int, Int) -> Void) {
+        var option = from
+        while option + 4 <= end {
+            let (code, size) = head(option)
+            if code == 0 || option + 4 + size > end { return }
+            body(code, option + 4, size)
+            option += 4 + (size + 3) & ~3
+        }
+    }
+
+    /// Two numbers of 16 bits: a code and a length.
+    private func head(_ offset: Int) -> (code: UInt32, size: Int) {
+        let head = word(offset, swapped: section.swapped)
+        return section.swapped
+            ? (head >> 16, Int(head & 0xFFFF)) : (head & 0xFFFF, Int(head >> 16))
+    }
+
+    /// A name resolution block: its records are for other readers, the comments of ours say all.
+    private func names(at: Int, length: Int) {
+        let end = at + length - 4
+        var record = at + 8
+        while record + 4 <= end {
+            let (code, size) = head(record)
+            record += 4 + (size + 3) & ~3
+            if code == 0 { break }
+        }
+        options(from: record, to: end) { code, value, size in
+            guard code == 1, size <= end - value else { return }
+            // SAFETY: the option lies in the block, and the block in the filled part of the buffer.
+            let text = unsafe String(decoding: buffer[value..<value + size], as: UTF8.self)
+            if text.hasPrefix(PcapNGBlock.notePrefix) { notes.append(text) }
+        }
+    }
+
+    static var namesBlock: UInt32 { 4 }
 }

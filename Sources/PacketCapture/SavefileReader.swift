@@ -31,6 +31,8 @@ final class SavefileReader {
     private var ended = false
     var format = Format.pcap(PcapFormat())
     var section = PcapNGSection()
+    /// What a monitor has noted in name blocks, up to the batch at hand.
+    var notes: [String] = []
 
     enum Format {
         case pcap(PcapFormat)
@@ -203,13 +205,17 @@ final class SavefileReader {
 
     /// Adds a frame whose bytes lie in the buffer; the caller has checked that they do.
     @inline(__always)
-    func append(time: Int64, wireLength: UInt32, linkType: Int32, offset: Int, length: Int) {
+    func append(
+        time: Int64, wireLength: UInt32, linkType: Int32, interface: UInt32, offset: Int,
+        length: Int
+    ) {
         precondition(offset >= 0 && length >= 0 && offset &+ length <= limit)
         precondition(count < Self.batchLimit)
         // SAFETY: the range and the slot were checked just now.
         unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
             to: CapturedFrame(
                 timeNanoseconds: time, wireLength: wireLength, linkType: linkType, source: index,
+                interface: interface,
                 bytes: UnsafeRawBufferPointer(
                     start: buffer.baseAddress.unsafelyUnwrapped + offset, count: length)))
         count &+= 1

@@ -43,12 +43,12 @@ public struct Configuration: Sendable {
         let new = monitor
         let old = other.monitor
         let same: [(String, Bool)] = [
-            ("interfaces", new.interfaces == old.interfaces),
             ("filter", new.capture.filter == old.capture.filter),
             ("inventory", inventory == other.inventory),
             ("state", new.stateDirectory == old.stateDirectory),
             ("user", user == other.user), ("enforce", new.isEnforcing == old.isEnforcing),
-            ("control", control == other.control), ("kept", new.policy.kept == old.policy.kept),
+            ("control", control == other.control), ("record", new.recording == old.recording),
+            ("limits", new.limits == old.limits), ("kept", new.policy.kept == old.policy.kept),
         ]
         return same.filter { !$0.1 }.map(\.0)
     }
@@ -57,13 +57,15 @@ public struct Configuration: Sendable {
         let top = try file.mapping([
             "interfaces", "filter", "capture", "model", "inventory", "state", "user", "events",
             "rotate", "syslog", "webhook", "statistics", "enforce", "learn", "retrain", "keep",
-            "control", "quarantine", "protected", "allow", "kept", "workloads",
+            "control", "quarantine", "protected", "allow", "kept", "workloads", "record", "limits",
         ])
         try top["interfaces"]?.list { item throws(InventoryError) in
             monitor.interfaces.append(try item.text())
         }
         monitor.capture.filter = try top["filter"]?.text() ?? ""
         if let node = top["capture"] { try readCapture(node) }
+        if let node = top["record"] { try readRecording(node) }
+        if let node = top["limits"] { try readLimits(node) }
         model = try top["model"]?.text()
         inventory = try top["inventory"]?.text()
         if let node = top["workloads"] { try readWorkloads(node) }
@@ -135,6 +137,24 @@ public struct Configuration: Sendable {
                 try node.number(64...2_000_000) << 10
             } ?? capture.bufferSize
         monitor.capture.isPromiscuous = try keys["promiscuous"]?.flag() ?? capture.isPromiscuous
+    }
+
+    private mutating func readRecording(_ node: ConfigurationNode) throws(InventoryError) {
+        let keys = try node.mapping(["file", "size", "keep"])
+        var recording = monitor.recording
+        recording.path = try keys["file"]?.text()
+        recording.size = try keys["size"]?.bytes((4 << 20)...(1 << 44)) ?? recording.size
+        recording.kept = try keys["keep"]?.number(1...1000) ?? recording.kept
+        monitor.recording = recording
+    }
+
+    private mutating func readLimits(_ node: ConfigurationNode) throws(InventoryError) {
+        let keys = try node.mapping(["memory", "cpu"])
+        monitor.limits.memory =
+            try keys["memory"]?.bytes((256 << 20)...(1 << 40)) ?? monitor.limits.memory
+        if let node = keys["cpu"] {
+            monitor.limits.cores = try node.isWord("never") ? nil : try node.cores()
+        }
     }
 
     private mutating func readControl(_ node: ConfigurationNode) throws(InventoryError) {

@@ -89,6 +89,14 @@ struct ConfigurationNode {
         return value
     }
 
+    /// `0.5` or `2`.
+    func cores() throws(InventoryError) -> Double {
+        guard let cores = Double(try text()), (0.05...1024).contains(cores) else {
+            throw expected("how many cores, 0.05 to 1024, or never")
+        }
+        return cores
+    }
+
     /// Seconds.
     func span(_ range: ClosedRange<Int64> = 0...34_560_000) throws(InventoryError) -> Int64 {
         guard let span = TimeSpan(try text()), range.contains(span.seconds) else {

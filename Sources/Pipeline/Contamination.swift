@@ -55,6 +55,9 @@ struct Contamination {
         identities = IdentityMap(inventory: inventory)
     }
 
+    /// Takes in who has which address from now on.
+    mutating func apply(_ change: WorkloadChange) { tracker.apply(change) }
+
     /// Takes in a packet.
     ///
     /// - Returns: the tag to set on its flow.
@@ -73,7 +76,8 @@ struct Contamination {
     var suspects: [Suspect] {
         found.values.map { suspect in
             var named = suspect
-            named.workload = identities.identity(of: suspect.subject).name
+            named.workload =
+                (suspect.window.identity ?? identities.identity(of: suspect.subject)).name
             return named
         }.sorted { ($1.strength, $0.subject) < ($0.strength, $1.subject) }
     }

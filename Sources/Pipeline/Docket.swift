@@ -37,7 +37,7 @@ struct Docket<Decider: FenceDecider> {
     /// Name of the capture or the interface.
     var origin: EventJSON.Origin
     var decider: Decider
-    var incidents = IncidentTracker()
+    var incidents: IncidentTracker
     /// Where the packets of incidents go; nil where they go nowhere.
     var sliceFolder: String?
 
@@ -50,7 +50,10 @@ struct Docket<Decider: FenceDecider> {
         var events: [String]
     }
 
-    init(modelID: String, origin: EventJSON.Origin, decider: Decider) {
+    init(
+        modelID: String, origin: EventJSON.Origin, decider: Decider, openLimit: Int = 65_536
+    ) {
+        incidents = IncidentTracker(openLimit: min(openLimit, 65_536))
         self.modelID = modelID
         self.origin = origin
         self.decider = decider

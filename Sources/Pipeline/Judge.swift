@@ -30,6 +30,11 @@ struct Judge {
         return outcome
     }
 
+    /// Who is who from now on.
+    mutating func follow(_ inventory: Inventory) {
+        docket.decider.inventory = KnownInventory(inventory)
+    }
+
     mutating func consider(_ window: Window) -> Verdict? {
         guard let verdict = detector.judge(window) else { return nil }
         let entry = docket.enter(verdict)

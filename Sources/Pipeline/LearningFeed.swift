@@ -15,19 +15,24 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     private(set) var merge: PacketMerge
     private(set) var meter: FlowMeter
     private var learner: Learner
-    private let interfaces: Int
+    private var interfaces: Int
     private let started: Int64
     private let seconds: Int
 
-    init(inventory: Inventory, interfaces: Int, hashSeed: UInt64, seconds: Int, started: Int64) {
+    init(
+        inventory: Inventory, interfaces: Int, hashSeed: UInt64, seconds: Int, started: Int64,
+        limits: ResourceLimits = ResourceLimits()
+    ) {
         merge = PacketMerge(interfaces: interfaces)
         var options = FlowMeterOptions()
         options.collectsRecords = false
         options.hashSeed = hashSeed
+        options.capacity = limits.flowCapacity
         meter = FlowMeter(options: options)
         learner = Learner(
             inventory: inventory, from: started + Int64(seconds) * 1_000_000_000 / 3,
-            refreshSeconds: max(1, min(CommunicationGraph.epochSeconds, seconds / 10)))
+            refreshSeconds: max(1, min(CommunicationGraph.epochSeconds, seconds / 10)),
+            hostLimit: limits.hostLimit)
         self.interfaces = interfaces
         self.started = started
         self.seconds = seconds
@@ -54,6 +59,18 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     mutating func apply(_ change: WorkloadChange, now: Int64) {
         learner.graph.apply(change)
         learner.tracker.apply(change)
+    }
+
+    /// From now on packets come from so many interfaces: of several they are held for a moment.
+    mutating func hold(interfaces count: Int) {
+        if count > 1, interfaces <= 1 { merge = PacketMerge(interfaces: count) }
+        interfaces = max(interfaces, count)
+    }
+
+    /// Whether memory is short.
+    var isCramped: Bool {
+        get { learner.tracker.isCramped }
+        set { learner.tracker.isCramped = newValue }
     }
 
     /// Moves the clock on to `now`, whether or not packets came.
@@ -109,10 +126,11 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         private let refreshSeconds: Int
         private var nextRefresh = 0
 
-        init(inventory: Inventory, from: Int64, refreshSeconds: Int) {
+        init(inventory: Inventory, from: Int64, refreshSeconds: Int, hostLimit: Int) {
             graph = GraphLearner(inventory: inventory)
             tracker = WindowTracker(
-                inventory: inventory, graph: CommunicationGraph(), mode: .training)
+                inventory: inventory, graph: CommunicationGraph(), mode: .training,
+                hostLimit: hostLimit)
             trainer = Trainer(inventory: inventory, seed: 1)
             contamination = Contamination(inventory: inventory)
             windowsFrom = from

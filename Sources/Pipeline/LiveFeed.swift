@@ -10,7 +10,7 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     private(set) var decoder = PacketDecoder()
     private(set) var merge: PacketMerge
     private(set) var stage: Stage
-    private let interfaces: Int
+    private var interfaces: Int
     /// Addresses that change hands at a time that the packets have not reached, by time.
     private var handovers: [(time: Int64, change: WorkloadChange)] = []
 
@@ -22,12 +22,13 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     init(
         model: Model, inventory: Inventory, remembered: Inventory = .empty, interfaces: Int,
-        hashSeed: UInt64, isRetraining: Bool = false, scores: ScoreHistory
+        hashSeed: UInt64, isRetraining: Bool = false, scores: ScoreHistory,
+        limits: ResourceLimits = ResourceLimits()
     ) {
         merge = PacketMerge(interfaces: interfaces)
         stage = Stage(
             model: model, inventory: inventory, remembered: remembered, hashSeed: hashSeed,
-            isRetraining: isRetraining, scores: scores)
+            isRetraining: isRetraining, scores: scores, limits: limits)
         self.interfaces = interfaces
     }
 
@@ -64,6 +65,18 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
                 body(&packet)
             }
         }
+    }
+
+    /// From now on packets come from so many interfaces: of several they are held for a moment.
+    mutating func hold(interfaces count: Int) {
+        if count > 1, interfaces <= 1 { merge = PacketMerge(interfaces: count) }
+        interfaces = max(interfaces, count)
+    }
+
+    /// Whether memory is short.
+    var isCramped: Bool {
+        get { stage.isCramped }
+        set { stage.isCramped = newValue }
     }
 
     /// Moves the clock on to `now`, whether or not packets came.
@@ -127,18 +140,24 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
         var hosts: Int { tracker.hostCount }
         var droppedHosts: Int { tracker.droppedHosts }
+        var isCramped: Bool {
+            get { tracker.isCramped }
+            set { tracker.isCramped = newValue }
+        }
 
         init(
             model: Model, inventory: Inventory, remembered: Inventory, hashSeed: UInt64,
-            isRetraining: Bool, scores: ScoreHistory
+            isRetraining: Bool, scores: ScoreHistory, limits: ResourceLimits
         ) {
             self.scores = scores
             var options = FlowMeterOptions()
             options.collectsRecords = false
             options.hashSeed = hashSeed
+            options.capacity = limits.flowCapacity
             meter = FlowMeter(options: options)
             tracker = WindowTracker(
-                inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring)
+                inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring,
+                hostLimit: limits.hostLimit)
             detector = Detector(model: model, inventory: inventory)
             self.inventory = inventory
             retrainer =

@@ -28,6 +28,15 @@ public struct WorkloadOptions: Sendable, Equatable {
     public init() {}
 }
 
+/// What follows the names and bridges of containers beside a feed.
+struct LiveSight {
+    let capture: LiveCapture
+    /// As they were asked for; `LiveWorkloads.allBridges` may be one of them.
+    var interfaces: [String]
+    let recording: PacketRecording?
+    let tell: @Sendable (String) -> Void
+}
+
 /// What goes on with other holders of addresses.
 protocol WorkloadFollower: ~Copyable {
     mutating func apply(_ change: WorkloadChange, now: Int64)
@@ -175,19 +184,7 @@ public final class LiveWorkloads: Sendable {
 
     /// Who is who now, all sources together.
     public var inventory: Inventory {
-        let live = directory.inventory()
-        let kept = remembered.workloads.map { workload in
-            var workload = workload
-            workload.addresses.removeAll { prefix in
-                live.networks.contains { $0.prefix.contains(prefix) }
-            }
-            return workload
-        }
-        let outside =
-            (try? Inventory(
-                workloads: kept.filter { !$0.addresses.isEmpty }, networks: remembered.networks))
-            ?? .empty
-        return given.merging(live).merging(outside)
+        given.joined(live: directory.inventory(), remembered: remembered)
     }
 
     /// Whether packets are held for a moment: for those of other bridges, and for names to come in time.
@@ -196,34 +193,61 @@ public final class LiveWorkloads: Sendable {
     }
 
     /// Takes in what changed since the last call. For the thread of the packets, before every batch.
-    func update<Feed: WorkloadFollower & ~Copyable>(
-        _ feed: inout Feed, _ capture: LiveCapture, _ named: [String], _ tell: (String) -> Void
-    ) {
+    func update<Feed: WorkloadFollower & ~Copyable>(_ feed: inout Feed, _ sight: LiveSight) {
         let version = directory.version
         let isNew = seen.withLock { seen in
             defer { seen = version }
             return seen != version
         }
-        if isNew { take(directory.takeChange(), &feed, capture, named, tell) }
+        if isNew { take(directory.takeChange(), &feed, sight) }
     }
 
     /// Gives a new feed everything that is known.
-    func begin<Feed: WorkloadFollower & ~Copyable>(
-        _ feed: inout Feed, _ capture: LiveCapture, _ named: [String], _ tell: (String) -> Void
-    ) {
+    func begin<Feed: WorkloadFollower & ~Copyable>(_ feed: inout Feed, _ sight: LiveSight) {
         seen.withLock { $0 = directory.version }
-        take(directory.takeAll(), &feed, capture, named, tell)
+        sight.recording?.note(givenHolders)
+        take(directory.takeAll(), &feed, sight)
+    }
+
+    /// What the inventory file says of single addresses, as a change: it holds from the beginning.
+    private var givenHolders: WorkloadChange {
+        var change = WorkloadChange()
+        for workload in given.workloads {
+            for prefix in workload.addresses where prefix.isHost {
+                change.holders[prefix.address] = .some(
+                    Inventory.Holder(
+                        workload: workload.name, image: workload.image, labels: workload.labels))
+            }
+        }
+        if !given.networks.isEmpty { change.networks = given.networks }
+        return change
     }
 
     private func take<Feed: WorkloadFollower & ~Copyable>(
-        _ change: WorkloadChange, _ feed: inout Feed, _ capture: LiveCapture, _ named: [String],
-        _ tell: (String) -> Void
+        _ change: WorkloadChange, _ feed: inout Feed, _ sight: LiveSight
     ) {
         feed.apply(change, now: WallClock.now())
-        guard let bridges = change.bridges, named.contains(Self.allBridges) else { return }
-        let names = Self.interfaces(named, bridges: bridges)
-        capture.replaceInterfaces(names)
-        tell("watching \(names.isEmpty ? "no bridge yet" : names.joined(separator: ", "))")
+        guard let recording = sight.recording else { return follow(change.bridges, sight) }
+        var noted = change
+        for address in change.holders.keys where given.workload(of: address) != nil {
+            noted.holders[address] = nil
+        }
+        noted.networks = change.networks.map { given.networks + $0 }
+        recording.note(noted)
+        follow(change.bridges, sight)
+    }
+
+    private func follow(_ bridges: [String]?, _ sight: LiveSight) {
+        if sight.interfaces.contains(Self.allBridges) { watch(bridges, sight) }
+    }
+
+    /// Captures on what is asked for, where this is the list of bridges.
+    func watch(_ bridges: [String]?, _ sight: LiveSight) {
+        guard let bridges else { return }
+        let names = Self.interfaces(sight.interfaces, bridges: bridges)
+        sight.capture.replaceInterfaces(names)
+        sight.recording?.forgetSources()
+        sight.tell("watching \(names.isEmpty ? "no bridge yet" : names.joined(separator: ", "))")
     }
 
     /// The interfaces to watch: those that are named, and the bridges of container networks where

@@ -47,6 +47,9 @@ public struct Monitor {
         /// How long, and in how many bytes, events and incidents are kept in the state directory.
         public var keepSeconds: Int64 = 30 * 86_400
         public var keepBytes: Int64 = 512 << 20
+        /// Where packets are kept.
+        public var recording = RecordingOptions()
+        public var limits = ResourceLimits()
 
         public init() {}
     }
@@ -138,20 +141,25 @@ public struct Monitor {
             board.connect(nil, nil)
             board.close()
         }
+        let recording = try options.recording.path.map { path throws(PipelineError) in
+            try PacketRecording(options.recording, path: path, complain: tell)
+        }
+        defer { recording?.stop() }
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
         let decisions = DecisionThread(
             docket: Docket(
                 modelID: model?.identifier ?? "", origin: .interface(one),
                 decider: LiveDecider(
                     quarantine: quarantine.guardian, isEnforcing: options.isEnforcing,
-                    complain: tell)),
+                    complain: tell), openLimit: options.limits.hostLimit),
             outlet: outlet, board: board, recorder: recorder, complain: tell)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
         live.connect(quarantine.guardian, decisions, isEnforcing: options.isEnforcing)
         var watch = MonitorLoop(
             monitor: self, source: source, live: live, decisions: decisions,
-            quarantine: quarantine.guardian, recorder: recorder, requests: requests, tell: tell)
+            quarantine: quarantine.guardian, recorder: recorder, recording: recording,
+            requests: requests, tell: tell)
         guard let model = try model ?? watch.learn() else { return }
         try watch.run(by: model)
     }

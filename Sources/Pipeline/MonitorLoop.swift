@@ -17,6 +17,9 @@ struct MonitorLoop {
     private let decisions: DecisionThread
     private let quarantine: QuarantineGuard
     private let recorder: EventRecorder
+    private let recording: PacketRecording?
+    private var sight: LiveSight
+    private var pace: CPUPace
     private let requests: Monitor.Requests
     private let tell: @Sendable (String) -> Void
     private let started = WallClock.now()
@@ -28,15 +31,16 @@ struct MonitorLoop {
     private var namesVersion = -1
     private var nextSecond: Int64 = 0
     private var nextStatistics: Int64
-    private var lastDrops: UInt64 = 0
-    private var dropsSince = Int64.min
+    private var kernelDrops = RecentRise()
+    private var hostsDropped = RecentRise()
+    private var verdictsDropped = RecentRise()
 
     private var options: Monitor.Options { monitor.options }
 
     init(
         monitor: Monitor, source: LiveCapture, live: LiveWorkloads, decisions: DecisionThread,
-        quarantine: QuarantineGuard, recorder: EventRecorder, requests: Monitor.Requests,
-        tell: @escaping @Sendable (String) -> Void
+        quarantine: QuarantineGuard, recorder: EventRecorder, recording: PacketRecording?,
+        requests: Monitor.Requests, tell: @escaping @Sendable (String) -> Void
     ) {
         self.monitor = monitor
         notice = ServiceNotice(environment: monitor.options.discovery.environment)
@@ -47,6 +51,11 @@ struct MonitorLoop {
         self.decisions = decisions
         self.quarantine = quarantine
         self.recorder = recorder
+        self.recording = recording
+        sight = LiveSight(
+            capture: source, interfaces: monitor.options.interfaces, recording: recording,
+            tell: tell)
+        pace = CPUPace(cores: monitor.options.limits.cores)
         self.requests = requests
         self.tell = tell
         nextStatistics = started + Int64(monitor.options.statisticsInterval) * 1_000_000_000
@@ -84,24 +93,38 @@ struct MonitorLoop {
         let began = WallClock.now()
         var feed = LearningFeed(
             inventory: monitor.inventory ?? .empty, interfaces: interfaceCount,
-            hashSeed: options.hashSeed, seconds: options.learnSeconds, started: began)
-        live.begin(&feed, source, options.interfaces, tell)
+            hashSeed: options.hashSeed, seconds: options.learnSeconds, started: began,
+            limits: options.limits)
+        live.begin(&feed, sight)
         var now = began
         while !feed.isOver(at: now) {
             guard !requests.shouldStop() else { return nil }
-            live.update(&feed, source, options.interfaces, tell)
-            _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in feed.take(frames) }
+            live.update(&feed, sight)
+            _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
+                feed.take(frames)
+                recording?.record(frames, name: source.name)
+            }
             notice.beat()
+            pace.keep()
             now = WallClock.now()
+            recording?.advance(to: now)
             feed.advance(to: now)
             if isSecondOver(now) {
+                feed.isCramped = isCramped()
                 status.learning = feed.progress(at: now)
                 count(feed.decoder.statistics, feed.meter.statistics, feed.merge)
                 status.hosts = feed.hosts
                 status.windows = feed.windows
                 publish(now)
             }
-            if takeReopen() { decisions.reopen() }
+            if takeReopen() {
+                notice.reloading()
+                if reload() != nil {
+                    tell("a model is used from the next start: this one learns its own")
+                }
+                feed.hold(interfaces: interfaceCount)
+                notice.ready("learning what is usual")
+            }
         }
         do throws(ModelError) {
             return (try feed.model(provenance(began, now)), feed.progress(at: now))
@@ -161,23 +184,27 @@ struct MonitorLoop {
             remembered: monitor.inventory == nil ? model.provenance.inventory : .empty,
             interfaces: interfaceCount, hashSeed: options.hashSeed,
             isRetraining: options.retrainSeconds != nil,
-            scores: monitor.board.scores)
-        live.begin(&feed, source, options.interfaces, tell)
+            scores: monitor.board.scores, limits: options.limits)
+        live.begin(&feed, sight)
         let retraining = options.retrainSeconds.map {
             Retraining(every: $0, directory: options.stateDirectory, now: WallClock.now())
         }
         while !requests.shouldStop() {
-            live.update(&feed, source, options.interfaces, tell)
+            live.update(&feed, sight)
             let decisions = decisions
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 feed.take(frames) { decisions.submit($0) }
+                recording?.record(frames, name: source.name)
             }
             notice.beat()
+            pace.keep()
             let now = WallClock.now()
+            recording?.advance(to: now)
             feed.advance(to: now) { decisions.submit($0) }
             if takeReopen() {
                 notice.reloading()
-                reload(&feed, retraining)
+                if let model = reload() { follow(retraining?.followed(model) ?? model, &feed) }
+                feed.hold(interfaces: interfaceCount)
                 notice.ready(summary)
             }
             if let retraining, let retrainer = feed.retrainer,
@@ -186,6 +213,7 @@ struct MonitorLoop {
                 follow(model, &feed)
             }
             if isSecondOver(now) {
+                feed.isCramped = isCramped()
                 take(feed)
                 publish(now)
             } else if requests.takeReport() {
@@ -211,8 +239,11 @@ struct MonitorLoop {
     }
 
     /// Takes in what the configuration and the model's file say now; what cannot be used is refused whole.
-    private mutating func reload(_ feed: inout LiveFeed, _ retraining: Retraining?) {
+    ///
+    /// - Returns: the model to go on with; nil: the one in use.
+    private mutating func reload() -> Model? {
         decisions.reopen()
+        recording?.reopen()
         do {
             let (options, model) = try requests.reload()
             if options.delivery != delivery || options.output != output {
@@ -225,17 +256,27 @@ struct MonitorLoop {
             try quarantine.with { runner throws(QuarantineError) in
                 try runner.follow(policy, allowlist: allowlist, protecting: named)
             }
-            if let model { follow(retraining?.followed(model) ?? model, &feed) }
+            follow(interfaces: options.interfaces)
             tell("configuration, model and feedback read anew")
+            return model
         } catch {
             tell("\(error); what was in use stays")
+            return nil
         }
+    }
+
+    /// Watches these interfaces from now on; those that stay lose no packet.
+    private mutating func follow(interfaces: [String]) {
+        guard interfaces != sight.interfaces else { return }
+        sight.interfaces = interfaces
+        status.interfaces = interfaces
+        live.watch(live.directory.bridges(), sight)
     }
 
     /// Packets are held for a moment where there are several, or where names are to come in time for them.
     private var interfaceCount: Int {
-        live.holdsPackets(options.interfaces)
-            ? max(2, options.interfaces.count) : options.interfaces.count
+        live.holdsPackets(sight.interfaces)
+            ? max(2, sight.interfaces.count) : sight.interfaces.count
     }
 
     private func takeReopen() -> Bool {
@@ -244,6 +285,12 @@ struct MonitorLoop {
     }
 
     // MARK: - Telling
+
+    /// Whether more memory is used than may be.
+    private mutating func isCramped() -> Bool {
+        status.residentBytes = ResourceLimits.residentBytes ?? 0
+        return status.residentBytes > options.limits.memory
+    }
 
     private mutating func isSecondOver(_ now: Int64) -> Bool {
         // A clock that was set back must not silence it.
@@ -317,7 +364,10 @@ struct MonitorLoop {
         status.alerts = counts.alerts
         status.alertsSuppressed = counts.suppressed
         status.actions = counts.actions
-        status.sinks = outlets.map(MonitorStatus.Sink.init) + [recorder.status]
+        status.sinks =
+            outlets.map(MonitorStatus.Sink.init) + [recorder.status]
+            + [recording?.status].compactMap(\.self)
+        status.restedSeconds = Double(pace.rested) / 1e9
         status.updated = now
         status.troubles = troubles(now)
         monitor.board.publish(status)
@@ -329,28 +379,47 @@ struct MonitorLoop {
     private mutating func troubles(_ now: Int64) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
         let drops = source.statistics.kernelDrops
-        if drops > lastDrops {
-            lastDrops = drops
-            dropsSince = now
-        }
-        if dropsSince != .min, now - dropsSince < 60_000_000_000 {
+        if kernelDrops.isRecent(drops, now) {
             troubles.append(
-                "the kernel drops packets (\(drops) so far): give capture.buffer_kib more room")
+                "the kernel drops packets (\(drops) so far): give capture.buffer_kib more room"
+                    + (options.limits.cores == nil ? "" : ", or limits.cpu"))
         }
-        if status.hostsDropped > 0 {
-            troubles.append("\(status.hostsDropped) addresses are not watched: there are too many")
+        if status.residentBytes > options.limits.memory {
+            troubles.append(
+                "\(status.residentBytes >> 20) MiB of memory are in use, more than limits.memory: further strangers "
+                    + "are not watched")
+        }
+        if hostsDropped.isRecent(UInt64(status.hostsDropped), now) {
+            troubles.append(
+                "\(status.hostsDropped) flows of strangers were not watched: there are too many addresses"
+            )
         }
         if status.isBreakerOpen {
             troubles.append("too many fences: until the breaker closes offenders are only told of")
         }
-        if status.verdictsDropped > 0 {
+        if verdictsDropped.isRecent(status.verdictsDropped, now) {
             troubles.append("\(status.verdictsDropped) verdicts found the queue full")
         }
         for sink in status.sinks where sink.lost > 0 || sink.trouble != nil {
+            let what = sink.name.hasPrefix(RecordingThread.label) ? "packets" : "events"
             troubles.append(
-                "\(sink.name): \(sink.trouble.map { "\($0); " } ?? "")\(sink.lost) events lost")
+                "\(sink.name): \(sink.trouble.map { "\($0); " } ?? "")\(sink.lost) \(what) lost")
         }
         return troubles
+    }
+}
+
+/// A counter of losses, and when it last rose: what is long over is no trouble.
+private struct RecentRise {
+    private var last: UInt64 = 0
+    private var time = Int64.min
+
+    mutating func isRecent(_ count: UInt64, _ now: Int64) -> Bool {
+        if count != last {
+            last = count
+            time = now
+        }
+        return time != .min && (0..<60_000_000_000).contains(now &- time)
     }
 }
 

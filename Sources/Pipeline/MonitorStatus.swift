@@ -67,6 +67,10 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var flow: [String: UInt64] = [:]
     public var packetsPerSecond = 0.0
     public var bitsPerSecond = 0.0
+    /// Bytes of memory that the process has for itself.
+    public var residentBytes = 0
+    /// Seconds that the packet thread has rested to keep to its share of CPU.
+    public var restedSeconds = 0.0
     public var hosts = 0
     public var hostsDropped = 0
     public var windows = 0

@@ -1,6 +1,7 @@
 import FlowMetering
 import PacketCapture
 import PacketDecoding
+import Workloads
 
 /// Reads captures, decodes and meters them, and hands each packet with what it did to its flow to a reader:
 /// the one loop behind training, replay and evaluation.
@@ -22,8 +23,11 @@ struct PacketLoop {
 
     /// Runs through all packets.
     ///
-    /// - Parameter body: gets each packet, its update, and the meter to set the flow's tag in.
+    /// - Parameters:
+    ///   - names: gets who has which address, as a monitor has noted it, before the packets that it holds for.
+    ///   - body: gets each packet, its update, and the meter to set the flow's tag in.
     func run(
+        names: (WorkloadChange) -> Void,
         _ body: (Packet, FlowUpdate, inout FlowMeter) -> Void
     ) throws(CaptureError) -> Report {
         var options = CaptureOptions()
@@ -37,10 +41,18 @@ struct PacketLoop {
         var packet = Packet()
         var update = FlowUpdate()
         var report = Report()
+        var noted = RecordedNames()
+        var recorded = RecordedPackets()
         let total = capture.totalBytes
+        func observe(_ packet: inout Packet) {
+            if !noted.isEmpty { noted.release(until: packet.timeNanoseconds, names) }
+            meter.observe(&packet, &update)
+            body(packet, update, &meter)
+        }
         var more = true
         while more {
             more = try capture.nextBatch { frames in
+                noted.add(capture.takeNotes(), names)
                 for index in frames.indices {
                     let frame = frames[index]
                     // SAFETY: the frame's bytes live until this closure returns.
@@ -53,12 +65,16 @@ struct PacketLoop {
                     if report.packetCount == 0 { report.firstNanoseconds = packet.timeNanoseconds }
                     report.packetCount += 1
                     report.lastNanoseconds = max(report.lastNanoseconds, packet.timeNanoseconds)
-                    meter.observe(&packet, &update)
-                    body(packet, update, &meter)
+                    if noted.isRecording {
+                        recorded.add(packet, from: frame.interface, observe)
+                    } else {
+                        observe(&packet)
+                    }
                 }
             }
             progress?.update(capture.statistics.fileBytes, of: total)
         }
+        if noted.isRecording { recorded.finish(observe) }
         progress?.finish()
         report.capture = capture.statistics
         report.decoding = decoder.statistics

@@ -41,7 +41,11 @@ public struct Ranking {
             _ record: ReplayRecord?, _ body: (Window) -> Void
         ) throws(CaptureError) -> PacketLoop.Report {
             var tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
-            let report = try loop.run { packet, update, meter in
+            let names: (WorkloadChange) -> Void = { change in
+                tracker.apply(change)
+                record?.follow(change)
+            }
+            let report = try loop.run(names: names) { packet, update, meter in
                 tracker.advance(to: packet.timeNanoseconds, body)
                 guard let tag = tracker.observe(packet, update) else { return }
                 meter.setTag(tag, of: update.flow)

@@ -13,7 +13,8 @@ public struct Replay {
     public var paths: [String]
     public var filter = ""
     /// Who is who; the model's own inventory unless another one is given.
-    public var inventory: Inventory
+    public var inventory: Inventory { didSet { isInventoryGiven = true } }
+    private var isInventoryGiven = false
     public var model: Model
     public var policyOptions = QuarantinePolicyOptions()
     /// Where captures that are read twice are; nil: at `paths`.
@@ -53,12 +54,23 @@ public struct Replay {
         progress: ProgressReport? = nil, record: ReplayRecord? = nil,
         observe: ((Window, Verdict?) -> Void)? = nil
     ) throws -> Outcome {
-        var tracker = WindowTracker(inventory: inventory, graph: model.graph, mode: .monitoring)
+        // What the capture itself tells goes before what the model remembers, but not before what was given.
+        let given = isInventoryGiven ? inventory : .empty
+        let remembered = isInventoryGiven ? .empty : inventory
+        var noted = NotedWorkloads(given: given, remembered: remembered)
+        var tracker = WindowTracker(
+            inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring)
         var judge = Judge(
             model: model, inventory: inventory, policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
         let loop = PacketLoop(paths: spool?.paths ?? paths, filter: filter, progress: progress)
-        let report = try loop.run { packet, update, meter in
+        func follow(_ change: WorkloadChange) {
+            tracker.apply(change)
+            record?.follow(change)
+            noted.apply(change)
+            judge.follow(noted.inventory)
+        }
+        let report = try loop.run(names: follow) { packet, update, meter in
             tracker.advance(to: packet.timeNanoseconds) { window in
                 let verdict = judge.consider(window)
                 observe?(window, verdict)

@@ -12,7 +12,9 @@ public import Workloads
 public final class ReplayRecord {
     private var detector: Detector?
     private let model: Model?
-    private let identities: IdentityMap
+    private var identities: IdentityMap
+    /// Who is who before a capture tells otherwise.
+    private let inventory: Inventory
     private var timeline = ScoreTimeline()
     private var contacts = ContactGraph()
     private var names: [IPAddress: String] = [:]
@@ -21,13 +23,31 @@ public final class ReplayRecord {
     /// Answers that are kept.
     private static let cacheLimit = 65_536
 
-    /// - Parameter model: what windows are judged by; nil: nothing is known to be clean.
-    public init(model: Model?, inventory: Inventory) {
+    /// - Parameters:
+    ///   - model: what windows are judged by; nil: nothing is known to be clean.
+    ///   - given: who is who; nil: as the model remembers it.
+    public init(model: Model?, inventory given: Inventory?) {
         self.model = model
-        identities = IdentityMap(inventory: inventory)
+        let remembered = model?.provenance.inventory ?? .empty
+        inventory = given ?? remembered
+        identities = IdentityMap(
+            inventory: given ?? .empty, remembered: given == nil ? remembered : .empty)
         detector = model.map { Detector(model: $0, inventory: inventory) }
         for edge in model?.graph.namedEdges ?? [] {
             contacts.know(node(edge.subject), node(edge.peer), service: "\(edge.service)")
+        }
+    }
+
+    /// Takes in who has which address from now on.
+    func follow(_ change: WorkloadChange) {
+        identities.apply(change)
+        if change.networks != nil {
+            names = [:]
+            nodes = [:]
+        }
+        for address in change.holders.keys {
+            names[address] = nil
+            nodes[address] = nil
         }
     }
 
@@ -40,7 +60,9 @@ public final class ReplayRecord {
     func note(_ window: Window, score: Float?, isOdd: Bool) {
         windowCount += 1
         guard let score else { return }
-        timeline.add(score, isOdd: isOdd, of: name(window.subject), second: window.endSecond)
+        timeline.add(
+            score, isOdd: isOdd, of: window.identity?.name ?? name(window.subject),
+            second: window.endSecond)
     }
 
     /// Takes in the first packet of a flow.
@@ -74,7 +96,6 @@ public final class ReplayRecord {
     /// The node of a name that a baseline knows.
     private func node(_ name: String) -> Int {
         if let address = IPAddress(name) { return node(address) }
-        let inventory = identities.inventory
         let gateway = inventory.networks.first { "gateway of \($0.name)" == name }
         let home = inventory.workloads.first { $0.name == name }?.addresses.first?.address
         let network = gateway?.name ?? home.map { identities.identity(of: $0).network }

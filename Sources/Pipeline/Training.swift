@@ -37,7 +37,13 @@ public struct Training {
         let loop = PacketLoop(paths: spool.paths, filter: filter, progress: progress)
         var check = Contamination(inventory: inventory)
         var learner = GraphLearner(inventory: inventory)
-        let first = try loop.run { packet, update, meter in
+        var noted = NotedWorkloads(given: inventory, remembered: .empty)
+        let names: (WorkloadChange) -> Void = { change in
+            check.apply(change)
+            learner.apply(change)
+            noted.apply(change)
+        }
+        let first = try loop.run(names: names) { packet, update, meter in
             learner.observe(packet, update)
             if let tag = check.observe(packet, update) { meter.setTag(tag, of: update.flow) }
         }
@@ -46,14 +52,14 @@ public struct Training {
         func isClean(_ packet: Packet) -> Bool { !excluded.contains { $0.owns(packet) } }
         if !excluded.isEmpty {
             learner = GraphLearner(inventory: inventory)
-            _ = try loop.run { packet, update, _ in
+            _ = try loop.run(names: { learner.apply($0) }) { packet, update, _ in
                 if isClean(packet) { learner.observe(packet, update) }
             }
         }
         let graph = learner.finish()
         var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
         var trainer = Trainer(inventory: inventory, seed: seed)
-        _ = try loop.run { packet, update, meter in
+        _ = try loop.run(names: { tracker.apply($0) }) { packet, update, meter in
             tracker.advance(to: packet.timeNanoseconds) { trainer.observe($0) }
             guard isClean(packet) else { return }
             if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
@@ -68,7 +74,7 @@ public struct Training {
         provenance.falseAlarmsPerDay =
             falseAlarmsPerDay * (budgetIsPerWorkload ? Double(trainer.workloadCount) : 1)
         provenance.inventoryDigest = try digest()
-        provenance.inventory = inventory
+        provenance.inventory = noted.inventory
         let model = try trainer.finish(graph: graph, provenance: provenance).identified()
         return Outcome(
             model: model, warnings: first.warnings, advice: warnings(suspects) + advice(model))
@@ -111,7 +117,7 @@ public struct Training {
                 "too few windows for a baseline of its own: \(names)\(more);"
                     + " the image's, the network's or the node's stands in")
         }
-        if inventory.isEmpty {
+        if model.provenance.inventory.isEmpty {
             advice.append(
                 "no inventory: every address is a workload of its own, and a replaced container is a"
                     + " stranger; name them with --inventory")

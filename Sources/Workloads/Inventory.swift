@@ -100,7 +100,7 @@ public struct Inventory: Sendable, Equatable {
     }
 
     /// The workloads that are behind `holders`, with every address and hardware address they have.
-    init(holders: [IPAddress: Holder], networks: [Network]) {
+    public init(holders: [IPAddress: Holder], networks: [Network]) {
         var workloads: [String: Workload] = [:]
         var others: [String: [IPPrefix]] = [:]
         for (address, holder) in holders.sorted(by: { $0.key < $1.key }) {

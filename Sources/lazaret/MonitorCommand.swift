@@ -63,6 +63,13 @@ struct MonitorCommand: ParsableCommand {
     var output: String?
 
     @Option(
+        name: [.customShort("w"), .customLong("write")],
+        help: ArgumentHelp(
+            "Keep the packets in a pcapng file, with the names of workloads; old files become FILE.1, FILE.2 and so on.",
+            valueName: "file"))
+    var write: String?
+
+    @Option(
         help: ArgumentHelp(
             "Become this user at the start, with CAP_NET_RAW and CAP_NET_ADMIN and nothing else of root.",
             valueName: "name"))
@@ -91,12 +98,14 @@ struct MonitorCommand: ParsableCommand {
         guard Set(interfaces).count == interfaces.count else {
             throw ValidationError("an interface is named twice")
         }
+        if write == "-" { throw ValidationError("-w -: packets are kept in a file; name one") }
         settings.model = model ?? settings.model
         settings.inventory = inventory.path ?? settings.inventory
         capture.apply(to: &settings.monitor.capture)
         settings.monitor.isEnforcing = enforce || settings.monitor.isEnforcing
         settings.monitor.stateDirectory = state ?? settings.monitor.stateDirectory
         settings.monitor.output = output ?? settings.monitor.output
+        settings.monitor.recording.path = write ?? settings.monitor.recording.path
         if let retrain {
             settings.monitor.retrainSeconds = TimeSpan(retrain).map { Int($0.seconds) }
         }

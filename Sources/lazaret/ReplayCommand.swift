@@ -75,7 +75,7 @@ struct ReplayCommand: ParsableCommand {
         replay.spool = spool
         replay.sliceFolder = pcapOut
         let record = report.map { _ in
-            ReplayRecord(model: replay.model, inventory: replay.inventory)
+            ReplayRecord(model: replay.model, inventory: given)
         }
         let outcome = try replay.run(progress: ProgressReport(label: "replay"), record: record)
         for warning in outcome.warnings { Output.warn(warning) }

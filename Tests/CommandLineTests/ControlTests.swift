@@ -207,6 +207,49 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
+    @Test func interfacesComeAndGoByConfigurationAndNoWindowIsLost() throws {
+        let program = try monitor(["--enforce", "-m", try scratch.model()])
+        let file = scratch.path("lazaret.yaml")
+        let all = try String(contentsOfFile: file, encoding: .utf8)
+        func watch(_ interfaces: String) throws {
+            let text = all.replacingOccurrences(of: "[br1, br2, uplink]", with: interfaces)
+            try scratch.write("lazaret.yaml", Data(text.utf8))
+            let before = program.errors.components(separatedBy: "read anew").count
+            program.signal(SIGHUP)
+            let isTaken = eventually {
+                program.errors.components(separatedBy: "read anew").count > before
+            }
+            #expect(isTaken, "\(program.errors)")
+        }
+        func windows() throws -> Int {
+            let status = try ask("GET", "/api/v1/status").components(separatedBy: "\r\n\r\n")
+            let object = try JSONSerialization.jsonObject(with: Data((status.last ?? "").utf8))
+            return (object as? [String: Any])?["windows"] as? Int ?? -1
+        }
+        try watch("[br2]")
+        #expect(program.errors.contains("watching br2"), "\(program.errors)")
+        // What is not watched is not seen, however odd it is.
+        try scan(from: 1000)
+        Thread.sleep(forTimeInterval: 2.5)
+        #expect(try !ask("GET", "/api/v1/events").contains(lab.a.v4))
+        let before = try windows()
+        try watch("[br2, br1, gone0]")
+        let isMissing = try eventually {
+            try client("status").output.contains("gone0")
+        }
+        #expect(isMissing)
+        #expect(try windows() >= before)
+        var port: UInt16 = 2000
+        let isFenced = try eventually {
+            try scan(from: port)
+            port += 100
+            return try !reaches(lab.a, lab.b)
+        }
+        #expect(isFenced, "\(program.errors)")
+        #expect(!program.errors.contains("from the next start"), "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
     @Test func aDamagedStoreIsSetAsideAndTheFenceGoesOn() throws {
         let first = try monitor(["--enforce", "-m", try scratch.model()])
         _ = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.a.v4)"}"#)

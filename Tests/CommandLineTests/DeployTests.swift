@@ -94,7 +94,8 @@ import Testing
 
     @Test func aDeployIsNoOffenceAndAnIntruderIsNotTrusted() throws {
         let monitor = try Background(
-            in: host.space, ["monitor", "-c", configuration, "-m", model])
+            in: host.space,
+            ["monitor", "-c", configuration, "-m", model, "-w", scratch.path("kept.pcapng")])
         let isReady = eventually { !monitor.isRunning || monitor.errors.contains("watching ") }
         try #require(isReady && monitor.isRunning, "\(monitor.errors)")
         #expect(monitor.errors.contains("names from docker \(host.socket)"), "\(monitor.errors)")
@@ -143,5 +144,14 @@ import Testing
         }
         #expect(isFree, "\(events.suffix(3)) \(monitor.errors)")
         #expect(monitor.end(by: SIGTERM) == 0)
+
+        // What was kept tells the same, each packet under the name of who had the address then.
+        let replay = try Run(
+            "replay", "-r", scratch.path("kept.pcapng"), "-m", model, "--format", "eve")
+        #expect(replay.status == 0 && replay.errors.isEmpty, "\(replay.errors)")
+        let again = replay.output.split(separator: "\n").compactMap {
+            try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }.filter { $0["event_type"] as? String == "alert" }
+        #expect(!again.isEmpty && again.allSatisfy { workload($0) == "intruder" }, "\(again)")
     }
 }

@@ -171,3 +171,49 @@ func everyCaptureGivesTheFramesThatLibpcapGives() throws {
     }
     #expect(compared > 0)
 }
+
+/// A name resolution block with this body.
+private func nameBlock(_ body: [UInt8], isBigEndian: Bool = false) -> [UInt8] {
+    func word(_ value: Int) -> [UInt8] {
+        let bytes = Frame.bytes(UInt64(value), 4)
+        return isBigEndian ? bytes : bytes.reversed()
+    }
+    let padding = [UInt8](repeating: 0, count: (4 - body.count % 4) % 4)
+    let length = 12 + body.count + padding.count
+    return word(4) + word(length) + body + padding + word(length)
+}
+
+@Test(arguments: [false, true])
+func notesOfAMonitorAreGivenOutOnceAndOthersAreNot(isBigEndian: Bool) throws {
+    func half(_ value: Int) -> [UInt8] {
+        let bytes = Frame.bytes(UInt64(value), 2)
+        return isBigEndian ? bytes : bytes.reversed()
+    }
+    func part(_ code: Int, _ value: [UInt8]) -> [UInt8] {
+        half(code) + half(value.count) + value
+            + [UInt8](repeating: 0, count: (4 - value.count % 4) % 4)
+    }
+    let record = part(1, [10, 0, 0, 1] + Array("web".utf8) + [0])
+    let end = part(0, [])
+    let ours = record + end + part(1, Array("lazaret: {}".utf8)) + end
+    let theirs = record + end + part(1, Array("a comment".utf8)) + end
+    let file = try TemporaryFile(
+        CaptureFile.pcapng([.init()], [(0, 1, [1, 2, 3, 4])], isBigEndian: isBigEndian)
+            + nameBlock(ours, isBigEndian: isBigEndian)
+            + nameBlock(theirs, isBigEndian: isBigEndian))
+    let (frames, capture) = try readAll([file])
+    #expect(frames.count == 1 && capture.warnings.isEmpty)
+    #expect(capture.takeNotes() == ["{}"] && capture.takeNotes().isEmpty)
+}
+
+@Test(arguments: [
+    [1, 0, 0xFF, 0xFF], [1, 0, 200, 0, 1, 2, 3, 4], [0, 0, 0, 0, 1, 0, 0xFF, 0xFF],
+    [0, 0, 0, 0, 1, 0, 9, 0, 0x6C, 0x61], [0, 0, 9, 0], [], [7],
+])
+func nameBlocksThatLieAboutTheirPartsDoNoHarm(body: [UInt8]) throws {
+    let file = try TemporaryFile(
+        CaptureFile.pcapng([.init()], [(0, 1, [1, 2, 3, 4])]) + nameBlock(body)
+            + CaptureFile.pcapng([.init()], [(0, 1, [5, 6, 7, 8])]))
+    let (frames, capture) = try readAll([file])
+    #expect(frames.count == 2 && capture.takeNotes().isEmpty)
+}

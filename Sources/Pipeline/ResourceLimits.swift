@@ -1,0 +1,81 @@
+internal import Foundation
+
+/// What a monitor may take of its node.
+public struct ResourceLimits: Sendable, Equatable {
+    /// Bytes of memory. Tables are as large as it allows; beyond it no stranger is watched until there is room again.
+    public var memory = 2 << 30
+    /// Cores of CPU, such as 0.5; nil: as many as it can use. The packet thread rests when they are used up, and what
+    /// comes meanwhile waits in the kernel's ring.
+    public var cores: Double?
+
+    public init() {}
+
+    /// The program itself, the model, the store's cache and the copies of captured packets.
+    private static let base = 160 << 20
+    /// A flow with its share of the index, at the worst (`FlowMeterOptions.capacity`).
+    private static let bytesPerFlow = 336
+    /// An address that talks to some dozens of others.
+    private static let bytesPerHost = 24 << 10
+
+    private var room: Int { max(memory - Self.base, 32 << 20) }
+
+    /// A quarter for flows.
+    var flowCapacity: Int { min(4 << 20, room / 4 / Self.bytesPerFlow) }
+
+    /// Half for hosts; the rest is for those that talk to many others, and for incidents.
+    var hostLimit: Int { min(100_000, room / 2 / Self.bytesPerHost) }
+
+    /// Bytes of this process that are in memory (proc(5), `statm`), without pages that it shares: the kernel's rings.
+    static var residentBytes: Int? {
+        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else {
+            return nil
+        }
+        let fields = text.split(separator: " ").prefix(3).compactMap { Int($0) }
+        return fields.count == 3 ? (fields[1] - fields[2]) * sysconf(Int32(_SC_PAGESIZE)) : nil
+    }
+}
+
+/// Keeps a process to its share of CPU by letting one thread rest.
+struct CPUPace {
+    private let cores: Double?
+    /// Nanoseconds of CPU that may be used at once.
+    private var credit: Double = 0
+    private var lastTime: Int64
+    private var lastCPU: Int64
+    /// Nanoseconds that the thread has rested.
+    private(set) var rested: Int64 = 0
+
+    /// What was not used is saved up to this time's worth, and what was used too much is rested off by it at most at once.
+    private static let periodNanoseconds: Double = 100_000_000
+
+    init(cores: Double?) {
+        self.cores = cores
+        lastTime = Self.clock(CLOCK_MONOTONIC)
+        lastCPU = Self.clock(CLOCK_PROCESS_CPUTIME_ID)
+    }
+
+    /// Rests where the process has used more than its share since the last call.
+    mutating func keep() {
+        guard let cores else { return }
+        let time = Self.clock(CLOCK_MONOTONIC)
+        guard time - lastTime >= 2_000_000 else { return }
+        let cpu = Self.clock(CLOCK_PROCESS_CPUTIME_ID)
+        credit += Double(time - lastTime) * cores - Double(cpu - lastCPU)
+        credit = min(credit, Self.periodNanoseconds * cores)
+        lastTime = time
+        lastCPU = cpu
+        guard credit < 0 else { return }
+        let rest = min(-credit / cores, Self.periodNanoseconds)
+        rested += Int64(rest)
+        var wanted = timespec(tv_sec: 0, tv_nsec: Int(rest))
+        // SAFETY: the structure is ours; a signal may end the rest early.
+        _ = unsafe nanosleep(&wanted, nil)
+    }
+
+    private static func clock(_ id: clockid_t) -> Int64 {
+        var time = timespec()
+        // SAFETY: the structure is ours.
+        unsafe clock_gettime(id, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import TestKit
+import Testing
+
+/// `lazaret monitor -w`: the packets that were judged, and who was who, to be judged again.
+@Suite(.needsKernel)
+struct RecordingTests {
+    private let lab: Lab
+    private let scratch: Scratch
+
+    init() throws {
+        lab = try Lab()
+        scratch = try Scratch()
+    }
+
+    private func scan(from port: UInt16) throws {
+        for number in port..<port + 100 {
+            let probe = try Socket(lab.a, stream: true)
+            try probe.wait(seconds: 0.01)
+            _ = probe.connect(lab.b.v4, number)
+        }
+    }
+
+    private func incidents(_ text: String) -> [(address: String, workload: String)] {
+        text.split(separator: "\n").compactMap { line in
+            let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            guard object?["event_type"] as? String == "alert",
+                let details = object?["lazaret"] as? [String: Any]
+            else { return nil }
+            return (object?["src_ip"] as? String ?? "", details["workload"] as? String ?? "")
+        }
+    }
+
+    @Test func whatWasKeptIsJudgedAsItWasLive() throws {
+        let model = try scratch.model()
+        let inventory = try scratch.write(
+            "inventory.yaml",
+            Data(
+                """
+                workloads:
+                  - {name: crawler, addresses: [\(lab.a.v4)]}
+                  - {name: office/wiki, addresses: [\(lab.b.v4)]}
+                networks:
+                  - {name: lan, prefix: 10.77.1.0/24, gateway: 10.77.1.1}
+
+                """.utf8))
+        let kept = scratch.path("kept.pcapng")
+        let program = try Background(
+            in: lab.node.space,
+            [
+                "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model, "--inventory",
+                inventory, "--state", scratch.path("state"), "-o", scratch.path("eve.json"),
+                "--socket", "never", "-w", kept,
+            ])
+        let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        func live() -> [(address: String, workload: String)] {
+            incidents(
+                (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? "")
+        }
+        var port: UInt16 = 1000
+        let isTold = try eventually {
+            try scan(from: port)
+            port += 100
+            return live().contains { $0.workload == "crawler" }
+        }
+        #expect(isTold, "\(program.errors)")
+        // To the other network, so that the gateway sees each packet twice.
+        for number in UInt16(0)..<20 {
+            try Socket(lab.a).send("probe", to: lab.c.v4, 4000 + number)
+        }
+        Thread.sleep(forTimeInterval: 1)
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+
+        // The file alone tells who is who.
+        let replay = try Run("replay", "-r", kept, "-m", model, "--format", "eve")
+        #expect(replay.status == 0 && replay.errors.isEmpty, "\(replay.errors)")
+        let again = incidents(replay.output)
+        #expect(
+            again.contains { $0.address == lab.a.v4 && $0.workload == "crawler" },
+            "\(replay.output)")
+        #expect(Set(again.map(\.workload)) == Set(live().map(\.workload)))
+        let trained = try Run("train", "-r", kept, "-o", scratch.path("kept.model"))
+        #expect(trained.status == 0, "\(trained.errors)")
+        let shown = try Run("model", "show", scratch.path("kept.model"))
+        #expect(shown.output.contains("crawler"), "\(shown.output)")
+
+        // Other programs read it too.
+        let dumped = try Namespace.command(["tcpdump", "-nr", kept, "udp and dst host \(lab.c.v4)"])
+        #expect(dumped.split(separator: "\n").count { $0.contains(lab.c.v4) } == 40, "\(dumped)")
+    }
+
+    @Test(arguments: [("/nowhere/kept.pcapng", "No such file"), ("/dev/null", "no plain file")])
+    func whereNothingCanBeKeptIsToldInOneLine(path: String, reason: String) throws {
+        let program = try Background(
+            in: lab.node.space,
+            [
+                "monitor", "-i", "br1", "-m", try scratch.model(), "--state", scratch.path("s"),
+                "--socket", "never", "-w", path,
+            ])
+        #expect(program.status == 1)
+        #expect(program.errors.contains(path) && program.errors.contains(reason))
+        #expect(program.errors.split(separator: "\n").count == 1, "\(program.errors)")
+    }
+}
