@@ -68,7 +68,10 @@ public struct IncidentTracker: Sendable {
             offender: verdict.subject, workload: verdict.workload, pattern: verdict.pattern,
             level: verdict.level)
         let now = verdict.window.endSecond
-        if let last = lastAlert[key], now - last < verdict.window.scale.seconds { return false }
+        // A time to come is one of before the clock was set back.
+        if let last = lastAlert[key], (0..<verdict.window.scale.seconds).contains(now - last) {
+            return false
+        }
         if lastAlert.count > 65_536 { forgetAlerts(now) }
         lastAlert[key] = now
         return true

@@ -143,6 +143,16 @@ public struct WindowTracker: Sendable {
         }
     }
 
+    /// Begins anew with another clock; names, links and the graph stay.
+    public mutating func restart() {
+        for slot in hosts.indices where hosts[slot].isLive {
+            hosts[slot].isLive = false
+            free.append(slot)
+        }
+        slots = [:]
+        second = Int.min
+    }
+
     /// Ends the current second, for the end of a capture.
     public mutating func finish(_ body: (Window) -> Void) {
         guard second != Int.min else { return }

@@ -16,7 +16,9 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     private(set) var meter: FlowMeter
     private var learner: Learner
     private var interfaces: Int
-    private let started: Int64
+    /// No packet is from later.
+    var latest = Int64.max
+    private var started: Int64
     private let seconds: Int
 
     init(
@@ -40,15 +42,16 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
 
     /// Takes in a batch.
     mutating func take(_ frames: Span<CapturedFrame>) {
-        Self.take(frames, interfaces, &decoder, &merge, &meter, &learner)
+        Self.take(frames, (interfaces, latest), &decoder, &merge, &meter, &learner)
     }
 
     // Parts of self are lent apart, so that the merge can hand packets to the others.
     private static func take(
-        _ frames: Span<CapturedFrame>, _ interfaces: Int, _ decoder: inout PacketDecoder,
-        _ merge: inout PacketMerge, _ meter: inout FlowMeter, _ learner: inout Learner
+        _ frames: Span<CapturedFrame>, _ bounds: (interfaces: Int, latest: Int64),
+        _ decoder: inout PacketDecoder, _ merge: inout PacketMerge, _ meter: inout FlowMeter,
+        _ learner: inout Learner
     ) {
-        LiveFeed.decode(frames, interfaces, &decoder, &merge) { learner.observe(&$0, &meter) }
+        LiveFeed.decode(frames, bounds, &decoder, &merge) { learner.observe(&$0, &meter) }
     }
 
     /// Takes in one packet; for captures that stand in for an interface.
@@ -71,6 +74,17 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     var isCramped: Bool {
         get { learner.tracker.isCramped }
         set { learner.tracker.isCramped = newValue }
+    }
+
+    /// Goes on after the clock was set: the time that is to be learnt does not change.
+    mutating func clockStepped(by step: Int64) {
+        Self.release(&merge, &meter, &learner, until: .max)
+        started += step
+        learner.windowsFrom += step
+        guard step < 0 else { return }
+        learner.tracker.restart()
+        learner.nextRefresh = 0
+        meter = FlowMeter(options: meter.options)
     }
 
     /// Moves the clock on to `now`, whether or not packets came.
@@ -122,9 +136,9 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         var windows = 0
         var factCount = 0
         private var update = FlowUpdate()
-        private let windowsFrom: Int64
+        var windowsFrom: Int64
         private let refreshSeconds: Int
-        private var nextRefresh = 0
+        var nextRefresh = 0
 
         init(inventory: Inventory, from: Int64, refreshSeconds: Int, hostLimit: Int) {
             graph = GraphLearner(inventory: inventory)

@@ -11,6 +11,8 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     private(set) var merge: PacketMerge
     private(set) var stage: Stage
     private var interfaces: Int
+    /// No packet is from later: what the kernel stamped before the clock was set back is taken for new.
+    var latest = Int64.max
     /// Addresses that change hands at a time that the packets have not reached, by time.
     private var handovers: [(time: Int64, change: WorkloadChange)] = []
 
@@ -34,21 +36,23 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     /// Takes in a batch.
     mutating func take(_ frames: Span<CapturedFrame>, _ body: (Verdict) -> Void) {
-        Self.take(frames, interfaces, &decoder, &merge, &stage, body)
+        Self.take(frames, (interfaces, latest), &decoder, &merge, &stage, body)
     }
 
     // Parts of self are lent apart, so that the merge can hand packets to the stage.
     private static func take(
-        _ frames: Span<CapturedFrame>, _ interfaces: Int, _ decoder: inout PacketDecoder,
-        _ merge: inout PacketMerge, _ stage: inout Stage, _ body: (Verdict) -> Void
+        _ frames: Span<CapturedFrame>, _ bounds: (interfaces: Int, latest: Int64),
+        _ decoder: inout PacketDecoder, _ merge: inout PacketMerge, _ stage: inout Stage,
+        _ body: (Verdict) -> Void
     ) {
-        decode(frames, interfaces, &decoder, &merge) { stage.observe(&$0, body) }
+        decode(frames, bounds, &decoder, &merge) { stage.observe(&$0, body) }
     }
 
     /// Decodes frames, and hands on packets in their order, once each.
     static func decode(
-        _ frames: Span<CapturedFrame>, _ interfaces: Int, _ decoder: inout PacketDecoder,
-        _ merge: inout PacketMerge, _ body: (inout Packet) -> Void
+        _ frames: Span<CapturedFrame>, _ bounds: (interfaces: Int, latest: Int64),
+        _ decoder: inout PacketDecoder, _ merge: inout PacketMerge,
+        _ body: (inout Packet) -> Void
     ) {
         var packet = Packet()
         for index in frames.indices {
@@ -58,8 +62,8 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
                 frame.bytes, linkType: LinkType(rawValue: frame.linkType),
                 timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
                 into: &packet)
-            packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), 1 << 62)
-            if interfaces > 1 {
+            packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), bounds.latest, 1 << 62)
+            if bounds.interfaces > 1 {
                 merge.add(packet, from: frame.source, body)
             } else {
                 body(&packet)
@@ -89,6 +93,17 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
         }
         Self.release(&merge, &stage, until: horizon, body)
         stage.advance(to: now - Self.lagNanoseconds, body)
+    }
+
+    /// Goes on after the clock was set. Where it was set back, windows and flows begin anew: they would wait
+    /// for their time to come again.
+    mutating func clockStepped(by step: Int64, _ body: (Verdict) -> Void) {
+        for handover in handovers { stage.apply(handover.change) }
+        handovers = []
+        Self.release(&merge, &stage, until: .max, body)
+        guard step < 0 else { return }
+        stage.finish(body)
+        stage.restart()
     }
 
     /// Goes on with another model or other feedback; windows and flows stay.
@@ -185,6 +200,11 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
         }
 
         mutating func finish(_ body: (Verdict) -> Void) { endSeconds(before: nil, body) }
+
+        mutating func restart() {
+            tracker.restart()
+            meter = FlowMeter(options: meter.options)
+        }
 
         /// Judges every window that ends before `time`; nil: all there are.
         private mutating func endSeconds(before time: Int64?, _ body: (Verdict) -> Void) {

@@ -182,7 +182,7 @@ public struct Monitor {
                 options: options.policy, inventory: live.inventory, allowlist: options.allowlist),
             ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
             flushesConnections: options.flushesConnections,
-            now: WallClock.now())
+            now: WallClock.now(), followsClock: true)
         let isEnforcing = options.isEnforcing
         let repairs = RepairBox()
         let guardian = try QuarantineGuard(runner, clock: { WallClock.now() }) { repair in

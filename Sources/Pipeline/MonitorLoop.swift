@@ -20,6 +20,7 @@ struct MonitorLoop {
     private let recording: PacketRecording?
     private var sight: LiveSight
     private var pace: CPUPace
+    private var clock = ClockWatch(now: WallClock.now())
     private let requests: Monitor.Requests
     private let tell: @Sendable (String) -> Void
     private let started = WallClock.now()
@@ -107,6 +108,11 @@ struct MonitorLoop {
             notice.beat()
             pace.keep()
             now = WallClock.now()
+            if let step = clock.step(to: now) {
+                tell("\(ClockWatch.text(step)); what is learnt stays")
+                feed.clockStepped(by: step)
+            }
+            feed.latest = now + 2_000_000_000
             recording?.advance(to: now)
             feed.advance(to: now)
             if isSecondOver(now) {
@@ -199,6 +205,11 @@ struct MonitorLoop {
             notice.beat()
             pace.keep()
             let now = WallClock.now()
+            if let step = clock.step(to: now) {
+                tell("\(ClockWatch.text(step)); fences keep the time that is left to them")
+                feed.clockStepped(by: step) { decisions.submit($0) }
+            }
+            feed.latest = now + 2_000_000_000
             recording?.advance(to: now)
             feed.advance(to: now) { decisions.submit($0) }
             if takeReopen() {

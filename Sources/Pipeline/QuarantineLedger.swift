@@ -1,5 +1,5 @@
 public import EventStore
-internal import Glibc
+internal import Foundation
 internal import NetworkAddresses
 public import Quarantine
 internal import Synchronization
@@ -136,6 +136,25 @@ public final class QuarantineLedger: FenceLedger {
 }
 
 extension QuarantineLedger {
+    /// How far the clock was set since this was last asked, by whatever program, on the same run of the machine; nil
+    /// where it was not, and after a start of the machine, when time that nobody measured has passed.
+    ///
+    /// - Parameter start: when the machine started, as the clock has it now.
+    func stepOfClock(startedAt start: Int64) throws(QuarantineError) -> Int64? {
+        // SAFETY: the file is the kernel's.
+        let boot =
+            (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
+            .filter { !$0.isWhitespace } ?? ""
+        do throws(EventStoreError) {
+            let noted = try store.setting("clock")?.split(separator: " ").map(String.init) ?? []
+            try store.set("clock", to: "\(boot) \(start)")
+            guard noted.count == 2, noted[0] == boot, !boot.isEmpty, let before = Int64(noted[1])
+            else { return nil }
+            let step = start &- before
+            return abs(step) >= ClockWatch.least ? step : nil
+        } catch { throw .ledger("\(error)") }
+    }
+
     /// Notes what the daemon's configuration says of the fence's making, so that the command line
     /// makes it alike.
     public func note(_ options: FirewallOptions) throws(QuarantineError) {

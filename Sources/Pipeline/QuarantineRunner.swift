@@ -10,6 +10,9 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     public var policy: QuarantinePolicy
     private var keeper: QuarantineKeeper<Firewall>
     private var discovery: ProtectedDiscovery
+    private let ledger: QuarantineLedger
+    /// Nil: `now` is whatever the caller says.
+    private var clock: ClockWatch?
     /// What is protected because an engine named it.
     private var followed: [ProtectedSet.Entry] = []
 
@@ -25,21 +28,29 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     /// - Parameters:
     ///   - isEnforcing: false is a dry run: everything but the last call to the kernel.
     ///   - now: nanoseconds since 1970.
+    ///   - followsClock: whether `now` is the system's clock. Then fences keep the time that is left to them when
+    ///     somebody sets it, also while no monitor runs.
     /// - Throws: `.notPermitted` without CAP_NET_ADMIN when enforcing; `.ledger`.
     public init(
         policy: QuarantinePolicy, ledger: QuarantineLedger, isEnforcing: Bool,
         discovery: ProtectedDiscovery = ProtectedDiscovery(), flushesConnections: Bool = false,
-        now: Int64
+        now: Int64, followsClock: Bool = false
     ) throws(QuarantineError) {
         let options = try Self.options(
             policy: policy, discovery: discovery, isDryRun: !isEnforcing,
             flushesConnections: flushesConnections)
         if isEnforcing { try ledger.note(options) }
         var keeper = QuarantineKeeper(ledger: ledger, actuator: try Firewall(options))
+        let clock = followsClock ? ClockWatch(now: now) : nil
+        if let clock, let step = try ledger.stepOfClock(startedAt: clock.start) {
+            try keeper.clockStepped(by: step, now: now, actor: "lazaret")
+        }
         _ = try keeper.reconcile(now: now, cause: "start", actor: "lazaret")
         var policy = policy
         policy.protected.formUnion(options.protected)
         policy.restore(keeper.openRows.map { $0.action(.fence, time: $0.created) })
+        self.clock = clock
+        self.ledger = ledger
         self.policy = policy
         self.discovery = discovery
         self.keeper = keeper
@@ -83,7 +94,16 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     public mutating func consider(
         _ offence: Offence, now: Int64
     ) throws(QuarantineError) -> [Outcome] {
-        try perform(policy.consider(offence), now: now)
+        try keepTime(now)
+        return try perform(policy.consider(offence), now: now)
+    }
+
+    /// Moves every end along where the clock was set: the kernel counts time that passes, and so do fences.
+    private mutating func keepTime(_ now: Int64) throws(QuarantineError) {
+        guard let step = clock?.step(to: now) else { return }
+        policy.clockStepped(by: step)
+        try keeper.clockStepped(by: step, now: now, actor: "lazaret")
+        if let start = clock?.start { _ = try ledger.stepOfClock(startedAt: start) }
     }
 
     /// Takes over another configuration; fences that stand keep their ends.
@@ -93,18 +113,18 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     ) throws(QuarantineError) {
         policy.options = options
         // What was released by hand is left alone as long as was promised.
-        policy.allowlist = allowlist + policy.allowlist.filter { $0.reason == Self.releasedByHand }
+        policy.allowlist =
+            allowlist + policy.allowlist.filter { $0.reason == QuarantinePolicy.releasedByHand }
         discovery.named = named
         try refreshProtected()
     }
-
-    static let releasedByHand = "released by hand"
 
     /// Fences `target` by hand.
     public mutating func add(
         _ target: FenceTarget, response: FenceResponse, seconds: Int64, reason: String,
         now: Int64, actor: String, force: Bool
     ) throws(QuarantineError) -> Outcome {
+        try keepTime(now)
         let made = try keeper.add(
             target, response: response, seconds: seconds, reason: reason, now: now, actor: actor,
             force: force)
@@ -116,6 +136,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     public mutating func release(
         _ target: FenceTarget, reason: String, now: Int64, actor: String
     ) throws(QuarantineError) -> [Outcome] {
+        try keepTime(now)
         let outcomes = try keeper.release(target, reason: reason, now: now, actor: actor)
         for outcome in outcomes where outcome.failure == nil {
             _ = policy.release(outcome.action.target, reason: reason, time: now)
@@ -191,6 +212,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
 
     /// Once a second: fences whose time is over, and what other programs did to ledger or kernel.
     public mutating func tick(now: Int64) throws(QuarantineError) -> [Outcome] {
+        try keepTime(now)
         let expired = policy.advance(to: now)
         var outcomes = expired.map { Outcome(action: $0, failure: nil) }
         _ = try keeper.sweep(now: now)
@@ -204,12 +226,15 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     public mutating func reconcile(
         now: Int64, cause: String
     ) throws(QuarantineError) -> [Outcome] {
+        try keepTime(now)
         let report = try keeper.reconcile(now: now, cause: cause, actor: "lazaret")
         let open = keeper.openRows
         let standing = Set(open.map(\.target))
         var outcomes: [Outcome] = []
         for fence in policy.activeFences where !standing.contains(fence.target) {
-            outcomes += policy.release(fence.target, reason: Self.releasedByHand, time: now).map {
+            outcomes += policy.release(
+                fence.target, reason: QuarantinePolicy.releasedByHand, time: now
+            ).map {
                 Outcome(action: $0, failure: nil)
             }
         }

@@ -63,6 +63,31 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         return outcomes
     }
 
+    /// Moves the ends of all fences along where the clock was set, in nanoseconds: the kernel, which counts time
+    /// that passes, goes on as it does.
+    public mutating func clockStepped(
+        by step: Int64, now: Int64, actor: String
+    ) throws(QuarantineError) {
+        try ledger.lock()
+        defer { ledger.unlock() }
+        let others = try reload()
+        let moved = (openRows + others).map { row in
+            var row = row
+            let until = row.until.addingReportingOverflow(step)
+            if !until.overflow { row.until = until.partialValue }
+            return row
+        }
+        guard !moved.isEmpty else { return }
+        try ledger.write(
+            moved,
+            [
+                AuditNote(
+                    time: now, actor: actor, action: "clock", subject: "\(moved.count) fences",
+                    detail: "the clock was set by \(step / 1_000_000_000) s; their ends with it")
+            ])
+        for row in moved where isMine(row) { remember(row) }
+    }
+
     /// Takes down every fence that lies in `target`.
     ///
     /// - Throws: `.noSuchFence` or `.partOf` when there is none.

@@ -89,6 +89,37 @@ public struct QuarantinePolicy: Sendable {
         }
     }
 
+    /// Moves everything that was noted along where the clock was set, in nanoseconds. Ends of the allowlist that
+    /// people have named stay as they are.
+    public mutating func clockStepped(by step: Int64) {
+        func moved(_ time: Int64) -> Int64 {
+            let sum = time.addingReportingOverflow(step)
+            return sum.overflow || time == .min || time == .max ? time : sum.partialValue
+        }
+        for (target, fence) in standing {
+            var action = fence.action
+            action.time = moved(action.time)
+            action.until = moved(action.until)
+            standing[target] = Standing(action: action)
+        }
+        for (target, record) in records {
+            var record = record
+            record.lastOffence = moved(record.lastOffence)
+            record.confirmedAt = moved(record.confirmedAt)
+            record.lastEnd = moved(record.lastEnd)
+            record.lastRefusal = record.lastRefusal.map { ($0.kind, moved($0.time)) }
+            records[target] = record
+        }
+        for index in allowlist.indices where allowlist[index].reason == Self.releasedByHand {
+            allowlist[index].until = allowlist[index].until.map(moved)
+        }
+        breakerUntil = moved(breakerUntil)
+        nextExpiry = standing.values.lazy.map(\.action.until).min() ?? .max
+    }
+
+    /// Why what was released is left alone for a while.
+    public static let releasedByHand = "released by hand"
+
     /// Fences `target` by hand; `force` overrides the protected set.
     public mutating func add(
         _ target: FenceTarget, seconds: Int64, response: FenceResponse = .drop, reason: String,
@@ -114,7 +145,7 @@ public struct QuarantinePolicy: Sendable {
         if let prefix = target.prefix, options.releaseGraceSeconds > 0, !hit.isEmpty {
             let until = time + options.releaseGraceSeconds * 1_000_000_000
             allowlist.removeAll { $0.until.map { $0 <= time } ?? false }
-            allowlist.append(AllowEntry(prefix, reason: "released by hand", until: until))
+            allowlist.append(AllowEntry(prefix, reason: Self.releasedByHand, until: until))
         }
         return hit.compactMap { key in
             guard var action = standing.removeValue(forKey: key)?.action else { return nil }

@@ -1,0 +1,199 @@
+import Foundation
+import TestKit
+import Testing
+
+/// The toolchain brings one.
+private let compiler = (ProcessInfo.processInfo.environment["PATH"] ?? "")
+    .split(separator: ":").flatMap { ["\($0)/cc", "\($0)/clang"] }
+    .first { FileManager.default.isExecutableFile(atPath: $0) }
+
+/// What a monitor does when somebody sets the clock by an hour.
+///
+/// The machine's own clock is left alone: a library that is loaded before libc and libpcap moves the clock that the program
+/// reads and the stamps of its packets, as the kernel would. Timers of the kernel go on as they do then.
+@Suite(.needsKernel, .enabled(if: compiler != nil, "no C compiler"))
+struct ClockTests {
+    private static let source = """
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <fcntl.h>
+        #include <stdint.h>
+        #include <stdlib.h>
+        #include <string.h>
+        #include <sys/mman.h>
+        #include <sys/syscall.h>
+        #include <sys/time.h>
+        #include <time.h>
+        #include <unistd.h>
+        static volatile int64_t *seconds;
+        static int64_t step(void) {
+          if (!seconds) {
+            int file = open(getenv("LAZARET_TEST_CLOCK"), O_RDONLY);
+            void *page = mmap(0, 8, PROT_READ, MAP_SHARED, file, 0);
+            close(file);
+            seconds = page;
+          }
+          return *seconds;
+        }
+        int clock_gettime(clockid_t id, struct timespec *time) {
+          int code = syscall(SYS_clock_gettime, id, time);
+          if (code == 0 && id == CLOCK_REALTIME) time->tv_sec += step();
+          return code;
+        }
+        int gettimeofday(struct timeval *time, void *zone) {
+          struct timespec exact;
+          clock_gettime(CLOCK_REALTIME, &exact);
+          time->tv_sec = exact.tv_sec;
+          time->tv_usec = exact.tv_nsec / 1000;
+          return 0;
+        }
+        time_t time(time_t *to) {
+          struct timespec exact;
+          clock_gettime(CLOCK_REALTIME, &exact);
+          if (to) *to = exact.tv_sec;
+          return exact.tv_sec;
+        }
+        struct header { struct timeval time; uint32_t captured, length; };
+        typedef void (*handler)(unsigned char *, const struct header *, const unsigned char *);
+        struct call { handler body; unsigned char *user; };
+        static void moved(unsigned char *user, const struct header *was, const unsigned char *bytes) {
+          struct call *call = (struct call *)user;
+          struct header header = *was;
+          header.time.tv_sec += step();
+          call->body(call->user, &header, bytes);
+        }
+        int pcap_dispatch(void *handle, int count, handler body, unsigned char *user) {
+          static int (*real)(void *, int, handler, unsigned char *);
+          if (!real) real = dlsym(RTLD_NEXT, "pcap_dispatch");
+          struct call call = {body, user};
+          return real(handle, count, moved, (unsigned char *)&call);
+        }
+
+        """
+
+    private let lab: Lab
+    private let scratch: Scratch
+    private let library: String
+    private let clock: FileHandle
+
+    init() throws {
+        lab = try Lab()
+        scratch = try Scratch()
+        library = scratch.path("clock.so")
+        let source = try scratch.write("clock.c", Data(Self.source.utf8))
+        try Namespace.command([
+            compiler ?? "cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl",
+        ])
+        let page = try scratch.write("clock", Data(count: 8))
+        clock = try FileHandle(forUpdating: URL(fileURLWithPath: page))
+    }
+
+    private func set(_ seconds: Int64) throws {
+        try clock.seek(toOffset: 0)
+        try withUnsafeBytes(of: seconds) { try clock.write(contentsOf: Data($0)) }
+    }
+
+    private func monitor(_ more: String...) throws -> Background {
+        let program = try Background(
+            in: lab.node.space,
+            [
+                "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "--state",
+                scratch.path("state"), "-o", scratch.path("eve.json"), "--socket", "never",
+                "--enforce",
+            ] + more,
+            behind: [
+                "env", "LD_PRELOAD=\(library)", "LAZARET_TEST_CLOCK=\(scratch.path("clock"))",
+            ])
+        let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    private func reaches(_ from: Lab.Host, _ to: Lab.Host) throws -> Bool {
+        let receiver = try Socket(to)
+        try receiver.bind("0.0.0.0", 4000)
+        try Socket(from).send("probe", to: to.v4, 4000)
+        return try receiver.receives(within: 0.5)
+    }
+
+    private func isFenced(_ host: Lab.Host, scanning victim: Lab.Host) throws -> Bool {
+        var port: UInt16 = 1000
+        return try eventually {
+            for number in port..<port + 100 {
+                let probe = try Socket(host, stream: true)
+                try probe.wait(seconds: 0.01)
+                _ = probe.connect(victim.v4, number)
+            }
+            port += 100
+            return try !reaches(host, victim)
+        }
+    }
+
+    /// Seconds that the ledger gives each fence, by its target, as the command line shows them to `monitor`'s clock.
+    private func timeLeft() throws -> [String: Double] {
+        let program = try Background(
+            in: lab.node.space,
+            ["quarantine", "list", "--format", "json", "--state", scratch.path("state")],
+            behind: [
+                "env", "LD_PRELOAD=\(library)", "LAZARET_TEST_CLOCK=\(scratch.path("clock"))",
+            ])
+        #expect(program.status == 0, "\(program.errors)")
+        var left: [String: Double] = [:]
+        for line in program.output.split(separator: "\n") {
+            let row = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            left[row?["target"] as? String ?? ""] = row?["remaining_seconds"] as? Double
+        }
+        return left
+    }
+
+    @Test(arguments: [3600, -3600] as [Int64])
+    func fencesKeepTheirTimeAndTheNextOffenderIsFenced(step: Int64) throws {
+        let model = try scratch.model()
+        let program = try monitor("-m", model)
+        #expect(try isFenced(lab.a, scanning: lab.b), "\(program.errors)")
+        try set(step)
+        let isNoticed = eventually { program.errors.contains("the clock was set") }
+        #expect(isNoticed, "\(program.errors)")
+        Thread.sleep(forTimeInterval: 2)
+        #expect(try !reaches(lab.a, lab.b))
+        let left = try timeLeft()
+        #expect((400...600).contains(left[lab.a.v4] ?? 0), "\(left) \(program.errors)")
+        #expect(try isFenced(lab.bystander, scanning: lab.c), "\(program.errors)")
+        #expect(try reaches(lab.c, lab.b))
+
+        // The same while nobody watches.
+        #expect(program.end(by: SIGTERM) == 0)
+        try set(0)
+        let again = try monitor("-m", model)
+        let after = try timeLeft()
+        #expect((400...600).contains(after[lab.a.v4] ?? 0), "\(after) \(again.errors)")
+        #expect(try !reaches(lab.a, lab.b) && !reaches(lab.bystander, lab.c))
+        #expect(again.end(by: SIGTERM) == 0, "\(again.errors)")
+    }
+
+    @Test(arguments: [3600, -3600] as [Int64])
+    func learningTakesItsTimeWhateverTheClockSays(step: Int64) throws {
+        let program = try Background(
+            in: lab.node.space,
+            [
+                "monitor", "-i", "br1", "--state", scratch.path("state"), "-o",
+                scratch.path("eve.json"), "--socket", "never", "--learn", "14s",
+            ],
+            behind: [
+                "env", "LD_PRELOAD=\(library)", "LAZARET_TEST_CLOCK=\(scratch.path("clock"))",
+            ])
+        let began = eventually { program.errors.contains("learning what is usual") }
+        #expect(began, "\(program.errors)")
+        for round in 0..<28 {
+            if round == 4 { try set(step) }
+            try Socket(lab.a).send("probe", to: lab.b.v4, 4000)
+            if round == 12 {
+                #expect(!program.errors.contains("workloads from"), "\(program.errors)")
+            }
+            Thread.sleep(forTimeInterval: 0.5)
+        }
+        let isLearnt = eventually { program.errors.contains("monitoring") }
+        #expect(isLearnt, "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+}
