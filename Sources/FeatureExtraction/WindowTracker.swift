@@ -8,7 +8,8 @@ public import Workloads
 ///
 /// The subject is who initiates: what an address receives or answers is not held against it. Memory
 /// is bounded: a host costs at most about 150 KB, however many peers it talks to, and there are at most
-/// `hostLimit` of them; further ones are not watched and are counted in `droppedHosts`.
+/// `hostLimit` of them; further ones take the place of a passer-by, or are not watched, and are counted in
+/// `droppedHosts`.
 public struct WindowTracker: Sendable {
     /// What the graph is used for.
     public enum Mode: Sendable {
@@ -34,6 +35,11 @@ public struct WindowTracker: Sendable {
     /// By flow: the slot of its responder, or -1.
     private var servers: [Int32] = []
     private var relay = NameRelay()
+    /// Where a passer-by is looked for next.
+    private var hand = 0
+
+    private static let placesLookedAt = 16
+    private static let passerByFlows: UInt64 = 3
 
     /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation, whether the
     /// second that it was opened in is odd, and whether its pair is new.
@@ -345,9 +351,9 @@ public struct WindowTracker: Sendable {
 
     private mutating func slot(of address: IPAddress, _ mac: MACAddress) -> Int? {
         if let slot = slots[address] { return slot }
-        guard slots.count < hostLimit else {
+        if slots.count >= hostLimit {
             droppedHosts += 1
-            return nil
+            guard forgetPasserBy() else { return nil }
         }
         let resolved = resolver.resolve(address, in: graph)
         guard resolved.place != .group else { return nil }
@@ -367,6 +373,29 @@ public struct WindowTracker: Sendable {
         hosts[slot].mac = mac
         slots[address] = slot
         return slot
+    }
+
+    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone since: forged
+    /// addresses must not keep everybody else from being watched.
+    ///
+    /// - Complexity: O(1): looks at a few places, the next ones the next time.
+    private mutating func forgetPasserBy() -> Bool {
+        for _ in 0..<min(hosts.count, Self.placesLookedAt) {
+            hand = hand + 1 < hosts.count ? hand + 1 : 0
+            guard isPasserBy(hand) else { continue }
+            hosts[hand].isLive = false
+            slots[hosts[hand].address] = nil
+            free.append(hand)
+            return true
+        }
+        return false
+    }
+
+    private func isPasserBy(_ slot: Int) -> Bool {
+        // The second that it was last seen in has to be judged first.
+        hosts[slot].isLive && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
+            && hosts[slot].sum(.long)[.flows] <= Self.passerByFlows
+            && slots[hosts[slot].address] == slot
     }
 
     // MARK: - Seconds

@@ -248,4 +248,28 @@ struct WindowTrackerTests {
         }
         #expect(tracker.hostCount == 10 && tracker.droppedHosts == 40)
     }
+
+    @Test func passersByGiveWayToWhoComesAfterThem() {
+        var tracker = WindowTracker(
+            inventory: .empty, graph: nil, mode: .withoutBaseline, hostLimit: 10)
+        var update = FlowUpdate()
+        update.events = opening
+        var judged: Set<IPAddress> = []
+        func send(_ source: String, at second: Int) {
+            let packet = packet(source, "10.0.0.2", at: Double(second))
+            tracker.advance(to: packet.timeNanoseconds) { judged.insert($0.subject) }
+            _ = tracker.observe(packet, update)
+        }
+        // Nine who are seen once, and one who is not a passer-by.
+        for _ in 0..<8 { send("10.0.3.1", at: 1) }
+        for number in 0..<9 { send("10.0.1.\(number)", at: 1) }
+        for number in 0..<50 { send("10.0.2.\(number)", at: 2 + number / 5) }
+        send("10.0.3.2", at: 30)
+        for _ in 0..<5 { send("10.0.3.1", at: 31) }
+        tracker.finish { judged.insert($0.subject) }
+        #expect(tracker.hostCount == 10 && tracker.droppedHosts == 51)
+        // Everybody was judged, and who stayed kept the place.
+        #expect(judged.count == 61)
+        #expect(tracker.slotCount == 10)
+    }
 }
