@@ -25,6 +25,7 @@ struct MonitorLoop {
     private var delivery: DeliveryOptions
     private var output: String
     private var missing: [String] = []
+    private var down: [String] = []
     private var namesVersion = -1
     private var nextSecond: Int64 = 0
     private var nextStatistics: Int64
@@ -299,6 +300,13 @@ struct MonitorLoop {
                     : "waiting for \(missing.joined(separator: ", ")) to come back")
         }
         status.missing = missing
+        if source.down != down {
+            down = source.down
+            tell(
+                down.isEmpty
+                    ? "no interface is down any more"
+                    : "nothing comes from \(down.joined(separator: ", ")): taken down")
+        }
         if live.directory.version != namesVersion {
             namesVersion = live.directory.version
             status.identities = live.source
@@ -328,6 +336,7 @@ struct MonitorLoop {
 
     private mutating func troubles(_ now: Int64) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
+        troubles += down.map { "interface \($0) is down" }
         let drops = source.statistics.kernelDrops
         if drops > lastDrops {
             lastDrops = drops
@@ -338,7 +347,9 @@ struct MonitorLoop {
                 "the kernel drops packets (\(drops) so far): give capture.buffer_kib more room")
         }
         if status.hostsDropped > 0 {
-            troubles.append("\(status.hostsDropped) addresses are not watched: there are too many")
+            troubles.append(
+                "\(status.hostsDropped) addresses found no room: there are too many; who is seen once "
+                    + "is forgotten")
         }
         if status.isBreakerOpen {
             troubles.append("too many fences: until the breaker closes offenders are only told of")
