@@ -46,8 +46,10 @@ public final class EventStore: Sendable {
             try database.execute(sql: "PRAGMA synchronous = FULL")
         }
         // What is fenced, and why, is the operator's affair; SQLite gives its other files the same mode.
+        // Only where it is not there: closing any descriptor of a file ends all locks that this process has on it
+        // (POSIX), also those of a store that is open already; whoever looks in then takes its log away.
         // SAFETY: the path is lent for the call.
-        let made = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        let made = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if made >= 0 { close(made) }
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)

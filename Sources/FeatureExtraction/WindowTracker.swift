@@ -8,8 +8,8 @@ public import Workloads
 ///
 /// The subject is who initiates: what an address receives or answers is not held against it. Memory
 /// is bounded: a host costs at most about 150 KB, however many peers it talks to, and there are at most
-/// `hostLimit` of them. A workload that is known takes the place of a stranger; further strangers are not watched
-/// and are counted in `droppedHosts`.
+/// `hostLimit` of them. Further ones take the place of a passer-by, and workloads that are known that of any stranger;
+/// who finds no place is not watched. Both are counted in `droppedHosts`.
 public struct WindowTracker: Sendable {
     /// What the graph is used for.
     public enum Mode: Sendable {
@@ -26,8 +26,6 @@ public struct WindowTracker: Sendable {
     private var graph: CommunicationGraph?
     private let mode: Mode
     private let hostLimit: Int
-    /// Where the search for a stranger to give way goes on.
-    private var hand = 0
     /// Whether memory is short: then no further stranger is watched.
     public var isCramped = false
     private var resolver: Resolver
@@ -39,6 +37,11 @@ public struct WindowTracker: Sendable {
     /// By flow: the slot of its responder, or -1.
     private var servers: [Int32] = []
     private var relay = NameRelay()
+    /// Where a passer-by is looked for next.
+    private var hand = 0
+
+    private static let placesLookedAt = 16
+    private static let passerByFlows: UInt64 = 3
 
     /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation, whether the
     /// second that it was opened in is odd, and whether its pair is new.
@@ -362,9 +365,9 @@ public struct WindowTracker: Sendable {
         if let slot = slots[address] { return slot }
         let resolved = resolver.resolve(address, in: graph)
         guard resolved.place != .group else { return nil }
-        if slots.count >= hostLimit || isCramped, !(resolved.isKnown && makeRoom()) {
+        if slots.count >= hostLimit || isCramped {
             droppedHosts += 1
-            return nil
+            guard forgetPasserBy() || resolved.isKnown && forgetStranger() else { return nil }
         }
         let slot: Int
         if let reused = free.popLast() {
@@ -384,20 +387,44 @@ public struct WindowTracker: Sendable {
         return slot
     }
 
-    /// Gives up a stranger, so that who floods the table with made-up addresses hides nobody else.
-    private mutating func makeRoom() -> Bool {
-        for _ in 0..<min(hosts.count, 256) {
-            hand = hand + 1 < hosts.count ? hand + 1 : 0
-            let slot = hand
-            guard hosts[slot].isLive, !hosts[slot].resolved.isKnown,
-                slots[hosts[slot].address] == slot
-            else { continue }
-            hosts[slot].isLive = false
-            slots[hosts[slot].address] = nil
-            free.append(slot)
-            return true
+    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone since: forged
+    /// addresses must not keep everybody else from being watched.
+    ///
+    /// - Complexity: O(1): looks at a few places, the next ones the next time.
+    private mutating func forgetPasserBy() -> Bool {
+        for _ in 0..<min(hosts.count, Self.placesLookedAt) {
+            turnHand()
+            if isPasserBy(hand) { return forget(hand) }
         }
         return false
+    }
+
+    /// Makes room for a workload that is known, by forgetting whoever is not.
+    private mutating func forgetStranger() -> Bool {
+        for _ in 0..<min(hosts.count, 16 * Self.placesLookedAt) {
+            turnHand()
+            if isCurrent(hand), !hosts[hand].resolved.isKnown { return forget(hand) }
+        }
+        return false
+    }
+
+    private mutating func turnHand() { hand = hand + 1 < hosts.count ? hand + 1 : 0 }
+
+    private mutating func forget(_ slot: Int) -> Bool {
+        hosts[slot].isLive = false
+        slots[hosts[slot].address] = nil
+        free.append(slot)
+        return true
+    }
+
+    private func isPasserBy(_ slot: Int) -> Bool {
+        // The second that it was last seen in has to be judged first.
+        isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
+            && hosts[slot].sum(.long)[.flows] <= Self.passerByFlows
+    }
+
+    private func isCurrent(_ slot: Int) -> Bool {
+        hosts[slot].isLive && slots[hosts[slot].address] == slot
     }
 
     // MARK: - Seconds

@@ -53,6 +53,9 @@ public final class LiveCapture {
     /// Names of the interfaces that are gone and waited for.
     public var missing: [String] { devices.filter { !$0.isOpen }.map(\.name) }
 
+    /// Names of the interfaces that are there and taken down: nothing comes from them.
+    public var down: [String] { devices.filter { $0.isOpen && $0.isDown }.map(\.name) }
+
     /// What was seen and lost so far, over all interfaces and reopenings.
     public var statistics: CaptureStatistics {
         var all = counters
@@ -73,6 +76,7 @@ public final class LiveCapture {
         timeoutMilliseconds: Int32 = 100, _ body: (Span<CapturedFrame>) -> Void
     ) throws(CaptureError) -> Bool {
         stage.removeAll()
+        for device in devices { device.look() }
         collect()
         if stage.count == 0 {
             wait(timeoutMilliseconds)
@@ -95,7 +99,6 @@ public final class LiveCapture {
     private func wait(_ timeoutMilliseconds: Int32) {
         polled.removeAll(keepingCapacity: true)
         for device in devices {
-            device.reopenIfDue()
             if device.isOpen {
                 polled.append(pollfd(fd: device.descriptor, events: Int16(POLLIN), revents: 0))
             }
@@ -116,6 +119,10 @@ private final class LiveDevice {
     private(set) var reopened: UInt64 = 0
     private var lostBefore: (kernel: UInt64, interface: UInt64) = (0, 0)
     private var retryAt: Int64 = 0
+    private var lookAt: Int64 = 0
+    /// The kernel's number for what was opened.
+    private var number: UInt32 = 0
+    private(set) var isDown = false
     private var linkType: Int32 = 1
 
     var isOpen: Bool { unsafe handle != nil }
@@ -140,6 +147,7 @@ private final class LiveDevice {
 
     private func open() throws(CaptureError) {
         var text = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
+        number = unsafe if_nametoindex(name)
         guard let made = unsafe pcap_create(name, &text) else {
             throw .device(name: name, operation: "open", reason: Self.string(text))
         }
@@ -223,8 +231,36 @@ private final class LiveDevice {
     /// A bridge that was announced comes soon.
     private static let firstRetry: Int64 = 20_000_000
 
+    /// Sees every half second whether the name still stands for what was opened, and opens it where it is not open.
+    ///
+    /// A socket stays with an interface that is renamed, and hears nothing of what has its name since.
+    func look() {
+        guard isOpen else { return reopenIfDue() }
+        let now = Self.now()
+        guard name != "any", now >= lookAt else { return }
+        lookAt = now + 500_000_000
+        if unsafe if_nametoindex(name) == number {
+            isDown = Self.isDown(name)
+        } else {
+            giveUp()
+        }
+    }
+
+    private static func isDown(_ name: String) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var request = unsafe ifreq()
+        // SAFETY: the name ends before its field does, or nothing of it could have been opened.
+        unsafe withUnsafeMutableBytes(of: &request.ifr_ifrn) { raw in
+            unsafe raw.copyBytes(from: name.utf8.prefix(raw.count - 1))
+        }
+        guard unsafe ioctl(descriptor, UInt(SIOCGIFFLAGS), &request) == 0 else { return false }
+        return unsafe Int(request.ifr_ifru.ifru_flags) & Int(IFF_UP) == 0
+    }
+
     /// Tries every half second.
-    func reopenIfDue() {
+    private func reopenIfDue() {
         guard !isOpen, Self.now() >= retryAt else { return }
         do {
             try open()

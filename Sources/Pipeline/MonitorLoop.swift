@@ -29,6 +29,7 @@ struct MonitorLoop {
     private var delivery: DeliveryOptions
     private var output: String
     private var missing: [String] = []
+    private var down: [String] = []
     private var namesVersion = -1
     private var nextSecond: Int64 = 0
     private var nextStatistics: Int64
@@ -357,6 +358,13 @@ struct MonitorLoop {
                     : "waiting for \(missing.joined(separator: ", ")) to come back")
         }
         status.missing = missing
+        if source.down != down {
+            down = source.down
+            tell(
+                down.isEmpty
+                    ? "no interface is down any more"
+                    : "nothing comes from \(down.joined(separator: ", ")): taken down")
+        }
         if live.directory.version != namesVersion {
             namesVersion = live.directory.version
             status.identities = live.source
@@ -389,6 +397,7 @@ struct MonitorLoop {
 
     private mutating func troubles(_ now: Int64) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
+        troubles += down.map { "interface \($0) is down" }
         let drops = source.statistics.kernelDrops
         if kernelDrops.isRecent(drops, now) {
             troubles.append(
@@ -402,7 +411,7 @@ struct MonitorLoop {
         }
         if hostsDropped.isRecent(UInt64(status.hostsDropped), now) {
             troubles.append(
-                "\(status.hostsDropped) flows of strangers were not watched: there are too many addresses"
+                "\(status.hostsDropped) addresses found no room: there are too many; who is seen once is forgotten"
             )
         }
         if status.isBreakerOpen {

@@ -57,9 +57,9 @@ final class Background {
     }
 }
 
-/// Waits until `condition` holds, for at most 20 seconds.
-func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-    let end = Date().addingTimeInterval(20)
+/// Waits until `condition` holds, for at most so many seconds.
+func eventually(within seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool {
+    let end = Date().addingTimeInterval(seconds)
     while Date() < end {
         if try condition() { return true }
         Thread.sleep(forTimeInterval: 0.05)

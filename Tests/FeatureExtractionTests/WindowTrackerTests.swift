@@ -248,4 +248,74 @@ struct WindowTrackerTests {
         }
         #expect(tracker.hostCount == 10 && tracker.droppedHosts == 40)
     }
+
+    @Test func passersByGiveWayToWhoComesAfterThem() {
+        var tracker = WindowTracker(
+            inventory: .empty, graph: nil, mode: .withoutBaseline, hostLimit: 10)
+        var update = FlowUpdate()
+        update.events = opening
+        var judged: Set<IPAddress> = []
+        func send(_ source: String, at second: Int) {
+            let packet = packet(source, "10.0.0.2", at: Double(second))
+            tracker.advance(to: packet.timeNanoseconds) { judged.insert($0.subject) }
+            _ = tracker.observe(packet, update)
+        }
+        // Nine who are seen once, and one who is not a passer-by.
+        for _ in 0..<8 { send("10.0.3.1", at: 1) }
+        for number in 0..<9 { send("10.0.1.\(number)", at: 1) }
+        for number in 0..<50 { send("10.0.2.\(number)", at: 2 + number / 5) }
+        send("10.0.3.2", at: 30)
+        for _ in 0..<5 { send("10.0.3.1", at: 31) }
+        tracker.finish { judged.insert($0.subject) }
+        #expect(tracker.hostCount == 10 && tracker.droppedHosts == 51)
+        // Everybody was judged, and who stayed kept the place.
+        #expect(judged.count == 61)
+        #expect(tracker.slotCount == 10)
+    }
+
+    @Test func aKnownWorkloadTakesTheBusiestStrangersPlace() throws {
+        let inventory = try Inventory(
+            workloads: [.init(name: "web", addresses: [try #require(IPPrefix("10.0.9.9"))])],
+            networks: [.init(name: "net", prefix: try #require(IPPrefix("10.0.0.0/16")))])
+        var tracker = WindowTracker(
+            inventory: inventory, graph: nil, mode: .withoutBaseline, hostLimit: 10)
+        var update = FlowUpdate()
+        update.events = opening
+        var judged: Set<IPAddress> = []
+        func send(_ source: String, at second: Int) {
+            let packet = packet(source, "10.0.0.2", at: Double(second))
+            tracker.advance(to: packet.timeNanoseconds) { judged.insert($0.subject) }
+            _ = tracker.observe(packet, update)
+        }
+        for second in 1...5 {
+            for number in 0..<10 { send("10.0.1.\(number)", at: second) }
+        }
+        send("10.0.2.1", at: 5)
+        send("10.0.9.9", at: 5)
+        tracker.isCramped = true
+        for _ in 0..<300 { send("10.0.9.9", at: 6) }
+        tracker.finish { judged.insert($0.subject) }
+        #expect(judged.contains(try #require(IPAddress("10.0.9.9"))))
+        #expect(!judged.contains(try #require(IPAddress("10.0.2.1"))))
+        #expect(tracker.hostCount == 10 && tracker.slotCount == 10)
+    }
+
+    @Test func aClockThatWasSetBackBeginsAnew() {
+        var tracker = WindowTracker(inventory: .empty, graph: nil, mode: .withoutBaseline)
+        var update = FlowUpdate()
+        update.events = opening
+        var ends: [Int] = []
+        func send(at second: Int) {
+            let packet = packet("10.0.1.1", "10.0.0.2", at: Double(second))
+            tracker.advance(to: packet.timeNanoseconds) { window in
+                if window.scale == .short { ends.append(window.endSecond) }
+            }
+            _ = tracker.observe(packet, update)
+        }
+        for second in 5000...5003 { send(at: second) }
+        tracker.restart()
+        for second in 1400...1403 { send(at: second) }
+        #expect(ends.map { $0 - 1_000_000 } == [5000, 5001, 5002, 1400, 1401, 1402])
+        #expect(tracker.hostCount == 1 && tracker.slotCount == 1)
+    }
 }

@@ -1,0 +1,135 @@
+import Foundation
+import TestKit
+import Testing
+
+/// A gateway whose monitor enforces, and what a test asks of it and of the hosts around it.
+final class FaultBench {
+    let lab: Lab
+    let scratch: Scratch
+    private let model: String
+    /// A socket's path has at most 107 bytes.
+    let socket = "/tmp/lzf-\(UInt32.random(in: 0...UInt32.max)).sock"
+    private var port: UInt16 = 1000
+
+    init() throws {
+        lab = try Lab()
+        scratch = try Scratch()
+        model = try scratch.model()
+    }
+
+    var state: String { scratch.path("state") }
+
+    func monitor(state: String? = nil) throws -> Background {
+        let program = try Background(
+            in: lab.node.space,
+            [
+                "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model, "--state",
+                state ?? self.state, "-o", scratch.path("eve.json"), "--socket", socket,
+                "--enforce",
+            ])
+        let isReady = eventually {
+            !program.isRunning
+                || program.errors.contains("monitoring") && status().contains("enforcing")
+        }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    /// What `lazaret status` says; nothing where nobody answers.
+    func status() -> String { (try? Run("status", "--socket", socket).output) ?? "" }
+
+    func quarantine(_ words: String..., state: String? = nil) throws -> String {
+        let program = try Background(
+            in: lab.node.space, ["quarantine"] + words + ["--state", state ?? self.state])
+        #expect(program.status == 0, "\(program.errors)")
+        return program.output
+    }
+
+    /// How often the events tell of a fence over the host, put back or not.
+    func fencesTold(over host: Lab.Host) -> Int {
+        let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").count {
+            $0.contains(#""action":"fence""#) && $0.contains(#""target":"\#(host.v4)""#)
+        }
+    }
+
+    /// Asks for a hundred ports of its neighbour.
+    func scan(by offender: Lab.Host) throws {
+        port = port < 60_000 ? port + 100 : 1000
+        for number in port..<port + 100 {
+            let probe = try Socket(offender, stream: true)
+            // Behind a fence nobody answers.
+            try probe.wait(seconds: 0.01)
+            _ = probe.connect(lab.b.v4, number)
+        }
+    }
+
+    func reaches(_ from: Lab.Host, _ to: Lab.Host) throws -> Bool {
+        let receiver = try Socket(to)
+        try receiver.bind("0.0.0.0", 4000)
+        try Socket(from).send("probe", to: to.v4, 4000)
+        return try receiver.receives(within: 0.5)
+    }
+
+    /// In the kernel's sets, and seen by nobody.
+    func isFenced(_ host: Lab.Host) throws -> Bool {
+        let rules = try lab.node.space.run("nft", "list", "ruleset")
+        return try rules.contains("\(host.v4) timeout") && !reaches(host, lab.c)
+    }
+
+    /// Scans until it is fenced; false where it never is.
+    func isFencedForScanning(_ offender: Lab.Host) throws -> Bool {
+        #expect(try reaches(offender, lab.c))
+        return try eventually {
+            try scan(by: offender)
+            return try isFenced(offender)
+        }
+    }
+
+    func link(_ words: String...) throws {
+        try Namespace.command(["ip", "-n", lab.node.space.name, "link"] + words)
+    }
+
+    /// Makes the first bridge with its address and its ports.
+    func makeFirstBridge() throws {
+        try link("add", "br1", "type", "bridge")
+        try link("set", "br1", "up")
+        try lab.node.space.run("ip", "addr", "replace", "\(lab.node.v4)/24", "dev", "br1")
+        for port in ["p0", "p1", "p2"] { try link("set", port, "master", "br1") }
+    }
+}
+
+/// Programs that some faults are made with.
+enum FaultTools {
+    static let python = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
+    static let tcpreplay = FileManager.default.isExecutableFile(atPath: "/usr/bin/tcpreplay")
+}
+
+/// A file system that is soon full, gone with the last reference.
+final class SmallDisk {
+    let path = NSTemporaryDirectory() + "lzdisk-\(UInt32.random(in: 0...UInt32.max))"
+    private var filler: String { path + "/filler" }
+
+    init(mib: Int) throws {
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+        try Namespace.command(["mount", "-t", "tmpfs", "-o", "size=\(mib)m", "lztest", path])
+    }
+
+    /// Leaves not one page.
+    func fill() throws {
+        #expect(throws: CommandFailed.self) {
+            try Namespace.command(["dd", "if=/dev/zero", "of=\(filler)", "bs=4096"])
+        }
+        let rest = try Namespace.command(["df", "--output=avail", path])
+        let free = rest.split(separator: "\n").last?.trimmingCharacters(in: .whitespaces)
+        try #require(free == "0")
+    }
+
+    func empty() throws { try FileManager.default.removeItem(atPath: filler) }
+
+    deinit {
+        _ = try? Namespace.command(["umount", "-l", path])
+        try? FileManager.default.removeItem(atPath: path)
+    }
+}

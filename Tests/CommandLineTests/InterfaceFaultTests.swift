@@ -1,0 +1,70 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What happens to the watched interfaces beneath a monitor that enforces.
+@Suite(.needsKernel)
+struct InterfaceFaultTests {
+    private let bench: FaultBench
+
+    init() throws { bench = try FaultBench() }
+
+    private func tells(_ words: String) -> Bool {
+        eventually { bench.status().contains(words) }
+    }
+
+    private func isHealthy() -> Bool {
+        eventually {
+            let status = bench.status()
+            return status.contains("health ") && !status.contains("br1 is ")
+        }
+    }
+
+    @Test func anInterfaceThatIsDownIsMissedAndWatchedAgain() throws {
+        let program = try bench.monitor()
+        try bench.link("set", "br1", "down")
+        #expect(tells("interface br1 is down"), "\(program.errors)")
+        #expect(program.errors.contains("br1"), "\(program.errors)")
+        try bench.link("set", "br1", "up")
+        #expect(isHealthy())
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func anInterfaceThatIsMadeAnewIsWatchedAgain() throws {
+        let program = try bench.monitor()
+        try bench.link("del", "br1")
+        #expect(tells("interface br1 is not there"))
+        #expect(program.errors.contains("waiting for br1"), "\(program.errors)")
+        try bench.makeFirstBridge()
+        #expect(isHealthy())
+        #expect(program.errors.contains("every interface is there again"), "\(program.errors)")
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func anInterfaceThatIsRenamedIsMissedUntilItHasItsNameAgain() throws {
+        let program = try bench.monitor()
+        try bench.link("set", "br1", "down")
+        try bench.link("set", "br1", "name", "elsewhere")
+        try bench.link("set", "elsewhere", "up")
+        #expect(tells("interface br1 is not there"), "\(program.errors)")
+        try bench.link("set", "elsewhere", "down")
+        try bench.link("set", "elsewhere", "name", "br1")
+        try bench.link("set", "br1", "up")
+        #expect(isHealthy())
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func whoeverTakesTheNameOfAWatchedInterfaceIsWatched() throws {
+        let program = try bench.monitor()
+        try bench.link("set", "br1", "down")
+        try bench.link("set", "br1", "name", "elsewhere")
+        try bench.lab.node.space.run("ip", "addr", "flush", "dev", "elsewhere")
+        try bench.makeFirstBridge()
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        #expect(isHealthy())
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+}

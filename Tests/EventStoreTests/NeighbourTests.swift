@@ -1,0 +1,24 @@
+import EventStore
+import Foundation
+import TestKit
+import Testing
+
+/// A monitor has its store open twice, and the command line looks in while it runs.
+@Suite(.enabled(if: mayTamper, "needs sqlite3 to be the other program"))
+struct NeighbourTests {
+    @Test func anotherProgramsLookTakesNothingAway() throws {
+        let scratch = try Scratch()
+        let (ledger, history) = (try scratch.store(), try scratch.store())
+        try ledger.record(fences: [storedFence("10.0.0.1")], audit: [entry(1)])
+        try scratch.tamper("SELECT count(*) FROM fences")
+        // Whoever closes last takes the log away; it must know that it is not the last.
+        #expect(FileManager.default.fileExists(atPath: scratch.path + "/lazaret.db-wal"))
+        try ledger.record(fences: [storedFence("10.0.0.2")], audit: [entry(2)])
+        try history.set("later", to: "yes")
+        let seen = try Namespace.command([
+            "sqlite3", scratch.path + "/lazaret.db", "SELECT target FROM fences",
+        ])
+        #expect(seen == "10.0.0.1\n10.0.0.2\n")
+        #expect(try ledger.damage() == nil && history.setting("later") == "yes")
+    }
+}
