@@ -8,11 +8,12 @@ LAZARET := .build/release/lazaret
 MANUAL := .build/manual
 SWIFT_GATE := --explicit-target-dependency-import-check error
 
-.PHONY: help demo test build lint format captures manual install install-files uninstall deb dependencies clean
+.PHONY: help demo test sanitize build lint format captures manual install install-files uninstall deb dependencies clean
 
 help:
 	@echo "make demo      build, train on the clean sample capture, judge the mixed one"
 	@echo "make test      lint, build and run every test"
+	@echo "make sanitize  every test under ThreadSanitizer and AddressSanitizer (30 minutes on two cores)"
 	@echo "make build     build .build/release/lazaret"
 	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration, systemd unit, manual, completions"
 	@echo "make uninstall take away what was installed, but not configuration and state"
@@ -33,6 +34,11 @@ demo: build
 test: build lint
 	swift build --build-tests $(SWIFT_GATE)
 	LAZARET_BINARY=$(LAZARET) timeout 30m swift test --skip-build
+
+# Every test under ThreadSanitizer, and then under AddressSanitizer; each is a build of its own. A report is a failure.
+sanitize: dependencies
+	scripts/sanitize.sh thread
+	scripts/sanitize.sh address
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift

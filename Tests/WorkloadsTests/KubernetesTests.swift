@@ -279,25 +279,26 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         }
     }
 
-    /// The client's certificate is asked for by a server with TLS.
+    /// A server with TLS, which calls the pod after whoever asks: by certificate, or by token.
     @Test(
         .enabled(
             if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")
                 && FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")))
-    func aClientCertificateIsShown() async throws {
+    func whoAsksIsShownToAServerThatIsWhoItSaysItIs() async throws {
         let server = try file(
             "server.py",
             """
             import http.server, ssl, sys
             class Handler(http.server.BaseHTTPRequestHandler):
                 def do_GET(self):
-                    who = dict(x[0] for x in self.connection.getpeercert()["subject"])["commonName"]
+                    shown = self.connection.getpeercert()
+                    who = dict(x[0] for x in shown["subject"])["commonName"] if shown else self.headers["Authorization"].split()[-1]
                     body = b'{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"u","name":"%s","namespace":"n"},"status":{"podIP":"10.244.0.9"}}]}' % who.encode()
                     self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
                 def log_message(self, *a): pass
             httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain("server.pem"); context.load_verify_locations("ca.crt"); context.verify_mode = ssl.CERT_REQUIRED
+            context.load_cert_chain("server.pem"); context.load_verify_locations("ca.crt"); context.verify_mode = ssl.CERT_OPTIONAL
             httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
             print(httpd.server_port, flush=True)
             httpd.serve_forever()
@@ -344,5 +345,32 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             access: access, node: nil, naming: WorkloadNaming(), directory: directory)
         try await source.list()
         #expect(try name("10.244.0.9") == "n/admin")
+
+        // In a pod: the service account's token, read anew each time, and the cluster's own root.
+        _ = try file("token", "robot\n")
+        let environment = [
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "\(port)",
+        ]
+        func named() async throws -> String? {
+            let known = WorkloadDirectory()
+            let pod = KubernetesSource(
+                access: try #require(
+                    KubernetesAccess(inCluster: environment, folder: folder.path)),
+                node: nil, naming: WorkloadNaming(), directory: known)
+            try await pod.list()
+            return try known.inventory().workload(of: address("10.244.0.9"))?.name
+        }
+        #expect(try await named() == "n/robot")
+        _ = try file("token", "renewed")
+        #expect(try await named() == "n/renewed")
+        #expect(KubernetesAccess(inCluster: [:], folder: folder.path) == nil)
+
+        // Whoever shows another root's certificate is not told the token.
+        try Namespace.command([
+            "sh", "-ec",
+            "cd '\(folder.path)'; openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=other -keyout o.key -out ca.crt 2>/dev/null",
+        ])
+        let isFooled = (try? await named()) != nil
+        #expect(!isFooled)
     }
 }

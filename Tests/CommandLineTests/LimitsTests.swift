@@ -1,0 +1,82 @@
+import Foundation
+import TestKit
+import Testing
+
+/// A monitor takes no more of its node than it was given.
+@Suite(.needsKernel)
+struct LimitsTests {
+    private let lab: Lab
+    private let scratch: Scratch
+    private let socket = "/tmp/lzl-\(UInt32.random(in: 0...UInt32.max)).sock"
+
+    init() throws {
+        lab = try Lab()
+        scratch = try Scratch()
+    }
+
+    private func monitor(limits: String) throws -> Background {
+        let file = try scratch.write(
+            "lazaret.yaml",
+            Data(
+                """
+                interfaces: [br1]
+                state: \(scratch.path("state"))
+                events: \(scratch.path("eve.json"))
+                control: {socket: \(socket)}
+                limits: \(limits)
+
+                """.utf8))
+        let program = try Background(
+            in: lab.node.space, ["monitor", "-c", file, "-m", try scratch.model()])
+        let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    /// Seconds of CPU that a process has used (proc(5), `stat`).
+    private func cpu(of process: Int32) throws -> Double {
+        let text = try String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+        let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+        let ticks = fields.dropFirst(11).prefix(2).compactMap { Double($0) }.reduce(0, +)
+        return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    private func status() throws -> [String: Any] {
+        let text = try Namespace.command([
+            "curl", "-s", "-m", "5", "--unix-socket", socket, "http://lazaret/api/v1/status",
+        ])
+        return try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
+    }
+
+    @Test func noMoreCPUIsUsedThanAllowedAndWhatIsLostIsCounted() throws {
+        let program = try monitor(limits: "{cpu: 0.05}")
+        let sender = try Socket(lab.a)
+        Thread.sleep(forTimeInterval: 1)
+        let began = Date()
+        let before = try cpu(of: program.identifier)
+        while Date().timeIntervalSince(began) < 6 {
+            for port in UInt16(2000)..<2200 { sender.send("probe", to: lab.b.v4, port) }
+        }
+        let used = try cpu(of: program.identifier) - before
+        let seconds = Date().timeIntervalSince(began)
+        // The packet thread is held to it; what others do in the meantime is made good later.
+        #expect(used / seconds < 0.1, "\(used) s of CPU in \(seconds) s")
+        let isTold = try eventually {
+            try status()["rested_seconds"] as? Double ?? 0 > 1
+        }
+        let shown = try status()
+        #expect(isTold, "\(shown)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test(arguments: [
+        ("{memory: 8MiB}", "256MiB"), ("{memory: much}", "amount"), ("{cpu: 0}", "cores"),
+        ("{cpu: fast}", "cores"), ("{disk: 1}", "disk"),
+    ])
+    func whatIsNoLimitIsRefusedWithItsLine(limits: String, word: String) throws {
+        let file = try scratch.write("lazaret.yaml", Data("limits: \(limits)\n".utf8))
+        let run = try Run("config", "check", "-c", file)
+        #expect(run.status == 2 && run.errors.contains(word), "\(run.errors)")
+        #expect(run.errors.contains("line 1"), "\(run.errors)")
+    }
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Builds everything with a sanitizer and runs every test under it: scripts/sanitize.sh thread|address
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=$1
+folder=.build/sanitize-$kind
+reports=$folder/reports
+swift build --build-tests --sanitize="$kind" --scratch-path "$folder"
+rm -rf "$reports"
+mkdir -p "$reports"
+# A report goes to a file, so that one of a program that a test has started, or that it ends at once, is seen too.
+case $kind in
+thread) export TSAN_OPTIONS="log_path=$PWD/$reports/report" ;;
+address) export ASAN_OPTIONS="log_path=$PWD/$reports/report detect_leaks=0" ;;
+esac
+LAZARET_BINARY=$folder/debug/lazaret timeout 40m swift test --skip-build --sanitize="$kind" --scratch-path "$folder" "${@:2}" || failed=1
+if compgen -G "$reports/*" >/dev/null; then
+    cat "$reports"/*
+    echo "sanitize: $kind: reports above, in $reports" >&2
+    exit 1
+fi
+if [ -n "${failed:-}" ]; then
+    echo "sanitize: $kind: no report, but tests failed" >&2
+    exit 1
+fi
+echo "sanitize: $kind: clean"
