@@ -37,6 +37,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         if isEnforcing { try ledger.note(options) }
         var keeper = QuarantineKeeper(ledger: ledger, actuator: try Firewall(options))
         _ = try keeper.reconcile(now: now, cause: "start", actor: "lazaret")
+        keeper.mayOweLedger = true
         var policy = policy
         policy.protected.formUnion(options.protected)
         policy.restore(keeper.openRows.map { $0.action(.fence, time: $0.created) })
@@ -76,6 +77,9 @@ public struct QuarantineRunner: ~Copyable, Sendable {
 
     /// The fences that stand.
     public var openRows: [FenceRow] { keeper.openRows }
+
+    /// What could not be written down yet.
+    public var arrears: LedgerArrears { keeper.arrears }
 
     /// Weighs one verdict and does what the policy decides.
     ///
@@ -193,6 +197,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     public mutating func tick(now: Int64) throws(QuarantineError) -> [Outcome] {
         let expired = policy.advance(to: now)
         var outcomes = expired.map { Outcome(action: $0, failure: nil) }
+        keeper.catchUp(now: now)
         _ = try keeper.sweep(now: now)
         if try keeper.hasChangedElsewhere() {
             outcomes += try reconcile(now: now, cause: "the ledger was changed by another program")
