@@ -49,8 +49,12 @@ struct Contamination {
     private var tracker: WindowTracker
     private var found: [IPAddress: Suspect] = [:]
     private let identities: IdentityMap
+    /// Nil where nobody has any: in a capture.
+    private var habits: LearningHabits?
+    private var isSettled = false
 
-    init(inventory: Inventory) {
+    init(inventory: Inventory, habits: LearningHabits? = nil) {
+        self.habits = habits
         tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
         identities = IdentityMap(inventory: inventory)
     }
@@ -84,7 +88,14 @@ struct Contamination {
     }
 
     /// Takes in a window that somebody else has made.
-    mutating func note(_ window: Window) { Self.note(window, &found) }
+    mutating func note(_ window: Window) {
+        habits?.observe(window)
+        if !isSettled, let habits, habits.isSettled(at: window.endSecond) {
+            isSettled = true
+            found = found.filter { !habits.isUsual($0.value.window, $0.value.pattern) }
+        }
+        Self.note(window, &found, isSettled ? habits : nil)
+    }
 
     private static func advance(
         _ tracker: inout WindowTracker, _ found: inout [IPAddress: Suspect], to time: Int64
@@ -98,9 +109,11 @@ struct Contamination {
         tracker.finish { note($0, &found) }
     }
 
-    private static func note(_ window: Window, _ found: inout [IPAddress: Suspect]) {
+    private static func note(
+        _ window: Window, _ found: inout [IPAddress: Suspect], _ habits: LearningHabits? = nil
+    ) {
         guard let match = Pattern.match(window), match.pattern.mayFence,
-            match.strength >= leastStrength
+            match.strength >= leastStrength, habits?.isUsual(window, match.pattern) != true
         else { return }
         let seconds = window.startSecond - marginSeconds...window.endSecond + marginSeconds
         guard var suspect = found[window.subject] else {

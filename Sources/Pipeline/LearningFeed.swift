@@ -27,6 +27,7 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         meter = FlowMeter(options: options)
         learner = Learner(
             inventory: inventory, from: started + Int64(seconds) * 1_000_000_000 / 3,
+            habits: LearningHabits(started: Int(started / 1_000_000_000), seconds: seconds),
             refreshSeconds: max(1, min(CommunicationGraph.epochSeconds, seconds / 10)))
         self.interfaces = interfaces
         self.started = started
@@ -109,12 +110,14 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         private let refreshSeconds: Int
         private var nextRefresh = 0
 
-        init(inventory: Inventory, from: Int64, refreshSeconds: Int) {
+        init(
+            inventory: Inventory, from: Int64, habits: LearningHabits, refreshSeconds: Int
+        ) {
             graph = GraphLearner(inventory: inventory)
             tracker = WindowTracker(
                 inventory: inventory, graph: CommunicationGraph(), mode: .training)
             trainer = Trainer(inventory: inventory, seed: 1)
-            contamination = Contamination(inventory: inventory)
+            contamination = Contamination(inventory: inventory, habits: habits)
             windowsFrom = from
             self.refreshSeconds = refreshSeconds
         }
