@@ -68,7 +68,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     }
 
     /// The feature that measures it.
-    private var measure: Feature {
+    public var measure: Feature {
         switch self {
         case .spoofing: .foreignSources
         case .arpSweep: .arpTargets

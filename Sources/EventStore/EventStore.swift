@@ -154,6 +154,15 @@ public final class EventStore: Sendable {
         } catch { throw .database(Self.words(error)) }
     }
 
+    /// Waits no longer than this for who holds the file, from now on; 10 s until then.
+    public func waits(milliseconds: Int) throws(EventStoreError) {
+        do {
+            try queue.writeWithoutTransaction {
+                try $0.execute(sql: "PRAGMA busy_timeout = \(milliseconds)")
+            }
+        } catch { throw .database(Self.words(error)) }
+    }
+
     /// A number that changes when another connection, of this process or another, has written.
     public func foreignChanges() throws(EventStoreError) -> Int64 {
         try read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }

@@ -49,8 +49,12 @@ struct Contamination {
     private var tracker: WindowTracker
     private var found: [IPAddress: Suspect] = [:]
     private let identities: IdentityMap
+    /// Nil where nobody has any: in a capture.
+    private var habits: LearningHabits?
+    private var isSettled = false
 
-    init(inventory: Inventory) {
+    init(inventory: Inventory, habits: LearningHabits? = nil) {
+        self.habits = habits
         tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
         identities = IdentityMap(inventory: inventory)
     }
@@ -87,8 +91,18 @@ struct Contamination {
         found[window.subject].map { $0.seconds.contains(window.endSecond) } ?? false
     }
 
+    /// Goes on after the clock was set.
+    mutating func clockStepped(by seconds: Int) { habits?.clockStepped(by: seconds) }
+
     /// Takes in a window that somebody else has made.
-    mutating func note(_ window: Window) { Self.note(window, &found) }
+    mutating func note(_ window: Window) {
+        habits?.observe(window)
+        if !isSettled, let habits, habits.isSettled(at: window.endSecond) {
+            isSettled = true
+            found = found.filter { !habits.isUsual($0.value.window, $0.value.pattern) }
+        }
+        Self.note(window, &found, isSettled ? habits : nil)
+    }
 
     private static func advance(
         _ tracker: inout WindowTracker, _ found: inout [IPAddress: Suspect], to time: Int64
@@ -102,9 +116,11 @@ struct Contamination {
         tracker.finish { note($0, &found) }
     }
 
-    private static func note(_ window: Window, _ found: inout [IPAddress: Suspect]) {
+    private static func note(
+        _ window: Window, _ found: inout [IPAddress: Suspect], _ habits: LearningHabits? = nil
+    ) {
         guard let match = Pattern.match(window), match.pattern.mayFence,
-            match.strength >= leastStrength
+            match.strength >= leastStrength, habits?.isUsual(window, match.pattern) != true
         else { return }
         let seconds = window.startSecond - marginSeconds...window.endSecond + marginSeconds
         guard var suspect = found[window.subject] else {

@@ -28,6 +28,7 @@ final class EventRecorder: Sendable {
     private let ended = DispatchSemaphore(value: 0)
     private let lostCount = Atomic<UInt64>(0)
     private let writtenCount = Atomic<UInt64>(0)
+    private let trouble = Mutex<String?>(nil)
 
     init(
         store: EventStore, limits: Limits, complain: @escaping @Sendable (String) -> Void
@@ -45,7 +46,8 @@ final class EventRecorder: Sendable {
         MonitorStatus.Sink(
             name: "store", written: writtenCount.load(ordering: .relaxed),
             lost: lostCount.load(ordering: .relaxed),
-            waiting: waiting.withLock { $0.events.count }, lagSeconds: 0)
+            waiting: waiting.withLock { $0.events.count }, lagSeconds: 0,
+            trouble: trouble.withLock { $0 })
     }
 
     func record(_ events: [StoredEvent], _ incidents: [StoredIncident] = []) {
@@ -71,6 +73,24 @@ final class EventRecorder: Sendable {
         ended.wait()
     }
 
+    /// Keeps for the next time what could not be written, as far as there is room.
+    private func putBack(
+        _ events: [StoredEvent], _ incidents: [StoredIncident], _ models: [StoredModel],
+        isLast: Bool
+    ) {
+        let lost = waiting.withLock { waiting in
+            // The latest of an incident counts.
+            for incident in incidents where waiting.incidents[incident.id] == nil {
+                waiting.incidents[incident.id] = incident
+            }
+            waiting.models.insert(contentsOf: models, at: 0)
+            let kept = isLast ? 0 : min(events.count, max(0, Self.capacity - waiting.events.count))
+            waiting.events.insert(contentsOf: events.prefix(kept), at: 0)
+            return events.count - kept
+        }
+        if lost > 0 { lostCount.wrappingAdd(UInt64(lost), ordering: .relaxed) }
+    }
+
     private func work() {
         var isFailing = false
         var nextPruning = WallClock.now()
@@ -92,7 +112,8 @@ final class EventRecorder: Sendable {
                 try store.record(incidents: incidents)
                 for model in models { try store.record(model: model) }
                 writtenCount.wrappingAdd(UInt64(events.count), ordering: .relaxed)
-                if isFailing, !events.isEmpty { isFailing = false }
+                isFailing = false
+                trouble.withLock { $0 = nil }
                 let now = WallClock.now()
                 if now >= nextPruning {
                     nextPruning = now + 3_600_000_000_000
@@ -100,9 +121,11 @@ final class EventRecorder: Sendable {
                         before: now - limits.seconds * 1_000_000_000, largerThan: limits.bytes)
                 }
             } catch {
-                lostCount.wrappingAdd(UInt64(events.count), ordering: .relaxed)
-                if !isFailing { complain("\(error); events are not kept until it works again") }
+                let words = "\(error)"
+                if !isFailing { complain("\(words); events wait until it works again") }
                 isFailing = true
+                trouble.withLock { $0 = words }
+                putBack(events, incidents, models, isLast: isStopping)
             }
         }
     }

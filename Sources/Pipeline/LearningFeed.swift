@@ -33,6 +33,7 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         meter = FlowMeter(options: options)
         learner = Learner(
             inventory: inventory, from: started + Int64(seconds) * 1_000_000_000 / 3,
+            habits: LearningHabits(started: Int(started / 1_000_000_000), seconds: seconds),
             refreshSeconds: max(1, min(CommunicationGraph.epochSeconds, seconds / 10)),
             hostLimit: limits.hostLimit)
         self.interfaces = interfaces
@@ -81,6 +82,7 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         Self.release(&merge, &meter, &learner, until: .max)
         started += step
         learner.windowsFrom += step
+        learner.contamination.clockStepped(by: Int(step / 1_000_000_000))
         guard step < 0 else { return }
         learner.tracker.restart()
         learner.nextRefresh = 0
@@ -140,13 +142,16 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         private let refreshSeconds: Int
         var nextRefresh = 0
 
-        init(inventory: Inventory, from: Int64, refreshSeconds: Int, hostLimit: Int) {
+        init(
+            inventory: Inventory, from: Int64, habits: LearningHabits, refreshSeconds: Int,
+            hostLimit: Int
+        ) {
             graph = GraphLearner(inventory: inventory)
             tracker = WindowTracker(
                 inventory: inventory, graph: CommunicationGraph(), mode: .training,
                 hostLimit: hostLimit)
             trainer = Trainer(inventory: inventory, seed: 1)
-            contamination = Contamination(inventory: inventory)
+            contamination = Contamination(inventory: inventory, habits: habits)
             windowsFrom = from
             self.refreshSeconds = refreshSeconds
         }

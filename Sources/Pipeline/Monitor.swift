@@ -111,6 +111,8 @@ public struct Monitor {
     ) throws {
         let store = try QuarantineLedger.openStore(
             directory: options.stateDirectory, mending: { tell($0) })
+        // A fence does not wait for who holds the ledger.
+        try store.waits(milliseconds: 1000)
         let ledger = try QuarantineLedger(store: store, directory: options.stateDirectory)
         let lock = try MonitorLock(directory: options.stateDirectory)
         defer { lock.release() }

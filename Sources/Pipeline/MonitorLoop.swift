@@ -30,6 +30,8 @@ struct MonitorLoop {
     private var output: String
     private var missing: [String] = []
     private var down: [String] = []
+    /// What could not be written down yet.
+    private var arrears = LedgerArrears()
     private var namesVersion = -1
     private var nextSecond: Int64 = 0
     private var nextStatistics: Int64
@@ -371,8 +373,11 @@ struct MonitorLoop {
             status.namedWorkloads = live.inventory.workloads.count
         }
         // The decisions may be waiting for the disk with it; then the last word stands.
-        if let known = quarantine.peek({ ($0.openRows.count, $0.policy.isBreakerOpen(at: now)) }) {
-            (status.fences, status.isBreakerOpen) = known
+        if let known = quarantine.peek({
+            ($0.openRows.count, $0.policy.isBreakerOpen(at: now), $0.arrears)
+        }) {
+            (status.fences, status.isBreakerOpen) = (known.0, known.1)
+            note(known.2)
         }
         let counts = decisions.counts
         status.verdictsDropped = decisions.dropped
@@ -395,9 +400,21 @@ struct MonitorLoop {
         decisions.submit(event: status.event)
     }
 
+    private mutating func note(_ arrears: LedgerArrears) {
+        if let cause = arrears.cause, self.arrears.isEmpty {
+            tell("\(cause); fences are put up all the same, and written down when it works again")
+        } else if arrears.isEmpty, !self.arrears.isEmpty {
+            tell("the ledger is caught up with")
+        }
+        self.arrears = arrears
+    }
+
     private mutating func troubles(_ now: Int64) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
         troubles += down.map { "interface \($0) is down" }
+        if let cause = arrears.cause {
+            troubles.append("\(arrears.count) entries wait to be written down: \(cause)")
+        }
         let drops = source.statistics.kernelDrops
         if kernelDrops.isRecent(drops, now) {
             troubles.append(

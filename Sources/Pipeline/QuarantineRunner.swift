@@ -46,6 +46,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
             try keeper.clockStepped(by: step, now: now, actor: "lazaret")
         }
         _ = try keeper.reconcile(now: now, cause: "start", actor: "lazaret")
+        keeper.mayOweLedger = true
         var policy = policy
         policy.protected.formUnion(options.protected)
         policy.restore(keeper.openRows.map { $0.action(.fence, time: $0.created) })
@@ -87,6 +88,9 @@ public struct QuarantineRunner: ~Copyable, Sendable {
 
     /// The fences that stand.
     public var openRows: [FenceRow] { keeper.openRows }
+
+    /// What could not be written down yet.
+    public var arrears: LedgerArrears { keeper.arrears }
 
     /// Weighs one verdict and does what the policy decides.
     ///
@@ -215,6 +219,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         try keepTime(now)
         let expired = policy.advance(to: now)
         var outcomes = expired.map { Outcome(action: $0, failure: nil) }
+        keeper.catchUp(now: now)
         _ = try keeper.sweep(now: now)
         if try keeper.hasChangedElsewhere() {
             outcomes += try reconcile(now: now, cause: "the ledger was changed by another program")

@@ -68,7 +68,8 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             if let fresh = rows[written[index].key] { written[index] = fresh }
         }
         written += Self.ended(others, now: now)
-        try ledger.write(written, notes(report, now: now, cause: cause, actor: actor))
+        try record(
+            written, notes(report, now: now, cause: cause, actor: actor), isUrgent: true)
         forgetCounts()
         return report
     }
@@ -251,13 +252,13 @@ extension QuarantineKeeper where Actuator: ~Copyable {
             due[index].state = .ended
             due[index].ending = "time over"
         }
-        try ledger.write(
+        try record(
             due,
             due.map {
                 AuditNote(
                     time: now, actor: actor, action: "expire", subject: "\($0.target)",
                     detail: "time over; \($0.id)")
-            })
+            }, isUrgent: true)
         for row in due { remember(row) }
         forgetCounts()
         return due

@@ -8,6 +8,11 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     let ledger: any FenceLedger
     /// Open rows by what they fence.
     var rows: [Key: FenceRow] = [:]
+    /// Whether fences are put up while the ledger cannot be written, and written down when it can be again: for who
+    /// lives long enough. The kernel ends them by itself in any case, and the next start finds them there.
+    public var mayOweLedger = false
+    /// What the ledger is owed.
+    public internal(set) var arrears = LedgerArrears()
 
     typealias Key = FenceKey
 
@@ -54,7 +59,9 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         for (index, action) in actions.enumerated() {
             stage(action, index, now: now, actor: actor, force: force, &step)
         }
-        try ledger.write(Array(step.rows.values), step.notes)
+        try record(
+            Array(step.rows.values), step.notes,
+            isUrgent: actions.contains { $0.kind == .fence || $0.kind == .extend })
         for (_, row) in step.rows { remember(row) }
         let failures = try act(&step, now: now)
         for (index, failure) in failures { outcomes[index].failure = failure }
@@ -78,13 +85,13 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
             return row
         }
         guard !moved.isEmpty else { return }
-        try ledger.write(
+        try record(
             moved,
             [
                 AuditNote(
                     time: now, actor: actor, action: "clock", subject: "\(moved.count) fences",
                     detail: "the clock was set by \(step / 1_000_000_000) s; their ends with it")
-            ])
+            ], isUrgent: true)
         for row in moved where isMine(row) { remember(row) }
     }
 
@@ -171,6 +178,7 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
                 others.append(row)
             }
         }
+        arrears.overlay(&rows)
         return others
     }
 
@@ -283,7 +291,8 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
             }
             settled.append(row)
         }
-        try ledger.write(settled, notes)
+        // What is done is done.
+        try record(settled, notes, isUrgent: true)
         for row in settled { remember(row) }
     }
 }

@@ -179,41 +179,6 @@ struct MonitorTests {
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 
-    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")))
-    func aLedgerThatCannotBeWrittenIsToldAndTheNextOffenceIsFenced() throws {
-        let program = try monitor("--enforce")
-        // Another program has the database to itself.
-        let holder = Process()
-        holder.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-        holder.arguments = [
-            "-c",
-            """
-            import sqlite3, sys, time
-            ledger = sqlite3.connect(sys.argv[1], isolation_level=None)
-            ledger.execute("BEGIN EXCLUSIVE")
-            time.sleep(60)
-            """, scratch.path("state/lazaret.db"),
-        ]
-        try holder.run()
-        var port: UInt16 = 1000
-        let isTold = try eventually {
-            try scan(from: port)
-            port += 100
-            return program.errors.contains("\(lab.a.v4) is not fenced: ")
-        }
-        #expect(isTold, "\(program.errors)")
-        #expect(try reaches(lab.a, lab.b))
-        holder.terminate()
-        holder.waitUntilExit()
-        let isFenced = try eventually {
-            try scan(from: port)
-            port += 100
-            return try !reaches(lab.a, lab.b)
-        }
-        #expect(isFenced, "\(program.errors)")
-        #expect(program.end(by: SIGTERM) == 0)
-    }
-
     @Test func aConfigurationIsKeptTo() throws {
         let text = """
             interfaces: [br1, br2, uplink]

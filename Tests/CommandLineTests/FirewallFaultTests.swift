@@ -1,0 +1,50 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What other programs do to the firewall while the monitor cannot listen.
+@Suite(.needsKernel)
+struct FirewallFaultTests {
+    private let bench: FaultBench
+
+    init() throws { bench = try FaultBench() }
+
+    /// Notifications that found no room in the namespace's netlink sockets.
+    private func lost() throws -> Int {
+        let table = try bench.lab.node.space.run("cat", "/proc/net/netlink")
+        return table.split(separator: "\n").dropFirst().reduce(0) {
+            $0 + (Int($1.split(separator: " ").dropFirst(8).first ?? "") ?? 0)
+        }
+    }
+
+    @Test func whatIsNotHeardOfIsPutRightAllTheSame() throws {
+        let program = try bench.monitor()
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        program.signal(SIGSTOP)
+        defer { program.signal(SIGCONT) }
+        let space = bench.lab.node.space
+        try space.run("nft", "add table inet others; add set inet others many { type ipv4_addr; }")
+        let elements = (0..<100_000).map { "10.\($0 >> 16).\($0 >> 8 & 255).\($0 & 255)" }
+        let change = "add element inet others many { \(elements.joined(separator: ", ")) }\n"
+        let isOverflowing = try eventually(within: 60) {
+            try space.run("nft", "-f", "-", input: change)
+            try space.run("nft", "flush", "set", "inet", "others", "many")
+            return try lost() > 0
+        }
+        #expect(isOverflowing)
+        // The last word is lost too.
+        try space.run("nft", "flush", "ruleset")
+        #expect(try bench.reaches(bench.lab.a, bench.lab.c))
+        program.signal(SIGCONT)
+        let isBack = try eventually { try bench.isFenced(bench.lab.a) }
+        #expect(isBack, "\(program.errors)")
+        let words = "messages about the firewall were lost"
+        let isTold = eventually { program.errors.contains(words) }
+        #expect(isTold, "\(program.errors)")
+        let isWrittenDown = try eventually {
+            try Run("audit", "list", "--state", bench.state).output.contains(words)
+        }
+        #expect(isWrittenDown)
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+}

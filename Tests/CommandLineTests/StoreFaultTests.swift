@@ -1,0 +1,97 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What happens to the ledger beneath a monitor that enforces: a fence does not wait for a disk.
+@Suite(.needsKernel, .enabled(if: FaultTools.python, "needs python3 to hold a lock"))
+struct StoreFaultTests {
+    private let bench: FaultBench
+
+    init() throws { bench = try FaultBench() }
+
+    @Test func aFullDiskKeepsNobodyFromBeingFenced() throws {
+        let disk = try SmallDisk(mib: 4)
+        let state = disk.path + "/state"
+        let program = try bench.monitor(state: state)
+        try disk.fill()
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        let isTold = eventually { program.errors.contains("disk is full; fences are put up") }
+        #expect(isTold, "\(program.errors)")
+        let isShown = eventually { bench.status().contains("disk is full") }
+        #expect(isShown, "\(bench.status())")
+
+        // With room again the ledger is caught up with, by itself and whoever reads it.
+        try disk.empty()
+        let isCaughtUp = try eventually {
+            try bench.quarantine("list", state: state).contains("\(bench.lab.a.v4) ")
+        }
+        #expect(isCaughtUp, "\(program.errors)")
+        let isQuiet = eventually { !bench.status().contains("disk is full") }
+        #expect(isQuiet, "\(bench.status())")
+        #expect(program.end(by: SIGKILL) == -SIGKILL)
+        try bench.lab.node.space.run("nft", "flush", "ruleset")
+        let next = try bench.monitor(state: state)
+        #expect(try bench.isFenced(bench.lab.a), "\(next.errors)")
+        _ = try bench.quarantine("release", bench.lab.a.v4, state: state)
+        #expect(try bench.reaches(bench.lab.a, bench.lab.c))
+        #expect(next.end(by: SIGTERM) == 0)
+        let verified = try Run("audit", "verify", "--state", state)
+        #expect(verified.status == 0, "\(verified.errors)")
+    }
+
+    /// Has the database to itself for so long.
+    private func holdLedger(seconds: Int) throws -> Process {
+        let holder = Process()
+        let said = Pipe()
+        holder.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        holder.arguments = [
+            "-c",
+            """
+            import sqlite3, sys, time
+            ledger = sqlite3.connect(sys.argv[1], isolation_level=None)
+            ledger.execute("BEGIN EXCLUSIVE")
+            print("held", flush=True)
+            time.sleep(float(sys.argv[2]))
+            """, bench.state + "/lazaret.db", "\(seconds)",
+        ]
+        holder.standardOutput = said
+        try holder.run()
+        #expect(!said.fileHandleForReading.availableData.isEmpty)
+        return holder
+    }
+
+    @Test func aLedgerThatSomebodyHoldsIsToldOfAndCaughtUpWith() throws {
+        let program = try bench.monitor()
+        let holder = try holdLedger(seconds: 14)
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        let isTold = eventually { program.errors.contains("database is locked; fences are put up") }
+        #expect(isTold, "\(program.errors)")
+        holder.waitUntilExit()
+        let isCaughtUp = try eventually {
+            try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
+        }
+        #expect(isCaughtUp, "\(program.errors)")
+        // Told once, and nothing of it was put back.
+        #expect(bench.fencesTold(over: bench.lab.a) == 1)
+        let isKept = try eventually {
+            try Run("events", "--socket", bench.socket).output.contains(bench.lab.a.v4)
+        }
+        #expect(isKept, "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+        let verified = try Run("audit", "verify", "--state", bench.state)
+        #expect(verified.status == 0, "\(verified.errors)")
+    }
+
+    @Test func whoLooksAtTheLedgerTakesNothingFromTheMonitor() throws {
+        let program = try bench.monitor()
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        for _ in 0..<3 { #expect(try bench.quarantine("list").contains("\(bench.lab.a.v4) ")) }
+        #expect(try bench.isFencedForScanning(bench.lab.bystander), "\(program.errors)")
+        #expect(program.end(by: SIGKILL) == -SIGKILL)
+        #expect(!program.errors.contains("malformed"), "\(program.errors)")
+        let listed = try bench.quarantine("list")
+        for host in [bench.lab.a, bench.lab.bystander] {
+            #expect(listed.contains("\(host.v4) "), "\(listed)")
+        }
+    }
+}
