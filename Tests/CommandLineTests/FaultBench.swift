@@ -90,6 +90,14 @@ final class FaultBench {
         try Namespace.command(["ip", "-n", lab.node.space.name, "link"] + words)
     }
 
+    /// Renames a link while it is up; older kernels want it down for that.
+    func rename(_ name: String, to other: String) throws {
+        if (try? link("set", name, "name", other)) != nil { return }
+        try link("set", name, "down")
+        try link("set", name, "name", other)
+        try link("set", other, "up")
+    }
+
     /// Makes the first bridge with its address and its ports.
     func makeFirstBridge() throws {
         try link("add", "br1", "type", "bridge")

@@ -45,13 +45,9 @@ struct InterfaceFaultTests {
 
     @Test func anInterfaceThatIsRenamedIsMissedUntilItHasItsNameAgain() throws {
         let program = try bench.monitor()
-        try bench.link("set", "br1", "down")
-        try bench.link("set", "br1", "name", "elsewhere")
-        try bench.link("set", "elsewhere", "up")
+        try bench.rename("br1", to: "elsewhere")
         #expect(tells("interface br1 is not there"), "\(program.errors)")
-        try bench.link("set", "elsewhere", "down")
-        try bench.link("set", "elsewhere", "name", "br1")
-        try bench.link("set", "br1", "up")
+        try bench.rename("elsewhere", to: "br1")
         #expect(isHealthy())
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
@@ -59,8 +55,7 @@ struct InterfaceFaultTests {
 
     @Test func whoeverTakesTheNameOfAWatchedInterfaceIsWatched() throws {
         let program = try bench.monitor()
-        try bench.link("set", "br1", "down")
-        try bench.link("set", "br1", "name", "elsewhere")
+        try bench.rename("br1", to: "elsewhere")
         try bench.lab.node.space.run("ip", "addr", "flush", "dev", "elsewhere")
         try bench.makeFirstBridge()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")

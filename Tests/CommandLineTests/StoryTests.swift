@@ -1,0 +1,205 @@
+import Foundation
+import TestKit
+import Testing
+
+/// The whole story, with real containers: a node learns by itself, is attacked by five of its own, fences them and
+/// nobody else, is restarted in the middle, and can tell of it afterwards.
+@Suite(
+    .serialized, .needs(.docker), .enabled(if: StoryShop.isPossible, "needs python3"),
+    .timeLimit(.minutes(8)))
+final class StoryTests {
+    private typealias Container = StoryShop.Container
+
+    private let scratch: Scratch
+    private let shop: StoryShop
+    private let configuration: String
+    /// A socket's path has at most 107 bytes.
+    private let socket = "/tmp/lzs-\(UInt32.random(in: 0...UInt32.max)).sock"
+
+    init() throws {
+        scratch = try Scratch()
+        shop = try StoryShop()
+        configuration = try scratch.write(
+            "lazaret.yaml",
+            Data(
+                """
+                interfaces: [containers]
+                state: \(scratch.path("state"))
+                control: {socket: \(socket)}
+                events: \(scratch.path("eve.json"))
+                workloads: {docker: \(shop.host.socket), podman: never, kubernetes: never}
+
+                """.utf8))
+    }
+
+    private func monitor() throws -> Background {
+        let program = try Background(
+            in: shop.host.space,
+            ["monitor", "-c", configuration, "--enforce", "--learn", "40s"])
+        let isReady = eventually { !program.isRunning || program.errors.contains("watching ") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    private func ask(_ words: String...) throws -> String {
+        let run = try Run(words + ["--socket", socket])
+        #expect(run.status == 0, "\(run.errors)")
+        return run.output
+    }
+
+    private func ledger(_ words: String...) throws -> String {
+        let program = try Background(
+            in: shop.host.space, words + ["--state", scratch.path("state")])
+        #expect(program.status == 0, "\(program.errors)")
+        return program.output
+    }
+
+    /// What the running monitor remembers, alerts and actions, the oldest first.
+    private func events(_ kind: String) throws -> [[String: Any]] {
+        try Run(["events", "-n", "1000", "--socket", socket]).json.filter {
+            $0["event_type"] as? String == kind
+        }
+    }
+
+    private func detail(_ event: [String: Any], _ name: String) -> String {
+        (event["lazaret"] as? [String: Any])?[name].map { "\($0)" } ?? ""
+    }
+
+    private var rules: String {
+        (try? shop.host.space.run("nft", "list", "table", "bridge", "lazaret")) ?? ""
+    }
+
+    private func isFenced(_ container: Container) -> Bool {
+        rules.contains("\(container.address) timeout")
+    }
+
+    private func fenced() throws -> Set<String> {
+        let lines = try ledger("quarantine", "list", "--format", "json").split(separator: "\n")
+        return Set(
+            try lines.map {
+                let row = try JSONSerialization.jsonObject(with: Data($0.utf8))
+                return try #require((row as? [String: Any])?["target"] as? String)
+            })
+    }
+
+    private func container(_ name: String) throws -> Container {
+        try #require(StoryShop.containers.first { $0.name == name })
+    }
+
+    @Test func aNodeLearnsIsAttackedHoldsAndTells() throws {
+        var program = try monitor()
+        try learn(program)
+        // What it has learnt goes on: nobody is told of, nobody is fenced.
+        Thread.sleep(forTimeInterval: 15)
+        #expect(try events("alert").isEmpty && events("quarantine").isEmpty)
+        #expect(!rules.contains("10.68.0."))
+
+        let attacks = [
+            ("worker-13", "scan", "port scan", "T1046"), ("api-37", "sweep", "sweep", "T1018"),
+            ("report-70", "flood", "SYN flood", "T1499.001"),
+            ("backup-84", "guess", "password guessing", "T1110"),
+            ("worker-53", "tunnel", "DNS tunnel", "T1071.004"),
+        ]
+        let web = try container("web-11")
+        for (name, role, _, _) in attacks {
+            let offender = try container(name)
+            #expect(shop.reaches(offender, web))
+            try shop.turn(offender, into: role)
+            if role == "guess" { program = try restart(program) }
+            let isHeld = eventually { isFenced(offender) }
+            #expect(isHeld, "\(name) \(program.errors)")
+            #expect(!shop.reaches(offender, web), "\(name)")
+        }
+        let offenders = Set(try attacks.map { try container($0.0).address })
+        try nobodyElseWasHit(offenders)
+        for (name, _, title, technique) in attacks {
+            try tells(of: container(name), title, technique)
+        }
+        try aDaemonThatStartsAnewNamesWhoComes(program)
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        #expect(try ledger("audit", "verify").contains(", whole; "))
+    }
+
+    private func learn(_ program: Background) throws {
+        let isLearning = try eventually {
+            let status = try ask("status")
+            return status.contains("learning, enforcing") && status.contains(" of 40s: ")
+        }
+        #expect(isLearning, "\(program.errors)")
+        let isLearnt = eventually(within: 80) { program.errors.contains(" windows; model ") }
+        try #require(isLearnt, "\(program.errors)")
+        #expect(!program.errors.contains("does not look clean"), "\(program.errors)")
+        let isJudging = try eventually { try ask("status").contains("detecting, enforcing") }
+        #expect(isJudging)
+    }
+
+    /// Stops the monitor in the middle of an attack and starts it anew: nothing of what it did is lost.
+    private func restart(_ program: Background) throws -> Background {
+        let (before, alerts) = (try fenced(), try events("alert").map { detail($0, "event_id") })
+        #expect(before.count >= 3 && alerts.count >= 3)
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        for name in ["worker-13", "api-37", "report-70"] {
+            #expect(try isFenced(container(name)), "\(name)")
+            #expect(try !shop.reaches(container(name), container("web-35")), "\(name)")
+        }
+        let next = try monitor()
+        #expect(next.errors.contains("learnt before"), "\(next.errors)")
+        #expect(try fenced().isSuperset(of: before))
+        let kept = Set(try events("alert").map { detail($0, "event_id") })
+        #expect(kept.isSuperset(of: alerts))
+        let incidents = try Namespace.command([
+            "curl", "-s", "-m", "5", "--unix-socket", socket, "http://lazaret/api/v1/incidents",
+        ])
+        for address in before { #expect(incidents.contains(address), "\(incidents)") }
+        return next
+    }
+
+    private func nobodyElseWasHit(_ offenders: Set<String>) throws {
+        #expect(try fenced() == offenders)
+        for other in StoryShop.containers where !offenders.contains(other.address) {
+            #expect(!isFenced(other), "\(other.name)")
+        }
+        let told = Set(try events("alert").compactMap { $0["src_ip"] as? String })
+        #expect(told == offenders, "\(told)")
+        for (from, to) in [
+            ("worker-68", "api-12"), ("front-21", "web-11"), ("admin-85", "bastion-36"),
+        ] {
+            #expect(try shop.reaches(container(from), container(to)), "\(from)")
+        }
+    }
+
+    private func tells(of offender: Container, _ title: String, _ technique: String) throws {
+        let workload = "shop/\(offender.service)"
+        let alerts = try events("alert").filter { $0["src_ip"] as? String == offender.address }
+        #expect(alerts.allSatisfy { detail($0, "workload") == workload }, "\(alerts)")
+        let alert = try #require(alerts.first { detail($0, "technique") == technique }, "\(alerts)")
+        let explained = try Run(
+            "explain", detail(alert, "event_id"), "--events", scratch.path("eve.json"), "-m",
+            scratch.path("state/learnt.model"))
+        for part in [workload, offender.address, title, technique, "clean maximum"] {
+            #expect(explained.output.contains(part), "\(part): \(explained)")
+        }
+        let listed = try ledger("quarantine", "list").split(separator: "\n")
+        let line = try #require(listed.first { $0.hasPrefix(offender.address + " ") }, "\(listed)")
+        #expect(line.contains(title) && line.contains("(\(workload))"), "\(line)")
+        // First offences last ten minutes.
+        #expect(
+            try #require(line.split(separator: " ").dropFirst(2).first).contains("m"), "\(line)")
+    }
+
+    private func aDaemonThatStartsAnewNamesWhoComes(_ program: Background) throws {
+        #expect(try ask("status").contains("5 fences stand"))
+        shop.host.stopServer()
+        try shop.host.start()
+        let late = Container(service: "late", spot: 100, role: "scan")
+        try shop.start(late)
+        let isTold = try eventually {
+            try events("alert").contains { $0["src_ip"] as? String == late.address }
+        }
+        #expect(isTold, "\(program.errors)")
+        let alerts = try events("alert").filter { $0["src_ip"] as? String == late.address }
+        #expect(alerts.allSatisfy { detail($0, "workload") == "shop/late" }, "\(alerts)")
+        let status = try ask("status")
+        #expect(status.contains("11 workloads, from docker "), "\(status)")
+    }
+}
