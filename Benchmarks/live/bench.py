@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """The highest packet rate that each meter takes from a veth without losing packets, and what a packet costs it.
 
-    sudo Benchmarks/live/bench.py LAZARET MODEL CAPTURE [SECONDS]
+    sudo Benchmarks/live/bench.py LAZARET MODEL CAPTURE [SECONDS] [RATE,RATE…]
 
 In a network namespace of its own tcpreplay sends CAPTURE over a veth pair at one rate after the other, for SECONDS (10)
-each; `lazaret monitor`, softflowd and argus listen at the other end in turns, each with its own default buffer and then
-`lazaret` and argus with 64 MiB. Received is what the meter itself says it has seen; lost is the rest of what was sent. CPU is the
+each; `lazaret monitor`, softflowd, argus and Suricata listen at the other end in turns, each with its own defaults. Received is what the meter itself says it has seen; lost is the rest of what was sent. CPU is the
 meter's own (user and system), over the packets it has seen. Needs tcpreplay, iproute2; rivals that are absent are left out.
 """
 import os
@@ -145,7 +144,7 @@ def main():
         for link in ("v0", "v1"):
             run(*inside("ip", "link", "set", link, "up"))
         print(f"{'meter':16} {'asked/s':>9} {'sent/s':>9} {'sent':>9} {'lost':>8} {'lost %':>7} {'us CPU/packet':>14} {'MB':>6}")
-        for rate in RATES:
+        for rate in [int(rate) for rate in sys.argv[5].split(",")] if len(sys.argv) > 5 else RATES:
             for name, start in meters:
                 sent, actual, received, cpu, memory = trial(start, capture, rate, seconds)
                 lost = max(0, sent - received)

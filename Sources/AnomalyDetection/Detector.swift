@@ -49,6 +49,13 @@ public struct Detector: Sendable {
     /// Scored windows by the twentieth of 0…1 that their score lies in.
     public private(set) var scoreCounts = [UInt64](repeating: 0, count: 20)
 
+    /// Odd windows of strangers that are scored in a second at most, and as many again that show a plain pattern;
+    /// further ones are only counted. Nil: all are, as an analyst wants it; a monitor must not fall behind.
+    public var strangerLimit: Int?
+    /// Windows that this limit left out.
+    public private(set) var unscoredCount = 0
+    private var strangers = (second: Int.min, plain: 0, patterned: 0)
+
     /// What the last window was scored; nil where it stayed in its baseline.
     public private(set) var latestScore: (workload: String, score: Float)?
 
@@ -64,6 +71,10 @@ public struct Detector: Sendable {
         guard excess.contains(where: { $0 >= 1 }) else { return nil }
         let found = pattern(in: window, excess)
         guard !isEcho(window, identity, found?.pattern) else { return nil }
+        if isOneTooMany(window, identity, hasPattern: found != nil) {
+            unscoredCount += 1
+            return nil
+        }
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
         let score = scaleModel.forest.attribute(row, into: &shares)
@@ -75,6 +86,21 @@ public struct Detector: Sendable {
         guard found != nil || !isMore else { return nil }
         remember(window, identity, found?.pattern)
         return verdict(window, identity, group, excess, score, scaleModel, found)
+    }
+
+    /// Whether a stranger's window comes after as many as can be scored in a second.
+    private mutating func isOneTooMany(
+        _ window: Window, _ identity: Identity, hasPattern: Bool
+    ) -> Bool {
+        guard let strangerLimit else { return false }
+        let isKnown =
+            identity.place == .inside
+            && (identity.isNamed || model[window.scale].baseline.groups[identity.name] != nil)
+        guard !isKnown else { return false }
+        if strangers.second != window.endSecond { strangers = (window.endSecond, 0, 0) }
+        strangers.plain += hasPattern ? 0 : 1
+        strangers.patterned += hasPattern ? 1 : 0
+        return (hasPattern ? strangers.patterned : strangers.plain) > strangerLimit
     }
 
     /// The narrowest baseline that has enough windows, with what was called benign.

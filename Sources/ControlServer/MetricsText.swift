@@ -69,6 +69,9 @@ enum MetricsText {
         page.gauge(
             "hosts_refused", "Addresses that found no room.", Double(status.hostsDropped))
         page.counter("windows_total", "Windows that were judged.", UInt64(status.windows))
+        page.counter(
+            "windows_unscored_total", "Odd windows of strangers that were too many to be scored.",
+            UInt64(status.windowsUnscored))
         page.counter("verdicts_total", "Windows that were odd.", status.verdicts)
         page.counter(
             "verdicts_dropped_total", "Verdicts that found the queue full.", status.verdictsDropped)

@@ -153,6 +153,10 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
         /// What a later model may be made of; nil where none is wanted.
         private(set) var retrainer: Retrainer?
 
+        /// Odd windows of strangers that are scored in a second: some 30 ms of it, with a pattern and without. Five
+        /// times as many as alerts that are told.
+        private static let strangerLimit = 1000
+
         var hosts: Int { tracker.hostCount }
         var droppedHosts: Int { tracker.droppedHosts }
         var isCramped: Bool {
@@ -174,6 +178,7 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
                 inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring,
                 hostLimit: limits.hostLimit)
             detector = Detector(model: model, inventory: inventory)
+            detector.strangerLimit = Self.strangerLimit
             self.inventory = inventory
             retrainer =
                 isRetraining
@@ -183,6 +188,7 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
         mutating func replaceModel(_ model: Model) {
             tracker.replaceGraph(model.graph)
             detector = Detector(model: model, inventory: inventory)
+            detector.strangerLimit = Self.strangerLimit
         }
 
         mutating func apply(_ change: WorkloadChange) { tracker.apply(change) }

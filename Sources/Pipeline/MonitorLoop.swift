@@ -38,6 +38,7 @@ struct MonitorLoop {
     private var kernelDrops = RecentRise()
     private var hostsDropped = RecentRise()
     private var verdictsDropped = RecentRise()
+    private var windowsUnscored = RecentRise()
 
     private var options: Monitor.Options { monitor.options }
 
@@ -320,6 +321,7 @@ struct MonitorLoop {
         status.windows = feed.stage.detector.seenCount
         status.windowsScored = feed.stage.detector.scoredCount
         status.scores = feed.stage.detector.scoreCounts
+        status.windowsUnscored = feed.stage.detector.unscoredCount
         status.verdicts = feed.stage.verdicts
     }
 
@@ -433,6 +435,11 @@ struct MonitorLoop {
         }
         if status.isBreakerOpen {
             troubles.append("too many fences: until the breaker closes offenders are only told of")
+        }
+        if windowsUnscored.isRecent(UInt64(status.windowsUnscored), now) {
+            troubles.append(
+                "\(status.windowsUnscored) windows of strangers were not scored: too many are odd at a time"
+            )
         }
         if verdictsDropped.isRecent(status.verdictsDropped, now) {
             troubles.append("\(status.verdictsDropped) verdicts found the queue full")

@@ -75,6 +75,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var hostsDropped = 0
     public var windows = 0
     public var windowsScored = 0
+    /// Odd windows of strangers that were not scored because there were too many in that second.
+    public var windowsUnscored = 0
     public var verdicts: UInt64 = 0
     public var verdictsDropped: UInt64 = 0
     public var fences = 0
@@ -116,7 +118,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
             "lazaret",
             object([
                 "hosts": UInt64(hosts), "hosts_dropped": UInt64(hostsDropped),
-                "windows": UInt64(windows), "verdicts": verdicts,
+                "windows": UInt64(windows), "windows_unscored": UInt64(windowsUnscored),
+                "verdicts": verdicts,
                 "verdicts_dropped": verdictsDropped, "events_lost": eventsLost,
                 "alerts_suppressed": alertsSuppressed,
                 "fences": UInt64(fences),
