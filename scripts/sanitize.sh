@@ -10,7 +10,7 @@ rm -rf "$reports"
 mkdir -p "$reports"
 # A report goes to a file, so that one of a program that a test has started, or that it ends at once, is seen too.
 case $kind in
-thread) export TSAN_OPTIONS="log_path=$PWD/$reports/report" ;;
+thread) export TSAN_OPTIONS="log_path=$PWD/$reports/report suppressions=$PWD/scripts/tsan-suppressions.txt" ;;
 address) export ASAN_OPTIONS="log_path=$PWD/$reports/report detect_leaks=0" ;;
 esac
 LAZARET_BINARY=$folder/debug/lazaret timeout 40m swift test --skip-build --sanitize="$kind" --scratch-path "$folder" "${@:2}" || failed=1

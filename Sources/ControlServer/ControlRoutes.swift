@@ -74,6 +74,15 @@ struct ControlRoutes: Sendable {
                 JSONText.response(try JSONText.encoded(board.rates))
             },
             Route(
+                method: .get, path: "/api/v1/stats",
+                summary: "The stats events that are kept, the latest first",
+                query: [("limit", "how many, 1 to 10000; 60 without")]
+            ) { request, _, board in
+                let limit = Int(try number("limit", request, 1...10_000, default: 60))
+                return JSONText.response(
+                    JSONText.array(try store(board).statistics(limit: limit).map(\.body)))
+            },
+            Route(
                 method: .get, path: "/api/v1/scores",
                 summary:
                     "The highest score of each workload in each minute, in hundredths, the latest last",

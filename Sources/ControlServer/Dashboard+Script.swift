@@ -26,6 +26,9 @@ extension Dashboard {
         }
         const number = new Intl.NumberFormat('en');
         const whole = value => number.format(Math.round(value));
+        const compact = new Intl.NumberFormat('en', {notation: 'compact', maximumFractionDigits: 1});
+        // For tiles: what is longer than six figures.
+        const short = value => value < 1e6 ? whole(value) : compact.format(value);
         function bits(value) {
           for (const [size, unit] of [[1e9, 'Gbit/s'], [1e6, 'Mbit/s'], [1e3, 'kbit/s']])
             if (value >= size) return (value / size).toFixed(1) + ' ' + unit;
@@ -94,9 +97,9 @@ extension Dashboard {
               + (learning.suspects.length ? '. Not clean: ' + learning.suspects.join('; ') : '');
           }
           const tiles = [
-            ['Packets a second', whole(status.packets_per_second)], ['Traffic', bits(status.bits_per_second)],
-            ['Missed by the kernel', whole(status.capture.kernel_drops)], ['Flows', whole(status.flow.active_flows || 0)],
-            ['Addresses', whole(status.hosts)], ['Alerts', whole(status.alerts)], ['Fences', whole(status.fences)],
+            ['Packets a second', short(status.packets_per_second)], ['Traffic', bits(status.bits_per_second)],
+            ['Missed by the kernel', short(status.capture.kernel_drops)], ['Flows', short(status.flow.active_flows || 0)],
+            ['Addresses', whole(status.hosts)], ['Alerts', short(status.alerts)], ['Fences', whole(status.fences)],
             ['Up', span((status.updated - status.started) / 1e9)]];
           $('tiles').replaceChildren(...tiles.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))));
           $('about').textContent = 'Lazaret ' + status.version + ', model ' + (status.model ? status.model.id.slice(0, 12) : 'none yet')
@@ -154,9 +157,12 @@ extension Dashboard {
         }
 
         // Incidents; what was opened stays open.
-        let incidents = [];
+        let incidents = [], shown = 20;
+        $('older').onclick = () => { shown += 80; refreshIncidents(); };
         async function refreshIncidents() {
-          try { incidents = await read('/api/v1/incidents?limit=200'); } catch { return; }
+          try { incidents = await read('/api/v1/incidents?limit=' + (shown + 1)); } catch { return; }
+          $('older').hidden = incidents.length <= shown;
+          incidents = incidents.slice(0, shown);
           const box = $('incidents');
           const open = new Set([...box.querySelectorAll('details[open]')].map(part => part.dataset.id));
           $('quiet').hidden = incidents.length > 0;

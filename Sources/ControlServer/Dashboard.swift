@@ -67,7 +67,7 @@ enum Dashboard {
         <tbody></tbody></table></div></section>
         <section aria-labelledby="h-incidents"><h2 id="h-incidents">Incidents</h2>
         <p id="quiet" class="muted" hidden>None so far: all traffic is as the model knows it.</p>
-        <div id="incidents"></div></section>
+        <div id="incidents"></div><p><button id="older" type="button" hidden>Older ones</button></p></section>
         <section aria-labelledby="h-scores"><h2 id="h-scores">Scores of workloads</h2>
         <p class="controls"><label>Filter <input id="filter" type="search" autocomplete="off"></label>
         <label>Time <select id="span"><option value="60">1 hour</option><option value="360">6 hours</option><option value="1440">24 hours</option></select></label></p>

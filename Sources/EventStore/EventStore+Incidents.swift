@@ -62,8 +62,8 @@ extension EventStore {
         }
     }
 
-    /// Forgets events and incidents older than `time` (nanoseconds since 1970), and the oldest events while
-    /// the file is larger than `bytes`; fences and audit trail stay.
+    /// Forgets events, incidents and counters older than `time` (nanoseconds since 1970), and the oldest events and
+    /// counters while the file is larger than `bytes`; fences and audit trail stay.
     ///
     /// - Returns: events forgotten.
     @discardableResult
@@ -71,6 +71,7 @@ extension EventStore {
         try write { database in
             try database.execute(sql: "DELETE FROM events WHERE time < ?", arguments: [time])
             var gone = database.changesCount
+            try database.execute(sql: "DELETE FROM stats WHERE time < ?", arguments: [time])
             try database.execute(
                 sql: "DELETE FROM incidents WHERE end < ?", arguments: [time / 1_000_000_000])
             let page = try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 4096
@@ -84,8 +85,14 @@ extension EventStore {
                         DELETE FROM events WHERE id IN (
                             SELECT id FROM events ORDER BY time, id LIMIT 1000)
                         """)
-                guard database.changesCount > 0 else { break }
-                gone += database.changesCount
+                let events = database.changesCount
+                try database.execute(
+                    sql: """
+                        DELETE FROM stats WHERE time IN (
+                            SELECT time FROM stats ORDER BY time LIMIT 1000)
+                        """)
+                guard events + database.changesCount > 0 else { break }
+                gone += events
             }
             return gone
         }

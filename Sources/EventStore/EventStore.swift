@@ -83,6 +83,10 @@ public final class EventStore: Sendable {
         migrator.registerMigration("2") { database in
             try database.execute(sql: incidentSchema)
         }
+        migrator.registerMigration("3") { database in
+            try database.execute(
+                sql: "CREATE TABLE stats (time INTEGER PRIMARY KEY, body TEXT NOT NULL)")
+        }
         return migrator
     }
 

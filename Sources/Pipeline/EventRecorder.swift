@@ -14,6 +14,7 @@ final class EventRecorder: Sendable {
         var events: [StoredEvent] = []
         var incidents: [String: StoredIncident] = [:]
         var models: [StoredModel] = []
+        var statistics: [StoredStatistics] = []
         var isStopping = false
     }
 
@@ -66,6 +67,11 @@ final class EventRecorder: Sendable {
         waiting.withLock { if $0.models.count < 64 { $0.models.append(model) } }
     }
 
+    /// Writes down counters.
+    func record(_ statistics: StoredStatistics) {
+        waiting.withLock { if $0.statistics.count < 1440 { $0.statistics.append(statistics) } }
+    }
+
     /// Writes what waits, and ends the thread.
     func stop() {
         waiting.withLock { $0.isStopping = true }
@@ -76,7 +82,7 @@ final class EventRecorder: Sendable {
     /// Keeps for the next time what could not be written, as far as there is room.
     private func putBack(
         _ events: [StoredEvent], _ incidents: [StoredIncident], _ models: [StoredModel],
-        isLast: Bool
+        _ statistics: [StoredStatistics], isLast: Bool
     ) {
         let lost = waiting.withLock { waiting in
             // The latest of an incident counts.
@@ -84,6 +90,7 @@ final class EventRecorder: Sendable {
                 waiting.incidents[incident.id] = incident
             }
             waiting.models.insert(contentsOf: models, at: 0)
+            waiting.statistics.insert(contentsOf: statistics, at: 0)
             let kept = isLast ? 0 : min(events.count, max(0, Self.capacity - waiting.events.count))
             waiting.events.insert(contentsOf: events.prefix(kept), at: 0)
             return events.count - kept
@@ -97,19 +104,21 @@ final class EventRecorder: Sendable {
         var isEnding = false
         while !isEnding {
             _ = news.wait(timeout: .now() + .seconds(1))
-            let (events, incidents, models, isStopping) = waiting.withLock { waiting in
+            let (events, incidents, models, statistics, isStopping) = waiting.withLock { waiting in
                 defer { waiting.models.removeAll() }
+                defer { waiting.statistics.removeAll() }
                 defer { waiting.events.removeAll(keepingCapacity: true) }
                 defer { waiting.incidents.removeAll() }
                 return (
                     waiting.events, Array(waiting.incidents.values), waiting.models,
-                    waiting.isStopping
+                    waiting.statistics, waiting.isStopping
                 )
             }
             isEnding = isStopping
             do throws(EventStoreError) {
                 try store.record(events: events)
                 try store.record(incidents: incidents)
+                try store.record(statistics: statistics)
                 for model in models { try store.record(model: model) }
                 writtenCount.wrappingAdd(UInt64(events.count), ordering: .relaxed)
                 isFailing = false
@@ -125,7 +134,7 @@ final class EventRecorder: Sendable {
                 if !isFailing { complain("\(words); events wait until it works again") }
                 isFailing = true
                 trouble.withLock { $0 = words }
-                putBack(events, incidents, models, isLast: isStopping)
+                putBack(events, incidents, models, statistics, isLast: isStopping)
             }
         }
     }

@@ -400,6 +400,7 @@ struct MonitorLoop {
         guard now >= nextStatistics || now < nextStatistics - 172_800_000_000_000 else { return }
         nextStatistics = now + Int64(options.statisticsInterval) * 1_000_000_000
         decisions.submit(event: status.event)
+        recorder.record(StoredStatistics(time: now, body: status.event))
     }
 
     private mutating func note(_ arrears: LedgerArrears) {

@@ -129,6 +129,35 @@ struct PodmanNetwork: Decodable {
     }
 }
 
+/// What Podman answers to `/libpod/containers/json`: who is in which pod. The container that holds a pod's network is
+/// its infra container; the others are said to have its addresses.
+struct PodmanContainer: Decodable {
+    var Id: String
+    var IsInfra: Bool?
+    var Pod: String?
+    var PodName: String?
+}
+
+/// The pod that a container is in.
+struct PodmanPod {
+    var name: String
+    /// The container that holds its network.
+    var infra: String
+
+    /// The pods of containers, by the containers' identifiers; without those pods that have no network of their own.
+    static func pods(of containers: [PodmanContainer]) -> [String: PodmanPod] {
+        var infra: [String: String] = [:]
+        for one in containers where one.IsInfra == true { infra[one.Pod ?? ""] = one.Id }
+        var pods: [String: PodmanPod] = [:]
+        for one in containers {
+            guard let pod = one.Pod, !pod.isEmpty, let name = one.PodName, let holder = infra[pod]
+            else { continue }
+            pods[one.Id] = PodmanPod(name: WorkloadNaming.clean(name), infra: holder)
+        }
+        return pods
+    }
+}
+
 /// One line of `/events`.
 struct EngineEvent: Decodable {
     struct Actor: Decodable {

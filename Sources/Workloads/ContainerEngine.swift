@@ -247,10 +247,11 @@ public struct ContainerEngine: Sendable {
         let filter = "%7B%22id%22%3A%5B\(list.replacingOccurrences(of: "\"", with: "%22"))%5D%7D"
         let found = try await http.get(
             Lenient<EngineContainer>.self, "/containers/json?all=1&filters=\(filter)")
+        let pods = isPodman ? try await pods(http) : [:]
         directory.begin(
             source,
             found.elements.flatMap { one in
-                tenancies(of: one, since: waiting.containers[one.Id])
+                tenancies(of: one, since: waiting.containers[one.Id], pods, found.elements)
             })
         desk.waiting.withLock { now in
             for id in ids where now.containers[id] == nil && now.joined[id] == waiting.joined[id] {
@@ -283,10 +284,19 @@ public struct ContainerEngine: Sendable {
         try await listNetworks(http, isPodman)
         let asked = Self.now()
         let found = try await http.get(Lenient<EngineContainer>.self, "/containers/json")
+        let pods = isPodman ? try await pods(http) : [:]
         directory.replaceAll(
-            source, found.elements.flatMap { tenancies(of: $0, since: nil) },
+            source,
+            found.elements.flatMap { tenancies(of: $0, since: nil, pods, found.elements) },
             containers: Set(found.elements.map(\.Id)), at: asked)
         directory.setState(source, .connected(containers: found.elements.count))
+    }
+
+    private func pods(_ http: HTTPSource) async throws -> [String: PodmanPod] {
+        PodmanPod.pods(
+            of: try await http.get(
+                Lenient<PodmanContainer>.self, "/v4.0.0/libpod/containers/json?all=true"
+            ).elements)
     }
 
     private func listNetworks(_ http: HTTPSource, _ isPodman: Bool) async throws {
@@ -323,16 +333,23 @@ public struct ContainerEngine: Sendable {
     }
 
     private func tenancies(
-        of found: EngineContainer, since: Int64?
+        of found: EngineContainer, since: Int64?, _ pods: [String: PodmanPod],
+        _ all: [EngineContainer]
     ) -> [(address: IPAddress, tenancy: Tenancy)] {
+        let pod = pods[found.Id]
         let container = naming.container(
             id: found.Id, name: found.name, image: found.Image ?? "", digest: found.ImageID ?? "",
-            labels: found.Labels ?? [:])
+            labels: found.Labels ?? [:], owner: pod?.infra == found.Id ? pod?.name : nil)
+        let shared = pod.flatMap { pod in
+            pod.infra == found.Id ? nil : addresses(ofInfra: pod.infra, all)
+        }
         let created = found.Created.map { min(max($0, 0), 1 << 33) * 1_000_000_000 }
         var result: [(address: IPAddress, tenancy: Tenancy)] = []
         for (network, endpoint) in found.NetworkSettings?.Networks ?? [:] {
             for text in [endpoint.IPAddress, endpoint.GlobalIPv6Address] {
-                guard let address = Self.address(text) else { continue }
+                guard let address = Self.address(text), shared?.contains(address) != true else {
+                    continue
+                }
                 result.append(
                     (
                         address,
@@ -344,6 +361,14 @@ public struct ContainerEngine: Sendable {
             }
         }
         return result
+    }
+
+    /// What belongs to a pod, and not to each of its containers.
+    private func addresses(ofInfra id: String, _ all: [EngineContainer]) -> Set<IPAddress> {
+        let listed = all.first { $0.Id == id }?.NetworkSettings?.Networks ?? [:]
+        let told = listed.values.flatMap { [$0.IPAddress, $0.GlobalIPv6Address] }
+            .compactMap(Self.address)
+        return Set(told).union(directory.addresses(of: id, source))
     }
 
     /// With or without the prefix's length.

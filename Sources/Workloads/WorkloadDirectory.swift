@@ -158,6 +158,16 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
+    /// The addresses that a container has now.
+    func addresses(of id: String, _ source: String) -> Set<IPAddress> {
+        state.withLock { state in
+            let key = Self.key(source, id)
+            return (state.book.lives[key]?.addresses ?? []).filter {
+                state.book.current($0)?.container.id == key
+            }
+        }
+    }
+
     private func write(at time: Int64, _ body: (inout State) -> Void) {
         let hasNews = state.withLock { state in
             body(&state)
@@ -305,11 +315,19 @@ public final class WorkloadDirectory: Sendable {
         let words = states().compactMap { source, state -> String? in
             switch state {
             case .absent: nil
-            case .connected(let count): "\(source) (\(count) containers)"
+            case .connected: "\(source) (\(running(source)) containers)"
             case .lost(let reason): "\(source) (not answering: \(reason))"
             }
         }
         return words.joined(separator: ", ")
+    }
+
+    /// Containers with an address, those that came since the last list included.
+    private func running(_ source: String) -> Int {
+        state.withLock { state in
+            let prefix = Self.key(source, "")
+            return state.book.lives.count { $0.value.ended == nil && $0.key.hasPrefix(prefix) }
+        }
     }
 
     private static func holder(of address: IPAddress, _ state: State) -> Inventory.Holder? {

@@ -196,6 +196,7 @@ struct ControlTests {
         let isTaken = eventually { program.errors.contains("read anew") }
         #expect(isTaken, "\(program.errors)")
         #expect(try ask("GET", "/api/v1/config").contains("our scanner"))
+        #expect(try ask("GET", "/api/v1/stats?limit=5").contains("200 OK"))
         var port: UInt16 = 1000
         let isAllowed = try eventually {
             try scan(from: port)

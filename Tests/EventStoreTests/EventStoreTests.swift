@@ -178,6 +178,14 @@ struct EventStoreTests {
         #expect(try store.openFences().count == 1 && store.verifyAudit().records == 1)
         try store.prune(before: 2_000_000_000_000, largerThan: 0)
         #expect(try store.events(limit: 1).isEmpty && store.incidents(limit: 1).isEmpty)
+        let counters = (1...3).map { StoredStatistics(time: Int64($0), body: "{\"uptime\":\($0)}") }
+        try store.record(statistics: counters)
+        #expect(try store.statistics(limit: 2).map(\.time) == [3, 2])
+        #expect(try store.statistics(limit: 9, before: 2) == [counters[0]])
+        try store.prune(before: 3, largerThan: 1 << 30)
+        #expect(try store.statistics(limit: 9) == [counters[2]])
+        try store.prune(before: 0, largerThan: 0)
+        #expect(try store.statistics(limit: 9).isEmpty)
         #expect(try store.damage() == nil)
     }
 
