@@ -72,6 +72,8 @@ final class DecisionThread: Sendable {
     /// Incidents that are kept at hand, and actions by which their decisions are told.
     private static let incidentLimit = 1000
     private static let actionLimit = 4096
+    /// After so much quiet no verdict can belong to an incident any more.
+    private static let quietSeconds = IncidentTracker.quietSeconds + Scale.long.seconds
 
     /// Starts the thread.
     init(
@@ -228,7 +230,8 @@ final class DecisionThread: Sendable {
         recorder?.record([], changed)
         history.changedSince = .max
         incidents.settle(
-            before: Int(WallClock.now() / 1_000_000_000) - 3600, keeping: Self.incidentLimit)
+            before: Int(WallClock.now() / 1_000_000_000) - Self.quietSeconds,
+            keeping: Self.incidentLimit)
     }
 
     private func write(_ lines: [String]) {
