@@ -32,6 +32,7 @@ demo: build
 	@scripts/demo.sh $(LAZARET)
 
 test: build lint
+	@scripts/install-dependencies.sh test || echo "tests that need what is missing are skipped"
 	swift build --build-tests $(SWIFT_GATE)
 	LAZARET_BINARY=$(LAZARET) timeout 30m swift test --skip-build
 

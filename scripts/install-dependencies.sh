@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Installs the C libraries that Lazaret builds with, where they are missing. Debian and its relatives.
+# With the word "test" also the small tools that tests use; without them, as without Docker, Podman and Chromium, which are not
+# installed for anybody, the tests that need them say so and are skipped.
 set -euo pipefail
 
 if ! command -v swift >/dev/null; then
@@ -9,8 +11,10 @@ if ! command -v swift >/dev/null; then
 fi
 
 packages=(libpcap-dev libnftnl-dev libmnl-dev libsqlite3-dev libzstd-dev zlib1g-dev pkg-config)
+tools=()
+[ "${1:-}" = test ] && tools=(nftables iproute2 tcpdump tcpreplay curl openssl python3 sqlite3 busybox-static procps)
 missing=()
-for package in "${packages[@]}"; do
+for package in "${packages[@]}" "${tools[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
