@@ -141,6 +141,11 @@ let package = Package(
         tests(of: "NetworkAddresses"),
         .testTarget(
             name: "CommandLineTests", dependencies: ["lazaret", "TestKit"], swiftSettings: strict),
+        // What needs real containers: these want the machine for themselves.
+        .testTarget(
+            name: "ContainerTests",
+            dependencies: ["lazaret", "Workloads", "NetworkAddresses", "TestKit"],
+            swiftSettings: strict),
         tests(of: "Workloads", uses: ["NetworkAddresses"]),
         tests(
             of: "FeatureExtraction",

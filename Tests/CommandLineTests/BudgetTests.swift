@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 /// Hours of clean traffic of a network that the detector was not made for, and that the model did not see.

@@ -69,6 +69,17 @@ struct ControlTests {
         return try receiver.receives(within: 0.5)
     }
 
+    /// Scans until nothing comes through any more.
+    private func scanUntilFenced(from first: UInt16, _ program: Background) throws {
+        var port = first
+        let isFenced = try eventually {
+            try scan(from: port)
+            port += 100
+            return try !reaches(lab.a, lab.b)
+        }
+        #expect(isFenced, "\(program.errors)")
+    }
+
     private func scan(from port: UInt16) throws {
         for number in port..<port + 100 {
             let probe = try Socket(lab.a, stream: true)
@@ -95,13 +106,7 @@ struct ControlTests {
         #expect(detecting.output.contains("detecting, enforcing"), "\(detecting)")
         #expect(try Run("model", "verify", scratch.path("state/learnt.model")).status == 0)
 
-        var port: UInt16 = 1000
-        let isFenced = try eventually {
-            try scan(from: port)
-            port += 100
-            return try !reaches(lab.a, lab.b)
-        }
-        #expect(isFenced, "\(program.errors)")
+        try scanUntilFenced(from: 1000, program)
 
         // The story of it, by every way there is.
         let told = eventually {
@@ -240,13 +245,7 @@ struct ControlTests {
         }
         #expect(isMissing)
         #expect(try windows() >= before)
-        var port: UInt16 = 2000
-        let isFenced = try eventually {
-            try scan(from: port)
-            port += 100
-            return try !reaches(lab.a, lab.b)
-        }
-        #expect(isFenced, "\(program.errors)")
+        try scanUntilFenced(from: 2000, program)
         #expect(!program.errors.contains("from the next start"), "\(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
     }
@@ -288,13 +287,7 @@ struct ControlTests {
     @Test(.enabled(if: Browser.path != nil, "no chromium; install it to test the dashboard"))
     func aPersonLooksInUnderstandsAndReleases() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
-        var port: UInt16 = 1000
-        let isFenced = try eventually {
-            try scan(from: port)
-            port += 100
-            return try !reaches(lab.a, lab.b)
-        }
-        #expect(isFenced, "\(program.errors)")
+        try scanUntilFenced(from: 1000, program)
         let browser = try Browser(in: lab.node.space)
         try browser.go(to: "http://127.0.0.1:9787/")
         let isAsked = try browser.waits(for: "document.getElementById('login')?.hidden === false")

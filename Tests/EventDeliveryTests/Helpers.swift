@@ -50,16 +50,6 @@ func events(_ lines: [String]) -> ArraySlice<OutgoingEvent> {
     ArraySlice(lines.map { OutgoingEvent(line: $0) })
 }
 
-/// Waits until `condition` holds, for at most 20 seconds.
-func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-    let end = Date().addingTimeInterval(20)
-    while Date() < end {
-        if try condition() { return true }
-        Thread.sleep(forTimeInterval: 0.02)
-    }
-    return try condition()
-}
-
 extension EventOutlet {
     func status(_ prefix: String) -> SinkStatus {
         statuses.first { $0.name.hasPrefix(prefix) } ?? SinkStatus(name: "none")

@@ -83,19 +83,6 @@ public final class Namespace: Sendable {
     }
 }
 
-extension Process {
-    /// Runs it with no signal blocked: the threads of a test may block all of them, programs inherit that,
-    /// and one that waits for its children or is asked to end would not hear of it.
-    func launch() throws {
-        var none = sigset_t()
-        var before = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try run()
-    }
-}
-
 /// Runs `body` with this thread in the network namespace at `path`.
 public func enterNamespace<T>(_ path: String, _ body: () throws -> T) throws -> T {
     typealias SetNS = @convention(c) (CInt, CInt) -> CInt

@@ -133,23 +133,3 @@ final class ScriptedEngine: Sendable {
         }
     }
 }
-
-/// Waits until `condition` holds, for at most `seconds`.
-func eventually(_ seconds: Double = 20, _ condition: () throws -> Bool) async rethrows -> Bool {
-    let end = Date().addingTimeInterval(seconds)
-    while Date() < end {
-        if try condition() { return true }
-        try? await Task.sleep(for: .milliseconds(10))
-    }
-    return try condition()
-}
-
-/// Threads apart from those that other tests block while they wait for a program.
-final class OwnThreads: TaskExecutor {
-    private let queue = DispatchQueue(label: "own", attributes: .concurrent)
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
-    }
-}

@@ -1,14 +1,15 @@
-import Foundation
-import TestKit
-import Testing
+internal import Foundation
+internal import Testing
 
 /// The program while it runs, perhaps in a network namespace; killed with the test.
-final class Background {
+public final class Background {
     private let process = Process()
     private let scratch: Scratch
 
     /// - Parameter words: what comes before the program, such as `setpriv …`.
-    init(in space: Namespace? = nil, _ arguments: [String], behind words: [String] = []) throws {
+    public init(in space: Namespace? = nil, _ arguments: [String], behind words: [String] = [])
+        throws
+    {
         scratch = try Scratch()
         let enter = space.map { ["nsenter", "--net=/run/netns/\($0.name)"] } ?? []
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -31,22 +32,22 @@ final class Background {
         }
     }
 
-    var output: String { text("out") }
-    var errors: String { text("err") }
-    var isRunning: Bool { process.isRunning }
+    public var output: String { text("out") }
+    public var errors: String { text("err") }
+    public var isRunning: Bool { process.isRunning }
 
-    var identifier: Int32 { process.processIdentifier }
+    public var identifier: Int32 { process.processIdentifier }
 
     // env, nsenter and setpriv all replace themselves: the process is the program.
-    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+    public func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
     /// Sends the signal and waits for the end: the exit status, or the negated signal that ended it.
-    func end(by number: Int32) -> Int32 {
+    public func end(by number: Int32) -> Int32 {
         signal(number)
         return status
     }
 
-    var status: Int32 {
+    public var status: Int32 {
         process.waitUntilExit()
         let status = process.terminationStatus
         return process.terminationReason == .exit ? status : -status
@@ -55,14 +56,4 @@ final class Background {
     private func text(_ name: String) -> String {
         (try? String(contentsOfFile: scratch.path(name), encoding: .utf8)) ?? ""
     }
-}
-
-/// Waits until `condition` holds, for at most so many seconds.
-func eventually(within seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool {
-    let end = Date().addingTimeInterval(seconds)
-    while Date() < end {
-        if try condition() { return true }
-        Thread.sleep(forTimeInterval: 0.05)
-    }
-    return try condition()
 }

@@ -1,28 +1,28 @@
-import Foundation
-import Testing
+public import Foundation
+internal import Testing
 
 /// Runs the program as a user would.
-struct Run {
-    let status: Int32
-    let output: String
-    let errors: String
+public struct Run {
+    public let status: Int32
+    public let output: String
+    public let errors: String
 
-    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    public static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
     /// The program: `LAZARET_BINARY`, or the one that was built beside the tests.
-    static var binary: URL {
+    public static var binary: URL {
         if let path = ProcessInfo.processInfo.environment["LAZARET_BINARY"] {
             return URL(fileURLWithPath: path, relativeTo: root)
         }
         return root.appendingPathComponent(".build/debug/lazaret")
     }
 
-    init(_ arguments: String..., input: Data? = nil) throws {
+    public init(_ arguments: String..., input: Data? = nil) throws {
         try self.init(arguments, input: input)
     }
 
-    init(_ arguments: [String], input: Data? = nil) throws {
+    public init(_ arguments: [String], input: Data? = nil) throws {
         let process = Process()
         process.executableURL = Self.binary
         process.currentDirectoryURL = Self.root
@@ -51,7 +51,7 @@ struct Run {
         errors = try text("err")
     }
 
-    var json: [[String: Any]] {
+    public var json: [[String: Any]] {
         get throws {
             try output.split(separator: "\n").map {
                 try #require(
@@ -62,10 +62,10 @@ struct Run {
 }
 
 /// A folder that goes away with the test.
-final class Scratch {
-    let url: URL
+public final class Scratch {
+    public let url: URL
 
-    init() throws {
+    public init() throws {
         url = FileManager.default.temporaryDirectory.appendingPathComponent(
             "lazaret-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
@@ -73,10 +73,10 @@ final class Scratch {
 
     deinit { try? FileManager.default.removeItem(at: url) }
 
-    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+    public func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 
     @discardableResult
-    func write(_ name: String, _ data: Data, mode: Int? = nil) throws -> String {
+    public func write(_ name: String, _ data: Data, mode: Int? = nil) throws -> String {
         try data.write(to: URL(fileURLWithPath: path(name)))
         if let mode {
             try FileManager.default.setAttributes(
@@ -86,7 +86,7 @@ final class Scratch {
     }
 
     /// A model of the clean sample capture.
-    func model() throws -> String {
+    public func model() throws -> String {
         let run = try Run(
             "train", "-r", "captures/clean-train.pcap", "-o", path("clean.model"), "--inventory",
             "captures/inventory.yaml")
