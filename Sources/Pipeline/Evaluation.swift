@@ -66,7 +66,9 @@ public struct Evaluator {
     public init(replay: Replay, labels: [Label]) {
         self.replay = replay
         self.labels = labels.sorted { $0.start < $1.start }
-        detector = Detector(model: replay.model, inventory: replay.inventory)
+        detector = Detector(
+            model: replay.model,
+            inventory: replay.inventory ?? replay.model.provenance.inventory)
     }
 
     /// Runs the replay and judges it.
@@ -113,11 +115,11 @@ public struct Evaluator {
                     && overlaps($0, Double(incident.firstSecond), Double(incident.lastSecond + 1))
             }
             if isVictim { evaluation.victimsFlagged.append(incident.offender) }
-            if replay.inventory.workload(of: incident.offender) != nil {
+            if outcome.inventory.workload(of: incident.offender) != nil {
                 evaluation.cleanFlagged.append(incident.workload)
             }
         }
-        for fence in fences { blame(fence, &evaluation) }
+        for fence in fences { blame(fence, outcome.inventory, &evaluation) }
         evaluation.victimsFlagged = Array(Set(evaluation.victimsFlagged)).sorted()
         evaluation.victimsQuarantined = Array(Set(evaluation.victimsQuarantined)).sorted()
         evaluation.cleanFlagged = Array(Set(evaluation.cleanFlagged)).sorted()
@@ -126,10 +128,12 @@ public struct Evaluator {
     }
 
     /// Whom a fence would have hit without cause: known workloads, and labelled victims.
-    private func blame(_ fence: QuarantineAction, _ evaluation: inout Evaluation) {
+    private func blame(
+        _ fence: QuarantineAction, _ inventory: Inventory, _ evaluation: inout Evaluation
+    ) {
         guard let prefix = fence.target.prefix else { return }
         let time = Double(fence.time) / 1e9
-        for workload in replay.inventory.workloads {
+        for workload in inventory.workloads {
             for address in workload.addresses
             where address.isHost && prefix.contains(address.address) {
                 // An address that was not there was not hurt.

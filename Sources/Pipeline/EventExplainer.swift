@@ -106,7 +106,7 @@ public struct EventExplainer {
     ) throws -> Window? {
         var replay = Replay(paths: captures, model: model)
         replay.spool = spool
-        if let inventory { replay.inventory = inventory }
+        replay.inventory = inventory
         var found: Window?
         _ = try replay.run(progress: progress) { window, _ in
             if window.subject == offender, window.scale == scale, window.endSecond == endSecond {

@@ -8,13 +8,17 @@ import Workloads
 struct Judge {
     private var detector: Detector
     private var docket: Docket<QuarantinePolicy>
+    private var known: NotedWorkloads
+    /// Whether the policy has yet to hear of a change.
+    private var isBehind = false
     private var result = Replay.Outcome()
 
     init(
-        model: Model, inventory: Inventory, policyOptions: QuarantinePolicyOptions,
-        capture: String?,
-        sliceFolder: String? = nil
+        model: Model, known: NotedWorkloads, policyOptions: QuarantinePolicyOptions,
+        capture: String?, sliceFolder: String? = nil
     ) {
+        self.known = known
+        let inventory = known.inventory
         detector = Detector(model: model, inventory: inventory)
         docket = Docket(
             modelID: model.identifier, origin: .capture(capture),
@@ -27,16 +31,22 @@ struct Judge {
         var outcome = result
         outcome.incidents = docket.incidents.all
         outcome.windowCount = detector.seenCount
+        outcome.inventory = known.inventory
         return outcome
     }
 
-    /// Who is who from now on.
-    mutating func follow(_ inventory: Inventory) {
-        docket.decider.inventory = KnownInventory(inventory)
+    /// Takes in who has which address from now on.
+    mutating func follow(_ change: WorkloadChange) {
+        known.apply(change)
+        isBehind = true
     }
 
     mutating func consider(_ window: Window) -> Verdict? {
         guard let verdict = detector.judge(window) else { return nil }
+        if isBehind {
+            docket.decider.inventory = KnownInventory(known.inventory)
+            isBehind = false
+        }
         let entry = docket.enter(verdict)
         result.verdictCount += 1
         result.actions += entry.outcomes.map(\.action)

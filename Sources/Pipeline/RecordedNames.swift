@@ -11,8 +11,12 @@ struct RecordedNames {
     private var handovers: [(time: Int64, change: WorkloadChange)] = []
     private var isSorted = true
 
+    private var networkChanges = 0
+
     /// Changes that wait at most; no monitor knows more addresses.
     private static let limit = 262_144
+    /// Changes of networks that are followed at most: each costs a look at every host.
+    private static let networkChangeLimit = 10_000
 
     /// Whether nothing waits for its time.
     var isEmpty: Bool { handovers.isEmpty }
@@ -22,6 +26,10 @@ struct RecordedNames {
         for change in notes.compactMap({ WorkloadChange(note: $0) }) {
             isRecording = true
             var rest = change
+            if change.networks != nil {
+                networkChanges += 1
+                if networkChanges > Self.networkChangeLimit { rest.networks = nil }
+            }
             for (address, time) in change.times where handovers.count < Self.limit {
                 guard let holder = rest.holders.removeValue(forKey: address) else { continue }
                 var part = WorkloadChange()
@@ -59,7 +67,7 @@ struct RecordedPackets {
     mutating func add(_ packet: Packet, from interface: UInt32, _ body: (inout Packet) -> Void) {
         merge.add(packet, from: Int32(interface % Self.interfaceCount), body)
         newest = max(newest, packet.timeNanoseconds)
-        merge.release(until: newest - LiveFeed.holdNanoseconds, body)
+        merge.release(until: newest - FrameIntake.holdNanoseconds, body)
     }
 
     /// Hands on the rest.

@@ -12,9 +12,8 @@ public import Workloads
 public struct Replay {
     public var paths: [String]
     public var filter = ""
-    /// Who is who; the model's own inventory unless another one is given.
-    public var inventory: Inventory { didSet { isInventoryGiven = true } }
-    private var isInventoryGiven = false
+    /// Who is who, where somebody says so; nil: what the captures tell, and then what the model remembers.
+    public var inventory: Inventory?
     public var model: Model
     public var policyOptions = QuarantinePolicyOptions()
     /// Where captures that are read twice are; nil: at `paths`.
@@ -24,6 +23,8 @@ public struct Replay {
 
     /// What came of it.
     public struct Outcome: Sendable {
+        /// Who was who at the end.
+        public var inventory = Inventory.empty
         public var incidents: [Incident] = []
         public var actions: [QuarantineAction] = []
         /// EVE lines, in order of time.
@@ -42,7 +43,6 @@ public struct Replay {
     public init(paths: [String], model: Model) {
         self.paths = paths
         self.model = model
-        inventory = model.provenance.inventory
     }
 
     /// Runs the captures.
@@ -55,20 +55,19 @@ public struct Replay {
         observe: ((Window, Verdict?) -> Void)? = nil
     ) throws -> Outcome {
         // What the capture itself tells goes before what the model remembers, but not before what was given.
-        let given = isInventoryGiven ? inventory : .empty
-        let remembered = isInventoryGiven ? .empty : inventory
-        var noted = NotedWorkloads(given: given, remembered: remembered)
+        let given = inventory ?? .empty
+        let remembered = inventory == nil ? model.provenance.inventory : .empty
         var tracker = WindowTracker(
             inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring)
         var judge = Judge(
-            model: model, inventory: inventory, policyOptions: policyOptions,
+            model: model, known: NotedWorkloads(given: given, remembered: remembered),
+            policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
         let loop = PacketLoop(paths: spool?.paths ?? paths, filter: filter, progress: progress)
         func follow(_ change: WorkloadChange) {
             tracker.apply(change)
             record?.follow(change)
-            noted.apply(change)
-            judge.follow(noted.inventory)
+            judge.follow(change)
         }
         let report = try loop.run(names: follow) { packet, update, meter in
             tracker.advance(to: packet.timeNanoseconds) { window in

@@ -289,7 +289,7 @@ public struct ContainerEngine: Sendable {
             source,
             found.elements.flatMap { tenancies(of: $0, since: nil, pods, found.elements) },
             containers: Set(found.elements.map(\.Id)), at: asked)
-        directory.setState(source, .connected(containers: found.elements.count))
+        directory.setState(source, .connected)
     }
 
     private func pods(_ http: HTTPSource) async throws -> [String: PodmanPod] {

@@ -163,7 +163,7 @@ public struct KubernetesSource: Sendable {
 
     private func connected() {
         directory.setState(
-            source, .connected(containers: kinds.held.withLock { $0.pods.count }))
+            source, .connected)
     }
 
     private func watch(_ kind: Kind, _ http: HTTPSource, _ version: inout String?) async throws {

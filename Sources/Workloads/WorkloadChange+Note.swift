@@ -3,7 +3,7 @@ internal import NetworkAddresses
 
 /// Changes as text, for recordings: one JSON object a note.
 ///
-/// `{"at": …, "holders": [{"address", "workload", "image"?, "labels"?, "mac"?, "since"?}], "freed":
+/// `{"holders": [{"address", "workload", "image"?, "labels"?, "mac"?, "since"?}], "freed":
 /// [{"address", "since"?}], "networks": [{"name", "prefix", "gateway"?}]}`; times are nanoseconds since 1970.
 extension WorkloadChange {
     private struct Note: Codable {
@@ -80,7 +80,9 @@ extension WorkloadChange {
         }
         for part in note.holders ?? [] {
             guard let address = IPAddress(part.address), !part.workload.isEmpty else { continue }
-            let labels = (part.labels ?? [:]).prefix(WorkloadNaming.labelLimit).map {
+            let labels = (part.labels ?? [:]).sorted { $0.key < $1.key }.prefix(
+                WorkloadNaming.labelLimit
+            ).map {
                 (WorkloadNaming.clean($0.key), WorkloadNaming.clean($0.value))
             }
             holders[address] = .some(

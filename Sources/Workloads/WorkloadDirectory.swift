@@ -67,7 +67,7 @@ public final class WorkloadDirectory: Sendable {
     public enum SourceState: Sendable, Equatable {
         /// Nobody listens there.
         case absent
-        case connected(containers: Int)
+        case connected
         /// It was there; why it no longer is.
         case lost(String)
     }

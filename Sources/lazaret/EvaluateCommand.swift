@@ -32,7 +32,7 @@ struct EvaluateCommand: ParsableCommand {
         var replay = Replay(
             paths: input.files, model: try ModelStore.readForJudging(model, inventory: given))
         replay.filter = input.filter
-        if let given { replay.inventory = given }
+        replay.inventory = given
         var evaluator = Evaluator(replay: replay, labels: labels)
         let (evaluation, outcome) = try evaluator.run(progress: ProgressReport(label: "evaluating"))
         for warning in outcome.warnings { Output.warn(warning) }

@@ -71,7 +71,7 @@ struct ReplayCommand: ParsableCommand {
         var replay = Replay(
             paths: input.files, model: try ModelStore.readForJudging(modelPath, inventory: given))
         replay.filter = input.filter
-        if let given { replay.inventory = given }
+        replay.inventory = given
         replay.spool = spool
         replay.sliceFolder = pcapOut
         let record = report.map { _ in
