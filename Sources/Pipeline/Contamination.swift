@@ -92,7 +92,13 @@ struct Contamination {
     }
 
     /// Goes on after the clock was set.
-    mutating func clockStepped(by seconds: Int) { habits?.clockStepped(by: seconds) }
+    mutating func clockStepped(by seconds: Int) {
+        habits?.clockStepped(by: seconds)
+        for address in found.keys {
+            guard let held = found[address]?.seconds else { continue }
+            found[address]?.seconds = held.lowerBound + seconds...held.upperBound + seconds
+        }
+    }
 
     /// Takes in a window that somebody else has made.
     mutating func note(_ window: Window) {

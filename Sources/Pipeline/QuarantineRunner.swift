@@ -13,6 +13,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     private let ledger: QuarantineLedger
     /// Nil: `now` is whatever the caller says.
     private var clock: ClockWatch?
+    private var isClockToBeNoted = false
     /// What is protected because an engine named it.
     private var followed: [ProtectedSet.Entry] = []
 
@@ -104,10 +105,17 @@ public struct QuarantineRunner: ~Copyable, Sendable {
 
     /// Moves every end along where the clock was set: the kernel counts time that passes, and so do fences.
     private mutating func keepTime(_ now: Int64) throws(QuarantineError) {
-        guard let step = clock?.step(to: now) else { return }
-        policy.clockStepped(by: step)
-        try keeper.clockStepped(by: step, now: now, actor: "lazaret")
-        if let start = clock?.start { _ = try ledger.stepOfClock(startedAt: start) }
+        if let step = clock?.step(to: now) {
+            isClockToBeNoted = true
+            policy.clockStepped(by: step)
+            try keeper.clockStepped(by: step, now: now, actor: "lazaret")
+        }
+        guard isClockToBeNoted, let start = clock?.start else { return }
+        // Where the ledger cannot be written, fences go on all the same.
+        do throws(QuarantineError) {
+            _ = try ledger.stepOfClock(startedAt: start)
+            isClockToBeNoted = false
+        } catch {}
     }
 
     /// Takes over another configuration; fences that stand keep their ends.

@@ -77,7 +77,8 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     ) throws(QuarantineError) {
         try ledger.lock()
         defer { ledger.unlock() }
-        let others = try reload()
+        // What cannot be read now is moved by what is known of it: the step comes once only.
+        let others = (try? reload()) ?? []
         let moved = (openRows + others).map { row in
             var row = row
             let until = row.until.addingReportingOverflow(step)
