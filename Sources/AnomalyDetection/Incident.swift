@@ -38,6 +38,8 @@ public struct IncidentTracker: Sendable {
     /// Seconds of quiet, beyond the window's length, that end an incident.
     public static let quietSeconds = 60
 
+    /// Offenders that are followed at a time unless less is asked for.
+    public static let mostOpen = 65_536
     /// Offenders that are followed at a time; further ones raise alerts, but no incident.
     public let openLimit: Int
 
@@ -56,7 +58,7 @@ public struct IncidentTracker: Sendable {
         var level: Verdict.Level
     }
 
-    public init(openLimit: Int = 65_536) { self.openLimit = openLimit }
+    public init(openLimit: Int = Self.mostOpen) { self.openLimit = openLimit }
 
     /// Takes in a verdict.
     ///

@@ -158,10 +158,10 @@ extension Dashboard {
 
         // Incidents; what was opened stays open.
         let incidents = [], shown = 20;
-        $('older').onclick = () => { shown += 80; refreshIncidents(); };
+        $('older').onclick = () => { shown = Math.min(shown + 80, 999); refreshIncidents(); };
         async function refreshIncidents() {
           try { incidents = await read('/api/v1/incidents?limit=' + (shown + 1)); } catch { return; }
-          $('older').hidden = incidents.length <= shown;
+          $('older').hidden = incidents.length <= shown || shown === 999;
           incidents = incidents.slice(0, shown);
           const box = $('incidents');
           const open = new Set([...box.querySelectorAll('details[open]')].map(part => part.dataset.id));

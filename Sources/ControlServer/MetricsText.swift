@@ -13,12 +13,22 @@ enum MetricsText {
         page.gauge(
             "detecting", "1 where it judges by a model; 0 while it learns.",
             status.phase == .detecting ? 1 : 0)
+        process(status, &page)
         packets(status, &page)
         flows(status, &page)
         detection(status, &page)
         quarantine(status, &page)
         sinks(status.sinks, &page)
         return page.text
+    }
+
+    private static func process(_ status: MonitorStatus, _ page: inout Page) {
+        page.gauge(
+            "resident_bytes", "Memory that the process has for itself.",
+            Double(status.residentBytes))
+        page.counter(
+            "rested_seconds_total", "Time that packets waited for the limit of CPU.",
+            seconds: status.restedSeconds)
     }
 
     private static func packets(_ status: MonitorStatus, _ page: inout Page) {
@@ -59,12 +69,6 @@ enum MetricsText {
     }
 
     private static func detection(_ status: MonitorStatus, _ page: inout Page) {
-        page.gauge(
-            "resident_bytes", "Memory that the process has for itself.",
-            Double(status.residentBytes))
-        page.counter(
-            "rested_seconds_total", "Time that packets waited for the limit of CPU.",
-            seconds: status.restedSeconds)
         page.gauge("hosts", "Addresses that are watched.", Double(status.hosts))
         page.gauge(
             "hosts_refused", "Addresses that found no room.", Double(status.hostsDropped))

@@ -8,6 +8,12 @@ public enum Clock {
     /// Nanoseconds of the clock that never jumps.
     package static func monotonic() -> Int64 { read(CLOCK_MONOTONIC) }
 
+    /// Nanoseconds since the machine started, suspended time included.
+    package static func sinceStart() -> Int64 { read(CLOCK_BOOTTIME) }
+
+    /// Nanoseconds of CPU that this process has used.
+    package static func processCPU() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         // SAFETY: the structure is ours.

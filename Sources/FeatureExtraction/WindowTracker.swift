@@ -21,27 +21,24 @@ public struct WindowTracker: Sendable {
         case training
     }
 
-    public private(set) var droppedHosts = 0
+    public internal(set) var droppedHosts = 0
     public private(set) var links: LinkTable
-    private var graph: CommunicationGraph?
+    var graph: CommunicationGraph?
     private let mode: Mode
-    private let hostLimit: Int
+    let hostLimit: Int
     /// Whether memory is short: then no further stranger is watched.
     public var isCramped = false
-    private var resolver: Resolver
-    private var hosts: [HostState] = []
-    private var slots: [IPAddress: Int] = [:]
-    private var free: [Int] = []
-    private var second = Int.min
+    var resolver: Resolver
+    var hosts: [HostState] = []
+    var slots: [IPAddress: Int] = [:]
+    var free: [Int] = []
+    var second = Int.min
     private var window: Window
     /// By flow: the slot of its responder, or -1.
     private var servers: [Int32] = []
     private var relay = NameRelay()
     /// Where a passer-by is looked for next.
-    private var hand = 0
-
-    private static let placesLookedAt = 16
-    private static let passerByFlows: UInt64 = 3
+    var hand = 0
 
     /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation, whether the
     /// second that it was opened in is odd, and whether its pair is new.
@@ -144,16 +141,6 @@ public struct WindowTracker: Sendable {
             endSecond(body)
             second += 1
         }
-    }
-
-    /// Begins anew with another clock; names, links and the graph stay.
-    public mutating func restart() {
-        for slot in hosts.indices where hosts[slot].isLive {
-            hosts[slot].isLive = false
-            free.append(slot)
-        }
-        slots = [:]
-        second = Int.min
     }
 
     /// Ends the current second, for the end of a capture.
@@ -359,72 +346,6 @@ public struct WindowTracker: Sendable {
     private mutating func noteForeign(_ source: IPAddress, _ slot: Int) {
         hosts[slot].foreignSources.insert(
             source.high ^ DistinctWindow.mix(source.low), second: second, isNovel: false)
-    }
-
-    private mutating func slot(of address: IPAddress, _ mac: MACAddress) -> Int? {
-        if let slot = slots[address] { return slot }
-        let resolved = resolver.resolve(address, in: graph)
-        guard resolved.place != .group else { return nil }
-        if slots.count >= hostLimit || isCramped {
-            droppedHosts += 1
-            guard forgetPasserBy() || resolved.isKnown && forgetStranger() else { return nil }
-        }
-        let slot: Int
-        if let reused = free.popLast() {
-            slot = reused
-            hosts[slot] = HostState(
-                address: address, resolved: resolved, identity: resolver.identity(of: address),
-                generation: hosts[slot].generation &+ 1, second: second)
-        } else {
-            slot = hosts.count
-            hosts.append(
-                HostState(
-                    address: address, resolved: resolved, identity: resolver.identity(of: address),
-                    generation: 0, second: second))
-        }
-        hosts[slot].mac = mac
-        slots[address] = slot
-        return slot
-    }
-
-    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone since: forged
-    /// addresses must not keep everybody else from being watched.
-    ///
-    /// - Complexity: O(1): looks at a few places, the next ones the next time.
-    private mutating func forgetPasserBy() -> Bool {
-        for _ in 0..<min(hosts.count, Self.placesLookedAt) {
-            turnHand()
-            if isPasserBy(hand) { return forget(hand) }
-        }
-        return false
-    }
-
-    /// Makes room for a workload that is known, by forgetting whoever is not.
-    private mutating func forgetStranger() -> Bool {
-        for _ in 0..<min(hosts.count, 16 * Self.placesLookedAt) {
-            turnHand()
-            if isCurrent(hand), !hosts[hand].resolved.isKnown { return forget(hand) }
-        }
-        return false
-    }
-
-    private mutating func turnHand() { hand = hand + 1 < hosts.count ? hand + 1 : 0 }
-
-    private mutating func forget(_ slot: Int) -> Bool {
-        hosts[slot].isLive = false
-        slots[hosts[slot].address] = nil
-        free.append(slot)
-        return true
-    }
-
-    private func isPasserBy(_ slot: Int) -> Bool {
-        // The second that it was last seen in has to be judged first.
-        isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
-            && hosts[slot].sum(.long)[.flows] <= Self.passerByFlows
-    }
-
-    private func isCurrent(_ slot: Int) -> Bool {
-        hosts[slot].isLive && slots[hosts[slot].address] == slot
     }
 
     // MARK: - Seconds

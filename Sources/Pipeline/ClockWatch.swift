@@ -1,4 +1,4 @@
-internal import Glibc
+internal import EventDelivery
 
 /// Notices when somebody sets the system's clock: by comparing it with the time since the machine started.
 ///
@@ -11,11 +11,11 @@ struct ClockWatch: Sendable {
     private(set) var start: Int64
 
     /// - Parameter now: nanoseconds since 1970.
-    init(now: Int64) { start = now &- Self.sinceStart() }
+    init(now: Int64) { start = now &- Clock.sinceStart() }
 
     /// How far the clock was set, in nanoseconds, since the last call; nil where it was not.
     mutating func step(to now: Int64) -> Int64? {
-        let latest = now &- Self.sinceStart()
+        let latest = now &- Clock.sinceStart()
         let step = latest &- start
         start = latest
         return abs(step) >= Self.least ? step : nil
@@ -25,13 +25,5 @@ struct ClockWatch: Sendable {
     static func text(_ step: Int64) -> String {
         let seconds = abs(step) / 1_000_000_000
         return "the clock was set \(step < 0 ? "back" : "forward") by \(TimeSpan(seconds: seconds))"
-    }
-
-    /// Nanoseconds since the machine started, suspended time included.
-    private static func sinceStart() -> Int64 {
-        var time = timespec()
-        // SAFETY: the structure is ours.
-        unsafe clock_gettime(CLOCK_BOOTTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

@@ -17,7 +17,7 @@ struct LiveDecider: FenceDecider {
     func decide(_ offence: Offence) -> [QuarantineRunner.Outcome] {
         do throws(QuarantineError) {
             return try quarantine.with { runner throws(QuarantineError) in
-                try runner.consider(offence, now: WallClock.now())
+                try runner.consider(offence, now: Clock.now())
             }
         } catch {
             complain("\(offence.offender) is not fenced: \(error)")
@@ -131,7 +131,7 @@ final class DecisionThread: Sendable {
     }
 
     private func work(_ docket: consuming Docket<LiveDecider>) {
-        var nextTick = WallClock.now()
+        var nextTick = Clock.now()
         var ticks = 0
         var isEnding = false
         var history = History()
@@ -143,7 +143,7 @@ final class DecisionThread: Sendable {
             }
             isEnding = isStopping
             for message in messages { handle(message, &docket, &history) }
-            let now = WallClock.now()
+            let now = Clock.now()
             guard now >= nextTick || now < nextTick - 2_000_000_000 else { continue }
             nextTick = now + 1_000_000_000
             tick(&docket, refreshes: ticks % 5 == 0)
@@ -195,7 +195,7 @@ final class DecisionThread: Sendable {
             let outcomes = try docket.decider.quarantine.with {
                 runner throws(QuarantineError) in
                 if refreshes { try runner.refreshProtected() }
-                return try runner.tick(now: WallClock.now())
+                return try runner.tick(now: Clock.now())
             }
             write(outcomes.map(docket.event))
         } catch { complain("\(error)") }
@@ -203,7 +203,7 @@ final class DecisionThread: Sendable {
 
     private func note(_ verdict: Verdict, _ entry: Docket<LiveDecider>.Entry) {
         let end = Int64(verdict.window.endSecond + 1) * 1_000_000_000
-        let seconds = Double(WallClock.now() - end) / 1e9
+        let seconds = Double(Clock.now() - end) / 1e9
         tallies.withLock { tallies in
             tallies.verdictLatency.add(seconds)
             if entry.isSuppressed { tallies.suppressed &+= 1 }
@@ -230,7 +230,7 @@ final class DecisionThread: Sendable {
         recorder?.record([], changed)
         history.changedSince = .max
         incidents.settle(
-            before: Int(WallClock.now() / 1_000_000_000) - Self.quietSeconds,
+            before: Int(Clock.now() / 1_000_000_000) - Self.quietSeconds,
             keeping: Self.incidentLimit)
     }
 
@@ -251,16 +251,5 @@ extension StoredIncident {
             id: incident.eventID, start: Int64(incident.firstSecond),
             end: Int64(incident.lastSecond) + 1, offender: "\(incident.offender)",
             workload: incident.workload, body: IncidentReport.json(incident, actions: actions))
-    }
-}
-
-/// The system's clock.
-enum WallClock {
-    /// Nanoseconds since 1970.
-    static func now() -> Int64 {
-        var time = timespec()
-        // SAFETY: the structure is ours.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

@@ -51,9 +51,10 @@ struct Docket<Decider: FenceDecider> {
     }
 
     init(
-        modelID: String, origin: EventJSON.Origin, decider: Decider, openLimit: Int = 65_536
+        modelID: String, origin: EventJSON.Origin, decider: Decider,
+        openLimit: Int = IncidentTracker.mostOpen
     ) {
-        incidents = IncidentTracker(openLimit: min(openLimit, 65_536))
+        incidents = IncidentTracker(openLimit: min(openLimit, IncidentTracker.mostOpen))
         self.modelID = modelID
         self.origin = origin
         self.decider = decider

@@ -1,3 +1,4 @@
+internal import EventDelivery
 internal import EventStore
 internal import Foundation
 internal import Synchronization
@@ -100,7 +101,7 @@ final class EventRecorder: Sendable {
 
     private func work() {
         var isFailing = false
-        var nextPruning = WallClock.now()
+        var nextPruning = Clock.now()
         var isEnding = false
         while !isEnding {
             _ = news.wait(timeout: .now() + .seconds(1))
@@ -123,7 +124,7 @@ final class EventRecorder: Sendable {
                 writtenCount.wrappingAdd(UInt64(events.count), ordering: .relaxed)
                 isFailing = false
                 trouble.withLock { $0 = nil }
-                let now = WallClock.now()
+                let now = Clock.now()
                 if now >= nextPruning {
                     nextPruning = now + 3_600_000_000_000
                     try store.prune(
@@ -158,7 +159,7 @@ extension StoredEvent {
         guard let parsed = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)),
             let details = parsed.lazaret
         else { return nil }
-        let now = WallClock.now() + Int64(order)
+        let now = Clock.now() + Int64(order)
         if parsed.event_type == "alert", let id = details.event_id {
             let end = (details.window_end ?? 0).multipliedReportingOverflow(by: 1_000_000_000)
             self.init(

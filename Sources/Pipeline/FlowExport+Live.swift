@@ -1,3 +1,4 @@
+internal import EventDelivery
 internal import FlowMetering
 internal import Glibc
 internal import PacketCapture
@@ -26,7 +27,7 @@ extension FlowExport {
             }
             if latest == 0 {
                 // Frames may wait in the kernel's ring for as long as a block is being filled.
-                latest = Self.now() - 1_000_000_000
+                latest = Clock.now() - 1_000_000_000
                 thread.meter.advance(to: latest)
             }
             let isDue = latest - flushed > 500_000_000 || latest < flushed
@@ -42,11 +43,5 @@ extension FlowExport {
         return Outcome(
             capture: source.statistics, decode: thread.decoder.statistics,
             meter: thread.meter.statistics)
-    }
-
-    private static func now() -> Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

@@ -11,13 +11,9 @@ import Workloads
 /// communication graph is learnt, from then on the windows too, against the graph as it was up to their epoch. Windows
 /// that look like an attack are left out and told of.
 struct LearningFeed: ~Copyable, WorkloadFollower {
-    private(set) var decoder = PacketDecoder()
-    private(set) var merge: PacketMerge
+    var intake: FrameIntake
     private(set) var meter: FlowMeter
     private var learner: Learner
-    private var interfaces: Int
-    /// No packet is from later.
-    var latest = Int64.max
     private var started: Int64
     private let seconds: Int
 
@@ -25,7 +21,7 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         inventory: Inventory, interfaces: Int, hashSeed: UInt64, seconds: Int, started: Int64,
         limits: ResourceLimits = ResourceLimits()
     ) {
-        merge = PacketMerge(interfaces: interfaces)
+        intake = FrameIntake(interfaces: interfaces)
         var options = FlowMeterOptions()
         options.collectsRecords = false
         options.hashSeed = hashSeed
@@ -36,23 +32,21 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
             habits: LearningHabits(started: Int(started / 1_000_000_000), seconds: seconds),
             refreshSeconds: max(1, min(CommunicationGraph.epochSeconds, seconds / 10)),
             hostLimit: limits.hostLimit)
-        self.interfaces = interfaces
         self.started = started
         self.seconds = seconds
     }
 
     /// Takes in a batch.
     mutating func take(_ frames: Span<CapturedFrame>) {
-        Self.take(frames, (interfaces, latest), &decoder, &merge, &meter, &learner)
+        Self.take(frames, &intake, &meter, &learner)
     }
 
-    // Parts of self are lent apart, so that the merge can hand packets to the others.
+    // Parts of self are lent apart, so that the intake can hand packets to the others.
     private static func take(
-        _ frames: Span<CapturedFrame>, _ bounds: (interfaces: Int, latest: Int64),
-        _ decoder: inout PacketDecoder, _ merge: inout PacketMerge, _ meter: inout FlowMeter,
+        _ frames: Span<CapturedFrame>, _ intake: inout FrameIntake, _ meter: inout FlowMeter,
         _ learner: inout Learner
     ) {
-        LiveFeed.decode(frames, bounds, &decoder, &merge) { learner.observe(&$0, &meter) }
+        intake.take(frames) { learner.observe(&$0, &meter) }
     }
 
     /// Takes in one packet; for captures that stand in for an interface.
@@ -65,12 +59,6 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         learner.tracker.apply(change)
     }
 
-    /// From now on packets come from so many interfaces: of several they are held for a moment.
-    mutating func hold(interfaces count: Int) {
-        if count > 1, interfaces <= 1 { merge = PacketMerge(interfaces: count) }
-        interfaces = max(interfaces, count)
-    }
-
     /// Whether memory is short.
     var isCramped: Bool {
         get { learner.tracker.isCramped }
@@ -79,7 +67,7 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
 
     /// Goes on after the clock was set: the time that is to be learnt does not change.
     mutating func clockStepped(by step: Int64) {
-        Self.release(&merge, &meter, &learner, until: .max)
+        Self.release(&intake, &meter, &learner, until: .max)
         started += step
         learner.windowsFrom += step
         learner.contamination.clockStepped(by: Int(step / 1_000_000_000))
@@ -91,15 +79,15 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
 
     /// Moves the clock on to `now`, whether or not packets came.
     mutating func advance(to now: Int64) {
-        Self.release(&merge, &meter, &learner, until: now - LiveFeed.holdNanoseconds)
+        Self.release(&intake, &meter, &learner, until: now - FrameIntake.holdNanoseconds)
         learner.advance(to: now - LiveFeed.lagNanoseconds)
     }
 
     private static func release(
-        _ merge: inout PacketMerge, _ meter: inout FlowMeter, _ learner: inout Learner,
+        _ intake: inout FrameIntake, _ meter: inout FlowMeter, _ learner: inout Learner,
         until horizon: Int64
     ) {
-        merge.release(until: horizon) { learner.observe(&$0, &meter) }
+        intake.release(until: horizon) { learner.observe(&$0, &meter) }
     }
 
     func isOver(at now: Int64) -> Bool { now - started >= Int64(seconds) * 1_000_000_000 }

@@ -7,18 +7,11 @@ import Workloads
 
 /// Frames in, verdicts out: what the packet thread of a monitor does.
 struct LiveFeed: ~Copyable, WorkloadFollower {
-    private(set) var decoder = PacketDecoder()
-    private(set) var merge: PacketMerge
+    var intake: FrameIntake
     private(set) var stage: Stage
-    private var interfaces: Int
-    /// No packet is from later: what the kernel stamped before the clock was set back is taken for new.
-    var latest = Int64.max
     /// Addresses that change hands at a time that the packets have not reached, by time.
     private var handovers: [(time: Int64, change: WorkloadChange)] = []
 
-    /// How long packets of one interface may come behind those of another: the kernel hands its
-    /// blocks over within 50 ms, and a busy thread has its pauses.
-    static let holdNanoseconds: Int64 = 120_000_000
     /// How far the windows' clock stays behind the system's where no packet moves it.
     static let lagNanoseconds: Int64 = 250_000_000
 
@@ -27,54 +20,23 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
         hashSeed: UInt64, isRetraining: Bool = false, scores: ScoreHistory,
         limits: ResourceLimits = ResourceLimits()
     ) {
-        merge = PacketMerge(interfaces: interfaces)
+        intake = FrameIntake(interfaces: interfaces)
         stage = Stage(
             model: model, inventory: inventory, remembered: remembered, hashSeed: hashSeed,
             isRetraining: isRetraining, scores: scores, limits: limits)
-        self.interfaces = interfaces
     }
 
     /// Takes in a batch.
     mutating func take(_ frames: Span<CapturedFrame>, _ body: (Verdict) -> Void) {
-        Self.take(frames, (interfaces, latest), &decoder, &merge, &stage, body)
+        Self.take(frames, &intake, &stage, body)
     }
 
-    // Parts of self are lent apart, so that the merge can hand packets to the stage.
+    // Parts of self are lent apart, so that the intake can hand packets to the stage.
     private static func take(
-        _ frames: Span<CapturedFrame>, _ bounds: (interfaces: Int, latest: Int64),
-        _ decoder: inout PacketDecoder, _ merge: inout PacketMerge, _ stage: inout Stage,
+        _ frames: Span<CapturedFrame>, _ intake: inout FrameIntake, _ stage: inout Stage,
         _ body: (Verdict) -> Void
     ) {
-        decode(frames, bounds, &decoder, &merge) { stage.observe(&$0, body) }
-    }
-
-    /// Decodes frames, and hands on packets in their order, once each.
-    static func decode(
-        _ frames: Span<CapturedFrame>, _ bounds: (interfaces: Int, latest: Int64),
-        _ decoder: inout PacketDecoder, _ merge: inout PacketMerge,
-        _ body: (inout Packet) -> Void
-    ) {
-        var packet = Packet()
-        for index in frames.indices {
-            let frame = frames[index]
-            // SAFETY: the frame's bytes live until the caller's closure returns.
-            unsafe decoder.decode(
-                frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-                timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                into: &packet)
-            packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), bounds.latest, 1 << 62)
-            if bounds.interfaces > 1 {
-                merge.add(packet, from: frame.source, body)
-            } else {
-                body(&packet)
-            }
-        }
-    }
-
-    /// From now on packets come from so many interfaces: of several they are held for a moment.
-    mutating func hold(interfaces count: Int) {
-        if count > 1, interfaces <= 1 { merge = PacketMerge(interfaces: count) }
-        interfaces = max(interfaces, count)
+        intake.take(frames) { stage.observe(&$0, body) }
     }
 
     /// Whether memory is short.
@@ -85,13 +47,13 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     /// Moves the clock on to `now`, whether or not packets came.
     mutating func advance(to now: Int64, _ body: (Verdict) -> Void) {
-        let horizon = now - Self.holdNanoseconds
+        let horizon = now - FrameIntake.holdNanoseconds
         while let first = handovers.first, first.time <= horizon {
-            Self.release(&merge, &stage, until: first.time, body)
+            Self.release(&intake, &stage, until: first.time, body)
             stage.apply(first.change)
             handovers.removeFirst()
         }
-        Self.release(&merge, &stage, until: horizon, body)
+        Self.release(&intake, &stage, until: horizon, body)
         stage.advance(to: now - Self.lagNanoseconds, body)
     }
 
@@ -100,7 +62,7 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     mutating func clockStepped(by step: Int64, _ body: (Verdict) -> Void) {
         for handover in handovers { stage.apply(handover.change) }
         handovers = []
-        Self.release(&merge, &stage, until: .max, body)
+        Self.release(&intake, &stage, until: .max, body)
         guard step < 0 else { return }
         stage.finish(body)
         stage.restart()
@@ -113,8 +75,8 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     /// whoever had the address then, may still be held.
     mutating func apply(_ change: WorkloadChange, now: Int64) {
         var rest = change
-        guard interfaces > 1 else { return stage.apply(change) }
-        for (address, time) in change.times where time > now - Self.holdNanoseconds {
+        guard intake.isHolding else { return stage.apply(change) }
+        for (address, time) in change.times where time > now - FrameIntake.holdNanoseconds {
             guard let holder = rest.holders.removeValue(forKey: address) else { continue }
             var part = WorkloadChange()
             part.holders[address] = .some(holder)
@@ -129,15 +91,15 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     /// Judges what is held back and the second that has begun.
     mutating func finish(_ body: (Verdict) -> Void) {
-        Self.release(&merge, &stage, until: .max, body)
+        Self.release(&intake, &stage, until: .max, body)
         stage.finish(body)
     }
 
     private static func release(
-        _ merge: inout PacketMerge, _ stage: inout Stage, until horizon: Int64,
+        _ intake: inout FrameIntake, _ stage: inout Stage, until horizon: Int64,
         _ body: (Verdict) -> Void
     ) {
-        merge.release(until: horizon) { stage.observe(&$0, body) }
+        intake.release(until: horizon) { stage.observe(&$0, body) }
     }
 
     /// Packets in their order, once each, to verdicts.

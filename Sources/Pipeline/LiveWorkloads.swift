@@ -1,3 +1,4 @@
+internal import EventDelivery
 internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
@@ -226,7 +227,7 @@ public final class LiveWorkloads: Sendable {
     private func take<Feed: WorkloadFollower & ~Copyable>(
         _ change: WorkloadChange, _ feed: inout Feed, _ sight: LiveSight
     ) {
-        feed.apply(change, now: WallClock.now())
+        feed.apply(change, now: Clock.now())
         guard let recording = sight.recording else { return follow(change.bridges, sight) }
         var noted = change
         for address in change.holders.keys where given.workload(of: address) != nil {
@@ -289,7 +290,7 @@ public final class LiveWorkloads: Sendable {
         let holders = links
         let outcomes = try? quarantine.with { runner throws(QuarantineError) in
             try runner.follow(
-                known, links: holders, protected: protected, now: WallClock.now())
+                known, links: holders, protected: protected, now: Clock.now())
         }
         return (outcomes ?? []).map { outcome in
             EventJSON.quarantine(

@@ -159,9 +159,11 @@ public struct Monitor {
         quarantine.repairs.connect(decisions)
         live.connect(quarantine.guardian, decisions, isEnforcing: options.isEnforcing)
         var watch = MonitorLoop(
-            monitor: self, source: source, live: live, decisions: decisions,
-            quarantine: quarantine.guardian, recorder: recorder, recording: recording,
-            requests: requests, tell: tell)
+            monitor: self,
+            parts: MonitorParts(
+                source: source, live: live, decisions: decisions, quarantine: quarantine.guardian,
+                recorder: recorder, recording: recording, tell: tell),
+            requests: requests)
         guard let model = try model ?? watch.learn() else { return }
         try watch.run(by: model)
     }
@@ -184,10 +186,10 @@ public struct Monitor {
                 options: options.policy, inventory: live.inventory, allowlist: options.allowlist),
             ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
             flushesConnections: options.flushesConnections,
-            now: WallClock.now(), followsClock: true)
+            now: Clock.now(), followsClock: true)
         let isEnforcing = options.isEnforcing
         let repairs = RepairBox()
-        let guardian = try QuarantineGuard(runner, clock: { WallClock.now() }) { repair in
+        let guardian = try QuarantineGuard(runner, clock: { Clock.now() }) { repair in
             repairs.report(repair, isDryRun: !isEnforcing, tell: tell)
         }
         return (guardian, repairs)

@@ -1,3 +1,4 @@
+internal import EventDelivery
 internal import Foundation
 public import Quarantine
 
@@ -23,7 +24,7 @@ extension MonitorBoard {
 
     /// Every fence with what the kernel counted.
     public func standing() throws(Objection) -> [QuarantineKeeper<Firewall>.Standing] {
-        try use { runner throws(QuarantineError) in try runner.standing(now: WallClock.now()) }
+        try use { runner throws(QuarantineError) in try runner.standing(now: Clock.now()) }
     }
 
     /// Fences a target by hand.
@@ -37,7 +38,7 @@ extension MonitorBoard {
         let outcome = try use { runner throws(QuarantineError) in
             try runner.add(
                 target, response: response, seconds: seconds, reason: reason,
-                now: WallClock.now(), actor: actor, force: force)
+                now: Clock.now(), actor: actor, force: force)
         }
         if let failure = outcome.failure { throw .refused(failure) }
         return outcome.action
@@ -48,7 +49,7 @@ extension MonitorBoard {
         _ target: FenceTarget, reason: String, actor: String
     ) throws(Objection) -> [QuarantineAction] {
         let outcomes = try use { runner throws(QuarantineError) in
-            try runner.release(target, reason: reason, now: WallClock.now(), actor: actor)
+            try runner.release(target, reason: reason, now: Clock.now(), actor: actor)
         }
         if let failure = outcomes.compactMap(\.failure).first { throw .refused(failure) }
         return outcomes.map(\.action)

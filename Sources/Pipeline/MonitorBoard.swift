@@ -1,3 +1,4 @@
+internal import EventDelivery
 internal import AnomalyDetection
 public import EventStore
 internal import FeatureExtraction
@@ -76,7 +77,7 @@ public final class MonitorBoard: Sendable {
 
     /// The highest score of each workload in each of the last `minutes` minutes, in hundredths, the latest last.
     public func scores(ofMinutes minutes: Int) -> [(workload: String, scores: [UInt8])] {
-        scores.rows(of: minutes, until: Int(WallClock.now() / 1_000_000_000))
+        scores.rows(of: minutes, until: Int(Clock.now() / 1_000_000_000))
     }
 
     /// The incidents of this run, the latest first.

@@ -1,3 +1,4 @@
+internal import EventDelivery
 internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
@@ -70,7 +71,7 @@ final class PacketRecording: Sendable {
             guard let bytes = queue.takeFree() else { return queue.noteLost(1) }
             filling.bytes = bytes
         }
-        if filling.packets == 0 { filling.began = WallClock.now() }
+        if filling.packets == 0 { filling.began = Clock.now() }
         let number = self.number(frame, &filling, name)
         PcapNGBlock.append(frame, interface: number, to: &filling.bytes)
         filling.packets += 1
@@ -99,7 +100,7 @@ final class PacketRecording: Sendable {
         queue.add(
             .packets(
                 filling.bytes, count: filling.packets, interfaces: filling.byName.count,
-                at: WallClock.now()))
+                at: Clock.now()))
         filling.bytes = []
         filling.packets = 0
     }

@@ -202,22 +202,13 @@ public struct PacketSlices {
         guard let handle = open[index] else { return }
         let bytes = handle.writer.bytes
         open[index]?.writer.bytes = []
-        var offset = 0
-        while offset < bytes.count {
-            // SAFETY: the range lies in the array.
-            let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Foundation.write(
-                    handle.descriptor, buffer.baseAddress.unsafelyUnwrapped + offset,
-                    buffer.count - offset)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Self.failure(slices[index].path) }
-            offset += count
+        if let code = WholeWrite.write(bytes, to: handle.descriptor).failure {
+            throw Self.failure(slices[index].path, code)
         }
     }
 
-    private static func failure(_ path: String) -> PipelineError {
+    private static func failure(_ path: String, _ code: Int32 = errno) -> PipelineError {
         // SAFETY: the text is copied before another call could change it.
-        .output(path: path, reason: unsafe String(cString: strerror(errno)))
+        .output(path: path, reason: unsafe String(cString: strerror(code)))
     }
 }

@@ -1,3 +1,4 @@
+internal import EventDelivery
 public import EventStore
 internal import Foundation
 internal import NetworkAddresses
@@ -64,10 +65,7 @@ public final class QuarantineLedger: FenceLedger {
         } catch .damaged(_, let why) {
             damage = why
         } catch { throw .ledger("\(error)") }
-        var time = timespec()
-        // SAFETY: the structure is ours.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        let aside = "\(path).damaged-\(time.tv_sec)"
+        let aside = "\(path).damaged-\(Clock.now() / 1_000_000_000)"
         // SAFETY: the paths are lent for the calls.
         guard unsafe rename(path, aside) == 0 else { throw failure(path, errno) }
         for ending in ["-wal", "-shm"] { unsafe _ = rename(path + ending, aside + ending) }
@@ -141,7 +139,6 @@ extension QuarantineLedger {
     ///
     /// - Parameter start: when the machine started, as the clock has it now.
     func stepOfClock(startedAt start: Int64) throws(QuarantineError) -> Int64? {
-        // SAFETY: the file is the kernel's.
         let boot =
             (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8))?
             .filter { !$0.isWhitespace } ?? ""

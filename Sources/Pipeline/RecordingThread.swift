@@ -1,3 +1,4 @@
+internal import EventDelivery
 internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
@@ -74,7 +75,7 @@ final class RecordingThread: Sendable {
                 case .stop: isStopping = true
                 }
             }
-            let horizon = WallClock.now() - Self.holdNanoseconds
+            let horizon = Clock.now() - Self.holdNanoseconds
             while let time = held.first?.time,
                 isStopping || free < Self.leastFree || time <= horizon
                     || time > horizon + 2 * Self.holdNanoseconds
@@ -216,24 +217,13 @@ final class RecordingThread: Sendable {
         /// Writes all of it or nothing.
         private mutating func append(_ bytes: [UInt8]) -> String? {
             guard descriptor >= 0 else { return "is not open" }
-            var offset = 0
-            while offset < bytes.count {
-                // SAFETY: the range lies in the array.
-                let count = unsafe bytes.withUnsafeBytes { buffer in
-                    unsafe Foundation.write(
-                        descriptor, buffer.baseAddress.unsafelyUnwrapped + offset,
-                        buffer.count - offset)
-                }
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else {
-                    let reason = Self.text(errno)
-                    // Half a block would end what can be read of the file.
-                    if offset > 0 { _ = ftruncate(descriptor, size) }
-                    return reason
-                }
-                offset += count
+            let (count, failure) = WholeWrite.write(bytes, to: descriptor)
+            if let failure {
+                // Half a block would end what can be read of the file.
+                if count > 0 { _ = ftruncate(descriptor, size) }
+                return Self.text(failure)
             }
-            size += bytes.count
+            size += count
             return nil
         }
 

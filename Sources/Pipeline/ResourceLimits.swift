@@ -1,3 +1,4 @@
+internal import EventDelivery
 internal import Foundation
 
 /// What a monitor may take of its node.
@@ -50,16 +51,16 @@ struct CPUPace {
 
     init(cores: Double?) {
         self.cores = cores
-        lastTime = Self.clock(CLOCK_MONOTONIC)
-        lastCPU = Self.clock(CLOCK_PROCESS_CPUTIME_ID)
+        lastTime = Clock.monotonic()
+        lastCPU = Clock.processCPU()
     }
 
     /// Rests where the process has used more than its share since the last call.
     mutating func keep() {
         guard let cores else { return }
-        let time = Self.clock(CLOCK_MONOTONIC)
+        let time = Clock.monotonic()
         guard time - lastTime >= 2_000_000 else { return }
-        let cpu = Self.clock(CLOCK_PROCESS_CPUTIME_ID)
+        let cpu = Clock.processCPU()
         credit += Double(time - lastTime) * cores - Double(cpu - lastCPU)
         credit = min(credit, Self.periodNanoseconds * cores)
         lastTime = time
@@ -70,12 +71,5 @@ struct CPUPace {
         var wanted = timespec(tv_sec: 0, tv_nsec: Int(rest))
         // SAFETY: the structure is ours; a signal may end the rest early.
         _ = unsafe nanosleep(&wanted, nil)
-    }
-
-    private static func clock(_ id: clockid_t) -> Int64 {
-        var time = timespec()
-        // SAFETY: the structure is ours.
-        unsafe clock_gettime(id, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

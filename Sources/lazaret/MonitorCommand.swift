@@ -16,8 +16,8 @@ struct MonitorCommand: ParsableCommand {
             Watch every bridge of the gateway and its way out: a packet that is forwarded is counted once. \
             '-i containers' is every bridge of a container network, as they come and go. \
             Without --enforce everything happens but the fence itself. SIGINT and SIGTERM end it, and fences \
-            stay until their time is over; SIGHUP opens the event file anew and takes in feedback; SIGUSR1 prints \
-            counters.
+            stay until their time is over; SIGHUP takes in configuration, model and feedback, and opens the \
+            event file anew; SIGUSR1 prints counters.
             """)
 
     @OptionGroup var file: ConfigurationInput

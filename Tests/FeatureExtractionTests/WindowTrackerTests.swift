@@ -11,8 +11,20 @@ private struct Bench {
     var tracker: WindowTracker
     var windows: [Window] = []
 
-    init(mode: WindowTracker.Mode = .withoutBaseline, graph: CommunicationGraph? = nil) {
-        tracker = WindowTracker(inventory: .empty, graph: graph, mode: mode)
+    init(
+        mode: WindowTracker.Mode = .withoutBaseline, graph: CommunicationGraph? = nil,
+        inventory: Inventory = .empty, hostLimit: Int = 100_000
+    ) {
+        tracker = WindowTracker(
+            inventory: inventory, graph: graph, mode: mode, hostLimit: hostLimit)
+    }
+
+    /// Who was judged.
+    var judged: Set<IPAddress> { Set(windows.map(\.subject)) }
+
+    /// Opens a flow.
+    mutating func open(_ source: String, at second: Int) {
+        _ = send(packet(source, "10.0.0.2", at: Double(second)), [.started, .fromOriginator])
     }
 
     mutating func send(_ packet: Packet, _ events: FlowUpdate.Events, tag: UInt32 = 0) -> UInt32 {
@@ -250,72 +262,45 @@ struct WindowTrackerTests {
     }
 
     @Test func passersByGiveWayToWhoComesAfterThem() {
-        var tracker = WindowTracker(
-            inventory: .empty, graph: nil, mode: .withoutBaseline, hostLimit: 10)
-        var update = FlowUpdate()
-        update.events = opening
-        var judged: Set<IPAddress> = []
-        func send(_ source: String, at second: Int) {
-            let packet = packet(source, "10.0.0.2", at: Double(second))
-            tracker.advance(to: packet.timeNanoseconds) { judged.insert($0.subject) }
-            _ = tracker.observe(packet, update)
-        }
+        var bench = Bench(hostLimit: 10)
         // Nine who are seen once, and one who is not a passer-by.
-        for _ in 0..<8 { send("10.0.3.1", at: 1) }
-        for number in 0..<9 { send("10.0.1.\(number)", at: 1) }
-        for number in 0..<50 { send("10.0.2.\(number)", at: 2 + number / 5) }
-        send("10.0.3.2", at: 30)
-        for _ in 0..<5 { send("10.0.3.1", at: 31) }
-        tracker.finish { judged.insert($0.subject) }
-        #expect(tracker.hostCount == 10 && tracker.droppedHosts == 51)
+        for _ in 0..<8 { bench.open("10.0.3.1", at: 1) }
+        for number in 0..<9 { bench.open("10.0.1.\(number)", at: 1) }
+        for number in 0..<50 { bench.open("10.0.2.\(number)", at: 2 + number / 5) }
+        bench.open("10.0.3.2", at: 30)
+        for _ in 0..<5 { bench.open("10.0.3.1", at: 31) }
+        bench.finish()
+        #expect(bench.tracker.hostCount == 10 && bench.tracker.droppedHosts == 51)
         // Everybody was judged, and who stayed kept the place.
-        #expect(judged.count == 61)
-        #expect(tracker.slotCount == 10)
+        #expect(bench.judged.count == 61)
+        #expect(bench.tracker.slotCount == 10)
     }
 
     @Test func aKnownWorkloadTakesTheBusiestStrangersPlace() throws {
         let inventory = try Inventory(
             workloads: [.init(name: "web", addresses: [try #require(IPPrefix("10.0.9.9"))])],
             networks: [.init(name: "net", prefix: try #require(IPPrefix("10.0.0.0/16")))])
-        var tracker = WindowTracker(
-            inventory: inventory, graph: nil, mode: .withoutBaseline, hostLimit: 10)
-        var update = FlowUpdate()
-        update.events = opening
-        var judged: Set<IPAddress> = []
-        func send(_ source: String, at second: Int) {
-            let packet = packet(source, "10.0.0.2", at: Double(second))
-            tracker.advance(to: packet.timeNanoseconds) { judged.insert($0.subject) }
-            _ = tracker.observe(packet, update)
-        }
+        var bench = Bench(inventory: inventory, hostLimit: 10)
         for second in 1...5 {
-            for number in 0..<10 { send("10.0.1.\(number)", at: second) }
+            for number in 0..<10 { bench.open("10.0.1.\(number)", at: second) }
         }
-        send("10.0.2.1", at: 5)
-        send("10.0.9.9", at: 5)
-        tracker.isCramped = true
-        for _ in 0..<300 { send("10.0.9.9", at: 6) }
-        tracker.finish { judged.insert($0.subject) }
-        #expect(judged.contains(try #require(IPAddress("10.0.9.9"))))
-        #expect(!judged.contains(try #require(IPAddress("10.0.2.1"))))
-        #expect(tracker.hostCount == 10 && tracker.slotCount == 10)
+        bench.open("10.0.2.1", at: 5)
+        bench.open("10.0.9.9", at: 5)
+        bench.tracker.isCramped = true
+        for _ in 0..<300 { bench.open("10.0.9.9", at: 6) }
+        bench.finish()
+        #expect(bench.judged.contains(try #require(IPAddress("10.0.9.9"))))
+        #expect(!bench.judged.contains(try #require(IPAddress("10.0.2.1"))))
+        #expect(bench.tracker.hostCount == 10 && bench.tracker.slotCount == 10)
     }
 
     @Test func aClockThatWasSetBackBeginsAnew() {
-        var tracker = WindowTracker(inventory: .empty, graph: nil, mode: .withoutBaseline)
-        var update = FlowUpdate()
-        update.events = opening
-        var ends: [Int] = []
-        func send(at second: Int) {
-            let packet = packet("10.0.1.1", "10.0.0.2", at: Double(second))
-            tracker.advance(to: packet.timeNanoseconds) { window in
-                if window.scale == .short { ends.append(window.endSecond) }
-            }
-            _ = tracker.observe(packet, update)
-        }
-        for second in 5000...5003 { send(at: second) }
-        tracker.restart()
-        for second in 1400...1403 { send(at: second) }
+        var bench = Bench()
+        for second in 5000...5003 { bench.open("10.0.1.1", at: second) }
+        bench.tracker.restart()
+        for second in 1400...1403 { bench.open("10.0.1.1", at: second) }
+        let ends = bench.windows.filter { $0.scale == .short }.map(\.endSecond)
         #expect(ends.map { $0 - 1_000_000 } == [5000, 5001, 5002, 1400, 1401, 1402])
-        #expect(tracker.hostCount == 1 && tracker.slotCount == 1)
+        #expect(bench.tracker.hostCount == 1 && bench.tracker.slotCount == 1)
     }
 }

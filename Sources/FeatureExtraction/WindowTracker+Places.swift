@@ -1,0 +1,84 @@
+import NetworkAddresses
+import Workloads
+
+/// Who has a place in the table of hosts, and who makes room.
+extension WindowTracker {
+    private static let placesLookedAt = 16
+    private static let passerByFlows: UInt64 = 3
+
+    /// Begins anew with another clock; names, links and the graph stay.
+    public mutating func restart() {
+        for slot in hosts.indices where hosts[slot].isLive {
+            hosts[slot].isLive = false
+            free.append(slot)
+        }
+        slots = [:]
+        second = Int.min
+    }
+
+    mutating func slot(of address: IPAddress, _ mac: MACAddress) -> Int? {
+        if let slot = slots[address] { return slot }
+        let resolved = resolver.resolve(address, in: graph)
+        guard resolved.place != .group else { return nil }
+        if slots.count >= hostLimit || isCramped {
+            droppedHosts += 1
+            guard forgetPasserBy() || resolved.isKnown && forgetStranger() else { return nil }
+        }
+        let slot: Int
+        if let reused = free.popLast() {
+            slot = reused
+            hosts[slot] = HostState(
+                address: address, resolved: resolved, identity: resolver.identity(of: address),
+                generation: hosts[slot].generation &+ 1, second: second)
+        } else {
+            slot = hosts.count
+            hosts.append(
+                HostState(
+                    address: address, resolved: resolved, identity: resolver.identity(of: address),
+                    generation: 0, second: second))
+        }
+        hosts[slot].mac = mac
+        slots[address] = slot
+        return slot
+    }
+
+    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone since: forged
+    /// addresses must not keep everybody else from being watched.
+    ///
+    /// - Complexity: O(1): looks at a few places, the next ones the next time.
+    private mutating func forgetPasserBy() -> Bool {
+        for _ in 0..<min(hosts.count, Self.placesLookedAt) {
+            turnHand()
+            if isPasserBy(hand) { return forget(hand) }
+        }
+        return false
+    }
+
+    /// Makes room for a workload that is known, by forgetting whoever is not.
+    private mutating func forgetStranger() -> Bool {
+        for _ in 0..<min(hosts.count, 16 * Self.placesLookedAt) {
+            turnHand()
+            if isCurrent(hand), !hosts[hand].resolved.isKnown { return forget(hand) }
+        }
+        return false
+    }
+
+    private mutating func turnHand() { hand = hand + 1 < hosts.count ? hand + 1 : 0 }
+
+    private mutating func forget(_ slot: Int) -> Bool {
+        hosts[slot].isLive = false
+        slots[hosts[slot].address] = nil
+        free.append(slot)
+        return true
+    }
+
+    private func isPasserBy(_ slot: Int) -> Bool {
+        // The second that it was last seen in has to be judged first.
+        isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
+            && hosts[slot].sum(.long)[.flows] <= Self.passerByFlows
+    }
+
+    private func isCurrent(_ slot: Int) -> Bool {
+        hosts[slot].isLive && slots[hosts[slot].address] == slot
+    }
+}
