@@ -4,7 +4,7 @@ import Testing
 
 /// A million forged connections in seconds, and somebody real behind them.
 @Suite(
-    .needsKernel, .timeLimit(.minutes(5)),
+    .needsKernel, .timeLimit(.minutes(20)),
     .enabled(
         if: FaultTools.python && FaultTools.tcpreplay && FaultTools.optimised,
         "needs tcpreplay, python3 and LAZARET_BINARY"))

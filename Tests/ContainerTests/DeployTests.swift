@@ -4,7 +4,7 @@ import Testing
 
 /// A shop of real containers behind `lazaret monitor --enforce`: what a deploy does is no offence, and
 /// whoever takes a trusted container's address is not trusted.
-@Suite(.serialized, .needs(.docker), .timeLimit(.minutes(10))) final class DeployTests {
+@Suite(.serialized, .needs(.docker), .timeLimit(.minutes(20))) final class DeployTests {
     private let scratch: Scratch
     private let host: ContainerHost
     private let network: String

@@ -6,7 +6,7 @@ import Testing
 @testable import Workloads
 
 /// A pod of real Podman: its containers share an address, which is the pod's.
-@Suite(.serialized, .needs(.podman), .timeLimit(.minutes(5))) final class PodTests {
+@Suite(.serialized, .needs(.podman), .timeLimit(.minutes(20))) final class PodTests {
     private let host: ContainerHost
     private let network: String
     private let directory = WorkloadDirectory()

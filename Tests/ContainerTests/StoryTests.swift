@@ -6,7 +6,7 @@ import Testing
 /// nobody else, is restarted in the middle, and can tell of it afterwards.
 @Suite(
     .serialized, .needs(.docker), .enabled(if: StoryShop.isPossible, "needs python3"),
-    .timeLimit(.minutes(8)))
+    .timeLimit(.minutes(20)))
 final class StoryTests {
     private typealias Container = StoryShop.Container
 

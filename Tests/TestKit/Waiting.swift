@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// Waits until `condition` holds, for at most so many seconds.
-public func eventually(within seconds: Double = 20, _ condition: () throws -> Bool) rethrows -> Bool
+public func eventually(within seconds: Double = 60, _ condition: () throws -> Bool) rethrows -> Bool
 {
     let end = Date().addingTimeInterval(seconds)
     while Date() < end {
@@ -12,7 +12,7 @@ public func eventually(within seconds: Double = 20, _ condition: () throws -> Bo
 }
 
 /// Waits until `condition` holds, for at most `seconds`.
-public func eventually(_ seconds: Double = 20, _ condition: () throws -> Bool) async rethrows
+public func eventually(_ seconds: Double = 60, _ condition: () throws -> Bool) async rethrows
     -> Bool
 {
     let end = Date().addingTimeInterval(seconds)

@@ -8,7 +8,7 @@ import Testing
 private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
 
 /// What an engine says, from a server that says what Docker said.
-@Suite(.timeLimit(.minutes(2))) final class EngineTests {
+@Suite(.timeLimit(.minutes(20))) final class EngineTests {
     private let engine: ScriptedEngine
     private let directory = WorkloadDirectory()
     private var task: Task<Void, Never>?

@@ -103,7 +103,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #""spec":{"hostNetwork":\#(host),"containers":[{"image":"nginx:1.27"}]},"status":{"phase":"\#(phase)","podIPs":[\#(ips)],"startTime":"2026-01-01T00:00:00Z"}"#
 }
 
-@Suite(.timeLimit(.minutes(1))) final class KubernetesTests {
+@Suite(.timeLimit(.minutes(20))) final class KubernetesTests {
     private let cluster = Result { try ScriptedCluster() }
     private let directory = WorkloadDirectory()
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
