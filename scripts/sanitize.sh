@@ -3,25 +3,33 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=$1
-folder=.build/sanitize-$kind
+folder=$PWD/.build/sanitize-$kind
 reports=$folder/reports
 build=(--sanitize="$kind" --scratch-path "$folder")
-program=debug
-# Optimised, threads meet more often, and the tests take minutes instead of an hour.
-if [ "$kind" = thread ]; then
-    build+=(-c release -Xswiftc -enable-testing)
-    program=release
-fi
-swift build --build-tests "${build[@]}"
-rm -rf "$reports"
-mkdir -p "$reports"
+preload=()
 # A report goes to a file, so that one of a program that a test has started, or that it ends at once, is seen too.
 case $kind in
-thread) export TSAN_OPTIONS="log_path=$PWD/$reports/report suppressions=$PWD/scripts/tsan-suppressions.txt" ;;
-address) export ASAN_OPTIONS="log_path=$PWD/$reports/report detect_leaks=0" ;;
+thread)
+    # Optimised, threads meet more often, and the tests take minutes instead of an hour.
+    build+=(-c release -Xswiftc -enable-testing)
+    export LAZARET_BINARY=$folder/release/lazaret
+    export TSAN_OPTIONS="log_path=$reports/report suppressions=$PWD/scripts/tsan-suppressions.txt"
+    preload=(LD_PRELOAD="$folder/tsan-shim.so")
+    ;;
+address)
+    export LAZARET_BINARY=$folder/debug/lazaret
+    export ASAN_OPTIONS="log_path=$reports/report detect_leaks=0"
+    ;;
+*)
+    echo "sanitize: thread or address" >&2
+    exit 64
+    ;;
 esac
-export LAZARET_BINARY=$folder/$program/lazaret
-tests() { timeout 60m swift test --skip-build "${build[@]}" "$@" || failed=1; }
+swift build --build-tests "${build[@]}"
+if [ "$kind" = thread ]; then clang -O2 -shared -fPIC scripts/tsan-shim.c -o "$folder/tsan-shim.so"; fi
+rm -rf "$reports"
+mkdir -p "$reports"
+tests() { timeout 60m env "${preload[@]}" swift test --skip-build "${build[@]}" "$@" || failed=1; }
 if [ $# -gt 1 ]; then
     tests "${@:2}"
 else

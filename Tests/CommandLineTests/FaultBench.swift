@@ -111,7 +111,12 @@ final class FaultBench {
 enum FaultTools {
     static let python = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
     /// An unoptimised monitor takes in a hundred new addresses a second, and no flood.
-    static let optimised = ProcessInfo.processInfo.environment["LAZARET_BINARY"] != nil
+    static let optimised =
+        environment["LAZARET_BINARY"].map { !$0.contains("/debug/") } ?? false
+    /// A sanitizer keeps books on every byte, in memory too.
+    static let sanitized =
+        environment["TSAN_OPTIONS"] != nil || environment["ASAN_OPTIONS"] != nil
+    private static let environment = ProcessInfo.processInfo.environment
     static let tcpreplay = FileManager.default.isExecutableFile(atPath: "/usr/bin/tcpreplay")
 }
 

@@ -11,7 +11,7 @@ import Testing
 struct FloodFaultTests {
     private static let count = 1_000_000
     /// What the monitor may take at its peak; 100,000 addresses are watched at 11 kB each.
-    private static let mostKiB = 1_572_864
+    private static let mostKiB = FaultTools.sanitized ? 8_388_608 : 1_572_864
 
     private let bench: FaultBench
 
