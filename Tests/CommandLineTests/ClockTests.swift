@@ -76,6 +76,14 @@ struct ClockTests {
     private let library: String
     private let clock: FileHandle
 
+    /// What comes before the program. Another library that is loaded before it stays.
+    private var movingClock: [String] {
+        let other = ProcessInfo.processInfo.environment["LD_PRELOAD"].map { ":" + $0 } ?? ""
+        return [
+            "env", "LD_PRELOAD=\(library)\(other)", "LAZARET_TEST_CLOCK=\(scratch.path("clock"))",
+        ]
+    }
+
     init() throws {
         lab = try Lab()
         scratch = try Scratch()
@@ -101,9 +109,7 @@ struct ClockTests {
                 scratch.path("state"), "-o", scratch.path("eve.json"), "--socket", "never",
                 "--enforce",
             ] + more,
-            behind: [
-                "env", "LD_PRELOAD=\(library)", "LAZARET_TEST_CLOCK=\(scratch.path("clock"))",
-            ])
+            behind: movingClock)
         let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
         try #require(isReady && program.isRunning, "\(program.errors)")
         return program
@@ -134,9 +140,7 @@ struct ClockTests {
         let program = try Background(
             in: lab.node.space,
             ["quarantine", "list", "--format", "json", "--state", scratch.path("state")],
-            behind: [
-                "env", "LD_PRELOAD=\(library)", "LAZARET_TEST_CLOCK=\(scratch.path("clock"))",
-            ])
+            behind: movingClock)
         #expect(program.status == 0, "\(program.errors)")
         var left: [String: Double] = [:]
         for line in program.output.split(separator: "\n") {
@@ -179,9 +183,7 @@ struct ClockTests {
                 "monitor", "-i", "br1", "--state", scratch.path("state"), "-o",
                 scratch.path("eve.json"), "--socket", "never", "--learn", "14s",
             ],
-            behind: [
-                "env", "LD_PRELOAD=\(library)", "LAZARET_TEST_CLOCK=\(scratch.path("clock"))",
-            ])
+            behind: movingClock)
         let began = eventually { program.errors.contains("learning what is usual") }
         #expect(began, "\(program.errors)")
         for round in 0..<28 {
