@@ -13,7 +13,7 @@ SWIFT_GATE := --explicit-target-dependency-import-check error
 help:
 	@echo "make demo      build, train on the clean sample capture, judge the mixed one"
 	@echo "make test      lint, build and run every test"
-	@echo "make sanitize  every test under ThreadSanitizer and AddressSanitizer (30 minutes on two cores)"
+	@echo "make sanitize  every test under ThreadSanitizer and AddressSanitizer (an hour or so on two cores)"
 	@echo "make build     build .build/release/lazaret"
 	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration, systemd unit, manual, completions"
 	@echo "make uninstall take away what was installed, but not configuration and state"
