@@ -100,11 +100,7 @@ struct FlowThread: ~Copyable {
         let count = min(frames.count, Self.batch)
         for position in 0..<count {
             let frame = frames[position]
-            // SAFETY: the bytes are used within the call that lends them.
-            unsafe decoder.decode(
-                frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-                timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                into: &span[start &+ position])
+            decoder.decode(frame, into: &span[start &+ position])
         }
         let taken = start..<start &+ count
         meter.prepare(&span, taken)

@@ -36,11 +36,7 @@ struct FrameIntake: ~Copyable {
         var packet = Packet()
         for index in frames.indices {
             let frame = frames[index]
-            // SAFETY: the frame's bytes live until the caller's closure returns.
-            unsafe decoder.decode(
-                frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-                timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                into: &packet)
+            decoder.decode(frame, into: &packet)
             packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), latest, 1 << 62)
             if isHolding {
                 merge.add(packet, from: frame.source, body)

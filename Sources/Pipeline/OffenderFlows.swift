@@ -102,11 +102,7 @@ struct OffenderFlows {
             more = try capture.nextBatch { frames in
                 for index in frames.indices where !isOver {
                     let frame = frames[index]
-                    // SAFETY: the frame's bytes live until this closure returns.
-                    unsafe decoder.decode(
-                        frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-                        timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                        into: &packet)
+                    decoder.decode(frame, into: &packet)
                     isOver = packet.timeNanoseconds >= to
                     let isOwn =
                         packet.source == offender || link.map { packet.sourceMAC == $0 } ?? false

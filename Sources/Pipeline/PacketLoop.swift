@@ -55,11 +55,7 @@ struct PacketLoop {
                 noted.add(capture.takeNotes(), names)
                 for index in frames.indices {
                     let frame = frames[index]
-                    // SAFETY: the frame's bytes live until this closure returns.
-                    unsafe decoder.decode(
-                        frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-                        timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                        into: &packet)
+                    decoder.decode(frame, into: &packet)
                     // A file may claim any time; windows and reports count from 1970 to 2116.
                     packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), 1 << 62)
                     if report.packetCount == 0 { report.firstNanoseconds = packet.timeNanoseconds }

@@ -119,11 +119,7 @@ public struct PacketSlices {
             more = try capture.nextBatch { frames in
                 for index in frames.indices where failure == nil {
                     let frame = frames[index]
-                    // SAFETY: the frame's bytes live until this closure returns.
-                    unsafe decoder.decode(
-                        frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-                        timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                        into: &packet)
+                    decoder.decode(frame, into: &packet)
                     do { try take(frame, packet) } catch { failure = error }
                 }
             }
