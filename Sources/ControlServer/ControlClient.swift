@@ -57,6 +57,13 @@ public struct ControlClient: Sendable {
         }
     }
 
+    /// Lives as long as the program. Where no monitor runs, it says so at once.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(configuration: configuration)
+    }()
+
     private func answer(_ path: String, seconds: Int64? = 10) async throws -> HTTPClientResponse {
         // http+unix: the socket's path is the host (async-http-client).
         guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
@@ -64,7 +71,7 @@ public struct ControlClient: Sendable {
         }
         let response: HTTPClientResponse
         do {
-            response = try await HTTPClient.shared.execute(
+            response = try await Self.client.execute(
                 HTTPClientRequest(url: url.absoluteString),
                 timeout: seconds.map { .seconds($0) } ?? .hours(24 * 365))
         } catch {
