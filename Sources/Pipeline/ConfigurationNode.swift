@@ -135,13 +135,13 @@ struct ConfigurationNode {
         return KeptService.Port(transport, number)
     }
 
-    /// Nanoseconds since 1970.
+    /// Nanoseconds since 1970; a date beyond what they can tell is as good as never.
     func moment() throws(InventoryError) -> Int64 {
         let format = Date.ISO8601FormatStyle(includingFractionalSeconds: false)
         guard let date = try? format.parse(try text()) else {
             throw expected("a time such as 2027-01-31T12:00:00Z")
         }
-        return Int64(date.timeIntervalSince1970) * 1_000_000_000
+        return Int64(clampingSeconds: date.timeIntervalSince1970)
     }
 }
 

@@ -35,7 +35,7 @@ public struct EventExplainer {
         let spool = captures.isEmpty ? nil : try InputSpool(captures)
         var explanation = describe(alert)
         if let model {
-            let end = details.window_end.map { $0 - 1 }
+            let end = details.window_end.map { $0 &- 1 }
             var window: Window?
             if let end, let spool {
                 window = try find(offender, scale, end, in: spool, model.model, progress)
@@ -184,7 +184,8 @@ public struct EventExplainer {
             return
         }
         var flows = OffenderFlows(
-            offender: offender, from: Int64(start) * 1_000_000_000, to: Int64(end) * 1_000_000_000)
+            offender: offender, from: Int64(start).multipliedClamping(by: 1_000_000_000),
+            to: Int64(end).multipliedClamping(by: 1_000_000_000))
         flows.link =
             details.pattern == Pattern.spoofing.rawValue
             ? details.mac.flatMap { MACAddress($0) } : nil

@@ -114,9 +114,23 @@ struct EventFile {
         guard let found else {
             throw PipelineError.input(
                 path: path,
-                reason: "holds no alert with event_id \(eventID); name the file with --events")
+                reason: isEVE
+                    ? "holds no alert with event_id \(eventID); name the file with --events"
+                    : "holds no EVE events; 'lazaret replay --format eve -o FILE' and the monitor write them"
+            )
         }
         return found
+    }
+
+    /// Whether any line is an event.
+    private var isEVE: Bool {
+        struct Line: Decodable { var event_type: String }
+        var isFound = false
+        forEachLine(holding: "\"event_type\"") { line in
+            isFound = (try? JSONDecoder().decode(Line.self, from: line)) != nil
+            return !isFound
+        }
+        return isFound
     }
 
     /// Everything that was done with a fence, in the file's order.

@@ -1,3 +1,5 @@
+internal import NetworkAddresses
+
 /// A length of time as people write it: `90s`, `10m`, `1h30m`, `2d`. A bare number is refused, because its unit is a guess.
 public struct TimeSpan: Sendable, Equatable, CustomStringConvertible {
     public var seconds: Int64
@@ -9,6 +11,8 @@ public struct TimeSpan: Sendable, Equatable, CustomStringConvertible {
     private static let longest: Int64 = 400 * 86_400
 
     public init(seconds: Int64) { self.seconds = seconds }
+
+    public var nanoseconds: Int64 { seconds.multipliedClamping(by: 1_000_000_000) }
 
     public init?(_ text: String) {
         var total: Int64 = 0

@@ -1,3 +1,5 @@
+internal import NetworkAddresses
+
 /// Times as text, always UTC, without a calendar library: RFC 3339.
 public enum UTC {
     /// `2026-11-21T08:15:30.000123+0000`, as Suricata writes it.
@@ -36,7 +38,8 @@ public enum UTC {
         let digits = text.dropFirst(20).prefix { $0.isNumber }.prefix(9)
         let fraction = text.dropFirst(19).first == "." ? digits : ""
         let scale = (fraction.count..<9).reduce(Int64(1)) { value, _ in value * 10 }
-        return seconds * 1_000_000_000 + (Int64(fraction) ?? 0) * scale
+        return seconds.multipliedClamping(by: 1_000_000_000)
+            .addingClamping((Int64(fraction) ?? 0) * scale)
     }
 
     /// `08:15:30`.

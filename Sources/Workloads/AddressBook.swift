@@ -49,7 +49,7 @@ struct AddressBook: Sendable {
             return nil
         }
         guard !tenancy.isOpen else { return tenancy }
-        return time < tenancy.until + Self.lingerNanoseconds ? tenancy : nil
+        return time < tenancy.until.addingClamping(Self.lingerNanoseconds) ? tenancy : nil
     }
 
     /// A container has an address; hearing so again changes nothing.
@@ -81,7 +81,7 @@ struct AddressBook: Sendable {
         }
         if let last = list.last, new.isOpen {
             // Whoever is said to have it now has it, whatever the engine's clock says of the start.
-            new.since = max(new.since, last.isOpen ? last.since + 1 : last.until)
+            new.since = max(new.since, last.isOpen ? last.since.addingClamping(1) : last.until)
         }
         let at = list.firstIndex { $0.since > new.since } ?? list.count
         list.insert(new, at: at)
@@ -118,7 +118,7 @@ struct AddressBook: Sendable {
 
     /// Forgets what was over `keepNanoseconds` before `now`.
     mutating func prune(now: Int64) {
-        let horizon = now - Self.keepNanoseconds
+        let horizon = now.addingClamping(-Self.keepNanoseconds)
         for (address, list) in tenancies where list[0].until < horizon {
             let kept = list.filter { $0.until >= horizon }
             tenancies[address] = kept.isEmpty ? nil : kept

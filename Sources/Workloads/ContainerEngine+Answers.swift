@@ -176,10 +176,8 @@ struct EngineEvent: Decodable {
         case Action, Actor, time, timeNano
     }
 
-    /// Nanoseconds since 1970.
-    var nanoseconds: Int64? {
-        timeNano ?? time.map { $0.multipliedReportingOverflow(by: 1_000_000_000).partialValue }
-    }
+    /// Nanoseconds since 1970, as told.
+    var nanoseconds: Int64? { timeNano ?? time.map { $0.multipliedClamping(by: 1_000_000_000) } }
 }
 
 /// What an engine says of itself.

@@ -164,7 +164,9 @@ public struct ContainerEngine: Sendable {
     private func hear(_ event: EngineEvent, _ isPodman: Bool, _ desk: Desk) {
         guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
         let attributes = event.Actor?.Attributes ?? [:]
-        let time = event.nanoseconds ?? Self.now()
+        // An event is told after it happened, whatever the engine's clock says.
+        let now = Self.now()
+        let time = min(max(event.nanoseconds ?? now, 0), now)
         switch (event.kind, event.Action) {
         case ("container", "create"):
             let container = naming.container(
@@ -343,7 +345,9 @@ public struct ContainerEngine: Sendable {
         let shared = pod.flatMap { pod in
             pod.infra == found.Id ? nil : addresses(ofInfra: pod.infra, all)
         }
-        let created = found.Created.map { min(max($0, 0), 1 << 33) * 1_000_000_000 }
+        let created = found.Created.map {
+            min(max($0.multipliedClamping(by: 1_000_000_000), 0), Self.now())
+        }
         var result: [(address: IPAddress, tenancy: Tenancy)] = []
         for (network, endpoint) in found.NetworkSettings?.Networks ?? [:] {
             for text in [endpoint.IPAddress, endpoint.GlobalIPv6Address] {

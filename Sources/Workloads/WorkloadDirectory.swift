@@ -171,7 +171,7 @@ public final class WorkloadDirectory: Sendable {
     private func write(at time: Int64, _ body: (inout State) -> Void) {
         let hasNews = state.withLock { state in
             body(&state)
-            if time > state.pruned + 10_000_000_000 {
+            if time.addingClamping(-10_000_000_000) > state.pruned {
                 state.pruned = time
                 state.book.prune(now: time)
                 let names = Set(state.book.tenancies.values.joined().map(\.container.workload))

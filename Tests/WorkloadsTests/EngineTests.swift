@@ -152,6 +152,11 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             #"{"Type":"container","Action":"start","Actor":{"ID":"\#(long)"},"timeNano":9223372036854775807}"#,
             #"{"Type":"network","Action":"connect","Actor":{"ID":"\#(long)","Attributes":{"container":"a"}}}"#,
             #"{"Type":"container","Action":"die","Actor":{"ID":"\#(long)"},"time":9223372036854775807}"#,
+            // Times that no clock tells, of one whose identifier is kept.
+            #"{"Type":"container","Action":"start","Actor":{"ID":"b"},"timeNano":9223372036854775807}"#,
+            #"{"Type":"container","Action":"die","Actor":{"ID":"b"},"timeNano":9223372036854775807}"#,
+            #"{"Type":"container","Action":"die","Actor":{"ID":"b"},"timeNano":-9223372036854775808}"#,
+            #"{"Type":"container","Action":"die","Actor":{"ID":"b"},"time":-9223372036854775808}"#,
             #"{"Type":"container","Action":"create","Actor":{"ID":"a","Attributes":{"name":"\#(long)","com.docker.compose.service":"\#(long)"}}}"#,
         ] { engine.tell(line) }
         for number in 0..<5000 {
