@@ -13,7 +13,7 @@ public struct KubernetesSource: Sendable {
     private let node: String?
     private let naming: WorkloadNaming
     private let directory: WorkloadDirectory
-    private let kinds = Kinds()
+    private let cluster = Cluster()
 
     /// - Parameter node: only its pods are followed; nil: everybody's.
     public init(
@@ -37,22 +37,26 @@ public struct KubernetesSource: Sendable {
         ) { [access] in access.headers() }
     }
 
-    /// What services and nodes hold, by their uid.
-    private final class Kinds: Sendable {
+    /// What is known of the cluster; what follows from it is written to the directory under the lock, so
+    /// that of two kinds that change at once none writes what the other has already changed.
+    private final class Cluster: Sendable {
         struct Entry {
             var addresses: [IPAddress: Inventory.Holder] = [:]
             var protected: [IPAddress: String] = [:]
             var network: ContainerNetwork?
         }
-        struct Held {
+        struct State {
+            /// By uid.
             var services: [String: Entry] = [:]
             var nodes: [String: Entry] = [:]
-            var pods: Set<String> = []
+            /// Kinds that the server does not tell of, and why.
+            var lost: [String: String] = [:]
         }
-        let held = Mutex(Held())
+        let state = Mutex(State())
     }
 
     private struct Kind: Sendable {
+        var name: String
         var path: String
         var takeAll: @Sendable ([KubernetesObject], Int64) -> Void
         var take: @Sendable (KubernetesObject, _ isGone: Bool, Int64) -> Void
@@ -62,18 +66,19 @@ public struct KubernetesSource: Sendable {
         let encoded = node?.addingPercentEncoding(withAllowedCharacters: .alphanumerics)
         return [
             Kind(
+                name: "pods",
                 path: "/api/v1/pods"
                     + (encoded.map { "?fieldSelector=spec.nodeName%3D\($0)" } ?? ""),
                 takeAll: { takePods($0, at: $1) }, take: { take(pod: $0, isGone: $1, at: $2) }),
             Kind(
-                path: "/api/v1/services",
+                name: "services", path: "/api/v1/services",
                 takeAll: { objects, _ in fix { $0.services = Self.table(objects, Self.service) } },
                 take: { object, isGone, _ in
                     guard let (id, entry) = Self.service(object) else { return }
                     fix { $0.services[id] = isGone ? nil : entry }
                 }),
             Kind(
-                path: "/api/v1/nodes",
+                name: "nodes", path: "/api/v1/nodes",
                 takeAll: { objects, _ in fix { $0.nodes = Self.table(objects, Self.node) } },
                 take: { object, isGone, _ in
                     guard let (id, entry) = Self.node(object) else { return }
@@ -86,7 +91,10 @@ public struct KubernetesSource: Sendable {
     public func list() async throws {
         let http = connection()
         do {
-            for kind in all { _ = try await list(kind, http) }
+            for kind in all {
+                _ = try await list(kind, http)
+                setState(kind, lost: nil)
+            }
         } catch {
             await http.close()
             throw error
@@ -114,10 +122,13 @@ public struct KubernetesSource: Sendable {
                 let from: String
                 if let version { from = version } else { from = try await list(kind, http) }
                 version = from
-                if wasLost { tell("\(source) answers again") }
-                wasLost = false
-                pause = 200
-                try await watch(kind, http, &version)
+                // Who may list may not watch all the same: only then is it found again.
+                try await watch(kind, http, &version) {
+                    if wasLost { tell("\(kind.name) of \(source) are told again") }
+                    wasLost = false
+                    pause = 200
+                    setState(kind, lost: nil)
+                }
             } catch SourceError.ended {
                 // The server ends every watch in time.
             } catch SourceError.refused(410, _, _) {
@@ -127,8 +138,10 @@ public struct KubernetesSource: Sendable {
                 // What was missed meanwhile nobody can tell.
                 version = nil
                 let reason = ContainerEngine.words(error)
-                directory.setState(source, .lost(reason))
-                if !wasLost { tell("\(source) is lost: \(reason); what it named stays") }
+                setState(kind, lost: reason)
+                if !wasLost {
+                    tell("\(kind.name) of \(source) are lost: \(reason); what was named stays")
+                }
                 wasLost = true
                 pause = min(pause * 2, 30_000)
             }
@@ -157,16 +170,21 @@ public struct KubernetesSource: Sendable {
             next = page.metadata?.continue.flatMap { $0.isEmpty ? nil : $0 }
         } while next != nil && objects.count < AddressBook.addressLimit
         kind.takeAll(objects, asked)
-        connected()
         return version
     }
 
-    private func connected() {
-        directory.setState(
-            source, .connected)
+    private func setState(_ kind: Kind, lost reason: String?) {
+        cluster.state.withLock { state in
+            state.lost[kind.name] = reason
+            let lost = state.lost.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+            directory.setState(
+                source, lost.isEmpty ? .connected : .lost(lost.joined(separator: "; ")))
+        }
     }
 
-    private func watch(_ kind: Kind, _ http: HTTPSource, _ version: inout String?) async throws {
+    private func watch(
+        _ kind: Kind, _ http: HTTPSource, _ version: inout String?, opened: () -> Void
+    ) async throws {
         let from =
             (version ?? "").addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
         let path =
@@ -175,8 +193,7 @@ public struct KubernetesSource: Sendable {
         // Where the watch is, for the next one to begin there.
         let reached = Mutex<String?>(version)
         defer { version = reached.withLock { $0 } }
-        try await http.lines(path) {
-        } _: { line in
+        try await http.lines(path, opened: opened) { line in
             guard let event = try? JSONDecoder().decode(KubernetesEvent.self, from: line) else {
                 return
             }
@@ -190,7 +207,6 @@ public struct KubernetesSource: Sendable {
             }
             guard event.type != "BOOKMARK" else { return }
             kind.take(event.object, event.type == "DELETED", ContainerEngine.now())
-            connected()
         }
     }
 
@@ -204,7 +220,6 @@ public struct KubernetesSource: Sendable {
             ids.insert(WorkloadNaming.clean(id))
             tenancies += self.tenancies(of: object, at: time)
         }
-        kinds.held.withLock { $0.pods = ids }
         directory.replaceAll(source, tenancies, containers: ids, at: time)
     }
 
@@ -212,10 +227,8 @@ public struct KubernetesSource: Sendable {
         guard let uid = object.metadata?.uid else { return }
         let id = WorkloadNaming.clean(uid)
         if isGone || object.isOver {
-            kinds.held.withLock { _ = $0.pods.remove(id) }
             directory.end(source, container: id, at: time)
         } else {
-            kinds.held.withLock { _ = $0.pods.insert(id) }
             directory.begin(source, tenancies(of: object, at: time))
         }
     }
@@ -236,7 +249,7 @@ public struct KubernetesSource: Sendable {
         let began = pod.status?.startTime.flatMap {
             try? Date.ISO8601FormatStyle().parse($0)
         }
-        let since = began.map { Int64(min(max($0.timeIntervalSince1970, 0), 1e10)) * 1_000_000_000 }
+        let since = began.map { max(Int64(clampingSeconds: $0.timeIntervalSince1970), 0) }
         return texts.prefix(AddressBook.addressesOfContainer).compactMap { IPAddress($0) }.map {
             ($0, Tenancy(container: container, network: "pods", since: min(since ?? time, time)))
         }
@@ -245,14 +258,14 @@ public struct KubernetesSource: Sendable {
     // MARK: - Services and nodes
 
     private static func table(
-        _ objects: [KubernetesObject], _ entry: (KubernetesObject) -> (String, Kinds.Entry)?
-    ) -> [String: Kinds.Entry] {
+        _ objects: [KubernetesObject], _ entry: (KubernetesObject) -> (String, Cluster.Entry)?
+    ) -> [String: Cluster.Entry] {
         Dictionary(objects.compactMap(entry)) { first, _ in first }
     }
 
-    private static func service(_ object: KubernetesObject) -> (String, Kinds.Entry)? {
+    private static func service(_ object: KubernetesObject) -> (String, Cluster.Entry)? {
         guard let metadata = object.metadata, let id = metadata.uid else { return nil }
-        var entry = Kinds.Entry()
+        var entry = Cluster.Entry()
         let name = WorkloadNaming.clean(
             "service \(metadata.namespace ?? "default")/\(metadata.name ?? "")")
         let texts = object.spec?.clusterIPs?.elements ?? [object.spec?.clusterIP].compactMap { $0 }
@@ -264,9 +277,9 @@ public struct KubernetesSource: Sendable {
         return (id, entry)
     }
 
-    private static func node(_ object: KubernetesObject) -> (String, Kinds.Entry)? {
+    private static func node(_ object: KubernetesObject) -> (String, Cluster.Entry)? {
         guard let metadata = object.metadata, let id = metadata.uid else { return nil }
-        var entry = Kinds.Entry()
+        var entry = Cluster.Entry()
         let name = WorkloadNaming.clean(metadata.name ?? "")
         for place in (object.status?.addresses?.elements ?? []).prefix(16) {
             guard let address = place.address.flatMap({ IPAddress($0) }) else { continue }
@@ -281,131 +294,19 @@ public struct KubernetesSource: Sendable {
         return (id, entry)
     }
 
-    private func fix(_ body: (inout Kinds.Held) -> Void) {
-        let (addresses, protected, networks) = kinds.held.withLock { held in
-            body(&held)
+    private func fix(_ body: (inout Cluster.State) -> Void) {
+        cluster.state.withLock { state in
+            body(&state)
             var addresses: [IPAddress: Inventory.Holder] = [:]
             var protected: [IPAddress: String] = [:]
             var networks: [ContainerNetwork] = []
-            for entry in Array(held.services.values) + Array(held.nodes.values) {
+            for entry in Array(state.services.values) + Array(state.nodes.values) {
                 addresses.merge(entry.addresses) { mine, _ in mine }
                 protected.merge(entry.protected) { mine, _ in mine }
                 if let network = entry.network { networks.append(network) }
             }
-            return (addresses, protected, networks.sorted { $0.name < $1.name })
-        }
-        directory.setFixed(source, addresses, protected: protected)
-        directory.setNetworks(source, networks)
-    }
-}
-
-/// One object of the API: the parts of pods, services and nodes that matter, and of an error.
-struct KubernetesObject: Decodable {
-    struct Metadata: Decodable {
-        var name: String?
-        var namespace: String?
-        var uid: String?
-        var resourceVersion: String?
-        var labels: [String: String]?
-        var ownerReferences: Lenient<Owner>?
-    }
-
-    struct Owner: Decodable {
-        var kind: String?
-        var name: String?
-        var controller: Bool?
-    }
-
-    struct Spec: Decodable {
-        var hostNetwork: Bool?
-        var containers: Lenient<Part>?
-        var clusterIP: String?
-        var clusterIPs: Lenient<String>?
-        var podCIDR: String?
-        var podCIDRs: Lenient<String>?
-    }
-
-    struct Part: Decodable {
-        var image: String?
-    }
-
-    struct Status: Decodable {
-        var phase: String?
-        var podIP: String?
-        var podIPs: Lenient<PodIP>?
-        var startTime: String?
-        var addresses: Lenient<Place>?
-    }
-
-    struct PodIP: Decodable {
-        var ip: String?
-    }
-
-    struct Place: Decodable {
-        var address: String?
-    }
-
-    var metadata: Metadata?
-    var spec: Spec?
-    var status: Status?
-    // An error's.
-    var code: Int?
-    var reason: String?
-
-    private enum CodingKeys: String, CodingKey { case metadata, spec, status, code, reason }
-
-    init(from decoder: any Decoder) throws {
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        metadata = try? values.decode(Metadata.self, forKey: .metadata)
-        spec = try? values.decode(Spec.self, forKey: .spec)
-        // An error's status is a word.
-        status = try? values.decode(Status.self, forKey: .status)
-        code = try? values.decode(Int.self, forKey: .code)
-        reason = try? values.decode(String.self, forKey: .reason)
-    }
-
-    /// Whether its containers have ended for good: its address may be another's.
-    var isOver: Bool { status?.phase == "Succeeded" || status?.phase == "Failed" }
-
-    /// What a pod belongs to: a Deployment rather than its ReplicaSet, else what made it, else itself.
-    var owner: String {
-        let owners = metadata?.ownerReferences?.elements ?? []
-        guard let owner = owners.first(where: { $0.controller == true }) ?? owners.first,
-            let name = owner.name
-        else { return metadata?.name ?? "" }
-        switch owner.kind {
-        case "ReplicaSet":
-            if let hash = metadata?.labels?["pod-template-hash"], name.hasSuffix("-" + hash) {
-                return String(name.dropLast(hash.count + 1))
-            }
-            return name
-        case "Job":
-            // A CronJob's jobs are called after it and the minute they were due at.
-            guard let dash = name.lastIndex(of: "-"), name[dash...].count >= 9,
-                name[dash...].dropFirst().allSatisfy(\.isNumber)
-            else { return name }
-            return String(name[..<dash])
-        // A static pod belongs to its node; its name ends with the node's.
-        case "Node":
-            let whole = metadata?.name ?? ""
-            return whole.hasSuffix("-" + name) ? String(whole.dropLast(name.count + 1)) : whole
-        default: return name
+            directory.setFixed(source, addresses, protected: protected)
+            directory.setNetworks(source, networks.sorted { $0.name < $1.name })
         }
     }
-}
-
-struct KubernetesList: Decodable {
-    struct Metadata: Decodable {
-        var resourceVersion: String?
-        var `continue`: String?
-    }
-
-    var metadata: Metadata?
-    var items: Lenient<KubernetesObject>?
-}
-
-/// One line of a watch.
-struct KubernetesEvent: Decodable {
-    var type: String
-    var object: KubernetesObject
 }

@@ -16,6 +16,8 @@ private final class ScriptedCluster: Sendable {
         var streams: [String: [ScriptedServer.Stream]] = [:]
         var requests: [String] = []
         var oldest = 0
+        /// Kinds that may be listed but not watched.
+        var unwatched: Set<String> = []
     }
 
     let state = Mutex(State())
@@ -50,6 +52,9 @@ private final class ScriptedCluster: Sendable {
                     200,
                     #"{"kind":"List","metadata":{"resourceVersion":"\#(state.version)"\#(next)},"items":[\#(page.joined(separator: ","))]}"#
                 )
+            }
+            if state.unwatched.contains(kind) {
+                return .whole(403, #"{"kind":"Status","message":"cannot watch"}"#)
             }
             let from =
                 target.range(of: "resourceVersion=").flatMap { Int(target[$0.upperBound...]) } ?? 0
@@ -199,6 +204,16 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             })
     }
 
+    @Test(arguments: ["2290-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+    func aPodMaySayAnyStart(start: String) async throws {
+        let text = pod(["10.244.1.5"]).replacingOccurrences(of: "2026-01-01T00:00:00Z", with: start)
+        try cluster.get().put("pods", "p1", webMetadata, text)
+        try await follow()
+        #expect(try name("10.244.1.5") == "shop/web")
+        let tenancy = try directory.tenant(of: address("10.244.1.5"), at: ContainerEngine.now())
+        #expect(tenancy.map { $0.since >= 0 } == true)
+    }
+
     @Test func whatChangesIsHeardAndWhatIsForgottenListedAnew() async throws {
         let cluster = try cluster.get()
         try await follow()
@@ -241,6 +256,41 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             type: "DELETED")
         isKnown = try await eventually { try name("10.244.1.9") == nil }
         #expect(isKnown)
+    }
+
+    @Test func aKindThatMayNotBeWatchedIsLostWhateverTheOthersSay() async throws {
+        let cluster = try cluster.get()
+        cluster.state.withLock { _ = $0.unwatched.insert("pods") }
+        let told = Mutex<[String]>([])
+        let source = KubernetesSource(
+            access: try access(), node: nil, naming: WorkloadNaming(), directory: directory)
+        task = Task.detached(executorPreference: OwnThreads()) {
+            await source.follow { line in told.withLock { $0.append(line) } }
+        }
+        let areOthersThere = await eventually {
+            cluster.watchers("nodes") > 0 && cluster.watchers("services") > 0
+        }
+        try #require(areOthersThere)
+        // It is asked again and again, the others have news, and still it is lost, told once.
+        let isAskedAgain = await eventually {
+            cluster.put("services", "s1", #""name":"web""#, #""spec":{"clusterIP":"10.96.0.7"}"#)
+            return cluster.state.withLock { state in
+                state.requests.count { $0.hasPrefix("/api/v1/pods") && $0.contains("watch=1") } >= 3
+            }
+        }
+        #expect(isAskedAgain)
+        let isNamed = try await eventually { try name("10.96.0.7") == "service default/web" }
+        #expect(isNamed)
+        guard case .lost(let reason)? = directory.states().first?.state else {
+            Issue.record("\(directory.states())")
+            return
+        }
+        #expect(reason.hasPrefix("pods: ") && reason.contains("403"), "\(reason)")
+        #expect(told.withLock { $0 }.count == 1, "\(told.withLock { $0 })")
+        cluster.state.withLock { $0.unwatched = [] }
+        let isBack = await eventually { directory.states().first?.state == .connected }
+        #expect(isBack)
+        #expect(told.withLock { $0.last }?.contains("told again") == true)
     }
 
     @Test func whoMayNotAskIsTold() async throws {
