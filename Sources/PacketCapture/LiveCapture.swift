@@ -87,12 +87,10 @@ public final class LiveCapture {
         return true
     }
 
-    /// Takes what the rings hold, to a full batch; the interface that was first is last next time.
+    /// Takes what the rings hold, to a full batch; the interface that was first is last next time, most of all
+    /// where it left no room for the others: else one that is flooded would keep them from being read.
     private func collect() {
-        for device in devices {
-            guard stage.hasRoom else { return }
-            device.collect(into: stage)
-        }
+        for device in devices where stage.hasRoom { device.collect(into: stage) }
         if devices.count > 1 { devices.append(devices.removeFirst()) }
     }
 

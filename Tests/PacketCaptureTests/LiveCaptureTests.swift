@@ -115,6 +115,30 @@ struct LiveCaptureTests {
         }
     }
 
+    @Test func oneThatIsFloodedDoesNotKeepTheOthersFromBeingRead() throws {
+        try Namespace("capture").inside {
+            let busy = VirtualLink("lzf")
+            let quiet = VirtualLink("lzq")
+            for interfaces in [[busy.far, quiet.far], [quiet.far, busy.far]] {
+                let capture = try LiveCapture(interfaces: interfaces, options: options())
+                busy.send(4000)
+                quiet.send(40)
+                // Both rings hold all of it before anything is read.
+                Thread.sleep(forTimeInterval: 0.3)
+                var names: [String] = []
+                for _ in 0..<4 {
+                    _ = try capture.nextBatch { frames in
+                        for index in frames.indices {
+                            names.append(capture.name(of: frames[index].source))
+                        }
+                    }
+                }
+                #expect(names.count { $0 == quiet.far } == 40, "\(interfaces)")
+                #expect(names.count > 128)
+            }
+        }
+    }
+
     @Test func anInterfaceThatGoesAwayIsOpenedAgain() throws {
         try Namespace("capture").inside {
             let link = VirtualLink("lzr")
