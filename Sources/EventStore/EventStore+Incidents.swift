@@ -62,42 +62,6 @@ extension EventStore {
         }
     }
 
-    /// Forgets events, incidents and counters older than `time` (nanoseconds since 1970), and the oldest events and
-    /// counters while the file is larger than `bytes`; fences and audit trail stay.
-    ///
-    /// - Returns: events forgotten.
-    @discardableResult
-    public func prune(before time: Int64, largerThan bytes: Int64) throws(EventStoreError) -> Int {
-        try write { database in
-            try database.execute(sql: "DELETE FROM events WHERE time < ?", arguments: [time])
-            var gone = database.changesCount
-            try database.execute(sql: "DELETE FROM stats WHERE time < ?", arguments: [time])
-            try database.execute(
-                sql: "DELETE FROM incidents WHERE end < ?", arguments: [time / 1_000_000_000])
-            let page = try Int64.fetchOne(database, sql: "PRAGMA page_size") ?? 4096
-            // Pages that are free are used again before the file grows.
-            while true {
-                let pages = try Int64.fetchOne(database, sql: "PRAGMA page_count") ?? 0
-                let free = try Int64.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
-                guard (pages - free) * page > bytes else { break }
-                try database.execute(
-                    sql: """
-                        DELETE FROM events WHERE id IN (
-                            SELECT id FROM events ORDER BY time, id LIMIT 1000)
-                        """)
-                let events = database.changesCount
-                try database.execute(
-                    sql: """
-                        DELETE FROM stats WHERE time IN (
-                            SELECT time FROM stats ORDER BY time LIMIT 1000)
-                        """)
-                guard events + database.changesCount > 0 else { break }
-                gone += events
-            }
-            return gone
-        }
-    }
-
     /// What is wrong with the file; nil: nothing.
     public func damage() throws(EventStoreError) -> String? {
         do {

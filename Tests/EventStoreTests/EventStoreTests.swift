@@ -189,6 +189,64 @@ struct EventStoreTests {
         #expect(try store.damage() == nil)
     }
 
+    /// Bytes of the pages in use, as SQLite tells them.
+    private func liveBytes(_ scratch: Scratch) throws -> Int {
+        let words = try Namespace.command([
+            "sqlite3", scratch.path + "/lazaret.db",
+            "PRAGMA page_count; PRAGMA freelist_count; PRAGMA page_size",
+        ]).split(separator: "\n").compactMap { Int($0) }
+        return (words[0] - words[1]) * words[2]
+    }
+
+    @Test(.enabled(if: mayTamper, "needs sqlite3"))
+    func theNewestOfEachKindStayWithinTheRoom() throws {
+        let scratch = try Scratch()
+        let store = try scratch.store()
+        let body = String(repeating: "x", count: 1000)
+        try store.record(fences: [storedFence("10.0.0.1")], audit: (1...4000).map(entry))
+        try store.record(
+            incidents: (0..<4000).map {
+                StoredIncident(
+                    id: "i\($0)", start: Int64($0), end: Int64($0), offender: "a", workload: "w",
+                    body: body)
+            })
+        try store.record(
+            events: (0..<1000).map {
+                StoredEvent(
+                    id: "e\($0)", time: Int64($0), kind: "alert", subject: "web", body: body)
+            })
+        try store.record(
+            statistics: (0..<200).map { StoredStatistics(time: Int64($0), body: body) })
+        for _ in 0..<2 {
+            try store.prune(before: 0, largerThan: 1 << 20, now: 7)
+            #expect(try liveBytes(scratch) <= 1 << 20)
+            #expect(try store.incidents(limit: 1).map(\.id) == ["i3999"])
+            #expect(try store.events(limit: 1).map(\.id) == ["e999"])
+            #expect(try store.statistics(limit: 1).map(\.time) == [199])
+            // What was there goes by its share: nothing is emptied for another's sake.
+            let left = try [store.incidents(limit: 9999).count, store.events(limit: 9999).count]
+            #expect(left[0] > 300 && left[1] > 75 && (3...4).contains(left[0] / left[1]), "\(left)")
+            let report = try store.verifyAudit()
+            #expect(report.problems.isEmpty && report.records > 1000, "\(report)")
+            #expect(try store.auditTail(limit: 1)[0].entry.action == "prune")
+            #expect(try store.openFences().count == 1)
+        }
+        // The second time there was nothing to do.
+        #expect(try store.audit(limit: 9999).count { $0.entry.action == "prune" } == 1)
+    }
+
+    @Test func fencesThatFillTheRoomCostNoEvents() throws {
+        let store = try Scratch().store()
+        try store.record(
+            fences: (0..<8000).map { storedFence("10.0.\($0 / 250).\($0 % 250)") }, audit: [])
+        try store.record(
+            events: (0..<100).map {
+                StoredEvent(id: "e\($0)", time: Int64($0), kind: "alert", subject: "w", body: "{}")
+            })
+        try store.prune(before: 0, largerThan: 1 << 20)
+        #expect(try store.events(limit: 999).count == 100 && store.openFences().count == 8000)
+    }
+
     @Test func whatIsNoStoreIsRefusedWithItsName() throws {
         let scratch = try Scratch()
         try "not a database, but long enough to look like a file of one".write(

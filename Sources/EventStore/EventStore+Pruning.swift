@@ -1,0 +1,104 @@
+internal import GRDB
+internal import Glibc
+
+extension EventStore {
+    /// Rows of one kind that one transaction forgets at most: a fence does not wait for more.
+    private static let rowsForgotten = 1000
+    /// The least that is kept of the audit trail.
+    private static let recordsKept: Int64 = 100
+
+    /// Forgets events, incidents and counters older than `time` (nanoseconds since 1970), and the oldest of each
+    /// while the file's pages in use take more than `bytes`. Of the audit trail the oldest records beyond a quarter of
+    /// `bytes` go, whatever their age. Fences stay; where they take more than half of `bytes`, the others have
+    /// the other half all the same, since nothing would be won by forgetting all of it.
+    ///
+    /// - Parameter now: nanoseconds since 1970, for the audit trail; nil: the clock.
+    /// - Returns: events forgotten.
+    @discardableResult
+    public func prune(
+        before time: Int64, largerThan bytes: Int64, now: Int64? = nil
+    ) throws(EventStoreError) -> Int {
+        var gone = try write { database in
+            try database.execute(sql: "DELETE FROM events WHERE time < ?", arguments: [time])
+            let events = database.changesCount
+            try database.execute(sql: "DELETE FROM stats WHERE time < ?", arguments: [time])
+            try database.execute(
+                sql: "DELETE FROM incidents WHERE end < ?", arguments: [time / 1_000_000_000])
+            return events
+        }
+        if let kept = try auditRecords(within: bytes / 4) {
+            try pruneAudit(keeping: max(kept, Self.recordsKept), time: now ?? Self.clock())
+        }
+        let fences = try read { database in
+            // With what SQLite adds to a row, and pages that are two thirds full.
+            try Int64.fetchOne(
+                database,
+                sql: """
+                    SELECT coalesce(sum(length(target) * 2 + length(id) * 2 + length(reason)
+                        + length(event) + length(features) + coalesce(length(workload), 0)
+                        + length(actor) + length(ending) + 100) * 3 / 2, 0) FROM fences
+                    """) ?? 0
+        }
+        let room = max(bytes, fences + bytes / 2)
+        while let events = try forgetOldest(beyond: room) { gone += events }
+        return gone
+    }
+
+    /// Forgets some of the oldest events, incidents and counters, of each as many for its number, so that the newest
+    /// of each stay.
+    ///
+    /// - Returns: events forgotten; nil: the file is small enough, or nothing is left to forget.
+    private func forgetOldest(beyond room: Int64) throws(EventStoreError) -> Int? {
+        try write { database in
+            func number(_ sql: String) throws -> Int64 {
+                try Int64.fetchOne(database, sql: sql) ?? 0
+            }
+            // Pages that are free are used again before the file grows.
+            let pages = try number("PRAGMA page_count") - number("PRAGMA freelist_count")
+            guard try pages * number("PRAGMA page_size") > room else { return nil }
+            let tables = [("events", "time, id"), ("incidents", "start"), ("stats", "time")]
+            let counts = try tables.map { try number("SELECT count(*) FROM \($0.0)") }
+            guard let most = counts.max(), most > 0 else { return nil }
+            let step = min(Int64(Self.rowsForgotten), max(1, most / 8))
+            var events = 0
+            for ((table, order), count) in zip(tables, counts) where count * step >= most {
+                try database.execute(
+                    sql: """
+                        DELETE FROM \(table) WHERE rowid IN (
+                            SELECT rowid FROM \(table) ORDER BY \(order) LIMIT ?)
+                        """, arguments: [count * step / most])
+                if table == "events" { events = database.changesCount }
+            }
+            return events
+        }
+    }
+
+    /// How many of the last records of the trail to keep; nil: all of it takes no more than `bytes`.
+    ///
+    /// Fewer than there is room for, so that not every call forgets some, which is a record too.
+    private func auditRecords(within bytes: Int64) throws(EventStoreError) -> Int64? {
+        try read { database in
+            let sizes = try Int64.fetchCursor(
+                database,
+                sql: """
+                    SELECT length(actor) + length(action) + length(subject)
+                        + length(CAST(detail AS BLOB)) + length(hash) + 24
+                    FROM audit ORDER BY number DESC
+                    """)
+            var (all, kept): (Int64, Int64) = (0, 0)
+            while let size = try sizes.next() {
+                all += size
+                if all > bytes { return kept }
+                if all <= bytes / 8 * 7 { kept += 1 }
+            }
+            return nil
+        }
+    }
+
+    private static func clock() -> Int64 {
+        var time = timespec()
+        // SAFETY: the structure is ours.
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}
