@@ -27,8 +27,8 @@ public struct ControlServer: Service {
         self.tell = tell
         socket = options.socket
         port = options.port
-        operators = Set(try options.operators.map(Self.user))
-        token = try options.tokenFile.map(Self.token)
+        operators = try options.operatorNumbers()
+        token = try options.token()
         if options.port != nil, token == nil {
             throw PipelineError.input(
                 path: "control",
@@ -36,33 +36,6 @@ public struct ControlServer: Service {
             )
         }
         if let socket { try Self.prepare(socket) }
-    }
-
-    private static func user(_ name: String) throws -> UInt32 {
-        // SAFETY: the entry is read before another call could change it.
-        guard let entry = unsafe getpwnam(name) else {
-            throw PipelineError.input(path: "control", reason: "there is no user '\(name)'")
-        }
-        return unsafe entry.pointee.pw_uid
-    }
-
-    private static func token(_ path: String) throws -> String {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw PipelineError.input(path: path, reason: "the token cannot be read")
-        }
-        let text = String(decoding: data, as: UTF8.self)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
-        guard text.count >= 16, !text.contains(where: \.isWhitespace) else {
-            throw PipelineError.input(
-                path: path, reason: "a token is one word of at least 16 characters")
-        }
-        let mode =
-            try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
-        guard let mode, mode & 0o077 == 0 else {
-            throw PipelineError.input(
-                path: path, reason: "others can read the token; chmod 600 \(path)")
-        }
-        return text
     }
 
     /// Makes the socket's directory, and takes away a socket that nobody listens on any more.
@@ -105,8 +78,13 @@ public struct ControlServer: Service {
         }
     }
 
-    /// Serves until the group that it runs in shuts down.
+    /// Serves from when the monitor has its state directory for itself, until the group that it runs in shuts down.
+    /// One that is refused has never answered, and leaves the socket of the other alone.
     public func run() async throws {
+        while board.store == nil {
+            guard !Task.isShuttingDownGracefully, !Task.isCancelled else { return }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
         var services: [any Service] = []
         var logger = Logger(label: "lazaret.control")
         logger.logLevel = .critical
@@ -118,8 +96,11 @@ public struct ControlServer: Service {
                     configuration: .init(
                         address: .unixDomainSocket(path: socket), serverName: "lazaret"),
                     onServerRunning: { _ in
-                        // SAFETY: the path is lent for the call. Read and write for the group.
-                        if unsafe chmod(socket, 0o660) != 0 { tell("\(socket): chmod failed") }
+                        // SAFETY: the path is lent for the call. Read and write for the group. One that is
+                        // gone already belongs to a server that ends.
+                        if unsafe chmod(socket, 0o660) != 0, errno != ENOENT {
+                            tell("\(socket): chmod failed")
+                        }
                     }, logger: logger))
         }
         if let port, let token {

@@ -56,6 +56,15 @@ final class PacketFilter {
     }
 }
 
+extension CaptureOptions {
+    /// Whether the filter can be compiled for frames of this link type, without opening anything.
+    ///
+    /// - Throws: `.filter` with the compiler's words.
+    public func checkFilter(linkType: Int32 = 1) throws(CaptureError) {
+        if !filter.isEmpty { _ = try PacketFilter(filter, linkType: linkType) }
+    }
+}
+
 /// The short name of a link type, as tcpdump prints it.
 func linkTypeName(_ linkType: Int32) -> String {
     guard let name = unsafe pcap_datalink_val_to_name(linkType == 101 ? 12 : linkType) else {

@@ -1,4 +1,5 @@
 import EventDelivery
+import Foundation
 import Workloads
 
 /// Where events go: the keys `rotate`, `syslog` and `webhook`.
@@ -74,6 +75,18 @@ extension Configuration {
             kinds.insert(try item.word(of: OutgoingEvent.kinds))
         }
         return kinds
+    }
+
+    /// `text` for whoever may look at the monitor: of the webhook's address the host only, since paths of such
+    /// addresses often are secrets.
+    public var shownText: String {
+        var shown = self
+        if let webhook = monitor.delivery.webhook, let url = URL(string: webhook.url) {
+            let port = url.port.map { ":\($0)" } ?? ""
+            shown.monitor.delivery.webhook?.url =
+                "\(url.scheme ?? "https")://\(url.host ?? "")\(port)/***"
+        }
+        return shown.text
     }
 
     /// Whether the secrets that are named can be read.

@@ -18,6 +18,10 @@ public struct Configuration: Sendable {
     public var control = ControlOptions()
     /// Whom a monitor that root starts becomes; nil: it stays what it is.
     public var user: String?
+    /// The file that it was read from; nil: nothing was read.
+    public private(set) var path: String?
+    /// The options of the command line that were taken instead, by the key that each stands for.
+    public var options: [String: String] = [:]
 
     public init() {}
 
@@ -25,6 +29,7 @@ public struct Configuration: Sendable {
     ///
     /// - Throws: `.configuration` with line, key and what is expected there; no key is ignored.
     public init(path: String) throws(PipelineError) {
+        self.path = path
         do {
             let reader = YAMLReader(path: path)
             try read(

@@ -47,7 +47,7 @@ extension Doctor {
     mutating func sinks() {
         let output = configuration.monitor.output
         let delivery = configuration.monitor.delivery
-        if output != "-" {
+        if output != "-", !isFaulty("events") {
             let folder = (output as NSString).deletingLastPathComponent
             // SAFETY: the path is lent for the call.
             unsafe access(folder.isEmpty ? "." : folder, W_OK) == 0
@@ -61,7 +61,7 @@ extension Doctor {
         {
             note(.mind, "syslog", "\(path): nothing listens there; events will wait")
         }
-        guard let webhook = delivery.webhook else { return }
+        guard let webhook = delivery.webhook, !isFaulty("webhook.secret_file") else { return }
         guard let secret = webhook.secretFile else {
             return note(
                 .mind, "webhook",
@@ -69,10 +69,8 @@ extension Doctor {
             )
         }
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the calls.
-        guard unsafe access(secret, R_OK) == 0, unsafe stat(secret, &facts) == 0,
-            facts.st_size > 0
-        else { return note(.bad, "webhook", "\(secret): cannot be read, or is empty") }
+        // SAFETY: the structure is ours, the path is lent for the call.
+        guard unsafe stat(secret, &facts) == 0 else { return }
         facts.st_mode & 0o007 != 0
             ? note(.mind, "webhook", "\(secret): everybody can read it; chmod o-rwx")
             : note(.good, "webhook", "what is sent is signed by \(secret)")

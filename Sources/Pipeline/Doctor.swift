@@ -22,13 +22,19 @@ public struct Doctor {
     }
 
     let configuration: Configuration
+    let check: ConfigurationCheck
     private var findings: [Finding] = []
 
-    public init(configuration: Configuration) { self.configuration = configuration }
+    public init(configuration: Configuration) {
+        self.configuration = configuration
+        check = ConfigurationCheck(configuration)
+    }
 
     /// Looks at everything, in the order in which it would fail.
     public mutating func examine() -> [Finding] {
         findings = []
+        // What keeps a monitor from starting is told once, here, and the parts below leave it out.
+        for fault in check.faults { note(.bad, fault.key, fault.reason) }
         rights()
         interfaces()
         firewall()
@@ -45,6 +51,8 @@ public struct Doctor {
     mutating func note(_ grade: Grade, _ subject: String, _ text: String) {
         findings.append(Finding(grade: grade, subject: subject, text: text))
     }
+
+    func isFaulty(_ key: String) -> Bool { check.faults.contains { $0.key == key } }
 
     static func text(_ path: String) -> String? {
         (try? String(contentsOfFile: path, encoding: .utf8))?
@@ -134,35 +142,44 @@ public struct Doctor {
     }
 
     private mutating func model() {
-        guard let path = configuration.model else {
+        guard !isFaulty("model") else { return }
+        if let path = configuration.model, let model = check.model { return describe(model, path) }
+        let path = Monitor.learntModelPath(in: configuration.monitor.stateDirectory)
+        guard FileManager.default.fileExists(atPath: path) else {
+            let span = TimeSpan(seconds: Int64(configuration.monitor.learnSeconds))
             return note(
-                .bad, "model",
-                "none is named; capture clean traffic and make one with 'lazaret train'")
+                .mind, "model",
+                "none: it will be learnt for \(span), and nothing is judged until then; 'lazaret train' makes one of a capture"
+            )
         }
         do {
-            let model = try ModelStore.readForJudging(path, inventory: nil)
-            let provenance = model.provenance
-            let hours =
-                Double(provenance.lastNanoseconds - provenance.firstNanoseconds) / 3_600_000_000_000
-            let said = model.feedback.isEmpty ? "" : ", \(model.feedback.count) times corrected"
-            hours < 1
-                ? note(
-                    .mind, "model",
-                    "\(path): learnt from \(Int(hours * 60)) min only\(said); rare but harmless events will look odd"
-                )
-                : note(.good, "model", "\(path): learnt from \(Int(hours)) h\(said)")
-            if provenance.inventory.isEmpty, configuration.inventory == nil {
-                note(
-                    .mind, "inventory",
-                    "none: every address is a workload of its own, and a replaced container is a stranger"
-                )
-            }
+            describe(try ModelStore.readForJudging(path, inventory: check.inventory), path)
         } catch {
-            note(.bad, "model", "\(error)")
+            note(.bad, "model", "\(error); delete it to learn anew")
+        }
+    }
+
+    private mutating func describe(_ model: Model, _ path: String) {
+        let provenance = model.provenance
+        let hours =
+            Double(provenance.lastNanoseconds - provenance.firstNanoseconds) / 3_600_000_000_000
+        let said = model.feedback.isEmpty ? "" : ", \(model.feedback.count) times corrected"
+        hours < 1
+            ? note(
+                .mind, "model",
+                "\(path): learnt from \(Int(hours * 60)) min only\(said); rare but harmless events will look odd"
+            )
+            : note(.good, "model", "\(path): learnt from \(Int(hours)) h\(said)")
+        if provenance.inventory.isEmpty, configuration.inventory == nil {
+            note(
+                .mind, "inventory",
+                "none: every address is a workload of its own, and a replaced container is a stranger"
+            )
         }
     }
 
     private mutating func state() {
+        guard !isFaulty("state") else { return }
         let path = configuration.monitor.stateDirectory
         var place = path
         while !FileManager.default.fileExists(atPath: place), place.count > 1 {

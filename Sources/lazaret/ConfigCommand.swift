@@ -32,12 +32,7 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var input: ConfigurationInput
 
         func run() throws {
-            let configuration = try input.read()
-            if let model = configuration.model { _ = try ModelStore.read(model) }
-            if let inventory = configuration.inventory {
-                _ = try InventoryInput.read(inventory)
-            }
-            try configuration.checkSecrets()
+            try ConfigurationCheck(try input.read()).demand()
             try Output.write("\(input.path ?? Configuration.standardPath): can be used\n", to: nil)
         }
     }

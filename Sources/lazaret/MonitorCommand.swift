@@ -30,6 +30,7 @@ struct MonitorCommand: ParsableCommand {
     var model: String?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How long to learn where there is no model; 24h unless configured.", valueName: "time"))
     var learn: String?
@@ -44,6 +45,7 @@ struct MonitorCommand: ParsableCommand {
     var enforce = false
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Follow slow changes: every so often (24h) make a model of what raised nothing, within narrow bounds around the one that was given. Kept in the state directory.",
             valueName: "time"))
@@ -95,7 +97,7 @@ struct MonitorCommand: ParsableCommand {
         guard !interfaces.isEmpty else {
             throw ValidationError("no packets; name an interface with -i")
         }
-        guard Set(interfaces).count == interfaces.count else {
+        guard Set(capture.interfaces).count == capture.interfaces.count else {
             throw ValidationError("an interface is named twice")
         }
         if write == "-" { throw ValidationError("-w -: packets are kept in a file; name one") }
@@ -113,6 +115,14 @@ struct MonitorCommand: ParsableCommand {
             settings.monitor.learnSeconds = Int(span.seconds)
         }
         if let socket { settings.control.socket = socket == "never" ? nil : socket }
+        settings.user = user ?? settings.user
+        let said: [(String, String, Bool)] = [
+            ("model", "-m", model != nil), ("inventory", "--inventory", inventory.path != nil),
+            ("state", "--state", state != nil), ("events", "-o", output != nil),
+            ("record.file", "-w", write != nil), ("user", "--user", user != nil),
+            ("control.socket", "--socket", socket != nil),
+        ]
+        for (key, option, isSaid) in said where isSaid { settings.options[key] = option }
         settings.monitor.discovery.environment = ProcessInfo.processInfo.environment
         settings.monitor.workloads.environment = ProcessInfo.processInfo.environment
         return settings
@@ -121,19 +131,19 @@ struct MonitorCommand: ParsableCommand {
     func run() throws {
         let settings = try settings()
         // Before there is a second thread, and before anything is read but the configuration.
-        if let user = user ?? settings.user {
+        if let user = settings.user {
+            try settings.checkUser()
             try Privileges.drop(
                 to: user, state: settings.monitor.stateDirectory, events: settings.monitor.output,
                 socket: settings.control.socket)
         }
         Signals.install(reopens: true)
-        let given = try settings.inventory.map(InventoryInput.read)
+        let check = try check(settings)
         let board = MonitorBoard()
-        board.configuration = settings.text
+        board.configuration = settings.shownText
         let monitor = Monitor(
-            options: settings.monitor,
-            model: try settings.model.map { try ModelStore.readForJudging($0, inventory: given) },
-            inventory: given, board: board)
+            options: settings.monitor, model: check.model, inventory: check.inventory,
+            board: board)
         let server = try ControlServer(board: board, options: settings.control) { complain($0) }
         let services = BackgroundServices([server])
         defer { services.stop() }
@@ -151,20 +161,28 @@ struct MonitorCommand: ParsableCommand {
         }
     }
 
+    /// - Throws: what keeps a monitor from starting with these settings.
+    private func check(_ settings: Configuration) throws -> ConfigurationCheck {
+        let check = ConfigurationCheck(settings)
+        if !capture.filter.isEmpty, let fault = check.faults.first(where: { $0.key == "filter" }) {
+            throw ValidationError(fault.reason)
+        }
+        try check.demand()
+        return check
+    }
+
     /// Reads the files anew, and says which changes wait for the next start.
     private func reload(
         _ old: Configuration, _ board: MonitorBoard
     ) throws -> (options: Monitor.Options, model: Model?) {
         let new = try settings()
-        let inventory = try new.inventory.map(InventoryInput.read)
-        let model =
-            try new.model.map { try ModelStore.readForJudging($0, inventory: inventory) }
-            ?? learntModel(new, inventory)
+        let check = try check(new)
+        let model = try check.model ?? learntModel(new, check.inventory)
         let waiting = new.needsRestart(after: old)
         if !waiting.isEmpty {
             complain("\(waiting.joined(separator: ", ")): changed, and in use from the next start")
         }
-        board.configuration = new.text
+        board.configuration = new.shownText
         return (new.monitor, model)
     }
 

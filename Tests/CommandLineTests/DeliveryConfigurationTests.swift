@@ -61,7 +61,7 @@ struct DeliveryConfigurationTests {
         let empty = try scratch.write("empty", Data("\n".utf8))
         for (path, words) in [(empty, "is empty"), (scratch.path("none"), "cannot be read")] {
             let run = try run("check", "webhook: {url: 'https://host/', secret_file: \(path)}")
-            #expect(run.status == 1 && run.errors.contains("\(path): "), "\(run.errors)")
+            #expect(run.status == 2 && run.errors.contains("\(path): "), "\(run.errors)")
             #expect(run.errors.contains(words) && run.errors.count { $0 == "\n" } == 1)
         }
     }

@@ -1,0 +1,170 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What keeps a monitor from starting is said by `config check`, `doctor`, the start and SIGHUP alike.
+struct ConfigurationCheckTests {
+    private let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    /// A configuration that nothing is wrong with, and `more`.
+    private func file(_ more: String, name: String = "lazaret.yaml") throws -> String {
+        let text = """
+            interfaces: [lo]
+            state: \(scratch.path("state"))
+            control: {socket: never}
+            \(more)
+
+            """
+        return try scratch.write(name, Data(text.utf8))
+    }
+
+    @Test(arguments: [
+        ("filter: foo bar", "filter", "see 'man pcap-filter'"),
+        ("user: nosuchuser7", "user", "useradd"),
+        ("user: root", "user", "name another user"),
+        ("events: /nonexist/y", "events", "there is no folder /nonexist; make it"),
+        ("events: /tmp", "events", "name a file"),
+        ("record: {file: /nonexist/p}", "record.file", "there is no folder"),
+        ("model: /nonexist/m", "model", "/nonexist/m: No such file or directory; 'lazaret train'"),
+        ("inventory: /nonexist/i", "inventory", "/nonexist/i: No such file or directory"),
+        (
+            "webhook: {url: 'https://h/', secret_file: /nonexist/s}", "webhook.secret_file",
+            "/nonexist/s: "
+        ),
+        ("workloads: {kubernetes: /nonexist/k}", "workloads.kubernetes", "/nonexist/k"),
+    ])
+    func whatNoMonitorStartsWithIsRefusedWithFileAndKey(
+        line: String, key: String, words: String
+    ) throws {
+        try refuses(file(line), key, words)
+    }
+
+    @Test func interfacesAndControlAreLookedAtToo() throws {
+        for (name, from, to, key, words) in [
+            ("twice", "[lo]", "[lo, br0, lo]", "interfaces", "lo is named twice"),
+            (
+                "operators", "{socket: never}", "{operators: [root, nosuchuser7]}",
+                "control.operators", "there is no user 'nosuchuser7'"
+            ),
+            (
+                "token", "{socket: never}", "{socket: never, port: 9, token_file: /nonexist/t}",
+                "control.token_file", "/nonexist/t: the token cannot be read; make one"
+            ),
+        ] {
+            let text = try String(contentsOfFile: file(""), encoding: .utf8)
+                .replacingOccurrences(of: from, with: to)
+            try refuses(scratch.write(name, Data(text.utf8)), key, words)
+        }
+    }
+
+    private func refuses(_ file: String, _ key: String, _ words: String) throws {
+        let check = try Run("config", "check", "-c", file)
+        #expect(check.status == 2 && check.output.isEmpty)
+        #expect(check.errors.hasPrefix("lazaret: \(file): '\(key)': "), "\(check.errors)")
+        #expect(check.errors.contains(words), "\(check.errors)")
+        #expect(check.errors.count { $0 == "\n" } == 1)
+        let start = try Run("monitor", "-c", file)
+        #expect(start.status == 2 && start.errors == check.errors, "\(start.errors)")
+        let reason = check.errors.dropFirst("lazaret: \(file): '\(key)': ".count).dropLast()
+        let doctor = try Run("doctor", "-c", file)
+        let isTold = doctor.output.split(separator: "\n").contains {
+            $0.hasPrefix("BAD   \(key) ") && $0.hasSuffix(" \(reason)")
+        }
+        #expect(doctor.status == 1 && isTold, "\(doctor.output)")
+    }
+
+    @Test func whatTheCommandLineSaysIsNoFaultOfTheFile() throws {
+        let good = try file("")
+        #expect(try Run("config", "check", "-c", good).status == 0)
+        let model = try Run("monitor", "-c", good, "-m", "/nonexist/m")
+        #expect(model.status == 1, "\(model.errors)")
+        #expect(model.errors.hasPrefix("lazaret: -m: /nonexist/m: No such file"), "\(model.errors)")
+        let filter = try Run("monitor", "-c", good, "foo", "bar")
+        #expect(filter.status == 2 && filter.errors.contains("filter 'foo bar'"))
+        #expect(filter.errors.count { $0 == "\n" } == 1, "\(filter.errors)")
+    }
+
+    @Test func theDoctorDoesNotMindThatANodeLearns() throws {
+        let doctor = try Run("doctor", "-c", file("learn: 15m"))
+        #expect(doctor.output.contains("none: it will be learnt for 15m"), "\(doctor.output)")
+        let isBad = doctor.output.split(separator: "\n").contains { $0.hasPrefix("BAD   model") }
+        #expect(!isBad)
+    }
+}
+
+/// The same of a monitor that runs.
+@Suite(.needsKernel)
+struct RunningConfigurationTests {
+    private let space: Namespace
+    private let scratch: Scratch
+    /// A socket's path has at most 107 bytes.
+    private let socket = "/tmp/lzr-\(UInt32.random(in: 0...UInt32.max)).sock"
+
+    init() throws {
+        space = try Namespace("check")
+        scratch = try Scratch()
+    }
+
+    private func write(_ more: String) throws -> String {
+        let text = """
+            interfaces: [lo]
+            state: \(scratch.path("state"))
+            events: \(scratch.path("eve.json"))
+            control: {socket: \(socket)}
+            \(more)
+
+            """
+        return try scratch.write("lazaret.yaml", Data(text.utf8))
+    }
+
+    private func monitor() throws -> Background {
+        let program = try Background(in: space, ["monitor", "-c", try write("")])
+        let isReady = try eventually {
+            try !program.isRunning || Run("status", "--socket", socket).status == 0
+        }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    @Test func aFilterThatMeansNothingIsRefusedWholeBySIGHUP() throws {
+        let program = try monitor()
+        let file = try write("filter: foo bar")
+        program.signal(SIGHUP)
+        let isRefused = eventually { program.errors.contains("what was in use stays") }
+        #expect(isRefused && program.errors.contains("\(file): 'filter': "), "\(program.errors)")
+        #expect(!program.errors.contains("from the next start"), "\(program.errors)")
+        _ = try write("filter: udp")
+        program.signal(SIGHUP)
+        let isTaken = eventually { program.errors.contains("read anew") }
+        #expect(isTaken && program.errors.contains("filter: changed, and in use from the next"))
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func theSecondMonitorOfAStateSaysOnlyThatAndLeavesTheFirstAlone() throws {
+        let first = try monitor()
+        // Time enough for a server to begin before the refusal, and to end before it is done beginning.
+        let canTrace = (try? Namespace.command(["strace", "-V"])) != nil
+        let slowly =
+            !canTrace
+            ? []
+            : [
+                "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=flock,chmod",
+                "-e", "inject=flock:delay_enter=20000", "-e", "inject=chmod:delay_enter=300000",
+            ]
+        for number in 0..<4 {
+            // Its own socket, and the other's.
+            let own = number == 3 ? socket : "\(socket).\(number)"
+            let second = try Background(
+                in: space, ["monitor", "-c", scratch.path("lazaret.yaml"), "--socket", own],
+                behind: slowly)
+            #expect(second.status == 1 && second.errors.contains("another monitor"))
+            #expect(second.errors.count { $0 == "\n" } == 1, "\(second.errors)")
+            if number < 3 { #expect(!FileManager.default.fileExists(atPath: own)) }
+        }
+        #expect(try Run("status", "--socket", socket).status == 0)
+        #expect(first.end(by: SIGTERM) == 0, "\(first.errors)")
+        #expect(!FileManager.default.fileExists(atPath: socket))
+    }
+}
