@@ -15,6 +15,8 @@ public final class EventOutlet: Sendable {
     }
 
     private let sinks: Mutex<Sinks>
+    /// Sinks that are no longer used, and still deliver what they have.
+    private let retired = DispatchGroup()
     private let spool: String
     private let complain: @Sendable (String) -> Void
 
@@ -49,7 +51,8 @@ public final class EventOutlet: Sendable {
     /// How each sink is doing.
     public var statuses: [SinkStatus] { sinks.withLock { $0.all }.map(\.status) }
 
-    /// Goes on with other sinks; those whose options are the same go on as they are.
+    /// Goes on with other sinks; those whose options are the same go on as they are. The others deliver what they
+    /// have beside, as far as five seconds allow; nobody waits for them.
     ///
     /// - Throws: where a file, secret or option cannot be used; then nothing is changed.
     public func replace(path: String, with options: DeliveryOptions) throws(DeliveryError) {
@@ -80,28 +83,32 @@ public final class EventOutlet: Sendable {
         }
         if options.webhook != old.options.webhook {
             next.webhook = nil
-            // One at a time may use the spool.
-            if let webhook = old.webhook { Self.stop([webhook]) }
             if let options = options.webhook, let webhook {
-                next.webhook = start(Webhook.name(options), options.kinds, webhook)
+                next.webhook = start(
+                    Webhook.name(options), options.kinds, webhook, after: old.webhook)
             }
         }
         let made = next
         sinks.withLock { $0 = made }
-        let isUnused: (SinkWorker) -> Bool = { sink in
-            sink !== old.webhook && !made.all.contains { $0 === sink }
-        }
-        Self.stop(old.all.filter(isUnused))
+        let unused = old.all.filter { sink in !made.all.contains { $0 === sink } }
+        guard !unused.isEmpty else { return }
+        DispatchQueue.global().async(group: retired) { Self.stop(unused) }
     }
 
     private func start(
-        _ name: String, _ kinds: Set<String>?, _ driver: some SinkDriver
+        _ name: String, _ kinds: Set<String>?, _ driver: some SinkDriver,
+        after predecessor: SinkWorker? = nil
     ) -> SinkWorker {
-        SinkWorker(name, kinds: kinds, driver, account: SinkAccount(), complain: complain)
+        SinkWorker(
+            name, kinds: kinds, driver, account: SinkAccount(), after: predecessor,
+            complain: complain)
     }
 
     /// Delivers what waits, as far as five seconds allow, and ends.
-    public func stop() { Self.stop(sinks.withLock { $0.all }) }
+    public func stop() {
+        Self.stop(sinks.withLock { $0.all })
+        _ = retired.wait(timeout: .now() + .seconds(5))
+    }
 
     private static func stop(_ sinks: [SinkWorker]) {
         for sink in sinks { sink.askToStop() }

@@ -52,22 +52,29 @@ final class SinkWorker: Sendable {
     private let account: SinkAccount
     private let news = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
+    /// The same for a successor.
+    private let hasFinished = DispatchGroup()
     private let complain: @Sendable (String) -> Void
 
     /// Starts the thread.
     ///
-    /// - Parameter kinds: of the events that it takes; nil: all.
+    /// - Parameters:
+    ///   - kinds: of the events that it takes; nil: all.
+    ///   - predecessor: whose end it waits for before it delivers: one at a time may use a spool.
     init(
         _ name: String, kinds: Set<String>?, _ driver: some SinkDriver, account: SinkAccount,
-        complain: @escaping @Sendable (String) -> Void
+        after predecessor: SinkWorker? = nil, complain: @escaping @Sendable (String) -> Void
     ) {
         self.name = name
         self.kinds = kinds
         self.account = account
         self.complain = complain
+        hasFinished.enter()
         Thread.detachNewThread { [self] in
             var driver = driver
+            predecessor?.hasFinished.wait()
             work(&driver)
+            hasFinished.leave()
             ended.signal()
         }
     }
