@@ -21,7 +21,8 @@ extension ControlRoutes {
             summary: "What is fenced, with what was held back"
         ) { _, _, board in
             do throws(MonitorBoard.Objection) {
-                return JSONText.response(JSONText.array(try board.standing().map(FenceReport.json)))
+                return JSONText.response(
+                    JSONText.array(try await board.standing().map(FenceReport.json)))
             } catch { throw refusal(error) }
         },
         Route(
@@ -53,7 +54,7 @@ extension ControlRoutes {
                 throw Refusal(.badRequest, "'\(word)' is none of drop, egress, limit, observe")
             }
             do throws(MonitorBoard.Objection) {
-                let action = try board.fence(
+                let action = try await board.fence(
                     target, response: response, seconds: span.seconds,
                     reason: asked.reason ?? "by hand", actor: context.caller.name,
                     force: asked.force ?? false)
@@ -76,7 +77,7 @@ extension ControlRoutes {
             let target = try target(request.uri.queryParameters["target"].map(String.init) ?? "")
             let reason = request.uri.queryParameters["reason"].map(String.init) ?? "by hand"
             do throws(MonitorBoard.Objection) {
-                let actions = try board.release(
+                let actions = try await board.release(
                     target, reason: String(reason.prefix(500)), actor: context.caller.name)
                 return JSONText.response(
                     JSONText.array(actions.map { JSONText.quoted("\($0.target)") }))

@@ -97,13 +97,15 @@ enum MetricsText {
     }
 
     private static func quarantine(_ status: MonitorStatus, _ page: inout Page) {
-        page.gauge("quarantine_active", "Fences that stand.", Double(status.fences))
+        page.gauge(
+            "quarantine_active", "Fences that stand; without enforcing, that would stand.",
+            Double(status.fences))
         page.gauge(
             "quarantine_breaker_open", "1 while too many fences keep it from more.",
             status.isBreakerOpen ? 1 : 0)
         for action in ["fence", "extend", "release", "expire", "refuse"] {
             page.counter(
-                "quarantine_actions_total", "What the policy decided and was done.",
+                "quarantine_actions_total", "What was done to fences, by the policy or by hand.",
                 status.actions[action] ?? 0, ["action": action])
         }
         page.histogram(

@@ -37,6 +37,7 @@ struct LiveDecider: FenceDecider {
 final class DecisionThread: Sendable {
     private enum Message: Sendable {
         case verdict(Verdict)
+        case outcomes([QuarantineRunner.Outcome])
         case event(String)
         case model(String)
     }
@@ -100,6 +101,10 @@ final class DecisionThread: Sendable {
     var counts: Tallies { tallies.withLock { $0 } }
 
     func submit(_ verdict: Verdict) { push(.verdict(verdict)) }
+    /// Tells what was done to fences by others than the policy.
+    func submit(_ outcomes: [QuarantineRunner.Outcome]) {
+        if !outcomes.isEmpty { push(.outcomes(outcomes)) }
+    }
     /// Writes a line behind what waits.
     func submit(event: String) { push(.event(event)) }
     /// Names the model by which later verdicts are reached.
@@ -182,6 +187,7 @@ final class DecisionThread: Sendable {
                     complain("\(outcome.action.target): \(failure)")
                 }
             }
+        case .outcomes(let outcomes): tell(outcomes, docket)
         case .model(let identifier): docket.modelID = identifier
         case .event(let line): write([line])
         }
@@ -197,8 +203,23 @@ final class DecisionThread: Sendable {
                 if refreshes { try runner.refreshProtected() }
                 return try runner.tick(now: Clock.now())
             }
-            write(outcomes.map(docket.event))
+            tell(outcomes, docket)
         } catch { complain("\(error)") }
+    }
+
+    private func tell(
+        _ outcomes: [QuarantineRunner.Outcome], _ docket: borrowing Docket<LiveDecider>
+    ) {
+        count(outcomes)
+        write(outcomes.map(docket.event))
+    }
+
+    private func count(_ outcomes: [QuarantineRunner.Outcome]) {
+        tallies.withLock { tallies in
+            for outcome in outcomes where outcome.failure == nil && !outcome.isPutBack {
+                tallies.actions["\(EventJSON.word(outcome.action.kind))", default: 0] &+= 1
+            }
+        }
     }
 
     private func note(_ verdict: Verdict, _ entry: Docket<LiveDecider>.Entry) {
@@ -208,10 +229,10 @@ final class DecisionThread: Sendable {
             tallies.verdictLatency.add(seconds)
             if entry.isSuppressed { tallies.suppressed &+= 1 }
             for outcome in entry.outcomes where outcome.failure == nil {
-                tallies.actions["\(EventJSON.word(outcome.action.kind))", default: 0] &+= 1
                 if case .fence = outcome.action.kind { tallies.fenceLatency.add(seconds) }
             }
         }
+        count(entry.outcomes)
     }
 
     /// Brings incidents that have changed to the board and into the store.

@@ -260,15 +260,31 @@ public final class LiveWorkloads: Sendable {
     }
 
     /// Keeps the quarantine's workloads, networks and protected addresses true, on a task of its own.
-    func connect(_ quarantine: QuarantineGuard, _ decisions: DecisionThread, isEnforcing: Bool) {
+    ///
+    /// What fails, because the ledger cannot be written for instance, is tried again until it is done: a fence must not
+    /// stay around who has only come by its address.
+    func connect(
+        _ quarantine: QuarantineGuard, _ decisions: DecisionThread,
+        tell: @escaping @Sendable (String) -> Void
+    ) {
         run { [self] in
             var done = -1
+            var trouble: String?
             while !Task.isCancelled {
                 let version = directory.version
                 if version != done, directory.isLive {
-                    done = version
-                    for line in follow(quarantine, isEnforcing: isEnforcing) {
-                        decisions.submit(event: line)
+                    do throws(QuarantineError) {
+                        let outcomes = try await follow(quarantine)
+                        decisions.submit(outcomes)
+                        if let failure = outcomes.compactMap(\.failure).first { throw failure }
+                        if trouble != nil { tell("the quarantine follows the containers again") }
+                        done = version
+                        trouble = nil
+                    } catch {
+                        if trouble != "\(error)" {
+                            tell("the quarantine cannot follow the containers: \(error)")
+                        }
+                        trouble = "\(error)"
                     }
                 }
                 try? await Task.sleep(for: .milliseconds(200))
@@ -276,8 +292,10 @@ public final class LiveWorkloads: Sendable {
         }
     }
 
-    /// - Returns: events that tell of fences that were taken down.
-    private func follow(_ quarantine: QuarantineGuard, isEnforcing: Bool) -> [String] {
+    /// - Returns: fences that were taken down.
+    private func follow(
+        _ quarantine: QuarantineGuard
+    ) async throws(QuarantineError) -> [QuarantineRunner.Outcome] {
         let inventory = inventory
         let known = KnownInventory(inventory, since: directory.firstSeen())
         var links: [MACAddress: String] = [:]
@@ -288,13 +306,9 @@ public final class LiveWorkloads: Sendable {
             ProtectedSet.Entry(IPPrefix(host: $0.key), reason: $0.value)
         }
         let holders = links
-        let outcomes = try? quarantine.with { runner throws(QuarantineError) in
+        return try await quarantine.use { runner throws(QuarantineError) in
             try runner.follow(
                 known, links: holders, protected: protected, now: Clock.now())
-        }
-        return (outcomes ?? []).map { outcome in
-            EventJSON.quarantine(
-                outcome.action, isDryRun: !isEnforcing, failure: outcome.failure.map { "\($0)" })
         }
     }
 }

@@ -112,10 +112,14 @@ public struct Monitor {
         let store = try QuarantineLedger.openStore(
             directory: options.stateDirectory, mending: { tell($0) })
         // A fence does not wait for who holds the ledger.
-        try store.waits(milliseconds: 1000)
-        let ledger = try QuarantineLedger(store: store, directory: options.stateDirectory)
+        let patience = 1000
+        try store.waits(milliseconds: patience)
+        let ledger = try QuarantineLedger(
+            store: store, directory: options.stateDirectory, patience: patience)
         let lock = try MonitorLock(directory: options.stateDirectory)
         defer { lock.release() }
+        let alone = options.isEnforcing ? try EnforcerLock() : nil
+        defer { alone?.release() }
         let model = try model ?? learntModel(tell)
         let live = try LiveWorkloads(
             options: options.workloads, given: inventory,
@@ -138,11 +142,6 @@ public struct Monitor {
             store: try QuarantineLedger.openStore(directory: options.stateDirectory),
             limits: .init(seconds: options.keepSeconds, bytes: options.keepBytes), complain: tell)
         defer { recorder.stop() }
-        board.connect(quarantine.guardian, store)
-        defer {
-            board.connect(nil, nil)
-            board.close()
-        }
         let recording = try options.recording.path.map { path throws(PipelineError) in
             try PacketRecording(options.recording, path: path, complain: tell)
         }
@@ -157,7 +156,12 @@ public struct Monitor {
             outlet: outlet, board: board, recorder: recorder, complain: tell)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
-        live.connect(quarantine.guardian, decisions, isEnforcing: options.isEnforcing)
+        board.connect(quarantine.guardian, store, decisions)
+        defer {
+            board.connect(nil, nil, nil)
+            board.close()
+        }
+        live.connect(quarantine.guardian, decisions, tell: tell)
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(
@@ -187,10 +191,9 @@ public struct Monitor {
             ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
             flushesConnections: options.flushesConnections,
             now: Clock.now(), followsClock: true)
-        let isEnforcing = options.isEnforcing
         let repairs = RepairBox()
-        let guardian = try QuarantineGuard(runner, clock: { Clock.now() }) { repair in
-            repairs.report(repair, isDryRun: !isEnforcing, tell: tell)
+        let guardian = try QuarantineGuard(runner, clock: { Clock.now() }) { finding in
+            repairs.report(finding, tell: tell)
         }
         return (guardian, repairs)
     }

@@ -23,8 +23,8 @@ extension MonitorBoard {
     }
 
     /// Every fence with what the kernel counted.
-    public func standing() throws(Objection) -> [QuarantineKeeper<Firewall>.Standing] {
-        try use { runner throws(QuarantineError) in try runner.standing(now: Clock.now()) }
+    public func standing() async throws(Objection) -> [QuarantineKeeper<Firewall>.Standing] {
+        try await use { runner throws(QuarantineError) in try runner.standing(now: Clock.now()) }
     }
 
     /// Fences a target by hand.
@@ -33,13 +33,14 @@ extension MonitorBoard {
     public func fence(
         _ target: FenceTarget, response: FenceResponse, seconds: Int64, reason: String,
         actor: String, force: Bool
-    ) throws(Objection) -> QuarantineAction {
+    ) async throws(Objection) -> QuarantineAction {
         guard status?.isEnforcing == true else { throw .observing }
-        let outcome = try use { runner throws(QuarantineError) in
+        let outcome = try await use { runner throws(QuarantineError) in
             try runner.add(
                 target, response: response, seconds: seconds, reason: reason,
                 now: Clock.now(), actor: actor, force: force)
         }
+        quarantine()?.decisions.submit([outcome])
         if let failure = outcome.failure { throw .refused(failure) }
         return outcome.action
     }
@@ -47,19 +48,20 @@ extension MonitorBoard {
     /// Takes down every fence that lies in a target.
     public func release(
         _ target: FenceTarget, reason: String, actor: String
-    ) throws(Objection) -> [QuarantineAction] {
-        let outcomes = try use { runner throws(QuarantineError) in
+    ) async throws(Objection) -> [QuarantineAction] {
+        let outcomes = try await use { runner throws(QuarantineError) in
             try runner.release(target, reason: reason, now: Clock.now(), actor: actor)
         }
+        quarantine()?.decisions.submit(outcomes)
         if let failure = outcomes.compactMap(\.failure).first { throw .refused(failure) }
         return outcomes.map(\.action)
     }
 
     private func use<T: Sendable>(
-        _ body: (inout QuarantineRunner) throws(QuarantineError) -> sending T
-    ) throws(Objection) -> T {
-        guard let quarantine = quarantine() else { throw .notRunning }
-        do throws(QuarantineError) { return try quarantine.with(body) } catch {
+        _ body: @escaping @Sendable (inout QuarantineRunner) throws(QuarantineError) -> T
+    ) async throws(Objection) -> T {
+        guard let (quarantine, _) = quarantine() else { throw .notRunning }
+        do throws(QuarantineError) { return try await quarantine.use(body) } catch {
             throw .refused(error)
         }
     }

@@ -59,7 +59,7 @@ public final class MonitorBoard: Sendable {
 
     let scores = ScoreHistory()
     private let state = Mutex(State())
-    private let guardian = Mutex<QuarantineGuard?>(nil)
+    private let guardian = Mutex<(quarantine: QuarantineGuard, decisions: DecisionThread)?>(nil)
     private let reload = Atomic<Bool>(false)
 
     public init() {}
@@ -122,13 +122,19 @@ public final class MonitorBoard: Sendable {
         reload.load(ordering: .relaxed) && reload.exchange(false, ordering: .relaxed)
     }
 
-    /// The quarantine of the running monitor; nil while there is none.
-    func quarantine() -> QuarantineGuard? { guardian.withLock { $0 } }
+    /// The quarantine of the running monitor, and where what is done to it is told; nil while there is none.
+    func quarantine() -> (quarantine: QuarantineGuard, decisions: DecisionThread)? {
+        guardian.withLock { $0 }
+    }
 
     // MARK: - What the monitor tells
 
-    func connect(_ quarantine: QuarantineGuard?, _ store: EventStore?) {
-        guardian.withLock { $0 = quarantine }
+    func connect(
+        _ quarantine: QuarantineGuard?, _ store: EventStore?, _ decisions: DecisionThread?
+    ) {
+        guardian.withLock { guardian in
+            guardian = quarantine.flatMap { one in decisions.map { (one, $0) } }
+        }
         state.withLock { $0.store = store }
     }
 

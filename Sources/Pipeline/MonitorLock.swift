@@ -10,19 +10,21 @@ final class RepairBox: Sendable {
     func connect(_ thread: DecisionThread) { decisions.withLock { $0 = thread } }
 
     func report(
-        _ repair: QuarantineGuard.Repair, isDryRun: Bool, tell: (String) -> Void
+        _ finding: QuarantineGuard.Finding, tell: (String) -> Void
     ) {
-        if let failure = repair.failure {
-            tell("\(repair.cause): \(failure)")
+        let cause = finding.cause.map { "\($0)" } ?? "watching the firewall"
+        if let failure = finding.failure {
+            tell("\(cause): \(failure)")
             return
         }
-        tell("\(repair.cause); put right, \(repair.outcomes.count) fences put back")
-        let thread = decisions.withLock { $0 }
-        for outcome in repair.outcomes {
-            thread?.submit(
-                event: EventJSON.quarantine(
-                    outcome.action, isDryRun: isDryRun, failure: outcome.failure.map { "\($0)" }))
+        let outcomes = finding.repair.outcomes
+        // The command line changes the tables too, and leaves them as the ledger has it.
+        if finding.repair.wasNeeded {
+            tell("\(cause); put right, \(outcomes.count(where: \.isPutBack)) fences put back")
+        } else if finding.cause?.isUncertain == true {
+            tell("\(cause); everything is as it should be")
         }
+        decisions.withLock { $0 }?.submit(outcomes)
     }
 }
 
@@ -49,4 +51,60 @@ final class MonitorLock {
     }
 
     func release() { close(descriptor) }
+}
+
+/// One enforcing monitor to a network namespace: each of two would take the other's fences for a stranger's, and
+/// undo them.
+///
+/// An abstract socket lives and dies with who holds it, and is seen in its network namespace only (unix(7)).
+final class EnforcerLock {
+    private let descriptor: Int32
+
+    private static let name: [UInt8] = [0] + Array("lazaret-enforces".utf8)
+
+    /// - Throws: `.input` where another monitor enforces here.
+    init() throws(PipelineError) {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        descriptor = socket(AF_UNIX, type, 0)
+        // A name that somebody took who may not enforce, or that cannot be had at all, keeps nobody from enforcing.
+        guard descriptor >= 0, unsafe Self.call(bind, descriptor) != 0, errno == EADDRINUSE else {
+            // Nobody takes the calls: each that was turned away stays in the queue.
+            listen(descriptor, SOMAXCONN)
+            return
+        }
+        guard unsafe Self.call(connect, descriptor) == 0, Self.mayEnforce(peerOf: descriptor)
+        else { return }
+        close(descriptor)
+        throw .input(
+            path: "--enforce",
+            reason: "another monitor enforces in this network namespace, and each would undo the "
+                + "other's fences; stop it, or only observe")
+    }
+
+    func release() { close(descriptor) }
+
+    private static func call(
+        _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32, _ descriptor: Int32
+    ) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let family = MemoryLayout<sa_family_t>.size
+        // SAFETY: the name is shorter than the field behind the family; the call reads what is ours.
+        return unsafe withUnsafeMutableBytes(of: &address) { bytes in
+            unsafe bytes[family...].copyBytes(from: name)
+            return unsafe body(
+                descriptor,
+                bytes.assumingMemoryBound(to: sockaddr.self).baseAddress.unsafelyUnwrapped,
+                socklen_t(family + name.count))
+        }
+    }
+
+    private static func mayEnforce(peerOf descriptor: Int32) -> Bool {
+        // struct ucred: process, user, group.
+        var peer: InlineArray<3, UInt32> = [0, .max, .max]
+        var size = socklen_t(MemoryLayout.size(ofValue: peer))
+        // SAFETY: the numbers are ours and have the size that is passed.
+        let status = unsafe getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size)
+        return status == 0 && (peer[1] == 0 || peer[1] == geteuid())
+    }
 }

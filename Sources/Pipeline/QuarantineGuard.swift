@@ -5,25 +5,26 @@ internal import Synchronization
 /// Keeps the fence standing: a quarantine that several threads may use, with a thread of its own
 /// that hears of other programs' changes to the firewall and puts them right at once.
 public final class QuarantineGuard: Sendable {
-    /// What the guard did by itself, and why.
-    public struct Repair: Sendable {
-        public var cause: String
-        public var outcomes: [QuarantineRunner.Outcome]
+    /// What the guard found and did by itself, and why it looked.
+    public struct Finding: Sendable {
+        public var cause: FirewallDisturbance?
+        public var repair: QuarantineRunner.Repair
         public var failure: QuarantineError?
     }
 
     private let runner: Mutex<QuarantineRunner>
     private let isStopping = Atomic<Bool>(false)
     private let hasStopped = DispatchSemaphore(value: 0)
+    private let queue = DispatchQueue(label: "quarantine")
 
     /// Starts the thread; it works on the network namespace of the calling thread.
     ///
     /// - Parameters:
     ///   - clock: nanoseconds since 1970.
-    ///   - report: called on the guard's thread after each repair.
+    ///   - report: called on the guard's thread whenever it has looked.
     public init(
         _ runner: consuming QuarantineRunner, clock: @escaping @Sendable () -> Int64,
-        report: @escaping @Sendable (Repair) -> Void
+        report: @escaping @Sendable (Finding) -> Void
     ) throws(QuarantineError) {
         let watch = try FirewallWatch(ignoring: [runner.port])
         self.runner = Mutex(runner)
@@ -45,6 +46,21 @@ public final class QuarantineGuard: Sendable {
         }
     }
 
+    /// The same for a task: what waits is a thread that nothing else needs.
+    func use<T: Sendable>(
+        _ body: @escaping @Sendable (inout QuarantineRunner) throws(QuarantineError) -> T
+    ) async throws(QuarantineError) -> T {
+        let result = await withCheckedContinuation { continuation in
+            queue.async { [self] in
+                continuation.resume(
+                    returning: Result { () throws(QuarantineError) in
+                        try with { runner throws(QuarantineError) in try body(&runner) }
+                    })
+            }
+        }
+        return try result.get()
+    }
+
     /// Looks at the quarantine unless somebody is using it.
     func peek<T: Sendable>(_ body: (borrowing QuarantineRunner) -> T) -> T? {
         runner.withLockIfAvailable { runner in body(runner) }
@@ -58,20 +74,20 @@ public final class QuarantineGuard: Sendable {
     }
 
     private func watch(
-        _ watch: consuming FirewallWatch, clock: () -> Int64, report: (Repair) -> Void
+        _ watch: consuming FirewallWatch, clock: () -> Int64, report: (Finding) -> Void
     ) {
         while !isStopping.load(ordering: .relaxed) {
-            var cause = "watching the firewall"
+            var cause: FirewallDisturbance?
             do throws(QuarantineError) {
-                guard let disturbance = try watch.wait(milliseconds: 250) else { continue }
-                cause = "\(disturbance)"
-                let outcomes = try with {
+                cause = try watch.wait(milliseconds: 250)
+                guard let cause else { continue }
+                let repair = try with {
                     (runner: inout QuarantineRunner) throws(QuarantineError) in
-                    try runner.reconcile(now: clock(), cause: cause)
+                    try runner.reconcile(now: clock(), cause: "\(cause)")
                 }
-                report(Repair(cause: cause, outcomes: outcomes, failure: nil))
+                report(Finding(cause: cause, repair: repair, failure: nil))
             } catch {
-                report(Repair(cause: cause, outcomes: [], failure: error))
+                report(Finding(cause: cause, repair: .init(), failure: error))
                 // Whatever it is, it is not cured by trying faster.
                 Thread.sleep(forTimeInterval: 1)
             }

@@ -9,6 +9,8 @@ internal import Synchronization
 public final class QuarantineLedger: FenceLedger {
     private let store: EventStore
     private let lockFile: Int32
+    /// How long it waits for another program's lock, in nanoseconds.
+    private let patience: Int64
     private let state: Mutex<State>
 
     private struct State {
@@ -24,8 +26,13 @@ public final class QuarantineLedger: FenceLedger {
     }
 
     /// Uses a store that is open already; `directory` is where it lies.
-    public init(store: EventStore, directory: String) throws(QuarantineError) {
+    ///
+    /// - Parameter patience: milliseconds to wait for another program that uses the ledger.
+    public init(
+        store: EventStore, directory: String, patience: Int = 10_000
+    ) throws(QuarantineError) {
         self.store = store
+        self.patience = Int64(patience) * 1_000_000
         let path = directory + "/lazaret.lock"
         let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw Self.failure(path, errno) }
@@ -109,19 +116,25 @@ public final class QuarantineLedger: FenceLedger {
         } catch { throw .ledger("\(error)") }
     }
 
-    public func lock() throws(QuarantineError) {
+    public func lock() throws(QuarantineError) -> Int64 {
         let isFirst = state.withLock { state in
             state.depth += 1
             return state.depth == 1
         }
-        guard isFirst else { return }
-        while flock(lockFile, LOCK_EX) != 0 {
-            guard errno == EINTR else {
-                let code = errno
+        guard isFirst else { return 0 }
+        let began = Clock.monotonic()
+        while flock(lockFile, LOCK_EX | LOCK_NB) != 0 {
+            let code = errno
+            guard code == EINTR || code == EWOULDBLOCK, Clock.monotonic() - began < patience
+            else {
                 state.withLock { $0.depth -= 1 }
-                throw Self.failure("lock", code)
+                guard code == EWOULDBLOCK else { throw Self.failure("lock", code) }
+                throw .ledger(
+                    "another program has been using the ledger for \(patience / 1_000_000_000) s")
             }
+            usleep(5000)
         }
+        return Clock.monotonic() - began
     }
 
     public func unlock() {

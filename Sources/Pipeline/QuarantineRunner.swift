@@ -14,7 +14,9 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     /// Nil: `now` is whatever the caller says.
     private var clock: ClockWatch?
     private var isClockToBeNoted = false
-    /// What is protected because an engine named it.
+    /// What is protected as long as this runs; what the node showed when it was last looked at; and what engines name.
+    private let configured: ProtectedSet
+    private var discovered: ProtectedSet
     private var followed: [ProtectedSet.Entry] = []
 
     /// What happened.
@@ -22,6 +24,15 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         public var action: QuarantineAction
         /// Nil: done (or, in a dry run, all but done). Otherwise why not.
         public var failure: QuarantineError?
+        /// Whether it is a fence that stood before, put back.
+        public var isPutBack = false
+    }
+
+    /// What was found and put right.
+    public struct Repair: Sendable {
+        public var outcomes: [Outcome] = []
+        /// Whether the kernel's tables were not as they should be.
+        public var wasNeeded = false
     }
 
     /// Opens ledger and kernel, and makes them agree.
@@ -37,8 +48,12 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         discovery: ProtectedDiscovery = ProtectedDiscovery(), flushesConnections: Bool = false,
         now: Int64, followsClock: Bool = false
     ) throws(QuarantineError) {
-        let options = try Self.options(
-            policy: policy, discovery: discovery, isDryRun: !isEnforcing,
+        var discovery = discovery
+        discovery.containers = policy.inventory.networks.map(\.prefix)
+        let found = try discovery.discover()
+        let configured = Self.configured(policy)
+        let options = Self.options(
+            policy, configured, found, isDryRun: !isEnforcing,
             flushesConnections: flushesConnections)
         if isEnforcing { try ledger.note(options) }
         var keeper = QuarantineKeeper(ledger: ledger, actuator: try Firewall(options))
@@ -49,12 +64,14 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         _ = try keeper.reconcile(now: now, cause: "start", actor: "lazaret")
         keeper.mayOweLedger = true
         var policy = policy
-        policy.protected.formUnion(options.protected)
+        policy.protected = options.protected
         policy.restore(keeper.openRows.map { $0.action(.fence, time: $0.created) })
         self.clock = clock
         self.ledger = ledger
         self.policy = policy
         self.discovery = discovery
+        self.configured = configured
+        discovered = found.protected
         self.keeper = keeper
     }
 
@@ -63,21 +80,34 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         policy: QuarantinePolicy, discovery: ProtectedDiscovery, isDryRun: Bool,
         flushesConnections: Bool = false
     ) throws(QuarantineError) -> FirewallOptions {
-        let found = try discovery.discover()
-        var options = FirewallOptions()
-        options.isDryRun = isDryRun
-        options.protected = policy.protected
-        options.protected.formUnion(found.protected)
+        options(
+            policy, configured(policy), try discovery.discover(), isDryRun: isDryRun,
+            flushesConnections: flushesConnections)
+    }
+
+    /// What is protected whatever the node shows.
+    private static func configured(_ policy: QuarantinePolicy) -> ProtectedSet {
+        var protected = policy.protected
         for network in policy.inventory.networks {
             guard let gateway = network.gateway else { continue }
-            options.protected.add(
-                .init(host: gateway), reason: "gateway of \(network.name)")
+            protected.add(.init(host: gateway), reason: "gateway of \(network.name)")
         }
-        options.kept = policy.options.kept
-        for service in options.kept {
-            options.protected.add(
+        for service in policy.options.kept {
+            protected.add(
                 .init(host: service.address), reason: "kept reachable: \(service.name)")
         }
+        return protected
+    }
+
+    private static func options(
+        _ policy: QuarantinePolicy, _ configured: ProtectedSet, _ found: ProtectedDiscovery.Finding,
+        isDryRun: Bool, flushesConnections: Bool
+    ) -> FirewallOptions {
+        var options = FirewallOptions()
+        options.isDryRun = isDryRun
+        options.protected = configured
+        options.protected.formUnion(found.protected)
+        options.kept = policy.options.kept
         options.keptNeighbours = found.ownAddresses
         options.limitPacketsPerSecond = policy.options.limitPacketsPerSecond
         options.flushesConnections = flushesConnections
@@ -140,7 +170,12 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         let made = try keeper.add(
             target, response: response, seconds: seconds, reason: reason, now: now, actor: actor,
             force: force)
-        if made.failure == nil { policy.restore([made.action]) }
+        if made.failure == nil {
+            policy.restore(
+                keeper.openRows.filter { $0.target == target }.map {
+                    $0.action(.fence, time: $0.created)
+                })
+        }
         return Outcome(action: made.action, failure: made.failure)
     }
 
@@ -166,9 +201,18 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     /// Looks around anew for what must be protected; every few seconds is often enough.
     public mutating func refreshProtected() throws(QuarantineError) {
         let found = try discovery.discover()
-        policy.protected.formUnion(found.protected)
-        keeper.actuator.options.protected.formUnion(found.protected)
+        discovered = found.protected
         keeper.actuator.options.keptNeighbours = found.ownAddresses
+        protect()
+    }
+
+    /// What is no longer found is no longer protected: cards and addresses come and go.
+    private mutating func protect() {
+        var all = configured
+        for entry in followed { all.add(entry.prefix, reason: entry.reason) }
+        all.formUnion(discovered)
+        policy.protected = all
+        keeper.actuator.options.protected = all
     }
 
     /// Goes on with other workloads and networks.
@@ -191,14 +235,10 @@ public struct QuarantineRunner: ~Copyable, Sendable {
                     .init(IPPrefix(host: $0), reason: "gateway of network \(network.name)")
                 }
             }
+        discovery.containers = known.networks.map(\.prefix)
         if entries != followed {
-            policy.protected.remove(followed)
-            keeper.actuator.options.protected.remove(followed)
-            for entry in entries {
-                policy.protected.add(entry.prefix, reason: entry.reason)
-                keeper.actuator.options.protected.add(entry.prefix, reason: entry.reason)
-            }
             followed = entries
+            protect()
         }
         let moved = policy.activeFences.compactMap { fence -> QuarantineAction? in
             let holder: String? =
@@ -230,7 +270,9 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         keeper.catchUp(now: now)
         _ = try keeper.sweep(now: now)
         if try keeper.hasChangedElsewhere() {
-            outcomes += try reconcile(now: now, cause: "the ledger was changed by another program")
+            outcomes += try reconcile(
+                now: now, cause: "the ledger was changed by another program"
+            ).outcomes
         }
         return outcomes
     }
@@ -238,7 +280,7 @@ public struct QuarantineRunner: ~Copyable, Sendable {
     /// Makes ledger and kernel agree, and tells the policy what others did.
     public mutating func reconcile(
         now: Int64, cause: String
-    ) throws(QuarantineError) -> [Outcome] {
+    ) throws(QuarantineError) -> Repair {
         try keepTime(now)
         let report = try keeper.reconcile(now: now, cause: cause, actor: "lazaret")
         let open = keeper.openRows
@@ -251,16 +293,25 @@ public struct QuarantineRunner: ~Copyable, Sendable {
                 Outcome(action: $0, failure: nil)
             }
         }
-        let known = Set(policy.activeFences.map(\.target))
-        policy.restore(
-            open.filter { !known.contains($0.target) }.map {
-                $0.action(.fence, time: $0.created)
-            })
+        // What another program fenced, or gave a later end.
+        let known = Dictionary(policy.activeFences.map { ($0.target, $0.until) }) { $1 }
+        let others = open.filter { row in known[row.target].map { $0 < row.until } ?? true }
+        policy.restore(others.map { $0.action(.fence, time: $0.created) })
+        let putBack = Set(report.restored.map(\.target))
+        outcomes += others.filter { !putBack.contains($0.target) }.map {
+            Outcome(
+                action: $0.action(known[$0.target] == nil ? .fence : .extend, time: now),
+                failure: nil)
+        }
         outcomes += report.restored.map {
             Outcome(
-                action: $0.action(.fence, time: now, reason: "put back: \(cause)"), failure: nil)
+                action: $0.action(.fence, time: now, reason: "put back: \(cause)"), failure: nil,
+                isPutBack: true)
         }
-        return outcomes
+        return Repair(
+            outcomes: outcomes,
+            wasNeeded: report.wasRebuilt || !report.restored.isEmpty || !report.removed.isEmpty
+                || !report.adopted.isEmpty)
     }
 
     private mutating func perform(

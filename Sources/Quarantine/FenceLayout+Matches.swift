@@ -78,7 +78,7 @@ extension FenceLayout.Rule {
             text: "ether \(end == .source ? "saddr" : "daddr") @\(set)",
             expressions: [
                 .payload(.link, offset: end == .source ? 6 : 0, length: 6), .lookup(set: set),
-            ]) + drop
+            ])
     }
 
     static func member(_ set: String) -> Self {

@@ -66,17 +66,26 @@ extension FenceLayout {
 
     var bridgeChains: [Chain] {
         let ends = [End.source, .destination]
-        let links = ends.map { Rule.link($0, set: SetSpec.name(.drop, .link)) }
         return [
             Chain(
                 name: "prerouting", base: .init(hook: .prerouting, priority: Self.early),
-                rules: links + keptRules(.bridge) + keptNeighbourRules(.bridge)
+                rules: links(ends) + keptRules(.bridge) + keptNeighbourRules(.bridge)
                     + arpRules
                     + stateless(.bridge, ends: ends) + connectionless),
             Chain(
                 name: "output", base: .init(hook: .output, priority: Self.early),
-                rules: [links[1]]),
+                rules: links([.destination])),
         ]
+    }
+
+    /// Network cards; those that are cut off may not even reach what is kept.
+    private func links(_ ends: [End]) -> [Rule] {
+        ordered.filter { Table.holdsLinks(.bridge, $0) }.flatMap { response in
+            ends.map { end in
+                let rule = Rule.link(end, set: SetSpec.name(response, .link))
+                return response == .observe ? rule : rule + .drop
+            }
+        }
     }
 
     enum End: String, Sendable { case source, destination }

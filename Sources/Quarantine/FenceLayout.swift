@@ -144,8 +144,9 @@ extension FenceLayout {
                 + (family == .inet ? layout.inetChains : layout.bridgeChains)
         }
 
+        /// Only frames have a network card, and `egress` cuts one off.
         static func holdsLinks(_ family: Family, _ response: FenceResponse) -> Bool {
-            family == .bridge && response == .drop
+            family == .bridge && response != .egress
         }
     }
 }

@@ -102,6 +102,9 @@ public protocol FenceLedger: Sendable {
     /// Whether another process has written since the last time this was asked.
     func hasChangedElsewhere() throws(QuarantineError) -> Bool
     /// Keeps other processes out until `unlock`; calls nest.
-    func lock() throws(QuarantineError)
+    ///
+    /// - Returns: nanoseconds that it waited: by so much a time that was read before is older.
+    /// - Throws: `.ledger` where another process keeps it for too long.
+    func lock() throws(QuarantineError) -> Int64
     func unlock()
 }

@@ -47,6 +47,12 @@ public enum FenceResponse: String, Hashable, Sendable, CaseIterable, Comparable 
     /// Packets are counted and let through.
     case observe
 
+    /// What it comes to for `target`: whose connections a network card opens cannot be told, so
+    /// `egress` cuts it off.
+    public func applied(to target: FenceTarget) -> FenceResponse {
+        self == .egress && target.prefix == nil ? .drop : self
+    }
+
     public static func < (left: FenceResponse, right: FenceResponse) -> Bool {
         left.strictness > right.strictness
     }

@@ -100,8 +100,8 @@ public struct Firewall: FenceActuator, ~Copyable, Sendable {
     public func expected(_ claims: [FenceClaim], now: Int64) -> [FenceClaim] {
         let alive = claims.filter { $0.until > now }
         var result = alive.filter(\.target.isSingle)
-        for index in result.indices where result[index].target.prefix == nil {
-            result[index].response = .drop
+        for index in result.indices {
+            result[index].response = result[index].response.applied(to: result[index].target)
         }
         for (group, ends) in Self.grouped(alive) {
             result += Self.pieces(ends).map {
@@ -237,10 +237,9 @@ extension Firewall {
     }
 
     private func set(_ response: FenceResponse, _ target: FenceTarget) -> FenceLayout.SetSpec {
-        // A network card is always cut off: the bridge table has one set for it.
-        let key = FenceLayout.Key(target)
-        let response = key == .link ? .drop : response
-        return FenceLayout.SetSpec(response: response, key: key, rate: rate(response))
+        let response = response.applied(to: target)
+        return FenceLayout.SetSpec(
+            response: response, key: FenceLayout.Key(target), rate: rate(response))
     }
 
     private func element(

@@ -54,6 +54,7 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         _ rows: [FenceRow], _ notes: [AuditNote], isUrgent: Bool
     ) throws(QuarantineError) {
         do throws(QuarantineError) {
+            if let obstacle { throw obstacle }
             if arrears.isEmpty {
                 try ledger.write(rows, notes)
             } else {
@@ -71,9 +72,9 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     /// Writes down what is owed, if it can be; tried every two seconds.
     public mutating func catchUp(now: Int64) {
         guard !arrears.isEmpty, now >= arrears.retryAt || now < arrears.retryAt - Self.patience,
-            (try? ledger.lock()) != nil
+            (try? lock(isUrgent: false)) != nil
         else { return }
-        defer { ledger.unlock() }
+        defer { unlock() }
         do throws(QuarantineError) {
             if try ledger.hasChangedElsewhere() { try reload() }
             try ledger.write(arrears.rows, arrears.notes)

@@ -5,7 +5,7 @@ public import NetworkAddresses
 /// Finds out what must never be fenced on this node.
 ///
 /// Own addresses and network cards, gateways of all routes, resolvers, the orchestrator's API, and
-/// who is logged in through SSH right now. Cheap enough (a few dumps and small files) to be done
+/// who is connected to this node's SSH right now, containers excepted. Cheap enough (a few dumps and small files) to be done
 /// anew every few seconds and before every change by hand.
 public struct ProtectedDiscovery: Sendable {
     /// Where resolvers are configured.
@@ -14,6 +14,9 @@ public struct ProtectedDiscovery: Sendable {
     public var loginPorts: Set<UInt16> = [22]
     /// Ports of other hosts that are an orchestrator's API when this node talks to them.
     public var orchestratorPorts: Set<UInt16> = [6443]
+    /// Networks of containers: nobody in there is taken for an operator, because a connection alone, without
+    /// a login, is all it takes.
+    public var containers: [IPPrefix] = []
     /// What the configuration names.
     public var named: [ProtectedSet.Entry] = []
     /// Environment of the program: `KUBERNETES_SERVICE_HOST` and `SSH_CONNECTION` are looked at.
@@ -93,6 +96,7 @@ public struct ProtectedDiscovery: Sendable {
                     let (remote, remotePort) = Self.end(words[2])
                 else { continue }
                 if loginPorts.contains(localPort) {
+                    guard !containers.contains(where: { $0.contains(remote) }) else { continue }
                     found.append((remote, "logged in through SSH"))
                 } else if orchestratorPorts.contains(remotePort) {
                     found.append((remote, "orchestrator's API"))

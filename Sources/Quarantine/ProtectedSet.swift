@@ -41,12 +41,6 @@ public struct ProtectedSet: Sendable, Equatable {
         if links[link] == nil { links[link] = reason }
     }
 
-    /// Takes `entries` back that were added before, each with its own reason.
-    public mutating func remove(_ gone: [Entry]) {
-        let gone = Set(gone)
-        entries.removeAll { gone.contains($0) }
-    }
-
     /// Adds everything in `other`.
     public mutating func formUnion(_ other: ProtectedSet) {
         var known = Set(entries.map(\.prefix))

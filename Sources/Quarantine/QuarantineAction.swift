@@ -30,6 +30,7 @@ public struct QuarantineAction: Sendable, Equatable {
     public var id: String
     public var kind: Kind
     public var target: FenceTarget
+    /// As it comes to for the target.
     public var response: FenceResponse
     /// Packet time of the decision in nanoseconds since 1970.
     public var time: Int64
@@ -56,7 +57,7 @@ public struct QuarantineAction: Sendable, Equatable {
         self.id = id
         self.kind = kind
         self.target = target
-        self.response = response
+        self.response = response.applied(to: target)
         self.time = time
         self.until = until
         self.level = level

@@ -36,8 +36,8 @@ extension QuarantineKeeper where Actuator: ~Copyable {
     public mutating func reconcile(
         now: Int64, cause: String, actor: String = "policy"
     ) throws(QuarantineError) -> Report {
-        try ledger.lock()
-        defer { ledger.unlock() }
+        let now = now + (try lock(isUrgent: true))
+        defer { unlock() }
         let others = try reload()
         var report = Report()
         var written: [FenceRow] = []
@@ -140,7 +140,10 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         var standing = FenceIndex(rows.keys.lazy.filter { !$0.target.isSingle }.map { ($0, ()) })
         for element in held {
             let key = element.key
-            let ends = element.remainingMilliseconds.map { now + $0 * 1_000_000 }
+            // Somebody else's element may last longer than nanoseconds can tell.
+            let ends = element.remainingMilliseconds.map {
+                now.addingClamping($0.multipliedClamping(by: 1_000_000))
+            }
             if let until = wanted[key] {
                 let gap = (ends ?? .max).subtractingReportingOverflow(until)
                 let isOnTime = !gap.overflow && abs(gap.partialValue) <= Self.tolerance
@@ -262,6 +265,13 @@ extension QuarantineKeeper where Actuator: ~Copyable {
         for row in due { remember(row) }
         forgetCounts()
         return due
+    }
+
+    /// What the kernel holds and no fence of the ledger speaks of, as of the last `list`; `reconcile` puts it right.
+    public mutating func strangers() throws(QuarantineError) -> [HeldElement] {
+        guard !actuator.isDryRun else { return [] }
+        let known = FenceIndex(rows.keys.map { ($0, ()) })
+        return try actuator.held().filter { !known.overlaps($0.key) }
     }
 
     /// The fences with time left and what they held back.

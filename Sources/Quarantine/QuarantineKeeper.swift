@@ -13,6 +13,8 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     public var mayOweLedger = false
     /// What the ledger is owed.
     public internal(set) var arrears = LedgerArrears()
+    /// Why nothing may be written to the ledger at the moment; nil where it may.
+    var obstacle: QuarantineError?
 
     typealias Key = FenceKey
 
@@ -51,17 +53,17 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         _ actions: [QuarantineAction], now: Int64, actor: String = "policy", force: Bool = false
     ) throws(QuarantineError) -> [Outcome] {
         guard !actions.isEmpty else { return [] }
-        try ledger.lock()
-        defer { ledger.unlock() }
-        if try ledger.hasChangedElsewhere() { try reload() }
+        let isUrgent = actions.contains { $0.kind == .fence || $0.kind == .extend }
+        let now = now + (try lock(isUrgent: isUrgent))
+        defer { unlock() }
+        if obstacle == nil, try ledger.hasChangedElsewhere() { try reload() }
         var outcomes = actions.map { Outcome(action: $0, failure: nil) }
         var step = Step()
         for (index, action) in actions.enumerated() {
             stage(action, index, now: now, actor: actor, force: force, &step)
         }
         try record(
-            Array(step.rows.values), step.notes,
-            isUrgent: actions.contains { $0.kind == .fence || $0.kind == .extend })
+            Array(step.rows.values), step.notes, isUrgent: isUrgent)
         for (_, row) in step.rows { remember(row) }
         let failures = try act(&step, now: now)
         for (index, failure) in failures { outcomes[index].failure = failure }
@@ -75,8 +77,8 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     public mutating func clockStepped(
         by step: Int64, now: Int64, actor: String
     ) throws(QuarantineError) {
-        try ledger.lock()
-        defer { ledger.unlock() }
+        let now = now + (try lock(isUrgent: true))
+        defer { unlock() }
         // What cannot be read now is moved by what is known of it: the step comes once only.
         let others = (try? reload()) ?? []
         let moved = (openRows + others).map { row in
@@ -96,30 +98,71 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         for row in moved where isMine(row) { remember(row) }
     }
 
-    /// Takes down every fence that lies in `target`.
+    /// The ledger's lock. Where another program keeps it, what may not wait is done all the same, and owed.
+    ///
+    /// - Returns: nanoseconds that it took.
+    mutating func lock(isUrgent: Bool) throws(QuarantineError) -> Int64 {
+        do { return try ledger.lock() } catch {
+            guard isUrgent, mayOweLedger else { throw error }
+            obstacle = error
+            return 0
+        }
+    }
+
+    mutating func unlock() {
+        if obstacle == nil { ledger.unlock() }
+        obstacle = nil
+    }
+
+    /// Takes down every fence that lies in `target`, those of the other mode included: they hold nothing back.
     ///
     /// - Throws: `.noSuchFence` or `.partOf` when there is none.
     public mutating func release(
         _ target: FenceTarget, reason: String, now: Int64, actor: String
     ) throws(QuarantineError) -> [Outcome] {
-        try ledger.lock()
-        defer { ledger.unlock() }
-        if try ledger.hasChangedElsewhere() { try reload() }
+        let now = now + (try lock(isUrgent: false))
+        defer { unlock() }
+        _ = try ledger.hasChangedElsewhere()
+        let others = try reload()
         let hit = openRows.filter { target.covers($0.target) }
-        guard !hit.isEmpty else {
-            let wider = openRows.first { $0.target.covers(target) }?.target
+        let thought = others.filter { target.covers($0.target) }
+        guard !hit.isEmpty || !thought.isEmpty else {
+            let wider = (openRows + others).first { $0.target.covers(target) }?.target
             throw wider.map { .partOf(target, wider: $0) } ?? .noSuchFence(target)
         }
+        try forget(thought, reason: reason, now: now, actor: actor)
         return try perform(
             hit.map { $0.action(.release, time: now, reason: reason) }, now: now, actor: actor)
+            + thought.map {
+                Outcome(action: $0.action(.release, time: now, reason: reason), failure: nil)
+            }
+    }
+
+    /// Ends rows of the other mode.
+    private mutating func forget(
+        _ rows: [FenceRow], reason: String, now: Int64, actor: String
+    ) throws(QuarantineError) {
+        guard !rows.isEmpty else { return }
+        let ended = rows.map { row in
+            var row = row
+            row.state = .ended
+            row.ending = "released: \(reason)"
+            return row
+        }
+        let notes = rows.map { row in
+            AuditNote(
+                time: now, actor: actor, action: (row.isDryRun ? "dry-run " : "") + "release",
+                subject: "\(row.target)", detail: reason)
+        }
+        try record(ended, notes, isUrgent: false)
     }
 
     /// Takes down every fence.
     public mutating func flush(
         reason: String, now: Int64, actor: String
     ) throws(QuarantineError) -> [Outcome] {
-        try ledger.lock()
-        defer { ledger.unlock() }
+        let now = now + (try lock(isUrgent: false))
+        defer { unlock() }
         if try ledger.hasChangedElsewhere() { try reload() }
         return try perform(
             openRows.map { $0.action(.release, time: now, reason: reason) },
@@ -127,6 +170,8 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     }
 
     /// Fences `target` by hand; where it is fenced alike already, the later end counts.
+    ///
+    /// - Returns: with the fence as it stands now.
     public mutating func add(
         _ target: FenceTarget, response: FenceResponse, seconds: Int64, reason: String,
         now: Int64, actor: String, force: Bool
@@ -134,8 +179,11 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         let action = QuarantineAction(
             id: "h" + String(now / 1000, radix: 36), kind: .fence, target: target,
             response: response, time: now, until: now + seconds * 1_000_000_000, reason: reason)
-        let outcomes = try perform([action], now: now, actor: actor, force: force)
-        return outcomes[0]
+        var outcome = try perform([action], now: now, actor: actor, force: force)[0]
+        if outcome.failure == nil, let row = rows[Key(target: target, response: action.response)] {
+            outcome.action = row.action(.fence, time: now)
+        }
+        return outcome
     }
 
     /// What one call changes: rows before the kernel is touched, and its changes.
@@ -144,6 +192,8 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
         var notes: [AuditNote] = []
         /// Which action led to which change.
         var changes: [(index: Int, change: FenceChange)] = []
+        /// Why the tables had to be made anew for it.
+        var rebuilt: QuarantineError?
     }
 
     func isMine(_ row: FenceRow) -> Bool { row.isDryRun == actuator.isDryRun }
@@ -198,6 +248,8 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
                 row.created = known.created
                 row.until = max(known.until, row.until)
                 row.id = known.id
+                // Who is fenced by hand beside the policy is still the policy's to extend.
+                row.level = max(known.level, row.level)
                 row.packets = known.packets
                 row.bytes = known.bytes
                 row.isForced = known.isForced || force
@@ -246,6 +298,7 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
                 changes.removeAll { $0.change.target == target }
             } catch {
                 // Somebody has changed the sets under us: make them anew from the ledger.
+                step.rebuilt = error
                 do {
                     try actuator.rebuild(
                         wanted(now: now, without: failures, step), now: now)
@@ -275,6 +328,12 @@ public struct QuarantineKeeper<Actuator: FenceActuator & ~Copyable>: ~Copyable {
     ) throws(QuarantineError) {
         var settled: [FenceRow] = []
         var notes: [AuditNote] = []
+        if let cause = step.rebuilt {
+            notes.append(
+                AuditNote(
+                    time: now, actor: actor, action: "rebuild", subject: "tables",
+                    detail: "\(cause)"))
+        }
         for (index, change) in step.changes {
             let key = Key(target: change.target, response: actions[index].response)
             guard var row = step.rows[key] else { continue }

@@ -153,6 +153,35 @@ struct ControlTests {
         {
             #expect(try ask("POST", "/api/v1/quarantine", body).contains("400"), "\(body)")
         }
+        // What is done by hand is told and counted; a fence that stands for longer goes on doing so.
+        let stands = try #require(made.firstMatch(of: /"until":"([^"]+)"/)).1
+        let again = try ask(
+            "POST", "/api/v1/quarantine", #"{"target": "\#(lab.a.v4)", "duration": "5s"}"#)
+        #expect(again.firstMatch(of: /"until":"([^"]+)"/)?.1 == stands, "\(again)")
+        #expect(try ask("DELETE", "/api/v1/quarantine?target=\(lab.a.v4)").contains("200 OK"))
+        let hands = #"lazaret_quarantine_actions_total{action="release"} 1"#
+        let isCounted = try eventually { try ask("GET", "/metrics").contains(hands) }
+        #expect(isCounted)
+        let isTold = try eventually {
+            let events = try client("events").output
+            return ["fence", "release"].allSatisfy { events.contains(#""action":"\#($0)""#) }
+        }
+        #expect(isTold)
+        #expect(try !client("events").output.contains(#""action":"expire""#))
+        // By the command line too, and nobody takes it for an intrusion.
+        let state = scratch.path("state")
+        for words in [["add", lab.b.v4, "--for", "1m"], ["release", lab.b.v4]] {
+            let run = try Background(
+                in: lab.node.space, ["quarantine"] + words + ["--state", state])
+            #expect(run.status == 0, "\(run.errors)")
+        }
+        let areTold = try eventually {
+            let output = try client("events").output
+            return output.split(separator: "\n").count { $0.contains("\"target\":\"\(lab.b.v4)\"") }
+                == 2
+        }
+        #expect(areTold)
+        #expect(!program.errors.contains("put right"), "\(program.errors)")
         #expect(try ask("DELETE", "/api/v1/quarantine?target=10.9.9.9").contains("404"))
         #expect(try ask("GET", "/api/v1/nothing").contains("404"))
         #expect(try ask("GET", "/api/v1/events?limit=0").contains("400"))
@@ -160,10 +189,17 @@ struct ControlTests {
     }
 
     @Test func whoMayOnlyLookLooksAndNoMore() throws {
-        let program = try monitor(["-m", try scratch.model()])
+        let program = try monitor(
+            ["-m", try scratch.model()],
+            configuration: "webhook: {url: 'https://hooks.invalid:8443/T0/K3N?key=1'}")
         // The kernel tells who asks; the file's mode who may at all.
         let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         #expect(try ask("GET", "/api/v1/status", as: nobody) == "")
+        let status = try Background(["status", "--socket", socket], behind: nobody)
+        #expect(status.status == 1 && status.errors.contains("permission denied; root and"))
+        // Who may look need not know the secret that a webhook's path is.
+        let shown = try ask("GET", "/api/v1/config")
+        #expect(shown.contains("'https://hooks.invalid:8443/***'") && !shown.contains("K3N"))
         try Namespace.command(["chmod", "666", socket])
         #expect(try ask("GET", "/api/v1/status", as: nobody).contains("200 OK"))
         let refused = try ask(

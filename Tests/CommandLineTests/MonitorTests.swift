@@ -136,6 +136,20 @@ struct MonitorTests {
         #expect(again.end(by: SIGTERM) == 0)
     }
 
+    @Test func oneEnforcingMonitorToANetworkNamespace() throws {
+        let words = ["monitor", "-i", "br1", "-m", model, "--socket", "never", "--state"]
+        let first = try monitor("--enforce")
+        let second = try Background(
+            in: lab.node.space, words + [scratch.path("other"), "--enforce"])
+        #expect(second.status == 1)
+        #expect(second.errors.contains("another monitor enforces in this network namespace"))
+        #expect(second.errors.count { $0 == "\n" } == 1, "\(second.errors)")
+        #expect(first.isRunning && first.end(by: SIGKILL) == -SIGKILL)
+        // It leaves nothing behind that would keep the next from starting.
+        let next = try monitor("--enforce")
+        #expect(next.end(by: SIGTERM) == 0)
+    }
+
     @Test func oneMonitorToAState() throws {
         let first = try monitor()
         let second = try Background(
@@ -231,7 +245,7 @@ struct MonitorTests {
         #expect(left.0 == 0 && left.1.contains("not watched: br2"), "\(left.1)")
         let missing = try doctor(["-i", "lznone"])
         #expect(missing.0 == 1 && missing.1.contains("is not there"), "\(missing.1)")
-        #expect(missing.1.contains("none is named; capture clean traffic"), "\(missing.1)")
+        #expect(missing.1.contains("none: it will be learnt for 1d"), "\(missing.1)")
         let unable = try doctor(
             ["-i", "br1", "-m", model],
             behind: ["setpriv", "--bounding-set=-all", "--inh-caps=-all"])

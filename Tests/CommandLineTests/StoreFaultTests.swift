@@ -82,6 +82,46 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
+    /// A command that is stopped half-way keeps the lock between programs.
+    @Test func aFenceDoesNotWaitForAnotherProgramsLock() throws {
+        let program = try bench.monitor()
+        let holder = Process()
+        let said = Pipe()
+        holder.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        holder.arguments = [
+            "-c",
+            """
+            import fcntl, sys
+            lock = open(sys.argv[1], "r+")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            print("held", flush=True)
+            sys.stdin.read()
+            """, bench.state + "/lazaret.lock",
+        ]
+        let hold = Pipe()
+        holder.standardInput = hold
+        holder.standardOutput = said
+        try holder.run()
+        #expect(!said.fileHandleForReading.availableData.isEmpty)
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        let isTold = eventually {
+            program.errors.contains("using the ledger for 1 s; fences are put up")
+        }
+        #expect(isTold, "\(program.errors)")
+        // The one who asks is not kept waiting either.
+        #expect(bench.status().contains("wait to be written down"), "\(bench.status())")
+        try hold.fileHandleForWriting.close()
+        holder.waitUntilExit()
+        let isCaughtUp = try eventually {
+            try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
+        }
+        #expect(isCaughtUp, "\(program.errors)")
+        #expect(bench.fencesTold(over: bench.lab.a) == 1)
+        #expect(program.end(by: SIGTERM) == 0)
+        let verified = try Run("audit", "verify", "--state", bench.state)
+        #expect(verified.status == 0, "\(verified.errors)")
+    }
+
     @Test func whoLooksAtTheLedgerTakesNothingFromTheMonitor() throws {
         let program = try bench.monitor()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")

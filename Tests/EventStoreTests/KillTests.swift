@@ -47,7 +47,7 @@ private struct TrappedLedger: FenceLedger {
     func hasChangedElsewhere() throws(QuarantineError) -> Bool {
         try ledger.hasChangedElsewhere()
     }
-    func lock() throws(QuarantineError) { try ledger.lock() }
+    func lock() throws(QuarantineError) -> Int64 { try ledger.lock() }
     func unlock() { ledger.unlock() }
 }
 
@@ -183,8 +183,10 @@ struct RunnerTests {
         var heard: FirewallDisturbance?
         for _ in 0..<100 where heard == nil { heard = try watch.wait(milliseconds: 100) }
         #expect(heard?.program == "nft")
-        let outcomes = try runner.reconcile(now: wallClock(), cause: "nft changed the tables")
-        #expect(outcomes.map(\.action.target) == [target("10.0.0.2")])
+        let repair = try runner.reconcile(now: wallClock(), cause: "nft changed the tables")
+        #expect(repair.wasNeeded)
+        #expect(repair.outcomes.map(\.action.target) == [target("10.0.0.2")])
+        #expect(repair.outcomes.map(\.isPutBack) == [true])
         #expect(try space.run("nft", "list", "ruleset").contains("10.0.0.2 timeout"))
 
         // The command line, or another program with the ledger, releases it.

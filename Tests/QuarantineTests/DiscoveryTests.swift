@@ -56,6 +56,18 @@ struct DiscoveryTests {
         #expect(reason("10.77.1.10") == nil && reason("10.77.1.0/24") != nil)
         #expect(found.ownAddresses.contains { $0.isLinkLocal })
         _ = login
+
+        // A container that has only opened a connection is no operator.
+        let knocker = try Socket(lab.a, stream: true)
+        try #require(knocker.connect("10.77.9.1", 22))
+        let knock = try door.accept()
+        let before = try node.inside { try discovery.discover() }.protected
+        #expect(before.objection(to: target(lab.a.v4))?.contains("SSH") == true)
+        discovery.containers = [prefix("10.77.1.0/24")]
+        let after = try node.inside { try discovery.discover() }.protected
+        #expect(after.objection(to: target(lab.a.v4)) == nil)
+        #expect(after.entries.contains { $0.reason == "logged in through SSH" })
+        _ = knock
     }
 
     @Test func addressesOfConnectionTablesAreRead() throws {

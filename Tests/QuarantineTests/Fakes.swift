@@ -66,7 +66,7 @@ final class MemoryLedger: FenceLedger {
     }
 
     func hasChangedElsewhere() -> Bool { false }
-    func lock() {}
+    func lock() -> Int64 { 0 }
     func unlock() {}
 
     var notes: [AuditNote] { state.withLock { $0.notes } }

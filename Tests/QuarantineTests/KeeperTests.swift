@@ -107,6 +107,26 @@ struct KeeperTests {
         #expect(try keeper.reconcile(now: now, cause: "again").isClean)
     }
 
+    @Test func anElementThatOutlastsNanosecondsIsWrittenDown() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var keeper = try space.keeper(ledger)
+        let now = clockNow()
+        _ = try keeper.perform([decided("10.0.0.2", now)], now: now)
+        for table in ["inet", "bridge"] {
+            try space.run(
+                "nft", "add element \(table) lazaret drop_host4 { 10.0.0.66 timeout 99999d }")
+        }
+        #expect(try keeper.strangers().map(\.target) == [target("10.0.0.66")])
+        let report = try keeper.reconcile(now: now, cause: "start")
+        #expect(report.adopted.map(\.until) == [.max])
+        #expect(try keeper.strangers().isEmpty)
+        #expect(try keeper.reconcile(now: now, cause: "again").isClean)
+        #expect(try keeper.list(now: now).allSatisfy(\.isInForce))
+        _ = try keeper.release(target("10.0.0.66"), reason: "r", now: now, actor: "me")
+        #expect(try keeper.actuator.held().map(\.target) == [target("10.0.0.2")])
+    }
+
     @Test func aDryRunIsToldButNotDone() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()

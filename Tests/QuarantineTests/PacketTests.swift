@@ -322,6 +322,38 @@ struct PacketTests {
         #expect(try !reaches(lab.b, lab.a, expected: false))
     }
 
+    @Test(arguments: [FenceResponse.observe, .limit, .egress])
+    func aCardIsAnsweredAsIsAskedFor(response: FenceResponse) throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var options = FirewallOptions()
+        options.limitPacketsPerSecond = 10
+        var firewall = try lab.node.space.firewall(options)
+        #expect(try reaches(lab.a, lab.b, expected: true))
+        let shown = try lab.a.space.run("ip", "-o", "link", "show", "eth0")
+        let link = try #require(shown.firstMatch(of: /link\/ether (\S+)/)).1
+        let fence = claim(String(link), 600, response)
+        try firewall.apply([.put(fence)], now: 0)
+        let receiver = try Socket(lab.b)
+        try receiver.bind("0.0.0.0", 4000)
+        let sender = try Socket(lab.a)
+        for _ in 0..<100 { sender.send("x", to: lab.b.v4, 4000) }
+        try Socket(lab.bystander).send("sentinel", to: lab.b.v4, 4000)
+        var arrived = 0
+        while receiver.receive() == "x" { arrived += 1 }
+        switch response {
+        case .observe: #expect(arrived == 100)
+        case .limit: #expect(arrived > 0 && arrived < 100)
+        case .egress, .drop: #expect(arrived == 0)
+        }
+        let held = try #require(firewall.held().first)
+        #expect(held.response == response.applied(to: fence.target))
+        #expect(
+            held.isComplete && held.packets >= UInt64(100 - (response == .observe ? 0 : arrived)))
+        #expect(firewall.expected([fence], now: 0).map(\.response) == [held.response])
+        try firewall.apply([.remove(fence.target, response)], now: 0)
+        #expect(try firewall.held().isEmpty)
+    }
+
     @Test(arguments: [false, true])
     func egressLetsOutWhatTheTargetInitiates(isSameBridge: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: true)
