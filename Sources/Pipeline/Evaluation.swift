@@ -97,7 +97,9 @@ public struct Evaluator {
     private func judge(_ outcome: Replay.Outcome) -> Evaluation {
         var evaluation = Evaluation()
         let fences = outcome.actions.filter { $0.kind == .fence }
-        evaluation.attacks = labels.map { attack($0, fences) }
+        // Who attacks again while the fence stands has it extended.
+        let covers = outcome.actions.filter { $0.kind == .fence || $0.kind == .extend }
+        evaluation.attacks = labels.map { attack($0, covers) }
         evaluation.incidentCount = outcome.incidents.count
         let seconds = Double(outcome.lastNanoseconds - outcome.firstNanoseconds) / 1e9
         evaluation.hours = seconds / 3600

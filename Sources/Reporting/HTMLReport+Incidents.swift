@@ -56,7 +56,7 @@ extension HTMLReport {
     }
 
     private func fence(_ incident: Incident) -> QuarantineAction? {
-        IncidentReport.actionsOf(incident, actions).last { $0.kind == .fence }
+        IncidentReport.fence(of: incident, actions)
     }
 
     private func tag(_ incident: Incident) -> HTML {

@@ -35,37 +35,60 @@ public enum IncidentReport {
         let technique = incident.strongest.pattern?.technique.map { " (\($0))" } ?? ""
         let who =
             incident.workload == "\(incident.offender)"
-            ? "\(incident.offender)" : "\(incident.workload) (\(incident.offender))"
+            ? "\(incident.offender)" : "\(incident.workload.printable) (\(incident.offender))"
         var lines = [
             paint("#\(number)", "1") + "  \(UTC.clock(Int64(incident.firstSecond)))-"
                 + "\(UTC.clock(Int64(incident.lastSecond + 1)))  " + paint(who, "1") + "  "
                 + paint(title, isFence ? "31" : "33") + technique
         ]
-        for reason in incident.strongest.reasons.prefix(3) { lines.append("      \(reason.text)") }
+        for reason in incident.strongest.reasons.prefix(3) {
+            lines.append("      " + reason.text.printable)
+        }
         if let link = incident.spoofingLink {
             lines.append("      sent by interface \(link), which borrowed the addresses of others")
         }
         lines.append(
             "      score \(JSONObject.number(Double(incident.strongest.score), digits: 3)), threshold "
                 + "\(JSONObject.number(Double(incident.strongest.threshold), digits: 3)), against the baseline of "
-                + "\(incident.strongest.baselineName); \(incident.verdictCount) odd windows")
-        lines.append("      " + decision(incident, actions))
+                + "\(incident.strongest.baselineName.printable); \(incident.verdictCount) odd windows"
+        )
+        lines.append("      " + decision(incident, actions).printable)
         return lines.joined(separator: "\n") + "\n"
     }
 
     /// What was decided about an incident, in words.
     static func decision(_ incident: Incident, _ actions: [QuarantineAction]) -> String {
-        let own = actionsOf(incident, actions)
-        let fence = own.last { if case .fence = $0.kind { true } else { false } }
-        if let fence {
-            let seconds = (fence.until - fence.time) / 1_000_000_000
-            return
-                "-> quarantine \(fence.target), \(fence.response.rawValue), for \(seconds / 60) min"
+        if let fence = fence(of: incident, actions) {
+            let words = "-> quarantine \(fence.target), \(fence.response.rawValue), "
+            let isOlder = fence.time < Int64(incident.firstSecond) * 1_000_000_000
+            if isOlder || fence.kind == .extend {
+                return words + "stood already, until \(UTC.clock(fence.until / 1_000_000_000))"
+            }
+            return words + "for \((fence.until - fence.time) / 60_000_000_000) min"
         }
-        for action in own {
+        for action in actionsOf(incident, actions) {
             if case .refuse(let why) = action.kind { return "-> watch: not fenced, \(why)" }
         }
         return incident.level == .quarantine ? "-> watch: once is not enough to fence" : "-> watch"
+    }
+
+    /// The fence that an incident led to, or found standing around its offender: of several, the one that ends last.
+    static func fence(
+        of incident: Incident, _ actions: [QuarantineAction]
+    ) -> QuarantineAction? {
+        let first = Int64(incident.firstSecond - 1) * 1_000_000_000
+        let last = Int64(incident.lastSecond + 2) * 1_000_000_000
+        var fence: QuarantineAction?
+        for action in actions where action.time < last && concerns(action, incident) {
+            switch action.kind {
+            case .fence, .extend:
+                if action.until >= fence?.until ?? 0 { fence = action }
+            case .release, .expire:
+                if action.time < first, fence?.target == action.target { fence = nil }
+            case .refuse: break
+            }
+        }
+        return fence.flatMap { $0.until > first ? $0 : nil }
     }
 
     /// The actions that an incident led to.
@@ -73,12 +96,14 @@ public enum IncidentReport {
     {
         actions.filter { action in
             let second = Int(action.time / 1_000_000_000)
-            guard second >= incident.firstSecond - 1, second <= incident.lastSecond + 1 else {
-                return false
-            }
-            if let prefix = action.target.prefix { return prefix.contains(incident.offender) }
-            return incident.spoofingLink.map { action.target == .link($0) } ?? false
+            return second >= incident.firstSecond - 1 && second <= incident.lastSecond + 1
+                && concerns(action, incident)
         }
+    }
+
+    private static func concerns(_ action: QuarantineAction, _ incident: Incident) -> Bool {
+        if let prefix = action.target.prefix { return prefix.contains(incident.offender) }
+        return incident.spoofingLink.map { action.target == .link($0) } ?? false
     }
 
     /// One object an incident.
@@ -98,8 +123,7 @@ public enum IncidentReport {
         object.put("threshold", Double(incident.strongest.threshold))
         object.put("baseline", incident.strongest.baselineName)
         object.put("windows", incident.verdictCount)
-        let own = actionsOf(incident, actions)
-        let fence = own.first { if case .fence = $0.kind { true } else { false } }
+        let fence = fence(of: incident, actions)
         object.put("decision", fence == nil ? "watch" : "quarantine")
         object.put("quarantine_id", fence?.id)
         object.put("reasons", incident.strongest.reasons.map(\.text))
