@@ -8,6 +8,8 @@ public import Pipeline
 public enum ControlError: Error, Sendable, CustomStringConvertible {
     /// Nobody answers on the socket.
     case unreachable(socket: String, reason: String)
+    /// Whoever asks may not.
+    case notPermitted(socket: String)
     /// It answers, but does not do it.
     case refused(String)
 
@@ -15,6 +17,8 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .unreachable(let socket, let reason):
             "\(socket): \(reason); is 'lazaret monitor' running, with this control.socket?"
+        case .notPermitted(let socket):
+            "\(socket): permission denied; root and the members of the socket's group may ask the monitor"
         case .refused(let why): why
         }
     }
@@ -75,7 +79,7 @@ public struct ControlClient: Sendable {
                 HTTPClientRequest(url: url.absoluteString),
                 timeout: seconds.map { .seconds($0) } ?? .hours(24 * 365))
         } catch {
-            throw ControlError.unreachable(socket: socket, reason: reason(error))
+            throw why(error)
         }
         guard response.status.code < 300 else {
             let bytes = Array(buffer: try await response.body.collect(upTo: 1 << 20))
@@ -86,10 +90,14 @@ public struct ControlClient: Sendable {
         return response
     }
 
-    private func reason(_ error: any Error) -> String {
-        // SAFETY: the path is lent for the call, the text copied at once.
-        if unsafe access(socket, F_OK) != 0 { return unsafe String(cString: strerror(errno)) }
-        if unsafe access(socket, W_OK) != 0 { return unsafe String(cString: strerror(errno)) }
-        return "nobody answers"
+    private func why(_ error: any Error) -> ControlError {
+        // SAFETY: the path is lent for the call.
+        guard unsafe access(socket, R_OK | W_OK) != 0 else {
+            return .unreachable(socket: socket, reason: "nobody answers")
+        }
+        let code = errno
+        if code == EACCES || code == EPERM { return .notPermitted(socket: socket) }
+        // SAFETY: the text is copied at once.
+        return .unreachable(socket: socket, reason: unsafe String(cString: strerror(code)))
     }
 }

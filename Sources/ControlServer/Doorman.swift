@@ -86,9 +86,20 @@ struct Doorman: RouterMiddleware {
             level: .init(SOL_SOCKET), name: .init(SO_PEERCRED)
         ).get()
         let mayAct = peer.uid == 0 || peer.uid == geteuid() || operators.contains(peer.uid)
-        // SAFETY: the entry is read before another call could change it.
-        let name = unsafe getpwuid(peer.uid).map { unsafe String(cString: $0.pointee.pw_name) }
-        return .init(name: name ?? "uid \(peer.uid)", mayAct: mayAct)
+        return .init(name: name(of: peer.uid) ?? "uid \(peer.uid)", mayAct: mayAct)
+    }
+
+    private static func name(of uid: UInt32) -> String? {
+        var entry = unsafe passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        // The longest entry that is looked at; sssd and the like have more than files.
+        return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64 << 10) { text in
+            // SAFETY: entry and text are this call's own, unlike getpwuid's, which all threads share; the name lies in
+            // the text and is copied before that goes.
+            let code = unsafe getpwuid_r(uid, &entry, text.baseAddress!, text.count, &found)
+            guard code == 0, unsafe found != nil else { return nil }
+            return unsafe String(cString: entry.pw_name)
+        }
     }
 
     /// Compares in a time that does not tell how much of the token was right.

@@ -59,7 +59,7 @@ public enum EvaluationReport {
             "\(evaluation.incidentCount) incidents in \(JSONObject.number(evaluation.hours * 60, digits: 1)) min, "
             + "\(evaluation.falseIncidents.count) of them false "
             + "(\(JSONObject.number(evaluation.falseIncidentsPerHour, digits: 1)) an hour)\n"
-        for incident in evaluation.falseIncidents { text += "  false: \(incident)\n" }
+        for incident in evaluation.falseIncidents { text += "  false: \(incident.printable)\n" }
         text +=
             "victims flagged: \(list(evaluation.victimsFlagged.map(\.description)))"
             + "; quarantined: \(list(evaluation.victimsQuarantined.map(\.description)))\n"
@@ -82,11 +82,11 @@ public enum EvaluationReport {
     private static func row(_ cells: String...) -> String {
         let widths = [26, 10, 10, 0]
         return zip(cells, widths).map { cell, width in
-            cell + String(repeating: " ", count: max(0, width - cell.count))
+            cell.printable + String(repeating: " ", count: max(0, width - cell.count))
         }.joined() + "\n"
     }
 
     private static func list(_ items: [String]) -> String {
-        items.isEmpty ? "none" : items.joined(separator: ", ")
+        items.isEmpty ? "none" : items.joined(separator: ", ").printable
     }
 }

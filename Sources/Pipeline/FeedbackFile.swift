@@ -2,6 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 import Foundation
 import NetworkAddresses
+import Reporting
 
 /// What was said of a model's alerts: JSON lines in a file beside the model's, newest last.
 public enum FeedbackFile {
@@ -44,9 +45,11 @@ public enum FeedbackFile {
                 "\(FeatureSchema.description(of: $0.key).name) \($0.value)"
             }
             let contact = feedback.peer.map { " to \($0) \(feedback.service)" } ?? ""
-            return "\(line.time)  \(feedback.eventID)  \(line.judgement)  \(feedback.workload)"
+            let text =
+                "\(line.time)  \(feedback.eventID)  \(line.judgement)  \(feedback.workload)"
                 + "\(contact)  \(feedback.pattern?.title ?? "no pattern"), \(feedback.scale.seconds) s: "
                 + values.joined(separator: ", ")
+            return text.printable
         }.joined(separator: "\n") + "\n"
     }
 

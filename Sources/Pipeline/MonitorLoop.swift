@@ -7,6 +7,7 @@ import Foundation
 import PacketCapture
 import PacketDecoding
 import Quarantine
+import Reporting
 import Workloads
 
 /// The thread of a monitor's packets: learns, then judges, and once a second tells how it is.
@@ -299,7 +300,7 @@ extension MonitorStatus.ModelSummary {
             id: model.identifier,
             firstSecond: model.provenance.firstNanoseconds / 1_000_000_000,
             lastSecond: model.provenance.lastNanoseconds / 1_000_000_000,
-            workloads: model.graph.subjects.count)
+            workloads: ModelReport.workloads(model).count)
     }
 }
 

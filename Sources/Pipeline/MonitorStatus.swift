@@ -147,7 +147,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     var text: String {
         "\(uptimeSeconds) s, \(capture["kernel_packets"] ?? 0) packets "
             + "(\(capture["kernel_drops"] ?? 0) lost by the kernel, "
-            + "\(capture["duplicates"] ?? 0) seen twice), \(flow["active_flows"] ?? 0) flows, "
+            + "\(capture["duplicates"] ?? 0) seen twice), \(flow["flows_started"] ?? 0) flows, "
             + "\(hosts) hosts, \(windows) windows, \(verdicts) verdicts (\(verdictsDropped) dropped), "
             + "\(eventsLost) events lost, \(fences) fences"
     }

@@ -8,7 +8,7 @@ public final class ProgressReport {
 
     public init(label: String) {
         self.label = label
-        isShown = isatty(FileHandle.standardError.fileDescriptor) == 1
+        isShown = isatty(STDERR_FILENO) == 1
     }
 
     func update(_ done: UInt64, of total: UInt64?) {
@@ -18,12 +18,10 @@ public final class ProgressReport {
         lastPercent = percent
         let filled = percent / 4
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 25 - filled)
-        write("\r\(label) [\(bar)] \(percent) %")
+        StandardError.write("\r\(label) [\(bar)] \(percent) %")
     }
 
     func finish() {
-        if isShown && lastPercent >= 0 { write("\r\u{1B}[K") }
+        if isShown && lastPercent >= 0 { StandardError.write("\r\u{1B}[K") }
     }
-
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

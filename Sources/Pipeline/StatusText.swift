@@ -13,8 +13,8 @@ public enum StatusText {
                 "lazaret \(status.version)",
                 "\(paint(status.phase.rawValue, "1")), \(mode), up \(span(status.uptimeSeconds)), pid \(status.pid)"
             ),
-            ("interfaces", status.interfaces.joined(separator: ", ")),
-            ("names", names(status)),
+            ("interfaces", status.interfaces.joined(separator: ", ").printable),
+            ("names", names(status).printable),
         ]
         if let learning = status.learning {
             let percent = learning.secondsDone * 100 / max(learning.secondsTotal, 1)
@@ -26,7 +26,7 @@ public enum StatusText {
                         + "\(learning.facts) contacts"
                 ))
             for suspect in learning.suspects.prefix(5) {
-                rows.append(("", paint("not clean: \(suspect)", "33")))
+                rows.append(("", paint("not clean: \(suspect)".printable, "33")))
             }
         }
         if let model = status.model {
@@ -43,7 +43,7 @@ public enum StatusText {
             rows.append(("health", paint("good", "32")))
         } else {
             for (number, trouble) in status.troubles.enumerated() {
-                rows.append((number == 0 ? "health" : "", paint(trouble, "31")))
+                rows.append((number == 0 ? "health" : "", paint(trouble.printable, "31")))
             }
         }
         let width = rows.map(\.0.count).max() ?? 0
@@ -83,7 +83,7 @@ public enum StatusText {
             ),
             (
                 "quarantine",
-                "\(status.fences) fences stand; so far \(status.actions["fence"] ?? 0) put up, "
+                "\(status.fences) fences \(status.isEnforcing ? "stand" : "would stand"); so far \(status.actions["fence"] ?? 0) put up, "
                     + "\(status.actions["release"] ?? 0) released, \(status.actions["expire"] ?? 0) ended, "
                     + "\(status.actions["refuse"] ?? 0) refused"
             ),

@@ -9,16 +9,7 @@ extension EventExplanation {
         lines += ["", "Packets", "  " + sliceText]
         lines += ["", "What would undo it"] + undoLines.map { "  " + $0 }
         if !notes.isEmpty { lines += ["", "Note"] + notes.map { "  " + $0 } }
-        return lines.map(Self.printable).joined(separator: "\n") + "\n"
-    }
-
-    /// Names come from anywhere: controls would run in the reader's terminal.
-    private static func printable(_ line: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                line.unicodeScalars.map {
-                    $0.value < 32 || (127..<160).contains($0.value) ? "?" : $0
-                }))
+        return lines.map(\.printable).joined(separator: "\n") + "\n"
     }
 
     private var head: [String] {

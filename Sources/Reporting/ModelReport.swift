@@ -7,13 +7,12 @@ public enum ModelReport {
     public static func text(_ model: Model, withGraph: Bool = false) -> String {
         let provenance = model.provenance
         let seconds = (provenance.lastNanoseconds - provenance.firstNanoseconds) / 1_000_000_000
-        let groups = model[.short].baseline.groups
-        let own = groups.keys.filter(isWorkload)
+        let own = workloads(model)
         var lines = [
             "model \(model.identifier)",
             "  learnt from    \(provenance.sources.joined(separator: ", ")): \(provenance.packetCount) packets, "
                 + "\(length(seconds)) from \(UTC.timestamp(nanoseconds: provenance.firstNanoseconds))",
-            "  workloads      \(own.count): \(own.sorted().joined(separator: ", "))",
+            "  workloads      \(own.count): \(own.joined(separator: ", "))",
             "  graph          \(model.graph.namedEdges.count) edges, \(model.graph.dnsNames.count) DNS names, "
                 + "\(model.graph.outsideAddresses.count) outside addresses, \(model.graph.links.count) interfaces",
         ]
@@ -36,7 +35,13 @@ public enum ModelReport {
                 lines.append("    \(edge.subject) -> \(edge.peer) \(edge.service)")
             }
         }
-        return lines.joined(separator: "\n") + "\n"
+        return lines.map(\.printable).joined(separator: "\n") + "\n"
+    }
+
+    /// The workloads that have a baseline of their own, by name; the graph knows networks too, and who was seen
+    /// too seldom.
+    package static func workloads(_ model: Model) -> [String] {
+        model[.short].baseline.groups.keys.filter(isWorkload).sorted()
     }
 
     /// What `new` knows that `old` does not, and the other way round.
@@ -45,7 +50,7 @@ public enum ModelReport {
             Set(model.graph.namedEdges.map { "\($0.subject) -> \($0.peer) \($0.service)" })
         }
         func groups(_ model: Model) -> Set<String> {
-            Set(model[.short].baseline.groups.keys.filter(isWorkload))
+            Set(workloads(model))
         }
         var lines: [String] = []
         for name in groups(new).subtracting(groups(old)).sorted() {
@@ -61,7 +66,8 @@ public enum ModelReport {
                 "~ threshold of \(scale.seconds) s: \(JSONObject.number(Double(old[scale].threshold), digits: 4))"
                     + " -> \(JSONObject.number(Double(new[scale].threshold), digits: 4))")
         }
-        return lines.isEmpty ? "no difference\n" : lines.joined(separator: "\n") + "\n"
+        return lines.isEmpty
+            ? "no difference\n" : lines.map(\.printable).joined(separator: "\n") + "\n"
     }
 
     /// What the thresholds promise, and where the data are too few to promise it.

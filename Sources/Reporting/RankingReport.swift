@@ -16,14 +16,14 @@ public enum RankingReport {
         for (index, entry) in entries.prefix(limit).enumerated() {
             let who =
                 entry.workload == "\(entry.subject)" || entry.workload == "outside"
-                ? "\(entry.subject)" : "\(entry.workload) (\(entry.subject))"
+                ? "\(entry.subject)" : "\(entry.workload.printable) (\(entry.subject))"
             let title = entry.pattern.map { "looks like: \($0.title)" } ?? "no plain pattern"
             let technique = entry.pattern?.technique.map { " (\($0))" } ?? ""
             text +=
                 "#\(index + 1)  \(who)  \(title)\(technique)  score "
                 + "\(JSONObject.number(Double(entry.score), digits: 3)), at "
                 + "\(UTC.clock(Int64(entry.window.endSecond)))\n"
-            for reason in entry.reasons { text += "      \(reason.text)\n" }
+            for reason in entry.reasons { text += "      \(reason.text.printable)\n" }
         }
         if entries.count > limit { text += "... and \(entries.count - limit) more\n" }
         return text

@@ -3,6 +3,7 @@ import EventStore
 import Foundation
 import Pipeline
 import Quarantine
+import Reporting
 
 /// `lazaret audit`: the trail of everything the quarantine did.
 struct AuditCommand: ParsableCommand {
@@ -23,45 +24,49 @@ struct AuditCommand: ParsableCommand {
             let report = try AuditCommand.store(state) { store throws(EventStoreError) in
                 try store.verifyAudit(expecting: expect)
             }
-            for problem in report.problems { print("\(problem)") }
             guard report.problems.isEmpty else {
-                AuditCommand.tell("the audit trail in \(state.directory) was tampered with")
+                try Output.write(report.problems.map { "\($0)\n" }.joined(), to: nil)
+                complain("the audit trail in \(try state.directory()) was tampered with")
                 throw ExitCode(1)
             }
-            print("\(report.records) records from \(report.first), whole; head \(report.head)")
+            try Output.write(
+                "\(report.records) records from \(report.first), whole; head \(report.head)\n",
+                to: nil)
         }
     }
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show the last records.")
-        @Option(name: [.short, .customLong("lines")], help: "How many records.")
+        @Option(
+            name: [.customShort("n"), .customLong("lines")], parsing: .unconditional,
+            help: "How many records.")
         var count = 50
         @Option(help: "How to write: table or json.")
-        var format: QuarantineCommand.Output.Format = .table
+        var format: QuarantineCommand.Style.Format = .table
         @OptionGroup var state: QuarantineCommand.State
 
         func validate() throws {
-            guard count > 0 else { throw ValidationError("--lines needs a number above 0") }
+            guard count > 0 else { throw ValidationError("-n \(count): needs a number above 0") }
         }
 
         func run() throws {
             let records = try AuditCommand.store(state) { store throws(EventStoreError) in
                 try store.auditTail(limit: count)
             }
-            for record in records { print(try format == .json ? line(record) : text(record)) }
+            let lines = try records.map { try format == .json ? line($0) : text($0) }
+            try Output.write(lines.map { $0 + "\n" }.joined(), to: nil)
         }
 
         private func text(_ record: AuditRecord) -> String {
             let entry = record.entry
-            // What was taken from packets must not drive the terminal.
+            // The chain holds the end as the ledger does; people read it as they read the time before it.
+            let detail = entry.detail.replacing(/until (\d{16,19});/) { match in
+                "until " + (Int64(match.1).map(AuditCommand.time) ?? "\(match.1)") + ";"
+            }
             let line =
                 "\(record.number)  \(AuditCommand.time(entry.time))  \(entry.actor)  "
-                + "\(entry.action)  \(entry.subject)  \(entry.detail)"
-            return String(
-                String.UnicodeScalarView(
-                    line.unicodeScalars.map {
-                        $0.properties.generalCategory == .control ? " " : $0
-                    }))
+                + "\(entry.action)  \(entry.subject)  \(detail)"
+            return line.printable
         }
 
         private struct Line: Encodable {
@@ -97,23 +102,19 @@ struct AuditCommand: ParsableCommand {
             Int(parts.tm_sec), Int(nanoseconds % 1_000_000_000 / 1000))
     }
 
-    private static func tell(_ line: String) {
-        FileHandle.standardError.write(Data("lazaret: \(line)\n".utf8))
-    }
-
     /// Runs `body` on the store; an error becomes one line and exit code 1.
     private static func store<T>(
         _ state: QuarantineCommand.State, _ body: (EventStore) throws(EventStoreError) -> T
     ) throws -> T {
-        let path = state.directory + "/lazaret.db"
+        let path = try state.directory() + "/lazaret.db"
         guard FileManager.default.fileExists(atPath: path) else {
-            tell("\(path): no such file; --state names another directory")
+            complain("\(path): no such file; --state names another directory")
             throw ExitCode(1)
         }
         do throws(EventStoreError) {
             return try body(EventStore(path: path))
         } catch {
-            tell("\(error)")
+            complain("\(error)")
             throw ExitCode(1)
         }
     }

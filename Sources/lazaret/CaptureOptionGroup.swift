@@ -19,13 +19,13 @@ struct CaptureOptionGroup: ParsableArguments {
     var interfaces: [String] = []
 
     @Option(
-        name: [.customShort("s"), .customLong("snaplen")],
+        name: [.customShort("s"), .customLong("snaplen")], parsing: .unconditional,
         help: ArgumentHelp(
             "Live: bytes of each frame that are kept. (default: 65535)", valueName: "bytes"))
     var snapLength: Int?
 
     @Option(
-        name: [.customShort("B"), .customLong("buffer-size")],
+        name: [.customShort("B"), .customLong("buffer-size")], parsing: .unconditional,
         help: ArgumentHelp(
             "Live: the kernel's ring for each interface, in KiB. (default: 16384)",
             valueName: "KiB"))
@@ -79,17 +79,23 @@ struct CaptureOptionGroup: ParsableArguments {
 
 /// How flows are cut; shared by every command that meters.
 struct MeterOptionGroup: ParsableArguments {
-    @Option(help: ArgumentHelp("A flow without packets for this long has ended.", valueName: "s"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("A flow without packets for this long has ended.", valueName: "s"))
     var idleTimeout = 60.0
 
-    @Option(help: ArgumentHelp("A longer flow is reported in intervals.", valueName: "s"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("A longer flow is reported in intervals.", valueName: "s"))
     var activeTimeout = 1800.0
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("A closed TCP connection stays for late packets.", valueName: "s"))
     var tcpCloseTimeout = 5.0
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Flows at once; one more ends the one idle longest. About 336 bytes each.",
             valueName: "n"))

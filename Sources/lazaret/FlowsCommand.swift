@@ -116,18 +116,9 @@ struct FlowsCommand: ParsableCommand {
         lines += outcome.meter.named.map { ("meter.\($0.name)", $0.count) }
         for (name, count) in lines {
             let gap = String(repeating: " ", count: max(1, 34 - name.count))
-            writeError("\(name)\(gap)\(count)\n")
+            StandardError.write("\(name)\(gap)\(count)\n")
         }
     }
 }
 
 extension FlowFormat: ExpressibleByArgument {}
-
-/// One line on standard error.
-func complain(_ text: String) { writeError("lazaret: \(text)\n") }
-
-/// Text on standard error as it is.
-func writeError(_ text: String) {
-    let bytes = Array(text.utf8)
-    _ = bytes.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
-}

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import NetworkAddresses
 import Pipeline
+import Reporting
 import Workloads
 
 /// Who is who on this node, as Docker, Podman and Kubernetes tell.
@@ -73,6 +74,7 @@ struct InventoryCommand: ParsableCommand {
         }
 
         private static func table(_ rows: [[String]]) -> String {
+            let rows = rows.map { $0.map(\.printable) }
             let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
             return rows.map { row in
                 let cells = zip(row, widths).map { cell, width in

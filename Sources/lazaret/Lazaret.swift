@@ -27,6 +27,7 @@ struct Lazaret: AsyncParsableCommand {
     static func main() async {
         // A reader that went away is an error of the write, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
+        holdStandardStreams()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -36,6 +37,14 @@ struct Lazaret: AsyncParsableCommand {
             }
         } catch {
             Failure.exit(with: error)
+        }
+    }
+
+    /// Fills the places of standard streams that the caller has closed: else the next file that is opened, which may
+    /// be the ledger, would get what is written there. Writing to them fails as it would have.
+    private static func holdStandardStreams() {
+        for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
+            _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
         }
     }
 }
@@ -56,7 +65,7 @@ enum Failure {
         let isConfiguration =
             if case .some(.configuration) = error as? PipelineError { true } else { false }
         let hint = isUsage ? "; see 'lazaret --help'" : ""
-        FileHandle.standardError.write(Data("lazaret: \(line)\(hint)\n".utf8))
+        complain("\(line)\(hint)")
         Foundation.exit(isUsage || isConfiguration ? 2 : 1)
     }
 }

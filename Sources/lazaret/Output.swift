@@ -28,7 +28,7 @@ enum Output {
 
     /// A line on standard error.
     static func warn(_ text: String) {
-        FileHandle.standardError.write(Data("lazaret: warning: \(text)\n".utf8))
+        complain("warning: \(text)")
     }
 
     /// Whether standard output is a terminal that wants colours.
@@ -36,3 +36,6 @@ enum Output {
         isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     }
 }
+
+/// One line on standard error.
+func complain(_ text: String) { StandardError.write("lazaret: \(text)\n") }

@@ -16,13 +16,20 @@ struct QuarantineCommand: ParsableCommand {
     struct State: ParsableArguments {
         @Option(
             name: .customLong("state"),
-            help: ArgumentHelp("Directory of the ledger.", valueName: "dir"))
-        var directory = "/var/lib/lazaret"
+            help: ArgumentHelp(
+                "Directory of the ledger; /var/lib/lazaret unless configured.", valueName: "dir"))
+        var given: String?
+        @OptionGroup var file: ConfigurationInput
+
+        /// Where the monitor of the same configuration has it; what is named is not looked up.
+        func directory() throws -> String { try given ?? file.read().monitor.stateDirectory }
+
         /// Opens ledger and kernel, and makes them agree if `isChanging`.
         ///
         /// - Parameter configured: what is protected by configuration.
-        func keeper(
-            isChanging: Bool, protecting configured: [ProtectedSet.Entry] = []
+        static func keeper(
+            in directory: String, isChanging: Bool,
+            protecting configured: [ProtectedSet.Entry] = []
         ) throws(QuarantineError) -> QuarantineKeeper<Firewall> {
             var discovery = ProtectedDiscovery()
             discovery.named = configured
@@ -43,12 +50,25 @@ struct QuarantineCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show what is fenced: time left, what was held back, why.")
         @OptionGroup var state: State
-        @OptionGroup var output: Output
+        @OptionGroup var style: Style
 
         func run() throws {
-            try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper(isChanging: false)
-                print(output.render(try keeper.list(now: now())), terminator: "")
+            let directory = try state.directory()
+            // Looking makes nothing: where there is no ledger, the kernel alone is asked.
+            let isThere = access(directory + "/lazaret.db", F_OK) == 0 || errno != ENOENT
+            let (fences, strangers) = try exiting { () throws(QuarantineError) in
+                guard isThere else {
+                    var firewall = try Firewall()
+                    return ([QuarantineKeeper<Firewall>.Standing](), try firewall.held())
+                }
+                var keeper = try State.keeper(in: directory, isChanging: false)
+                return (try keeper.list(now: now()), try keeper.strangers())
+            }
+            try Output.write(style.render(fences, strangers), to: nil)
+            if !strangers.isEmpty {
+                complain(
+                    "the kernel holds \(strangers.count) that the ledger in \(directory) does not know; "
+                        + "the next change by hand, or a monitor's start, writes them down")
             }
         }
     }
@@ -59,7 +79,8 @@ struct QuarantineCommand: ParsableCommand {
         @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
         var target: FenceTarget
         @Option(
-            name: .customLong("for"), help: "How long: 90s, 10m, 1h, 2d.",
+            name: .customLong("for"), parsing: .unconditional,
+            help: "How long: 90s, 10m, 1h, 2d.",
             transform: QuarantineCommand.parse(span:))
         var span = TimeSpan(seconds: 600)
         @Option(help: "Why; goes to the audit trail.")
@@ -71,22 +92,35 @@ struct QuarantineCommand: ParsableCommand {
         @Flag(help: "Fence even what is protected.")
         var force = false
         @OptionGroup var state: State
-        @OptionGroup var file: ConfigurationInput
 
         func run() throws {
-            let protected = try file.read().monitor.discovery.named
-            try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper(isChanging: true, protecting: protected)
+            let settings = try state.file.read().monitor
+            let directory = state.given ?? settings.stateDirectory
+            let text = try exiting { () throws(QuarantineError) in
+                var keeper = try State.keeper(
+                    in: directory, isChanging: true, protecting: settings.discovery.named)
                 let overridden = keeper.actuator.options.protected.objection(to: target)
+                let time = now()
                 let outcome = try keeper.add(
-                    target, response: response, seconds: span.seconds, reason: reason, now: now(),
+                    target, response: response, seconds: span.seconds, reason: reason, now: time,
                     actor: person(), force: force)
                 if let failure = outcome.failure { throw failure }
-                if let overridden { tell("--force overrides: \(overridden)") }
-                print(
-                    "\(target) fenced (\(response.rawValue)) for \(span); "
-                        + "undo: \(outcome.action.undo)")
+                if let overridden { complain("--force overrides: \(overridden)") }
+                return "\(target) " + length(outcome.action, asked: time + span.nanoseconds)
+                    + "; undo: \(outcome.action.undo)\n"
             }
+            try Output.write(text, to: nil)
+        }
+
+        /// How long it is fenced: of an end that was asked for and one that stood already, the later counts.
+        private func length(_ action: QuarantineAction, asked: Int64) -> String {
+            let response = action.response.rawValue
+            guard action.until > asked.addingClamping(1_000_000_000) else {
+                return "fenced (\(response)) for \(span)"
+            }
+            let second = action.until / 1_000_000_000
+            return "stands fenced (\(response)) until \(UTC.date(second)) "
+                + "\(UTC.clock(second)) UTC, which is later than \(span) from now"
         }
     }
 
@@ -100,11 +134,13 @@ struct QuarantineCommand: ParsableCommand {
         @OptionGroup var state: State
 
         func run() throws {
-            try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper(isChanging: true)
-                try finish(
-                    try keeper.release(target, reason: reason, now: now(), actor: person()))
-            }
+            let directory = try state.directory()
+            try finish(
+                try exiting { () throws(QuarantineError) in
+                    var keeper = try State.keeper(in: directory, isChanging: true)
+                    return try keeper.release(
+                        target, reason: reason, now: now(), actor: person())
+                })
         }
     }
 
@@ -115,10 +151,12 @@ struct QuarantineCommand: ParsableCommand {
         @OptionGroup var state: State
 
         func run() throws {
-            try exiting { () throws(QuarantineError) in
-                var keeper = try state.keeper(isChanging: true)
-                try finish(try keeper.flush(reason: reason, now: now(), actor: person()))
-            }
+            let directory = try state.directory()
+            try finish(
+                try exiting { () throws(QuarantineError) in
+                    var keeper = try State.keeper(in: directory, isChanging: true)
+                    return try keeper.flush(reason: reason, now: now(), actor: person())
+                })
         }
     }
 
@@ -136,13 +174,12 @@ struct QuarantineCommand: ParsableCommand {
         return response
     }
 
-    private static func finish(
-        _ outcomes: [QuarantineKeeper<Firewall>.Outcome]
-    ) throws(QuarantineError) {
-        for outcome in outcomes where outcome.failure == nil {
-            print("\(outcome.action.target) released")
+    private static func finish(_ outcomes: [QuarantineKeeper<Firewall>.Outcome]) throws {
+        let released = outcomes.filter { $0.failure == nil }
+        try Output.write(released.map { "\($0.action.target) released\n" }.joined(), to: nil)
+        try exiting { () throws(QuarantineError) in
+            if let failure = outcomes.compactMap(\.failure).first { throw failure }
         }
-        if let failure = outcomes.compactMap(\.failure).first { throw failure }
     }
 
     /// Nanoseconds since 1970.
@@ -158,14 +195,10 @@ struct QuarantineCommand: ParsableCommand {
         return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
     }
 
-    private static func tell(_ line: String) {
-        FileHandle.standardError.write(Data("lazaret: \(line)\n".utf8))
-    }
-
     /// Runs `body`; an error becomes one line and exit code 1.
-    private static func exiting(_ body: () throws(QuarantineError) -> Void) throws {
-        do { try body() } catch {
-            tell("\(error)")
+    private static func exiting<T>(_ body: () throws(QuarantineError) -> T) throws -> T {
+        do { return try body() } catch {
+            complain("\(error)")
             throw ExitCode(1)
         }
     }
@@ -182,32 +215,48 @@ extension QuarantineCommand {
 
 extension QuarantineCommand {
     /// How a list is written.
-    struct Output: ParsableArguments {
+    struct Style: ParsableArguments {
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
         @Option(help: "How to write: table or json.")
         var format: Format = .table
 
-        func render(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {
+        func render(
+            _ fences: [QuarantineKeeper<Firewall>.Standing], _ strangers: [HeldElement]
+        ) -> String {
             format == .json
-                ? fences.map { FenceReport.json($0) + "\n" }.joined() : Self.table(fences)
+                ? fences.map { FenceReport.json($0) + "\n" }.joined()
+                : Self.table(fences, strangers)
         }
 
-        private static func table(_ fences: [QuarantineKeeper<Firewall>.Standing]) -> String {
-            guard !fences.isEmpty else { return "nothing is fenced\n" }
+        private static func table(
+            _ fences: [QuarantineKeeper<Firewall>.Standing], _ strangers: [HeldElement]
+        ) -> String {
+            guard !fences.isEmpty || !strangers.isEmpty else { return "nothing is fenced\n" }
             let head = ["TARGET", "RESPONSE", "LEFT", "PACKETS", "BYTES", "BY", "WHY"]
-            let rows = fences.map { fence in
+            func left(_ milliseconds: Int64) -> String {
+                "\(TimeSpan(seconds: milliseconds / 1000))"
+            }
+            let known = fences.map { fence in
                 [
                     "\(fence.row.target)",
                     fence.row.response.rawValue + (fence.row.isDryRun ? " (dry run)" : ""),
                     fence.isInForce || fence.row.isDryRun
-                        ? "\(TimeSpan(seconds: fence.remainingMilliseconds / 1000))"
-                        : "not in force",
-                    "\(fence.packets)", "\(fence.bytes)", fence.row.actor,
-                    fence.row.reason.filter { !$0.isNewline }
-                        + (fence.row.workload.map { " (\($0))" } ?? ""),
+                        ? left(fence.remainingMilliseconds) : "not in force",
+                    "\(fence.packets)", "\(fence.bytes)", fence.row.actor.printable,
+                    (fence.row.reason + (fence.row.workload.map { " (\($0))" } ?? "")).printable,
                 ]
             }
+            let rows =
+                known
+                + strangers.map { element in
+                    [
+                        "\(element.target)", element.response.rawValue,
+                        element.remainingMilliseconds.map(left) ?? "no end",
+                        "\(element.packets)", "\(element.bytes)", "-",
+                        "in the kernel, not in the ledger",
+                    ]
+                }
             let widths = head.indices.map { column in
                 ([head] + rows).map { $0[column].count }.max() ?? 0
             }

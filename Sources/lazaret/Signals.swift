@@ -1,4 +1,5 @@
 import Glibc
+import Pipeline
 import Synchronization
 
 /// What signals ask of `lazaret flows` and `lazaret monitor`. Handlers only set a flag.
@@ -55,11 +56,11 @@ enum FlowProgress {
         let share = min(1, Double(done) / Double(total))
         let filled = Int(share * 40)
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 40 - filled)
-        writeError("\r[\(bar)] \(Int(share * 100))%")
+        StandardError.write("\r[\(bar)] \(Int(share * 100))%")
     }
 
     /// Takes the bar away.
     static func clear() {
-        if isShown { writeError("\r\u{1B}[K") }
+        if isShown { StandardError.write("\r\u{1B}[K") }
     }
 }

@@ -56,7 +56,9 @@ struct EventsCommand: AsyncParsableCommand {
             "One EVE JSON object a line, the oldest first; --follow goes on until interrupted.")
 
     @OptionGroup var control: ControlInput
-    @Option(name: [.customShort("n"), .customLong("last")], help: "How many, at most 1000.")
+    @Option(
+        name: [.customShort("n"), .customLong("last")], parsing: .unconditional,
+        help: "How many, at most 1000.")
     var count = 20
     @Flag(name: [.short, .long], help: "Go on with what comes.")
     var follow = false

@@ -12,7 +12,7 @@ struct TopCommand: AsyncParsableCommand {
         discussion: "Ends with Ctrl-C. In a pipe one screen is printed.")
 
     @OptionGroup var control: ControlInput
-    @Option(help: "Seconds between two screens.")
+    @Option(parsing: .unconditional, help: "Seconds between two screens.")
     var every = 1
 
     func validate() throws {
@@ -91,15 +91,8 @@ private struct TopScreen {
         func paint(_ text: String, _ code: String) -> String {
             isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
         }
-        // Names come from packets and labels: nothing in them may steer the terminal.
         func clip(_ text: String) -> String {
-            String(
-                String.UnicodeScalarView(
-                    text.unicodeScalars.map {
-                        $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : $0
-                    }
-                )
-            ).prefix(size.columns).description
+            String(text.printable.prefix(size.columns))
         }
         var lines = StatusText.text(status, isColoured: isColoured).split(separator: "\n")
             .map(String.init)

@@ -1,0 +1,105 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What comes from outside and means nothing is told in a line; it never ends the program.
+struct OutsideWordsTests {
+    private let scratch = try! Scratch()
+
+    @Test(arguments: [
+        "9999-12-31T00:00:00Z", "2262-04-11T23:47:17Z", "0001-01-01T00:00:00Z",
+        "-9999-01-01T00:00:00Z", "99999999999999999999-01-01T00:00:00Z", "soon",
+    ])
+    func anyDateIsTakenOrRefused(date: String) throws {
+        let file = try scratch.write(
+            "lazaret.yaml",
+            Data("allow: [{prefix: 10.0.0.1, reason: r, until: '\(date)'}]\n".utf8))
+        let check = try Run("config", "check", "-c", file)
+        #expect(check.status == 0 || check.status == 2 && check.errors.contains("'until'"))
+        guard check.status == 0 else { return }
+        let dump = try Run("config", "dump", "-c", file)
+        let again = try scratch.write("again.yaml", Data(dump.output.utf8))
+        #expect(try Run("config", "dump", "-c", again).output == dump.output, "\(dump.errors)")
+    }
+
+    private func alert(_ start: String, _ end: String) throws -> String {
+        let line =
+            #"{"timestamp":"2026-01-01T00:00:00.000000+0000","event_type":"alert","lazaret":"#
+            + #"{"event_id":"e1","workload":"web","offender":"10.0.0.1","window_start":\#(start),"#
+            + #""window_end":\#(end),"scale_s":10,"reasons":[]}}"#
+        let flow =
+            #"{"timestamp":"x","event_type":"flow","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","proto":"TCP","#
+            + #""flow":{"pkts_toserver":1,"pkts_toclient":1,"bytes_toserver":1,"bytes_toclient":1,"#
+            + #""start":"9999-12-31T23:59:59.9+0000","end":"9999-12-31T23:59:59.9+0000"}}"#
+        return try scratch.write("eve.json", Data("\(line)\n\(flow)\n".utf8))
+    }
+
+    @Test(arguments: [
+        ("99999999999", "99999999999"), ("-9223372036854775808", "-9223372036854775808"),
+        ("0", "9223372036854775807"),
+    ])
+    func anAlertMaySayAnyTime(start: String, end: String) throws {
+        let run = try Run("explain", "e1", "--events", try alert(start, end))
+        #expect(run.status == 0 && run.output.contains("event e1"), "\(run.errors)")
+    }
+
+    @Test func aFileThatHoldsNoEventsSaysHowTheyAreMade() throws {
+        for text in ["{\"event_id\":\"e1\"}\n", "interfaces: [eth0]\n", ""] {
+            let file = try scratch.write("other", Data(text.utf8))
+            let run = try Run("explain", "e1", "--events", file)
+            #expect(run.status == 1 && run.errors.contains("--format eve"), "\(run.errors)")
+        }
+        let run = try Run("explain", "e2", "--events", try alert("1", "2"))
+        #expect(run.status == 1 && run.errors.contains("no alert with event_id e2"))
+    }
+
+    @Test(arguments: [
+        (["flows", "-r", "captures/mixed.pcap", "--idle-timeout", "-1"], "a timeout is 0.001"),
+        (["flows", "-r", "captures/mixed.pcap", "--max-flows", "-1"], "1 to 268435456"),
+        (["flows", "-i", "lo", "-s", "-1"], "a snap length is"),
+        (["quarantine", "add", "10.0.0.1", "--for", "-5m"], "'-5m' is no time"),
+        (["events", "-n", "-1"], "-n must be"), (["audit", "list", "-n", "-1"], "above 0"),
+        (["top", "--every", "-1"], "--every must be"),
+    ])
+    func aNumberBelowZeroIsToldAsWhatItIs(words: [String], why: String) throws {
+        let run = try Run(words)
+        #expect(run.status == 2 && run.errors.contains(why), "\(run.errors)")
+    }
+}
+
+/// Standard streams that cannot be written, or are not there at all.
+struct LostStreamTests {
+    private func shell(_ script: String) throws -> (status: Int32, text: String) {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script, Run.binary.path]
+        process.currentDirectoryURL = Run.root
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = pipe
+        process.standardError = pipe
+        try process.run()
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
+    @Test(arguments: ["2>/dev/full", "2>&-", "2>&- >&- <&-"])
+    func anErrorThatNobodyHearsHasItsCodeAllTheSame(streams: String) throws {
+        #expect(try shell("\"$0\" nonsense \(streams)").status == 2)
+        #expect(try shell("\"$0\" flows -r /nothing \(streams)").status == 1)
+        #expect(try shell("\"$0\" train -r captures/mixed.pcap \(streams)").status == 2)
+        #expect(try shell("\"$0\" config check -c /nothing \(streams)").status != 0)
+    }
+
+    @Test(arguments: [
+        "config dump -c config/lazaret.yaml", "model features",
+    ])
+    func aResultThatCannotBeWrittenIsAnError(words: String) throws {
+        let full = try shell("\"$0\" \(words) >/dev/full")
+        #expect(full.status == 1, "\(full.text)")
+        #expect(full.text.contains("No space left on device") || full.text.contains("disk is full"))
+        #expect(try shell("\"$0\" \(words) >/dev/full 2>/dev/full").status == 1)
+        #expect(try shell("\"$0\" \(words) >&-").status == 1)
+    }
+}

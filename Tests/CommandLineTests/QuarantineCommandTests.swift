@@ -1,0 +1,98 @@
+import Foundation
+import TestKit
+import Testing
+
+/// Fences by hand, in a namespace of their own.
+@Suite(.needsKernel)
+struct QuarantineCommandTests {
+    private let space: Namespace
+    private let scratch: Scratch
+    private let file: String
+
+    init() throws {
+        space = try Namespace()
+        scratch = try Scratch()
+        file = try scratch.write(
+            "lazaret.yaml", Data("state: \(scratch.path("state"))\n".utf8))
+    }
+
+    private func run(
+        _ words: [String], _ redirection: String = ""
+    ) throws -> (status: Int32, output: String, errors: String) {
+        let script = "exec \"$@\" \(redirection)"
+        let program = try Background(in: space, words, behind: ["sh", "-c", script, "sh"])
+        return (program.status, program.output, program.errors)
+    }
+
+    private var hasState: Bool { FileManager.default.fileExists(atPath: scratch.path("state")) }
+
+    @Test func theLedgerIsWhereTheConfigurationHasIt() throws {
+        let nothing = try run(["quarantine", "list", "-c", file])
+        #expect(nothing.status == 0 && nothing.output == "nothing is fenced\n")
+        // Looking makes no ledger.
+        #expect(!hasState)
+        #expect(try run(["quarantine", "add", "10.9.0.1", "-c", file]).status == 0)
+        #expect(hasState)
+        #expect(try run(["quarantine", "list", "-c", file]).output.contains("10.9.0.1"))
+        #expect(try run(["audit", "list", "-c", file]).output.contains("10.9.0.1"))
+        #expect(try run(["audit", "verify", "-c", file]).output.contains("whole"))
+        // What is named goes before what is configured.
+        let other = ["--state", scratch.path("other")]
+        let elsewhere = try run(["quarantine", "list", "-c", file] + other)
+        #expect(elsewhere.output.contains("in the kernel, not in the ledger"))
+        #expect(elsewhere.errors.contains("the kernel holds 1 that the ledger"))
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("other")))
+        #expect(try run(["quarantine", "release", "10.9.0.1", "-c", file]).status == 0)
+        #expect(try run(["quarantine", "list", "-c", file]).output == "nothing is fenced\n")
+    }
+
+    @Test func whatTheLedgerDoesNotKnowIsListedAllTheSame() throws {
+        #expect(try run(["quarantine", "add", "10.9.0.1", "-c", file]).status == 0)
+        try space.run("nft", "add element inet lazaret drop_host4 { 10.9.0.66 timeout 99999d }")
+        let list = try run(["quarantine", "list", "-c", file])
+        #expect(list.output.contains("10.9.0.66") && list.errors.contains("the kernel holds 1"))
+        #expect(try run(["quarantine", "flush", "-c", file]).output.contains("10.9.0.66 released"))
+        #expect(try run(["quarantine", "list", "-c", file]).errors.isEmpty)
+    }
+
+    @Test func anEndThatIsLaterThanAskedIsTold() throws {
+        #expect(try run(["quarantine", "add", "10.9.0.1", "--for", "1h", "-c", file]).status == 0)
+        let again = try run(["quarantine", "add", "10.9.0.1", "--for", "10s", "-c", file])
+        #expect(again.output.contains("10.9.0.1 stands fenced (drop) until 20"), "\(again.output)")
+        #expect(again.output.contains("which is later than 10s from now"))
+        let longer = try run(["quarantine", "add", "10.9.0.1", "--for", "2h", "-c", file])
+        #expect(longer.output.contains("10.9.0.1 fenced (drop) for 2h;"), "\(longer.output)")
+    }
+
+    @Test func wordsOfOthersDoNotSteerTheTerminal() throws {
+        let reason = "\u{1B}]0;title\u{7}\u{9B}31m\u{202E}x\nlast"
+        #expect(
+            try run(["quarantine", "add", "10.9.0.1", "--reason", reason, "-c", file]).status == 0)
+        for command in [["quarantine", "list"], ["audit", "list"]] {
+            let list = try run(command + ["-c", file])
+            #expect(list.status == 0 && list.output.contains("]0;title"))
+            for scalar in list.output.unicodeScalars {
+                #expect(scalar == "\n" || scalar.properties.generalCategory != .control)
+            }
+        }
+    }
+
+    @Test func theTrailTellsEndsAsTimes() throws {
+        for host in 1...3 {
+            #expect(try run(["quarantine", "add", "10.9.0.\(host)", "-c", file]).status == 0)
+        }
+        let list = try run(["audit", "list", "-n", "2", "-c", file])
+        #expect(list.output.count { $0 == "\n" } == 2, "\(list.output)")
+        #expect(
+            list.output.firstMatch(of: /until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z; drop/) != nil)
+        #expect(try run(["audit", "list", "--lines", "1", "-c", file]).output.contains("10.9.0.3"))
+    }
+
+    @Test func aListThatCannotBeWrittenIsAnError() throws {
+        #expect(try run(["quarantine", "add", "10.9.0.1", "-c", file]).status == 0)
+        for command in [["quarantine", "list"], ["audit", "list"], ["audit", "verify"]] {
+            let run = try run(command + ["-c", file], ">/dev/full")
+            #expect(run.status == 1 && run.errors.contains("No space left on device"))
+        }
+    }
+}
