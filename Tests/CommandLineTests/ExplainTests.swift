@@ -90,7 +90,7 @@ struct ExplainTests {
         let missing = try Run("explain", "x", "--events", scratch.path("none"))
         #expect(missing.status == 1 && missing.errors.hasSuffix(": No such file or directory\n"))
         let binary = try Run("explain", "x", "--events", "captures/mixed.pcap")
-        #expect(binary.status == 1 && binary.errors.contains("holds no alert"))
+        #expect(binary.status == 1 && binary.errors.contains("holds no EVE events"))
         let bare = try Run("explain", "x")
         #expect(bare.status == 2 && bare.errors.contains("--events"))
     }
