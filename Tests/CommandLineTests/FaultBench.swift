@@ -19,14 +19,15 @@ final class FaultBench {
 
     var state: String { scratch.path("state") }
 
-    func monitor(state: String? = nil) throws -> Background {
+    func monitor(state: String? = nil, configuration: String? = nil) throws -> Background {
+        let file = try configuration.map { try scratch.write("own.yaml", Data(($0 + "\n").utf8)) }
         let program = try Background(
             in: lab.node.space,
             [
                 "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model, "--state",
                 state ?? self.state, "-o", scratch.path("eve.json"), "--socket", socket,
                 "--enforce",
-            ])
+            ] + (file.map { ["-c", $0] } ?? []))
         let isReady = eventually {
             !program.isRunning
                 || program.errors.contains("monitoring") && status().contains("enforcing")

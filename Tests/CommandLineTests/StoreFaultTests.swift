@@ -122,6 +122,34 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
+    /// A fence is meant for whoever had the address: who comes by it while nothing can be written is let go later.
+    @Test func anInnocentHeirOfAnAddressIsLetGoAsSoonAsTheLedgerAllows() throws {
+        let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))
+        let now = Int64(Date().timeIntervalSince1970 * 1e9)
+        func life(_ name: String, since: Int64) -> ScriptedEngine.Life {
+            .init(
+                id: name, name: name, labels: ["app": name], v4: bench.lab.a.v4, v6: "fd00::5",
+                since: since)
+        }
+        engine.begin(life("old", since: now - 86_400_000_000_000), tells: false)
+        let program = try bench.monitor(
+            configuration: "workloads: {docker: \(engine.path), podman: never, name_label: app}")
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        let holder = try holdLedger(seconds: 6)
+        let later = Int64(Date().timeIntervalSince1970 * 1e9)
+        engine.end("old", at: later)
+        engine.begin(life("new", since: later))
+        let isTold = eventually { program.errors.contains("cannot follow the containers") }
+        #expect(isTold, "\(program.errors)")
+        holder.waitUntilExit()
+        let isLetGo = try eventually { try bench.reaches(bench.lab.a, bench.lab.c) }
+        #expect(isLetGo, "\(program.errors)")
+        let trail = try Run("audit", "list", "--state", bench.state).output
+        #expect(trail.contains("was old's and is new's now"), "\(trail)")
+        #expect(program.end(by: SIGTERM) == 0)
+        engine.stop()
+    }
+
     @Test func whoLooksAtTheLedgerTakesNothingFromTheMonitor() throws {
         let program = try bench.monitor()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")

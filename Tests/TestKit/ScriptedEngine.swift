@@ -1,17 +1,29 @@
-import Foundation
-import Synchronization
-import TestKit
+internal import Foundation
+internal import Synchronization
 
 /// Docker as it answers, without containers: addresses from a pool that is used again at once, events
 /// in their order, all of it recorded from Docker 20.10.
-final class ScriptedEngine: Sendable {
-    struct Life: Sendable {
-        var id: String
-        var name: String
-        var labels: [String: String] = [:]
-        var v4: String
-        var v6: String
-        var since: Int64
+public final class ScriptedEngine: Sendable {
+    public struct Life: Sendable {
+        public var id: String
+        public var name: String
+        public var labels: [String: String] = [:]
+        public var v4: String
+        public var v6: String
+        /// Nanoseconds since 1970.
+        public var since: Int64
+
+        public init(
+            id: String, name: String, labels: [String: String] = [:], v4: String, v6: String,
+            since: Int64
+        ) {
+            self.id = id
+            self.name = name
+            self.labels = labels
+            self.v4 = v4
+            self.v6 = v6
+            self.since = since
+        }
     }
 
     private struct State {
@@ -21,17 +33,17 @@ final class ScriptedEngine: Sendable {
         var lists = 0
     }
 
-    let path: String
+    public let path: String
     private let state = Mutex(State())
 
     static let network = String(repeating: "ab", count: 32)
 
-    init(path: String) throws {
+    public init(path: String) throws {
         self.path = path
         try start()
     }
 
-    func start() throws {
+    public func start() throws {
         let server = try ScriptedServer(socket: path) { [weak self] in
             self?.answer($0) ?? .whole(500, "")
         }
@@ -39,7 +51,7 @@ final class ScriptedEngine: Sendable {
     }
 
     /// Ends every connection, as a daemon that is restarted does.
-    func stop() {
+    public func stop() {
         let (server, streams) = state.withLock { state in
             defer {
                 state.server = nil
@@ -52,8 +64,8 @@ final class ScriptedEngine: Sendable {
         unlink(path)
     }
 
-    var lists: Int { state.withLock { $0.lists } }
-    var listeners: Int { state.withLock { $0.streams.count } }
+    public var lists: Int { state.withLock { $0.lists } }
+    public var listeners: Int { state.withLock { $0.streams.count } }
 
     private func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Answer {
         let target = request.target
@@ -99,11 +111,11 @@ final class ScriptedEngine: Sendable {
             """
     }
 
-    func tell(_ line: String) {
+    public func tell(_ line: String) {
         for stream in state.withLock({ $0.streams }) { stream.write(line) }
     }
 
-    func begin(_ life: Life, tells: Bool = true) {
+    public func begin(_ life: Life, tells: Bool = true) {
         state.withLock { $0.running[life.id] = life }
         guard tells else { return }
         var attributes = life.labels
@@ -123,7 +135,7 @@ final class ScriptedEngine: Sendable {
         }
     }
 
-    func end(_ id: String, at time: Int64, tells: Bool = true) {
+    public func end(_ id: String, at time: Int64, tells: Bool = true) {
         state.withLock { $0.running[id] = nil }
         guard tells else { return }
         for action in ["die", "destroy"] {
