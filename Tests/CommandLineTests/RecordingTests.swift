@@ -90,7 +90,9 @@ struct RecordingTests {
         #expect(dumped.split(separator: "\n").count { $0.contains(lab.c.v4) } == 40, "\(dumped)")
     }
 
-    @Test(arguments: [("/nowhere/kept.pcapng", "there is no folder"), ("/dev/null", "no plain file")])
+    @Test(arguments: [
+        ("/nowhere/kept.pcapng", "there is no folder"), ("/dev/null", "no plain file"),
+    ])
     func whereNothingCanBeKeptIsToldInOneLine(path: String, reason: String) throws {
         let program = try Background(
             in: lab.node.space,
