@@ -130,6 +130,9 @@ public struct QuarantineRunner: ~Copyable, Sendable {
         _ offence: Offence, now: Int64
     ) throws(QuarantineError) -> [Outcome] {
         try keepTime(now)
+        var offence = offence
+        // One of before the clock was set back would end every fence, and begin the next in what is the future now.
+        if clock != nil { offence.time = min(offence.time, now) }
         return try perform(policy.consider(offence), now: now)
     }
 

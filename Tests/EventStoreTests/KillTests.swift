@@ -161,6 +161,31 @@ struct KillTests {
 
 @Suite(.needsKernel)
 struct RunnerTests {
+    /// A verdict that waited while the clock was set back is of the future.
+    @Test func whatComesFromBeforeTheClockWasSetBackEndsNoFence() throws {
+        let space = try Namespace("future")
+        let scratch = try Scratch()
+        let ledger = try QuarantineLedger(directory: scratch.path)
+        let now = wallClock()
+        var made: QuarantineRunner?
+        try space.inside {
+            made = try QuarantineRunner(
+                policy: QuarantinePolicy(), ledger: ledger, isEnforcing: true, now: now,
+                followsClock: true)
+        }
+        guard var runner = made.take() else { return }
+        func offence(at time: Int64) throws -> Offence {
+            Offence(
+                time: time, offender: try #require(IPAddress("10.0.0.2")), score: 0.95,
+                threshold: 0.6, eventID: "e1", reason: "fan-out")
+        }
+        let first = try runner.consider(offence(at: now), now: now)
+        #expect(first.map(\.action.kind) == [.fence])
+        let late = try runner.consider(offence(at: now + 3_600_000_000_000), now: now)
+        #expect(late.isEmpty, "\(late)")
+        #expect(runner.openRows.map(\.until) == first.map(\.action.until))
+    }
+
     @Test func somebodysFlushIsNoticedAndPutRight() throws {
         let space = try Namespace("runner")
         let scratch = try Scratch()
