@@ -1,0 +1,97 @@
+import Foundation
+import TestKit
+import Testing
+
+/// What a person says of an alert, and what the next replay makes of it.
+struct FeedbackTests {
+    private let scratch: Scratch
+    private let model: String
+    private let events: String
+
+    init() throws {
+        scratch = try Scratch()
+        model = try scratch.model()
+        events = scratch.path("eve.json")
+        _ = try replay(to: events)
+    }
+
+    @discardableResult
+    private func replay(to path: String? = nil) throws -> String {
+        let run = try Run("replay", "-r", "captures/mixed.pcap", "-m", model, "--format", "eve")
+        #expect(run.status == 0, "\(run.errors)")
+        if let path { try run.output.write(toFile: path, atomically: true, encoding: .utf8) }
+        return run.output
+    }
+
+    private func alerts(_ text: String, of address: String) throws -> [[String: Any]] {
+        try text.split(separator: "\n").compactMap {
+            try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }.filter {
+            $0["event_type"] as? String == "alert" && $0["src_ip"] as? String == address
+        }
+    }
+
+    /// The event_id of the last alert of `address` with this signature.
+    private func identifier(_ signature: String, of address: String) throws -> String {
+        let text = try String(contentsOfFile: events, encoding: .utf8)
+        let found = try alerts(text, of: address).last {
+            ($0["alert"] as? [String: Any])?["signature"] as? String == signature
+        }
+        let details = try #require(found?["lazaret"] as? [String: Any])
+        return try #require(details["event_id"] as? String)
+    }
+
+    private func feedback(_ words: String...) throws -> Run {
+        try Run(["feedback", "-m", model, "--events", events] + words)
+    }
+
+    @Test func whatIsBenignIsNotToldAgainUntilThatIsTakenBack() throws {
+        let before = try String(contentsOfFile: events, encoding: .utf8)
+        let sweep = try identifier("Lazaret ARP sweep", of: "10.60.2.40")
+        let said = try feedback(sweep, "--benign")
+        #expect(said.status == 0, "\(said.errors)")
+        #expect(
+            said.output.contains("\(sweep)  benign  monitor") && said.output.contains("arp_targets")
+        )
+        let after = try replay()
+        #expect(try alerts(after, of: "10.60.2.40").isEmpty)
+        // Nobody else gains by it.
+        #expect(try alerts(after, of: "10.60.4.13").count == alerts(before, of: "10.60.4.13").count)
+        #expect(try feedback(sweep, "--withdraw").status == 0)
+        #expect(try replay() == before)
+    }
+
+    @Test func aBenignContactIsKnownAndOthersAreNot() throws {
+        let call = try identifier("Lazaret contact never seen before", of: "10.60.3.20")
+        #expect(try feedback(call, "--benign").status == 0)
+        #expect(try alerts(replay(), of: "10.60.3.20").isEmpty)
+        #expect(try !alerts(replay(), of: "10.60.2.11").isEmpty)
+    }
+
+    @Test func whatIsMaliciousMayBeFenced() throws {
+        func fences(_ text: String) -> Int {
+            text.split(separator: "\n").count {
+                $0.contains(#""event_type":"quarantine""#) && $0.contains("10.60.3.20")
+            }
+        }
+        #expect(fences(try replay()) == 0)
+        let beacon = try identifier("Lazaret beacon", of: "10.60.3.20")
+        #expect(try feedback(beacon, "--malicious").status == 0)
+        #expect(fences(try replay()) > 0)
+    }
+
+    @Test func whatMakesNoSenseIsToldInOneLine() throws {
+        for (words, status, part) in [
+            (["0123456789abcdef", "--benign"], 1, "holds no alert with event_id 0123456789abcdef"),
+            (["0123456789abcdef", "--withdraw"], 1, "nothing was said of event"),
+            (["0123456789abcdef"], 2, "say --benign"), (["--benign"], 2, "which alert"),
+        ] as [([String], Int32, String)] {
+            let run = try Run(["feedback", "-m", model, "--events", events] + words)
+            #expect(run.status == status && run.errors.contains(part), "\(run.errors)")
+            #expect(run.errors.count { $0 == "\n" } == 1)
+        }
+        try Data("{}\n".utf8).write(to: URL(fileURLWithPath: model + ".feedback.jsonl"))
+        let run = try Run("replay", "-r", "captures/mixed.pcap", "-m", model)
+        #expect(run.status == 1 && run.errors.contains("line 1 is no feedback"), "\(run.errors)")
+    }
+}
