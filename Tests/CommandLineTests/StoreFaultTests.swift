@@ -39,34 +39,49 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
-    /// Has the database to itself for so long.
-    private func holdLedger(seconds: Int) throws -> Process {
-        let holder = Process()
-        let said = Pipe()
-        holder.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-        holder.arguments = [
-            "-c",
-            """
-            import sqlite3, sys, time
-            ledger = sqlite3.connect(sys.argv[1], isolation_level=None)
+    /// Another program that keeps a file to itself until it is told to let go.
+    private final class Holder {
+        static let database = """
+            import sqlite3
+            ledger = sqlite3.connect(path, isolation_level=None)
             ledger.execute("BEGIN EXCLUSIVE")
-            print("held", flush=True)
-            time.sleep(float(sys.argv[2]))
-            """, bench.state + "/lazaret.db", "\(seconds)",
-        ]
-        holder.standardOutput = said
-        try holder.run()
-        #expect(!said.fileHandleForReading.availableData.isEmpty)
-        return holder
+            """
+        static let lock = """
+            import fcntl
+            lock = open(path, "r+")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            """
+
+        private let process = Process()
+        private let input = Pipe()
+
+        init(_ script: String, _ path: String) throws {
+            let said = Pipe()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+            process.arguments = [
+                "-c",
+                "import sys\npath = sys.argv[1]\n\(script)\nprint('held', flush=True)\nsys.stdin.read()",
+                path,
+            ]
+            process.standardInput = input
+            process.standardOutput = said
+            try process.run()
+            #expect(!said.fileHandleForReading.availableData.isEmpty)
+        }
+
+        func letGo() throws {
+            try input.fileHandleForWriting.close()
+            process.waitUntilExit()
+        }
     }
 
     @Test func aLedgerThatSomebodyHoldsIsToldOfAndCaughtUpWith() throws {
         let program = try bench.monitor()
-        let holder = try holdLedger(seconds: 14)
+        let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         let isTold = eventually { program.errors.contains("database is locked; fences are put up") }
         #expect(isTold, "\(program.errors)")
-        holder.waitUntilExit()
+        try holder.letGo()
         let isCaughtUp = try eventually {
             try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
         }
@@ -85,24 +100,7 @@ struct StoreFaultTests {
     /// A command that is stopped half-way keeps the lock between programs.
     @Test func aFenceDoesNotWaitForAnotherProgramsLock() throws {
         let program = try bench.monitor()
-        let holder = Process()
-        let said = Pipe()
-        holder.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-        holder.arguments = [
-            "-c",
-            """
-            import fcntl, sys
-            lock = open(sys.argv[1], "r+")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            print("held", flush=True)
-            sys.stdin.read()
-            """, bench.state + "/lazaret.lock",
-        ]
-        let hold = Pipe()
-        holder.standardInput = hold
-        holder.standardOutput = said
-        try holder.run()
-        #expect(!said.fileHandleForReading.availableData.isEmpty)
+        let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         let isTold = eventually {
             program.errors.contains("using the ledger for 1 s; fences are put up")
@@ -110,8 +108,7 @@ struct StoreFaultTests {
         #expect(isTold, "\(program.errors)")
         // The one who asks is not kept waiting either.
         #expect(bench.status().contains("wait to be written down"), "\(bench.status())")
-        try hold.fileHandleForWriting.close()
-        holder.waitUntilExit()
+        try holder.letGo()
         let isCaughtUp = try eventually {
             try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
         }
@@ -135,13 +132,13 @@ struct StoreFaultTests {
         let program = try bench.monitor(
             configuration: "workloads: {docker: \(engine.path), podman: never, name_label: app}")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let holder = try holdLedger(seconds: 6)
+        let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
         let later = Int64(Date().timeIntervalSince1970 * 1e9)
         engine.end("old", at: later)
         engine.begin(life("new", since: later))
         let isTold = eventually { program.errors.contains("cannot follow the containers") }
         #expect(isTold, "\(program.errors)")
-        holder.waitUntilExit()
+        try holder.letGo()
         let isLetGo = try eventually { try bench.reaches(bench.lab.a, bench.lab.c) }
         #expect(isLetGo, "\(program.errors)")
         let trail = try Run("audit", "list", "--state", bench.state).output
