@@ -1,5 +1,4 @@
 internal import GRDB
-internal import Glibc
 
 extension EventStore {
     /// Rows of one kind that one transaction forgets at most: a fence does not wait for more.
@@ -12,11 +11,11 @@ extension EventStore {
     /// `bytes` go, whatever their age. Fences stay; where they take more than half of `bytes`, the others have
     /// the other half all the same, since nothing would be won by forgetting all of it.
     ///
-    /// - Parameter now: nanoseconds since 1970, for the audit trail; nil: the clock.
+    /// - Parameter now: nanoseconds since 1970, for the audit trail.
     /// - Returns: events forgotten.
     @discardableResult
     public func prune(
-        before time: Int64, largerThan bytes: Int64, now: Int64? = nil
+        before time: Int64, largerThan bytes: Int64, now: Int64
     ) throws(EventStoreError) -> Int {
         var gone = try write { database in
             try database.execute(sql: "DELETE FROM events WHERE time < ?", arguments: [time])
@@ -27,7 +26,7 @@ extension EventStore {
             return events
         }
         if let kept = try auditRecords(within: bytes / 4) {
-            try pruneAudit(keeping: max(kept, Self.recordsKept), time: now ?? Self.clock())
+            try pruneAudit(keeping: max(kept, Self.recordsKept), time: now)
         }
         let fences = try read { database in
             // With what SQLite adds to a row, and pages that are two thirds full.
@@ -93,12 +92,5 @@ extension EventStore {
             }
             return nil
         }
-    }
-
-    private static func clock() -> Int64 {
-        var time = timespec()
-        // SAFETY: the structure is ours.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

@@ -128,7 +128,8 @@ final class EventRecorder: Sendable {
                 if now >= nextPruning {
                     nextPruning = now + 3_600_000_000_000
                     try store.prune(
-                        before: now - limits.seconds * 1_000_000_000, largerThan: limits.bytes)
+                        before: now - limits.seconds * 1_000_000_000, largerThan: limits.bytes,
+                        now: now)
                 }
             } catch {
                 let words = "\(error)"

@@ -143,7 +143,7 @@ struct EventStoreTests {
             StoredIncident(id: "e9", start: 1, end: 9, offender: "b", workload: "w", body: "{}"),
         ])
         // Nanoseconds for events; of incidents the seconds of their end.
-        #expect(try store.prune(before: 5, largerThan: 1 << 30) == 4)
+        #expect(try store.prune(before: 5, largerThan: 1 << 30, now: 1) == 4)
         #expect(try store.incidents(limit: 9).map(\.id) == ["e9", "e1"])
         #expect(try store.event(id: "e4") == nil && store.event(id: "e5") == events[4])
         #expect(try store.events(limit: 2).map(\.id) == ["e10", "e9"])
@@ -172,19 +172,19 @@ struct EventStoreTests {
                         subject: "web", body: body)
                 })
         }
-        #expect(try store.prune(before: 0, largerThan: 4 << 20) >= 6000)
+        #expect(try store.prune(before: 0, largerThan: 4 << 20, now: 1) >= 6000)
         #expect(try store.event(id: "e0-0") == nil)
         #expect(try store.event(id: "e9-999") != nil)
         #expect(try store.openFences().count == 1 && store.verifyAudit().records == 1)
-        try store.prune(before: 2_000_000_000_000, largerThan: 0)
+        try store.prune(before: 2_000_000_000_000, largerThan: 0, now: 1)
         #expect(try store.events(limit: 1).isEmpty && store.incidents(limit: 1).isEmpty)
         let counters = (1...3).map { StoredStatistics(time: Int64($0), body: "{\"uptime\":\($0)}") }
         try store.record(statistics: counters)
         #expect(try store.statistics(limit: 2).map(\.time) == [3, 2])
         #expect(try store.statistics(limit: 9, before: 2) == [counters[0]])
-        try store.prune(before: 3, largerThan: 1 << 30)
+        try store.prune(before: 3, largerThan: 1 << 30, now: 1)
         #expect(try store.statistics(limit: 9) == [counters[2]])
-        try store.prune(before: 0, largerThan: 0)
+        try store.prune(before: 0, largerThan: 0, now: 1)
         #expect(try store.statistics(limit: 9).isEmpty)
         #expect(try store.damage() == nil)
     }
@@ -243,7 +243,7 @@ struct EventStoreTests {
             events: (0..<100).map {
                 StoredEvent(id: "e\($0)", time: Int64($0), kind: "alert", subject: "w", body: "{}")
             })
-        try store.prune(before: 0, largerThan: 1 << 20)
+        try store.prune(before: 0, largerThan: 1 << 20, now: 1)
         #expect(try store.events(limit: 999).count == 100 && store.openFences().count == 8000)
     }
 
