@@ -67,17 +67,7 @@ public struct ConfigurationCheck {
         let given = inventory ?? nil
         self.inventory = given
         let model = attempt("model") {
-            try configuration.model.map { path in
-                do { return try ModelStore.readForJudging(path, inventory: given) } catch {
-                    // What was said of its alerts lies beside it, and no training mends that.
-                    guard "\(error)".hasPrefix("\(path): ") else { throw error }
-                    throw PipelineError.input(
-                        path: path,
-                        reason: "\(error)".dropFirst(path.count + 2)
-                            + "; 'lazaret train' makes one, and without one the node learns its own"
-                    )
-                }
-            }
+            try configuration.model.map { try ModelStore.readForJudging($0, inventory: given) }
         }
         self.model = model ?? nil
         if case .path(let path) = configuration.monitor.workloads.kubernetes {

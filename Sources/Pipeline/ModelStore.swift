@@ -24,7 +24,8 @@ public enum ModelStore {
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw PipelineError.input(
+                path: path, reason: OutputFile.reason(error) + "; 'lazaret train' makes one")
         }
         do {
             return try Model(decoding: Array(data))
