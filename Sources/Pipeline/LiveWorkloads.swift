@@ -274,9 +274,8 @@ public final class LiveWorkloads: Sendable {
                 let version = directory.version
                 if version != done, directory.isLive {
                     do throws(QuarantineError) {
-                        let outcomes = try await follow(quarantine)
-                        decisions.submit(outcomes)
-                        if let failure = outcomes.compactMap(\.failure).first { throw failure }
+                        // What the kernel refused is told there.
+                        decisions.submit(try await follow(quarantine))
                         if trouble != nil { tell("the quarantine follows the containers again") }
                         done = version
                         trouble = nil

@@ -156,11 +156,8 @@ public struct Monitor {
             outlet: outlet, board: board, recorder: recorder, complain: tell)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
-        board.connect(quarantine.guardian, store, decisions)
-        defer {
-            board.connect(nil, nil, nil)
-            board.close()
-        }
+        board.connect(quarantine.guardian, decisions, store)
+        defer { board.close() }
         live.connect(quarantine.guardian, decisions, tell: tell)
         var watch = MonitorLoop(
             monitor: self,

@@ -35,23 +35,32 @@ extension MonitorBoard {
         actor: String, force: Bool
     ) async throws(Objection) -> QuarantineAction {
         guard status?.isEnforcing == true else { throw .observing }
-        let outcome = try await use { runner throws(QuarantineError) in
-            try runner.add(
-                target, response: response, seconds: seconds, reason: reason,
-                now: Clock.now(), actor: actor, force: force)
+        let actions = try await act { runner throws(QuarantineError) in
+            [
+                try runner.add(
+                    target, response: response, seconds: seconds, reason: reason,
+                    now: Clock.now(), actor: actor, force: force)
+            ]
         }
-        quarantine()?.decisions.submit([outcome])
-        if let failure = outcome.failure { throw .refused(failure) }
-        return outcome.action
+        return actions[0]
     }
 
     /// Takes down every fence that lies in a target.
     public func release(
         _ target: FenceTarget, reason: String, actor: String
     ) async throws(Objection) -> [QuarantineAction] {
-        let outcomes = try await use { runner throws(QuarantineError) in
+        try await act { runner throws(QuarantineError) in
             try runner.release(target, reason: reason, now: Clock.now(), actor: actor)
         }
+    }
+
+    /// Does something by hand, and has it told.
+    private func act(
+        _ body:
+            @escaping @Sendable (inout QuarantineRunner) throws(QuarantineError)
+            -> [QuarantineRunner.Outcome]
+    ) async throws(Objection) -> [QuarantineAction] {
+        let outcomes = try await use(body)
         quarantine()?.decisions.submit(outcomes)
         if let failure = outcomes.compactMap(\.failure).first { throw .refused(failure) }
         return outcomes.map(\.action)

@@ -130,11 +130,9 @@ public final class MonitorBoard: Sendable {
     // MARK: - What the monitor tells
 
     func connect(
-        _ quarantine: QuarantineGuard?, _ store: EventStore?, _ decisions: DecisionThread?
+        _ quarantine: QuarantineGuard, _ decisions: DecisionThread, _ store: EventStore
     ) {
-        guardian.withLock { guardian in
-            guardian = quarantine.flatMap { one in decisions.map { (one, $0) } }
-        }
+        guardian.withLock { $0 = (quarantine, decisions) }
         state.withLock { $0.store = store }
     }
 
@@ -170,7 +168,9 @@ public final class MonitorBoard: Sendable {
 
     /// Ends the streams of all followers.
     func close() {
+        guardian.withLock { $0 = nil }
         let followers = state.withLock { state in
+            state.store = nil
             state.status?.phase = .stopped
             return Array(state.followers.values)
         }

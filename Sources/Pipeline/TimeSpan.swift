@@ -12,6 +12,7 @@ public struct TimeSpan: Sendable, Equatable, CustomStringConvertible {
 
     public init(seconds: Int64) { self.seconds = seconds }
 
+    /// The same in nanoseconds; what is longer than 292 years is 292 years.
     public var nanoseconds: Int64 { seconds.multipliedClamping(by: 1_000_000_000) }
 
     public init?(_ text: String) {

@@ -5,8 +5,8 @@ public import NetworkAddresses
 /// Finds out what must never be fenced on this node.
 ///
 /// Own addresses and network cards, gateways of all routes, resolvers, the orchestrator's API, and
-/// who is connected to this node's SSH right now, containers excepted. Cheap enough (a few dumps and small files) to be done
-/// anew every few seconds and before every change by hand.
+/// who is connected to this node's SSH right now, containers excepted. Cheap enough (a few dumps
+/// and small files) to be done anew every few seconds and before every change by hand.
 public struct ProtectedDiscovery: Sendable {
     /// Where resolvers are configured.
     public var resolverFiles = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]

@@ -57,7 +57,9 @@ package struct YAMLReader {
         do {
             root = try Yams.compose(yaml: text)
         } catch {
-            let words = "\(error)".split(separator: "\n").first.map(String.init) ?? "no YAML"
+            // Behind a colon it shows the place, on lines of their own.
+            var words = "\(error)".prefix { !$0.isNewline }
+            if words.last == ":" { words.removeLast() }
             throw .malformed(path: path, reason: "not YAML or JSON: \(words)")
         }
         guard let root else { throw .malformed(path: path, reason: "the file is empty") }
