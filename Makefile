@@ -6,6 +6,8 @@ UNITDIR ?= /etc/systemd/system
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 LAZARET := .build/release/lazaret
 MANUAL := .build/manual
+# One configuration for the program and the tests, so that everything is compiled once.
+SWIFT_FLAGS := -c release -Xswiftc -enable-testing
 SWIFT_GATE := --explicit-target-dependency-import-check error
 
 .PHONY: help demo test sanitize build lint format captures manual install install-files uninstall deb dependencies clean
@@ -24,9 +26,8 @@ help:
 dependencies:
 	@scripts/install-dependencies.sh
 
-# With Swift's libraries in the program, so that it runs where there is no Swift.
 build: dependencies
-	swift build -c release --product lazaret --static-swift-stdlib $(SWIFT_GATE)
+	swift build $(SWIFT_FLAGS) --product lazaret $(SWIFT_GATE)
 
 demo: build
 	@scripts/demo.sh $(LAZARET)
@@ -34,9 +35,9 @@ demo: build
 # Real containers come last and by themselves: what they tell of is who did what when.
 test: build lint
 	@scripts/install-dependencies.sh test || echo "tests that need what is missing are skipped"
-	swift build --build-tests $(SWIFT_GATE)
-	LAZARET_BINARY=$(LAZARET) timeout 30m swift test --skip-build --skip '^ContainerTests\.'
-	LAZARET_BINARY=$(LAZARET) LAZARET_LIVES=6 timeout 20m swift test --skip-build --no-parallel --filter '^ContainerTests\.'
+	swift build $(SWIFT_FLAGS) --build-tests $(SWIFT_GATE)
+	LAZARET_BINARY=$(LAZARET) timeout 30m swift test $(SWIFT_FLAGS) --skip-build --skip '^ContainerTests\.'
+	LAZARET_BINARY=$(LAZARET) LAZARET_LIVES=6 timeout 20m swift test $(SWIFT_FLAGS) --skip-build --no-parallel --filter '^ContainerTests\.'
 
 # Every test under ThreadSanitizer, and then under AddressSanitizer; each is a build of its own. A report is a failure.
 sanitize: dependencies

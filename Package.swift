@@ -23,6 +23,24 @@ func tests(of name: String, uses: [Target.Dependency] = []) -> Target {
         swiftSettings: strict)
 }
 
+/// The program contains Swift's libraries, so that it runs on machines without Swift. Tests cannot,
+/// because Swift Testing exists as a shared library only. So everything is compiled once, against the
+/// shared libraries, and only the program is linked against the static ones. Sanitizers need the
+/// shared ones there, too: they set LAZARET_SHARED_RUNTIME.
+let isShared = Context.environment["LAZARET_SHARED_RUNTIME"] != nil
+let staticRuntime: [LinkerSetting] =
+    isShared
+    ? []
+    : [
+        .unsafeFlags(
+            ["-static-stdlib", "-Xlinker", "--start-group"]
+                + [
+                    "swiftSynchronization", "_FoundationCShims", "_FoundationCollections",
+                    "_FoundationICU", "CoreFoundation", "swiftDispatch", "BlocksRuntime",
+                    "dispatch", "FoundationInternationalization", "FoundationEssentials",
+                ].map { "-l" + $0 } + ["-Xlinker", "--end-group"])
+    ]
+
 let package = Package(
     name: "lazaret",
     products: [
@@ -133,18 +151,18 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: strict),
+            swiftSettings: strict, linkerSettings: staticRuntime),
 
         .target(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
         .testTarget(
-            name: "CommandLineTests", dependencies: ["lazaret", "TestKit"], swiftSettings: strict),
+            name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
         // What needs real containers: these want the machine for themselves.
         .testTarget(
             name: "ContainerTests",
-            dependencies: ["lazaret", "Workloads", "NetworkAddresses", "TestKit"],
+            dependencies: ["Workloads", "NetworkAddresses", "TestKit"],
             swiftSettings: strict),
         tests(of: "Workloads", uses: ["NetworkAddresses"]),
         tests(

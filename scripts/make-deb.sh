@@ -55,7 +55,7 @@ depends=$(cd .build/deb && dpkg-shlibdeps -O --ignore-missing-info root/usr/bin/
 depends=${depends#shlibs:Depends=}
 [ -n "$depends" ] || { echo "dpkg-shlibdeps found no libraries" >&2; exit 1; }
 if ldd "$root/usr/bin/lazaret" | grep -q libswiftCore; then
-    echo "the program needs Swift's libraries; build it with --static-swift-stdlib" >&2
+    echo "the program needs Swift's libraries; build it without LAZARET_SHARED_RUNTIME" >&2
     exit 1
 fi
 

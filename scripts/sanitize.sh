@@ -8,6 +8,8 @@ folder=$PWD/.build/sanitize-$kind
 reports=$folder/reports
 build=(-c release -Xswiftc -enable-testing --sanitize="$kind" --scratch-path "$folder")
 preload=()
+# The sanitizers' shim replaces functions of Swift's shared libraries.
+export LAZARET_SHARED_RUNTIME=yes
 export LAZARET_BINARY=$folder/release/lazaret
 # A report goes to a file, so that one of a program that a test has started, or that it ends at once, is seen too.
 case $kind in
