@@ -33,12 +33,13 @@ let staticRuntime: [LinkerSetting] =
     ? []
     : [
         .unsafeFlags(
-            ["-static-stdlib", "-Xlinker", "--start-group"]
-                + [
-                    "swiftSynchronization", "_FoundationCShims", "_FoundationCollections",
-                    "_FoundationICU", "CoreFoundation", "swiftDispatch", "BlocksRuntime",
-                    "dispatch", "FoundationInternationalization", "FoundationEssentials",
-                ].map { "-l" + $0 } + ["-Xlinker", "--end-group"])
+            ["-static-stdlib"]
+                + ([
+                    "--start-group", "-lFoundation", "-lCoreFoundation", "-lFoundationEssentials",
+                    "-lFoundationInternationalization", "-l_FoundationICU",
+                    "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization",
+                    "-lswiftDispatch", "-ldispatch", "-lBlocksRuntime", "--end-group",
+                ]).flatMap { ["-Xlinker", $0] })
     ]
 
 let package = Package(
