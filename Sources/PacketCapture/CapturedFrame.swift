@@ -1,4 +1,7 @@
-/// One frame as it was captured. Its bytes are lent: they are gone when the call that lent them returns.
+/// One frame as it was captured.
+///
+/// Its bytes are lent: they are gone when the call that lent them to a closure returns, or when the
+/// source is asked for the next frame.
 @safe
 public struct CapturedFrame: BitwiseCopyable {
     /// Nanoseconds since 1970 UTC.

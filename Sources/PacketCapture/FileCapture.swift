@@ -8,6 +8,9 @@ public final class FileCapture {
     private var finished: [Bool]
     private let filter: PacketFilter?
     private var counters = CaptureStatistics()
+    /// What `next` hands out, frame by frame.
+    private var batch: UnsafeMutableBufferPointer<CapturedFrame>
+    private var position = 0
     private let merged: UnsafeMutableBufferPointer<CapturedFrame>
 
     /// Opens all files and reads their headers; `-` is standard input.
@@ -24,6 +27,7 @@ public final class FileCapture {
         readers = opened
         finished = opened.map { _ in false }
         unsafe merged = .allocate(capacity: SavefileReader.batchLimit)
+        unsafe batch = UnsafeMutableBufferPointer(start: nil, count: 0)
     }
 
     // SAFETY: the buffer is ours alone.
@@ -62,9 +66,13 @@ public final class FileCapture {
         }
     }
 
+    /// Whether monitors have noted something in name blocks before the frames of the latest batch.
+    public private(set) var hasNotes = false
+
     /// What monitors have noted in name blocks before the frames of the latest batch, without the prefix
     /// that marks such notes; each is given out once.
     public func takeNotes() -> [String] {
+        hasNotes = false
         var notes: [String] = []
         for reader in readers where !reader.notes.isEmpty {
             notes += reader.notes.map { String($0.dropFirst(PcapNGBlock.notePrefix.count)) }
@@ -81,14 +89,35 @@ public final class FileCapture {
     public func nextBatch(
         _ body: (Span<CapturedFrame>) -> Void
     ) throws(CaptureError) -> Bool {
+        guard let frames = unsafe try readBatch() else { return false }
+        unsafe body(UnsafeBufferPointer(frames).span)
+        return true
+    }
+
+    /// The next frame, or nil when there are no more.
+    ///
+    /// Its bytes lie in the reader's own blocks and are gone at the next call.
+    /// - Throws: as `nextBatch`.
+    public func next() throws(CaptureError) -> CapturedFrame? {
+        if unsafe position == batch.count {
+            guard let frames = unsafe try readBatch() else { return nil }
+            unsafe batch = unsafe frames
+            position = 0
+        }
+        defer { position += 1 }
+        return unsafe batch[position]
+    }
+
+    /// Reads the next frames that the filter takes, at least one; nil at the end.
+    private func readBatch() throws(CaptureError) -> UnsafeMutableBufferPointer<CapturedFrame>? {
         while true {
             let ready = readers.count == 1 ? unsafe try single() : unsafe try merge()
-            guard let ready = unsafe ready else { return false }
+            guard let ready = unsafe ready else { return nil }
             let kept = unsafe try applyFilter(ready)
             guard kept.count > 0 else { continue }
             counters.packets &+= UInt64(kept.count)
-            unsafe body(UnsafeBufferPointer(kept).span)
-            return true
+            hasNotes = readers.contains { !$0.notes.isEmpty }
+            return unsafe kept
         }
     }
 

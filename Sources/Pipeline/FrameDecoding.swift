@@ -5,7 +5,8 @@ extension PacketDecoder {
     /// Decodes a frame that its capture lends at this moment.
     @inline(__always)
     mutating func decode(_ frame: CapturedFrame, into packet: inout Packet) {
-        // SAFETY: frames are lent within the closure that a capture calls, and nobody keeps one beyond it.
+        // SAFETY: frames are lent within the closure that a capture calls, or until its next frame
+        // is asked for, and nobody keeps one beyond that.
         unsafe decode(
             frame.bytes, linkType: LinkType(rawValue: frame.linkType),
             timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength, into: &packet)

@@ -95,24 +95,19 @@ struct OffenderFlows {
         let capture = try FileCapture(paths: paths, options: options)
         var decoder = PacketDecoder()
         var meter = FlowMeter()
+        let total = capture.totalBytes
         var packet = Packet()
-        var isOver = false
-        var more = true
-        while more, !isOver {
-            more = try capture.nextBatch { frames in
-                for index in frames.indices where !isOver {
-                    let frame = frames[index]
-                    decoder.decode(frame, into: &packet)
-                    isOver = packet.timeNanoseconds >= to
-                    let isOwn =
-                        packet.source == offender || link.map { packet.sourceMAC == $0 } ?? false
-                    guard !isOver, isOwn || packet.destination == offender else { continue }
-                    let update = meter.observe(&packet)
-                    if isOwn, update.events.contains(.started) { meter.setTag(1, of: update.flow) }
-                }
-            }
+        var frames = 0
+        while let frame = try capture.next() {
+            decoder.decode(frame, into: &packet)
+            guard packet.timeNanoseconds < to else { break }
+            frames += 1
+            if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
+            let isOwn = packet.source == offender || link.map { packet.sourceMAC == $0 } ?? false
+            guard isOwn || packet.destination == offender else { continue }
+            let update = meter.observe(&packet)
+            if isOwn, update.events.contains(.started) { meter.setTag(1, of: update.flow) }
             meter.drain { add($0) }
-            progress?.update(capture.statistics.fileBytes, of: capture.totalBytes)
         }
         progress?.finish()
         meter.finish()

@@ -111,22 +111,17 @@ public struct PacketSlices {
         options.filter = filter
         options.linkTypes = LinkType.supported.map(\.rawValue)
         let capture = try FileCapture(paths: paths, options: options)
+        let total = capture.totalBytes
         var decoder = PacketDecoder()
         var packet = Packet()
-        var failure: (any Error)?
-        var more = true
-        while more, failure == nil {
-            more = try capture.nextBatch { frames in
-                for index in frames.indices where failure == nil {
-                    let frame = frames[index]
-                    decoder.decode(frame, into: &packet)
-                    do { try take(frame, packet) } catch { failure = error }
-                }
-            }
-            progress?.update(capture.statistics.fileBytes, of: capture.totalBytes)
+        var frames = 0
+        defer { progress?.finish() }
+        while let frame = try capture.next() {
+            decoder.decode(frame, into: &packet)
+            try take(frame, packet)
+            frames += 1
+            if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
         }
-        progress?.finish()
-        if let failure { throw failure }
         for index in Array(open.keys) { try rest(index) }
         return try slices.map { slice in
             guard slice.packetCount > 0 else { return nil }

@@ -20,22 +20,28 @@ struct Read: Equatable {
     var length: UInt32
     var bytes: [UInt8]
     var source: Int32
+
+    init(_ frame: CapturedFrame) {
+        time = frame.timeNanoseconds
+        length = frame.wireLength
+        bytes = Array(frame.bytes)
+        source = frame.source
+    }
 }
 
+/// The frames of files, which are the same one by one and in batches.
 func readAll(_ files: [TemporaryFile], _ options: CaptureOptions = .init()) throws -> (
     frames: [Read], capture: FileCapture
 ) {
     let capture = try FileCapture(paths: files.map(\.path), options: options)
     var frames: [Read] = []
     while try capture.nextBatch({ batch in
-        for index in batch.indices {
-            let frame = batch[index]
-            frames.append(
-                Read(
-                    time: frame.timeNanoseconds, length: frame.wireLength,
-                    bytes: Array(frame.bytes), source: frame.source))
-        }
+        for index in batch.indices { frames.append(Read(batch[index])) }
     }) {}
+    let single = try FileCapture(paths: files.map(\.path), options: options)
+    var singly: [Read] = []
+    while let frame = try single.next() { singly.append(Read(frame)) }
+    #expect(singly == frames && single.statistics == capture.statistics)
     return (frames, capture)
 }
 
