@@ -13,7 +13,8 @@ extension WindowTracker {
             free.append(slot)
         }
         slots = [:]
-        second = Int.min
+        (second, target) = (Int.min, Int.min)
+        turn = (0, 0)
     }
 
     mutating func slot(of address: IPAddress, _ mac: MACAddress) -> Int? {

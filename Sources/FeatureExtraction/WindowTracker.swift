@@ -6,6 +6,8 @@ public import Workloads
 /// Keeps sliding windows for every address that opens flows, and hands out a window of each scale
 /// whenever its newest bucket is full and something happened in it.
 ///
+/// For each packet: `advance(to:)` its time, take every `nextWindow()`, then `observe` it.
+///
 /// The subject is who initiates: what an address receives or answers is not held against it. Memory
 /// is bounded: a host costs at most about 150 KB, however many peers it talks to, and there are at most
 /// `hostLimit` of them. Further ones take the place of a passer-by, and workloads that are known that of any stranger;
@@ -32,7 +34,11 @@ public struct WindowTracker: Sendable {
     var hosts: [HostState] = []
     var slots: [IPAddress: Int] = [:]
     var free: [Int] = []
+    /// The second that packets are counted in; those before `target` are ending.
     var second = Int.min
+    var target = Int.min
+    /// Whose windows of the second that is ending are next, and of which scale.
+    var turn = (slot: 0, scale: 0)
     private var window: Window
     /// By flow: the slot of its responder, or -1.
     private var servers: [Int32] = []
@@ -123,37 +129,32 @@ public struct WindowTracker: Sendable {
         }
     }
 
-    /// Ends every second before that of `timeNanoseconds`, and hands the full windows to `body`.
-    public mutating func advance(
-        to timeNanoseconds: Int64, _ body: (Window) -> Void
-    ) {
-        let target = Int(timeNanoseconds / 1_000_000_000)
-        guard target > second else { return }
-        guard second != Int.min else {
-            second = target
-            return
-        }
-        while second < target {
-            if free.count == hosts.count {
-                second = target
-                return
-            }
-            endSecond(body)
-            second += 1
-        }
+    /// Ends every second before that of `timeNanoseconds`; `nextWindow` hands out the full windows.
+    public mutating func advance(to timeNanoseconds: Int64) {
+        let reached = Int(timeNanoseconds / 1_000_000_000)
+        guard reached > second else { return }
+        if second == Int.min { second = reached }
+        target = max(target, reached)
     }
 
-    /// Ends the current second, for the end of a capture.
-    public mutating func finish(_ body: (Window) -> Void) {
+    /// Ends the current second too, for the end of a capture.
+    public mutating func finish() {
         guard second != Int.min else { return }
-        endSecond(body)
-        second += 1
+        target = max(target, second) + 1
     }
 
-    /// Takes in one packet and what it did to its flow; `advance` must have been called with its time.
+    /// The next window of the seconds that have ended, by time; nil when all were handed out.
+    public mutating func nextWindow() -> Window? {
+        guard second < target else { return nil }
+        return nextFullWindow()
+    }
+
+    /// Takes in one packet and what it did to its flow.
     ///
+    /// - Precondition: `advance` was called with its time, and the windows were taken.
     /// - Returns: the tag to keep with the flow, if it changes.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        precondition(second >= target, "windows that ended before a packet are taken first")
         if packet.kind == .arp {
             observeARP(packet)
             return nil
@@ -350,24 +351,51 @@ public struct WindowTracker: Sendable {
 
     // MARK: - Seconds
 
-    private mutating func endSecond(_ body: (Window) -> Void) {
-        for slot in hosts.indices where hosts[slot].isLive {
-            hosts[slot].roll(second)
-            for scale in Scale.allCases
-            where (second + 1) % scale.bucketSeconds == 0 && hosts[slot].hasChanged(scale, second) {
-                fill(slot, scale)
-                body(window)
+    /// Ends seconds until a window is full: host by host, and for each the shorter scales first.
+    private mutating func nextFullWindow() -> Window? {
+        while second < target {
+            // Where nobody is watched, nothing happens until then.
+            if free.count == hosts.count {
+                (second, turn) = (target, (0, 0))
+                return nil
             }
-            hosts[slot].pending = 0
-            let isCurrent = slots[hosts[slot].address] == slot
-            let silence = second - hosts[slot].lastSecond
-            // Who has lost the address never comes back; its last bucket is still to be judged.
-            if silence > (isCurrent ? Scale.long.seconds : Scale.long.bucketSeconds) {
-                hosts[slot].isLive = false
-                if isCurrent { slots[hosts[slot].address] = nil }
-                free.append(slot)
+            while turn.slot < hosts.count {
+                let slot = turn.slot
+                if hosts[slot].isLive {
+                    if turn.scale == 0 { hosts[slot].roll(second) }
+                    if let scale = nextFullScale(of: slot) {
+                        fill(slot, scale)
+                        return window
+                    }
+                    endSecond(of: slot)
+                }
+                turn = (slot + 1, 0)
+            }
+            turn = (0, 0)
+            second += 1
+        }
+        return nil
+    }
+
+    private mutating func nextFullScale(of slot: Int) -> Scale? {
+        while let scale = Scale(rawValue: turn.scale) {
+            turn.scale += 1
+            if (second + 1) % scale.bucketSeconds == 0 && hosts[slot].hasChanged(scale, second) {
+                return scale
             }
         }
+        return nil
+    }
+
+    private mutating func endSecond(of slot: Int) {
+        hosts[slot].pending = 0
+        let isCurrent = slots[hosts[slot].address] == slot
+        let silence = second - hosts[slot].lastSecond
+        // Who has lost the address never comes back; its last bucket is still to be judged.
+        guard silence > (isCurrent ? Scale.long.seconds : Scale.long.bucketSeconds) else { return }
+        hosts[slot].isLive = false
+        if isCurrent { slots[hosts[slot].address] = nil }
+        free.append(slot)
     }
 
     private mutating func fill(_ slot: Int, _ scale: Scale) {

@@ -66,14 +66,20 @@ struct Contamination {
     ///
     /// - Returns: the tag to set on its flow.
     mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
-        Self.advance(&tracker, &found, to: packet.timeNanoseconds)
+        tracker.advance(to: packet.timeNanoseconds)
+        noteWindows()
         return tracker.observe(packet, update)
     }
 
     /// Everybody who does not look clean, strongest first.
     mutating func finish() -> [Suspect] {
-        Self.finish(&tracker, &found)
+        tracker.finish()
+        noteWindows()
         return suspects
+    }
+
+    private mutating func noteWindows() {
+        while let window = tracker.nextWindow() { note(window) }
     }
 
     /// Everybody who has not looked clean so far, strongest first.
@@ -100,35 +106,19 @@ struct Contamination {
         }
     }
 
-    /// Takes in a window that somebody else has made.
+    /// Takes in a window, of its own or that somebody else has made.
     mutating func note(_ window: Window) {
         habits?.observe(window)
         if !isSettled, let habits, habits.isSettled(at: window.endSecond) {
             isSettled = true
             found = found.filter { !habits.isUsual($0.value.window, $0.value.pattern) }
         }
-        Self.note(window, &found, isSettled ? habits : nil)
-    }
-
-    private static func advance(
-        _ tracker: inout WindowTracker, _ found: inout [IPAddress: Suspect], to time: Int64
-    ) {
-        tracker.advance(to: time) { note($0, &found) }
-    }
-
-    private static func finish(
-        _ tracker: inout WindowTracker, _ found: inout [IPAddress: Suspect]
-    ) {
-        tracker.finish { note($0, &found) }
-    }
-
-    private static func note(
-        _ window: Window, _ found: inout [IPAddress: Suspect], _ habits: LearningHabits? = nil
-    ) {
         guard let match = Pattern.match(window), match.pattern.mayFence,
-            match.strength >= leastStrength, habits?.isUsual(window, match.pattern) != true
+            match.strength >= Self.leastStrength,
+            !isSettled || habits?.isUsual(window, match.pattern) != true
         else { return }
-        let seconds = window.startSecond - marginSeconds...window.endSecond + marginSeconds
+        let seconds =
+            window.startSecond - Self.marginSeconds...window.endSecond + Self.marginSeconds
         guard var suspect = found[window.subject] else {
             found[window.subject] = Suspect(
                 subject: window.subject, mac: match.pattern == .spoofing ? window.mac : .zero,

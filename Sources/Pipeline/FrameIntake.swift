@@ -7,6 +7,10 @@ struct FrameIntake: ~Copyable {
     /// blocks over within 50 ms, and a busy thread has its pauses.
     static let holdNanoseconds: Int64 = 120_000_000
 
+    /// The packet that `next` has gone on to.
+    var packet = Packet()
+    /// Whether `packet` was decoded and is not held.
+    private var isReady = false
     private(set) var decoder = PacketDecoder()
     private(set) var merge: PacketMerge
     private var interfaces: Int
@@ -31,23 +35,28 @@ struct FrameIntake: ~Copyable {
     /// Tells what the time is.
     mutating func advance(to now: Int64) { latest = now + 2_000_000_000 }
 
-    /// Takes in a batch; those packets that are not held go to `body`.
-    mutating func take(_ frames: Span<CapturedFrame>, _ body: (inout Packet) -> Void) {
-        var packet = Packet()
-        for index in frames.indices {
-            let frame = frames[index]
-            decoder.decode(frame, into: &packet)
-            packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), latest, 1 << 62)
-            if isHolding {
-                merge.add(packet, from: frame.source, body)
-            } else {
-                body(&packet)
-            }
+    /// Takes in a frame.
+    ///
+    /// - Precondition: between two frames, `next` was called until it returned false.
+    mutating func take(_ frame: CapturedFrame) {
+        decoder.decode(frame, into: &packet)
+        packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), latest, 1 << 62)
+        if isHolding {
+            merge.add(packet, from: frame.source)
+        } else {
+            isReady = true
         }
     }
 
-    /// Hands on what was captured up to `horizon`.
-    mutating func release(until horizon: Int64, _ body: (inout Packet) -> Void) {
-        merge.release(until: horizon, body)
+    /// Asks for what was captured up to `horizon`.
+    mutating func release(until horizon: Int64) { merge.release(until: horizon) }
+
+    /// Goes on to the next packet that is not held any longer; false where there is none.
+    mutating func next() -> Bool {
+        if isReady {
+            isReady = false
+            return true
+        }
+        return merge.next(into: &packet)
     }
 }

@@ -166,25 +166,25 @@ struct MonitorLoop {
             remembered: monitor.inventory == nil ? model.provenance.inventory : .empty,
             interfaces: interfaceCount, hashSeed: options.hashSeed,
             isRetraining: options.retrainSeconds != nil,
-            scores: monitor.board.scores, limits: options.limits)
+            scores: monitor.board.scores, limits: options.limits,
+            submit: { [decisions] in decisions.submit($0) })
         live.begin(&feed, sight)
         let retraining = options.retrainSeconds.map {
             Retraining(every: $0, directory: options.stateDirectory, now: Clock.now())
         }
         while !requests.shouldStop() {
             live.update(&feed, sight)
-            let decisions = decisions
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
-                feed.take(frames) { decisions.submit($0) }
+                feed.take(frames)
                 recording?.record(frames, name: source.name)
             }
             let (now, step) = tick()
             if let step {
                 tell("\(ClockWatch.text(step)); fences keep the time that is left to them")
-                feed.clockStepped(by: step) { decisions.submit($0) }
+                feed.clockStepped(by: step)
             }
             feed.intake.advance(to: now)
-            feed.advance(to: now) { decisions.submit($0) }
+            feed.advance(to: now)
             if takeReopen() {
                 notice.reloading()
                 if let model = reload() { follow(retraining?.followed(model) ?? model, &feed) }
@@ -206,8 +206,7 @@ struct MonitorLoop {
                 tell(reporter.status.text)
             }
         }
-        let decisions = decisions
-        feed.finish { decisions.submit($0) }
+        feed.finish()
         reporter.take(feed)
         publish(Clock.now())
         decisions.submit(event: reporter.status.event)

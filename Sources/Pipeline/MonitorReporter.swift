@@ -66,14 +66,14 @@ struct MonitorReporter {
     }
 
     mutating func take(_ feed: borrowing LiveFeed) {
-        count(feed.intake, feed.stage.meter.statistics)
-        status.hosts = feed.stage.hosts
-        status.hostsDropped = feed.stage.droppedHosts
-        status.windows = feed.stage.detector.seenCount
-        status.windowsScored = feed.stage.detector.scoredCount
-        status.scores = feed.stage.detector.scoreCounts
-        status.windowsUnscored = feed.stage.detector.unscoredCount
-        status.verdicts = feed.stage.verdicts
+        count(feed.intake, feed.meter.statistics)
+        status.hosts = feed.hosts
+        status.hostsDropped = feed.droppedHosts
+        status.windows = feed.detector.seenCount
+        status.windowsScored = feed.detector.scoredCount
+        status.scores = feed.detector.scoreCounts
+        status.windowsUnscored = feed.detector.unscoredCount
+        status.verdicts = feed.verdicts
     }
 
     private mutating func count(_ intake: borrowing FrameIntake, _ meter: FlowMeterStatistics) {

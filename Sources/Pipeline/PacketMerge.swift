@@ -4,8 +4,9 @@ import PacketDecoding
 /// Packets of several interfaces in the order of their times, and each of them once.
 ///
 /// Every interface hands over its packets in blocks, so those of one come late behind those of another:
-/// they are held until `horizon`. A gateway sees a packet that it forwards on its way in and again on its
-/// way out; the later sight, on another interface, is left out. Memory is fixed.
+/// they are held until `release(until:)` asks for them. A gateway sees a packet that it forwards on
+/// its way in and again on its way out; the later sight, on another interface, is left out. Memory
+/// is fixed.
 struct PacketMerge {
     /// Later sights of a packet that were left out.
     private(set) var duplicates: UInt64 = 0
@@ -15,6 +16,8 @@ struct PacketMerge {
     private var queues: [Queue]
     private var sights: [Sight]
     private var count = 0
+    /// Packets up to this time are to be handed out; the least time where none is.
+    private var horizon = Int64.min
 
     /// A forwarded packet comes out within this time.
     private static let forwardNanoseconds: Int64 = 5_000_000
@@ -42,39 +45,49 @@ struct PacketMerge {
         sights = Array(repeating: Sight(), count: interfaces > 1 ? Self.sightCount : 0)
     }
 
+    // One place more than packets are held: the newest waits there while the oldest is handed out.
     private static var emptyQueue: Queue {
-        Queue(packets: Array(repeating: Packet(), count: queueCapacity))
+        Queue(packets: Array(repeating: Packet(), count: queueCapacity + 1))
     }
 
-    /// Takes in a packet; where the room is full, the oldest goes to `body` first.
-    mutating func add(_ packet: Packet, from source: Int32, _ body: (inout Packet) -> Void) {
+    /// Takes in a packet; where the room is full, `next` hands out the oldest at once.
+    ///
+    /// - Precondition: between two packets, `next` was called until it returned false.
+    mutating func add(_ packet: Packet, from source: Int32) {
         let index = Int(source)
         while index >= queues.count { queues.append(Self.emptyQueue) }
-        if queues[index].count == Self.queueCapacity {
-            hurried &+= 1
-            release(until: queues[index].first, body)
-        }
-        let tail = (queues[index].head + queues[index].count) % Self.queueCapacity
+        precondition(queues[index].count <= Self.queueCapacity, "the oldest packets were taken")
+        let tail = (queues[index].head + queues[index].count) % (Self.queueCapacity + 1)
         queues[index].packets[tail] = packet
         queues[index].count += 1
         count += 1
+        guard queues[index].count > Self.queueCapacity else { return }
+        hurried &+= 1
+        release(until: queues[index].first)
     }
 
-    /// Hands on what was captured up to `horizon`, oldest first.
-    mutating func release(until horizon: Int64, _ body: (inout Packet) -> Void) {
+    /// Asks for what was captured up to `time`; `next` hands it out.
+    mutating func release(until time: Int64) { horizon = max(horizon, time) }
+
+    /// Takes the oldest packet of those that were asked for; false where there is none left.
+    mutating func next(into packet: inout Packet) -> Bool {
+        guard horizon > Int64.min else { return false }
         while count > 0 {
             var oldest = -1
             for index in queues.indices where queues[index].count > 0 {
                 if oldest < 0 || queues[index].first < queues[oldest].first { oldest = index }
             }
-            guard oldest >= 0, queues[oldest].first <= horizon else { return }
+            guard oldest >= 0, queues[oldest].first <= horizon else { break }
             let head = queues[oldest].head
-            queues[oldest].head = (head + 1) % Self.queueCapacity
+            queues[oldest].head = (head + 1) % (Self.queueCapacity + 1)
             queues[oldest].count -= 1
             count -= 1
             guard isNew(queues[oldest].packets[head], Int32(oldest)) else { continue }
-            body(&queues[oldest].packets[head])
+            packet = queues[oldest].packets[head]
+            return true
         }
+        horizon = .min
+        return false
     }
 
     /// Whether this is the first sight of a packet.

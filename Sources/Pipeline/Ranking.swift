@@ -35,24 +35,29 @@ public struct Ranking {
         progress: ProgressReport? = nil, record: ReplayRecord? = nil
     ) throws -> Outcome {
         let spool = try self.spool ?? InputSpool(paths)
-        let loop = PacketLoop(paths: spool.paths, filter: filter, progress: progress)
         var ranking = OutlierRanking(inventory: inventory, seed: seed)
         func pass(
             _ record: ReplayRecord?, _ body: (Window) -> Void
-        ) throws(CaptureError) -> PacketLoop.Report {
+        ) throws(CaptureError) -> PacketReader.Report {
             var tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
-            let names: (WorkloadChange) -> Void = { change in
-                tracker.apply(change)
-                record?.follow(change)
+            var packets = try PacketReader(paths: spool.paths, filter: filter, progress: progress)
+            while let step = try packets.next() {
+                switch step {
+                case .names(let change):
+                    tracker.apply(change)
+                    record?.follow(change)
+                case .packet:
+                    let packet = packets.packet
+                    tracker.advance(to: packet.timeNanoseconds)
+                    while let window = tracker.nextWindow() { body(window) }
+                    guard let tag = tracker.observe(packet, packets.update) else { continue }
+                    packets.setTag(tag)
+                    record?.note(packet, openedBy: tracker.opening(tag).subject, isNew: false)
+                }
             }
-            let report = try loop.run(names: names) { packet, update, meter in
-                tracker.advance(to: packet.timeNanoseconds, body)
-                guard let tag = tracker.observe(packet, update) else { return }
-                meter.setTag(tag, of: update.flow)
-                record?.note(packet, openedBy: tracker.opening(tag).subject, isNew: false)
-            }
-            tracker.finish(body)
-            return report
+            tracker.finish()
+            while let window = tracker.nextWindow() { body(window) }
+            return packets.report
         }
         let report = try pass(nil) { ranking.collect($0) }
         var outcome = Outcome()

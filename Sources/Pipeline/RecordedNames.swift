@@ -7,10 +7,12 @@ import Workloads
 struct RecordedNames {
     /// Whether a monitor's notes were found.
     private(set) var isRecording = false
-    /// Addresses that change hands at a time that the packets have not reached.
+    /// What holds from the beginning, latest first.
+    private var ready: [WorkloadChange] = []
+    /// Addresses that change hands at a time that the packets have not reached, from `first` on.
     private var handovers: [(time: Int64, change: WorkloadChange)] = []
+    private var first = 0
     private var isSorted = true
-
     private var networkChanges = 0
 
     /// Changes that wait at most; no monitor knows more addresses.
@@ -18,11 +20,11 @@ struct RecordedNames {
     /// Changes of networks that are followed at most: each costs a look at every host.
     private static let networkChangeLimit = 10_000
 
-    /// Whether nothing waits for its time.
-    var isEmpty: Bool { handovers.isEmpty }
-
-    /// Takes in notes; what holds from the beginning goes to `body` at once.
-    mutating func add(_ notes: [String], _ body: (WorkloadChange) -> Void) {
+    /// Takes in notes.
+    mutating func add(_ notes: [String]) {
+        handovers.removeFirst(first)
+        first = 0
+        var fresh: [WorkloadChange] = []
         for change in notes.compactMap({ WorkloadChange(note: $0) }) {
             isRecording = true
             var rest = change
@@ -38,20 +40,22 @@ struct RecordedNames {
                 handovers.append((time, part))
                 isSorted = false
             }
-            if !rest.isEmpty { body(rest) }
+            if !rest.isEmpty { fresh.append(rest) }
         }
+        ready = fresh.reversed() + ready
     }
 
-    /// Gives `body` what holds at `time`.
-    mutating func release(until time: Int64, _ body: (WorkloadChange) -> Void) {
+    /// The next change that holds at `time`; nil when all were handed out.
+    mutating func next(at time: Int64) -> WorkloadChange? {
+        if let change = ready.popLast() { return change }
+        guard first < handovers.count else { return nil }
         if !isSorted {
             handovers.sort { $0.time < $1.time }
             isSorted = true
         }
-        let due = handovers.prefix { $0.time <= time }.count
-        guard due > 0 else { return }
-        for (_, change) in handovers[..<due] { body(change) }
-        handovers.removeFirst(due)
+        guard handovers[first].time <= time else { return nil }
+        defer { first += 1 }
+        return handovers[first].change
     }
 }
 
@@ -63,15 +67,20 @@ struct RecordedPackets {
     /// Interfaces that are told apart: a packet comes out of the gateway by another one than it came in by.
     private static let interfaceCount: UInt32 = 64
 
-    /// Takes in a packet, and hands on what is old enough that nothing older can come.
-    mutating func add(_ packet: Packet, from interface: UInt32, _ body: (inout Packet) -> Void) {
-        merge.add(packet, from: Int32(interface % Self.interfaceCount), body)
+    /// Takes in a packet; `next` hands out what is so old that nothing older can come.
+    ///
+    /// - Precondition: between two packets, `next` was called until it returned false.
+    mutating func add(_ packet: Packet, from interface: UInt32) {
+        merge.add(packet, from: Int32(interface % Self.interfaceCount))
         newest = max(newest, packet.timeNanoseconds)
-        merge.release(until: newest - FrameIntake.holdNanoseconds, body)
+        merge.release(until: newest - FrameIntake.holdNanoseconds)
     }
 
-    /// Hands on the rest.
-    mutating func finish(_ body: (inout Packet) -> Void) { merge.release(until: .max, body) }
+    /// Hands out the rest.
+    mutating func finish() { merge.release(until: .max) }
+
+    /// Takes the next packet that is old enough; false where there is none.
+    mutating func next(into packet: inout Packet) -> Bool { merge.next(into: &packet) }
 }
 
 /// All that notes have told so far, as an inventory.

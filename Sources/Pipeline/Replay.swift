@@ -63,31 +63,35 @@ public struct Replay {
             model: model, known: NotedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
-        let loop = PacketLoop(paths: spool?.paths ?? paths, filter: filter, progress: progress)
-        func follow(_ change: WorkloadChange) {
-            tracker.apply(change)
-            record?.follow(change)
-            judge.follow(change)
-        }
-        let report = try loop.run(names: follow) { packet, update, meter in
-            tracker.advance(to: packet.timeNanoseconds) { window in
+        var packets = try PacketReader(
+            paths: spool?.paths ?? paths, filter: filter, progress: progress)
+        func judgeWindows() {
+            while let window = tracker.nextWindow() {
                 let verdict = judge.consider(window)
                 observe?(window, verdict)
                 record?.note(window, verdict)
             }
-            if let tag = tracker.observe(packet, update) {
-                meter.setTag(tag, of: update.flow)
+        }
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change):
+                tracker.apply(change)
+                record?.follow(change)
+                judge.follow(change)
+            case .packet:
+                tracker.advance(to: packets.packet.timeNanoseconds)
+                judgeWindows()
+                guard let tag = tracker.observe(packets.packet, packets.update) else { continue }
+                packets.setTag(tag)
                 if let record {
                     let opening = tracker.opening(tag)
-                    record.note(packet, openedBy: opening.subject, isNew: opening.isNew)
+                    record.note(packets.packet, openedBy: opening.subject, isNew: opening.isNew)
                 }
             }
         }
-        tracker.finish { window in
-            let verdict = judge.consider(window)
-            observe?(window, verdict)
-            record?.note(window, verdict)
-        }
+        tracker.finish()
+        judgeWindows()
+        let report = packets.report
         var outcome = judge.outcome
         outcome.packetCount = report.packetCount
         outcome.firstNanoseconds = report.firstNanoseconds

@@ -103,7 +103,7 @@ public final class ReplayRecord {
     }
 
     /// The report, but for what only the command line knows.
-    func report(_ loop: PacketLoop.Report, warnings: [String]) -> HTMLReport {
+    func report(_ loop: PacketReader.Report, warnings: [String]) -> HTMLReport {
         var report = HTMLReport()
         report.model = model
         report.timeline = timeline

@@ -34,37 +34,56 @@ public struct Training {
     /// Reads the captures and fits the model.
     public func run(progress: ProgressReport? = nil) throws -> Outcome {
         let spool = try InputSpool(paths)
-        let loop = PacketLoop(paths: spool.paths, filter: filter, progress: progress)
+        func reader() throws(CaptureError) -> PacketReader {
+            try PacketReader(paths: spool.paths, filter: filter, progress: progress)
+        }
         var check = Contamination(inventory: inventory)
         var learner = GraphLearner(inventory: inventory)
         var noted = NotedWorkloads(given: inventory, remembered: .empty)
-        let names: (WorkloadChange) -> Void = { change in
-            check.apply(change)
-            learner.apply(change)
-            noted.apply(change)
+        var packets = try reader()
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change):
+                check.apply(change)
+                learner.apply(change)
+                noted.apply(change)
+            case .packet:
+                learner.observe(packets.packet, packets.update)
+                if let tag = check.observe(packets.packet, packets.update) { packets.setTag(tag) }
+            }
         }
-        let first = try loop.run(names: names) { packet, update, meter in
-            learner.observe(packet, update)
-            if let tag = check.observe(packet, update) { meter.setTag(tag, of: update.flow) }
-        }
+        let first = packets.report
         let suspects = check.finish()
         let excluded = excludesSuspects ? suspects : []
         func isClean(_ packet: Packet) -> Bool { !excluded.contains { $0.owns(packet) } }
         if !excluded.isEmpty {
             learner = GraphLearner(inventory: inventory)
-            _ = try loop.run(names: { learner.apply($0) }) { packet, update, _ in
-                if isClean(packet) { learner.observe(packet, update) }
+            packets = try reader()
+            while let step = try packets.next() {
+                switch step {
+                case .names(let change): learner.apply(change)
+                case .packet:
+                    guard isClean(packets.packet) else { continue }
+                    learner.observe(packets.packet, packets.update)
+                }
             }
         }
         let graph = learner.finish()
         var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
         var trainer = Trainer(inventory: inventory, seed: seed)
-        _ = try loop.run(names: { tracker.apply($0) }) { packet, update, meter in
-            tracker.advance(to: packet.timeNanoseconds) { trainer.observe($0) }
-            guard isClean(packet) else { return }
-            if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+        packets = try reader()
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change): tracker.apply(change)
+            case .packet:
+                tracker.advance(to: packets.packet.timeNanoseconds)
+                while let window = tracker.nextWindow() { trainer.observe(window) }
+                guard isClean(packets.packet) else { continue }
+                if let tag = tracker.observe(packets.packet, packets.update) { packets.setTag(tag) }
+            }
         }
-        tracker.finish { trainer.observe($0) }
+        tracker.finish()
+        while let window = tracker.nextWindow() { trainer.observe(window) }
         var provenance = Model.Provenance()
         provenance.sources = paths.map { ($0 as NSString).lastPathComponent }
         provenance.firstNanoseconds = first.firstNanoseconds

@@ -28,9 +28,8 @@ private struct Bench {
     }
 
     mutating func send(_ packet: Packet, _ events: FlowUpdate.Events, tag: UInt32 = 0) -> UInt32 {
-        var kept: [Window] = []
-        tracker.advance(to: packet.timeNanoseconds) { kept.append($0) }
-        windows += kept
+        tracker.advance(to: packet.timeNanoseconds)
+        takeWindows()
         var update = FlowUpdate()
         update.events = events
         update.tag = tag
@@ -38,9 +37,12 @@ private struct Bench {
     }
 
     mutating func finish() {
-        var kept: [Window] = []
-        tracker.finish { kept.append($0) }
-        windows += kept
+        tracker.finish()
+        takeWindows()
+    }
+
+    mutating func takeWindows() {
+        while let window = tracker.nextWindow() { windows.append(window) }
     }
 
     func last(_ scale: Scale, of address: IPAddress) -> Window? {
@@ -255,10 +257,36 @@ struct WindowTrackerTests {
         update.events = opening
         for number in 0..<50 {
             let packet = packet("10.0.1.\(number)", "10.0.0.2")
-            tracker.advance(to: packet.timeNanoseconds) { _ in }
+            tracker.advance(to: packet.timeNanoseconds)
+            #expect(tracker.nextWindow() == nil)
             _ = tracker.observe(packet, update)
         }
         #expect(tracker.hostCount == 10 && tracker.droppedHosts == 40)
+    }
+
+    @Test func windowsWaitInTheirOrderUntilTheyAreAskedFor() {
+        func ends(_ bench: Bench) -> [String] {
+            bench.windows.map { "\($0.subject) \($0.scale) \($0.endSecond)" }
+        }
+        var prompt = Bench()
+        for second in 0..<3 {
+            for number in 0..<4 { prompt.open("10.0.1.\(number)", at: second) }
+        }
+        var late = prompt
+        for second in 4..<40 {
+            prompt.tracker.advance(to: Int64(1_000_000 + second) * 1_000_000_000)
+            prompt.takeWindows()
+            // A clock that is not asked, and one that stands still, lose nothing.
+            late.tracker.advance(to: Int64(1_000_000 + second) * 1_000_000_000)
+            if second % 7 == 0, let window = late.tracker.nextWindow() {
+                late.windows.append(window)
+            }
+            late.tracker.advance(to: 1_000_000 * 1_000_000_000)
+        }
+        prompt.finish()
+        late.finish()
+        #expect(prompt.windows.count > 16 && ends(late) == ends(prompt))
+        #expect(late.windows.map(\.values) == prompt.windows.map(\.values))
     }
 
     @Test func passersByGiveWayToWhoComesAfterThem() {

@@ -19,26 +19,17 @@ struct LearningFeedTests {
         options.linkTypes = LinkType.supported.map(\.rawValue)
         let capture = try FileCapture(paths: ["\(Self.captures)/\(name).pcap"], options: options)
         var feed: LearningFeed?
-        var decoder = PacketDecoder()
-        var packet = Packet()
         var now: Int64 = 0
         var more = true
         while more {
             more = try capture.nextBatch { frames in
-                for index in frames.indices {
-                    let frame = frames[index]
-                    decoder.decode(
-                        frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-                        timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength,
-                        into: &packet)
-                    now = packet.timeNanoseconds
-                    if feed == nil {
-                        feed = LearningFeed(
-                            inventory: inventory, interfaces: 1, hashSeed: 7, seconds: 900,
-                            started: now)
-                    }
-                    feed?.take(&packet)
+                if feed == nil {
+                    feed = LearningFeed(
+                        inventory: inventory, interfaces: 1, hashSeed: 7, seconds: 900,
+                        started: frames[0].timeNanoseconds)
                 }
+                now = frames[frames.count - 1].timeNanoseconds
+                feed?.take(frames)
             }
         }
         var provenance = Model.Provenance()

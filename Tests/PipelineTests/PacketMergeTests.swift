@@ -25,12 +25,13 @@ struct PacketMergeTests {
     ) -> (sequences: [UInt32], duplicates: UInt64) {
         var merge = PacketMerge(interfaces: 2)
         var sequences: [UInt32] = []
+        var next = Packet()
         for sight in sights {
-            merge.add(
-                packet(sight.milliseconds, sequence: sight.sequence), from: sight.source
-            ) { sequences.append($0.tcpSequence) }
+            merge.add(packet(sight.milliseconds, sequence: sight.sequence), from: sight.source)
+            #expect(!merge.next(into: &next))
         }
-        merge.release(until: until) { sequences.append($0.tcpSequence) }
+        merge.release(until: until)
+        while merge.next(into: &next) { sequences.append(next.tcpSequence) }
         return (sequences, merge.duplicates)
     }
 
@@ -56,12 +57,18 @@ struct PacketMergeTests {
 
     @Test func aFullRoomHurriesTheOldest() {
         var merge = PacketMerge(interfaces: 2)
-        var count = 0
-        for number in 0..<10_000 {
-            merge.add(packet(Int64(number), sequence: UInt32(number)), from: 0) { _ in count += 1 }
+        var next = Packet()
+        var count: UInt32 = 0
+        for number in 0..<UInt32(10_000) {
+            merge.add(packet(Int64(number), sequence: number), from: 0)
+            while merge.next(into: &next) {
+                #expect(next.tcpSequence == count)
+                count += 1
+            }
         }
         #expect(count > 5000 && merge.hurried > 0)
-        merge.release(until: .max) { _ in count += 1 }
+        merge.release(until: .max)
+        while merge.next(into: &next) { count += 1 }
         #expect(count == 10_000)
     }
 }

@@ -71,12 +71,15 @@ final class PacketRecordingTests {
     private func read(_ paths: [String]? = nil) throws -> [(port: UInt16, holder: String?)] {
         var holder: String?
         var seen: [(port: UInt16, holder: String?)] = []
-        let loop = PacketLoop(paths: paths ?? [path], filter: "", progress: nil)
-        let web = web
-        let report = try loop.run(
-            names: { change in change.holders[web].map { holder = $0?.workload } }
-        ) { packet, _, _ in seen.append((packet.sourcePort, holder)) }
-        #expect(report.warnings.isEmpty, "\(report.warnings)")
+        var packets = try PacketReader(paths: paths ?? [path], filter: "", progress: nil)
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change): change.holders[web].map { holder = $0?.workload }
+            case .packet: seen.append((packets.packet.sourcePort, holder))
+            }
+        }
+        let warnings = packets.report.warnings
+        #expect(warnings.isEmpty, "\(warnings)")
         return seen
     }
 
