@@ -10,7 +10,7 @@ MANUAL := .build/manual
 SWIFT_FLAGS := -c release -Xswiftc -enable-testing
 SWIFT_GATE := --explicit-target-dependency-import-check error
 
-.PHONY: help demo test sanitize build lint format captures manual install install-files uninstall deb dependencies clean
+.PHONY: help demo test sanitize build lint format captures manual install install-files uninstall deb image dependencies clean
 
 help:
 	@echo "make demo      build, train on the clean sample capture, judge the mixed one"
@@ -20,6 +20,7 @@ help:
 	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration, systemd unit, manual, completions"
 	@echo "make uninstall take away what was installed, but not configuration and state"
 	@echo "make deb       a Debian package, in out/"
+	@echo "make image     an OCI image with podman or docker: the program, its libraries, CA certificates"
 	@echo "make captures  record the sample captures anew, in network namespaces (root, 45 minutes)"
 	@echo "make format    format the sources      make lint   check their format"
 
@@ -85,6 +86,9 @@ uninstall:
 
 deb: manual
 	scripts/make-deb.sh $(LAZARET) out
+
+image: build
+	scripts/make-image.sh $(LAZARET)
 
 clean:
 	rm -rf .build out

@@ -1,0 +1,37 @@
+import Foundation
+import TestKit
+import Testing
+
+/// The manifests for Kubernetes are what its API takes, and give no right that the program does not need.
+struct ManifestTests {
+    private static let validator = Run.root.appendingPathComponent(
+        ".build/venv/bin/kubernetes-validate"
+    ).path
+    private static let manifest = Run.root.appendingPathComponent(
+        "config/kubernetes/lazaret.yaml"
+    ).path
+
+    @Test(
+        .enabled(
+            if: FileManager.default.isExecutableFile(atPath: validator),
+            "needs kubernetes-validate in .build/venv"))
+    func everyObjectFitsTheSchemasOfTheAPI() throws {
+        let said = try Namespace.command([Self.validator, "--strict", Self.manifest])
+        #expect(said.split(separator: "\n").count { $0.contains(" passed ") } == 6, "\(said)")
+    }
+
+    @Test func theConfigurationInItIsOneThatTheProgramTakes() throws {
+        let text = try String(contentsOfFile: Self.manifest, encoding: .utf8)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let begin = try #require(lines.firstIndex { $0.hasSuffix("lazaret.yaml: |") })
+        let body = lines[(begin + 1)...].prefix { $0.hasPrefix("    ") }.map { $0.dropFirst(4) }
+        #expect(body.count > 5)
+        let scratch = try Scratch()
+        let token = try scratch.write("token", Data("0123456789abcdef".utf8), mode: 0o600)
+        let configuration = body.joined(separator: "\n").replacingOccurrences(
+            of: "/etc/lazaret-token/token", with: token)
+        let file = try scratch.write("lazaret.yaml", Data(configuration.utf8))
+        let check = try Run("config", "check", "-c", file)
+        #expect(check.status == 0, "\(check.errors)")
+    }
+}
