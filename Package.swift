@@ -73,6 +73,9 @@ let package = Package(
         .systemLibrary(
             name: "CCompression", pkgConfig: "zlib libzstd",
             providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
+        .systemLibrary(
+            name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
@@ -128,6 +131,7 @@ let package = Package(
                 "Reporting", "EventDelivery", "CPrivileges",
                 .product(name: "Yams", package: "Yams"),
             ]),
+        room("HTTPServer", uses: ["CMicroHTTPD"]),
         room(
             "ControlServer",
             uses: [
@@ -175,6 +179,7 @@ let package = Package(
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
         tests(of: "EventDelivery"),
+        tests(of: "HTTPServer"),
         tests(
             of: "Pipeline",
             uses: [
