@@ -55,14 +55,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        // Part of these two's interfaces: buffers, certificates, log lines, header fields.
+        // Part of its interface: buffers, certificates.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.27.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -73,6 +70,9 @@ let package = Package(
         .systemLibrary(
             name: "CCompression", pkgConfig: "zlib libzstd",
             providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
+        .systemLibrary(
+            name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
+            providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
@@ -128,18 +128,15 @@ let package = Package(
                 "Reporting", "EventDelivery", "CPrivileges",
                 .product(name: "Yams", package: "Yams"),
             ]),
+        room("HTTPServer", uses: ["CMicroHTTPD"]),
         room(
             "ControlServer",
             uses: [
                 "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Logging", package: "swift-log"),
+                "HTTPServer",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
             name: "lazaret",
@@ -150,7 +147,6 @@ let package = Package(
                 "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
 
@@ -175,6 +171,8 @@ let package = Package(
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
         tests(of: "EventDelivery"),
+        tests(of: "HTTPServer"),
+        tests(of: "ControlServer", uses: ["HTTPServer", "Pipeline", "EventStore"]),
         tests(
             of: "Pipeline",
             uses: [

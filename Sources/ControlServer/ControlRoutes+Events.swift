@@ -1,8 +1,6 @@
 internal import EventStore
 internal import Foundation
-internal import HTTPTypes
-internal import Hummingbird
-internal import NIOCore
+internal import HTTPServer
 internal import Pipeline
 
 extension ControlRoutes {
@@ -26,14 +24,14 @@ extension ControlRoutes {
                 "Events as they come (server-sent events); Last-Event-ID goes on where it left off",
             type: "text/event-stream"
         ) { request, _, board in
-            stream(board, after: request.headers[.lastEventID].flatMap { UInt64($0) })
+            stream(board, after: request.headers["Last-Event-ID"].flatMap { UInt64($0) })
         },
         Route(
             method: .get, path: "/api/v1/events/:id", summary: "One event"
-        ) { _, context, board in
-            let id = try context.parameters.require("id")
+        ) { request, _, board in
+            let id = request.parameters["id"] ?? ""
             guard let event = try store(board).event(id: id) else {
-                throw Refusal(.notFound, "no event \(id); it may be older than what is kept")
+                throw Problem(.notFound, "no event \(id); it may be older than what is kept")
             }
             return JSONText.response(event.body)
         },
@@ -56,50 +54,21 @@ extension ControlRoutes {
         },
         Route(
             method: .get, path: "/api/v1/incidents/:id", summary: "One incident, by its first event"
-        ) { _, context, board in
-            let id = try context.parameters.require("id")
+        ) { request, _, board in
+            let id = request.parameters["id"] ?? ""
             let stored = try store(board).incident(id: id)
             guard let found = board.incidents.first(where: { $0.id == id }) ?? stored else {
-                throw Refusal(.notFound, "no incident begins with event \(id)")
+                throw Problem(.notFound, "no incident begins with event \(id)")
             }
             return JSONText.response(found.body)
         },
     ]
 
-    /// Seconds between comments that keep a quiet connection alive, and find one that is gone.
-    private static let beatSeconds = 15
-
     private static func stream(_ board: MonitorBoard, after number: UInt64?) -> Response {
-        let body = ResponseBody { writer in
-            try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                let (lines, feeder) = AsyncStream.makeStream(
-                    of: String.self, bufferingPolicy: .bufferingNewest(1024))
-                group.addTask {
-                    for await item in board.follow(after: number) {
-                        feeder.yield(
-                            "id: \(item.number)\nevent: \(item.event.kind)\n"
-                                + "data: \(item.event.body)\n\n")
-                    }
-                    feeder.finish()
-                }
-                group.addTask {
-                    while !Task.isCancelled {
-                        try await Task.sleep(for: .seconds(beatSeconds))
-                        feeder.yield(": still here\n\n")
-                    }
-                }
-                for await line in lines { try await writer.write(ByteBuffer(string: line)) }
-                group.cancelAll()
-            }
-            try await writer.finish(nil)
+        let events = board.follow(after: number).map { item in
+            ServerSentEvent(
+                id: "\(item.number)", event: item.event.kind, data: item.event.body)
         }
-        return Response(
-            status: .ok,
-            headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
+        return Response(events: events, retryMilliseconds: 2000)
     }
-}
-
-extension HTTPField.Name {
-    static var lastEventID: Self { .init("Last-Event-ID")! }
 }

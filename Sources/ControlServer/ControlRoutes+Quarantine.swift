@@ -1,6 +1,5 @@
 internal import Foundation
-internal import HTTPTypes
-internal import Hummingbird
+internal import HTTPServer
 internal import Pipeline
 internal import Quarantine
 internal import Reporting
@@ -23,7 +22,7 @@ extension ControlRoutes {
             do throws(MonitorBoard.Objection) {
                 return JSONText.response(
                     JSONText.array(try await board.standing().map(FenceReport.json)))
-            } catch { throw refusal(error) }
+            } catch { throw problem(error) }
         },
         Route(
             method: .post, path: "/api/v1/quarantine",
@@ -35,28 +34,26 @@ extension ControlRoutes {
                 ("response", "drop, egress, limit or observe; drop without"),
                 ("reason", "for the audit trail"), ("force", "true fences even what is protected"),
             ]
-        ) { request, context, board in
+        ) { request, caller, board in
             let asked: FenceRequest
             do {
-                asked = try await request.decode(as: FenceRequest.self, context: context)
+                asked = try JSONDecoder().decode(FenceRequest.self, from: Data(request.body))
             } catch {
-                throw Refusal(
-                    .badRequest,
-                    "send a JSON object with 'target' and Content-Type: application/json")
+                throw Problem(.badRequest, "send a JSON object with 'target'")
             }
             let target = try target(asked.target)
             let duration = asked.duration ?? "10m"
             guard let span = TimeSpan(duration), span.seconds > 0 else {
-                throw Refusal(.badRequest, "'\(duration)' is no time; write 90s, 10m, 1h or 2d")
+                throw Problem(.badRequest, "'\(duration)' is no time; write 90s, 10m, 1h or 2d")
             }
             let word = asked.response ?? "drop"
             guard let response = FenceResponse(rawValue: word) else {
-                throw Refusal(.badRequest, "'\(word)' is none of drop, egress, limit, observe")
+                throw Problem(.badRequest, "'\(word)' is none of drop, egress, limit, observe")
             }
             do throws(MonitorBoard.Objection) {
                 let action = try await board.fence(
                     target, response: response, seconds: span.seconds,
-                    reason: asked.reason ?? "by hand", actor: context.caller.name,
+                    reason: asked.reason ?? "by hand", actor: caller.name,
                     force: asked.force ?? false)
                 return JSONText.response(
                     JSONText.object([
@@ -64,7 +61,7 @@ extension ControlRoutes {
                         ("target", JSONText.quoted("\(action.target)")),
                         ("until", JSONText.quoted(UTC.timestamp(nanoseconds: action.until))),
                     ]), status: .created)
-            } catch { throw refusal(error) }
+            } catch { throw problem(error) }
         },
         Route(
             method: .delete, path: "/api/v1/quarantine",
@@ -73,33 +70,33 @@ extension ControlRoutes {
             query: [
                 ("target", "address, prefix or MAC address"), ("reason", "for the audit trail"),
             ]
-        ) { request, context, board in
-            let target = try target(request.uri.queryParameters["target"].map(String.init) ?? "")
-            let reason = request.uri.queryParameters["reason"].map(String.init) ?? "by hand"
+        ) { request, caller, board in
+            let target = try target(request.query["target"] ?? "")
+            let reason = request.query["reason"] ?? "by hand"
             do throws(MonitorBoard.Objection) {
                 let actions = try await board.release(
-                    target, reason: String(reason.prefix(500)), actor: context.caller.name)
+                    target, reason: String(reason.prefix(500)), actor: caller.name)
                 return JSONText.response(
                     JSONText.array(actions.map { JSONText.quoted("\($0.target)") }))
-            } catch { throw refusal(error) }
+            } catch { throw problem(error) }
         },
     ]
 
     private static func target(_ text: String) throws -> FenceTarget {
         guard let target = FenceTarget(text) else {
-            throw Refusal(.badRequest, "'\(text)' is no address, prefix or MAC address")
+            throw Problem(.badRequest, "'\(text)' is no address, prefix or MAC address")
         }
         return target
     }
 
-    private static func refusal(_ objection: MonitorBoard.Objection) -> Refusal {
+    private static func problem(_ objection: MonitorBoard.Objection) -> Problem {
         switch objection {
-        case .notRunning: Refusal(.serviceUnavailable, "\(objection)")
-        case .observing: Refusal(.conflict, "\(objection)")
-        case .refused(.noSuchFence): Refusal(.notFound, "\(objection)")
-        case .refused(.protected): Refusal(.forbidden, "\(objection)")
-        case .refused(.ledger): Refusal(.serviceUnavailable, "\(objection)")
-        case .refused: Refusal(.conflict, "\(objection)")
+        case .notRunning: Problem(.unavailable, "\(objection)")
+        case .observing: Problem(.conflict, "\(objection)")
+        case .refused(.noSuchFence): Problem(.notFound, "\(objection)")
+        case .refused(.protected): Problem(.forbidden, "\(objection)")
+        case .refused(.ledger): Problem(.unavailable, "\(objection)")
+        case .refused: Problem(.conflict, "\(objection)")
         }
     }
 }

@@ -1,8 +1,6 @@
 internal import EventStore
 internal import Foundation
-internal import HTTPTypes
-internal import Hummingbird
-internal import NIOCore
+internal import HTTPServer
 internal import Pipeline
 internal import Quarantine
 internal import Reporting
@@ -10,7 +8,7 @@ internal import Reporting
 /// What can be asked for, in one table: the router and the OpenAPI document are made of it.
 struct ControlRoutes: Sendable {
     struct Route: Sendable {
-        var method: HTTPRequest.Method
+        var method: HTTPServer.Method
         var path: String
         var summary: String
         /// Whether it changes something, and takes the right to.
@@ -19,23 +17,21 @@ struct ControlRoutes: Sendable {
         /// Names of the body's members, with what they are.
         var body: [(name: String, what: String)] = []
         var type = "application/json"
-        var answer: @Sendable (Request, ControlContext, MonitorBoard) async throws -> Response
+        var answer: @Sendable (Request, Caller, MonitorBoard) async throws -> Response
     }
 
-    static func router(_ board: MonitorBoard, _ doorman: Doorman) -> Router<ControlContext> {
-        let router = Router(context: ControlContext.self)
-        router.add(middleware: doorman)
-        for route in table {
-            router.on(RouterPath(route.path), method: route.method) { request, context in
-                guard !route.acts || context.caller.mayAct else {
-                    throw Refusal(
-                        .forbidden,
-                        "\(context.caller.name) may look but not act; see control.operators")
+    static func router(_ board: MonitorBoard, _ doorman: Doorman) -> Router<Caller> {
+        let routes = table.map { route in
+            Router<Caller>.Route(route.method, route.path) { request, caller in
+                guard !route.acts || caller.mayAct else {
+                    throw Problem(
+                        .forbidden, "\(caller.name) may look but not act; see control.operators")
                 }
-                return try await route.answer(request, context, board)
+                return try await route.answer(request, caller, board)
             }
         }
-        return router
+        return Router(
+            routes, admit: doorman.admit, problem: { Problem(.internalError, "\($0)") })
     }
 
     static let table: [Route] =
@@ -94,7 +90,7 @@ struct ControlRoutes: Sendable {
             ) { request, _, board in
                 let minutes = Int(try number("minutes", request, 1...1440, default: 60))
                 let limit = Int(try number("limit", request, 1...5000, default: 50))
-                let match = request.uri.queryParameters["match"].map { $0.lowercased() } ?? ""
+                let match = request.query["match"]?.lowercased() ?? ""
                 let rows = board.scores(ofMinutes: minutes).filter {
                     match.isEmpty || $0.workload.lowercased().contains(match)
                 }.map { (row: $0, most: $0.scores.max() ?? 0) }
@@ -158,14 +154,14 @@ struct ControlRoutes: Sendable {
 
     static func status(_ board: MonitorBoard) throws -> MonitorStatus {
         guard let status = board.status else {
-            throw Refusal(.serviceUnavailable, "the monitor has only begun")
+            throw Problem(.unavailable, "the monitor has only begun")
         }
         return status
     }
 
     static func store(_ board: MonitorBoard) throws -> EventStore {
         guard let store = board.store else {
-            throw Refusal(.serviceUnavailable, "the monitor is not running")
+            throw Problem(.unavailable, "the monitor is not running")
         }
         return store
     }
@@ -174,30 +170,30 @@ struct ControlRoutes: Sendable {
     static func number(
         _ name: String, _ request: Request, _ range: ClosedRange<Int64>, default fallback: Int64
     ) throws -> Int64 {
-        guard let text = request.uri.queryParameters[Substring(name)] else { return fallback }
+        guard let text = request.query[name] else { return fallback }
         guard let value = Int64(text), range.contains(value) else {
-            throw Refusal(
+            throw Problem(
                 .badRequest, "\(name) must be \(range.lowerBound) to \(range.upperBound)")
         }
         return value
     }
 
     private static func health(_ board: MonitorBoard, isReadiness: Bool) throws -> Response {
-        func answer(_ status: HTTPResponse.Status, _ text: String) -> Response {
+        func answer(_ status: Status, _ text: String) -> Response {
             JSONText.response(text + "\n", status: status, type: "text/plain")
         }
-        guard let status = board.status else { return answer(.serviceUnavailable, "starting") }
+        guard let status = board.status else { return answer(.unavailable, "starting") }
         let age = Int64(Date().timeIntervalSince1970) - status.updated / 1_000_000_000
         // A clock that was set makes one second look old; a loop that hangs stays old.
         guard abs(age) < 10 else {
-            return answer(.serviceUnavailable, "no packet was worked off for \(age) s")
+            return answer(.unavailable, "no packet was worked off for \(age) s")
         }
         guard isReadiness else { return answer(.ok, "ok") }
         guard status.phase == .detecting else {
-            return answer(.serviceUnavailable, "\(status.phase.rawValue)")
+            return answer(.unavailable, "\(status.phase.rawValue)")
         }
         return status.missing.isEmpty
             ? answer(.ok, "ok")
-            : answer(.serviceUnavailable, "waiting for \(status.missing.joined(separator: ", "))")
+            : answer(.unavailable, "waiting for \(status.missing.joined(separator: ", "))")
     }
 }

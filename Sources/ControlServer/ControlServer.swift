@@ -1,23 +1,18 @@
 internal import Foundation
-internal import HTTPTypes
-internal import Hummingbird
-internal import Logging
-internal import NIOPosix
+internal import HTTPServer
 public import Pipeline
-public import ServiceLifecycle
 
-/// What a running monitor answers to: an HTTP interface on a Unix socket and, where asked for, on loopback.
+/// What a running monitor answers to: HTTP on a Unix socket and, where asked for, on loopback.
 ///
-/// Who may connect to the socket may look; to act takes root, the monitor's own user, or one of `operators`. On
-/// loopback everything but the page, health and readiness takes the token.
-public struct ControlServer: Service {
+/// Who may connect to the socket may look; to act takes root, the monitor's own user, or one of
+/// `operators`. On loopback everything but the page, health and readiness takes the token.
+public struct ControlServer: Sendable {
     private let board: MonitorBoard
     private let socket: String?
     private let port: Int?
     private let token: String?
     private let operators: Set<UInt32>
     private let tell: @Sendable (String) -> Void
-
     /// - Parameter tell: gets one line where something goes wrong while it runs.
     /// - Throws: `PipelineError` where a name, a file or a path cannot be used.
     public init(
@@ -78,45 +73,36 @@ public struct ControlServer: Service {
         }
     }
 
-    /// Serves from when the monitor has its state directory for itself, until the group that it runs in shuts down.
+    /// Serves from when the monitor has its state directory for itself until the task is cancelled.
     /// One that is refused has never answered, and leaves the socket of the other alone.
     public func run() async throws {
         while board.store == nil {
-            guard !Task.isShuttingDownGracefully, !Task.isCancelled else { return }
+            guard !Task.isCancelled else { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
-        var services: [any Service] = []
-        var logger = Logger(label: "lazaret.control")
-        logger.logLevel = .critical
-        let (board, operators, token, tell) = (board, operators, token, tell)
-        if let socket {
-            services.append(
-                Application(
-                    router: ControlRoutes.router(board, Doorman(entry: .socket(operators))),
-                    configuration: .init(
-                        address: .unixDomainSocket(path: socket), serverName: "lazaret"),
-                    onServerRunning: { _ in
-                        // SAFETY: the path is lent for the call. Read and write for the group. One that is
-                        // gone already belongs to a server that ends.
-                        if unsafe chmod(socket, 0o660) != 0, errno != ENOENT {
-                            tell("\(socket): chmod failed")
-                        }
-                    }, logger: logger))
-        }
-        if let port, let token {
-            services.append(
-                Application(
-                    router: ControlRoutes.router(board, Doorman(entry: .token(token))),
-                    configuration: .init(
-                        address: .hostname("127.0.0.1", port: port), serverName: "lazaret"),
-                    logger: logger))
-        }
+        var servers: [Server] = []
         do {
-            try await ServiceGroup(services: services, logger: logger).run()
+            if let socket {
+                servers.append(try server(on: .unix(socket), Doorman(entry: .socket(operators))))
+            }
+            if let port, let token {
+                servers.append(
+                    try server(
+                        on: .loopback(port: UInt16(port)), Doorman(entry: .token(token))))
+            }
         } catch {
             tell("the control server ended: \(error)")
             throw error
         }
-        if let socket { unsafe _ = unlink(socket) }
+        await withTaskGroup { group in
+            for server in servers { group.addTask { await server.run() } }
+        }
+    }
+
+    private func server(
+        on listener: consuming Listener, _ doorman: Doorman
+    ) throws(ServerError) -> Server {
+        let router = ControlRoutes.router(board, doorman)
+        return try Server(listener, name: "lazaret") { await router.respond(to: $0) }
     }
 }

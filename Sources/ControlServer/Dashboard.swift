@@ -1,5 +1,4 @@
-internal import HTTPTypes
-internal import Hummingbird
+internal import HTTPServer
 internal import Reporting
 
 /// The page for people: one document, one style sheet and one script, made of the same answers that programs get.
@@ -25,10 +24,10 @@ enum Dashboard {
 
     private static func page(_ text: String, _ type: String) -> Response {
         var response = JSONText.response(text, type: type)
-        response.headers[.contentSecurityPolicy] =
+        response.headers["Content-Security-Policy"] =
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
             + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        response.headers[.referrerPolicy] = "no-referrer"
+        response.headers["Referrer-Policy"] = "no-referrer"
         return response
     }
 
@@ -147,8 +146,4 @@ enum Dashboard {
         }
 
         """
-}
-
-extension HTTPField.Name {
-    static var referrerPolicy: Self { .init("Referrer-Policy")! }
 }

@@ -1,31 +1,15 @@
 internal import Foundation
-internal import HTTPTypes
-internal import Hummingbird
-internal import NIOCore
+internal import HTTPServer
 
-/// A request's context: who asks.
-struct ControlContext: RequestContext {
-    var coreContext: CoreRequestContextStorage
-    let channel: any Channel
-    var caller = Caller(name: "", mayAct: false)
-
-    struct Caller: Sendable {
-        /// For the audit trail.
-        var name: String
-        var mayAct: Bool
-    }
-
-    init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-        channel = source.channel
-    }
-
-    /// A fence's request is short.
-    var maxUploadSize: Int { 64 << 10 }
+/// Who asks.
+struct Caller: Sendable {
+    /// For the audit trail.
+    var name: String
+    var mayAct: Bool
 }
 
 /// Lets in whom it knows, and says who it is.
-struct Doorman: RouterMiddleware {
+struct Doorman: Sendable {
     enum Entry: Sendable {
         /// The kernel says who connects; these users may act, beside root and our own.
         case socket(Set<UInt32>)
@@ -35,58 +19,34 @@ struct Doorman: RouterMiddleware {
 
     let entry: Entry
 
-    /// What a browser loads before anybody has typed the token, and what probes ask.
+    /// What needs no token: the page itself, and what supervisors ask.
     private static let open: Set<String> = [
         "/", "/dashboard.css", "/dashboard.js", "/healthz", "/readyz",
     ]
 
-    @concurrent func handle(
-        _ request: Request, context: ControlContext,
-        next: @concurrent (Request, ControlContext) async throws -> Response
-    ) async throws -> Response {
-        var context = context
+    func admit(_ request: Request) throws(Problem) -> Caller {
         switch entry {
         case .socket(let operators):
-            context.caller = try await Self.peer(of: context.channel, operators)
+            guard let uid = request.peer?.uid else {
+                throw Problem(.forbidden, "nobody knows who asks")
+            }
+            let mayAct = uid == 0 || uid == geteuid() || operators.contains(uid)
+            return Caller(name: Self.name(of: uid) ?? "uid \(uid)", mayAct: mayAct)
         case .token(let token):
             // A page of another origin may point its name at 127.0.0.1 (DNS rebinding).
-            let host = request.head.authority ?? ""
-            guard
-                ["127.0.0.1", "localhost"].contains(
-                    host.split(separator: ":").first.map(String.init))
-            else {
-                throw Refusal(.misdirectedRequest, "ask for 127.0.0.1 or localhost")
+            let host = request.authority?.split(separator: ":").first.map(String.init)
+            guard ["127.0.0.1", "localhost"].contains(host) else {
+                throw Problem(.misdirected, "ask for 127.0.0.1 or localhost")
             }
-            if Self.isKnown(request.headers[.authorization], token) {
-                context.caller = .init(name: "token on loopback", mayAct: true)
-            } else if !Self.open.contains(request.uri.path) {
-                throw Refusal(
+            if Self.isKnown(request.headers["Authorization"], token) {
+                return Caller(name: "token on loopback", mayAct: true)
+            }
+            guard Self.open.contains("/" + request.path.joined(separator: "/")) else {
+                throw Problem(
                     .unauthorized, "send 'Authorization: Bearer TOKEN', the token of token_file")
             }
+            return Caller(name: "", mayAct: false)
         }
-        return try await next(request, context)
-    }
-
-    /// `struct ucred` of <sys/socket.h>, which glibc shows to GNU sources only.
-    private struct Peer {
-        var pid: Int32
-        var uid: UInt32
-        var gid: UInt32
-    }
-
-    /// The process at the other end of a Unix socket (SO_PEERCRED, unix(7)).
-    private static func peer(
-        of channel: any Channel, _ operators: Set<UInt32>
-    ) async throws -> ControlContext.Caller {
-        guard let provider = channel as? any SocketOptionProvider else {
-            throw Refusal(.forbidden, "nobody knows who asks")
-        }
-        // SAFETY: the kernel fills in this structure for this option.
-        let peer: Peer = try await provider.unsafeGetSocketOption(
-            level: .init(SOL_SOCKET), name: .init(SO_PEERCRED)
-        ).get()
-        let mayAct = peer.uid == 0 || peer.uid == geteuid() || operators.contains(peer.uid)
-        return .init(name: name(of: peer.uid) ?? "uid \(peer.uid)", mayAct: mayAct)
     }
 
     private static func name(of uid: UInt32) -> String? {
@@ -111,24 +71,5 @@ struct Doorman: RouterMiddleware {
             difference |= wanted[index] ^ (index < given.count ? given[index] : 0)
         }
         return difference == 0
-    }
-}
-
-/// Why something was not done, as problem details (RFC 9457).
-struct Refusal: HTTPResponseError {
-    let status: HTTPResponse.Status
-    let detail: String
-
-    init(_ status: HTTPResponse.Status, _ detail: String) {
-        self.status = status
-        self.detail = detail
-    }
-
-    func response(from request: Request, context: some RequestContext) throws -> Response {
-        JSONText.response(
-            JSONText.object([
-                ("title", JSONText.quoted(status.reasonPhrase)), ("status", "\(status.code)"),
-                ("detail", JSONText.quoted(detail)),
-            ]), status: status, type: "application/problem+json")
     }
 }

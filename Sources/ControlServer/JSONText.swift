@@ -1,6 +1,5 @@
 internal import Foundation
-internal import HTTPTypes
-internal import Hummingbird
+internal import HTTPServer
 internal import Reporting
 
 /// JSON that is put together from JSON.
@@ -24,13 +23,8 @@ enum JSONText {
     }
 
     static func response(
-        _ text: String, status: HTTPResponse.Status = .ok, type: String = "application/json"
+        _ text: String, status: Status = .ok, type: String = "application/json"
     ) -> Response {
-        Response(
-            status: status,
-            headers: [
-                .contentType: type, .cacheControl: "no-store",
-                .xContentTypeOptions: "nosniff",
-            ], body: .init(byteBuffer: .init(string: text)))
+        Response(status, type: type, text: text)
     }
 }

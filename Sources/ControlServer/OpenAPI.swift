@@ -1,4 +1,4 @@
-internal import HTTPTypes
+internal import HTTPServer
 internal import Pipeline
 
 /// The interface as OpenAPI 3.1 tells it, made of the table of routes.
@@ -9,7 +9,7 @@ enum OpenAPI {
             let path = route.path.split(separator: "/").map { part in
                 part.hasPrefix(":") ? "{\(part.dropFirst())}" : String(part)
             }.map { "/" + $0 }.joined()
-            let operation = (route.method.rawValue.lowercased(), operation(route))
+            let operation = (route.method.name.lowercased(), operation(route))
             if let index = paths.firstIndex(where: { $0.0 == path }) {
                 paths[index].1.append(operation)
             } else {

@@ -145,8 +145,8 @@ struct MonitorCommand: ParsableCommand {
             options: settings.monitor, model: check.model, inventory: check.inventory,
             board: board)
         let server = try ControlServer(board: board, options: settings.control) { complain($0) }
-        let services = BackgroundServices([server])
-        defer { services.stop() }
+        let background = BackgroundTask { try await server.run() }
+        defer { background.stop() }
         do {
             try monitor.run(
                 .init(

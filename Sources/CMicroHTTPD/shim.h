@@ -1,0 +1,51 @@
+#ifndef LAZARET_CMICROHTTPD_SHIM_H
+#define LAZARET_CMICROHTTPD_SHIM_H
+
+#include <microhttpd.h>
+#include <sys/eventfd.h>
+
+// Functions of libmicrohttpd that take variable arguments, which Swift cannot call.
+
+/// Starts a daemon without a thread: its owner waits for its epoll descriptor, and calls MHD_run.
+static inline struct MHD_Daemon *lazaret_http_start(
+    int listening, unsigned int connections, size_t memory, MHD_AcceptPolicyCallback admit,
+    MHD_NotifyConnectionCallback connection, void *(*target)(void *, const char *, struct MHD_Connection *),
+    MHD_AccessHandlerCallback request, MHD_RequestCompletedCallback completed,
+    size_t (*unescape)(void *, struct MHD_Connection *, char *), void *owner) {
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, admit, owner, request, owner,
+        MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_NOTIFY_CONNECTION, connection, owner,
+        MHD_OPTION_URI_LOG_CALLBACK, target, owner, MHD_OPTION_NOTIFY_COMPLETED, completed, owner,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, owner, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_END);
+}
+
+/// The descriptor that is readable when MHD_run has something to do; -1 without one.
+static inline int lazaret_http_descriptor(struct MHD_Daemon *daemon) {
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info ? info->epoll_fd : -1;
+}
+
+/// A connection's socket; -1 without one.
+static inline int lazaret_http_socket(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
+
+/// What the owner keeps with a connection.
+static inline void *lazaret_http_context(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/// Bytes of a request's line and header fields.
+static inline size_t lazaret_http_header_size(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
+}
+
+#endif

@@ -1,0 +1,327 @@
+internal import CMicroHTTPD
+internal import Foundation
+internal import Synchronization
+
+/// Serves one entrance on a thread of its own, which waits for libmicrohttpd's epoll descriptor and
+/// for messages.
+///
+/// The library could poll on a thread of its own. On ours, every call of it and all that is known
+/// of connections belong to one thread: there is nothing to lock, and a connection cannot be gone
+/// while it is resumed. The limits of time that the library does not have are looked after between
+/// two calls. Stopping leaves no connection suspended, which would end the program. Tasks that
+/// answer leave messages, and nothing else.
+///
+/// `@unchecked Sendable`: `messages` and `bell` are for any thread; all else is the loop's, once it
+/// runs.
+final class EventLoop: @unchecked Sendable {
+    private enum Message: Sendable {
+        case answer(UInt64, Response)
+        /// A stream that had nothing has something now, or has ended.
+        case ready(UInt64)
+        case stop
+    }
+
+    let limits: Limits
+    private let name: String
+    private let respond: @Sendable (Request) async -> Response
+    private let peersAreProcesses: Bool
+    private let messages = Mutex<[Message]>([])
+    /// Can be read when there are messages (eventfd(2)).
+    private let bell: Descriptor
+
+    private var daemon: Daemon?
+    private var file: SocketFile?
+    private var connections: [UInt64: Connection] = [:]
+    private var lastNumber: UInt64 = 0
+    private var nextSweep = ContinuousClock.now
+    /// Whether somebody has connected since the library was called.
+    private var hasAdmitted = false
+    /// When it ends at the latest; nil while nobody has asked it to.
+    private var stopsBy: ContinuousClock.Instant?
+
+    /// How exact limits of time are.
+    private static let sweepTime = Duration.milliseconds(250)
+
+    init(
+        _ listener: consuming Listener, limits: Limits, name: String,
+        respond: @escaping @Sendable (Request) async -> Response
+    ) throws(ServerError) {
+        self.limits = limits
+        self.name = name
+        self.respond = respond
+        peersAreProcesses = listener.port == nil
+        let address = listener.address
+        let flags = Int32(EFD_CLOEXEC | EFD_NONBLOCK)
+        bell = Descriptor(try ServerError.check(eventfd(0, flags), "eventfd", address))
+        file = listener.file
+        // A connection that gives way to another one counts until the library has found out.
+        daemon = try Daemon(
+            address: address, listening: listener.descriptor, connections: limits.connections + 16,
+            memory: limits.headerBytes * 2, loop: self)
+    }
+
+    // MARK: - Any thread
+
+    func stop() { post(.stop) }
+
+    private func post(_ message: Message) {
+        messages.withLock { $0.append(message) }
+        // A bell that rings already cannot fail to be heard.
+        eventfd_write(bell.number, 1)
+    }
+
+    // MARK: - The loop
+
+    /// Serves until it is stopped. The socket's file is gone when this returns, and so is every
+    /// connection.
+    func serve() {
+        repeat {
+            let isCalled = wait()
+            for message in takeMessages() { take(message) }
+            run(isCalled)
+            sweep()
+        } while !isOver
+        for connection in connections.values { cutOff(connection) }
+        daemon = nil
+        file = nil
+    }
+
+    private var isOver: Bool {
+        guard let stopsBy else { return false }
+        return connections.isEmpty || stopsBy <= .now
+    }
+
+    /// Waits for messages or for the library's descriptor; true: the latter.
+    private func wait() -> Bool {
+        var patience = daemon?.patience ?? -1
+        if !connections.isEmpty || stopsBy != nil {
+            let sweep = Int32(Self.sweepTime / .milliseconds(1))
+            patience = patience < 0 ? sweep : min(patience, sweep)
+        }
+        var events = [bell.number, daemon?.descriptor ?? -1].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
+        // SAFETY: the array is lent for the call, and has as many elements.
+        return unsafe poll(&events, nfds_t(events.count), patience) > 0 && events[1].revents != 0
+    }
+
+    private func takeMessages() -> [Message] {
+        var count: UInt64 = 0
+        // SAFETY: the number is ours.
+        unsafe _ = eventfd_read(bell.number, &count)
+        return messages.withLock { messages in
+            defer { messages = [] }
+            return messages
+        }
+    }
+
+    private func take(_ message: Message) {
+        switch message {
+        case .answer(let number, let answer):
+            // Whoever asked may be gone.
+            guard let connection = connections[number], connection.phase == .answering else {
+                break
+            }
+            connection.answer = answer
+            resume(connection)
+        case .ready(let number):
+            if let connection = connections[number] { resume(connection) }
+        case .stop:
+            guard stopsBy == nil else { break }
+            stopsBy = .now + limits.stopTime
+            file = nil
+            daemon?.stopListening()
+            for connection in connections.values {
+                switch connection.phase {
+                case .idle, .receiving: cutOff(connection)
+                // Its stream ends.
+                case .sending: connection.task?.cancel()
+                case .answering, .closing: break
+                }
+            }
+        }
+    }
+
+    private func run(_ isCalled: Bool) {
+        let wasEmpty = connections.isEmpty
+        hasAdmitted = false
+        daemon?.run()
+        // Somebody connects, and there is no descriptor for it: the library would try again at
+        // once, and for ever.
+        if isCalled, wasEmpty, connections.isEmpty, !hasAdmitted { usleep(50_000) }
+    }
+
+    /// Cuts off whoever has used up the time, and has quiet streams show that they are there.
+    private func sweep() {
+        let now = ContinuousClock.now
+        guard nextSweep <= now else { return }
+        nextSweep = now + Self.sweepTime
+        for connection in connections.values {
+            if let deadline = connection.deadline, deadline <= now {
+                cutOff(connection)
+            } else if let stream = connection.stream, connection.isSuspended {
+                if connection.isLeft {
+                    cutOff(connection)
+                } else if let beat = connection.nextBeat, beat <= now {
+                    stream.showLife()
+                }
+            }
+        }
+    }
+
+    private func resume(_ connection: Connection) {
+        guard connection.isSuspended else { return }
+        connection.isSuspended = false
+        connection.wire.resume()
+    }
+
+    private func cutOff(_ connection: Connection) {
+        guard connection.phase != .closing else { return }
+        connection.enter(.closing, for: nil)
+        connection.forgetRequest()
+        shutdown(connection.wire.socket, Int32(SHUT_RDWR))
+        resume(connection)
+    }
+}
+
+// What libmicrohttpd calls, on the loop's thread and within `Daemon.run` or the daemon's end.
+extension EventLoop {
+    /// Whether a further connection is taken. Where there is no place, whoever has let us wait
+    /// longest gives it up.
+    func admits() -> Bool {
+        hasAdmitted = true
+        let open = connections.values.filter { $0.phase != .closing }
+        guard open.count >= limits.connections else { return true }
+        let waiting = open.filter { $0.phase == .idle || $0.phase == .receiving }
+        guard let longest = waiting.min(by: { $0.since < $1.since }) else { return false }
+        cutOff(longest)
+        return true
+    }
+
+    func opened(_ wire: Wire) -> Connection {
+        lastNumber += 1
+        let connection = Connection(
+            wire, number: lastNumber, loop: self, peersAreProcesses: peersAreProcesses)
+        connection.enter(.receiving, for: limits.requestTime)
+        connections[lastNumber] = connection
+        return connection
+    }
+
+    func closed(_ connection: Connection) {
+        connection.forgetRequest()
+        connections[connection.number] = nil
+    }
+
+    /// The request's line is there.
+    func begun(_ connection: Connection, target: String) {
+        connection.target = target
+        if connection.phase == .idle { connection.enter(.receiving, for: limits.requestTime) }
+    }
+
+    /// Takes the next step with a request: its header fields, a part of its body, its end, its
+    /// answer.
+    ///
+    /// - Parameter upload: a part of the body; empty otherwise.
+    /// - Returns: false to close the connection.
+    func step(_ connection: Connection, method: String, upload: [UInt8]) -> Bool {
+        switch connection.phase {
+        case .receiving:
+            guard let request = connection.request else {
+                return takeHead(connection, method: method)
+            }
+            guard upload.isEmpty else {
+                connection.request?.body += upload
+                return true
+            }
+            answer(request, of: connection)
+            return true
+        case .answering:
+            if let answer = connection.answer { return send(answer, to: connection) }
+            // Not at once, in `answer`: the library would look for input first when it is resumed,
+            // and drop whoever has closed its half after the request. Where it has been called
+            // again, it knows that it waits for us.
+            connection.isSuspended = true
+            connection.wire.suspend()
+            return true
+        case .sending: return true
+        case .idle, .closing: return false
+        }
+    }
+
+    private func takeHead(_ connection: Connection, method: String) -> Bool {
+        let wire = connection.wire
+        do throws(Problem) {
+            guard wire.headerSize <= limits.headerBytes else {
+                throw Problem(
+                    .headersTooLarge, "at most \(limits.headerBytes) bytes of header are taken")
+            }
+            let headers = wire.headers
+            try headers.check(bodyBytes: limits.bodyBytes)
+            connection.request = try Request(
+                Method(method), connection.target, headers: headers, peer: connection.peer)
+            return true
+        } catch {
+            // The library closes the connection after an answer to a request that it has not read.
+            return send(error.response, to: connection)
+        }
+    }
+
+    private func answer(_ request: Request, of connection: Connection) {
+        connection.enter(.answering, for: nil)
+        let number = connection.number
+        connection.task = Task { [respond] in
+            let answer = await respond(request)
+            self.post(.answer(number, answer))
+        }
+    }
+
+    private func send(_ answer: Response, to connection: Connection) -> Bool {
+        var answer = answer
+        connection.task = nil
+        if case .stream(let body) = answer.body, connection.request?.method != .head {
+            if connections.values.count(where: { $0.stream != nil }) < limits.streams {
+                let number = connection.number
+                let stream = OutgoingStream(body, limit: limits.streamBytes) {
+                    self.post(.ready(number))
+                }
+                connection.stream = stream
+                connection.task = Task { await stream.run() }
+            } else {
+                answer =
+                    Problem(
+                        .unavailable, "\(limits.streams) streams are open, which is the limit",
+                        headers: ["Retry-After": "10"]
+                    ).response
+            }
+        }
+        answer.headers["Server"] = name
+        connection.enter(.sending, for: limits.sendTime)
+        return connection.wire.queue(answer, of: connection)
+    }
+
+    /// Gives the next bytes of a stream; where there are none, the connection is left alone until
+    /// there are.
+    func fill(
+        _ connection: Connection, _ room: UnsafeMutableRawBufferPointer
+    ) -> OutgoingStream.Taken {
+        guard connection.phase == .sending, let stream = connection.stream else { return .end }
+        let taken = unsafe stream.take(into: room)
+        if taken == .nothing {
+            connection.deadline = nil
+            connection.isSuspended = true
+            connection.wire.suspend()
+        } else {
+            connection.deadline = .now + limits.sendTime
+            connection.nextBeat = .now + limits.beatTime
+        }
+        return taken
+    }
+
+    /// The request is answered, or lost.
+    func completed(_ connection: Connection) {
+        connection.forgetRequest()
+        guard connection.phase != .closing else { return }
+        connection.enter(.idle, for: limits.idleTime)
+        if stopsBy != nil { cutOff(connection) }
+    }
+}

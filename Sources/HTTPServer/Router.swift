@@ -1,0 +1,84 @@
+/// Finds who answers a request; a plain value, which can be asked without any server.
+///
+/// `Context` is what `admit` knows of whoever asks.
+package struct Router<Context: Sendable>: Sendable {
+    package struct Route: Sendable {
+        var method: Method
+        var path: [String]
+        var answer: @Sendable (Request, Context) async throws -> Response
+
+        /// - Parameter path: such as `/events/:id`; a segment with a colon stands for any, and is
+        ///   found by its name in `Request.parameters`.
+        package init(
+            _ method: Method, _ path: String,
+            answer: @escaping @Sendable (Request, Context) async throws -> Response
+        ) {
+            self.method = method
+            self.path = path.split(separator: "/").map(String.init)
+            self.answer = answer
+        }
+
+        /// What the named segments stand for; nil where the path is another one.
+        func parameters(of path: [String]) -> [String: String]? {
+            guard path.count == self.path.count else { return nil }
+            var parameters: [String: String] = [:]
+            for (pattern, segment) in zip(self.path, path) {
+                if pattern.first == ":" {
+                    parameters[String(pattern.dropFirst())] = segment
+                } else if pattern != segment {
+                    return nil
+                }
+            }
+            return parameters
+        }
+    }
+
+    private let routes: [Route]
+    private let admit: @Sendable (Request) throws -> Context
+    private let problem: @Sendable (any Error) -> Problem
+
+    /// - Parameters:
+    ///   - routes: of those that fit, the first answers. HEAD goes to the route for GET.
+    ///   - admit: knows whoever asks, or throws a `Problem`; it comes before all else.
+    ///   - problem: says what a client is told of an error that is no `Problem`.
+    package init(
+        _ routes: [Route], admit: @escaping @Sendable (Request) throws -> Context,
+        problem: @escaping @Sendable (any Error) -> Problem
+    ) {
+        self.routes = routes
+        self.admit = admit
+        self.problem = problem
+    }
+
+    package func respond(to request: Request) async -> Response {
+        do {
+            let context = try admit(request)
+            var request = request
+            let route = try find(&request)
+            return try await route.answer(request, context)
+        } catch let problem as Problem {
+            return problem.response
+        } catch {
+            return self.problem(error).response
+        }
+    }
+
+    private func find(_ request: inout Request) throws(Problem) -> Route {
+        let wanted = request.method == .head ? .get : request.method
+        var allowed: [String] = []
+        for route in routes {
+            guard let parameters = route.parameters(of: request.path) else { continue }
+            guard route.method == wanted else {
+                allowed.append(route.method.name)
+                if route.method == .get { allowed.append(Method.head.name) }
+                continue
+            }
+            request.parameters = parameters
+            return route
+        }
+        let path = "/" + request.path.joined(separator: "/")
+        guard !allowed.isEmpty else { throw Problem(.notFound, "there is no \(path)") }
+        let allow = allowed.joined(separator: ", ")
+        throw Problem(.methodNotAllowed, "\(path) takes \(allow)", headers: ["Allow": allow])
+    }
+}
