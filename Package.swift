@@ -56,11 +56,9 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        // Part of these two's interfaces: buffers, certificates, log lines, header fields.
+        // Part of these two's interfaces: buffers, log lines, header fields.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.27.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
@@ -86,11 +84,7 @@ let package = Package(
         room(
             "Workloads",
             uses: [
-                "NetworkAddresses", .product(name: "Yams", package: "Yams"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "NetworkAddresses", "HTTPClient", .product(name: "Yams", package: "Yams"),
             ]),
         room(
             "FeatureExtraction",
@@ -118,10 +112,7 @@ let package = Package(
         room(
             "EventDelivery",
             uses: [
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                "HTTPClient", .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
             "Pipeline",
@@ -134,14 +125,14 @@ let package = Package(
         room(
             "ControlServer",
             uses: [
-                "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
+                "NetworkAddresses", "HTTPClient", "Quarantine", "EventStore", "Reporting",
+                "Pipeline",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
         .executableTarget(
