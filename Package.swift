@@ -55,10 +55,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        // Part of its interface: buffers, certificates.
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.27.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     ],
     targets: [
@@ -73,21 +69,20 @@ let package = Package(
         .systemLibrary(
             name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
         room("NetworkAddresses"),
+        room("HTTPClient", uses: ["CCurl"]),
         room("PacketCapture", uses: ["CPcap", "CCompression"]),
         room("PacketDecoding", uses: ["NetworkAddresses"]),
         room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         room(
             "Workloads",
             uses: [
-                "NetworkAddresses", .product(name: "Yams", package: "Yams"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "NetworkAddresses", "HTTPClient", .product(name: "Yams", package: "Yams"),
             ]),
         room(
             "FeatureExtraction",
@@ -115,10 +110,7 @@ let package = Package(
         room(
             "EventDelivery",
             uses: [
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                "HTTPClient", .product(name: "Crypto", package: "swift-crypto"),
             ]),
         room(
             "Pipeline",
@@ -133,10 +125,7 @@ let package = Package(
             "ControlServer",
             uses: [
                 "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
-                "HTTPServer",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "HTTPClient", "HTTPServer",
             ]),
         .executableTarget(
             name: "lazaret",
@@ -154,6 +143,7 @@ let package = Package(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
+        tests(of: "HTTPClient"),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
         // What needs real containers: these want the machine for themselves.

@@ -1,7 +1,5 @@
-internal import AsyncHTTPClient
 internal import Foundation
-internal import NIOCore
-internal import NIOHTTP1
+internal import HTTPClient
 public import Pipeline
 
 /// Why a running monitor could not be asked.
@@ -39,58 +37,52 @@ public struct ControlClient: Sendable {
 
     /// Any page's text.
     public func get(_ path: String) async throws -> [UInt8] {
-        let response = try await answer(path)
-        do {
-            return Array(buffer: try await response.body.collect(upTo: 256 << 20))
-        } catch {
-            throw ControlError.unreachable(socket: socket, reason: "the answer broke off")
-        }
+        try await ask(path, timeout: .seconds(10)) { try await $0.collect(upTo: 256 << 20) }
     }
 
     /// Events as they come, one EVE line each, until the monitor ends.
     public func follow(_ body: (String) throws -> Void) async throws {
-        let response = try await answer("/api/v1/events/stream", seconds: nil)
-        var rest: [UInt8] = []
-        for try await buffer in response.body {
-            rest += Array(buffer: buffer)
-            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-                let line = String(decoding: rest[..<end], as: UTF8.self)
-                rest.removeSubrange(...end)
-                if line.hasPrefix("data: ") { try body(String(line.dropFirst(6))) }
+        try await ask("/api/v1/events/stream", timeout: nil) { response in
+            var rest: [UInt8] = []
+            while let part = try await response.next() {
+                rest += part
+                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                    let line = String(decoding: rest[..<end], as: UTF8.self)
+                    rest.removeSubrange(...end)
+                    if line.hasPrefix("data: ") { try body(String(line.dropFirst(6))) }
+                }
             }
         }
     }
 
-    /// Lives as long as the program. Where no monitor runs, it says so at once.
-    private static let client: HTTPClient = {
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(configuration: configuration)
-    }()
+    private struct Problem: Decodable { var detail: String }
 
-    private func answer(_ path: String, seconds: Int64? = 10) async throws -> HTTPClientResponse {
-        // http+unix: the socket's path is the host (async-http-client).
-        guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
-            throw ControlError.unreachable(socket: socket, reason: "no path of a socket")
-        }
-        let response: HTTPClientResponse
+    private func ask<Value>(
+        _ path: String, timeout: Duration?, _ body: (HTTPResponse) async throws -> Value
+    ) async throws -> Value {
+        var request = HTTPRequest(url: "http://localhost" + path, socket: socket)
+        request.timeout = timeout
+        var isAnswered = false
         do {
-            response = try await Self.client.execute(
-                HTTPClientRequest(url: url.absoluteString),
-                timeout: seconds.map { .seconds($0) } ?? .hours(24 * 365))
-        } catch {
-            throw why(error)
+            return try await request.withResponse { response in
+                isAnswered = true
+                guard response.status < 300 else {
+                    let bytes = try await response.collect(upTo: 1 << 20)
+                    let problem = try? JSONDecoder().decode(Problem.self, from: Data(bytes))
+                    throw ControlError.refused(
+                        problem?.detail ?? "the monitor answers \(response.status)")
+                }
+                return try await body(response)
+            }
+        } catch HTTPError.cancelled {
+            throw CancellationError()
+        } catch is HTTPError {
+            throw isAnswered
+                ? .unreachable(socket: socket, reason: "the answer broke off") : whyUnreachable()
         }
-        guard response.status.code < 300 else {
-            let bytes = Array(buffer: try await response.body.collect(upTo: 1 << 20))
-            struct Problem: Decodable { var detail: String }
-            let problem = try? JSONDecoder().decode(Problem.self, from: Data(bytes))
-            throw ControlError.refused(problem?.detail ?? "the monitor answers \(response.status)")
-        }
-        return response
     }
 
-    private func why(_ error: any Error) -> ControlError {
+    private func whyUnreachable() -> ControlError {
         // SAFETY: the path is lent for the call.
         guard unsafe access(socket, R_OK | W_OK) != 0 else {
             return .unreachable(socket: socket, reason: "nobody answers")

@@ -1,8 +1,6 @@
-internal import AsyncHTTPClient
 internal import Crypto
 internal import Foundation
-internal import NIOCore
-internal import NIOHTTP1
+internal import HTTPClient
 internal import Synchronization
 
 /// Events to an HTTP server, in batches: each goes to disk first and leaves it when the server has said
@@ -10,11 +8,13 @@ internal import Synchronization
 struct Webhook: SinkDriver {
     /// A batch under way.
     private struct Flight {
-        let request: HTTPClient.Request
+        let request: HTTPRequest
         /// Entries of the spool that it consists of.
         let entries: Int
         let events: Int
-        var answer: Answer?
+        let answer = Answer()
+        /// Sends it; nil: not under way yet.
+        var task: Task<Void, Never>?
     }
 
     /// What the server said, as soon as it did.
@@ -41,9 +41,8 @@ struct Webhook: SinkDriver {
     private var key: SymmetricKey?
     private var spool: Spool
     private var isLoaded = false
-    /// Made by the thread that uses it, and shut down by it.
-    private var client: HTTPClient?
     private var flight: Flight?
+    private let executor = WebhookExecutor()
     /// Entries of the batch that failed: the next try is made of the same ones.
     private var failed: Int?
     private var pause = Backoff()
@@ -55,7 +54,7 @@ struct Webhook: SinkDriver {
         complain: @escaping @Sendable (String) -> Void
     ) throws(DeliveryError) {
         name = Self.name(options)
-        guard options.isUsable, (try? HTTPClient.Request(url: options.url)) != nil else {
+        guard options.isUsable else {
             throw DeliveryError(
                 sink: "webhook",
                 reason: "'url' must be https://HOST/PATH or http://…, without user and password")
@@ -66,21 +65,12 @@ struct Webhook: SinkDriver {
         spool = try Spool(directory: directory, limit: options.spoolBytes)
     }
 
-    private mutating func prepare(_ account: SinkAccount) -> HTTPClient {
-        if !isLoaded {
-            spool.load()
-            let found = UInt64(spool.count)
-            account.change { $0.given += found }
-        }
+    private mutating func load(_ account: SinkAccount) {
+        guard !isLoaded else { return }
         isLoaded = true
-        if let client { return client }
-        let limit = TimeAmount.seconds(Int64(options.timeoutSeconds))
-        var configuration = HTTPClient.Configuration(
-            redirectConfiguration: .disallow, timeout: .init(connect: limit, read: limit))
-        configuration.httpVersion = .http1Only
-        let made = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        client = made
-        return made
+        spool.load()
+        let found = UInt64(spool.count)
+        account.change { $0.given += found }
     }
 
     /// Scheme, host and port only: paths of such addresses often are secrets.
@@ -109,7 +99,7 @@ struct Webhook: SinkDriver {
     mutating func deliver(
         _ events: ArraySlice<OutgoingEvent>, _ account: SinkAccount
     ) -> Delivery {
-        _ = prepare(account)
+        load(account)
         var delivery = Delivery()
         var rest = events
         while !rest.isEmpty {
@@ -141,23 +131,23 @@ struct Webhook: SinkDriver {
     }
 
     mutating func attend(_ account: SinkAccount, wake: @escaping @Sendable () -> Void) {
-        let client = prepare(account)
+        load(account)
         settle(account)
         if flight == nil, pause.isOver {
             while flight == nil, !spool.entries.isEmpty { flight = batch(account) }
-            send(by: client, wake)
+            send(wake)
         }
         enter(account)
     }
 
     mutating func finish(_ account: SinkAccount) {
         // What is under way may arrive yet; what does not stays on disk.
-        for _ in 0..<20 where flight?.answer != nil && flight?.answer?.now == nil {
+        for _ in 0..<20 where flight?.task != nil && flight?.answer.now == nil {
             Thread.sleep(forTimeInterval: 0.05)
         }
         settle(account)
         enter(account)
-        try? client?.syncShutdown()
+        flight?.task?.cancel()
     }
 
     private func enter(_ account: SinkAccount) {
@@ -188,46 +178,54 @@ struct Webhook: SinkDriver {
             return nil
         }
         let body = Array("[\(lines.joined(separator: ","))]".utf8)
-        guard var request = try? HTTPClient.Request(url: options.url, method: .POST) else {
-            return nil
-        }
-        request.body = .bytes(body)
-        request.headers.add(name: "Content-Type", value: "application/json")
-        request.headers.add(name: "User-Agent", value: "lazaret")
-        // The same for each try of a batch, and for no other, so that a server can tell.
-        request.headers.add(
-            name: "X-Lazaret-Delivery", value: "\(spool.entries[0].time)-\(lines.count)")
+        let timeout = Duration.seconds(options.timeoutSeconds)
+        // Foundation escapes what libcurl would refuse.
+        let url = URL(string: options.url)?.absoluteString ?? options.url
+        var request = HTTPRequest(url: url)
+        request.connectTimeout = timeout
+        request.timeout = timeout
+        request.body = body
+        request.headers = [
+            ("Content-Type", "application/json"), ("User-Agent", "lazaret"),
+            // The same for each try of a batch, and for no other, so that a server can tell.
+            ("X-Lazaret-Delivery", "\(spool.entries[0].time)-\(lines.count)"),
+        ]
         if let key {
             let code = HMAC<SHA256>.authenticationCode(for: body, using: key)
             let text = code.map { byte in
                 (byte < 16 ? "0" : "") + String(byte, radix: 16)
             }.joined()
-            request.headers.add(name: "X-Lazaret-Signature", value: "sha256=" + text)
+            request.headers.append(("X-Lazaret-Signature", "sha256=" + text))
         }
         return Flight(request: request, entries: entries, events: lines.count)
     }
 
-    private mutating func send(by client: HTTPClient, _ wake: @escaping @Sendable () -> Void) {
-        guard let request = flight?.request else { return }
-        let answer = Answer()
-        flight?.answer = answer
-        client.execute(
-            request: request, delegate: StatusOnly(),
-            deadline: .now() + .seconds(Int64(options.timeoutSeconds))
-        ).futureResult.whenComplete { result in
-            switch result {
-            case .success(let status): answer.set(.status(status))
-            case .failure(let error as HTTPClientError):
-                answer.set(.failure("no answer: \(error.shortDescription)"))
-            case .failure(let error): answer.set(.failure("no answer: \(error)"))
+    private mutating func send(_ wake: @escaping @Sendable () -> Void) {
+        guard let flight else { return }
+        let (request, answer) = (flight.request, flight.answer)
+        self.flight?.task = Task.detached(executorPreference: executor) {
+            do {
+                answer.set(.status(try await Self.status(request)))
+            } catch {
+                answer.set(.failure("no answer: \(error)"))
             }
             wake()
         }
     }
 
+    /// Sends the batch and returns the answer's status; at most 64 KiB of the body are read.
+    private static func status(_ request: HTTPRequest) async throws -> Int {
+        try await request.withResponse { response in
+            // A connection can be used again only when its answer was read to the end.
+            var rest = 64 << 10
+            while rest > 0, let part = try await response.next() { rest -= part.count }
+            return response.status
+        }
+    }
+
     /// Takes the answer to the batch that is under way, if there is one.
     private mutating func settle(_ account: SinkAccount) {
-        guard let flight, let outcome = flight.answer?.now else { return }
+        guard let flight, let outcome = flight.answer.now else { return }
         let trouble: String
         switch outcome {
         case .status(200..<300):
@@ -263,16 +261,12 @@ struct Webhook: SinkDriver {
     }
 }
 
-/// The status of an answer; its body is of no interest, and may be as long as it likes.
-private final class StatusOnly: HTTPClientResponseDelegate {
-    private let status = Mutex(0)
+/// Runs the webhook's tasks apart from the cooperative pool, which other work may keep busy.
+private final class WebhookExecutor: TaskExecutor {
+    private let queue = DispatchQueue(label: "webhook")
 
-    func didReceiveHead(
-        task: HTTPClient.Task<Int>, _ head: HTTPResponseHead
-    ) -> EventLoopFuture<Void> {
-        status.withLock { $0 = Int(head.status.code) }
-        return task.eventLoop.makeSucceededVoidFuture()
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
-
-    func didFinishRequest(task: HTTPClient.Task<Int>) throws -> Int { status.withLock { $0 } }
 }

@@ -36,14 +36,8 @@ public struct ContainerEngine: Sendable {
     /// Asks once for everything.
     public func list() async throws {
         let http = HTTPSource(socket: path)
-        do {
-            let isPodman = try await http.get(EngineVersion.self, "/version").isPodman
-            try await listAll(http, isPodman)
-        } catch {
-            await http.close()
-            throw error
-        }
-        await http.close()
+        let isPodman = try await http.get(EngineVersion.self, "/version").isPodman
+        try await listAll(http, isPodman)
     }
 
     /// Follows the engine until the task is cancelled.
@@ -78,7 +72,6 @@ public struct ContainerEngine: Sendable {
             try? await Task.sleep(for: .milliseconds(pause + Int64.random(in: 0...pause / 4)))
             pause = min(pause * 2, Self.longestPause)
         }
-        await http.close()
     }
 
     /// Milliseconds.

@@ -1,20 +1,15 @@
-internal import AsyncHTTPClient
 internal import Foundation
-internal import NIOCore
-internal import NIOHTTP1
-internal import NIOSSL
+internal import HTTPClient
 
 /// Why a source of workloads gave no answer.
 enum SourceError: Error, CustomStringConvertible {
-    case unreachable(String)
-    case refused(status: UInt, path: String, reason: String)
+    case refused(status: Int, path: String, reason: String)
     case malformed(path: String, reason: String)
     case tooLarge(path: String, limit: Int)
     case ended
 
     var description: String {
         switch self {
-        case .unreachable(let reason): reason
         case .refused(let status, let path, let reason): "\(path): status \(status) \(reason)"
         case .malformed(let path, let reason): "\(path): not as expected: \(reason)"
         case .tooLarge(let path, let limit): "\(path): more than \(limit >> 20) MiB"
@@ -23,77 +18,74 @@ enum SourceError: Error, CustomStringConvertible {
     }
 }
 
-/// An engine's interface over HTTP: whole answers and endless streams of lines, both of bounded size.
+/// An engine's interface over HTTP: whole answers and endless streams of lines, both bounded.
 struct HTTPSource: Sendable {
     /// Bytes of an answer, and of one line of a stream.
     static let answerLimit = 64 << 20
     static let lineLimit = 4 << 20
 
-    private let client: HTTPClient
     private let base: String
-    private let headers: @Sendable () -> [(String, String)]
+    private let socket: String?
+    private let tls: TLSOptions
+    private let idleTimeout: Duration?
+    private let headers: @Sendable () -> [(name: String, value: String)]
 
     /// An interface on a Unix socket.
     init(socket path: String) {
-        let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
-        let host = path.addingPercentEncoding(withAllowedCharacters: allowed) ?? path
-        self.init(base: "http+unix://\(host)", tls: nil, idleSeconds: nil) { [] }
+        base = "http://lazaret"
+        socket = path
+        tls = TLSOptions()
+        idleTimeout = nil
+        headers = { [] }
     }
 
     /// An interface on the network.
     ///
     /// - Parameters:
-    ///   - idleSeconds: silence after which a stream is taken for dead.
+    ///   - idleTimeout: silence after which a stream is taken for dead.
     ///   - headers: asked anew for every request: a token may change.
     init(
-        base: String, tls: TLSConfiguration?, idleSeconds: Int64?,
-        headers: @escaping @Sendable () -> [(String, String)]
+        base: String, tls: TLSOptions, idleTimeout: Duration,
+        headers: @escaping @Sendable () -> [(name: String, value: String)]
     ) {
-        var options = HTTPClient.Configuration()
-        options.tlsConfiguration = tls
-        options.httpVersion = .http1Only
-        options.redirectConfiguration = .disallow
-        options.timeout = .init(connect: .seconds(5), read: idleSeconds.map { .seconds($0) })
-        options.decompression = .disabled
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: options)
         self.base = base
+        socket = nil
+        self.tls = tls
+        self.idleTimeout = idleTimeout
         self.headers = headers
     }
 
-    /// Must be called before the last reference goes.
-    func close() async { try? await client.shutdown() }
-
-    private func request(
-        _ path: String, deadline: NIODeadline
-    ) async throws -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: base + path)
-        request.headers.add(name: "Host", value: "lazaret")
-        request.headers.add(name: "Accept", value: "application/json")
-        for (name, value) in headers() { request.headers.replaceOrAdd(name: name, value: value) }
-        if !base.hasPrefix("http+unix") { request.headers.remove(name: "Host") }
-        let response = try await client.execute(request, deadline: deadline)
-        guard response.status == .ok else {
-            let text = try? await response.body.collect(upTo: 1 << 16)
-            let reason = text.map { String(buffer: $0).prefix(200) } ?? ""
-            throw SourceError.refused(
-                status: response.status.code, path: path,
-                reason: WorkloadNaming.clean(String(reason)))
+    private func withResponse<Value>(
+        _ path: String, timeout: Duration?, _ body: (HTTPResponse) async throws -> Value
+    ) async throws -> Value {
+        var request = HTTPRequest(url: base + path, socket: socket)
+        request.headers = [("Accept", "application/json")] + headers()
+        request.tls = tls
+        request.idleTimeout = idleTimeout
+        request.timeout = timeout
+        return try await request.withResponse { response in
+            guard response.status == 200 else {
+                let text = try? await response.collect(upTo: 1 << 16)
+                let reason = text.map { String(decoding: $0, as: UTF8.self).prefix(200) } ?? ""
+                throw SourceError.refused(
+                    status: response.status, path: path,
+                    reason: WorkloadNaming.clean(String(reason)))
+            }
+            return try await body(response)
         }
-        return response
     }
 
     /// The answer to one question.
     func get<T: Decodable>(_ type: T.Type, _ path: String) async throws -> T {
-        let response = try await request(path, deadline: .now() + .seconds(30))
-        var data = Data()
-        for try await part in response.body {
-            data.append(contentsOf: part.readableBytesView)
-            guard data.count <= Self.answerLimit else {
-                throw SourceError.tooLarge(path: path, limit: Self.answerLimit)
+        let bytes = try await withResponse(path, timeout: .seconds(30)) { response in
+            do throws(HTTPError) {
+                return try await response.collect(upTo: Self.answerLimit)
+            } catch .tooLarge(let limit) {
+                throw SourceError.tooLarge(path: path, limit: limit)
             }
         }
         do {
-            return try JSONDecoder().decode(type, from: data)
+            return try JSONDecoder().decode(type, from: Data(bytes))
         } catch {
             throw SourceError.malformed(path: path, reason: "\(error)")
         }
@@ -105,20 +97,21 @@ struct HTTPSource: Sendable {
     func lines(
         _ path: String, opened: () async throws -> Void, _ body: (Data) async throws -> Void
     ) async throws {
-        let response = try await request(path, deadline: .distantFuture)
-        try await opened()
-        var pending = Data()
-        for try await part in response.body {
-            var rest = part.readableBytesView
-            while let end = rest.firstIndex(of: 0x0A) {
-                pending.append(contentsOf: rest[..<end])
-                rest = rest[(end + 1)...]
-                if !pending.isEmpty, pending.count <= Self.lineLimit { try await body(pending) }
-                pending = Data()
-            }
-            pending.append(contentsOf: rest)
-            guard pending.count <= Self.lineLimit else {
-                throw SourceError.tooLarge(path: path, limit: Self.lineLimit)
+        try await withResponse(path, timeout: nil) { response in
+            try await opened()
+            var pending = Data()
+            while let part = try await response.next() {
+                var rest = part[...]
+                while let end = rest.firstIndex(of: 0x0A) {
+                    pending.append(contentsOf: rest[..<end])
+                    rest = rest[(end + 1)...]
+                    if !pending.isEmpty, pending.count <= Self.lineLimit { try await body(pending) }
+                    pending = Data()
+                }
+                pending.append(contentsOf: rest)
+                guard pending.count <= Self.lineLimit else {
+                    throw SourceError.tooLarge(path: path, limit: Self.lineLimit)
+                }
             }
         }
         throw SourceError.ended

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import NIOSSL
+internal import HTTPClient
 internal import Yams
 
 /// How to reach a cluster's API, and as whom.
@@ -12,7 +12,7 @@ public struct KubernetesAccess: Sendable {
 
     /// `https://10.96.0.1:443`.
     public let server: String
-    let tls: TLSConfiguration
+    let tls: TLSOptions
     /// Read anew for each request: the kubelet renews it.
     private let tokenFile: String?
     private let token: String?
@@ -29,9 +29,11 @@ public struct KubernetesAccess: Sendable {
         else { return nil }
         let port = environment["KUBERNETES_SERVICE_PORT"] ?? "443"
         server = "https://" + (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
-        var tls = TLSConfiguration.makeClientConfiguration()
-        if let roots = try? NIOSSLCertificate.fromPEMFile(folder + "/ca.crt") {
-            tls.trustRoots = .certificates(roots)
+        var tls = TLSOptions()
+        if let roots = FileManager.default.contents(atPath: folder + "/ca.crt").map([UInt8].init),
+            Self.hasPEM("CERTIFICATE", in: roots)
+        {
+            tls.authorities = roots
         }
         self.tls = tls
         tokenFile = folder + "/token"
@@ -70,43 +72,39 @@ public struct KubernetesAccess: Sendable {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
         func place(_ name: String) -> String { URL(fileURLWithPath: name, relativeTo: folder).path }
         /// The bytes of `key-data`, or of the file that `key` names.
-        func bytes(_ node: Node, _ key: String) throws(Unusable) -> [UInt8]? {
+        func bytes(_ node: Node, _ key: String, _ label: String) throws(Unusable) -> [UInt8]? {
+            let found: Data
             if let text = node[key + "-data"]?.string {
                 guard let data = Data(base64Encoded: text) else {
                     throw fail("'\(key)-data' is not base64")
                 }
-                return [UInt8](data)
-            }
-            guard let name = node[key]?.string else { return nil }
-            guard let data = FileManager.default.contents(atPath: place(name)) else {
-                throw fail("'\(key)': \(name) cannot be read")
-            }
-            return [UInt8](data)
-        }
-        var tls = TLSConfiguration.makeClientConfiguration()
-        do {
-            if let roots = try bytes(cluster, "certificate-authority") {
-                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(roots))
-            }
-            if let chain = try bytes(user, "client-certificate"),
-                let key = try bytes(user, "client-key")
-            {
-                tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(chain).map {
-                    .certificate($0)
+                found = data
+            } else {
+                guard let name = node[key]?.string else { return nil }
+                guard let data = FileManager.default.contents(atPath: place(name)) else {
+                    throw fail("'\(key)': \(name) cannot be read")
                 }
-                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem))
+                found = data
             }
-        } catch let error as Unusable {
-            throw error
-        } catch {
-            throw fail("a certificate or key cannot be used: \(error)")
+            guard Self.hasPEM(label, in: [UInt8](found)) else {
+                throw fail("a certificate or key cannot be used: '\(key)' is not in PEM format")
+            }
+            return [UInt8](found)
         }
-        if cluster["insecure-skip-tls-verify"]?.bool == true { tls.certificateVerification = .none }
+        var tls = TLSOptions()
+        tls.authorities = try bytes(cluster, "certificate-authority", "CERTIFICATE")
+        if let chain = try bytes(user, "client-certificate", "CERTIFICATE"),
+            let key = try bytes(user, "client-key", "PRIVATE KEY")
+        {
+            tls.certificate = chain
+            tls.key = key
+        }
+        tls.verifies = cluster["insecure-skip-tls-verify"]?.bool != true
         self.tls = tls
         token = user["token"]?.string
         tokenFile = user["tokenFile"]?.string.map(place)
         guard
-            user["exec"] == nil || token != nil || tokenFile != nil || !tls.certificateChain.isEmpty
+            user["exec"] == nil || token != nil || tokenFile != nil || tls.certificate != nil
         else {
             throw fail(
                 "its user asks a program for a token, which is not supported; give it a token, tokenFile or client-certificate"
@@ -114,8 +112,15 @@ public struct KubernetesAccess: Sendable {
         }
     }
 
+    /// Whether there is a PEM block whose label ends so: `EC PRIVATE KEY` is a `PRIVATE KEY`.
+    private static func hasPEM(_ label: String, in bytes: [UInt8]) -> Bool {
+        String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains {
+            $0.hasPrefix("-----BEGIN ") && $0.contains("\(label)-----")
+        }
+    }
+
     /// Headers that say who asks.
-    func headers() -> [(String, String)] {
+    func headers() -> [(name: String, value: String)] {
         var token = token
         if token == nil, let tokenFile,
             let data = FileManager.default.contents(atPath: tokenFile)

@@ -33,7 +33,7 @@ public struct KubernetesSource: Sendable {
 
     private func connection() -> HTTPSource {
         HTTPSource(
-            base: access.server, tls: access.tls, idleSeconds: Int64(Self.watchSeconds + 30)
+            base: access.server, tls: access.tls, idleTimeout: .seconds(Self.watchSeconds + 30)
         ) { [access] in access.headers() }
     }
 
@@ -90,16 +90,10 @@ public struct KubernetesSource: Sendable {
     /// Asks once for everything.
     public func list() async throws {
         let http = connection()
-        do {
-            for kind in all {
-                _ = try await list(kind, http)
-                setState(kind, lost: nil)
-            }
-        } catch {
-            await http.close()
-            throw error
+        for kind in all {
+            _ = try await list(kind, http)
+            setState(kind, lost: nil)
         }
-        await http.close()
     }
 
     /// Follows the cluster until the task is cancelled.
@@ -108,7 +102,6 @@ public struct KubernetesSource: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for kind in all { group.addTask { await follow(kind, http, tell) } }
         }
-        await http.close()
     }
 
     private func follow(
@@ -199,7 +192,7 @@ public struct KubernetesSource: Sendable {
             }
             if event.type == "ERROR" {
                 throw SourceError.refused(
-                    status: UInt(clamping: event.object.code ?? 0), path: kind.path,
+                    status: event.object.code ?? 0, path: kind.path,
                     reason: WorkloadNaming.clean(event.object.reason ?? "watch failed"))
             }
             if let seen = event.object.metadata?.resourceVersion {

@@ -5,11 +5,9 @@ import Testing
 
 @testable import EventDelivery
 
-private let python = "/usr/bin/python3"
-
 /// A server that hangs, fails or works, as the file `mode` says; it notes what it takes and whether the signature holds.
 private let server = """
-    import hashlib, hmac, http.server, json, os, sys, time
+    import hashlib, hmac, http.server, json, sys, time
     folder = sys.argv[1]
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
@@ -31,35 +29,18 @@ private let server = """
             self.send_header("Content-Length", "0")
             self.end_headers()
         def log_message(self, *words): pass
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    open(folder + "/port.new", "w").write(str(server.server_address[1]))
-    os.rename(folder + "/port.new", folder + "/port")
+    print(server.server_address[1], flush=True)
     server.serve_forever()
     """
 
-@Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: python)))
+@Suite(.enabled(if: PythonServer.isAvailable))
 struct WebhookTests {
     private let folder = try! Folder()
     private let complaints = Complaints()
 
-    private final class Server {
-        let process = Process()
-
-        init(_ folder: Folder, port: String = "0") throws {
-            process.executableURL = URL(fileURLWithPath: python)
-            process.arguments = ["-c", server, folder.path(""), port]
-            try process.run()
-            let isUp = eventually { !folder.text("port").isEmpty }
-            try #require(isUp)
-        }
-
-        deinit {
-            // SIGTERM may be blocked: a child has the signal mask of its parent's thread.
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-        }
-    }
+    private func start() throws -> PythonServer { try PythonServer(server, [folder.path("")]) }
 
     private func outlet(port: String, spool: Int = 64 << 20) throws -> EventOutlet {
         try? folder.write("secret", "a long secret\n")
@@ -82,8 +63,8 @@ struct WebhookTests {
 
     @Test func aServerThatHangsThenFailsThenWorksGetsEverything() throws {
         try folder.write("mode", "hang")
-        let server = try Server(folder)
-        let outlet = try outlet(port: folder.text("port"))
+        let server = try start()
+        let outlet = try outlet(port: server.firstLine)
         defer { outlet.stop() }
         for number in 0..<300 { outlet.write(alert(number)) }
         outlet.write(#"{"event_type":"stats","n":-1}"#)
@@ -106,7 +87,7 @@ struct WebhookTests {
         #expect(complaints.all.count { $0.contains("events wait in the spool") } == 1)
         // What an address leads to is nobody's business.
         #expect(!(complaints.all + outlet.statuses.map(\.name)).contains { $0.contains("private") })
-        #expect(server.process.isRunning)
+        #expect(server.isRunning)
         // Each try of a batch bears the same name.
         let asked = Set(
             folder.text("asked").split(separator: "\n").map { $0.split(separator: " ") })
@@ -131,20 +112,20 @@ struct WebhookTests {
         try folder.write("spool/0000000000000000001-7.jsonl.new", "half")
         try folder.write("spool/0000000000000000002-3.jsonl", "spoilt\n")
         try folder.write("mode", "ok")
-        let server = try Server(folder)
-        let second = try outlet(port: folder.text("port"))
+        let server = try start()
+        let second = try outlet(port: server.firstLine)
         let isTaken = eventually { second.status("webhook").written == 50 }
         #expect(isTaken && taken == Array(0..<50), "\(second.statuses)")
         #expect(second.status("webhook").dropped == 3)
         second.stop()
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("spool")) == [])
-        #expect(server.process.isRunning)
+        #expect(server.isRunning)
     }
 
     @Test func aBatchThatIsRefusedForGoodHoldsUpNothing() throws {
         try folder.write("mode", "413")
-        let server = try Server(folder)
-        let outlet = try outlet(port: folder.text("port"))
+        let server = try start()
+        let outlet = try outlet(port: server.firstLine)
         defer { outlet.stop() }
         outlet.write(alert(1))
         let isDropped = eventually { outlet.status("webhook").dropped == 1 }
@@ -152,7 +133,7 @@ struct WebhookTests {
         try folder.write("mode", "ok")
         outlet.write(alert(2))
         let isTaken = eventually { outlet.status("webhook").written == 1 }
-        #expect(isTaken && taken == [2] && server.process.isRunning)
+        #expect(isTaken && taken == [2] && server.isRunning)
     }
 
     @Test func whereTheSpoolIsFullTheOldestGo() throws {
@@ -172,13 +153,13 @@ struct WebhookTests {
 
     @Test func sinksAreReplacedWhileTheOthersGoOn() throws {
         try folder.write("mode", "ok")
-        let server = try Server(folder)
+        let server = try start()
         let outlet = try outlet(port: "9")
         outlet.write(alert(1))
         let isSpooled = eventually { outlet.status("webhook").trouble != nil }
         #expect(isSpooled)
         var options = DeliveryOptions()
-        options.webhook = WebhookOptions(url: "http://127.0.0.1:\(folder.text("port"))/")
+        options.webhook = WebhookOptions(url: "http://127.0.0.1:\(server.firstLine)/")
         options.webhook?.secretFile = folder.path("none")
         #expect(throws: DeliveryError.self) {
             try outlet.replace(path: folder.path("eve.json"), with: options)
@@ -191,7 +172,7 @@ struct WebhookTests {
         outlet.write(alert(2))
         outlet.stop()
         #expect(outlet.statuses.count == 1 && folder.text("other.json") == alert(2) + "\n")
-        #expect(server.process.isRunning)
+        #expect(server.isRunning)
     }
 
     @Test(arguments: [

@@ -227,6 +227,10 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x'}}]\nusers: [{name: u, user: {exec: {command: aws}}}]",
             "asks a program for a token"
         ),
+        (
+            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x', certificate-authority-data: bm9uZQ==}}]\nusers: [{name: u, user: {}}]",
+            "a certificate or key cannot be used"
+        ),
     ])
     func aKubeconfigThatCannotBeUsedSaysWhy(text: String, words: String) throws {
         let path = try file("bad", text)
@@ -239,15 +243,14 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     }
 
     /// A server with TLS, which calls the pod after whoever asks: by certificate, or by token.
-    @Test(
-        .enabled(
-            if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")
-                && FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")))
+    @Test(.enabled(if: PythonServer.isAvailable && Certificates.isAvailable))
     func whoAsksIsShownToAServerThatIsWhoItSaysItIs() async throws {
-        let server = try file(
-            "server.py",
+        let ca = try Certificates("ca", in: folder)
+        try ca.sign("server", names: "IP:127.0.0.1")
+        try ca.sign("admin", names: "DNS:admin")
+        let server = try PythonServer(
             """
-            import http.server, ssl, sys
+            import http.server, ssl
             class Handler(http.server.BaseHTTPRequestHandler):
                 def do_GET(self):
                     shown = self.connection.getpeercert()
@@ -256,40 +259,14 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
                     self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
                 def log_message(self, *a): pass
             httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            httpd.handle_error = lambda *a: None
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain("server.pem"); context.load_verify_locations("ca.crt"); context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_cert_chain("server.crt", "server.key"); context.load_verify_locations("ca.crt"); context.verify_mode = ssl.CERT_OPTIONAL
             httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
             print(httpd.server_port, flush=True)
             httpd.serve_forever()
-            """)
-        try Namespace.command([
-            "sh", "-ec",
-            """
-            cd '\(folder.path)'
-            openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=ca -keyout ca.key -out ca.crt 2>/dev/null
-            for who in server admin; do
-                openssl req -newkey rsa:2048 -nodes -subj /CN=$who -keyout $who.key -out $who.csr 2>/dev/null
-                printf 'subjectAltName=IP:127.0.0.1' > ext
-                openssl x509 -req -in $who.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 1 -extfile ext -out $who.crt 2>/dev/null
-            done
-            cat server.crt server.key > server.pem
-            """,
-        ])
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-        process.arguments = [server]
-        process.currentDirectoryURL = folder
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        // SIGTERM may be blocked: a child has the signal mask of its parent's thread.
-        defer {
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-        }
-        let line = String(decoding: pipe.fileHandleForReading.availableData, as: UTF8.self)
-        let port = try #require(Int(line.trimmingCharacters(in: .whitespacesAndNewlines)))
+            """, in: folder)
+        let port = server.firstLine
         let certificate = try Data(contentsOf: folder.appendingPathComponent("admin.crt"))
         let access = try KubernetesAccess(
             kubeconfig: file(
@@ -325,10 +302,8 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(KubernetesAccess(inCluster: [:], folder: folder.path) == nil)
 
         // Whoever shows another root's certificate is not told the token.
-        try Namespace.command([
-            "sh", "-ec",
-            "cd '\(folder.path)'; openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=other -keyout o.key -out ca.crt 2>/dev/null",
-        ])
+        try Data(Certificates("other", in: folder).bytes("other.crt")).write(
+            to: folder.appendingPathComponent("ca.crt"))
         let isFooled = (try? await named()) != nil
         #expect(!isFooled)
     }

@@ -1,0 +1,27 @@
+/// Why a request got no answer, or not all of it; each reason is one line.
+package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The URL, a header, a certificate or the key cannot be used.
+    case unusable(String)
+    /// There is no connection: the name is unknown, or nothing listens.
+    case unreachable(String)
+    /// The TLS handshake failed; mostly because the server's certificate is not trusted.
+    case insecure(String)
+    /// The connection, the whole answer or the next part of it took too long.
+    case timedOut(String)
+    /// The body or the header of the answer is larger than this, in bytes.
+    case tooLarge(limit: Int)
+    /// The connection ended too early, or the answer is not HTTP.
+    case broken(String)
+    /// The task was cancelled.
+    case cancelled
+
+    package var description: String {
+        switch self {
+        case .unusable(let reason), .unreachable(let reason), .insecure(let reason),
+            .timedOut(let reason), .broken(let reason):
+            reason
+        case .tooLarge(let limit): "the answer is larger than \(limit) bytes"
+        case .cancelled: "cancelled"
+        }
+    }
+}

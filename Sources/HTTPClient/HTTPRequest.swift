@@ -1,0 +1,94 @@
+/// Which servers a client trusts, and how it identifies itself.
+package struct TLSOptions: Equatable, Sendable {
+    /// Certificates in PEM of the authorities to trust, and no others; nil: those of the system.
+    package var authorities: [UInt8]?
+    /// The client's certificate in PEM; intermediate certificates follow it.
+    package var certificate: [UInt8]?
+    /// Private key of `certificate` in PEM, without a passphrase.
+    package var key: [UInt8]?
+    /// Whether to check the server's certificate and that it is for the URL's host.
+    package var verifies = true
+
+    package init() {}
+}
+
+/// A GET, or with a body a POST, over HTTP/1.1.
+///
+/// Redirects are not followed. There are no cookies, no proxies and no compression, and neither the
+/// environment nor files such as `.netrc` change the request.
+package struct HTTPRequest: Sendable {
+    /// `http` or `https`; without user and password.
+    package var url: String
+    /// Path of the Unix socket to connect to, whatever host `url` names.
+    package var socket: String?
+    package var headers: [(name: String, value: String)] = []
+    /// What to post; nil: the request is a GET.
+    package var body: [UInt8]?
+    package var tls = TLSOptions()
+    /// For name lookup, connection and TLS handshake together.
+    package var connectTimeout: Duration = .seconds(5)
+    /// Longest silence of the server, before its answer and within; nil: any.
+    package var idleTimeout: Duration?
+    /// For everything, up to the last byte of the answer; nil: any.
+    package var timeout: Duration?
+
+    package init(url: String, socket: String? = nil) {
+        self.url = url
+        self.socket = socket
+    }
+
+    /// Sends the request and lends the answer to `body` as soon as its status is known.
+    ///
+    /// The transfer ends when `body` returns, whether or not it has read everything, and at once
+    /// when the task is cancelled.
+    ///
+    /// - Throws: `HTTPError`, or what `body` throws.
+    package func withResponse<Value>(
+        _ body: (HTTPResponse) async throws -> Value
+    ) async throws -> Value {
+        guard let thread = TransferThread.shared else {
+            throw HTTPError.unusable("libcurl cannot be initialised")
+        }
+        if Task.isCancelled { throw HTTPError.cancelled }
+        let transfer = Transfer(self, on: thread)
+        thread.post(.start(transfer))
+        defer { transfer.cancel() }
+        let status = try await transfer.status()
+        return try await body(HTTPResponse(status: status, transfer: transfer))
+    }
+
+    /// Sends the request and reads the whole answer.
+    ///
+    /// - Throws: `HTTPError`; `.tooLarge` as soon as the body is longer than `limit` bytes.
+    package func answer(upTo limit: Int) async throws -> (status: Int, body: [UInt8]) {
+        try await withResponse { ($0.status, try await $0.collect(upTo: limit)) }
+    }
+}
+
+/// An answer whose body is read part by part, by one task.
+package struct HTTPResponse: Sendable {
+    package let status: Int
+    private let transfer: Transfer
+
+    init(status: Int, transfer: Transfer) {
+        self.status = status
+        self.transfer = transfer
+    }
+
+    /// What has come since the last call, one byte or more; nil at the end of the body.
+    ///
+    /// A slow reader makes the server wait: the client keeps about 256 KiB.
+    package func next() async throws(HTTPError) -> [UInt8]? { try await transfer.next() }
+
+    /// The rest of the body.
+    ///
+    /// - Throws: `.tooLarge` as soon as it is longer than `limit` bytes.
+    package func collect(upTo limit: Int) async throws(HTTPError) -> [UInt8] {
+        var all: [UInt8] = []
+        while let part = try await next() {
+            guard all.count + part.count <= limit else { throw .tooLarge(limit: limit) }
+            if all.isEmpty { all = part } else { all += part }
+        }
+        return all
+    }
+}
