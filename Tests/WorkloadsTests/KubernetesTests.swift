@@ -136,7 +136,6 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
                 #"{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"7777"}}}"#
             )
         }
-        try await Task.sleep(for: .milliseconds(100))
         cluster.hangUp(forgets: false)
         isKnown = await eventually {
             cluster.state.withLock {
@@ -239,10 +238,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     }
 
     /// A server with TLS, which calls the pod after whoever asks: by certificate, or by token.
-    @Test(
-        .enabled(
-            if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")
-                && FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")))
+    @Test(.needs("openssl", "python3"))
     func whoAsksIsShownToAServerThatIsWhoItSaysItIs() async throws {
         let server = try file(
             "server.py",
