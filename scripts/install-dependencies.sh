@@ -3,6 +3,7 @@
 # With the word "test" also every program that the tests run. Packages that bring a service do not start it, neither now
 # nor at the next boot.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 if ! command -v swift >/dev/null; then
     echo "Swift 6.2 or newer is needed and 'swift' was not found." >&2
@@ -27,7 +28,20 @@ installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok instal
 
 missing=()
 for package in "${packages[@]}" "${tools[@]}"; do installed "$package" || missing+=("$package"); done
-[ ${#missing[@]} -eq 0 ] && exit 0
+
+# What Debian does not have.
+modules=()
+[ "${1:-}" = test ] && modules=(openapi-spec-validator)
+venv() {
+    [ ${#modules[@]} -eq 0 ] || [ -x .build/venv/bin/openapi-spec-validator ] && return
+    echo "Installing ${modules[*]} in .build/venv"
+    /usr/bin/python3 -m venv .build/venv
+    .build/venv/bin/pip install -q "${modules[@]}"
+}
+if [ ${#missing[@]} -eq 0 ]; then
+    venv
+    exit
+fi
 
 if ! command -v apt-get >/dev/null; then
     echo "These packages are missing: ${missing[*]} (Debian's names). There is no apt-get here: install them with this system's package manager." >&2
@@ -60,3 +74,4 @@ for package in "${servers[@]}"; do
     mapfile -t units < <(dpkg -L "$package" | sed -nE 's#^/lib/systemd/system/([^/@]+\.(service|socket|timer))$#\1#p')
     [ ${#units[@]} -eq 0 ] || "${sudo[@]}" systemctl disable --quiet "${units[@]}" 2>/dev/null || true
 done
+venv

@@ -12,7 +12,8 @@ extension Trait where Self == ConditionTrait {
 /// Whether a program is where this process looks for programs, or root does.
 func isInstalled(_ program: String) -> Bool {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-    return (path.split(separator: ":") + ["/usr/sbin", "/sbin"]).contains {
+    let folders = "\(path):/usr/sbin:/sbin".components(separatedBy: ":")
+    return folders.contains {
         FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
     }
 }
