@@ -149,8 +149,10 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
         mutating func replaceModel(_ model: Model) {
             tracker.replaceGraph(model.graph)
-            detector = Detector(model: model, inventory: inventory)
-            detector.strangerLimit = Self.strangerLimit
+            var next = Detector(model: model, inventory: inventory)
+            next.strangerLimit = Self.strangerLimit
+            next.resumeCounts(of: detector)
+            detector = next
         }
 
         mutating func apply(_ change: WorkloadChange) { tracker.apply(change) }
