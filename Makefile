@@ -33,12 +33,10 @@ build: dependencies
 demo: build
 	@scripts/demo.sh $(LAZARET)
 
-# Real containers come last and by themselves: what they tell of is who did what when.
 test: build lint
-	@scripts/install-dependencies.sh test || echo "tests that need what is missing are skipped"
+	@scripts/install-dependencies.sh test || echo "tests that need what is missing will be skipped"
 	swift build $(SWIFT_FLAGS) --build-tests $(SWIFT_GATE)
-	LAZARET_BINARY=$(LAZARET) timeout 30m swift test $(SWIFT_FLAGS) --skip-build --skip '^ContainerTests\.'
-	LAZARET_BINARY=$(LAZARET) LAZARET_LIVES=6 timeout 20m swift test $(SWIFT_FLAGS) --skip-build --no-parallel --filter '^ContainerTests\.'
+	LAZARET_BINARY=$(LAZARET) scripts/test.sh $(SWIFT_FLAGS)
 
 # Every test under ThreadSanitizer, and then under AddressSanitizer; each is a build of its own. A report is a failure.
 sanitize: dependencies

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the C libraries that Lazaret builds with, where they are missing. Debian and its relatives.
-# With the word "test" also the small tools that tests use; without them, as without Docker, Podman and Chromium, which are not
-# installed for anybody, the tests that need them say so and are skipped.
+# Installs the C libraries that Lazaret is built with, where they are missing. Debian and its relatives.
+# With the word "test" also every program that the tests run. Packages that bring a service do not start it, neither now
+# nor at the next boot.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 if ! command -v swift >/dev/null; then
     echo "Swift 6.2 or newer is needed and 'swift' was not found." >&2
@@ -12,16 +13,38 @@ fi
 
 packages=(libpcap-dev libnftnl-dev libmnl-dev libsqlite3-dev libzstd-dev zlib1g-dev libmicrohttpd-dev libcurl4-openssl-dev pkg-config)
 tools=()
-[ "${1:-}" = test ] && tools=(nftables iproute2 tcpdump tcpreplay curl openssl python3 sqlite3 busybox-static procps)
+if [ "${1:-}" = test ]; then
+    # Namespaces, firewall and captures.
+    tools+=(iproute2 nftables conntrack tcpdump tcpreplay wireshark-common)
+    # Containers.
+    tools+=(docker.io podman runc netavark aardvark-dns iptables busybox-static)
+    # Programs that read what Lazaret writes, or ask it.
+    tools+=(curl openssl sqlite3 chromium prometheus nfdump python3 python3-venv)
+    # Of the system.
+    tools+=(util-linux mount procps strace systemd man-db groff-base make git gcc libc6-dev)
+fi
+
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
 missing=()
-for package in "${packages[@]}" "${tools[@]}"; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-done
-[ ${#missing[@]} -eq 0 ] && exit 0
+for package in "${packages[@]}" "${tools[@]}"; do installed "$package" || missing+=("$package"); done
+
+# What Debian does not have.
+modules=()
+[ "${1:-}" = test ] && modules=(openapi-spec-validator)
+venv() {
+    [ ${#modules[@]} -eq 0 ] || [ -x .build/venv/bin/openapi-spec-validator ] && return
+    echo "Installing ${modules[*]} in .build/venv"
+    /usr/bin/python3 -m venv .build/venv
+    .build/venv/bin/pip install -q "${modules[@]}"
+}
+if [ ${#missing[@]} -eq 0 ]; then
+    venv
+    exit
+fi
 
 if ! command -v apt-get >/dev/null; then
-    echo "These libraries are needed: ${packages[*]} (Debian's names)." >&2
-    echo "There is no apt-get here: install them with this system's package manager." >&2
+    echo "These packages are missing: ${missing[*]} (Debian's names). There is no apt-get here: install them with this system's package manager." >&2
     exit 1
 fi
 sudo=()
@@ -29,6 +52,26 @@ if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || { echo "As root, run: apt-get install ${missing[*]}" >&2; exit 1; }
     sudo=(sudo)
 fi
+
+# Packages that bring a service: it is neither started nor left enabled.
+servers=()
+for package in docker.io containerd podman prometheus nfdump; do installed "$package" || servers+=("$package"); done
+policy=/usr/sbin/policy-rc.d
+restore() {
+    "${sudo[@]}" rm -f "$policy"
+    [ ! -e "$policy.before" ] || "${sudo[@]}" mv "$policy.before" "$policy"
+}
+trap restore EXIT
+[ ! -e "$policy" ] || "${sudo[@]}" mv "$policy" "$policy.before"
+printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+"${sudo[@]}" chmod 755 "$policy"
+
 echo "Installing ${missing[*]}"
 "${sudo[@]}" apt-get update -qq
-DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+for package in "${servers[@]}"; do
+    installed "$package" || continue
+    mapfile -t units < <(dpkg -L "$package" | sed -nE 's#^/lib/systemd/system/([^/@]+\.(service|socket|timer))$#\1#p')
+    [ ${#units[@]} -eq 0 ] || "${sudo[@]}" systemctl disable --quiet "${units[@]}" 2>/dev/null || true
+done
+venv

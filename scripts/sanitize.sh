@@ -33,7 +33,7 @@ if [ $# -gt 1 ]; then
 else
     # Real containers by themselves, as in `make test`.
     tests --skip '^ContainerTests\.'
-    LAZARET_LIVES=6 tests --no-parallel --filter '^ContainerTests\.'
+    tests --no-parallel --filter '^ContainerTests\.'
 fi
 if compgen -G "$reports/*" >/dev/null; then
     cat "$reports"/*

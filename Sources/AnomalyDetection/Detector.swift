@@ -56,6 +56,14 @@ public struct Detector: Sendable {
     public private(set) var unscoredCount = 0
     private var strangers = (second: Int.min, plain: 0, patterned: 0)
 
+    /// Counts on from where another detector is, whose place it takes.
+    public mutating func resumeCounts(of other: Detector) {
+        scoredCount = other.scoredCount
+        seenCount = other.seenCount
+        scoreCounts = other.scoreCounts
+        unscoredCount = other.unscoredCount
+    }
+
     /// What the last window was scored; nil where it stayed in its baseline.
     public private(set) var latestScore: (workload: String, score: Float)?
 

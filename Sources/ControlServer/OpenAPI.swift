@@ -6,9 +6,10 @@ enum OpenAPI {
     static var document: String {
         var paths: [(String, [(String, String)])] = []
         for route in ControlRoutes.table {
-            let path = route.path.split(separator: "/").map { part in
+            let parts = route.path.split(separator: "/").map { part in
                 part.hasPrefix(":") ? "{\(part.dropFirst())}" : String(part)
-            }.map { "/" + $0 }.joined()
+            }
+            let path = "/" + parts.joined(separator: "/")
             let operation = (route.method.name.lowercased(), operation(route))
             if let index = paths.firstIndex(where: { $0.0 == path }) {
                 paths[index].1.append(operation)

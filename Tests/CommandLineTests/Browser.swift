@@ -104,7 +104,7 @@ final class Browser {
                 return try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
             }
             var waiting = pollfd(fd: answers, events: Int16(POLLIN), revents: 0)
-            guard poll(&waiting, 1, 30_000) == 1 else {
+            guard poll(&waiting, 1, Int32(patience * 1000)) == 1 else {
                 throw Failure(description: "the browser does not answer")
             }
             var chunk = [UInt8](repeating: 0, count: 1 << 16)

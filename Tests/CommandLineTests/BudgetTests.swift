@@ -4,8 +4,6 @@ import Testing
 
 /// Hours of clean traffic of a network that the detector was not made for, and that the model did not see.
 struct BudgetTests {
-    private static let hasPython = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
-
     private func synthesise(_ words: String...) throws {
         let python = Process()
         python.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
@@ -17,7 +15,7 @@ struct BudgetTests {
         try #require(python.terminationStatus == 0)
     }
 
-    @Test(.enabled(if: hasPython, "needs python3 to write hours of traffic"))
+    @Test(.needs("python3"))
     func theBudgetOfFalseAlarmsHoldsOnHoursThatTheModelDidNotSee() throws {
         let scratch = try Scratch()
         let (train, clean) = (scratch.path("train"), scratch.path("clean"))

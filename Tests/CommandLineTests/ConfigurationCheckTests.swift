@@ -142,17 +142,14 @@ struct RunningConfigurationTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func theSecondMonitorOfAStateSaysOnlyThatAndLeavesTheFirstAlone() throws {
+    @Test(.needs("strace"))
+    func theSecondMonitorOfAStateSaysOnlyThatAndLeavesTheFirstAlone() throws {
         let first = try monitor()
         // Time enough for a server to begin before the refusal, and to end before it is done beginning.
-        let canTrace = (try? Namespace.command(["strace", "-V"])) != nil
-        let slowly =
-            !canTrace
-            ? []
-            : [
-                "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=flock,chmod",
-                "-e", "inject=flock:delay_enter=20000", "-e", "inject=chmod:delay_enter=300000",
-            ]
+        let slowly = [
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=flock,chmod",
+            "-e", "inject=flock:delay_enter=20000", "-e", "inject=chmod:delay_enter=300000",
+        ]
         for number in 0..<4 {
             // Its own socket, and the other's.
             let own = number == 3 ? socket : "\(socket).\(number)"

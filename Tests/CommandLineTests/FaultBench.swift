@@ -9,7 +9,6 @@ final class FaultBench {
     private let model: String
     /// A socket's path has at most 107 bytes.
     let socket = "/tmp/lzf-\(UInt32.random(in: 0...UInt32.max)).sock"
-    private var port: UInt16 = 1000
 
     init() throws {
         lab = try Lab()
@@ -39,6 +38,9 @@ final class FaultBench {
     /// What `lazaret status` says; nothing where nobody answers.
     func status() -> String { (try? Run("status", "--socket", socket).output) ?? "" }
 
+    /// Windows that the monitor has judged.
+    var windows: Int { Run.windows(judgedBy: socket) }
+
     func quarantine(_ words: String..., state: String? = nil) throws -> String {
         let program = try Background(
             in: lab.node.space, ["quarantine"] + words + ["--state", state ?? self.state])
@@ -54,37 +56,15 @@ final class FaultBench {
         }
     }
 
-    /// Asks for a hundred ports of its neighbour.
-    func scan(by offender: Lab.Host) throws {
-        port = port < 60_000 ? port + 100 : 1000
-        for number in port..<port + 100 {
-            let probe = try Socket(offender, stream: true)
-            // Behind a fence nobody answers.
-            try probe.wait(seconds: 0.01)
-            _ = probe.connect(lab.b.v4, number)
-        }
-    }
-
-    func reaches(_ from: Lab.Host, _ to: Lab.Host) throws -> Bool {
-        let receiver = try Socket(to)
-        try receiver.bind("0.0.0.0", 4000)
-        try Socket(from).send("probe", to: to.v4, 4000)
-        return try receiver.receives(within: 0.5)
-    }
-
     /// In the kernel's sets, and seen by nobody.
     func isFenced(_ host: Lab.Host) throws -> Bool {
-        let rules = try lab.node.space.run("nft", "list", "ruleset")
-        return try rules.contains("\(host.v4) timeout") && !reaches(host, lab.c)
+        try lab.isFenced(host) && lab.isHeldBack(host, lab.c)
     }
 
     /// Scans until it is fenced; false where it never is.
     func isFencedForScanning(_ offender: Lab.Host) throws -> Bool {
-        #expect(try reaches(offender, lab.c))
-        return try eventually {
-            try scan(by: offender)
-            return try isFenced(offender)
-        }
+        #expect(try lab.reaches(offender, lab.c))
+        return try lab.isFenced(offender, forScanning: lab.b) && lab.isHeldBack(offender, lab.c)
     }
 
     func link(_ words: String...) throws {
@@ -108,17 +88,14 @@ final class FaultBench {
     }
 }
 
-/// Programs that some faults are made with.
+/// How the program was built.
 enum FaultTools {
-    static let python = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
     /// An unoptimised monitor takes in a hundred new addresses a second, and no flood.
-    static let optimised =
-        environment["LAZARET_BINARY"].map { !$0.contains("/debug/") } ?? false
+    static let optimised = !Run.binary.path.contains("/debug/")
     /// A sanitizer keeps books on every byte, in memory too.
     static let sanitized =
         environment["TSAN_OPTIONS"] != nil || environment["ASAN_OPTIONS"] != nil
     private static let environment = ProcessInfo.processInfo.environment
-    static let tcpreplay = FileManager.default.isExecutableFile(atPath: "/usr/bin/tcpreplay")
 }
 
 /// A file system that is soon full, gone with the last reference.

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// What `make install` puts in place: generated from the program, complete, and gone again after `make uninstall`.
-@Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")))
+@Suite(.needs("python3", "make"))
 struct InstallTests {
     private let scratch = try! Scratch()
 
@@ -54,7 +54,7 @@ struct InstallTests {
         }
     }
 
-    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/man")))
+    @Test(.needs("man"))
     func theManualIsSoundRoff() throws {
         let folder = try writeManual()
         for page in ["lazaret.1", "lazaret.yaml.5"] {
@@ -112,7 +112,7 @@ struct InstallTests {
         #expect(try files() == ["etc/lazaret/lazaret.yaml"])
     }
 
-    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze")))
+    @Test(.needs("systemd-analyze"))
     func theUnitGivesLittleAway() throws {
         let unit = Run.root.appendingPathComponent("config/lazaret.service").path
         let said = try Namespace.command([

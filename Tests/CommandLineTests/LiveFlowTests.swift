@@ -7,9 +7,10 @@ import Testing
 struct LiveFlowTests {
     /// Waits until the program captures; packets before that are nobody's.
     private func untilReady(_ program: Background) throws {
-        // SIGUSR1 is answered by the loop of the capture.
+        // A handler is there before the capture is; then SIGUSR1 is answered by the loop of the capture.
         let isReady = eventually {
             guard program.isRunning else { return true }
+            guard program.handles(SIGUSR1) else { return false }
             program.signal(SIGUSR1)
             return program.errors.contains("capture.packets")
         }
@@ -21,8 +22,6 @@ struct LiveFlowTests {
         let lab = try Lab()
         let program = try Background(
             in: lab.node.space, ["flows", "-i", "p0", "--format", "json", "udp", "port", "4000"])
-        // A handler is there before the capture is: until then the signal would end the program.
-        Thread.sleep(forTimeInterval: 0.5)
         try untilReady(program)
         let receiver = try Socket(lab.b)
         try receiver.bind("0.0.0.0", 4000)

@@ -51,23 +51,6 @@ struct MonitorTests {
         }
     }
 
-    /// The offender asks for a hundred ports of its neighbour.
-    private func scan(from port: UInt16) throws {
-        for number in port..<port + 100 {
-            let probe = try Socket(lab.a, stream: true)
-            // Behind a fence nobody answers.
-            try probe.wait(seconds: 0.01)
-            _ = probe.connect(lab.b.v4, number)
-        }
-    }
-
-    private func reaches(_ from: Lab.Host, _ to: Lab.Host) throws -> Bool {
-        let receiver = try Socket(to)
-        try receiver.bind("0.0.0.0", 4000)
-        try Socket(from).send("probe", to: to.v4, 4000)
-        return try receiver.receives(within: 0.5)
-    }
-
     private func quarantine(_ words: String..., state: String = "state") throws -> String {
         let program = try Background(
             in: lab.node.space, ["quarantine"] + words + ["--state", scratch.path(state)])
@@ -77,23 +60,21 @@ struct MonitorTests {
 
     /// Scans until the monitor decides; false where it never does.
     private func scanUntilDecided() throws -> Bool {
-        var port: UInt16 = 1000
-        return try eventually {
-            try scan(from: port)
-            port += 100
+        try eventually {
+            try lab.scan(lab.b, by: lab.a)
             return events.contains { $0["event_type"] as? String == "quarantine" }
         }
     }
 
     @Test func aScannerIsFencedAndStaysSoUntilItsTimeIsOver() throws {
         let program = try monitor("--enforce")
-        #expect(try reaches(lab.a, lab.b) && reaches(lab.a, lab.c))
+        #expect(try lab.reaches(lab.a, lab.b) && lab.reaches(lab.a, lab.c))
         let isDecided = try scanUntilDecided()
         #expect(isDecided, "\(program.errors)")
         for other in [lab.b, lab.c, lab.outside, lab.node] {
-            #expect(try !reaches(lab.a, other) && !reaches(other, lab.a))
+            #expect(try lab.isHeldBack(lab.a, other) && lab.isHeldBack(other, lab.a))
         }
-        #expect(try reaches(lab.bystander, lab.b) && reaches(lab.b, lab.c))
+        #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.c))
 
         let listed = try quarantine("list", "--format", "json")
         #expect(listed.contains(lab.a.v4) && listed.count { $0 == "\n" } == 1, "\(listed)")
@@ -103,9 +84,9 @@ struct MonitorTests {
         // The end of the program is not the end of the fence.
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(program.errors.contains("stopped: "))
-        #expect(try !reaches(lab.a, lab.b))
+        #expect(try lab.isHeldBack(lab.a, lab.b))
         _ = try quarantine("release", lab.a.v4)
-        #expect(try reaches(lab.a, lab.b))
+        #expect(try lab.reaches(lab.a, lab.b))
     }
 
     @Test func observingDecidesTheSameAndHoldsNothingBack() throws {
@@ -116,7 +97,7 @@ struct MonitorTests {
         let text = String(
             decoding: try JSONSerialization.data(withJSONObject: event), as: UTF8.self)
         #expect(text.contains(lab.a.v4) && text.contains(#""dry_run":true"#), "\(text)")
-        #expect(try reaches(lab.a, lab.b) && reaches(lab.a, lab.c))
+        #expect(try lab.reaches(lab.a, lab.b) && lab.reaches(lab.a, lab.c))
         #expect(try !lab.node.space.run("nft", "list", "ruleset").contains("lazaret"))
         #expect(program.end(by: SIGINT) == 0)
     }
@@ -127,11 +108,11 @@ struct MonitorTests {
         #expect(isDecided)
         #expect(program.end(by: SIGKILL) == -SIGKILL)
         // The fence does without the program; one that vanishes meanwhile is put back.
-        #expect(try !reaches(lab.a, lab.b))
+        #expect(try lab.isHeldBack(lab.a, lab.b))
         try lab.node.space.run("nft", "flush", "ruleset")
-        #expect(try reaches(lab.a, lab.b))
+        #expect(try lab.reaches(lab.a, lab.b))
         let again = try monitor("--enforce")
-        #expect(try !reaches(lab.a, lab.b))
+        #expect(try lab.isHeldBack(lab.a, lab.b))
         #expect(try quarantine("list", "--format", "json").contains(lab.a.v4))
         #expect(again.end(by: SIGTERM) == 0)
     }
@@ -180,7 +161,7 @@ struct MonitorTests {
     @Test func aModelIsMadeOfWhatRaisedNothing() throws {
         let program = try monitor("--retrain", "3s", model: modelOfProbes())
         let isMade = try eventually {
-            _ = try reaches(lab.a, lab.b)
+            _ = try lab.reaches(lab.a, lab.b)
             return program.errors.contains(" windows, ")
         }
         #expect(isMade, "\(program.errors)")
@@ -211,15 +192,13 @@ struct MonitorTests {
         let program = try Background(in: lab.node.space, ["monitor", "-c", file])
         let isReady = eventually { !program.isRunning || program.errors.contains("enforcing") }
         try #require(isReady && program.isRunning, "\(program.errors)")
-        var port: UInt16 = 1000
         let isRefused = try eventually {
-            try scan(from: port)
-            port += 100
+            try lab.scan(lab.b, by: lab.a)
             return try String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)
                 .contains("our scanner")
         }
         #expect(isRefused)
-        #expect(try reaches(lab.a, lab.b))
+        #expect(try lab.reaches(lab.a, lab.b))
         #expect(program.end(by: SIGTERM) == 0)
         let byHand = try Background(
             in: lab.node.space,

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// `lazaret monitor -w`: the packets that were judged, and who was who, to be judged again.
-@Suite(.needsKernel)
+@Suite(.needsKernel, .needs("tcpdump"))
 struct RecordingTests {
     private let lab: Lab
     private let scratch: Scratch
@@ -11,14 +11,6 @@ struct RecordingTests {
     init() throws {
         lab = try Lab()
         scratch = try Scratch()
-    }
-
-    private func scan(from port: UInt16) throws {
-        for number in port..<port + 100 {
-            let probe = try Socket(lab.a, stream: true)
-            try probe.wait(seconds: 0.01)
-            _ = probe.connect(lab.b.v4, number)
-        }
     }
 
     private func incidents(_ text: String) -> [(address: String, workload: String)] {
@@ -58,10 +50,8 @@ struct RecordingTests {
             incidents(
                 (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? "")
         }
-        var port: UInt16 = 1000
         let isTold = try eventually {
-            try scan(from: port)
-            port += 100
+            try lab.scan(lab.b, by: lab.a)
             return live().contains { $0.workload == "crawler" }
         }
         #expect(isTold, "\(program.errors)")
@@ -69,8 +59,16 @@ struct RecordingTests {
         for number in UInt16(0)..<20 {
             try Socket(lab.a).send("probe", to: lab.c.v4, 4000 + number)
         }
-        Thread.sleep(forTimeInterval: 1)
+        // Other programs read it too, while it is written.
+        func dumped() -> [Substring] {
+            let words = ["tcpdump", "-nr", kept, "udp and dst host \(lab.c.v4)"]
+            let text = (try? Namespace.command(words)) ?? ""
+            return text.split(separator: "\n").filter { $0.contains(lab.c.v4) }
+        }
+        let isKept = eventually { dumped().count == 40 }
+        #expect(isKept, "\(dumped())")
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        #expect(dumped().count == 40, "\(dumped())")
 
         // The file alone tells who is who.
         let replay = try Run("replay", "-r", kept, "-m", model, "--format", "eve")
@@ -84,10 +82,6 @@ struct RecordingTests {
         #expect(trained.status == 0, "\(trained.errors)")
         let shown = try Run("model", "show", scratch.path("kept.model"))
         #expect(shown.output.contains("crawler"), "\(shown.output)")
-
-        // Other programs read it too.
-        let dumped = try Namespace.command(["tcpdump", "-nr", kept, "udp and dst host \(lab.c.v4)"])
-        #expect(dumped.split(separator: "\n").count { $0.contains(lab.c.v4) } == 40, "\(dumped)")
     }
 
     @Test(arguments: [

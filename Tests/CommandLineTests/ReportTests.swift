@@ -16,12 +16,6 @@ private func tool(_ arguments: [String]) throws -> String {
     return String(decoding: data, as: UTF8.self)
 }
 
-private func isInstalled(_ name: String) -> Bool {
-    ["/usr/bin/", "/usr/local/bin/"].contains {
-        FileManager.default.isExecutableFile(atPath: $0 + name)
-    }
-}
-
 @Suite(.serialized)
 struct ReportTests {
     private let inventory = ["--inventory", "captures/inventory.yaml"]
@@ -117,17 +111,14 @@ struct ReportTests {
         }
     }
 
-    @Test func aBrowserShowsThePageWithoutAComplaint() throws {
-        guard isInstalled("chromium") else {
-            print("skipped: no chromium")
-            return
-        }
+    @Test(.enabled(if: Browser.path != nil, "needs chromium"))
+    func aBrowserShowsThePageWithoutAComplaint() throws {
         let scratch = try Scratch()
         let page = try report(
             scratch, "captures/mixed.pcap", ["-m", try scratch.model()] + inventory)
         let path = try scratch.write("page.html", Data(page.utf8))
         let shown = try tool([
-            "chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
+            try #require(Browser.path), "--headless=new", "--no-sandbox", "--disable-gpu",
             "--enable-logging=stderr",
             "--user-data-dir=\(scratch.path("profile"))", "--dump-dom", "file://\(path)",
         ])
@@ -139,7 +130,8 @@ struct ReportTests {
                 || shown.contains(#"<button id="theme" type="button">Light theme</button>"#))
     }
 
-    @Test func everyIncidentHasItsPackets() throws {
+    @Test(.needs("capinfos"))
+    func everyIncidentHasItsPackets() throws {
         let scratch = try Scratch()
         let folder = scratch.path("packets")
         let run = try Run(
@@ -159,10 +151,8 @@ struct ReportTests {
             #expect(try mode(path) == 0o600)
             let flows = try Run("flows", "-r", path, "--format", "json")
             #expect(flows.status == 0 && !flows.output.isEmpty, "\(flows.errors)")
-            if isInstalled("capinfos") {
-                let facts = try tool(["capinfos", path])
-                #expect(facts.contains("Time precision = nanoseconds"), "\(facts)")
-            }
+            let facts = try tool(["capinfos", path])
+            #expect(facts.contains("Time precision = nanoseconds"), "\(facts)")
         }
         // The scanner's packets are all there, and nobody else's.
         let scan = try #require(files.first { $0.contains("-worker-") })

@@ -4,12 +4,15 @@ import Testing
 
 /// A shop of real containers behind `lazaret monitor --enforce`: what a deploy does is no offence, and
 /// whoever takes a trusted container's address is not trusted.
-@Suite(.serialized, .needs(.docker), .timeLimit(.minutes(20))) final class DeployTests {
+@Suite(.serialized, .needs(.docker), .needs("tcpdump"), .timeLimit(.minutes(20)))
+final class DeployTests {
     private let scratch: Scratch
     private let host: ContainerHost
     private let network: String
     private let configuration: String
     private let model: String
+    /// A socket's path has at most 107 bytes.
+    private let socket = "/tmp/lzd-\(UInt32.random(in: 0...UInt32.max)).sock"
     private var number = 0
 
     init() throws {
@@ -22,7 +25,7 @@ import Testing
                 """
                 interfaces: [containers]
                 state: \(scratch.path("state"))
-                control: {socket: never}
+                control: {socket: \(socket)}
                 events: \(scratch.path("eve.json"))
                 enforce: true
                 workloads: {docker: \(host.socket), podman: never, kubernetes: never}
@@ -50,7 +53,12 @@ import Testing
 
     @discardableResult
     private func web(at spot: Int, image: String = "web:1") throws -> String {
-        try run("web", image, at: spot, "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp")
+        let name = try run(
+            "web", image, at: spot, "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp")
+        // As whoever deploys waits for a probe of readiness.
+        try host.run(
+            "exec", name, "sh", "-c", "until nc 127.0.0.1 80 </dev/null; do usleep 50000; done")
+        return name
     }
 
     /// Calls every web container that is there, five times a second.
@@ -72,11 +80,12 @@ import Testing
         #expect(shown.output.contains("shop/job") && shown.output.contains("10.67.0.0/24"))
         let bridge = try host.run("network", "inspect", "-f", "{{.Id}}", network)
         let capture = scratch.path("clean.pcap")
+        // What two jobs send in twelve seconds or more.
         let tcpdump = try host.space.start(
-            "tcpdump", "-i", "br-" + bridge.prefix(12), "-Z", "root", "-U", "-w", capture)
-        Thread.sleep(forTimeInterval: 12)
-        tcpdump.terminate()
-        tcpdump.waitUntilExit()
+            "tcpdump", "-i", "br-" + bridge.prefix(12), "-Z", "root", "-c", "1200", "-w", capture)
+        let isWhole = eventually { !tcpdump.isRunning }
+        if !isWhole { tcpdump.terminate() }
+        try #require(isWhole)
         let trained = try Run("train", "-r", capture, "-o", model, "--inventory", inventory)
         try #require(trained.status == 0, "\(trained.errors)")
     }
@@ -102,14 +111,15 @@ import Testing
         // Rolling, addresses given on from one to the next, and one more on an address that was never used.
         var last = try web(at: 14, image: "web:2")
         for (index, spot) in [11, 12, 13].enumerated() {
-            Thread.sleep(forTimeInterval: 1)
             try host.run("rm", "-f", "web-\(index + 1)")
             last = try web(at: spot, image: "web:2")
         }
         try host.run("rm", "-f", "job-4")
         try job(at: 23, image: "job:1")
         try job(at: 21, image: "job:1")
-        Thread.sleep(forTimeInterval: 8)
+        let windows = Run.windows(judgedBy: socket)
+        let isJudged = eventually { Run.windows(judgedBy: socket) >= windows + 25 }
+        #expect(isJudged, "\(monitor.errors)")
         #expect(events.allSatisfy { $0["event_type"] as? String == "stats" }, "\(events)")
         // The tables come with the first fence.
         let rules = try? host.space.run("nft", "list", "table", "inet", "lazaret")

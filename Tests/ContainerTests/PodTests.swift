@@ -49,7 +49,14 @@ import Testing
         }
         #expect(isNamed, "\(directory.inventory().yaml)")
         try host.run(["run", "-d", "--pod", "frontdoor", "--name", "late", "job:1", "sleep", "300"])
-        try await Task.sleep(for: .seconds(2))
+        // Engines tell in order: what comes after it is heard after it.
+        try host.run([
+            "run", "-d", "--name", "last", "--network", network, "--ip", "10.69.0.9", "job:1",
+            "sleep", "300",
+        ])
+        let next = try #require(IPAddress("10.69.0.9"))
+        let isHeard = await eventually { holder(next, directory) == "job" }
+        #expect(isHeard, "\(directory.inventory().yaml)")
         #expect(holder(pod, directory) == "frontdoor")
         // Nobody else has ever had it.
         let since = try #require(directory.tenant(of: pod, at: ContainerEngine.now())?.since)

@@ -35,8 +35,6 @@ final class StoryShop {
     private let network: String
     private let script = Run.root.appendingPathComponent("Tests/Shop/actors.py").path
 
-    static let isPossible = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
-
     init() throws {
         host = try ContainerHost(.docker)
         network = try host.network("story", v4: "10.68.0.0/24")
@@ -63,8 +61,13 @@ final class StoryShop {
         try host.run(["exec", "-d", container.name] + words(role))
     }
 
-    /// Whether a connection comes about.
-    func reaches(_ from: Container, _ to: Container) -> Bool {
+    /// Whether a connection comes about; it is tried again until it does.
+    func reaches(_ from: Container, _ to: Container) -> Bool { eventually { connects(from, to) } }
+
+    /// Whether no connection comes about.
+    func isHeldBack(_ from: Container, _ to: Container) -> Bool { !connects(from, to) }
+
+    private func connects(_ from: Container, _ to: Container) -> Bool {
         let port = to.role.split(separator: " ")[1]
         return (try? host.run(["exec", from.name] + words("attempt \(to.spot) \(port)"))) != nil
     }

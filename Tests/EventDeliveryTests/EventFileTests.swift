@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 @testable import EventDelivery
@@ -65,12 +66,12 @@ struct EventFileTests {
         let outlet = try EventOutlet(
             path: "/dev/full", options: DeliveryOptions(), stateDirectory: folder.path(""),
             complain: { complaints.add($0) })
-        for number in 0..<3 {
-            outlet.write(alert(number))
-            Thread.sleep(forTimeInterval: 0.3)
+        for number in 0..<3 { outlet.write(alert(number)) }
+        let isTold = eventually {
+            let status = outlet.statuses[0]
+            return status.lagSeconds > 0.5 && status.trouble?.contains("No space left") == true
         }
-        #expect(outlet.statuses[0].waiting == 3 && outlet.statuses[0].lagSeconds > 0.5)
-        #expect(outlet.statuses[0].trouble?.contains("No space left") == true)
+        #expect(isTold && outlet.statuses[0].waiting == 3, "\(outlet.statuses[0])")
         #expect(complaints.all.count { $0.contains("No space left") } == 1)
         outlet.stop()
         #expect(outlet.statuses[0].dropped == 3)

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import TestKit
 import Testing
 
 @testable import EventDelivery
@@ -22,8 +23,9 @@ final class Folder: Sendable {
         (try? String(contentsOfFile: path(name), encoding: .utf8)) ?? ""
     }
 
+    /// Whoever reads the file meanwhile has it whole, as it was or as it is.
     func write(_ name: String, _ text: String) throws {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path(name)))
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path(name)), options: .atomic)
     }
 
     func mode(_ name: String) throws -> Int? {
@@ -64,14 +66,17 @@ final class Receiver {
 
     private init(_ number: Int32) {
         self.number = number
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: Int(patience), tv_usec: 0)
         setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { close(number) }
 
     /// - Parameter port: 0: any.
-    static func internet(_ type: __socket_type, port: UInt16 = 0) throws -> Receiver {
+    /// - Parameter isListening: where it is false, whoever connects is refused.
+    static func internet(
+        _ type: __socket_type, port: UInt16 = 0, isListening: Bool = true
+    ) throws -> Receiver {
         let made = Receiver(socket(AF_INET, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0))
         var one: Int32 = 1
         setsockopt(made.number, SOL_SOCKET, SO_REUSEADDR, &one, 4)
@@ -86,7 +91,7 @@ final class Receiver {
             try #require(getsockname(made.number, pointer, &length) == 0)
         }
         made.port = UInt16(bigEndian: address.sin_port)
-        if type == SOCK_STREAM { try #require(listen(made.number, 5) == 0) }
+        if type == SOCK_STREAM, isListening { try #require(listen(made.number, 5) == 0) }
         return made
     }
 
@@ -110,11 +115,21 @@ final class Receiver {
         return Receiver(made)
     }
 
-    /// What comes at once; nil after ten seconds without.
+    /// What comes at once; nil where nothing does.
     func receive() -> String? {
         var bytes = [UInt8](repeating: 0, count: 1 << 18)
         let count = recv(number, &bytes, bytes.count, 0)
         return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    }
+
+    /// Whether the other side of a connection to this port knows that it has ended (/proc/net/tcp: CLOSE_WAIT).
+    var isEndSeen: Bool {
+        let table = (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)) ?? ""
+        let here = "0100007F:" + String(format: "%04X", port)
+        return table.split(separator: "\n").contains { line in
+            let words = line.split(separator: " ")
+            return words.count > 3 && words[2] == here && words[3] == "08"
+        }
     }
 
     /// One message behind its count of octets.

@@ -61,7 +61,8 @@ struct SyslogTests {
         // It restarts: the connection ends, and nothing listens for a while.
         connection = nil
         shutdown(listener.number, Int32(SHUT_RDWR))
-        Thread.sleep(forTimeInterval: 0.1)
+        let isEnded = eventually { listener.isEndSeen }
+        #expect(isEnded)
         for number in 2..<5 { outlet.write(alert(number)) }
         let isTold = eventually { outlet.status("syslog").trouble != nil }
         #expect(isTold && outlet.status("syslog").waiting == 3)
@@ -81,11 +82,9 @@ struct SyslogTests {
         let listener = try Receiver.internet(SOCK_STREAM)
         let outlet = try outlet("tcp:127.0.0.1:\(listener.port)")
         let total = SinkWorker.capacity + 8000
-        var longest = 0.0
+        // Whoever waited for the server would wait for ever.
         for number in 0..<total {
-            let start = Date()
             outlet.write(alert(number, padding: 2000))
-            longest = max(longest, Date().timeIntervalSince(start))
             if number % 500 == 0 {
                 let isWritten = eventually { outlet.statuses[0].waiting < 1000 }
                 #expect(isWritten)
@@ -97,7 +96,6 @@ struct SyslogTests {
         #expect(status.waiting <= SinkWorker.capacity && status.dropped > 0)
         #expect(Int(status.written) + status.waiting + Int(status.dropped) == total)
         #expect(complaints.all.count { $0.contains("further ones are dropped") } == 1)
-        #expect(longest < 1)
         // Nor does it hold up who replaces it: what it has is given up five seconds later.
         try outlet.replace(path: folder.path("eve.json"), with: DeliveryOptions())
         #expect(!complaints.all.contains { $0.contains("are not delivered") })
@@ -106,9 +104,7 @@ struct SyslogTests {
         #expect(isNext && outlet.statuses.count == 1)
         let isGivenUp = eventually { complaints.all.contains { $0.contains("are not delivered") } }
         #expect(isGivenUp)
-        let start = Date()
         outlet.stop()
-        #expect(Date().timeIntervalSince(start) < 8)
     }
 
     @Test func whatEndsIsCounted() throws {

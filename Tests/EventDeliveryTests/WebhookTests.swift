@@ -35,7 +35,7 @@ private let server = """
     server.serve_forever()
     """
 
-@Suite(.enabled(if: PythonServer.isAvailable))
+@Suite(.needs("python3"))
 struct WebhookTests {
     private let folder = try! Folder()
     private let complaints = Complaints()
@@ -96,7 +96,8 @@ struct WebhookTests {
     }
 
     @Test func whatIsNotTakenOutlivesTheProgram() throws {
-        let first = try outlet(port: "9")
+        let closed = try Receiver.internet(SOCK_STREAM, isListening: false)
+        let first = try outlet(port: "\(closed.port)")
         for number in 0..<50 { first.write(alert(number)) }
         let isSpooled = eventually {
             first.statuses[0].written == 50 && first.status("webhook").trouble != nil
@@ -154,7 +155,8 @@ struct WebhookTests {
     @Test func sinksAreReplacedWhileTheOthersGoOn() throws {
         try folder.write("mode", "ok")
         let server = try start()
-        let outlet = try outlet(port: "9")
+        let closed = try Receiver.internet(SOCK_STREAM, isListening: false)
+        let outlet = try outlet(port: "\(closed.port)")
         outlet.write(alert(1))
         let isSpooled = eventually { outlet.status("webhook").trouble != nil }
         #expect(isSpooled)

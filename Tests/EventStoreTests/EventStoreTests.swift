@@ -22,8 +22,6 @@ final class Scratch: Sendable {
     }
 }
 
-let mayTamper = (try? Namespace.command(["sqlite3", "-version"])) != nil
-
 func entry(_ number: Int) -> AuditEntry {
     AuditEntry(
         time: Int64(number) * 1_000_000_000, actor: "test", action: "fence",
@@ -86,7 +84,7 @@ struct EventStoreTests {
     }
 
     @Test(
-        .enabled(if: mayTamper, "needs the sqlite3 program"),
+        .needs("sqlite3"),
         arguments: [
             ("UPDATE audit SET detail = 'x' WHERE number = 7", [.changed(number: 7)]),
             ("UPDATE audit SET time = time + 1 WHERE number = 1", [.changed(number: 1)]),
@@ -198,7 +196,7 @@ struct EventStoreTests {
         return (words[0] - words[1]) * words[2]
     }
 
-    @Test(.enabled(if: mayTamper, "needs sqlite3"))
+    @Test(.needs("sqlite3"))
     func theNewestOfEachKindStayWithinTheRoom() throws {
         let scratch = try Scratch()
         let store = try scratch.store()

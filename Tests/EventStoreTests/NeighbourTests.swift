@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 /// A monitor has its store open twice, and the command line looks in while it runs.
-@Suite(.enabled(if: mayTamper, "needs sqlite3 to be the other program"))
+@Suite(.needs("sqlite3"))
 struct NeighbourTests {
     @Test func anotherProgramsLookTakesNothingAway() throws {
         let scratch = try Scratch()

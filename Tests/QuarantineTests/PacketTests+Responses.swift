@@ -94,7 +94,7 @@ extension PacketTests {
             try door.bind(to.v4, 5000)
             try door.listen()
             let caller = try Socket(from, stream: true)
-            try caller.wait(seconds: isOpen ? 5 : 0.3)
+            try caller.wait(seconds: isOpen ? patience : 0.3)
             #expect(caller.connect(to.v4, 5000) == isOpen)
         }
     }

@@ -22,7 +22,7 @@ public final class Background {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try file("out")
         process.standardError = try file("err")
-        try process.run()
+        try process.runUnblocked()
     }
 
     deinit {
@@ -40,6 +40,15 @@ public final class Background {
 
     // env, nsenter and setpriv all replace themselves: the process is the program.
     public func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+
+    /// Whether the program has a handler for the signal; before that it would end it.
+    public func handles(_ number: Int32) -> Bool {
+        let path = "/proc/\(identifier)/status"
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("SigCgt:") }
+        let mask = line.flatMap { UInt64($0.dropFirst(8), radix: 16) } ?? 0
+        return mask >> UInt64(number - 1) & 1 == 1
+    }
 
     /// Sends the signal and waits for the end: the exit status, or the negated signal that ended it.
     public func end(by number: Int32) -> Int32 {

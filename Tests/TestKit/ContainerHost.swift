@@ -24,13 +24,9 @@ public final class ContainerHost {
     public static func isPossible(_ engine: Engine) -> Bool {
         let programs =
             engine == .docker
-            ? ["dockerd", "docker", "containerd"] : ["podman", "crun", "conmon", "runc"]
-        let folders = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"]
-        let isThere = programs.allSatisfy { program in
-            folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
-        }
-        return isThere && mayUseKernel
-            && FileManager.default.isExecutableFile(atPath: "/bin/busybox")
+            ? ["dockerd", "docker", "containerd", "iptables"] : ["podman", "conmon"]
+        return (programs + ["runc", "busybox", "curl", "tar"]).allSatisfy(isInstalled)
+            && mayUseKernel
     }
 
     public init(_ engine: Engine) throws {
@@ -74,15 +70,15 @@ public final class ContainerHost {
                 "--net=/run/netns/\(space.name)",
             ] + words)
         server = Int32(pid.trimmingCharacters(in: .whitespacesAndNewlines))
-        let end = Date().addingTimeInterval(40)
-        while Date() < end {
+        var isAnswering = false
+        _ = eventually {
             let answer = try? Namespace.command([
-                "curl", "-s", "-m", "5", "--unix-socket", socket, "http://d/version",
+                "curl", "-s", "-m", "60", "--unix-socket", socket, "http://d/version",
             ])
-            if answer?.contains("Version") == true { return }
-            guard isRunning else { break }
-            Thread.sleep(forTimeInterval: 0.1)
+            isAnswering = answer?.contains("Version") == true
+            return isAnswering || !isRunning
         }
+        if isAnswering { return }
         let said = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
         throw CommandFailed(description: "\(engine.rawValue) does not answer: \(said.suffix(500))")
     }
@@ -95,8 +91,7 @@ public final class ContainerHost {
     public func stopServer() {
         guard let server, isRunning else { return }
         kill(server, SIGTERM)
-        let end = Date().addingTimeInterval(30)
-        while isRunning, Date() < end { Thread.sleep(forTimeInterval: 0.05) }
+        _ = eventually { !isRunning }
         self.server = nil
     }
 
@@ -163,6 +158,7 @@ extension Trait where Self == ConditionTrait {
     public static func needs(_ engine: ContainerHost.Engine) -> Self {
         .enabled(
             if: ContainerHost.isPossible(engine),
-            "needs root, \(engine.rawValue) and a static busybox to run containers in a namespace")
+            "needs root, \(engine.rawValue), runc, curl and a static busybox to run containers in a namespace"
+        )
     }
 }

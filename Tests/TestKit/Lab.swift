@@ -17,6 +17,8 @@ public final class Lab {
     /// On the second bridge.
     public let c: Host
     public let outside: Host
+    /// Where the next scan begins.
+    private var port: UInt16 = 1000
 
     public init(bridgeCallsFirewall: Bool = true) throws {
         let gate = try Namespace("gate")
@@ -48,6 +50,21 @@ public final class Lab {
         try plug(c, port: "p9", net: 2)
         try wire(outside, port: "uplink", net: 9)
         try address(gate, "uplink", net: 9, 1)
+        guard try eventually({ try isUp() }) else {
+            throw CommandFailed(description: "the links of the lab do not come up")
+        }
+    }
+
+    /// Whether every link carries packets: the kernel sees to that only after it is told to.
+    private func isUp() throws -> Bool {
+        let ports = try node.space.run("bridge", "link").split(separator: "\n")
+        guard ports.count == 4, ports.allSatisfy({ $0.contains(" state forwarding ") }) else {
+            return false
+        }
+        return try [node, a, b, bystander, c, outside].allSatisfy { host in
+            try host.space.run("ip", "-br", "link").split(separator: "\n")
+                .allSatisfy { $0.hasPrefix("lo ") || $0.contains(" UP ") }
+        }
     }
 
     private func address(_ space: Namespace, _ link: String, net: Int, _ number: Int) throws {
@@ -72,6 +89,55 @@ public final class Lab {
     }
 }
 
+/// What hosts do, and what comes of it.
+extension Lab {
+    /// Whether a datagram of one host comes to the other; it is sent again until it does.
+    public func reaches(_ from: Host, _ to: Host) throws -> Bool {
+        let receiver = try Socket(to)
+        try receiver.bind("0.0.0.0", 4000)
+        try receiver.wait(seconds: 1)
+        let sender = try Socket(from)
+        return eventually {
+            sender.send("probe", to: to.v4, 4000)
+            return receiver.receive() != nil
+        }
+    }
+
+    /// Whether a datagram of one host does not come to the other.
+    ///
+    /// It would be there at once: the wait is short, and on a busy machine it only finds less.
+    public func isHeldBack(_ from: Host, _ to: Host) throws -> Bool {
+        let receiver = try Socket(to)
+        try receiver.bind("0.0.0.0", 4000)
+        try Socket(from).send("probe", to: to.v4, 4000)
+        return try !receiver.receives(within: 0.5)
+    }
+
+    /// One host asks another for a hundred ports, each time for others.
+    public func scan(_ victim: Host, by offender: Host) throws {
+        port = port < 60_000 ? port + 100 : 1000
+        for number in port..<port + 100 {
+            let probe = try Socket(offender, stream: true)
+            // Behind a fence nobody answers.
+            try probe.wait(seconds: 0.01)
+            _ = probe.connect(victim.v4, number)
+        }
+    }
+
+    /// Whether the node's firewall holds the host.
+    public func isFenced(_ host: Host) throws -> Bool {
+        try node.space.run("nft", "list", "ruleset").contains("\(host.v4) timeout")
+    }
+
+    /// Whether scanning leads to a fence; the offender goes on until it does.
+    public func isFenced(_ offender: Host, forScanning victim: Host) throws -> Bool {
+        try eventually {
+            try scan(victim, by: offender)
+            return try isFenced(offender)
+        }
+    }
+}
+
 /// A socket that lives in a host's namespace.
 public final class Socket {
     public let descriptor: Int32
@@ -86,12 +152,12 @@ public final class Socket {
         descriptor = made
         var on: Int32 = 1
         setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, 4)
-        try wait(seconds: 5)
+        try wait(seconds: patience)
     }
 
     public init(taking descriptor: Int32) throws {
         self.descriptor = descriptor
-        try wait(seconds: 5)
+        try wait(seconds: patience)
     }
 
     deinit { close(descriptor) }
@@ -167,7 +233,7 @@ public final class Socket {
     /// Whether something arrives within `seconds`.
     public func receives(within seconds: Double) throws -> Bool {
         try wait(seconds: seconds)
-        defer { try? wait(seconds: 5) }
+        defer { try? wait(seconds: patience) }
         return receive() != nil
     }
 }

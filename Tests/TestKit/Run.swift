@@ -1,5 +1,22 @@
 public import Foundation
-internal import Testing
+public import Testing
+
+extension Trait where Self == ConditionTrait {
+    /// Needs these programs, which `scripts/install-dependencies.sh test` installs.
+    public static func needs(_ programs: String...) -> Self {
+        let missing = programs.filter { !isInstalled($0) }
+        return .enabled(if: missing.isEmpty, "needs \(missing.joined(separator: " and "))")
+    }
+}
+
+/// Whether a program is where this process looks for programs, or root does.
+func isInstalled(_ program: String) -> Bool {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    let folders = "\(path):/usr/sbin:/sbin".components(separatedBy: ":")
+    return folders.contains {
+        FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
+    }
+}
 
 /// Runs the program as a user would.
 public struct Run {
@@ -10,12 +27,12 @@ public struct Run {
     public static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The program: `LAZARET_BINARY`, or the one that was built beside the tests.
+    /// The program: `LAZARET_BINARY`, or the one that `make build` has built.
     public static var binary: URL {
         if let path = ProcessInfo.processInfo.environment["LAZARET_BINARY"] {
             return URL(fileURLWithPath: path, relativeTo: root)
         }
-        return root.appendingPathComponent(".build/debug/lazaret")
+        return root.appendingPathComponent(".build/release/lazaret")
     }
 
     public init(_ arguments: String..., input: Data? = nil) throws {
@@ -49,6 +66,12 @@ public struct Run {
         }
         output = try text("out")
         errors = try text("err")
+    }
+
+    /// How many windows the monitor that answers on `socket` has judged: what was before them is judged too.
+    public static func windows(judgedBy socket: String) -> Int {
+        let run = try? Run("status", "--format", "json", "--socket", socket)
+        return (try? run?.json.first)?["windows"] as? Int ?? 0
     }
 
     public var json: [[String: Any]] {

@@ -1,22 +1,26 @@
 internal import Foundation
 
-/// Waits until `condition` holds, for at most so many seconds.
-public func eventually(within seconds: Double = 60, _ condition: () throws -> Bool) rethrows -> Bool
-{
-    let end = Date().addingTimeInterval(seconds)
-    while Date() < end {
+/// Seconds that a test waits for what must come. A busy machine only delays it, so it is long; what comes ends the wait.
+public let patience = 180.0
+
+/// Waits until `condition` holds; false where it does not within so many seconds.
+public func eventually(
+    within seconds: Double = patience, _ condition: () throws -> Bool
+) rethrows -> Bool {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < end {
         if try condition() { return true }
         Thread.sleep(forTimeInterval: 0.05)
     }
     return try condition()
 }
 
-/// Waits until `condition` holds, for at most `seconds`.
-public func eventually(_ seconds: Double = 60, _ condition: () throws -> Bool) async rethrows
-    -> Bool
-{
-    let end = Date().addingTimeInterval(seconds)
-    while Date() < end {
+/// Waits until `condition` holds; false where it does not within `seconds`.
+public func eventually(
+    _ seconds: Double = patience, _ condition: () throws -> Bool
+) async rethrows -> Bool {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < end {
         if try condition() { return true }
         try? await Task.sleep(for: .milliseconds(10))
     }

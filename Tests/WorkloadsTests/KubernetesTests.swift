@@ -136,7 +136,6 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
                 #"{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"7777"}}}"#
             )
         }
-        try await Task.sleep(for: .milliseconds(100))
         cluster.hangUp(forgets: false)
         isKnown = await eventually {
             cluster.state.withLock {
@@ -243,7 +242,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     }
 
     /// A server with TLS, which calls the pod after whoever asks: by certificate, or by token.
-    @Test(.enabled(if: PythonServer.isAvailable && Certificates.isAvailable))
+    @Test(.needs("openssl", "python3"))
     func whoAsksIsShownToAServerThatIsWhoItSaysItIs() async throws {
         let ca = try Certificates("ca", in: folder)
         try ca.sign("server", names: "IP:127.0.0.1")

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs the tests that are built, and tells how many passed, failed and were skipped, and why: scripts/test.sh [FLAGS OF
+# THE BUILD...]. Where CI is set, only the tests in Tests/skips.txt may be skipped.
+#
+# Real containers come last and by themselves: a node that learns and judges them wants the machine's time. Two variables
+# make tests larger: LAZARET_LIVES, how many containers live and die under the eyes of the directory (10000 scripted and
+# 6 real ones are what docs/workloads.md tells of), and LAZARET_DATA, a folder of captures to compare with libpcap.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+command -v python3 >/dev/null || { echo "python3 is needed: apt-get install python3" >&2; exit 1; }
+streams=()
+status=0
+run() {
+    local limit=$1 stream
+    stream=$(mktemp)
+    streams+=("$stream")
+    timeout "$limit" swift test --skip-build --disable-xctest --event-stream-version 0 \
+        --event-stream-output-path "$stream" "${@:2}" || status=$?
+}
+trap 'rm -f "${streams[@]}"' EXIT
+run 40m "$@" --skip '^ContainerTests\.'
+run 20m "$@" --no-parallel --filter '^ContainerTests\.'
+[ $status -eq 0 ] || echo "swift test ended with status $status"
+scripts/test-summary.py Tests/skips.txt "${streams[@]}" || status=1
+exit $status
