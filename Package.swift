@@ -52,7 +52,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -73,10 +72,13 @@ let package = Package(
         .systemLibrary(
             name: "CCompression", pkgConfig: "zlib libzstd",
             providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
+        .systemLibrary(
+            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
         room("NetworkAddresses"),
+        room("Digests", uses: ["CCrypto"]),
         room("PacketCapture", uses: ["CPcap", "CCompression"]),
         room("PacketDecoding", uses: ["NetworkAddresses"]),
         room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
@@ -96,16 +98,10 @@ let package = Package(
         room(
             "AnomalyDetection",
             uses: [
-                "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Digests", "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
             ]),
         room("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
-        room(
-            "EventStore",
-            uses: [
-                .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Crypto", package: "swift-crypto"),
-            ]),
+        room("EventStore", uses: ["Digests", .product(name: "GRDB", package: "GRDB.swift")]),
         room(
             "Reporting",
             uses: [
@@ -115,23 +111,23 @@ let package = Package(
         room(
             "EventDelivery",
             uses: [
+                "Digests",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         room(
             "Pipeline",
             uses: [
-                "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
+                "Digests", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
+                "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting", "EventDelivery", "CPrivileges",
                 .product(name: "Yams", package: "Yams"),
             ]),
         room(
             "ControlServer",
             uses: [
-                "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
+                "Digests", "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -158,6 +154,7 @@ let package = Package(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
+        tests(of: "Digests"),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
         // What needs real containers: these want the machine for themselves.
@@ -187,8 +184,7 @@ let package = Package(
         tests(
             of: "Reporting",
             uses: [
-                "NetworkAddresses", "PacketDecoding", "FlowMetering",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Digests", "NetworkAddresses", "PacketDecoding", "FlowMetering",
             ]),
     ]
 )

@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Digests
 internal import GRDB
 
 /// One thing that was done, for the audit trail.
@@ -195,14 +195,7 @@ extension EventStore {
             bytes += "\(field.utf8.count):".utf8
             bytes += field.utf8
         }
-        var digits: [UInt8] = []
-        digits.reserveCapacity(64)
-        for byte in SHA256.hash(data: bytes) {
-            for half in [byte >> 4, byte & 15] {
-                digits.append(half + UInt8(ascii: half < 10 ? "0" : "W"))
-            }
-        }
-        return String(decoding: digits, as: UTF8.self)
+        return SHA256.hash(bytes.span).hexadecimal
     }
 }
 

@@ -1,4 +1,4 @@
-import Crypto
+import Digests
 import Foundation
 
 /// What tells a file from every other.
@@ -13,10 +13,10 @@ public enum FileDigest {
             var hasher = SHA256()
             var count = 0
             while let chunk = try file.read(upToCount: 1 << 20), !chunk.isEmpty {
-                hasher.update(data: chunk)
+                hasher.update(chunk.span)
                 count += chunk.count
             }
-            return (hasher.finalize().map { String(format: "%02x", $0) }.joined(), count)
+            return (hasher.finalize().hexadecimal, count)
         } catch {
             throw PipelineError.input(path: path, reason: OutputFile.reason(error))
         }
