@@ -53,7 +53,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -74,6 +73,8 @@ let package = Package(
             providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
@@ -101,7 +102,7 @@ let package = Package(
                 "Digests", "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
             ]),
         room("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
-        room("EventStore", uses: ["Digests", .product(name: "GRDB", package: "GRDB.swift")]),
+        room("EventStore", uses: ["CSQLite", "Digests"]),
         room(
             "Reporting",
             uses: [
