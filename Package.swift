@@ -52,7 +52,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -75,18 +74,21 @@ let package = Package(
             name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
         room("NetworkAddresses"),
         room("Digests", uses: ["CCrypto"]),
+        room("YAML", uses: ["CYAML"]),
         room("PacketCapture", uses: ["CPcap", "CCompression"]),
         room("PacketDecoding", uses: ["NetworkAddresses"]),
         room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         room(
             "Workloads",
             uses: [
-                "NetworkAddresses", .product(name: "Yams", package: "Yams"),
+                "NetworkAddresses", "YAML",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -122,8 +124,7 @@ let package = Package(
             uses: [
                 "Digests", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
                 "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting", "EventDelivery", "CPrivileges",
-                .product(name: "Yams", package: "Yams"),
+                "Reporting", "EventDelivery", "YAML", "CPrivileges",
             ]),
         room(
             "ControlServer",
@@ -156,6 +157,7 @@ let package = Package(
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
         tests(of: "Digests"),
+        tests(of: "YAML"),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
         // What needs real containers: these want the machine for themselves.

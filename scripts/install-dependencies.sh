@@ -10,7 +10,7 @@ if ! command -v swift >/dev/null; then
     exit 1
 fi
 
-packages=(libpcap-dev libnftnl-dev libmnl-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev pkg-config)
+packages=(libpcap-dev libnftnl-dev libmnl-dev libsqlite3-dev libssl-dev libyaml-dev libzstd-dev zlib1g-dev pkg-config)
 tools=()
 [ "${1:-}" = test ] && tools=(nftables iproute2 tcpdump tcpreplay curl openssl python3 sqlite3 busybox-static procps)
 missing=()

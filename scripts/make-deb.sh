@@ -45,7 +45,7 @@ License: Apache-2.0
  On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.
 EOF
 
-# Swift's libraries and Yams come with the program: Debian has neither.
+# Swift's libraries come with the program: Debian has none of them.
 install -d "$root/usr/share/lintian/overrides"
 printf 'lazaret: embedded-library\n' > "$root/usr/share/lintian/overrides/lazaret"
 
