@@ -80,6 +80,7 @@ let package = Package(
         .systemLibrary(name: "CPrivileges"),
 
         room("NetworkAddresses"),
+        room("Platform"),
         room("Digests", uses: ["CCrypto"]),
         room("YAML", uses: ["CYAML"]),
         room("PacketCapture", uses: ["CPcap", "CCompression"]),
@@ -88,7 +89,7 @@ let package = Package(
         room(
             "Workloads",
             uses: [
-                "NetworkAddresses", "YAML",
+                "NetworkAddresses", "Platform", "YAML",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -114,7 +115,7 @@ let package = Package(
         room(
             "EventDelivery",
             uses: [
-                "Digests",
+                "Digests", "Platform",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -124,12 +125,13 @@ let package = Package(
             uses: [
                 "Digests", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
                 "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting", "EventDelivery", "YAML", "CPrivileges",
+                "Reporting", "EventDelivery", "Platform", "YAML", "CPrivileges",
             ]),
         room(
             "ControlServer",
             uses: [
-                "Digests", "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
+                "Digests", "NetworkAddresses", "Platform", "Quarantine", "EventStore",
+                "Reporting", "Pipeline",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -142,8 +144,8 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "ControlServer", "Pipeline", "NetworkAddresses", "PacketCapture", "PacketDecoding",
-                "FlowMetering",
+                "ControlServer", "Pipeline", "NetworkAddresses", "Platform", "PacketCapture",
+                "PacketDecoding", "FlowMetering",
                 "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -156,6 +158,7 @@ let package = Package(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
+        tests(of: "Platform"),
         tests(of: "Digests"),
         tests(of: "YAML"),
         .testTarget(

@@ -1,4 +1,3 @@
-import Foundation
 import NetworkAddresses
 import PacketCapture
 import Quarantine

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import NetworkAddresses
 import Quarantine
 import Workloads
