@@ -6,21 +6,23 @@ UNITDIR ?= /etc/systemd/system
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 LAZARET := .build/release/lazaret
 MANUAL := .build/manual
+OUT := out
 # One configuration for the program and the tests, so that everything is compiled once.
 SWIFT_FLAGS := -c release -Xswiftc -enable-testing
 SWIFT_GATE := --explicit-target-dependency-import-check error
 
-.PHONY: help demo test sanitize build lint format captures manual install install-files uninstall deb image dependencies clean
+.PHONY: help demo test sanitize build lint format captures manual strip install install-files uninstall deb package image dependencies clean
 
 help:
 	@echo "make demo      build, train on the clean sample capture, judge the mixed one"
 	@echo "make test      lint, build and run every test"
 	@echo "make sanitize  every test under ThreadSanitizer and AddressSanitizer (an hour or so on two cores)"
 	@echo "make build     build .build/release/lazaret"
+	@echo "make strip     the program without its symbols, and these in a file of their own"
 	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration, systemd unit, manual, completions"
 	@echo "make uninstall take away what was installed, but not configuration and state"
-	@echo "make deb       a Debian package, in out/"
-	@echo "make image     an OCI image with podman or docker: the program, its libraries, CA certificates"
+	@echo "make deb       Debian packages, the program and its symbols, in out/"
+	@echo "make image     an OCI image with Podman, or Docker (ENGINE=docker): localhost/lazaret:VERSION"
 	@echo "make captures  record the sample captures anew, in network namespaces (root, 45 minutes)"
 	@echo "make format    format the sources      make lint   check their format"
 
@@ -58,10 +60,15 @@ manual: build
 	scripts/manual.py $(LAZARET) config/lazaret.yaml $(MANUAL)
 	for shell in bash zsh fish; do $(LAZARET) --generate-completion-script $$shell > $(MANUAL)/$$shell; done
 
+# The program as it is installed, $(LAZARET).stripped, and what debuggers want, $(LAZARET).debug.
+strip: build
+	scripts/split-symbols.sh $(LAZARET)
+
 install: manual install-files
 
 install-files:
-	install -D -m 755 $(LAZARET) $(DESTDIR)$(PREFIX)/bin/lazaret
+	scripts/split-symbols.sh $(LAZARET)
+	install -D -m 755 $(LAZARET).stripped $(DESTDIR)$(PREFIX)/bin/lazaret
 	install -d -m 755 $(DESTDIR)/etc/lazaret $(DESTDIR)$(UNITDIR)
 	test -e $(DESTDIR)/etc/lazaret/lazaret.yaml || install -m 644 config/lazaret.yaml $(DESTDIR)/etc/lazaret/lazaret.yaml
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' config/lazaret.service > $(DESTDIR)$(UNITDIR)/lazaret.service
@@ -82,8 +89,10 @@ uninstall:
 	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/lazaret.fish
 	@echo "left: $(DESTDIR)/etc/lazaret, $(DESTDIR)/var/lib/lazaret; fences end by themselves"
 
-deb: manual
-	scripts/make-deb.sh $(LAZARET) out
+deb: manual package
+
+package:
+	MANUAL=$(MANUAL) scripts/make-deb.sh $(LAZARET) $(OUT)
 
 image: build
 	scripts/make-image.sh $(LAZARET)

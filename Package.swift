@@ -26,14 +26,15 @@ func tests(of name: String, uses: [Target.Dependency] = []) -> Target {
 /// The program contains Swift's libraries, so that it runs on machines without Swift. Tests cannot,
 /// because Swift Testing exists as a shared library only. So everything is compiled once, against the
 /// shared libraries, and only the program is linked against the static ones. Sanitizers need the
-/// shared ones there, too: they set LAZARET_SHARED_RUNTIME.
+/// shared ones there, too: they set LAZARET_SHARED_RUNTIME. Swift's own list for static programs exports
+/// every symbol; nothing here is looked up by name at run time, so none is kept for that.
 let isShared = Context.environment["LAZARET_SHARED_RUNTIME"] != nil
 let staticRuntime: [LinkerSetting] =
     isShared
     ? []
     : [
         .unsafeFlags(
-            ["-static-stdlib"]
+            ["-static-stdlib", "-Xlinker", "--no-export-dynamic"]
                 + ([
                     "--start-group", "-lFoundation", "-lCoreFoundation", "-lFoundationEssentials",
                     "-lFoundationInternationalization", "-l_FoundationICU",
@@ -52,10 +53,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-crypto", "3.12.3"..<"5.0.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -67,22 +64,32 @@ let package = Package(
             name: "CCompression", pkgConfig: "zlib libzstd",
             providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
         .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
             name: "CMicroHTTPD", pkgConfig: "libmicrohttpd",
             providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(
-            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+            name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
         room("NetworkAddresses"),
+        room("Platform"),
+        room("Digests", uses: ["CCrypto"]),
+        room("YAML", uses: ["CYAML"]),
         room("HTTPClient", uses: ["CCurl"]),
+        room("HTTPServer", uses: ["CMicroHTTPD"]),
         room("PacketCapture", uses: ["CPcap", "CCompression"]),
         room("PacketDecoding", uses: ["NetworkAddresses"]),
         room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         room(
             "Workloads",
             uses: [
-                "NetworkAddresses", "HTTPClient", .product(name: "Yams", package: "Yams"),
+                "NetworkAddresses", "Platform", "YAML", "HTTPClient",
             ]),
         room(
             "FeatureExtraction",
@@ -91,16 +98,10 @@ let package = Package(
         room(
             "AnomalyDetection",
             uses: [
-                "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Digests", "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
             ]),
         room("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
-        room(
-            "EventStore",
-            uses: [
-                .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Crypto", package: "swift-crypto"),
-            ]),
+        room("EventStore", uses: ["CSQLite", "Digests"]),
         room(
             "Reporting",
             uses: [
@@ -110,32 +111,29 @@ let package = Package(
         room(
             "EventDelivery",
             uses: [
-                "HTTPClient", .product(name: "Crypto", package: "swift-crypto"),
+                "Digests", "Platform", "HTTPClient",
             ]),
         room(
             "Pipeline",
             uses: [
-                "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting", "EventDelivery", "CPrivileges",
-                .product(name: "Yams", package: "Yams"),
+                "Digests", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
+                "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
+                "Reporting", "EventDelivery", "Platform", "YAML", "CPrivileges",
             ]),
-        room("HTTPServer", uses: ["CMicroHTTPD"]),
         room(
             "ControlServer",
             uses: [
-                "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
-                "HTTPClient", "HTTPServer",
+                "Digests", "NetworkAddresses", "Platform", "Quarantine", "EventStore",
+                "Reporting", "Pipeline", "HTTPClient", "HTTPServer",
             ]),
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "ControlServer", "Pipeline", "NetworkAddresses", "PacketCapture", "PacketDecoding",
-                "FlowMetering",
+                "ControlServer", "Pipeline", "NetworkAddresses", "Platform", "PacketCapture",
+                "PacketDecoding", "FlowMetering",
                 "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
 
@@ -143,6 +141,11 @@ let package = Package(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
         tests(of: "NetworkAddresses"),
+        tests(of: "Platform"),
+        tests(of: "Digests"),
+        tests(of: "YAML"),
+        tests(of: "HTTPServer"),
+        tests(of: "ControlServer", uses: ["HTTPServer", "Pipeline", "EventStore"]),
         tests(of: "HTTPClient"),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
@@ -161,8 +164,6 @@ let package = Package(
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
         tests(of: "EventDelivery"),
-        tests(of: "HTTPServer"),
-        tests(of: "ControlServer", uses: ["HTTPServer", "Pipeline", "EventStore"]),
         tests(
             of: "Pipeline",
             uses: [
@@ -175,8 +176,7 @@ let package = Package(
         tests(
             of: "Reporting",
             uses: [
-                "NetworkAddresses", "PacketDecoding", "FlowMetering",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Digests", "NetworkAddresses", "PacketDecoding", "FlowMetering",
             ]),
     ]
 )

@@ -11,17 +11,19 @@ if ! command -v swift >/dev/null; then
     exit 1
 fi
 
-packages=(libpcap-dev libnftnl-dev libmnl-dev libsqlite3-dev libzstd-dev zlib1g-dev libmicrohttpd-dev libcurl4-openssl-dev pkg-config)
+packages=(libpcap-dev libnftnl-dev libmnl-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev)
+packages+=(libmicrohttpd-dev libyaml-dev libzstd-dev zlib1g-dev pkg-config)
 tools=()
 if [ "${1:-}" = test ]; then
     # Namespaces, firewall and captures.
     tools+=(iproute2 nftables conntrack tcpdump tcpreplay wireshark-common)
     # Containers.
-    tools+=(docker.io podman runc netavark aardvark-dns iptables busybox-static)
+    tools+=(docker.io docker-compose podman runc netavark aardvark-dns iptables busybox-static)
     # Programs that read what Lazaret writes, or ask it.
     tools+=(curl openssl sqlite3 chromium prometheus nfdump python3 python3-venv)
     # Of the system.
     tools+=(util-linux mount procps strace systemd man-db groff-base make git gcc libc6-dev)
+    tools+=(binutils dpkg-dev ca-certificates)
 fi
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
@@ -31,9 +33,11 @@ for package in "${packages[@]}" "${tools[@]}"; do installed "$package" || missin
 
 # What Debian does not have.
 modules=()
-[ "${1:-}" = test ] && modules=(openapi-spec-validator)
+[ "${1:-}" = test ] && modules=(openapi-spec-validator kubernetes-validate)
 venv() {
-    [ ${#modules[@]} -eq 0 ] || [ -x .build/venv/bin/openapi-spec-validator ] && return
+    local module has=yes
+    for module in "${modules[@]}"; do [ -x ".build/venv/bin/$module" ] || has=; done
+    [ -z "$has" ] || return 0
     echo "Installing ${modules[*]} in .build/venv"
     /usr/bin/python3 -m venv .build/venv
     .build/venv/bin/pip install -q "${modules[@]}"

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes a Debian package of a program that is built. Usage: make-deb.sh PROGRAM FOLDER
+# Makes Debian packages of a program that is built: lazaret, and lazaret-dbgsym with its symbols.
+# Usage: make-deb.sh PROGRAM FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1
 out=$2
 
-for tool in dpkg-deb dpkg-shlibdeps gzip strip; do
+for tool in dpkg-deb dpkg-shlibdeps gzip objcopy readelf; do
     command -v "$tool" >/dev/null || { echo "$tool is needed: apt-get install dpkg-dev binutils" >&2; exit 1; }
 done
 version=$("$program" --version)
@@ -16,9 +17,8 @@ mkdir -p "$root/DEBIAN" .build/deb/debian "$out"
 umask 022
 
 make -s install-files DESTDIR="$PWD/$root" PREFIX=/usr UNITDIR=/usr/lib/systemd/system \
-    ZSHDIR=/usr/share/zsh/vendor-completions LAZARET="$program"
+    ZSHDIR=/usr/share/zsh/vendor-completions LAZARET="$program" ${MANUAL:+MANUAL="$MANUAL"}
 sed -i '1{/^#!/d}' "$root/usr/share/bash-completion/completions/lazaret"
-strip --strip-unneeded --remove-section=.comment --remove-section=.note "$root/usr/bin/lazaret"
 doc=$root/usr/share/doc/lazaret
 install -d "$doc"
 gzip -9n "$root"/usr/share/man/man*/*
@@ -45,7 +45,7 @@ License: Apache-2.0
  On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.
 EOF
 
-# Swift's libraries and Yams come with the program: Debian has neither.
+# Swift's libraries come with the program: Debian has none of them.
 install -d "$root/usr/share/lintian/overrides"
 printf 'lazaret: embedded-library\n' > "$root/usr/share/lintian/overrides/lazaret"
 
@@ -118,6 +118,29 @@ chmod 755 "$root"/DEBIAN/{postinst,prerm,postrm}
 (cd "$root" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | LC_ALL=C sort -z | xargs -0 md5sum > DEBIAN/md5sums)
 
 package=$out/lazaret_${version}_$architecture.deb
-dpkg-deb --root-owner-group --build "$root" "$package" >/dev/null
+dpkg-deb --root-owner-group -Zxz -z9 --build "$root" "$package" >/dev/null
 if command -v lintian >/dev/null; then lintian --no-tag-display-limit "$package" || true; fi
+echo "$package"
+
+# Debuggers look for symbols by the program's build ID.
+id=$(readelf -n "$root/usr/bin/lazaret" | sed -n 's/.*Build ID: //p')
+[ -n "$id" ] || { echo "the program has no build ID" >&2; exit 1; }
+symbols=.build/deb/symbols
+install -D -m 644 "$program.debug" "$symbols/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug"
+mkdir "$symbols/DEBIAN"
+cat > "$symbols/DEBIAN/control" <<EOF
+Package: lazaret-dbgsym
+Version: $version
+Architecture: $architecture
+Maintainer: $maintainer
+Installed-Size: $(du -sk --apparent-size "$symbols" | cut -f1)
+Depends: lazaret (= $version)
+Auto-Built-Package: debug-symbols
+Build-Ids: $id
+Section: debug
+Priority: optional
+Description: debug symbols for lazaret
+EOF
+package=$out/lazaret-dbgsym_${version}_$architecture.deb
+dpkg-deb --root-owner-group -Zxz -z1 --build "$symbols" "$package" >/dev/null
 echo "$package"

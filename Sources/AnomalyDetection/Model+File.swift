@@ -1,4 +1,4 @@
-import Crypto
+import Digests
 import FeatureExtraction
 import IsolationForest
 import NetworkAddresses
@@ -23,7 +23,7 @@ extension Model {
         writer.put(provenance)
         writer.put(graph)
         for scale in scales { writer.put(scale) }
-        return writer.bytes + Array(SHA256.hash(data: writer.bytes))
+        return writer.bytes + SHA256.hash(writer.bytes.span)
     }
 
     /// Reads a model back.
@@ -38,7 +38,8 @@ extension Model {
             bytes: bytes[..<(bytes.count - Self.digestSize)], offset: Self.magic.count)
         let version = Int(try reader.uint32())
         guard version <= Self.formatVersion else { throw .newerVersion(version) }
-        let digest = Array(SHA256.hash(data: bytes[..<(bytes.count - Self.digestSize)]))
+        let content = bytes.dropLast(Self.digestSize)
+        let digest = SHA256.hash(content.span)
         guard digest[...] == bytes.suffix(Self.digestSize) else {
             throw .damaged("its SHA-256 does not match its contents")
         }

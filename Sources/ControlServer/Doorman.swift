@@ -1,3 +1,4 @@
+internal import Digests
 internal import Foundation
 internal import HTTPServer
 
@@ -62,14 +63,9 @@ struct Doorman: Sendable {
         }
     }
 
-    /// Compares in a time that does not tell how much of the token was right.
     private static func isKnown(_ header: String?, _ token: String) -> Bool {
         let given = Array((header ?? "").utf8)
         let wanted = Array("Bearer \(token)".utf8)
-        var difference = UInt8(given.count == wanted.count ? 0 : 1)
-        for index in wanted.indices {
-            difference |= wanted[index] ^ (index < given.count ? given[index] : 0)
-        }
-        return difference == 0
+        return isEqualInConstantTime(given.span, wanted.span)
     }
 }

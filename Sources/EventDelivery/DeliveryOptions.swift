@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 
 /// Where events go beside the event file, and when that file begins anew.
 public struct DeliveryOptions: Sendable, Equatable {

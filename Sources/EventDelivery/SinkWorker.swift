@@ -1,5 +1,5 @@
 internal import Dispatch
-internal import Foundation
+internal import Platform
 internal import Synchronization
 
 /// What became of events that a driver was given.
@@ -70,7 +70,7 @@ final class SinkWorker: Sendable {
         self.account = account
         self.complain = complain
         hasFinished.enter()
-        Thread.detachNewThread { [self] in
+        startThread { [self] in
             var driver = driver
             predecessor?.hasFinished.wait()
             work(&driver)

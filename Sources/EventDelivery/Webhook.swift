@@ -1,4 +1,4 @@
-internal import Crypto
+internal import Digests
 internal import Foundation
 internal import HTTPClient
 internal import Synchronization
@@ -38,7 +38,7 @@ struct Webhook: SinkDriver {
     private let options: WebhookOptions
     private let name: String
     private let complain: @Sendable (String) -> Void
-    private var key: SymmetricKey?
+    private var key: [UInt8]?
     private var spool: Spool
     private var isLoaded = false
     private var flight: Flight?
@@ -80,7 +80,7 @@ struct Webhook: SinkDriver {
         return "webhook \(url?.scheme ?? "https")://\(url?.host ?? "?")\(port)"
     }
 
-    static func key(_ options: WebhookOptions) throws(DeliveryError) -> SymmetricKey? {
+    static func key(_ options: WebhookOptions) throws(DeliveryError) -> [UInt8]? {
         guard let path = options.secretFile else { return nil }
         let data: Data
         do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
@@ -90,7 +90,7 @@ struct Webhook: SinkDriver {
         guard !secret.isEmpty else {
             throw DeliveryError(sink: path, reason: "is empty; it should hold the webhook's secret")
         }
-        return SymmetricKey(data: Data(secret))
+        return Array(secret)
     }
 
     /// Reads the secret anew.
@@ -191,10 +191,7 @@ struct Webhook: SinkDriver {
             ("X-Lazaret-Delivery", "\(spool.entries[0].time)-\(lines.count)"),
         ]
         if let key {
-            let code = HMAC<SHA256>.authenticationCode(for: body, using: key)
-            let text = code.map { byte in
-                (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }.joined()
+            let text = HMACSHA256.code(for: body.span, key: key).hexadecimal
             request.headers.append(("X-Lazaret-Signature", "sha256=" + text))
         }
         return Flight(request: request, entries: entries, events: lines.count)

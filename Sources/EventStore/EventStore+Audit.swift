@@ -1,5 +1,4 @@
-internal import Crypto
-internal import GRDB
+internal import Digests
 
 /// One thing that was done, for the audit trail.
 public struct AuditEntry: Sendable, Equatable {
@@ -70,25 +69,26 @@ extension EventStore {
     public static let problemsTold = 100
 
     /// Appends entries to the trail.
-    static func append(_ entries: [AuditEntry], _ database: Database) throws {
+    static func append(
+        _ entries: [AuditEntry], _ database: borrowing Database
+    ) throws {
         guard !entries.isEmpty else { return }
-        guard
-            let ends = try Row.fetchOne(database, sql: "SELECT last, hash FROM audit_ends")
-        else { throw DatabaseError(message: "the audit trail's ends are missing") }
-        var number: Int64 = ends["last"]
-        var hash: String = ends["hash"]
-        let insert = try database.cachedStatement(
-            sql: "INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)")
+        let ends = try database.first("SELECT last, hash FROM audit_ends") {
+            (last: $0.integer(0), hash: $0.text(1))
+        }
+        guard let ends else {
+            throw DatabaseError(message: "the audit trail's ends are missing")
+        }
+        var (number, hash) = ends
+        let insert = try database.prepare("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)")
         for entry in entries {
             number += 1
             hash = chain(hash, number, entry)
-            try insert.execute(arguments: [
-                number, entry.time, entry.actor, entry.action, entry.subject, entry.detail,
-                hash,
+            try insert.execute([
+                number, entry.time, entry.actor, entry.action, entry.subject, entry.detail, hash,
             ])
         }
-        try database.execute(
-            sql: "UPDATE audit_ends SET last = ?, hash = ?", arguments: [number, hash])
+        try database.execute("UPDATE audit_ends SET last = ?, hash = ?", [number, hash])
     }
 
     /// The records behind `number`, oldest first.
@@ -96,40 +96,36 @@ extension EventStore {
         after number: Int64 = 0, limit: Int = 1000
     ) throws(EventStoreError) -> [AuditRecord] {
         try read { database in
-            try Row.fetchAll(
-                database, sql: "SELECT * FROM audit WHERE number > ? ORDER BY number LIMIT ?",
-                arguments: [number, limit]
-            ).map(AuditRecord.init)
+            try database.all(
+                "SELECT \(AuditRecord.columns) FROM audit WHERE number > ? ORDER BY number LIMIT ?",
+                [number, limit], AuditRecord.init)
         }
     }
 
     /// The last records, oldest first.
     public func auditTail(limit: Int) throws(EventStoreError) -> [AuditRecord] {
         try read { database in
-            try Row.fetchAll(
-                database, sql: "SELECT * FROM audit ORDER BY number DESC LIMIT ?",
-                arguments: [limit]
-            ).map(AuditRecord.init).reversed()
+            try database.all(
+                "SELECT \(AuditRecord.columns) FROM audit ORDER BY number DESC LIMIT ?", [limit],
+                AuditRecord.init
+            ).reversed()
         }
     }
 
     /// Forgets the oldest records beyond `kept`; the chain goes on from a noted anchor.
     public func pruneAudit(keeping kept: Int64, time: Int64) throws(EventStoreError) {
         try write { database in
-            guard
-                let ends = try Row.fetchOne(
-                    database, sql: "SELECT first, last FROM audit_ends")
-            else { return }
-            let last: Int64 = ends["last"]
-            let first: Int64 = ends["first"]
+            let ends = try database.first("SELECT first, last FROM audit_ends") {
+                (first: $0.integer(0), last: $0.integer(1))
+            }
+            guard let (first, last) = ends else { return }
             let cut = last - kept
             guard cut >= first,
-                let before = try String.fetchOne(
-                    database, sql: "SELECT hash FROM audit WHERE number = ?", arguments: [cut])
+                let before = try database.text("SELECT hash FROM audit WHERE number = ?", [cut])
             else { return }
-            try database.execute(sql: "DELETE FROM audit WHERE number <= ?", arguments: [cut])
+            try database.execute("DELETE FROM audit WHERE number <= ?", [cut])
             try database.execute(
-                sql: "UPDATE audit_ends SET first = ?, before = ?", arguments: [cut + 1, before])
+                "UPDATE audit_ends SET first = ?, before = ?", [cut + 1, before])
             let entry = AuditEntry(
                 time: time, actor: "lazaret", action: "prune", subject: "audit",
                 detail: "records \(first) to \(cut) forgotten; the last had hash \(before)")
@@ -149,18 +145,19 @@ extension EventStore {
             func tell(_ problem: AuditProblem) {
                 if report.problems.count < Self.problemsTold { report.problems.append(problem) }
             }
-            guard let ends = try Row.fetchOne(database, sql: "SELECT * FROM audit_ends") else {
+            let ends = try database.first("SELECT first, before, last, hash FROM audit_ends") {
+                (first: $0.integer(0), before: $0.text(1), last: $0.integer(2), hash: $0.text(3))
+            }
+            guard let ends else {
                 tell(.wrongEnd(number: 0))
                 return report
             }
-            let noted: Int64 = ends["last"]
-            let notedHash: String = ends["hash"]
-            var previous: String = ends["before"]
-            report.first = ends["first"]
+            let noted = ends.last
+            var previous = ends.before
+            report.first = ends.first
             var next = report.first
             var isFound = hash == nil || hash == previous
-            let rows = try Row.fetchCursor(database, sql: "SELECT * FROM audit ORDER BY number")
-            while let row = try rows.next() {
+            try database.rows("SELECT \(AuditRecord.columns) FROM audit ORDER BY number") { row in
                 let record = AuditRecord(row)
                 report.records += 1
                 if record.number > noted { tell(.added(number: record.number)) }
@@ -175,9 +172,10 @@ extension EventStore {
                 previous = record.hash
                 isFound = isFound || record.hash == hash
                 next = record.number + 1
+                return true
             }
             if next <= noted { tell(.missing(first: next, last: noted)) }
-            if next == noted + 1, previous != notedHash { tell(.wrongEnd(number: noted)) }
+            if next == noted + 1, previous != ends.hash { tell(.wrongEnd(number: noted)) }
             if !isFound, let hash { tell(.notInTrail(hash: hash)) }
             report.head = previous
             return report
@@ -195,24 +193,20 @@ extension EventStore {
             bytes += "\(field.utf8.count):".utf8
             bytes += field.utf8
         }
-        var digits: [UInt8] = []
-        digits.reserveCapacity(64)
-        for byte in SHA256.hash(data: bytes) {
-            for half in [byte >> 4, byte & 15] {
-                digits.append(half + UInt8(ascii: half < 10 ? "0" : "W"))
-            }
-        }
-        return String(decoding: digits, as: UTF8.self)
+        return SHA256.hash(bytes.span).hexadecimal
     }
 }
 
 extension AuditRecord {
-    fileprivate init(_ row: Row) {
+    fileprivate static let columns = "number, time, actor, action, subject, detail, hash"
+
+    /// - Parameter row: with `columns`.
+    fileprivate init(_ row: borrowing Statement) {
         self.init(
-            number: row["number"],
+            number: row.integer(0),
             entry: AuditEntry(
-                time: row["time"], actor: row["actor"], action: row["action"],
-                subject: row["subject"], detail: row["detail"]),
-            hash: row["hash"])
+                time: row.integer(1), actor: row.text(2), action: row.text(3),
+                subject: row.text(4), detail: row.text(5)),
+            hash: row.text(6))
     }
 }

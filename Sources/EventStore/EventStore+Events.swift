@@ -1,5 +1,3 @@
-internal import GRDB
-
 /// One event, kept for `explain` and the dashboard.
 public struct StoredEvent: Sendable, Equatable {
     public var id: String
@@ -44,10 +42,10 @@ extension EventStore {
     public func record(events: [StoredEvent]) throws(EventStoreError) {
         guard !events.isEmpty else { return }
         try write { database in
-            let insert = try database.cachedStatement(
-                sql: "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)")
+            let insert = try database.prepare(
+                "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)")
             for event in events {
-                try insert.execute(arguments: [
+                try insert.execute([
                     event.id, event.time, event.kind, event.subject, event.body,
                 ])
             }
@@ -57,9 +55,8 @@ extension EventStore {
     /// The event of that name, or nil.
     public func event(id: String) throws(EventStoreError) -> StoredEvent? {
         try read { database in
-            try Row.fetchOne(
-                database, sql: "SELECT * FROM events WHERE id = ?", arguments: [id]
-            ).map(StoredEvent.init)
+            try database.first(
+                "SELECT \(StoredEvent.columns) FROM events WHERE id = ?", [id], StoredEvent.init)
         }
     }
 
@@ -68,41 +65,45 @@ extension EventStore {
         limit: Int, before time: Int64 = .max
     ) throws(EventStoreError) -> [StoredEvent] {
         try read { database in
-            try Row.fetchAll(
-                database,
-                sql: "SELECT * FROM events WHERE time < ? ORDER BY time DESC, id DESC LIMIT ?",
-                arguments: [time, limit]
-            ).map(StoredEvent.init)
+            try database.all(
+                """
+                SELECT \(StoredEvent.columns) FROM events WHERE time < ?
+                ORDER BY time DESC, id DESC LIMIT ?
+                """, [time, limit], StoredEvent.init)
         }
     }
 
     /// Writes a model down; an active one takes the place of the one before.
     public func record(model: StoredModel) throws(EventStoreError) {
         try write { database in
-            if model.isActive { try database.execute(sql: "UPDATE models SET active = 0") }
+            if model.isActive { try database.execute("UPDATE models SET active = 0") }
             try database.execute(
-                sql: "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?)",
-                arguments: [model.id, model.created, model.path, model.note, model.isActive])
+                "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?)",
+                [model.id, model.created, model.path, model.note, model.isActive])
         }
     }
 
     /// Every model, the latest first.
     public func models() throws(EventStoreError) -> [StoredModel] {
         try read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM models ORDER BY created DESC, id")
-                .map {
-                    StoredModel(
-                        id: $0["id"], created: $0["created"], path: $0["path"], note: $0["note"],
-                        isActive: $0["active"])
-                }
+            try database.all(
+                "SELECT id, created, path, note, active FROM models ORDER BY created DESC, id"
+            ) {
+                StoredModel(
+                    id: $0.text(0), created: $0.integer(1), path: $0.text(2), note: $0.text(3),
+                    isActive: $0.bool(4))
+            }
         }
     }
 }
 
 extension StoredEvent {
-    fileprivate init(_ row: Row) {
+    fileprivate static let columns = "id, time, kind, subject, body"
+
+    /// - Parameter row: with `columns`.
+    fileprivate init(_ row: borrowing Statement) {
         self.init(
-            id: row["id"], time: row["time"], kind: row["kind"], subject: row["subject"],
-            body: row["body"])
+            id: row.text(0), time: row.integer(1), kind: row.text(2), subject: row.text(3),
+            body: row.text(4))
     }
 }

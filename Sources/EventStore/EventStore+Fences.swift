@@ -1,5 +1,3 @@
-internal import GRDB
-
 /// One fence as the ledger keeps it.
 public struct StoredFence: Sendable, Equatable {
     public var target: String
@@ -56,7 +54,8 @@ extension EventStore {
     public func openFences() throws(EventStoreError) -> [StoredFence] { try openFences { $0 } }
 
     /// What `body` makes of the fences that are not ended; nil is left out.
-    public func openFences<T>(_ body: (StoredFence) -> T?) throws(EventStoreError) -> [T] {
+    public func openFences<T: Sendable>(_ body: (StoredFence) -> T?) throws(EventStoreError) -> [T]
+    {
         try read { database in
             try Self.fences(database, "WHERE state <> 'ended'", [], body)
         }
@@ -73,17 +72,12 @@ extension EventStore {
 
     /// Reads rows one at a time and by column number: a start waits for a hundred thousand.
     private static func fences<T>(
-        _ database: Database, _ clause: String, _ arguments: StatementArguments,
+        _ database: borrowing Database, _ clause: String, _ values: [any DatabaseValue],
         _ body: (StoredFence) -> T?
     ) throws -> [T] {
-        let rows = try Row.fetchCursor(
-            database, sql: "SELECT \(StoredFence.columns) FROM fences \(clause)",
-            arguments: arguments)
-        var found: [T] = []
-        while let row = try rows.next() {
-            if let made = body(StoredFence(row)) { found.append(made) }
+        try database.all("SELECT \(StoredFence.columns) FROM fences \(clause)", values) {
+            body(StoredFence($0))
         }
-        return found
     }
 
     /// Writes fences and audit entries in one durable transaction.
@@ -92,19 +86,19 @@ extension EventStore {
     ) throws(EventStoreError) {
         guard !fences.isEmpty || !audit.isEmpty else { return }
         try write { database in
-            let insert = try database.cachedStatement(
-                sql: """
-                    INSERT OR REPLACE INTO fences VALUES
-                    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """)
-            for fence in fences { try insert.execute(arguments: fence.arguments) }
+            let insert = try database.prepare(
+                """
+                INSERT OR REPLACE INTO fences VALUES
+                (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+            for fence in fences { try insert.execute(fence.values) }
             if fences.contains(where: { $0.state == "ended" }) {
                 try database.execute(
-                    sql: """
-                        DELETE FROM fences WHERE state = 'ended' AND until < (
-                            SELECT until FROM fences WHERE state = 'ended'
-                            ORDER BY until DESC LIMIT 1 OFFSET ?)
-                        """, arguments: [Self.endedFencesKept])
+                    """
+                    DELETE FROM fences WHERE state = 'ended' AND until < (
+                        SELECT until FROM fences WHERE state = 'ended'
+                        ORDER BY until DESC LIMIT 1 OFFSET ?)
+                    """, [Self.endedFencesKept])
             }
             try Self.append(audit, database)
         }
@@ -118,16 +112,17 @@ extension StoredFence {
         """
 
     /// - Parameter row: with `columns`.
-    fileprivate init(_ row: Row) {
+    fileprivate init(_ row: borrowing Statement) {
         self.init(
-            target: row[0], response: row[1], id: row[2], state: row[3], created: row[4],
-            until: row[5], level: row[6], reason: row[7], eventID: row[8], features: row[9],
-            workload: row[10], actor: row[11], isForced: row[12], isDryRun: row[13],
-            packets: UInt64(bitPattern: row[14] as Int64),
-            bytes: UInt64(bitPattern: row[15] as Int64), ending: row[16])
+            target: row.text(0), response: row.text(1), id: row.text(2), state: row.text(3),
+            created: row.integer(4), until: row.integer(5), level: Int(row.integer(6)),
+            reason: row.text(7), eventID: row.text(8), features: row.text(9),
+            workload: row.optionalText(10), actor: row.text(11), isForced: row.bool(12),
+            isDryRun: row.bool(13), packets: UInt64(bitPattern: row.integer(14)),
+            bytes: UInt64(bitPattern: row.integer(15)), ending: row.text(16))
     }
 
-    fileprivate var arguments: StatementArguments {
+    fileprivate var values: [any DatabaseValue] {
         [
             target, response, id, state, created, until, level, reason, eventID, features,
             workload, actor, isForced, isDryRun, Int64(bitPattern: packets),

@@ -1,5 +1,3 @@
-internal import GRDB
-
 /// One incident: what one offender did until it was quiet for a while.
 public struct StoredIncident: Sendable, Equatable {
     /// Identifier of its first alert.
@@ -29,10 +27,10 @@ extension EventStore {
     public func record(incidents: [StoredIncident]) throws(EventStoreError) {
         guard !incidents.isEmpty else { return }
         try write { database in
-            let insert = try database.cachedStatement(
-                sql: "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?)")
+            let insert = try database.prepare(
+                "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?)")
             for incident in incidents {
-                try insert.execute(arguments: [
+                try insert.execute([
                     incident.id, incident.start, incident.end, incident.offender,
                     incident.workload, incident.body,
                 ])
@@ -45,20 +43,20 @@ extension EventStore {
         limit: Int, before second: Int64 = .max
     ) throws(EventStoreError) -> [StoredIncident] {
         try read { database in
-            try Row.fetchAll(
-                database,
-                sql: "SELECT * FROM incidents WHERE start < ? ORDER BY start DESC, id LIMIT ?",
-                arguments: [second, limit]
-            ).map(StoredIncident.init)
+            try database.all(
+                """
+                SELECT \(StoredIncident.columns) FROM incidents WHERE start < ?
+                ORDER BY start DESC, id LIMIT ?
+                """, [second, limit], StoredIncident.init)
         }
     }
 
     /// The incident of that name, or nil.
     public func incident(id: String) throws(EventStoreError) -> StoredIncident? {
         try read { database in
-            try Row.fetchOne(
-                database, sql: "SELECT * FROM incidents WHERE id = ?", arguments: [id]
-            ).map(StoredIncident.init)
+            try database.first(
+                "SELECT \(StoredIncident.columns) FROM incidents WHERE id = ?", [id],
+                StoredIncident.init)
         }
     }
 
@@ -66,7 +64,7 @@ extension EventStore {
     public func damage() throws(EventStoreError) -> String? {
         do {
             return try read { database in
-                let words = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? ""
+                let words = try database.text("PRAGMA quick_check(1)") ?? ""
                 return words == "ok" ? nil : words
             }
         } catch .database(let words) where words.contains("malformed") {
@@ -76,9 +74,12 @@ extension EventStore {
 }
 
 extension StoredIncident {
-    fileprivate init(_ row: Row) {
+    fileprivate static let columns = "id, start, end, offender, workload, body"
+
+    /// - Parameter row: with `columns`.
+    fileprivate init(_ row: borrowing Statement) {
         self.init(
-            id: row["id"], start: row["start"], end: row["end"], offender: row["offender"],
-            workload: row["workload"], body: row["body"])
+            id: row.text(0), start: row.integer(1), end: row.integer(2), offender: row.text(3),
+            workload: row.text(4), body: row.text(5))
     }
 }

@@ -1,5 +1,3 @@
-internal import GRDB
-
 extension EventStore {
     /// Rows of one kind that one transaction forgets at most: a fence does not wait for more.
     private static let rowsForgotten = 1000
@@ -18,11 +16,11 @@ extension EventStore {
         before time: Int64, largerThan bytes: Int64, now: Int64
     ) throws(EventStoreError) -> Int {
         var gone = try write { database in
-            try database.execute(sql: "DELETE FROM events WHERE time < ?", arguments: [time])
+            try database.execute("DELETE FROM events WHERE time < ?", [time])
             let events = database.changesCount
-            try database.execute(sql: "DELETE FROM stats WHERE time < ?", arguments: [time])
+            try database.execute("DELETE FROM stats WHERE time < ?", [time])
             try database.execute(
-                sql: "DELETE FROM incidents WHERE end < ?", arguments: [time / 1_000_000_000])
+                "DELETE FROM incidents WHERE end < ?", [time / 1_000_000_000])
             return events
         }
         if let kept = try auditRecords(within: bytes / 4) {
@@ -30,13 +28,12 @@ extension EventStore {
         }
         let fences = try read { database in
             // With what SQLite adds to a row, and pages that are two thirds full.
-            try Int64.fetchOne(
-                database,
-                sql: """
-                    SELECT coalesce(sum(length(target) * 2 + length(id) * 2 + length(reason)
-                        + length(event) + length(features) + coalesce(length(workload), 0)
-                        + length(actor) + length(ending) + 100) * 3 / 2, 0) FROM fences
-                    """) ?? 0
+            try database.integer(
+                """
+                SELECT coalesce(sum(length(target) * 2 + length(id) * 2 + length(reason)
+                    + length(event) + length(features) + coalesce(length(workload), 0)
+                    + length(actor) + length(ending) + 100) * 3 / 2, 0) FROM fences
+                """)
         }
         let room = max(bytes, fences + bytes / 2)
         while let events = try forgetOldest(beyond: room) { gone += events }
@@ -49,23 +46,24 @@ extension EventStore {
     /// - Returns: events forgotten; nil: the file is small enough, or nothing is left to forget.
     private func forgetOldest(beyond room: Int64) throws(EventStoreError) -> Int? {
         try write { database in
-            func number(_ sql: String) throws -> Int64 {
-                try Int64.fetchOne(database, sql: sql) ?? 0
-            }
             // Pages that are free are used again before the file grows.
-            let pages = try number("PRAGMA page_count") - number("PRAGMA freelist_count")
-            guard try pages * number("PRAGMA page_size") > room else { return nil }
+            let free = try database.integer("PRAGMA freelist_count")
+            let pages = try database.integer("PRAGMA page_count") - free
+            guard try pages * database.integer("PRAGMA page_size") > room else { return nil }
             let tables = [("events", "time, id"), ("incidents", "start"), ("stats", "time")]
-            let counts = try tables.map { try number("SELECT count(*) FROM \($0.0)") }
+            var counts: [Int64] = []
+            for (table, _) in tables {
+                counts.append(try database.integer("SELECT count(*) FROM \(table)"))
+            }
             guard let most = counts.max(), most > 0 else { return nil }
             let step = min(Int64(Self.rowsForgotten), max(1, most / 8))
             var events = 0
             for ((table, order), count) in zip(tables, counts) where count * step >= most {
                 try database.execute(
-                    sql: """
-                        DELETE FROM \(table) WHERE rowid IN (
-                            SELECT rowid FROM \(table) ORDER BY \(order) LIMIT ?)
-                        """, arguments: [count * step / most])
+                    """
+                    DELETE FROM \(table) WHERE rowid IN (
+                        SELECT rowid FROM \(table) ORDER BY \(order) LIMIT ?)
+                    """, [count * step / most])
                 if table == "events" { events = database.changesCount }
             }
             return events
@@ -77,20 +75,19 @@ extension EventStore {
     /// Fewer than there is room for, so that not every call forgets some, which is a record too.
     private func auditRecords(within bytes: Int64) throws(EventStoreError) -> Int64? {
         try read { database in
-            let sizes = try Int64.fetchCursor(
-                database,
-                sql: """
-                    SELECT length(actor) + length(action) + length(subject)
-                        + length(CAST(detail AS BLOB)) + length(hash) + 24
-                    FROM audit ORDER BY number DESC
-                    """)
             var (all, kept): (Int64, Int64) = (0, 0)
-            while let size = try sizes.next() {
-                all += size
-                if all > bytes { return kept }
+            try database.rows(
+                """
+                SELECT length(actor) + length(action) + length(subject)
+                    + length(CAST(detail AS BLOB)) + length(hash) + 24
+                FROM audit ORDER BY number DESC
+                """
+            ) { row in
+                all += row.integer(0)
                 if all <= bytes / 8 * 7 { kept += 1 }
+                return all <= bytes
             }
-            return nil
+            return all > bytes ? kept : nil
         }
     }
 }

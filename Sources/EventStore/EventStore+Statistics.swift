@@ -1,5 +1,3 @@
-internal import GRDB
-
 /// The counters of a monitor at one moment.
 public struct StoredStatistics: Sendable, Equatable {
     /// Nanoseconds since 1970.
@@ -17,9 +15,8 @@ extension EventStore {
     public func record(statistics: [StoredStatistics]) throws(EventStoreError) {
         guard !statistics.isEmpty else { return }
         try write { database in
-            let insert = try database.cachedStatement(
-                sql: "INSERT OR REPLACE INTO stats VALUES (?, ?)")
-            for entry in statistics { try insert.execute(arguments: [entry.time, entry.body]) }
+            let insert = try database.prepare("INSERT OR REPLACE INTO stats VALUES (?, ?)")
+            for entry in statistics { try insert.execute([entry.time, entry.body]) }
         }
     }
 
@@ -28,11 +25,10 @@ extension EventStore {
         limit: Int, before time: Int64 = .max
     ) throws(EventStoreError) -> [StoredStatistics] {
         try read { database in
-            try Row.fetchAll(
-                database,
-                sql: "SELECT time, body FROM stats WHERE time < ? ORDER BY time DESC LIMIT ?",
-                arguments: [time, limit]
-            ).map { StoredStatistics(time: $0["time"], body: $0["body"]) }
+            try database.all(
+                "SELECT time, body FROM stats WHERE time < ? ORDER BY time DESC LIMIT ?",
+                [time, limit]
+            ) { StoredStatistics(time: $0.integer(0), body: $0.text(1)) }
         }
     }
 }

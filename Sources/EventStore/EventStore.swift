@@ -1,5 +1,6 @@
-internal import GRDB
+internal import CSQLite
 internal import Glibc
+internal import Synchronization
 
 /// Why the store could not do what was asked.
 public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -24,27 +25,21 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
     }
 }
 
-/// Events, fence ledger, audit trail and model registry in one SQLite file (GRDB, WAL).
+/// Events, fence ledger, audit trail and model registry in one SQLite file (WAL).
 ///
 /// Several processes may use one file. Every write is one durable transaction.
 public final class EventStore: Sendable {
-    let queue: DatabaseQueue
+    private let database: Database
+    /// Held by whoever uses the connection.
+    private let turn = Mutex(())
     /// The file's path.
     public let path: String
 
     /// Opens the file, and makes it if it is missing; its directory has to exist.
     ///
-    /// - Throws: `.open`; `.newer`.
+    /// - Throws: `.open`; `.damaged`; `.newer`.
     public init(path: String) throws(EventStoreError) {
         self.path = path
-        var configuration = Configuration()
-        configuration.journalMode = .wal
-        configuration.busyMode = .timeout(10)
-        configuration.label = "lazaret"
-        configuration.prepareDatabase { database in
-            // A commit survives a power cut: a fence of 24 hours must not be forgotten.
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
         // What is fenced, and why, is the operator's affair; SQLite gives its other files the same mode.
         // Only where it is not there: closing any descriptor of a file ends all locks that this process has on it
         // (POSIX), also those of a store that is open already; whoever looks in then takes its log away.
@@ -52,16 +47,17 @@ public final class EventStore: Sendable {
         let made = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if made >= 0 { close(made) }
         do {
-            queue = try DatabaseQueue(path: path, configuration: configuration)
-        } catch {
-            throw Self.opening(path, error)
-        }
-        do {
-            let migrator = Self.migrator
-            if try queue.read(migrator.hasBeenSuperseded) {
-                throw EventStoreError.newer(path: path)
+            let opened = try Database(path: path, waiting: 10_000)
+            // Reads the file's head: what is none of SQLite's is told before anything else.
+            try opened.execute("SELECT count(*) FROM sqlite_master")
+            let mode = try opened.text("PRAGMA journal_mode = WAL")
+            guard mode == "wal" else {
+                throw DatabaseError(message: "could not activate WAL Mode at path: \(path)")
             }
-            try migrator.migrate(queue)
+            // A commit survives a power cut: a fence of 24 hours must not be forgotten.
+            try opened.execute("PRAGMA synchronous = FULL")
+            try Self.migrate(opened, path)
+            database = opened
         } catch let error as EventStoreError {
             throw error
         } catch {
@@ -70,24 +66,39 @@ public final class EventStore: Sendable {
     }
 
     private static func opening(_ path: String, _ error: any Error) -> EventStoreError {
-        let code = (error as? DatabaseError)?.resultCode
-        return code == .SQLITE_CORRUPT || code == .SQLITE_NOTADB
+        let code = (error as? DatabaseError)?.code
+        return code == SQLITE_CORRUPT || code == SQLITE_NOTADB
             ? .damaged(path: path, why: words(error)) : .open(path: path, why: words(error))
     }
 
-    private static var migrator: DatabaseMigrator {
-        var migrator = DatabaseMigrator()
-        migrator.registerMigration("1") { database in
-            try database.execute(sql: schema)
-        }
-        migrator.registerMigration("2") { database in
-            try database.execute(sql: incidentSchema)
-        }
-        migrator.registerMigration("3") { database in
+    /// Takes the steps of the layout that the file has not taken yet.
+    private static func migrate(_ database: borrowing Database, _ path: String) throws {
+        let steps = [
+            "1": schema, "2": incidentSchema,
+            "3": "CREATE TABLE stats (time INTEGER PRIMARY KEY, body TEXT NOT NULL)",
+        ]
+        let before = try stepsTaken(database)
+        guard before.isSubset(of: steps.keys) else { throw EventStoreError.newer(path: path) }
+        guard before.count < steps.count else { return }
+        // Another program may be at it: what is missing is asked again with the write lock.
+        try database.transaction("BEGIN IMMEDIATE") { database in
+            // The name is that of the library which kept this table first.
             try database.execute(
-                sql: "CREATE TABLE stats (time INTEGER PRIMARY KEY, body TEXT NOT NULL)")
+                "CREATE TABLE IF NOT EXISTS grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
+            let before = try stepsTaken(database)
+            for (name, statements) in steps.sorted(by: { $0.key < $1.key })
+            where !before.contains(name) {
+                try database.execute(statements)
+                try database.execute("INSERT INTO grdb_migrations VALUES (?)", [name])
+            }
         }
-        return migrator
+    }
+
+    private static func stepsTaken(_ database: borrowing Database) throws -> Set<String> {
+        let isThere = try database.integer(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'grdb_migrations'")
+        guard isThere == 1 else { return [] }
+        return try Set(database.all("SELECT identifier FROM grdb_migrations") { $0.text(0) })
     }
 
     private static let schema = """
@@ -135,56 +146,46 @@ public final class EventStore: Sendable {
         """
 
     static func words(_ error: any Error) -> String {
-        guard let error = error as? DatabaseError else { return "\(error)" }
-        return error.message ?? "\(error.resultCode)"
+        (error as? DatabaseError)?.message ?? "\(error)"
     }
 
-    func read<T>(_ body: (Database) throws -> T) throws(EventStoreError) -> T {
-        do { return try queue.read(body) } catch { throw .database(Self.words(error)) }
+    /// What `body` reads, all of it as of one moment.
+    func read<T: Sendable>(_ body: (borrowing Database) throws -> T) throws(EventStoreError) -> T {
+        try transaction("BEGIN", body)
     }
 
     /// One transaction that takes the write lock at once, so that it reads what it builds on.
-    func write<T>(_ body: (Database) throws -> T) throws(EventStoreError) -> T {
+    func write<T: Sendable>(_ body: (borrowing Database) throws -> T) throws(EventStoreError) -> T {
+        try transaction("BEGIN IMMEDIATE", body)
+    }
+
+    private func transaction<T: Sendable>(
+        _ begin: String, _ body: (borrowing Database) throws -> T
+    ) throws(EventStoreError) -> T {
         do {
-            return try queue.writeWithoutTransaction { database in
-                var result: T?
-                try database.inTransaction(.immediate) {
-                    result = try body(database)
-                    return .commit
-                }
-                guard let result else { throw DatabaseError(message: "no result") }
-                return result
-            }
+            return try turn.withLock { _ in try database.transaction(begin, body) }
         } catch { throw .database(Self.words(error)) }
     }
 
     /// Waits no longer than this for who holds the file, from now on; 10 s until then.
     public func waits(milliseconds: Int) throws(EventStoreError) {
-        do {
-            try queue.writeWithoutTransaction {
-                try $0.execute(sql: "PRAGMA busy_timeout = \(milliseconds)")
-            }
-        } catch { throw .database(Self.words(error)) }
+        turn.withLock { _ in database.waits(milliseconds: Int32(clamping: milliseconds)) }
     }
 
     /// A number that changes when another connection, of this process or another, has written.
     public func foreignChanges() throws(EventStoreError) -> Int64 {
-        try read { try Int64.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
+        try read { try $0.integer("PRAGMA data_version") }
     }
 
     /// What was noted under `name`, or nil.
     public func setting(_ name: String) throws(EventStoreError) -> String? {
-        try read {
-            try String.fetchOne(
-                $0, sql: "SELECT value FROM settings WHERE name = ?", arguments: [name])
-        }
+        try read { try $0.text("SELECT value FROM settings WHERE name = ?", [name]) }
     }
 
     /// Notes `value` under `name`, in place of what was there.
     public func set(_ name: String, to value: String) throws(EventStoreError) {
         try write {
-            try $0.execute(
-                sql: "INSERT OR REPLACE INTO settings VALUES (?, ?)", arguments: [name, value])
+            try $0.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
         }
     }
 }

@@ -1,8 +1,8 @@
 public import AnomalyDetection
 internal import EventDelivery
-internal import Foundation
 internal import Glibc
 internal import PacketCapture
+internal import Platform
 public import Workloads
 
 /// What can be known of a configuration on this machine before a monitor starts: `config check`, `doctor`, the start
@@ -93,18 +93,16 @@ public struct ConfigurationCheck {
     }
 
     private mutating func checkFile(_ key: String, _ path: String) {
-        var isFolder: ObjCBool = false
-        // SAFETY: the flag is ours.
-        if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
-            isFolder.boolValue
-        {
+        var facts = stat()
+        // SAFETY: the structure is ours, the path is lent for the call.
+        if unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR {
             faults.append(Fault(key: key, reason: "\(path): is a directory; name a file"))
         }
         checkFolder(key, of: path)
     }
 
     private mutating func checkFolder(_ key: String, of path: String) {
-        let folder = (path as NSString).deletingLastPathComponent
+        let folder = path.parentPath
         var facts = stat()
         // SAFETY: the structure is ours, the path is lent for the call. Who may not look there cannot tell.
         guard !folder.isEmpty, unsafe stat(folder, &facts) != 0, errno != EACCES else { return }
@@ -184,21 +182,20 @@ extension ControlOptions {
     /// - Throws: where it cannot be read, is no word, or others can read it.
     public func token() throws(PipelineError) -> String? {
         guard let path = tokenFile else { return nil }
-        guard let data = FileManager.default.contents(atPath: path) else {
+        guard let bytes = try? readFile(path) else {
             throw .configuration(
                 path: path,
                 reason:
                     "the token cannot be read; make one: umask 077; openssl rand -hex 24 > \(path)")
         }
-        let text = String(decoding: data, as: UTF8.self)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let text = String(decoding: bytes, as: UTF8.self).trimmed
         guard text.count >= 16, !text.contains(where: \.isWhitespace) else {
             throw .configuration(
                 path: path, reason: "a token is one word of at least 16 characters")
         }
-        let mode =
-            try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
-        guard let mode, mode & 0o077 == 0 else {
+        var facts = stat()
+        // SAFETY: as above. A link has no rights of its own; those of what it leads to count.
+        guard unsafe stat(path, &facts) == 0, facts.st_mode & 0o077 == 0 else {
             throw .configuration(
                 path: path, reason: "others can read the token; chmod 600 \(path)")
         }

@@ -1,5 +1,5 @@
 import EventDelivery
-import Foundation
+import FoundationEssentials
 import Workloads
 
 /// Where events go: the keys `rotate`, `syslog` and `webhook`.

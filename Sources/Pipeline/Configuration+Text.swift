@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import NetworkAddresses
 import PacketCapture
 import Quarantine
@@ -111,6 +111,6 @@ extension Configuration {
 
     /// As YAML's single-quoted scalar.
     static func quoted(_ text: String) -> String {
-        "'" + text.replacingOccurrences(of: "'", with: "''") + "'"
+        "'" + text.replacing("'", with: "''") + "'"
     }
 }

@@ -1,9 +1,7 @@
-import Foundation
 import NetworkAddresses
 import PacketCapture
 import Quarantine
 import Workloads
-import Yams
 
 /// `/etc/lazaret/lazaret.yaml`: everything that `lazaret monitor` can be told, and what it does where it is told nothing.
 public struct Configuration: Sendable {

@@ -1,16 +1,16 @@
-import Foundation
+import FoundationEssentials
 import NetworkAddresses
 import Quarantine
 import Workloads
-import Yams
+import YAML
 
 /// One value of a configuration, with the name that errors call it by.
 struct ConfigurationNode {
-    private let node: Node
+    private let node: YAMLNode
     private let name: String
     private let reader: YAMLReader
 
-    init(_ node: Node, _ name: String, _ reader: YAMLReader) {
+    init(_ node: YAMLNode, _ name: String, _ reader: YAMLReader) {
         self.node = node
         self.name = name
         self.reader = reader
@@ -25,7 +25,7 @@ struct ConfigurationNode {
     /// The keys that are given, without those that are left empty.
     func mapping(_ keys: Set<String>) throws(InventoryError) -> [String: ConfigurationNode] {
         var result: [String: ConfigurationNode] = [:]
-        for (key, value) in try reader.mapping(node, name, keys: keys) where value.null == nil {
+        for (key, value) in try reader.mapping(node, name, keys: keys) where !value.isNull {
             result[key] = ConfigurationNode(value, key, reader)
         }
         return result

@@ -1,9 +1,10 @@
 internal import AnomalyDetection
+internal import Dispatch
 internal import EventDelivery
 internal import EventStore
 internal import FeatureExtraction
-internal import Foundation
 internal import NetworkAddresses
+internal import Platform
 internal import Quarantine
 internal import Reporting
 internal import Synchronization
@@ -86,7 +87,7 @@ final class DecisionThread: Sendable {
         self.recorder = recorder
         self.complain = complain
         let desk = Mutex<Docket<LiveDecider>?>(docket)
-        Thread.detachNewThread { [self] in
+        startThread { [self] in
             if let docket = desk.withLock({ $0.take() }) { work(docket) }
             ended.signal()
         }

@@ -1,7 +1,8 @@
 import EventDelivery
-import Foundation
+import FoundationEssentials
 import Glibc
 import PacketCapture
+import Platform
 
 /// What the kernel and the configuration are set to.
 extension Doctor {
@@ -48,7 +49,7 @@ extension Doctor {
         let output = configuration.monitor.output
         let delivery = configuration.monitor.delivery
         if output != "-", !isFaulty("events") {
-            let folder = (output as NSString).deletingLastPathComponent
+            let folder = output.parentPath
             // SAFETY: the path is lent for the call.
             unsafe access(folder.isEmpty ? "." : folder, W_OK) == 0
                 ? note(.good, "events", output)

@@ -1,7 +1,8 @@
 import AnomalyDetection
-import Foundation
+import FoundationEssentials
 import Glibc
 import PacketCapture
+import Platform
 import Quarantine
 import Workloads
 
@@ -55,14 +56,13 @@ public struct Doctor {
     func isFaulty(_ key: String) -> Bool { check.faults.contains { $0.key == key } }
 
     static func text(_ path: String) -> String? {
-        (try? String(contentsOfFile: path, encoding: .utf8))?
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        (try? readFile(path)).map { String(decoding: $0, as: UTF8.self).trimmed }
     }
 
     private mutating func rights() {
         let status = Self.text("/proc/self/status") ?? ""
         let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") } ?? ""
-        let bits = UInt64(line.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16) ?? 0
+        let bits = UInt64(line.dropFirst(7).trimmed, radix: 16) ?? 0
         for (name, bit, use) in [
             ("CAP_NET_RAW", 13, "to capture"), ("CAP_NET_ADMIN", 12, "to fence"),
         ] as [(String, UInt64, String)] {
@@ -183,7 +183,7 @@ public struct Doctor {
         let path = configuration.monitor.stateDirectory
         var place = path
         while !FileManager.default.fileExists(atPath: place), place.count > 1 {
-            place = (place as NSString).deletingLastPathComponent
+            place = place.parentPath
         }
         guard unsafe access(place, W_OK) == 0 else {
             return note(.bad, "state", "\(path): cannot be written; name another with 'state:'")

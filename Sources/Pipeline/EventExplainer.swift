@@ -1,6 +1,6 @@
 public import AnomalyDetection
 import FeatureExtraction
-import Foundation
+import FoundationEssentials
 import NetworkAddresses
 public import Reporting
 public import Workloads

@@ -1,5 +1,7 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import NetworkAddresses
+import Platform
 import Reporting
 
 /// A file of EVE lines, looked through without reading it into memory.
@@ -11,9 +13,10 @@ struct EventFile {
     init(_ path: String) throws {
         self.path = path
         do {
+            try checkReadable(path)
             data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw PipelineError.input(path: path, reason: "\(error)")
         }
     }
 

@@ -1,6 +1,8 @@
+internal import Dispatch
 internal import EventDelivery
 internal import EventStore
-internal import Foundation
+internal import FoundationEssentials
+internal import Platform
 internal import Synchronization
 
 /// Keeps events and incidents in the store, on a thread of its own: a slow or full disk holds up nothing else.
@@ -38,7 +40,7 @@ final class EventRecorder: Sendable {
         self.store = store
         self.limits = limits
         self.complain = complain
-        Thread.detachNewThread { [self] in
+        startThread { [self] in
             work()
             ended.signal()
         }

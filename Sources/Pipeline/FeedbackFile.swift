@@ -1,7 +1,8 @@
 public import AnomalyDetection
 import FeatureExtraction
-import Foundation
+import FoundationEssentials
 import NetworkAddresses
+import Platform
 import Reporting
 
 /// What was said of a model's alerts: JSON lines in a file beside the model's, newest last.
@@ -86,9 +87,9 @@ public enum FeedbackFile {
         guard FileManager.default.fileExists(atPath: path) else { return [] }
         let data: Data
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
+            data = Data(try readFile(path))
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw PipelineError.input(path: path, reason: "\(error)")
         }
         return try data.split(separator: UInt8(ascii: "\n")).enumerated().map { number, text in
             guard let line = try? JSONDecoder().decode(Line.self, from: Data(text)) else {

@@ -1,5 +1,6 @@
-import Crypto
-import Foundation
+import Digests
+import Glibc
+import Platform
 
 /// What tells a file from every other.
 public enum FileDigest {
@@ -8,17 +9,18 @@ public enum FileDigest {
     /// - Throws: `.input` with the system's words.
     public static func sha256(_ path: String) throws -> (digest: String, byteCount: Int) {
         do {
-            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            defer { try? file.close() }
-            var hasher = SHA256()
-            var count = 0
-            while let chunk = try file.read(upToCount: 1 << 20), !chunk.isEmpty {
-                hasher.update(data: chunk)
-                count += chunk.count
+            let file = try FileDescriptor(path, O_RDONLY)
+            var hash = SHA256()
+            var buffer = [UInt8](repeating: 0, count: 1 << 20)
+            var total = 0
+            while true {
+                let count = try file.read(into: &buffer)
+                if count == 0 { return (hash.finalize().hexadecimal, total) }
+                hash.update(buffer.span.extracting(..<count))
+                total += count
             }
-            return (hasher.finalize().map { String(format: "%02x", $0) }.joined(), count)
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw PipelineError.input(path: path, reason: "\(error)")
         }
     }
 }

@@ -1,4 +1,6 @@
-import Foundation
+import FoundationEssentials
+import Glibc
+import Platform
 
 /// Captures that have to be read twice: standard input and pipes are copied to temporary files first, which
 /// are removed with the spool.
@@ -17,7 +19,9 @@ public final class InputSpool {
                 paths.append(name)
                 continue
             }
-            let path = NSTemporaryDirectory() + "lazaret-\(UUID().uuidString).pcap"
+            let path =
+                FileManager.default.temporaryDirectory.path
+                + "/lazaret-\(UUID().uuidString).pcap"
             copies[path] = name == "-" ? "standard input" : name
             paths.append(path)
             try Self.copy(name, to: path)
@@ -31,29 +35,26 @@ public final class InputSpool {
         return status.st_mode & S_IFMT == S_IFIFO
     }
 
-    private static func copy(_ name: String, to path: String) throws {
-        guard
-            FileManager.default.createFile(
-                atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
-            let file = FileHandle(forWritingAtPath: path)
-        else { throw PipelineError.output(path: path, reason: "cannot be created") }
+    private static func copy(_ name: String, to path: String) throws(PipelineError) {
         do {
+            let file = try FileDescriptor(path, O_WRONLY | O_CREAT | O_EXCL)
             let source =
                 name == "-"
-                ? FileHandle.standardInput
-                : try FileHandle(forReadingFrom: URL(fileURLWithPath: name))
-            while let chunk = try source.read(upToCount: 1 << 20), !chunk.isEmpty {
-                try file.write(contentsOf: chunk)
+                ? try FileDescriptor(copyOf: STDIN_FILENO) : try FileDescriptor(name, O_RDONLY)
+            var buffer = [UInt8](repeating: 0, count: 1 << 20)
+            while true {
+                let count = try source.read(into: &buffer)
+                if count == 0 { return }
+                try file.write(buffer.span.extracting(..<count))
             }
-            try file.close()
         } catch {
-            throw PipelineError.output(path: path, reason: OutputFile.reason(error))
+            throw .output(path: path, reason: "\(error)")
         }
     }
 
     /// Text with what was copied called by its name, and not by that of its copy.
     func named(_ text: String) -> String {
-        copies.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
+        copies.reduce(text) { $0.replacing($1.key, with: $1.value) }
     }
 
     deinit {

@@ -1,5 +1,6 @@
-import Foundation
+import FoundationEssentials
 public import NetworkAddresses
+import Platform
 
 /// One labelled attack: who did what to whom, and when.
 public struct Label: Sendable {
@@ -30,9 +31,9 @@ public struct Label: Sendable {
     public static func read(_ path: String) throws -> [Label] {
         let data: Data
         do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
+            data = Data(try readFile(path))
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw PipelineError.input(path: path, reason: "\(error)")
         }
         var labels: [Label] = []
         for (number, line) in data.split(separator: UInt8(ascii: "\n")).enumerated() {

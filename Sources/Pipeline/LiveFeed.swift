@@ -144,7 +144,9 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     /// Goes on with another model or other feedback; windows and flows stay.
     mutating func replaceModel(_ model: Model) {
         tracker.replaceGraph(model.graph)
-        detector = Self.detector(model, inventory)
+        var next = Self.detector(model, inventory)
+        next.resumeCounts(of: detector)
+        detector = next
     }
 
     /// Goes on with other holders of addresses: for the packets from their time on. Those before it,
@@ -159,126 +161,6 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
             let at = handovers.firstIndex { $0.time > time } ?? handovers.count
             handovers.insert((min(time, now), part), at: at)
         }
-<<<<<<< HEAD
         if !rest.isEmpty { tracker.apply(rest) }
-=======
-        if !rest.isEmpty { stage.apply(rest) }
-    }
-
-    /// What a later model may be made of.
-    var retrainer: Retrainer? { stage.retrainer }
-
-    /// Judges what is held back and the second that has begun.
-    mutating func finish(_ body: (Verdict) -> Void) {
-        Self.release(&intake, &stage, until: .max, body)
-        stage.finish(body)
-    }
-
-    private static func release(
-        _ intake: inout FrameIntake, _ stage: inout Stage, until horizon: Int64,
-        _ body: (Verdict) -> Void
-    ) {
-        intake.release(until: horizon) { stage.observe(&$0, body) }
-    }
-
-    /// Packets in their order, once each, to verdicts.
-    struct Stage: ~Copyable {
-        private(set) var meter: FlowMeter
-        private(set) var detector: Detector
-        private(set) var packets: UInt64 = 0
-        private(set) var verdicts: UInt64 = 0
-        private let inventory: Inventory
-        private let scores: ScoreHistory
-        private var tracker: WindowTracker
-        private var update = FlowUpdate()
-        /// What a later model may be made of; nil where none is wanted.
-        private(set) var retrainer: Retrainer?
-
-        /// Odd windows of strangers that are scored in a second: some 30 ms of it, with a pattern and without. Five
-        /// times as many as alerts that are told.
-        private static let strangerLimit = 1000
-
-        var hosts: Int { tracker.hostCount }
-        var droppedHosts: Int { tracker.droppedHosts }
-        var isCramped: Bool {
-            get { tracker.isCramped }
-            set { tracker.isCramped = newValue }
-        }
-
-        init(
-            model: Model, inventory: Inventory, remembered: Inventory, hashSeed: UInt64,
-            isRetraining: Bool, scores: ScoreHistory, limits: ResourceLimits
-        ) {
-            self.scores = scores
-            var options = FlowMeterOptions()
-            options.collectsRecords = false
-            options.hashSeed = hashSeed
-            options.capacity = limits.flowCapacity
-            meter = FlowMeter(options: options)
-            tracker = WindowTracker(
-                inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring,
-                hostLimit: limits.hostLimit)
-            detector = Detector(model: model, inventory: inventory)
-            detector.strangerLimit = Self.strangerLimit
-            self.inventory = inventory
-            retrainer =
-                isRetraining
-                ? Retrainer(anchor: model, inventory: inventory, seed: model.provenance.seed) : nil
-        }
-
-        mutating func replaceModel(_ model: Model) {
-            tracker.replaceGraph(model.graph)
-            var next = Detector(model: model, inventory: inventory)
-            next.strangerLimit = Self.strangerLimit
-            next.resumeCounts(of: detector)
-            detector = next
-        }
-
-        mutating func apply(_ change: WorkloadChange) { tracker.apply(change) }
-
-        mutating func observe(_ packet: inout Packet, _ body: (Verdict) -> Void) {
-            packets &+= 1
-            endSeconds(before: packet.timeNanoseconds, body)
-            meter.observe(&packet, &update)
-            if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
-        }
-
-        mutating func advance(to time: Int64, _ body: (Verdict) -> Void) {
-            meter.advance(to: time)
-            endSeconds(before: time, body)
-        }
-
-        mutating func finish(_ body: (Verdict) -> Void) { endSeconds(before: nil, body) }
-
-        mutating func restart() {
-            tracker.restart()
-            meter = FlowMeter(options: meter.options)
-        }
-
-        /// Judges every window that ends before `time`; nil: all there are.
-        private mutating func endSeconds(before time: Int64?, _ body: (Verdict) -> Void) {
-            Self.endSeconds(before: time, &tracker, &detector, &retrainer, &verdicts, scores, body)
-        }
-
-        // Parts of self are lent apart, so that the tracker can hand windows to the others.
-        private static func endSeconds(
-            before time: Int64?, _ tracker: inout WindowTracker, _ detector: inout Detector,
-            _ retrainer: inout Retrainer?, _ verdicts: inout UInt64, _ scores: ScoreHistory,
-            _ body: (Verdict) -> Void
-        ) {
-            func judge(_ window: Window) {
-                let verdict = detector.judge(window)
-                if let (workload, score) = detector.latestScore {
-                    scores.note(workload, score: score, second: window.endSecond)
-                }
-                retrainer?.observe(window, isFlagged: verdict != nil)
-                guard let verdict else { return }
-                verdicts &+= 1
-                body(verdict)
-            }
-            guard let time else { return tracker.finish(judge) }
-            tracker.advance(to: time, judge)
-        }
->>>>>>> real-tests
     }
 }

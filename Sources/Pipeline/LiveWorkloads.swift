@@ -1,7 +1,9 @@
+internal import Dispatch
 internal import EventDelivery
-internal import Foundation
+internal import FoundationEssentials
 internal import NetworkAddresses
 internal import PacketCapture
+internal import Platform
 internal import Quarantine
 internal import Reporting
 internal import Synchronization
@@ -131,7 +133,7 @@ public final class LiveWorkloads: Sendable {
         if let cluster { run { await cluster.follow(tell: tell) } }
         let end = Date().addingTimeInterval(3)
         let expected = engines.count(where: \.isPresent) + (cluster == nil ? 0 : 1)
-        while Date() < end, answering < expected { Thread.sleep(forTimeInterval: 0.01) }
+        while Date() < end, answering < expected { rest(milliseconds: 10) }
     }
 
     private var answering: Int { directory.states().count { $0.state != .absent } }

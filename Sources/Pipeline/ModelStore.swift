@@ -1,5 +1,6 @@
 public import AnomalyDetection
-import Foundation
+import Glibc
+import Platform
 public import Workloads
 
 /// Model files: written whole or not at all.
@@ -20,16 +21,11 @@ public enum ModelStore {
 
     /// Reads a model and checks all of it.
     public static func read(_ path: String) throws -> Model {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path))
-        } catch {
-            throw PipelineError.input(
-                path: path, reason: OutputFile.reason(error) + "; 'lazaret train' makes one")
+        let bytes: [UInt8]
+        do { bytes = try readFile(path) } catch {
+            throw PipelineError.input(path: path, reason: "\(error); 'lazaret train' makes one")
         }
-        do {
-            return try Model(decoding: Array(data))
-        } catch {
+        do { return try Model(decoding: bytes) } catch {
             throw PipelineError.input(path: path, reason: "\(error)")
         }
     }
@@ -37,52 +33,55 @@ public enum ModelStore {
 
 /// Files that are whole or not there.
 public enum OutputFile {
-    /// Puts `data` at `path` in one step; a special file such as /dev/stdout is written as it is.
-    public static func replace(_ path: String, with bytes: [UInt8]) throws {
-        let url = URL(fileURLWithPath: path)
-        let data = Data(bytes)
+    /// Puts `bytes` at `path` in one step; a special file such as /dev/stdout is written as it is.
+    ///
+    /// - Throws: `.output` with the system's words.
+    public static func replace(_ path: String, with bytes: [UInt8]) throws(PipelineError) {
+        var facts = stat()
+        // SAFETY: the structure is ours, the path is lent for the call.
+        let exists = unsafe stat(path, &facts) == 0
+        let kind = facts.st_mode & S_IFMT
         do {
-            var isDirectory: ObjCBool = false
-            // SAFETY: the pointer to the flag is used within the call.
-            let exists = unsafe FileManager.default.fileExists(
-                atPath: path, isDirectory: &isDirectory)
-            if exists && isDirectory.boolValue {
+            if exists, kind == S_IFDIR {
                 throw PipelineError.output(path: path, reason: "is a directory; name a file")
             }
-            let kind =
-                try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
-            if exists, kind != .typeRegular {
-                let handle = try FileHandle(forWritingTo: url)
-                try handle.write(contentsOf: data)
-                return
+            if exists, kind != S_IFREG {
+                try FileDescriptor(path, O_WRONLY).write(bytes.span)
+            } else {
+                try replaceFile(path, with: bytes, mode: exists ? facts.st_mode & 0o7777 : nil)
             }
-            let folder = url.deletingLastPathComponent().path
-            // SAFETY: the path is lent for the call. Foundation would call a folder that may not be written one that is not there.
-            if unsafe access(folder, W_OK) != 0 {
-                let reason = Self.reason(NSError(domain: NSPOSIXErrorDomain, code: Int(errno)))
-                throw PipelineError.output(path: path, reason: reason)
-            }
-            try data.write(to: url, options: .atomic)
         } catch let error as PipelineError {
             throw error
         } catch {
-            throw PipelineError.output(path: path, reason: Self.reason(error))
+            throw .output(path: path, reason: "\(error)")
         }
     }
 
-    /// The system's words for a Foundation error.
-    static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
-        let code = (underlying ?? error) as NSError
-        if code.domain == NSPOSIXErrorDomain, let text = unsafe strerror(Int32(code.code)) {
-            // SAFETY: strerror gives a string that lives until its next call.
-            return unsafe String(cString: text)
+    /// Writes a file beside the other, and renames it.
+    private static func replaceFile(
+        _ path: String, with bytes: [UInt8], mode: mode_t?
+    ) throws(SystemError) {
+        // What a link leads to is replaced, and not the link.
+        let target = resolved(path)
+        let draft = target + ".\(UInt32.random(in: 0...UInt32.max)).new"
+        let file = try FileDescriptor(draft, O_WRONLY | O_CREAT | O_EXCL, mode: mode ?? 0o666)
+        do throws(SystemError) {
+            try file.write(bytes.span)
+            // The mode that `open` gave lacks what the umask takes away.
+            if let mode, fchmod(file.number, mode) != 0 { throw SystemError(errno) }
+            // SAFETY: the paths are lent for the call.
+            guard unsafe rename(draft, target) == 0 else { throw SystemError(errno) }
+        } catch {
+            // SAFETY: as above.
+            unsafe _ = unlink(draft)
+            throw error
         }
-        return switch CocoaError.Code(rawValue: (error as NSError).code) {
-        case .fileReadNoSuchFile, .fileNoSuchFile: "No such file or directory"
-        case .fileReadNoPermission, .fileWriteNoPermission: "Permission denied"
-        case .fileWriteOutOfSpace: "No space left on device"
-        default: error.localizedDescription
-        }
+    }
+
+    private static func resolved(_ path: String) -> String {
+        // SAFETY: the text is ours to copy and to free.
+        guard let whole = unsafe realpath(path, nil) else { return path }
+        defer { unsafe free(whole) }
+        return unsafe String(cString: whole)
     }
 }

@@ -3,7 +3,7 @@ public import EventDelivery
 internal import EventStore
 internal import FeatureExtraction
 internal import FlowMetering
-internal import Foundation
+internal import FoundationEssentials
 internal import NetworkAddresses
 public import PacketCapture
 internal import PacketDecoding

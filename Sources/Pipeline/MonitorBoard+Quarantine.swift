@@ -1,5 +1,4 @@
 internal import EventDelivery
-internal import Foundation
 public import Quarantine
 
 extension MonitorBoard {

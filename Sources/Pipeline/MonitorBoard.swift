@@ -1,8 +1,7 @@
-internal import EventDelivery
 internal import AnomalyDetection
+internal import EventDelivery
 public import EventStore
 internal import FeatureExtraction
-internal import Foundation
 internal import Quarantine
 internal import Synchronization
 

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 internal import Quarantine
 internal import Reporting
 internal import Synchronization
@@ -107,7 +107,7 @@ final class EnforcerLock {
         let status = unsafe getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size)
         guard status == 0 else { return false }
         // A monitor of another user has the capability without being root; CAP_NET_ADMIN is 12.
-        let facts = (try? String(contentsOfFile: "/proc/\(peer[0])/status", encoding: .utf8)) ?? ""
+        let facts = Doctor.text("/proc/\(peer[0])/status") ?? ""
         let capabilities = facts.firstMatch(of: /CapEff:\s*([0-9a-f]+)/).flatMap {
             UInt64($0.1, radix: 16)
         }

@@ -3,7 +3,6 @@ import EventDelivery
 import EventStore
 import FeatureExtraction
 import FlowMetering
-import Foundation
 import PacketCapture
 import PacketDecoding
 import Quarantine

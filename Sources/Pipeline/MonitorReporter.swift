@@ -2,7 +2,7 @@ import AnomalyDetection
 import EventDelivery
 import EventStore
 import FlowMetering
-import Foundation
+import Glibc
 import PacketCapture
 import PacketDecoding
 import Quarantine

@@ -1,6 +1,5 @@
 import FeatureExtraction
 import FlowMetering
-import Foundation
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding

@@ -1,5 +1,5 @@
+internal import Dispatch
 internal import EventDelivery
-internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
 internal import Synchronization

@@ -1,8 +1,9 @@
 public import AnomalyDetection
-import Foundation
+import Glibc
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
+import Platform
 import Reporting
 
 /// Cuts the packets of each incident out of captures, into files of their own.
@@ -80,20 +81,16 @@ public struct PacketSlices {
             byAddress[slice.address, default: []].append(index)
             if let link = slice.link { byLink[link, default: []].append(index) }
         }
-        var isDirectory: ObjCBool = false
-        // SAFETY: the pointer to the flag is used within the call.
-        if unsafe FileManager.default.fileExists(atPath: folder, isDirectory: &isDirectory) {
-            guard isDirectory.boolValue else {
+        var facts = stat()
+        // SAFETY: the structure is ours, the path is lent for the call.
+        if unsafe stat(folder, &facts) == 0 {
+            guard facts.st_mode & S_IFMT == S_IFDIR else {
                 throw PipelineError.output(path: folder, reason: "is no directory; name one")
             }
             return
         }
-        do {
-            try FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw PipelineError.output(path: folder, reason: OutputFile.reason(error))
+        do { try makeFolders(folder, mode: 0o700) } catch {
+            throw PipelineError.output(path: folder, reason: "\(error)")
         }
     }
 
@@ -173,7 +170,7 @@ public struct PacketSlices {
         let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW
         let descriptor =
             unsafe slices[index].isBegun
-            ? Foundation.open(path, flags) : Foundation.open(path, flags | O_CREAT | O_EXCL, 0o600)
+            ? Glibc.open(path, flags) : Glibc.open(path, flags | O_CREAT | O_EXCL, 0o600)
         guard descriptor >= 0 else { throw Self.failure(path) }
         let writer =
             resting.removeValue(forKey: index)

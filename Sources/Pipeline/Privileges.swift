@@ -1,6 +1,8 @@
 internal import CPrivileges
 internal import EventDelivery
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
+internal import Platform
 
 /// Gives up what root has and a monitor does not need.
 public enum Privileges {
@@ -91,13 +93,13 @@ private struct OwnedFiles {
     let group: gid_t
 
     func make(state: String, events: String, socket: String?) throws(PipelineError) {
-        if let socket { try makeFolder((socket as NSString).deletingLastPathComponent) }
+        if let socket { try makeFolder(socket.parentPath) }
         try makeFolder(state)
         let folder = try own(state, O_DIRECTORY)
         defer { close(folder) }
         ownContents(of: folder, depth: 0)
         guard events != "-" else { return }
-        try makeFolder((events as NSString).deletingLastPathComponent)
+        try makeFolder(events.parentPath)
         // SAFETY: the path is lent for the call.
         let made = unsafe open(
             events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
@@ -119,13 +121,11 @@ private struct OwnedFiles {
     }
 
     private func makeParent(of path: String) throws(PipelineError) {
-        let parent = (path as NSString).deletingLastPathComponent
+        let parent = path.parentPath
         guard !parent.isEmpty, !FileManager.default.fileExists(atPath: parent) else { return }
-        do {
-            try FileManager.default.createDirectory(
-                atPath: parent, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o755])
-        } catch { throw .output(path: parent, reason: OutputFile.reason(error)) }
+        do { try makeFolders(parent, mode: 0o755) } catch {
+            throw .output(path: parent, reason: "\(error)")
+        }
     }
 
     private func own(_ path: String, _ flags: Int32) throws(PipelineError) -> Int32 {

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// A progress line on standard error, only where that is a terminal.
 public final class ProgressReport {

@@ -1,4 +1,5 @@
-internal import Foundation
+internal import Dispatch
+internal import Platform
 public import Quarantine
 internal import Synchronization
 
@@ -29,7 +30,7 @@ public final class QuarantineGuard: Sendable {
         let watch = try FirewallWatch(ignoring: [runner.port])
         self.runner = Mutex(runner)
         let held = Mutex<FirewallWatch?>(watch)
-        Thread.detachNewThread { [self] in
+        startThread { [self] in
             if let watch = held.withLock({ $0.take() }) {
                 self.watch(watch, clock: clock, report: report)
             }
@@ -89,7 +90,7 @@ public final class QuarantineGuard: Sendable {
             } catch {
                 report(Finding(cause: cause, repair: .init(), failure: error))
                 // Whatever it is, it is not cured by trying faster.
-                Thread.sleep(forTimeInterval: 1)
+                rest(milliseconds: 1000)
             }
         }
     }

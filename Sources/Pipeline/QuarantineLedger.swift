@@ -1,6 +1,7 @@
 internal import EventDelivery
 public import EventStore
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import NetworkAddresses
 public import Quarantine
 internal import Synchronization

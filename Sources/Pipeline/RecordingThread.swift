@@ -1,7 +1,9 @@
+internal import Dispatch
 internal import EventDelivery
-internal import Foundation
+internal import Glibc
 internal import NetworkAddresses
 internal import PacketCapture
+internal import Platform
 internal import Synchronization
 internal import Workloads
 
@@ -31,7 +33,7 @@ final class RecordingThread: Sendable {
         self.queue = queue
         self.complain = complain
         let file = Mutex<File?>(try File(path, options))
-        Thread.detachNewThread { [self] in
+        startThread { [self] in
             if let file = file.withLock({ $0.take() }) { work(file) }
             ended.signal()
         }

@@ -1,5 +1,6 @@
 internal import EventDelivery
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 
 /// What a monitor may take of its node.
 public struct ResourceLimits: Sendable, Equatable {

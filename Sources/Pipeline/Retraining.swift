@@ -1,5 +1,5 @@
 import AnomalyDetection
-import Foundation
+import Platform
 import Synchronization
 
 /// Makes a new model now and then while a monitor runs, on a thread of its own.
@@ -62,7 +62,7 @@ final class Retraining: Sendable {
     }
 
     private func begin(_ retrainer: Retrainer, _ now: Int64) {
-        Thread.detachNewThread { [self] in
+        startThread { [self] in
             let made = Result { () throws(ModelError) in
                 try retrainer.model(lastNanoseconds: now)
             }
@@ -79,9 +79,7 @@ final class Retraining: Sendable {
         let path = "\(directory)/\(now / 1_000_000_000).model"
         var place = "kept as \(path)"
         do {
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
+            try makeFolders(directory, mode: 0o700)
             try ModelStore.write(model, to: path)
         } catch {
             place = "not kept: \(error)"

@@ -1,5 +1,5 @@
 internal import EventDelivery
-internal import Foundation
+internal import Glibc
 
 /// What systemd is told of a service: the protocol of sd_notify(3). Without NOTIFY_SOCKET nothing is.
 public struct ServiceNotice: Sendable {
@@ -42,7 +42,7 @@ public struct ServiceNotice: Sendable {
     }
 
     private static func line(_ text: String) -> String {
-        text.replacingOccurrences(of: "\n", with: " ")
+        text.replacing("\n", with: " ")
     }
 
     /// A manager that cannot be reached is no reason to stop.

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Standard error, where nobody may be listening: what cannot be told there must not end the program.
 public enum StandardError {

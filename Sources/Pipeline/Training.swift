@@ -1,9 +1,9 @@
 public import AnomalyDetection
 import FeatureExtraction
 import FlowMetering
-import Foundation
 public import PacketCapture
 import PacketDecoding
+import Platform
 import Reporting
 public import Workloads
 
@@ -85,7 +85,7 @@ public struct Training {
         tracker.finish()
         while let window = tracker.nextWindow() { trainer.observe(window) }
         var provenance = Model.Provenance()
-        provenance.sources = paths.map { ($0 as NSString).lastPathComponent }
+        provenance.sources = paths.map(\.lastPathComponent)
         provenance.firstNanoseconds = first.firstNanoseconds
         provenance.lastNanoseconds = first.lastNanoseconds
         provenance.packetCount = first.packetCount

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 
 /// Files that are written as bytes come.
 enum WholeWrite {
@@ -10,7 +10,7 @@ enum WholeWrite {
         while offset < bytes.count {
             // SAFETY: the range lies in the array.
             let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Foundation.write(
+                unsafe Glibc.write(
                     descriptor, buffer.baseAddress.unsafelyUnwrapped + offset,
                     buffer.count - offset)
             }

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import NetworkAddresses
 
 /// Decodes each element by itself: one that is not as expected is left out, and the others stay.

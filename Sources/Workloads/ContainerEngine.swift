@@ -1,4 +1,5 @@
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import NetworkAddresses
 internal import Synchronization
 
@@ -239,7 +240,7 @@ public struct ContainerEngine: Sendable {
         let ids = waiting.containers.keys.filter(Self.isIdentifier)
         guard !ids.isEmpty else { return }
         let list = ids.map { "\"\($0)\"" }.joined(separator: ",")
-        let filter = "%7B%22id%22%3A%5B\(list.replacingOccurrences(of: "\"", with: "%22"))%5D%7D"
+        let filter = "%7B%22id%22%3A%5B\(list.replacing("\"", with: "%22"))%5D%7D"
         let found = try await http.get(
             Lenient<EngineContainer>.self, "/containers/json?all=1&filters=\(filter)")
         let pods = isPodman ? try await pods(http) : [:]

@@ -1,5 +1,5 @@
 import NetworkAddresses
-import Yams
+import YAML
 
 extension Inventory {
     /// Reads a YAML or JSON inventory (JSON is YAML).
@@ -37,7 +37,7 @@ extension Inventory {
 }
 
 extension YAMLReader {
-    fileprivate func workload(_ node: Node) throws(InventoryError) -> Inventory.Workload {
+    fileprivate func workload(_ node: YAMLNode) throws(InventoryError) -> Inventory.Workload {
         let keys = try mapping(
             node, "a workload", keys: ["name", "image", "labels", "addresses", "macs"])
         let name = try text(keys["name"], "name", in: node)
@@ -65,7 +65,7 @@ extension YAMLReader {
             macs: macs)
     }
 
-    fileprivate func network(_ node: Node) throws(InventoryError) -> Inventory.Network {
+    fileprivate func network(_ node: YAMLNode) throws(InventoryError) -> Inventory.Network {
         let keys = try mapping(node, "a network", keys: ["name", "prefix", "gateway"])
         let name = try text(keys["name"], "name", in: node)
         guard let prefix = IPPrefix(try text(keys["prefix"], "prefix", in: node)) else {
@@ -73,7 +73,7 @@ extension YAMLReader {
                 keys["prefix"], "'prefix' of network '\(name)' is no prefix such as 10.0.0.0/24")
         }
         var gateway: IPAddress?
-        if let given = keys["gateway"], given.null == nil {
+        if let given = keys["gateway"], !given.isNull {
             guard let address = IPAddress(given.string ?? "") else {
                 throw fail(given, "'gateway' of network '\(name)' is no address")
             }

@@ -1,6 +1,6 @@
 internal import Foundation
 internal import HTTPClient
-internal import Yams
+internal import YAML
 
 /// How to reach a cluster's API, and as whom.
 public struct KubernetesAccess: Sendable {
@@ -43,7 +43,7 @@ public struct KubernetesAccess: Sendable {
     /// A kubeconfig's current context: a token, a token's file or a client certificate.
     public init(kubeconfig path: String) throws(Unusable) {
         func fail(_ reason: String) -> Unusable { Unusable(path: path, reason: reason) }
-        let root: Node
+        let root: YAMLNode
         do {
             root = try YAMLReader(path: path).root(of: YAMLReader.read(path))
         } catch {
@@ -52,7 +52,7 @@ public struct KubernetesAccess: Sendable {
             default: throw fail("\(error)")
             }
         }
-        func entry(_ list: String, _ name: String?, _ kind: String) throws(Unusable) -> Node {
+        func entry(_ list: String, _ name: String?, _ kind: String) throws(Unusable) -> YAMLNode {
             let found = root[list]?.sequence?.first { $0["name"]?.string == name }
             guard name != nil, let entry = found?[kind] else {
                 throw fail("'\(list)' has no '\(name ?? "?")'")
@@ -72,7 +72,7 @@ public struct KubernetesAccess: Sendable {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
         func place(_ name: String) -> String { URL(fileURLWithPath: name, relativeTo: folder).path }
         /// The bytes of `key-data`, or of the file that `key` names.
-        func bytes(_ node: Node, _ key: String, _ label: String) throws(Unusable) -> [UInt8]? {
+        func bytes(_ node: YAMLNode, _ key: String, _ label: String) throws(Unusable) -> [UInt8]? {
             let found: Data
             if let text = node[key + "-data"]?.string {
                 guard let data = Data(base64Encoded: text) else {

@@ -1,5 +1,6 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import NetworkAddresses
+internal import Platform
 internal import Synchronization
 
 /// Follows a Kubernetes cluster: the pods of this node, and all services and nodes.
@@ -63,7 +64,7 @@ public struct KubernetesSource: Sendable {
     }
 
     private var all: [Kind] {
-        let encoded = node?.addingPercentEncoding(withAllowedCharacters: .alphanumerics)
+        let encoded = node?.percentEncoded
         return [
             Kind(
                 name: "pods",
@@ -152,11 +153,7 @@ public struct KubernetesSource: Sendable {
         let asked = ContainerEngine.now()
         repeat {
             var path = kind.path + (kind.path.contains("?") ? "&" : "?") + "limit=500"
-            if let next,
-                let token = next.addingPercentEncoding(withAllowedCharacters: .alphanumerics)
-            {
-                path += "&continue=\(token)"
-            }
+            if let next { path += "&continue=\(next.percentEncoded)" }
             let page = try await http.get(KubernetesList.self, path)
             objects += page.items?.elements ?? []
             version = page.metadata?.resourceVersion ?? version
@@ -178,8 +175,7 @@ public struct KubernetesSource: Sendable {
     private func watch(
         _ kind: Kind, _ http: HTTPSource, _ version: inout String?, opened: () -> Void
     ) async throws {
-        let from =
-            (version ?? "").addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+        let from = (version ?? "").percentEncoded
         let path =
             kind.path + (kind.path.contains("?") ? "&" : "?")
             + "watch=1&allowWatchBookmarks=true&timeoutSeconds=\(Self.watchSeconds)&resourceVersion=\(from)"

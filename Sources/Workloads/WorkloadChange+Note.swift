@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 internal import NetworkAddresses
 
 /// Changes as text, for recordings: one JSON object a note.

@@ -1,4 +1,4 @@
-package import Yams
+package import YAML
 
 #if canImport(Glibc)
     import Glibc
@@ -10,19 +10,19 @@ package struct YAMLReader {
 
     package init(path: String) { self.path = path }
 
-    package func fail(_ node: Node?, _ reason: String) -> InventoryError {
-        let line = node?.mark.map { "line \($0.line): " } ?? ""
+    package func fail(_ node: YAMLNode?, _ reason: String) -> InventoryError {
+        let line = node.map { "line \($0.line): " } ?? ""
         return .malformed(path: path, reason: line + reason)
     }
 
     package func mapping(
-        _ node: Node, _ name: String, keys: Set<String>
-    ) throws(InventoryError) -> [String: Node] {
+        _ node: YAMLNode, _ name: String, keys: Set<String>
+    ) throws(InventoryError) -> [String: YAMLNode] {
         guard let mapping = node.mapping else {
             throw fail(
                 node, "\(name) must be a mapping with \(keys.sorted().joined(separator: ", "))")
         }
-        var result: [String: Node] = [:]
+        var result: [String: YAMLNode] = [:]
         for (key, value) in mapping {
             let text = key.string ?? "?"
             guard keys.contains(text) else {
@@ -36,13 +36,13 @@ package struct YAMLReader {
         return result
     }
 
-    package func list(_ node: Node?, _ name: String) throws(InventoryError) -> [Node] {
-        guard let node, node.null == nil else { return [] }
-        guard let sequence = node.sequence else { throw fail(node, "'\(name)' must be a list") }
-        return Array(sequence)
+    package func list(_ node: YAMLNode?, _ name: String) throws(InventoryError) -> [YAMLNode] {
+        guard let node, !node.isNull else { return [] }
+        guard let items = node.sequence else { throw fail(node, "'\(name)' must be a list") }
+        return items
     }
 
-    package func text(_ node: Node?, _ name: String, in whole: Node) throws(InventoryError)
+    package func text(_ node: YAMLNode?, _ name: String, in whole: YAMLNode) throws(InventoryError)
         -> String
     {
         guard let node, let text = node.string, !text.isEmpty else {
@@ -52,15 +52,12 @@ package struct YAMLReader {
     }
 
     /// The tree of a file's text.
-    package func root(of text: String) throws(InventoryError) -> Node {
-        let root: Node?
+    package func root(of text: String) throws(InventoryError) -> YAMLNode {
+        let root: YAMLNode?
         do {
-            root = try Yams.compose(yaml: text)
+            root = try YAMLNode.parse(text)
         } catch {
-            // Behind a colon it shows the place, on lines of their own.
-            var words = "\(error)".prefix { !$0.isNewline }
-            if words.last == ":" { words.removeLast() }
-            throw .malformed(path: path, reason: "not YAML or JSON: \(words)")
+            throw .malformed(path: path, reason: "not YAML or JSON: \(error)")
         }
         guard let root else { throw .malformed(path: path, reason: "the file is empty") }
         return root

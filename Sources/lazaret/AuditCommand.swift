@@ -1,6 +1,6 @@
 import ArgumentParser
 import EventStore
-import Foundation
+import FoundationEssentials
 import Pipeline
 import Quarantine
 import Reporting
@@ -93,13 +93,7 @@ struct AuditCommand: ParsableCommand {
 
     /// ISO 8601 with microseconds, UTC.
     static func time(_ nanoseconds: Int64) -> String {
-        var seconds = time_t(nanoseconds / 1_000_000_000)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        return String(
-            format: "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", Int(parts.tm_year) + 1900,
-            Int(parts.tm_mon) + 1, Int(parts.tm_mday), Int(parts.tm_hour), Int(parts.tm_min),
-            Int(parts.tm_sec), Int(nanoseconds % 1_000_000_000 / 1000))
+        UTC.timestamp(nanoseconds: nanoseconds).dropLast("+0000".count) + "Z"
     }
 
     /// Runs `body` on the store; an error becomes one line and exit code 1.

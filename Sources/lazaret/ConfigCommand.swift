@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import Pipeline
 
 /// The configuration file that a command reads.

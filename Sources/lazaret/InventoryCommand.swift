@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import NetworkAddresses
 import Pipeline
 import Reporting

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import Pipeline
 
 /// The command line.
@@ -55,7 +55,7 @@ enum Failure {
     static let anomaliesFound: Int32 = 3
 
     static func exit(with error: any Error) -> Never {
-        if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+        if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
         let code = Lazaret.exitCode(for: error)
         guard code != .success else { Lazaret.exit(withError: error) }
         let isUsage = code == .validationFailure
@@ -66,6 +66,6 @@ enum Failure {
             if case .some(.configuration) = error as? PipelineError { true } else { false }
         let hint = isUsage ? "; see 'lazaret --help'" : ""
         complain("\(line)\(hint)")
-        Foundation.exit(isUsage || isConfiguration ? 2 : 1)
+        Glibc.exit(isUsage || isConfiguration ? 2 : 1)
     }
 }

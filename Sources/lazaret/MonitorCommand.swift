@@ -1,7 +1,7 @@
 import AnomalyDetection
 import ArgumentParser
 import ControlServer
-import Foundation
+import FoundationEssentials
 import PacketCapture
 import Pipeline
 import Quarantine

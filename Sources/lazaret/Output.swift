@@ -1,4 +1,5 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 import Pipeline
 
 /// Where a command's result goes: a file that is whole or not there, or standard output.
@@ -15,7 +16,7 @@ enum Output {
         var offset = 0
         while offset < data.count {
             let count = data.withUnsafeBytes { bytes in
-                Foundation.write(STDOUT_FILENO, bytes.baseAddress! + offset, data.count - offset)
+                Glibc.write(STDOUT_FILENO, bytes.baseAddress! + offset, data.count - offset)
             }
             guard count > 0 else {
                 if errno == EINTR { continue }

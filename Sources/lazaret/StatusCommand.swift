@@ -1,6 +1,6 @@
 import ArgumentParser
 import ControlServer
-import Foundation
+import FoundationEssentials
 import Pipeline
 import Reporting
 
@@ -71,10 +71,10 @@ struct EventsCommand: AsyncParsableCommand {
         let client = try control.client()
         if count > 0 {
             let bytes = try await client.get("/api/v1/events?limit=\(count)")
-            let list = try JSONSerialization.jsonObject(with: Data(bytes)) as? [Any] ?? []
-            for item in list.reversed() {
-                let line = try JSONSerialization.data(
-                    withJSONObject: item, options: [.sortedKeys, .withoutEscapingSlashes])
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            for event in try JSONDecoder().decode([JSONValue].self, from: Data(bytes)).reversed() {
+                let line = try encoder.encode(event)
                 try Output.write(String(decoding: line, as: UTF8.self) + "\n", to: nil)
             }
         }

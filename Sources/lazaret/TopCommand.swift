@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlServer
-import Foundation
+import FoundationEssentials
+import Glibc
 import Pipeline
 import Reporting
 

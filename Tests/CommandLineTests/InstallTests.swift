@@ -2,8 +2,9 @@ import Foundation
 import TestKit
 import Testing
 
-/// What `make install` puts in place: generated from the program, complete, and gone again after `make uninstall`.
-@Suite(.needs("python3", "make"))
+/// What `make install` puts in place: generated from the program, complete, and gone again after
+/// `make uninstall`; and the packages.
+@Suite(.serialized, .needs("python3", "make"))
 struct InstallTests {
     private let scratch = try! Scratch()
 
@@ -17,6 +18,17 @@ struct InstallTests {
             "python3", Run.root.appendingPathComponent("scripts/manual.py").path, Run.binary.path,
             Run.root.appendingPathComponent("config/lazaret.yaml").path, folder,
         ])
+        return folder
+    }
+
+    /// The manual with the completions beside it, as `make manual` writes them.
+    private func writeCompletions() throws -> String {
+        let folder = try writeManual()
+        for shell in ["bash", "zsh", "fish"] {
+            let run = try Run("--generate-completion-script", shell)
+            #expect(run.output.contains("quarantine"))
+            _ = try scratch.write("manual/\(shell)", Data(run.output.utf8))
+        }
         return folder
     }
 
@@ -67,12 +79,7 @@ struct InstallTests {
     }
 
     @Test func whatIsInstalledIsTakenAwayAgain() throws {
-        let folder = try writeManual()
-        for shell in ["bash", "zsh", "fish"] {
-            let run = try Run("--generate-completion-script", shell)
-            #expect(run.output.contains("quarantine"))
-            _ = try scratch.write("manual/\(shell)", Data(run.output.utf8))
-        }
+        let folder = try writeCompletions()
         let destination = scratch.path("there")
         func make(_ target: String) throws {
             try Namespace.command([
@@ -103,6 +110,8 @@ struct InstallTests {
             ])
         let unit = try text(destination + "/etc/systemd/system/lazaret.service")
         #expect(unit.contains("ExecStart=/opt/lazaret/bin/lazaret monitor"))
+        let program = destination + "/opt/lazaret/bin/lazaret"
+        try expectStripped(program)
         // A configuration that somebody has written stays.
         let configuration = destination + "/etc/lazaret/lazaret.yaml"
         try Data("enforce: true\n".utf8).write(to: URL(fileURLWithPath: configuration))
@@ -110,6 +119,49 @@ struct InstallTests {
         #expect(try text(configuration) == "enforce: true\n")
         try make("uninstall")
         #expect(try files() == ["etc/lazaret/lazaret.yaml"])
+    }
+
+    /// The most that the installed program may take.
+    private static let sizeLimit = 45_000_000
+
+    /// An installed program runs, has no symbols, and names the file that has them.
+    private func expectStripped(_ program: String) throws {
+        let sections = try Namespace.command(["readelf", "--wide", "--sections", program])
+        #expect(!sections.contains(".symtab") && !sections.contains(".debug_info"))
+        #expect(sections.contains(".gnu_debuglink"))
+        #expect(try Namespace.command([program, "--version"]) == Run("--version").output)
+        let size = try FileManager.default.attributesOfItem(atPath: program)[.size] as? Int
+        #expect(try #require(size) <= Self.sizeLimit)
+    }
+
+    @Test(.needs("dpkg-deb", "readelf"))
+    func thePackageHoldsTheProgramAndItsSymbolsGoBesideIt() throws {
+        let out = scratch.path("out")
+        try Namespace.command([
+            "make", "-s", "-C", Run.root.path, "package", "OUT=\(out)",
+            "MANUAL=\(try writeCompletions())", "LAZARET=\(Run.binary.path)",
+        ])
+        let version = try Run("--version").output.filter { !$0.isNewline }
+        let packages = try FileManager.default.contentsOfDirectory(atPath: out).sorted()
+        try #require(packages.count == 2)
+        #expect(packages[0].hasPrefix("lazaret-dbgsym_\(version)_"))
+        #expect(packages[1].hasPrefix("lazaret_\(version)_"))
+        let size =
+            try FileManager.default.attributesOfItem(
+                atPath: "\(out)/\(packages[1])")[.size] as? Int
+        #expect(try #require(size) <= 15_000_000)
+        for package in packages {
+            try Namespace.command(["dpkg-deb", "-x", "\(out)/\(package)", scratch.path("root")])
+        }
+        let program = scratch.path("root/usr/bin/lazaret")
+        try expectStripped(program)
+        // The symbols lie where a debugger looks for this build.
+        let notes = try Namespace.command(["readelf", "--notes", program])
+        let id = try #require(notes.firstMatch(of: /Build ID: ([0-9a-f]+)/)).1
+        let symbols = scratch.path(
+            "root/usr/lib/debug/.build-id/\(id.prefix(2))/\(id.dropFirst(2)).debug")
+        let sections = try Namespace.command(["readelf", "--wide", "--sections", symbols])
+        #expect(sections.contains(".symtab"))
     }
 
     @Test(.needs("systemd-analyze"))

@@ -14,9 +14,9 @@ final class ImageTests {
         host = try ContainerHost(.docker)
         let script = Run.root.appendingPathComponent("scripts/make-image.sh").path
         let said = try Namespace.command([
-            "env", "DOCKER_HOST=unix://" + host.socket, script, Run.binary.path, "docker",
+            "env", "DOCKER_HOST=unix://" + host.socket, "ENGINE=docker", script, Run.binary.path,
         ])
-        image = try #require(said.split(separator: ",").first.map(String.init))
+        image = try #require(said.split(separator: "\n").last.map(String.init))
     }
 
     @Test func itHoldsTheProgramAndNothingToStepInto() throws {

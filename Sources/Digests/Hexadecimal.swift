@@ -1,0 +1,13 @@
+extension [UInt8] {
+    /// Two lower-case hexadecimal digits for each byte.
+    package var hexadecimal: String {
+        var digits: [UInt8] = []
+        digits.reserveCapacity(2 * count)
+        for byte in self {
+            for half in [byte >> 4, byte & 15] {
+                digits.append(half + UInt8(ascii: half < 10 ? "0" : "W"))
+            }
+        }
+        return String(decoding: digits, as: UTF8.self)
+    }
+}

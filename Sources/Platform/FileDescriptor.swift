@@ -1,0 +1,109 @@
+package import Glibc
+
+/// Owns one open file; noncopyable, so it closes once.
+package struct FileDescriptor: ~Copyable {
+    package let number: Int32
+
+    /// - Parameter flags: of open(2), beside `O_CLOEXEC`.
+    /// - Parameter mode: of a file that is made.
+    /// - Throws: what open(2) answered.
+    package init(
+        _ path: String, _ flags: Int32, mode: mode_t = 0o600
+    ) throws(SystemError) {
+        // SAFETY: the path is lent for the call.
+        let number = unsafe open(path, flags | O_CLOEXEC, mode)
+        guard number >= 0 else { throw SystemError(errno) }
+        self.number = number
+    }
+
+    /// Another descriptor of a file that is open, such as standard input, which stays open.
+    package init(copyOf other: Int32) throws(SystemError) {
+        let number = fcntl(other, F_DUPFD_CLOEXEC, 0)
+        guard number >= 0 else { throw SystemError(errno) }
+        self.number = number
+    }
+
+    deinit { close(number) }
+
+    /// Fills the front of `buffer` with what is there; waits where nothing is there yet.
+    ///
+    /// - Returns: how many bytes; 0: the end.
+    package func read(into buffer: inout [UInt8]) throws(SystemError) -> Int {
+        while true {
+            // SAFETY: the buffer has the size that is passed.
+            let count = unsafe Glibc.read(number, &buffer, buffer.count)
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw SystemError(errno) }
+        }
+    }
+
+    /// Writes all of `bytes`.
+    package func write(_ bytes: Span<UInt8>) throws(SystemError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            // SAFETY: the range lies in the span.
+            let count = unsafe rest.withUnsafeBufferPointer {
+                unsafe Glibc.write(number, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw SystemError(count < 0 ? errno : EIO) }
+            rest = rest.extracting(count...)
+        }
+    }
+
+    /// All that is left of the file.
+    package func readToEnd() throws(SystemError) -> [UInt8] {
+        var all: [UInt8] = []
+        var facts = stat()
+        // SAFETY: the structure is ours. Files of /proc say that they have no bytes.
+        if unsafe fstat(number, &facts) == 0 { all.reserveCapacity(Int(facts.st_size)) }
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = try read(into: &chunk)
+            if count == 0 { return all }
+            all.append(contentsOf: chunk[..<count])
+        }
+    }
+}
+
+/// The bytes of a file.
+///
+/// - Throws: what the system answered.
+package func readFile(_ path: String) throws(SystemError) -> [UInt8] {
+    try FileDescriptor(path, O_RDONLY).readToEnd()
+}
+
+/// Whether a file can be read: that the system may say why not.
+///
+/// - Throws: what the system answered; `EISDIR` for a folder.
+package func checkReadable(_ path: String) throws(SystemError) {
+    var facts = stat()
+    // SAFETY: the structure is ours, the path is lent for the calls.
+    guard unsafe access(path, R_OK) == 0, unsafe stat(path, &facts) == 0 else {
+        throw SystemError(errno)
+    }
+    guard facts.st_mode & S_IFMT != S_IFDIR else { throw SystemError(EISDIR) }
+}
+
+/// Makes a folder where there is none, and those that it lies in.
+///
+/// - Parameter mode: of each that is made, whatever the umask.
+package func makeFolders(_ path: String, mode: mode_t) throws(SystemError) {
+    // SAFETY: the path is lent for the calls.
+    if unsafe mkdir(path, mode) != 0 {
+        switch errno {
+        case EEXIST where isFolder(path): return
+        case ENOENT where !path.parentPath.isEmpty:
+            try makeFolders(path.parentPath, mode: mode)
+            guard unsafe mkdir(path, mode) == 0 else { throw SystemError(errno) }
+        case let code: throw SystemError(code)
+        }
+    }
+    guard unsafe chmod(path, mode) == 0 else { throw SystemError(errno) }
+}
+
+private func isFolder(_ path: String) -> Bool {
+    var facts = stat()
+    // SAFETY: the structure is ours, the path is lent for the call.
+    return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+}

@@ -1,0 +1,35 @@
+import Glibc
+
+/// Runs `body` on a thread of its own, which nobody waits for.
+///
+/// Work that blocks belongs on such a thread, and not on those that Swift's tasks share.
+package func startThread(_ body: @escaping @Sendable () -> Void) {
+    let work = unsafe Unmanaged.passRetained(Work(body))
+    var attributes = pthread_attr_t()
+    var thread = pthread_t()
+    // SAFETY: the attributes are ours; the thread takes over the one reference to the work.
+    unsafe pthread_attr_init(&attributes)
+    unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    let code = unsafe pthread_create(
+        &thread, &attributes,
+        { argument in
+            unsafe Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue().body()
+            return nil
+        }, work.toOpaque())
+    unsafe pthread_attr_destroy(&attributes)
+    guard code == 0 else { fatalError("no thread can be started: \(SystemError(code))") }
+}
+
+private final class Work: Sendable {
+    let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+}
+
+/// Lets this thread rest; a signal may end it early.
+package func rest(milliseconds: UInt32) {
+    var span = timespec(
+        tv_sec: Int(milliseconds / 1000), tv_nsec: Int(milliseconds % 1000) * 1_000_000)
+    // SAFETY: the structure is ours.
+    unsafe _ = nanosleep(&span, nil)
+}

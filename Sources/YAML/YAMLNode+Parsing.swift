@@ -1,0 +1,99 @@
+extension YAMLNode {
+    /// The most levels of lists and mappings within each other.
+    private static let depthLimit = 100
+
+    /// Reads a text of one document; JSON is YAML. Nil: there is nothing in it.
+    ///
+    /// - Throws: where the text is no YAML, holds a second document, gives a key twice, or goes
+    ///   deeper than 100 levels.
+    package static func parse(_ text: String) throws(YAMLError) -> YAMLNode? {
+        var composer = Composer(parser: YAMLParser(text))
+        return try composer.document()
+    }
+
+    /// Makes the tree from libyaml's events.
+    private struct Composer: ~Copyable {
+        var parser: YAMLParser
+        var anchors: [String: YAMLNode] = [:]
+
+        init(parser: consuming YAMLParser) { self.parser = parser }
+
+        mutating func document() throws(YAMLError) -> YAMLNode? {
+            // The stream's start.
+            _ = try parser.next()
+            guard try parser.next().kind != .streamEnd else { return nil }
+            let root = try node(from: parser.next(), depth: 0)
+            // The document's end.
+            _ = try parser.next()
+            let end = try parser.next()
+            guard end.kind == .streamEnd else {
+                throw YAMLError(
+                    end.mark, "composer",
+                    "expected a single document in the stream in line 1, column 1")
+            }
+            return root
+        }
+
+        private mutating func node(
+            from event: YAMLParser.Event, depth: Int
+        ) throws(YAMLError) -> YAMLNode {
+            guard depth <= depthLimit else {
+                throw YAMLError(event.mark, "composer", "more than \(depthLimit) levels")
+            }
+            let content: Content
+            let name: String?
+            switch event.kind {
+            case .alias(let name):
+                guard let node = anchors[name] else {
+                    throw YAMLError(event.mark, "composer", "found undefined alias")
+                }
+                return node
+            case .scalar(let text, let isPlain, let anchor):
+                content = .scalar(text, isPlain: isPlain)
+                name = anchor
+            case .sequenceStart(let anchor):
+                content = .sequence(try sequence(depth))
+                name = anchor
+            case .mappingStart(let anchor):
+                content = .mapping(try mapping(depth))
+                name = anchor
+            default: throw YAMLError(event.mark, "composer", "expected a value")
+            }
+            let node = YAMLNode(content: content, line: event.mark.line)
+            if let name { anchors[name] = node }
+            return node
+        }
+
+        private mutating func sequence(_ depth: Int) throws(YAMLError) -> [YAMLNode] {
+            var items: [YAMLNode] = []
+            var event = try parser.next()
+            while event.kind != .sequenceEnd {
+                items.append(try node(from: event, depth: depth + 1))
+                event = try parser.next()
+            }
+            return items
+        }
+
+        private mutating func mapping(
+            _ depth: Int
+        ) throws(YAMLError) -> [(key: YAMLNode, value: YAMLNode)] {
+            var pairs: [(key: YAMLNode, value: YAMLNode)] = []
+            var seen: Set<String> = []
+            var twice: Set<String> = []
+            var event = try parser.next()
+            while event.kind != .mappingEnd {
+                let key = try node(from: event, depth: depth + 1)
+                let value = try node(from: parser.next(), depth: depth + 1)
+                pairs.append((key, value))
+                if let text = key.string, !seen.insert(text).inserted { twice.insert(text) }
+                event = try parser.next()
+            }
+            guard twice.isEmpty else {
+                throw YAMLError(
+                    "Parser: expected all keys to be unique but found the following duplicated "
+                        + "key(s): \(twice.sorted().map { "'\($0)'" }.joined(separator: ", ")).")
+            }
+            return pairs
+        }
+    }
+}
