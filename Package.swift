@@ -82,7 +82,7 @@ let package = Package(
         room("Digests", uses: ["CCrypto"]),
         room("YAML", uses: ["CYAML"]),
         room("HTTPClient", uses: ["CCurl"]),
-        room("HTTPServer", uses: ["CMicroHTTPD"]),
+        room("HTTPServer", uses: ["CMicroHTTPD", "Platform"]),
         room("PacketCapture", uses: ["CPcap", "CCompression"]),
         room("PacketDecoding", uses: ["NetworkAddresses"]),
         room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),

@@ -1,5 +1,5 @@
 internal import EventStore
-internal import Foundation
+internal import FoundationEssentials
 internal import HTTPServer
 internal import Pipeline
 internal import Quarantine

@@ -1,6 +1,7 @@
-internal import Foundation
+internal import Glibc
 internal import HTTPServer
 public import Pipeline
+internal import Platform
 
 /// What a running monitor answers to: HTTP on a Unix socket and, where asked for, on loopback.
 ///
@@ -35,11 +36,9 @@ public struct ControlServer: Sendable {
 
     /// Makes the socket's directory, and takes away a socket that nobody listens on any more.
     private static func prepare(_ path: String) throws {
-        let folder = (path as NSString).deletingLastPathComponent
+        let folder = path.parentPath
         do {
-            try FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o750])
+            try makeFolders(folder, mode: 0o750)
         } catch {
             throw PipelineError.output(path: folder, reason: "cannot be made; name another socket")
         }
@@ -57,7 +56,7 @@ public struct ControlServer: Sendable {
     }
 
     private static func isAnswered(_ path: String) -> Bool {
-        let descriptor = Foundation.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var address = sockaddr_un()

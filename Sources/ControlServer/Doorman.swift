@@ -1,5 +1,5 @@
 internal import Digests
-internal import Foundation
+internal import Glibc
 internal import HTTPServer
 
 /// Who asks.

@@ -1,6 +1,8 @@
 internal import Digests
-internal import Foundation
+internal import Dispatch
+internal import FoundationEssentials
 internal import HTTPClient
+internal import Platform
 internal import Synchronization
 
 /// Events to an HTTP server, in batches: each goes to disk first and leaves it when the server has said
@@ -143,7 +145,7 @@ struct Webhook: SinkDriver {
     mutating func finish(_ account: SinkAccount) {
         // What is under way may arrive yet; what does not stays on disk.
         for _ in 0..<20 where flight?.task != nil && flight?.answer.now == nil {
-            Thread.sleep(forTimeInterval: 0.05)
+            rest(milliseconds: 50)
         }
         settle(account)
         enter(account)

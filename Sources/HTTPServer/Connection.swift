@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 
 /// One connection, and the request that is under way on it. It belongs to the loop's thread.
 final class Connection {

@@ -1,5 +1,5 @@
 internal import CMicroHTTPD
-internal import Foundation
+internal import Glibc
 
 /// Owns one daemon of libmicrohttpd without threads: it works while `run` is called, and never
 /// else.

@@ -1,5 +1,5 @@
 internal import CMicroHTTPD
-internal import Foundation
+internal import Glibc
 internal import Synchronization
 
 /// Serves one entrance on a thread of its own, which waits for libmicrohttpd's epoll descriptor and

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 
 /// What one entrance holds at most, and for how long.
 package struct Limits: Sendable {

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 
 /// Owns a descriptor, and closes it.
 struct Descriptor: ~Copyable {
@@ -116,7 +116,7 @@ package struct Listener: ~Copyable {
     private static func socket(_ family: Int32, _ name: String) throws(ServerError) -> Descriptor {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         return Descriptor(
-            try ServerError.check(Foundation.socket(family, kind, 0), "socket", name))
+            try ServerError.check(Glibc.socket(family, kind, 0), "socket", name))
     }
 
     /// - Parameter address: a `sockaddr_un` or `sockaddr_in`.
@@ -126,7 +126,7 @@ package struct Listener: ~Copyable {
         // SAFETY: every address of a socket begins as sockaddr does, and its size is said.
         let result = unsafe withUnsafePointer(to: address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe Foundation.bind(descriptor, $0, socklen_t(MemoryLayout<T>.size))
+                unsafe Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<T>.size))
             }
         }
         _ = try ServerError.check(result, "bind", name)

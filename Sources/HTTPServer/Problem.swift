@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 
 /// Why something was not done, which a client gets as problem details (RFC 9457).
 package struct Problem: Error, Sendable {

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Platform
 
 /// An HTTP/1.1 server on one socket, made with libmicrohttpd.
 package struct Server: Sendable {
@@ -21,12 +21,10 @@ package struct Server: Sendable {
     package func run() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { ended in
-                let thread = Thread { [loop] in
+                startThread { [loop] in
                     loop.serve()
                     ended.resume()
                 }
-                thread.name = "http"
-                thread.start()
             }
         } onCancel: {
             loop.stop()

@@ -1,4 +1,4 @@
-import Foundation
+import Dispatch
 
 /// What runs beside a command's own thread, until the command ends.
 final class BackgroundTask: Sendable {

@@ -29,7 +29,7 @@ struct ManifestTests {
         let scratch = try Scratch()
         let token = try scratch.write("token", Data("0123456789abcdef".utf8), mode: 0o600)
         let configuration = body.joined(separator: "\n").replacingOccurrences(
-            of: "/etc/lazaret/secret/token", with: token)
+            of: "/etc/lazaret-token/token", with: token)
         let file = try scratch.write("lazaret.yaml", Data(configuration.utf8))
         let check = try Run("config", "check", "-c", file)
         #expect(check.status == 0, "\(check.errors)")

@@ -28,7 +28,8 @@ struct PacketMergeTests {
         var next = Packet()
         for sight in sights {
             merge.add(packet(sight.milliseconds, sequence: sight.sequence), from: sight.source)
-            #expect(!merge.next(into: &next))
+            let isHandedOut = merge.next(into: &next)
+            #expect(!isHandedOut)
         }
         merge.release(until: until)
         while merge.next(into: &next) { sequences.append(next.tcpSequence) }
