@@ -17,8 +17,7 @@ static inline struct MHD_Daemon *lazaret_http_start(
         MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_NOTIFY_CONNECTION, connection, owner,
         MHD_OPTION_URI_LOG_CALLBACK, target, owner, MHD_OPTION_NOTIFY_COMPLETED, completed, owner,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape, owner, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, owner, MHD_OPTION_END);
 }
 
 /// The descriptor that is readable when MHD_run has something to do; -1 without one.

@@ -163,7 +163,7 @@ private enum Callbacks {
             start: upload, count: upload == nil ? 0 : size.pointee)
         let goesOn = unsafe loop(owner).step(
             held(kept), method: method.map { unsafe String(cString: $0) } ?? "",
-            upload: [UInt8](part))
+            version: version.map { unsafe String(cString: $0) } ?? "", upload: [UInt8](part))
         // Everything was taken.
         unsafe size.pointee = 0
         return goesOn ? .YES : .NO

@@ -223,11 +223,13 @@ extension EventLoop {
     ///
     /// - Parameter upload: a part of the body; empty otherwise.
     /// - Returns: false to close the connection.
-    func step(_ connection: Connection, method: String, upload: [UInt8]) -> Bool {
+    func step(
+        _ connection: Connection, method: String, version: String, upload: [UInt8]
+    ) -> Bool {
         switch connection.phase {
         case .receiving:
             guard let request = connection.request else {
-                return takeHead(connection, method: method)
+                return takeHead(connection, method: method, version: version)
             }
             guard upload.isEmpty else {
                 connection.request?.body += upload
@@ -248,7 +250,7 @@ extension EventLoop {
         }
     }
 
-    private func takeHead(_ connection: Connection, method: String) -> Bool {
+    private func takeHead(_ connection: Connection, method: String, version: String) -> Bool {
         let wire = connection.wire
         do throws(Problem) {
             guard wire.headerSize <= limits.headerBytes else {
@@ -257,6 +259,10 @@ extension EventLoop {
             }
             let headers = wire.headers
             try headers.check(bodyBytes: limits.bodyBytes)
+            // Clients of a Unix socket have no name to ask for, and some leave the field out.
+            guard peersAreProcesses || version == "HTTP/1.0" || headers["Host"] != nil else {
+                throw Problem(.badRequest, "HTTP/1.1 takes the field Host")
+            }
             connection.request = try Request(
                 Method(method), connection.target, headers: headers, peer: connection.peer)
             return true

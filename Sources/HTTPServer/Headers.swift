@@ -28,8 +28,7 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
 extension Headers {
     /// Refuses what others may understand in another way (RFC 9112, section 11.2).
     ///
-    /// libmicrohttpd has refused lines without a colon, a length that is no number, and HTTP/1.1
-    /// without Host.
+    /// libmicrohttpd has refused lines without a colon, and a length that is no number.
     func check(bodyBytes: Int) throws(Problem) {
         for (name, value) in fields {
             guard !name.isEmpty, name.utf8.allSatisfy(Self.isToken),

@@ -78,7 +78,9 @@ final class ImageTests {
             "run", "-d", "--init", "--name", "late", "--network", network, "--ip", "10.68.0.9",
             "web:1", "sh", "-c", "while true; do nc -w 1 10.68.0.1 9 </dev/null; done",
         ])
-        let hasSeen = eventually { ((status()?["capture"] as? [String: Int])?["packets"] ?? 0) > 20 }
+        let hasSeen = eventually {
+            (status()?["capture"] as? [String: Int])?["packets"] ?? 0 > 20
+        }
         #expect(hasSeen, "\((try? host.run("logs", name)) ?? "")")
         #expect(try host.run("logs", name).isEmpty == false)
         _ = try compose("down", "-v")

@@ -15,7 +15,7 @@ struct LayoutTests {
         #expect(synchronous == 2 && journal == "wal")
     }
 
-    @Test(.enabled(if: mayTamper, "needs the sqlite3 program"))
+    @Test(.needs("sqlite3"))
     func aStoreOfANewerProgramIsRefused() throws {
         let scratch = try Scratch()
         try scratch.store().set("a", to: "1")
@@ -27,7 +27,7 @@ struct LayoutTests {
         #expect(try scratch.store().setting("a") == "1")
     }
 
-    @Test(.enabled(if: mayTamper, "needs the sqlite3 program"))
+    @Test(.needs("sqlite3"))
     func aStoreOfAnOlderProgramIsBroughtForward() throws {
         let scratch = try Scratch()
         try scratch.store().record(fences: [storedFence("10.0.0.1")], audit: [entry(1)])

@@ -100,6 +100,18 @@ struct ServerTests {
         }
     }
 
+    @Test func onlyOnASocketWithoutAHostMayTheHostBeLeftOut() async throws {
+        for (entrance, code) in [(Entrance.unix, "200"), (.loopback, "400")] {
+            try await Site.serve(entrance, routes: [Self.hello]) { site in
+                let answer = try await site.ask(
+                    "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n")
+                #expect(answer.hasPrefix("HTTP/1.1 \(code) "), "\(answer)")
+                let old = try await site.ask("GET /hello HTTP/1.0\r\n\r\n")
+                #expect(old.hasSuffix("hello"))
+            }
+        }
+    }
+
     @Test func whoWaitsForPermissionToSendGetsIt() async throws {
         try await Site.serve(.unix, routes: [Self.echo]) { site in
             let client = try site.connect()
