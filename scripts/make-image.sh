@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes an OCI image of a program that is built: make-image.sh PROGRAM [podman|docker]
+# Makes an OCI image of a program that is built: [ENGINE=podman|docker] make-image.sh PROGRAM
 #
 # The image holds the program, the shared libraries that it needs, CA certificates, and the files by
 # which glibc resolves names; no shell, no package manager. Swift's libraries are inside the program.
@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1
-engine=${2:-$(command -v podman >/dev/null && echo podman || echo docker)}
+engine=${ENGINE:-$(command -v podman >/dev/null && echo podman || echo docker)}
 command -v "$engine" >/dev/null || { echo "make-image: install podman or docker" >&2; exit 1; }
 certificates=/etc/ssl/certs/ca-certificates.crt
 [ -f "$certificates" ] || { echo "make-image: install ca-certificates" >&2; exit 1; }

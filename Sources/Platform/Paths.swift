@@ -3,8 +3,8 @@ extension String {
     package var parentPath: String {
         let whole = withoutEndingSlashes
         guard let slash = whole.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
-        return String(whole[..<slash]).withoutEndingSlashes.isEmpty
-            ? "/" : String(whole[..<slash]).withoutEndingSlashes
+        let parent = String(whole[..<slash]).withoutEndingSlashes
+        return parent.isEmpty ? "/" : parent
     }
 
     /// A path's last part.

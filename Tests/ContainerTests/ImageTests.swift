@@ -16,7 +16,8 @@ final class ImageTests {
         let said = try Namespace.command([
             "env", "DOCKER_HOST=unix://" + host.socket, "ENGINE=docker", script, Run.binary.path,
         ])
-        image = try #require(said.split(separator: "\n").last.map(String.init))
+        let line = try #require(said.split(separator: "\n").last)
+        image = String(line.prefix { $0 != "," })
     }
 
     @Test func itHoldsTheProgramAndNothingToStepInto() throws {

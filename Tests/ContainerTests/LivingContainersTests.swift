@@ -70,7 +70,8 @@ struct LivingContainersTests {
                     let text = String(decoding: bytes.prefix(count), as: UTF8.self)
                     let parts = text.split(whereSeparator: \.isWhitespace)
                     guard parts.count == 2, let uptime = Double(parts[1]) else { continue }
-                    let time = boot + Int64(uptime * 1e9)
+                    // It is cut to hundredths, and who says it lives on for longer than one.
+                    let time = boot + Int64((uptime + 0.01) * 1e9)
                     words.withLock {
                         $0.append(Word(source: source, time: time, name: String(parts[0])))
                     }

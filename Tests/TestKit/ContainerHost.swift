@@ -142,6 +142,7 @@ public final class ContainerHost {
             }
         }
         stopServer()
+        killLeftovers()
         let mounts = (try? String(contentsOfFile: "/proc/mounts", encoding: .utf8)) ?? ""
         for line in mounts.split(separator: "\n").reversed() {
             let words = line.split(separator: " ")
@@ -150,6 +151,17 @@ public final class ContainerHost {
             }
         }
         try? FileManager.default.removeItem(atPath: folder)
+    }
+}
+
+extension ContainerHost {
+    /// Ends what still runs for this host: a container that ends while its server does may leave its shim behind.
+    private func killLeftovers() {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        for process in names.compactMap({ Int32($0) }) {
+            let words = FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data()
+            if words.range(of: Data("\(folder)/".utf8)) != nil { kill(process, SIGKILL) }
+        }
     }
 }
 
