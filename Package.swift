@@ -9,14 +9,15 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
 ]
-let room = strict + [.strictMemorySafety()]
+let librarySettings = strict + [.strictMemorySafety()]
 
-/// One target per room. `uses` are the arrows: the build refuses an import that is not listed here.
-func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: uses, swiftSettings: room)
+/// A library target. It can import only the targets and products in `uses`; the build refuses others
+/// (`swift build --explicit-target-dependency-import-check error`).
+func library(_ name: String, uses: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: uses, swiftSettings: librarySettings)
 }
 
-/// The tests of the room of the same name.
+/// The test target of a library target.
 func tests(of name: String, uses: [Target.Dependency] = []) -> Target {
     .testTarget(
         name: name + "Tests", dependencies: [.byName(name: name), "TestKit"] + uses,
@@ -76,11 +77,11 @@ let package = Package(
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
-        room("NetworkAddresses"),
-        room("PacketCapture", uses: ["CPcap", "CCompression"]),
-        room("PacketDecoding", uses: ["NetworkAddresses"]),
-        room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
-        room(
+        library("NetworkAddresses"),
+        library("PacketCapture", uses: ["CPcap", "CCompression"]),
+        library("PacketDecoding", uses: ["NetworkAddresses"]),
+        library("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
+        library(
             "Workloads",
             uses: [
                 "NetworkAddresses", .product(name: "Yams", package: "Yams"),
@@ -89,30 +90,30 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
-        room(
+        library(
             "FeatureExtraction",
             uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
-        room("IsolationForest"),
-        room(
+        library("IsolationForest"),
+        library(
             "AnomalyDetection",
             uses: [
                 "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        room("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
-        room(
+        library("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
+        library(
             "EventStore",
             uses: [
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        room(
+        library(
             "Reporting",
             uses: [
                 "NetworkAddresses", "PacketDecoding", "FlowMetering", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine",
             ]),
-        room(
+        library(
             "EventDelivery",
             uses: [
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -120,7 +121,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        room(
+        library(
             "Pipeline",
             uses: [
                 "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
@@ -128,7 +129,7 @@ let package = Package(
                 "Reporting", "EventDelivery", "CPrivileges",
                 .product(name: "Yams", package: "Yams"),
             ]),
-        room(
+        library(
             "ControlServer",
             uses: [
                 "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
