@@ -77,6 +77,8 @@ let package = Package(
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
+        library("Timestamps"),
+        library("TextFormats", uses: ["Timestamps"]),
         library("NetworkAddresses"),
         library("PacketCapture", uses: ["CPcap", "CCompression"]),
         library("PacketDecoding", uses: ["NetworkAddresses"]),
@@ -84,7 +86,7 @@ let package = Package(
         library(
             "Workloads",
             uses: [
-                "NetworkAddresses", .product(name: "Yams", package: "Yams"),
+                "Timestamps", "NetworkAddresses", .product(name: "Yams", package: "Yams"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -100,7 +102,7 @@ let package = Package(
                 "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        library("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
+        library("Quarantine", uses: ["Timestamps", "NetworkAddresses", "CNetfilter"]),
         library(
             "EventStore",
             uses: [
@@ -110,7 +112,7 @@ let package = Package(
         library(
             "Reporting",
             uses: [
-                "NetworkAddresses", "PacketDecoding", "FlowMetering", "FeatureExtraction",
+                "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine",
             ]),
         library(
@@ -124,7 +126,7 @@ let package = Package(
         library(
             "Pipeline",
             uses: [
-                "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
+                "Timestamps", "TextFormats", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting", "EventDelivery", "CPrivileges",
                 .product(name: "Yams", package: "Yams"),
@@ -132,7 +134,7 @@ let package = Package(
         library(
             "ControlServer",
             uses: [
-                "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
+                "TextFormats", "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -145,7 +147,7 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "ControlServer", "Pipeline", "NetworkAddresses", "PacketCapture", "PacketDecoding",
+                "ControlServer", "Pipeline", "Timestamps", "TextFormats", "NetworkAddresses", "PacketCapture", "PacketDecoding",
                 "FlowMetering",
                 "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting",
@@ -158,6 +160,8 @@ let package = Package(
         .target(
             name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
             swiftSettings: strict),
+        tests(of: "Timestamps"),
+        tests(of: "TextFormats"),
         tests(of: "NetworkAddresses"),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
@@ -188,7 +192,7 @@ let package = Package(
         tests(
             of: "Reporting",
             uses: [
-                "NetworkAddresses", "PacketDecoding", "FlowMetering",
+                "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
     ]

@@ -4,6 +4,7 @@ internal import Hummingbird
 internal import Pipeline
 internal import Quarantine
 internal import Reporting
+internal import TextFormats
 
 extension ControlRoutes {
     /// What is to be fenced.

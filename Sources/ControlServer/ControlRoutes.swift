@@ -5,7 +5,7 @@ internal import Hummingbird
 internal import NIOCore
 internal import Pipeline
 internal import Quarantine
-internal import Reporting
+internal import TextFormats
 
 /// What can be asked for, in one table: the router and the OpenAPI document are made of it.
 struct ControlRoutes: Sendable {

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
-internal import Reporting
+internal import TextFormats
 
 /// JSON that is put together from JSON.
 enum JSONText {

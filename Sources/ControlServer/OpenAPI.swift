@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Pipeline
+internal import TextFormats
 
 /// The interface as OpenAPI 3.1 tells it, made of the table of routes.
 enum OpenAPI {

@@ -1,4 +1,5 @@
 internal import EventDelivery
+internal import TextFormats
 
 /// Notices when somebody sets the system's clock: by comparing it with the time since the machine started.
 ///

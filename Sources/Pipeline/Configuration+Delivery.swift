@@ -1,5 +1,6 @@
 import EventDelivery
 import Foundation
+import TextFormats
 import Workloads
 
 /// Where events go: the keys `rotate`, `syslog` and `webhook`.

@@ -2,6 +2,7 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import Quarantine
+import TextFormats
 import Workloads
 
 extension Configuration {

@@ -1,6 +1,8 @@
 import Foundation
 import NetworkAddresses
 import Quarantine
+import TextFormats
+import Timestamps
 import Workloads
 import Yams
 

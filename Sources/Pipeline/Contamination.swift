@@ -3,7 +3,7 @@ import FeatureExtraction
 import FlowMetering
 import NetworkAddresses
 import PacketDecoding
-import Reporting
+import TextFormats
 import Workloads
 
 /// Looks for attacks in what is to be learnt as clean.

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import PacketCapture
 import Quarantine
+import TextFormats
 import Workloads
 
 /// Looks at a node before a monitor runs there: what is missing, what to mind, and what to do about it.

@@ -1,5 +1,5 @@
 import NetworkAddresses
-import Reporting
+import TextFormats
 
 /// An evaluation as JSON and as a table.
 public enum EvaluationReport {

@@ -3,6 +3,8 @@ import FeatureExtraction
 import Foundation
 import NetworkAddresses
 public import Reporting
+import TextFormats
+import Timestamps
 public import Workloads
 
 /// Gathers all there is to say of an alert: from the event file, from the model, and from captures.

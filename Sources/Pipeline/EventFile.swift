@@ -1,6 +1,5 @@
 import Foundation
 import NetworkAddresses
-import Reporting
 
 /// A file of EVE lines, looked through without reading it into memory.
 struct EventFile {

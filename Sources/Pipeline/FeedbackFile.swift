@@ -2,7 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 import Foundation
 import NetworkAddresses
-import Reporting
+import TextFormats
 
 /// What was said of a model's alerts: JSON lines in a file beside the model's, newest last.
 public enum FeedbackFile {

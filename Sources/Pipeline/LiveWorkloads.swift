@@ -3,7 +3,6 @@ internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
 internal import Quarantine
-internal import Reporting
 internal import Synchronization
 public import Workloads
 

@@ -1,6 +1,5 @@
 internal import Foundation
 internal import Quarantine
-internal import Reporting
 internal import Synchronization
 
 /// Brings what the guard does by itself to the events; it begins before they do.

@@ -8,6 +8,7 @@ import PacketCapture
 import PacketDecoding
 import Quarantine
 import Reporting
+import TextFormats
 import Workloads
 
 /// The thread of a monitor's packets: learns, then judges, and once a second tells how it is.

@@ -1,4 +1,4 @@
-internal import Reporting
+internal import TextFormats
 
 /// What a running monitor has seen, lost and done, once a second: the one source of `lazaret status`, of the `stats`
 /// events, of the metrics and of the dashboard.

@@ -5,6 +5,7 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import Reporting
+import TextFormats
 import Workloads
 
 /// The flows that an offender opened in a stretch of time: all of them counted, the most telling kept.

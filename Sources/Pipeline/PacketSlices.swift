@@ -3,7 +3,7 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
-import Reporting
+import TextFormats
 
 /// Cuts the packets of each incident out of captures, into files of their own.
 ///

@@ -3,6 +3,7 @@ internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
 internal import Synchronization
+internal import TextFormats
 internal import Workloads
 
 /// The thread that writes a recording: a pcapng section of its own in each file, which begins with all

@@ -1,5 +1,5 @@
 import Quarantine
-import Reporting
+import TextFormats
 
 /// What a replay comes to, in a few lines under the incidents.
 public enum ReplayReport {

@@ -1,4 +1,4 @@
-internal import Reporting
+internal import TextFormats
 
 /// A monitor's status as one screen of text.
 public enum StatusText {

@@ -4,7 +4,6 @@ import FlowMetering
 import Foundation
 public import PacketCapture
 import PacketDecoding
-import Reporting
 public import Workloads
 
 /// Makes a model of clean captures: one pass for the communication graph, one for the windows.

@@ -1,4 +1,5 @@
 internal import NetworkAddresses
+internal import Timestamps
 
 extension QuarantineKeeper where Actuator: ~Copyable {
     /// What a reconciliation found and put right.

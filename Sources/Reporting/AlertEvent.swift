@@ -2,6 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 import NetworkAddresses
 public import Quarantine
+import TextFormats
 
 /// Alerts and quarantine actions as EVE JSON, one object a line: what reads Suricata reads these.
 public enum EventJSON {

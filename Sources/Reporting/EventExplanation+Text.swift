@@ -1,3 +1,5 @@
+import TextFormats
+
 extension EventExplanation {
     /// The explanation as a person reads it.
     public var text: String {

@@ -1,4 +1,5 @@
 import FeatureExtraction
+import TextFormats
 
 /// The feature table as a page of documentation.
 public enum FeatureReport {

@@ -1,5 +1,6 @@
 import NetworkAddresses
 public import Quarantine
+import TextFormats
 
 /// What is fenced, as a person reads it and as JSON.
 public enum FenceReport {

@@ -1,3 +1,5 @@
+import TextFormats
+
 /// HTML in which text cannot turn into markup: whatever is interpolated into it is escaped, unless it is
 /// HTML itself. Names in reports come from inventories and packets, and anybody may have written them.
 public struct HTML: Sendable, ExpressibleByStringInterpolation {

@@ -1,5 +1,6 @@
 public import AnomalyDetection
 import FeatureExtraction
+import TextFormats
 
 /// A reason as a bar: the window's value against what clean windows held, on the detector's own scale.
 ///

@@ -2,6 +2,7 @@ internal import AnomalyDetection
 internal import FeatureExtraction
 internal import NetworkAddresses
 internal import Quarantine
+internal import TextFormats
 
 extension HTMLReport {
     /// A table of all incidents, and each of them in full.

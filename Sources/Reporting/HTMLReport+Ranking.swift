@@ -1,6 +1,7 @@
 internal import AnomalyDetection
 internal import FeatureExtraction
 internal import NetworkAddresses
+internal import TextFormats
 
 extension HTMLReport {
     /// Addresses told in full.

@@ -1,5 +1,6 @@
 internal import AnomalyDetection
 internal import FeatureExtraction
+internal import TextFormats
 
 extension HTMLReport {
     /// Workloads that are drawn; the ones with the highest scores.

@@ -1,6 +1,7 @@
 public import AnomalyDetection
 import FeatureExtraction
 public import Quarantine
+import TextFormats
 
 /// A replay as one HTML file: everything is in it, nothing is loaded, and the same input gives the same
 /// bytes. Sections are in `HTMLReport+….swift`, the parts they share with other pages in `HTML….swift`.

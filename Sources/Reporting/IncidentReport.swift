@@ -2,6 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 import NetworkAddresses
 public import Quarantine
+import TextFormats
 
 /// Incidents as a person reads them, and as JSON.
 public enum IncidentReport {

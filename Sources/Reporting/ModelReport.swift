@@ -1,5 +1,6 @@
 public import AnomalyDetection
 import FeatureExtraction
+import TextFormats
 
 /// What a model has learnt, in words.
 public enum ModelReport {

@@ -1,6 +1,7 @@
 public import AnomalyDetection
 import FeatureExtraction
 import NetworkAddresses
+import TextFormats
 
 /// Addresses ranked without a baseline.
 public enum RankingReport {

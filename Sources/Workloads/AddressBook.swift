@@ -1,4 +1,5 @@
 public import NetworkAddresses
+import Timestamps
 
 /// Who had an address, and from when to when.
 public struct Tenancy: Sendable, Equatable {

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import NetworkAddresses
+internal import Timestamps
 
 /// Decodes each element by itself: one that is not as expected is left out, and the others stay.
 struct Lenient<Element: Decodable>: Decodable {

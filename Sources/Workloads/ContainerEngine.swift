@@ -1,6 +1,7 @@
 internal import Foundation
 internal import NetworkAddresses
 internal import Synchronization
+internal import Timestamps
 
 #if canImport(Glibc)
     import Glibc

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import NetworkAddresses
 internal import Synchronization
+internal import Timestamps
 
 /// Follows a Kubernetes cluster: the pods of this node, and all services and nodes.
 ///

@@ -1,5 +1,6 @@
 public import NetworkAddresses
 internal import Synchronization
+internal import Timestamps
 
 /// A container network as its engine describes it.
 public struct ContainerNetwork: Sendable, Equatable {

@@ -3,7 +3,7 @@ import EventStore
 import Foundation
 import Pipeline
 import Quarantine
-import Reporting
+import TextFormats
 
 /// `lazaret audit`: the trail of everything the quarantine did.
 struct AuditCommand: ParsableCommand {

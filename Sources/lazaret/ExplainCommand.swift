@@ -1,6 +1,5 @@
 import ArgumentParser
 import Pipeline
-import Reporting
 
 /// Says all there is to say of one alert.
 struct ExplainCommand: ParsableCommand {

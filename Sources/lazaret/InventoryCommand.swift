@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import NetworkAddresses
 import Pipeline
-import Reporting
+import TextFormats
 import Workloads
 
 /// Who is who on this node, as Docker, Podman and Kubernetes tell.

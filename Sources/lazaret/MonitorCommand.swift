@@ -5,6 +5,7 @@ import Foundation
 import PacketCapture
 import Pipeline
 import Quarantine
+import TextFormats
 import Workloads
 
 /// Watches interfaces, and fences offenders where that is asked for.

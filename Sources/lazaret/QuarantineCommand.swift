@@ -4,6 +4,8 @@ import NetworkAddresses
 import Pipeline
 import Quarantine
 import Reporting
+import TextFormats
+import Timestamps
 
 /// `lazaret quarantine`: what is fenced, and changes by hand; with and without the daemon.
 struct QuarantineCommand: ParsableCommand {

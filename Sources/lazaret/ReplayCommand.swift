@@ -3,6 +3,7 @@ import ArgumentParser
 import Pipeline
 import Quarantine
 import Reporting
+import TextFormats
 import Workloads
 
 struct ReplayCommand: ParsableCommand {

@@ -2,7 +2,6 @@ import ArgumentParser
 import ControlServer
 import Foundation
 import Pipeline
-import Reporting
 
 /// Where the running monitor answers.
 struct ControlInput: ParsableArguments {

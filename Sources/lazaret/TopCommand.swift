@@ -2,7 +2,7 @@ import ArgumentParser
 import ControlServer
 import Foundation
 import Pipeline
-import Reporting
+import TextFormats
 
 /// Follows the running monitor on the terminal.
 struct TopCommand: AsyncParsableCommand {

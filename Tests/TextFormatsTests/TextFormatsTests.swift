@@ -1,8 +1,8 @@
 import Testing
 
-@testable import Reporting
+@testable import TextFormats
 
-struct ReportingTests {
+struct TextFormatsTests {
     @Test(arguments: [
         (0 as Int64, "1970-01-01T00:00:00.000000+0000"),
         (1_709_210_096_123_456_789, "2024-02-29T12:34:56.123456+0000"),

@@ -1,5 +1,5 @@
-import NetworkAddresses
 import Testing
+import Timestamps
 
 struct NanosecondsTests {
     @Test func whatCannotBeToldIsTheNearestThatCan() {

@@ -1,4 +1,4 @@
-internal import NetworkAddresses
+internal import Timestamps
 
 /// Times as text, always UTC, without a calendar library: RFC 3339.
 public enum UTC {
