@@ -78,6 +78,7 @@ let package = Package(
         .systemLibrary(name: "CPrivileges"),
 
         library("Timestamps"),
+        library("SystemSupport", uses: ["TextFormats", "CPrivileges"]),
         library("TextFormats", uses: ["Timestamps"]),
         library("NetworkAddresses"),
         library("PacketCapture", uses: ["CPcap", "CCompression"]),
@@ -118,6 +119,7 @@ let package = Package(
         library(
             "EventDelivery",
             uses: [
+                "SystemSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -126,15 +128,15 @@ let package = Package(
         library(
             "Pipeline",
             uses: [
-                "Timestamps", "TextFormats", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting", "EventDelivery", "CPrivileges",
+                "Reporting", "EventDelivery",
                 .product(name: "Yams", package: "Yams"),
             ]),
         library(
             "ControlServer",
             uses: [
-                "TextFormats", "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
+                "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -147,8 +149,8 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "ControlServer", "Pipeline", "Timestamps", "TextFormats", "NetworkAddresses", "PacketCapture", "PacketDecoding",
-                "FlowMetering",
+                "ControlServer", "Pipeline", "Timestamps", "TextFormats", "SystemSupport",
+                "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
                 "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -179,7 +181,7 @@ let package = Package(
         tests(of: "IsolationForest"),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
-        tests(of: "EventDelivery"),
+        tests(of: "EventDelivery", uses: ["SystemSupport"]),
         tests(
             of: "Pipeline",
             uses: [

@@ -5,6 +5,7 @@ internal import Logging
 internal import NIOPosix
 public import Pipeline
 public import ServiceLifecycle
+internal import SystemSupport
 
 /// What a running monitor answers to: an HTTP interface on a Unix socket and, where asked for, on loopback.
 ///
@@ -19,7 +20,7 @@ public struct ControlServer: Service {
     private let tell: @Sendable (String) -> Void
 
     /// - Parameter tell: gets one line where something goes wrong while it runs.
-    /// - Throws: `PipelineError` where a name, a file or a path cannot be used.
+    /// - Throws: `IOError` where a name, a file or a path cannot be used.
     public init(
         board: MonitorBoard, options: ControlOptions, tell: @escaping @Sendable (String) -> Void
     ) throws {
@@ -30,7 +31,7 @@ public struct ControlServer: Service {
         operators = try options.operatorNumbers()
         token = try options.token()
         if options.port != nil, token == nil {
-            throw PipelineError.input(
+            throw IOError.input(
                 path: "control",
                 reason: "a port needs a token_file, which must not be readable by others"
             )
@@ -46,18 +47,18 @@ public struct ControlServer: Service {
                 atPath: folder, withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o750])
         } catch {
-            throw PipelineError.output(path: folder, reason: "cannot be made; name another socket")
+            throw IOError.output(path: folder, reason: "cannot be made; name another socket")
         }
         guard path.utf8.count < 108 else {
-            throw PipelineError.output(path: path, reason: "too long for a Unix socket (107 bytes)")
+            throw IOError.output(path: path, reason: "too long for a Unix socket (107 bytes)")
         }
         guard !isAnswered(path) else {
-            throw PipelineError.output(
+            throw IOError.output(
                 path: path, reason: "another monitor answers there; name another socket, or never")
         }
         // SAFETY: the path is lent for the call.
         guard unsafe access(folder, W_OK) == 0 else {
-            throw PipelineError.output(path: path, reason: "its directory cannot be written to")
+            throw IOError.output(path: path, reason: "its directory cannot be written to")
         }
     }
 

@@ -1,5 +1,4 @@
 internal import HTTPTypes
-internal import Pipeline
 internal import TextFormats
 
 /// The interface as OpenAPI 3.1 tells it, made of the table of routes.

@@ -4,6 +4,7 @@ internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
 internal import Synchronization
+internal import SystemSupport
 
 /// Events to an HTTP server, in batches: each goes to disk first and leaves it when the server has said
 /// that it has it. A server may be given a batch twice, never none.

@@ -1,8 +1,8 @@
 public import AnomalyDetection
-internal import EventDelivery
 internal import Foundation
 internal import Glibc
 internal import PacketCapture
+internal import SystemSupport
 public import Workloads
 
 /// What can be known of a configuration on this machine before a monitor starts: `config check`, `doctor`, the start
@@ -75,7 +75,7 @@ public struct ConfigurationCheck {
                 do throws(KubernetesAccess.Unusable) {
                     _ = try KubernetesAccess(kubeconfig: path)
                 } catch {
-                    throw PipelineError.input(path: error.path, reason: error.reason)
+                    throw IOError.input(path: error.path, reason: error.reason)
                 }
             }
         }
@@ -149,9 +149,9 @@ extension Configuration {
     }
 
     /// What the file says is a wrong configuration; what the command line says is told as its option.
-    fileprivate func error(_ fault: ConfigurationCheck.Fault) -> PipelineError {
-        if let option = options[fault.key] { return .input(path: option, reason: fault.reason) }
-        return .configuration(
+    fileprivate func error(_ fault: ConfigurationCheck.Fault) -> any Error {
+        if let option = options[fault.key] { return IOError.input(path: option, reason: fault.reason) }
+        return ConfigurationError(
             path: path ?? "configuration", reason: "'\(fault.key)': \(fault.reason)")
     }
 }
@@ -167,11 +167,11 @@ extension ControlOptions {
     /// The numbers of the operators.
     ///
     /// - Throws: where one is no user.
-    public func operatorNumbers() throws(PipelineError) -> Set<UInt32> {
+    public func operatorNumbers() throws(ConfigurationError) -> Set<UInt32> {
         var numbers: Set<UInt32> = []
         for name in operators {
             guard let number = Self.user(name) else {
-                throw .configuration(
+                throw ConfigurationError(
                     path: "control.operators", reason: "there is no user '\(name)'")
             }
             numbers.insert(number)
@@ -182,10 +182,10 @@ extension ControlOptions {
     /// The word that the loopback port takes; nil: no file is named.
     ///
     /// - Throws: where it cannot be read, is no word, or others can read it.
-    public func token() throws(PipelineError) -> String? {
+    public func token() throws(ConfigurationError) -> String? {
         guard let path = tokenFile else { return nil }
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw .configuration(
+            throw ConfigurationError(
                 path: path,
                 reason:
                     "the token cannot be read; make one: umask 077; openssl rand -hex 24 > \(path)")
@@ -193,13 +193,13 @@ extension ControlOptions {
         let text = String(decoding: data, as: UTF8.self)
             .trimmingCharacters(in: .whitespacesAndNewlines)
         guard text.count >= 16, !text.contains(where: \.isWhitespace) else {
-            throw .configuration(
+            throw ConfigurationError(
                 path: path, reason: "a token is one word of at least 16 characters")
         }
         let mode =
             try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         guard let mode, mode & 0o077 == 0 else {
-            throw .configuration(
+            throw ConfigurationError(
                 path: path, reason: "others can read the token; chmod 600 \(path)")
         }
         return text

@@ -27,19 +27,19 @@ public struct Configuration: Sendable {
 
     /// Reads a file.
     ///
-    /// - Throws: `.configuration` with line, key and what is expected there; no key is ignored.
-    public init(path: String) throws(PipelineError) {
+    /// - Throws: where it cannot be used, with line, key and what is expected there; no key is ignored.
+    public init(path: String) throws(ConfigurationError) {
         self.path = path
         do {
             let reader = YAMLReader(path: path)
             try read(
                 ConfigurationNode(try reader.root(of: YAMLReader.read(path)), "the file", reader))
         } catch .unreadable(let path, let reason) {
-            throw .configuration(path: path, reason: reason)
+            throw ConfigurationError(path: path, reason: reason)
         } catch .malformed(let path, let reason) {
-            throw .configuration(path: path, reason: reason)
+            throw ConfigurationError(path: path, reason: reason)
         } catch {
-            throw .configuration(path: path, reason: "\(error)")
+            throw ConfigurationError(path: path, reason: "\(error)")
         }
     }
 

@@ -7,6 +7,7 @@ internal import NetworkAddresses
 internal import Quarantine
 internal import Reporting
 internal import Synchronization
+internal import SystemSupport
 
 /// The quarantine of a running monitor, as the docket asks it.
 struct LiveDecider: FenceDecider {

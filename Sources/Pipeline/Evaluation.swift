@@ -2,6 +2,7 @@ import AnomalyDetection
 import FeatureExtraction
 public import NetworkAddresses
 import Quarantine
+public import SystemSupport
 import Workloads
 
 /// How well a replay does against labels.

@@ -3,6 +3,7 @@ import FeatureExtraction
 import Foundation
 import NetworkAddresses
 public import Reporting
+public import SystemSupport
 import TextFormats
 import Timestamps
 public import Workloads
@@ -31,7 +32,7 @@ public struct EventExplainer {
         guard let scale = Scale.allCases.first(where: { $0.seconds == details.scale_s }),
             let offender = IPAddress(details.offender)
         else {
-            throw PipelineError.input(
+            throw IOError.input(
                 path: events, reason: "event \(eventID): its window or offender means nothing here")
         }
         let spool = captures.isEmpty ? nil : try InputSpool(captures)

@@ -1,5 +1,6 @@
 import Foundation
 import NetworkAddresses
+import SystemSupport
 
 /// A file of EVE lines, looked through without reading it into memory.
 struct EventFile {
@@ -12,7 +13,7 @@ struct EventFile {
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw IOError.input(path: path, reason: OutputFile.reason(error))
         }
     }
 
@@ -111,7 +112,7 @@ struct EventFile {
             return found == nil
         }
         guard let found else {
-            throw PipelineError.input(
+            throw IOError.input(
                 path: path,
                 reason: isEVE
                     ? "holds no alert with event_id \(eventID); name the file with --events"

@@ -1,7 +1,7 @@
-internal import EventDelivery
 internal import EventStore
 internal import Foundation
 internal import Synchronization
+internal import SystemSupport
 
 /// Keeps events and incidents in the store, on a thread of its own: a slow or full disk holds up nothing else.
 final class EventRecorder: Sendable {

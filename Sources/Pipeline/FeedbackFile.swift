@@ -2,6 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 import Foundation
 import NetworkAddresses
+import SystemSupport
 import TextFormats
 
 /// What was said of a model's alerts: JSON lines in a file beside the model's, newest last.
@@ -75,7 +76,7 @@ public enum FeedbackFile {
         let all = try lines(model).map(\.line)
         let kept = all.filter { $0.eventID != eventID }
         guard kept.count < all.count else {
-            throw PipelineError.input(
+            throw IOError.input(
                 path: path(of: model), reason: "nothing was said of event \(eventID)")
         }
         try write(kept, model)
@@ -88,11 +89,11 @@ public enum FeedbackFile {
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw IOError.input(path: path, reason: OutputFile.reason(error))
         }
         return try data.split(separator: UInt8(ascii: "\n")).enumerated().map { number, text in
             guard let line = try? JSONDecoder().decode(Line.self, from: Data(text)) else {
-                throw PipelineError.input(
+                throw IOError.input(
                     path: path, reason: "line \(number + 1) is no feedback; take it out")
             }
             return (line, try feedback(line, "\(path): line \(number + 1)"))
@@ -100,7 +101,7 @@ public enum FeedbackFile {
     }
 
     private static func feedback(_ line: Line, _ place: String) throws -> Feedback {
-        func fail(_ what: String) -> PipelineError {
+        func fail(_ what: String) -> IOError {
             .input(path: place, reason: "\(what) means nothing to this program")
         }
         guard let judgement = Feedback.Judgement(rawValue: line.judgement) else {

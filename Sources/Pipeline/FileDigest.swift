@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import SystemSupport
 
 /// What tells a file from every other.
 public enum FileDigest {
@@ -18,7 +19,7 @@ public enum FileDigest {
             }
             return (hasher.finalize().map { String(format: "%02x", $0) }.joined(), count)
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw IOError.input(path: path, reason: OutputFile.reason(error))
         }
     }
 }

@@ -1,8 +1,8 @@
-internal import EventDelivery
 internal import FlowMetering
 internal import Glibc
 internal import PacketCapture
 internal import PacketDecoding
+internal import SystemSupport
 
 extension FlowExport {
     /// Meters interfaces until `shouldStop`, and then ends every flow.

@@ -1,5 +1,6 @@
 import Foundation
 public import NetworkAddresses
+import SystemSupport
 
 /// One labelled attack: who did what to whom, and when.
 public struct Label: Sendable {
@@ -32,11 +33,11 @@ public struct Label: Sendable {
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
-            throw PipelineError.input(path: path, reason: OutputFile.reason(error))
+            throw IOError.input(path: path, reason: OutputFile.reason(error))
         }
         var labels: [Label] = []
         for (number, line) in data.split(separator: UInt8(ascii: "\n")).enumerated() {
-            func fail(_ reason: String) -> PipelineError {
+            func fail(_ reason: String) -> IOError {
                 .input(path: path, reason: "line \(number + 1): \(reason)")
             }
             guard let parsed = try? JSONDecoder().decode(Line.self, from: Data(line)) else {

@@ -1,9 +1,9 @@
-internal import EventDelivery
 internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
 internal import Quarantine
 internal import Synchronization
+internal import SystemSupport
 public import Workloads
 
 /// Where a monitor learns who is who while it runs.
@@ -61,19 +61,15 @@ public final class LiveWorkloads: Sendable {
     /// - Parameters:
     ///   - given: the inventory that was named; it goes before what engines tell.
     ///   - remembered: the model's, which counts only where no engine has a network.
-    /// - Throws: `.configuration` for a kubeconfig that cannot be used.
+    /// - Throws: for a kubeconfig that cannot be used.
     public init(
         options: WorkloadOptions, given: Inventory?, remembered: Inventory = .empty
-    ) throws(PipelineError) {
+    ) throws(KubernetesAccess.Unusable) {
         self.options = options
         self.given = given ?? .empty
         self.remembered = given == nil ? remembered : .empty
         engines = Self.engines(options, directory)
-        do {
-            cluster = try Self.cluster(options, directory)
-        } catch {
-            throw .configuration(path: error.path, reason: error.reason)
-        }
+        cluster = try Self.cluster(options, directory)
     }
 
     private static func engines(

@@ -9,6 +9,7 @@ public import PacketCapture
 internal import PacketDecoding
 public import Quarantine
 internal import Reporting
+internal import SystemSupport
 public import Workloads
 
 /// Watches interfaces by a model, and fences offenders where that is asked for: `lazaret monitor`.
@@ -105,7 +106,7 @@ public struct Monitor {
     /// Runs until it is asked to stop. Fences stay, with the ends that they have.
     ///
     /// - Parameter tell: called with one line for the operator, from any thread.
-    /// - Throws: `CaptureError`, `QuarantineError` or `PipelineError` where it cannot start.
+    /// - Throws: `CaptureError`, `QuarantineError` or `IOError` where it cannot start.
     public func run(
         _ requests: Requests, tell: @escaping @Sendable (String) -> Void
     ) throws {
@@ -142,7 +143,7 @@ public struct Monitor {
             store: try QuarantineLedger.openStore(directory: options.stateDirectory),
             limits: .init(seconds: options.keepSeconds, bytes: options.keepBytes), complain: tell)
         defer { recorder.stop() }
-        let recording = try options.recording.path.map { path throws(PipelineError) in
+        let recording = try options.recording.path.map { path throws(IOError) in
             try PacketRecording(options.recording, path: path, complain: tell)
         }
         defer { recording?.stop() }

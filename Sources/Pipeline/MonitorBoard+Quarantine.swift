@@ -1,6 +1,6 @@
-internal import EventDelivery
 internal import Foundation
 public import Quarantine
+internal import SystemSupport
 
 extension MonitorBoard {
     /// Why something could not be done that was asked for.

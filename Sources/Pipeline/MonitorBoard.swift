@@ -1,10 +1,10 @@
-internal import EventDelivery
 internal import AnomalyDetection
 public import EventStore
 internal import FeatureExtraction
 internal import Foundation
 internal import Quarantine
 internal import Synchronization
+internal import SystemSupport
 
 /// What a running monitor shows to others, and what others may ask of it: the one door between its threads and
 /// the control server.

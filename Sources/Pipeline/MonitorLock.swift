@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Quarantine
 internal import Synchronization
+internal import SystemSupport
 
 /// Brings what the guard does by itself to the events; it begins before they do.
 final class RepairBox: Sendable {
@@ -32,7 +33,7 @@ final class MonitorLock {
     private let descriptor: Int32
 
     /// - Throws: `.input` with the process that holds it.
-    init(directory: String) throws(PipelineError) {
+    init(directory: String) throws(IOError) {
         let path = directory + "/monitor.lock"
         // SAFETY: the path is lent for the call.
         descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -62,7 +63,7 @@ final class EnforcerLock {
     private static let name: [UInt8] = [0] + Array("lazaret-enforces".utf8)
 
     /// - Throws: `.input` where another monitor enforces here.
-    init() throws(PipelineError) {
+    init() throws(IOError) {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         descriptor = socket(AF_UNIX, type, 0)
         // A name that somebody took who may not enforce, or that cannot be had at all, keeps nobody from enforcing.

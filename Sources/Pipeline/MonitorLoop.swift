@@ -8,6 +8,7 @@ import PacketCapture
 import PacketDecoding
 import Quarantine
 import Reporting
+import SystemSupport
 import TextFormats
 import Workloads
 

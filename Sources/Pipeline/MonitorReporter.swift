@@ -6,6 +6,7 @@ import Foundation
 import PacketCapture
 import PacketDecoding
 import Quarantine
+import SystemSupport
 import Workloads
 
 /// Once a second tells how a monitor is: to the board, the store and the operator.

@@ -5,6 +5,7 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import Reporting
+import SystemSupport
 import TextFormats
 import Workloads
 

@@ -1,6 +1,7 @@
 import FlowMetering
 import PacketCapture
 import PacketDecoding
+import SystemSupport
 import Workloads
 
 /// Reads captures, decodes and meters them, and hands each packet with what it did to its flow to a reader:

@@ -1,8 +1,8 @@
-internal import EventDelivery
 internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
 internal import Synchronization
+internal import SystemSupport
 internal import Workloads
 
 /// Where a monitor keeps the packets that it sees, and in how many bytes.
@@ -48,7 +48,7 @@ final class PacketRecording: Sendable {
     /// - Throws: `.output` where it cannot be made.
     init(
         _ options: RecordingOptions, path: String, complain: @escaping @Sendable (String) -> Void
-    ) throws(PipelineError) {
+    ) throws(IOError) {
         queue = RecordingQueue(chunks: Self.chunkCount, size: Self.chunkSize)
         file = try RecordingThread(options, path: path, queue: queue, complain: complain)
     }

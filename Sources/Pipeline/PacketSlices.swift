@@ -3,6 +3,7 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
+public import SystemSupport
 import TextFormats
 
 /// Cuts the packets of each incident out of captures, into files of their own.
@@ -84,7 +85,7 @@ public struct PacketSlices {
         // SAFETY: the pointer to the flag is used within the call.
         if unsafe FileManager.default.fileExists(atPath: folder, isDirectory: &isDirectory) {
             guard isDirectory.boolValue else {
-                throw PipelineError.output(path: folder, reason: "is no directory; name one")
+                throw IOError.output(path: folder, reason: "is no directory; name one")
             }
             return
         }
@@ -93,7 +94,7 @@ public struct PacketSlices {
                 atPath: folder, withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700])
         } catch {
-            throw PipelineError.output(path: folder, reason: OutputFile.reason(error))
+            throw IOError.output(path: folder, reason: OutputFile.reason(error))
         }
     }
 
@@ -203,7 +204,7 @@ public struct PacketSlices {
         }
     }
 
-    private static func failure(_ path: String, _ code: Int32 = errno) -> PipelineError {
+    private static func failure(_ path: String, _ code: Int32 = errno) -> IOError {
         // SAFETY: the text is copied before another call could change it.
         .output(path: path, reason: unsafe String(cString: strerror(code)))
     }

@@ -1,9 +1,9 @@
-internal import EventDelivery
 public import EventStore
 internal import Foundation
 internal import NetworkAddresses
 public import Quarantine
 internal import Synchronization
+internal import SystemSupport
 
 /// The quarantine's ledger in the event store, with a lock between processes.
 public final class QuarantineLedger: FenceLedger {

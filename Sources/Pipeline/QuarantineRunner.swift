@@ -1,5 +1,6 @@
 public import NetworkAddresses
 public import Quarantine
+import SystemSupport
 
 /// The quarantine as the monitor uses it: policy, rails, ledger and kernel in one.
 ///

@@ -4,6 +4,7 @@ import FlowMetering
 import PacketCapture
 import PacketDecoding
 public import Reporting
+public import SystemSupport
 public import Workloads
 
 /// Ranks the addresses of captures against each other, without a model.

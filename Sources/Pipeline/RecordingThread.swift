@@ -1,8 +1,8 @@
-internal import EventDelivery
 internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture
 internal import Synchronization
+internal import SystemSupport
 internal import TextFormats
 internal import Workloads
 
@@ -26,7 +26,7 @@ final class RecordingThread: Sendable {
     init(
         _ options: RecordingOptions, path: String, queue: RecordingQueue,
         complain: @escaping @Sendable (String) -> Void
-    ) throws(PipelineError) {
+    ) throws(IOError) {
         self.options = options
         self.path = path
         self.queue = queue
@@ -116,7 +116,7 @@ final class RecordingThread: Sendable {
         private var described = 0
         private var known = WorkloadChange()
 
-        init(_ path: String, _ options: RecordingOptions) throws(PipelineError) {
+        init(_ path: String, _ options: RecordingOptions) throws(IOError) {
             self.path = path
             self.options = options
             if let failure = begin() { throw .output(path: path, reason: failure) }

@@ -6,6 +6,7 @@ import PacketCapture
 import PacketDecoding
 public import Quarantine
 public import Reporting
+public import SystemSupport
 public import Workloads
 
 /// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have done.

@@ -4,6 +4,7 @@ import FlowMetering
 import Foundation
 public import PacketCapture
 import PacketDecoding
+public import SystemSupport
 public import Workloads
 
 /// Makes a model of clean captures: one pass for the communication graph, one for the windows.

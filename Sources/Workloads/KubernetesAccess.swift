@@ -5,9 +5,11 @@ internal import Yams
 /// How to reach a cluster's API, and as whom.
 public struct KubernetesAccess: Sendable {
     /// A kubeconfig that cannot be used.
-    public struct Unusable: Error, Sendable {
+    public struct Unusable: Error, Sendable, CustomStringConvertible {
         public var path: String
         public var reason: String
+
+        public var description: String { "\(path): \(reason)" }
     }
 
     /// `https://10.96.0.1:443`.

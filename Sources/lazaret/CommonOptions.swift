@@ -1,5 +1,4 @@
 import ArgumentParser
-import Pipeline
 import Workloads
 
 /// Which captures to read, for every command that reads them.

@@ -1,6 +1,7 @@
 import AnomalyDetection
 import ArgumentParser
 import Pipeline
+import SystemSupport
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

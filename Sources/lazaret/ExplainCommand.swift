@@ -1,5 +1,6 @@
 import ArgumentParser
 import Pipeline
+import SystemSupport
 
 /// Says all there is to say of one alert.
 struct ExplainCommand: ParsableCommand {

@@ -5,6 +5,7 @@ import PacketCapture
 import PacketDecoding
 import Pipeline
 import Reporting
+import SystemSupport
 
 /// Meters captures or interfaces and writes the flows, without judging them.
 struct FlowsCommand: ParsableCommand {

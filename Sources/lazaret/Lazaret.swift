@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Pipeline
 import TextFormats
+import Workloads
 
 /// The command line.
 @main
@@ -63,8 +64,7 @@ enum Failure {
         // ArgumentParser adds the usage on further lines; the first one says what is wrong.
         let message = isUsage ? Lazaret.message(for: error) : "\(error)"
         let line = message.split(separator: "\n").joined(separator: " ")
-        let isConfiguration =
-            if case .some(.configuration) = error as? PipelineError { true } else { false }
+        let isConfiguration = error is ConfigurationError || error is KubernetesAccess.Unusable
         let hint = isUsage ? "; see 'lazaret --help'" : ""
         complain("\(line)\(hint)")
         Foundation.exit(isUsage || isConfiguration ? 2 : 1)

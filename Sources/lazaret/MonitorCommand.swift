@@ -5,6 +5,7 @@ import Foundation
 import PacketCapture
 import Pipeline
 import Quarantine
+import SystemSupport
 import TextFormats
 import Workloads
 

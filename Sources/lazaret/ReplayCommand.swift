@@ -3,6 +3,7 @@ import ArgumentParser
 import Pipeline
 import Quarantine
 import Reporting
+import SystemSupport
 import TextFormats
 import Workloads
 

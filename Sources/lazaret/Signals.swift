@@ -1,6 +1,6 @@
 import Glibc
-import Pipeline
 import Synchronization
+import SystemSupport
 
 /// What signals ask of `lazaret flows` and `lazaret monitor`. Handlers only set a flag.
 enum Signals {

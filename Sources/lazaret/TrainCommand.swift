@@ -2,6 +2,7 @@ import AnomalyDetection
 import ArgumentParser
 import Pipeline
 import Reporting
+import SystemSupport
 import Workloads
 
 struct TrainCommand: ParsableCommand {

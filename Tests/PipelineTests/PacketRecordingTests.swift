@@ -4,6 +4,7 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import Synchronization
+import SystemSupport
 import TestKit
 import Testing
 import Workloads
@@ -178,7 +179,7 @@ final class PacketRecordingTests {
 
     @Test(arguments: ["/nowhere/at/all.pcapng", "/dev/null", "/tmp"])
     func whereNothingCanBeKeptIsToldAtTheStart(path: String) {
-        #expect(throws: PipelineError.self) {
+        #expect(throws: IOError.self) {
             _ = try PacketRecording(RecordingOptions(), path: path) { _ in }
         }
     }

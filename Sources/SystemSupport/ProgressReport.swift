@@ -11,7 +11,7 @@ public final class ProgressReport {
         isShown = isatty(STDERR_FILENO) == 1
     }
 
-    func update(_ done: UInt64, of total: UInt64?) {
+    package func update(_ done: UInt64, of total: UInt64?) {
         guard isShown, let total, total > 0 else { return }
         let percent = Int(min(done, total) * 100 / total)
         guard percent != lastPercent else { return }
@@ -21,7 +21,7 @@ public final class ProgressReport {
         StandardError.write("\r\(label) [\(bar)] \(percent) %")
     }
 
-    func finish() {
+    package func finish() {
         if isShown && lastPercent >= 0 { StandardError.write("\r\u{1B}[K") }
     }
 }

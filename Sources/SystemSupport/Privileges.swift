@@ -1,5 +1,4 @@
 internal import CPrivileges
-internal import EventDelivery
 internal import Foundation
 
 /// Gives up what root has and a monitor does not need.
@@ -22,10 +21,10 @@ public enum Privileges {
     /// - Parameters:
     ///   - events: path of the event file; `-` is standard output.
     ///   - socket: path of the control socket, whose folder is made for the user; nil: none.
-    /// - Throws: `PipelineError.output` with what could not be done, and what to do.
+    /// - Throws: `IOError.output` with what could not be done, and what to do.
     public static func drop(
         to user: String, state: String, events: String, socket: String? = nil
-    ) throws(PipelineError) {
+    ) throws(IOError) {
         let account = try account(user)
         if geteuid() == account.user, getuid() == account.user {
             return try check(lazaret_no_new_privileges(), user, "no_new_privs")
@@ -59,7 +58,7 @@ public enum Privileges {
         }
     }
 
-    private static func account(_ name: String) throws(PipelineError) -> Account {
+    private static func account(_ name: String) throws(IOError) -> Account {
         errno = 0
         // SAFETY: the entry lives until the next call of its kind, and there is one thread.
         guard let entry = unsafe getpwnam(name) else {
@@ -72,13 +71,13 @@ public enum Privileges {
         return account
     }
 
-    private static func fail(_ user: String, _ reason: String) -> PipelineError {
+    private static func fail(_ user: String, _ reason: String) -> IOError {
         .output(path: "user \(user)", reason: reason)
     }
 
     private static func check(
         _ code: Int32, _ user: String, _ what: String
-    ) throws(PipelineError) {
+    ) throws(IOError) {
         guard code != 0 else { return }
         // SAFETY: the text is copied before another call could change it.
         throw fail(user, "\(what): \(unsafe String(cString: strerror(code)))")
@@ -90,7 +89,7 @@ private struct OwnedFiles {
     let user: uid_t
     let group: gid_t
 
-    func make(state: String, events: String, socket: String?) throws(PipelineError) {
+    func make(state: String, events: String, socket: String?) throws(IOError) {
         if let socket { try makeFolder((socket as NSString).deletingLastPathComponent) }
         try makeFolder(state)
         let folder = try own(state, O_DIRECTORY)
@@ -110,7 +109,7 @@ private struct OwnedFiles {
     }
 
     /// Makes a folder for the user where there is none.
-    private func makeFolder(_ path: String) throws(PipelineError) {
+    private func makeFolder(_ path: String) throws(IOError) {
         // SAFETY: the path is lent for the calls.
         guard !path.isEmpty, unsafe access(path, F_OK) != 0 else { return }
         try makeParent(of: path)
@@ -118,7 +117,7 @@ private struct OwnedFiles {
         close(try own(path, O_DIRECTORY))
     }
 
-    private func makeParent(of path: String) throws(PipelineError) {
+    private func makeParent(of path: String) throws(IOError) {
         let parent = (path as NSString).deletingLastPathComponent
         guard !parent.isEmpty, !FileManager.default.fileExists(atPath: parent) else { return }
         do {
@@ -128,7 +127,7 @@ private struct OwnedFiles {
         } catch { throw .output(path: parent, reason: OutputFile.reason(error)) }
     }
 
-    private func own(_ path: String, _ flags: Int32) throws(PipelineError) -> Int32 {
+    private func own(_ path: String, _ flags: Int32) throws(IOError) -> Int32 {
         // SAFETY: the path is lent for the call.
         let made = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
         guard made >= 0 else { throw fail(path) }
@@ -170,7 +169,7 @@ private struct OwnedFiles {
         }
     }
 
-    private func fail(_ path: String) -> PipelineError {
+    private func fail(_ path: String) -> IOError {
         // SAFETY: the text is copied before another call could change it.
         .output(path: path, reason: unsafe String(cString: strerror(errno)))
     }

@@ -1,21 +1,20 @@
-internal import EventDelivery
 internal import TextFormats
 
 /// Notices when somebody sets the system's clock: by comparing it with the time since the machine started.
 ///
 /// A clock that is slewed, as NTP does, is followed without a word.
-struct ClockWatch: Sendable {
+package struct ClockWatch: Sendable {
     /// Less than this is no step: a busy machine has its pauses between two readings.
-    static let least: Int64 = 2_000_000_000
+    package static let least: Int64 = 2_000_000_000
 
     /// When the machine started, as the clock has it, in nanoseconds since 1970.
-    private(set) var start: Int64
+    package private(set) var start: Int64
 
     /// - Parameter now: nanoseconds since 1970.
-    init(now: Int64) { start = now &- Clock.sinceStart() }
+    package init(now: Int64) { start = now &- Clock.sinceStart() }
 
     /// How far the clock was set, in nanoseconds, since the last call; nil where it was not.
-    mutating func step(to now: Int64) -> Int64? {
+    package mutating func step(to now: Int64) -> Int64? {
         let latest = now &- Clock.sinceStart()
         let step = latest &- start
         start = latest
@@ -23,7 +22,7 @@ struct ClockWatch: Sendable {
     }
 
     /// A step in words.
-    static func text(_ step: Int64) -> String {
+    package static func text(_ step: Int64) -> String {
         let seconds = abs(step) / 1_000_000_000
         return "the clock was set \(step < 0 ? "back" : "forward") by \(TimeSpan(seconds: seconds))"
     }

@@ -5,17 +5,17 @@ package enum Sockets {
     private static let seconds = 5
 
     /// A datagram socket to a path, or to an abstract name where it begins with `@`.
-    package static func send(_ bytes: [UInt8], toUnix path: String) throws(DeliveryError) {
+    package static func send(_ bytes: [UInt8], toUnix path: String) throws(IOError) {
         let socket = try unixDatagram(path)
-        if let code = send(bytes, by: socket) { throw DeliveryError(sink: path, code: code) }
+        if let code = send(bytes, by: socket) { throw IOError(output: path, code: code) }
     }
 
-    static func unixDatagram(_ path: String) throws(DeliveryError) -> Descriptor {
+    package static func unixDatagram(_ path: String) throws(IOError) -> Descriptor {
         let made = try open(AF_UNIX, SOCK_DGRAM, path)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         var name = Array(path.utf8)
-        guard name.count < 108 else { throw DeliveryError(sink: path, code: ENAMETOOLONG) }
+        guard name.count < 108 else { throw IOError(output: path, code: ENAMETOOLONG) }
         if name.first == UInt8(ascii: "@") { name[0] = 0 }
         let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
         // SAFETY: the name is shorter than the field; connect reads what is ours.
@@ -27,14 +27,14 @@ package enum Sockets {
                 made.number, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
                 name.first == 0 ? length : length + 1)
         }
-        guard status == 0 else { throw DeliveryError(sink: path, code: errno) }
+        guard status == 0 else { throw IOError(output: path, code: errno) }
         return made
     }
 
     /// A socket to the first address of a name that answers.
-    static func internet(
+    package static func internet(
         _ host: String, _ port: UInt16, isStream: Bool
-    ) throws(DeliveryError) -> Descriptor {
+    ) throws(IOError) -> Descriptor {
         // SAFETY: the structure is ours, and empty.
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32((isStream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
@@ -43,21 +43,21 @@ package enum Sockets {
         var list: UnsafeMutablePointer<addrinfo>?
         let status = unsafe getaddrinfo(host, "\(port)", &hints, &list)
         guard status == 0 else {
-            throw DeliveryError(sink: host, reason: unsafe String(cString: gai_strerror(status)))
+            throw IOError.output(path: host, reason: unsafe String(cString: gai_strerror(status)))
         }
         defer { unsafe freeaddrinfo(list) }
-        var failure = DeliveryError(sink: host, reason: "has no address")
+        var failure = IOError.output(path: host, reason: "has no address")
         var next = unsafe list
         while let entry = unsafe next?.pointee {
-            do throws(DeliveryError) {
+            do throws(IOError) {
                 let made = try open(
                     unsafe entry.ai_family, isStream ? SOCK_STREAM : SOCK_DGRAM, host)
                 if isStream { keepAlive(made) }
                 if unsafe connect(made.number, entry.ai_addr, entry.ai_addrlen) == 0 {
                     return made
                 }
-                failure = DeliveryError(
-                    sink: host, code: errno == EINPROGRESS ? ETIMEDOUT : errno)
+                failure = IOError(
+                    output: host, code: errno == EINPROGRESS ? ETIMEDOUT : errno)
             } catch { failure = error }
             unsafe next = entry.ai_next
         }
@@ -67,9 +67,9 @@ package enum Sockets {
     /// SO_SNDTIMEO bounds connect and send alike.
     private static func open(
         _ family: Int32, _ type: __socket_type, _ name: String
-    ) throws(DeliveryError) -> Descriptor {
+    ) throws(IOError) -> Descriptor {
         let made = socket(family, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard made >= 0 else { throw DeliveryError(sink: name, code: errno) }
+        guard made >= 0 else { throw IOError(output: name, code: errno) }
         var limit = timeval(tv_sec: seconds, tv_usec: 0)
         // SAFETY: the structure is ours and has the size that is passed.
         unsafe setsockopt(
@@ -91,7 +91,7 @@ package enum Sockets {
     /// Sends all of it.
     ///
     /// - Returns: `errno`; nil where it is done.
-    static func send(_ bytes: [UInt8], by socket: Descriptor) -> Int32? {
+    package static func send(_ bytes: [UInt8], by socket: Descriptor) -> Int32? {
         var offset = 0
         while offset < bytes.count {
             // SAFETY: the range lies in the array.
@@ -108,7 +108,7 @@ package enum Sockets {
     }
 
     /// Whether the other side has closed a stream: what is sent now would be lost.
-    static func isClosed(_ socket: Descriptor) -> Bool {
+    package static func isClosed(_ socket: Descriptor) -> Bool {
         var byte: UInt8 = 0
         while true {
             // SAFETY: the byte is ours. What servers say is of no interest.

@@ -36,7 +36,7 @@ public final class InputSpool {
             FileManager.default.createFile(
                 atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
             let file = FileHandle(forWritingAtPath: path)
-        else { throw PipelineError.output(path: path, reason: "cannot be created") }
+        else { throw IOError.output(path: path, reason: "cannot be created") }
         do {
             let source =
                 name == "-"
@@ -47,31 +47,16 @@ public final class InputSpool {
             }
             try file.close()
         } catch {
-            throw PipelineError.output(path: path, reason: OutputFile.reason(error))
+            throw IOError.output(path: path, reason: OutputFile.reason(error))
         }
     }
 
     /// Text with what was copied called by its name, and not by that of its copy.
-    func named(_ text: String) -> String {
+    package func named(_ text: String) -> String {
         copies.reduce(text) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
     }
 
     deinit {
         for path in copies.keys { try? FileManager.default.removeItem(atPath: path) }
-    }
-}
-
-/// Why a run could not be done.
-public enum PipelineError: Error, CustomStringConvertible {
-    case output(path: String, reason: String)
-    case input(path: String, reason: String)
-    case configuration(path: String, reason: String)
-
-    public var description: String {
-        switch self {
-        case .output(let path, let reason), .input(let path, let reason),
-            .configuration(let path, let reason):
-            "\(path): \(reason)"
-        }
     }
 }

@@ -1,11 +1,13 @@
 internal import Foundation
 
 /// Files that are written as bytes come.
-enum WholeWrite {
+package enum WholeWrite {
     /// Writes all of `bytes`.
     ///
     /// - Returns: how many were written, and the error number where that is not all.
-    static func write(_ bytes: [UInt8], to descriptor: Int32) -> (count: Int, failure: Int32?) {
+    package static func write(_ bytes: [UInt8], to descriptor: Int32) -> (
+        count: Int, failure: Int32?
+    ) {
         var offset = 0
         while offset < bytes.count {
             // SAFETY: the range lies in the array.

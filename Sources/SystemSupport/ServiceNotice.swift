@@ -1,4 +1,3 @@
-internal import EventDelivery
 internal import Foundation
 
 /// What systemd is told of a service: the protocol of sd_notify(3). Without NOTIFY_SOCKET nothing is.
