@@ -80,6 +80,7 @@ let package = Package(
         library("Timestamps"),
         library("SystemSupport", uses: ["TextFormats", "CPrivileges"]),
         library("TextFormats", uses: ["Timestamps"]),
+        library("YAMLFiles", uses: [.product(name: "Yams", package: "Yams")]),
         library("NetworkAddresses"),
         library("PacketCapture", uses: ["CPcap", "CCompression"]),
         library("PacketDecoding", uses: ["NetworkAddresses"]),
@@ -87,7 +88,8 @@ let package = Package(
         library(
             "Workloads",
             uses: [
-                "Timestamps", "NetworkAddresses", .product(name: "Yams", package: "Yams"),
+                "Timestamps", "YAMLFiles", "NetworkAddresses",
+                .product(name: "Yams", package: "Yams"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -128,7 +130,8 @@ let package = Package(
         library(
             "Pipeline",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
+                "Timestamps", "TextFormats", "SystemSupport", "YAMLFiles", "NetworkAddresses",
+                "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting", "EventDelivery",
                 .product(name: "Yams", package: "Yams"),

@@ -1,13 +1,13 @@
 import EventDelivery
 import Foundation
 import TextFormats
-import Workloads
+import YAMLFiles
 
 /// Where events go: the keys `rotate`, `syslog` and `webhook`.
 extension Configuration {
     mutating func readDelivery(
         _ top: [String: ConfigurationNode]
-    ) throws(InventoryError) {
+    ) throws(YAMLError) {
         var delivery = DeliveryOptions()
         if let node = top["rotate"] {
             let isNever = node.isMapping ? false : try node.isWord("never")
@@ -29,8 +29,8 @@ extension Configuration {
 
     private static func syslog(
         _ node: ConfigurationNode
-    ) throws(InventoryError) -> SyslogOptions? {
-        func address(_ node: ConfigurationNode) throws(InventoryError) -> SyslogOptions.Address {
+    ) throws(YAMLError) -> SyslogOptions? {
+        func address(_ node: ConfigurationNode) throws(YAMLError) -> SyslogOptions.Address {
             guard let address = SyslogOptions.Address(try node.text()) else {
                 throw node.expected("unix:PATH, udp:HOST:PORT or tcp:HOST:PORT")
             }
@@ -50,7 +50,7 @@ extension Configuration {
 
     private static func webhook(
         _ node: ConfigurationNode
-    ) throws(InventoryError) -> WebhookOptions? {
+    ) throws(YAMLError) -> WebhookOptions? {
         let keys = try node.mapping(["url", "secret_file", "kinds", "spool", "timeout"])
         var options = WebhookOptions(url: "")
         options.secretFile = try keys["secret_file"]?.text()
@@ -69,10 +69,10 @@ extension Configuration {
 
     private static func kinds(
         _ keys: [String: ConfigurationNode]
-    ) throws(InventoryError) -> Set<String>? {
+    ) throws(YAMLError) -> Set<String>? {
         guard let node = keys["kinds"] else { return nil }
         var kinds: Set<String> = []
-        try node.list { item throws(InventoryError) in
+        try node.list { item throws(YAMLError) in
             kinds.insert(try item.word(of: OutgoingEvent.kinds))
         }
         return kinds

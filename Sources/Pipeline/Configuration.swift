@@ -3,6 +3,7 @@ import NetworkAddresses
 import PacketCapture
 import Quarantine
 import Workloads
+import YAMLFiles
 import Yams
 
 /// `/etc/lazaret/lazaret.yaml`: everything that `lazaret monitor` can be told, and what it does where it is told nothing.
@@ -30,16 +31,12 @@ public struct Configuration: Sendable {
     /// - Throws: where it cannot be used, with line, key and what is expected there; no key is ignored.
     public init(path: String) throws(ConfigurationError) {
         self.path = path
-        do {
+        do throws(YAMLError) {
             let reader = YAMLReader(path: path)
             try read(
                 ConfigurationNode(try reader.root(of: YAMLReader.read(path)), "the file", reader))
-        } catch .unreadable(let path, let reason) {
-            throw ConfigurationError(path: path, reason: reason)
-        } catch .malformed(let path, let reason) {
-            throw ConfigurationError(path: path, reason: reason)
         } catch {
-            throw ConfigurationError(path: path, reason: "\(error)")
+            throw ConfigurationError(path: error.path, reason: error.reason)
         }
     }
 
@@ -58,13 +55,13 @@ public struct Configuration: Sendable {
         return same.filter { !$0.1 }.map(\.0)
     }
 
-    private mutating func read(_ file: ConfigurationNode) throws(InventoryError) {
+    private mutating func read(_ file: ConfigurationNode) throws(YAMLError) {
         let top = try file.mapping([
             "interfaces", "filter", "capture", "model", "inventory", "state", "user", "events",
             "rotate", "syslog", "webhook", "statistics", "enforce", "learn", "retrain", "keep",
             "control", "quarantine", "protected", "allow", "kept", "workloads", "record", "limits",
         ])
-        try top["interfaces"]?.list { item throws(InventoryError) in
+        try top["interfaces"]?.list { item throws(YAMLError) in
             monitor.interfaces.append(try item.text())
         }
         monitor.capture.filter = try top["filter"]?.text() ?? ""
@@ -94,14 +91,14 @@ public struct Configuration: Sendable {
             monitor.retrainSeconds = Int(try node.span(60...31_536_000))
         }
         if let node = top["quarantine"] { try readPolicy(node) }
-        try top["protected"]?.list { item throws(InventoryError) in
+        try top["protected"]?.list { item throws(YAMLError) in
             let keys = try item.mapping(["prefix", "reason"])
             monitor.discovery.named.append(
                 .init(
                     try keys.need("prefix", in: item).prefix(),
                     reason: try keys.need("reason", in: item).text()))
         }
-        try top["allow"]?.list { item throws(InventoryError) in
+        try top["allow"]?.list { item throws(YAMLError) in
             let keys = try item.mapping(["prefix", "reason", "until"])
             monitor.allowlist.append(
                 AllowEntry(
@@ -109,7 +106,7 @@ public struct Configuration: Sendable {
                     reason: try keys.need("reason", in: item).text(),
                     until: try keys["until"]?.moment()))
         }
-        try top["kept"]?.list { item throws(InventoryError) in
+        try top["kept"]?.list { item throws(YAMLError) in
             let keys = try item.mapping(["name", "address", "port"])
             monitor.policy.kept.append(
                 KeptService(
@@ -119,32 +116,32 @@ public struct Configuration: Sendable {
         }
     }
 
-    private mutating func readWorkloads(_ node: ConfigurationNode) throws(InventoryError) {
+    private mutating func readWorkloads(_ node: ConfigurationNode) throws(YAMLError) {
         let keys = try node.mapping(["docker", "podman", "kubernetes", "name_label", "labels"])
         var workloads = monitor.workloads
         workloads.docker = try keys["docker"]?.choice() ?? workloads.docker
         workloads.podman = try keys["podman"]?.choice() ?? workloads.podman
         workloads.kubernetes = try keys["kubernetes"]?.choice() ?? workloads.kubernetes
         workloads.naming.nameLabel = try keys["name_label"]?.text()
-        try keys["labels"]?.list { item throws(InventoryError) in
+        try keys["labels"]?.list { item throws(YAMLError) in
             workloads.naming.labels.append(try item.text())
         }
         monitor.workloads = workloads
     }
 
-    private mutating func readCapture(_ node: ConfigurationNode) throws(InventoryError) {
+    private mutating func readCapture(_ node: ConfigurationNode) throws(YAMLError) {
         let keys = try node.mapping(["snap_length", "buffer_kib", "promiscuous"])
         let capture = monitor.capture
         monitor.capture.snapLength =
             try keys["snap_length"]?.number(64...262_144) ?? capture.snapLength
         monitor.capture.bufferSize =
-            try keys["buffer_kib"].map { node throws(InventoryError) in
+            try keys["buffer_kib"].map { node throws(YAMLError) in
                 try node.number(64...2_000_000) << 10
             } ?? capture.bufferSize
         monitor.capture.isPromiscuous = try keys["promiscuous"]?.flag() ?? capture.isPromiscuous
     }
 
-    private mutating func readRecording(_ node: ConfigurationNode) throws(InventoryError) {
+    private mutating func readRecording(_ node: ConfigurationNode) throws(YAMLError) {
         let keys = try node.mapping(["file", "size", "keep"])
         var recording = monitor.recording
         recording.path = try keys["file"]?.text()
@@ -153,7 +150,7 @@ public struct Configuration: Sendable {
         monitor.recording = recording
     }
 
-    private mutating func readLimits(_ node: ConfigurationNode) throws(InventoryError) {
+    private mutating func readLimits(_ node: ConfigurationNode) throws(YAMLError) {
         let keys = try node.mapping(["memory", "cpu"])
         monitor.limits.memory =
             try keys["memory"]?.bytes((256 << 20)...(1 << 40)) ?? monitor.limits.memory
@@ -162,14 +159,14 @@ public struct Configuration: Sendable {
         }
     }
 
-    private mutating func readControl(_ node: ConfigurationNode) throws(InventoryError) {
+    private mutating func readControl(_ node: ConfigurationNode) throws(YAMLError) {
         let keys = try node.mapping(["socket", "port", "token_file", "operators"])
         if let node = keys["socket"] {
             control.socket = try node.isWord("never") ? nil : try node.text()
         }
         control.port = try keys["port"]?.number(1...65_535)
         control.tokenFile = try keys["token_file"]?.text()
-        try keys["operators"]?.list { item throws(InventoryError) in
+        try keys["operators"]?.list { item throws(YAMLError) in
             control.operators.append(try item.text())
         }
         if control.port != nil, control.tokenFile == nil {
@@ -177,7 +174,7 @@ public struct Configuration: Sendable {
         }
     }
 
-    private mutating func readPolicy(_ node: ConfigurationNode) throws(InventoryError) {
+    private mutating func readPolicy(_ node: ConfigurationNode) throws(YAMLError) {
         let keys = try node.mapping([
             "windows_in_row", "far_beyond", "durations", "forgiven_after", "most_at_a_time",
             "most_of_workloads", "breaker", "warm_up", "responses", "limit", "release_grace",
@@ -191,7 +188,7 @@ public struct Configuration: Sendable {
         }
         if let node = keys["durations"] {
             policy.durationsSeconds = []
-            try node.list { item throws(InventoryError) in
+            try node.list { item throws(YAMLError) in
                 policy.durationsSeconds.append(try item.span(1...34_560_000))
             }
             guard !policy.durationsSeconds.isEmpty else {
@@ -207,7 +204,7 @@ public struct Configuration: Sendable {
         policy.warmUpSeconds = try keys["warm_up"]?.span() ?? policy.warmUpSeconds
         if let node = keys["responses"] {
             policy.responses = []
-            try node.list { item throws(InventoryError) in
+            try node.list { item throws(YAMLError) in
                 guard let response = FenceResponse(rawValue: try item.text()) else {
                     throw item.fail("'\(try item.text())' is none of drop, egress, limit, observe")
                 }
@@ -215,7 +212,7 @@ public struct Configuration: Sendable {
             }
         }
         policy.limitPacketsPerSecond =
-            try keys["limit"].map { node throws(InventoryError) in
+            try keys["limit"].map { node throws(YAMLError) in
                 UInt64(try node.number(1...1_000_000_000))
             } ?? policy.limitPacketsPerSecond
         policy.releaseGraceSeconds =
@@ -227,7 +224,7 @@ public struct Configuration: Sendable {
 
     private func readSubnets(
         _ node: ConfigurationNode, _ policy: inout QuarantinePolicyOptions
-    ) throws(InventoryError) {
+    ) throws(YAMLError) {
         let keys = try node.mapping(["fenced", "least", "share", "within"])
         policy.fencesSubnets = try keys["fenced"]?.flag() ?? policy.fencesSubnets
         policy.subnetMinimum = try keys["least"]?.number(2...65_536) ?? policy.subnetMinimum

@@ -1,4 +1,5 @@
 import NetworkAddresses
+import YAMLFiles
 import Yams
 
 extension Inventory {
@@ -6,7 +7,8 @@ extension Inventory {
     ///
     /// - Throws: `.unreadable` with the system's words; `.malformed` with line or field and what is expected there.
     public init(path: String) throws(InventoryError) {
-        let text = try YAMLReader.read(path)
+        let text: String
+        do { text = try YAMLReader.read(path) } catch { throw InventoryError(error) }
         do {
             try self.init(yaml: text, path: path)
         } catch .duplicateName(let name) {
@@ -22,22 +24,34 @@ extension Inventory {
     /// Reads an inventory from text; `path` only names it in errors.
     public init(yaml text: String, path: String) throws(InventoryError) {
         let reader = YAMLReader(path: path)
-        let root = try reader.root(of: text)
-        let top = try reader.mapping(root, "the file", keys: ["workloads", "networks"])
         var workloads: [Workload] = []
-        for item in try reader.list(top["workloads"], "workloads") {
-            workloads.append(try reader.workload(item))
-        }
         var networks: [Network] = []
-        for item in try reader.list(top["networks"], "networks") {
-            networks.append(try reader.network(item))
-        }
+        do throws(YAMLError) {
+            let root = try reader.root(of: text)
+            let top = try reader.mapping(root, "the file", keys: ["workloads", "networks"])
+            for item in try reader.list(top["workloads"], "workloads") {
+                workloads.append(try reader.workload(item))
+            }
+            for item in try reader.list(top["networks"], "networks") {
+                networks.append(try reader.network(item))
+            }
+        } catch { throw InventoryError(error) }
         try self.init(workloads: workloads, networks: networks)
     }
 }
 
+extension InventoryError {
+    fileprivate init(_ error: YAMLError) {
+        self =
+            switch error {
+            case .unreadable(let path, let reason): .unreadable(path: path, reason: reason)
+            case .malformed(let path, let reason): .malformed(path: path, reason: reason)
+            }
+    }
+}
+
 extension YAMLReader {
-    fileprivate func workload(_ node: Node) throws(InventoryError) -> Inventory.Workload {
+    fileprivate func workload(_ node: Node) throws(YAMLError) -> Inventory.Workload {
         let keys = try mapping(
             node, "a workload", keys: ["name", "image", "labels", "addresses", "macs"])
         let name = try text(keys["name"], "name", in: node)
@@ -65,7 +79,7 @@ extension YAMLReader {
             macs: macs)
     }
 
-    fileprivate func network(_ node: Node) throws(InventoryError) -> Inventory.Network {
+    fileprivate func network(_ node: Node) throws(YAMLError) -> Inventory.Network {
         let keys = try mapping(node, "a network", keys: ["name", "prefix", "gateway"])
         let name = try text(keys["name"], "name", in: node)
         guard let prefix = IPPrefix(try text(keys["prefix"], "prefix", in: node)) else {

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import NIOSSL
+internal import YAMLFiles
 internal import Yams
 
 /// How to reach a cluster's API, and as whom.
@@ -44,13 +45,10 @@ public struct KubernetesAccess: Sendable {
     public init(kubeconfig path: String) throws(Unusable) {
         func fail(_ reason: String) -> Unusable { Unusable(path: path, reason: reason) }
         let root: Node
-        do {
+        do throws(YAMLError) {
             root = try YAMLReader(path: path).root(of: YAMLReader.read(path))
         } catch {
-            switch error {
-            case .unreadable(_, let reason), .malformed(_, let reason): throw fail(reason)
-            default: throw fail("\(error)")
-            }
+            throw fail(error.reason)
         }
         func entry(_ list: String, _ name: String?, _ kind: String) throws(Unusable) -> Node {
             let found = root[list]?.sequence?.first { $0["name"]?.string == name }

@@ -10,14 +10,14 @@ package struct YAMLReader {
 
     package init(path: String) { self.path = path }
 
-    package func fail(_ node: Node?, _ reason: String) -> InventoryError {
+    package func fail(_ node: Node?, _ reason: String) -> YAMLError {
         let line = node?.mark.map { "line \($0.line): " } ?? ""
         return .malformed(path: path, reason: line + reason)
     }
 
     package func mapping(
         _ node: Node, _ name: String, keys: Set<String>
-    ) throws(InventoryError) -> [String: Node] {
+    ) throws(YAMLError) -> [String: Node] {
         guard let mapping = node.mapping else {
             throw fail(
                 node, "\(name) must be a mapping with \(keys.sorted().joined(separator: ", "))")
@@ -36,13 +36,13 @@ package struct YAMLReader {
         return result
     }
 
-    package func list(_ node: Node?, _ name: String) throws(InventoryError) -> [Node] {
+    package func list(_ node: Node?, _ name: String) throws(YAMLError) -> [Node] {
         guard let node, node.null == nil else { return [] }
         guard let sequence = node.sequence else { throw fail(node, "'\(name)' must be a list") }
         return Array(sequence)
     }
 
-    package func text(_ node: Node?, _ name: String, in whole: Node) throws(InventoryError)
+    package func text(_ node: Node?, _ name: String, in whole: Node) throws(YAMLError)
         -> String
     {
         guard let node, let text = node.string, !text.isEmpty else {
@@ -52,7 +52,7 @@ package struct YAMLReader {
     }
 
     /// The tree of a file's text.
-    package func root(of text: String) throws(InventoryError) -> Node {
+    package func root(of text: String) throws(YAMLError) -> Node {
         let root: Node?
         do {
             root = try Yams.compose(yaml: text)
@@ -67,7 +67,7 @@ package struct YAMLReader {
     }
 
     /// The text of a file.
-    package static func read(_ path: String) throws(InventoryError) -> String {
+    package static func read(_ path: String) throws(YAMLError) -> String {
         guard let file = unsafe fopen(path, "rb") else {
             throw .unreadable(path: path, reason: unsafe String(cString: strerror(errno)))
         }
