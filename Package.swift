@@ -86,6 +86,14 @@ let package = Package(
         library("PacketDecoding", uses: ["NetworkAddresses"]),
         library("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         library(
+            "PacketIntake", uses: ["NetworkAddresses", "PacketCapture", "PacketDecoding"]),
+        library(
+            "FlowExport",
+            uses: [
+                "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
+                "PacketIntake", "FlowMetering",
+            ]),
+        library(
             "Workloads",
             uses: [
                 "Timestamps", "YAMLFiles", "NetworkAddresses",
@@ -115,7 +123,7 @@ let package = Package(
         library(
             "Reporting",
             uses: [
-                "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering", "FeatureExtraction",
+                "TextFormats", "NetworkAddresses", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine",
             ]),
         library(
@@ -131,7 +139,7 @@ let package = Package(
             "Pipeline",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "YAMLFiles", "NetworkAddresses",
-                "PacketCapture", "PacketDecoding", "FlowMetering", "Workloads",
+                "PacketCapture", "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
                 "Reporting", "EventDelivery",
                 .product(name: "Yams", package: "Yams"),
@@ -154,7 +162,8 @@ let package = Package(
             dependencies: [
                 "ControlServer", "Pipeline", "Timestamps", "TextFormats", "SystemSupport",
                 "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
-                "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
+                "FlowExport", "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine",
+                "EventStore",
                 "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

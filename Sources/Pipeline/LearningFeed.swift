@@ -3,6 +3,7 @@ import FeatureExtraction
 import FlowMetering
 import PacketCapture
 import PacketDecoding
+import PacketIntake
 import Workloads
 
 /// Frames in, a model out: what the packet thread of a monitor does while it has no model.

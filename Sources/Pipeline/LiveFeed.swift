@@ -3,6 +3,7 @@ import FeatureExtraction
 import FlowMetering
 import PacketCapture
 import PacketDecoding
+import PacketIntake
 import Workloads
 
 /// Frames in, verdicts out: what the packet thread of a monitor does.

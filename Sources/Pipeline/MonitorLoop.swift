@@ -6,6 +6,7 @@ import FlowMetering
 import Foundation
 import PacketCapture
 import PacketDecoding
+import PacketIntake
 import Quarantine
 import Reporting
 import SystemSupport

@@ -5,6 +5,7 @@ import FlowMetering
 import Foundation
 import PacketCapture
 import PacketDecoding
+import PacketIntake
 import Quarantine
 import SystemSupport
 import Workloads

@@ -4,6 +4,7 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
+import PacketIntake
 import Reporting
 import SystemSupport
 import TextFormats

@@ -1,6 +1,7 @@
 import FlowMetering
 import PacketCapture
 import PacketDecoding
+import PacketIntake
 import SystemSupport
 import Workloads
 

@@ -3,6 +3,7 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
+import PacketIntake
 public import SystemSupport
 import TextFormats
 

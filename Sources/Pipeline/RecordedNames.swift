@@ -1,5 +1,6 @@
 import NetworkAddresses
 import PacketDecoding
+import PacketIntake
 import Workloads
 
 /// What a monitor has noted beside the packets that it kept: who had which address, and from when on. As in the monitor,

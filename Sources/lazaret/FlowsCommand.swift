@@ -1,10 +1,9 @@
 import ArgumentParser
+import FlowExport
 import FlowMetering
 import Glibc
 import PacketCapture
 import PacketDecoding
-import Pipeline
-import Reporting
 import SystemSupport
 
 /// Meters captures or interfaces and writes the flows, without judging them.

@@ -1,8 +1,8 @@
+import FlowExport
 import FlowMetering
 import Foundation
 import NetworkAddresses
 import PacketDecoding
-import Reporting
 import TestKit
 import Testing
 

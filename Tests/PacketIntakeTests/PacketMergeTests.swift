@@ -3,7 +3,7 @@ import NetworkAddresses
 import PacketDecoding
 import Testing
 
-@testable import Pipeline
+@testable import PacketIntake
 
 /// Packets of several interfaces come out by time, and each of them once.
 struct PacketMergeTests {

@@ -1,10 +1,11 @@
-import PacketCapture
-import PacketDecoding
+public import PacketCapture
+public import PacketDecoding
 
 extension PacketDecoder {
     /// Decodes a frame that its capture lends at this moment.
+    @inlinable
     @inline(__always)
-    mutating func decode(_ frame: CapturedFrame, into packet: inout Packet) {
+    public mutating func decode(_ frame: CapturedFrame, into packet: inout Packet) {
         // SAFETY: frames are lent within the closure that a capture calls, and nobody keeps one beyond it.
         unsafe decode(
             frame.bytes, linkType: LinkType(rawValue: frame.linkType),

@@ -1,16 +1,16 @@
-import NetworkAddresses
-import PacketDecoding
+internal import NetworkAddresses
+package import PacketDecoding
 
 /// Packets of several interfaces in the order of their times, and each of them once.
 ///
 /// Every interface hands over its packets in blocks, so those of one come late behind those of another:
 /// they are held until `horizon`. A gateway sees a packet that it forwards on its way in and again on its
 /// way out; the later sight, on another interface, is left out. Memory is fixed.
-struct PacketMerge {
+package struct PacketMerge {
     /// Later sights of a packet that were left out.
-    private(set) var duplicates: UInt64 = 0
+    package private(set) var duplicates: UInt64 = 0
     /// Packets handed on before their time because the room was full.
-    private(set) var hurried: UInt64 = 0
+    package private(set) var hurried: UInt64 = 0
 
     private var queues: [Queue]
     private var sights: [Sight]
@@ -37,7 +37,7 @@ struct PacketMerge {
     }
 
     /// - Parameter interfaces: how many there are; further ones get their room when they first come.
-    init(interfaces: Int) {
+    package init(interfaces: Int) {
         queues = Array(repeating: Self.emptyQueue, count: max(1, interfaces))
         sights = Array(repeating: Sight(), count: interfaces > 1 ? Self.sightCount : 0)
     }
@@ -47,7 +47,8 @@ struct PacketMerge {
     }
 
     /// Takes in a packet; where the room is full, the oldest goes to `body` first.
-    mutating func add(_ packet: Packet, from source: Int32, _ body: (inout Packet) -> Void) {
+    package mutating func add(_ packet: Packet, from source: Int32, _ body: (inout Packet) -> Void)
+    {
         let index = Int(source)
         while index >= queues.count { queues.append(Self.emptyQueue) }
         if queues[index].count == Self.queueCapacity {
@@ -61,7 +62,7 @@ struct PacketMerge {
     }
 
     /// Hands on what was captured up to `horizon`, oldest first.
-    mutating func release(until horizon: Int64, _ body: (inout Packet) -> Void) {
+    package mutating func release(until horizon: Int64, _ body: (inout Packet) -> Void) {
         while count > 0 {
             var oldest = -1
             for index in queues.indices where queues[index].count > 0 {

@@ -113,9 +113,3 @@ package final class FlowOutput {
         return made
     }
 }
-
-/// Why flows could not be written; one line with its cure.
-package struct FlowOutputError: Error, CustomStringConvertible {
-    package let description: String
-    init(_ description: String) { self.description = description }
-}

@@ -1,10 +1,5 @@
 package import FlowMetering
 
-/// How flow records are written.
-package enum FlowFormat: String, Sendable, CaseIterable {
-    case table, csv, json, zeek, eve, ipfix
-}
-
 /// Turns flow records into one of the formats, in a buffer that its owner empties.
 package struct FlowWriter: ~Copyable {
     private let format: FlowFormat

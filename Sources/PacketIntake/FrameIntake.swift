@@ -1,38 +1,38 @@
-import PacketCapture
-import PacketDecoding
+package import PacketCapture
+package import PacketDecoding
 
 /// Frames of live interfaces to packets in their order, once each: what learning and judging have in common.
-struct FrameIntake: ~Copyable {
+package struct FrameIntake: ~Copyable {
     /// How long packets of one interface may come behind those of another: the kernel hands its
     /// blocks over within 50 ms, and a busy thread has its pauses.
-    static let holdNanoseconds: Int64 = 120_000_000
+    package static let holdNanoseconds: Int64 = 120_000_000
 
-    private(set) var decoder = PacketDecoder()
-    private(set) var merge: PacketMerge
+    package private(set) var decoder = PacketDecoder()
+    package private(set) var merge: PacketMerge
     private var interfaces: Int
     /// No packet is from later: what the kernel stamped before the clock was set back is taken for new.
     private var latest = Int64.max
 
     /// - Parameter interfaces: of several, packets are held for a moment.
-    init(interfaces: Int) {
+    package init(interfaces: Int) {
         merge = PacketMerge(interfaces: interfaces)
         self.interfaces = interfaces
     }
 
     /// Whether packets are held for a moment.
-    var isHolding: Bool { interfaces > 1 }
+    package var isHolding: Bool { interfaces > 1 }
 
     /// From now on packets come from so many interfaces.
-    mutating func hold(interfaces count: Int) {
+    package mutating func hold(interfaces count: Int) {
         if count > 1, interfaces <= 1 { merge = PacketMerge(interfaces: count) }
         interfaces = max(interfaces, count)
     }
 
     /// Tells what the time is.
-    mutating func advance(to now: Int64) { latest = now + 2_000_000_000 }
+    package mutating func advance(to now: Int64) { latest = now + 2_000_000_000 }
 
     /// Takes in a batch; those packets that are not held go to `body`.
-    mutating func take(_ frames: Span<CapturedFrame>, _ body: (inout Packet) -> Void) {
+    package mutating func take(_ frames: Span<CapturedFrame>, _ body: (inout Packet) -> Void) {
         var packet = Packet()
         for index in frames.indices {
             let frame = frames[index]
@@ -47,7 +47,7 @@ struct FrameIntake: ~Copyable {
     }
 
     /// Hands on what was captured up to `horizon`.
-    mutating func release(until horizon: Int64, _ body: (inout Packet) -> Void) {
+    package mutating func release(until horizon: Int64, _ body: (inout Packet) -> Void) {
         merge.release(until: horizon, body)
     }
 }
