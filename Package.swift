@@ -113,7 +113,8 @@ let package = Package(
                 "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        library("Quarantine", uses: ["Timestamps", "NetworkAddresses", "CNetfilter"]),
+        library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
+        library("Quarantine", uses: ["Timestamps", "NetworkAddresses", "Nftables", "CNetfilter"]),
         library(
             "EventStore",
             uses: [

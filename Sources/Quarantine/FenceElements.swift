@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import NetworkAddresses
+internal import Nftables
 
 /// Adds set elements to a transaction, many to a message.
 struct FenceElementWriter {

@@ -1,4 +1,5 @@
 internal import NetworkAddresses
+internal import Nftables
 
 /// The pieces that rules are put together from: each is `nft` text and the same in expressions.
 extension FenceLayout.Rule {

@@ -1,4 +1,5 @@
 internal import CNetfilter
+internal import Nftables
 
 extension FenceLayout {
     /// Adds to `batch` what makes the tables, sets, chains and rules; what is there already stays,
@@ -7,7 +8,7 @@ extension FenceLayout {
         for table in tables {
             let family = table.family
             batch.add(NFT_MSG_NEWTABLE, family, "make the \(family.word) table") {
-                NftTable(family: family).message($0)
+                NftTable(family: family, name: Self.tableName).message($0)
             }
             for (index, set) in table.sets.enumerated() {
                 batch.add(NFT_MSG_NEWSET, family, "make the \(family.word) set \(set.name)") {
@@ -16,14 +17,16 @@ extension FenceLayout {
             }
             for chain in table.chains {
                 batch.add(NFT_MSG_NEWCHAIN, family, "make the \(family.word) chain \(chain.name)") {
-                    NftChain(family: family, chain: chain).message($0)
+                    chain.object(family).message($0)
                 }
             }
             for chain in table.chains {
                 batch.add(
                     NFT_MSG_DELRULE, family, "clear the \(family.word) chain \(chain.name)",
                     flags: 0
-                ) { NftRule(family: family, chain: chain.name).message($0) }
+                ) {
+                    NftRule(family: family, table: Self.tableName, chain: chain.name).message($0)
+                }
                 for rule in chain.rules {
                     batch.add(
                         NFT_MSG_NEWRULE, family, "\(family.word) \(chain.name): \(rule.text)",
@@ -38,11 +41,11 @@ extension FenceLayout {
     static func writeRemoval(to batch: inout NetlinkWriter) {
         for family in Family.allCases {
             batch.add(NFT_MSG_NEWTABLE, family, "make the \(family.word) table") {
-                NftTable(family: family).message($0)
+                NftTable(family: family, name: Self.tableName).message($0)
             }
             batch.add(
                 NFT_MSG_DELTABLE, family, "remove the \(family.word) table", flags: 0
-            ) { NftTable(family: family).message($0) }
+            ) { NftTable(family: family, name: Self.tableName).message($0) }
         }
     }
 }
@@ -56,13 +59,19 @@ extension NetlinkWriter {
         let header = NftMessage(
             type: Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(type.rawValue), family: family, flags: flags,
             sequence: sequence)
-        append(build(header), .layout(what))
+        append(build(header), .request(what))
     }
 }
 
 extension FenceLayout.SetSpec {
     fileprivate func object(_ family: FenceLayout.Family, number: UInt32) -> NftSet {
-        let object = NftSet(family: family, set: self, number: number)
+        var flags = UInt32((key.isSeen ? NFT_SET_EVAL : NFT_SET_TIMEOUT).rawValue)
+        if key.isInterval { flags |= UInt32(NFT_SET_INTERVAL.rawValue) }
+        // More than one expression in an element.
+        if rate != nil, isCounting { flags |= UInt32(NFT_SET_EXPR.rawValue) }
+        let object = NftSet(
+            family: family, table: FenceLayout.tableName, name: name, number: number, flags: flags,
+            keyType: key.typeNumber, keyLength: key.length)
         if let rate {
             let limit = NftExpression("limit")
             limit.set(NFTNL_EXPR_LIMIT_RATE, wide: rate)
@@ -78,9 +87,17 @@ extension FenceLayout.SetSpec {
     }
 }
 
+extension FenceLayout.Chain {
+    fileprivate func object(_ family: FenceLayout.Family) -> NftChain {
+        NftChain(
+            family: family, table: FenceLayout.tableName, name: name,
+            base: base.map { ($0.hook.rawValue, $0.priority) })
+    }
+}
+
 extension FenceLayout.Rule {
     fileprivate func object(_ family: FenceLayout.Family, chain: String) -> NftRule {
-        let object = NftRule(family: family, chain: chain)
+        let object = NftRule(family: family, table: FenceLayout.tableName, chain: chain)
         for expression in expressions { object.add(expression.object) }
         return object
     }

@@ -1,4 +1,5 @@
 internal import NetworkAddresses
+internal import Nftables
 
 extension FenceLayout {
     /// One rule, as text for `nft` and as the kernel's expressions.

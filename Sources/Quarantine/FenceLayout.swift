@@ -1,4 +1,5 @@
 internal import NetworkAddresses
+internal import Nftables
 
 /// The tables, sets, chains and rules that make a fence, described once.
 ///
@@ -32,13 +33,8 @@ struct FenceLayout: Sendable, Equatable {
 }
 
 extension FenceLayout {
-    /// The two families that a fence needs: routed and host traffic, and same-bridge traffic.
-    enum Family: UInt8, Sendable, CaseIterable {
-        case inet = 1
-        case bridge = 7
-
-        var word: String { self == .inet ? "inet" : "bridge" }
-    }
+    /// A fence needs both: routed and host traffic, and same-bridge traffic.
+    typealias Family = NftFamily
 
     /// What a set's elements are.
     ///

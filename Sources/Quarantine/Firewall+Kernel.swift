@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import NetworkAddresses
+internal import Nftables
 
 extension Firewall {
     mutating func begin(reserving capacity: Int = 4096) -> NetlinkWriter {
@@ -22,7 +23,7 @@ extension Firewall {
         batch.end(message)
         sequence = batch.sequence
         guard !options.isDryRun else { return }
-        try socket.transact(batch, for: operation)
+        do { try socket.transact(batch, for: operation) } catch { throw QuarantineError(error) }
     }
 
     private mutating func dump<T>(
@@ -32,7 +33,7 @@ extension Firewall {
         var writer = NetlinkWriter(sequence: sequence)
         let start = writer.begin(
             type: UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(type.rawValue),
-            flags: 1 | UInt16(NLM_F_DUMP), family: family.rawValue, .layout(operation))
+            flags: 1 | UInt16(NLM_F_DUMP), family: family.rawValue, .request(operation))
         if let set {
             writer.attribute(
                 UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), text: FenceLayout.tableName)
@@ -40,8 +41,9 @@ extension Firewall {
         }
         writer.end(start)
         sequence = writer.sequence
-        return try socket.dump(writer.bytes, sequence: sequence, for: operation) {
-            (message: NetlinkMessage) throws(QuarantineError) -> T? in body(message)
+        do { return try socket.dump(writer.bytes, sequence: sequence, for: operation, body) } catch
+        {
+            throw QuarantineError(error)
         }
     }
 

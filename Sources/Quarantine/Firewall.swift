@@ -1,6 +1,7 @@
 internal import CNetfilter
 internal import Glibc
 public import NetworkAddresses
+internal import Nftables
 
 /// Choices of the actuator.
 public struct FirewallOptions: Sendable {
@@ -43,7 +44,9 @@ public struct Firewall: FenceActuator, ~Copyable, Sendable {
     /// Opens the kernel's firewall; changes nothing.
     public init(_ options: FirewallOptions = FirewallOptions()) throws(QuarantineError) {
         self.options = options
-        socket = try NetlinkSocket(family: NETLINK_NETFILTER)
+        do { socket = try NetlinkSocket(family: NETLINK_NETFILTER) } catch {
+            throw QuarantineError(error)
+        }
         updatesInPlace = Self.kernelUpdatesTimeouts
     }
 

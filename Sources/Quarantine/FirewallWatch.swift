@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+internal import Nftables
 
 /// Somebody else changed our tables.
 public struct FirewallDisturbance: Sendable, Equatable {
@@ -32,8 +33,10 @@ public struct FirewallWatch: ~Copyable, Sendable {
     ///   reported.
     public init(ignoring own: Set<UInt32>) throws(QuarantineError) {
         self.own = own
-        socket = try NetlinkSocket(
-            family: NETLINK_NETFILTER, groups: 1 << (NFNLGRP_NFTABLES.rawValue - 1))
+        do {
+            socket = try NetlinkSocket(
+                family: NETLINK_NETFILTER, groups: 1 << (NFNLGRP_NFTABLES.rawValue - 1))
+        } catch { throw QuarantineError(error) }
     }
 
     /// Waits for somebody else's change of our tables.
@@ -48,12 +51,12 @@ public struct FirewallWatch: ~Copyable, Sendable {
         var patience = milliseconds
         while !isOver {
             let datagram: [UInt8]?
-            do {
+            do throws(NetlinkError) {
                 datagram = try socket.receive(milliseconds: patience, for: "watch the firewall")
             } catch .kernel(_, ENOBUFS, _) {
                 return FirewallDisturbance(
                     program: nil, process: nil, isStructural: true, isUncertain: true)
-            }
+            } catch { throw QuarantineError(error) }
             guard let datagram, let messages = NetlinkMessage.split(datagram) else { return seen }
             for message in messages { isOver = note(message, &seen) || isOver }
             // A transaction's messages come together, its end last.

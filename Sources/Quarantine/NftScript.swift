@@ -1,4 +1,5 @@
 public import NetworkAddresses
+import Nftables
 
 /// The exact rules that enforcing installs, as a script for `nft -f`.
 ///

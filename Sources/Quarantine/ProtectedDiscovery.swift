@@ -1,6 +1,7 @@
 internal import CNetfilter
 internal import Glibc
 public import NetworkAddresses
+internal import Nftables
 
 /// Finds out what must never be fenced on this node.
 ///
@@ -36,6 +37,10 @@ public struct ProtectedDiscovery: Sendable {
     ///
     /// - Throws: `.kernel` when a dump fails; a file that cannot be read counts as empty.
     public func discover() throws(QuarantineError) -> Finding {
+        do { return try look() } catch { throw QuarantineError(error) }
+    }
+
+    private func look() throws(NetlinkError) -> Finding {
         var routing = try RoutingSocket()
         var found = ProtectedSet()
         let links = try routing.links()

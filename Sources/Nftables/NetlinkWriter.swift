@@ -1,39 +1,39 @@
-internal import NetworkAddresses
+package import NetworkAddresses
 
 /// Puts netlink messages together in one buffer, in the kernel's layout (native byte order,
 /// four-byte alignment; netfilter's numbers in network order).
-struct NetlinkWriter {
-    private(set) var bytes: [UInt8] = []
+package struct NetlinkWriter {
+    package private(set) var bytes: [UInt8] = []
     /// Where each message began, and what it is for; errors are told with it.
-    private(set) var messages: [(sequence: UInt32, purpose: Purpose)] = []
-    var sequence: UInt32
+    package private(set) var messages: [(sequence: UInt32, purpose: Purpose)] = []
+    package var sequence: UInt32
     /// Where the last message starts.
-    private(set) var lastStart = 0
+    package private(set) var lastStart = 0
 
     /// What a message does; its words are made only when the kernel complains.
-    enum Purpose: Sendable {
+    package enum Purpose: Sendable {
         case begin, end
-        case layout(String)
-        case elements(FenceLayout.Family, String, isRemoval: Bool)
+        case request(String)
+        case elements(NftFamily, String, isRemoval: Bool)
 
-        var words: String {
+        package var words: String {
             switch self {
             case .begin: "transaction"
             case .end: "end of the transaction"
-            case .layout(let what): what
+            case .request(let what): what
             case .elements(let family, let set, let isRemoval):
                 "\(isRemoval ? "remove from" : "add to") \(family.word) set \(set)"
             }
         }
     }
 
-    init(sequence: UInt32, reserving capacity: Int = 0) {
+    package init(sequence: UInt32, reserving capacity: Int = 0) {
         self.sequence = sequence
         bytes.reserveCapacity(capacity)
     }
 
     /// Starts a message: netlink header and netfilter's own header. Returns where it began.
-    mutating func begin(
+    package mutating func begin(
         type: UInt16, flags: UInt16, family: UInt8, resource: UInt16 = 0, _ purpose: Purpose
     ) -> Int {
         let start = bytes.count
@@ -53,11 +53,13 @@ struct NetlinkWriter {
     }
 
     /// Starts a message of another netlink family; `header` is what follows netlink's own.
-    mutating func begin(type: UInt16, flags: UInt16, header: [UInt8], for what: String) -> Int {
+    package mutating func begin(type: UInt16, flags: UInt16, header: [UInt8], for what: String)
+        -> Int
+    {
         let start = bytes.count
         lastStart = start
         sequence &+= 1
-        messages.append((sequence, .layout(what)))
+        messages.append((sequence, .request(what)))
         native(UInt32(0))
         native(type)
         native(flags)
@@ -68,13 +70,13 @@ struct NetlinkWriter {
     }
 
     /// Closes a message: writes its length.
-    mutating func end(_ start: Int) {
+    package mutating func end(_ start: Int) {
         let count = UInt32(bytes.count - start)
         for index in 0..<4 { bytes[start + index] = UInt8(count >> (8 * index) & 255) }
     }
 
     /// Adds a message that somebody else has put together.
-    mutating func append(_ message: [UInt8], _ purpose: Purpose) {
+    package mutating func append(_ message: [UInt8], _ purpose: Purpose) {
         messages.append((sequence, purpose))
         lastStart = bytes.count
         bytes += message
@@ -82,40 +84,44 @@ struct NetlinkWriter {
     }
 
     /// Sets a flag of a finished message.
-    mutating func addFlags(_ flags: UInt16, toMessageAt start: Int) {
+    package mutating func addFlags(_ flags: UInt16, toMessageAt start: Int) {
         bytes[start + 6] |= UInt8(flags & 255)
         bytes[start + 7] |= UInt8(flags >> 8)
     }
 
-    mutating func nest(_ type: UInt16) -> Int {
+    package mutating func nest(_ type: UInt16) -> Int {
         let start = bytes.count
         native(UInt16(0))
         native(type | 0x8000)
         return start
     }
 
-    mutating func endNest(_ start: Int) {
+    package mutating func endNest(_ start: Int) {
         let count = UInt16(bytes.count - start)
         bytes[start] = UInt8(count & 255)
         bytes[start + 1] = UInt8(count >> 8)
     }
 
-    mutating func attribute(_ type: UInt16, _ value: some Collection<UInt8>) {
+    package mutating func attribute(_ type: UInt16, _ value: ArraySlice<UInt8>) {
         native(UInt16(4 + value.count))
         native(type)
         bytes += value
         pad()
     }
 
-    mutating func attribute(_ type: UInt16, text: String) {
+    package mutating func attribute(_ type: UInt16, _ value: [UInt8]) {
+        attribute(type, value[...])
+    }
+
+    package mutating func attribute(_ type: UInt16, text: String) {
         attribute(type, Array(text.utf8) + [0])
     }
 
     /// Adds again what is there already.
-    mutating func repeatBytes(_ range: Range<Int>) { bytes += Array(bytes[range]) }
+    package mutating func repeatBytes(_ range: Range<Int>) { bytes += Array(bytes[range]) }
 
     /// 4 or 16 bytes in network order.
-    mutating func attribute(_ type: UInt16, _ address: IPAddress) {
+    package mutating func attribute(_ type: UInt16, _ address: IPAddress) {
         guard !address.isIPv4 else { return attribute(type, big: address.v4) }
         native(UInt16(20))
         native(type)
@@ -124,14 +130,14 @@ struct NetlinkWriter {
     }
 
     /// An unsigned number in network order.
-    mutating func attribute(_ type: UInt16, big value: UInt32) {
+    package mutating func attribute(_ type: UInt16, big value: UInt32) {
         native(UInt16(8))
         native(type)
         big(value)
     }
 
     /// An unsigned number in network order.
-    mutating func attribute(_ type: UInt16, big value: UInt64) {
+    package mutating func attribute(_ type: UInt16, big value: UInt64) {
         native(UInt16(12))
         native(type)
         big(value)
@@ -140,7 +146,7 @@ struct NetlinkWriter {
     private mutating func big(_ value: some FixedWidthInteger) { native(value.byteSwapped) }
 
     /// A whole number in the machine's order: little-endian wherever Swift runs on Linux.
-    mutating func native(_ value: some FixedWidthInteger) {
+    private mutating func native(_ value: some FixedWidthInteger) {
         for shift in stride(from: 0, to: value.bitWidth, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: value >> shift))
         }

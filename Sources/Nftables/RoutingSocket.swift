@@ -1,19 +1,19 @@
 internal import CNetfilter
-internal import NetworkAddresses
+package import NetworkAddresses
 
 /// Asks the kernel's routing tables (rtnetlink) about this node.
-struct RoutingSocket: ~Copyable {
+package struct RoutingSocket: ~Copyable {
     private var socket: NetlinkSocket
     private var sequence: UInt32 = 0
 
-    init() throws(QuarantineError) {
+    package init() throws(NetlinkError) {
         socket = try NetlinkSocket(family: NETLINK_ROUTE)
     }
 
     private mutating func dump<T>(
         _ type: Int32, headerLength: Int, for operation: String,
         _ body: (NetlinkMessage) -> T?
-    ) throws(QuarantineError) -> [T] {
+    ) throws(NetlinkError) -> [T] {
         var request = NetlinkWriter(sequence: sequence)
         let start = request.begin(
             type: UInt16(type), flags: 1 | UInt16(NLM_F_DUMP),
@@ -21,17 +21,17 @@ struct RoutingSocket: ~Copyable {
         request.end(start)
         sequence = request.sequence
         return try socket.dump(request.bytes, sequence: sequence, for: operation) {
-            (message: NetlinkMessage) throws(QuarantineError) -> T? in body(message)
+            (message: NetlinkMessage) throws(NetlinkError) -> T? in body(message)
         }
     }
 
-    struct Link {
-        var name: String
-        var card: MACAddress?
+    package struct Link {
+        package var name: String
+        package var card: MACAddress?
     }
 
     /// Every interface by its index.
-    mutating func links() throws(QuarantineError) -> [UInt32: Link] {
+    package mutating func links() throws(NetlinkError) -> [UInt32: Link] {
         let found = try dump(Int32(RTM_GETLINK), headerLength: 16, for: "list interfaces") {
             message -> (UInt32, Link)? in
             guard message.payload.count >= 16 else { return nil }
@@ -48,7 +48,7 @@ struct RoutingSocket: ~Copyable {
     }
 
     /// Every address of this node with its interface's index.
-    mutating func addresses() throws(QuarantineError) -> [(IPAddress, UInt32)] {
+    package mutating func addresses() throws(NetlinkError) -> [(IPAddress, UInt32)] {
         try dump(Int32(RTM_GETADDR), headerLength: 8, for: "list addresses") {
             message -> (IPAddress, UInt32)? in
             guard message.payload.count >= 8 else { return nil }
@@ -63,7 +63,7 @@ struct RoutingSocket: ~Copyable {
     }
 
     /// Every gateway of a route, and whether it is of the default route.
-    mutating func gateways() throws(QuarantineError) -> [(IPAddress, Bool)] {
+    package mutating func gateways() throws(NetlinkError) -> [(IPAddress, Bool)] {
         let found = try dump(Int32(RTM_GETROUTE), headerLength: 12, for: "list routes") {
             message -> [(IPAddress, Bool)]? in
             guard message.payload.count >= 12 else { return nil }
@@ -87,7 +87,7 @@ struct RoutingSocket: ~Copyable {
     }
 
     /// The network cards of known neighbours.
-    mutating func neighbours() throws(QuarantineError) -> [(IPAddress, MACAddress)] {
+    package mutating func neighbours() throws(NetlinkError) -> [(IPAddress, MACAddress)] {
         try dump(Int32(RTM_GETNEIGH), headerLength: 12, for: "list neighbours") {
             message -> (IPAddress, MACAddress)? in
             guard message.payload.count >= 12 else { return nil }

@@ -5,16 +5,16 @@ internal import Glibc
 ///
 /// The socket belongs to the network namespace that the opening thread was in.
 // @unchecked: the handle has one owner, which moves as a whole from thread to thread.
-@safe struct NetlinkSocket: ~Copyable, @unchecked Sendable {
+@safe package struct NetlinkSocket: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
     /// The kernel's name for this socket; notifications carry the name of who caused them.
-    let port: UInt32
+    package let port: UInt32
     private var buffer = [UInt8](repeating: 0, count: 1 << 17)
 
     /// Opens a socket of one netlink family, for instance `NETLINK_NETFILTER`.
     ///
     /// - Parameter groups: bits of the multicast groups to hear.
-    init(family: CInt, groups: UInt32 = 0) throws(QuarantineError) {
+    package init(family: CInt, groups: UInt32 = 0) throws(NetlinkError) {
         let opened = try unsafe Self.open(family, groups)
         unsafe handle = opened
         unsafe port = mnl_socket_get_portid(opened)
@@ -31,7 +31,7 @@ internal import Glibc
 
     private static func open(
         _ family: CInt, _ groups: UInt32
-    ) throws(QuarantineError) -> OpaquePointer {
+    ) throws(NetlinkError) -> OpaquePointer {
         guard let opened = unsafe mnl_socket_open2(family, CInt(SOCK_CLOEXEC.rawValue)) else {
             throw failure("open a netlink socket", errno)
         }
@@ -47,7 +47,7 @@ internal import Glibc
     // SAFETY: the handle is ours alone.
     deinit { unsafe mnl_socket_close(handle) }
 
-    func send(_ bytes: [UInt8], for operation: String) throws(QuarantineError) {
+    package func send(_ bytes: [UInt8], for operation: String) throws(NetlinkError) {
         // SAFETY: the kernel copies `count` bytes of the array before the call returns.
         let sent = unsafe bytes.withUnsafeBytes { raw in
             unsafe mnl_socket_sendto(handle, raw.baseAddress, raw.count)
@@ -58,9 +58,9 @@ internal import Glibc
     /// Waits for a datagram; nil when `milliseconds` went by without one (-1: waits for ever).
     ///
     /// - Throws: `.kernel` with ENOBUFS when messages were lost.
-    mutating func receive(
+    package mutating func receive(
         milliseconds: Int32, for operation: String
-    ) throws(QuarantineError) -> [UInt8]? {
+    ) throws(NetlinkError) -> [UInt8]? {
         var wanted = unsafe pollfd(
             fd: mnl_socket_get_fd(handle), events: Int16(POLLIN), revents: 0)
         let ready = unsafe poll(&wanted, 1, milliseconds)
@@ -77,7 +77,7 @@ internal import Glibc
     /// The error for an errno, with the C library's text.
     static func failure(
         _ operation: String, _ code: Int32, words: String? = nil
-    ) -> QuarantineError {
+    ) -> NetlinkError {
         if code == EPERM || code == EACCES { return .notPermitted(operation: operation) }
         // SAFETY: the text is copied before another call could change it.
         let text = unsafe String(cString: strerror(code))
@@ -92,14 +92,14 @@ extension NetlinkSocket {
     /// - Parameter batch: messages between a begin and an end; the last before the end, and it
     ///   alone, asks for an answer.
     /// - Throws: the first complaint, with the message it is about.
-    mutating func transact(
+    package mutating func transact(
         _ batch: borrowing NetlinkWriter, for operation: String
-    ) throws(QuarantineError) {
+    ) throws(NetlinkError) {
         guard batch.messages.count >= 3 else { return }
         try send(batch.bytes, for: operation)
         let first = batch.messages[0].sequence
         let last = batch.messages[batch.messages.count - 2].sequence
-        var complaint: QuarantineError?
+        var complaint: NetlinkError?
         var isComplete = false
         while !isComplete {
             // The kernel has worked through the transaction before `send` returns.
@@ -135,10 +135,10 @@ extension NetlinkSocket {
 
     /// Sends a request for a dump and gives each message to `body`; starts anew when the kernel
     /// says that its tables changed meanwhile.
-    mutating func dump<T>(
+    package mutating func dump<T>(
         _ request: [UInt8], sequence: UInt32, for operation: String,
-        _ body: (NetlinkMessage) throws(QuarantineError) -> T?
-    ) throws(QuarantineError) -> [T] {
+        _ body: (NetlinkMessage) throws(NetlinkError) -> T?
+    ) throws(NetlinkError) -> [T] {
         for _ in 0..<20 {
             try send(request, for: operation)
             var found: [T] = []
