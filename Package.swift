@@ -49,7 +49,7 @@ let package = Package(
         .executable(name: "lazaret", targets: ["lazaret"]),
         .library(name: "IsolationForest", targets: ["IsolationForest"]),
         .library(name: "Metering", targets: ["PacketCapture", "PacketDecoding", "FlowMetering"]),
-        .library(name: "Quarantine", targets: ["Quarantine", "NetworkAddresses"]),
+        .library(name: "Quarantine", targets: ["Quarantine", "Enforcement", "NetworkAddresses"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -114,10 +114,17 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
-        library("Quarantine", uses: ["Timestamps", "NetworkAddresses", "Nftables", "CNetfilter"]),
+        library("Quarantine", uses: ["NetworkAddresses"]),
+        library(
+            "Enforcement",
+            uses: [
+                "Timestamps", "SystemSupport", "NetworkAddresses", "Nftables", "CNetfilter",
+                "Quarantine",
+            ]),
         library(
             "EventStore",
             uses: [
+                "SystemSupport", "Quarantine",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
@@ -125,7 +132,7 @@ let package = Package(
             "Reporting",
             uses: [
                 "TextFormats", "NetworkAddresses", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine",
+                "AnomalyDetection", "Quarantine", "Enforcement",
             ]),
         library(
             "EventDelivery",
@@ -141,7 +148,7 @@ let package = Package(
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "YAMLFiles", "NetworkAddresses",
                 "PacketCapture", "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
+                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "EventStore",
                 "Reporting", "EventDelivery",
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -164,7 +171,7 @@ let package = Package(
                 "ControlServer", "Pipeline", "Timestamps", "TextFormats", "SystemSupport",
                 "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
                 "FlowExport", "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine",
-                "EventStore",
+                "Enforcement", "EventStore",
                 "Reporting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -173,11 +180,37 @@ let package = Package(
             swiftSettings: strict, linkerSettings: staticRuntime),
 
         .target(
-            name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
-            swiftSettings: strict),
+            name: "TestKit", dependencies: ["NetworkAddresses", "Quarantine"],
+            path: "Tests/TestKit", swiftSettings: strict),
         tests(of: "Timestamps"),
         tests(of: "TextFormats"),
         tests(of: "NetworkAddresses"),
+        tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
+        tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
+        tests(of: "PacketIntake", uses: ["NetworkAddresses", "PacketDecoding"]),
+        tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
+        tests(
+            of: "FlowExport", uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering"]),
+        tests(of: "Workloads", uses: ["NetworkAddresses"]),
+        tests(
+            of: "FeatureExtraction",
+            uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
+        tests(of: "IsolationForest"),
+        tests(
+            of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
+        tests(of: "Quarantine", uses: ["NetworkAddresses"]),
+        tests(of: "Enforcement", uses: ["NetworkAddresses", "Quarantine"]),
+        tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Enforcement"]),
+        tests(of: "EventDelivery", uses: ["SystemSupport"]),
+        tests(
+            of: "Reporting",
+            uses: ["TextFormats", .product(name: "Crypto", package: "swift-crypto")]),
+        tests(
+            of: "Pipeline",
+            uses: [
+                "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
+                "FlowMetering", "Workloads", "AnomalyDetection",
+            ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
         // What needs real containers: these want the machine for themselves.
@@ -185,30 +218,5 @@ let package = Package(
             name: "ContainerTests",
             dependencies: ["Workloads", "NetworkAddresses", "TestKit"],
             swiftSettings: strict),
-        tests(of: "Workloads", uses: ["NetworkAddresses"]),
-        tests(
-            of: "FeatureExtraction",
-            uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
-        tests(
-            of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
-        tests(of: "IsolationForest"),
-        tests(of: "Quarantine", uses: ["NetworkAddresses"]),
-        tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
-        tests(of: "EventDelivery", uses: ["SystemSupport"]),
-        tests(
-            of: "Pipeline",
-            uses: [
-                "NetworkAddresses", "PacketCapture", "PacketDecoding", "Workloads",
-                "AnomalyDetection",
-            ]),
-        tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
-        tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
-        tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
-        tests(
-            of: "Reporting",
-            uses: [
-                "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering",
-                .product(name: "Crypto", package: "swift-crypto"),
-            ]),
     ]
 )

@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+internal import Enforcement
 internal import EventDelivery
 internal import EventStore
 internal import FeatureExtraction

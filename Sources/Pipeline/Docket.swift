@@ -1,4 +1,5 @@
 import AnomalyDetection
+import Enforcement
 import FeatureExtraction
 import NetworkAddresses
 import Quarantine

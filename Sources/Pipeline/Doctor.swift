@@ -1,4 +1,5 @@
 import AnomalyDetection
+import Enforcement
 import Foundation
 import Glibc
 import PacketCapture

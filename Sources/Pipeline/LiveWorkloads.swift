@@ -1,3 +1,4 @@
+internal import Enforcement
 internal import Foundation
 internal import NetworkAddresses
 internal import PacketCapture

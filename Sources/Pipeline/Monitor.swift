@@ -1,4 +1,5 @@
 public import AnomalyDetection
+public import Enforcement
 public import EventDelivery
 internal import EventStore
 internal import FeatureExtraction

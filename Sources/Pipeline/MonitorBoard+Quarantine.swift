@@ -1,3 +1,4 @@
+public import Enforcement
 internal import Foundation
 public import Quarantine
 internal import SystemSupport

@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+internal import Enforcement
 public import EventStore
 internal import FeatureExtraction
 internal import Foundation

@@ -1,4 +1,5 @@
 import AnomalyDetection
+import Enforcement
 import EventDelivery
 import EventStore
 import FlowMetering

@@ -1,3 +1,4 @@
+public import Enforcement
 import NetworkAddresses
 public import Quarantine
 import TextFormats

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Enforcement
+import EventStore
 import Foundation
 import NetworkAddresses
 import Pipeline

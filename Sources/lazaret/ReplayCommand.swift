@@ -1,5 +1,6 @@
 import AnomalyDetection
 import ArgumentParser
+import Enforcement
 import Pipeline
 import Quarantine
 import Reporting
