@@ -110,7 +110,8 @@ let package = Package(
         library(
             "AnomalyDetection",
             uses: [
-                "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
+                "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+                "FeatureExtraction", "IsolationForest",
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
@@ -129,10 +130,22 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         library(
-            "Reporting",
+            "Events",
             uses: [
-                "TextFormats", "NetworkAddresses", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine", "Enforcement",
+                "TextFormats", "SystemSupport", "NetworkAddresses", "FeatureExtraction",
+                "AnomalyDetection", "Quarantine",
+            ]),
+        library(
+            "Decisions",
+            uses: [
+                "NetworkAddresses", "Workloads", "FeatureExtraction", "AnomalyDetection",
+                "Quarantine", "Events",
+            ]),
+        library(
+            "HTMLReport",
+            uses: [
+                "TextFormats", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
+                "Quarantine", "Events",
             ]),
         library(
             "EventDelivery",
@@ -144,18 +157,40 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         library(
-            "Pipeline",
+            "ModelFiles",
+            uses: [
+                "TextFormats", "SystemSupport", "NetworkAddresses", "Workloads",
+                "FeatureExtraction", "AnomalyDetection", "Events",
+            ]),
+        library(
+            "Offline",
+            uses: [
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
+                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Events", "Decisions",
+                "HTMLReport", .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        library(
+            "Monitor",
+            uses: [
+                "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
+                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
+                "Decisions", "EventStore", "EventDelivery", "ModelFiles",
+            ]),
+        library(
+            "Settings",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "YAMLFiles", "NetworkAddresses",
-                "PacketCapture", "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "EventStore",
-                "Reporting", "EventDelivery",
+                "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
+                "EventDelivery", "ModelFiles", "Monitor",
                 .product(name: "Yams", package: "Yams"),
             ]),
         library(
             "ControlServer",
             uses: [
-                "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine", "EventStore", "Reporting", "Pipeline",
+                "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine", "Events",
+                "HTMLReport", "EventStore", "Monitor", "Settings",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -168,11 +203,10 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "ControlServer", "Pipeline", "Timestamps", "TextFormats", "SystemSupport",
-                "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
-                "FlowExport", "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine",
-                "Enforcement", "EventStore",
-                "Reporting",
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
+                "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
+                "EventStore", "ModelFiles", "Offline", "Monitor", "Settings", "ControlServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

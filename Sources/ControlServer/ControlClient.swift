@@ -1,8 +1,8 @@
 internal import AsyncHTTPClient
 internal import Foundation
+public import Monitor
 internal import NIOCore
 internal import NIOHTTP1
-public import Pipeline
 
 /// Why a running monitor could not be asked.
 public enum ControlError: Error, Sendable, CustomStringConvertible {

@@ -1,9 +1,9 @@
+internal import Events
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
-internal import Pipeline
+internal import Monitor
 internal import Quarantine
-internal import Reporting
 internal import TextFormats
 
 extension ControlRoutes {

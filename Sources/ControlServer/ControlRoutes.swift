@@ -2,8 +2,8 @@ internal import EventStore
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import Monitor
 internal import NIOCore
-internal import Pipeline
 internal import Quarantine
 internal import TextFormats
 

@@ -2,9 +2,10 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
+public import Monitor
 internal import NIOPosix
-public import Pipeline
 public import ServiceLifecycle
+public import Settings
 internal import SystemSupport
 
 /// What a running monitor answers to: an HTTP interface on a Unix socket and, where asked for, on loopback.

@@ -1,6 +1,6 @@
+internal import HTMLReport
 internal import HTTPTypes
 internal import Hummingbird
-internal import Reporting
 
 /// The page for people: one document, one style sheet and one script, made of the same answers that programs get.
 ///

@@ -1,4 +1,4 @@
-internal import Pipeline
+import Monitor
 
 /// A monitor's status in Prometheus' text format. No label holds an address or a workload: their number has no bound.
 enum MetricsText {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import EventStore
 import Foundation
-import Pipeline
 import Quarantine
 import TextFormats
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Pipeline
+import Settings
 
 /// The configuration file that a command reads.
 struct ConfigurationInput: ParsableArguments {

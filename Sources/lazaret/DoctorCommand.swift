@@ -1,5 +1,6 @@
 import ArgumentParser
-import Pipeline
+import Monitor
+import Settings
 
 /// Says whether a monitor can run here.
 struct DoctorCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import AnomalyDetection
 import ArgumentParser
-import Pipeline
+import ModelFiles
+import Offline
 import SystemSupport
 
 struct EvaluateCommand: ParsableCommand {

@@ -1,5 +1,7 @@
 import ArgumentParser
-import Pipeline
+import Events
+import ModelFiles
+import Offline
 import SystemSupport
 
 /// Says all there is to say of one alert.

@@ -1,6 +1,6 @@
 import AnomalyDetection
 import ArgumentParser
-import Pipeline
+import ModelFiles
 
 /// Says what an alert was, and so changes what the next windows get.
 struct FeedbackCommand: ParsableCommand {

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Foundation
+import Monitor
 import NetworkAddresses
-import Pipeline
+import Settings
 import TextFormats
 import Workloads
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Pipeline
+import Settings
 import TextFormats
 import Workloads
 

@@ -1,7 +1,6 @@
 import AnomalyDetection
 import ArgumentParser
-import Pipeline
-import Reporting
+import ModelFiles
 
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

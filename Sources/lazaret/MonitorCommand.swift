@@ -1,10 +1,13 @@
 import AnomalyDetection
 import ArgumentParser
 import ControlServer
+import Enforcement
 import Foundation
+import ModelFiles
+import Monitor
 import PacketCapture
-import Pipeline
 import Quarantine
+import Settings
 import SystemSupport
 import TextFormats
 import Workloads

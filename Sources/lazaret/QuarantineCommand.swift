@@ -1,11 +1,13 @@
 import ArgumentParser
 import Enforcement
+import Events
 import EventStore
 import Foundation
+import Monitor
 import NetworkAddresses
-import Pipeline
 import Quarantine
-import Reporting
+import Settings
+import SystemSupport
 import TextFormats
 import Timestamps
 
@@ -187,11 +189,7 @@ struct QuarantineCommand: ParsableCommand {
     }
 
     /// Nanoseconds since 1970.
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    static func now() -> Int64 { Clock.now() }
 
     /// Who is at the keyboard, for the audit trail.
     private static func person() -> String {

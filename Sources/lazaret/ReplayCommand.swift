@@ -1,9 +1,11 @@
 import AnomalyDetection
 import ArgumentParser
 import Enforcement
-import Pipeline
+import Events
+import HTMLReport
+import ModelFiles
+import Offline
 import Quarantine
-import Reporting
 import SystemSupport
 import TextFormats
 import Workloads

@@ -1,7 +1,8 @@
 import ArgumentParser
 import ControlServer
 import Foundation
-import Pipeline
+import Monitor
+import Settings
 
 /// Where the running monitor answers.
 struct ControlInput: ParsableArguments {

@@ -1,7 +1,8 @@
+import AnomalyDetection
 import ArgumentParser
 import ControlServer
 import Foundation
-import Pipeline
+import Monitor
 import TextFormats
 
 /// Follows the running monitor on the terminal.

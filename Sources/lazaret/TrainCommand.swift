@@ -1,7 +1,7 @@
 import AnomalyDetection
 import ArgumentParser
-import Pipeline
-import Reporting
+import ModelFiles
+import Offline
 import SystemSupport
 import Workloads
 
