@@ -237,13 +237,13 @@ let package = Package(
         tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Enforcement"]),
         tests(of: "EventDelivery", uses: ["SystemSupport"]),
         tests(
-            of: "Reporting",
+            of: "HTMLReport",
             uses: ["TextFormats", .product(name: "Crypto", package: "swift-crypto")]),
         tests(
-            of: "Pipeline",
+            of: "Monitor",
             uses: [
                 "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
-                "FlowMetering", "Workloads", "AnomalyDetection",
+                "FlowMetering", "Workloads", "AnomalyDetection", "Offline",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),

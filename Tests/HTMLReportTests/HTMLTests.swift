@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import TextFormats
 
-@testable import Reporting
+@testable import HTMLReport
 
 struct HTMLTests {
     @Test(arguments: [

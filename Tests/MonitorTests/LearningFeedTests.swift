@@ -6,7 +6,8 @@ import PacketDecoding
 import Testing
 import Workloads
 
-@testable import Pipeline
+@testable import Monitor
+@testable import Offline
 
 /// What a node learns by itself, seeing every packet once, is as good as what is trained from a capture.
 struct LearningFeedTests {

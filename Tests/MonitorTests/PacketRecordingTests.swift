@@ -9,7 +9,8 @@ import TestKit
 import Testing
 import Workloads
 
-@testable import Pipeline
+@testable import Monitor
+@testable import Offline
 
 /// What a monitor keeps of its packets is read again with the names that were true then.
 final class PacketRecordingTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Pipeline
+@testable import Monitor
 
 /// Scores of the last 24 hours, for any number of workloads in bounded room.
 struct ScoreHistoryTests {
