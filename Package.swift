@@ -9,14 +9,15 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
 ]
-let room = strict + [.strictMemorySafety()]
+let librarySettings = strict + [.strictMemorySafety()]
 
-/// One target per room. `uses` are the arrows: the build refuses an import that is not listed here.
-func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: uses, swiftSettings: room)
+/// A library target. It can import only the targets and products in `uses`; the build refuses others
+/// (`swift build --explicit-target-dependency-import-check error`).
+func library(_ name: String, uses: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: uses, swiftSettings: librarySettings)
 }
 
-/// The tests of the room of the same name.
+/// The test target of a library target.
 func tests(of name: String, uses: [Target.Dependency] = []) -> Target {
     .testTarget(
         name: name + "Tests", dependencies: [.byName(name: name), "TestKit"] + uses,
@@ -49,7 +50,7 @@ let package = Package(
         .executable(name: "lazaret", targets: ["lazaret"]),
         .library(name: "IsolationForest", targets: ["IsolationForest"]),
         .library(name: "Metering", targets: ["PacketCapture", "PacketDecoding", "FlowMetering"]),
-        .library(name: "Quarantine", targets: ["Quarantine", "NetworkAddresses"]),
+        .library(name: "Quarantine", targets: ["Quarantine", "Enforcement", "NetworkAddresses"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -77,76 +78,162 @@ let package = Package(
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
-        room("NetworkAddresses"),
-        room("Platform"),
-        room("Digests", uses: ["CCrypto"]),
-        room("YAML", uses: ["CYAML"]),
-        room("HTTPClient", uses: ["CCurl"]),
-        room("HTTPServer", uses: ["CMicroHTTPD", "Platform"]),
-        room("PacketCapture", uses: ["CPcap", "CCompression"]),
-        room("PacketDecoding", uses: ["NetworkAddresses"]),
-        room("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
-        room(
+        library("Timestamps"),
+        library("SystemSupport", uses: ["TextFormats", "CPrivileges"]),
+        library("TextFormats", uses: ["Timestamps"]),
+        library("Digests", uses: ["CCrypto"]),
+        library("YAML", uses: ["CYAML"]),
+        library("HTTPClient", uses: ["CCurl"]),
+        library("HTTPServer", uses: ["CMicroHTTPD", "SystemSupport"]),
+        library("NetworkAddresses"),
+        library("PacketCapture", uses: ["CPcap", "CCompression"]),
+        library("PacketDecoding", uses: ["NetworkAddresses"]),
+        library("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
+        library(
+            "PacketIntake", uses: ["NetworkAddresses", "PacketCapture", "PacketDecoding"]),
+        library(
+            "FlowExport",
+            uses: [
+                "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
+                "PacketIntake", "FlowMetering",
+            ]),
+        library(
             "Workloads",
             uses: [
-                "NetworkAddresses", "Platform", "YAML", "HTTPClient",
+                "Timestamps", "YAML", "NetworkAddresses", "SystemSupport", "HTTPClient",
             ]),
-        room(
+        library(
             "FeatureExtraction",
             uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
-        room("IsolationForest"),
-        room(
+        library("IsolationForest"),
+        library(
             "AnomalyDetection",
             uses: [
-                "Digests", "NetworkAddresses", "Workloads", "FeatureExtraction", "IsolationForest",
+                "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+                "FeatureExtraction", "IsolationForest",
+                "Digests",
             ]),
-        room("Quarantine", uses: ["NetworkAddresses", "CNetfilter"]),
-        room("EventStore", uses: ["CSQLite", "Digests"]),
-        room(
-            "Reporting",
+        library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
+        library("Quarantine", uses: ["NetworkAddresses"]),
+        library(
+            "Enforcement",
             uses: [
-                "NetworkAddresses", "PacketDecoding", "FlowMetering", "FeatureExtraction",
+                "Timestamps", "SystemSupport", "NetworkAddresses", "Nftables", "CNetfilter",
+                "Quarantine",
+            ]),
+        library(
+            "EventStore",
+            uses: [
+                "CSQLite", "SystemSupport", "Quarantine", "Digests",
+            ]),
+        library(
+            "Events",
+            uses: [
+                "TextFormats", "SystemSupport", "NetworkAddresses", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine",
             ]),
-        room(
+        library(
+            "Decisions",
+            uses: [
+                "NetworkAddresses", "Workloads", "FeatureExtraction", "AnomalyDetection",
+                "Quarantine", "Events",
+            ]),
+        library(
+            "HTMLReport",
+            uses: [
+                "TextFormats", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
+                "Quarantine", "Events",
+            ]),
+        library(
             "EventDelivery",
             uses: [
-                "Digests", "Platform", "HTTPClient",
+                "SystemSupport", "HTTPClient", "Digests",
             ]),
-        room(
-            "Pipeline",
+        library(
+            "ModelFiles",
             uses: [
-                "Digests", "NetworkAddresses", "PacketCapture", "PacketDecoding", "FlowMetering",
-                "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting", "EventDelivery", "Platform", "YAML", "CPrivileges",
+                "TextFormats", "SystemSupport", "NetworkAddresses", "Workloads",
+                "FeatureExtraction", "AnomalyDetection", "Events",
             ]),
-        room(
+        library(
+            "Offline",
+            uses: [
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
+                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Events", "Decisions",
+                "HTMLReport", "Digests",
+            ]),
+        library(
+            "Monitor",
+            uses: [
+                "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
+                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
+                "Decisions", "EventStore", "EventDelivery", "ModelFiles",
+            ]),
+        library(
+            "Settings",
+            uses: [
+                "Timestamps", "TextFormats", "SystemSupport", "YAML", "NetworkAddresses",
+                "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
+                "EventDelivery", "ModelFiles", "Monitor",
+            ]),
+        library(
             "ControlServer",
             uses: [
-                "Digests", "NetworkAddresses", "Platform", "Quarantine", "EventStore",
-                "Reporting", "Pipeline", "HTTPClient", "HTTPServer",
+                "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine", "Events",
+                "HTMLReport", "EventStore", "Monitor", "Settings", "Digests", "HTTPClient",
+                "HTTPServer",
             ]),
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "ControlServer", "Pipeline", "NetworkAddresses", "Platform", "PacketCapture",
-                "PacketDecoding", "FlowMetering",
-                "Workloads", "FeatureExtraction", "AnomalyDetection", "Quarantine", "EventStore",
-                "Reporting",
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
+                "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
+                "EventStore", "ModelFiles", "Offline", "Monitor", "Settings", "ControlServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
 
         .target(
-            name: "TestKit", dependencies: ["NetworkAddresses"], path: "Tests/TestKit",
-            swiftSettings: strict),
-        tests(of: "NetworkAddresses"),
-        tests(of: "Platform"),
+            name: "TestKit", dependencies: ["NetworkAddresses", "Quarantine"],
+            path: "Tests/TestKit", swiftSettings: strict),
+        tests(of: "Timestamps"),
+        tests(of: "SystemSupport"),
         tests(of: "Digests"),
         tests(of: "YAML"),
-        tests(of: "HTTPServer"),
-        tests(of: "ControlServer", uses: ["HTTPServer", "Pipeline", "EventStore"]),
         tests(of: "HTTPClient"),
+        tests(of: "HTTPServer"),
+        tests(of: "ControlServer", uses: ["HTTPServer", "Monitor", "EventStore", "Settings"]),
+        tests(of: "TextFormats"),
+        tests(of: "NetworkAddresses"),
+        tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
+        tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
+        tests(of: "PacketIntake", uses: ["NetworkAddresses", "PacketDecoding"]),
+        tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
+        tests(
+            of: "FlowExport", uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering"]),
+        tests(of: "Workloads", uses: ["NetworkAddresses"]),
+        tests(
+            of: "FeatureExtraction",
+            uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
+        tests(of: "IsolationForest"),
+        tests(
+            of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
+        tests(of: "Quarantine", uses: ["NetworkAddresses"]),
+        tests(of: "Enforcement", uses: ["NetworkAddresses", "Quarantine"]),
+        tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Enforcement"]),
+        tests(of: "EventDelivery", uses: ["SystemSupport"]),
+        tests(
+            of: "HTMLReport",
+            uses: ["TextFormats", "Digests"]),
+        tests(
+            of: "Monitor",
+            uses: [
+                "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
+                "FlowMetering", "Workloads", "AnomalyDetection", "Offline",
+            ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
         // What needs real containers: these want the machine for themselves.
@@ -154,29 +241,5 @@ let package = Package(
             name: "ContainerTests",
             dependencies: ["Workloads", "NetworkAddresses", "TestKit"],
             swiftSettings: strict),
-        tests(of: "Workloads", uses: ["NetworkAddresses"]),
-        tests(
-            of: "FeatureExtraction",
-            uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
-        tests(
-            of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
-        tests(of: "IsolationForest"),
-        tests(of: "Quarantine", uses: ["NetworkAddresses"]),
-        tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Pipeline"]),
-        tests(of: "EventDelivery"),
-        tests(
-            of: "Pipeline",
-            uses: [
-                "NetworkAddresses", "PacketCapture", "PacketDecoding", "Workloads",
-                "AnomalyDetection",
-            ]),
-        tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
-        tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
-        tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
-        tests(
-            of: "Reporting",
-            uses: [
-                "Digests", "NetworkAddresses", "PacketDecoding", "FlowMetering",
-            ]),
     ]
 )

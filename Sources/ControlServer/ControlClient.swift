@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import HTTPClient
-public import Pipeline
+public import Monitor
 
 /// Why a running monitor could not be asked.
 public enum ControlError: Error, Sendable, CustomStringConvertible {

@@ -1,7 +1,8 @@
 internal import Glibc
 internal import HTTPServer
-public import Pipeline
-internal import Platform
+public import Monitor
+internal import SystemSupport
+public import Settings
 
 /// What a running monitor answers to: HTTP on a Unix socket and, where asked for, on loopback.
 ///
@@ -15,7 +16,7 @@ public struct ControlServer: Sendable {
     private let operators: Set<UInt32>
     private let tell: @Sendable (String) -> Void
     /// - Parameter tell: gets one line where something goes wrong while it runs.
-    /// - Throws: `PipelineError` where a name, a file or a path cannot be used.
+    /// - Throws: `IOError` where a name, a file or a path cannot be used.
     public init(
         board: MonitorBoard, options: ControlOptions, tell: @escaping @Sendable (String) -> Void
     ) throws {
@@ -26,7 +27,7 @@ public struct ControlServer: Sendable {
         operators = try options.operatorNumbers()
         token = try options.token()
         if options.port != nil, token == nil {
-            throw PipelineError.input(
+            throw IOError.input(
                 path: "control",
                 reason: "a port needs a token_file, which must not be readable by others"
             )
@@ -40,18 +41,18 @@ public struct ControlServer: Sendable {
         do {
             try makeFolders(folder, mode: 0o750)
         } catch {
-            throw PipelineError.output(path: folder, reason: "cannot be made; name another socket")
+            throw IOError.output(path: folder, reason: "cannot be made; name another socket")
         }
         guard path.utf8.count < 108 else {
-            throw PipelineError.output(path: path, reason: "too long for a Unix socket (107 bytes)")
+            throw IOError.output(path: path, reason: "too long for a Unix socket (107 bytes)")
         }
         guard !isAnswered(path) else {
-            throw PipelineError.output(
+            throw IOError.output(
                 path: path, reason: "another monitor answers there; name another socket, or never")
         }
         // SAFETY: the path is lent for the call.
         guard unsafe access(folder, W_OK) == 0 else {
-            throw PipelineError.output(path: path, reason: "its directory cannot be written to")
+            throw IOError.output(path: path, reason: "its directory cannot be written to")
         }
     }
 

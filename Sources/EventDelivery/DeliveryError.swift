@@ -1,4 +1,4 @@
-internal import Glibc
+internal import SystemSupport
 
 /// Why events cannot be delivered: the sink as the operator knows it, and the cure or the system's words.
 public struct DeliveryError: Error, CustomStringConvertible {
@@ -17,8 +17,9 @@ public struct DeliveryError: Error, CustomStringConvertible {
 
     public var description: String { "\(sink): \(reason)" }
 
-    static func text(_ code: Int32) -> String {
-        // SAFETY: the text is copied before another call could change it.
-        unsafe String(cString: strerror(code))
+    init(_ error: IOError) {
+        self.init(sink: error.path, reason: error.reason)
     }
+
+    static func text(_ code: Int32) -> String { IOError.text(code) }
 }

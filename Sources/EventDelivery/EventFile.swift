@@ -1,14 +1,5 @@
 internal import Glibc
-
-/// Closes its file or socket when nobody uses it any more.
-final class Descriptor: Sendable {
-    let number: Int32
-
-    init(_ number: Int32) { self.number = number }
-
-    // Standard streams are not ours.
-    deinit { if number > 2 { close(number) } }
-}
+internal import SystemSupport
 
 /// A file that is appended to, in whole lines, and that begins anew at a size; or standard output.
 struct EventFile: SinkDriver {

@@ -1,3 +1,5 @@
+public import SystemSupport
+
 /// One EVE line on its way out, with what sinks have to know of it.
 public struct OutgoingEvent: Sendable {
     /// The event types that a sink may be limited to.

@@ -1,5 +1,5 @@
 internal import Dispatch
-internal import Platform
+internal import SystemSupport
 internal import Synchronization
 
 /// What became of events that a driver was given.
@@ -194,20 +194,5 @@ final class SinkWorker: Sendable {
             account.change { $0.trouble = nil }
             complain("\(name): delivers again; \(account.now.dropped) events were dropped")
         }
-    }
-}
-
-/// When to try again: after half a second, then twice as long each time, 30 s at most.
-struct Backoff: Sendable {
-    private(set) var isFailing = false
-    private var seconds = 0.25
-    private var due: Int64 = 0
-
-    var isOver: Bool { Clock.monotonic() >= due }
-
-    mutating func fail() {
-        isFailing = true
-        seconds = min(30, seconds * 2)
-        due = Clock.monotonic() + Int64(seconds * 1e9)
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SystemSupport
 
 /// Events on disk until they are delivered: files that are whole or not there, the oldest of which
 /// go where their bytes are too many.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SystemSupport
 
 /// Events as syslog messages (RFC 5424): the JSON is the message.
 struct Syslog: SinkDriver {
@@ -57,11 +58,13 @@ struct Syslog: SinkDriver {
     }
 
     private func connect() throws(DeliveryError) -> Descriptor {
-        switch options.address {
-        case .unix(let path): try Sockets.unixDatagram(path)
-        case .udp(let host, let port): try Sockets.internet(host, port, isStream: false)
-        case .tcp(let host, let port): try Sockets.internet(host, port, isStream: true)
-        }
+        do throws(IOError) {
+            return switch options.address {
+            case .unix(let path): try Sockets.unixDatagram(path)
+            case .udp(let host, let port): try Sockets.internet(host, port, isStream: false)
+            case .tcp(let host, let port): try Sockets.internet(host, port, isStream: true)
+            }
+        } catch { throw DeliveryError(error) }
     }
 
     private func message(_ event: OutgoingEvent) -> [UInt8] {

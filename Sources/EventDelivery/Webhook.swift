@@ -2,7 +2,7 @@ internal import Digests
 internal import Dispatch
 internal import FoundationEssentials
 internal import HTTPClient
-internal import Platform
+internal import SystemSupport
 internal import Synchronization
 
 /// Events to an HTTP server, in batches: each goes to disk first and leaves it when the server has said

@@ -1,4 +1,4 @@
-internal import Platform
+internal import SystemSupport
 
 /// An HTTP/1.1 server on one socket, made with libmicrohttpd.
 package struct Server: Sendable {

@@ -35,6 +35,18 @@ public struct HeldElement: Hashable, Sendable {
     public var bytes: UInt64
     /// Whether every table that should hold it does.
     public var isComplete: Bool
+
+    public init(
+        target: FenceTarget, response: FenceResponse, remainingMilliseconds: Int64?,
+        packets: UInt64, bytes: UInt64, isComplete: Bool
+    ) {
+        self.target = target
+        self.response = response
+        self.remainingMilliseconds = remainingMilliseconds
+        self.packets = packets
+        self.bytes = bytes
+        self.isComplete = isComplete
+    }
 }
 
 /// What puts fences into force. The real one is `Firewall`.

@@ -107,4 +107,8 @@ public protocol FenceLedger: Sendable {
     /// - Throws: `.ledger` where another process keeps it for too long.
     func lock() throws(QuarantineError) -> Int64
     func unlock()
+    /// What was noted under `name`, or nil.
+    func setting(_ name: String) throws(QuarantineError) -> String?
+    /// Notes `value` under `name`, in place of what was there.
+    func set(_ name: String, to value: String) throws(QuarantineError)
 }

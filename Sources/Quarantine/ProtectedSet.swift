@@ -75,7 +75,7 @@ public struct ProtectedSet: Sendable, Equatable {
         Self.split(prefix, around: entries.map(\.prefix).filter { $0.overlaps(prefix) })
     }
 
-    static func split(_ prefix: IPPrefix, around holes: [IPPrefix]) -> [IPPrefix] {
+    package static func split(_ prefix: IPPrefix, around holes: [IPPrefix]) -> [IPPrefix] {
         if holes.isEmpty { return [prefix] }
         if holes.contains(where: { $0.contains(prefix) }) { return [] }
         guard let (lower, upper) = prefix.halves else { return [] }

@@ -265,7 +265,7 @@ public struct QuarantinePolicy: Sendable {
 
 extension FenceTarget {
     /// Whether a release of this target means `other` too.
-    func covers(_ other: FenceTarget) -> Bool {
+    package func covers(_ other: FenceTarget) -> Bool {
         if let mine = prefix, let theirs = other.prefix { return mine.contains(theirs) }
         return self == other
     }

@@ -1,19 +1,21 @@
-/// Why a text is no YAML.
-package struct YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Place, libyaml's part that found it, and its words.
-    package let description: String
+/// Why a YAML file was refused.
+public enum YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The system's words.
+    case unreadable(path: String, reason: String)
+    /// The line, and what is expected there.
+    case malformed(path: String, reason: String)
 
-    init(_ description: String) { self.description = description }
-
-    init(_ mark: YAMLMark, _ part: String, _ words: String) {
-        self.init("\(mark): error: \(part): \(words)")
+    package var path: String {
+        switch self {
+        case .unreadable(let path, _), .malformed(let path, _): path
+        }
     }
-}
 
-/// A place in the text, both counted from 1.
-struct YAMLMark: Equatable, CustomStringConvertible {
-    let line: Int
-    let column: Int
+    package var reason: String {
+        switch self {
+        case .unreadable(_, let reason), .malformed(_, let reason): reason
+        }
+    }
 
-    var description: String { "\(line):\(column)" }
+    public var description: String { "\(path): \(reason)" }
 }

@@ -6,7 +6,7 @@ extension YAMLNode {
     ///
     /// - Throws: where the text is no YAML, holds a second document, gives a key twice, or goes
     ///   deeper than 100 levels.
-    package static func parse(_ text: String) throws(YAMLError) -> YAMLNode? {
+    package static func parse(_ text: String) throws(YAMLSyntaxError) -> YAMLNode? {
         var composer = Composer(parser: YAMLParser(text))
         return try composer.document()
     }
@@ -18,7 +18,7 @@ extension YAMLNode {
 
         init(parser: consuming YAMLParser) { self.parser = parser }
 
-        mutating func document() throws(YAMLError) -> YAMLNode? {
+        mutating func document() throws(YAMLSyntaxError) -> YAMLNode? {
             // The stream's start.
             _ = try parser.next()
             guard try parser.next().kind != .streamEnd else { return nil }
@@ -27,7 +27,7 @@ extension YAMLNode {
             _ = try parser.next()
             let end = try parser.next()
             guard end.kind == .streamEnd else {
-                throw YAMLError(
+                throw YAMLSyntaxError(
                     end.mark, "composer",
                     "expected a single document in the stream in line 1, column 1")
             }
@@ -36,16 +36,16 @@ extension YAMLNode {
 
         private mutating func node(
             from event: YAMLParser.Event, depth: Int
-        ) throws(YAMLError) -> YAMLNode {
+        ) throws(YAMLSyntaxError) -> YAMLNode {
             guard depth <= depthLimit else {
-                throw YAMLError(event.mark, "composer", "more than \(depthLimit) levels")
+                throw YAMLSyntaxError(event.mark, "composer", "more than \(depthLimit) levels")
             }
             let content: Content
             let name: String?
             switch event.kind {
             case .alias(let name):
                 guard let node = anchors[name] else {
-                    throw YAMLError(event.mark, "composer", "found undefined alias")
+                    throw YAMLSyntaxError(event.mark, "composer", "found undefined alias")
                 }
                 return node
             case .scalar(let text, let isPlain, let anchor):
@@ -57,14 +57,14 @@ extension YAMLNode {
             case .mappingStart(let anchor):
                 content = .mapping(try mapping(depth))
                 name = anchor
-            default: throw YAMLError(event.mark, "composer", "expected a value")
+            default: throw YAMLSyntaxError(event.mark, "composer", "expected a value")
             }
             let node = YAMLNode(content: content, line: event.mark.line)
             if let name { anchors[name] = node }
             return node
         }
 
-        private mutating func sequence(_ depth: Int) throws(YAMLError) -> [YAMLNode] {
+        private mutating func sequence(_ depth: Int) throws(YAMLSyntaxError) -> [YAMLNode] {
             var items: [YAMLNode] = []
             var event = try parser.next()
             while event.kind != .sequenceEnd {
@@ -76,7 +76,7 @@ extension YAMLNode {
 
         private mutating func mapping(
             _ depth: Int
-        ) throws(YAMLError) -> [(key: YAMLNode, value: YAMLNode)] {
+        ) throws(YAMLSyntaxError) -> [(key: YAMLNode, value: YAMLNode)] {
             var pairs: [(key: YAMLNode, value: YAMLNode)] = []
             var seen: Set<String> = []
             var twice: Set<String> = []
@@ -89,7 +89,7 @@ extension YAMLNode {
                 event = try parser.next()
             }
             guard twice.isEmpty else {
-                throw YAMLError(
+                throw YAMLSyntaxError(
                     "Parser: expected all keys to be unique but found the following duplicated "
                         + "key(s): \(twice.sorted().map { "'\($0)'" }.joined(separator: ", ")).")
             }

@@ -39,7 +39,7 @@ import CYAML
     }
 
     /// The next event; `streamEnd` again and again behind the last one.
-    mutating func next() throws(YAMLError) -> Event {
+    mutating func next() throws(YAMLSyntaxError) -> Event {
         var event = unsafe yaml_event_t()
         guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw failure }
         // SAFETY: what the event points to is copied before it is freed.
@@ -80,7 +80,7 @@ import CYAML
     }
 
     /// What libyaml says of the text.
-    private var failure: YAMLError {
+    private var failure: YAMLSyntaxError {
         // SAFETY: `problem` is set with every error but that of memory; both texts are constants.
         let problem = unsafe parser.pointee.problem.map { unsafe String(cString: $0) } ?? "?"
         let place = unsafe YAMLMark(parser.pointee.problem_mark)
@@ -90,15 +90,15 @@ import CYAML
             words = unsafe "\(String(cString: context)) in line \(mark.line), column \(mark.column)"
         }
         switch unsafe parser.pointee.error {
-        case YAML_SCANNER_ERROR: return YAMLError(place, "scanner", words)
-        case YAML_PARSER_ERROR: return YAMLError(place, "parser", words)
+        case YAML_SCANNER_ERROR: return YAMLSyntaxError(place, "scanner", words)
+        case YAML_PARSER_ERROR: return YAMLSyntaxError(place, "parser", words)
         case YAML_READER_ERROR:
             let before = unsafe text.prefix(parser.pointee.problem_offset)
             let line = unsafe before.count { $0 == UInt8(ascii: "\n") } + 1
             let start = unsafe before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
             let column = unsafe String(decoding: before[start...], as: UTF8.self).count + 1
-            return YAMLError(YAMLMark(line: line, column: column), "reader", problem)
-        default: return YAMLError("Memory error")
+            return YAMLSyntaxError(YAMLMark(line: line, column: column), "reader", problem)
+        default: return YAMLSyntaxError("Memory error")
         }
     }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Glibc
-import Pipeline
+import TextFormats
 
 /// The command line.
 @main
@@ -46,26 +46,5 @@ struct Lazaret: AsyncParsableCommand {
         for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
             _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
         }
-    }
-}
-
-/// How the program ends when something went wrong.
-enum Failure {
-    /// Anomalies were found and `--exit-code` was given.
-    static let anomaliesFound: Int32 = 3
-
-    static func exit(with error: any Error) -> Never {
-        if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
-        let code = Lazaret.exitCode(for: error)
-        guard code != .success else { Lazaret.exit(withError: error) }
-        let isUsage = code == .validationFailure
-        // ArgumentParser adds the usage on further lines; the first one says what is wrong.
-        let message = isUsage ? Lazaret.message(for: error) : "\(error)"
-        let line = message.split(separator: "\n").joined(separator: " ")
-        let isConfiguration =
-            if case .some(.configuration) = error as? PipelineError { true } else { false }
-        let hint = isUsage ? "; see 'lazaret --help'" : ""
-        complain("\(line)\(hint)")
-        Glibc.exit(isUsage || isConfiguration ? 2 : 1)
     }
 }

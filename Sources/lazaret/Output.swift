@@ -1,6 +1,6 @@
 import FoundationEssentials
 import Glibc
-import Pipeline
+import SystemSupport
 
 /// Where a command's result goes: a file that is whole or not there, or standard output.
 enum Output {
@@ -20,7 +20,7 @@ enum Output {
             }
             guard count > 0 else {
                 if errno == EINTR { continue }
-                throw PipelineError.output(
+                throw IOError.output(
                     path: "standard output", reason: String(cString: strerror(errno)))
             }
             offset += count

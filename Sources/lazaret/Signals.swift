@@ -1,5 +1,4 @@
 import Glibc
-import Pipeline
 import Synchronization
 
 /// What signals ask of `lazaret flows` and `lazaret monitor`. Handlers only set a flag.
@@ -44,23 +43,5 @@ enum Signals {
         sigemptyset(&set)
         sigaddset(&set, number)
         pthread_sigmask(SIG_UNBLOCK, &set, nil)
-    }
-}
-
-/// A bar on standard error where that is a terminal; nothing in a pipe.
-enum FlowProgress {
-    private static let isShown = isatty(2) == 1
-
-    static func show(_ done: UInt64, of total: UInt64?) {
-        guard isShown, let total, total > 0 else { return }
-        let share = min(1, Double(done) / Double(total))
-        let filled = Int(share * 40)
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 40 - filled)
-        StandardError.write("\r[\(bar)] \(Int(share * 100))%")
-    }
-
-    /// Takes the bar away.
-    static func clear() {
-        if isShown { StandardError.write("\r\u{1B}[K") }
     }
 }

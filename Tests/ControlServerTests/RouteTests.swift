@@ -4,7 +4,7 @@ import Testing
 
 @testable import ControlServer
 @testable import HTTPServer
-@testable import Pipeline
+@testable import Monitor
 
 /// Asks the control server's routes without a socket: here every caller is known already.
 private struct Desk {

@@ -1,11 +1,11 @@
 import EventStore
 import Foundation
 import NetworkAddresses
-import Pipeline
+import Quarantine
 import TestKit
 import Testing
 
-@testable import Quarantine
+@testable import Enforcement
 
 /// Kills the process at its n-th step.
 private final class Trap: Sendable {
@@ -49,6 +49,10 @@ private struct TrappedLedger: FenceLedger {
     }
     func lock() throws(QuarantineError) -> Int64 { try ledger.lock() }
     func unlock() { ledger.unlock() }
+    func setting(_ name: String) throws(QuarantineError) -> String? { try ledger.setting(name) }
+    func set(_ name: String, to value: String) throws(QuarantineError) {
+        try ledger.set(name, to: value)
+    }
 }
 
 /// The real firewall; may die before and after each change.

@@ -1,36 +1,8 @@
 import NetworkAddresses
+import TestKit
 import Testing
 
 @testable import Quarantine
-
-func prefix(_ text: String) -> IPPrefix {
-    guard let prefix = IPPrefix(text) else { preconditionFailure("not a prefix: \(text)") }
-    return prefix
-}
-
-func target(_ text: String) -> FenceTarget {
-    guard let target = FenceTarget(text) else { preconditionFailure("not a target: \(text)") }
-    return target
-}
-
-func offence(
-    _ address: String, at seconds: Int64, score: Double = 0.7, link: String? = nil
-) -> Offence {
-    Offence(
-        time: seconds * second, offender: prefix(address).address,
-        spoofingLink: link.flatMap { MACAddress($0) }, score: score, threshold: 0.6,
-        eventID: "e\(seconds)", reason: "fan-out", features: "peers=40")
-}
-
-func inventory(_ count: Int, network: String? = nil) -> KnownInventory {
-    KnownInventory(
-        workloads: (1...count).map {
-            KnownWorkload(name: "w\($0)", addresses: [prefix("10.0.0.\($0 + 1)").address])
-        },
-        networks: network.map {
-            [KnownNetwork(name: "net", prefix: prefix($0), gateway: prefix("10.0.0.1").address)]
-        } ?? [])
-}
 
 struct PolicyTests {
     @Test func oneWindowIsWatchedTwoInARowAreFenced() {

@@ -1,3 +1,4 @@
+import Enforcement
 import Glibc
 import NetworkAddresses
 import Quarantine

@@ -1,0 +1,201 @@
+import Monitor
+
+/// A monitor's status in Prometheus' text format. No label holds an address or a workload: their number has no bound.
+enum MetricsText {
+    static func text(_ status: MonitorStatus) -> String {
+        var page = Page()
+        page.gauge("build_info", "Always 1.", 1, ["version": status.version])
+        page.gauge("start_time_seconds", "When it began, since 1970.", Double(status.started) / 1e9)
+        page.gauge(
+            "last_update_seconds", "When packets were last worked off, since 1970.",
+            Double(status.updated) / 1e9)
+        page.gauge("enforcing", "1 where offenders are fenced.", status.isEnforcing ? 1 : 0)
+        page.gauge(
+            "detecting", "1 where it judges by a model; 0 while it learns.",
+            status.phase == .detecting ? 1 : 0)
+        process(status, &page)
+        packets(status, &page)
+        flows(status, &page)
+        detection(status, &page)
+        quarantine(status, &page)
+        sinks(status.sinks, &page)
+        return page.text
+    }
+
+    private static func process(_ status: MonitorStatus, _ page: inout Page) {
+        page.gauge(
+            "resident_bytes", "Memory that the process has for itself.",
+            Double(status.residentBytes))
+        page.counter(
+            "rested_seconds_total", "Time that packets waited for the limit of CPU.",
+            seconds: status.restedSeconds)
+    }
+
+    private static func packets(_ status: MonitorStatus, _ page: inout Page) {
+        func capture(_ name: String) -> UInt64 { status.capture[name] ?? 0 }
+        page.counter(
+            "capture_packets_total", "Packets taken from the kernel.", capture("kernel_packets"))
+        page.counter(
+            "capture_bytes_total", "Bytes of these packets on the wire.",
+            status.decoder["wire_bytes"] ?? 0)
+        page.counter(
+            "capture_kernel_drops_total", "Packets that the kernel had no room for.",
+            capture("kernel_drops"))
+        page.counter(
+            "capture_interface_drops_total", "Packets that an interface lost.",
+            capture("interface_drops"))
+        page.counter(
+            "capture_duplicates_total", "Packets seen on a second interface.", capture("duplicates")
+        )
+        page.counter(
+            "capture_reopened_total", "Times that an interface came back.", capture("reopened"))
+        page.gauge(
+            "capture_interfaces_missing", "Interfaces that are not there.",
+            Double(status.missing.count))
+        for (kind, count) in status.malformed.sorted(by: { $0.key < $1.key }) {
+            page.counter(
+                "decode_errors_total", "Packets that could not be read to their end.", count,
+                ["kind": kind])
+        }
+    }
+
+    private static func flows(_ status: MonitorStatus, _ page: inout Page) {
+        func flow(_ name: String) -> UInt64 { status.flow[name] ?? 0 }
+        page.counter("flows_started_total", "Flows that began.", flow("flows_started"))
+        page.gauge("flows_active", "Flows at this moment.", Double(flow("active_flows")))
+        page.counter(
+            "flows_evicted_total", "Flows that made room for others before their time.",
+            flow("evicted"))
+    }
+
+    private static func detection(_ status: MonitorStatus, _ page: inout Page) {
+        page.gauge("hosts", "Addresses that are watched.", Double(status.hosts))
+        page.gauge(
+            "hosts_refused", "Addresses that found no room.", Double(status.hostsDropped))
+        page.counter("windows_total", "Windows that were judged.", UInt64(status.windows))
+        page.counter(
+            "windows_unscored_total", "Odd windows of strangers that were too many to be scored.",
+            UInt64(status.windowsUnscored))
+        page.counter("verdicts_total", "Windows that were odd.", status.verdicts)
+        page.counter(
+            "verdicts_dropped_total", "Verdicts that found the queue full.", status.verdictsDropped)
+        page.counter("alerts_total", "Alerts that were told.", status.alerts)
+        page.counter(
+            "alerts_suppressed_total", "Alerts that were not told: too many in that second.",
+            status.alertsSuppressed)
+        page.counter("events_lost_total", "Events that could not be written.", status.eventsLost)
+        page.histogram(
+            "window_score", "Scores of the windows that left their baseline.",
+            bounds: (1...20).map { Double($0) / 20 }, counts: status.scores,
+            // The middle of each twentieth stands for its windows.
+            sum: status.scores.enumerated().reduce(0) {
+                $0 + (Double($1.offset) + 0.5) / 20 * Double($1.element)
+            })
+        page.histogram(
+            "verdict_latency_seconds", "From the end of the judged second to its verdict.",
+            status.verdictLatency)
+    }
+
+    private static func quarantine(_ status: MonitorStatus, _ page: inout Page) {
+        page.gauge(
+            "quarantine_active", "Fences that stand; without enforcing, that would stand.",
+            Double(status.fences))
+        page.gauge(
+            "quarantine_breaker_open", "1 while too many fences keep it from more.",
+            status.isBreakerOpen ? 1 : 0)
+        for action in ["fence", "extend", "release", "expire", "refuse"] {
+            page.counter(
+                "quarantine_actions_total", "What was done to fences, by the policy or by hand.",
+                status.actions[action] ?? 0, ["action": action])
+        }
+        page.histogram(
+            "fence_latency_seconds", "From the end of the judged second to the kernel's answer.",
+            status.fenceLatency)
+    }
+
+    private static func sinks(_ sinks: [MonitorStatus.Sink], _ page: inout Page) {
+        for sink in sinks {
+            page.counter(
+                "sink_written_total", "Events that a sink took.", sink.written, ["sink": sink.name])
+        }
+        for sink in sinks {
+            page.counter(
+                "sink_lost_total", "Events that a sink could not take.", sink.lost,
+                ["sink": sink.name])
+        }
+        for sink in sinks {
+            page.gauge(
+                "sink_waiting", "Events that wait for a sink.", Double(sink.waiting),
+                ["sink": sink.name])
+        }
+        for sink in sinks {
+            page.gauge(
+                "sink_lag_seconds", "Age of the oldest event that waits.", sink.lagSeconds,
+                ["sink": sink.name])
+        }
+    }
+
+    /// The text while it grows: each name's help and type once.
+    private struct Page {
+        var text = ""
+        private var last = ""
+
+        mutating func counter(
+            _ name: String, _ help: String, _ value: UInt64, _ labels: [String: String] = [:]
+        ) {
+            line(name, help, "counter", "\(value)", labels)
+        }
+
+        /// Seconds, which may be part of one.
+        mutating func counter(_ name: String, _ help: String, seconds: Double) {
+            line(name, help, "counter", Self.number(seconds), [:])
+        }
+
+        mutating func gauge(
+            _ name: String, _ help: String, _ value: Double, _ labels: [String: String] = [:]
+        ) {
+            line(name, help, "gauge", Self.number(value), labels)
+        }
+
+        mutating func histogram(_ name: String, _ help: String, _ histogram: LatencyHistogram) {
+            self.histogram(
+                name, help, bounds: LatencyHistogram.bounds, counts: histogram.counts,
+                sum: histogram.sum)
+        }
+
+        mutating func histogram(
+            _ name: String, _ help: String, bounds: [Double], counts: [UInt64], sum: Double
+        ) {
+            head(name, help, "histogram")
+            var below: UInt64 = 0
+            for (bound, count) in zip(bounds, counts) {
+                below &+= count
+                text += "lazaret_\(name)_bucket{le=\"\(Self.number(bound))\"} \(below)\n"
+            }
+            let all = counts.reduce(0, &+)
+            text += "lazaret_\(name)_bucket{le=\"+Inf\"} \(all)\n"
+            text += "lazaret_\(name)_sum \(Self.number(sum))\nlazaret_\(name)_count \(all)\n"
+        }
+
+        private mutating func line(
+            _ name: String, _ help: String, _ type: String, _ value: String,
+            _ labels: [String: String]
+        ) {
+            head(name, help, type)
+            let inside = labels.sorted { $0.key < $1.key }.map { key, value in
+                "\(key)=\"\(value.filter { $0 != "\"" && $0 != "\\" && !$0.isNewline })\""
+            }.joined(separator: ",")
+            text += "lazaret_\(name)\(inside.isEmpty ? "" : "{\(inside)}") \(value)\n"
+        }
+
+        private mutating func head(_ name: String, _ help: String, _ type: String) {
+            guard name != last else { return }
+            last = name
+            text += "# HELP lazaret_\(name) \(help)\n# TYPE lazaret_\(name) \(type)\n"
+        }
+
+        private static func number(_ value: Double) -> String {
+            value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)"
+        }
+    }
+}

@@ -1,0 +1,209 @@
+internal import CNetfilter
+internal import NetworkAddresses
+internal import Nftables
+public import Quarantine
+
+extension Firewall {
+    mutating func begin(reserving capacity: Int = 4096) -> NetlinkWriter {
+        var batch = NetlinkWriter(sequence: sequence, reserving: capacity)
+        let message = batch.begin(
+            type: UInt16(NFNL_MSG_BATCH_BEGIN), flags: 1, family: 0,
+            resource: UInt16(NFNL_SUBSYS_NFTABLES), .begin)
+        batch.end(message)
+        return batch
+    }
+
+    /// The last call: everything before it is the same in a dry run.
+    mutating func commit(
+        _ batch: inout NetlinkWriter, _ operation: String
+    ) throws(QuarantineError) {
+        batch.requestAnswer()
+        let message = batch.begin(
+            type: UInt16(NFNL_MSG_BATCH_END), flags: 1, family: 0,
+            resource: UInt16(NFNL_SUBSYS_NFTABLES), .end)
+        batch.end(message)
+        sequence = batch.sequence
+        guard !options.isDryRun else { return }
+        do { try socket.transact(batch, for: operation) } catch { throw QuarantineError(error) }
+    }
+
+    private mutating func dump<T>(
+        _ type: nf_tables_msg_types, _ family: FenceLayout.Family, set: String? = nil,
+        for operation: String, _ body: (NetlinkMessage) -> T?
+    ) throws(QuarantineError) -> [T] {
+        var writer = NetlinkWriter(sequence: sequence)
+        let start = writer.begin(
+            type: UInt16(NFNL_SUBSYS_NFTABLES) << 8 | UInt16(type.rawValue),
+            flags: 1 | UInt16(NLM_F_DUMP), family: family.rawValue, .request(operation))
+        if let set {
+            writer.attribute(
+                UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), text: FenceLayout.tableName)
+            writer.attribute(UInt16(NFTA_SET_ELEM_LIST_SET.rawValue), text: set)
+        }
+        writer.end(start)
+        sequence = writer.sequence
+        do { return try socket.dump(writer.bytes, sequence: sequence, for: operation, body) } catch
+        {
+            throw QuarantineError(error)
+        }
+    }
+
+    /// The names of what `type` lists in our table of `family`.
+    private mutating func names(
+        _ type: nf_tables_msg_types, _ family: FenceLayout.Family, table: UInt16, name: UInt16
+    ) throws(QuarantineError) -> [String] {
+        try dump(type, family, for: "list the \(family.word) table") { message in
+            let attributes = message.payload.dropFirst(4)
+            guard message.payload.first == family.rawValue,
+                attributes.attribute(table)?.text == FenceLayout.tableName
+            else { return nil }
+            return attributes.attribute(name)?.text
+        }
+    }
+
+    private mutating func setNames(
+        _ family: FenceLayout.Family
+    ) throws(QuarantineError) -> Set<String> {
+        Set(
+            try names(
+                NFT_MSG_GETSET, family, table: UInt16(NFTA_SET_TABLE.rawValue),
+                name: UInt16(NFTA_SET_NAME.rawValue)))
+    }
+
+    /// Whether tables, chains and rules are all there; finds out which responses are installed.
+    public mutating func isIntact() throws(QuarantineError) -> Bool {
+        var installed = responses
+        // Not intact: the next change makes everything anew.
+        responses = []
+        let present = try setNames(.inet)
+        for response in FenceResponse.allCases {
+            let name = FenceLayout.SetSpec.name(response, .host4)
+            if present.contains(name) { installed.insert(response) }
+        }
+        for table in layout(installed).tables {
+            let sets = try setNames(table.family)
+            guard table.sets.allSatisfy({ sets.contains($0.name) }) else { return false }
+            let chains = try names(
+                NFT_MSG_GETCHAIN, table.family, table: UInt16(NFTA_CHAIN_TABLE.rawValue),
+                name: UInt16(NFTA_CHAIN_NAME.rawValue))
+            let rules = try names(
+                NFT_MSG_GETRULE, table.family, table: UInt16(NFTA_RULE_TABLE.rawValue),
+                name: UInt16(NFTA_RULE_CHAIN.rawValue))
+            for chain in table.chains {
+                guard chains.contains(chain.name),
+                    rules.count(where: { $0 == chain.name }) == chain.rules.count
+                else { return false }
+            }
+        }
+        responses = layout(installed).responses
+        return true
+    }
+
+    public mutating func held() throws(QuarantineError) -> [HeldElement] {
+        var found: [FenceKey: Found] = [:]
+        var seen: [(FenceKey, FenceLayout.Family, FenceElementReader.Raw)] = []
+        let all = FenceLayout(responses: Set(FenceResponse.allCases))
+        for table in all.tables {
+            let present = try setNames(table.family)
+            for set in table.sets where present.contains(set.name) {
+                for (target, raw) in try elements(of: set, table.family) {
+                    let key = FenceKey(target: target, response: set.response)
+                    if set.key.isSeen {
+                        seen.append((key, table.family, raw))
+                    } else {
+                        found[key, default: Found()].add(raw, table.family)
+                    }
+                }
+            }
+        }
+        for (key, family, raw) in seen { found[key]?.count(raw, family) }
+        return found.map { $1.element($0) }
+            .sorted { ($0.target, $0.response) < ($1.target, $1.response) }
+    }
+
+    public mutating func forgetCounts(
+        unless isFenced: (FenceTarget, FenceResponse) -> Bool
+    ) throws(QuarantineError) {
+        guard !options.isDryRun else { return }
+        var stale: [FenceLayout.Family: Elements] = [:]
+        let all = FenceLayout(responses: Set(FenceResponse.allCases))
+        for table in all.tables {
+            let present = try setNames(table.family)
+            for set in table.sets where set.key.isSeen && present.contains(set.name) {
+                for (target, _) in try elements(of: set, table.family)
+                where !isFenced(target, set.response) {
+                    stale[table.family, default: [:]][set, default: []].append(
+                        .init(target: target, timeoutMilliseconds: 0))
+                }
+            }
+        }
+        guard !stale.isEmpty else { return }
+        var batch = begin()
+        for (family, sets) in stale {
+            for (set, elements) in sets {
+                FenceElementWriter.write(
+                    elements, to: set, families: [family], isRemoval: true, batch: &batch)
+            }
+        }
+        try commit(&batch, "forget the counts of hosts that are not fenced")
+    }
+
+    private mutating func elements(
+        of set: FenceLayout.SetSpec, _ family: FenceLayout.Family
+    ) throws(QuarantineError) -> [(FenceTarget, FenceElementReader.Raw)] {
+        let raws = try dump(
+            NFT_MSG_GETSETELEM, family, set: set.name,
+            for: "read the \(family.word) set \(set.name)", FenceElementReader.elements)
+        return FenceElementReader.targets(raws.flatMap(\.self), key: set.key)
+    }
+
+    /// What the tables hold of one fence.
+    private struct Found {
+        private var remaining: UInt64?
+        private var inet = Part()
+        private var bridge = Part()
+
+        private struct Part {
+            var isThere = false
+            var packets: UInt64 = 0
+            var bytes: UInt64 = 0
+
+            mutating func count(_ raw: FenceElementReader.Raw) {
+                packets &+= raw.packets
+                bytes &+= raw.bytes
+            }
+        }
+
+        mutating func add(_ raw: FenceElementReader.Raw, _ family: FenceLayout.Family) {
+            remaining = raw.remaining.map { max($0, remaining ?? 0) } ?? remaining
+            if family == .inet { inet.isThere = true } else { bridge.isThere = true }
+            count(raw, family)
+        }
+
+        mutating func count(_ raw: FenceElementReader.Raw, _ family: FenceLayout.Family) {
+            if family == .inet { inet.count(raw) } else { bridge.count(raw) }
+        }
+
+        func element(_ key: FenceKey) -> HeldElement {
+            // A dropped packet is counted where it was dropped; the others pass both tables.
+            let isDropped = key.response == .drop || key.response == .egress
+            func total(_ inet: UInt64, _ bridge: UInt64) -> UInt64 {
+                isDropped ? inet &+ bridge : max(inet, bridge)
+            }
+            return HeldElement(
+                target: key.target, response: key.response,
+                remainingMilliseconds: remaining.map(Int64.init(clamping:)),
+                packets: total(inet.packets, bridge.packets),
+                bytes: total(inet.bytes, bridge.bytes),
+                isComplete: bridge.isThere && (inet.isThere || key.target.prefix == nil))
+        }
+    }
+}
+
+extension NetlinkWriter {
+    /// Asks for an answer to the last message.
+    fileprivate mutating func requestAnswer() {
+        guard messages.count > 1 else { return }
+        addFlags(UInt16(NLM_F_ACK), toMessageAt: lastStart)
+    }
+}

@@ -1,0 +1,147 @@
+internal import CNetfilter
+internal import Glibc
+public import NetworkAddresses
+internal import Nftables
+public import Quarantine
+
+/// Finds out what must never be fenced on this node.
+///
+/// Own addresses and network cards, gateways of all routes, resolvers, the orchestrator's API, and
+/// who is connected to this node's SSH right now, containers excepted. Cheap enough (a few dumps
+/// and small files) to be done anew every few seconds and before every change by hand.
+public struct ProtectedDiscovery: Sendable {
+    /// Where resolvers are configured.
+    public var resolverFiles = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]
+    /// Ports of this node whose established peers are operators.
+    public var loginPorts: Set<UInt16> = [22]
+    /// Ports of other hosts that are an orchestrator's API when this node talks to them.
+    public var orchestratorPorts: Set<UInt16> = [6443]
+    /// Networks of containers: nobody in there is taken for an operator, because a connection alone, without
+    /// a login, is all it takes.
+    public var containers: [IPPrefix] = []
+    /// What the configuration names.
+    public var named: [ProtectedSet.Entry] = []
+    /// Environment of the program: `KUBERNETES_SERVICE_HOST` and `SSH_CONNECTION` are looked at.
+    public var environment: [String: String] = [:]
+
+    public init() {}
+
+    /// What was found.
+    public struct Finding: Sendable {
+        public var protected: ProtectedSet
+        /// Own addresses, link-local ones included: who is fenced but may reach a kept service
+        /// needs to find these neighbours.
+        public var ownAddresses: [IPAddress]
+    }
+
+    /// Looks around in the network namespace of the calling thread.
+    ///
+    /// - Throws: `.kernel` when a dump fails; a file that cannot be read counts as empty.
+    public func discover() throws(QuarantineError) -> Finding {
+        do { return try look() } catch { throw QuarantineError(error) }
+    }
+
+    private func look() throws(NetlinkError) -> Finding {
+        var routing = try RoutingSocket()
+        var found = ProtectedSet()
+        let links = try routing.links()
+        for (_, link) in links.sorted(by: { $0.key < $1.key }) {
+            if let card = link.card, card != .zero {
+                found.add(card, reason: "network card \(link.name) of this node")
+            }
+        }
+        let own = try routing.addresses()
+        for (address, index) in own {
+            let name = links[index]?.name ?? "interface \(index)"
+            found.add(IPPrefix(host: address), reason: "address of \(name) on this node")
+        }
+        let gateways = try routing.gateways()
+        for (gateway, isDefault) in gateways {
+            found.add(
+                IPPrefix(host: gateway),
+                reason: isDefault ? "default gateway" : "gateway of a route")
+        }
+        let addresses = Set(gateways.map(\.0))
+        for (address, card) in try routing.neighbours() where addresses.contains(address) {
+            found.add(card, reason: "network card of gateway \(address)")
+        }
+        for address in resolvers() {
+            found.add(IPPrefix(host: address), reason: "resolver")
+        }
+        for (address, reason) in sessions() { found.add(IPPrefix(host: address), reason: reason) }
+        for entry in named { found.add(entry.prefix, reason: entry.reason) }
+        return Finding(protected: found, ownAddresses: own.map(\.0))
+    }
+
+    private func resolvers() -> [IPAddress] {
+        resolverFiles.flatMap { path in
+            Self.lines(path).compactMap { line -> IPAddress? in
+                let words = line.split { $0 == " " || $0 == "\t" }
+                guard words.count >= 2, words[0] == "nameserver" else { return nil }
+                return IPAddress(String(words[1].prefix { $0 != "%" }))
+            }
+        }
+    }
+
+    /// Peers of established connections that matter: logins to this node, the orchestrator's API.
+    private func sessions() -> [(IPAddress, String)] {
+        var found: [(IPAddress, String)] = []
+        if let host = environment["KUBERNETES_SERVICE_HOST"].flatMap({ IPAddress($0) }) {
+            found.append((host, "orchestrator's API"))
+        }
+        let peer = environment["SSH_CONNECTION"]?.split(separator: " ").first
+        if let address = peer.flatMap({ IPAddress(String($0)) }) {
+            found.append((address, "the operator's own session"))
+        }
+        // The directory of the calling thread: threads may be in different namespaces.
+        for table in ["tcp", "tcp6"] {
+            for line in Self.lines("/proc/thread-self/net/\(table)").dropFirst() {
+                let words = line.split(separator: " ")
+                guard words.count > 3, words[3] == "01",
+                    let (_, localPort) = Self.end(words[1]),
+                    let (remote, remotePort) = Self.end(words[2])
+                else { continue }
+                if loginPorts.contains(localPort) {
+                    guard !containers.contains(where: { $0.contains(remote) }) else { continue }
+                    found.append((remote, "logged in through SSH"))
+                } else if orchestratorPorts.contains(remotePort) {
+                    found.append((remote, "orchestrator's API"))
+                }
+            }
+        }
+        return found
+    }
+
+    /// `0100007F:0016`: 32-bit words in the machine's order, port in hexadecimal.
+    static func end(_ text: Substring) -> (IPAddress, UInt16)? {
+        let parts = text.split(separator: ":")
+        guard parts.count == 2, let port = UInt16(parts[1], radix: 16) else { return nil }
+        var bytes: [UInt8] = []
+        var digits = parts[0]
+        while digits.count >= 8 {
+            guard let word = UInt32(digits.prefix(8), radix: 16) else { return nil }
+            for shift: UInt32 in [0, 8, 16, 24] {
+                bytes.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
+            digits = digits.dropFirst(8)
+        }
+        return IPAddress(bytes: bytes).map { ($0, port) }
+    }
+
+    private static func lines(_ path: String) -> [Substring] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while text.count < 16 << 20 {
+            // SAFETY: the call writes at most `count` bytes into the array that is lent to it.
+            let count = unsafe chunk.withUnsafeMutableBytes { raw in
+                unsafe read(descriptor, raw.baseAddress, raw.count)
+            }
+            guard count > 0 else { break }
+            text += chunk.prefix(count)
+        }
+        return String(decoding: text, as: UTF8.self).split(separator: "\n")
+    }
+}

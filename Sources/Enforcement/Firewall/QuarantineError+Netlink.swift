@@ -1,0 +1,14 @@
+internal import Nftables
+internal import Quarantine
+
+extension QuarantineError {
+    init(_ error: NetlinkError) {
+        self =
+            switch error {
+            case .kernel(let operation, let code, let words):
+                .kernel(operation: operation, code: code, words: words)
+            case .notPermitted(let operation): .notPermitted(operation: operation)
+            case .malformedAnswer(let what): .malformedAnswer(what)
+            }
+    }
+}

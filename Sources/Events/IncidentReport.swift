@@ -1,0 +1,134 @@
+public import AnomalyDetection
+import FeatureExtraction
+import NetworkAddresses
+public import Quarantine
+import TextFormats
+
+/// Incidents as a person reads them, and as JSON.
+public enum IncidentReport {
+    /// A block of lines for each incident: who, when, what with numbers, what would be done.
+    ///
+    /// - Parameters:
+    ///   - actions: what the policy decided, in order.
+    ///   - isColoured: whether to use the terminal's colours.
+    public static func table(
+        _ incidents: [Incident], actions: [QuarantineAction], isColoured: Bool
+    ) -> String {
+        guard !incidents.isEmpty else {
+            return "No incidents: all traffic is as the baseline knows it.\n"
+        }
+        var text = ""
+        for (number, incident) in incidents.enumerated() {
+            text += block(number + 1, incident, actions, isColoured)
+        }
+        return text
+    }
+
+    private static func block(
+        _ number: Int, _ incident: Incident, _ actions: [QuarantineAction], _ isColoured: Bool
+    ) -> String {
+        func paint(_ text: String, _ code: String) -> String {
+            isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+        }
+        let isFence = incident.level == .quarantine
+        let titles = incident.patternsByStrength.prefix(3).map(\.title)
+        let title = titles.isEmpty ? "unusual traffic" : titles.joined(separator: ", ")
+        let technique = incident.strongest.pattern?.technique.map { " (\($0))" } ?? ""
+        let who =
+            incident.workload == "\(incident.offender)"
+            ? "\(incident.offender)" : "\(incident.workload.printable) (\(incident.offender))"
+        var lines = [
+            paint("#\(number)", "1") + "  \(UTC.clock(Int64(incident.firstSecond)))-"
+                + "\(UTC.clock(Int64(incident.lastSecond + 1)))  " + paint(who, "1") + "  "
+                + paint(title, isFence ? "31" : "33") + technique
+        ]
+        for reason in incident.strongest.reasons.prefix(3) {
+            lines.append("      " + reason.text.printable)
+        }
+        if let link = incident.spoofingLink {
+            lines.append("      sent by interface \(link), which borrowed the addresses of others")
+        }
+        lines.append(
+            "      score \(JSONObject.number(Double(incident.strongest.score), digits: 3)), threshold "
+                + "\(JSONObject.number(Double(incident.strongest.threshold), digits: 3)), against the baseline of "
+                + "\(incident.strongest.baselineName.printable); \(incident.verdictCount) odd windows"
+        )
+        lines.append("      " + decision(incident, actions).printable)
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What was decided about an incident, in words.
+    package static func decision(_ incident: Incident, _ actions: [QuarantineAction]) -> String {
+        if let fence = fence(of: incident, actions) {
+            let words = "-> quarantine \(fence.target), \(fence.response.rawValue), "
+            let isOlder = fence.time < Int64(incident.firstSecond) * 1_000_000_000
+            if isOlder || fence.kind == .extend {
+                return words + "stood already, until \(UTC.clock(fence.until / 1_000_000_000))"
+            }
+            return words + "for \((fence.until - fence.time) / 60_000_000_000) min"
+        }
+        for action in actionsOf(incident, actions) {
+            if case .refuse(let why) = action.kind { return "-> watch: not fenced, \(why)" }
+        }
+        return incident.level == .quarantine ? "-> watch: once is not enough to fence" : "-> watch"
+    }
+
+    /// The fence that an incident led to, or found standing around its offender: of several, the one that ends last.
+    package static func fence(
+        of incident: Incident, _ actions: [QuarantineAction]
+    ) -> QuarantineAction? {
+        let first = Int64(incident.firstSecond - 1) * 1_000_000_000
+        let last = Int64(incident.lastSecond + 2) * 1_000_000_000
+        var fence: QuarantineAction?
+        for action in actions where action.time < last && concerns(action, incident) {
+            switch action.kind {
+            case .fence, .extend:
+                if action.until >= fence?.until ?? 0 { fence = action }
+            case .release, .expire:
+                if action.time < first, fence?.target == action.target { fence = nil }
+            case .refuse: break
+            }
+        }
+        return fence.flatMap { $0.until > first ? $0 : nil }
+    }
+
+    /// The actions that an incident led to.
+    package static func actionsOf(_ incident: Incident, _ actions: [QuarantineAction])
+        -> [QuarantineAction]
+    {
+        actions.filter { action in
+            let second = Int(action.time / 1_000_000_000)
+            return second >= incident.firstSecond - 1 && second <= incident.lastSecond + 1
+                && concerns(action, incident)
+        }
+    }
+
+    private static func concerns(_ action: QuarantineAction, _ incident: Incident) -> Bool {
+        if let prefix = action.target.prefix { return prefix.contains(incident.offender) }
+        return incident.spoofingLink.map { action.target == .link($0) } ?? false
+    }
+
+    /// One object an incident.
+    public static func json(_ incident: Incident, actions: [QuarantineAction]) -> String {
+        var object = JSONObject()
+        object.put("event_id", incident.eventID)
+        object.put("offender", "\(incident.offender)")
+        object.put("workload", incident.workload)
+        if let link = incident.spoofingLink { object.put("mac", "\(link)") }
+        object.put("start", incident.firstSecond)
+        object.put("end", incident.lastSecond + 1)
+        object.put("patterns", incident.patternsByStrength.map(\.rawValue))
+        object.put("technique", incident.strongest.pattern?.technique)
+        object.put("summary", incident.strongest.summary)
+        object.put("score", Double(incident.strongest.score))
+        object.put("p_value", incident.strongest.pValue, digits: 8)
+        object.put("threshold", Double(incident.strongest.threshold))
+        object.put("baseline", incident.strongest.baselineName)
+        object.put("windows", incident.verdictCount)
+        let fence = fence(of: incident, actions)
+        object.put("decision", fence == nil ? "watch" : "quarantine")
+        object.put("quarantine_id", fence?.id)
+        object.put("reasons", incident.strongest.reasons.map(\.text))
+        return object.text
+    }
+}

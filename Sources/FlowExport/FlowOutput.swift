@@ -1,0 +1,115 @@
+internal import Glibc
+
+/// Where flows are written: a descriptor, or a collector over UDP or TCP.
+package final class FlowOutput {
+    private let descriptor: Int32
+    private let name: String
+    private let isOwned: Bool
+    /// Whether each write must be one message.
+    package let isDatagram: Bool
+
+    /// Standard output.
+    package init() {
+        descriptor = 1
+        name = "standard output"
+        isOwned = false
+        isDatagram = false
+    }
+
+    /// A file, which is replaced; or `udp://HOST:PORT` or `tcp://HOST:PORT`.
+    package init(_ target: String) throws(FlowOutputError) {
+        name = target
+        isOwned = true
+        isDatagram = target.hasPrefix("udp://")
+        if isDatagram || target.hasPrefix("tcp://") {
+            descriptor = try Self.connect(target, isDatagram: isDatagram)
+        } else {
+            descriptor = unsafe open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else {
+                throw FlowOutputError(
+                    "\(target): cannot be written: \(Self.errorText()); check the path and its "
+                        + "permissions")
+            }
+        }
+    }
+
+    deinit { if isOwned, descriptor >= 0 { close(descriptor) } }
+
+    /// Whether the output is a terminal.
+    package var isTerminal: Bool { isatty(descriptor) == 1 }
+
+    /// Columns of the terminal; nil without one.
+    package var columns: Int? {
+        var size = winsize()
+        let known = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
+        return known && size.ws_col > 0 ? Int(size.ws_col) : nil
+    }
+
+    /// Writes all bytes; over UDP message by message.
+    @unsafe
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(FlowOutputError) {
+        var start = 0
+        while start < bytes.count {
+            var length = bytes.count - start
+            // An IPFIX message has its length in its third and fourth byte.
+            if isDatagram, length >= 4 {
+                let claimed = unsafe Int(bytes[start + 2]) << 8 | Int(bytes[start + 3])
+                if claimed >= 16 { length = min(length, claimed) }
+            }
+            let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
+            let written = unsafe Glibc.write(descriptor, part.baseAddress, length)
+            if written < 0 {
+                // A UDP collector that is not there yet answers the next send with an error.
+                if errno == EINTR || isDatagram && errno == ECONNREFUSED { continue }
+                throw FlowOutputError(Self.describe(name))
+            }
+            start += isDatagram ? length : written
+            // UDP has no way to say that the collector's buffer is full, so a burst would be lost there.
+            if isDatagram { usleep(20) }
+        }
+    }
+
+    private static func describe(_ name: String) -> String {
+        switch errno {
+        case EPIPE: "\(name): the reader has gone away"
+        case ENOSPC: "\(name): the disk is full; free some space and run again"
+        default: "\(name): cannot be written: \(errorText())"
+        }
+    }
+
+    private static func errorText() -> String {
+        guard let text = unsafe strerror(errno) else { return "error" }
+        return unsafe String(cString: text)
+    }
+
+    private static func connect(
+        _ target: String, isDatagram: Bool
+    ) throws(FlowOutputError) -> Int32 {
+        let address = target.dropFirst(6)
+        guard let colon = address.lastIndex(of: ":"), colon != address.startIndex else {
+            throw FlowOutputError("\(target): has no port; write \(target.prefix(6))HOST:PORT")
+        }
+        let host = String(address[..<colon].filter { $0 != "[" && $0 != "]" })
+        let port = String(address[address.index(after: colon)...])
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32(
+            isDatagram ? SOCK_DGRAM.rawValue : SOCK_STREAM.rawValue)
+        var found: UnsafeMutablePointer<addrinfo>?
+        let code = unsafe getaddrinfo(host, port, &hints, &found)
+        guard code == 0, let first = unsafe found else {
+            throw unsafe FlowOutputError(
+                "\(target): \(String(cString: gai_strerror(code))); check host and port")
+        }
+        defer { unsafe freeaddrinfo(first) }
+        let made = unsafe socket(
+            first.pointee.ai_family, first.pointee.ai_socktype, first.pointee.ai_protocol)
+        guard made >= 0,
+            unsafe Glibc.connect(made, first.pointee.ai_addr, first.pointee.ai_addrlen) == 0
+        else {
+            let text = errorText()
+            if made >= 0 { close(made) }
+            throw FlowOutputError("\(target): cannot be reached: \(text); is the collector up?")
+        }
+        return made
+    }
+}

@@ -1,0 +1,88 @@
+internal import FlowMetering
+internal import PacketCapture
+internal import PacketDecoding
+internal import PacketIntake
+
+/// Decoder, meter and writer in a row: what one thread of packets goes through.
+///
+/// A batch is metered one batch late: while the next one is decoded, the memory that its flows lie
+/// in comes into the cache.
+@safe
+struct FlowThread: ~Copyable {
+    var decoder: PacketDecoder
+    var meter: FlowMeter
+    private var writer: FlowWriter
+    /// Two batches: the one that waits to be metered, and the one that is being decoded.
+    private let packets: UnsafeMutableBufferPointer<Packet>
+    private var waitingStart = 0
+    private var waitingCount = 0
+
+    private static let batch = 64
+
+    init(options: FlowExport.Options, datagrams: Bool) {
+        var decode = options.decode
+        decode.describesNames = false
+        decoder = PacketDecoder(options: decode)
+        meter = FlowMeter(options: options.meter)
+        writer = FlowWriter(
+            format: options.format, width: options.width, isColoured: options.isColoured,
+            datagrams: datagrams)
+        unsafe packets = .allocate(capacity: 2 * Self.batch)
+        unsafe packets.initialize(repeating: Packet())
+    }
+
+    // SAFETY: the buffer is ours alone, and packets need no destruction.
+    deinit { unsafe packets.deallocate() }
+
+    /// Decodes one batch, at most 64 frames, and meters the one before.
+    mutating func take(_ frames: Span<CapturedFrame>) {
+        let buffer = unsafe packets
+        // SAFETY: the buffer lives as long as self and nothing else uses it meanwhile.
+        var span = unsafe buffer.mutableSpan
+        let start = waitingStart == 0 ? Self.batch : 0
+        let count = min(frames.count, Self.batch)
+        for position in 0..<count {
+            let frame = frames[position]
+            decoder.decode(frame, into: &span[start &+ position])
+        }
+        let taken = start..<start &+ count
+        meter.prepare(&span, taken)
+        settle()
+        meter.prefetch(&span, taken)
+        waitingStart = start
+        waitingCount = count
+    }
+
+    /// Meters the batch that waits.
+    mutating func settle() {
+        let buffer = unsafe packets
+        // SAFETY: as in `take`.
+        var span = unsafe buffer.mutableSpan
+        var update = FlowUpdate()
+        for position in waitingStart..<waitingStart &+ waitingCount {
+            meter.observe(&span[position], &update)
+        }
+        waitingCount = 0
+    }
+
+    /// Writes the flows that have ended.
+    mutating func hand(to output: FlowOutput, threshold: Int = 1 << 16) throws {
+        meter.drain { writer.add($0) }
+        guard writer.count >= threshold else { return }
+        unsafe try writer.flush { bytes in unsafe try output.write(bytes) }
+    }
+
+    /// Ends every flow and writes what is left.
+    mutating func finish(_ output: FlowOutput) throws {
+        settle()
+        meter.finish()
+        while meter.hasRecords {
+            meter.drain(upTo: 512) { writer.add($0) }
+            if writer.count >= 1 << 16 {
+                unsafe try writer.flush { bytes in unsafe try output.write(bytes) }
+            }
+        }
+        writer.finish()
+        unsafe try writer.flush { bytes in unsafe try output.write(bytes) }
+    }
+}

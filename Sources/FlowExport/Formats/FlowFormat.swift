@@ -1,0 +1,4 @@
+/// How flow records are written.
+package enum FlowFormat: String, Sendable, CaseIterable {
+    case table, csv, json, zeek, eve, ipfix
+}

@@ -1,0 +1,183 @@
+internal import AnomalyDetection
+internal import Events
+internal import FeatureExtraction
+internal import NetworkAddresses
+internal import Quarantine
+internal import TextFormats
+
+extension HTMLReport {
+    /// A table of all incidents, and each of them in full.
+    var incidentSection: HTML {
+        let told: [HTML] = incidents.prefix(Self.toldLimit).enumerated().map {
+            article($0.offset + 1, $0.element)
+        }
+        let rest: HTML =
+            incidents.count > Self.toldLimit
+            ? """
+            <p class="muted">\(HTML.grouped(incidents.count - Self.toldLimit)) further incidents are not told in full here; \
+            <code>--format json</code> has all.</p>
+            """ : ""
+        let content: HTML =
+            incidents.isEmpty
+            ? "<p>None: all traffic is as the baseline knows it.</p>"
+            : "\(index)\n\(Self.barKey)\n\(told)\(rest)"
+        return """
+            <section id="incidents" aria-labelledby="incidents-title">
+            <h2 id="incidents-title">Incidents</h2>
+            \(content)
+            </section>
+            """
+    }
+
+    private var index: HTML {
+        let rows: [HTML] = incidents.prefix(Self.listLimit).enumerated().map { offset, incident in
+            let number = offset + 1
+            let link: HTML =
+                number <= Self.toldLimit
+                ? "<a href=\"#incident-\(number)\">#\(number)</a>" : "#\(number)"
+            return """
+                <tr><th scope="row">\(link)</th><td class="nowrap wide">\(UTC.clock(Int64(incident.firstSecond)))</td>\
+                <td>\(Self.who(incident.workload, "\(incident.offender)"))</td><td>\(Self.titles(incident))</td>\
+                <td class="wide">\(incident.strongest.pattern?.technique ?? "–")</td>\
+                <td class="n wide">\(HTML.fixed(incident.strongest.score))</td>\
+                <td>\(tag(incident))</td></tr>
+
+                """
+        }
+        return """
+            <div class="scroll"><table class="index"><caption>All incidents, by their start</caption>
+            <thead><tr><th scope="col">No.</th><th scope="col" class="wide">Start</th><th scope="col">Offender</th><th scope="col">Looks like</th>\
+            <th scope="col" class="wide">ATT&amp;CK</th><th scope="col" class="n wide">Score</th><th scope="col">Decision</th></tr></thead>
+            <tbody>\(rows)</tbody></table></div>
+            """
+    }
+
+    private static func titles(_ incident: Incident) -> String {
+        let titles = incident.patternsByStrength.prefix(3).map(\.title)
+        return titles.isEmpty ? "unusual traffic" : titles.joined(separator: ", ")
+    }
+
+    private func fence(_ incident: Incident) -> QuarantineAction? {
+        IncidentReport.fence(of: incident, actions)
+    }
+
+    private func tag(_ incident: Incident) -> HTML {
+        fence(incident) == nil
+            ? "<span class=\"tag seen\">watch</span>"
+            : "<span class=\"tag fence\">quarantine</span>"
+    }
+
+    private func article(_ number: Int, _ incident: Incident) -> HTML {
+        let strongest = incident.strongest
+        let title = "incident-\(number)-title"
+        return """
+            <article class="incident" id="incident-\(number)" aria-labelledby="\(title)">
+            <div class="head"><h3 id="\(title)">#\(number) \(Self.titles(incident))</h3> \(tag(incident))</div>
+            <p class="small">\(facts(incident))</p>
+            \(Self.reasons(strongest.reasons, window: strongest.window, number: number))
+            \(others(incident))
+            <dl class="facts small">\(decisions(incident))\(trace(incident))</dl>
+            </article>
+
+            """
+    }
+
+    private func facts(_ incident: Incident) -> HTML {
+        let strongest = incident.strongest
+        let role = strongest.isKnown ? "" : ", a stranger to the baseline"
+        let windows = "\(incident.verdictCount) odd window\(incident.verdictCount == 1 ? "" : "s")"
+        let link: HTML =
+            incident.spoofingLink.map {
+                " Sent by interface <code>\("\($0)")</code>, which borrowed the addresses of others."
+            } ?? ""
+        let technique = strongest.pattern?.technique.map { " ATT&CK \($0)." } ?? ""
+        return """
+            <strong>\(Self.who(incident.workload, "\(incident.offender)"))</strong> as source\(role), \
+            \(UTC.clock(Int64(incident.firstSecond))) to \(UTC.clock(Int64(incident.lastSecond + 1))), \(windows). \
+            Score \(HTML.fixed(strongest.score)), threshold \
+            \(HTML.fixed(strongest.threshold)), against the baseline of \
+            \(strongest.baselineName).\(technique)\(link)
+            """
+    }
+
+    /// A table of reasons, each with a bar.
+    ///
+    /// - Parameter cleanEnd: where the clean range of a reason ends.
+    static func reasons(
+        _ reasons: [Verdict.Reason], window: Window, number: Int,
+        cleanEnd: (Verdict.Reason) -> Float = { $0.baselineLargest }
+    ) -> HTML {
+        let seconds = window.scale.seconds
+        let steps = reasons.map { HTMLBar.steps($0, seconds: seconds, cleanEnd: cleanEnd($0)) }
+        let rows: [HTML] = reasons.map { reason in
+            let unit = FeatureSchema.description(of: reason.feature).unit
+            let bar = HTMLBar(
+                reason, seconds: seconds, cleanEnd: cleanEnd(reason), fullSteps: steps.max() ?? 1)
+            return """
+                <tr role="row"><th role="rowheader" scope="row">\(reason.text)\(bar.svg)</th>\
+                <td role="cell" class="n" data-name="value">\(HTMLBar.text(reason.value))</td><td role="cell" class="n" data-name="median">\(HTMLBar.text(reason.baselineMedian))</td>\
+                <td role="cell" class="n" data-name="99 %">\(HTMLBar.text(reason.baselineP99))</td><td role="cell" class="unit">\(unit)</td></tr>
+
+                """
+        }
+        return """
+            <table class="reasons" role="table"><caption class="hidden">Reasons of #\(number), most telling first</caption>
+            <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Why</th><th role="columnheader" scope="col" class="n">Value</th><th role="columnheader" scope="col" class="n">Clean median</th>\
+            <th role="columnheader" scope="col" class="n">Clean 99 %</th><th role="columnheader" scope="col" class="unit">Unit</th></tr></thead>
+            <tbody role="rowgroup">\(rows)</tbody></table>
+            """
+    }
+
+    /// What else the incident looked like.
+    private func others(_ incident: Incident) -> HTML {
+        let items: [HTML] = incident.patternsByStrength.compactMap { pattern in
+            guard pattern != incident.strongest.pattern, let verdict = incident.patterns[pattern]
+            else { return nil }
+            let at = UTC.clock(Int64(verdict.window.endSecond + 1))
+            return "<li>\(verdict.summary) (at \(at))</li>"
+        }
+        return items.isEmpty ? "" : "<p class=\"small\">Also:</p><ul class=\"small\">\(items)</ul>"
+    }
+
+    private func decisions(_ incident: Incident) -> HTML {
+        let own = IncidentReport.actionsOf(incident, actions)
+        guard own.contains(where: { $0.kind == .fence || $0.kind == .extend }) else {
+            let words = IncidentReport.decision(incident, actions).dropFirst("-> ".count)
+            return "<dt>Decision</dt><dd>\(String(words))</dd>"
+        }
+        let steps: [HTML] = own.prefix(8).map { action in
+            let at = UTC.clock(action.time / 1_000_000_000)
+            if case .refuse(let why) = action.kind {
+                return "<div>\(at) not fenced: \("\(why)")</div>"
+            }
+            let until = UTC.clock(action.until / 1_000_000_000)
+            let length = Self.length(seconds: (action.until - action.time) / 1_000_000_000)
+            return """
+                <div>\(at) \("\(action.kind)") <strong>\("\(action.target)")</strong>, \(action.response.rawValue), \
+                until \(until) (\(length))</div>
+                """
+        }
+        return """
+            <dt>Enforcing would have</dt><dd>\(steps)</dd>
+            <dt>Undo</dt><dd><code>\(own.last?.undo ?? "")</code></dd>
+            """
+    }
+
+    private func trace(_ incident: Incident) -> HTML {
+        let slice: HTML =
+            slices[incident.eventID].map { "<dt>Packets</dt><dd><code>\($0)</code></dd>" } ?? ""
+        return "<dt>Event</dt><dd><code>\(incident.eventID)</code></dd>\(slice)"
+    }
+
+    /// How to read the bars.
+    static let barKey: HTML = """
+        <h3 class="small bars">How to read the bars</h3>
+        <ul class="key">
+        <li><svg class="bar" aria-hidden="true"><rect class="band" width="100%" height="18" rx="3"/></svg>wide: up to 99 % of clean windows</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><line class="median" x1="50%" x2="50%" y1="0" y2="18"/></svg>line: their median</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><line class="most" x1="50%" x2="50%" y1="0" y2="18"/></svg>dotted: where the clean range ends</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><rect class="value" y="5" width="100%" height="8" rx="2"/></svg>narrow: this window</li>
+        <li class="muted">Right of it, equal lengths are equally many of the detector's steps; counts and bytes are logarithmic.</li>
+        </ul>
+        """
+}

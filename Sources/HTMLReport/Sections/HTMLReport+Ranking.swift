@@ -1,0 +1,54 @@
+internal import AnomalyDetection
+internal import FeatureExtraction
+internal import NetworkAddresses
+internal import TextFormats
+
+extension HTMLReport {
+    /// Addresses told in full.
+    private static let rankedLimit = 25
+
+    /// Without a model: who stands out, and for what.
+    var rankingSection: HTML {
+        let told: [HTML] = ranking.prefix(Self.rankedLimit).enumerated().map {
+            article($0.offset + 1, $0.element)
+        }
+        let rest: HTML =
+            ranking.count > Self.rankedLimit
+            ? """
+            <p class="muted">\(HTML.grouped(ranking.count - Self.rankedLimit)) further addresses stand out less; \
+            <code>--format json</code> has all.</p>
+            """ : ""
+        let content: HTML =
+            ranking.isEmpty
+            ? "<p>No flow was opened, so there is nobody to rank.</p>"
+            : "\(Self.barKey)\n\(told)\(rest)"
+        return """
+            <section id="incidents" aria-labelledby="incidents-title">
+            <h2 id="incidents-title">Ranking</h2>
+            \(content)
+            </section>
+            """
+    }
+
+    private func article(_ number: Int, _ entry: OutlierRanking.Entry) -> HTML {
+        let title = "incident-\(number)-title"
+        let what = entry.pattern.map { "looks like: \($0.title)" } ?? "no plain pattern"
+        let technique = entry.pattern?.technique.map { " ATT&CK \($0)." } ?? ""
+        let reasons: HTML =
+            entry.reasons.isEmpty
+            ? "<p class=\"small\">Nothing in it lies beyond what the others do.</p>"
+            : Self.reasons(
+                entry.reasons, window: entry.window, number: number,
+                cleanEnd: { $0.baselineP99 })
+        return """
+            <article class="incident" id="incident-\(number)" aria-labelledby="\(title)">
+            <div class="head"><h3 id="\(title)">#\(number) \(Self.who(entry.workload, "\(entry.subject)"))</h3> \
+            <span class="\(entry.pattern == nil ? "muted" : "tag seen")">\(what)</span></div>
+            <p class="small">Score \(HTML.fixed(entry.score)) in the \(entry.window.scale.seconds) s up to \
+            \(UTC.clock(Int64(entry.window.endSecond + 1))).\(technique)</p>
+            \(reasons)
+            </article>
+
+            """
+    }
+}

@@ -1,0 +1,151 @@
+public import AnomalyDetection
+import Events
+import FeatureExtraction
+import FoundationEssentials
+import NetworkAddresses
+import SystemSupport
+import TextFormats
+
+/// What was said of a model's alerts: JSON lines in a file beside the model's, newest last.
+public enum FeedbackFile {
+    /// One line.
+    private struct Line: Codable {
+        var time: String
+        var eventID: String
+        var judgement: String
+        var workload: String
+        var subject: String
+        var peer: String?
+        var service: UInt32
+        var scaleSeconds: Int
+        var pattern: String?
+        var values: [String: Float]
+
+        enum CodingKeys: String, CodingKey {
+            case time, judgement, workload, subject, peer, service, pattern, values
+            case eventID = "event_id"
+            case scaleSeconds = "scale_s"
+        }
+    }
+
+    /// The file that belongs to the model at `path`.
+    public static func path(of model: String) -> String { model + ".feedback.jsonl" }
+
+    /// Everything that was said of the model at `path`; nothing where there is no file.
+    ///
+    /// - Throws: `.input` with the line that cannot be read.
+    public static func read(_ model: String) throws -> [Feedback] {
+        try lines(model).map(\.feedback)
+    }
+
+    /// Everything that was said, a line for a person each.
+    public static func list(_ model: String) throws -> String {
+        let lines = try lines(model)
+        guard !lines.isEmpty else { return "no feedback on \(model)\n" }
+        return lines.map { line, feedback in
+            let values = feedback.values.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+                "\(FeatureSchema.description(of: $0.key).name) \($0.value)"
+            }
+            let contact = feedback.peer.map { " to \($0) \(feedback.service)" } ?? ""
+            let text =
+                "\(line.time)  \(feedback.eventID)  \(line.judgement)  \(feedback.workload)"
+                + "\(contact)  \(feedback.pattern?.title ?? "no pattern"), \(feedback.scale.seconds) s: "
+                + values.joined(separator: ", ")
+            return text.printable
+        }.joined(separator: "\n") + "\n"
+    }
+
+    /// Adds what is said of the alert `eventID`, in the place of anything that was said of it before.
+    ///
+    /// - Parameter events: EVE file that holds the alert.
+    /// - Throws: `.input` where the alert is not there, `.output` where the file cannot be written.
+    @discardableResult
+    public static func add(
+        _ eventID: String, _ judgement: Feedback.Judgement, events: String, model: String
+    ) throws -> Feedback {
+        var line = try alert(eventID, in: events)
+        line.judgement = judgement.rawValue
+        let kept = try lines(model).map(\.line).filter { $0.eventID != eventID }
+        try write(kept + [line], model)
+        return try feedback(line, "\(events): event \(eventID)")
+    }
+
+    /// Takes back what was said of the alert `eventID`.
+    ///
+    /// - Throws: `.input` where nothing was.
+    public static func withdraw(_ eventID: String, model: String) throws {
+        let all = try lines(model).map(\.line)
+        let kept = all.filter { $0.eventID != eventID }
+        guard kept.count < all.count else {
+            throw IOError.input(
+                path: path(of: model), reason: "nothing was said of event \(eventID)")
+        }
+        try write(kept, model)
+    }
+
+    private static func lines(_ model: String) throws -> [(line: Line, feedback: Feedback)] {
+        let path = path(of: model)
+        guard FileManager.default.fileExists(atPath: path) else { return [] }
+        let data: Data
+        do {
+            data = Data(try readFile(path))
+        } catch {
+            throw IOError.input(path: path, reason: "\(error)")
+        }
+        return try data.split(separator: UInt8(ascii: "\n")).enumerated().map { number, text in
+            guard let line = try? JSONDecoder().decode(Line.self, from: Data(text)) else {
+                throw IOError.input(
+                    path: path, reason: "line \(number + 1) is no feedback; take it out")
+            }
+            return (line, try feedback(line, "\(path): line \(number + 1)"))
+        }
+    }
+
+    private static func feedback(_ line: Line, _ place: String) throws -> Feedback {
+        func fail(_ what: String) -> IOError {
+            .input(path: place, reason: "\(what) means nothing to this program")
+        }
+        guard let judgement = Feedback.Judgement(rawValue: line.judgement) else {
+            throw fail(line.judgement)
+        }
+        guard let subject = IPAddress(line.subject) else { throw fail(line.subject) }
+        guard let scale = Scale.allCases.first(where: { $0.seconds == line.scaleSeconds }) else {
+            throw fail("scale \(line.scaleSeconds)")
+        }
+        var values: [Feature: Float] = [:]
+        for (name, value) in line.values {
+            guard let row = FeatureSchema.table.first(where: { $0.name == name }) else {
+                throw fail("feature \(name)")
+            }
+            values[row.feature] = value
+        }
+        return Feedback(
+            eventID: line.eventID, judgement: judgement, workload: line.workload,
+            subject: subject, peer: line.peer.flatMap { IPAddress($0) },
+            service: Service(rawValue: line.service), scale: scale,
+            pattern: line.pattern.flatMap { Pattern(rawValue: $0) }, values: values)
+    }
+
+    private static func write(_ lines: [Line], _ model: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let text = try lines.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
+        try OutputFile.replace(path(of: model), with: Array(text.joined().utf8))
+    }
+
+    // MARK: events
+
+    private static func alert(_ eventID: String, in path: String) throws -> Line {
+        let alert = try EVEReader(path).alert(eventID)
+        let details = alert.lazaret
+        let number = alert.proto.flatMap(Service.protocolNumber) ?? 0
+        return Line(
+            time: alert.timestamp, eventID: eventID, judgement: "",
+            workload: details.workload == "outside" ? details.offender : details.workload,
+            subject: details.offender, peer: alert.dest_ip,
+            service: Service(ipProtocol: number, port: alert.dest_port ?? 0).rawValue,
+            scaleSeconds: details.scale_s, pattern: details.pattern,
+            values: Dictionary(
+                details.reasons.map { ($0.feature, $0.value) }, uniquingKeysWith: { $1 }))
+    }
+}

@@ -1,0 +1,112 @@
+public import AnomalyDetection
+import FeatureExtraction
+import TextFormats
+
+/// What a model has learnt, in words.
+public enum ModelReport {
+    /// The model in a page; `withGraph` lists who talks to whom.
+    public static func text(_ model: Model, withGraph: Bool = false) -> String {
+        let provenance = model.provenance
+        let seconds = (provenance.lastNanoseconds - provenance.firstNanoseconds) / 1_000_000_000
+        let own = workloads(model)
+        var lines = [
+            "model \(model.identifier)",
+            "  learnt from    \(provenance.sources.joined(separator: ", ")): \(provenance.packetCount) packets, "
+                + "\(length(seconds)) from \(UTC.timestamp(nanoseconds: provenance.firstNanoseconds))",
+            "  workloads      \(own.count): \(own.joined(separator: ", "))",
+            "  graph          \(model.graph.namedEdges.count) edges, \(model.graph.dnsNames.count) DNS names, "
+                + "\(model.graph.outsideAddresses.count) outside addresses, \(model.graph.links.count) interfaces",
+        ]
+        for scale in Scale.allCases {
+            let part = model[scale]
+            lines.append(
+                "  \(scale.seconds) s windows".padded(to: 17)
+                    + "\(part.baseline.groups[ScaleBaseline.node]?.windowCount ?? 0) clean, threshold "
+                    + "\(JSONObject.number(Double(part.threshold), digits: 3))")
+        }
+        lines.append("  budget         " + budget(model))
+        let constant = constantFeatures(model)
+        if !constant.isEmpty {
+            lines.append(
+                "  constant       \(constant.joined(separator: ", ")): any departure counts")
+        }
+        if withGraph {
+            lines.append("  who opens flows to whom:")
+            for edge in model.graph.namedEdges {
+                lines.append("    \(edge.subject) -> \(edge.peer) \(edge.service)")
+            }
+        }
+        return lines.map(\.printable).joined(separator: "\n") + "\n"
+    }
+
+    /// The workloads that have a baseline of their own, by name; the graph knows networks too, and who was seen
+    /// too seldom.
+    package static func workloads(_ model: Model) -> [String] {
+        model[.short].baseline.groups.keys.filter(isWorkload).sorted()
+    }
+
+    /// What `new` knows that `old` does not, and the other way round.
+    public static func difference(_ old: Model, _ new: Model) -> String {
+        func edges(_ model: Model) -> Set<String> {
+            Set(model.graph.namedEdges.map { "\($0.subject) -> \($0.peer) \($0.service)" })
+        }
+        func groups(_ model: Model) -> Set<String> {
+            Set(workloads(model))
+        }
+        var lines: [String] = []
+        for name in groups(new).subtracting(groups(old)).sorted() {
+            lines.append("+ workload \(name)")
+        }
+        for name in groups(old).subtracting(groups(new)).sorted() {
+            lines.append("- workload \(name)")
+        }
+        for edge in edges(new).subtracting(edges(old)).sorted() { lines.append("+ \(edge)") }
+        for edge in edges(old).subtracting(edges(new)).sorted() { lines.append("- \(edge)") }
+        for scale in Scale.allCases where old[scale].threshold != new[scale].threshold {
+            lines.append(
+                "~ threshold of \(scale.seconds) s: \(JSONObject.number(Double(old[scale].threshold), digits: 4))"
+                    + " -> \(JSONObject.number(Double(new[scale].threshold), digits: 4))")
+        }
+        return lines.isEmpty
+            ? "no difference\n" : lines.map(\.printable).joined(separator: "\n") + "\n"
+    }
+
+    /// What the thresholds promise, and where the data are too few to promise it.
+    private static func budget(_ model: Model) -> String {
+        let asked = rate(model.provenance.falseAlarmsPerDay)
+        guard Scale.allCases.contains(where: { model[$0].isCapped }) else {
+            return
+                "the thresholds allow \(asked) at this node, counted over all windows and workloads"
+        }
+        return
+            "\(asked) was asked for, which this little traffic cannot prove: the threshold is held at its"
+            + " highest; train on more"
+    }
+
+    private static func isWorkload(_ name: String) -> Bool {
+        name != ScaleBaseline.node && !name.hasPrefix("image ") && !name.hasPrefix("network ")
+    }
+
+    private static func constantFeatures(_ model: Model) -> [String] {
+        guard let node = model[.short].baseline.groups[ScaleBaseline.node] else { return [] }
+        return FeatureSchema.table.filter { node.largest[$0.feature.rawValue] == 0 }.map(\.name)
+    }
+
+    private static func rate(_ perDay: Double) -> String {
+        perDay == 1
+            ? "one false incident per day"
+            : "\(JSONObject.number(perDay, digits: 2)) false incidents per day"
+    }
+
+    private static func length(_ seconds: Int64) -> String {
+        seconds < 7200
+            ? "\(seconds / 60) min \(seconds % 60) s"
+            : "\(seconds / 3600) h \(seconds / 60 % 60) min"
+    }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
+}

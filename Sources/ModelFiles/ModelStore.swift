@@ -1,0 +1,31 @@
+public import AnomalyDetection
+import SystemSupport
+public import Workloads
+
+/// Model files: written whole or not at all.
+public enum ModelStore {
+    /// Writes the model beside its place and moves it there.
+    public static func write(_ model: Model, to path: String) throws {
+        try OutputFile.replace(path, with: model.encoded())
+    }
+
+    /// Reads a model with what was said of its alerts: what judges traffic uses this.
+    ///
+    /// - Parameter inventory: who is who; nil: as the model knows it.
+    public static func readForJudging(_ path: String, inventory: Inventory?) throws -> Model {
+        var model = try read(path)
+        model.apply(try FeedbackFile.read(path), inventory: inventory)
+        return model
+    }
+
+    /// Reads a model and checks all of it.
+    public static func read(_ path: String) throws -> Model {
+        let bytes: [UInt8]
+        do { bytes = try readFile(path) } catch {
+            throw IOError.input(path: path, reason: "\(error); 'lazaret train' makes one")
+        }
+        do { return try Model(decoding: bytes) } catch {
+            throw IOError.input(path: path, reason: "\(error)")
+        }
+    }
+}

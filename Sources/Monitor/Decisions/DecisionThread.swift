@@ -1,0 +1,257 @@
+internal import AnomalyDetection
+internal import Decisions
+internal import Dispatch
+internal import Enforcement
+internal import EventDelivery
+internal import Events
+internal import EventStore
+internal import FeatureExtraction
+internal import NetworkAddresses
+internal import SystemSupport
+internal import Quarantine
+internal import Synchronization
+
+/// Decisions, fences and events, on a thread of their own: a slow disk or kernel holds up no packet.
+///
+/// Verdicts wait in a bounded queue; one more is dropped and counted, and the offender's next window
+/// brings the next verdict.
+final class DecisionThread: Sendable {
+    private enum Message: Sendable {
+        case verdict(Verdict)
+        case outcomes([QuarantineRunner.Outcome])
+        case event(String)
+        case model(String)
+    }
+
+    private struct Waiting {
+        var messages: [Message] = []
+        var dropped: UInt64 = 0
+        var isStopping = false
+    }
+
+    private static let capacity = 4096
+
+    private let waiting = Mutex(Waiting())
+    private let news = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0)
+    private let outlet: EventOutlet
+    private let board: MonitorBoard
+    private let recorder: EventRecorder?
+    private let tallies = Mutex(Tallies())
+    private let complain: @Sendable (String) -> Void
+
+    /// What came of verdicts so far.
+    struct Tallies: Sendable {
+        var verdictLatency = LatencyHistogram()
+        var fenceLatency = LatencyHistogram()
+        var alerts: UInt64 = 0
+        var suppressed: UInt64 = 0
+        var actions: [String: UInt64] = [:]
+    }
+
+    /// Alerts that are told in one second at most; a flood from forged addresses would bury the others.
+    private static let alertsPerSecond = 200
+    /// Incidents that are kept at hand, and actions by which their decisions are told.
+    private static let incidentLimit = 1000
+    private static let actionLimit = 4096
+    /// After so much quiet no verdict can belong to an incident any more.
+    private static let quietSeconds = IncidentTracker.quietSeconds + Scale.long.seconds
+
+    /// Starts the thread.
+    init(
+        docket: sending Docket<LiveDecider>, outlet: EventOutlet, board: MonitorBoard,
+        recorder: EventRecorder?, complain: @escaping @Sendable (String) -> Void
+    ) {
+        self.outlet = outlet
+        self.board = board
+        self.recorder = recorder
+        self.complain = complain
+        let desk = Mutex<Docket<LiveDecider>?>(docket)
+        startThread { [self] in
+            if let docket = desk.withLock({ $0.take() }) { work(docket) }
+            ended.signal()
+        }
+    }
+
+    /// Verdicts that found the queue full.
+    var dropped: UInt64 { waiting.withLock { $0.dropped } }
+    /// How the places where events go are doing.
+    var sinks: [SinkStatus] { outlet.statuses }
+
+    /// What came of verdicts so far.
+    var counts: Tallies { tallies.withLock { $0 } }
+
+    func submit(_ verdict: Verdict) { push(.verdict(verdict)) }
+    /// Tells what was done to fences by others than the policy.
+    func submit(_ outcomes: [QuarantineRunner.Outcome]) {
+        if !outcomes.isEmpty { push(.outcomes(outcomes)) }
+    }
+    /// Writes a line behind what waits.
+    func submit(event: String) { push(.event(event)) }
+    /// Names the model by which later verdicts are reached.
+    func follow(modelID: String) { push(.model(modelID)) }
+    /// Goes on with other sinks; what the old ones still hold they deliver.
+    func replaceSinks(_ path: String, _ options: DeliveryOptions) throws(DeliveryError) {
+        try outlet.replace(path: path, with: options)
+    }
+    /// Opens the event file anew.
+    func reopen() { outlet.reopen() }
+
+    /// Works off what waits, and ends the thread.
+    func stop() {
+        waiting.withLock { $0.isStopping = true }
+        news.signal()
+        ended.wait()
+    }
+
+    private func push(_ message: Message) {
+        let isTaken = waiting.withLock { waiting in
+            guard waiting.messages.count < Self.capacity else {
+                waiting.dropped += 1
+                return false
+            }
+            waiting.messages.append(message)
+            return true
+        }
+        if isTaken { news.signal() }
+    }
+
+    private func work(_ docket: consuming Docket<LiveDecider>) {
+        var nextTick = Clock.now()
+        var ticks = 0
+        var isEnding = false
+        var history = History()
+        while !isEnding {
+            _ = news.wait(timeout: .now() + .milliseconds(250))
+            let (messages, isStopping) = waiting.withLock { waiting in
+                defer { waiting.messages.removeAll(keepingCapacity: true) }
+                return (waiting.messages, waiting.isStopping)
+            }
+            isEnding = isStopping
+            for message in messages { handle(message, &docket, &history) }
+            let now = Clock.now()
+            guard now >= nextTick || now < nextTick - 2_000_000_000 else { continue }
+            nextTick = now + 1_000_000_000
+            tick(&docket, refreshes: ticks % 5 == 0)
+            tell(of: &docket.incidents, &history)
+            ticks += 1
+        }
+        tell(of: &docket.incidents, &history)
+    }
+
+    /// What incidents are told by.
+    private struct History {
+        var actions: [QuarantineAction] = []
+        var changedSince = Int.max
+        /// By their identifiers, the latest `incidentLimit`.
+        var incidents: [String: StoredIncident] = [:]
+        var alertsThisSecond = 0
+    }
+
+    private func handle(
+        _ message: Message, _ docket: inout Docket<LiveDecider>, _ history: inout History
+    ) {
+        switch message {
+        case .verdict(let verdict):
+            let entry = docket.enter(
+                verdict, mayAlert: history.alertsThisSecond < Self.alertsPerSecond)
+            history.alertsThisSecond += entry.events.isEmpty ? 0 : 1
+            note(verdict, entry)
+            history.changedSince = min(history.changedSince, verdict.window.endSecond)
+            history.actions += entry.outcomes.filter { $0.failure == nil }.map(\.action)
+            if history.actions.count > 2 * Self.actionLimit {
+                history.actions.removeFirst(history.actions.count - Self.actionLimit)
+            }
+            write(entry.events)
+            for outcome in entry.outcomes {
+                if let failure = outcome.failure {
+                    complain("\(outcome.action.target): \(failure)")
+                }
+            }
+        case .outcomes(let outcomes): tell(outcomes, docket)
+        case .model(let identifier): docket.modelID = identifier
+        case .event(let line): write([line])
+        }
+    }
+
+    /// Expiries, what others did, and the protected set.
+    private func tick(
+        _ docket: inout Docket<LiveDecider>, refreshes: Bool
+    ) {
+        do throws(QuarantineError) {
+            let outcomes = try docket.decider.quarantine.with {
+                runner throws(QuarantineError) in
+                if refreshes { try runner.refreshProtected() }
+                return try runner.tick(now: Clock.now())
+            }
+            tell(outcomes, docket)
+        } catch { complain("\(error)") }
+    }
+
+    private func tell(
+        _ outcomes: [QuarantineRunner.Outcome], _ docket: borrowing Docket<LiveDecider>
+    ) {
+        count(outcomes)
+        write(outcomes.map(docket.event))
+    }
+
+    private func count(_ outcomes: [QuarantineRunner.Outcome]) {
+        tallies.withLock { tallies in
+            for outcome in outcomes where outcome.failure == nil && !outcome.isPutBack {
+                tallies.actions["\(EventJSON.word(outcome.action.kind))", default: 0] &+= 1
+            }
+        }
+    }
+
+    private func note(_ verdict: Verdict, _ entry: Docket<LiveDecider>.Entry) {
+        let end = Int64(verdict.window.endSecond + 1) * 1_000_000_000
+        let seconds = Double(Clock.now() - end) / 1e9
+        tallies.withLock { tallies in
+            tallies.verdictLatency.add(seconds)
+            if entry.isSuppressed { tallies.suppressed &+= 1 }
+            for outcome in entry.outcomes where outcome.failure == nil {
+                if case .fence = outcome.action.kind { tallies.fenceLatency.add(seconds) }
+            }
+        }
+        count(entry.outcomes)
+    }
+
+    /// Brings incidents that have changed to the board and into the store.
+    private func tell(of incidents: inout IncidentTracker, _ history: inout History) {
+        history.alertsThisSecond = 0
+        guard history.changedSince != .max else { return }
+        let latest = incidents.changed(since: history.changedSince)
+            .sorted { ($1.lastSecond, $1.offender) < ($0.lastSecond, $0.offender) }
+            .prefix(Self.incidentLimit)
+        let changed = latest.map { StoredIncident($0, actions: history.actions) }
+        for incident in changed { history.incidents[incident.id] = incident }
+        var all = history.incidents.values.sorted { ($1.start, $0.id) < ($0.start, $1.id) }
+        for over in all.dropFirst(Self.incidentLimit) { history.incidents[over.id] = nil }
+        all = Array(all.prefix(Self.incidentLimit))
+        board.publish(all)
+        recorder?.record([], changed)
+        history.changedSince = .max
+        incidents.settle(
+            before: Int(Clock.now() / 1_000_000_000) - Self.quietSeconds,
+            keeping: Self.incidentLimit)
+    }
+
+    private func write(_ lines: [String]) {
+        for line in lines { outlet.write(line) }
+        let events = lines.enumerated().compactMap { StoredEvent(line: $1, order: $0) }
+        guard !events.isEmpty else { return }
+        let alerts = events.count { $0.kind == "alert" }
+        tallies.withLock { $0.alerts &+= UInt64(alerts) }
+        board.note(events)
+        recorder?.record(events)
+    }
+}
+
+extension StoredIncident {
+    fileprivate init(_ incident: Incident, actions: [QuarantineAction]) {
+        self.init(
+            id: incident.eventID, start: Int64(incident.firstSecond),
+            end: Int64(incident.lastSecond) + 1, offender: "\(incident.offender)",
+            workload: incident.workload, body: IncidentReport.json(incident, actions: actions))
+    }
+}

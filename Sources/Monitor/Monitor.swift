@@ -1,0 +1,201 @@
+public import AnomalyDetection
+internal import Decisions
+public import Enforcement
+public import EventDelivery
+internal import Events
+internal import EventStore
+internal import FeatureExtraction
+internal import FlowMetering
+internal import FoundationEssentials
+internal import ModelFiles
+internal import NetworkAddresses
+public import PacketCapture
+internal import PacketDecoding
+public import Quarantine
+internal import SystemSupport
+public import Workloads
+
+/// Watches interfaces by a model, and fences offenders where that is asked for: `lazaret monitor`.
+///
+/// The calling thread captures, decodes, meters and judges; the kernel's rings hold what comes
+/// meanwhile. Decisions, ledger, kernel and events are a second thread's, and a third one guards the
+/// tables against other programs. Without a model it learns one first.
+public struct Monitor {
+    public struct Options: Sendable {
+        public var interfaces: [String] = []
+        public var capture = CaptureOptions()
+        /// The key of the flow table's hash; random, so that nobody can aim at one bucket.
+        public var hashSeed = UInt64.random(in: 1...UInt64.max)
+        /// False: everything but the last call to the kernel.
+        public var isEnforcing = false
+        /// Where ledger and lock lie.
+        public var stateDirectory = "/var/lib/lazaret"
+        /// File of the events; `-` is standard output.
+        public var output = "-"
+        /// Rotation of that file, and where events go beside it.
+        public var delivery = DeliveryOptions()
+        public var policy = QuarantinePolicyOptions()
+        /// Whom the policy leaves alone.
+        public var allowlist: [AllowEntry] = []
+        /// Whether a fence also deletes the target's entries of connection tracking.
+        public var flushesConnections = false
+        public var discovery = ProtectedDiscovery()
+        /// Seconds that a node without a model learns before it judges.
+        public var learnSeconds = 86_400
+        /// Seconds after which a new model is made of what raised nothing; nil: never.
+        public var retrainSeconds: Int?
+        /// Where names of containers come from.
+        public var workloads = WorkloadOptions()
+        /// Seconds between `stats` events.
+        public var statisticsInterval = 60
+        /// How long, and in how many bytes, events and incidents are kept in the state directory.
+        public var keepSeconds: Int64 = 30 * 86_400
+        public var keepBytes: Int64 = 512 << 20
+        /// Where packets are kept.
+        public var recording = RecordingOptions()
+        public var limits = ResourceLimits()
+
+        public init() {}
+    }
+
+    /// What signals ask for.
+    public struct Requests {
+        public var shouldStop: () -> Bool
+        /// Whether counters were asked for since the last call.
+        public var takeReport: () -> Bool
+        /// Whether files are to be opened anew since the last call.
+        public var takeReopen: () -> Bool
+        /// Reads configuration, model and feedback anew; a nil model is the one in use.
+        public var reload: () throws -> (options: Options, model: Model?)
+
+        public init(
+            shouldStop: @escaping () -> Bool, takeReport: @escaping () -> Bool,
+            takeReopen: @escaping () -> Bool,
+            reload: @escaping () throws -> (options: Options, model: Model?)
+        ) {
+            self.shouldStop = shouldStop
+            self.takeReport = takeReport
+            self.takeReopen = takeReopen
+            self.reload = reload
+        }
+    }
+
+    public let options: Options
+    /// Nil: one is learnt first.
+    public let model: Model?
+    /// What was given; nil: what engines tell, and else the model's own.
+    public let inventory: Inventory?
+    let board: MonitorBoard
+
+    /// - Parameters:
+    ///   - model: nil: the one that this node has learnt before, or else is learnt now.
+    ///   - inventory: nil: what engines tell, and else the model's own.
+    ///   - board: what others see of it.
+    public init(
+        options: Options, model: Model?, inventory: Inventory? = nil,
+        board: MonitorBoard = MonitorBoard()
+    ) {
+        self.options = options
+        self.model = model
+        self.inventory = inventory
+        self.board = board
+    }
+
+    /// Where the model lies that a node has learnt by itself.
+    public static func learntModelPath(in stateDirectory: String) -> String {
+        stateDirectory + "/learnt.model"
+    }
+
+    /// Runs until it is asked to stop. Fences stay, with the ends that they have.
+    ///
+    /// - Parameter tell: called with one line for the operator, from any thread.
+    /// - Throws: `CaptureError`, `QuarantineError` or `IOError` where it cannot start.
+    public func run(
+        _ requests: Requests, tell: @escaping @Sendable (String) -> Void
+    ) throws {
+        let store = try QuarantineLedger.openStore(
+            directory: options.stateDirectory, mending: { tell($0) })
+        // A fence does not wait for who holds the ledger.
+        let patience = 1000
+        try store.waits(milliseconds: patience)
+        let ledger = try QuarantineLedger(
+            store: store, directory: options.stateDirectory, patience: patience)
+        let lock = try MonitorLock(directory: options.stateDirectory)
+        defer { lock.release() }
+        let alone = options.isEnforcing ? try EnforcerLock() : nil
+        defer { alone?.release() }
+        let model = try model ?? learntModel(tell)
+        let live = try LiveWorkloads(
+            options: options.workloads, given: inventory,
+            remembered: model?.provenance.inventory ?? .empty)
+        live.start(tell: tell)
+        defer { live.stop() }
+        var capture = options.capture
+        capture.linkTypes = LinkType.supported.map(\.rawValue)
+        let source = try LiveCapture(
+            interfaces: options.interfaces.filter { $0 != LiveWorkloads.allBridges },
+            options: capture)
+        let outlet = try EventOutlet(
+            path: options.output, options: options.delivery,
+            stateDirectory: options.stateDirectory, complain: tell)
+        defer { outlet.stop() }
+        let quarantine = try startQuarantine(ledger, live, tell)
+        defer { quarantine.guardian.stop() }
+        // Its own connection: what takes long there never makes a fence wait for longer than a write.
+        let recorder = EventRecorder(
+            store: try QuarantineLedger.openStore(directory: options.stateDirectory),
+            limits: .init(seconds: options.keepSeconds, bytes: options.keepBytes), complain: tell)
+        defer { recorder.stop() }
+        let recording = try options.recording.path.map { path throws(IOError) in
+            try PacketRecording(options.recording, path: path, complain: tell)
+        }
+        defer { recording?.stop() }
+        let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
+        let decisions = DecisionThread(
+            docket: Docket(
+                modelID: model?.identifier ?? "", origin: .interface(one),
+                decider: LiveDecider(
+                    quarantine: quarantine.guardian, isEnforcing: options.isEnforcing,
+                    complain: tell), openLimit: options.limits.hostLimit),
+            outlet: outlet, board: board, recorder: recorder, complain: tell)
+        defer { decisions.stop() }
+        quarantine.repairs.connect(decisions)
+        board.connect(quarantine.guardian, decisions, store)
+        defer { board.close() }
+        live.connect(quarantine.guardian, decisions, tell: tell)
+        var watch = MonitorLoop(
+            monitor: self,
+            parts: MonitorParts(
+                source: source, live: live, decisions: decisions, quarantine: quarantine.guardian,
+                recorder: recorder, recording: recording, tell: tell),
+            requests: requests)
+        guard let model = try model ?? watch.learn() else { return }
+        try watch.run(by: model)
+    }
+
+    /// What this node has learnt at an earlier start.
+    private func learntModel(_ tell: (String) -> Void) throws -> Model? {
+        let path = Self.learntModelPath(in: options.stateDirectory)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let model = try ModelStore.readForJudging(path, inventory: inventory)
+        tell("judging by what this node has learnt before: \(path); delete it to learn anew")
+        return model
+    }
+
+    private func startQuarantine(
+        _ ledger: QuarantineLedger, _ live: LiveWorkloads,
+        _ tell: @escaping @Sendable (String) -> Void
+    ) throws -> (guardian: QuarantineGuard, repairs: RepairBox) {
+        let runner = try QuarantineRunner(
+            policy: QuarantinePolicy(
+                options: options.policy, inventory: live.inventory, allowlist: options.allowlist),
+            ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
+            flushesConnections: options.flushesConnections,
+            now: Clock.now(), followsClock: true)
+        let repairs = RepairBox()
+        let guardian = try QuarantineGuard(runner, clock: { Clock.now() }) { finding in
+            repairs.report(finding, tell: tell)
+        }
+        return (guardian, repairs)
+    }
+}

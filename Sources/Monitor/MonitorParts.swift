@@ -1,0 +1,14 @@
+internal import Enforcement
+internal import PacketCapture
+
+/// What works beside the packet thread of a monitor, and where it tells the operator.
+struct MonitorParts {
+    let source: LiveCapture
+    let live: LiveWorkloads
+    let decisions: DecisionThread
+    let quarantine: QuarantineGuard
+    let recorder: EventRecorder
+    let recording: PacketRecording?
+    /// Called with one line, from any thread.
+    let tell: @Sendable (String) -> Void
+}

@@ -1,0 +1,276 @@
+internal import Decisions
+internal import Dispatch
+internal import Enforcement
+internal import EventDelivery
+internal import FoundationEssentials
+internal import NetworkAddresses
+internal import PacketCapture
+internal import SystemSupport
+internal import Quarantine
+internal import Synchronization
+public import Workloads
+
+/// The containers of this node as their engines tell, for as long as a monitor runs.
+public final class LiveWorkloads: Sendable {
+    /// The word that stands for every bridge of a container network.
+    public static let allBridges = "containers"
+
+    public let directory = WorkloadDirectory()
+    private let options: WorkloadOptions
+    /// What was given by a person, and what a model remembers.
+    private let given: Inventory
+    private let remembered: Inventory
+    private let engines: [ContainerEngine]
+    private let cluster: KubernetesSource?
+    private let work = Mutex<[Task<Void, Never>]>([])
+    private let seen = Mutex(0)
+    private let running = DispatchGroup()
+
+    /// - Parameters:
+    ///   - given: the inventory that was named; it goes before what engines tell.
+    ///   - remembered: the model's, which counts only where no engine has a network.
+    /// - Throws: for a kubeconfig that cannot be used.
+    public init(
+        options: WorkloadOptions, given: Inventory?, remembered: Inventory = .empty
+    ) throws(KubernetesAccess.Unusable) {
+        self.options = options
+        self.given = given ?? .empty
+        self.remembered = given == nil ? remembered : .empty
+        engines = Self.engines(options, directory)
+        cluster = try Self.cluster(options, directory)
+    }
+
+    private static func engines(
+        _ options: WorkloadOptions, _ directory: WorkloadDirectory
+    ) -> [ContainerEngine] {
+        let choices: [(String, WorkloadOptions.Choice, String)] = [
+            ("podman", options.podman, "/run/podman/podman.sock"),
+            ("docker", options.docker, "/var/run/docker.sock"),
+        ]
+        var paths: Set<String> = []
+        var engines: [ContainerEngine] = []
+        for (name, choice, standard) in choices {
+            let path: String
+            switch choice {
+            case .never: continue
+            case .auto: path = standard
+            case .path(let given): path = given
+            }
+            // Podman may stand in for Docker under Docker's name.
+            let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+            guard paths.insert(real).inserted else { continue }
+            engines.append(
+                ContainerEngine(
+                    name: name, path: path, naming: options.naming, directory: directory))
+        }
+        return engines
+    }
+
+    private static func cluster(
+        _ options: WorkloadOptions, _ directory: WorkloadDirectory
+    ) throws(KubernetesAccess.Unusable) -> KubernetesSource? {
+        let access: KubernetesAccess?
+        switch options.kubernetes {
+        case .never: return nil
+        case .auto: access = KubernetesAccess(inCluster: options.environment)
+        case .path(let path): access = try KubernetesAccess(kubeconfig: path)
+        }
+        return access.map {
+            KubernetesSource(
+                access: $0, node: options.environment["NODE_NAME"], naming: options.naming,
+                directory: directory)
+        }
+    }
+
+    /// Begins to follow every source, and waits a moment for those that are there.
+    public func start(tell: @escaping @Sendable (String) -> Void) {
+        for engine in engines {
+            let isAsked = engine.name == "docker" ? options.docker : options.podman
+            if isAsked != .auto, !engine.isPresent {
+                tell("\(engine.name): \(engine.path) is not there; waiting for it")
+            }
+            run { await engine.follow(tell: tell) }
+        }
+        if let cluster { run { await cluster.follow(tell: tell) } }
+        let end = Date().addingTimeInterval(3)
+        let expected = engines.count(where: \.isPresent) + (cluster == nil ? 0 : 1)
+        while Date() < end, answering < expected { rest(milliseconds: 10) }
+    }
+
+    private var answering: Int { directory.states().count { $0.state != .absent } }
+
+    private func run(_ body: @escaping @Sendable () async -> Void) {
+        running.enter()
+        let task = Task.detached { [running] in
+            await body()
+            running.leave()
+        }
+        work.withLock { $0.append(task) }
+    }
+
+    /// Asks every source once.
+    ///
+    /// - Returns: what went wrong, by source.
+    public func listOnce() async -> [(source: String, reason: String)] {
+        var failures: [(source: String, reason: String)] = []
+        for engine in engines {
+            let isAsked =
+                engine.name == "docker" ? options.docker != .auto : options.podman != .auto
+            guard engine.isPresent || isAsked else { continue }
+            do { try await engine.list() } catch {
+                failures.append(("\(engine.name) \(engine.path)", "\(error)"))
+            }
+        }
+        do { try await cluster?.list() } catch {
+            failures.append(("kubernetes \(cluster?.name ?? "")", "\(error)"))
+        }
+        return failures
+    }
+
+    /// Ends; returns when every connection is closed, or after two seconds.
+    public func stop() {
+        for task in work.withLock({ $0 }) { task.cancel() }
+        _ = running.wait(timeout: .now() + .seconds(2))
+    }
+
+    /// Where names come from, in words.
+    public var source: String {
+        var words: [String] = []
+        if !given.isEmpty { words.append("the inventory file") }
+        if directory.isLive { words.append(directory.source) }
+        if !remembered.isEmpty {
+            words.append(directory.isLive ? "outside of these the model" : "the model's inventory")
+        }
+        return words.isEmpty
+            ? "addresses alone: no Docker, Podman, Kubernetes or inventory"
+            : words.joined(separator: "; ")
+    }
+
+    /// Who is who now, all sources together.
+    public var inventory: Inventory {
+        given.joined(live: directory.inventory(), remembered: remembered)
+    }
+
+    /// Whether packets are held for a moment: for those of other bridges, and for names to come in time.
+    func holdsPackets(_ named: [String]) -> Bool {
+        directory.isLive || named.contains(Self.allBridges)
+    }
+
+    /// Takes in what changed since the last call. For the thread of the packets, before every batch.
+    func update<Feed: WorkloadFollower & ~Copyable>(_ feed: inout Feed, _ sight: LiveSight) {
+        let version = directory.version
+        let isNew = seen.withLock { seen in
+            defer { seen = version }
+            return seen != version
+        }
+        if isNew { take(directory.takeChange(), &feed, sight) }
+    }
+
+    /// Gives a new feed everything that is known.
+    func begin<Feed: WorkloadFollower & ~Copyable>(_ feed: inout Feed, _ sight: LiveSight) {
+        seen.withLock { $0 = directory.version }
+        sight.recording?.note(givenHolders)
+        take(directory.takeAll(), &feed, sight)
+    }
+
+    /// What the inventory file says of single addresses, as a change: it holds from the beginning.
+    private var givenHolders: WorkloadChange {
+        var change = WorkloadChange()
+        for workload in given.workloads {
+            for prefix in workload.addresses where prefix.isHost {
+                change.holders[prefix.address] = .some(
+                    Inventory.Holder(
+                        workload: workload.name, image: workload.image, labels: workload.labels))
+            }
+        }
+        if !given.networks.isEmpty { change.networks = given.networks }
+        return change
+    }
+
+    private func take<Feed: WorkloadFollower & ~Copyable>(
+        _ change: WorkloadChange, _ feed: inout Feed, _ sight: LiveSight
+    ) {
+        feed.apply(change, now: Clock.now())
+        guard let recording = sight.recording else { return follow(change.bridges, sight) }
+        var noted = change
+        for address in change.holders.keys where given.workload(of: address) != nil {
+            noted.holders[address] = nil
+        }
+        noted.networks = change.networks.map { given.networks + $0 }
+        recording.note(noted)
+        follow(change.bridges, sight)
+    }
+
+    private func follow(_ bridges: [String]?, _ sight: LiveSight) {
+        if sight.interfaces.contains(Self.allBridges) { watch(bridges, sight) }
+    }
+
+    /// Captures on what is asked for, where this is the list of bridges.
+    func watch(_ bridges: [String]?, _ sight: LiveSight) {
+        guard let bridges else { return }
+        let names = Self.interfaces(sight.interfaces, bridges: bridges)
+        sight.capture.replaceInterfaces(names)
+        sight.recording?.forgetSources()
+        sight.tell("watching \(names.isEmpty ? "no bridge yet" : names.joined(separator: ", "))")
+    }
+
+    /// The interfaces to watch: those that are named, and the bridges of container networks where
+    /// these are asked for.
+    static func interfaces(_ named: [String], bridges: [String]) -> [String] {
+        guard named.contains(allBridges) else { return named }
+        let fixed = named.filter { $0 != allBridges }
+        return fixed + bridges.filter { !fixed.contains($0) }
+    }
+
+    /// Keeps the quarantine's workloads, networks and protected addresses true, on a task of its own.
+    ///
+    /// What fails, because the ledger cannot be written for instance, is tried again until it is done: a fence must not
+    /// stay around who has only come by its address.
+    func connect(
+        _ quarantine: QuarantineGuard, _ decisions: DecisionThread,
+        tell: @escaping @Sendable (String) -> Void
+    ) {
+        run { [self] in
+            var done = -1
+            var trouble: String?
+            while !Task.isCancelled {
+                let version = directory.version
+                if version != done, directory.isLive {
+                    do throws(QuarantineError) {
+                        // What the kernel refused is told there.
+                        decisions.submit(try await follow(quarantine))
+                        if trouble != nil { tell("the quarantine follows the containers again") }
+                        done = version
+                        trouble = nil
+                    } catch {
+                        if trouble != "\(error)" {
+                            tell("the quarantine cannot follow the containers: \(error)")
+                        }
+                        trouble = "\(error)"
+                    }
+                }
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        }
+    }
+
+    /// - Returns: fences that were taken down.
+    private func follow(
+        _ quarantine: QuarantineGuard
+    ) async throws(QuarantineError) -> [QuarantineRunner.Outcome] {
+        let inventory = inventory
+        let known = KnownInventory(inventory, since: directory.firstSeen())
+        var links: [MACAddress: String] = [:]
+        for workload in inventory.workloads {
+            for mac in workload.macs { links[mac] = workload.name }
+        }
+        let protected = directory.protected().sorted { $0.key < $1.key }.map {
+            ProtectedSet.Entry(IPPrefix(host: $0.key), reason: $0.value)
+        }
+        let holders = links
+        return try await quarantine.use { runner throws(QuarantineError) in
+            try runner.follow(
+                known, links: holders, protected: protected, now: Clock.now())
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import AnomalyDetection
+import FeatureExtraction
+import FlowMetering
+import PacketCapture
+import PacketDecoding
+import PacketIntake
+import Workloads
+
+/// Frames in, verdicts out: what the packet thread of a monitor does.
+struct LiveFeed: ~Copyable, WorkloadFollower {
+    var intake: FrameIntake
+    private(set) var meter: FlowMeter
+    private(set) var detector: Detector
+    private(set) var verdicts: UInt64 = 0
+    /// What a later model may be made of; nil where none is wanted.
+    private(set) var retrainer: Retrainer?
+    private var tracker: WindowTracker
+    private var update = FlowUpdate()
+    private let inventory: Inventory
+    private let scores: ScoreHistory
+    private let submit: (Verdict) -> Void
+    /// Addresses that change hands at a time that the packets have not reached, by time.
+    private var handovers: [(time: Int64, change: WorkloadChange)] = []
+
+    /// How far the windows' clock stays behind the system's where no packet moves it.
+    static let lagNanoseconds: Int64 = 250_000_000
+
+    /// Most windows of unknown hosts that are scored in a second, with a pattern and without one:
+    /// some 30 ms of work, and five times as many as the alerts that are reported.
+    private static let strangerLimit = 1000
+
+    /// - Parameter submit: called with each verdict.
+    init(
+        model: Model, inventory: Inventory, remembered: Inventory = .empty, interfaces: Int,
+        hashSeed: UInt64, isRetraining: Bool = false, scores: ScoreHistory,
+        limits: ResourceLimits = ResourceLimits(), submit: @escaping (Verdict) -> Void
+    ) {
+        intake = FrameIntake(interfaces: interfaces)
+        var options = FlowMeterOptions()
+        options.collectsRecords = false
+        options.hashSeed = hashSeed
+        options.capacity = limits.flowCapacity
+        meter = FlowMeter(options: options)
+        tracker = WindowTracker(
+            inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring,
+            hostLimit: limits.hostLimit)
+        detector = Self.detector(model, inventory)
+        retrainer =
+            isRetraining
+            ? Retrainer(anchor: model, inventory: inventory, seed: model.provenance.seed) : nil
+        self.inventory = inventory
+        self.scores = scores
+        self.submit = submit
+    }
+
+    private static func detector(_ model: Model, _ inventory: Inventory) -> Detector {
+        var detector = Detector(model: model, inventory: inventory)
+        detector.strangerLimit = strangerLimit
+        return detector
+    }
+
+    var hosts: Int { tracker.hostCount }
+    var droppedHosts: Int { tracker.droppedHosts }
+
+    /// Whether memory is short.
+    var isCramped: Bool {
+        get { tracker.isCramped }
+        set { tracker.isCramped = newValue }
+    }
+
+    // MARK: - Packets
+
+    /// Takes in a batch.
+    mutating func take(_ frames: Span<CapturedFrame>) {
+        for index in frames.indices {
+            intake.take(frames[index])
+            observePackets()
+        }
+    }
+
+    /// Moves the clock on to `now`, whether or not packets came.
+    mutating func advance(to now: Int64) {
+        let horizon = now - FrameIntake.holdNanoseconds
+        while let first = handovers.first, first.time <= horizon {
+            observePackets(until: first.time)
+            tracker.apply(first.change)
+            handovers.removeFirst()
+        }
+        observePackets(until: horizon)
+        meter.advance(to: now - Self.lagNanoseconds)
+        tracker.advance(to: now - Self.lagNanoseconds)
+        judgeWindows()
+    }
+
+    /// Judges what is held back and the second that has begun.
+    mutating func finish() {
+        observePackets(until: .max)
+        tracker.finish()
+        judgeWindows()
+    }
+
+    private mutating func observePackets(until horizon: Int64) {
+        intake.release(until: horizon)
+        observePackets()
+    }
+
+    /// Observes the packets that are no longer held, and judges the windows that end before them.
+    private mutating func observePackets() {
+        while intake.next() {
+            tracker.advance(to: intake.packet.timeNanoseconds)
+            judgeWindows()
+            meter.observe(&intake.packet, &update)
+            if let tag = tracker.observe(intake.packet, update) {
+                meter.setTag(tag, of: update.flow)
+            }
+        }
+    }
+
+    private mutating func judgeWindows() {
+        while let window = tracker.nextWindow() {
+            let verdict = detector.judge(window)
+            if let (workload, score) = detector.latestScore {
+                scores.note(workload, score: score, second: window.endSecond)
+            }
+            retrainer?.observe(window, isFlagged: verdict != nil)
+            guard let verdict else { continue }
+            verdicts &+= 1
+            submit(verdict)
+        }
+    }
+
+    // MARK: - Changes
+
+    /// Goes on after the clock was set. Where it was set back, windows and flows begin anew: they
+    /// would wait for their time to come again.
+    mutating func clockStepped(by step: Int64) {
+        for handover in handovers { tracker.apply(handover.change) }
+        handovers = []
+        guard step < 0 else { return observePackets(until: .max) }
+        finish()
+        tracker.restart()
+        meter = FlowMeter(options: meter.options)
+    }
+
+    /// Goes on with another model or other feedback; windows and flows stay.
+    mutating func replaceModel(_ model: Model) {
+        tracker.replaceGraph(model.graph)
+        var next = Self.detector(model, inventory)
+        next.resumeCounts(of: detector)
+        detector = next
+    }
+
+    /// Goes on with other holders of addresses: for the packets from their time on. Those before it,
+    /// of whoever had the address then, may still be held.
+    mutating func apply(_ change: WorkloadChange, now: Int64) {
+        var rest = change
+        guard intake.isHolding else { return tracker.apply(change) }
+        for (address, time) in change.times where time > now - FrameIntake.holdNanoseconds {
+            guard let holder = rest.holders.removeValue(forKey: address) else { continue }
+            var part = WorkloadChange()
+            part.holders[address] = .some(holder)
+            let at = handovers.firstIndex { $0.time > time } ?? handovers.count
+            handovers.insert((min(time, now), part), at: at)
+        }
+        if !rest.isEmpty { tracker.apply(rest) }
+    }
+}

@@ -1,0 +1,92 @@
+import AnomalyDetection
+import ModelFiles
+import SystemSupport
+import Synchronization
+
+/// Makes a new model now and then while a monitor runs, on a thread of its own.
+///
+/// Every model is written to the state directory under the time it was made, so that any of them can be
+/// gone back to: `lazaret monitor -m STATE/models/…`.
+final class Retraining: Sendable {
+    private struct State {
+        var due: Int64
+        var isBusy = false
+        var made: Result<Model, ModelError>?
+        /// The model in use; nil: the one that was given.
+        var current: Model?
+    }
+
+    private let intervalNanoseconds: Int64
+    private let directory: String
+    private let state: Mutex<State>
+
+    init(every seconds: Int, directory: String, now: Int64) {
+        intervalNanoseconds = Int64(seconds) * 1_000_000_000
+        self.directory = directory + "/models"
+        state = Mutex(State(due: now + intervalNanoseconds))
+    }
+
+    /// `anchor`'s graph and feedback with the newest model's ranges.
+    func followed(_ anchor: Model) -> Model {
+        state.withLock { state in
+            guard var model = state.current else { return anchor }
+            model.follow(anchor)
+            state.current = model
+            return model
+        }
+    }
+
+    /// Begins a model when it is time.
+    ///
+    /// - Returns: a model that has become ready, to judge by from now on.
+    func step(_ retrainer: Retrainer, now: Int64, tell: (String) -> Void) -> Model? {
+        let (made, begins) = state.withLock { state in
+            let begins = !state.isBusy && now >= state.due
+            if begins {
+                state.isBusy = true
+                state.due = now + intervalNanoseconds
+            }
+            defer { state.made = nil }
+            return (state.made, begins)
+        }
+        if begins { begin(retrainer, now) }
+        switch made {
+        case nil: return nil
+        case .failure(let error):
+            tell("no new model: \(error)")
+            return nil
+        case .success(let model):
+            keep(model, now, retrainer, tell)
+            state.withLock { $0.current = model }
+            return model
+        }
+    }
+
+    private func begin(_ retrainer: Retrainer, _ now: Int64) {
+        startThread { [self] in
+            let made = Result { () throws(ModelError) in
+                try retrainer.model(lastNanoseconds: now)
+            }
+            state.withLock { state in
+                state.made = made
+                state.isBusy = false
+            }
+        }
+    }
+
+    private func keep(
+        _ model: Model, _ now: Int64, _ retrainer: Retrainer, _ tell: (String) -> Void
+    ) {
+        let path = "\(directory)/\(now / 1_000_000_000).model"
+        var place = "kept as \(path)"
+        do {
+            try makeFolders(directory, mode: 0o700)
+            try ModelStore.write(model, to: path)
+        } catch {
+            place = "not kept: \(error)"
+        }
+        tell(
+            "model \(model.identifier.prefix(12)) made of \(retrainer.learntCount) windows, "
+                + "\(retrainer.leftOutCount) left out; \(place)")
+    }
+}

@@ -1,0 +1,125 @@
+internal import Dispatch
+internal import EventDelivery
+internal import NetworkAddresses
+internal import PacketCapture
+internal import Synchronization
+internal import SystemSupport
+internal import Workloads
+
+/// Copies frames and the names of workloads to a pcapng file, which a thread of its own writes.
+///
+/// The packet thread fills chunks that are made once; where the disk is too slow to give them back, frames are
+/// left out and counted.
+final class PacketRecording: Sendable {
+    static let chunkSize = 1 << 20
+    private static let chunkCount = 32
+    /// Further interfaces are described as the last one.
+    private static let interfaceLimit = 4096
+    /// How long a chunk gathers.
+    private static let gatherNanoseconds: Int64 = 250_000_000
+
+    /// What the packet thread fills.
+    private struct Filling {
+        var bytes: [UInt8] = []
+        var packets: UInt64 = 0
+        var began: Int64 = 0
+        /// Numbers of interface blocks, by the source's number.
+        var numbers: [UInt32?] = []
+        var byName: [String: UInt32] = [:]
+    }
+
+    private let filling = Mutex(Filling())
+    private let queue: RecordingQueue
+    private let file: RecordingThread
+
+    /// Opens the file; one that is there becomes an old one.
+    ///
+    /// - Throws: `.output` where it cannot be made.
+    init(
+        _ options: RecordingOptions, path: String, complain: @escaping @Sendable (String) -> Void
+    ) throws(IOError) {
+        queue = RecordingQueue(chunks: Self.chunkCount, size: Self.chunkSize)
+        file = try RecordingThread(options, path: path, queue: queue, complain: complain)
+    }
+
+    /// Copies a batch of frames; never waits.
+    ///
+    /// - Parameter name: the interface's name, by the frame's source.
+    func record(_ frames: Span<CapturedFrame>, name: (Int32) -> String) {
+        filling.withLock { filling in
+            for index in frames.indices { add(frames[index], &filling, name) }
+        }
+    }
+
+    private func add(
+        _ frame: CapturedFrame, _ filling: inout Filling, _ name: (Int32) -> String
+    ) {
+        let length = PcapNGBlock.length(of: frame)
+        if filling.bytes.count + length > Self.chunkSize { handOver(&filling) }
+        if filling.bytes.capacity == 0 {
+            guard let bytes = queue.takeFree() else { return queue.noteLost(1) }
+            filling.bytes = bytes
+        }
+        if filling.packets == 0 { filling.began = Clock.now() }
+        let number = self.number(frame, &filling, name)
+        PcapNGBlock.append(frame, interface: number, to: &filling.bytes)
+        filling.packets += 1
+    }
+
+    private func number(
+        _ frame: CapturedFrame, _ filling: inout Filling, _ name: (Int32) -> String
+    ) -> UInt32 {
+        let source = Int(frame.source)
+        if source < filling.numbers.count, let number = filling.numbers[source] { return number }
+        while filling.numbers.count <= source { filling.numbers.append(nil) }
+        let name = name(frame.source)
+        let number =
+            filling.byName[name]
+            ?? UInt32(min(filling.byName.count, Self.interfaceLimit - 1))
+        if filling.byName[name] == nil, filling.byName.count < Self.interfaceLimit {
+            filling.byName[name] = number
+            queue.describe(PcapNGBlock.interface(linkType: frame.linkType, name: name))
+        }
+        filling.numbers[source] = number
+        return number
+    }
+
+    private func handOver(_ filling: inout Filling) {
+        guard filling.packets > 0 else { return }
+        queue.add(
+            .packets(
+                filling.bytes, count: filling.packets, interfaces: filling.byName.count,
+                at: Clock.now()))
+        filling.bytes = []
+        filling.packets = 0
+    }
+
+    /// Hands on what has waited long enough. To be called often.
+    func advance(to now: Int64) {
+        filling.withLock { filling in
+            guard filling.packets > 0,
+                !(0..<Self.gatherNanoseconds).contains(now - filling.began)
+            else { return }
+            handOver(&filling)
+        }
+    }
+
+    /// Takes in who has which address.
+    func note(_ change: WorkloadChange) {
+        if !change.holders.isEmpty || change.networks != nil { queue.add(.names(change)) }
+    }
+
+    /// The numbers of sources belong to other interfaces from here on.
+    func forgetSources() { filling.withLock { $0.numbers = [] } }
+
+    /// Begins a new file where somebody has moved the old one away.
+    func reopen() { queue.add(.reopen) }
+
+    var status: MonitorStatus.Sink { file.status }
+
+    /// Writes what waits, as far as five seconds allow, and ends.
+    func stop() {
+        filling.withLock { handOver(&$0) }
+        file.stop()
+    }
+}

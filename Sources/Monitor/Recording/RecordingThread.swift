@@ -1,0 +1,238 @@
+internal import Dispatch
+internal import EventDelivery
+internal import Glibc
+internal import NetworkAddresses
+internal import PacketCapture
+internal import SystemSupport
+internal import Synchronization
+internal import TextFormats
+internal import Workloads
+
+/// The thread that writes a recording: a pcapng section of its own in each file, which begins with all
+/// names that are known.
+final class RecordingThread: Sendable {
+    /// How long packets wait, so that the name of who sent them is in the file before them.
+    private static let holdNanoseconds: Int64 = 250_000_000
+    /// Where fewer chunks than this are free, nothing waits.
+    private static let leastFree = 8
+
+    private let options: RecordingOptions
+    private let path: String
+    private let queue: RecordingQueue
+    private let complain: @Sendable (String) -> Void
+    private let ended = DispatchSemaphore(value: 0)
+    private let written = Atomic<UInt64>(0)
+    private let waiting = Atomic<Int>(0)
+    private let trouble = Mutex<String?>(nil)
+
+    init(
+        _ options: RecordingOptions, path: String, queue: RecordingQueue,
+        complain: @escaping @Sendable (String) -> Void
+    ) throws(IOError) {
+        self.options = options
+        self.path = path
+        self.queue = queue
+        self.complain = complain
+        let file = Mutex<File?>(try File(path, options))
+        startThread { [self] in
+            if let file = file.withLock({ $0.take() }) { work(file) }
+            ended.signal()
+        }
+    }
+
+    /// How the sink's name begins.
+    static let label = "packets to "
+
+    var status: MonitorStatus.Sink {
+        MonitorStatus.Sink(
+            name: Self.label + path, written: written.load(ordering: .relaxed),
+            lost: queue.lost, waiting: waiting.load(ordering: .relaxed), lagSeconds: 0,
+            trouble: trouble.withLock { $0 })
+    }
+
+    func stop() {
+        queue.add(.stop)
+        _ = ended.wait(timeout: .now() + .seconds(5))
+    }
+
+    private struct Chunk {
+        var bytes: [UInt8]
+        var count: UInt64
+        var interfaces: Int
+        var time: Int64
+    }
+
+    private func work(_ file: consuming File) {
+        var file = file
+        var held: [Chunk] = []
+        var isStopping = false
+        while !isStopping {
+            let (items, free) = queue.take(milliseconds: 50)
+            for item in items {
+                switch item {
+                case .packets(let bytes, let count, let interfaces, let time):
+                    held.append(
+                        Chunk(bytes: bytes, count: count, interfaces: interfaces, time: time))
+                case .names(let change): tell(file.note(change))
+                case .reopen: tell(file.reopenIfMoved())
+                case .stop: isStopping = true
+                }
+            }
+            let horizon = Clock.now() - Self.holdNanoseconds
+            while let time = held.first?.time,
+                isStopping || free < Self.leastFree || time <= horizon
+                    || time > horizon + 2 * Self.holdNanoseconds
+            {
+                var chunk = held.removeFirst()
+                let failure = file.write(chunk.bytes, chunk.interfaces, queue)
+                if failure == nil {
+                    written.wrappingAdd(chunk.count, ordering: .relaxed)
+                } else {
+                    queue.noteLost(chunk.count)
+                }
+                tell(failure)
+                let bytes = chunk.bytes
+                chunk.bytes = []
+                queue.giveBack(bytes)
+            }
+            waiting.store(held.count, ordering: .relaxed)
+        }
+    }
+
+    /// Says what is wrong, once.
+    private func tell(_ failure: String?) {
+        let isNew = trouble.withLock { trouble in
+            defer { trouble = failure }
+            return failure != nil && trouble == nil
+        }
+        if isNew, let failure { complain("\(path): \(failure); packets are not kept meanwhile") }
+    }
+
+    /// The file that is written, and what a further one has to begin with.
+    private struct File: ~Copyable {
+        private let path: String
+        private let options: RecordingOptions
+        private var descriptor: Int32 = -1
+        private var size = 0
+        private var identity: (device: UInt, inode: UInt) = (0, 0)
+        private var described = 0
+        private var known = WorkloadChange()
+
+        init(_ path: String, _ options: RecordingOptions) throws(IOError) {
+            self.path = path
+            self.options = options
+            if let failure = begin() { throw .output(path: path, reason: failure) }
+        }
+
+        deinit { if descriptor >= 0 { close(descriptor) } }
+
+        /// Writes whole blocks, in a new file where this one would outgrow its size.
+        mutating func write(_ blocks: [UInt8], _ interfaces: Int, _ queue: RecordingQueue)
+            -> String?
+        {
+            if size + blocks.count > options.size || descriptor < 0, let failure = begin() {
+                return failure
+            }
+            for block in queue.descriptions(described..<max(described, interfaces)) {
+                if let failure = append(block) { return failure }
+                described += 1
+            }
+            return append(blocks)
+        }
+
+        mutating func note(_ change: WorkloadChange) -> String? {
+            for (address, holder) in change.holders {
+                known.holders[address] = holder.map { .some($0) }
+                known.times[address] = holder == nil ? nil : change.times[address]
+            }
+            if let networks = change.networks { known.networks = networks }
+            return append(change)
+        }
+
+        private mutating func append(_ change: WorkloadChange) -> String? {
+            for note in change.notes(limit: PcapNGBlock.noteLimit) {
+                let told = WorkloadChange(note: note)
+                let records = (told?.holders ?? [:]).sorted { $0.key < $1.key }.compactMap {
+                    address, holder in holder.map { (address.bytes, $0.workload) }
+                }
+                if let failure = append(PcapNGBlock.names(records, note: note)) { return failure }
+            }
+            return nil
+        }
+
+        mutating func reopenIfMoved() -> String? {
+            var facts = stat()
+            // SAFETY: path and structure are lent for the call.
+            let isThere = unsafe stat(path, &facts) == 0
+            let isSame =
+                isThere && UInt(facts.st_dev) == identity.device
+                && UInt(facts.st_ino) == identity.inode
+            return isSame ? nil : begin()
+        }
+
+        /// Begins a file; the one that is there is moved on once the new one has its beginning.
+        private mutating func begin() -> String? {
+            var facts = stat()
+            // SAFETY: paths and structures are lent for the calls, here and below.
+            if unsafe lstat(path, &facts) == 0, facts.st_mode & S_IFMT != S_IFREG {
+                return "is no plain file; name one"
+            }
+            // A file that somebody has deleted gives its room back only now.
+            if descriptor >= 0 { close(descriptor) }
+            descriptor = -1
+            let part = path + ".part"
+            _ = unsafe unlink(part)
+            let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_APPEND
+            let made = unsafe open(part, flags, 0o600)
+            guard made >= 0 else { return Self.text(errno) }
+            descriptor = made
+            size = 0
+            described = 0
+            let header = PcapNGBlock.section(
+                application: "lazaret \(Version.text)",
+                comment: "packets as lazaret monitor saw them, with the names of workloads")
+            if let failure = append(header) ?? append(known) ?? move(part) {
+                close(descriptor)
+                descriptor = -1
+                _ = unsafe unlink(part)
+                return failure
+            }
+            if unsafe fstat(descriptor, &facts) == 0 {
+                identity = (UInt(facts.st_dev), UInt(facts.st_ino))
+            }
+            return nil
+        }
+
+        /// Moves `part` to the first place, and files on by one as far as they are in the way.
+        private func move(_ part: String) -> String? {
+            func name(_ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
+            // SAFETY: the paths are lent for the calls.
+            let free = (0..<options.kept).first { unsafe access(name($0), F_OK) != 0 }
+            for number in (0..<(free ?? options.kept)).reversed() {
+                if unsafe rename(name(number), name(number + 1)) != 0 {
+                    return "cannot be moved: \(Self.text(errno))"
+                }
+            }
+            // SAFETY: as above.
+            return unsafe rename(part, path) == 0 ? nil : Self.text(errno)
+        }
+
+        /// Writes all of it or nothing.
+        private mutating func append(_ bytes: [UInt8]) -> String? {
+            guard descriptor >= 0 else { return "is not open" }
+            let (count, failure) = WholeWrite.write(bytes, to: descriptor)
+            if let failure {
+                // Half a block would end what can be read of the file.
+                if count > 0 { _ = ftruncate(descriptor, size) }
+                return Self.text(failure)
+            }
+            size += count
+            return nil
+        }
+
+        private static func text(_ code: Int32) -> String {
+            // SAFETY: the text is copied before another call could change it.
+            unsafe String(cString: strerror(code))
+        }
+    }
+}

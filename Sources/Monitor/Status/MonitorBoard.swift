@@ -1,0 +1,180 @@
+internal import AnomalyDetection
+internal import Enforcement
+internal import EventDelivery
+public import EventStore
+internal import FeatureExtraction
+internal import Quarantine
+internal import Synchronization
+internal import SystemSupport
+
+/// What a running monitor shows to others, and what others may ask of it: the one door between its threads and
+/// the control server.
+public final class MonitorBoard: Sendable {
+    /// An event and its place in the stream.
+    public struct Numbered: Sendable {
+        public var number: UInt64
+        public var event: StoredEvent
+    }
+
+    private struct State {
+        var status: MonitorStatus?
+        var incidents: [StoredIncident] = []
+        var recent: [Numbered] = []
+        var lastNumber: UInt64 = 0
+        var followers: [UInt64: AsyncStream<Numbered>.Continuation] = [:]
+        var nextFollower: UInt64 = 0
+        var configuration = ""
+        var store: EventStore?
+        var rates: [Rate] = []
+        var contacts: [Contact] = []
+    }
+
+    /// One line of the model's communication graph.
+    public struct Contact: Codable, Sendable {
+        public var from: String
+        public var to: String
+        public var service: String
+
+        /// Lines that are shown at most.
+        static let limit = 20_000
+
+        static func all(in model: Model) -> [Contact] {
+            model.graph.namedEdges.prefix(limit).map {
+                Contact(from: $0.subject, to: $0.peer, service: "\($0.service)")
+            }
+        }
+    }
+
+    /// Packets and bits of one second.
+    public struct Rate: Codable, Sendable {
+        public var second: Int64
+        public var packets: Double
+        public var bits: Double
+        public var verdicts: UInt64
+    }
+
+    /// Events that a late follower can still be given.
+    private static let recentLimit = 2048
+    /// Events that wait for a slow follower; beyond, it misses the oldest.
+    private static let followerLimit = 1024
+
+    let scores = ScoreHistory()
+    private let state = Mutex(State())
+    private let guardian = Mutex<(quarantine: QuarantineGuard, decisions: DecisionThread)?>(nil)
+    private let reload = Atomic<Bool>(false)
+
+    public init() {}
+
+    // MARK: - What is shown
+
+    /// The monitor's last word on itself; nil before it watches.
+    public var status: MonitorStatus? { state.withLock { $0.status } }
+
+    /// The rates of the last ten minutes, oldest first.
+    public var rates: [Rate] { state.withLock { $0.rates } }
+
+    /// Who talks to whom when all is well, as the model knows it.
+    public var contacts: [Contact] { state.withLock { $0.contacts } }
+
+    /// The highest score of each workload in each of the last `minutes` minutes, in hundredths, the latest last.
+    public func scores(ofMinutes minutes: Int) -> [(workload: String, scores: [UInt8])] {
+        scores.rows(of: minutes, until: Int(Clock.now() / 1_000_000_000))
+    }
+
+    /// The incidents of this run, the latest first.
+    public var incidents: [StoredIncident] { state.withLock { $0.incidents } }
+
+    /// The configuration in use, as a file would say it.
+    public var configuration: String {
+        get { state.withLock { $0.configuration } }
+        set { state.withLock { $0.configuration = newValue } }
+    }
+
+    /// Events of earlier and of now; nil where they are not kept.
+    public var store: EventStore? { state.withLock { $0.store } }
+
+    /// Events as they come, after those behind `number` that are still at hand.
+    ///
+    /// A follower who does not keep up misses the oldest; their numbers tell.
+    public func follow(after number: UInt64?) -> AsyncStream<Numbered> {
+        AsyncStream(bufferingPolicy: .bufferingNewest(Self.followerLimit)) { continuation in
+            let key = state.withLock { state in
+                if let number {
+                    for event in state.recent where event.number > number {
+                        continuation.yield(event)
+                    }
+                }
+                state.nextFollower += 1
+                state.followers[state.nextFollower] = continuation
+                return state.nextFollower
+            }
+            continuation.onTermination = { [weak self] _ in
+                self?.state.withLock { $0.followers[key] = nil }
+            }
+        }
+    }
+
+    // MARK: - What may be asked
+
+    /// Asks the monitor to read its files anew, as SIGHUP does.
+    public func requestReload() { reload.store(true, ordering: .relaxed) }
+
+    func takeReload() -> Bool {
+        reload.load(ordering: .relaxed) && reload.exchange(false, ordering: .relaxed)
+    }
+
+    /// The quarantine of the running monitor, and where what is done to it is told; nil while there is none.
+    func quarantine() -> (quarantine: QuarantineGuard, decisions: DecisionThread)? {
+        guardian.withLock { $0 }
+    }
+
+    // MARK: - What the monitor tells
+
+    func connect(
+        _ quarantine: QuarantineGuard, _ decisions: DecisionThread, _ store: EventStore
+    ) {
+        guardian.withLock { $0 = (quarantine, decisions) }
+        state.withLock { $0.store = store }
+    }
+
+    func publish(_ status: MonitorStatus) {
+        state.withLock { state in
+            let before = state.status?.verdicts ?? 0
+            state.status = status
+            state.rates.append(
+                Rate(
+                    second: status.updated / 1_000_000_000, packets: status.packetsPerSecond,
+                    bits: status.bitsPerSecond, verdicts: status.verdicts &- before))
+            if state.rates.count > 660 { state.rates.removeFirst(60) }
+        }
+    }
+
+    func publish(contacts: [Contact]) { state.withLock { $0.contacts = contacts } }
+
+    func publish(_ incidents: [StoredIncident]) { state.withLock { $0.incidents = incidents } }
+
+    func note(_ events: [StoredEvent]) {
+        state.withLock { state in
+            for event in events {
+                state.lastNumber += 1
+                let numbered = Numbered(number: state.lastNumber, event: event)
+                state.recent.append(numbered)
+                for follower in state.followers.values { follower.yield(numbered) }
+            }
+            if state.recent.count > Self.recentLimit + 512 {
+                state.recent.removeFirst(state.recent.count - Self.recentLimit)
+            }
+        }
+    }
+
+    /// Ends the streams of all followers.
+    func close() {
+        guardian.withLock { $0 = nil }
+        let followers = state.withLock { state in
+            state.store = nil
+            state.status?.phase = .stopped
+            return Array(state.followers.values)
+        }
+        for follower in followers { follower.finish() }
+    }
+}

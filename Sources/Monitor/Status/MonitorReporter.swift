@@ -1,0 +1,233 @@
+import AnomalyDetection
+import Enforcement
+import EventDelivery
+import EventStore
+import FlowMetering
+import Glibc
+import PacketCapture
+import PacketDecoding
+import PacketIntake
+import Quarantine
+import SystemSupport
+import Workloads
+
+/// Once a second tells how a monitor is: to the board, the store and the operator.
+struct MonitorReporter {
+    var status = MonitorStatus()
+    private let parts: MonitorParts
+    private let board: MonitorBoard
+    private let limits: ResourceLimits
+    private let statisticsNanoseconds: Int64
+    private var missing: [String] = []
+    private var down: [String] = []
+    /// What could not be written down yet.
+    private var arrears = LedgerArrears()
+    private var namesVersion = -1
+    private var nextSecond: Int64 = 0
+    private var nextStatistics: Int64
+    private var kernelDrops = RecentRise()
+    private var hostsDropped = RecentRise()
+    private var verdictsDropped = RecentRise()
+    private var windowsUnscored = RecentRise()
+
+    init(_ options: Monitor.Options, board: MonitorBoard, parts: MonitorParts, started: Int64) {
+        self.parts = parts
+        self.board = board
+        limits = options.limits
+        statisticsNanoseconds = Int64(options.statisticsInterval) * 1_000_000_000
+        nextStatistics = started + statisticsNanoseconds
+        status.pid = getpid()
+        status.started = started
+        status.isEnforcing = options.isEnforcing
+        status.interfaces = options.interfaces
+    }
+
+    /// Goes on with this; the next second begins at once.
+    mutating func begin(_ phase: MonitorStatus.Phase) {
+        status.phase = phase
+        nextSecond = 0
+    }
+
+    /// Whether more memory is used than may be.
+    mutating func isCramped() -> Bool {
+        status.residentBytes = ResourceLimits.residentBytes ?? 0
+        return status.residentBytes > limits.memory
+    }
+
+    mutating func isSecondOver(_ now: Int64) -> Bool {
+        // A clock that was set back must not silence it.
+        guard now >= nextSecond || now < nextSecond - 2_000_000_000 else { return false }
+        nextSecond = now + 1_000_000_000
+        return true
+    }
+
+    mutating func take(_ feed: borrowing LearningFeed, at now: Int64) {
+        status.learning = feed.progress(at: now)
+        count(feed.intake, feed.meter.statistics)
+        status.hosts = feed.hosts
+        status.windows = feed.windows
+    }
+
+    mutating func take(_ feed: borrowing LiveFeed) {
+        count(feed.intake, feed.meter.statistics)
+        status.hosts = feed.hosts
+        status.hostsDropped = feed.droppedHosts
+        status.windows = feed.detector.seenCount
+        status.windowsScored = feed.detector.scoredCount
+        status.scores = feed.detector.scoreCounts
+        status.windowsUnscored = feed.detector.unscoredCount
+        status.verdicts = feed.verdicts
+    }
+
+    private mutating func count(_ intake: borrowing FrameIntake, _ meter: FlowMeterStatistics) {
+        let capture = parts.source.statistics
+        let decoder = intake.decoder.statistics
+        let malformed = Set(decoder.malformed.map(\.name))
+        let bytes = decoder.wireBytes
+        let seconds = max(Double(Clock.now() - status.updated) / 1e9, 0.001)
+        if status.updated > 0 {
+            let packets = capture.packets &- (status.capture["kernel_packets"] ?? 0)
+            let more = bytes &- (status.decoder["wire_bytes"] ?? 0)
+            status.packetsPerSecond = Double(packets) / seconds
+            status.bitsPerSecond = Double(more) * 8 / seconds
+        }
+        status.capture = [
+            "kernel_packets": capture.packets, "kernel_drops": capture.kernelDrops,
+            "interface_drops": capture.interfaceDrops, "reopened": capture.reopened,
+            "duplicates": intake.merge.duplicates, "hurried": intake.merge.hurried,
+        ]
+        status.decoder = Dictionary(
+            uniqueKeysWithValues: decoder.named.filter { !malformed.contains($0.name) }.map {
+                ($0.name, $0.count)
+            })
+        status.malformed = Dictionary(
+            uniqueKeysWithValues: decoder.malformed.map { ($0.name, $0.count) })
+        status.flow = Dictionary(uniqueKeysWithValues: meter.named.map { ($0.name, $0.count) })
+    }
+
+    /// Once a second: everything that is not the feed's, and the board.
+    ///
+    /// - Parameter rested: nanoseconds that the packet thread has rested.
+    mutating func publish(_ now: Int64, rested: Int64) {
+        if parts.source.missing != missing {
+            missing = parts.source.missing
+            parts.tell(
+                missing.isEmpty
+                    ? "every interface is there again"
+                    : "waiting for \(missing.joined(separator: ", ")) to come back")
+        }
+        status.missing = missing
+        if parts.source.down != down {
+            down = parts.source.down
+            parts.tell(
+                down.isEmpty
+                    ? "no interface is down any more"
+                    : "nothing comes from \(down.joined(separator: ", ")): taken down")
+        }
+        if parts.live.directory.version != namesVersion {
+            namesVersion = parts.live.directory.version
+            status.identities = parts.live.source
+            status.namedWorkloads = parts.live.inventory.workloads.count
+        }
+        // The decisions may be waiting for the disk with it; then the last word stands.
+        if let known = parts.quarantine.peek({
+            ($0.openRows.count, $0.policy.isBreakerOpen(at: now), $0.arrears)
+        }) {
+            (status.fences, status.isBreakerOpen) = (known.0, known.1)
+            note(known.2)
+        }
+        let counts = parts.decisions.counts
+        status.verdictsDropped = parts.decisions.dropped
+        let outlets = parts.decisions.sinks
+        status.eventsLost = outlets.reduce(0) { $0 &+ $1.dropped }
+        status.verdictLatency = counts.verdictLatency
+        status.fenceLatency = counts.fenceLatency
+        status.alerts = counts.alerts
+        status.alertsSuppressed = counts.suppressed
+        status.actions = counts.actions
+        status.sinks =
+            outlets.map(MonitorStatus.Sink.init) + [parts.recorder.status]
+            + [parts.recording?.status].compactMap(\.self)
+        status.restedSeconds = Double(rested) / 1e9
+        status.updated = now
+        status.troubles = troubles(now)
+        board.publish(status)
+        guard now >= nextStatistics || now < nextStatistics - 172_800_000_000_000 else { return }
+        nextStatistics = now + statisticsNanoseconds
+        parts.decisions.submit(event: status.event)
+        parts.recorder.record(StoredStatistics(time: now, body: status.event))
+    }
+
+    private mutating func note(_ arrears: LedgerArrears) {
+        if let cause = arrears.cause, self.arrears.isEmpty {
+            parts.tell(
+                "\(cause); fences are put up all the same, and written down when it works again")
+        } else if arrears.isEmpty, !self.arrears.isEmpty {
+            parts.tell("the ledger is caught up with")
+        }
+        self.arrears = arrears
+    }
+
+    private mutating func troubles(_ now: Int64) -> [String] {
+        var troubles = missing.map { "interface \($0) is not there" }
+        troubles += down.map { "interface \($0) is down" }
+        if let cause = arrears.cause {
+            troubles.append("\(arrears.count) entries wait to be written down: \(cause)")
+        }
+        let drops = parts.source.statistics.kernelDrops
+        if kernelDrops.isRecent(drops, now) {
+            troubles.append(
+                "the kernel drops packets (\(drops) so far): give capture.buffer_kib more room"
+                    + (limits.cores == nil ? "" : ", or limits.cpu"))
+        }
+        if status.residentBytes > limits.memory {
+            troubles.append(
+                "\(status.residentBytes >> 20) MiB of memory are in use, more than limits.memory: further strangers "
+                    + "are not watched")
+        }
+        if hostsDropped.isRecent(UInt64(status.hostsDropped), now) {
+            troubles.append(
+                "\(status.hostsDropped) addresses found no room: there are too many; who is seen once is forgotten"
+            )
+        }
+        if status.isBreakerOpen {
+            troubles.append("too many fences: until the breaker closes offenders are only told of")
+        }
+        if windowsUnscored.isRecent(UInt64(status.windowsUnscored), now) {
+            troubles.append(
+                "\(status.windowsUnscored) windows of strangers were not scored: too many are odd at a time"
+            )
+        }
+        if verdictsDropped.isRecent(status.verdictsDropped, now) {
+            troubles.append("\(status.verdictsDropped) verdicts found the queue full")
+        }
+        for sink in status.sinks where sink.lost > 0 || sink.trouble != nil {
+            let what = sink.name.hasPrefix(RecordingThread.label) ? "packets" : "events"
+            troubles.append(
+                "\(sink.name): \(sink.trouble.map { "\($0); " } ?? "")\(sink.lost) \(what) lost")
+        }
+        return troubles
+    }
+}
+
+/// A counter of losses, and when it last rose: what is long over is no trouble.
+private struct RecentRise {
+    private var last: UInt64 = 0
+    private var time = Int64.min
+
+    mutating func isRecent(_ count: UInt64, _ now: Int64) -> Bool {
+        if count != last {
+            last = count
+            time = now
+        }
+        return time != .min && (0..<60_000_000_000).contains(now &- time)
+    }
+}
+
+extension MonitorStatus.Sink {
+    init(_ status: SinkStatus) {
+        self.init(
+            name: status.name, written: status.written, lost: status.dropped,
+            waiting: status.waiting, lagSeconds: status.lagSeconds, trouble: status.trouble)
+    }
+}

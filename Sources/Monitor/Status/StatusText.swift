@@ -1,0 +1,110 @@
+internal import TextFormats
+
+/// A monitor's status as one screen of text.
+public enum StatusText {
+    public static func text(_ status: MonitorStatus, isColoured: Bool) -> String {
+        func paint(_ text: String, _ code: String) -> String {
+            isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
+        }
+        func span(_ seconds: Int) -> String { "\(TimeSpan(seconds: Int64(seconds)))" }
+        let mode = status.isEnforcing ? paint("enforcing", "1;31") : "observing"
+        var rows: [(String, String)] = [
+            (
+                "lazaret \(status.version)",
+                "\(paint(status.phase.rawValue, "1")), \(mode), up \(span(status.uptimeSeconds)), pid \(status.pid)"
+            ),
+            ("interfaces", status.interfaces.joined(separator: ", ").printable),
+            ("names", names(status).printable),
+        ]
+        if let learning = status.learning {
+            let percent = learning.secondsDone * 100 / max(learning.secondsTotal, 1)
+            rows.append(
+                (
+                    "learning",
+                    "\(percent) %, \(span(learning.secondsDone)) of \(span(learning.secondsTotal)): "
+                        + "\(learning.workloads) workloads, \(learning.windows) windows, "
+                        + "\(learning.facts) contacts"
+                ))
+            for suspect in learning.suspects.prefix(5) {
+                rows.append(("", paint("not clean: \(suspect)".printable, "33")))
+            }
+        }
+        if let model = status.model {
+            rows.append(
+                (
+                    "model",
+                    "\(model.id.prefix(12)), \(model.workloads) workloads, learnt "
+                        + "\(UTC.date(model.firstSecond)) \(UTC.clock(model.firstSecond)) to "
+                        + "\(UTC.date(model.lastSecond)) \(UTC.clock(model.lastSecond)) UTC"
+                ))
+        }
+        rows += counters(status)
+        if status.troubles.isEmpty {
+            rows.append(("health", paint("good", "32")))
+        } else {
+            for (number, trouble) in status.troubles.enumerated() {
+                rows.append((number == 0 ? "health" : "", paint(trouble.printable, "31")))
+            }
+        }
+        let width = rows.map(\.0.count).max() ?? 0
+        return rows.map { name, value in
+            name + String(repeating: " ", count: width - name.count + 2) + value + "\n"
+        }.joined()
+    }
+
+    private static func names(_ status: MonitorStatus) -> String {
+        status.namedWorkloads == 0
+            ? status.identities : "\(status.namedWorkloads) workloads, from \(status.identities)"
+    }
+
+    private static func counters(_ status: MonitorStatus) -> [(String, String)] {
+        func capture(_ name: String) -> UInt64 { status.capture[name] ?? 0 }
+        let bad = status.malformed.values.reduce(0, &+)
+        let latency = status.verdictLatency
+        let mean = latency.count == 0 ? 0 : latency.sum / Double(latency.count)
+        return [
+            (
+                "packets",
+                "\(grouped(capture("kernel_packets"))), now \(grouped(UInt64(status.packetsPerSecond.rounded())))/s, "
+                    + "\(rate(status.bitsPerSecond)); \(grouped(capture("kernel_drops"))) dropped by the kernel, "
+                    + "\(grouped(bad)) malformed"
+            ),
+            (
+                "flows",
+                "\(grouped(status.flow["active_flows"] ?? 0)) active, "
+                    + "\(grouped(status.flow["flows_started"] ?? 0)) so far; \(grouped(UInt64(status.hosts))) addresses watched"
+            ),
+            (
+                "windows",
+                "\(grouped(UInt64(status.windows))) judged, \(grouped(status.verdicts)) odd, "
+                    + "\(grouped(status.alerts)) alerts"
+                    + (latency.count == 0
+                        ? "" : ", \(JSONObject.number(mean, digits: 2)) s to a verdict")
+            ),
+            (
+                "quarantine",
+                "\(status.fences) fences \(status.isEnforcing ? "stand" : "would stand"); so far \(status.actions["fence"] ?? 0) put up, "
+                    + "\(status.actions["release"] ?? 0) released, \(status.actions["expire"] ?? 0) ended, "
+                    + "\(status.actions["refuse"] ?? 0) refused"
+            ),
+        ]
+    }
+
+    /// 1234567 as 1,234,567.
+    static func grouped(_ value: UInt64) -> String {
+        var text = ""
+        for (index, digit) in String(value).reversed().enumerated() {
+            if index > 0, index % 3 == 0 { text.append(",") }
+            text.append(digit)
+        }
+        return String(text.reversed())
+    }
+
+    static func rate(_ bits: Double) -> String {
+        let units = [(1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")]
+        for (size, name) in units where bits >= size {
+            return "\(JSONObject.number(bits / size, digits: 1)) \(name)"
+        }
+        return "\(Int(bits)) bit/s"
+    }
+}

@@ -1,0 +1,104 @@
+internal import CNetfilter
+package import NetworkAddresses
+
+/// Asks the kernel's routing tables (rtnetlink) about this node.
+package struct RoutingSocket: ~Copyable {
+    private var socket: NetlinkSocket
+    private var sequence: UInt32 = 0
+
+    package init() throws(NetlinkError) {
+        socket = try NetlinkSocket(family: NETLINK_ROUTE)
+    }
+
+    private mutating func dump<T>(
+        _ type: Int32, headerLength: Int, for operation: String,
+        _ body: (NetlinkMessage) -> T?
+    ) throws(NetlinkError) -> [T] {
+        var request = NetlinkWriter(sequence: sequence)
+        let start = request.begin(
+            type: UInt16(type), flags: 1 | UInt16(NLM_F_DUMP),
+            header: [UInt8](repeating: 0, count: headerLength), for: operation)
+        request.end(start)
+        sequence = request.sequence
+        return try socket.dump(request.bytes, sequence: sequence, for: operation) {
+            (message: NetlinkMessage) throws(NetlinkError) -> T? in body(message)
+        }
+    }
+
+    package struct Link {
+        package var name: String
+        package var card: MACAddress?
+    }
+
+    /// Every interface by its index.
+    package mutating func links() throws(NetlinkError) -> [UInt32: Link] {
+        let found = try dump(Int32(RTM_GETLINK), headerLength: 16, for: "list interfaces") {
+            message -> (UInt32, Link)? in
+            guard message.payload.count >= 16 else { return nil }
+            let attributes = message.payload.dropFirst(16)
+            let card = attributes.attribute(UInt16(IFLA_ADDRESS))
+            return (
+                message.payload.dropFirst(4).native32,
+                Link(
+                    name: attributes.attribute(UInt16(IFLA_IFNAME))?.text ?? "?",
+                    card: card.flatMap { $0.count == 6 ? MACAddress($0.big) : nil })
+            )
+        }
+        return Dictionary(found) { first, _ in first }
+    }
+
+    /// Every address of this node with its interface's index.
+    package mutating func addresses() throws(NetlinkError) -> [(IPAddress, UInt32)] {
+        try dump(Int32(RTM_GETADDR), headerLength: 8, for: "list addresses") {
+            message -> (IPAddress, UInt32)? in
+            guard message.payload.count >= 8 else { return nil }
+            let attributes = message.payload.dropFirst(8)
+            // On a point-to-point link the plain attribute is the other end's.
+            let own =
+                attributes.attribute(UInt16(IFA_LOCAL))
+                ?? attributes.attribute(UInt16(IFA_ADDRESS))
+            guard let address = own.flatMap({ IPAddress(bytes: $0) }) else { return nil }
+            return (address, message.payload.dropFirst(4).native32)
+        }
+    }
+
+    /// Every gateway of a route, and whether it is of the default route.
+    package mutating func gateways() throws(NetlinkError) -> [(IPAddress, Bool)] {
+        let found = try dump(Int32(RTM_GETROUTE), headerLength: 12, for: "list routes") {
+            message -> [(IPAddress, Bool)]? in
+            guard message.payload.count >= 12 else { return nil }
+            let isDefault = message.payload.dropFirst().first == 0
+            var hops = [message.payload.dropFirst(12)]
+            var rest = hops[0].attribute(UInt16(RTA_MULTIPATH.rawValue)) ?? []
+            while rest.count >= 8 {
+                let length = Int(rest.native16)
+                guard length >= 8, length <= rest.count else { break }
+                hops.append(rest[(rest.startIndex + 8)..<(rest.startIndex + length)])
+                rest = rest.dropFirst((length + 3) & ~3)
+            }
+            return hops.compactMap { hop -> (IPAddress, Bool)? in
+                let gateway =
+                    hop.attribute(UInt16(RTA_GATEWAY.rawValue))
+                    ?? hop.attribute(UInt16(RTA_VIA.rawValue))?.dropFirst(2)
+                return gateway.flatMap { IPAddress(bytes: $0) }.map { ($0, isDefault) }
+            }
+        }
+        return found.flatMap(\.self)
+    }
+
+    /// The network cards of known neighbours.
+    package mutating func neighbours() throws(NetlinkError) -> [(IPAddress, MACAddress)] {
+        try dump(Int32(RTM_GETNEIGH), headerLength: 12, for: "list neighbours") {
+            message -> (IPAddress, MACAddress)? in
+            guard message.payload.count >= 12 else { return nil }
+            let attributes = message.payload.dropFirst(12)
+            guard
+                let address = attributes.attribute(UInt16(NDA_DST)).flatMap({
+                    IPAddress(bytes: $0)
+                }),
+                let card = attributes.attribute(UInt16(NDA_LLADDR)), card.count == 6
+            else { return nil }
+            return (address, MACAddress(card.big))
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import FoundationEssentials
+public import NetworkAddresses
+import SystemSupport
+
+/// One labelled attack: who did what to whom, and when.
+public struct Label: Sendable {
+    /// Seconds since 1970.
+    public var start: Double
+    public var end: Double
+    public var kind: String
+    public var sources: [IPPrefix]
+    public var targets: [IPPrefix]
+
+    /// Whether `address` is one of the attackers.
+    public func isSource(_ address: IPAddress) -> Bool { sources.contains { $0.contains(address) } }
+
+    /// Whether `address` is one of those attacked.
+    public func isTarget(_ address: IPAddress) -> Bool { targets.contains { $0.contains(address) } }
+
+    private struct Line: Decodable {
+        var start: Double
+        var end: Double
+        var kind: String
+        var src: [String]
+        var dst: [String]?
+    }
+
+    /// Reads JSON lines `{"start", "end", "kind", "src": [...], "dst": [...]}`; other keys are ignored.
+    ///
+    /// - Throws: `.input` with the line and what is wrong there.
+    public static func read(_ path: String) throws -> [Label] {
+        let data: Data
+        do {
+            data = Data(try readFile(path))
+        } catch {
+            throw IOError.input(path: path, reason: "\(error)")
+        }
+        var labels: [Label] = []
+        for (number, line) in data.split(separator: UInt8(ascii: "\n")).enumerated() {
+            func fail(_ reason: String) -> IOError {
+                .input(path: path, reason: "line \(number + 1): \(reason)")
+            }
+            guard let parsed = try? JSONDecoder().decode(Line.self, from: Data(line)) else {
+                throw fail(
+                    "is no label; expected {\"start\": s, \"end\": s, \"kind\": \"...\", \"src\": [\"ip\"]}"
+                )
+            }
+            func prefixes(_ texts: [String]) throws -> [IPPrefix] {
+                try texts.map { text in
+                    guard let prefix = IPPrefix(text) else {
+                        throw fail("'\(text)' is no address or prefix")
+                    }
+                    return prefix
+                }
+            }
+            guard parsed.end >= parsed.start else { throw fail("'end' lies before 'start'") }
+            labels.append(
+                Label(
+                    start: parsed.start, end: parsed.end, kind: parsed.kind,
+                    sources: try prefixes(parsed.src), targets: try prefixes(parsed.dst ?? [])))
+        }
+        return labels
+    }
+}

@@ -1,0 +1,163 @@
+import Events
+import FeatureExtraction
+import FlowMetering
+import NetworkAddresses
+import PacketCapture
+import PacketDecoding
+import PacketIntake
+import SystemSupport
+import TextFormats
+import Workloads
+
+/// The flows that an offender opened in a stretch of time: all of them counted, the most telling kept.
+struct OffenderFlows {
+    static let limit = 20
+
+    let offender: IPAddress
+    /// Nanoseconds since 1970; `to` is the first that no longer counts.
+    let from: Int64
+    let to: Int64
+    /// The interface of an offender that borrowed addresses: what it sent is its own.
+    var link: MACAddress?
+    /// Whether flows with more bytes tell more than those that came first.
+    var prefersVolume = false
+    /// Address and port of the flow that the alert names: it comes first.
+    var contact: String?
+    private(set) var count = 0
+    private var kept: [(rank: Rank, flow: EventExplanation.Flow)] = []
+    private var known: Set<String>?
+    private var identities = IdentityMap(inventory: .empty)
+
+    init(offender: IPAddress, from: Int64, to: Int64) {
+        self.offender = offender
+        self.from = from
+        self.to = to
+    }
+
+    /// The flows that tell most, the most telling first.
+    var telling: [EventExplanation.Flow] { kept.map(\.flow) }
+
+    /// What makes one flow tell more than another.
+    private struct Rank: Comparable {
+        var isContact: Bool
+        var isNew: Bool
+        var hasFailed: Bool
+        var bytes: UInt64
+        var start: Int64
+        var name: String
+
+        /// The more telling is the smaller.
+        static func < (left: Rank, right: Rank) -> Bool {
+            func key(_ rank: Rank) -> (Int, Int, Int) {
+                (rank.isContact ? 0 : 1, rank.isNew ? 0 : 1, rank.hasFailed ? 0 : 1)
+            }
+            if key(left) != key(right) { return key(left) < key(right) }
+            return (right.bytes, left.start, left.name) < (left.bytes, right.start, right.name)
+        }
+    }
+
+    /// One end of a flow: `10.0.0.1:80`, `[fd00::1]:80`, or the address alone.
+    static func end(_ address: String, _ port: UInt16?) -> String {
+        guard let port else { return address }
+        return address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+    }
+
+    /// Tells contacts that a baseline knows from new ones.
+    mutating func know(_ graph: CommunicationGraph, _ inventory: Inventory) {
+        identities = IdentityMap(inventory: inventory)
+        known = Set(graph.namedEdges.map { "\($0.subject) \($0.peer) \($0.service)" })
+    }
+
+    private func isNew(_ destination: IPAddress, _ service: Service) -> Bool? {
+        known.map { known in
+            let names = [offender, destination].map { identities.identity(of: $0).name }
+            return !known.contains("\(names[0]) \(names[1]) \(service)")
+        }
+    }
+
+    private mutating func add(_ flow: EventExplanation.Flow, hasFailed: Bool) {
+        count += 1
+        let rank = Rank(
+            isContact: contact == flow.destination,
+            isNew: flow.isNew ?? false, hasFailed: hasFailed && !prefersVolume,
+            bytes: prefersVolume ? flow.bytesOut : 0, start: flow.startNanoseconds,
+            name: flow.communityID)
+        if kept.count >= Self.limit, let last = kept.last, last.rank < rank { return }
+        let place = kept.firstIndex { rank < $0.rank } ?? kept.count
+        kept.insert((rank, flow), at: place)
+        if kept.count > Self.limit { kept.removeLast() }
+    }
+
+    // MARK: - Captures
+
+    /// Meters captures up to the end of the time, only the packets that the offender sent or got.
+    mutating func meter(_ paths: [String], _ progress: ProgressReport?) throws {
+        var options = CaptureOptions()
+        options.linkTypes = LinkType.supported.map(\.rawValue)
+        let capture = try FileCapture(paths: paths, options: options)
+        var decoder = PacketDecoder()
+        var meter = FlowMeter()
+        let total = capture.totalBytes
+        var packet = Packet()
+        var frames = 0
+        while let frame = try capture.next() {
+            decoder.decode(frame, into: &packet)
+            guard packet.timeNanoseconds < to else { break }
+            frames += 1
+            if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
+            let isOwn = packet.source == offender || link.map { packet.sourceMAC == $0 } ?? false
+            guard isOwn || packet.destination == offender else { continue }
+            let update = meter.observe(&packet)
+            if isOwn, update.events.contains(.started) { meter.setTag(1, of: update.flow) }
+            meter.drain { add($0) }
+        }
+        progress?.finish()
+        meter.finish()
+        while meter.hasRecords { meter.drain { add($0) } }
+    }
+
+    private mutating func add(_ record: FlowRecord) {
+        let key = record.key
+        guard record.tag == 1, record.endNanoseconds >= from, key.originator != key.responder,
+            record.startNanoseconds < to
+        else { return }
+        let service = Service(ipProtocol: key.ipProtocol, port: key.responderPort)
+        let hasPorts = [6, 17, 132].contains(key.ipProtocol)
+        func end(_ address: IPAddress, _ port: UInt16) -> String {
+            Self.end("\(address)", hasPorts ? port : nil)
+        }
+        let flow = EventExplanation.Flow(
+            startNanoseconds: record.startNanoseconds,
+            source: end(key.originator, key.originatorPort),
+            destination: end(key.responder, key.responderPort),
+            transport: Service.protocolName(key.ipProtocol),
+            packetsOut: record.originator.packetCount, packetsIn: record.responder.packetCount,
+            bytesOut: record.originator.wireOctetCount, bytesIn: record.responder.wireOctetCount,
+            state: "\(record.connectionState.name)", communityID: CommunityID(of: key).text,
+            isNew: isNew(key.responder, service))
+        let isAnswered = record.responder.packetCount > 0 && !record.isRefused
+        add(flow, hasFailed: !isAnswered || record.connectionState == .rej)
+    }
+
+    // MARK: - Event files
+
+    /// Takes in a flow event, if it lies in the time.
+    mutating func add(_ event: EVEReader.Flow) {
+        guard let start = UTC.nanoseconds(event.flow.start),
+            let end = UTC.nanoseconds(event.flow.end), end >= from, start < to,
+            let destination = IPAddress(event.dest_ip)
+        else { return }
+        let service = Service(
+            ipProtocol: Service.protocolNumber(event.proto) ?? 0, port: event.dest_port ?? 0)
+        let flow = EventExplanation.Flow(
+            startNanoseconds: start, source: Self.end(event.src_ip, event.src_port),
+            destination: Self.end(event.dest_ip, event.dest_port), transport: event.proto,
+            packetsOut: event.flow.pkts_toserver, packetsIn: event.flow.pkts_toclient,
+            bytesOut: event.flow.bytes_toserver, bytesIn: event.flow.bytes_toclient,
+            state: event.flow.state ?? "", communityID: event.community_id ?? "-",
+            isNew: isNew(destination, service))
+        // A lone answer to a TCP flow is its refusal.
+        let leastAnswer = event.proto == "TCP" ? 2 : 1
+        add(flow, hasFailed: event.flow.pkts_toclient < leastAnswer)
+    }
+}

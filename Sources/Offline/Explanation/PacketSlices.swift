@@ -1,0 +1,187 @@
+public import AnomalyDetection
+import Events
+import Glibc
+import NetworkAddresses
+import PacketCapture
+import PacketDecoding
+import PacketIntake
+public import SystemSupport
+import TextFormats
+
+/// Cuts the packets of each incident out of captures, into files of their own.
+///
+/// A second pass over the captures: at most `openLimit` files are open at once, each with a buffer of
+/// `bufferSize`. A file has another name until it is whole.
+public struct PacketSlices {
+    /// Nanoseconds before the first odd window from which packets are kept.
+    static let lead: Int64 = 2_000_000_000
+    private static let openLimit = 64
+    private static let bufferSize = 128 << 10
+
+    /// One incident's file.
+    private struct Slice {
+        var path: String
+        var comment: String
+        var from: Int64
+        var to: Int64
+        var address: IPAddress
+        var link: MACAddress?
+        var packetCount = 0
+        var isBegun = false
+    }
+
+    /// A file that is open, and what waits to be written to it.
+    private struct Handle {
+        var descriptor: Int32
+        var writer: PcapNGWriter
+        var lastUse: Int
+    }
+
+    private let folder: String
+    private let version: String
+    private var slices: [Slice]
+    private var byAddress: [IPAddress: [Int]] = [:]
+    private var byLink: [MACAddress: [Int]] = [:]
+    private var open: [Int: Handle] = [:]
+    /// Writers of files that were closed for a while: they know which interfaces have been written.
+    private var resting: [Int: PcapNGWriter] = [:]
+    private var clock = 0
+
+    /// Prepares the folder, which nobody else may look into.
+    ///
+    /// - Throws: `.output` where it cannot be made.
+    public init(_ incidents: [Incident], folder: String, version: String) throws {
+        self.folder = folder
+        self.version = version
+        slices = incidents.map { incident in
+            Slice(
+                path: incident.packetPath(in: folder),
+                comment: "lazaret: \(incident.strongest.summary); offender \(incident.offender), "
+                    + "event \(incident.eventID)",
+                from: Int64(incident.windowStartSecond) * 1_000_000_000 - Self.lead,
+                to: Int64(incident.lastSecond + 1) * 1_000_000_000, address: incident.offender,
+                link: incident.spoofingLink)
+        }
+        for (index, slice) in slices.enumerated() {
+            byAddress[slice.address, default: []].append(index)
+            if let link = slice.link { byLink[link, default: []].append(index) }
+        }
+        var facts = stat()
+        // SAFETY: the structure is ours, the path is lent for the call.
+        if unsafe stat(folder, &facts) == 0 {
+            guard facts.st_mode & S_IFMT == S_IFDIR else {
+                throw IOError.output(path: folder, reason: "is no directory; name one")
+            }
+            return
+        }
+        do { try makeFolders(folder, mode: 0o700) } catch {
+            throw IOError.output(path: folder, reason: "\(error)")
+        }
+    }
+
+    /// Reads the captures and writes the files.
+    ///
+    /// - Returns: the path and the number of packets of each incident's file, in their order; nil where
+    ///   no packet was its own.
+    /// - Throws: `.output` with the file that cannot be written; what reading throws.
+    public mutating func write(
+        from paths: [String], filter: String, progress: ProgressReport? = nil
+    ) throws -> [(path: String, packetCount: Int)?] {
+        defer { for handle in open.values { close(handle.descriptor) } }
+        guard !slices.isEmpty else { return [] }
+        var options = CaptureOptions()
+        options.filter = filter
+        options.linkTypes = LinkType.supported.map(\.rawValue)
+        let capture = try FileCapture(paths: paths, options: options)
+        let total = capture.totalBytes
+        var decoder = PacketDecoder()
+        var packet = Packet()
+        var frames = 0
+        defer { progress?.finish() }
+        while let frame = try capture.next() {
+            decoder.decode(frame, into: &packet)
+            try take(frame, packet)
+            frames += 1
+            if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
+        }
+        for index in Array(open.keys) { try rest(index) }
+        return try slices.map { slice in
+            guard slice.packetCount > 0 else { return nil }
+            guard unsafe rename(slice.path + ".part", slice.path) == 0 else {
+                throw Self.failure(slice.path)
+            }
+            return (slice.path, slice.packetCount)
+        }
+    }
+
+    private mutating func take(_ frame: CapturedFrame, _ packet: Packet) throws {
+        guard packet.kind != .other else { return }
+        let time = frame.timeNanoseconds
+        var taken: [Int] = []
+        func consider(_ candidates: [Int]?) {
+            for index in candidates ?? []
+            where time >= slices[index].from && time < slices[index].to && !taken.contains(index) {
+                taken.append(index)
+            }
+        }
+        consider(byAddress[packet.source])
+        consider(byAddress[packet.destination])
+        if !byLink.isEmpty {
+            consider(byLink[packet.sourceMAC])
+            consider(byLink[packet.destinationMAC])
+        }
+        for index in taken { try add(frame, to: index) }
+    }
+
+    private mutating func add(_ frame: CapturedFrame, to index: Int) throws {
+        if open[index] == nil { try begin(index) }
+        clock += 1
+        slices[index].packetCount += 1
+        open[index]?.lastUse = clock
+        open[index]?.writer.add(frame)
+        if open[index]?.writer.bytes.count ?? 0 >= Self.bufferSize { try flush(index) }
+    }
+
+    /// Opens a file, for the first time or again; the one that was not used for longest makes room.
+    private mutating func begin(_ index: Int) throws {
+        if open.count >= Self.openLimit,
+            let oldest = open.min(by: { $0.value.lastUse < $1.value.lastUse })?.key
+        {
+            try rest(oldest)
+        }
+        let path = slices[index].path + ".part"
+        // Whoever left a file or a link of this name does not get the packets.
+        if !slices[index].isBegun { _ = unsafe unlink(path) }
+        let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW
+        let descriptor =
+            unsafe slices[index].isBegun
+            ? Glibc.open(path, flags) : Glibc.open(path, flags | O_CREAT | O_EXCL, 0o600)
+        guard descriptor >= 0 else { throw Self.failure(path) }
+        let writer =
+            resting.removeValue(forKey: index)
+            ?? PcapNGWriter(application: "lazaret \(version)", comment: slices[index].comment)
+        slices[index].isBegun = true
+        open[index] = Handle(descriptor: descriptor, writer: writer, lastUse: clock)
+    }
+
+    private mutating func rest(_ index: Int) throws {
+        try flush(index)
+        guard let handle = open.removeValue(forKey: index) else { return }
+        resting[index] = handle.writer
+        guard close(handle.descriptor) == 0 else { throw Self.failure(slices[index].path) }
+    }
+
+    private mutating func flush(_ index: Int) throws {
+        guard let handle = open[index] else { return }
+        let bytes = handle.writer.bytes
+        open[index]?.writer.bytes = []
+        if let code = WholeWrite.write(bytes, to: handle.descriptor).failure {
+            throw Self.failure(slices[index].path, code)
+        }
+    }
+
+    private static func failure(_ path: String, _ code: Int32 = errno) -> IOError {
+        // SAFETY: the text is copied before another call could change it.
+        .output(path: path, reason: unsafe String(cString: strerror(code)))
+    }
+}

@@ -1,0 +1,121 @@
+import FlowMetering
+import PacketCapture
+import PacketDecoding
+import PacketIntake
+import SystemSupport
+import Workloads
+
+/// Reads captures, decodes and meters them: the packets of training, replay and evaluation.
+///
+/// Packets come in the order of the captures, and names before the packets that they hold for:
+///
+///     while let step = try packets.next() {
+///         switch step {
+///         case .names(let change): tracker.apply(change)
+///         case .packet: print(packets.packet.source, packets.update.events)
+///         }
+///     }
+struct PacketReader: ~Copyable {
+    enum Step {
+        /// Who has which address from now on, as a monitor has noted it.
+        case names(WorkloadChange)
+        /// The next packet is in `packet`, and what it did to its flow in `update`.
+        case packet
+    }
+
+    /// What was read, and what was wrong with it.
+    struct Report: Sendable {
+        var packetCount = 0
+        var firstNanoseconds: Int64 = 0
+        var lastNanoseconds: Int64 = 0
+        var capture = CaptureStatistics()
+        var decoding = DecodeStatistics()
+        var metering = FlowMeterStatistics()
+        var warnings: [CaptureWarning] = []
+    }
+
+    private(set) var packet = Packet()
+    private(set) var update = FlowUpdate()
+    private let capture: FileCapture
+    private let totalBytes: UInt64?
+    private let progress: ProgressReport?
+    private var decoder = PacketDecoder()
+    private var meter: FlowMeter
+    private var names = RecordedNames()
+    /// Puts the packets of a monitor's recording in order; nil where there is none.
+    private var recorded: RecordedPackets?
+    private var counts = Report()
+    /// Whether `packet` is still to be handed out, after the names that hold for it.
+    private var isWaiting = false
+
+    init(paths: [String], filter: String, progress: ProgressReport?) throws(CaptureError) {
+        var options = CaptureOptions()
+        options.filter = filter
+        options.linkTypes = LinkType.supported.map(\.rawValue)
+        capture = try FileCapture(paths: paths, options: options)
+        totalBytes = capture.totalBytes
+        self.progress = progress
+        var meterOptions = FlowMeterOptions()
+        meterOptions.collectsRecords = false
+        meter = FlowMeter(options: meterOptions)
+    }
+
+    /// What was read so far.
+    var report: Report {
+        var report = counts
+        report.capture = capture.statistics
+        report.decoding = decoder.statistics
+        report.metering = meter.statistics
+        report.warnings = capture.warnings
+        return report
+    }
+
+    /// Goes on to the next packet, or to names that hold from there on; nil at the end.
+    mutating func next() throws(CaptureError) -> Step? {
+        if !isWaiting {
+            guard try read() else {
+                progress?.finish()
+                return nil
+            }
+            isWaiting = true
+        }
+        if let change = names.next(at: packet.timeNanoseconds) { return .names(change) }
+        isWaiting = false
+        meter.observe(&packet, &update)
+        return .packet
+    }
+
+    /// Keeps a word with the flow of `packet` until it ends; `update.tag` brings it back.
+    mutating func setTag(_ tag: UInt32) { meter.setTag(tag, of: update.flow) }
+
+    /// Decodes the next packet; false at the end.
+    private mutating func read() throws(CaptureError) -> Bool {
+        if recorded?.next(into: &packet) ?? false { return true }
+        while let frame = try capture.next() {
+            if capture.hasNotes { addNotes() }
+            decode(frame)
+            guard recorded != nil else { return true }
+            recorded?.add(packet, from: frame.interface)
+            if recorded?.next(into: &packet) ?? false { return true }
+        }
+        recorded?.finish()
+        return recorded?.next(into: &packet) ?? false
+    }
+
+    private mutating func addNotes() {
+        names.add(capture.takeNotes())
+        if names.isRecording, recorded == nil { recorded = RecordedPackets() }
+    }
+
+    private mutating func decode(_ frame: CapturedFrame) {
+        decoder.decode(frame, into: &packet)
+        // A file may claim any time; windows and reports count from 1970 to 2116.
+        packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), 1 << 62)
+        if counts.packetCount == 0 { counts.firstNanoseconds = packet.timeNanoseconds }
+        counts.lastNanoseconds = max(counts.lastNanoseconds, packet.timeNanoseconds)
+        counts.packetCount += 1
+        if counts.packetCount & 0x3FF == 0 {
+            progress?.update(capture.statistics.fileBytes, of: totalBytes)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+public import AnomalyDetection
+import FeatureExtraction
+import FlowMetering
+public import HTMLReport
+import PacketCapture
+import PacketDecoding
+public import SystemSupport
+public import Workloads
+
+/// Ranks the addresses of captures against each other, without a model.
+public struct Ranking {
+    public var paths: [String]
+    public var filter = ""
+    public var inventory = Inventory.empty
+    public var seed: UInt64 = 1
+    /// Where captures that are read twice are; nil: made for the run.
+    public var spool: InputSpool?
+
+    public init(paths: [String]) { self.paths = paths }
+
+    /// What came of it.
+    public struct Outcome: Sendable {
+        /// The addresses, oddest first.
+        public var entries: [OutlierRanking.Entry] = []
+        /// Lines to tell on standard error.
+        public var warnings: [String] = []
+        public var packetCount = 0
+        /// What a report shows, where a record was kept for one.
+        public var report: HTMLReport?
+    }
+
+    /// Reads the captures twice.
+    ///
+    /// - Parameter record: is filled with what a report shows.
+    public func run(
+        progress: ProgressReport? = nil, record: ReplayRecord? = nil
+    ) throws -> Outcome {
+        let spool = try self.spool ?? InputSpool(paths)
+        var ranking = OutlierRanking(inventory: inventory, seed: seed)
+        func pass(
+            _ record: ReplayRecord?, _ body: (Window) -> Void
+        ) throws(CaptureError) -> PacketReader.Report {
+            var tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
+            var packets = try PacketReader(paths: spool.paths, filter: filter, progress: progress)
+            while let step = try packets.next() {
+                switch step {
+                case .names(let change):
+                    tracker.apply(change)
+                    record?.follow(change)
+                case .packet:
+                    let packet = packets.packet
+                    tracker.advance(to: packet.timeNanoseconds)
+                    while let window = tracker.nextWindow() { body(window) }
+                    guard let tag = tracker.observe(packet, packets.update) else { continue }
+                    packets.setTag(tag)
+                    record?.note(packet, openedBy: tracker.opening(tag).subject, isNew: false)
+                }
+            }
+            tracker.finish()
+            while let window = tracker.nextWindow() { body(window) }
+            return packets.report
+        }
+        let report = try pass(nil) { ranking.collect($0) }
+        var outcome = Outcome()
+        outcome.warnings = report.warnings.map { spool.named($0.description) }
+        outcome.packetCount = report.packetCount
+        if ranking.fit() {
+            _ = try pass(record) { window in
+                ranking.rank(window)
+                record?.note(window, score: ranking.score(window), isOdd: false)
+            }
+            outcome.entries = ranking.entries
+        }
+        outcome.report = record?.report(report, warnings: outcome.warnings)
+        outcome.report?.ranking = outcome.entries
+        return outcome
+    }
+}

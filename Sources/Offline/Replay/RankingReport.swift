@@ -1,0 +1,76 @@
+public import AnomalyDetection
+import FeatureExtraction
+import NetworkAddresses
+import TextFormats
+
+/// Addresses ranked without a baseline.
+public enum RankingReport {
+    /// The oddest addresses, at most `limit`.
+    public static func table(
+        _ entries: [OutlierRanking.Entry], packetCount: Int, limit: Int = 10
+    ) -> String {
+        guard !entries.isEmpty else {
+            return "\(packetCount) packets: no flow was opened, so there is nobody to rank.\n"
+        }
+        var text =
+            "No model was given: these addresses stand out against the others of the same capture.\n"
+        for (index, entry) in entries.prefix(limit).enumerated() {
+            let who =
+                entry.workload == "\(entry.subject)" || entry.workload == "outside"
+                ? "\(entry.subject)" : "\(entry.workload.printable) (\(entry.subject))"
+            let title = entry.pattern.map { "looks like: \($0.title)" } ?? "no plain pattern"
+            let technique = entry.pattern?.technique.map { " (\($0))" } ?? ""
+            text +=
+                "#\(index + 1)  \(who)  \(title)\(technique)  score "
+                + "\(JSONObject.number(Double(entry.score), digits: 3)), at "
+                + "\(UTC.clock(Int64(entry.window.endSecond)))\n"
+            for reason in entry.reasons { text += "      \(reason.text.printable)\n" }
+        }
+        if entries.count > limit { text += "... and \(entries.count - limit) more\n" }
+        return text
+    }
+
+    /// One address as a JSON object.
+    public static func json(_ entry: OutlierRanking.Entry, rank: Int) -> String {
+        var object = JSONObject()
+        object.put("rank", rank)
+        object.put("offender", "\(entry.subject)")
+        object.put("workload", entry.workload)
+        object.put("pattern", entry.pattern?.rawValue)
+        object.put("technique", entry.pattern?.technique)
+        object.put("strength", Double(entry.strength), digits: 2)
+        object.put("score", Double(entry.score))
+        object.put("rank_score", Double(entry.rank))
+        object.put("window_start", entry.window.startSecond)
+        object.put("window_end", entry.window.endSecond + 1)
+        object.put("reasons", entry.reasons.map(\.text))
+        return object.text
+    }
+
+    /// One address as an EVE alert; there is no threshold without a baseline.
+    public static func eve(_ entry: OutlierRanking.Entry) -> String {
+        var event = JSONObject()
+        event.put(
+            "timestamp",
+            UTC.timestamp(nanoseconds: Int64(entry.window.endSecond + 1) * 1_000_000_000))
+        event.put("event_type", "alert")
+        event.put("src_ip", "\(entry.subject)")
+        var alert = JSONObject()
+        alert.put("action", "allowed")
+        alert.put("signature", "Lazaret \(entry.pattern?.title ?? "unusual traffic")")
+        alert.put("category", entry.pattern?.category ?? "Misc activity")
+        alert.put("severity", 3)
+        event.put("alert", alert)
+        var object = JSONObject()
+        object.put("workload", entry.workload)
+        object.put("offender", "\(entry.subject)")
+        object.put("role", "source")
+        object.put("scale_s", entry.window.scale.seconds)
+        object.put("score", Double(entry.score))
+        object.put("technique", entry.pattern?.technique)
+        object.put("reasons", entry.reasons.map(\.text))
+        object.put("decision", "none")
+        event.put("lazaret", object)
+        return event.text
+    }
+}

@@ -1,0 +1,110 @@
+public import AnomalyDetection
+public import FeatureExtraction
+import FlowMetering
+public import HTMLReport
+import NetworkAddresses
+import PacketCapture
+import PacketDecoding
+public import Quarantine
+public import SystemSupport
+public import Workloads
+
+/// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have done.
+public struct Replay {
+    public var paths: [String]
+    public var filter = ""
+    /// Who is who, where somebody says so; nil: what the captures tell, and then what the model remembers.
+    public var inventory: Inventory?
+    public var model: Model
+    public var policyOptions = QuarantinePolicyOptions()
+    /// Where captures that are read twice are; nil: at `paths`.
+    public var spool: InputSpool?
+    /// Where the packets of incidents go; alerts name the file.
+    public var sliceFolder: String?
+
+    /// What came of it.
+    public struct Outcome: Sendable {
+        /// Who was who at the end.
+        public var inventory = Inventory.empty
+        public var incidents: [Incident] = []
+        public var actions: [QuarantineAction] = []
+        /// EVE lines, in order of time.
+        public var events: [String] = []
+        public var packetCount = 0
+        public var firstNanoseconds: Int64 = 0
+        public var lastNanoseconds: Int64 = 0
+        public var windowCount = 0
+        public var verdictCount = 0
+        /// Lines to tell on standard error.
+        public var warnings: [String] = []
+        /// What a report shows, where a record was kept for one.
+        public var report: HTMLReport?
+    }
+
+    public init(paths: [String], model: Model) {
+        self.paths = paths
+        self.model = model
+    }
+
+    /// Runs the captures.
+    ///
+    /// - Parameters:
+    ///   - record: is filled with what a report shows.
+    ///   - observe: sees every window with its verdict, for evaluation.
+    public func run(
+        progress: ProgressReport? = nil, record: ReplayRecord? = nil,
+        observe: ((Window, Verdict?) -> Void)? = nil
+    ) throws -> Outcome {
+        // What the capture itself tells goes before what the model remembers, but not before what was given.
+        let given = inventory ?? .empty
+        let remembered = inventory == nil ? model.provenance.inventory : .empty
+        var tracker = WindowTracker(
+            inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring)
+        var judge = Judge(
+            model: model, known: NotedWorkloads(given: given, remembered: remembered),
+            policyOptions: policyOptions,
+            capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
+        var packets = try PacketReader(
+            paths: spool?.paths ?? paths, filter: filter, progress: progress)
+        func judgeWindows() {
+            while let window = tracker.nextWindow() {
+                let verdict = judge.consider(window)
+                observe?(window, verdict)
+                record?.note(window, verdict)
+            }
+        }
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change):
+                tracker.apply(change)
+                record?.follow(change)
+                judge.follow(change)
+            case .packet:
+                tracker.advance(to: packets.packet.timeNanoseconds)
+                judgeWindows()
+                guard let tag = tracker.observe(packets.packet, packets.update) else { continue }
+                packets.setTag(tag)
+                if let record {
+                    let opening = tracker.opening(tag)
+                    record.note(packets.packet, openedBy: opening.subject, isNew: opening.isNew)
+                }
+            }
+        }
+        tracker.finish()
+        judgeWindows()
+        let report = packets.report
+        var outcome = judge.outcome
+        outcome.packetCount = report.packetCount
+        outcome.firstNanoseconds = report.firstNanoseconds
+        outcome.lastNanoseconds = report.lastNanoseconds
+        outcome.warnings = report.warnings.map { spool?.named($0.description) ?? $0.description }
+        if tracker.droppedHosts > 0 {
+            outcome.warnings.append(
+                "\(tracker.droppedHosts) flows of hosts past the table's limit were not watched")
+        }
+        outcome.report = record?.report(report, warnings: outcome.warnings)
+        outcome.report?.incidents = outcome.incidents
+        outcome.report?.actions = outcome.actions
+        return outcome
+    }
+}

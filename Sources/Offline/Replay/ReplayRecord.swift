@@ -1,0 +1,132 @@
+public import AnomalyDetection
+import FeatureExtraction
+import FlowMetering
+import HTMLReport
+import NetworkAddresses
+import PacketCapture
+import PacketDecoding
+public import Workloads
+
+/// What a report shows beside the incidents: scores over time, and who talked to whom. Replay fills it
+/// when a report is asked for.
+public final class ReplayRecord {
+    private var detector: Detector?
+    private let model: Model?
+    private var identities: IdentityMap
+    /// Who is who before a capture tells otherwise.
+    private let inventory: Inventory
+    private var timeline = ScoreTimeline()
+    private var contacts = ContactGraph()
+    private var names: [IPAddress: String] = [:]
+    private var nodes: [IPAddress: Int] = [:]
+    private var windowCount = 0
+    /// Answers that are kept.
+    private static let cacheLimit = 65_536
+
+    /// - Parameters:
+    ///   - model: what windows are judged by; nil: nothing is known to be clean.
+    ///   - given: who is who; nil: as the model remembers it.
+    public init(model: Model?, inventory given: Inventory?) {
+        self.model = model
+        let remembered = model?.provenance.inventory ?? .empty
+        inventory = given ?? remembered
+        identities = IdentityMap(
+            inventory: given ?? .empty, remembered: given == nil ? remembered : .empty)
+        detector = model.map { Detector(model: $0, inventory: inventory) }
+        for edge in model?.graph.namedEdges ?? [] {
+            contacts.know(node(edge.subject), node(edge.peer), service: "\(edge.service)")
+        }
+    }
+
+    /// Takes in who has which address from now on.
+    func follow(_ change: WorkloadChange) {
+        identities.apply(change)
+        if change.networks != nil {
+            names = [:]
+            nodes = [:]
+        }
+        for address in change.holders.keys {
+            names[address] = nil
+            nodes[address] = nil
+        }
+    }
+
+    /// Takes in a window with the verdict on it.
+    func note(_ window: Window, _ verdict: Verdict?) {
+        note(window, score: verdict?.score ?? detector?.score(window), isOdd: verdict != nil)
+    }
+
+    /// Takes in a window with its score.
+    func note(_ window: Window, score: Float?, isOdd: Bool) {
+        windowCount += 1
+        guard let score else { return }
+        timeline.add(
+            score, isOdd: isOdd, of: window.identity?.name ?? name(window.subject),
+            second: window.endSecond)
+    }
+
+    /// Takes in the first packet of a flow.
+    ///
+    /// - Parameters:
+    ///   - subject: whom the flow is held against.
+    ///   - isNew: whether the baseline never used peer and service.
+    func note(_ packet: Packet, openedBy subject: IPAddress, isNew: Bool) {
+        contacts.add(
+            node(subject), node(packet.destination),
+            service: "\(Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort))",
+            isNew: isNew)
+    }
+
+    private func name(_ address: IPAddress) -> String {
+        if let known = names[address] { return known }
+        let name = identities.identity(of: address).name
+        if names.count < Self.cacheLimit { names[address] = name }
+        return name
+    }
+
+    private func node(_ address: IPAddress) -> Int {
+        if let known = nodes[address] { return known }
+        let identity = identities.identity(of: address)
+        let node = contacts.node(
+            identity.name, network: identity.network, isNamed: identity.isNamed)
+        if nodes.count < Self.cacheLimit { nodes[address] = node }
+        return node
+    }
+
+    /// The node of a name that a baseline knows.
+    private func node(_ name: String) -> Int {
+        if let address = IPAddress(name) { return node(address) }
+        let gateway = inventory.networks.first { "gateway of \($0.name)" == name }
+        let home = inventory.workloads.first { $0.name == name }?.addresses.first?.address
+        let network = gateway?.name ?? home.map { identities.identity(of: $0).network }
+        return contacts.node(name, network: network ?? name, isNamed: true)
+    }
+
+    /// The report, but for what only the command line knows.
+    func report(_ loop: PacketReader.Report, warnings: [String]) -> HTMLReport {
+        var report = HTMLReport()
+        report.model = model
+        report.timeline = timeline
+        report.contacts = contacts
+        report.packetCount = loop.packetCount
+        report.windowCount = windowCount
+        report.firstNanoseconds = loop.firstNanoseconds
+        report.lastNanoseconds = loop.lastNanoseconds
+        report.warnings = warnings
+        let malformed = loop.decoding.malformed
+        report.malformed = malformed
+        report.counters = [
+            .init(
+                title: "Reading",
+                rows: [
+                    ("packets", loop.capture.packets), ("filtered out", loop.capture.filtered),
+                    ("of unsupported link types", loop.capture.skipped),
+                    ("bytes of files", loop.capture.fileBytes),
+                ]),
+            .init(
+                title: "Decoding", rows: Array(loop.decoding.named.dropLast(malformed.count))),
+            .init(title: "Flows", rows: loop.metering.named),
+        ]
+        return report
+    }
+}

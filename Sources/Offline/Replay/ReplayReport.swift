@@ -1,0 +1,18 @@
+import Quarantine
+import TextFormats
+
+/// What a replay comes to, in a few lines under the incidents.
+public enum ReplayReport {
+    public static func footer(_ outcome: Replay.Outcome) -> String {
+        let seconds = Double(outcome.lastNanoseconds - outcome.firstNanoseconds) / 1e9
+        let fences = outcome.actions.filter { $0.kind == .fence }
+        var text =
+            "\n\(outcome.packetCount) packets over \(JSONObject.number(seconds, digits: 0)) s, "
+            + "\(outcome.windowCount) windows, \(outcome.incidents.count) incidents.\n"
+        if !fences.isEmpty {
+            let targets = Set(fences.map { "\($0.target)" }).sorted()
+            text += "Enforcing would have fenced \(targets.joined(separator: ", ")).\n"
+        }
+        return text
+    }
+}

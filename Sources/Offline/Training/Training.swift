@@ -1,0 +1,145 @@
+public import AnomalyDetection
+import FeatureExtraction
+import FlowMetering
+public import PacketCapture
+import PacketDecoding
+public import SystemSupport
+public import Workloads
+
+/// Makes a model of clean captures: one pass for the communication graph, one for the windows.
+public struct Training {
+    public var paths: [String]
+    public var filter = ""
+    public var inventory = Inventory.empty
+    /// Path of the inventory, for its digest.
+    public var inventoryPath: String?
+    public var falseAlarmsPerDay = 1.0
+    /// Whether the budget is that of each workload, and not of the whole node.
+    public var budgetIsPerWorkload = false
+    public var seed: UInt64 = 1
+    /// Whether what looks like an attack is left out of what is learnt.
+    public var excludesSuspects = false
+
+    /// A model, and what there is to say about how it was made.
+    public struct Outcome {
+        public var model: Model
+        public var warnings: [CaptureWarning]
+        /// What an operator should know before trusting the model.
+        public var advice: [String]
+    }
+
+    public init(paths: [String]) { self.paths = paths }
+
+    /// Reads the captures and fits the model.
+    public func run(progress: ProgressReport? = nil) throws -> Outcome {
+        let spool = try InputSpool(paths)
+        func reader() throws(CaptureError) -> PacketReader {
+            try PacketReader(paths: spool.paths, filter: filter, progress: progress)
+        }
+        var check = Contamination(inventory: inventory)
+        var learner = GraphLearner(inventory: inventory)
+        var noted = NotedWorkloads(given: inventory, remembered: .empty)
+        var packets = try reader()
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change):
+                check.apply(change)
+                learner.apply(change)
+                noted.apply(change)
+            case .packet:
+                learner.observe(packets.packet, packets.update)
+                if let tag = check.observe(packets.packet, packets.update) { packets.setTag(tag) }
+            }
+        }
+        let first = packets.report
+        let suspects = check.finish()
+        let excluded = excludesSuspects ? suspects : []
+        func isClean(_ packet: Packet) -> Bool { !excluded.contains { $0.owns(packet) } }
+        if !excluded.isEmpty {
+            learner = GraphLearner(inventory: inventory)
+            packets = try reader()
+            while let step = try packets.next() {
+                switch step {
+                case .names(let change): learner.apply(change)
+                case .packet:
+                    guard isClean(packets.packet) else { continue }
+                    learner.observe(packets.packet, packets.update)
+                }
+            }
+        }
+        let graph = learner.finish()
+        var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
+        var trainer = Trainer(inventory: inventory, seed: seed)
+        packets = try reader()
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change): tracker.apply(change)
+            case .packet:
+                tracker.advance(to: packets.packet.timeNanoseconds)
+                while let window = tracker.nextWindow() { trainer.observe(window) }
+                guard isClean(packets.packet) else { continue }
+                if let tag = tracker.observe(packets.packet, packets.update) { packets.setTag(tag) }
+            }
+        }
+        tracker.finish()
+        while let window = tracker.nextWindow() { trainer.observe(window) }
+        var provenance = Model.Provenance()
+        provenance.sources = paths.map(\.lastPathComponent)
+        provenance.firstNanoseconds = first.firstNanoseconds
+        provenance.lastNanoseconds = first.lastNanoseconds
+        provenance.packetCount = first.packetCount
+        provenance.seed = seed
+        provenance.falseAlarmsPerDay =
+            falseAlarmsPerDay * (budgetIsPerWorkload ? Double(trainer.workloadCount) : 1)
+        provenance.inventoryDigest = try digest()
+        provenance.inventory = noted.inventory
+        let model = try trainer.finish(graph: graph, provenance: provenance).identified()
+        return Outcome(
+            model: model, warnings: first.warnings, advice: warnings(suspects) + advice(model))
+    }
+
+    private func digest() throws -> String {
+        guard let inventoryPath else { return "" }
+        return try FileDigest.sha256(inventoryPath).digest
+    }
+
+    private func warnings(_ suspects: [Contamination.Suspect]) -> [String] {
+        let shown = suspects.prefix(8).map { suspect in
+            (excludesSuspects ? "left out: " : "does not look clean: ") + suspect.text
+        }
+        guard !shown.isEmpty, !excludesSuspects else { return shown }
+        let more = suspects.count > 8 ? "\(suspects.count - 8) more like these; " : ""
+        return shown + [
+            more
+                + "what is learnt as clean raises no alarm later: if any of this is an attack, train "
+                + "again with --exclude-suspects"
+        ]
+    }
+
+    private func advice(_ model: Model) -> [String] {
+        var advice: [String] = []
+        let seconds =
+            (model.provenance.lastNanoseconds - model.provenance.firstNanoseconds) / 1_000_000_000
+        if seconds < 900 {
+            advice.append(
+                "only \(seconds) s of traffic: rare but harmless events will look odd; train on 15 minutes"
+                    + " or more, better a whole day")
+        }
+        let least = ScaleBaseline.leastWindows[.short] ?? 0
+        let thin = model[.short].baseline.groups.filter { $0.value.windowCount < least }.keys
+            .sorted()
+        if !thin.isEmpty {
+            let names = thin.prefix(8).joined(separator: ", ")
+            let more = thin.count > 8 ? " and \(thin.count - 8) more" : ""
+            advice.append(
+                "too few windows for a baseline of its own: \(names)\(more);"
+                    + " the image's, the network's or the node's stands in")
+        }
+        if model.provenance.inventory.isEmpty {
+            advice.append(
+                "no inventory: every address is a workload of its own, and a replaced container is a"
+                    + " stranger; name them with --inventory")
+        }
+        return advice
+    }
+}

@@ -1,0 +1,62 @@
+package import PacketCapture
+package import PacketDecoding
+
+/// Frames of live interfaces to packets in their order, once each: what learning and judging have in common.
+package struct FrameIntake: ~Copyable {
+    /// How long packets of one interface may come behind those of another: the kernel hands its
+    /// blocks over within 50 ms, and a busy thread has its pauses.
+    package static let holdNanoseconds: Int64 = 120_000_000
+
+    /// The packet that `next` has gone on to.
+    package var packet = Packet()
+    /// Whether `packet` was decoded and is not held.
+    private var isReady = false
+    package private(set) var decoder = PacketDecoder()
+    package private(set) var merge: PacketMerge
+    private var interfaces: Int
+    /// No packet is from later: what the kernel stamped before the clock was set back is taken for new.
+    private var latest = Int64.max
+
+    /// - Parameter interfaces: of several, packets are held for a moment.
+    package init(interfaces: Int) {
+        merge = PacketMerge(interfaces: interfaces)
+        self.interfaces = interfaces
+    }
+
+    /// Whether packets are held for a moment.
+    package var isHolding: Bool { interfaces > 1 }
+
+    /// From now on packets come from so many interfaces.
+    package mutating func hold(interfaces count: Int) {
+        if count > 1, interfaces <= 1 { merge = PacketMerge(interfaces: count) }
+        interfaces = max(interfaces, count)
+    }
+
+    /// Tells what the time is.
+    package mutating func advance(to now: Int64) { latest = now + 2_000_000_000 }
+
+    /// Takes in a frame.
+    ///
+    /// - Precondition: between two frames, `next` was called until it returned false.
+    package mutating func take(_ frame: CapturedFrame) {
+        decoder.decode(frame, into: &packet)
+        packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), latest, 1 << 62)
+        if isHolding {
+            merge.add(packet, from: frame.source)
+        } else {
+            isReady = true
+        }
+    }
+
+    /// Asks for what was captured up to `horizon`.
+    package mutating func release(until horizon: Int64) { merge.release(until: horizon) }
+
+    /// Goes on to the next packet that is not held any longer; false where there is none.
+    package mutating func next() -> Bool {
+        if isReady {
+            isReady = false
+            return true
+        }
+        return merge.next(into: &packet)
+    }
+}

@@ -1,0 +1,131 @@
+internal import NetworkAddresses
+package import PacketDecoding
+
+/// Packets of several interfaces in the order of their times, and each of them once.
+///
+/// Every interface hands over its packets in blocks, so those of one come late behind those of another:
+/// they are held until `release(until:)` asks for them. A gateway sees a packet that it forwards on
+/// its way in and again on its way out; the later sight, on another interface, is left out. Memory
+/// is fixed.
+package struct PacketMerge {
+    /// Later sights of a packet that were left out.
+    package private(set) var duplicates: UInt64 = 0
+    /// Packets handed on before their time because the room was full.
+    package private(set) var hurried: UInt64 = 0
+
+    private var queues: [Queue]
+    private var sights: [Sight]
+    private var count = 0
+    /// Packets up to this time are to be handed out; the least time where none is.
+    private var horizon = Int64.min
+
+    /// A forwarded packet comes out within this time.
+    private static let forwardNanoseconds: Int64 = 5_000_000
+    private static let queueCapacity = 4096
+    private static let sightCount = 1 << 15
+
+    private struct Queue {
+        var packets: [Packet]
+        var head = 0
+        var count = 0
+
+        @inline(__always)
+        var first: Int64 { packets[head].timeNanoseconds }
+    }
+
+    private struct Sight {
+        var mark: UInt64 = 0
+        var time: Int64 = .min
+        var source: Int32 = -1
+    }
+
+    /// - Parameter interfaces: how many there are; further ones get their room when they first come.
+    package init(interfaces: Int) {
+        queues = Array(repeating: Self.emptyQueue, count: max(1, interfaces))
+        sights = Array(repeating: Sight(), count: interfaces > 1 ? Self.sightCount : 0)
+    }
+
+    // One place more than packets are held: the newest waits there while the oldest is handed out.
+    private static var emptyQueue: Queue {
+        Queue(packets: Array(repeating: Packet(), count: queueCapacity + 1))
+    }
+
+    /// Takes in a packet; where the room is full, `next` hands out the oldest at once.
+    ///
+    /// - Precondition: between two packets, `next` was called until it returned false.
+    package mutating func add(_ packet: Packet, from source: Int32) {
+        let index = Int(source)
+        while index >= queues.count { queues.append(Self.emptyQueue) }
+        precondition(queues[index].count <= Self.queueCapacity, "the oldest packets were taken")
+        let tail = (queues[index].head + queues[index].count) % (Self.queueCapacity + 1)
+        queues[index].packets[tail] = packet
+        queues[index].count += 1
+        count += 1
+        guard queues[index].count > Self.queueCapacity else { return }
+        hurried &+= 1
+        release(until: queues[index].first)
+    }
+
+    /// Asks for what was captured up to `time`; `next` hands it out.
+    package mutating func release(until time: Int64) { horizon = max(horizon, time) }
+
+    /// Takes the oldest packet of those that were asked for; false where there is none left.
+    package mutating func next(into packet: inout Packet) -> Bool {
+        guard horizon > Int64.min else { return false }
+        while count > 0 {
+            var oldest = -1
+            for index in queues.indices where queues[index].count > 0 {
+                if oldest < 0 || queues[index].first < queues[oldest].first { oldest = index }
+            }
+            guard oldest >= 0, queues[oldest].first <= horizon else { break }
+            let head = queues[oldest].head
+            queues[oldest].head = (head + 1) % (Self.queueCapacity + 1)
+            queues[oldest].count -= 1
+            count -= 1
+            guard isNew(queues[oldest].packets[head], Int32(oldest)) else { continue }
+            packet = queues[oldest].packets[head]
+            return true
+        }
+        horizon = .min
+        return false
+    }
+
+    /// Whether this is the first sight of a packet.
+    private mutating func isNew(_ packet: Packet, _ source: Int32) -> Bool {
+        guard !sights.isEmpty, packet.kind != .other else { return true }
+        let mark = Self.mark(packet)
+        let place = Int(truncatingIfNeeded: mark >> 32) & (Self.sightCount - 1)
+        let before = sights[place]
+        let age = packet.timeNanoseconds &- before.time
+        if before.mark == mark, before.source != source, age >= 0, age <= Self.forwardNanoseconds {
+            duplicates &+= 1
+            return false
+        }
+        sights[place] = Sight(mark: mark, time: packet.timeNanoseconds, source: source)
+        return true
+    }
+
+    /// A digest of what forwarding does not change.
+    private static func mark(_ packet: Packet) -> UInt64 {
+        var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
+        func mix(_ word: UInt64) {
+            let product = (hash ^ word).multipliedFullWidth(by: 0xE703_7ED1_A0B4_28DB)
+            hash = product.high ^ product.low
+        }
+        mix(packet.source.high)
+        mix(packet.source.low)
+        mix(packet.destination.high)
+        mix(packet.destination.low)
+        mix(
+            UInt64(packet.sourcePort) << 48 | UInt64(packet.destinationPort) << 32
+                | UInt64(packet.ipLength))
+        mix(UInt64(packet.tcpSequence) << 32 | UInt64(packet.tcpAcknowledgment))
+        mix(
+            UInt64(packet.ipProtocol) << 56 | UInt64(packet.tcpFlags) << 48
+                | UInt64(packet.tcpWindow) << 32 | UInt64(packet.arpOperation) << 16
+                | UInt64(packet.icmpIdentifier))
+        mix(UInt64(packet.fragmentIdentifier) << 32 | UInt64(packet.dns.identifier))
+        mix(packet.arpSenderMAC.value)
+        return hash
+    }
+}

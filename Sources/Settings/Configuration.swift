@@ -1,0 +1,234 @@
+import Enforcement
+public import Monitor
+import NetworkAddresses
+import PacketCapture
+import Quarantine
+import Workloads
+import YAML
+
+/// `/etc/lazaret/lazaret.yaml`: everything that `lazaret monitor` can be told, and what it does where it is told nothing.
+public struct Configuration: Sendable {
+    /// Where it is looked for unless another file is named.
+    public static let standardPath = "/etc/lazaret/lazaret.yaml"
+
+    public var monitor = Monitor.Options()
+    /// Path of the model; nil: to be named on the command line.
+    public var model: String?
+    /// Path of the inventory; nil: the model's own.
+    public var inventory: String?
+    public var control = ControlOptions()
+    /// Whom a monitor that root starts becomes; nil: it stays what it is.
+    public var user: String?
+    /// The file that it was read from; nil: nothing was read.
+    public private(set) var path: String?
+    /// The options of the command line that were taken instead, by the key that each stands for.
+    public var options: [String: String] = [:]
+
+    public init() {}
+
+    /// Reads a file.
+    ///
+    /// - Throws: where it cannot be used, with line, key and what is expected there; no key is ignored.
+    public init(path: String) throws(ConfigurationError) {
+        self.path = path
+        do throws(YAMLError) {
+            let reader = YAMLReader(path: path)
+            try read(
+                ConfigurationNode(try reader.root(of: YAMLReader.read(path)), "the file", reader))
+        } catch {
+            throw ConfigurationError(path: error.path, reason: error.reason)
+        }
+    }
+
+    /// The keys that differ from `other` and that a running monitor cannot take over.
+    public func needsRestart(after other: Configuration) -> [String] {
+        let new = monitor
+        let old = other.monitor
+        let same: [(String, Bool)] = [
+            ("filter", new.capture.filter == old.capture.filter),
+            ("inventory", inventory == other.inventory),
+            ("state", new.stateDirectory == old.stateDirectory),
+            ("user", user == other.user), ("enforce", new.isEnforcing == old.isEnforcing),
+            ("control", control == other.control), ("record", new.recording == old.recording),
+            ("limits", new.limits == old.limits), ("kept", new.policy.kept == old.policy.kept),
+        ]
+        return same.filter { !$0.1 }.map(\.0)
+    }
+
+    private mutating func read(_ file: ConfigurationNode) throws(YAMLError) {
+        let top = try file.mapping([
+            "interfaces", "filter", "capture", "model", "inventory", "state", "user", "events",
+            "rotate", "syslog", "webhook", "statistics", "enforce", "learn", "retrain", "keep",
+            "control", "quarantine", "protected", "allow", "kept", "workloads", "record", "limits",
+        ])
+        try top["interfaces"]?.list { item throws(YAMLError) in
+            monitor.interfaces.append(try item.text())
+        }
+        monitor.capture.filter = try top["filter"]?.text() ?? ""
+        if let node = top["capture"] { try readCapture(node) }
+        if let node = top["record"] { try readRecording(node) }
+        if let node = top["limits"] { try readLimits(node) }
+        model = try top["model"]?.text()
+        inventory = try top["inventory"]?.text()
+        if let node = top["workloads"] { try readWorkloads(node) }
+        monitor.stateDirectory = try top["state"]?.text() ?? monitor.stateDirectory
+        user = try top["user"]?.text()
+        monitor.output = try top["events"]?.text() ?? monitor.output
+        try readDelivery(top)
+        if let span = try top["statistics"]?.span(1...86_400) {
+            monitor.statisticsInterval = Int(span)
+        }
+        monitor.isEnforcing = try top["enforce"]?.flag() ?? false
+        if let span = try top["learn"]?.span(1...31_536_000) { monitor.learnSeconds = Int(span) }
+        if let keys = try top["keep"]?.mapping(["age", "mib"]) {
+            monitor.keepSeconds = try keys["age"]?.span(60...31_536_000) ?? monitor.keepSeconds
+            if let mib = try keys["mib"]?.number(1...1_000_000) {
+                monitor.keepBytes = Int64(mib) << 20
+            }
+        }
+        if let node = top["control"] { try readControl(node) }
+        if let node = top["retrain"], try !node.isWord("never") {
+            monitor.retrainSeconds = Int(try node.span(60...31_536_000))
+        }
+        if let node = top["quarantine"] { try readPolicy(node) }
+        try top["protected"]?.list { item throws(YAMLError) in
+            let keys = try item.mapping(["prefix", "reason"])
+            monitor.discovery.named.append(
+                .init(
+                    try keys.need("prefix", in: item).prefix(),
+                    reason: try keys.need("reason", in: item).text()))
+        }
+        try top["allow"]?.list { item throws(YAMLError) in
+            let keys = try item.mapping(["prefix", "reason", "until"])
+            monitor.allowlist.append(
+                AllowEntry(
+                    try keys.need("prefix", in: item).prefix(),
+                    reason: try keys.need("reason", in: item).text(),
+                    until: try keys["until"]?.moment()))
+        }
+        try top["kept"]?.list { item throws(YAMLError) in
+            let keys = try item.mapping(["name", "address", "port"])
+            monitor.policy.kept.append(
+                KeptService(
+                    name: try keys.need("name", in: item).text(),
+                    address: try keys.need("address", in: item).address(),
+                    port: try keys["port"]?.port()))
+        }
+    }
+
+    private mutating func readWorkloads(_ node: ConfigurationNode) throws(YAMLError) {
+        let keys = try node.mapping(["docker", "podman", "kubernetes", "name_label", "labels"])
+        var workloads = monitor.workloads
+        workloads.docker = try keys["docker"]?.choice() ?? workloads.docker
+        workloads.podman = try keys["podman"]?.choice() ?? workloads.podman
+        workloads.kubernetes = try keys["kubernetes"]?.choice() ?? workloads.kubernetes
+        workloads.naming.nameLabel = try keys["name_label"]?.text()
+        try keys["labels"]?.list { item throws(YAMLError) in
+            workloads.naming.labels.append(try item.text())
+        }
+        monitor.workloads = workloads
+    }
+
+    private mutating func readCapture(_ node: ConfigurationNode) throws(YAMLError) {
+        let keys = try node.mapping(["snap_length", "buffer_kib", "promiscuous"])
+        let capture = monitor.capture
+        monitor.capture.snapLength =
+            try keys["snap_length"]?.number(64...262_144) ?? capture.snapLength
+        monitor.capture.bufferSize =
+            try keys["buffer_kib"].map { node throws(YAMLError) in
+                try node.number(64...2_000_000) << 10
+            } ?? capture.bufferSize
+        monitor.capture.isPromiscuous = try keys["promiscuous"]?.flag() ?? capture.isPromiscuous
+    }
+
+    private mutating func readRecording(_ node: ConfigurationNode) throws(YAMLError) {
+        let keys = try node.mapping(["file", "size", "keep"])
+        var recording = monitor.recording
+        recording.path = try keys["file"]?.text()
+        recording.size = try keys["size"]?.bytes((4 << 20)...(1 << 44)) ?? recording.size
+        recording.kept = try keys["keep"]?.number(1...1000) ?? recording.kept
+        monitor.recording = recording
+    }
+
+    private mutating func readLimits(_ node: ConfigurationNode) throws(YAMLError) {
+        let keys = try node.mapping(["memory", "cpu"])
+        monitor.limits.memory =
+            try keys["memory"]?.bytes((256 << 20)...(1 << 40)) ?? monitor.limits.memory
+        if let node = keys["cpu"] {
+            monitor.limits.cores = try node.isWord("never") ? nil : try node.cores()
+        }
+    }
+
+    private mutating func readControl(_ node: ConfigurationNode) throws(YAMLError) {
+        let keys = try node.mapping(["socket", "port", "token_file", "operators"])
+        if let node = keys["socket"] {
+            control.socket = try node.isWord("never") ? nil : try node.text()
+        }
+        control.port = try keys["port"]?.number(1...65_535)
+        control.tokenFile = try keys["token_file"]?.text()
+        try keys["operators"]?.list { item throws(YAMLError) in
+            control.operators.append(try item.text())
+        }
+        if control.port != nil, control.tokenFile == nil {
+            throw node.fail("'port' needs a 'token_file': who knows its word may look and act")
+        }
+    }
+
+    private mutating func readPolicy(_ node: ConfigurationNode) throws(YAMLError) {
+        let keys = try node.mapping([
+            "windows_in_row", "far_beyond", "durations", "forgiven_after", "most_at_a_time",
+            "most_of_workloads", "breaker", "warm_up", "responses", "limit", "release_grace",
+            "flush_connections", "subnets",
+        ])
+        var policy = monitor.policy
+        policy.persistenceWindows =
+            try keys["windows_in_row"]?.number(1...1000) ?? policy.persistenceWindows
+        if let node = keys["far_beyond"] {
+            policy.farBeyondShare = try node.isWord("never") ? nil : try node.share()
+        }
+        if let node = keys["durations"] {
+            policy.durationsSeconds = []
+            try node.list { item throws(YAMLError) in
+                policy.durationsSeconds.append(try item.span(1...34_560_000))
+            }
+            guard !policy.durationsSeconds.isEmpty else {
+                throw node.fail("'durations' is empty; name at least one")
+            }
+        }
+        policy.decaySeconds = try keys["forgiven_after"]?.span() ?? policy.decaySeconds
+        policy.maximumActive =
+            try keys["most_at_a_time"]?.number(0...65_536) ?? policy.maximumActive
+        policy.maximumShareOfWorkloads =
+            try keys["most_of_workloads"]?.share() ?? policy.maximumShareOfWorkloads
+        policy.breakerSeconds = try keys["breaker"]?.span() ?? policy.breakerSeconds
+        policy.warmUpSeconds = try keys["warm_up"]?.span() ?? policy.warmUpSeconds
+        if let node = keys["responses"] {
+            policy.responses = []
+            try node.list { item throws(YAMLError) in
+                guard let response = FenceResponse(rawValue: try item.text()) else {
+                    throw item.fail("'\(try item.text())' is none of drop, egress, limit, observe")
+                }
+                policy.responses.append(response)
+            }
+        }
+        policy.limitPacketsPerSecond =
+            try keys["limit"].map { node throws(YAMLError) in
+                UInt64(try node.number(1...1_000_000_000))
+            } ?? policy.limitPacketsPerSecond
+        policy.releaseGraceSeconds =
+            try keys["release_grace"]?.span() ?? policy.releaseGraceSeconds
+        monitor.flushesConnections = try keys["flush_connections"]?.flag() ?? false
+        if let node = keys["subnets"] { try readSubnets(node, &policy) }
+        monitor.policy = policy
+    }
+
+    private func readSubnets(
+        _ node: ConfigurationNode, _ policy: inout QuarantinePolicyOptions
+    ) throws(YAMLError) {
+        let keys = try node.mapping(["fenced", "least", "share", "within"])
+        policy.fencesSubnets = try keys["fenced"]?.flag() ?? policy.fencesSubnets
+        policy.subnetMinimum = try keys["least"]?.number(2...65_536) ?? policy.subnetMinimum
+        policy.subnetShare = try keys["share"]?.share() ?? policy.subnetShare
+        policy.subnetSpanSeconds = try keys["within"]?.span() ?? policy.subnetSpanSeconds
+    }
+}

@@ -1,0 +1,159 @@
+public import AnomalyDetection
+internal import EventDelivery
+internal import Glibc
+internal import ModelFiles
+internal import Monitor
+internal import PacketCapture
+internal import SystemSupport
+public import Workloads
+
+/// What can be known of a configuration on this machine before a monitor starts: `config check`, `doctor`, the start
+/// itself and SIGHUP all refuse the same, with the same words.
+public struct ConfigurationCheck {
+    /// What keeps a monitor from starting.
+    public struct Fault: Sendable {
+        /// As it is written in the file, such as `control.token_file`.
+        public var key: String
+        /// What is wrong, and what to do.
+        public var reason: String
+    }
+
+    public private(set) var faults: [Fault] = []
+    /// What was given; nil: none, or it cannot be used.
+    public private(set) var inventory: Inventory?
+    /// With what was said of its alerts; nil: none is named, or it cannot be used.
+    public private(set) var model: Model?
+    private let configuration: Configuration
+
+    /// Looks at everything, and reads the files that are named.
+    public init(_ configuration: Configuration) {
+        self.configuration = configuration
+        if let reason = configuration.userFault {
+            faults.append(Fault(key: "user", reason: reason))
+        }
+        checkCapture()
+        checkInputs()
+        checkOutputs()
+        checkControl()
+    }
+
+    /// - Throws: the first fault, with file and key, or the option of the command line.
+    public func demand() throws {
+        if let fault = faults.first { throw configuration.error(fault) }
+    }
+
+    private mutating func attempt<T>(_ key: String, _ body: () throws -> T) -> T? {
+        do { return try body() } catch {
+            faults.append(Fault(key: key, reason: "\(error)"))
+            return nil
+        }
+    }
+
+    private mutating func checkCapture() {
+        let configuration = configuration
+        let names = configuration.monitor.interfaces
+        var seen: Set<String> = []
+        if let twice = names.first(where: { !seen.insert($0).inserted }) {
+            faults.append(Fault(key: "interfaces", reason: "\(twice) is named twice"))
+        }
+        // What 'any' gives is cooked (v2), everything else most likely Ethernet.
+        let linkType: Int32 = names == ["any"] ? 276 : 1
+        _ = attempt("filter") { try configuration.monitor.capture.checkFilter(linkType: linkType) }
+    }
+
+    private mutating func checkInputs() {
+        let configuration = configuration
+        let inventory = attempt("inventory") {
+            try configuration.inventory.map { try Inventory(path: $0) }
+        }
+        let given = inventory ?? nil
+        self.inventory = given
+        let model = attempt("model") {
+            try configuration.model.map { try ModelStore.readForJudging($0, inventory: given) }
+        }
+        self.model = model ?? nil
+        if case .path(let path) = configuration.monitor.workloads.kubernetes {
+            _ = attempt("workloads.kubernetes") {
+                do throws(KubernetesAccess.Unusable) {
+                    _ = try KubernetesAccess(kubeconfig: path)
+                } catch {
+                    throw IOError.input(path: error.path, reason: error.reason)
+                }
+            }
+        }
+        _ = attempt("webhook.secret_file") { try configuration.checkSecrets() }
+    }
+
+    private mutating func checkOutputs() {
+        let monitor = configuration.monitor
+        // A monitor that becomes another user makes these two folders for it first.
+        if configuration.user == nil || geteuid() != 0 {
+            if monitor.output != "-" { checkFile("events", monitor.output) }
+            checkFolder("state", of: monitor.stateDirectory)
+        }
+        if let path = monitor.recording.path { checkFile("record.file", path) }
+    }
+
+    private mutating func checkFile(_ key: String, _ path: String) {
+        var facts = stat()
+        // SAFETY: the structure is ours, the path is lent for the call.
+        if unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR {
+            faults.append(Fault(key: key, reason: "\(path): is a directory; name a file"))
+        }
+        checkFolder(key, of: path)
+    }
+
+    private mutating func checkFolder(_ key: String, of path: String) {
+        let folder = path.parentPath
+        var facts = stat()
+        // SAFETY: the structure is ours, the path is lent for the call. Who may not look there cannot tell.
+        guard !folder.isEmpty, unsafe stat(folder, &facts) != 0, errno != EACCES else { return }
+        faults.append(
+            Fault(
+                key: key,
+                reason: "\(path): there is no folder \(folder); make it, or name another"))
+    }
+
+    private mutating func checkControl() {
+        let control = configuration.control
+        for name in control.operators where ControlOptions.user(name) == nil {
+            faults.append(
+                Fault(
+                    key: "control.operators",
+                    reason: "there is no user '\(name)'; make it, or leave it out"))
+        }
+        _ = attempt("control.token_file") { try control.token() }
+        if let socket = control.socket, socket.utf8.count >= 108 {
+            faults.append(
+                Fault(
+                    key: "control.socket",
+                    reason: "\(socket): too long for a Unix socket (107 bytes)"))
+        }
+    }
+}
+
+extension Configuration {
+    /// What is wrong with `user`: all that may be looked at before root has become it.
+    fileprivate var userFault: String? {
+        guard let user else { return nil }
+        guard let number = ControlOptions.user(user) else {
+            return
+                "\(user): there is no such user; make it: useradd --system --no-create-home \(user)"
+        }
+        return number == 0 ? "\(user): is root; name another user" : nil
+    }
+
+    /// - Throws: where nobody can become `user`.
+    public func checkUser() throws {
+        if let reason = userFault { throw error(.init(key: "user", reason: reason)) }
+    }
+
+    /// What the file says is a wrong configuration; what the command line says is told as its option.
+    fileprivate func error(_ fault: ConfigurationCheck.Fault) -> any Error {
+        if let option = options[fault.key] {
+            return IOError.input(path: option, reason: fault.reason)
+        }
+        return ConfigurationError(
+            path: path ?? "configuration", reason: "'\(fault.key)': \(fault.reason)")
+    }
+}

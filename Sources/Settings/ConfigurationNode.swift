@@ -1,0 +1,159 @@
+import FoundationEssentials
+import Monitor
+import NetworkAddresses
+import Quarantine
+import TextFormats
+import Timestamps
+import Workloads
+import YAML
+
+/// One value of a configuration, with the name that errors call it by.
+struct ConfigurationNode {
+    private let node: YAMLNode
+    private let name: String
+    private let reader: YAMLReader
+
+    init(_ node: YAMLNode, _ name: String, _ reader: YAMLReader) {
+        self.node = node
+        self.name = name
+        self.reader = reader
+    }
+
+    func fail(_ reason: String) -> YAMLError { reader.fail(node, reason) }
+
+    func expected(_ what: String) -> YAMLError {
+        fail("'\(name)' is '\(node.string ?? "a list or mapping")'; expected \(what)")
+    }
+
+    /// The keys that are given, without those that are left empty.
+    func mapping(_ keys: Set<String>) throws(YAMLError) -> [String: ConfigurationNode] {
+        var result: [String: ConfigurationNode] = [:]
+        for (key, value) in try reader.mapping(node, name, keys: keys) where !value.isNull {
+            result[key] = ConfigurationNode(value, key, reader)
+        }
+        return result
+    }
+
+    func list(
+        _ body: (ConfigurationNode) throws(YAMLError) -> Void
+    ) throws(YAMLError) {
+        for item in try reader.list(node, name) {
+            try body(ConfigurationNode(item, name, reader))
+        }
+    }
+
+    func text() throws(YAMLError) -> String {
+        guard let text = node.string else { throw expected("text") }
+        return text
+    }
+
+    var isMapping: Bool { node.mapping != nil }
+
+    /// One of some words.
+    func word(of words: [String]) throws(YAMLError) -> String {
+        let text = try text()
+        guard words.contains(text) else {
+            throw expected("one of \(words.joined(separator: ", "))")
+        }
+        return text
+    }
+
+    func isWord(_ word: String) throws(YAMLError) -> Bool { try text() == word }
+
+    /// `auto`, `never` or a path.
+    func choice() throws(YAMLError) -> WorkloadOptions.Choice {
+        switch try text() {
+        case "auto": return .auto
+        case "never": return .never
+        case let path where path.hasPrefix("/"): return .path(path)
+        default: throw expected("auto, never or a path that begins with /")
+        }
+    }
+
+    func flag() throws(YAMLError) -> Bool {
+        guard let flag = node.bool else { throw expected("true or false") }
+        return flag
+    }
+
+    func number(_ range: ClosedRange<Int>) throws(YAMLError) -> Int {
+        guard let number = node.int, range.contains(number) else {
+            throw expected("a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// `0.5` or `50%`.
+    func share() throws(YAMLError) -> Double {
+        let text = try text()
+        let value = text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : Double(text)
+        guard let value, value >= 0, value <= 1 else {
+            throw expected("a share, 0 to 1 or 0% to 100%")
+        }
+        return value
+    }
+
+    /// `0.5` or `2`.
+    func cores() throws(YAMLError) -> Double {
+        guard let cores = Double(try text()), (0.05...1024).contains(cores) else {
+            throw expected("how many cores, 0.05 to 1024, or never")
+        }
+        return cores
+    }
+
+    /// Seconds.
+    func span(_ range: ClosedRange<Int64> = 0...34_560_000) throws(YAMLError) -> Int64 {
+        guard let span = TimeSpan(try text()), range.contains(span.seconds) else {
+            throw expected(
+                "a time with its unit (90s, 10m, 24h), \(TimeSpan(seconds: range.lowerBound)) to "
+                    + "\(TimeSpan(seconds: range.upperBound))")
+        }
+        return span.seconds
+    }
+
+    func bytes(_ range: ClosedRange<Int>) throws(YAMLError) -> Int {
+        guard let count = ByteCount(try text()), range.contains(count.bytes) else {
+            throw expected(
+                "an amount with its unit (512KiB, 100MiB, 2GiB), \(ByteCount(bytes: range.lowerBound)) "
+                    + "to \(ByteCount(bytes: range.upperBound))")
+        }
+        return count.bytes
+    }
+
+    func prefix() throws(YAMLError) -> IPPrefix {
+        guard let prefix = IPPrefix(try text()) else { throw expected("an address or prefix") }
+        return prefix
+    }
+
+    func address() throws(YAMLError) -> IPAddress {
+        guard let address = IPAddress(try text()) else { throw expected("an address") }
+        return address
+    }
+
+    /// `udp/53`.
+    func port() throws(YAMLError) -> KeptService.Port {
+        let parts = try text().split(separator: "/")
+        guard parts.count == 2, let transport = KeptService.Transport(rawValue: String(parts[0])),
+            let number = UInt16(parts[1])
+        else { throw expected("a port such as udp/53") }
+        return KeptService.Port(transport, number)
+    }
+
+    /// Nanoseconds since 1970; a date beyond what they can tell is as good as never.
+    func moment() throws(YAMLError) -> Int64 {
+        let format = Date.ISO8601FormatStyle(includingFractionalSeconds: false)
+        guard let date = try? format.parse(try text()) else {
+            throw expected("a time such as 2027-01-31T12:00:00Z")
+        }
+        return Int64(clampingSeconds: date.timeIntervalSince1970)
+    }
+}
+
+extension [String: ConfigurationNode] {
+    /// A key that must be there.
+    func need(
+        _ key: String, in whole: ConfigurationNode
+    ) throws(YAMLError) -> ConfigurationNode {
+        guard let node = self[key] else { throw whole.fail("'\(key)' is missing") }
+        return node
+    }
+}

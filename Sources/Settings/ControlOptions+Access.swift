@@ -1,0 +1,51 @@
+internal import Glibc
+internal import SystemSupport
+
+extension ControlOptions {
+    /// The number of a user; nil: there is none.
+    static func user(_ name: String) -> UInt32? {
+        // SAFETY: the entry is read before another call could change it.
+        guard let entry = unsafe getpwnam(name) else { return nil }
+        return unsafe entry.pointee.pw_uid
+    }
+
+    /// The numbers of the operators.
+    ///
+    /// - Throws: where one is no user.
+    public func operatorNumbers() throws(ConfigurationError) -> Set<UInt32> {
+        var numbers: Set<UInt32> = []
+        for name in operators {
+            guard let number = Self.user(name) else {
+                throw ConfigurationError(
+                    path: "control.operators", reason: "there is no user '\(name)'")
+            }
+            numbers.insert(number)
+        }
+        return numbers
+    }
+
+    /// The word that the loopback port takes; nil: no file is named.
+    ///
+    /// - Throws: where it cannot be read, is no word, or others can read it.
+    public func token() throws(ConfigurationError) -> String? {
+        guard let path = tokenFile else { return nil }
+        guard let bytes = try? readFile(path) else {
+            throw ConfigurationError(
+                path: path,
+                reason:
+                    "the token cannot be read; make one: umask 077; openssl rand -hex 24 > \(path)")
+        }
+        let text = String(decoding: bytes, as: UTF8.self).trimmed
+        guard text.count >= 16, !text.contains(where: \.isWhitespace) else {
+            throw ConfigurationError(
+                path: path, reason: "a token is one word of at least 16 characters")
+        }
+        var facts = stat()
+        // SAFETY: as above. A link has no rights of its own; those of what it leads to count.
+        guard unsafe stat(path, &facts) == 0, facts.st_mode & 0o077 == 0 else {
+            throw ConfigurationError(
+                path: path, reason: "others can read the token; chmod 600 \(path)")
+        }
+        return text
+    }
+}

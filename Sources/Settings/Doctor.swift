@@ -1,0 +1,235 @@
+import AnomalyDetection
+import Enforcement
+import FoundationEssentials
+import Glibc
+import ModelFiles
+import Monitor
+import PacketCapture
+import SystemSupport
+import Quarantine
+import TextFormats
+import Workloads
+
+/// Looks at a node before a monitor runs there: what is missing, what to mind, and what to do about it.
+public struct Doctor {
+    public enum Grade: String, Sendable {
+        case good = "ok"
+        case mind = "mind"
+        case bad = "BAD"
+    }
+
+    /// One thing that was looked at.
+    public struct Finding: Sendable {
+        public var grade: Grade
+        public var subject: String
+        /// What was found, and where it is not good what to do.
+        public var text: String
+    }
+
+    let configuration: Configuration
+    let check: ConfigurationCheck
+    private var findings: [Finding] = []
+
+    public init(configuration: Configuration) {
+        self.configuration = configuration
+        check = ConfigurationCheck(configuration)
+    }
+
+    /// Looks at everything, in the order in which it would fail.
+    public mutating func examine() -> [Finding] {
+        findings = []
+        // What keeps a monitor from starting is told once, here, and the parts below leave it out.
+        for fault in check.faults { note(.bad, fault.key, fault.reason) }
+        rights()
+        interfaces()
+        firewall()
+        bridges()
+        buffers()
+        model()
+        state()
+        sinks()
+        clock()
+        memory()
+        return findings
+    }
+
+    mutating func note(_ grade: Grade, _ subject: String, _ text: String) {
+        findings.append(Finding(grade: grade, subject: subject, text: text))
+    }
+
+    func isFaulty(_ key: String) -> Bool { check.faults.contains { $0.key == key } }
+
+    static func text(_ path: String) -> String? {
+        (try? readFile(path)).map { String(decoding: $0, as: UTF8.self).trimmed }
+    }
+
+    private mutating func rights() {
+        let status = Self.text("/proc/self/status") ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") } ?? ""
+        let bits = UInt64(line.dropFirst(7).trimmed, radix: 16) ?? 0
+        for (name, bit, use) in [
+            ("CAP_NET_RAW", 13, "to capture"), ("CAP_NET_ADMIN", 12, "to fence"),
+        ] as [(String, UInt64, String)] {
+            bits >> bit & 1 == 1
+                ? note(.good, "rights", "\(name), \(use)")
+                : note(.bad, "rights", "no \(name), \(use); run as root or by the systemd unit")
+        }
+    }
+
+    /// The interfaces of this network namespace, and whether each is up.
+    private static func interfaces() -> [String: Bool] {
+        var first: UnsafeMutablePointer<ifaddrs>?
+        // SAFETY: the list is walked while it is ours, and given back at the end.
+        guard unsafe getifaddrs(&first) == 0 else { return [:] }
+        defer { unsafe freeifaddrs(first) }
+        var found: [String: Bool] = [:]
+        var next = unsafe first
+        while let entry = unsafe next {
+            let name = unsafe String(cString: entry.pointee.ifa_name)
+            found[name] = unsafe entry.pointee.ifa_flags & UInt32(IFF_UP) != 0
+            unsafe next = entry.pointee.ifa_next
+        }
+        return found
+    }
+
+    private mutating func interfaces() {
+        let here = Self.interfaces()
+        let bridges = here.keys.filter {
+            FileManager.default.fileExists(atPath: "/sys/class/net/\($0)/bridge")
+        }.sorted()
+        let named = configuration.monitor.interfaces
+        guard !named.isEmpty else {
+            let hint =
+                bridges.isEmpty
+                ? "there is no bridge here; 'ip link' lists what there is"
+                : "the bridges here: \(bridges.joined(separator: ", ")); add the way out"
+            return note(.bad, "interfaces", "none is named; \(hint)")
+        }
+        for name in named where name != "any" && name != LiveWorkloads.allBridges {
+            let kind = bridges.contains(name) ? "bridge" : "interface"
+            switch here[name] {
+            case nil:
+                note(.bad, "interface \(name)", "is not there; 'ip link' lists what there is")
+            case false?:
+                note(.mind, "interface \(name)", "\(kind), down: nothing will be seen on it")
+            case true?: note(.good, "interface \(name)", "\(kind), up")
+            }
+        }
+        let left = bridges.filter { !named.contains($0) }
+        if !left.isEmpty, !named.contains("any"), !named.contains(LiveWorkloads.allBridges) {
+            note(
+                .mind, "interfaces",
+                "not watched: \(left.joined(separator: ", ")); what stays on a bridge is seen only there"
+            )
+        }
+    }
+
+    private mutating func firewall() {
+        do {
+            var options = FirewallOptions()
+            options.isDryRun = true
+            var firewall = try Firewall(options)
+            let held = try firewall.held()
+            note(.good, "nftables", "the kernel answers; \(held.count) fences stand")
+        } catch {
+            note(.bad, "nftables", "\(error)")
+        }
+        do {
+            let found = try configuration.monitor.discovery.discover()
+            note(
+                .good, "protected",
+                "\(found.protected.entries.count) addresses and prefixes, \(found.protected.links.count) network cards"
+            )
+        } catch {
+            note(.bad, "protected", "cannot be found out: \(error)")
+        }
+    }
+
+    private mutating func model() {
+        guard !isFaulty("model") else { return }
+        if let path = configuration.model, let model = check.model { return describe(model, path) }
+        let path = Monitor.learntModelPath(in: configuration.monitor.stateDirectory)
+        guard FileManager.default.fileExists(atPath: path) else {
+            let span = TimeSpan(seconds: Int64(configuration.monitor.learnSeconds))
+            return note(
+                .mind, "model",
+                "none: it will be learnt for \(span), and nothing is judged until then; 'lazaret train' makes one of a capture"
+            )
+        }
+        do {
+            describe(try ModelStore.readForJudging(path, inventory: check.inventory), path)
+        } catch {
+            note(.bad, "model", "\(error); delete it to learn anew")
+        }
+    }
+
+    private mutating func describe(_ model: Model, _ path: String) {
+        let provenance = model.provenance
+        let hours =
+            Double(provenance.lastNanoseconds - provenance.firstNanoseconds) / 3_600_000_000_000
+        let said = model.feedback.isEmpty ? "" : ", \(model.feedback.count) times corrected"
+        hours < 1
+            ? note(
+                .mind, "model",
+                "\(path): learnt from \(Int(hours * 60)) min only\(said); rare but harmless events will look odd"
+            )
+            : note(.good, "model", "\(path): learnt from \(Int(hours)) h\(said)")
+        if provenance.inventory.isEmpty, configuration.inventory == nil {
+            note(
+                .mind, "inventory",
+                "none: every address is a workload of its own, and a replaced container is a stranger"
+            )
+        }
+    }
+
+    private mutating func state() {
+        guard !isFaulty("state") else { return }
+        let path = configuration.monitor.stateDirectory
+        var place = path
+        while !FileManager.default.fileExists(atPath: place), place.count > 1 {
+            place = place.parentPath
+        }
+        guard unsafe access(place, W_OK) == 0 else {
+            return note(.bad, "state", "\(path): cannot be written; name another with 'state:'")
+        }
+        var numbers = statvfs()
+        // SAFETY: the structure is ours.
+        if unsafe statvfs(place, &numbers) == 0 {
+            let megabytes = (UInt64(numbers.f_bavail) * UInt64(numbers.f_frsize)) >> 20
+            guard megabytes >= 100 else {
+                return note(
+                    .bad, "state",
+                    "\(path): \(megabytes) MB free; without a ledger nothing is fenced")
+            }
+        }
+        note(.good, "state", path)
+    }
+
+    private mutating func clock() {
+        // What systemd-timesyncd, chrony and ntpd leave while they run.
+        let keepers = ["/run/systemd/timesync/synchronized", "/run/chrony", "/run/ntpd.pid"]
+        keepers.contains { FileManager.default.fileExists(atPath: $0) }
+            ? note(.good, "clock", "is kept")
+            : note(
+                .mind, "clock",
+                "nothing known keeps it: events will not line up with those of other machines; run chrony or the like"
+            )
+    }
+
+    private mutating func memory() {
+        let line =
+            (Self.text("/proc/meminfo") ?? "").split(separator: "\n")
+            .first { $0.hasPrefix("MemAvailable:") } ?? ""
+        let available = (Int(line.filter(\.isNumber)) ?? 0) >> 10
+        let count = max(configuration.monitor.interfaces.count, 1)
+        let rings = (count * configuration.monitor.capture.bufferSize) >> 20
+        available < rings + 512
+            ? note(
+                .mind, "memory",
+                "\(available) MB available, \(rings) MB of it for the kernel's rings; a busy node wants 1 GB (docs/performance.md)"
+            )
+            : note(
+                .good, "memory",
+                "\(available) MB available, \(rings) MB of it for the kernel's rings")
+    }
+}

@@ -1,0 +1,11 @@
+internal import Glibc
+
+/// Closes its file or socket when nobody uses it any more.
+package final class Descriptor: Sendable {
+    package let number: Int32
+
+    package init(_ number: Int32) { self.number = number }
+
+    // Standard streams are not ours.
+    deinit { if number > 2 { close(number) } }
+}

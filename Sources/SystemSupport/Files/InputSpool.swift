@@ -1,0 +1,62 @@
+import FoundationEssentials
+import Glibc
+
+/// Captures that have to be read twice: standard input and pipes are copied to temporary files first, which
+/// are removed with the spool.
+public final class InputSpool {
+    /// Where the captures are, in the order they were named.
+    public private(set) var paths: [String] = []
+    /// Names as given, by the paths of their copies.
+    private var copies: [String: String] = [:]
+
+    /// Copies what can be read only once.
+    ///
+    /// - Throws: `.output` where there is no room for it.
+    public init(_ names: [String]) throws {
+        for name in names {
+            guard Self.isPipe(name) else {
+                paths.append(name)
+                continue
+            }
+            let path =
+                FileManager.default.temporaryDirectory.path
+                + "/lazaret-\(UUID().uuidString).pcap"
+            copies[path] = name == "-" ? "standard input" : name
+            paths.append(path)
+            try Self.copy(name, to: path)
+        }
+    }
+
+    private static func isPipe(_ name: String) -> Bool {
+        var status = stat()
+        // SAFETY: the pointer is used within the call.
+        guard name != "-", unsafe stat(name, &status) == 0 else { return name == "-" }
+        return status.st_mode & S_IFMT == S_IFIFO
+    }
+
+    private static func copy(_ name: String, to path: String) throws(IOError) {
+        do {
+            let file = try FileDescriptor(path, O_WRONLY | O_CREAT | O_EXCL)
+            let source =
+                name == "-"
+                ? try FileDescriptor(copyOf: STDIN_FILENO) : try FileDescriptor(name, O_RDONLY)
+            var buffer = [UInt8](repeating: 0, count: 1 << 20)
+            while true {
+                let count = try source.read(into: &buffer)
+                if count == 0 { return }
+                try file.write(buffer.span.extracting(..<count))
+            }
+        } catch {
+            throw .output(path: path, reason: "\(error)")
+        }
+    }
+
+    /// Text with what was copied called by its name, and not by that of its copy.
+    package func named(_ text: String) -> String {
+        copies.reduce(text) { $0.replacing($1.key, with: $1.value) }
+    }
+
+    deinit {
+        for path in copies.keys { try? FileManager.default.removeItem(atPath: path) }
+    }
+}

@@ -1,0 +1,175 @@
+internal import CPrivileges
+internal import FoundationEssentials
+internal import Glibc
+
+/// Gives up what root has and a monitor does not need.
+public enum Privileges {
+    /// CAP_NET_ADMIN is 12, CAP_NET_RAW 13.
+    static let kept: UInt64 = 1 << 12 | 1 << 13
+
+    /// Whom to become.
+    private struct Account {
+        var name: String
+        var user: uid_t
+        var group: gid_t
+    }
+
+    /// Becomes another user for good, with CAP_NET_RAW and CAP_NET_ADMIN and nothing else of root.
+    ///
+    /// Capabilities belong to threads: this has to come before there is a second one. State directory and event
+    /// file are made for the user; what a monitor of root has left in them becomes the user's.
+    ///
+    /// - Parameters:
+    ///   - events: path of the event file; `-` is standard output.
+    ///   - socket: path of the control socket, whose folder is made for the user; nil: none.
+    /// - Throws: `IOError.output` with what could not be done, and what to do.
+    public static func drop(
+        to user: String, state: String, events: String, socket: String? = nil
+    ) throws(IOError) {
+        let account = try account(user)
+        if geteuid() == account.user, getuid() == account.user {
+            return try check(lazaret_no_new_privileges(), user, "no_new_privs")
+        }
+        guard geteuid() == 0 else {
+            throw fail(user, "only root can become another user; start without 'user', or as root")
+        }
+        let threads = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")
+        guard threads?.count == 1 else {
+            throw fail(user, "privileges cannot be given up: there are threads already")
+        }
+        try OwnedFiles(user: account.user, group: account.group).make(
+            state: state, events: events, socket: socket)
+        try check(lazaret_cut_bounding_set(kept), user, "bounding set")
+        try check(lazaret_keep_capabilities(1), user, "keepcaps")
+        // SAFETY: the name is lent for the call.
+        try check(unsafe initgroups(account.name, account.group) == 0 ? 0 : errno, user, "groups")
+        // For root these set the real, the effective and the saved one.
+        try check(setgid(account.group) == 0 ? 0 : errno, user, "setgid")
+        try check(setuid(account.user) == 0 ? 0 : errno, user, "setuid")
+        try check(lazaret_set_capabilities(kept), user, "capset")
+        try check(lazaret_keep_capabilities(0), user, "keepcaps")
+        try check(lazaret_no_new_privileges(), user, "no_new_privs")
+        var effective: UInt64 = 0
+        // SAFETY: the number is ours.
+        try check(unsafe lazaret_get_capabilities(&effective), user, "capget")
+        guard effective == kept, setuid(0) != 0, getuid() == account.user,
+            geteuid() == account.user, getgid() == account.group
+        else {
+            throw fail(user, "privileges are not given up as they should be")
+        }
+    }
+
+    private static func account(_ name: String) throws(IOError) -> Account {
+        errno = 0
+        // SAFETY: the entry lives until the next call of its kind, and there is one thread.
+        guard let entry = unsafe getpwnam(name) else {
+            throw fail(
+                name, "there is no such user; make it: useradd --system --no-create-home \(name)")
+        }
+        let account = unsafe Account(
+            name: name, user: entry.pointee.pw_uid, group: entry.pointee.pw_gid)
+        guard account.user != 0 else { throw fail(name, "is root; name another user") }
+        return account
+    }
+
+    private static func fail(_ user: String, _ reason: String) -> IOError {
+        .output(path: "user \(user)", reason: reason)
+    }
+
+    private static func check(
+        _ code: Int32, _ user: String, _ what: String
+    ) throws(IOError) {
+        guard code != 0 else { return }
+        // SAFETY: the text is copied before another call could change it.
+        throw fail(user, "\(what): \(unsafe String(cString: strerror(code)))")
+    }
+}
+
+/// Makes what a monitor writes, for the user that it becomes. The user may have put links there: none is followed.
+private struct OwnedFiles {
+    let user: uid_t
+    let group: gid_t
+
+    func make(state: String, events: String, socket: String?) throws(IOError) {
+        if let socket { try makeFolder(socket.parentPath) }
+        try makeFolder(state)
+        let folder = try own(state, O_DIRECTORY)
+        defer { close(folder) }
+        ownContents(of: folder, depth: 0)
+        guard events != "-" else { return }
+        try makeFolder(events.parentPath)
+        // SAFETY: the path is lent for the call.
+        let made = unsafe open(
+            events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        guard made >= 0 else { throw fail(events) }
+        defer { close(made) }
+        var facts = stat()
+        // SAFETY: the structure is ours.
+        guard unsafe fstat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return }
+        guard facts.st_nlink == 1, fchown(made, user, group) == 0 else { throw fail(events) }
+    }
+
+    /// Makes a folder for the user where there is none.
+    private func makeFolder(_ path: String) throws(IOError) {
+        // SAFETY: the path is lent for the calls.
+        guard !path.isEmpty, unsafe access(path, F_OK) != 0 else { return }
+        try makeParent(of: path)
+        guard unsafe mkdir(path, 0o700) == 0 else { throw fail(path) }
+        close(try own(path, O_DIRECTORY))
+    }
+
+    private func makeParent(of path: String) throws(IOError) {
+        let parent = path.parentPath
+        guard !parent.isEmpty, !FileManager.default.fileExists(atPath: parent) else { return }
+        do { try makeFolders(parent, mode: 0o755) } catch {
+            throw .output(path: parent, reason: "\(error)")
+        }
+    }
+
+    private func own(_ path: String, _ flags: Int32) throws(IOError) -> Int32 {
+        // SAFETY: the path is lent for the call.
+        let made = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
+        guard made >= 0 else { throw fail(path) }
+        guard fchown(made, user, group) == 0 else {
+            close(made)
+            throw fail(path)
+        }
+        return made
+    }
+
+    /// What a monitor of root left: its own names only, in the folder and those of models and spool.
+    private func ownContents(of folder: Int32, depth: Int) {
+        // SAFETY: the stream takes over a copy of the descriptor, and is closed once.
+        guard let stream = unsafe fdopendir(dup(folder)) else { return }
+        defer { unsafe _ = closedir(stream) }
+        while let item = unsafe readdir(stream) {
+            // SAFETY: the name ends with a zero and lives until the next call.
+            let name = unsafe withUnsafeBytes(of: &item.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            let isOurs =
+                depth > 0
+                ? !name.hasPrefix(".")
+                : ["lazaret.", "learnt.", "monitor.", "models", "spool"].contains(
+                    where: name.hasPrefix)
+            guard isOurs else { continue }
+            let entry = unsafe openat(
+                folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+            guard entry >= 0 else { continue }
+            defer { close(entry) }
+            var facts = stat()
+            guard unsafe fstat(entry, &facts) == 0 else { continue }
+            let kind = facts.st_mode & S_IFMT
+            if kind == S_IFREG, facts.st_nlink == 1 { fchown(entry, user, group) }
+            if kind == S_IFDIR, depth == 0 {
+                fchown(entry, user, group)
+                ownContents(of: entry, depth: 1)
+            }
+        }
+    }
+
+    private func fail(_ path: String) -> IOError {
+        // SAFETY: the text is copied before another call could change it.
+        .output(path: path, reason: unsafe String(cString: strerror(errno)))
+    }
+}

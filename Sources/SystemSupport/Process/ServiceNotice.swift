@@ -1,0 +1,52 @@
+internal import Glibc
+
+/// What systemd is told of a service: the protocol of sd_notify(3). Without NOTIFY_SOCKET nothing is.
+public struct ServiceNotice: Sendable {
+    private let socket: String?
+    /// Nanoseconds between signs of life; nil where nobody waits for them.
+    private let interval: Int64?
+    private var nextBeat: Int64 = 0
+
+    /// - Parameter environment: of the process.
+    public init(environment: [String: String]) {
+        let path = environment["NOTIFY_SOCKET"] ?? ""
+        socket = path.hasPrefix("/") || path.hasPrefix("@") ? path : nil
+        let isOurs = environment["WATCHDOG_PID"].map { $0 == "\(getpid())" } ?? true
+        // Twice as often as must be.
+        interval = environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap { limit in
+            isOurs && limit > 0 && limit < Int64.max / 1000 ? limit * 500 : nil
+        }
+    }
+
+    /// Capture and quarantine are open.
+    public func ready(_ status: String) { send("READY=1\nSTATUS=\(Self.line(status))") }
+
+    /// A line for `systemctl status`.
+    public func status(_ text: String) { send("STATUS=\(Self.line(text))") }
+
+    /// Files are read anew; `ready` says when that is over.
+    public func reloading() {
+        send("RELOADING=1\nMONOTONIC_USEC=\(Clock.monotonic() / 1000)")
+    }
+
+    public func stopping() { send("STOPPING=1") }
+
+    /// A sign of life, where one is due; called by the loop whose hanging is to be noticed.
+    public mutating func beat() {
+        guard let interval else { return }
+        let now = Clock.monotonic()
+        guard now >= nextBeat else { return }
+        nextBeat = now + interval
+        send("WATCHDOG=1")
+    }
+
+    private static func line(_ text: String) -> String {
+        text.replacing("\n", with: " ")
+    }
+
+    /// A manager that cannot be reached is no reason to stop.
+    private func send(_ text: String) {
+        guard let socket else { return }
+        try? Sockets.send(Array(text.utf8), toUnix: socket)
+    }
+}

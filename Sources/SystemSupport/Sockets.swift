@@ -1,0 +1,120 @@
+internal import Glibc
+
+/// Sockets that are connected, and give up after five seconds.
+package enum Sockets {
+    private static let seconds = 5
+
+    /// A datagram socket to a path, or to an abstract name where it begins with `@`.
+    package static func send(_ bytes: [UInt8], toUnix path: String) throws(IOError) {
+        let socket = try unixDatagram(path)
+        if let code = send(bytes, by: socket) { throw IOError(output: path, code: code) }
+    }
+
+    package static func unixDatagram(_ path: String) throws(IOError) -> Descriptor {
+        let made = try open(AF_UNIX, SOCK_DGRAM, path)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var name = Array(path.utf8)
+        guard name.count < 108 else { throw IOError(output: path, code: ENAMETOOLONG) }
+        if name.first == UInt8(ascii: "@") { name[0] = 0 }
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
+        // SAFETY: the name is shorter than the field; connect reads what is ours.
+        let status = unsafe withUnsafeMutableBytes(of: &address) { bytes in
+            unsafe bytes.baseAddress.unsafelyUnwrapped.advanced(
+                by: MemoryLayout<sa_family_t>.size
+            ).copyMemory(from: name, byteCount: name.count)
+            return unsafe connect(
+                made.number, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
+                name.first == 0 ? length : length + 1)
+        }
+        guard status == 0 else { throw IOError(output: path, code: errno) }
+        return made
+    }
+
+    /// A socket to the first address of a name that answers.
+    package static func internet(
+        _ host: String, _ port: UInt16, isStream: Bool
+    ) throws(IOError) -> Descriptor {
+        // SAFETY: the structure is ours, and empty.
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32((isStream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
+        unsafe hints.ai_flags = AI_NUMERICSERV
+        // SAFETY: the list is walked while it is ours, and given back at the end.
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = unsafe getaddrinfo(host, "\(port)", &hints, &list)
+        guard status == 0 else {
+            throw IOError.output(path: host, reason: unsafe String(cString: gai_strerror(status)))
+        }
+        defer { unsafe freeaddrinfo(list) }
+        var failure = IOError.output(path: host, reason: "has no address")
+        var next = unsafe list
+        while let entry = unsafe next?.pointee {
+            do throws(IOError) {
+                let made = try open(
+                    unsafe entry.ai_family, isStream ? SOCK_STREAM : SOCK_DGRAM, host)
+                if isStream { keepAlive(made) }
+                if unsafe connect(made.number, entry.ai_addr, entry.ai_addrlen) == 0 {
+                    return made
+                }
+                failure = IOError(
+                    output: host, code: errno == EINPROGRESS ? ETIMEDOUT : errno)
+            } catch { failure = error }
+            unsafe next = entry.ai_next
+        }
+        throw failure
+    }
+
+    /// SO_SNDTIMEO bounds connect and send alike.
+    private static func open(
+        _ family: Int32, _ type: __socket_type, _ name: String
+    ) throws(IOError) -> Descriptor {
+        let made = socket(family, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard made >= 0 else { throw IOError(output: name, code: errno) }
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        // SAFETY: the structure is ours and has the size that is passed.
+        unsafe setsockopt(
+            made, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        return Descriptor(made)
+    }
+
+    private static func keepAlive(_ socket: Descriptor) {
+        func set(_ level: Int32, _ name: Int32, _ value: Int32) {
+            var value = value
+            // SAFETY: the number is ours and has the size that is passed.
+            unsafe setsockopt(socket.number, level, name, &value, 4)
+        }
+        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        // A peer that has vanished is noticed by what it does not acknowledge.
+        set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(seconds * 2000))
+    }
+
+    /// Sends all of it.
+    ///
+    /// - Returns: `errno`; nil where it is done.
+    package static func send(_ bytes: [UInt8], by socket: Descriptor) -> Int32? {
+        var offset = 0
+        while offset < bytes.count {
+            // SAFETY: the range lies in the array.
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe Glibc.send(
+                    socket.number, buffer.baseAddress.unsafelyUnwrapped + offset,
+                    buffer.count - offset, Int32(MSG_NOSIGNAL))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return errno == EAGAIN ? ETIMEDOUT : errno }
+            offset += count
+        }
+        return nil
+    }
+
+    /// Whether the other side has closed a stream: what is sent now would be lost.
+    package static func isClosed(_ socket: Descriptor) -> Bool {
+        var byte: UInt8 = 0
+        while true {
+            // SAFETY: the byte is ours. What servers say is of no interest.
+            let count = unsafe recv(socket.number, &byte, 1, Int32(MSG_DONTWAIT))
+            if count > 0 || (count < 0 && errno == EINTR) { continue }
+            return count == 0 || errno != EAGAIN
+        }
+    }
+}

@@ -1,0 +1,46 @@
+internal import Timestamps
+
+/// A length of time as people write it: `90s`, `10m`, `1h30m`, `2d`. A bare number is refused, because its unit is a guess.
+public struct TimeSpan: Sendable, Equatable, CustomStringConvertible {
+    public var seconds: Int64
+
+    private static let units: [(letter: Character, seconds: Int64)] = [
+        ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1),
+    ]
+    /// The longest that means anything here: 400 days.
+    private static let longest: Int64 = 400 * 86_400
+
+    public init(seconds: Int64) { self.seconds = seconds }
+
+    /// The same in nanoseconds; what is longer than 292 years is 292 years.
+    public var nanoseconds: Int64 { seconds.multipliedClamping(by: 1_000_000_000) }
+
+    public init?(_ text: String) {
+        var total: Int64 = 0
+        var digits = ""
+        for character in text {
+            if character.isASCII, character.isNumber {
+                digits.append(character)
+                continue
+            }
+            guard let number = Int64(digits),
+                let unit = Self.units.first(where: { $0.letter == character })?.seconds,
+                number <= Self.longest / unit
+            else { return nil }
+            total += number * unit
+            digits = ""
+        }
+        guard digits.isEmpty, !text.isEmpty, total <= Self.longest else { return nil }
+        seconds = total
+    }
+
+    public var description: String {
+        var rest = seconds
+        var text = ""
+        for (unit, length) in Self.units where rest >= length {
+            text += "\(rest / length)\(unit)"
+            rest %= length
+        }
+        return text.isEmpty ? "0s" : text
+    }
+}

@@ -1,0 +1,384 @@
+internal import FoundationEssentials
+internal import Glibc
+internal import NetworkAddresses
+internal import Synchronization
+internal import Timestamps
+
+#if canImport(Glibc)
+#endif
+
+/// Follows Docker or Podman: lists what runs, then hears of every change.
+///
+/// Docker tells when a container gets an address, before its first process runs; Podman when the
+/// container is set up. The times are the engine's own, so that it does not matter how late they are heard.
+/// After a broken connection everything is listed again.
+public struct ContainerEngine: Sendable {
+    /// What it is called: `docker` or `podman`.
+    public let name: String
+    /// Path of its Unix socket.
+    public let path: String
+    let directory: WorkloadDirectory
+    let naming: WorkloadNaming
+
+    public init(
+        name: String, path: String, naming: WorkloadNaming, directory: WorkloadDirectory
+    ) {
+        self.name = name
+        self.path = path
+        self.naming = naming
+        self.directory = directory
+    }
+
+    private var source: String { "\(name) \(path)" }
+
+    /// Whether something lies at the socket's path.
+    public var isPresent: Bool { unsafe access(path, F_OK) == 0 }
+
+    /// Asks once for everything.
+    public func list() async throws {
+        let http = HTTPSource(socket: path)
+        let isPodman = try await http.get(EngineVersion.self, "/version").isPodman
+        try await listAll(http, isPodman)
+    }
+
+    /// Follows the engine until the task is cancelled.
+    ///
+    /// - Parameter tell: called with a line for the operator when it goes or comes back.
+    public func follow(tell: @escaping @Sendable (String) -> Void) async {
+        let http = HTTPSource(socket: path)
+        var pause = Self.shortestPause
+        var wasLost = false
+        while !Task.isCancelled {
+            let desk = Desk()
+            if isPresent {
+                do {
+                    let isBack = wasLost
+                    try await session(http, desk) {
+                        if isBack { tell("\(source) answers again") }
+                    }
+                } catch {
+                    if Task.isCancelled { break }
+                    let reason = Self.words(error)
+                    directory.setState(source, .lost(reason))
+                    if desk.isOpen || !wasLost {
+                        tell("\(source) is lost: \(reason); what it named stays")
+                    }
+                    wasLost = true
+                }
+            } else if !wasLost {
+                directory.setState(source, .absent)
+            }
+            // Somebody who was heard is asked again soon.
+            if desk.isOpen { pause = Self.shortestPause }
+            try? await Task.sleep(for: .milliseconds(pause + Int64.random(in: 0...pause / 4)))
+            pause = min(pause * 2, Self.longestPause)
+        }
+    }
+
+    /// Milliseconds.
+    private static let shortestPause: Int64 = 100
+    private static let longestPause: Int64 = 5000
+
+    static func words(_ error: any Error) -> String {
+        let text = "\(error)".split(separator: "\n").first.map(String.init) ?? "no answer"
+        return WorkloadNaming.clean(text)
+    }
+
+    // MARK: - One connection
+
+    /// What waits to be asked for, between the one who hears and the one who asks.
+    private final class Desk: Sendable {
+        struct Waiting {
+            /// Containers to ask for, and since when they have what they have.
+            var containers: [String: Int64] = [:]
+            /// Docker's networks whose members to ask for, each with what `containers` holds of them.
+            var networks: Set<String> = []
+            var listsNetworks = false
+            var listsAll = false
+            /// Containers as their `create` told, until they are asked for.
+            var created: [String: Container] = [:]
+            var joined: [String: Int64] = [:]
+            /// Containers that have died since the last question.
+            var over: Set<String> = []
+            var isOpen = false
+        }
+
+        let waiting = Mutex(Waiting())
+        let bell: AsyncStream<Void>
+        private let ring: AsyncStream<Void>.Continuation
+
+        init() {
+            (bell, ring) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        }
+
+        var isOpen: Bool { waiting.withLock { $0.isOpen } }
+
+        func with(_ body: (inout Waiting) -> Void) {
+            waiting.withLock { body(&$0) }
+            ring.yield()
+        }
+
+        func close() { ring.finish() }
+    }
+
+    /// Containers that wait; more of them, and everything is listed instead.
+    private static let waitingLimit = 1024
+
+    private func session(
+        _ http: HTTPSource, _ desk: Desk, opened: @escaping @Sendable () -> Void
+    ) async throws {
+        let isPodman = try await http.get(EngineVersion.self, "/version").isPodman
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                defer { desk.close() }
+                try await http.lines("/events") {
+                    // The stream is open: whatever happens from here on is heard.
+                    try await listAll(http, isPodman)
+                    desk.waiting.withLock { $0.isOpen = true }
+                    opened()
+                } _: { line in
+                    guard let event = try? JSONDecoder().decode(EngineEvent.self, from: line) else {
+                        return
+                    }
+                    hear(event, isPodman, desk)
+                }
+            }
+            group.addTask {
+                for await _ in desk.bell { try await ask(http, isPodman, desk) }
+            }
+            // The first to end ends the other.
+            do { try await group.next() } catch {
+                group.cancelAll()
+                throw error
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func hear(_ event: EngineEvent, _ isPodman: Bool, _ desk: Desk) {
+        guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
+        let attributes = event.Actor?.Attributes ?? [:]
+        // An event is told after it happened, whatever the engine's clock says.
+        let now = Self.now()
+        let time = min(max(event.nanoseconds ?? now, 0), now)
+        switch (event.kind, event.Action) {
+        case ("container", "create"):
+            let container = naming.container(
+                id: id, name: attributes["name"] ?? "", image: attributes["image"] ?? "",
+                labels: attributes)
+            desk.waiting.withLock { waiting in
+                if waiting.created.count > Self.waitingLimit { waiting.created.removeAll() }
+                waiting.created[id] = container
+            }
+        case ("container", "init"), ("container", "start"), ("container", "restart"):
+            desk.with { waiting in
+                if waiting.over.remove(id) != nil { waiting.joined[id] = nil }
+                // It has had its addresses since it was set up: before its first process ran.
+                let since = waiting.joined[id] ?? time
+                waiting.joined[id] = since
+                waiting.containers[id] = since
+                // A bridge may have come with its first container.
+                if isPodman { waiting.listsNetworks = true }
+                Self.bound(&waiting)
+            }
+        case ("container", "die"), ("container", "died"), ("container", "remove"),
+            ("container", "destroy"):
+            directory.end(source, container: id, at: time)
+            desk.with { $0.over.insert(id) }
+        case ("network", "connect"):
+            guard let container = attributes["container"], container.utf8.count <= 256 else {
+                return
+            }
+            desk.with { waiting in
+                if waiting.over.remove(container) != nil { waiting.joined[container] = nil }
+                waiting.joined[container] = waiting.joined[container] ?? time
+                waiting.networks.insert(id)
+                Self.bound(&waiting)
+            }
+        case ("network", "disconnect"):
+            guard let container = attributes["container"] else { return }
+            directory.end(source, container: container, network: attributes["name"], at: time)
+        case ("network", "create"), ("network", "destroy"), ("network", "remove"):
+            desk.with { $0.listsNetworks = true }
+        case ("daemon", "reload"), ("system", _):
+            desk.with { $0.listsAll = true }
+        default: break
+        }
+    }
+
+    private static func bound(_ waiting: inout Desk.Waiting) {
+        let count = max(waiting.containers.count, waiting.networks.count, waiting.joined.count)
+        guard count > waitingLimit else { return }
+        waiting = Desk.Waiting(listsAll: true, isOpen: waiting.isOpen)
+    }
+
+    private func ask(_ http: HTTPSource, _ isPodman: Bool, _ desk: Desk) async throws {
+        let waiting = desk.waiting.withLock { waiting in
+            let all = waiting
+            waiting.containers = [:]
+            waiting.networks = []
+            waiting.listsAll = false
+            waiting.listsNetworks = false
+            for id in waiting.over {
+                waiting.created[id] = nil
+                waiting.joined[id] = nil
+            }
+            waiting.over = []
+            return all
+        }
+        if waiting.listsAll { return try await listAll(http, isPodman) }
+        if waiting.listsNetworks { try await listNetworks(http, isPodman) }
+        for network in waiting.networks where Self.isIdentifier(network) {
+            // It may be gone already.
+            guard
+                let answer = try await Self.ifThere({
+                    try await http.get(EngineNetwork.self, "/networks/\(network)")
+                })
+            else { continue }
+            begin(members: answer, waiting.joined, waiting.created)
+        }
+        let ids = waiting.containers.keys.filter(Self.isIdentifier)
+        guard !ids.isEmpty else { return }
+        let list = ids.map { "\"\($0)\"" }.joined(separator: ",")
+        let filter = "%7B%22id%22%3A%5B\(list.replacing("\"", with: "%22"))%5D%7D"
+        let found = try await http.get(
+            Lenient<EngineContainer>.self, "/containers/json?all=1&filters=\(filter)")
+        let pods = isPodman ? try await pods(http) : [:]
+        directory.begin(
+            source,
+            found.elements.flatMap { one in
+                tenancies(of: one, since: waiting.containers[one.Id], pods, found.elements)
+            })
+        desk.waiting.withLock { now in
+            for id in ids where now.containers[id] == nil && now.joined[id] == waiting.joined[id] {
+                now.created[id] = nil
+                now.joined[id] = nil
+            }
+        }
+        // New networks show first with their containers.
+        let networks = Set(directory.networks().map(\.name))
+        let used = Set(found.elements.flatMap { ($0.NetworkSettings?.Networks ?? [:]).keys })
+        if !used.subtracting(["host", "none"]).isSubset(of: networks) {
+            try await listNetworks(http, isPodman)
+        }
+    }
+
+    private static func ifThere<T>(_ body: () async throws -> T) async throws -> T? {
+        do { return try await body() } catch SourceError.refused(404, _, _) { return nil }
+    }
+
+    private static func isIdentifier(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy {
+                $0 < 0x80 && ($0 >= 0x30 && $0 <= 0x39 || $0 >= 0x61 && $0 <= 0x66)
+            }
+    }
+
+    // MARK: - Answers
+
+    private func listAll(_ http: HTTPSource, _ isPodman: Bool) async throws {
+        try await listNetworks(http, isPodman)
+        let asked = Self.now()
+        let found = try await http.get(Lenient<EngineContainer>.self, "/containers/json")
+        let pods = isPodman ? try await pods(http) : [:]
+        directory.replaceAll(
+            source,
+            found.elements.flatMap { tenancies(of: $0, since: nil, pods, found.elements) },
+            containers: Set(found.elements.map(\.Id)), at: asked)
+        directory.setState(source, .connected)
+    }
+
+    private func pods(_ http: HTTPSource) async throws -> [String: PodmanPod] {
+        PodmanPod.pods(
+            of: try await http.get(
+                Lenient<PodmanContainer>.self, "/v4.0.0/libpod/containers/json?all=true"
+            ).elements)
+    }
+
+    private func listNetworks(_ http: HTTPSource, _ isPodman: Bool) async throws {
+        let networks =
+            isPodman
+            ? try await http.get(Lenient<PodmanNetwork>.self, "/v4.0.0/libpod/networks/json")
+                .elements.compactMap(\.network)
+            : try await http.get(Lenient<EngineNetwork>.self, "/networks").elements.compactMap(
+                \.network)
+        directory.setNetworks(source, networks.sorted { $0.name < $1.name })
+    }
+
+    /// Docker gives out addresses before it starts a container: its network knows them first.
+    private func begin(
+        members network: EngineNetwork, _ joined: [String: Int64], _ created: [String: Container]
+    ) {
+        var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
+        for (id, member) in network.Containers ?? [:] {
+            guard let since = joined[id],
+                let container = created[id] ?? directory.container(id, of: source)
+            else { continue }
+            for text in [member.IPv4Address, member.IPv6Address] {
+                guard let address = Self.address(text) else { continue }
+                tenancies.append(
+                    (
+                        address,
+                        Tenancy(
+                            container: container, network: network.Name,
+                            mac: member.MacAddress.flatMap { MACAddress($0) }, since: since)
+                    ))
+            }
+        }
+        directory.begin(source, tenancies)
+    }
+
+    private func tenancies(
+        of found: EngineContainer, since: Int64?, _ pods: [String: PodmanPod],
+        _ all: [EngineContainer]
+    ) -> [(address: IPAddress, tenancy: Tenancy)] {
+        let pod = pods[found.Id]
+        let container = naming.container(
+            id: found.Id, name: found.name, image: found.Image ?? "", digest: found.ImageID ?? "",
+            labels: found.Labels ?? [:], owner: pod?.infra == found.Id ? pod?.name : nil)
+        let shared = pod.flatMap { pod in
+            pod.infra == found.Id ? nil : addresses(ofInfra: pod.infra, all)
+        }
+        let created = found.Created.map {
+            min(max($0.multipliedClamping(by: 1_000_000_000), 0), Self.now())
+        }
+        var result: [(address: IPAddress, tenancy: Tenancy)] = []
+        for (network, endpoint) in found.NetworkSettings?.Networks ?? [:] {
+            for text in [endpoint.IPAddress, endpoint.GlobalIPv6Address] {
+                guard let address = Self.address(text), shared?.contains(address) != true else {
+                    continue
+                }
+                result.append(
+                    (
+                        address,
+                        Tenancy(
+                            container: container, network: WorkloadNaming.clean(network),
+                            mac: endpoint.MacAddress.flatMap { MACAddress($0) },
+                            since: since ?? created ?? 0)
+                    ))
+            }
+        }
+        return result
+    }
+
+    /// What belongs to a pod, and not to each of its containers.
+    private func addresses(ofInfra id: String, _ all: [EngineContainer]) -> Set<IPAddress> {
+        let listed = all.first { $0.Id == id }?.NetworkSettings?.Networks ?? [:]
+        let told = listed.values.flatMap { [$0.IPAddress, $0.GlobalIPv6Address] }
+            .compactMap(Self.address)
+        return Set(told).union(directory.addresses(of: id, source))
+    }
+
+    /// With or without the prefix's length.
+    private static func address(_ text: String?) -> IPAddress? {
+        guard let text, !text.isEmpty, text.utf8.count < 64 else { return nil }
+        return IPAddress(String(text.prefix { $0 != "/" }))
+    }
+
+    static func now() -> Int64 {
+        var time = timespec()
+        // SAFETY: the structure is ours.
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,137 @@
+public import NetworkAddresses
+import Timestamps
+
+/// Who had an address, and from when to when.
+public struct Tenancy: Sendable, Equatable {
+    public var container: Container
+    /// The network's name, as its engine calls it.
+    public var network: String
+    public var mac: MACAddress?
+    /// Nanoseconds since 1970; the address was the container's from here ...
+    public var since: Int64
+    /// ... to here; `Int64.max` while it still is.
+    public var until: Int64 = .max
+
+    public var isOpen: Bool { until == .max }
+}
+
+/// The addresses of containers over time. What is over is forgotten after `keepNanoseconds`, so that
+/// memory follows the containers that run, not those that ever ran.
+struct AddressBook: Sendable {
+    /// Longer than the longest window: whatever is still judged can still be named.
+    static let keepNanoseconds: Int64 = 900_000_000_000
+    /// Packets that a container has left behind are still its own for this long, unless another
+    /// has taken its address.
+    static let lingerNanoseconds: Int64 = 2_000_000_000
+    /// Addresses at one time, tenancies of one address, addresses of one container.
+    static let addressLimit = 262_144
+    static let tenancyLimit = 256
+    static let addressesOfContainer = 64
+
+    struct Life: Sendable {
+        var addresses: Set<IPAddress> = []
+        /// The end of its last run, or nil while it runs.
+        var ended: Int64?
+    }
+
+    private(set) var tenancies: [IPAddress: [Tenancy]] = [:]
+    private(set) var lives: [String: Life] = [:]
+    /// What found no room.
+    private(set) var refused = 0
+
+    /// Who has `address` now.
+    func current(_ address: IPAddress) -> Tenancy? {
+        tenancies[address]?.last.flatMap { $0.isOpen ? $0 : nil }
+    }
+
+    /// Who had `address` at `time`.
+    func tenant(of address: IPAddress, at time: Int64) -> Tenancy? {
+        guard let tenancy = tenancies[address]?.last(where: { $0.since <= time }) else {
+            return nil
+        }
+        guard !tenancy.isOpen else { return tenancy }
+        return time < tenancy.until.addingClamping(Self.lingerNanoseconds) ? tenancy : nil
+    }
+
+    /// A container has an address; hearing so again changes nothing.
+    ///
+    /// - Returns: whether anything is different now.
+    mutating func begin(_ address: IPAddress, _ new: Tenancy) -> Bool {
+        var new = new
+        let id = new.container.id
+        // The answer to a question that was asked before it died.
+        if let ended = lives[id]?.ended, new.since <= ended { new.until = ended }
+        var list = tenancies[address] ?? []
+        if let same = list.lastIndex(where: { $0.container.id == id }),
+            list[same].isOpen || new.since <= list[same].until
+        {
+            let learnsMAC = list[same].mac == nil && new.mac != nil
+            if list[same].container.digest.isEmpty {
+                list[same].container.digest = new.container.digest
+            }
+            if learnsMAC { list[same].mac = new.mac }
+            tenancies[address] = list
+            return learnsMAC && list[same].isOpen
+        }
+        guard list.count < Self.tenancyLimit,
+            !list.isEmpty || tenancies.count < Self.addressLimit,
+            (lives[id]?.addresses.count ?? 0) < Self.addressesOfContainer
+        else {
+            refused += 1
+            return false
+        }
+        if let last = list.last, new.isOpen {
+            // Whoever is said to have it now has it, whatever the engine's clock says of the start.
+            new.since = max(new.since, last.isOpen ? last.since.addingClamping(1) : last.until)
+        }
+        let at = list.firstIndex { $0.since > new.since } ?? list.count
+        list.insert(new, at: at)
+        if at > 0 { list[at - 1].until = min(list[at - 1].until, new.since) }
+        if at + 1 < list.count { list[at].until = min(list[at].until, list[at + 1].since) }
+        tenancies[address] = list
+        lives[id, default: Life()].addresses.insert(address)
+        if new.isOpen { lives[id]?.ended = nil }
+        return true
+    }
+
+    /// A container has ended, or has left `network`.
+    ///
+    /// - Returns: the addresses that are free now.
+    mutating func end(_ id: String, network: String? = nil, at time: Int64) -> [IPAddress] {
+        if network == nil {
+            if lives[id] == nil, lives.count >= Self.addressLimit { refused += 1 }
+            if lives[id] != nil || lives.count < Self.addressLimit {
+                lives[id, default: Life()].ended = time
+            }
+        }
+        var freed: [IPAddress] = []
+        for address in lives[id]?.addresses ?? [] {
+            guard var list = tenancies[address], let last = list.last, last.isOpen,
+                last.container.id == id, network == nil || last.network == network,
+                last.since <= time
+            else { continue }
+            list[list.count - 1].until = time
+            tenancies[address] = list
+            freed.append(address)
+        }
+        return freed
+    }
+
+    /// Forgets what was over `keepNanoseconds` before `now`.
+    mutating func prune(now: Int64) {
+        let horizon = now.addingClamping(-Self.keepNanoseconds)
+        for (address, list) in tenancies where list[0].until < horizon {
+            let kept = list.filter { $0.until >= horizon }
+            tenancies[address] = kept.isEmpty ? nil : kept
+            for gone in list where gone.until < horizon {
+                guard !kept.contains(where: { $0.container.id == gone.container.id }) else {
+                    continue
+                }
+                lives[gone.container.id]?.addresses.remove(address)
+            }
+        }
+        lives = lives.filter { life in
+            !life.value.addresses.isEmpty || life.value.ended.map { $0 >= horizon } ?? false
+        }
+    }
+}

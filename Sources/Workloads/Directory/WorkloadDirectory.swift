@@ -1,0 +1,367 @@
+public import NetworkAddresses
+internal import Synchronization
+internal import Timestamps
+
+/// A container network as its engine describes it.
+public struct ContainerNetwork: Sendable, Equatable {
+    public var name: String
+    public var prefixes: [IPPrefix]
+    public var gateways: [IPAddress]
+    /// The bridge on this node that joins its containers; nil where there is none.
+    public var bridge: String?
+
+    public init(
+        name: String, prefixes: [IPPrefix], gateways: [IPAddress] = [], bridge: String? = nil
+    ) {
+        self.name = name
+        self.prefixes = prefixes
+        self.gateways = gateways
+        self.bridge = bridge
+    }
+}
+
+/// What changed since the last time that somebody asked.
+public struct WorkloadChange: Sendable {
+    /// By address: who has it now, or nil where nobody has.
+    public var holders: [IPAddress: Inventory.Holder?] = [:]
+    /// By address: since when that is so, in nanoseconds since 1970; without, it always was.
+    public var times: [IPAddress: Int64] = [:]
+    /// Every network, where one came or went.
+    public var networks: [Inventory.Network]?
+    /// The bridges to watch, where one came or went.
+    public var bridges: [String]?
+
+    public init() {}
+
+    /// The interface of whoever has `address` now, where it is known.
+    public func mac(of address: IPAddress) -> MACAddress? {
+        holders[address].flatMap { $0 }?.mac
+    }
+
+    public var isEmpty: Bool { holders.isEmpty && networks == nil && bridges == nil }
+}
+
+/// Who is who, now and a while ago, as the engines on this node tell: the place where every source
+/// writes and every part of a monitor reads.
+///
+/// Any thread may use it at any time. Memory follows the containers that run; what is over is kept for
+/// fifteen minutes.
+public final class WorkloadDirectory: Sendable {
+    /// Networks that one source may name, and prefixes of one network.
+    static let networkLimit = 4096
+
+    private struct State {
+        var book = AddressBook()
+        var networks: [String: [ContainerNetwork]] = [:]
+        /// Addresses that are no container's: services and nodes of a cluster.
+        var fixed: [String: [IPAddress: Inventory.Holder]] = [:]
+        /// Addresses that must never be fenced, with their reasons.
+        var protected: [String: [IPAddress: String]] = [:]
+        var states: [String: SourceState] = [:]
+        var change = WorkloadChange()
+        /// Since when a workload is known, as long as it has or had a container.
+        var firstSeen: [String: Int64] = [:]
+        var pruned: Int64 = 0
+    }
+
+    /// How a source is doing.
+    public enum SourceState: Sendable, Equatable {
+        /// Nobody listens there.
+        case absent
+        case connected
+        /// It was there; why it no longer is.
+        case lost(String)
+    }
+
+    private let state = Mutex(State())
+    private let news = Atomic<Int>(0)
+
+    public init() {}
+
+    // MARK: - What sources write
+
+    /// Everything that a source knows: who is not named is gone.
+    ///
+    /// - Parameter time: when the question was asked; whoever began later is left alone.
+    func replaceAll(
+        _ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)],
+        containers: Set<String>, at time: Int64
+    ) {
+        write(at: time) { state in
+            let prefix = Self.key(source, "")
+            let gone = state.book.lives.filter {
+                $0.key.hasPrefix(prefix) && $0.value.ended == nil
+                    && !containers.contains(String($0.key.dropFirst(prefix.count)))
+            }
+            for id in gone.keys {
+                let isYounger = gone[id]?.addresses.contains {
+                    state.book.current($0).map { $0.container.id == id && $0.since > time } ?? false
+                }
+                guard isYounger != true else { continue }
+                note(state.book.end(id, at: time), at: time, &state)
+            }
+            begin(source, tenancies, &state)
+        }
+    }
+
+    /// Containers that have addresses.
+    func begin(_ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)]) {
+        write(at: tenancies.map(\.tenancy.since).max() ?? 0) { begin(source, tenancies, &$0) }
+    }
+
+    /// A container is over, or has left one network.
+    func end(_ source: String, container: String, network: String? = nil, at time: Int64) {
+        write(at: time) { state in
+            note(
+                state.book.end(Self.key(source, container), network: network, at: time), at: time,
+                &state)
+        }
+    }
+
+    func setNetworks(_ source: String, _ networks: [ContainerNetwork]) {
+        write(at: 0) { state in
+            let networks = Array(networks.prefix(Self.networkLimit))
+            guard state.networks[source] ?? [] != networks else { return }
+            state.networks[source] = networks
+            state.change.networks = Self.networks(state)
+            state.change.bridges = Self.bridges(state)
+        }
+    }
+
+    /// Addresses of what is no container, and which of them must never be fenced.
+    func setFixed(
+        _ source: String, _ fixed: [IPAddress: Inventory.Holder], protected: [IPAddress: String]
+    ) {
+        write(at: 0) { state in
+            let before = state.fixed[source] ?? [:]
+            state.fixed[source] = fixed
+            state.protected[source] = protected
+            let touched = Set(before.keys).union(fixed.keys).filter { before[$0] != fixed[$0] }
+            note(Array(touched), at: 0, &state)
+        }
+    }
+
+    func setState(_ source: String, _ value: SourceState) {
+        state.withLock { $0.states[source] = value }
+    }
+
+    /// A container that has, or had, an address.
+    func container(_ id: String, of source: String) -> Container? {
+        state.withLock { state in
+            let key = Self.key(source, id)
+            for address in state.book.lives[key]?.addresses ?? [] {
+                let tenancy = state.book.tenancies[address]?.last { $0.container.id == key }
+                guard var container = tenancy?.container else { continue }
+                container.id = id
+                return container
+            }
+            return nil
+        }
+    }
+
+    /// The addresses that a container has now.
+    func addresses(of id: String, _ source: String) -> Set<IPAddress> {
+        state.withLock { state in
+            let key = Self.key(source, id)
+            return (state.book.lives[key]?.addresses ?? []).filter {
+                state.book.current($0)?.container.id == key
+            }
+        }
+    }
+
+    private func write(at time: Int64, _ body: (inout State) -> Void) {
+        let hasNews = state.withLock { state in
+            body(&state)
+            if time.addingClamping(-10_000_000_000) > state.pruned {
+                state.pruned = time
+                state.book.prune(now: time)
+                let names = Set(state.book.tenancies.values.joined().map(\.container.workload))
+                state.firstSeen = state.firstSeen.filter { names.contains($0.key) }
+            }
+            return !state.change.isEmpty
+        }
+        if hasNews { news.add(1, ordering: .releasing) }
+    }
+
+    private func begin(
+        _ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)],
+        _ state: inout State
+    ) {
+        for (address, tenancy) in tenancies {
+            var tenancy = tenancy
+            tenancy.container.id = Self.key(source, tenancy.container.id)
+            guard state.book.begin(address, tenancy) else { continue }
+            note([address], at: tenancy.since, &state)
+            let name = tenancy.container.workload
+            state.firstSeen[name] = min(state.firstSeen[name] ?? .max, tenancy.since)
+        }
+    }
+
+    private func note(_ addresses: [IPAddress], at time: Int64, _ state: inout State) {
+        for address in addresses {
+            state.change.times[address] = time
+            state.change.holders[address] = .some(Self.holder(of: address, state))
+        }
+    }
+
+    private static func key(_ source: String, _ id: String) -> String { "\(source) \(id)" }
+
+    // MARK: - What others read
+
+    /// Changes whenever something did; cheap enough to be asked for every packet.
+    public var version: Int { news.load(ordering: .acquiring) }
+
+    /// What changed since the last call; one reader takes it.
+    public func takeChange() -> WorkloadChange {
+        state.withLock { state in
+            defer { state.change = WorkloadChange() }
+            return state.change
+        }
+    }
+
+    /// Everything that is known now as one change, for a reader who begins anew; empty where no source answers.
+    public func takeAll() -> WorkloadChange {
+        guard isLive else { return takeChange() }
+        return state.withLock { state in
+            state.change = WorkloadChange()
+            var all = WorkloadChange()
+            for address in state.book.tenancies.keys {
+                all.holders[address] = .some(Self.holder(of: address, state))
+            }
+            for (address, holder) in state.fixed.values.joined()
+            where all.holders[address] == nil {
+                all.holders[address] = .some(holder)
+            }
+            all.networks = Self.networks(state)
+            all.bridges = Self.bridges(state)
+            return all
+        }
+    }
+
+    /// Who had `address` at `time`, in nanoseconds since 1970; nil for nobody that is known, or too long ago.
+    public func tenant(of address: IPAddress, at time: Int64) -> Tenancy? {
+        state.withLock { state in
+            var tenancy = state.book.tenant(of: address, at: time)
+            if let id = tenancy?.container.id, let space = id.firstIndex(of: " ") {
+                tenancy?.container.id = String(id[id.index(after: space)...])
+            }
+            return tenancy
+        }
+    }
+
+    /// Who is who now.
+    public func inventory() -> Inventory {
+        state.withLock { state in
+            var holders: [IPAddress: Inventory.Holder] = [:]
+            for address in state.book.tenancies.keys {
+                holders[address] = Self.holder(of: address, state)
+            }
+            for fixed in state.fixed.values { holders.merge(fixed) { mine, _ in mine } }
+            return Inventory(holders: holders, networks: Self.networks(state))
+        }
+    }
+
+    /// The containers that have addresses, by name.
+    public func tenants() -> [(address: IPAddress, tenancy: Tenancy)] {
+        state.withLock { state in
+            state.book.tenancies.compactMap { address, _ in
+                state.book.current(address).map { (address, $0) }
+            }
+        }.sorted { ($0.1.container.workload, $0.0) < ($1.1.container.workload, $1.0) }
+    }
+
+    /// What must never be fenced, beside the gateways.
+    public func protected() -> [IPAddress: String] {
+        state.withLock { state in
+            state.protected.values.reduce(into: [:]) { $0.merge($1) { mine, _ in mine } }
+        }
+    }
+
+    /// Since when each workload is known, in nanoseconds since 1970.
+    public func firstSeen() -> [String: Int64] { state.withLock { $0.firstSeen } }
+
+    public func networks() -> [ContainerNetwork] {
+        state.withLock { state in
+            state.networks.sorted { $0.key < $1.key }.flatMap(\.value)
+        }
+    }
+
+    /// The bridges of container networks.
+    public func bridges() -> [String] { state.withLock { Self.bridges($0) } }
+
+    /// How many addresses, tenancies and containers are remembered, and how many found no room.
+    public func size() -> (addresses: Int, tenancies: Int, containers: Int, refused: Int) {
+        state.withLock { state in
+            (
+                state.book.tenancies.count, state.book.tenancies.values.reduce(0) { $0 + $1.count },
+                state.book.lives.count, state.book.refused
+            )
+        }
+    }
+
+    /// How each source is doing, by name.
+    public func states() -> [(source: String, state: SourceState)] {
+        state.withLock { $0.states.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+    }
+
+    /// Whether any source is there.
+    public var isLive: Bool {
+        state.withLock { state in
+            state.states.values.contains { $0 != .absent } || !state.networks.isEmpty
+        }
+    }
+
+    /// Where names come from, in words: for an operator.
+    public var source: String {
+        let words = states().compactMap { source, state -> String? in
+            switch state {
+            case .absent: nil
+            case .connected: "\(source) (\(running(source)) containers)"
+            case .lost(let reason): "\(source) (not answering: \(reason))"
+            }
+        }
+        return words.joined(separator: ", ")
+    }
+
+    /// Containers with an address, those that came since the last list included.
+    private func running(_ source: String) -> Int {
+        state.withLock { state in
+            let prefix = Self.key(source, "")
+            return state.book.lives.count { $0.value.ended == nil && $0.key.hasPrefix(prefix) }
+        }
+    }
+
+    private static func holder(of address: IPAddress, _ state: State) -> Inventory.Holder? {
+        if let tenancy = state.book.current(address) {
+            return Inventory.Holder(
+                workload: tenancy.container.workload, image: tenancy.container.image,
+                labels: tenancy.container.labels, mac: tenancy.mac, since: tenancy.since)
+        }
+        return state.fixed.values.lazy.compactMap { $0[address] }.first
+    }
+
+    private static func networks(_ state: State) -> [Inventory.Network] {
+        var owners: [String: String] = [:]
+        var seen: Set<IPPrefix> = []
+        var result: [Inventory.Network] = []
+        for (source, networks) in state.networks.sorted(by: { $0.key < $1.key }) {
+            for network in networks {
+                // Two engines may each have a network of the same name.
+                let isTaken = owners[network.name] ?? source != source
+                let name = isTaken ? "\(network.name) (\(source))" : network.name
+                owners[name] = source
+                for prefix in network.prefixes where seen.insert(prefix).inserted {
+                    result.append(
+                        Inventory.Network(
+                            name: name, prefix: prefix,
+                            gateway: network.gateways.first { prefix.contains($0) }))
+                }
+            }
+        }
+        return result
+    }
+
+    private static func bridges(_ state: State) -> [String] {
+        Set(state.networks.values.joined().compactMap(\.bridge)).sorted()
+    }
+}

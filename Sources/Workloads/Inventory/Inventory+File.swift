@@ -1,0 +1,97 @@
+import NetworkAddresses
+import YAML
+
+extension Inventory {
+    /// Reads a YAML or JSON inventory (JSON is YAML).
+    ///
+    /// - Throws: `.unreadable` with the system's words; `.malformed` with line or field and what is expected there.
+    public init(path: String) throws(InventoryError) {
+        let text: String
+        do { text = try YAMLReader.read(path) } catch { throw InventoryError(error) }
+        do {
+            try self.init(yaml: text, path: path)
+        } catch .duplicateName(let name) {
+            throw .malformed(path: path, reason: "the name '\(name)' is given twice")
+        } catch .sharedAddress(let prefix, let first, let second) {
+            throw .malformed(
+                path: path, reason: "\(prefix) is given to both '\(first)' and '\(second)'")
+        } catch {
+            throw error
+        }
+    }
+
+    /// Reads an inventory from text; `path` only names it in errors.
+    public init(yaml text: String, path: String) throws(InventoryError) {
+        let reader = YAMLReader(path: path)
+        var workloads: [Workload] = []
+        var networks: [Network] = []
+        do throws(YAMLError) {
+            let root = try reader.root(of: text)
+            let top = try reader.mapping(root, "the file", keys: ["workloads", "networks"])
+            for item in try reader.list(top["workloads"], "workloads") {
+                workloads.append(try reader.workload(item))
+            }
+            for item in try reader.list(top["networks"], "networks") {
+                networks.append(try reader.network(item))
+            }
+        } catch { throw InventoryError(error) }
+        try self.init(workloads: workloads, networks: networks)
+    }
+}
+
+extension InventoryError {
+    fileprivate init(_ error: YAMLError) {
+        self =
+            switch error {
+            case .unreadable(let path, let reason): .unreadable(path: path, reason: reason)
+            case .malformed(let path, let reason): .malformed(path: path, reason: reason)
+            }
+    }
+}
+
+extension YAMLReader {
+    fileprivate func workload(_ node: YAMLNode) throws(YAMLError) -> Inventory.Workload {
+        let keys = try mapping(
+            node, "a workload", keys: ["name", "image", "labels", "addresses", "macs"])
+        let name = try text(keys["name"], "name", in: node)
+        var labels: [String: String] = [:]
+        if let map = keys["labels"]?.mapping {
+            for (key, value) in map { labels[key.string ?? ""] = value.string ?? "" }
+        }
+        var addresses: [IPPrefix] = []
+        for item in try list(keys["addresses"], "addresses") {
+            guard let text = item.string, let prefix = IPPrefix(text) else {
+                throw fail(
+                    item, "'\(item.string ?? "?")' of workload '\(name)' is no address or prefix")
+            }
+            addresses.append(prefix)
+        }
+        var macs: [MACAddress] = []
+        for item in try list(keys["macs"], "macs") {
+            guard let text = item.string, let mac = MACAddress(text) else {
+                throw fail(item, "'\(item.string ?? "?")' of workload '\(name)' is no MAC address")
+            }
+            macs.append(mac)
+        }
+        return Inventory.Workload(
+            name: name, image: keys["image"]?.string, labels: labels, addresses: addresses,
+            macs: macs)
+    }
+
+    fileprivate func network(_ node: YAMLNode) throws(YAMLError) -> Inventory.Network {
+        let keys = try mapping(node, "a network", keys: ["name", "prefix", "gateway"])
+        let name = try text(keys["name"], "name", in: node)
+        guard let prefix = IPPrefix(try text(keys["prefix"], "prefix", in: node)) else {
+            throw fail(
+                keys["prefix"], "'prefix' of network '\(name)' is no prefix such as 10.0.0.0/24")
+        }
+        var gateway: IPAddress?
+        if let given = keys["gateway"], !given.isNull {
+            guard let address = IPAddress(given.string ?? "") else {
+                throw fail(given, "'gateway' of network '\(name)' is no address")
+            }
+            gateway = address
+        }
+        return Inventory.Network(name: name, prefix: prefix, gateway: gateway)
+    }
+}

@@ -1,0 +1,302 @@
+internal import FoundationEssentials
+internal import NetworkAddresses
+internal import SystemSupport
+internal import Synchronization
+internal import Timestamps
+
+/// Follows a Kubernetes cluster: the pods of this node, and all services and nodes.
+///
+/// Each kind is listed, then watched from the list's version on. A version that the server has
+/// forgotten (410 Gone) is listed anew; a watch that ends is taken up where it ended.
+public struct KubernetesSource: Sendable {
+    /// The server's address.
+    public var name: String { access.server }
+    private let access: KubernetesAccess
+    private let node: String?
+    private let naming: WorkloadNaming
+    private let directory: WorkloadDirectory
+    private let cluster = Cluster()
+
+    /// - Parameter node: only its pods are followed; nil: everybody's.
+    public init(
+        access: KubernetesAccess, node: String?, naming: WorkloadNaming,
+        directory: WorkloadDirectory
+    ) {
+        self.access = access
+        self.node = node
+        self.naming = naming
+        self.directory = directory
+    }
+
+    private var source: String { "kubernetes \(access.server)" }
+
+    /// Seconds that one watch lasts, and the silence after which it is taken for dead.
+    private static let watchSeconds = 300
+
+    private func connection() -> HTTPSource {
+        HTTPSource(
+            base: access.server, tls: access.tls, idleTimeout: .seconds(Self.watchSeconds + 30)
+        ) { [access] in access.headers() }
+    }
+
+    /// What is known of the cluster; what follows from it is written to the directory under the lock, so
+    /// that of two kinds that change at once none writes what the other has already changed.
+    private final class Cluster: Sendable {
+        struct Entry {
+            var addresses: [IPAddress: Inventory.Holder] = [:]
+            var protected: [IPAddress: String] = [:]
+            var network: ContainerNetwork?
+        }
+        struct State {
+            /// By uid.
+            var services: [String: Entry] = [:]
+            var nodes: [String: Entry] = [:]
+            /// Kinds that the server does not tell of, and why.
+            var lost: [String: String] = [:]
+        }
+        let state = Mutex(State())
+    }
+
+    private struct Kind: Sendable {
+        var name: String
+        var path: String
+        var takeAll: @Sendable ([KubernetesObject], Int64) -> Void
+        var take: @Sendable (KubernetesObject, _ isGone: Bool, Int64) -> Void
+    }
+
+    private var all: [Kind] {
+        let encoded = node?.percentEncoded
+        return [
+            Kind(
+                name: "pods",
+                path: "/api/v1/pods"
+                    + (encoded.map { "?fieldSelector=spec.nodeName%3D\($0)" } ?? ""),
+                takeAll: { takePods($0, at: $1) }, take: { take(pod: $0, isGone: $1, at: $2) }),
+            Kind(
+                name: "services", path: "/api/v1/services",
+                takeAll: { objects, _ in fix { $0.services = Self.table(objects, Self.service) } },
+                take: { object, isGone, _ in
+                    guard let (id, entry) = Self.service(object) else { return }
+                    fix { $0.services[id] = isGone ? nil : entry }
+                }),
+            Kind(
+                name: "nodes", path: "/api/v1/nodes",
+                takeAll: { objects, _ in fix { $0.nodes = Self.table(objects, Self.node) } },
+                take: { object, isGone, _ in
+                    guard let (id, entry) = Self.node(object) else { return }
+                    fix { $0.nodes[id] = isGone ? nil : entry }
+                }),
+        ]
+    }
+
+    /// Asks once for everything.
+    public func list() async throws {
+        let http = connection()
+        for kind in all {
+            _ = try await list(kind, http)
+            setState(kind, lost: nil)
+        }
+    }
+
+    /// Follows the cluster until the task is cancelled.
+    public func follow(tell: @escaping @Sendable (String) -> Void) async {
+        let http = connection()
+        await withTaskGroup(of: Void.self) { group in
+            for kind in all { group.addTask { await follow(kind, http, tell) } }
+        }
+    }
+
+    private func follow(
+        _ kind: Kind, _ http: HTTPSource, _ tell: @Sendable (String) -> Void
+    ) async {
+        var version: String?
+        var pause: Int64 = 200
+        var wasLost = false
+        while !Task.isCancelled {
+            do {
+                let from: String
+                if let version { from = version } else { from = try await list(kind, http) }
+                version = from
+                // Who may list may not watch all the same: only then is it found again.
+                try await watch(kind, http, &version) {
+                    if wasLost { tell("\(kind.name) of \(source) are told again") }
+                    wasLost = false
+                    pause = 200
+                    setState(kind, lost: nil)
+                }
+            } catch SourceError.ended {
+                // The server ends every watch in time.
+            } catch SourceError.refused(410, _, _) {
+                version = nil
+            } catch {
+                if Task.isCancelled { return }
+                // What was missed meanwhile nobody can tell.
+                version = nil
+                let reason = ContainerEngine.words(error)
+                setState(kind, lost: reason)
+                if !wasLost {
+                    tell("\(kind.name) of \(source) are lost: \(reason); what was named stays")
+                }
+                wasLost = true
+                pause = min(pause * 2, 30_000)
+            }
+            try? await Task.sleep(for: .milliseconds(pause + Int64.random(in: 0...pause / 4)))
+        }
+    }
+
+    // MARK: - List and watch
+
+    /// - Returns: the list's version.
+    private func list(_ kind: Kind, _ http: HTTPSource) async throws -> String {
+        var objects: [KubernetesObject] = []
+        var version = ""
+        var next: String?
+        let asked = ContainerEngine.now()
+        repeat {
+            var path = kind.path + (kind.path.contains("?") ? "&" : "?") + "limit=500"
+            if let next { path += "&continue=\(next.percentEncoded)" }
+            let page = try await http.get(KubernetesList.self, path)
+            objects += page.items?.elements ?? []
+            version = page.metadata?.resourceVersion ?? version
+            next = page.metadata?.continue.flatMap { $0.isEmpty ? nil : $0 }
+        } while next != nil && objects.count < AddressBook.addressLimit
+        kind.takeAll(objects, asked)
+        return version
+    }
+
+    private func setState(_ kind: Kind, lost reason: String?) {
+        cluster.state.withLock { state in
+            state.lost[kind.name] = reason
+            let lost = state.lost.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+            directory.setState(
+                source, lost.isEmpty ? .connected : .lost(lost.joined(separator: "; ")))
+        }
+    }
+
+    private func watch(
+        _ kind: Kind, _ http: HTTPSource, _ version: inout String?, opened: () -> Void
+    ) async throws {
+        let from = (version ?? "").percentEncoded
+        let path =
+            kind.path + (kind.path.contains("?") ? "&" : "?")
+            + "watch=1&allowWatchBookmarks=true&timeoutSeconds=\(Self.watchSeconds)&resourceVersion=\(from)"
+        // Where the watch is, for the next one to begin there.
+        let reached = Mutex<String?>(version)
+        defer { version = reached.withLock { $0 } }
+        try await http.lines(path, opened: opened) { line in
+            guard let event = try? JSONDecoder().decode(KubernetesEvent.self, from: line) else {
+                return
+            }
+            if event.type == "ERROR" {
+                throw SourceError.refused(
+                    status: event.object.code ?? 0, path: kind.path,
+                    reason: WorkloadNaming.clean(event.object.reason ?? "watch failed"))
+            }
+            if let seen = event.object.metadata?.resourceVersion {
+                reached.withLock { $0 = seen }
+            }
+            guard event.type != "BOOKMARK" else { return }
+            kind.take(event.object, event.type == "DELETED", ContainerEngine.now())
+        }
+    }
+
+    // MARK: - Pods
+
+    private func takePods(_ objects: [KubernetesObject], at time: Int64) {
+        var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
+        var ids: Set<String> = []
+        for object in objects where !object.isOver {
+            guard let id = object.metadata?.uid else { continue }
+            ids.insert(WorkloadNaming.clean(id))
+            tenancies += self.tenancies(of: object, at: time)
+        }
+        directory.replaceAll(source, tenancies, containers: ids, at: time)
+    }
+
+    private func take(pod object: KubernetesObject, isGone: Bool, at time: Int64) {
+        guard let uid = object.metadata?.uid else { return }
+        let id = WorkloadNaming.clean(uid)
+        if isGone || object.isOver {
+            directory.end(source, container: id, at: time)
+        } else {
+            directory.begin(source, tenancies(of: object, at: time))
+        }
+    }
+
+    private func tenancies(
+        of pod: KubernetesObject, at time: Int64
+    ) -> [(address: IPAddress, tenancy: Tenancy)] {
+        // A pod in the node's own network is the node.
+        guard let metadata = pod.metadata, let id = metadata.uid, pod.spec?.hostNetwork != true
+        else { return [] }
+        let space = metadata.namespace ?? "default"
+        let container = naming.container(
+            id: id, name: "\(space)/\(metadata.name ?? "")",
+            image: pod.spec?.containers?.elements.first?.image ?? "",
+            labels: metadata.labels ?? [:], owner: "\(space)/\(pod.owner)")
+        var texts = (pod.status?.podIPs?.elements ?? []).compactMap(\.ip)
+        if texts.isEmpty, let one = pod.status?.podIP { texts = [one] }
+        let began = pod.status?.startTime.flatMap {
+            try? Date.ISO8601FormatStyle().parse($0)
+        }
+        let since = began.map { max(Int64(clampingSeconds: $0.timeIntervalSince1970), 0) }
+        return texts.prefix(AddressBook.addressesOfContainer).compactMap { IPAddress($0) }.map {
+            ($0, Tenancy(container: container, network: "pods", since: min(since ?? time, time)))
+        }
+    }
+
+    // MARK: - Services and nodes
+
+    private static func table(
+        _ objects: [KubernetesObject], _ entry: (KubernetesObject) -> (String, Cluster.Entry)?
+    ) -> [String: Cluster.Entry] {
+        Dictionary(objects.compactMap(entry)) { first, _ in first }
+    }
+
+    private static func service(_ object: KubernetesObject) -> (String, Cluster.Entry)? {
+        guard let metadata = object.metadata, let id = metadata.uid else { return nil }
+        var entry = Cluster.Entry()
+        let name = WorkloadNaming.clean(
+            "service \(metadata.namespace ?? "default")/\(metadata.name ?? "")")
+        let texts = object.spec?.clusterIPs?.elements ?? [object.spec?.clusterIP].compactMap { $0 }
+        for text in texts.prefix(4) {
+            // A service without an address says "None".
+            guard let address = IPAddress(text) else { continue }
+            entry.addresses[address] = Inventory.Holder(workload: name)
+        }
+        return (id, entry)
+    }
+
+    private static func node(_ object: KubernetesObject) -> (String, Cluster.Entry)? {
+        guard let metadata = object.metadata, let id = metadata.uid else { return nil }
+        var entry = Cluster.Entry()
+        let name = WorkloadNaming.clean(metadata.name ?? "")
+        for place in (object.status?.addresses?.elements ?? []).prefix(16) {
+            guard let address = place.address.flatMap({ IPAddress($0) }) else { continue }
+            entry.addresses[address] = Inventory.Holder(workload: "node \(name)")
+            entry.protected[address] = "node \(name) of the cluster"
+        }
+        let texts = object.spec?.podCIDRs?.elements ?? [object.spec?.podCIDR].compactMap { $0 }
+        let prefixes = texts.prefix(4).compactMap { IPPrefix($0) }
+        if !prefixes.isEmpty {
+            entry.network = ContainerNetwork(name: "pods of \(name)", prefixes: prefixes)
+        }
+        return (id, entry)
+    }
+
+    private func fix(_ body: (inout Cluster.State) -> Void) {
+        cluster.state.withLock { state in
+            body(&state)
+            var addresses: [IPAddress: Inventory.Holder] = [:]
+            var protected: [IPAddress: String] = [:]
+            var networks: [ContainerNetwork] = []
+            for entry in Array(state.services.values) + Array(state.nodes.values) {
+                addresses.merge(entry.addresses) { mine, _ in mine }
+                protected.merge(entry.protected) { mine, _ in mine }
+                if let network = entry.network { networks.append(network) }
+            }
+            directory.setFixed(source, addresses, protected: protected)
+            directory.setNetworks(source, networks.sorted { $0.name < $1.name })
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import EventStore
+import FoundationEssentials
+import Quarantine
+import TextFormats
+
+/// `lazaret audit`: the trail of everything the quarantine did.
+struct AuditCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "Show and verify the trail of what the quarantine did.",
+        subcommands: [Verify.self, List.self], defaultSubcommand: List.self)
+
+    struct Verify: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Follow the hash chain; any changed or missing record is told.")
+        @Option(
+            help: ArgumentHelp(
+                "A hash that an earlier verify told; it must be in the trail.", valueName: "hash"))
+        var expect: String?
+        @OptionGroup var state: QuarantineCommand.State
+
+        func run() throws {
+            let report = try AuditCommand.store(state) { store throws(EventStoreError) in
+                try store.verifyAudit(expecting: expect)
+            }
+            guard report.problems.isEmpty else {
+                try Output.write(report.problems.map { "\($0)\n" }.joined(), to: nil)
+                complain("the audit trail in \(try state.directory()) was tampered with")
+                throw ExitCode(1)
+            }
+            try Output.write(
+                "\(report.records) records from \(report.first), whole; head \(report.head)\n",
+                to: nil)
+        }
+    }
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show the last records.")
+        @Option(
+            name: [.customShort("n"), .customLong("lines")], parsing: .unconditional,
+            help: "How many records.")
+        var count = 50
+        @Option(help: "How to write: table or json.")
+        var format: QuarantineCommand.Style.Format = .table
+        @OptionGroup var state: QuarantineCommand.State
+
+        func validate() throws {
+            guard count > 0 else { throw ValidationError("-n \(count): needs a number above 0") }
+        }
+
+        func run() throws {
+            let records = try AuditCommand.store(state) { store throws(EventStoreError) in
+                try store.auditTail(limit: count)
+            }
+            let lines = try records.map { try format == .json ? line($0) : text($0) }
+            try Output.write(lines.map { $0 + "\n" }.joined(), to: nil)
+        }
+
+        private func text(_ record: AuditRecord) -> String {
+            let entry = record.entry
+            // The chain holds the end as the ledger does; people read it as they read the time before it.
+            let detail = entry.detail.replacing(/until (\d{16,19});/) { match in
+                "until " + (Int64(match.1).map(AuditCommand.time) ?? "\(match.1)") + ";"
+            }
+            let line =
+                "\(record.number)  \(AuditCommand.time(entry.time))  \(entry.actor)  "
+                + "\(entry.action)  \(entry.subject)  \(detail)"
+            return line.printable
+        }
+
+        private struct Line: Encodable {
+            var number: Int64
+            var timestamp: String
+            var by: String
+            var action: String
+            var subject: String
+            var detail: String
+            var hash: String
+        }
+
+        private func line(_ record: AuditRecord) throws -> String {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            let entry = record.entry
+            let line = Line(
+                number: record.number, timestamp: AuditCommand.time(entry.time), by: entry.actor,
+                action: entry.action, subject: entry.subject, detail: entry.detail,
+                hash: record.hash)
+            return String(decoding: try encoder.encode(line), as: UTF8.self)
+        }
+    }
+
+    /// ISO 8601 with microseconds, UTC.
+    static func time(_ nanoseconds: Int64) -> String {
+        UTC.timestamp(nanoseconds: nanoseconds).dropLast("+0000".count) + "Z"
+    }
+
+    /// Runs `body` on the store; an error becomes one line and exit code 1.
+    private static func store<T>(
+        _ state: QuarantineCommand.State, _ body: (EventStore) throws(EventStoreError) -> T
+    ) throws -> T {
+        let path = try state.directory() + "/lazaret.db"
+        guard FileManager.default.fileExists(atPath: path) else {
+            complain("\(path): no such file; --state names another directory")
+            throw ExitCode(1)
+        }
+        do throws(EventStoreError) {
+            return try body(EventStore(path: path))
+        } catch {
+            complain("\(error)")
+            throw ExitCode(1)
+        }
+    }
+}

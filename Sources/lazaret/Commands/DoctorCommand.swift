@@ -1,0 +1,38 @@
+import ArgumentParser
+import Monitor
+import Settings
+
+/// Says whether a monitor can run here.
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Look at this node before a monitor runs on it, and say what to do.",
+        discussion:
+            "Ends with 1 where something would keep the monitor from starting or from fencing.")
+
+    @OptionGroup var file: ConfigurationInput
+
+    @Option(
+        name: .customShort("i"),
+        help: ArgumentHelp("Interface to be watched; may be repeated.", valueName: "interface"))
+    var interfaces: [String] = []
+
+    @Option(name: [.short, .long], help: "Model to be used.")
+    var model: String?
+
+    func run() throws {
+        var settings = try file.read()
+        if !interfaces.isEmpty { settings.monitor.interfaces = interfaces }
+        settings.model = model ?? settings.model
+        var doctor = Doctor(configuration: settings)
+        let findings = doctor.examine()
+        let width = findings.map(\.subject.count).max() ?? 0
+        let lines = findings.map { finding in
+            let grade = finding.grade.rawValue
+            return grade + String(repeating: " ", count: 6 - grade.count) + finding.subject
+                + String(repeating: " ", count: width - finding.subject.count + 2) + finding.text
+        }
+        try Output.write(lines.joined(separator: "\n") + "\n", to: nil)
+        if findings.contains(where: { $0.grade == .bad }) { throw ExitCode(1) }
+    }
+}

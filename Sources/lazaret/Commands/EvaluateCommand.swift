@@ -1,0 +1,45 @@
+import AnomalyDetection
+import ArgumentParser
+import ModelFiles
+import Offline
+import SystemSupport
+
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate", abstract: "Replay captures and compare the verdicts with labels.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+    @OptionGroup var input: CaptureInput
+    @OptionGroup var inventory: InventoryInput
+
+    @Option(name: [.short, .long], help: "Model made by 'lazaret train'.")
+    var model: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Labels: JSON lines {\"start\", \"end\", \"kind\", \"src\": [...], \"dst\": [...]}. Without them the capture counts as clean.",
+            valueName: "file"))
+    var truth: String?
+
+    @Option var format: Format = .table
+
+    @Option(
+        name: [.short, .long], help: ArgumentHelp("Where to write the result.", valueName: "file"))
+    var output: String?
+
+    func run() throws {
+        let labels = try truth.map(Label.read) ?? []
+        let given = try inventory.read()
+        var replay = Replay(
+            paths: input.files, model: try ModelStore.readForJudging(model, inventory: given))
+        replay.filter = input.filter
+        replay.inventory = given
+        var evaluator = Evaluator(replay: replay, labels: labels)
+        let (evaluation, outcome) = try evaluator.run(progress: ProgressReport(label: "evaluating"))
+        for warning in outcome.warnings { Output.warn(warning) }
+        let text =
+            format == .json ? EvaluationReport.json(evaluation) : EvaluationReport.table(evaluation)
+        try Output.write(text, to: output)
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Events
+import ModelFiles
+import Offline
+import SystemSupport
+
+/// Says all there is to say of one alert.
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Say why an alert was raised, what stands behind it, and what would undo it.",
+        discussion: """
+            The alert alone tells the reasons. With its model: against how many clean windows, and what would \
+            have to be different for it to be none. With its capture: the flows behind it.
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
+
+    @OptionGroup var alert: AlertInput
+    @OptionGroup var inventory: InventoryInput
+
+    @Option(name: [.short, .long], help: "The model that raised the alert.")
+    var model: String?
+
+    @Option(
+        name: [.customShort("r"), .customLong("read")], parsing: .singleValue,
+        help: ArgumentHelp("Capture that holds its packets. Repeatable.", valueName: "file"))
+    var captures: [String] = []
+
+    @Option var format: Format = .text
+
+    func validate() throws {
+        guard alert.eventID != nil else {
+            throw ValidationError("which alert? give its event_id")
+        }
+        guard alert.events != nil else { throw AlertInput.noFile }
+    }
+
+    func run() throws {
+        var explainer = EventExplainer(eventID: alert.eventID ?? "", events: alert.events ?? "")
+        explainer.captures = captures
+        explainer.inventory = try inventory.read()
+        if let model {
+            explainer.model = (
+                model, try ModelStore.readForJudging(model, inventory: explainer.inventory)
+            )
+        }
+        let explanation = try explainer.run(progress: ProgressReport(label: "explaining"))
+        try Output.write(format == .json ? explanation.json + "\n" : explanation.text, to: nil)
+    }
+}

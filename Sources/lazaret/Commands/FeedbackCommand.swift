@@ -1,0 +1,56 @@
+import AnomalyDetection
+import ArgumentParser
+import ModelFiles
+
+/// Says what an alert was, and so changes what the next windows get.
+struct FeedbackCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "feedback",
+        abstract: "Say whether an alert was right; without one, list what was said.",
+        discussion: """
+            --benign: the contact that the alert names is known from now on, and as much as it held is clean \
+            for that workload. --malicious: the same pattern from that workload may be fenced, however weak. \
+            --withdraw takes it back. All is kept in MODEL.feedback.jsonl; the model stays as it is. A running \
+            monitor takes it in on SIGHUP.
+            """)
+
+    enum Action: String, EnumerableFlag {
+        case benign, malicious, withdraw
+    }
+
+    @OptionGroup var alert: AlertInput
+
+    @Flag var action: Action?
+
+    @Option(name: [.short, .long], help: "The model that raised the alert.")
+    var model: String
+
+    func validate() throws {
+        guard alert.eventID != nil || action == nil else {
+            throw ValidationError("which alert? give its event_id")
+        }
+        guard alert.eventID == nil || action != nil else {
+            throw ValidationError("say --benign, --malicious or --withdraw")
+        }
+        guard action == nil || action == .withdraw || alert.events != nil else {
+            throw AlertInput.noFile
+        }
+    }
+
+    func run() throws {
+        // What is no model has no feedback.
+        _ = try ModelStore.read(model)
+        switch action {
+        case .benign: try add(.benign)
+        case .malicious: try add(.malicious)
+        case .withdraw: try FeedbackFile.withdraw(alert.eventID ?? "", model: model)
+        case nil: break
+        }
+        try Output.write(try FeedbackFile.list(model), to: nil)
+    }
+
+    private func add(_ judgement: Feedback.Judgement) throws {
+        try FeedbackFile.add(
+            alert.eventID ?? "", judgement, events: alert.events ?? "", model: model)
+    }
+}

@@ -1,0 +1,124 @@
+import ArgumentParser
+import FlowExport
+import FlowMetering
+import Glibc
+import PacketCapture
+import PacketDecoding
+import SystemSupport
+
+/// Meters captures or interfaces and writes the flows, without judging them.
+struct FlowsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flows",
+        abstract: "Meter packets and write their flows.",
+        discussion: """
+            Reads captures (-r) or interfaces (-i) and writes one record for each flow that ends. \
+            SIGINT and SIGTERM end every flow and write the rest; SIGUSR1 prints counters.
+            """)
+
+    @OptionGroup(title: "Packets") var capture: CaptureOptionGroup
+    @OptionGroup(title: "Flows") var meter: MeterOptionGroup
+
+    @Option(
+        help: ArgumentHelp(
+            "table, csv, json, zeek (conn.log), eve (Suricata) or ipfix (RFC 7011).",
+            valueName: "format"))
+    var format: FlowFormat = .table
+
+    @Option(
+        name: .customShort("o"),
+        help: ArgumentHelp(
+            "Write to a file, or IPFIX to udp://HOST:PORT or tcp://HOST:PORT.",
+            valueName: "output"))
+    var output: String?
+
+    @Flag(help: "Print what was read, lost and malformed to standard error.")
+    var stats = false
+
+    func validate() throws {
+        guard !capture.files.isEmpty || !capture.interfaces.isEmpty else {
+            throw ValidationError("no packets; name a capture with -r or an interface with -i")
+        }
+        let isNetwork = output?.hasPrefix("udp://") == true || output?.hasPrefix("tcp://") == true
+        guard !isNetwork || format == .ipfix else {
+            throw ValidationError("-o \(output ?? ""): only --format ipfix goes over the network")
+        }
+    }
+
+    func run() throws {
+        Signals.install()
+        var options = FlowExport.Options()
+        options.capture = capture.captureOptions
+        options.capture.shouldStop = { Signals.shouldStop }
+        options.meter = meter.meterOptions(isLive: capture.files.isEmpty)
+        options.decode = meter.decodeOptions
+        options.format = format
+        do {
+            let target = try output.map { path in try FlowOutput(path) } ?? FlowOutput()
+            if format == .ipfix, target.isTerminal {
+                complain("ipfix is binary; send it to a file or a collector with -o")
+                throw ExitCode(2)
+            }
+            options.width = target.columns ?? 120
+            options.isColoured = target.isTerminal && getenv("NO_COLOR") == nil
+            let outcome = try meterPackets(options, to: target)
+            for warning in outcome.warnings { complain("warning: \(warning)") }
+            if stats { print(outcome) }
+            if outcome.isDamaged { throw ExitCode(1) }
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            FlowProgress.clear()
+            complain("\(error)")
+            if case .some(.filter) = error as? CaptureError { throw ExitCode(2) }
+            throw ExitCode(1)
+        }
+    }
+
+    private func meterPackets(
+        _ options: FlowExport.Options, to target: FlowOutput
+    ) throws -> FlowExport.Outcome {
+        let export = FlowExport(options: options)
+        guard capture.files.isEmpty else {
+            let outcome = try export.run(
+                files: capture.files, output: target, shouldStop: { Signals.shouldStop },
+                progress: { done, total in
+                    FlowProgress.show(done, of: total)
+                    if Signals.takeReport() {
+                        complain("bytes read \(done)" + (total.map { " of \($0)" } ?? ""))
+                    }
+                })
+            FlowProgress.clear()
+            return outcome
+        }
+        return try export.run(
+            interfaces: capture.interfaces, output: target,
+            shouldStop: { Signals.shouldStop },
+            report: { outcome in if Signals.takeReport() { print(outcome()) } })
+    }
+
+    /// The counters, one a line; those of bad frames only where there were any.
+    private func print(_ outcome: FlowExport.Outcome) {
+        let capture = outcome.capture
+        var lines: [(String, UInt64)] = [
+            ("capture.packets", capture.packets), ("capture.filtered", capture.filtered),
+            ("capture.skipped_link_type", capture.skipped),
+            ("capture.file_bytes", capture.fileBytes),
+            ("capture.kernel_drops", capture.kernelDrops),
+            ("capture.interface_drops", capture.interfaceDrops),
+            ("capture.reopened", capture.reopened),
+        ]
+        let malformed = outcome.decode.malformed
+        lines += outcome.decode.named.dropLast(malformed.count).map {
+            ("decode.\($0.name)", $0.count)
+        }
+        lines += malformed.filter { $0.count > 0 }.map { ("malformed.\($0.name)", $0.count) }
+        lines += outcome.meter.named.map { ("meter.\($0.name)", $0.count) }
+        for (name, count) in lines {
+            let gap = String(repeating: " ", count: max(1, 34 - name.count))
+            StandardError.write("\(name)\(gap)\(count)\n")
+        }
+    }
+}
+
+extension FlowFormat: ExpressibleByArgument {}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import FoundationEssentials
+import Monitor
+import NetworkAddresses
+import Settings
+import TextFormats
+import Workloads
+
+/// Who is who on this node, as Docker, Podman and Kubernetes tell.
+struct InventoryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inventory",
+        abstract: "Show or export which workloads and networks this node's containers are.",
+        subcommands: [Show.self, Export.self])
+
+    /// What both ask.
+    struct Sources: ParsableArguments {
+        @OptionGroup var file: ConfigurationInput
+        @OptionGroup var inventory: InventoryInput
+
+        /// Asks every source that is there.
+        func ask() async throws -> LiveWorkloads {
+            var settings = try file.read()
+            settings.monitor.workloads.environment = ProcessInfo.processInfo.environment
+            let path = inventory.path ?? settings.inventory
+            let live = try LiveWorkloads(
+                options: settings.monitor.workloads, given: try path.map(InventoryInput.read))
+            let failures = await live.listOnce()
+            for failure in failures { complain("\(failure.source): \(failure.reason)") }
+            guard failures.isEmpty || live.directory.isLive || path != nil else {
+                throw ExitCode(1)
+            }
+            return live
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "A table of networks and containers.")
+
+        @OptionGroup var sources: Sources
+
+        func run() async throws {
+            let live = try await sources.ask()
+            var rows = [["NETWORK", "PREFIX", "GATEWAY", "BRIDGE"]]
+            let bridges = live.directory.networks()
+            for network in live.inventory.networks {
+                let bridge = bridges.first { $0.prefixes.contains(network.prefix) }?.bridge
+                rows.append([
+                    network.name, "\(network.prefix)", network.gateway.map { "\($0)" } ?? "-",
+                    bridge ?? "-",
+                ])
+            }
+            var text = Self.table(rows) + "\n"
+            rows = [["WORKLOAD", "ADDRESS", "CONTAINER", "IMAGE", "NETWORK", "SINCE"]]
+            let tenants = live.directory.tenants()
+            let told = Set(tenants.map(\.address))
+            for (address, tenancy) in tenants {
+                let since = Date(timeIntervalSince1970: Double(tenancy.since / 1_000_000_000))
+                rows.append([
+                    live.inventory.workload(of: address)?.name ?? tenancy.container.workload,
+                    "\(address)", tenancy.container.name, tenancy.container.reference,
+                    tenancy.network, since.ISO8601Format(),
+                ])
+            }
+            for workload in live.inventory.workloads {
+                for prefix in workload.addresses
+                where !prefix.isHost || !told.contains(prefix.address) {
+                    rows.append([workload.name, "\(prefix)", "-", workload.image ?? "-", "-", "-"])
+                }
+            }
+            text += Self.table(rows)
+            text += "\nnames from \(live.source)\n"
+            try Output.write(text, to: nil)
+        }
+
+        private static func table(_ rows: [[String]]) -> String {
+            let rows = rows.map { $0.map(\.printable) }
+            let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+            return rows.map { row in
+                let cells = zip(row, widths).map { cell, width in
+                    cell + String(repeating: " ", count: width - cell.count)
+                }
+                let end = cells.lastIndex { !$0.allSatisfy { $0 == " " } } ?? 0
+                let last = row[end]
+                return (cells[..<end] + [last]).joined(separator: "  ") + "\n"
+            }.joined()
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write what is known now as a file that --inventory reads.")
+
+        @OptionGroup var sources: Sources
+
+        @Option(
+            name: [.short, .long],
+            help: ArgumentHelp("File to write; standard output without.", valueName: "file"))
+        var output: String?
+
+        func run() async throws {
+            let live = try await sources.ask()
+            let header =
+                "# Who is who, written by 'lazaret inventory export' from \(live.source).\n"
+            try Output.write(header + live.inventory.yaml, to: output)
+        }
+    }
+}

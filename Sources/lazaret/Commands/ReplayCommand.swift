@@ -1,0 +1,186 @@
+import AnomalyDetection
+import ArgumentParser
+import Enforcement
+import Events
+import HTMLReport
+import ModelFiles
+import Offline
+import Quarantine
+import SystemSupport
+import TextFormats
+import Workloads
+
+struct ReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Judge captures by a model, or rank what stands out without one.")
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, eve }
+
+    @OptionGroup var input: CaptureInput
+    @OptionGroup var inventory: InventoryInput
+
+    @Option(
+        name: [.short, .long],
+        help: "Model made by 'lazaret train'. Without one the capture is ranked against itself.")
+    var model: String?
+
+    @Option(
+        help:
+            "table: incidents to read; json: one incident a line; eve: alerts as Suricata writes them."
+    )
+    var format: Format = .table
+
+    @Option(
+        name: [.short, .long], help: ArgumentHelp("Where to write the result.", valueName: "file"))
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the nftables script that enforcing would have installed.", valueName: "file"))
+    var plan: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write a report for a browser: one HTML file that loads nothing.", valueName: "file"))
+    var report: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the packets of each incident to a pcapng file of its own in this folder.",
+            valueName: "folder"))
+    var pcapOut: String?
+
+    @Flag(help: "End with exit code 3 if anything odd was found.")
+    var exitCode = false
+
+    func validate() throws {
+        guard plan == nil || model != nil else {
+            throw ValidationError("--plan needs a model: without a baseline nothing is fenced")
+        }
+        guard pcapOut == nil || model != nil else {
+            throw ValidationError(
+                "--pcap-out needs a model: without a baseline nothing is an incident")
+        }
+    }
+
+    func run() throws {
+        // A report names its files by their digests, and packets are cut out in a second pass.
+        let spool = report == nil && pcapOut == nil ? nil : try InputSpool(input.files)
+        let anomalies = try model.map { try judge($0, spool) } ?? rank(spool)
+        if exitCode && anomalies > 0 { throw ExitCode(Failure.anomaliesFound) }
+    }
+
+    private func judge(_ modelPath: String, _ spool: InputSpool?) throws -> Int {
+        let given = try inventory.read()
+        var replay = Replay(
+            paths: input.files, model: try ModelStore.readForJudging(modelPath, inventory: given))
+        replay.filter = input.filter
+        replay.inventory = given
+        replay.spool = spool
+        replay.sliceFolder = pcapOut
+        let record = report.map { _ in
+            ReplayRecord(model: replay.model, inventory: given)
+        }
+        let outcome = try replay.run(progress: ProgressReport(label: "replay"), record: record)
+        for warning in outcome.warnings { Output.warn(warning) }
+        let slices = try cut(outcome.incidents, spool)
+        try Output.write(render(outcome), to: output)
+        if let plan { try OutputFile.replace(plan, with: script(outcome)) }
+        if var page = outcome.report {
+            page.slices = slices
+            try write(page, spool)
+        }
+        return outcome.incidents.count
+    }
+
+    private func script(_ outcome: Replay.Outcome) -> [UInt8] {
+        Array(NftScript.render(outcome.actions).utf8)
+    }
+
+    private func render(_ outcome: Replay.Outcome) -> String {
+        switch format {
+        case .eve: outcome.events.map { $0 + "\n" }.joined()
+        case .json:
+            outcome.incidents.map { IncidentReport.json($0, actions: outcome.actions) + "\n" }
+                .joined()
+        case .table:
+            IncidentReport.table(
+                outcome.incidents, actions: outcome.actions,
+                isColoured: output == nil && Output.isColoured) + ReplayReport.footer(outcome)
+        }
+    }
+
+    /// Writes the packets of each incident; the files by the incidents' first events.
+    private func cut(_ incidents: [Incident], _ spool: InputSpool?) throws -> [String: String] {
+        guard let pcapOut else { return [:] }
+        var slices = try PacketSlices(incidents, folder: pcapOut, version: Version.text)
+        let written = try slices.write(
+            from: spool?.paths ?? input.files, filter: input.filter,
+            progress: ProgressReport(label: "packets"))
+        return Dictionary(
+            zip(incidents, written).compactMap { incident, slice in
+                slice.map { (incident.eventID, $0.path) }
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
+    private func write(_ page: HTMLReport, _ spool: InputSpool?) throws {
+        var page = page
+        page.version = Version.text
+        page.command = command
+        for (name, path) in zip(input.files, spool?.paths ?? input.files) {
+            try page.add("capture", name == "-" ? "standard input" : name, at: path)
+        }
+        if let model {
+            try page.add("model", model, at: model)
+            let feedback = FeedbackFile.path(of: model)
+            if !page.feedbackIsEmpty { try page.add("feedback", feedback, at: feedback) }
+        }
+        if let path = inventory.path { try page.add("inventory", path, at: path) }
+        try OutputFile.replace(report ?? "", with: Array(page.render().utf8))
+    }
+
+    /// What makes the same report again; the name of the output is not part of it.
+    private var command: String {
+        var words = ["lazaret", "replay"]
+        for file in input.files { words += ["-r", file] }
+        if let model { words += ["-m", model] }
+        if let path = inventory.path { words += ["--inventory", path] }
+        if let pcapOut { words += ["--pcap-out", pcapOut] }
+        return Shell.line(words + ["--report", "report.html"] + input.bpf)
+    }
+
+    private func rank(_ spool: InputSpool?) throws -> Int {
+        var ranking = Ranking(paths: input.files)
+        ranking.filter = input.filter
+        ranking.inventory = try inventory.read() ?? .empty
+        ranking.spool = spool
+        let record = report.map { _ in ReplayRecord(model: nil, inventory: ranking.inventory) }
+        let result = try ranking.run(progress: ProgressReport(label: "ranking"), record: record)
+        for warning in result.warnings { Output.warn(warning) }
+        let text =
+            switch format {
+            case .table: RankingReport.table(result.entries, packetCount: result.packetCount)
+            case .json:
+                result.entries.enumerated().map { RankingReport.json($1, rank: $0 + 1) + "\n" }
+                    .joined()
+            case .eve:
+                result.entries.filter { $0.pattern != nil }.map { RankingReport.eve($0) + "\n" }
+                    .joined()
+            }
+        try Output.write(text, to: output)
+        if let page = result.report { try write(page, spool) }
+        return result.entries.count { $0.pattern != nil }
+    }
+}
+
+extension HTMLReport {
+    /// Names a file that the report was made from.
+    fileprivate mutating func add(_ role: String, _ name: String, at path: String) throws {
+        let (digest, byteCount) = try FileDigest.sha256(path)
+        files.append(File(role: role, name: name, byteCount: byteCount, digest: digest))
+    }
+
+    /// Whether nothing was said of the model's alerts.
+    fileprivate var feedbackIsEmpty: Bool { model?.feedback.isEmpty ?? true }
+}

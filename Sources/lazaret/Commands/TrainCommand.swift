@@ -1,0 +1,46 @@
+import AnomalyDetection
+import ArgumentParser
+import ModelFiles
+import Offline
+import SystemSupport
+import Workloads
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Learn what clean traffic looks like, and write a model.")
+
+    @OptionGroup var input: CaptureInput
+    @OptionGroup var inventory: InventoryInput
+
+    @Option(
+        name: [.short, .long], help: ArgumentHelp("Where to write the model.", valueName: "model"))
+    var output: String
+
+    @Option(
+        help:
+            "Alarms on clean traffic to put up with at this node, such as 1/day or 2/hour; or of each workload, such as 1/week/workload."
+    )
+    var falseAlarms: FalseAlarmRate = FalseAlarmRate(perDay: 1)
+
+    @Option(help: "Where the random numbers start: the same input and seed give the same model.")
+    var seed: UInt64 = 1
+
+    @Flag(help: "Leave out what looks like an attack, instead of only warning of it.")
+    var excludeSuspects = false
+
+    func run() throws {
+        var training = Training(paths: input.files)
+        training.filter = input.filter
+        training.inventory = try inventory.read() ?? .empty
+        training.inventoryPath = inventory.path
+        training.falseAlarmsPerDay = falseAlarms.perDay
+        training.budgetIsPerWorkload = falseAlarms.isPerWorkload
+        training.seed = seed
+        training.excludesSuspects = excludeSuspects
+        let outcome = try training.run(progress: ProgressReport(label: "training"))
+        for warning in outcome.warnings { Output.warn("\(warning)") }
+        try ModelStore.write(outcome.model, to: output)
+        try Output.write(ModelReport.text(outcome.model), to: nil)
+        for line in outcome.advice { Output.warn(line) }
+    }
+}

@@ -1,0 +1,23 @@
+import ArgumentParser
+
+/// Which captures to read, for every command that reads them.
+struct CaptureInput: ParsableArguments {
+    @Option(
+        name: [.customShort("r"), .customLong("read")], parsing: .singleValue,
+        help: ArgumentHelp(
+            "Capture to read: pcap or pcapng, also gzip or zstd; '-' is standard input. Repeatable: merged by time.",
+            valueName: "file"))
+    var files: [String] = []
+
+    @Argument(help: "BPF filter, as for tcpdump (pcap-filter(7)).")
+    var bpf: [String] = []
+
+    var filter: String { bpf.joined(separator: " ") }
+
+    func validate() throws {
+        guard !files.isEmpty else { throw ValidationError("name a capture with -r FILE") }
+        guard files.count(where: { $0 == "-" }) <= 1 else {
+            throw ValidationError("standard input can be read once: '-r -' is given twice")
+        }
+    }
+}

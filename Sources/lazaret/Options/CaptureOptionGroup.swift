@@ -1,0 +1,76 @@
+import ArgumentParser
+import PacketCapture
+
+/// Where packets come from; shared by every command that reads packets.
+struct CaptureOptionGroup: ParsableArguments {
+    @Option(
+        name: .customShort("r"),
+        help: ArgumentHelp(
+            "Read a pcap or pcapng file, also gzip or zstd; - is standard input. Several are merged by time.",
+            valueName: "file"))
+    var files: [String] = []
+
+    @Option(
+        name: .customShort("i"),
+        help: ArgumentHelp(
+            "Capture live on an interface; 'any' is all. May be repeated.", valueName: "interface"))
+    var interfaces: [String] = []
+
+    @Option(
+        name: [.customShort("s"), .customLong("snaplen")], parsing: .unconditional,
+        help: ArgumentHelp(
+            "Live: bytes of each frame that are kept. (default: 65535)", valueName: "bytes"))
+    var snapLength: Int?
+
+    @Option(
+        name: [.customShort("B"), .customLong("buffer-size")], parsing: .unconditional,
+        help: ArgumentHelp(
+            "Live: the kernel's ring for each interface, in KiB. (default: 16384)",
+            valueName: "KiB"))
+    var bufferSize: Int?
+
+    @Flag(
+        name: [.customShort("p"), .customLong("no-promiscuous-mode")],
+        help: "Live: leave the interface out of promiscuous mode.")
+    var isNotPromiscuous = false
+
+    @Option(
+        name: [.customShort("Q"), .customLong("direction")],
+        help: ArgumentHelp("Live: in, out or both. (default: both)", valueName: "direction"))
+    var direction: String?
+
+    @Argument(
+        help: ArgumentHelp("Take only packets that match this BPF filter.", valueName: "filter"))
+    var filter: [String] = []
+
+    func validate() throws {
+        if !files.isEmpty, !interfaces.isEmpty {
+            throw ValidationError("-r and -i exclude each other; read files or capture live")
+        }
+        if let snapLength, !(64...262_144).contains(snapLength) {
+            throw ValidationError("-s \(snapLength): a snap length is 64 to 262144 bytes")
+        }
+        if let bufferSize, !(64...2_000_000).contains(bufferSize) {
+            throw ValidationError("-B \(bufferSize): a buffer is 64 to 2000000 KiB")
+        }
+        if let direction, CaptureOptions.Direction(rawValue: direction) == nil {
+            throw ValidationError("-Q \(direction): a direction is in, out or both")
+        }
+    }
+
+    /// The options as the capture takes them.
+    var captureOptions: CaptureOptions {
+        var options = CaptureOptions()
+        apply(to: &options)
+        return options
+    }
+
+    /// Puts what was given in the place of what `options` say.
+    func apply(to options: inout CaptureOptions) {
+        if let snapLength { options.snapLength = snapLength }
+        if let bufferSize { options.bufferSize = bufferSize << 10 }
+        if isNotPromiscuous { options.isPromiscuous = false }
+        if let direction { options.direction = .init(rawValue: direction) ?? .both }
+        if !filter.isEmpty { options.filter = filter.joined(separator: " ") }
+    }
+}

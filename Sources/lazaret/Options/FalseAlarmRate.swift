@@ -1,0 +1,25 @@
+import ArgumentParser
+
+/// `1/day`, `2/hour`, `3/week`, or a number of them a day; with `/workload` behind it of each workload.
+struct FalseAlarmRate: ExpressibleByArgument {
+    var perDay: Double
+    var isPerWorkload = false
+
+    init(perDay: Double) { self.perDay = perDay }
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
+        guard let count = Double(parts[0]), count > 0, count.isFinite, parts.count <= 3,
+            parts.count < 3 || parts[2] == "workload"
+        else { return nil }
+        isPerWorkload = parts.count == 3
+        switch parts.count >= 2 ? parts[1] : "day" {
+        case "hour", "h": perDay = count * 24
+        case "day", "d": perDay = count
+        case "week", "w": perDay = count / 7
+        default: return nil
+        }
+    }
+
+    var defaultValueDescription: String { "1/day" }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import NetworkAddresses
+import Quarantine
+import TestKit
+import Testing
+
+@testable import Enforcement
+
+@Suite(.needsKernel)
+struct DiscoveryTests {
+    @Test func whatMustNeverBeFencedIsFound() throws {
+        let lab = try Lab()
+        let node = lab.node.space
+        try node.run("ip", "route", "add", "default", "via", "10.77.9.20")
+        try node.run(
+            "ip", "neigh", "add", "10.77.9.20", "lladdr", "02:00:00:00:00:99", "dev", "uplink")
+        try node.run(
+            "ip", "-6", "route", "add", "fd99::/64", "nexthop", "via", "fd77:9::10", "nexthop",
+            "via", "fd77:9::11")
+        // Somebody logged in from outside, and this node talking to an orchestrator's API.
+        let door = try Socket(lab.node, stream: true)
+        try door.bind("0.0.0.0", 22)
+        try door.listen()
+        let operatorSide = try Socket(lab.outside, stream: true)
+        try #require(operatorSide.connect("10.77.9.1", 22))
+        let login = try door.accept()
+        let api = try Socket(lab.c, stream: true)
+        try api.bind("0.0.0.0", 6443)
+        try api.listen()
+        let kubelet = try Socket(lab.node, stream: true)
+        try #require(kubelet.connect(lab.c.v4, 6443))
+
+        let resolvers = NSTemporaryDirectory() + "lztest-\(UUID().uuidString).conf"
+        try "# x\nnameserver 10.77.2.53\nnameserver fe80::53%br1\nsearch a\n".write(
+            toFile: resolvers, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: resolvers) }
+        var discovery = ProtectedDiscovery()
+        discovery.resolverFiles = [resolvers, "/nowhere"]
+        discovery.named = [.init(prefix("192.0.2.0/24"), reason: "monitoring")]
+        discovery.environment = [
+            "SSH_CONNECTION": "192.0.2.200 5 10.0.0.1 22", "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+        ]
+        let found = try node.inside { try discovery.discover() }
+        func reason(_ text: String) -> String? { found.protected.objection(to: target(text)) }
+        #expect(reason("10.77.1.1") == "10.77.1.1 is protected: address of br1 on this node")
+        #expect(reason("fd77:2::1")?.contains("address of br2") == true)
+        #expect(reason("10.77.2.53")?.contains("resolver") == true)
+        #expect(reason("fe80::53")?.contains("resolver") == true)
+        #expect(reason("fd77:9::11")?.contains("gateway of a route") == true)
+        #expect(reason("02:00:00:00:00:99")?.contains("gateway 10.77.9.20") == true)
+        #expect(reason("192.0.2.7")?.contains("monitoring") == true)
+        #expect(reason("10.96.0.1")?.contains("orchestrator's API") == true)
+        #expect(reason(lab.c.v4)?.contains("orchestrator's API") == true)
+        #expect(found.protected.entries.contains { $0.reason == "logged in through SSH" })
+        #expect(found.protected.entries.contains { $0.reason == "the operator's own session" })
+        #expect(reason("10.77.9.20")?.contains("default gateway") == true)
+        #expect(reason("10.77.1.10") == nil && reason("10.77.1.0/24") != nil)
+        #expect(found.ownAddresses.contains { $0.isLinkLocal })
+        _ = login
+
+        // A container that has only opened a connection is no operator.
+        let knocker = try Socket(lab.a, stream: true)
+        try #require(knocker.connect("10.77.9.1", 22))
+        let knock = try door.accept()
+        let before = try node.inside { try discovery.discover() }.protected
+        #expect(before.objection(to: target(lab.a.v4))?.contains("SSH") == true)
+        discovery.containers = [prefix("10.77.1.0/24")]
+        let after = try node.inside { try discovery.discover() }.protected
+        #expect(after.objection(to: target(lab.a.v4)) == nil)
+        #expect(after.entries.contains { $0.reason == "logged in through SSH" })
+        _ = knock
+    }
+
+    @Test func addressesOfConnectionTablesAreRead() throws {
+        let four = try #require(ProtectedDiscovery.end("0100007F:0016"))
+        #expect(four.0.description == "127.0.0.1" && four.1 == 22)
+        let six = try #require(ProtectedDiscovery.end("B80D0120000000000000000001000000:192B"))
+        #expect(six.0.description == "2001:db8::1" && six.1 == 6443)
+        #expect(ProtectedDiscovery.end("xyz") == nil)
+    }
+
+    @Test(.needs("conntrack"))
+    func connectionsAreForgottenWhenAsked() throws {
+        let lab = try Lab()
+        try lab.node.space.run("nft", "add table inet t")
+        try lab.node.space.run(
+            "nft", "add chain inet t c { type filter hook forward priority 0; }")
+        try lab.node.space.run("nft", "add rule inet t c ct state new accept")
+        let receiver = try Socket(lab.c)
+        try receiver.bind("0.0.0.0", 4000)
+        for host in [lab.a, lab.b] {
+            try Socket(host).send("x", to: lab.c.v4, 4000)
+            #expect(receiver.receive() == "x")
+        }
+        func entries(_ host: Lab.Host) throws -> Int {
+            try lab.node.space.run("conntrack", "-L", "-s", host.v4).split(separator: "\n")
+                .count { $0.contains("udp") }
+        }
+        #expect(try entries(lab.a) == 1 && entries(lab.b) == 1)
+        var options = FirewallOptions()
+        options.flushesConnections = true
+        var firewall = try lab.node.space.firewall(options)
+        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        #expect(try entries(lab.a) == 0 && entries(lab.b) == 1)
+    }
+}
+
+@Suite(.needsKernel)
+struct WatchTests {
+    @Test func othersChangesAreHeardAndOursAreNot() throws {
+        let space = try Namespace()
+        var firewall = try space.firewall()
+        var made: FirewallWatch?
+        let port = firewall.port
+        try space.inside { made = try FirewallWatch(ignoring: [port]) }
+        guard var watch = made.take() else { throw CommandFailed(description: "no watch") }
+        try firewall.apply([.put(claim("10.0.0.2"))], now: 0)
+        #expect(try watch.wait(milliseconds: 50) == nil)
+        try space.run("nft", "add table ip other")
+        #expect(try watch.wait(milliseconds: 50) == nil)
+        try space.run("nft", "delete element inet lazaret drop_host4 { 10.0.0.2 }")
+        let small = try #require(try next(&watch))
+        #expect(small.program == "nft" && !small.isStructural && !small.isUncertain)
+        try space.run("nft", "flush ruleset")
+        let large = try #require(try next(&watch))
+        #expect(large.program == "nft" && large.isStructural && large.process ?? 0 > 0)
+    }
+
+    private func next(_ watch: inout FirewallWatch) throws -> FirewallDisturbance? {
+        var found: FirewallDisturbance?
+        _ = try eventually {
+            found = try watch.wait(milliseconds: 100)
+            return found != nil
+        }
+        return found
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import NetworkAddresses
+import Quarantine
+import TestKit
+import Testing
+
+@testable import Enforcement
+
+/// What each response does to packets, around addresses and around network cards.
+extension PacketTests {
+    @Test func aSpooferIsHeldByItsCardWhateverItsAddress() throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var firewall = try lab.node.space.firewall()
+        try lab.a.space.run("ip", "addr", "add", "10.77.1.99/24", "dev", "eth0")
+        let receiver = try Socket(lab.b)
+        try receiver.bind("0.0.0.0", 4000)
+        let spoofer = try Socket(lab.a)
+        try spoofer.bind("10.77.1.99", 4001)
+        spoofer.send("borrowed", to: lab.b.v4, 4000)
+        #expect(receiver.receive() == "borrowed")
+        let shown = try lab.a.space.run("ip", "-o", "link", "show", "eth0")
+        let link = try #require(shown.firstMatch(of: /link\/ether (\S+)/)).1
+        try firewall.apply([.put(claim(String(link)))], now: 0)
+        spoofer.send("borrowed", to: lab.b.v4, 4000)
+        spoofer.send("borrowed", to: lab.c.v4, 4000)
+        let witness = try Socket(lab.bystander)
+        witness.send("sentinel", to: lab.b.v4, 4000)
+        #expect(receiver.receive() == "sentinel")
+        #expect(try #require(firewall.held().first).packets >= 2)
+        #expect(try !reaches(lab.b, lab.a, expected: false))
+    }
+
+    @Test(arguments: [FenceResponse.observe, .limit, .egress])
+    func aCardIsAnsweredAsIsAskedFor(response: FenceResponse) throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var options = FirewallOptions()
+        options.limitPacketsPerSecond = 10
+        var firewall = try lab.node.space.firewall(options)
+        #expect(try reaches(lab.a, lab.b, expected: true))
+        let shown = try lab.a.space.run("ip", "-o", "link", "show", "eth0")
+        let link = try #require(shown.firstMatch(of: /link\/ether (\S+)/)).1
+        let fence = claim(String(link), 600, response)
+        try firewall.apply([.put(fence)], now: 0)
+        let receiver = try Socket(lab.b)
+        try receiver.bind("0.0.0.0", 4000)
+        let sender = try Socket(lab.a)
+        for _ in 0..<100 { sender.send("x", to: lab.b.v4, 4000) }
+        try Socket(lab.bystander).send("sentinel", to: lab.b.v4, 4000)
+        var arrived = 0
+        while receiver.receive() == "x" { arrived += 1 }
+        switch response {
+        case .observe: #expect(arrived == 100)
+        case .limit: #expect(arrived > 0 && arrived < 100)
+        case .egress, .drop: #expect(arrived == 0)
+        }
+        let held = try #require(firewall.held().first)
+        #expect(held.response == response.applied(to: fence.target))
+        #expect(
+            held.isComplete && held.packets >= UInt64(100 - (response == .observe ? 0 : arrived)))
+        #expect(firewall.expected([fence], now: 0).map(\.response) == [held.response])
+        try firewall.apply([.remove(fence.target, response)], now: 0)
+        #expect(try firewall.held().isEmpty)
+    }
+
+    @Test(arguments: [false, true])
+    func egressLetsOutWhatTheTargetInitiates(isSameBridge: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: true)
+        var firewall = try lab.node.space.firewall()
+        let other = isSameBridge ? lab.b : lab.c
+        try firewall.apply([.put(claim(lab.a.v4, 600, .egress))], now: 0)
+        let client = try Socket(lab.a)
+        try client.bind(lab.a.v4, 4001)
+        let server = try Socket(other)
+        try server.bind(other.v4, 4002)
+        client.send("question", to: other.v4, 4002)
+        #expect(server.receive() == "question")
+        server.send("answer", to: lab.a.v4, 4001)
+        #expect(client.receive() == "answer")
+        #expect(try !reaches(other, lab.a, port: 4003, expected: false))
+        let door = try Socket(lab.a, stream: true)
+        try door.bind(lab.a.v4, 5000)
+        try door.listen()
+        let caller = try Socket(other, stream: true)
+        try caller.wait(seconds: 0.3)
+        #expect(!caller.connect(lab.a.v4, 5000))
+        #expect(try #require(firewall.held().first).packets >= 2)
+    }
+
+    @Test func egressOnOneBridgeHoldsConnectionsWithoutTracking() throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var firewall = try lab.node.space.firewall()
+        try firewall.apply([.put(claim(lab.a.v4, 600, .egress))], now: 0)
+        for (from, to, isOpen) in [(lab.a, lab.b, true), (lab.b, lab.a, false)] {
+            let door = try Socket(to, stream: true)
+            try door.bind(to.v4, 5000)
+            try door.listen()
+            let caller = try Socket(from, stream: true)
+            try caller.wait(seconds: isOpen ? patience : 0.3)
+            #expect(caller.connect(to.v4, 5000) == isOpen)
+        }
+    }
+
+    @Test func limitLetsSomeThroughAndObserveAll() throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var options = FirewallOptions()
+        options.limitPacketsPerSecond = 10
+        var firewall = try lab.node.space.firewall(options)
+        #expect(try reaches(lab.a, lab.b, expected: true))
+        for (response, isLimited) in [(FenceResponse.limit, true), (.observe, false)] {
+            try firewall.apply([.put(claim(lab.a.v4, 600, response))], now: 0)
+            let receiver = try Socket(lab.b)
+            try receiver.bind("0.0.0.0", 4000)
+            let sender = try Socket(lab.a)
+            for _ in 0..<200 { sender.send("x", to: lab.b.v4, 4000) }
+            let witness = try Socket(lab.bystander)
+            witness.send("sentinel", to: lab.b.v4, 4000)
+            var arrived = 0
+            while receiver.receive() == "x" { arrived += 1 }
+            let held = try #require(firewall.held().first { $0.response == response })
+            #expect(isLimited ? (arrived > 0 && arrived < 200) : arrived == 200)
+            #expect(held.packets >= (isLimited ? UInt64(200 - arrived) : 200))
+            try firewall.apply([.remove(target(lab.a.v4), response)], now: 0)
+        }
+    }
+}

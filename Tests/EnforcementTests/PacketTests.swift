@@ -1,0 +1,305 @@
+import Foundation
+import NetworkAddresses
+import Quarantine
+import TestKit
+import Testing
+
+@testable import Enforcement
+
+/// Real packets between namespaces on one bridge and on two.
+@Suite(.needsKernel)
+struct PacketTests {
+    /// Whether a datagram from one host reaches the other.
+    ///
+    /// - Parameter sentinel: sends to the same socket afterwards; its datagram arriving shows that
+    ///   what is missing is not merely late. Without one the wait is short.
+    func reaches(
+        _ from: Lab.Host, _ to: Lab.Host, v6: Bool = false, port: UInt16 = 4000,
+        sentinel: Lab.Host? = nil, expected: Bool
+    ) throws -> Bool {
+        let receiver = try Socket(to, v6: v6)
+        try receiver.bind(v6 ? "::" : "0.0.0.0", port)
+        let sender = try Socket(from, v6: v6)
+        sender.send("probe", to: to.address(v6), port)
+        if expected { return receiver.receive() == "probe" }
+        // What passes is there at once.
+        guard let sentinel else { return try receiver.receives(within: 0.15) }
+        let witness = try Socket(sentinel, v6: v6)
+        witness.send("sentinel", to: to.address(v6), port)
+        return receiver.receive() != "sentinel"
+    }
+
+    @Test(arguments: [false, true])
+    func aFenceHoldsInBothDirectionsAndEnds(bridgeCallsFirewall: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
+        var firewall = try lab.node.space.firewall()
+        let others = [
+            ("neighbour", lab.b), ("other bridge", lab.c), ("outside", lab.outside),
+            ("node", lab.node),
+        ]
+        func check(isOpen: Bool) throws {
+            for v6 in [false, true] {
+                for (name, other) in others {
+                    #expect(
+                        try reaches(
+                            lab.a, other, v6: v6, sentinel: lab.bystander, expected: isOpen)
+                            == isOpen, "a to \(name), v6 \(v6), open \(isOpen)")
+                    #expect(
+                        try reaches(other, lab.a, v6: v6, expected: isOpen) == isOpen,
+                        "\(name) to a, v6 \(v6), open \(isOpen)")
+                    #expect(
+                        try name == "neighbour"
+                            || reaches(lab.bystander, other, v6: v6, expected: true))
+                }
+            }
+        }
+        try check(isOpen: true)
+        // An established connection.
+        let server = try Socket(lab.b, stream: true)
+        try server.bind("0.0.0.0", 5000)
+        try server.listen()
+        let client = try Socket(lab.a, stream: true)
+        try #require(client.connect(lab.b.v4, 5000))
+        let served = try server.accept()
+        client.write("before")
+        #expect(served.receive() == "before")
+
+        let fenced = [claim(lab.a.v4), claim(lab.a.v6)]
+        try firewall.apply(fenced.map(FenceChange.put), now: 0)
+        try check(isOpen: false)
+        client.write("during")
+        #expect(try !served.receives(within: 0.3))
+        let held = try firewall.held()
+        #expect(held.count == 2 && held.allSatisfy { $0.packets > 3 && $0.bytes > 100 })
+
+        try firewall.apply(fenced.map { .remove($0.target, .drop) }, now: 0)
+        // TCP repeats what was lost; how soon is its own affair.
+        try served.wait(seconds: patience)
+        #expect(served.receive() == "during")
+        try check(isOpen: true)
+    }
+
+    @Test(arguments: [false, true])
+    func aPrefixIsFencedLikeItsHosts(bridgeCallsFirewall: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
+        var firewall = try lab.node.space.firewall()
+        #expect(try reaches(lab.a, lab.bystander, expected: true))
+        #expect(try reaches(lab.a, lab.c, v6: true, expected: true))
+        // .8/30 holds a and b, not the bystander.
+        try firewall.apply([.put(claim("10.77.1.8/30")), .put(claim("fd77:1::8/125"))], now: 0)
+        #expect(try !reaches(lab.a, lab.bystander, sentinel: lab.c, expected: false))
+        #expect(try !reaches(lab.b, lab.c, sentinel: lab.bystander, expected: false))
+        #expect(try !reaches(lab.outside, lab.b, expected: false))
+        #expect(
+            try reaches(lab.a, lab.c, v6: true, sentinel: lab.bystander, expected: false) == true)
+        #expect(try reaches(lab.bystander, lab.c, expected: true))
+    }
+
+    @Test func aHostThatIsFencedAnewCountsFromNothing() throws {
+        let lab = try Lab()
+        var keeper = try lab.node.space.keeper(MemoryLedger())
+        func packets() throws -> UInt64 {
+            let offender = target(lab.a.v4)
+            let listed = try keeper.list(now: clockNow()).first { $0.row.target == offender }
+            guard let listed else { throw CommandFailed(description: "not fenced") }
+            return listed.packets
+        }
+        func add(_ seconds: Int64) throws {
+            let outcome = try keeper.add(
+                target(lab.a.v4), response: .drop, seconds: seconds, reason: "r", now: clockNow(),
+                actor: "me", force: false)
+            #expect(outcome.failure == nil)
+        }
+        func knocks() throws {
+            #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+        }
+        #expect(try reaches(lab.a, lab.b, expected: true))
+        try add(60)
+        try knocks()
+        let first = try packets()
+        #expect(first >= 1)
+        // An extension, and a look around, let the count go on.
+        try add(600)
+        #expect(try keeper.reconcile(now: clockNow(), cause: "again").isClean)
+        try knocks()
+        #expect(try packets() > first)
+        _ = try keeper.release(target(lab.a.v4), reason: "r", now: clockNow(), actor: "me")
+        // Long enough for the next three lines.
+        try add(15)
+        #expect(try packets() == 0)
+        try knocks()
+        #expect(try packets() >= 1)
+        let isOver = try eventually { try !keeper.sweep(now: clockNow()).isEmpty }
+        #expect(isOver)
+        let isGone = try eventually { try keeper.actuator.held().isEmpty }
+        #expect(isGone)
+        try add(60)
+        #expect(try packets() == 0)
+        // A crash before the end was noted: the next start makes it good.
+        try knocks()
+        var firewall = try lab.node.space.firewall()
+        try firewall.apply([.remove(target(lab.a.v4), .drop)], now: clockNow())
+        var next = try lab.node.space.keeper(MemoryLedger())
+        _ = try next.reconcile(now: clockNow(), cause: "start")
+        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        #expect(try #require(firewall.held().first).packets == 0)
+    }
+
+    @Test func whatNobodyCanCountAnyMoreIsHeldAllTheSame() throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var firewall = try lab.node.space.firewall()
+        try firewall.install()
+        // As if 65,535 others had been counted already.
+        for family in ["inet", "bridge"] {
+            let all = (0..<65_535).map { "11.\($0 / 65_536).\($0 / 256 % 256).\($0 % 256)" }
+            try lab.node.space.run(
+                "nft", "-f", "-",
+                input: "add element \(family) lazaret drop_seen4 { \(all.joined(separator: ",")) }")
+        }
+        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+        #expect(try !reaches(lab.outside, lab.a, expected: false))
+        #expect(try #require(firewall.held().first).packets == 0)
+        try firewall.forgetCounts { _, _ in false }
+        // A counter needs a cell for each processor, which the kernel takes from a small reserve, since it may not wait
+        // there. Where that is empty the packet is held uncounted, and a worker fills it up: the next ones count.
+        let isCounting = try eventually {
+            #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+            return try #require(firewall.held().first).packets >= 1
+        }
+        #expect(isCounting)
+    }
+
+    @Test func theKernelEndsTheFenceWithoutUs() throws {
+        let lab = try Lab()
+        var firewall = try lab.node.space.firewall()
+        #expect(try reaches(lab.a, lab.b, expected: true))
+        try firewall.apply(
+            [.put(FenceClaim(target: target(lab.a.v4), until: 10 * second))], now: 0)
+        #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
+        let isOver = try eventually { try firewall.held().isEmpty }
+        #expect(isOver)
+        #expect(try reaches(lab.a, lab.b, expected: true))
+    }
+
+    @Test func publishedPortsAndTranslatedRepliesAreHeldToo() throws {
+        let lab = try Lab()
+        try lab.node.space.run(
+            "nft", "-f", "-",
+            input: """
+                add table ip nat
+                add chain ip nat pre { type nat hook prerouting priority dstnat; }
+                add chain ip nat post { type nat hook postrouting priority srcnat; }
+                add rule ip nat pre ip daddr 10.77.9.1 udp dport 8080 dnat to 10.77.1.10:4000
+                add rule ip nat post ip saddr 10.77.1.0/24 oifname uplink masquerade
+
+                """)
+        var firewall = try lab.node.space.firewall()
+        let receiver = try Socket(lab.a)
+        try receiver.bind("0.0.0.0", 4000)
+        let sender = try Socket(lab.outside)
+        sender.send("one", to: "10.77.9.1", 8080)
+        #expect(receiver.receive() == "one")
+        // A masqueraded question of the offender; its answer comes to the node's own address.
+        let asker = try Socket(lab.a)
+        try asker.bind("0.0.0.0", 4001)
+        let answerer = try Socket(lab.outside)
+        try answerer.bind("0.0.0.0", 4002)
+        asker.send("question", to: lab.outside.v4, 4002)
+        #expect(answerer.receive() == "question")
+        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        sender.send("two", to: "10.77.9.1", 8080)
+        answerer.send("answer", to: "10.77.9.1", 4001)
+        #expect(try !receiver.receives(within: 0.3))
+        #expect(try !asker.receives(within: 0.1))
+        #expect(try #require(firewall.held().first).packets >= 2)
+    }
+
+    /// As kube-proxy, netavark and firewalld lay them down: a service address in front of a workload, an isolated
+    /// forward chain, and a table with verdicts of its own.
+    private static let rulesOfOthers = """
+        table ip nat {
+            chain KUBE-SEP { ip saddr 10.77.1.11 meta mark set meta mark or 0x4000; meta l4proto udp dnat to 10.77.1.11:4000; }
+            chain KUBE-SVC { jump KUBE-SEP; }
+            chain KUBE-SERVICES { ip daddr 10.96.0.10 udp dport 53 jump KUBE-SVC; }
+            chain PREROUTING { type nat hook prerouting priority dstnat; policy accept; jump KUBE-SERVICES; }
+            chain OUTPUT { type nat hook output priority -100; policy accept; jump KUBE-SERVICES; }
+            chain NETAVARK { ip daddr 10.77.1.0/24 accept; ip daddr != 224.0.0.0/4 ip saddr 10.77.1.0/24 oifname uplink masquerade; }
+            chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept; meta mark and 0x4000 == 0x4000 masquerade; jump NETAVARK; }
+        }
+        table ip filter {
+            chain NETAVARK_FORWARD { ip daddr 10.77.1.0/24 accept; ip saddr 10.77.1.0/24 accept; ip saddr 10.77.2.0/24 accept; }
+            chain FORWARD { type filter hook forward priority filter; policy drop; jump NETAVARK_FORWARD; }
+        }
+        table inet firewalld {
+            chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; ct state established,related accept; }
+            chain filter_INPUT { type filter hook input priority filter + 10; policy accept; ct state invalid drop; }
+        }
+
+        """
+
+    @Test func worksBesideTheRulesOfOthersWithoutTouchingThem() throws {
+        let lab = try Lab()
+        try lab.node.space.run("nft", "-f", "-", input: Self.rulesOfOthers)
+        // The node has to have a way to a service address before it is translated.
+        try lab.node.space.run("ip", "route", "add", "default", "via", lab.outside.v4)
+        func others() throws -> [String] {
+            try ["ip nat", "ip filter", "inet firewalld"].map { table in
+                let words = table.split(separator: " ").map(String.init)
+                return try lab.node.space.run("nft", "-s", "list", "table", words[0], words[1])
+            }
+        }
+        func asks(_ host: Lab.Host, isOpen: Bool = true) throws -> Bool {
+            let receiver = try Socket(lab.b)
+            try receiver.bind("0.0.0.0", 4000)
+            let sender = try Socket(host)
+            sender.send("question", to: "10.96.0.10", 53)
+            return try receiver.receives(within: isOpen ? patience : 0.5)
+        }
+        let before = try others()
+        #expect(try asks(lab.c) && asks(lab.node))
+        var firewall = try lab.node.space.firewall()
+        // Behind a service address the target is found all the same.
+        try firewall.apply([.put(claim(lab.b.v4))], now: 0)
+        #expect(try !asks(lab.c, isOpen: false) && !asks(lab.node, isOpen: false))
+        try firewall.apply([.remove(target(lab.b.v4), .drop), .put(claim(lab.c.v4))], now: 0)
+        #expect(try !asks(lab.c, isOpen: false))
+        #expect(try asks(lab.node))
+        try firewall.apply([.remove(target(lab.c.v4), .drop)], now: 0)
+        #expect(try asks(lab.c))
+        #expect(try others() == before)
+    }
+
+    @Test(arguments: [false, true])
+    func whatIsKeptStaysReachable(v6: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: false)
+        var options = FirewallOptions()
+        let resolver = prefix(lab.b.address(v6)).address
+        let forensic = prefix(lab.outside.address(v6)).address
+        options.kept = [
+            KeptService(name: "DNS", address: resolver, port: .init(.udp, 53)),
+            KeptService(name: "forensic host", address: forensic),
+        ]
+        // The node asks for its neighbours from its link-local address.
+        let own = try lab.node.space.run("ip", "-6", "-o", "addr", "show", "br1", "scope", "link")
+        let linkLocal = try #require(own.firstMatch(of: /inet6 ([^\/]+)\//)).1
+        options.keptNeighbours = [
+            prefix(lab.node.address(v6)).address, prefix(String(linkLocal)).address,
+        ]
+        var firewall = try lab.node.space.firewall(options)
+        try firewall.apply([.put(claim(lab.a.address(v6)))], now: 0)
+        let server = try Socket(lab.b, v6: v6)
+        try server.bind(lab.b.address(v6), 53)
+        let client = try Socket(lab.a, v6: v6)
+        try client.bind(lab.a.address(v6), 5353)
+        client.send("question", to: lab.b.address(v6), 53)
+        #expect(server.receive() == "question")
+        server.send("answer", to: lab.a.address(v6), 5353)
+        #expect(client.receive() == "answer")
+        #expect(try reaches(lab.outside, lab.a, v6: v6, expected: true))
+        #expect(try reaches(lab.a, lab.outside, v6: v6, expected: true))
+        #expect(
+            try !reaches(lab.a, lab.b, v6: v6, sentinel: lab.bystander, expected: false))
+        #expect(try !reaches(lab.a, lab.c, v6: v6, sentinel: lab.bystander, expected: false))
+    }
+}

@@ -1,0 +1,80 @@
+import NetworkAddresses
+import Quarantine
+import TestKit
+import Testing
+
+@testable import Enforcement
+
+struct PrefixTests {
+    @Test func theCoverAroundAProtectedAddressIsMinimal() {
+        var protected = ProtectedSet()
+        #expect(protected.split(prefix("10.0.0.0/24")) == [prefix("10.0.0.0/24")])
+        protected.add(prefix("10.0.0.1"), reason: "gateway")
+        let cover = protected.split(prefix("10.0.0.0/24"))
+        #expect(
+            cover.map(\.description) == [
+                "10.0.0.0", "10.0.0.2/31", "10.0.0.4/30", "10.0.0.8/29", "10.0.0.16/28",
+                "10.0.0.32/27", "10.0.0.64/26", "10.0.0.128/25",
+            ])
+        #expect(protected.split(prefix("10.0.0.1")).isEmpty)
+        #expect(protected.split(prefix("127.0.0.0/8")).isEmpty)
+        protected.add(prefix("fd00::1"), reason: "gateway")
+        #expect(protected.split(prefix("fd00::/64")).count == 64)
+    }
+
+    @Test(arguments: 0..<50 as Range<UInt64>)
+    func aCoverHoldsAllButTheProtected(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var protected = ProtectedSet()
+        for _ in 0..<Int.random(in: 0...4, using: &random) {
+            let length = Int.random(in: 26...32, using: &random)
+            let host = UInt32.random(in: 0...255, using: &random)
+            protected.add(
+                IPPrefix(IPAddress(v4: 0x0A00_0000 | host), length: length), reason: "r")
+        }
+        let cover = protected.split(prefix("10.0.0.0/24"))
+        for host in UInt32(0)...255 {
+            let address = IPAddress(v4: 0x0A00_0000 | host)
+            let isProtected = protected.check(IPPrefix(host: address)) != nil
+            #expect(cover.count { $0.contains(address) } == (isProtected ? 0 : 1), "seed \(seed)")
+        }
+        // Minimal: no two neighbours make up one prefix.
+        for (left, right) in zip(cover, cover.dropFirst()) where left.length == right.length {
+            #expect(IPPrefix(left.address, length: left.length - 1).contains(right) == false)
+        }
+    }
+
+    @Test(arguments: 0..<100 as Range<UInt64>)
+    func piecesNeverOverlapAndKeepTheLatestEnd(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let claims = (0..<Int.random(in: 1...8, using: &random)).map { _ in
+            FencePieces.Piece(
+                prefix: IPPrefix(
+                    IPAddress(v4: 0x0A00_0000 | UInt32.random(in: 0...255, using: &random)),
+                    length: Int.random(in: 24...31, using: &random)),
+                until: Int64.random(in: 1...5, using: &random))
+        }
+        let pieces = FencePieces.flatten(claims)
+        #expect(pieces == pieces.sorted { $0.prefix < $1.prefix })
+        for host in UInt32(0)...255 {
+            let address = IPAddress(v4: 0x0A00_0000 | host)
+            let expected = claims.filter { $0.prefix.contains(address) }.map(\.until).max()
+            let got = pieces.filter { $0.prefix.contains(address) }.map(\.until)
+            #expect(got == (expected.map { [$0] } ?? []), "seed \(seed) \(claims)")
+        }
+    }
+
+    @Test func anInnerPrefixThatEndsLaterCutsTheWiderOne() {
+        let pieces = FencePieces.flatten([
+            .init(prefix: prefix("10.0.0.0/24"), until: 10),
+            .init(prefix: prefix("10.0.0.64/26"), until: 20),
+            .init(prefix: prefix("10.0.0.128/25"), until: 5),
+        ])
+        #expect(
+            pieces == [
+                .init(prefix: prefix("10.0.0.0/26"), until: 10),
+                .init(prefix: prefix("10.0.0.64/26"), until: 20),
+                .init(prefix: prefix("10.0.0.128/25"), until: 10),
+            ])
+    }
+}

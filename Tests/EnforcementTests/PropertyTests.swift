@@ -1,0 +1,199 @@
+import Foundation
+import NetworkAddresses
+import Quarantine
+import TestKit
+import Testing
+
+@testable import Enforcement
+
+/// Random steps against a model of what the kernel must hold.
+@Suite(.needsKernel)
+struct PropertyTests {
+    private struct Key: Hashable {
+        var target: FenceTarget
+        var response: FenceResponse
+    }
+
+    /// The model: what was asked for and not undone, with its end.
+    private struct Model {
+        var ends: [Key: Int64] = [:]
+
+        func claims(after now: Int64) -> [FenceClaim] {
+            ends.filter { $0.value > now }.map {
+                FenceClaim(target: $0.key.target, response: $0.key.response, until: $0.value)
+            }
+        }
+    }
+
+    private func randomTarget(_ random: inout SeededGenerator) -> FenceTarget {
+        let host = UInt32.random(in: 0...63, using: &random)
+        let v4 = IPAddress(v4: 0x0A00_0000 | host)
+        let v6 = IPAddress(high: 0xFD00 << 48, low: UInt64(host))
+        switch Int.random(in: 0...9, using: &random) {
+        case 0...3: return .prefix(IPPrefix(host: v4))
+        case 4...5:
+            return .prefix(IPPrefix(v4, length: Int.random(in: 26...31, using: &random)))
+        case 6: return .prefix(IPPrefix(host: v6))
+        case 7...8:
+            return .prefix(IPPrefix(v6, length: Int.random(in: 122...127, using: &random)))
+        default: return .link(MACAddress(0x0200_0000_0000 | UInt64(host & 7)))
+        }
+    }
+
+    private func put(
+        _ model: inout Model, _ target: FenceTarget, _ response: FenceResponse, _ end: Int64,
+        _ now: Int64
+    ) {
+        let key = Key(target: target, response: response)
+        let old = model.ends[key].flatMap { $0 > now ? $0 : nil }
+        model.ends[key] = max(old ?? end, end)
+    }
+
+    /// Nil when the kernel holds what it must; otherwise the difference.
+    ///
+    /// Ends within a second of now may or may not have come in the kernel, whose fences end later than the model's by
+    /// what a step took.
+    private func difference(
+        _ firewall: inout Firewall, _ model: Model, slowest: Int64
+    ) throws -> String? {
+        let before = clockNow()
+        let held = try firewall.held()
+        let tolerance = second + max(slowest, clockNow() - before)
+        func table(_ claims: [FenceClaim]) -> [Key: Int64] {
+            Dictionary(
+                firewall.expected(claims, now: 0).map {
+                    (Key(target: $0.target, response: $0.response), $0.until)
+                }, uniquingKeysWith: max)
+        }
+        // A card is always dropped, whatever was asked for.
+        let all = table(model.claims(after: before - tolerance))
+        var missing = all.filter { $0.value > before + tolerance }
+        for element in held {
+            let key = Key(target: element.target, response: element.response)
+            guard let end = all[key] else { return "too many: \(element)" }
+            missing[key] = nil
+            guard abs(end - before) > tolerance else { continue }
+            let left = Int64(element.remainingMilliseconds ?? .max / 2_000_000) * 1_000_000
+            guard element.isComplete, abs(before + left - end) < 2 * tolerance else {
+                return "wrong end: \(element), model \((end - before) / 1_000_000) ms"
+            }
+        }
+        return missing.isEmpty ? nil : "missing: \(missing)"
+    }
+
+    @Test(arguments: [1, 2, 3, 4] as [UInt64])
+    func theKernelHoldsWhatTheModelSays(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let space = try Namespace()
+        let fuse = Fuse()
+        let ledger = MemoryLedger(fuse: fuse)
+        var keeper = try space.keeper(ledger)
+        var vandal = try space.firewall()
+        var model = Model()
+        var counts: [String: Int] = [:]
+        var slowest: Int64 = 0
+        for step in 0..<2500 {
+            let now = clockNow()
+            let target = randomTarget(&random)
+            let response: FenceResponse =
+                target.prefix != nil && Int.random(in: 0...5, using: &random) == 0
+                ? .observe : .drop
+            let kind = Int.random(in: 0...99, using: &random)
+            let name: String
+            switch kind {
+            case 0..<45:
+                name = "add"
+                let seconds = Int64.random(in: 3600...100_000, using: &random)
+                put(&model, target, response, now + seconds * second, now)
+                _ = try keeper.add(
+                    target, response: response, seconds: seconds, reason: "r", now: now,
+                    actor: "test", force: false)
+            case 45..<60:
+                name = "extend"
+                guard let key = model.ends.keys.randomElement(using: &random) else { continue }
+                let end = now + Int64.random(in: 3600...200_000, using: &random) * second
+                put(&model, key.target, key.response, end, now)
+                let action = QuarantineAction(
+                    id: "x", kind: .extend, target: key.target, response: key.response, time: now,
+                    until: end, reason: "r")
+                _ = try keeper.perform([action], now: now)
+            case 60..<88:
+                name = "release"
+                let hit = model.ends.keys.filter { target.covers($0.target) }
+                for key in hit { model.ends[key] = nil }
+                _ = try? keeper.release(target, reason: "r", now: now, actor: "test")
+            case 88..<92:
+                name = "expire"
+                try expire(&keeper, &model, target, response)
+            case 92..<96:
+                name = "crash"
+                try crash(&keeper, &model, &random, space, target)
+            case 96..<98:
+                name = "vandal"
+                try vandal.remove()
+                _ = try keeper.reconcile(now: now, cause: "removed by somebody")
+            case 98:
+                name = "flush"
+                model.ends = [:]
+                _ = try keeper.flush(reason: "r", now: now, actor: "test")
+            default:
+                name = "reconcile"
+                _ = try keeper.reconcile(now: now, cause: "now and then")
+            }
+            counts[name, default: 0] += 1
+            slowest = max(slowest, clockNow() - now)
+            let found = try difference(&keeper.actuator.firewall, model, slowest: slowest)
+            if let difference = found {
+                Issue.record("seed \(seed) step \(step) \(name) \(target): \(difference)")
+                return
+            }
+        }
+        print("seed \(seed): \(counts.sorted { $0.key < $1.key })")
+    }
+
+    /// Puts up a short fence and waits until its time is over.
+    private func expire(
+        _ keeper: inout QuarantineKeeper<FusedFirewall>, _ model: inout Model,
+        _ target: FenceTarget, _ response: FenceResponse
+    ) throws {
+        let now = clockNow()
+        let end = now + 20_000_000
+        put(&model, target, response, end, now)
+        let action = QuarantineAction(
+            id: "s", kind: .fence, target: target, response: response, time: now, until: end,
+            reason: "short")
+        _ = try keeper.perform([action], now: now)
+        while clockNow() < end { usleep(5000) }
+        _ = try keeper.sweep(now: clockNow())
+    }
+
+    /// Starts something, dies at a random point of it, and starts again.
+    private func crash(
+        _ keeper: inout QuarantineKeeper<FusedFirewall>, _ model: inout Model,
+        _ random: inout SeededGenerator, _ space: Namespace, _ target: FenceTarget
+    ) throws {
+        let fuse = keeper.actuator.fuse
+        let now = clockNow()
+        let isAdding = Bool.random(using: &random)
+        let end = now + 500 * second
+        let fuseLength = Int.random(in: 1...6, using: &random)
+        fuse.set(fuseLength)
+        if isAdding {
+            _ = try? keeper.add(
+                target, response: .drop, seconds: 500, reason: "r", now: now, actor: "test",
+                force: false)
+        } else {
+            _ = try? keeper.release(target, reason: "r", now: now, actor: "test")
+        }
+        fuse.set(.max)
+        // What was written down before the crash holds; the first write is step 1 and 2.
+        if fuseLength > 1, isAdding {
+            put(&model, target, .drop, end, now)
+        } else if fuseLength > 1 {
+            for key in model.ends.keys where target.covers(key.target) { model.ends[key] = nil }
+        }
+        guard let ledger = keeper.ledger as? MemoryLedger else { return }
+        keeper = try space.keeper(ledger)
+        _ = try keeper.reconcile(now: clockNow(), cause: "start")
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import NetworkAddresses
+import Quarantine
+import TestKit
+import Testing
+
+@testable import Enforcement
+
+func fence(
+    _ text: String, seconds: Int64 = 600, response: FenceResponse = .drop, reason: String = "why"
+) -> QuarantineAction {
+    QuarantineAction(
+        id: "q1", kind: .fence, target: target(text), response: response, time: 0,
+        until: seconds * 1_000_000_000, level: 1, reason: reason, eventID: "e1")
+}
+
+/// Everything that a script can hold.
+let everyResponse: [QuarantineAction] =
+    FenceResponse.allCases.enumerated().flatMap { index, response in
+        [
+            ("10.\(index).0.2", 600), ("10.\(index).1.0/24", 600), ("10.\(index).1.64/26", 700),
+            ("fd00:\(index)::2", 600), ("fd00:\(index):1::/64", 600),
+        ].map { fence($0, seconds: $1, response: response) }
+    } + [fence("02:42:ac:11:00:02")]
+
+let everyService: [KeptService] = [
+    KeptService(name: "DNS", address: prefix("10.0.0.53").address, port: .init(.udp, 53)),
+    KeptService(name: "DNS6", address: prefix("fd00::53").address, port: .init(.tcp, 53)),
+    KeptService(name: "forensic host", address: prefix("10.0.0.99").address),
+]
+
+struct ScriptTests {
+    @Test(.needsKernel, arguments: [false, true])
+    func theScriptIsAcceptedAndMayBeLoadedTwice(isFull: Bool) throws {
+        let space = try Namespace()
+        var options = QuarantinePolicyOptions()
+        options.kept = isFull ? everyService : []
+        let actions = isFull ? everyResponse : [fence("10.0.0.2")]
+        let script = NftScript.render(
+            actions, options: options, keptNeighbours: [prefix("fd00::1").address])
+        try space.run("nft", "-c", "-f", "-", input: script)
+        try space.run("nft", "-f", "-", input: script)
+        let once = try space.run("nft", "list", "ruleset")
+        try space.run("nft", "-f", "-", input: script)
+        #expect(try withoutExpiry(space.run("nft", "list", "ruleset")) == withoutExpiry(once))
+        #expect(once.contains("10.0.0.2 timeout 10m"))
+    }
+
+    @Test func theLastWordOnATargetCounts() {
+        var released = fence("10.0.0.2")
+        released.kind = .release
+        var extended = fence("10.0.0.3", seconds: 900)
+        extended.kind = .extend
+        extended.time = 300_000_000_000
+        var refused = fence("10.0.0.4")
+        refused.kind = .refuse(.warmingUp)
+        let script = NftScript.render([
+            fence("10.0.0.2"), fence("10.0.0.3"), released, extended, refused,
+        ])
+        #expect(!script.contains("10.0.0.2 timeout"))
+        #expect(script.contains("add element inet lazaret drop_host4 { 10.0.0.3 timeout 900s }"))
+        #expect(script.contains("#   not fenced: 10.0.0.4: the workload is still warming up"))
+    }
+
+    @Test func aReasonCannotLeaveItsComment() {
+        let script = NftScript.render([fence("10.0.0.2", reason: "x\nflush ruleset\r\u{2028}\\")])
+        #expect(script.split(separator: "\n").allSatisfy { !$0.hasPrefix("flush ruleset") })
+    }
+}
+
+func withoutExpiry(_ ruleset: String) -> String {
+    ruleset.replacing(/\ expires [0-9a-z]+/, with: "")
+        .replacing(/counter packets \d+ bytes \d+/, with: "counter")
+        .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        .joined(separator: "\n")
+}

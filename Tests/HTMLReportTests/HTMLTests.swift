@@ -1,0 +1,115 @@
+import Digests
+import Foundation
+import Testing
+import TextFormats
+
+@testable import HTMLReport
+
+struct HTMLTests {
+    @Test(arguments: [
+        ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("\" onload='x' &amp;", "&quot; onload=&#39;x&#39; &amp;amp;"),
+        ("a\u{0}b\u{1B}[31m\u{7F}", "a\\u{0}b\\u{1b}[31m\\u{7f}"),
+        ("web\u{202E}gnp.exe\u{2066}", "web\\u{202e}gnp.exe\\u{2066}"),
+        ("Größe, 大小, 🚢", "Größe, 大小, 🚢"), ("", ""),
+    ])
+    func textIsEscaped(text: String, escaped: String) {
+        #expect(HTML.escaped(text) == escaped)
+        let page: HTML = "<p title=\"\(text)\">\(text)</p>"
+        #expect(page.text == "<p title=\"\(escaped)\">\(escaped)</p>")
+    }
+
+    @Test func markupStaysMarkup() {
+        let inner: HTML = "<b>\("<")</b>"
+        let outer: HTML = "<p>\(inner)\([inner, inner])\(7)</p>"
+        #expect(outer.text == "<p><b>&lt;</b><b>&lt;</b><b>&lt;</b>7</p>")
+    }
+
+    @Test func theScriptIsTheOneThatThePolicyAllows() {
+        let script = Array(HTMLTheme.script.utf8)
+        let digest = Data(SHA256.hash(script.span)).base64EncodedString()
+        #expect(HTMLTheme.scriptDigest == digest)
+        let page = HTMLTheme.page(title: "</title><script>", body: "")
+        #expect(page.contains("<script>\(HTMLTheme.script)</script>"))
+        #expect(page.contains("<title>&lt;/title&gt;&lt;script&gt;</title>"))
+    }
+
+    @Test(arguments: [(7, "7"), (999, "999"), (1000, "1\u{202F}000"), (-12345, "-12\u{202F}345")])
+    func numbersAreGrouped(value: Int, text: String) {
+        #expect(HTML.grouped(value) == text)
+    }
+
+    @Test func aTimeLineStaysSmallAndKeepsItsPeaks() {
+        var timeline = ScoreTimeline()
+        for second in 0..<100_000 {
+            timeline.add(
+                second == 77_777 ? 0.99 : 0.4, isOdd: second == 77_777, of: "web",
+                second: 1_700_000_000 + second)
+        }
+        timeline.add(.nan, isOdd: true, of: "web", second: 1_700_000_000)
+        #expect(timeline.binCount <= ScoreTimeline.binLimit)
+        #expect(timeline.binCount * timeline.binSeconds >= 100_000)
+        let line = timeline.lines["web"]
+        #expect(line?.highest == 0.99)
+        #expect(line?.odd.compactMap { $0 } == [0.99])
+        #expect(line?.odd.firstIndex { $0 != nil } == 77_777 / timeline.binSeconds)
+        #expect(abs(timeline.place(1_700_000_000 + 50_000) - 0.5) < 0.05)
+    }
+
+    @Test func aTimeThatJumpsFarAheadIsNoTrouble() {
+        var timeline = ScoreTimeline()
+        timeline.add(0.5, isOdd: false, of: "a", second: 0)
+        timeline.add(0.5, isOdd: false, of: "a", second: 4_611_686_018)
+        #expect(timeline.binCount <= ScoreTimeline.binLimit && !timeline.ticks(limit: 7).isEmpty)
+    }
+
+    @Test func curvesAreStepsWithGaps() {
+        let line = HTMLScoreLine(
+            scores: [0.5, 0.5, nil, 1], odd: [nil, nil, nil, 1], binCount: 5, thresholds: [0.75],
+            marks: [.init(start: 0.6, end: 0.8, label: "<1>")], title: "a & b", summary: "")
+        let svg = line.svg.text
+        #expect(svg.contains(#"class="all" d="M0 100V50H2V100ZM3 100V0H4V100Z""#))
+        #expect(svg.contains(#"class="odd" d="M3 100V0H4V100Z""#))
+        #expect(svg.contains("<title>a &amp; b</title>") && svg.contains("&lt;1&gt;"))
+    }
+
+    @Test func theTargetsOfAScanAreOneNode() {
+        var graph = ContactGraph()
+        let scanner = graph.node("worker", network: "jobs", isNamed: true)
+        let server = graph.node("10.0.0.1", network: "data", isNamed: false)
+        graph.know(graph.node("web", network: "dmz", isNamed: true), server, service: "TCP 80")
+        graph.add(scanner, server, service: "TCP 80", isNew: false)
+        for host in 2..<200 {
+            graph.add(
+                scanner, graph.node("10.0.0.\(host)", network: "data", isNamed: false),
+                service: "TCP \(host)", isNew: true)
+        }
+        let drawn = graph.gathered(limit: 36, keeping: [])
+        #expect(
+            drawn.nodes.map(\.name).sorted() == ["10.0.0.1", "198 others in data", "web", "worker"])
+        let scan = drawn.sortedContacts.first { $0.contact.isNew }?.contact
+        #expect(scan?.newFlowCount == 198 && scan?.hasMore == true)
+        #expect(scan?.newServices.count == ContactGraph.serviceLimit)
+        let picture = HTMLContactGraph(graph, notes: ["worker": "1 incident"], hasBaseline: true)
+        #expect(picture.svg.text == picture.svg.text)
+    }
+
+    @Test(arguments: [
+        ("plain-1.2/x", "plain-1.2/x"), ("two words", "'two words'"), ("it's", #"'it'\''s'"#),
+        ("", "''"), ("$(reboot)", "'$(reboot)'"),
+    ])
+    func wordsAreQuotedForTheShell(word: String, line: String) {
+        #expect(Shell.line([word]) == line)
+    }
+
+    @Test(arguments: [
+        ("2026-11-21T01:12:57.000250+0000", 1_795_223_577_000_250_000 as Int64?),
+        ("2026-11-21T02:12:57+0100", 1_795_223_577_000_000_000),
+        ("2026-11-20T20:12:57.5-05:00", 1_795_223_577_500_000_000),
+        ("1970-01-01T00:00:00Z", 0), ("yesterday", nil),
+        ("9999999999-99-99T99:99:99", nil),
+    ])
+    func timeStampsAreRead(text: String, nanoseconds: Int64?) {
+        #expect(UTC.nanoseconds(text) == nanoseconds)
+    }
+}

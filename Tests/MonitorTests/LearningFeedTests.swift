@@ -1,0 +1,59 @@
+import AnomalyDetection
+import Foundation
+import NetworkAddresses
+import PacketCapture
+import PacketDecoding
+import Testing
+import Workloads
+
+@testable import Monitor
+@testable import Offline
+
+/// What a node learns by itself, seeing every packet once, is as good as what is trained from a capture.
+struct LearningFeedTests {
+    private static let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("captures").path
+
+    private func learn(_ name: String, inventory: Inventory) throws -> Model {
+        var options = CaptureOptions()
+        options.linkTypes = LinkType.supported.map(\.rawValue)
+        let capture = try FileCapture(paths: ["\(Self.captures)/\(name).pcap"], options: options)
+        var feed: LearningFeed?
+        var now: Int64 = 0
+        var more = true
+        while more {
+            more = try capture.nextBatch { frames in
+                if feed == nil {
+                    feed = LearningFeed(
+                        inventory: inventory, interfaces: 1, hashSeed: 7, seconds: 900,
+                        started: frames[0].timeNanoseconds)
+                }
+                now = frames[frames.count - 1].timeNanoseconds
+                feed?.take(frames)
+            }
+        }
+        var provenance = Model.Provenance()
+        provenance.lastNanoseconds = now
+        provenance.inventory = inventory
+        return try #require(try feed?.model(provenance))
+    }
+
+    @Test func whatIsLearntInOnePassFindsTheAttacksAndSpareTheClean() throws {
+        let inventory = try Inventory(path: Self.captures + "/inventory.yaml")
+        let model = try learn("clean-train", inventory: inventory)
+        func judge(_ name: String) throws -> Evaluation {
+            var replay = Replay(paths: ["\(Self.captures)/\(name).pcap"], model: model)
+            replay.inventory = inventory
+            let labels = try Label.read("\(Self.captures)/\(name).labels.jsonl")
+            var evaluator = Evaluator(replay: replay, labels: labels)
+            return try evaluator.run().0
+        }
+        let mixed = try judge("mixed")
+        #expect(
+            mixed.attacks.count == 20 && mixed.detectedCount >= 19,
+            "\(mixed.attacks.filter { !$0.isDetected })")
+        #expect(mixed.victimsQuarantined.isEmpty && mixed.cleanQuarantined.isEmpty)
+        #expect(mixed.falseIncidents.count <= 1, "\(mixed.falseIncidents)")
+    }
+}

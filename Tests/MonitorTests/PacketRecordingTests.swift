@@ -1,0 +1,197 @@
+import FlowMetering
+import Foundation
+import NetworkAddresses
+import PacketCapture
+import PacketDecoding
+import Synchronization
+import SystemSupport
+import TestKit
+import Testing
+import Workloads
+
+@testable import Monitor
+@testable import Offline
+
+/// What a monitor keeps of its packets is read again with the names that were true then.
+final class PacketRecordingTests {
+    private let folder = NSTemporaryDirectory() + "lazaret-recording-\(UUID().uuidString)"
+    private var path: String { folder + "/kept.pcapng" }
+    private let start: Int64 = 1_700_000_000_000_000_000
+    private let web = IPAddress(v4: 0x0A00_0007)
+    private let complaints = Complaints()
+
+    private final class Complaints: Sendable {
+        let lines = Mutex<[String]>([])
+    }
+
+    init() throws {
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    private func recording(size: Int = 1 << 30, kept: Int = 3) throws -> PacketRecording {
+        var options = RecordingOptions()
+        options.size = size
+        options.kept = kept
+        return try PacketRecording(options, path: path) { [complaints] line in
+            complaints.lines.withLock { $0.append(line) }
+        }
+    }
+
+    /// A datagram of 10.0.0.7, `milliseconds` after the start.
+    private func add(
+        _ recording: PacketRecording, at milliseconds: Int64, source: Int32 = 0, port: UInt16 = 1,
+        payload: Int = 4
+    ) {
+        let bytes = Frame.ethernet(
+            0x0800,
+            Frame.ipv4(
+                "10.0.0.7", "10.0.0.9", 17,
+                Frame.udp(port, 53, [UInt8](repeating: 7, count: payload))))
+        bytes.withUnsafeBytes { raw in
+            let frame = CapturedFrame(
+                timeNanoseconds: start + milliseconds * 1_000_000,
+                wireLength: UInt32(raw.count), linkType: 1, source: source, bytes: raw)
+            withUnsafePointer(to: frame) {
+                recording.record(
+                    UnsafeBufferPointer(start: $0, count: 1).span,
+                    name: { "br\($0)" })
+            }
+        }
+    }
+
+    /// Waits for the disk: less than a chunk, and what is still filled, is not decided on.
+    private func keepPace(_ recording: PacketRecording, _ count: Int) {
+        let isFollowing = eventually {
+            Int(recording.status.written + recording.status.lost) >= count - 1500
+        }
+        #expect(isFollowing, "\(recording.status)")
+    }
+
+    private func change(_ workload: String?, at milliseconds: Int64?) -> WorkloadChange {
+        var change = WorkloadChange()
+        change.holders[web] = .some(workload.map { Inventory.Holder(workload: $0) })
+        change.times[web] = milliseconds.map { start + $0 * 1_000_000 }
+        return change
+    }
+
+    /// Who had the sender's address when each packet came, by the packet's source port.
+    private func read(_ paths: [String]? = nil) throws -> [(port: UInt16, holder: String?)] {
+        var holder: String?
+        var seen: [(port: UInt16, holder: String?)] = []
+        var packets = try PacketReader(paths: paths ?? [path], filter: "", progress: nil)
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change): change.holders[web].map { holder = $0?.workload }
+            case .packet: seen.append((packets.packet.sourcePort, holder))
+            }
+        }
+        let warnings = packets.report.warnings
+        #expect(warnings.isEmpty, "\(warnings)")
+        return seen
+    }
+
+    @Test func aNameHoldsForThePacketsFromItsTimeOn() throws {
+        let recording = try recording()
+        recording.note(change("web", at: nil))
+        add(recording, at: 0, port: 1)
+        add(recording, at: 100, port: 2)
+        add(recording, at: 200, port: 3)
+        // The engine tells of it only when packets have come already.
+        recording.note(change("thief", at: 150))
+        recording.advance(to: .max)
+        add(recording, at: 300, port: 4)
+        recording.note(change(nil, at: 350))
+        add(recording, at: 400, port: 5)
+        recording.stop()
+        let seen = try read()
+        #expect(seen.map(\.port) == [1, 2, 3, 4, 5])
+        #expect(seen.map(\.holder) == ["web", "web", "thief", "thief", nil])
+        #expect(recording.status.written == 5 && recording.status.lost == 0)
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
+        #expect(mode as? Int == 0o600)
+    }
+
+    @Test func aPacketThatWasForwardedIsReadOnce() throws {
+        let recording = try recording()
+        recording.note(change("web", at: nil))
+        for number in 0..<50 {
+            add(recording, at: Int64(number) * 10, source: 0, port: UInt16(number + 1))
+            add(recording, at: Int64(number) * 10 + 1, source: 1, port: UInt16(number + 1))
+        }
+        recording.stop()
+        #expect(try read().map(\.port) == Array(1...50))
+        let file = try Data(contentsOf: URL(fileURLWithPath: path))
+        #expect(file.range(of: Data("br0".utf8)) != nil && file.range(of: Data("br1".utf8)) != nil)
+    }
+
+    @Test func everyFileBeginsWithEveryNameAndTheOldestGo() throws {
+        let recording = try recording(size: 3 << 20, kept: 2)
+        recording.note(change("web", at: nil))
+        for number in 0..<9000 {
+            add(recording, at: Int64(number), port: UInt16(number + 1), payload: 1400)
+            if number % 500 == 0 { keepPace(recording, number) }
+        }
+        recording.stop()
+        #expect(recording.status.lost == 0, "\(recording.status)")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        #expect(files == ["kept.pcapng", "kept.pcapng.1", "kept.pcapng.2"])
+        for file in files {
+            let seen = try read([folder + "/" + file])
+            #expect(!seen.isEmpty && seen.allSatisfy { $0.holder == "web" })
+        }
+        let all = try read([path + ".2", path + ".1", path]).map(\.port)
+        #expect(all == Array((9001 - UInt16(all.count))...9000))
+    }
+
+    @Test func whatIsThereAlreadyIsKeptAndAFileThatWasMovedIsBegunAnew() throws {
+        try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
+        let recording = try recording()
+        add(recording, at: 0, port: 1)
+        recording.advance(to: .max)
+        let isWritten = eventually { recording.status.written == 1 }
+        #expect(isWritten)
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".mine")
+        recording.reopen()
+        add(recording, at: 1, port: 2)
+        recording.stop()
+        #expect(try String(contentsOfFile: path + ".1", encoding: .utf8) == "mine")
+        #expect(try read([path + ".mine"]).map(\.port) == [1])
+        #expect(try read().map(\.port) == [2])
+    }
+
+    @Test(.needsKernel) func aFullDiskIsToldOnceAndWhatWasWrittenStaysReadable() throws {
+        try Namespace.command([
+            "mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", folder,
+        ])
+        defer { _ = try? Namespace.command(["umount", folder]) }
+        let recording = try recording()
+        for number in 0..<4000 {
+            add(recording, at: Int64(number), port: UInt16(number + 1), payload: 1400)
+            if number % 500 == 0 { keepPace(recording, number) }
+        }
+        recording.advance(to: .max)
+        let status = { recording.status }
+        let isSettled = eventually { status().written + status().lost == 4000 }
+        #expect(isSettled, "\(status())")
+        #expect(status().lost > 0 && status().trouble != nil, "\(status())")
+        #expect(complaints.lines.withLock { $0.count } == 1)
+        let written = Int(status().written)
+        #expect(try read().count == written && written > 0)
+        try FileManager.default.moveItem(atPath: path, toPath: folder + ".moved")
+        defer { try? FileManager.default.removeItem(atPath: folder + ".moved") }
+        recording.reopen()
+        add(recording, at: 5000, port: 9)
+        recording.stop()
+        #expect(try read().map(\.port) == [9] && status().trouble == nil)
+    }
+
+    @Test(arguments: ["/nowhere/at/all.pcapng", "/dev/null", "/tmp"])
+    func whereNothingCanBeKeptIsToldAtTheStart(path: String) {
+        #expect(throws: IOError.self) {
+            _ = try PacketRecording(RecordingOptions(), path: path) { _ in }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import SystemSupport
+import Synchronization
+import TestKit
+import Testing
+
+struct PathTests {
+    @Test(arguments: [
+        ("", "", ""), ("/", "/", "/"), ("//", "/", "/"), ("a", "", "a"), ("/a", "/", "a"),
+        ("a/", "", "a"), ("/a/", "/", "a"), ("a/b", "a", "b"), ("/a/b", "/a", "b"),
+        ("/a/b/", "/a", "b"), ("a//b", "a", "b"), ("//a//b//", "//a", "b"), ("./a", ".", "a"),
+        ("..", "", ".."), ("/var/lib/lazaret.db", "/var/lib", "lazaret.db"), ("/ü/ß", "/ü", "ß"),
+    ])
+    func pathsAreTakenApart(path: String, parent: String, last: String) {
+        #expect(path.parentPath == parent && path.lastPathComponent == last)
+    }
+
+    @Test(arguments: ["", "node-1.example", "10.0.0.1:443", "a b/ü?&=%", "eyJ2IjoibWV0YS"])
+    func partsOfURLsAreEncoded(text: String) {
+        let allowed = CharacterSet.alphanumerics
+        #expect(text.percentEncoded == text.addingPercentEncoding(withAllowedCharacters: allowed))
+    }
+
+    @Test(arguments: ["", " ", "\n", "a", " a b\t\r\n", "\u{a0}a\u{2028}"])
+    func textsAreTrimmed(text: String) {
+        #expect(text.trimmed == text.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+}
+
+struct FileTests {
+    private let path = NSTemporaryDirectory() + "lztest-" + UUID().uuidString
+
+    @Test(arguments: [0, 1, 65_535, 65_536, 65_537, 1 << 20])
+    func whatIsWrittenIsRead(count: Int) throws {
+        defer { unlink(path) }
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        try FileDescriptor(path, O_WRONLY | O_CREAT | O_EXCL).write(bytes.span)
+        #expect(try readFile(path) == bytes)
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
+        #expect(mode as? Int == 0o600)
+    }
+
+    @Test func theSystemsWordsAreKept() throws {
+        #expect(throws: SystemError(ENOENT)) { try readFile("/nowhere/at/all") }
+        #expect(throws: SystemError(EISDIR)) { try readFile("/tmp") }
+        #expect(throws: SystemError(ENOSPC)) {
+            let bytes: [UInt8] = [1]
+            try FileDescriptor("/dev/full", O_WRONLY).write(bytes.span)
+        }
+        #expect("\(SystemError(ENOENT))" == "No such file or directory")
+    }
+
+    @Test func filesThatTellNoSizeAreReadWhole() throws {
+        let status = String(decoding: try readFile("/proc/self/status"), as: UTF8.self)
+        #expect(status.contains("CapEff:") && status.hasSuffix("\n"))
+    }
+
+    @Test func aCopyOfADescriptorLeavesTheOtherOpen() throws {
+        let file = try FileDescriptor("/dev/zero", O_RDONLY)
+        let number = file.number
+        do { _ = try FileDescriptor(copyOf: number) }
+        var buffer: [UInt8] = [1, 2]
+        #expect(try file.read(into: &buffer) == 2)
+        #expect(buffer == [0, 0])
+    }
+}
+
+struct ThreadTests {
+    @Test func aThreadIsNoneOfTheCallers() async {
+        let caller = pthread_self()
+        let other = await withCheckedContinuation { continuation in
+            startThread { continuation.resume(returning: pthread_self()) }
+        }
+        #expect(other != caller)
+    }
+}

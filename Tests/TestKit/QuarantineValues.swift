@@ -1,0 +1,38 @@
+public import NetworkAddresses
+public import Quarantine
+
+/// Nanoseconds of a second.
+public let second: Int64 = 1_000_000_000
+
+/// A prefix or an address, as text.
+public func prefix(_ text: String) -> IPPrefix {
+    guard let prefix = IPPrefix(text) else { preconditionFailure("not a prefix: \(text)") }
+    return prefix
+}
+
+/// A target, as text.
+public func target(_ text: String) -> FenceTarget {
+    guard let target = FenceTarget(text) else { preconditionFailure("not a target: \(text)") }
+    return target
+}
+
+/// What a window did at `seconds` since 1970.
+public func offence(
+    _ address: String, at seconds: Int64, score: Double = 0.7, link: String? = nil
+) -> Offence {
+    Offence(
+        time: seconds * second, offender: prefix(address).address,
+        spoofingLink: link.flatMap { MACAddress($0) }, score: score, threshold: 0.6,
+        eventID: "e\(seconds)", reason: "fan-out", features: "peers=40")
+}
+
+/// Workloads w1, w2 and so on, at 10.0.0.2, 10.0.0.3 and so on.
+public func inventory(_ count: Int, network: String? = nil) -> KnownInventory {
+    KnownInventory(
+        workloads: (1...count).map {
+            KnownWorkload(name: "w\($0)", addresses: [prefix("10.0.0.\($0 + 1)").address])
+        },
+        networks: network.map {
+            [KnownNetwork(name: "net", prefix: prefix($0), gateway: prefix("10.0.0.1").address)]
+        } ?? [])
+}

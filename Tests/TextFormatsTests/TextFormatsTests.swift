@@ -1,0 +1,30 @@
+import Testing
+
+@testable import TextFormats
+
+struct TextFormatsTests {
+    @Test(arguments: [
+        (0 as Int64, "1970-01-01T00:00:00.000000+0000"),
+        (1_709_210_096_123_456_789, "2024-02-29T12:34:56.123456+0000"),
+        (-1, "1969-12-31T23:59:59.999999+0000"),
+        (4_102_444_800_000_000_000, "2100-01-01T00:00:00.000000+0000"),
+    ])
+    func timesAreUTC(nanoseconds: Int64, text: String) {
+        #expect(UTC.timestamp(nanoseconds: nanoseconds) == text)
+    }
+
+    @Test func jsonIsEscapedAndKeepsItsOrder() {
+        var object = JSONObject()
+        object.put("b", "a \"quoted\"\\ line\n\u{1}é")
+        object.put("a", 1.23456, digits: 2)
+        object.put("whole", 3.0)
+        object.put("tiny", 1e-12)
+        object.put("none", Double.nan)
+        object.put("missing", nil as String?)
+        object.put("list", ["x", "y"])
+        #expect(
+            object.text
+                == #"{"b":"a \"quoted\"\\ line\n\u0001é","a":1.23,"whole":3,"tiny":1e-12,"none":null,"list":["x","y"]}"#
+        )
+    }
+}
