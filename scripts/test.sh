@@ -18,7 +18,11 @@ run() {
         --event-stream-output-path "$stream" "${@:2}" || status=$?
 }
 trap 'rm -f "${streams[@]}"' EXIT
-run 40m "$@" --skip '^ContainerTests\.'
+# Tests whose servers and clients run on Swift's own threads run apart from those that block these threads
+# while they wait for a program.
+pool='^(HTTPServerTests|HTTPClientTests|ControlServerTests)\.'
+run 40m "$@" --skip '^ContainerTests\.' --skip "$pool"
+run 15m "$@" --filter "$pool"
 run 20m "$@" --no-parallel --filter '^ContainerTests\.'
 [ $status -eq 0 ] || echo "swift test ended with status $status"
 scripts/test-summary.py Tests/skips.txt "${streams[@]}" || status=1

