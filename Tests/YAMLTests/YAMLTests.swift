@@ -72,7 +72,7 @@ struct YAMLTests {
         ),
     ])
     func whatIsNoYAMLIsToldWithItsPlace(text: String, words: String) throws {
-        let error = #expect(throws: YAMLError.self) { try YAMLNode.parse(text) }
+        let error = #expect(throws: YAMLSyntaxError.self) { try YAMLNode.parse(text) }
         #expect(error?.description == words)
     }
 
@@ -88,7 +88,7 @@ struct YAMLTests {
         }
         #expect(try parse(nested(100)).sequence?.count == 1)
         for depth in [102, 100_000] {
-            #expect(throws: YAMLError.self) { try YAMLNode.parse(nested(depth)) }
+            #expect(throws: YAMLSyntaxError.self) { try YAMLNode.parse(nested(depth)) }
         }
     }
 
