@@ -42,7 +42,6 @@ name=localhost/lazaret:$version
 tar -C "$root" --sort=name --owner=0 --group=0 --numeric-owner \
     --mtime="@$(git log -1 --format=%ct 2>/dev/null || date +%s)" -cf - . |
     "$engine" import --change 'ENTRYPOINT ["/usr/bin/lazaret"]' --change 'CMD ["monitor"]' \
-        --change 'STOPSIGNAL SIGTERM' \
         --change "LABEL org.opencontainers.image.title=lazaret" \
         --change "LABEL org.opencontainers.image.version=$version" \
         --change "LABEL org.opencontainers.image.licenses=Apache-2.0" - "$name" >/dev/null
