@@ -77,10 +77,11 @@ final class ImageTests {
         // It sees the packets of a container that came later, and knows whose they are.
         try host.run([
             "run", "-d", "--init", "--name", "late", "--network", network, "--ip", "10.68.0.9",
-            "web:1", "sh", "-c", "while true; do nc -w 1 10.68.0.1 9 </dev/null; done",
+            "web:1", "sh", "-c",
+            "while true; do nc -w 1 10.68.0.1 9 </dev/null; usleep 100000; done",
         ])
         let hasSeen = eventually {
-            (status()?["capture"] as? [String: Int])?["packets"] ?? 0 > 20
+            (status()?["capture"] as? [String: Int])?["kernel_packets"] ?? 0 > 20
         }
         #expect(hasSeen, "\((try? host.run("logs", name)) ?? "")")
         #expect(try host.run("logs", name).isEmpty == false)
