@@ -36,7 +36,11 @@ final class StoryTests {
         let program = try Background(
             in: shop.host.space,
             ["monitor", "-c", configuration, "--enforce", "--learn", "40s"])
-        let isReady = eventually { !program.isRunning || program.errors.contains("watching ") }
+        let isReady = try eventually {
+            try !program.isRunning
+                || program.errors.contains("watching ")
+                    && Run("status", "--socket", socket).status == 0
+        }
         try #require(isReady && program.isRunning, "\(program.errors)")
         return program
     }
