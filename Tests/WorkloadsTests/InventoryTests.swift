@@ -27,6 +27,58 @@ struct InventoryTests {
         #expect(inventory.workloads[0].macs == [MACAddress("02:42:0a:01:00:05")])
     }
 
+    @Test func replicasAreMembersWithAllTheirAddresses() throws {
+        let text = """
+            workloads:
+              - name: web
+                addresses: [10.1.0.5, 10.1.0.9]
+                macs: ["02:42:0a:01:00:05", "02:42:0a:01:00:09"]
+                instances:
+                  - {addresses: [10.1.0.6, "fd00::6"], macs: ["02:42:0a:01:00:06"]}
+            """
+        let inventory = try Inventory(yaml: text, path: "i")
+        func described(_ workload: Inventory.Workload?) -> [String] {
+            (workload?.members ?? []).map {
+                ($0.addresses.map(\.description) + $0.macs.map { "\($0)" }).joined(separator: " ")
+            }.sorted()
+        }
+        let expected = [
+            "10.1.0.5 02:42:0a:01:00:05", "10.1.0.6 fd00::6 02:42:0a:01:00:06",
+            "10.1.0.9 02:42:0a:01:00:09",
+        ]
+        #expect(described(inventory.workloads.first) == expected)
+        #expect(try inventory.workload(of: address("fd00::6"))?.name == "web")
+        // As it is written, it is read.
+        #expect(
+            try described(Inventory(yaml: inventory.yaml, path: "i").workloads.first) == expected)
+        // What an engine tells apart is told apart; without that, the card is.
+        var holders: [IPAddress: Inventory.Holder] = [:]
+        for (text, instance, mac) in [
+            ("10.1.0.5", "a", "02:00:00:00:00:01"), ("fd00::5", "a", "02:00:00:00:00:01"),
+            ("10.2.0.5", "a", "02:00:00:00:00:02"), ("10.1.0.6", "b", nil), ("fd00::6", "b", nil),
+            ("10.1.0.7", nil, "02:00:00:00:00:07"), ("fd00::7", nil, "02:00:00:00:00:07"),
+            ("10.1.0.8", nil, nil),
+        ] {
+            holders[try address(text)] = Inventory.Holder(
+                workload: "web", mac: mac.flatMap { MACAddress($0) }, instance: instance)
+        }
+        let live = Inventory(holders: holders, networks: [])
+        #expect(
+            described(live.workloads.first) == [
+                "10.1.0.5 10.2.0.5 fd00::5 02:00:00:00:00:01 02:00:00:00:00:02",
+                "10.1.0.6 fd00::6", "10.1.0.7 fd00::7 02:00:00:00:00:07", "10.1.0.8",
+            ])
+        let again = try Inventory(yaml: live.yaml, path: "i")
+        #expect(described(again.workloads.first) == described(live.workloads.first))
+        // An address that somebody else has by now is no longer a member's.
+        let given = try Inventory(
+            workloads: [.init(name: "db", addresses: [#require(IPPrefix("fd00::5"))])], networks: []
+        )
+        #expect(
+            described(given.merging(live).workloads.last).first
+                == "10.1.0.5 10.2.0.5 02:00:00:00:00:01 02:00:00:00:00:02")
+    }
+
     @Test func jsonIsReadToo() throws {
         let json = #"{"workloads": [{"name": "web", "addresses": ["10.1.0.5"]}], "networks": []}"#
         #expect(try Inventory(yaml: json, path: "i.json").workloads.map(\.name) == ["web"])
@@ -51,6 +103,10 @@ struct InventoryTests {
         ("workload: []", "line 1: unknown key 'workload'"),
         ("workloads: [{name: a, addresses: [10.0.0.300]}]", "'10.0.0.300' of workload 'a'"),
         ("workloads: [{addresses: []}]", "'name' is missing"),
+        (
+            "workloads: [{name: a, instances: [{addresses: [10.0.0.0/24]}]}]",
+            "'10.0.0.0/24' of an instance of workload 'a' is no address"
+        ), ("workloads: [{name: a, instances: [{address: x}]}]", "unknown key 'address'"),
         ("networks: [{name: n, prefix: abc}]", "'prefix' of network 'n'"),
         ("workloads: [{name: a}, {name: a}]", "'a' is given twice"),
         ("workloads: {", "not YAML or JSON"),

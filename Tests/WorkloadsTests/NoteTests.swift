@@ -12,7 +12,7 @@ struct NoteTests {
             change.holders[address(1)] = .some(
                 Inventory.Holder(
                     workload: "shop/web", image: "nginx", labels: ["tier": "front"],
-                    mac: MACAddress("02:42:0a:00:00:01"), since: 5))
+                    mac: MACAddress("02:42:0a:00:00:01"), instance: "docker 3f2a", since: 5))
             change.holders[try #require(IPAddress("fd00::7"))] = .some(
                 Inventory.Holder(workload: "büro \"7\""))
             change.holders[address(2)] = .some(nil)
@@ -43,6 +43,7 @@ struct NoteTests {
         let web = try #require(back.holders[address(1)] ?? nil)
         #expect(web.workload == "shop/web" && web.image == "nginx")
         #expect(web.labels == ["tier": "front"] && web.mac == MACAddress("02:42:0a:00:00:01"))
+        #expect(web.instance == "docker 3f2a")
         #expect(back.holders[address(2)] == .some(nil))
         let office = try #require(IPAddress("fd00::7"))
         #expect(back.holders[office]??.workload == "büro \"7\"" && back.times[office] == nil)

@@ -3,8 +3,9 @@ internal import NetworkAddresses
 
 /// Changes as text, for recordings: one JSON object a note.
 ///
-/// `{"holders": [{"address", "workload", "image"?, "labels"?, "mac"?, "since"?}], "freed":
-/// [{"address", "since"?}], "networks": [{"name", "prefix", "gateway"?}]}`; times are nanoseconds since 1970.
+/// `{"holders": [{"address", "workload", "image"?, "labels"?, "mac"?, "instance"?, "since"?}],
+/// "freed": [{"address", "since"?}], "networks": [{"name", "prefix", "gateway"?}]}`; times are
+/// nanoseconds since 1970.
 extension WorkloadChange {
     private struct Note: Codable {
         struct Holder: Codable {
@@ -13,6 +14,7 @@ extension WorkloadChange {
             var image: String?
             var labels: [String: String]?
             var mac: String?
+            var instance: String?
             var since: Int64?
         }
         struct Freed: Codable {
@@ -30,8 +32,8 @@ extension WorkloadChange {
         var networks: [Network]?
     }
 
-    /// The change in notes of at most `limit` bytes, in an order that depends on nothing else. A part that is
-    /// longer by itself is left out.
+    /// The change in notes of at most `limit` bytes, in an order that depends on nothing else. A
+    /// part that is longer by itself is left out.
     public func notes(limit: Int) -> [String] {
         var notes: [String] = []
         let encoder = JSONEncoder()
@@ -70,10 +72,11 @@ extension WorkloadChange {
         Note.Holder(
             address: "\(address)", workload: holder.workload, image: holder.image,
             labels: holder.labels.isEmpty ? nil : holder.labels,
-            mac: holder.mac.map { "\($0)" }, since: times[address])
+            mac: holder.mac.map { "\($0)" }, instance: holder.instance, since: times[address])
     }
 
-    /// Reads a note; nil for what is none. Parts that make no sense are left out, and names are made harmless.
+    /// Reads a note; nil for what is none. Parts that make no sense are left out, and names are
+    /// made harmless.
     public init?(note: String) {
         guard let note = try? JSONDecoder().decode(Note.self, from: Data(note.utf8)) else {
             return nil
@@ -90,7 +93,8 @@ extension WorkloadChange {
                     workload: WorkloadNaming.clean(part.workload),
                     image: part.image.map(WorkloadNaming.clean),
                     labels: Dictionary(labels) { first, _ in first },
-                    mac: part.mac.flatMap { MACAddress($0) }, since: part.since ?? 0))
+                    mac: part.mac.flatMap { MACAddress($0) },
+                    instance: part.instance.map(WorkloadNaming.clean), since: part.since ?? 0))
             times[address] = part.since
         }
         for part in note.freed ?? [] {

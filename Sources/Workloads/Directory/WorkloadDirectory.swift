@@ -44,8 +44,8 @@ public struct WorkloadChange: Sendable {
 /// Who is who, now and a while ago, as the engines on this node tell: the place where every source
 /// writes and every part of a monitor reads.
 ///
-/// Any thread may use it at any time. Memory follows the containers that run; what is over is kept for
-/// fifteen minutes.
+/// Any thread may use it at any time. Memory follows the containers that run; what is over is kept
+/// for fifteen minutes.
 public final class WorkloadDirectory: Sendable {
     /// Networks that one source may name, and prefixes of one network.
     static let networkLimit = 4096
@@ -219,7 +219,8 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Everything that is known now as one change, for a reader who begins anew; empty where no source answers.
+    /// Everything that is known now as one change, for a reader who begins anew; empty where no
+    /// source answers.
     public func takeAll() -> WorkloadChange {
         guard isLive else { return takeChange() }
         return state.withLock { state in
@@ -238,7 +239,8 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Who had `address` at `time`, in nanoseconds since 1970; nil for nobody that is known, or too long ago.
+    /// Who had `address` at `time`, in nanoseconds since 1970; nil for nobody that is known, or too
+    /// long ago.
     public func tenant(of address: IPAddress, at time: Int64) -> Tenancy? {
         state.withLock { state in
             var tenancy = state.book.tenant(of: address, at: time)
@@ -335,7 +337,8 @@ public final class WorkloadDirectory: Sendable {
         if let tenancy = state.book.current(address) {
             return Inventory.Holder(
                 workload: tenancy.container.workload, image: tenancy.container.image,
-                labels: tenancy.container.labels, mac: tenancy.mac, since: tenancy.since)
+                labels: tenancy.container.labels, mac: tenancy.mac, instance: tenancy.container.id,
+                since: tenancy.since)
         }
         return state.fixed.values.lazy.compactMap { $0[address] }.first
     }

@@ -4,7 +4,8 @@ import YAML
 extension Inventory {
     /// Reads a YAML or JSON inventory (JSON is YAML).
     ///
-    /// - Throws: `.unreadable` with the system's words; `.malformed` with line or field and what is expected there.
+    /// - Throws: `.unreadable` with the system's words; `.malformed` with line or field and what is
+    ///   expected there.
     public init(path: String) throws(InventoryError) {
         let text: String
         do { text = try YAMLReader.read(path) } catch { throw InventoryError(error) }
@@ -52,30 +53,66 @@ extension InventoryError {
 extension YAMLReader {
     fileprivate func workload(_ node: YAMLNode) throws(YAMLError) -> Inventory.Workload {
         let keys = try mapping(
-            node, "a workload", keys: ["name", "image", "labels", "addresses", "macs"])
+            node, "a workload",
+            keys: ["name", "image", "labels", "addresses", "macs", "instances"])
         let name = try text(keys["name"], "name", in: node)
         var labels: [String: String] = [:]
         if let map = keys["labels"]?.mapping {
             for (key, value) in map { labels[key.string ?? ""] = value.string ?? "" }
         }
-        var addresses: [IPPrefix] = []
-        for item in try list(keys["addresses"], "addresses") {
+        var addresses = try prefixes(keys["addresses"], of: name)
+        var instances: [Inventory.Instance] = []
+        for item in try list(keys["instances"], "instances") {
+            let instance = try self.instance(item, of: name)
+            instances.append(instance)
+            for address in instance.addresses.map({ IPPrefix(host: $0) })
+            where !addresses.contains(address) { addresses.append(address) }
+        }
+        return Inventory.Workload(
+            name: name, image: keys["image"]?.string, labels: labels, addresses: addresses,
+            macs: try macs(keys["macs"], of: name), instances: instances)
+    }
+
+    private func instance(
+        _ node: YAMLNode, of name: String
+    ) throws(YAMLError) -> Inventory.Instance {
+        let keys = try mapping(node, "an instance", keys: ["addresses", "macs"])
+        var addresses: [IPAddress] = []
+        for (prefix, item) in zip(
+            try prefixes(keys["addresses"], of: name), try list(keys["addresses"], "addresses"))
+        {
+            guard prefix.isHost else {
+                throw fail(item, "'\(prefix)' of an instance of workload '\(name)' is no address")
+            }
+            addresses.append(prefix.address)
+        }
+        return Inventory.Instance(
+            addresses: addresses, macs: try macs(keys["macs"], of: name))
+    }
+
+    private func prefixes(
+        _ node: YAMLNode?, of name: String
+    ) throws(YAMLError) -> [IPPrefix] {
+        var prefixes: [IPPrefix] = []
+        for item in try list(node, "addresses") {
             guard let text = item.string, let prefix = IPPrefix(text) else {
                 throw fail(
                     item, "'\(item.string ?? "?")' of workload '\(name)' is no address or prefix")
             }
-            addresses.append(prefix)
+            prefixes.append(prefix)
         }
+        return prefixes
+    }
+
+    private func macs(_ node: YAMLNode?, of name: String) throws(YAMLError) -> [MACAddress] {
         var macs: [MACAddress] = []
-        for item in try list(keys["macs"], "macs") {
+        for item in try list(node, "macs") {
             guard let text = item.string, let mac = MACAddress(text) else {
                 throw fail(item, "'\(item.string ?? "?")' of workload '\(name)' is no MAC address")
             }
             macs.append(mac)
         }
-        return Inventory.Workload(
-            name: name, image: keys["image"]?.string, labels: labels, addresses: addresses,
-            macs: macs)
+        return macs
     }
 
     fileprivate func network(_ node: YAMLNode) throws(YAMLError) -> Inventory.Network {

@@ -26,6 +26,15 @@ extension Inventory {
                 let macs = workload.macs.map { Self.quoted("\($0)") }
                 lines.append("    macs: [\(macs.joined(separator: ", "))]")
             }
+            if !workload.instances.isEmpty { lines.append("    instances:") }
+            for instance in workload.instances.isEmpty ? [] : workload.members
+            where instance.addresses.count > 1 {
+                let addresses = instance.addresses.map { Self.quoted("\($0)") }
+                let macs = instance.macs.map { Self.quoted("\($0)") }
+                let tail = macs.isEmpty ? "" : ", macs: [\(macs.joined(separator: ", "))]"
+                lines.append(
+                    "      - {addresses: [\(addresses.joined(separator: ", "))]\(tail)}")
+            }
         }
         return lines.joined(separator: "\n") + "\n"
     }

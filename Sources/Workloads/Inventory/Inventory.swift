@@ -2,8 +2,8 @@ public import NetworkAddresses
 
 /// Who is who on this node: workloads by address, and the networks they live in.
 ///
-/// Shape as in the inventory file: `workloads: [{name, image?, labels?, addresses, macs?}]` and
-/// `networks: [{name, prefix, gateway?}]`. Look-ups are by longest prefix.
+/// Shape as in the inventory file: `workloads: [{name, image?, labels?, addresses, macs?,
+/// instances?}]` and `networks: [{name, prefix, gateway?}]`. Look-ups are by longest prefix.
 public struct Inventory: Sendable, Equatable {
     /// One workload: all its replicas, under one name.
     public struct Workload: Sendable, Equatable {
@@ -14,16 +14,32 @@ public struct Inventory: Sendable, Equatable {
         public var labels: [String: String]
         /// Every address it has or had.
         public var addresses: [IPPrefix]
-        /// Hardware addresses of its interfaces, where they are known.
+        /// Hardware addresses of its interfaces, where they are known; the first belongs to the
+        /// first address, and so on.
         public var macs: [MACAddress]
+        /// Replicas that are known to have several of the addresses.
+        public var instances: [Instance]
 
         public init(
             name: String, image: String? = nil, labels: [String: String] = [:],
-            addresses: [IPPrefix], macs: [MACAddress] = []
+            addresses: [IPPrefix], macs: [MACAddress] = [], instances: [Instance] = []
         ) {
             self.name = name
             self.image = image
             self.labels = labels
+            self.addresses = addresses
+            self.macs = macs
+            self.instances = instances
+        }
+    }
+
+    /// One replica of a workload: a container, pod or host with all its addresses.
+    public struct Instance: Sendable, Equatable {
+        public var addresses: [IPAddress]
+        /// Hardware addresses of its interfaces, where they are known.
+        public var macs: [MACAddress]
+
+        public init(addresses: [IPAddress], macs: [MACAddress] = []) {
             self.addresses = addresses
             self.macs = macs
         }
@@ -49,17 +65,21 @@ public struct Inventory: Sendable, Equatable {
         public var image: String?
         public var labels: [String: String]
         public var mac: MACAddress?
+        /// Which container or pod it is: the same for all its addresses. Nil where that is not
+        /// known.
+        public var instance: String?
         /// Nanoseconds since 1970.
         public var since: Int64
 
         public init(
             workload: String, image: String? = nil, labels: [String: String] = [:],
-            mac: MACAddress? = nil, since: Int64 = 0
+            mac: MACAddress? = nil, instance: String? = nil, since: Int64 = 0
         ) {
             self.workload = workload
             self.image = image
             self.labels = labels
             self.mac = mac
+            self.instance = instance
             self.since = since
         }
     }
@@ -119,11 +139,15 @@ public struct Inventory: Sendable, Equatable {
             workloads[holder.workload] = workload
         }
         for (name, addresses) in others { workloads[name]?.addresses += addresses }
+        for (name, instances) in Self.instances(of: holders) {
+            workloads[name]?.instances = instances
+        }
         self.init(
             uncheckedWorkloads: workloads.values.sorted { $0.name < $1.name }, networks: networks)
     }
 
-    /// This inventory, and from `other` what it does not name itself: no workload, address or network twice.
+    /// This inventory, and from `other` what it does not name itself: no workload, address or
+    /// network twice.
     public func merging(_ other: Inventory) -> Inventory {
         let names = Set(workloads.map(\.name))
         var added: [Workload] = []
