@@ -39,7 +39,7 @@ def fill(path):
 
 with tempfile.TemporaryDirectory() as state:
     where = ["--state", state]
-    subprocess.run([PROGRAM, "quarantine", "list", *where], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([PROGRAM, "quarantine", "flush", *where], check=True, stdout=subprocess.DEVNULL)
     fill(f"{state}/lazaret.db")
     trace = f"{state}/trace"
     spy = ["strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-s", "0", "-o", trace, "-e", "execve,sendto"]

@@ -30,15 +30,28 @@ public struct ControlClient: Sendable {
     public init(socket: String) { self.socket = socket }
 
     /// What the monitor has seen, lost and done.
-    public func status() async throws -> MonitorStatus {
+    public func status(timeout: Duration = .seconds(10)) async throws -> MonitorStatus {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try decoder.decode(MonitorStatus.self, from: Data(try await get("/api/v1/status")))
+        let bytes = try await get("/api/v1/status", timeout: timeout)
+        return try decoder.decode(MonitorStatus.self, from: Data(bytes))
     }
 
     /// Any page's text.
-    public func get(_ path: String) async throws -> [UInt8] {
-        try await ask(path, timeout: .seconds(10)) { try await $0.collect(upTo: 256 << 20) }
+    public func get(
+        _ path: String, timeout: Duration = .seconds(10)
+    ) async throws -> [UInt8] {
+        try await ask(path, timeout: timeout) { try await $0.collect(upTo: 256 << 20) }
+    }
+
+    /// Asks for something to be done.
+    ///
+    /// - Parameter json: the request's body.
+    /// - Returns: the answer's body.
+    func post(_ path: String, _ json: String) async throws -> [UInt8] {
+        try await ask(path, body: Array(json.utf8), timeout: .seconds(60)) {
+            try await $0.collect(upTo: 256 << 20)
+        }
     }
 
     /// Events as they come, one EVE line each, until the monitor ends.
@@ -59,9 +72,12 @@ public struct ControlClient: Sendable {
     private struct Problem: Decodable { var detail: String }
 
     private func ask<Value>(
-        _ path: String, timeout: Duration?, _ body: (HTTPResponse) async throws -> Value
+        _ path: String, body content: [UInt8]? = nil, timeout: Duration?,
+        _ body: (HTTPResponse) async throws -> Value
     ) async throws -> Value {
         var request = HTTPRequest(url: "http://localhost" + path, socket: socket)
+        request.body = content
+        if content != nil { request.headers = [("Content-Type", "application/json")] }
         request.timeout = timeout
         var isAnswered = false
         do {

@@ -1,22 +1,5 @@
 internal import Digests
-
-/// One thing that was done, for the audit trail.
-public struct AuditEntry: Sendable, Equatable {
-    /// Nanoseconds since 1970.
-    public var time: Int64
-    public var actor: String
-    public var action: String
-    public var subject: String
-    public var detail: String
-
-    public init(time: Int64, actor: String, action: String, subject: String, detail: String) {
-        self.time = time
-        self.actor = actor
-        self.action = action
-        self.subject = subject
-        self.detail = detail
-    }
-}
+public import Quarantine
 
 /// An entry in its place in the chain.
 public struct AuditRecord: Sendable, Equatable {

@@ -12,6 +12,8 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
     case newer(path: String)
     /// SQLite failed; its own words.
     case database(String)
+    /// Another process holds the lock on the ledger.
+    case busy(seconds: Int64)
 
     public var description: String {
         switch self {
@@ -21,11 +23,12 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
             "\(path): damaged: \(why); 'lazaret monitor' sets it aside and begins a new one"
         case .newer(let path): "\(path): written by a newer lazaret; update this one"
         case .database(let why): "the store failed: \(why)"
+        case .busy(let seconds): "another program has been using the ledger for \(seconds) s"
         }
     }
 }
 
-/// Events, fence ledger, audit trail and model registry in one SQLite file (WAL).
+/// Events, quarantine ledger, audit trail and model registry in one SQLite file (WAL).
 ///
 /// Several processes may use one file. Every write is one durable transaction.
 public final class EventStore: Sendable {
@@ -34,15 +37,21 @@ public final class EventStore: Sendable {
     private let turn = Mutex(())
     /// The file's path.
     public let path: String
+    /// Keeps other processes from changing rules; in the directory of the file.
+    let processLock: ProcessLock
+    /// What `dataVersion` was when it was last compared.
+    let lastSeenVersion = Mutex<Int64>(0)
 
     /// Opens the file, and makes it if it is missing; its directory has to exist.
     ///
     /// - Throws: `.open`; `.damaged`; `.newer`.
     public init(path: String) throws(EventStoreError) {
         self.path = path
-        // What is fenced, and why, is the operator's affair; SQLite gives its other files the same mode.
-        // Only where it is not there: closing any descriptor of a file ends all locks that this process has on it
-        // (POSIX), also those of a store that is open already; whoever looks in then takes its log away.
+        processLock = ProcessLock(path: Self.directory(of: path) + "/lazaret.lock")
+        // What is fenced, and why, is the operator's affair; SQLite gives its other files the same
+        // mode. Only where it is not there: closing any descriptor of a file ends all locks that
+        // this process has on it (POSIX), also those of a store that is open already; whoever looks
+        // in then takes its log away.
         // SAFETY: the path is lent for the call.
         let made = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if made >= 0 { close(made) }
@@ -58,11 +67,62 @@ public final class EventStore: Sendable {
             try opened.execute("PRAGMA synchronous = FULL")
             try Self.migrate(opened, path)
             database = opened
+            let version = try database.integer("PRAGMA data_version")
+            lastSeenVersion.withLock { $0 = version }
         } catch let error as EventStoreError {
             throw error
         } catch {
             throw Self.opening(path, error)
         }
+    }
+
+    /// Opens `lazaret.db` in `directory`, which is made if it is missing, for its owner only.
+    public convenience init(directory: String) throws(EventStoreError) {
+        try Self.make(directory)
+        try self.init(path: directory + "/lazaret.db")
+    }
+
+    /// The same, for a monitor: a damaged store is set aside, and a new one is begun. The rules
+    /// that the kernel still has are added to it by the next reconciliation.
+    ///
+    /// - Parameters:
+    ///   - now: nanoseconds since 1970, for the damaged file's new name.
+    ///   - report: gets one line where that was needed.
+    public static func repairing(
+        directory: String, now: Int64, report: (String) -> Void
+    ) throws(EventStoreError) -> EventStore {
+        try make(directory)
+        let path = directory + "/lazaret.db"
+        var damage: String?
+        do throws(EventStoreError) {
+            let store = try EventStore(path: path)
+            damage = try store.damage()
+            if damage == nil { return store }
+        } catch .damaged(_, let why) {
+            damage = why
+        } catch { throw error }
+        let aside = "\(path).damaged-\(now / 1_000_000_000)"
+        // SAFETY: the paths are lent for the calls.
+        guard unsafe rename(path, aside) == 0 else {
+            throw .open(path: path, why: ProcessLock.words(errno))
+        }
+        for ending in ["-wal", "-shm"] { unsafe _ = rename(path + ending, aside + ending) }
+        report(
+            "\(path): damaged (\(damage ?? "")); set aside as \(aside), and a new one begun: "
+                + "history and audit trail begin anew, fences that stand in the kernel go on")
+        return try EventStore(path: path)
+    }
+
+    private static func make(_ directory: String) throws(EventStoreError) {
+        // SAFETY: the path is lent for the call.
+        guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {
+            throw .open(path: directory, why: ProcessLock.words(errno))
+        }
+    }
+
+    private static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return String(path[..<slash])
     }
 
     private static func opening(_ path: String, _ error: any Error) -> EventStoreError {
@@ -167,14 +227,11 @@ public final class EventStore: Sendable {
         } catch { throw .database(Self.words(error)) }
     }
 
-    /// Waits no longer than this for who holds the file, from now on; 10 s until then.
+    /// Waits no longer than this for another process that holds file or lock, from now on; 10 s
+    /// until then.
     public func waits(milliseconds: Int) throws(EventStoreError) {
+        processLock.setPatience(Int64(milliseconds) * 1_000_000)
         turn.withLock { _ in database.waits(milliseconds: Int32(clamping: milliseconds)) }
-    }
-
-    /// A number that changes when another connection, of this process or another, has written.
-    public func foreignChanges() throws(EventStoreError) -> Int64 {
-        try read { try $0.integer("PRAGMA data_version") }
     }
 
     /// What was noted under `name`, or nil.

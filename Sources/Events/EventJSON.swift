@@ -101,43 +101,33 @@ public enum EventJSON {
         return object
     }
 
-    /// The event of one quarantine action.
+    /// The event of one quarantine decision.
     ///
     /// - Parameter failure: why it could not be done; nil: done, or all but done in a dry run.
     public static func quarantine(
-        _ action: QuarantineAction, isDryRun: Bool, failure: String? = nil
+        _ decision: QuarantineDecision, isDryRun: Bool, failure: String? = nil
     ) -> String {
+        let rule = decision.rule
         var event = JSONObject()
-        event.put("timestamp", UTC.timestamp(nanoseconds: action.time))
+        event.put("timestamp", UTC.timestamp(nanoseconds: decision.time))
         event.put("event_type", "quarantine")
-        if let prefix = action.target.prefix, prefix.isHost {
+        if let prefix = rule.target.prefix, prefix.isHost {
             event.put("src_ip", "\(prefix.address)")
         }
         var object = JSONObject()
-        object.put("quarantine_id", action.id)
-        object.put("action", word(action.kind))
-        if case .refuse(let why) = action.kind { object.put("refused_because", "\(why)") }
-        object.put("target", "\(action.target)")
-        object.put("response", action.response.rawValue)
-        object.put("until", UTC.timestamp(nanoseconds: action.until))
-        object.put("reason", action.reason)
-        if !action.eventID.isEmpty { object.put("event_id", action.eventID) }
-        object.put("workload", action.workload)
-        object.put("undo", action.undo)
+        object.put("quarantine_id", rule.id)
+        object.put("action", "\(decision.kind)")
+        if case .refuse(let why) = decision.kind { object.put("refused_because", "\(why)") }
+        object.put("target", "\(rule.target)")
+        object.put("response", rule.action.rawValue)
+        object.put("until", UTC.timestamp(nanoseconds: rule.expires))
+        object.put("reason", decision.reason)
+        if !rule.eventID.isEmpty { object.put("event_id", rule.eventID) }
+        object.put("workload", rule.workload)
+        object.put("undo", rule.undo)
         object.put("dry_run", isDryRun)
         object.put("failure", failure)
         event.put("lazaret", object)
         return event.text
-    }
-
-    /// What the event calls an action.
-    public static func word(_ kind: QuarantineAction.Kind) -> String {
-        switch kind {
-        case .fence: "fence"
-        case .extend: "extend"
-        case .release: "release"
-        case .expire: "expire"
-        case .refuse: "refuse"
-        }
     }
 }

@@ -9,23 +9,23 @@ public enum IncidentReport {
     /// A block of lines for each incident: who, when, what with numbers, what would be done.
     ///
     /// - Parameters:
-    ///   - actions: what the policy decided, in order.
+    ///   - decisions: what the policy decided, in order.
     ///   - isColoured: whether to use the terminal's colours.
     public static func table(
-        _ incidents: [Incident], actions: [QuarantineAction], isColoured: Bool
+        _ incidents: [Incident], decisions: [QuarantineDecision], isColoured: Bool
     ) -> String {
         guard !incidents.isEmpty else {
             return "No incidents: all traffic is as the baseline knows it.\n"
         }
         var text = ""
         for (number, incident) in incidents.enumerated() {
-            text += block(number + 1, incident, actions, isColoured)
+            text += block(number + 1, incident, decisions, isColoured)
         }
         return text
     }
 
     private static func block(
-        _ number: Int, _ incident: Incident, _ actions: [QuarantineAction], _ isColoured: Bool
+        _ number: Int, _ incident: Incident, _ decisions: [QuarantineDecision], _ isColoured: Bool
     ) -> String {
         func paint(_ text: String, _ code: String) -> String {
             isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
@@ -53,63 +53,66 @@ public enum IncidentReport {
                 + "\(JSONObject.number(Double(incident.strongest.threshold), digits: 3)), against the baseline of "
                 + "\(incident.strongest.baselineName.printable); \(incident.verdictCount) odd windows"
         )
-        lines.append("      " + decision(incident, actions).printable)
+        lines.append("      " + decision(incident, decisions).printable)
         return lines.joined(separator: "\n") + "\n"
     }
 
     /// What was decided about an incident, in words.
-    package static func decision(_ incident: Incident, _ actions: [QuarantineAction]) -> String {
-        if let fence = fence(of: incident, actions) {
-            let words = "-> quarantine \(fence.target), \(fence.response.rawValue), "
+    package static func decision(_ incident: Incident, _ decisions: [QuarantineDecision]) -> String
+    {
+        if let fence = fence(of: incident, decisions) {
+            let words = "-> quarantine \(fence.target), \(fence.rule.action.rawValue), "
             let isOlder = fence.time < Int64(incident.firstSecond) * 1_000_000_000
             if isOlder || fence.kind == .extend {
-                return words + "stood already, until \(UTC.clock(fence.until / 1_000_000_000))"
+                return words
+                    + "stood already, until \(UTC.clock(fence.rule.expires / 1_000_000_000))"
             }
-            return words + "for \((fence.until - fence.time) / 60_000_000_000) min"
+            return words + "for \((fence.rule.expires - fence.time) / 60_000_000_000) min"
         }
-        for action in actionsOf(incident, actions) {
-            if case .refuse(let why) = action.kind { return "-> watch: not fenced, \(why)" }
+        for decided in decisionsOf(incident, decisions) {
+            if case .refuse(let why) = decided.kind { return "-> watch: not fenced, \(why)" }
         }
         return incident.level == .quarantine ? "-> watch: once is not enough to fence" : "-> watch"
     }
 
-    /// The fence that an incident led to, or found standing around its offender: of several, the one that ends last.
+    /// The fence that an incident led to, or found standing around its offender: of several, the
+    /// one that ends last.
     package static func fence(
-        of incident: Incident, _ actions: [QuarantineAction]
-    ) -> QuarantineAction? {
+        of incident: Incident, _ decisions: [QuarantineDecision]
+    ) -> QuarantineDecision? {
         let first = Int64(incident.firstSecond - 1) * 1_000_000_000
         let last = Int64(incident.lastSecond + 2) * 1_000_000_000
-        var fence: QuarantineAction?
-        for action in actions where action.time < last && concerns(action, incident) {
-            switch action.kind {
-            case .fence, .extend:
-                if action.until >= fence?.until ?? 0 { fence = action }
+        var fence: QuarantineDecision?
+        for decided in decisions where decided.time < last && concerns(decided, incident) {
+            switch decided.kind {
+            case .add, .extend:
+                if decided.rule.expires >= fence?.rule.expires ?? 0 { fence = decided }
             case .release, .expire:
-                if action.time < first, fence?.target == action.target { fence = nil }
+                if decided.time < first, fence?.target == decided.target { fence = nil }
             case .refuse: break
             }
         }
-        return fence.flatMap { $0.until > first ? $0 : nil }
+        return fence.flatMap { $0.rule.expires > first ? $0 : nil }
     }
 
-    /// The actions that an incident led to.
-    package static func actionsOf(_ incident: Incident, _ actions: [QuarantineAction])
-        -> [QuarantineAction]
-    {
-        actions.filter { action in
-            let second = Int(action.time / 1_000_000_000)
+    /// The decisions that an incident led to.
+    package static func decisionsOf(
+        _ incident: Incident, _ decisions: [QuarantineDecision]
+    ) -> [QuarantineDecision] {
+        decisions.filter { decided in
+            let second = Int(decided.time / 1_000_000_000)
             return second >= incident.firstSecond - 1 && second <= incident.lastSecond + 1
-                && concerns(action, incident)
+                && concerns(decided, incident)
         }
     }
 
-    private static func concerns(_ action: QuarantineAction, _ incident: Incident) -> Bool {
-        if let prefix = action.target.prefix { return prefix.contains(incident.offender) }
-        return incident.spoofingLink.map { action.target == .link($0) } ?? false
+    private static func concerns(_ decided: QuarantineDecision, _ incident: Incident) -> Bool {
+        if let prefix = decided.target.prefix { return prefix.contains(incident.offender) }
+        return incident.spoofingLink.map { decided.target == .link($0) } ?? false
     }
 
     /// One object an incident.
-    public static func json(_ incident: Incident, actions: [QuarantineAction]) -> String {
+    public static func json(_ incident: Incident, decisions: [QuarantineDecision]) -> String {
         var object = JSONObject()
         object.put("event_id", incident.eventID)
         object.put("offender", "\(incident.offender)")
@@ -125,9 +128,9 @@ public enum IncidentReport {
         object.put("threshold", Double(incident.strongest.threshold))
         object.put("baseline", incident.strongest.baselineName)
         object.put("windows", incident.verdictCount)
-        let fence = fence(of: incident, actions)
+        let fence = fence(of: incident, decisions)
         object.put("decision", fence == nil ? "watch" : "quarantine")
-        object.put("quarantine_id", fence?.id)
+        object.put("quarantine_id", fence?.rule.id)
         object.put("reasons", incident.strongest.reasons.map(\.text))
         return object.text
     }

@@ -3,8 +3,9 @@ import FeatureExtraction
 public import Quarantine
 import TextFormats
 
-/// A replay as one HTML file: everything is in it, nothing is loaded, and the same input gives the same
-/// bytes. Sections are in `HTMLReport+….swift`, the parts they share with other pages in `HTML….swift`.
+/// A replay as one HTML file: everything is in it, nothing is loaded, and the same input gives the
+/// same bytes. Sections are in `HTMLReport+….swift`, the parts they share with other pages in
+/// `HTML….swift`.
 public struct HTMLReport: Sendable {
     /// A file that went into the report.
     public struct File: Sendable {
@@ -37,7 +38,7 @@ public struct HTMLReport: Sendable {
     /// What the windows were judged by; nil: ranked against each other.
     public var model: Model?
     public var incidents: [Incident] = []
-    public var actions: [QuarantineAction] = []
+    public var decisions: [QuarantineDecision] = []
     /// Without a model: the addresses, oddest first.
     public var ranking: [OutlierRanking.Entry] = []
     /// The file with the packets of an incident, by its first event's identifier.

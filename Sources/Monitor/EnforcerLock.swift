@@ -1,10 +1,11 @@
 internal import Glibc
 internal import SystemSupport
 
-/// One enforcing monitor to a network namespace: each of two would take the other's fences for a stranger's, and
-/// undo them.
+/// One enforcing monitor to a network namespace: each of two would take the other's fences for a
+/// stranger's, and undo them.
 ///
-/// An abstract socket lives and dies with who holds it, and is seen in its network namespace only (unix(7)).
+/// An abstract socket lives and dies with who holds it, and is seen in its network namespace only
+/// (unix(7)).
 final class EnforcerLock {
     private let descriptor: Int32
 
@@ -14,7 +15,8 @@ final class EnforcerLock {
     init() throws(IOError) {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         descriptor = socket(AF_UNIX, type, 0)
-        // A name that somebody took who may not enforce, or that cannot be had at all, keeps nobody from enforcing.
+        // A name that somebody took who may not enforce, or that cannot be had at all, keeps nobody
+        // from enforcing.
         guard descriptor >= 0, unsafe Self.call(bind, descriptor) != 0, errno == EADDRINUSE else {
             // Nobody takes the calls: each that was turned away stays in the queue.
             listen(descriptor, SOMAXCONN)
@@ -37,7 +39,8 @@ final class EnforcerLock {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let family = MemoryLayout<sa_family_t>.size
-        // SAFETY: the name is shorter than the field behind the family; the call reads what is ours.
+        // SAFETY: the name is shorter than the field behind the family; the call reads what is
+        // ours.
         return unsafe withUnsafeMutableBytes(of: &address) { bytes in
             unsafe bytes[family...].copyBytes(from: name)
             return unsafe body(

@@ -18,8 +18,8 @@ public import Workloads
 /// Watches interfaces by a model, and fences offenders where that is asked for: `lazaret monitor`.
 ///
 /// The calling thread captures, decodes, meters and judges; the kernel's rings hold what comes
-/// meanwhile. Decisions, ledger, kernel and events are a second thread's, and a third one guards the
-/// tables against other programs. Without a model it learns one first.
+/// meanwhile. Decisions, ledger, kernel and events are a second thread's, and a third one guards
+/// the tables against other programs. Without a model it learns one first.
 public struct Monitor {
     public struct Options: Sendable {
         public var interfaces: [String] = []
@@ -30,6 +30,8 @@ public struct Monitor {
         public var isEnforcing = false
         /// Where ledger and lock lie.
         public var stateDirectory = "/var/lib/lazaret"
+        /// Where this monitor answers the command line; nil: nowhere.
+        public var controlSocket: String?
         /// File of the events; `-` is standard output.
         public var output = "-"
         /// Rotation of that file, and where events go beside it.
@@ -113,14 +115,12 @@ public struct Monitor {
     public func run(
         _ requests: Requests, tell: @escaping @Sendable (String) -> Void
     ) throws {
-        let store = try QuarantineLedger.openStore(
-            directory: options.stateDirectory, mending: { tell($0) })
-        // A fence does not wait for who holds the ledger.
-        let patience = 1000
-        try store.waits(milliseconds: patience)
-        let ledger = try QuarantineLedger(
-            store: store, directory: options.stateDirectory, patience: patience)
-        let lock = try MonitorLock(directory: options.stateDirectory)
+        let store = try EventStore.repairing(
+            directory: options.stateDirectory, now: Clock.now(), report: tell)
+        // A rule does not wait for who holds the ledger.
+        try store.waits(milliseconds: 1000)
+        let lock = try MonitorLock(
+            directory: options.stateDirectory, socket: options.controlSocket)
         defer { lock.release() }
         let alone = options.isEnforcing ? try EnforcerLock() : nil
         defer { alone?.release() }
@@ -139,11 +139,12 @@ public struct Monitor {
             path: options.output, options: options.delivery,
             stateDirectory: options.stateDirectory, complain: tell)
         defer { outlet.stop() }
-        let quarantine = try startQuarantine(ledger, live, tell)
-        defer { quarantine.guardian.stop() }
-        // Its own connection: what takes long there never makes a fence wait for longer than a write.
+        let quarantine = try startQuarantine(store, live, tell)
+        defer { quarantine.service.stop() }
+        // Its own connection: what takes long there never makes a fence wait for longer than a
+        // write.
         let recorder = EventRecorder(
-            store: try QuarantineLedger.openStore(directory: options.stateDirectory),
+            store: try EventStore(directory: options.stateDirectory),
             limits: .init(seconds: options.keepSeconds, bytes: options.keepBytes), complain: tell)
         defer { recorder.stop() }
         let recording = try options.recording.path.map { path throws(IOError) in
@@ -152,21 +153,21 @@ public struct Monitor {
         defer { recording?.stop() }
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
         let decisions = DecisionThread(
-            docket: Docket(
+            alerts: AlertPipeline(
                 modelID: model?.identifier ?? "", origin: .interface(one),
                 decider: LiveDecider(
-                    quarantine: quarantine.guardian, isEnforcing: options.isEnforcing,
+                    quarantine: quarantine.service, isEnforcing: options.isEnforcing,
                     complain: tell), openLimit: options.limits.hostLimit),
             outlet: outlet, board: board, recorder: recorder, complain: tell)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
-        board.connect(quarantine.guardian, decisions, store)
+        board.connect(quarantine.service, decisions, store)
         defer { board.close() }
-        live.connect(quarantine.guardian, decisions, tell: tell)
+        live.connect(quarantine.service, decisions, tell: tell)
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(
-                source: source, live: live, decisions: decisions, quarantine: quarantine.guardian,
+                source: source, live: live, decisions: decisions, quarantine: quarantine.service,
                 recorder: recorder, recording: recording, tell: tell),
             requests: requests)
         guard let model = try model ?? watch.learn() else { return }
@@ -183,19 +184,22 @@ public struct Monitor {
     }
 
     private func startQuarantine(
-        _ ledger: QuarantineLedger, _ live: LiveWorkloads,
+        _ store: EventStore, _ live: LiveWorkloads,
         _ tell: @escaping @Sendable (String) -> Void
-    ) throws -> (guardian: QuarantineGuard, repairs: RepairBox) {
-        let runner = try QuarantineRunner(
+    ) throws -> (service: QuarantineService, repairs: RepairReporter) {
+        var choices = QuarantineService.Options()
+        choices.isEnforcing = options.isEnforcing
+        choices.discovery = options.discovery
+        choices.flushesConnections = options.flushesConnections
+        choices.followsClock = true
+        let repairs = RepairReporter()
+        let service = try QuarantineService(
             policy: QuarantinePolicy(
                 options: options.policy, inventory: live.inventory, allowlist: options.allowlist),
-            ledger: ledger, isEnforcing: options.isEnforcing, discovery: options.discovery,
-            flushesConnections: options.flushesConnections,
-            now: Clock.now(), followsClock: true)
-        let repairs = RepairBox()
-        let guardian = try QuarantineGuard(runner, clock: { Clock.now() }) { finding in
+            ledger: store, options: choices, clock: { Clock.now() }
+        ) { finding in
             repairs.report(finding, tell: tell)
         }
-        return (guardian, repairs)
+        return (service, repairs)
     }
 }

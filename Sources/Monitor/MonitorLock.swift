@@ -8,9 +8,12 @@ internal import SystemSupport
 final class MonitorLock {
     private let descriptor: Int32
 
-    /// - Throws: `.input` with the process that holds it.
-    init(directory: String) throws(IOError) {
-        let path = directory + "/monitor.lock"
+    static func path(in directory: String) -> String { directory + "/monitor.lock" }
+
+    /// - Parameter socket: where the monitor answers, for commands that know only the directory.
+    /// - Throws: `.input` where another monitor holds it.
+    init(directory: String, socket: String?) throws(IOError) {
+        let path = Self.path(in: directory)
         // SAFETY: the path is lent for the call.
         descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -24,6 +27,12 @@ final class MonitorLock {
                 reason:
                     "another monitor uses this state directory; stop it, or name one with --state")
         }
+        let line = (socket?.absolutePath ?? "") + "\n"
+        // Where it cannot be written, a command finds the socket by its configuration.
+        _ = ftruncate(descriptor, 0)
+        let bytes = Array(line.utf8)
+        // SAFETY: the bytes are lent for the call.
+        _ = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     }
 
     func release() { close(descriptor) }

@@ -72,7 +72,8 @@ struct MonitorLoop {
         return nil
     }
 
-    /// Learns for as long as is asked for; nil where there was nothing to learn from, or it is asked to stop.
+    /// Learns for as long as is asked for; nil where there was nothing to learn from, or it is
+    /// asked to stop.
     private mutating func learnOnce() throws -> (
         model: Model, progress: MonitorStatus.Learning
     )? {
@@ -224,7 +225,8 @@ struct MonitorLoop {
         reporter.status.model = MonitorStatus.ModelSummary(model)
     }
 
-    /// Takes in what the configuration and the model's file say now; what cannot be used is refused whole.
+    /// Takes in what the configuration and the model's file say now; what cannot be used is refused
+    /// whole.
     ///
     /// - Returns: the model to go on with; nil: the one in use.
     private mutating func reload() -> Model? {
@@ -239,9 +241,7 @@ struct MonitorLoop {
             let policy = options.policy
             let allowlist = options.allowlist
             let named = options.discovery.named
-            try parts.quarantine.with { runner throws(QuarantineError) in
-                try runner.follow(policy, allowlist: allowlist, protecting: named)
-            }
+            try parts.quarantine.reconfigure(policy, allowlist: allowlist, protecting: named)
             follow(interfaces: options.interfaces)
             tell("configuration, model and feedback read anew")
             return model
@@ -259,7 +259,8 @@ struct MonitorLoop {
         live.watch(live.directory.bridges(), sight)
     }
 
-    /// Packets are held for a moment where there are several, or where names are to come in time for them.
+    /// Packets are held for a moment where there are several, or where names are to come in time
+    /// for them.
     private var interfaceCount: Int {
         live.holdsPackets(sight.interfaces)
             ? max(2, sight.interfaces.count) : sight.interfaces.count

@@ -6,7 +6,7 @@ struct MonitorParts {
     let source: LiveCapture
     let live: LiveWorkloads
     let decisions: DecisionThread
-    let quarantine: QuarantineGuard
+    let quarantine: QuarantineService
     let recorder: EventRecorder
     let recording: PacketRecording?
     /// Called with one line, from any thread.

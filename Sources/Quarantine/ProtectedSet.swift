@@ -56,7 +56,7 @@ public struct ProtectedSet: Sendable, Equatable {
     }
 
     /// Why `target` may not be fenced, or nil when it may.
-    public func objection(to target: FenceTarget) -> String? {
+    public func objection(to target: QuarantineTarget) -> String? {
         switch target {
         case .prefix(let prefix):
             return check(prefix).map { "\($0.prefix) is protected: \($0.reason)" }

@@ -5,15 +5,15 @@ public enum QuarantineError: Error, Equatable, Sendable {
     /// No CAP_NET_ADMIN in this network namespace.
     case notPermitted(operation: String)
     /// A rail forbids it.
-    case protected(FenceTarget, why: String)
+    case protected(QuarantineTarget, why: String)
     /// The kernel's answer makes no sense.
     case malformedAnswer(String)
     /// The ledger could not be read or written.
     case ledger(String)
     /// The fence that was named does not stand.
-    case noSuchFence(FenceTarget)
+    case noSuchFence(QuarantineTarget)
     /// It does not stand by itself, but lies in a wider one.
-    case partOf(FenceTarget, wider: FenceTarget)
+    case partOf(QuarantineTarget, wider: QuarantineTarget)
 }
 
 extension QuarantineError: CustomStringConvertible {

@@ -1,29 +1,32 @@
 internal import NetworkAddresses
 
 extension QuarantinePolicy {
-    /// Fences the offender itself: its network card, or every address of its workload.
-    mutating func hostActions(
-        for offence: Offence, subject: FenceTarget
-    ) -> [QuarantineAction] {
-        let workload = inventory.workload(at: offence.offender)
-        if let refusal = objection(to: subject, workload: workload, time: offence.time) {
-            return refuse(refusal, subject, offence)
+    /// Decides on the offender itself: its network card, or every address of its workload.
+    mutating func hostDecisions(
+        for request: EnforcementRequest, subject: QuarantineTarget, active: ActiveRules
+    ) -> [QuarantineDecision] {
+        let workload = inventory.workload(at: request.offender)
+        if let refusal = objection(to: subject, workload: workload, time: request.time) {
+            return refuse(refusal, subject, request)
         }
-        let targets = self.targets(for: subject, workload: workload)
-        if let refusal = budgetObjection(adding: targets) {
-            breakerUntil = offence.time + options.breakerSeconds * 1_000_000_000
-            return refuse(refusal, subject, offence)
+        let targets = self.targets(for: subject, workload: workload, active: active)
+        if let refusal = budgetObjection(adding: targets, to: active) {
+            breakerUntil = request.time + options.breakerSeconds * 1_000_000_000
+            return refuse(refusal, subject, request)
         }
-        return fence(targets, leader: subject, for: offence, reason: offence.reason)
+        return add(targets, subject: subject, for: request, reason: request.reason)
     }
 
-    /// Fences a prefix when enough of its known workloads misbehave together; nil: not the case.
-    mutating func subnetActions(for offence: Offence) -> [QuarantineAction]? {
-        guard options.fencesSubnets, offence.spoofingLink == nil, !isBreakerOpen(at: offence.time),
-            inventory.index(at: offence.offender) != nil
+    /// Decides on a prefix when enough of its known workloads misbehave together; nil: not the
+    /// case.
+    mutating func subnetDecisions(
+        for request: EnforcementRequest, active: ActiveRules
+    ) -> [QuarantineDecision]? {
+        guard options.fencesSubnets, request.spoofingLink == nil, !isBreakerOpen(at: request.time),
+            inventory.index(at: request.offender) != nil
         else { return nil }
-        let spanStart = offence.time - options.subnetSpanSeconds * 1_000_000_000
-        for prefix in candidates(for: offence.offender) {
+        let spanStart = request.time - options.subnetSpanSeconds * 1_000_000_000
+        for prefix in candidates(for: request.offender) {
             let known = inventory.indices(in: prefix)
             let guilty = known.filter { index in
                 inventory.workloads[index].addresses.contains {
@@ -33,14 +36,14 @@ extension QuarantinePolicy {
             guard guilty.count >= options.subnetMinimum,
                 Double(guilty.count) >= options.subnetShare * Double(known.count)
             else { continue }
-            let targets = pieces(of: prefix, time: offence.time)
+            let targets = pieces(of: prefix, time: request.time, active: active)
             guard !targets.isEmpty, targets.count <= options.subnetPieces,
-                budgetObjection(adding: targets) == nil
+                budgetObjection(adding: targets, to: active) == nil
             else { continue }
             let reason =
                 "\(guilty.count) of \(known.count) known workloads of \(prefix) "
-                + "misbehave together; " + offence.reason
-            return fence(targets, leader: .prefix(prefix), for: offence, reason: reason)
+                + "misbehave together; " + request.reason
+            return add(targets, subject: .prefix(prefix), for: request, reason: reason)
         }
         return nil
     }
@@ -56,7 +59,9 @@ extension QuarantinePolicy {
     }
 
     /// `prefix` without what is protected or allowlisted at `time`.
-    private func pieces(of prefix: IPPrefix, time: Int64) -> [FenceTarget] {
+    private func pieces(
+        of prefix: IPPrefix, time: Int64, active: ActiveRules
+    ) -> [QuarantineTarget] {
         var holes = protected
         for entry in allowlist where entry.isValid(at: time) {
             holes.add(entry.prefix, reason: entry.reason)
@@ -64,21 +69,25 @@ extension QuarantinePolicy {
         for gateway in inventory.networks.compactMap(\.gateway) {
             holes.add(IPPrefix(host: gateway), reason: "gateway")
         }
-        return holes.split(prefix).map(FenceTarget.prefix).filter { standing[$0] == nil }
+        return holes.split(prefix).map(QuarantineTarget.prefix).filter {
+            !active.contains($0)
+        }
     }
 
-    private func targets(for subject: FenceTarget, workload: KnownWorkload?) -> [FenceTarget] {
+    private func targets(
+        for subject: QuarantineTarget, workload: KnownWorkload?, active: ActiveRules
+    ) -> [QuarantineTarget] {
         guard case .prefix = subject, let workload else { return [subject] }
-        var addresses = workload.addresses
-        if let link = workload.link { addresses.append(IPAddress(linkLocalOf: link)) }
-        let others = Set(addresses.map { FenceTarget.prefix(IPPrefix(host: $0)) })
-            .filter { $0 != subject && standing[$0] == nil && protected.objection(to: $0) == nil }
+        let others = Set(workload.allAddresses.map { QuarantineTarget.prefix(IPPrefix(host: $0)) })
+            .filter {
+                $0 != subject && !active.contains($0) && protected.objection(to: $0) == nil
+            }
         return [subject] + others.sorted()
     }
 
     private func objection(
-        to subject: FenceTarget, workload: KnownWorkload?, time: Int64
-    ) -> QuarantineAction.Refusal? {
+        to subject: QuarantineTarget, workload: KnownWorkload?, time: Int64
+    ) -> QuarantineDecision.Refusal? {
         if let why = protected.objection(to: subject) { return .protected(why) }
         if let prefix = subject.prefix {
             if let network = inventory.networks.first(where: { $0.gateway == prefix.address }) {
@@ -100,60 +109,54 @@ extension QuarantinePolicy {
         return !age.overflow && age.partialValue < options.warmUpSeconds * 1_000_000_000
     }
 
-    /// Whether `targets` would go beyond the number of fences or the share of known workloads.
-    private func budgetObjection(adding targets: [FenceTarget]) -> QuarantineAction.Refusal? {
-        let automatic = standing.values.filter { !$0.isByHand }
-        guard Set(automatic.map(\.action.id)).count < options.maximumActive else {
-            return .budgetOfFences(options.maximumActive)
+    /// Whether `targets` would go beyond the number of rules or the share of known workloads.
+    private func budgetObjection(
+        adding targets: [QuarantineTarget], to active: ActiveRules
+    ) -> QuarantineDecision.Refusal? {
+        let automatic = active.values.filter { !$0.isByHand && $0.state != .removing }
+        guard Set(automatic.map(\.id)).count < options.maximumActive else {
+            return .budgetOfRules(options.maximumActive)
         }
-        let hosts = Set(automatic.map(\.action.target) + targets)
+        let hosts = Set(automatic.map(\.target) + targets)
         let networks = hosts.compactMap(\.prefix).filter { !$0.isHost }
-        func isFenced(_ address: IPAddress) -> Bool {
+        func isIncluded(_ address: IPAddress) -> Bool {
             hosts.contains(.prefix(IPPrefix(host: address)))
                 || networks.contains { $0.contains(address) }
         }
-        func count(_ test: (IPAddress) -> Bool) -> Int {
-            inventory.workloads.count { $0.addresses.contains(where: test) }
-        }
+        let count = inventory.workloads.count { $0.addresses.contains(where: isIncluded) }
         let most = max(1, Int(options.maximumShareOfWorkloads * Double(inventory.workloads.count)))
-        guard count(isFenced) <= most else {
+        guard count <= most else {
             return .budgetOfWorkloads(percent: Int(options.maximumShareOfWorkloads * 100))
         }
         return nil
     }
 
     private mutating func refuse(
-        _ refusal: QuarantineAction.Refusal, _ subject: FenceTarget, _ offence: Offence
-    ) -> [QuarantineAction] {
+        _ refusal: QuarantineDecision.Refusal, _ subject: QuarantineTarget,
+        _ request: EnforcementRequest
+    ) -> [QuarantineDecision] {
         if let last = records[subject]?.lastRefusal, last.kind == refusal,
-            offence.time - last.time < options.refusalRepeatSeconds * 1_000_000_000
+            request.time - last.time < options.refusalRepeatSeconds * 1_000_000_000
         {
             return []
         }
-        records[subject]?.lastRefusal = (refusal, offence.time)
-        var action = action(for: offence, target: subject, level: 0, reason: offence.reason)
-        action.kind = .refuse(refusal)
-        action.until = offence.time
-        return [action]
+        records[subject]?.lastRefusal = (refusal, request.time)
+        var rule = rule(for: request, target: subject, level: 0, reason: request.reason)
+        rule.expires = request.time
+        return [QuarantineDecision(.refuse(refusal), rule, time: request.time)]
     }
 
-    /// Puts fences around `targets` as one decision; `leader` carries the escalation.
-    private mutating func fence(
-        _ targets: [FenceTarget], leader: FenceTarget, for offence: Offence, reason: String
-    ) -> [QuarantineAction] {
-        var record = records[leader] ?? Record()
-        record.level = forgiven(record, time: offence.time) + 1
-        let model = action(for: offence, target: leader, level: record.level, reason: reason)
-        record.lastEnd = model.until
-        records[leader] = record
+    /// Rules on `targets` as one decision; `subject` carries the escalation.
+    private mutating func add(
+        _ targets: [QuarantineTarget], subject: QuarantineTarget, for request: EnforcementRequest,
+        reason: String
+    ) -> [QuarantineDecision] {
+        let level = forgiven(records[subject] ?? Record(), time: request.time) + 1
+        let model = rule(for: request, target: subject, level: level, reason: reason)
         return targets.map { target in
-            var action = model
-            action.target = target
-            action.undo = "lazaret quarantine release \(target)"
-            stand(action)
-            records[target, default: Record()].level = record.level
-            records[target]?.lastEnd = action.until
-            return action
+            var rule = model
+            rule.target = target
+            return QuarantineDecision(.add, rule, time: request.time, subject: subject)
         }
     }
 
@@ -166,18 +169,17 @@ extension QuarantinePolicy {
         return max(0, record.level - Int(max(0, steps)))
     }
 
-    private mutating func action(
-        for offence: Offence, target: FenceTarget, level: Int, reason: String
-    ) -> QuarantineAction {
-        QuarantineAction(
-            id: nextID(offence.time), kind: .fence, target: target,
-            response: options.response(level: level), time: offence.time,
-            until: offence.time + options.duration(level: level), level: level, reason: reason,
-            eventID: offence.eventID, features: offence.features,
-            workload: offence.workload ?? inventory.workload(at: offence.offender)?.name)
+    private mutating func rule(
+        for request: EnforcementRequest, target: QuarantineTarget, level: Int, reason: String
+    ) -> QuarantineRule {
+        QuarantineRule(
+            id: nextID(request.time), target: target, action: options.action(level: level),
+            created: request.time, expires: request.time + options.duration(level: level),
+            level: level, reason: reason, eventID: request.eventID, features: request.features,
+            workload: request.workload ?? inventory.workload(at: request.offender)?.name)
     }
 }
 
 extension AllowEntry {
-    func isValid(at time: Int64) -> Bool { until.map { time < $0 } ?? true }
+    func isValid(at time: Int64) -> Bool { expires.map { time < $0 } ?? true }
 }

@@ -1,40 +1,32 @@
 internal import NetworkAddresses
 
-/// Decides who is fenced, how, and until when; never acts.
+/// Decides whose packets are acted on, how, and until when; never acts.
 ///
-/// Verdicts and packet time go in, actions come out: the same offences give the same actions, live
-/// and in replay. Memory is bounded by `options.maximumTracked` and `options.maximumActive`.
+/// Requests, packet time and the active rules go in, decisions come out: the same requests give the
+/// same decisions, live and in replay. Memory is bounded by `options.maximumTracked`.
 public struct QuarantinePolicy: Sendable {
     public var options: QuarantinePolicyOptions
-    /// What no fence may cover; prefixes are split around it.
+    /// What no rule may cover; prefixes are split around it.
     public var protected: ProtectedSet
     /// The known workloads and networks.
     public var inventory: KnownInventory
     /// What somebody asked to leave alone.
     public var allowlist: [AllowEntry]
 
-    /// A fence that stands, as far as the policy knows.
-    struct Standing: Sendable {
-        var action: QuarantineAction
-        var isByHand: Bool { action.level == 0 }
-    }
-
     /// What is remembered of an offender.
     struct Record: Sendable {
         /// Whose record it is: another holder of the address has none.
         var workload: String?
-        var lastOffence = Int64.min
+        var lastRequest = Int64.min
         var windowsInRow = 0
         var confirmedAt = Int64.min
         var level = 0
         var lastEnd = Int64.min
-        var lastRefusal: (kind: QuarantineAction.Refusal, time: Int64)?
+        var lastRefusal: (kind: QuarantineDecision.Refusal, time: Int64)?
     }
 
-    var standing: [FenceTarget: Standing] = [:]
-    var records: [FenceTarget: Record] = [:]
+    var records: [QuarantineTarget: Record] = [:]
     var breakerUntil = Int64.min
-    private var nextExpiry = Int64.max
     private var sequence = 0
 
     public init(
@@ -48,225 +40,177 @@ public struct QuarantinePolicy: Sendable {
         self.allowlist = allowlist
     }
 
-    /// The fences that stand, by their targets' order.
-    public var activeFences: [QuarantineAction] {
-        standing.values.map(\.action).sorted { $0.target < $1.target }
-    }
-
-    /// Whether the circuit breaker is open at `time`: the policy alerts and does not fence.
+    /// Whether the circuit breaker is open at `time`: the policy alerts and decides no rule.
     public func isBreakerOpen(at time: Int64) -> Bool { time < breakerUntil }
 
-    /// Weighs one verdict above the threshold.
+    /// Weighs one detection above the threshold.
     ///
-    /// - Returns: expiries that came due, then what this offence leads to; empty while the offender
-    ///   is only watched.
-    public mutating func consider(_ offence: Offence) -> [QuarantineAction] {
-        var actions = advance(to: offence.time)
-        guard isStillTheirs(offence) else { return actions }
-        let subject = subject(of: offence)
-        guard note(offence, of: subject) else { return actions }
-        if let extended = extend(subject, for: offence) { return actions + extended }
-        guard !isCovered(subject) else { return actions }
-        actions += subnetActions(for: offence) ?? hostActions(for: offence, subject: subject)
-        return actions
+    /// - Parameter active: the rules that are active at the time of the request.
+    /// - Returns: what the request leads to; empty while the offender is only watched. Whoever
+    ///   carries a decision out calls `record` with it.
+    package mutating func decide(
+        _ request: EnforcementRequest, active: ActiveRules
+    ) -> [QuarantineDecision] {
+        guard isStillTheirs(request) else { return [] }
+        let subject = subject(of: request)
+        guard isConfirmed(request, of: subject, active: active) else { return [] }
+        if let extended = extend(subject, for: request, active: active) { return extended }
+        guard !isCovered(subject, by: active) else { return [] }
+        return subnetDecisions(for: request, active: active)
+            ?? hostDecisions(for: request, subject: subject, active: active)
     }
 
-    /// Moves time forward: fences whose end has come are reported as expired.
-    public mutating func advance(to time: Int64) -> [QuarantineAction] {
-        guard time >= nextExpiry else { return [] }
-        let ended = standing.values.filter { $0.action.until <= time }
-            .sorted { ($0.action.until, $0.action.target) < ($1.action.until, $1.action.target) }
-        for fence in ended {
-            standing[fence.action.target] = nil
-            records[fence.action.target]?.windowsInRow = 0
-        }
-        nextExpiry = standing.values.lazy.map(\.action.until).min() ?? .max
-        return ended.map { fence in
-            var action = fence.action
-            action.kind = .expire
-            action.time = fence.action.until
-            return action
+    /// Notes that a decision has been carried out: an offender's level and the end of its last
+    /// rule.
+    package mutating func record(_ decision: QuarantineDecision) {
+        let rule = decision.rule
+        switch decision.kind {
+        case .add, .extend:
+            guard !rule.isByHand else { return }
+            for target in [decision.subject, rule.target] {
+                records[target, default: Record()].level = rule.level
+                records[target]?.lastEnd = rule.expires
+            }
+        case .expire: records[rule.target]?.windowsInRow = 0
+        case .release, .refuse: break
         }
     }
 
-    /// Moves everything that was noted along where the clock was set, in nanoseconds. Ends of the allowlist that
-    /// people have named stay as they are.
-    public mutating func clockStepped(by step: Int64) {
+    /// Notes that a person has removed a rule: the target is left alone for a while.
+    package mutating func recordRelease(of rule: QuarantineRule, time: Int64) {
+        if let prefix = rule.target.prefix, options.releaseGraceSeconds > 0 {
+            let expires = time + options.releaseGraceSeconds * 1_000_000_000
+            allowlist.removeAll { !$0.isValid(at: time) }
+            allowlist.append(AllowEntry(prefix, reason: Self.releasedByHand, expires: expires))
+        }
+        recordWithdrawal(of: rule)
+        records[rule.target]?.windowsInRow = 0
+        records[rule.target]?.confirmedAt = .min
+        records[rule.target]?.lastEnd = time
+    }
+
+    /// Notes that a rule was removed because it no longer fits: it does not count for the next one.
+    package mutating func recordWithdrawal(of rule: QuarantineRule) {
+        records[rule.target]?.level = max(0, rule.level - 1)
+    }
+
+    /// Moves everything that is remembered along when the clock is set, by `step` nanoseconds. Ends
+    /// of the allowlist that people have named stay as they are.
+    package mutating func clockStepped(by step: Int64) {
         func moved(_ time: Int64) -> Int64 {
             let sum = time.addingReportingOverflow(step)
             return sum.overflow || time == .min || time == .max ? time : sum.partialValue
         }
-        for (target, fence) in standing {
-            var action = fence.action
-            action.time = moved(action.time)
-            action.until = moved(action.until)
-            standing[target] = Standing(action: action)
-        }
         for (target, record) in records {
             var record = record
-            record.lastOffence = moved(record.lastOffence)
+            record.lastRequest = moved(record.lastRequest)
             record.confirmedAt = moved(record.confirmedAt)
             record.lastEnd = moved(record.lastEnd)
             record.lastRefusal = record.lastRefusal.map { ($0.kind, moved($0.time)) }
             records[target] = record
         }
         for index in allowlist.indices where allowlist[index].reason == Self.releasedByHand {
-            allowlist[index].until = allowlist[index].until.map(moved)
+            allowlist[index].expires = allowlist[index].expires.map(moved)
         }
         breakerUntil = moved(breakerUntil)
-        nextExpiry = standing.values.lazy.map(\.action.until).min() ?? .max
+    }
+
+    /// Replaces the allowlist; what was released by hand is still left alone as long as was
+    /// promised.
+    public mutating func replaceAllowlist(_ entries: [AllowEntry]) {
+        allowlist = entries + allowlist.filter { $0.reason == Self.releasedByHand }
     }
 
     /// Why what was released is left alone for a while.
-    public static let releasedByHand = "released by hand"
-
-    /// Fences `target` by hand; `force` overrides the protected set.
-    public mutating func add(
-        _ target: FenceTarget, seconds: Int64, response: FenceResponse = .drop, reason: String,
-        time: Int64, force: Bool = false
-    ) -> QuarantineAction {
-        var action = QuarantineAction(
-            id: nextID(time), kind: .fence, target: target, response: response, time: time,
-            until: time + seconds * 1_000_000_000, reason: reason)
-        if !force, let objection = protected.objection(to: target) {
-            action.kind = .refuse(.protected(objection))
-            action.until = time
-        } else {
-            stand(action)
-        }
-        return action
-    }
-
-    /// Takes down every fence that lies in `target`, and leaves it alone for a while.
-    public mutating func release(
-        _ target: FenceTarget, reason: String, time: Int64
-    ) -> [QuarantineAction] {
-        let hit = standing.keys.filter { target.covers($0) }.sorted()
-        if let prefix = target.prefix, options.releaseGraceSeconds > 0, !hit.isEmpty {
-            let until = time + options.releaseGraceSeconds * 1_000_000_000
-            allowlist.removeAll { $0.until.map { $0 <= time } ?? false }
-            allowlist.append(AllowEntry(prefix, reason: Self.releasedByHand, until: until))
-        }
-        return hit.compactMap { key in
-            guard var action = standing.removeValue(forKey: key)?.action else { return nil }
-            records[key]?.windowsInRow = 0
-            records[key]?.confirmedAt = .min
-            records[key]?.level = max(0, action.level - 1)
-            records[key]?.lastEnd = time
-            action.kind = .release
-            action.time = time
-            action.until = time
-            action.reason = reason
-            return action
-        }
-    }
-
-    /// Takes over fences that stand already, as the ledger tells after a restart.
-    public mutating func restore(_ fences: [QuarantineAction]) {
-        for fence in fences {
-            stand(fence)
-            guard fence.level > 0 else { continue }
-            records[fence.target, default: Record()].level = fence.level
-        }
-    }
-
-    /// Forgets a fence that could not be put up; the offender may be fenced at its next offence.
-    public mutating func withdraw(_ target: FenceTarget) {
-        guard let action = standing.removeValue(forKey: target)?.action else { return }
-        records[target]?.level = max(0, action.level - 1)
-    }
-
-    mutating func stand(_ action: QuarantineAction) {
-        standing[action.target] = Standing(action: action)
-        nextExpiry = min(nextExpiry, action.until)
-    }
+    package static let releasedByHand = "released by hand"
 
     mutating func nextID(_ time: Int64) -> String {
         sequence += 1
         return "q" + String(time / 1000, radix: 36) + "-" + String(sequence)
     }
 
-    func subject(of offence: Offence) -> FenceTarget {
-        offence.spoofingLink.map(FenceTarget.link) ?? .prefix(IPPrefix(host: offence.offender))
+    func subject(of request: EnforcementRequest) -> QuarantineTarget {
+        request.spoofingLink.map(QuarantineTarget.link) ?? .prefix(IPPrefix(host: request.offender))
     }
 
-    private func isCovered(_ subject: FenceTarget) -> Bool {
+    private func isCovered(_ subject: QuarantineTarget, by active: ActiveRules) -> Bool {
         guard let prefix = subject.prefix else { return false }
-        return standing.contains { key, value in
-            value.action.response == .drop && key.prefix?.contains(prefix) ?? false
+        return active.values.contains {
+            $0.action == .drop && $0.state != .removing
+                && $0.target.prefix?.contains(prefix) ?? false
         }
     }
 
-    /// Whether the address is still whose it was in the window: what one did who is gone is not held
-    /// against whoever came after. An offender that had no name then may have got one since.
-    private func isStillTheirs(_ offence: Offence) -> Bool {
-        guard let then = offence.workload, then != "\(offence.offender)",
-            let now = inventory.workload(at: offence.offender)?.name
+    /// Whether the address is still whose it was in the window: what its last holder did is not
+    /// held against the next one. An offender that had no name then may have got one since.
+    private func isStillTheirs(_ request: EnforcementRequest) -> Bool {
+        guard let then = request.workload, then != "\(request.offender)",
+            let now = inventory.workload(at: request.offender)?.name
         else { return true }
         return then == now
     }
 
-    /// Counts the offence; true when the offender's row is long enough or it is far beyond.
-    private mutating func note(_ offence: Offence, of subject: FenceTarget) -> Bool {
+    /// Counts the request; true when the offender's row of windows is long enough, or the score is
+    /// far beyond the threshold.
+    private mutating func isConfirmed(
+        _ request: EnforcementRequest, of subject: QuarantineTarget, active: ActiveRules
+    ) -> Bool {
         var record = records[subject] ?? Record()
-        if record.workload != nil, record.workload != offence.workload, standing[subject] == nil {
+        if record.workload != nil, record.workload != request.workload,
+            !active.contains(subject)
+        {
             record = Record()
         }
-        record.workload = offence.workload ?? record.workload
-        let gap = offence.time.subtractingReportingOverflow(record.lastOffence)
-        let inRow = !gap.overflow && gap.partialValue <= offence.windowNanoseconds * 3 / 2
+        record.workload = request.workload ?? record.workload
+        let gap = request.time.subtractingReportingOverflow(record.lastRequest)
+        let inRow = !gap.overflow && gap.partialValue <= request.windowNanoseconds * 3 / 2
         if record.windowsInRow == 0 || !inRow {
             record.windowsInRow = 1
-        } else if offence.time > record.lastOffence {
+        } else if request.time > record.lastRequest {
             record.windowsInRow += 1
         }
-        record.lastOffence = max(record.lastOffence, offence.time)
-        let share = (offence.score - offence.threshold) / max(1 - offence.threshold, 1e-9)
-        let isFar = offence.isFarBeyond || options.farBeyondShare.map { share >= $0 } ?? false
+        record.lastRequest = max(record.lastRequest, request.time)
+        let share = (request.score - request.threshold) / max(1 - request.threshold, 1e-9)
+        let isFar = request.isFarBeyond || options.farBeyondShare.map { share >= $0 } ?? false
         let isConfirmed = isFar || record.windowsInRow >= options.persistenceWindows
-        if isConfirmed { record.confirmedAt = offence.time }
-        if records[subject] == nil, records.count >= options.maximumTracked { forgetOldest() }
+        if isConfirmed { record.confirmedAt = request.time }
+        if records[subject] == nil, records.count >= options.maximumTracked {
+            evictOldest(active)
+        }
         records[subject] = record
         return isConfirmed
     }
 
-    /// Forgets the quarter of the offenders that was seen longest ago, standing fences excepted.
-    private mutating func forgetOldest() {
-        let oldest = records.filter { standing[$0.key] == nil }
-            .sorted { ($0.value.lastOffence, $0.key) < ($1.value.lastOffence, $1.key) }
+    /// Forgets the quarter of the offenders that was seen longest ago, except targets of active
+    /// rules.
+    private mutating func evictOldest(_ active: ActiveRules) {
+        let oldest = records.filter { !active.contains($0.key) }
+            .sorted { ($0.value.lastRequest, $0.key) < ($1.value.lastRequest, $1.key) }
         for (key, _) in oldest.prefix(max(1, oldest.count / 4)) { records[key] = nil }
     }
 
-    private mutating func extend(
-        _ subject: FenceTarget, for offence: Offence
-    ) -> [QuarantineAction]? {
-        guard let fence = standing[subject]?.action else { return nil }
-        let duration = options.duration(level: fence.level)
-        let until = offence.time + duration
-        guard until - fence.until >= max(duration / 10, 1_000_000_000), fence.level > 0 else {
-            return []
+    /// Moves the end of the rules on an offender that goes on; nil when there are none.
+    ///
+    /// A rule by hand is left as it is.
+    private func extend(
+        _ subject: QuarantineTarget, for request: EnforcementRequest, active: ActiveRules
+    ) -> [QuarantineDecision]? {
+        let present = active.rules(on: subject).filter { $0.state != .removing }
+        guard let rule = present.first(where: { !$0.isByHand }) else {
+            return present.isEmpty ? nil : []
         }
-        return standing.values.map(\.action)
-            .filter { $0.id == fence.id }.sorted { $0.target < $1.target }
-            .map { old in
-                var action = old
-                action.kind = .extend
-                action.time = offence.time
-                action.until = until
-                action.reason = offence.reason
-                action.eventID = offence.eventID
-                action.features = offence.features
-                stand(action)
-                records[action.target]?.lastEnd = until
-                return action
+        let duration = options.duration(level: rule.level)
+        let expires = request.time + duration
+        guard expires - rule.expires >= max(duration / 10, 1_000_000_000) else { return [] }
+        return active.values.filter { $0.id == rule.id && $0.state != .removing }
+            .sorted { $0.key < $1.key }
+            .map { rule in
+                var rule = rule
+                rule.expires = expires
+                rule.reason = request.reason
+                rule.eventID = request.eventID
+                rule.features = request.features
+                return QuarantineDecision(.extend, rule, time: request.time)
             }
-    }
-}
-
-extension FenceTarget {
-    /// Whether a release of this target means `other` too.
-    package func covers(_ other: FenceTarget) -> Bool {
-        if let mine = prefix, let theirs = other.prefix { return mine.contains(theirs) }
-        return self == other
     }
 }

@@ -20,8 +20,8 @@ public struct QuarantinePolicyOptions: Sendable, Equatable {
     /// A known workload younger than this is not fenced.
     public var warmUpSeconds: Int64 = 0
     /// What each step of the escalation does; the last repeats.
-    public var responses: [FenceResponse] = [.drop]
-    /// Packets a second that the `limit` response lets through, each way.
+    public var actions: [QuarantineRule.Action] = [.drop]
+    /// Packets a second that the `limit` action lets through, each way.
     public var limitPacketsPerSecond: UInt64 = 100
     /// What fenced targets may still reach.
     public var kept: [KeptService] = []
@@ -53,8 +53,8 @@ public struct QuarantinePolicyOptions: Sendable, Equatable {
         return seconds * 1_000_000_000
     }
 
-    func response(level: Int) -> FenceResponse {
-        responses.isEmpty ? .drop : responses[min(max(level, 1), responses.count) - 1]
+    func action(level: Int) -> QuarantineRule.Action {
+        actions.isEmpty ? .drop : actions[min(max(level, 1), actions.count) - 1]
     }
 }
 
@@ -63,11 +63,11 @@ public struct AllowEntry: Sendable, Equatable {
     public var prefix: IPPrefix
     public var reason: String
     /// Packet time of its end in nanoseconds since 1970; nil: for good.
-    public var until: Int64?
+    public var expires: Int64?
 
-    public init(_ prefix: IPPrefix, reason: String, until: Int64? = nil) {
+    public init(_ prefix: IPPrefix, reason: String, expires: Int64? = nil) {
         self.prefix = prefix
         self.reason = reason
-        self.until = until
+        self.expires = expires
     }
 }

@@ -62,7 +62,7 @@ extension Configuration {
             "  most_of_workloads: \(policy.maximumShareOfWorkloads)",
             "  breaker: \(span(policy.breakerSeconds))",
             "  warm_up: \(span(policy.warmUpSeconds))",
-            "  responses: \(Self.list(policy.responses.map(\.rawValue)))",
+            "  responses: \(Self.list(policy.actions.map(\.rawValue)))",
             "  limit: \(policy.limitPacketsPerSecond)",
             "  release_grace: \(span(policy.releaseGraceSeconds))",
             "  flush_connections: \(monitor.flushesConnections)",
@@ -80,7 +80,7 @@ extension Configuration {
         lines += Self.block(
             "allow",
             monitor.allowlist.map { entry in
-                let end = entry.until.map {
+                let end = entry.expires.map {
                     ", until: \(Date(timeIntervalSince1970: Double($0 / 1_000_000_000)).ISO8601Format())"
                 }
                 return "{prefix: \(Self.quoted("\(entry.prefix)")), "

@@ -6,7 +6,8 @@ import Quarantine
 import Workloads
 import YAML
 
-/// `/etc/lazaret/lazaret.yaml`: everything that `lazaret monitor` can be told, and what it does where it is told nothing.
+/// `/etc/lazaret/lazaret.yaml`: everything that `lazaret monitor` can be told, and what it does
+/// where it is told nothing.
 public struct Configuration: Sendable {
     /// Where it is looked for unless another file is named.
     public static let standardPath = "/etc/lazaret/lazaret.yaml"
@@ -104,7 +105,7 @@ public struct Configuration: Sendable {
                 AllowEntry(
                     try keys.need("prefix", in: item).prefix(),
                     reason: try keys.need("reason", in: item).text(),
-                    until: try keys["until"]?.moment()))
+                    expires: try keys["until"]?.moment()))
         }
         try top["kept"]?.list { item throws(YAMLError) in
             let keys = try item.mapping(["name", "address", "port"])
@@ -203,12 +204,12 @@ public struct Configuration: Sendable {
         policy.breakerSeconds = try keys["breaker"]?.span() ?? policy.breakerSeconds
         policy.warmUpSeconds = try keys["warm_up"]?.span() ?? policy.warmUpSeconds
         if let node = keys["responses"] {
-            policy.responses = []
+            policy.actions = []
             try node.list { item throws(YAMLError) in
-                guard let response = FenceResponse(rawValue: try item.text()) else {
+                guard let action = QuarantineRule.Action(rawValue: try item.text()) else {
                     throw item.fail("'\(try item.text())' is none of drop, egress, limit, observe")
                 }
-                policy.responses.append(response)
+                policy.actions.append(action)
             }
         }
         policy.limitPacketsPerSecond =

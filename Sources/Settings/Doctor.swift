@@ -10,7 +10,8 @@ import Quarantine
 import TextFormats
 import Workloads
 
-/// Looks at a node before a monitor runs there: what is missing, what to mind, and what to do about it.
+/// Looks at a node before a monitor runs there: what is missing, what to mind, and what to do about
+/// it.
 public struct Doctor {
     public enum Grade: String, Sendable {
         case good = "ok"
@@ -129,7 +130,7 @@ public struct Doctor {
             var options = FirewallOptions()
             options.isDryRun = true
             var firewall = try Firewall(options)
-            let held = try firewall.held()
+            let held = try firewall.elements()
             note(.good, "nftables", "the kernel answers; \(held.count) fences stand")
         } catch {
             note(.bad, "nftables", "\(error)")

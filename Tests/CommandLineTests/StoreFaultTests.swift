@@ -120,7 +120,63 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
-    /// A fence is meant for whoever had the address: who comes by it while nothing can be written is let go later.
+    /// The monitor, which acts and records later, is asked; by itself the command would wait for
+    /// the lock in vain.
+    @Test func aCommandByHandGoesThroughTheMonitor() throws {
+        let program = try bench.monitor()
+        let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
+        let added = try Background(
+            in: bench.lab.node.space,
+            ["quarantine", "add", bench.lab.a.v4, "--reason", "a\nb", "--state", bench.state],
+            behind: ["env", "SUDO_USER=alice"])
+        #expect(added.status == 0, "\(added.errors)")
+        #expect(
+            added.output
+                == "\(bench.lab.a.v4) fenced (drop) for 10m; undo: lazaret quarantine release "
+                + "\(bench.lab.a.v4)\n")
+        #expect(try bench.isFenced(bench.lab.a))
+        let isTold = eventually { bench.fencesTold(over: bench.lab.a) == 1 }
+        #expect(isTold)
+        let listed = try bench.quarantine("list")
+        #expect(listed.contains("\(bench.lab.a.v4) ") && listed.contains("alice"), "\(listed)")
+        // What is not urgent waits for nobody: it is refused, in the ledger's words.
+        let refused = try Background(
+            in: bench.lab.node.space,
+            ["quarantine", "release", bench.lab.a.v4, "--state", bench.state])
+        #expect(
+            refused.status == 1 && refused.errors.contains("using the ledger for 1 s"),
+            "\(refused.errors)")
+        try holder.letGo()
+        // The rails are the monitor's, and what they say is said in the same words.
+        let own = try Background(
+            in: bench.lab.node.space,
+            ["quarantine", "add", bench.lab.node.v4, "--state", bench.state])
+        #expect(own.status == 1 && own.errors.contains("is protected: address of br1 on this node"))
+        let session = ["env", "SSH_CONNECTION=\(bench.lab.c.v4) 40000 \(bench.lab.node.v4) 22"]
+        let words = ["quarantine", "add", bench.lab.c.v4, "--state", bench.state]
+        let mine = try Background(in: bench.lab.node.space, words, behind: session)
+        #expect(mine.status == 1 && mine.errors.contains("the operator's own session"))
+        let forced = try Background(in: bench.lab.node.space, words + ["--force"], behind: session)
+        #expect(forced.status == 0 && forced.errors.contains("--force overrides: "))
+        let flushed = try bench.quarantine("flush", "--reason", "enough")
+        #expect(
+            flushed.contains("\(bench.lab.a.v4) released\n")
+                && flushed.contains("\(bench.lab.c.v4) released\n"))
+        #expect(try bench.lab.reaches(bench.lab.a, bench.lab.c))
+        #expect(try bench.quarantine("list") == "nothing is fenced\n")
+        let nothing = try Background(
+            in: bench.lab.node.space,
+            ["quarantine", "release", bench.lab.a.v4, "--state", bench.state])
+        #expect(
+            nothing.status == 1
+                && nothing.errors.contains("no fence stands around \(bench.lab.a.v4)"))
+        #expect(program.end(by: SIGTERM) == 0)
+        let trail = try Run("audit", "list", "--state", bench.state).output
+        #expect(trail.contains("alice") && trail.contains("enough"), "\(trail)")
+    }
+
+    /// A fence is meant for whoever had the address: who comes by it while nothing can be written
+    /// is let go later.
     @Test func anInnocentHeirOfAnAddressIsLetGoAsSoonAsTheLedgerAllows() throws {
         let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))
         let now = Int64(Date().timeIntervalSince1970 * 1e9)

@@ -100,7 +100,7 @@ struct DiscoveryTests {
         var options = FirewallOptions()
         options.flushesConnections = true
         var firewall = try lab.node.space.firewall(options)
-        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4))], now: 0)
         #expect(try entries(lab.a) == 0 && entries(lab.b) == 1)
     }
 }
@@ -110,11 +110,11 @@ struct WatchTests {
     @Test func othersChangesAreHeardAndOursAreNot() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        var made: FirewallWatch?
+        var made: RulesetMonitor?
         let port = firewall.port
-        try space.inside { made = try FirewallWatch(ignoring: [port]) }
+        try space.inside { made = try RulesetMonitor(ignoring: [port]) }
         guard var watch = made.take() else { throw CommandFailed(description: "no watch") }
-        try firewall.apply([.put(claim("10.0.0.2"))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.2"))], now: 0)
         #expect(try watch.wait(milliseconds: 50) == nil)
         try space.run("nft", "add table ip other")
         #expect(try watch.wait(milliseconds: 50) == nil)
@@ -126,8 +126,8 @@ struct WatchTests {
         #expect(large.program == "nft" && large.isStructural && large.process ?? 0 > 0)
     }
 
-    private func next(_ watch: inout FirewallWatch) throws -> FirewallDisturbance? {
-        var found: FirewallDisturbance?
+    private func next(_ watch: inout RulesetMonitor) throws -> RulesetChange? {
+        var found: RulesetChange?
         _ = try eventually {
             found = try watch.wait(milliseconds: 100)
             return found != nil

@@ -29,16 +29,23 @@ final class Fuse: Sendable {
 }
 
 /// A ledger in memory that can crash before and after it writes, and be out of reach for a while.
-final class MemoryLedger: FenceLedger {
+final class MemoryLedger: QuarantineLedger {
     private struct State {
-        var rows: [String: FenceRow] = [:]
-        var notes: [AuditNote] = []
-        var settings: [String: String] = [:]
+        var rules: [String: QuarantineRule] = [:]
+        var entries: [AuditEntry] = []
+        var notes: [String: String] = [:]
     }
 
     private let state = Mutex(State())
     let fuse: Fuse
     private let shut = Mutex(false)
+    private let changed = Mutex(false)
+
+    /// Whether another program has written.
+    var hasChanged: Bool {
+        get { changed.withLock { $0 } }
+        set { changed.withLock { $0 = newValue } }
+    }
 
     /// Whether it can neither be read nor written.
     var isShut: Bool {
@@ -48,68 +55,84 @@ final class MemoryLedger: FenceLedger {
 
     init(fuse: Fuse = Fuse()) { self.fuse = fuse }
 
-    func openRows() throws(QuarantineError) -> [FenceRow] {
+    func openRules() throws(QuarantineError) -> [QuarantineRule] {
         if isShut { throw .ledger("locked") }
-        return state.withLock { Array($0.rows.values.filter { $0.state != .ended }) }
+        return state.withLock { Array($0.rules.values.filter { $0.state != .ended }) }
     }
 
-    func write(_ rows: [FenceRow], _ notes: [AuditNote]) throws(QuarantineError) {
+    func write(
+        _ rules: [QuarantineRule], _ entries: [AuditEntry]
+    ) throws(QuarantineError) {
         if isShut { throw .ledger("locked") }
         try fuse.burn()
         state.withLock { state in
-            for row in rows {
-                let name = "\(row.target) \(row.response) \(row.id)"
-                // Ended rows are of no use to these tests; 10,000 steps would keep many.
-                state.rows[name] = row.state == .ended ? nil : row
+            for rule in rules {
+                let name = "\(rule.target) \(rule.action) \(rule.id)"
+                // Ended rules are of no use to these tests; 10,000 steps would keep many.
+                state.rules[name] = rule.state == .ended ? nil : rule
             }
-            state.notes += notes
+            state.entries += entries
         }
         try fuse.burn()
     }
 
-    func hasChangedElsewhere() -> Bool { false }
+    func hasChangedElsewhere() -> Bool {
+        changed.withLock { changed in
+            defer { changed = false }
+            return changed
+        }
+    }
     func lock() -> Int64 { 0 }
     func unlock() {}
-    func setting(_ name: String) -> String? { state.withLock { $0.settings[name] } }
-    func set(_ name: String, to value: String) { state.withLock { $0.settings[name] = value } }
+    func exchangeNote(_ name: String, _ value: String) -> String? {
+        state.withLock { $0.notes.updateValue(value, forKey: name) }
+    }
 
-    var notes: [AuditNote] { state.withLock { $0.notes } }
-    func forgetRows() { state.withLock { $0.rows = [:] } }
+    var entries: [AuditEntry] { state.withLock { $0.entries } }
+    func forgetRules() { state.withLock { $0.rules = [:] } }
 }
 
 /// A firewall that can crash before and after it acts.
-struct FusedFirewall: FenceActuator, ~Copyable {
+struct FusedFirewall: QuarantineActuator, ~Copyable {
     var firewall: Firewall
     let fuse: Fuse
 
     var isDryRun: Bool { firewall.isDryRun }
 
-    mutating func rebuild(_ claims: [FenceClaim], now: Int64) throws(QuarantineError) {
+    mutating func rebuild(
+        _ rules: [QuarantineRule], protecting protected: ProtectedSet, now: Int64
+    ) throws(QuarantineError) {
         try fuse.burn()
-        try firewall.rebuild(claims, now: now)
-        try fuse.burn()
-    }
-
-    mutating func adopt(_ claims: [FenceClaim], now: Int64) throws(QuarantineError) {
-        try fuse.burn()
-        try firewall.adopt(claims, now: now)
-    }
-
-    mutating func apply(_ changes: [FenceChange], now: Int64) throws(QuarantineError) {
-        try fuse.burn()
-        try firewall.apply(changes, now: now)
+        try firewall.rebuild(rules, protecting: protected, now: now)
         try fuse.burn()
     }
 
-    mutating func held() throws(QuarantineError) -> [HeldElement] { try firewall.held() }
-    func expected(_ claims: [FenceClaim], now: Int64) -> [FenceClaim] {
-        firewall.expected(claims, now: now)
+    mutating func adopt(_ rules: [QuarantineRule], now: Int64) throws(QuarantineError) {
+        try fuse.burn()
+        try firewall.adopt(rules, now: now)
+    }
+
+    mutating func apply(
+        _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Int64
+    ) throws(QuarantineError) {
+        try fuse.burn()
+        try firewall.apply(changes, protecting: protected, now: now)
+        try fuse.burn()
+    }
+
+    mutating func elements() throws(QuarantineError) -> [FirewallElement] {
+        try firewall.elements()
+    }
+    func expected(
+        _ rules: [QuarantineRule], now: Int64
+    ) -> [QuarantineRule.Key: Int64] {
+        firewall.expected(rules, now: now)
     }
     mutating func isIntact() throws(QuarantineError) -> Bool { try firewall.isIntact() }
     mutating func remove() throws(QuarantineError) { try firewall.remove() }
     mutating func forgetCounts(
-        unless isFenced: (FenceTarget, FenceResponse) -> Bool
-    ) throws(QuarantineError) { try firewall.forgetCounts(unless: isFenced) }
+        unless isActive: (QuarantineRule.Key) -> Bool
+    ) throws(QuarantineError) { try firewall.forgetCounts(unless: isActive) }
 }
 
 /// Nanoseconds since 1970.
@@ -120,11 +143,12 @@ func clockNow() -> Int64 {
 }
 
 extension Namespace {
-    func keeper(
-        _ ledger: MemoryLedger, _ options: FirewallOptions = FirewallOptions()
-    ) throws -> QuarantineKeeper<FusedFirewall> {
-        QuarantineKeeper(
-            ledger: ledger,
+    func engine(
+        _ ledger: MemoryLedger, _ options: FirewallOptions = FirewallOptions(),
+        policy: QuarantinePolicy = QuarantinePolicy()
+    ) throws -> QuarantineEngine<FusedFirewall> {
+        QuarantineEngine(
+            policy: policy, ledger: ledger,
             actuator: FusedFirewall(firewall: try firewall(options), fuse: ledger.fuse))
     }
 }

@@ -6,11 +6,12 @@ import Testing
 
 @testable import Enforcement
 
-func claim(
-    _ text: String, _ seconds: Int64 = 600, _ response: FenceResponse = .drop, forced: Bool = false
-) -> FenceClaim {
-    FenceClaim(
-        target: target(text), response: response, until: seconds * second, isForced: forced)
+func rule(
+    _ text: String, _ seconds: Int64 = 600, _ action: QuarantineRule.Action = .drop,
+    forced: Bool = false
+) -> QuarantineRule {
+    QuarantineRule(
+        target: target(text), action: action, expires: seconds * second, isForced: forced)
 }
 
 extension Namespace {
@@ -30,20 +31,18 @@ extension Namespace {
 struct FirewallTests {
     @Test(arguments: [false, true])
     func actuatorAndScriptInstallTheSame(isFull: Bool) throws {
-        let actions = isFull ? everyResponse : [fence("10.0.0.2")]
+        let decisions = isFull ? everyAction : [fence("10.0.0.2")]
         var options = FirewallOptions()
         options.kept = isFull ? everyService : []
         options.keptNeighbours = [prefix("fd00::1").address]
         let ours = try Namespace("ours")
         var firewall = try ours.firewall(options)
-        try firewall.rebuild(
-            actions.map { FenceClaim(target: $0.target, response: $0.response, until: $0.until) },
-            now: 0)
+        try firewall.rebuild(decisions.map(\.rule), now: 0)
         let theirs = try Namespace("theirs")
         var policy = QuarantinePolicyOptions()
         policy.kept = options.kept
         let script = NftScript.render(
-            actions, options: policy, keptNeighbours: options.keptNeighbours)
+            decisions, options: policy, keptNeighbours: options.keptNeighbours)
         try theirs.run("nft", "-f", "-", input: script)
         let expected = try sorted(theirs.ruleset())
         let difference = try sorted(ours.ruleset()).difference(from: expected)
@@ -52,14 +51,7 @@ struct FirewallTests {
         #expect(try firewall.isIntact())
         // One by one ends where all at once does.
         try firewall.remove()
-        for action in actions {
-            try firewall.apply(
-                [
-                    .put(
-                        FenceClaim(
-                            target: action.target, response: action.response, until: action.until))
-                ], now: 0)
-        }
+        for decision in decisions { try firewall.apply([.put(decision.rule)], now: 0) }
         #expect(try sorted(ours.ruleset()).difference(from: expected).isEmpty)
     }
 
@@ -73,27 +65,25 @@ struct FirewallTests {
     @Test func whatWasPutIsReadBack() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        let claims =
+        let rules =
             ["10.0.0.2", "10.1.0.0/24", "255.255.255.0/24", "fd00::2", "fd00:1::/64", "ffff::/16"]
-            .map { claim($0) } + [claim("02:00:00:00:00:01")]
-        var options = FirewallOptions()
-        options.protected = ProtectedSet()
-        try firewall.apply(claims.map { .put(unprotected($0)) }, now: 0)
-        let held = try firewall.held()
-        #expect(Set(held.map(\.target)) == Set(claims.map(\.target)))
+            .map { rule($0) } + [rule("02:00:00:00:00:01")]
+        try firewall.apply(rules.map { .put(unprotected($0)) }, now: 0)
+        let held = try firewall.elements()
+        #expect(Set(held.map(\.target)) == Set(rules.map(\.target)))
         for element in held {
             let left = try #require(element.remainingMilliseconds)
             #expect(left > 500_000 && left <= 600_000 && element.isComplete)
             #expect(element.packets == 0)
         }
-        try firewall.apply(claims.map { .remove($0.target, .drop) }, now: 0)
-        #expect(try firewall.held().isEmpty)
+        try firewall.apply(rules.map { .remove($0.key) }, now: 0)
+        #expect(try firewall.elements().isEmpty)
         // Removing what is not there is no error.
-        try firewall.apply(claims.map { .remove($0.target, .drop) }, now: 0)
+        try firewall.apply(rules.map { .remove($0.key) }, now: 0)
     }
 
-    private func unprotected(_ claim: FenceClaim) -> FenceClaim {
-        var forced = claim
+    private func unprotected(_ rule: QuarantineRule) -> QuarantineRule {
+        var forced = rule
         forced.isForced = true
         return forced
     }
@@ -101,10 +91,10 @@ struct FirewallTests {
     @Test func aTimeIsExtendedInPlaceAndTheCounterGoesOn() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        try firewall.apply([.put(claim("10.0.0.2", 60)), .put(claim("10.1.0.0/24", 60))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.2", 60)), .put(rule("10.1.0.0/24", 60))], now: 0)
         try firewall.apply(
-            [.put(claim("10.0.0.2", 3600)), .put(claim("10.1.0.0/24", 3600))], now: 0)
-        for element in try firewall.held() {
+            [.put(rule("10.0.0.2", 3600)), .put(rule("10.1.0.0/24", 3600))], now: 0)
+        for element in try firewall.elements() {
             let left = try #require(element.remainingMilliseconds)
             #expect(left > 3_000_000 && left <= 3_600_000, "\(element)")
         }
@@ -113,49 +103,51 @@ struct FirewallTests {
     @Test func theKernelEndsAFenceByItself() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        let short = FenceClaim(target: target("10.0.0.2"), until: 20_000_000)
-        let net = FenceClaim(target: target("10.1.0.0/24"), until: 20_000_000)
+        let short = QuarantineRule(target: target("10.0.0.2"), expires: 20_000_000)
+        let net = QuarantineRule(target: target("10.1.0.0/24"), expires: 20_000_000)
         try firewall.apply([.put(short), .put(net)], now: 0)
-        let isOver = try eventually { try firewall.held().isEmpty }
+        let isOver = try eventually { try firewall.elements().isEmpty }
         #expect(isOver)
         // And it can be put up again at once, as part of a wider one too.
-        try firewall.apply([.put(claim("10.0.0.2")), .put(claim("10.1.0.0/23"))], now: 60_000_000)
-        #expect(try firewall.held().map(\.target.description) == ["10.0.0.2", "10.1.0.0/23"])
+        try firewall.apply([.put(rule("10.0.0.2")), .put(rule("10.1.0.0/23"))], now: 60_000_000)
+        #expect(try firewall.elements().map(\.target.description) == ["10.0.0.2", "10.1.0.0/23"])
     }
 
     @Test func overlapsAreLaidSideBySide() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        try firewall.apply([.put(claim("10.0.0.0/24", 600)), .put(claim("10.0.0.7", 50))], now: 0)
-        try firewall.apply([.put(claim("10.0.0.64/26", 900))], now: 0)
-        func nets() throws -> [String] { try firewall.held().map(\.target.description) }
+        try firewall.apply([.put(rule("10.0.0.0/24", 600)), .put(rule("10.0.0.7", 50))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.64/26", 900))], now: 0)
+        func nets() throws -> [String] { try firewall.elements().map(\.target.description) }
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
         // Ends earlier: changes nothing. Wider and longer: takes all in.
-        try firewall.apply([.put(claim("10.0.0.128/28", 300))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.128/28", 300))], now: 0)
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
-        try firewall.apply([.put(claim("10.0.0.0/16", 9000))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.0/16", 9000))], now: 0)
         #expect(try nets() == ["10.0.0.0/16", "10.0.0.7"])
-        try firewall.apply([.remove(target("10.0.0.0/16"), .drop)], now: 0)
+        try firewall.apply([.remove(rule("10.0.0.0/16").key)], now: 0)
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
         // Released inside: the wider fence holds it still.
-        try firewall.apply([.remove(target("10.0.0.64/26"), .drop)], now: 0)
+        try firewall.apply([.remove(rule("10.0.0.64/26").key)], now: 0)
         #expect(try nets() == ["10.0.0.0/24", "10.0.0.7"])
     }
 
     @Test func theLastRailIsHere() throws {
         let space = try Namespace()
-        var options = FirewallOptions()
-        options.protected.add(prefix("10.0.0.1"), reason: "default gateway")
-        var firewall = try space.firewall(options)
+        var protected = ProtectedSet()
+        protected.add(prefix("10.0.0.1"), reason: "default gateway")
+        var firewall = try space.firewall()
         #expect(
             throws: QuarantineError.protected(
                 target("10.0.0.0/24"), why: "10.0.0.1 is protected: default gateway")
         ) {
-            try firewall.apply([.put(claim("10.0.0.9")), .put(claim("10.0.0.0/24"))], now: 0)
+            try firewall.apply(
+                [.put(rule("10.0.0.9")), .put(rule("10.0.0.0/24"))], protecting: protected, now: 0)
         }
         #expect(try space.ruleset() == "")
-        try firewall.apply([.put(claim("10.0.0.0/24", forced: true))], now: 0)
-        #expect(try firewall.held().count == 1)
+        try firewall.apply(
+            [.put(rule("10.0.0.0/24", forced: true))], protecting: protected, now: 0)
+        #expect(try firewall.elements().count == 1)
     }
 
     @Test func aDryRunLeavesTheKernelAlone() throws {
@@ -163,9 +155,9 @@ struct FirewallTests {
         var options = FirewallOptions()
         options.isDryRun = true
         var firewall = try space.firewall(options)
-        try firewall.apply([.put(claim("10.0.0.9"))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.9"))], now: 0)
         #expect(throws: QuarantineError.self) {
-            try firewall.apply([.put(claim("127.0.0.1"))], now: 0)
+            try firewall.apply([.put(rule("127.0.0.1"))], now: 0)
         }
         #expect(try space.ruleset() == "")
     }
@@ -176,7 +168,7 @@ struct FirewallTests {
         try firewall.install()
         try space.run("nft", "add element inet lazaret drop_net4 { 10.0.0.0/24 }")
         let error = try #require(throws: QuarantineError.self) {
-            try firewall.apply([.put(claim("10.0.0.0/25"))], now: 0)
+            try firewall.apply([.put(rule("10.0.0.0/25"))], now: 0)
         }
         guard case .kernel(let operation, let code, let words) = error else {
             Issue.record("\(error)")
@@ -189,15 +181,15 @@ struct FirewallTests {
     @Test func manyGoInOneTransaction() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        let claims = (0..<20_000 as Range<UInt32>).map {
-            FenceClaim(
+        let rules = (0..<20_000 as Range<UInt32>).map {
+            QuarantineRule(
                 target: .prefix(IPPrefix(host: IPAddress(v4: 0x0B00_0000 + $0))),
-                until: 600 * second)
+                expires: 600 * second)
         }
-        try firewall.apply(claims.map(FenceChange.put), now: 0)
-        #expect(try firewall.held().count == 20_000)
-        try firewall.apply(claims.dropFirst().map { .remove($0.target, .drop) }, now: 0)
-        #expect(try firewall.held().count == 1)
+        try firewall.apply(rules.map(FirewallChange.put), now: 0)
+        #expect(try firewall.elements().count == 20_000)
+        try firewall.apply(rules.dropFirst().map { .remove($0.key) }, now: 0)
+        #expect(try firewall.elements().count == 1)
     }
 
     @Test func otherTablesAreNotTouched() throws {
@@ -210,7 +202,7 @@ struct FirewallTests {
         try space.run("nft", "-f", "-", input: foreign)
         let before = try space.ruleset()
         var firewall = try space.firewall()
-        try firewall.apply([.put(claim("10.0.0.9", 600, .limit))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.9", 600, .limit))], now: 0)
         #expect(try space.ruleset() != before)
         try firewall.remove()
         #expect(try space.ruleset() == before)
@@ -226,8 +218,8 @@ struct FirewallTests {
         ] {
             try space.run("nft", damage)
             #expect(try !firewall.isIntact())
-            try firewall.rebuild([claim("10.0.0.9")], now: 0)
-            #expect(try firewall.isIntact() && firewall.held().count == 1)
+            try firewall.rebuild([rule("10.0.0.9")], now: 0)
+            #expect(try firewall.isIntact() && firewall.elements().count == 1)
         }
     }
 }

@@ -20,18 +20,18 @@ extension PacketTests {
         #expect(receiver.receive() == "borrowed")
         let shown = try lab.a.space.run("ip", "-o", "link", "show", "eth0")
         let link = try #require(shown.firstMatch(of: /link\/ether (\S+)/)).1
-        try firewall.apply([.put(claim(String(link)))], now: 0)
+        try firewall.apply([.put(rule(String(link)))], now: 0)
         spoofer.send("borrowed", to: lab.b.v4, 4000)
         spoofer.send("borrowed", to: lab.c.v4, 4000)
         let witness = try Socket(lab.bystander)
         witness.send("sentinel", to: lab.b.v4, 4000)
         #expect(receiver.receive() == "sentinel")
-        #expect(try #require(firewall.held().first).packets >= 2)
+        #expect(try #require(firewall.elements().first).packets >= 2)
         #expect(try !reaches(lab.b, lab.a, expected: false))
     }
 
-    @Test(arguments: [FenceResponse.observe, .limit, .egress])
-    func aCardIsAnsweredAsIsAskedFor(response: FenceResponse) throws {
+    @Test(arguments: [QuarantineRule.Action.observe, .limit, .egress])
+    func aCardIsAnsweredAsIsAskedFor(response: QuarantineRule.Action) throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var options = FirewallOptions()
         options.limitPacketsPerSecond = 10
@@ -39,7 +39,7 @@ extension PacketTests {
         #expect(try reaches(lab.a, lab.b, expected: true))
         let shown = try lab.a.space.run("ip", "-o", "link", "show", "eth0")
         let link = try #require(shown.firstMatch(of: /link\/ether (\S+)/)).1
-        let fence = claim(String(link), 600, response)
+        let fence = rule(String(link), 600, response)
         try firewall.apply([.put(fence)], now: 0)
         let receiver = try Socket(lab.b)
         try receiver.bind("0.0.0.0", 4000)
@@ -53,13 +53,13 @@ extension PacketTests {
         case .limit: #expect(arrived > 0 && arrived < 100)
         case .egress, .drop: #expect(arrived == 0)
         }
-        let held = try #require(firewall.held().first)
-        #expect(held.response == response.applied(to: fence.target))
+        let held = try #require(firewall.elements().first)
+        #expect(held.action == response.applied(to: fence.target))
         #expect(
             held.isComplete && held.packets >= UInt64(100 - (response == .observe ? 0 : arrived)))
-        #expect(firewall.expected([fence], now: 0).map(\.response) == [held.response])
-        try firewall.apply([.remove(fence.target, response)], now: 0)
-        #expect(try firewall.held().isEmpty)
+        #expect(firewall.expected([fence], now: 0).keys.map(\.action) == [held.action])
+        try firewall.apply([.remove(fence.key)], now: 0)
+        #expect(try firewall.elements().isEmpty)
     }
 
     @Test(arguments: [false, true])
@@ -67,7 +67,7 @@ extension PacketTests {
         let lab = try Lab(bridgeCallsFirewall: true)
         var firewall = try lab.node.space.firewall()
         let other = isSameBridge ? lab.b : lab.c
-        try firewall.apply([.put(claim(lab.a.v4, 600, .egress))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4, 600, .egress))], now: 0)
         let client = try Socket(lab.a)
         try client.bind(lab.a.v4, 4001)
         let server = try Socket(other)
@@ -83,13 +83,13 @@ extension PacketTests {
         let caller = try Socket(other, stream: true)
         try caller.wait(seconds: 0.3)
         #expect(!caller.connect(lab.a.v4, 5000))
-        #expect(try #require(firewall.held().first).packets >= 2)
+        #expect(try #require(firewall.elements().first).packets >= 2)
     }
 
     @Test func egressOnOneBridgeHoldsConnectionsWithoutTracking() throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var firewall = try lab.node.space.firewall()
-        try firewall.apply([.put(claim(lab.a.v4, 600, .egress))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4, 600, .egress))], now: 0)
         for (from, to, isOpen) in [(lab.a, lab.b, true), (lab.b, lab.a, false)] {
             let door = try Socket(to, stream: true)
             try door.bind(to.v4, 5000)
@@ -106,8 +106,8 @@ extension PacketTests {
         options.limitPacketsPerSecond = 10
         var firewall = try lab.node.space.firewall(options)
         #expect(try reaches(lab.a, lab.b, expected: true))
-        for (response, isLimited) in [(FenceResponse.limit, true), (.observe, false)] {
-            try firewall.apply([.put(claim(lab.a.v4, 600, response))], now: 0)
+        for (response, isLimited) in [(QuarantineRule.Action.limit, true), (.observe, false)] {
+            try firewall.apply([.put(rule(lab.a.v4, 600, response))], now: 0)
             let receiver = try Socket(lab.b)
             try receiver.bind("0.0.0.0", 4000)
             let sender = try Socket(lab.a)
@@ -116,10 +116,10 @@ extension PacketTests {
             witness.send("sentinel", to: lab.b.v4, 4000)
             var arrived = 0
             while receiver.receive() == "x" { arrived += 1 }
-            let held = try #require(firewall.held().first { $0.response == response })
+            let held = try #require(firewall.elements().first { $0.action == response })
             #expect(isLimited ? (arrived > 0 && arrived < 200) : arrived == 200)
             #expect(held.packets >= (isLimited ? UInt64(200 - arrived) : 200))
-            try firewall.apply([.remove(target(lab.a.v4), response)], now: 0)
+            try firewall.apply([.remove(rule(lab.a.v4, 600, response).key)], now: 0)
         }
     }
 }

@@ -64,15 +64,15 @@ struct PacketTests {
         client.write("before")
         #expect(served.receive() == "before")
 
-        let fenced = [claim(lab.a.v4), claim(lab.a.v6)]
-        try firewall.apply(fenced.map(FenceChange.put), now: 0)
+        let fenced = [rule(lab.a.v4), rule(lab.a.v6)]
+        try firewall.apply(fenced.map(FirewallChange.put), now: 0)
         try check(isOpen: false)
         client.write("during")
         #expect(try !served.receives(within: 0.3))
-        let held = try firewall.held()
+        let held = try firewall.elements()
         #expect(held.count == 2 && held.allSatisfy { $0.packets > 3 && $0.bytes > 100 })
 
-        try firewall.apply(fenced.map { .remove($0.target, .drop) }, now: 0)
+        try firewall.apply(fenced.map { .remove($0.key) }, now: 0)
         // TCP repeats what was lost; how soon is its own affair.
         try served.wait(seconds: patience)
         #expect(served.receive() == "during")
@@ -86,7 +86,7 @@ struct PacketTests {
         #expect(try reaches(lab.a, lab.bystander, expected: true))
         #expect(try reaches(lab.a, lab.c, v6: true, expected: true))
         // .8/30 holds a and b, not the bystander.
-        try firewall.apply([.put(claim("10.77.1.8/30")), .put(claim("fd77:1::8/125"))], now: 0)
+        try firewall.apply([.put(rule("10.77.1.8/30")), .put(rule("fd77:1::8/125"))], now: 0)
         #expect(try !reaches(lab.a, lab.bystander, sentinel: lab.c, expected: false))
         #expect(try !reaches(lab.b, lab.c, sentinel: lab.bystander, expected: false))
         #expect(try !reaches(lab.outside, lab.b, expected: false))
@@ -97,16 +97,18 @@ struct PacketTests {
 
     @Test func aHostThatIsFencedAnewCountsFromNothing() throws {
         let lab = try Lab()
-        var keeper = try lab.node.space.keeper(MemoryLedger())
+        var engine = try lab.node.space.engine(MemoryLedger())
         func packets() throws -> UInt64 {
             let offender = target(lab.a.v4)
-            let listed = try keeper.list(now: clockNow()).first { $0.row.target == offender }
+            let listed = try engine.list(now: clockNow()).rules.first {
+                $0.rule.target == offender
+            }
             guard let listed else { throw CommandFailed(description: "not fenced") }
             return listed.packets
         }
         func add(_ seconds: Int64) throws {
-            let outcome = try keeper.add(
-                target(lab.a.v4), response: .drop, seconds: seconds, reason: "r", now: clockNow(),
+            let outcome = try engine.add(
+                target(lab.a.v4), action: .drop, seconds: seconds, reason: "r", now: clockNow(),
                 actor: "me", force: false)
             #expect(outcome.failure == nil)
         }
@@ -120,29 +122,29 @@ struct PacketTests {
         #expect(first >= 1)
         // An extension, and a look around, let the count go on.
         try add(600)
-        #expect(try keeper.reconcile(now: clockNow(), cause: "again").isClean)
+        #expect(try engine.reconcile(now: clockNow(), cause: "again").isClean)
         try knocks()
         #expect(try packets() > first)
-        _ = try keeper.release(target(lab.a.v4), reason: "r", now: clockNow(), actor: "me")
+        _ = try engine.release(target(lab.a.v4), reason: "r", now: clockNow(), actor: "me")
         // Long enough for the next three lines.
         try add(15)
         #expect(try packets() == 0)
         try knocks()
         #expect(try packets() >= 1)
-        let isOver = try eventually { try !keeper.sweep(now: clockNow()).isEmpty }
+        let isOver = try eventually { try !engine.expire(now: clockNow()).isEmpty }
         #expect(isOver)
-        let isGone = try eventually { try keeper.actuator.held().isEmpty }
+        let isGone = try eventually { try engine.actuator.elements().isEmpty }
         #expect(isGone)
         try add(60)
         #expect(try packets() == 0)
         // A crash before the end was noted: the next start makes it good.
         try knocks()
         var firewall = try lab.node.space.firewall()
-        try firewall.apply([.remove(target(lab.a.v4), .drop)], now: clockNow())
-        var next = try lab.node.space.keeper(MemoryLedger())
+        try firewall.apply([.remove(rule(lab.a.v4).key)], now: clockNow())
+        var next = try lab.node.space.engine(MemoryLedger())
         _ = try next.reconcile(now: clockNow(), cause: "start")
-        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
-        #expect(try #require(firewall.held().first).packets == 0)
+        try firewall.apply([.put(rule(lab.a.v4))], now: 0)
+        #expect(try #require(firewall.elements().first).packets == 0)
     }
 
     @Test func whatNobodyCanCountAnyMoreIsHeldAllTheSame() throws {
@@ -156,16 +158,16 @@ struct PacketTests {
                 "nft", "-f", "-",
                 input: "add element \(family) lazaret drop_seen4 { \(all.joined(separator: ",")) }")
         }
-        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4))], now: 0)
         #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
         #expect(try !reaches(lab.outside, lab.a, expected: false))
-        #expect(try #require(firewall.held().first).packets == 0)
-        try firewall.forgetCounts { _, _ in false }
+        #expect(try #require(firewall.elements().first).packets == 0)
+        try firewall.forgetCounts { _ in false }
         // A counter needs a cell for each processor, which the kernel takes from a small reserve, since it may not wait
         // there. Where that is empty the packet is held uncounted, and a worker fills it up: the next ones count.
         let isCounting = try eventually {
             #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
-            return try #require(firewall.held().first).packets >= 1
+            return try #require(firewall.elements().first).packets >= 1
         }
         #expect(isCounting)
     }
@@ -175,9 +177,9 @@ struct PacketTests {
         var firewall = try lab.node.space.firewall()
         #expect(try reaches(lab.a, lab.b, expected: true))
         try firewall.apply(
-            [.put(FenceClaim(target: target(lab.a.v4), until: 10 * second))], now: 0)
+            [.put(QuarantineRule(target: target(lab.a.v4), expires: 10 * second))], now: 0)
         #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
-        let isOver = try eventually { try firewall.held().isEmpty }
+        let isOver = try eventually { try firewall.elements().isEmpty }
         #expect(isOver)
         #expect(try reaches(lab.a, lab.b, expected: true))
     }
@@ -207,16 +209,16 @@ struct PacketTests {
         try answerer.bind("0.0.0.0", 4002)
         asker.send("question", to: lab.outside.v4, 4002)
         #expect(answerer.receive() == "question")
-        try firewall.apply([.put(claim(lab.a.v4))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4))], now: 0)
         sender.send("two", to: "10.77.9.1", 8080)
         answerer.send("answer", to: "10.77.9.1", 4001)
         #expect(try !receiver.receives(within: 0.3))
         #expect(try !asker.receives(within: 0.1))
-        #expect(try #require(firewall.held().first).packets >= 2)
+        #expect(try #require(firewall.elements().first).packets >= 2)
     }
 
-    /// As kube-proxy, netavark and firewalld lay them down: a service address in front of a workload, an isolated
-    /// forward chain, and a table with verdicts of its own.
+    /// As kube-proxy, netavark and firewalld lay them down: a service address in front of a
+    /// workload, an isolated forward chain, and a table with verdicts of its own.
     private static let rulesOfOthers = """
         table ip nat {
             chain KUBE-SEP { ip saddr 10.77.1.11 meta mark set meta mark or 0x4000; meta l4proto udp dnat to 10.77.1.11:4000; }
@@ -260,12 +262,12 @@ struct PacketTests {
         #expect(try asks(lab.c) && asks(lab.node))
         var firewall = try lab.node.space.firewall()
         // Behind a service address the target is found all the same.
-        try firewall.apply([.put(claim(lab.b.v4))], now: 0)
+        try firewall.apply([.put(rule(lab.b.v4))], now: 0)
         #expect(try !asks(lab.c, isOpen: false) && !asks(lab.node, isOpen: false))
-        try firewall.apply([.remove(target(lab.b.v4), .drop), .put(claim(lab.c.v4))], now: 0)
+        try firewall.apply([.remove(rule(lab.b.v4).key), .put(rule(lab.c.v4))], now: 0)
         #expect(try !asks(lab.c, isOpen: false))
         #expect(try asks(lab.node))
-        try firewall.apply([.remove(target(lab.c.v4), .drop)], now: 0)
+        try firewall.apply([.remove(rule(lab.c.v4).key)], now: 0)
         #expect(try asks(lab.c))
         #expect(try others() == before)
     }
@@ -287,7 +289,7 @@ struct PacketTests {
             prefix(lab.node.address(v6)).address, prefix(String(linkLocal)).address,
         ]
         var firewall = try lab.node.space.firewall(options)
-        try firewall.apply([.put(claim(lab.a.address(v6)))], now: 0)
+        try firewall.apply([.put(rule(lab.a.address(v6)))], now: 0)
         let server = try Socket(lab.b, v6: v6)
         try server.bind(lab.b.address(v6), 53)
         let client = try Socket(lab.a, v6: v6)

@@ -47,34 +47,34 @@ struct PrefixTests {
     @Test(arguments: 0..<100 as Range<UInt64>)
     func piecesNeverOverlapAndKeepTheLatestEnd(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        let claims = (0..<Int.random(in: 1...8, using: &random)).map { _ in
-            FencePieces.Piece(
+        let rules = (0..<Int.random(in: 1...8, using: &random)).map { _ in
+            PrefixPieces.Piece(
                 prefix: IPPrefix(
                     IPAddress(v4: 0x0A00_0000 | UInt32.random(in: 0...255, using: &random)),
                     length: Int.random(in: 24...31, using: &random)),
-                until: Int64.random(in: 1...5, using: &random))
+                expires: Int64.random(in: 1...5, using: &random))
         }
-        let pieces = FencePieces.flatten(claims)
+        let pieces = PrefixPieces.flatten(rules)
         #expect(pieces == pieces.sorted { $0.prefix < $1.prefix })
         for host in UInt32(0)...255 {
             let address = IPAddress(v4: 0x0A00_0000 | host)
-            let expected = claims.filter { $0.prefix.contains(address) }.map(\.until).max()
-            let got = pieces.filter { $0.prefix.contains(address) }.map(\.until)
-            #expect(got == (expected.map { [$0] } ?? []), "seed \(seed) \(claims)")
+            let expected = rules.filter { $0.prefix.contains(address) }.map(\.expires).max()
+            let got = pieces.filter { $0.prefix.contains(address) }.map(\.expires)
+            #expect(got == (expected.map { [$0] } ?? []), "seed \(seed) \(rules)")
         }
     }
 
     @Test func anInnerPrefixThatEndsLaterCutsTheWiderOne() {
-        let pieces = FencePieces.flatten([
-            .init(prefix: prefix("10.0.0.0/24"), until: 10),
-            .init(prefix: prefix("10.0.0.64/26"), until: 20),
-            .init(prefix: prefix("10.0.0.128/25"), until: 5),
+        let pieces = PrefixPieces.flatten([
+            .init(prefix: prefix("10.0.0.0/24"), expires: 10),
+            .init(prefix: prefix("10.0.0.64/26"), expires: 20),
+            .init(prefix: prefix("10.0.0.128/25"), expires: 5),
         ])
         #expect(
             pieces == [
-                .init(prefix: prefix("10.0.0.0/26"), until: 10),
-                .init(prefix: prefix("10.0.0.64/26"), until: 20),
-                .init(prefix: prefix("10.0.0.128/25"), until: 10),
+                .init(prefix: prefix("10.0.0.0/26"), expires: 10),
+                .init(prefix: prefix("10.0.0.64/26"), expires: 20),
+                .init(prefix: prefix("10.0.0.128/25"), expires: 10),
             ])
     }
 }

@@ -9,23 +9,20 @@ import Testing
 /// Random steps against a model of what the kernel must hold.
 @Suite(.needsKernel)
 struct PropertyTests {
-    private struct Key: Hashable {
-        var target: FenceTarget
-        var response: FenceResponse
-    }
+    private typealias Key = QuarantineRule.Key
 
     /// The model: what was asked for and not undone, with its end.
     private struct Model {
         var ends: [Key: Int64] = [:]
 
-        func claims(after now: Int64) -> [FenceClaim] {
+        func rules(after now: Int64) -> [QuarantineRule] {
             ends.filter { $0.value > now }.map {
-                FenceClaim(target: $0.key.target, response: $0.key.response, until: $0.value)
+                QuarantineRule(target: $0.key.target, action: $0.key.action, expires: $0.value)
             }
         }
     }
 
-    private func randomTarget(_ random: inout SeededGenerator) -> FenceTarget {
+    private func randomTarget(_ random: inout SeededGenerator) -> QuarantineTarget {
         let host = UInt32.random(in: 0...63, using: &random)
         let v4 = IPAddress(v4: 0x0A00_0000 | host)
         let v6 = IPAddress(high: 0xFD00 << 48, low: UInt64(host))
@@ -41,10 +38,10 @@ struct PropertyTests {
     }
 
     private func put(
-        _ model: inout Model, _ target: FenceTarget, _ response: FenceResponse, _ end: Int64,
-        _ now: Int64
+        _ model: inout Model, _ target: QuarantineTarget, _ action: QuarantineRule.Action,
+        _ end: Int64, _ now: Int64
     ) {
-        let key = Key(target: target, response: response)
+        let key = Key(target: target, action: action)
         let old = model.ends[key].flatMap { $0 > now ? $0 : nil }
         model.ends[key] = max(old ?? end, end)
     }
@@ -57,19 +54,16 @@ struct PropertyTests {
         _ firewall: inout Firewall, _ model: Model, slowest: Int64
     ) throws -> String? {
         let before = clockNow()
-        let held = try firewall.held()
+        let held = try firewall.elements()
         let tolerance = second + max(slowest, clockNow() - before)
-        func table(_ claims: [FenceClaim]) -> [Key: Int64] {
-            Dictionary(
-                firewall.expected(claims, now: 0).map {
-                    (Key(target: $0.target, response: $0.response), $0.until)
-                }, uniquingKeysWith: max)
+        func table(_ rules: [QuarantineRule]) -> [Key: Int64] {
+            firewall.expected(rules, now: 0)
         }
         // A card is always dropped, whatever was asked for.
-        let all = table(model.claims(after: before - tolerance))
+        let all = table(model.rules(after: before - tolerance))
         var missing = all.filter { $0.value > before + tolerance }
         for element in held {
-            let key = Key(target: element.target, response: element.response)
+            let key = Key(target: element.target, action: element.action)
             guard let end = all[key] else {
                 // The kernel rounds a short fence up to its ticks; every other lasts an hour or more.
                 let left = Int64(element.remainingMilliseconds ?? .max / 2_000_000) * 1_000_000
@@ -92,7 +86,7 @@ struct PropertyTests {
         let space = try Namespace()
         let fuse = Fuse()
         let ledger = MemoryLedger(fuse: fuse)
-        var keeper = try space.keeper(ledger)
+        var engine = try space.engine(ledger)
         var vandal = try space.firewall()
         var model = Model()
         var counts: [String: Int] = [:]
@@ -100,7 +94,7 @@ struct PropertyTests {
         for step in 0..<2500 {
             let now = clockNow()
             let target = randomTarget(&random)
-            let response: FenceResponse =
+            let action: QuarantineRule.Action =
                 target.prefix != nil && Int.random(in: 0...5, using: &random) == 0
                 ? .observe : .drop
             let kind = Int.random(in: 0...99, using: &random)
@@ -109,45 +103,45 @@ struct PropertyTests {
             case 0..<45:
                 name = "add"
                 let seconds = Int64.random(in: 3600...100_000, using: &random)
-                put(&model, target, response, now + seconds * second, now)
-                _ = try keeper.add(
-                    target, response: response, seconds: seconds, reason: "r", now: now,
+                put(&model, target, action, now + seconds * second, now)
+                _ = try engine.add(
+                    target, action: action, seconds: seconds, reason: "r", now: now,
                     actor: "test", force: false)
             case 45..<60:
                 name = "extend"
                 guard let key = model.ends.keys.randomElement(using: &random) else { continue }
                 let end = now + Int64.random(in: 3600...200_000, using: &random) * second
-                put(&model, key.target, key.response, end, now)
-                let action = QuarantineAction(
-                    id: "x", kind: .extend, target: key.target, response: key.response, time: now,
-                    until: end, reason: "r")
-                _ = try keeper.perform([action], now: now)
+                put(&model, key.target, key.action, end, now)
+                let rule = QuarantineRule(
+                    id: "x", target: key.target, action: key.action, expires: end, reason: "r")
+                _ = try engine.perform(
+                    [QuarantineDecision(.extend, rule, time: now)], now: now)
             case 60..<88:
                 name = "release"
                 let hit = model.ends.keys.filter { target.covers($0.target) }
                 for key in hit { model.ends[key] = nil }
-                _ = try? keeper.release(target, reason: "r", now: now, actor: "test")
+                _ = try? engine.release(target, reason: "r", now: now, actor: "test")
             case 88..<92:
                 name = "expire"
-                try expire(&keeper, &model, target, response)
+                try expire(&engine, &model, target, action)
             case 92..<96:
                 name = "crash"
-                try crash(&keeper, &model, &random, space, target)
+                try crash(&engine, &model, &random, space, target)
             case 96..<98:
                 name = "vandal"
                 try vandal.remove()
-                _ = try keeper.reconcile(now: now, cause: "removed by somebody")
+                _ = try engine.reconcile(now: now, cause: "removed by somebody")
             case 98:
                 name = "flush"
                 model.ends = [:]
-                _ = try keeper.flush(reason: "r", now: now, actor: "test")
+                _ = try engine.flush(reason: "r", now: now, actor: "test")
             default:
                 name = "reconcile"
-                _ = try keeper.reconcile(now: now, cause: "now and then")
+                _ = try engine.reconcile(now: now, cause: "now and then")
             }
             counts[name, default: 0] += 1
             slowest = max(slowest, clockNow() - now)
-            let found = try difference(&keeper.actuator.firewall, model, slowest: slowest)
+            let found = try difference(&engine.actuator.firewall, model, slowest: slowest)
             if let difference = found {
                 Issue.record("seed \(seed) step \(step) \(name) \(target): \(difference)")
                 return
@@ -158,37 +152,36 @@ struct PropertyTests {
 
     /// Puts up a short fence and waits until its time is over.
     private func expire(
-        _ keeper: inout QuarantineKeeper<FusedFirewall>, _ model: inout Model,
-        _ target: FenceTarget, _ response: FenceResponse
+        _ engine: inout QuarantineEngine<FusedFirewall>, _ model: inout Model,
+        _ target: QuarantineTarget, _ action: QuarantineRule.Action
     ) throws {
         let now = clockNow()
         let end = now + 20_000_000
-        put(&model, target, response, end, now)
-        let action = QuarantineAction(
-            id: "s", kind: .fence, target: target, response: response, time: now, until: end,
-            reason: "short")
-        _ = try keeper.perform([action], now: now)
+        put(&model, target, action, end, now)
+        let rule = QuarantineRule(
+            id: "s", target: target, action: action, created: now, expires: end, reason: "short")
+        _ = try engine.perform([QuarantineDecision(.add, rule, time: now)], now: now)
         while clockNow() < end { usleep(5000) }
-        _ = try keeper.sweep(now: clockNow())
+        _ = try engine.expire(now: clockNow())
     }
 
     /// Starts something, dies at a random point of it, and starts again.
     private func crash(
-        _ keeper: inout QuarantineKeeper<FusedFirewall>, _ model: inout Model,
-        _ random: inout SeededGenerator, _ space: Namespace, _ target: FenceTarget
+        _ engine: inout QuarantineEngine<FusedFirewall>, _ model: inout Model,
+        _ random: inout SeededGenerator, _ space: Namespace, _ target: QuarantineTarget
     ) throws {
-        let fuse = keeper.actuator.fuse
+        let fuse = engine.actuator.fuse
         let now = clockNow()
         let isAdding = Bool.random(using: &random)
         let end = now + 500 * second
         let fuseLength = Int.random(in: 1...6, using: &random)
         fuse.set(fuseLength)
         if isAdding {
-            _ = try? keeper.add(
-                target, response: .drop, seconds: 500, reason: "r", now: now, actor: "test",
+            _ = try? engine.add(
+                target, action: .drop, seconds: 500, reason: "r", now: now, actor: "test",
                 force: false)
         } else {
-            _ = try? keeper.release(target, reason: "r", now: now, actor: "test")
+            _ = try? engine.release(target, reason: "r", now: now, actor: "test")
         }
         fuse.set(.max)
         // What was written down before the crash holds; the first write is step 1 and 2.
@@ -197,8 +190,8 @@ struct PropertyTests {
         } else if fuseLength > 1 {
             for key in model.ends.keys where target.covers(key.target) { model.ends[key] = nil }
         }
-        guard let ledger = keeper.ledger as? MemoryLedger else { return }
-        keeper = try space.keeper(ledger)
-        _ = try keeper.reconcile(now: clockNow(), cause: "start")
+        guard let ledger = engine.ledger as? MemoryLedger else { return }
+        engine = try space.engine(ledger)
+        _ = try engine.reconcile(now: clockNow(), cause: "start")
     }
 }

@@ -7,20 +7,23 @@ import Testing
 @testable import Enforcement
 
 func fence(
-    _ text: String, seconds: Int64 = 600, response: FenceResponse = .drop, reason: String = "why"
-) -> QuarantineAction {
-    QuarantineAction(
-        id: "q1", kind: .fence, target: target(text), response: response, time: 0,
-        until: seconds * 1_000_000_000, level: 1, reason: reason, eventID: "e1")
+    _ text: String, seconds: Int64 = 600, action: QuarantineRule.Action = .drop,
+    reason: String = "why"
+) -> QuarantineDecision {
+    QuarantineDecision(
+        .add,
+        QuarantineRule(
+            id: "q1", target: target(text), action: action, expires: seconds * 1_000_000_000,
+            level: 1, reason: reason, eventID: "e1"), time: 0)
 }
 
 /// Everything that a script can hold.
-let everyResponse: [QuarantineAction] =
-    FenceResponse.allCases.enumerated().flatMap { index, response in
+let everyAction: [QuarantineDecision] =
+    QuarantineRule.Action.allCases.enumerated().flatMap { index, action in
         [
             ("10.\(index).0.2", 600), ("10.\(index).1.0/24", 600), ("10.\(index).1.64/26", 700),
             ("fd00:\(index)::2", 600), ("fd00:\(index):1::/64", 600),
-        ].map { fence($0, seconds: $1, response: response) }
+        ].map { fence($0, seconds: $1, action: action) }
     } + [fence("02:42:ac:11:00:02")]
 
 let everyService: [KeptService] = [
@@ -35,7 +38,7 @@ struct ScriptTests {
         let space = try Namespace()
         var options = QuarantinePolicyOptions()
         options.kept = isFull ? everyService : []
-        let actions = isFull ? everyResponse : [fence("10.0.0.2")]
+        let actions = isFull ? everyAction : [fence("10.0.0.2")]
         let script = NftScript.render(
             actions, options: options, keptNeighbours: [prefix("fd00::1").address])
         try space.run("nft", "-c", "-f", "-", input: script)

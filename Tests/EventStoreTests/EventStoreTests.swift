@@ -1,5 +1,6 @@
 import EventStore
 import Foundation
+import Quarantine
 import TestKit
 import Testing
 
@@ -28,18 +29,20 @@ func entry(_ number: Int) -> AuditEntry {
         subject: "10.0.0.\(number)", detail: "why \(number)")
 }
 
-func storedFence(_ target: String, state: String = "standing", until: Int64 = 5) -> StoredFence {
-    StoredFence(
-        target: target, response: "drop", id: "q1", state: state, created: 1, until: until,
-        level: 2, reason: "fan-out", eventID: "e1", features: "peers=40", workload: "web",
-        actor: "policy", isForced: true, isDryRun: false, packets: .max, bytes: 7, ending: "")
+func rule(
+    _ text: String, state: QuarantineRule.State = .active, expires: Int64 = 5
+) -> QuarantineRule {
+    QuarantineRule(
+        id: "q1", target: target(text), state: state, created: 1, expires: expires, level: 2,
+        reason: "fan-out", eventID: "e1", features: "peers=40", workload: "web", isForced: true,
+        packets: .max, bytes: 7)
 }
 
 struct EventStoreTests {
     @Test func nobodyElseMayReadIt() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
-        try store.record(fences: [storedFence("10.0.0.1")], audit: [entry(1)])
+        try store.write([rule("10.0.0.1")], [entry(1)])
         for name in try FileManager.default.contentsOfDirectory(atPath: scratch.path) {
             let mode = try FileManager.default.attributesOfItem(
                 atPath: scratch.path + "/" + name)[.posixPermissions]
@@ -50,29 +53,28 @@ struct EventStoreTests {
     @Test func fencesComeBackAsTheyWereWritten() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
-        let fence = storedFence("10.0.0.2")
-        try store.record(fences: [fence, storedFence("10.0.0.3", state: "ended")], audit: [])
-        #expect(try store.openFences() == [fence])
-        #expect(try store.endedFences(limit: 10).map(\.target) == ["10.0.0.3"])
-        try store.record(fences: [storedFence("10.0.0.2", state: "ended")], audit: [])
-        #expect(try scratch.store().openFences().isEmpty)
+        let fence = rule("10.0.0.2")
+        try store.write([fence, rule("10.0.0.3", state: .ended)], [])
+        #expect(try store.openRules() == [fence])
+        #expect(try store.endedRules(limit: 10).map(\.target) == [target("10.0.0.3")])
+        try store.write([rule("10.0.0.2", state: .ended)], [])
+        #expect(try scratch.store().openRules().isEmpty)
     }
 
     @Test func anotherWriterIsNoticedAndOurselvesNot() throws {
         let scratch = try Scratch()
         let (one, two) = (try scratch.store(), try scratch.store())
-        let before = try one.foreignChanges()
-        try one.record(fences: [], audit: [entry(1)])
-        #expect(try one.foreignChanges() == before)
-        try two.record(fences: [], audit: [entry(2)])
-        #expect(try one.foreignChanges() != before)
+        try one.write([], [entry(1)])
+        #expect(try !one.hasChangedElsewhere())
+        try two.write([], [entry(2)])
+        #expect(try one.hasChangedElsewhere() && !one.hasChangedElsewhere())
         #expect(try one.verifyAudit().records == 2)
     }
 
     @Test func aWholeTrailIsVerified() throws {
         let store = try Scratch().store()
         #expect(try store.verifyAudit().records == 0)
-        for number in 1...20 { try store.record(fences: [], audit: [entry(number)]) }
+        for number in 1...20 { try store.write([], [entry(number)]) }
         let report = try store.verifyAudit()
         #expect(report.problems.isEmpty && report.records == 20 && report.head.count == 64)
         let tail = try store.auditTail(limit: 3)
@@ -114,14 +116,14 @@ struct EventStoreTests {
     func tamperingIsFound(statement: String, problems: [AuditProblem]) throws {
         let scratch = try Scratch()
         let store = try scratch.store()
-        try store.record(fences: [], audit: (1...20).map(entry))
+        try store.write([], (1...20).map(entry))
         try scratch.tamper(statement)
         #expect(try store.verifyAudit().problems == problems)
     }
 
     @Test func pruningLeavesAnAnchoredTrail() throws {
         let store = try Scratch().store()
-        try store.record(fences: [], audit: (1...20).map(entry))
+        try store.write([], (1...20).map(entry))
         let anchor = try store.audit(after: 14, limit: 1)[0].hash
         try store.pruneAudit(keeping: 5, time: 99)
         let report = try store.verifyAudit(expecting: anchor)
@@ -160,7 +162,7 @@ struct EventStoreTests {
 
     @Test func theOldestGoWhenThereIsTooMuchAndFencesStay() throws {
         let store = try Scratch().store()
-        try store.record(fences: [storedFence("10.0.0.1")], audit: [entry(1)])
+        try store.write([rule("10.0.0.1")], [entry(1)])
         let body = String(repeating: "x", count: 1000)
         for block in 0..<10 {
             try store.record(
@@ -173,7 +175,7 @@ struct EventStoreTests {
         #expect(try store.prune(before: 0, largerThan: 4 << 20, now: 1) >= 6000)
         #expect(try store.event(id: "e0-0") == nil)
         #expect(try store.event(id: "e9-999") != nil)
-        #expect(try store.openFences().count == 1 && store.verifyAudit().records == 1)
+        #expect(try store.openRules().count == 1 && store.verifyAudit().records == 1)
         try store.prune(before: 2_000_000_000_000, largerThan: 0, now: 1)
         #expect(try store.events(limit: 1).isEmpty && store.incidents(limit: 1).isEmpty)
         let counters = (1...3).map { StoredStatistics(time: Int64($0), body: "{\"uptime\":\($0)}") }
@@ -201,7 +203,7 @@ struct EventStoreTests {
         let scratch = try Scratch()
         let store = try scratch.store()
         let body = String(repeating: "x", count: 1000)
-        try store.record(fences: [storedFence("10.0.0.1")], audit: (1...4000).map(entry))
+        try store.write([rule("10.0.0.1")], (1...4000).map(entry))
         try store.record(
             incidents: (0..<4000).map {
                 StoredIncident(
@@ -227,7 +229,7 @@ struct EventStoreTests {
             let report = try store.verifyAudit()
             #expect(report.problems.isEmpty && report.records > 1000, "\(report)")
             #expect(try store.auditTail(limit: 1)[0].entry.action == "prune")
-            #expect(try store.openFences().count == 1)
+            #expect(try store.openRules().count == 1)
         }
         // The second time there was nothing to do.
         #expect(try store.audit(limit: 9999).count { $0.entry.action == "prune" } == 1)
@@ -235,14 +237,13 @@ struct EventStoreTests {
 
     @Test func fencesThatFillTheRoomCostNoEvents() throws {
         let store = try Scratch().store()
-        try store.record(
-            fences: (0..<8000).map { storedFence("10.0.\($0 / 250).\($0 % 250)") }, audit: [])
+        try store.write((0..<8000).map { rule("10.0.\($0 / 250).\($0 % 250)") }, [])
         try store.record(
             events: (0..<100).map {
                 StoredEvent(id: "e\($0)", time: Int64($0), kind: "alert", subject: "w", body: "{}")
             })
         try store.prune(before: 0, largerThan: 1 << 20, now: 1)
-        #expect(try store.events(limit: 999).count == 100 && store.openFences().count == 8000)
+        #expect(try store.events(limit: 999).count == 100 && store.openRules().count == 8000)
     }
 
     @Test func whatIsNoStoreIsRefusedWithItsName() throws {

@@ -1,4 +1,5 @@
 import Foundation
+import Quarantine
 import TestKit
 import Testing
 
@@ -30,12 +31,12 @@ struct LayoutTests {
     @Test(.needs("sqlite3"))
     func aStoreOfAnOlderProgramIsBroughtForward() throws {
         let scratch = try Scratch()
-        try scratch.store().record(fences: [storedFence("10.0.0.1")], audit: [entry(1)])
+        try scratch.store().write([rule("10.0.0.1")], [entry(1)])
         try scratch.tamper("DROP TABLE stats; DELETE FROM grdb_migrations WHERE identifier = '3'")
         let store = try scratch.store()
         try store.record(statistics: [StoredStatistics(time: 1, body: "{}")])
         #expect(try store.statistics(limit: 9).count == 1)
-        #expect(try store.openFences().count == 1 && store.verifyAudit().records == 1)
+        #expect(try store.openRules().count == 1 && store.verifyAudit().records == 1)
     }
 
     @Test func whoeverOpensItFirstMakesIt() async throws {
@@ -56,7 +57,7 @@ struct LayoutTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 1...8 {
                 group.addTask {
-                    for _ in 1...5 { try store.record(fences: [], audit: [entry(number)]) }
+                    for _ in 1...5 { try store.write([], [entry(number)]) }
                 }
             }
             try await group.waitForAll()
@@ -84,9 +85,9 @@ struct LayoutTests {
         let store = try Scratch().store()
         try store.set("text", to: text)
         #expect(try store.setting("text") == text)
-        var fence = storedFence("10.0.0.1")
-        fence.workload = text.isEmpty ? nil : text
-        try store.record(fences: [fence], audit: [])
-        #expect(try store.openFences() == [fence])
+        var stored = rule("10.0.0.1")
+        stored.workload = text.isEmpty ? nil : text
+        try store.write([stored], [])
+        #expect(try store.openRules() == [stored])
     }
 }

@@ -9,11 +9,11 @@ struct NeighbourTests {
     @Test func anotherProgramsLookTakesNothingAway() throws {
         let scratch = try Scratch()
         let (ledger, history) = (try scratch.store(), try scratch.store())
-        try ledger.record(fences: [storedFence("10.0.0.1")], audit: [entry(1)])
+        try ledger.write([rule("10.0.0.1")], [entry(1)])
         try scratch.tamper("SELECT count(*) FROM fences")
         // Whoever closes last takes the log away; it must know that it is not the last.
         #expect(FileManager.default.fileExists(atPath: scratch.path + "/lazaret.db-wal"))
-        try ledger.record(fences: [storedFence("10.0.0.2")], audit: [entry(2)])
+        try ledger.write([rule("10.0.0.2")], [entry(2)])
         try history.set("later", to: "yes")
         let seen = try Namespace.command([
             "sqlite3", scratch.path + "/lazaret.db", "SELECT target FROM fences",

@@ -11,16 +11,16 @@ public func prefix(_ text: String) -> IPPrefix {
 }
 
 /// A target, as text.
-public func target(_ text: String) -> FenceTarget {
-    guard let target = FenceTarget(text) else { preconditionFailure("not a target: \(text)") }
+public func target(_ text: String) -> QuarantineTarget {
+    guard let target = QuarantineTarget(text) else { preconditionFailure("not a target: \(text)") }
     return target
 }
 
-/// What a window did at `seconds` since 1970.
-public func offence(
+/// A request of the window that ends at `seconds` since 1970.
+public func request(
     _ address: String, at seconds: Int64, score: Double = 0.7, link: String? = nil
-) -> Offence {
-    Offence(
+) -> EnforcementRequest {
+    EnforcementRequest(
         time: seconds * second, offender: prefix(address).address,
         spoofingLink: link.flatMap { MACAddress($0) }, score: score, threshold: 0.6,
         eventID: "e\(seconds)", reason: "fan-out", features: "peers=40")

@@ -6,13 +6,21 @@ internal import Quarantine
 internal import TextFormats
 
 extension ControlRoutes {
-    /// What is to be fenced.
-    struct FenceRequest: Decodable {
+    /// A rule that is to be added.
+    struct RuleRequest: Decodable {
         var target: String
         var duration: String?
         var response: String?
         var reason: String?
         var force: Bool?
+        var by: String?
+    }
+
+    /// Rules that are to be removed; without a target: every one.
+    struct ReleaseRequest: Decodable {
+        var target: String?
+        var reason: String?
+        var by: String?
     }
 
     static let quarantineRoutes: [Route] = [
@@ -22,7 +30,7 @@ extension ControlRoutes {
         ) { _, _, board in
             do throws(MonitorBoard.Objection) {
                 return JSONText.response(
-                    JSONText.array(try await board.standing().map(FenceReport.json)))
+                    JSONText.array(try await board.rules().rules.map(RuleReport.json)))
             } catch { throw problem(error) }
         },
         Route(
@@ -34,11 +42,12 @@ extension ControlRoutes {
                 ("duration", "90s, 10m, 1h, 2d; 10m without"),
                 ("response", "drop, egress, limit or observe; drop without"),
                 ("reason", "for the audit trail"), ("force", "true fences even what is protected"),
+                ("by", "whose decision it is, where root asks for somebody"),
             ]
         ) { request, caller, board in
-            let asked: FenceRequest
+            let asked: RuleRequest
             do {
-                asked = try JSONDecoder().decode(FenceRequest.self, from: Data(request.body))
+                asked = try JSONDecoder().decode(RuleRequest.self, from: Data(request.body))
             } catch {
                 throw Problem(.badRequest, "send a JSON object with 'target'")
             }
@@ -48,20 +57,25 @@ extension ControlRoutes {
                 throw Problem(.badRequest, "'\(duration)' is no time; write 90s, 10m, 1h or 2d")
             }
             let word = asked.response ?? "drop"
-            guard let response = FenceResponse(rawValue: word) else {
+            guard let action = QuarantineRule.Action(rawValue: word) else {
                 throw Problem(.badRequest, "'\(word)' is none of drop, egress, limit, observe")
             }
             do throws(MonitorBoard.Objection) {
-                let action = try await board.fence(
-                    target, response: response, seconds: span.seconds,
-                    reason: asked.reason ?? "by hand", actor: caller.name,
+                let added = try await board.add(
+                    target, action: action, seconds: span.seconds,
+                    reason: asked.reason ?? "by hand", actor: caller.actor(asked.by),
                     force: asked.force ?? false)
+                let rule = added.rule
                 return JSONText.response(
-                    JSONText.object([
-                        ("id", JSONText.quoted(action.id)),
-                        ("target", JSONText.quoted("\(action.target)")),
-                        ("until", JSONText.quoted(UTC.timestamp(nanoseconds: action.until))),
-                    ]), status: .created)
+                    JSONText.object(
+                        [
+                            ("id", JSONText.quoted(rule.id)),
+                            ("target", JSONText.quoted("\(rule.target)")),
+                            ("response", JSONText.quoted(rule.action.rawValue)),
+                            ("until", JSONText.quoted(UTC.timestamp(nanoseconds: rule.expires))),
+                            ("until_ns", "\(rule.expires)"),
+                        ] + (added.overridden.map { [("overridden", JSONText.quoted($0))] } ?? [])),
+                    status: .created)
             } catch { throw problem(error) }
         },
         Route(
@@ -75,16 +89,58 @@ extension ControlRoutes {
             let target = try target(request.query["target"] ?? "")
             let reason = request.query["reason"] ?? "by hand"
             do throws(MonitorBoard.Objection) {
-                let actions = try await board.release(
-                    target, reason: String(reason.prefix(500)), actor: caller.name)
-                return JSONText.response(
-                    JSONText.array(actions.map { JSONText.quoted("\($0.target)") }))
+                return targets(
+                    try await board.release(
+                        target, reason: String(reason.prefix(500)), actor: caller.name))
+            } catch { throw problem(error) }
+        },
+        Route(
+            method: .post, path: "/api/v1/quarantine/release",
+            summary: "The same, for who cannot send DELETE",
+            acts: true,
+            body: [
+                ("target", "address, prefix or MAC address"), ("reason", "for the audit trail"),
+                ("by", "whose decision it is, where root asks for somebody"),
+            ]
+        ) { request, caller, board in
+            let asked = try release(request)
+            let target = try target(asked.target ?? "")
+            do throws(MonitorBoard.Objection) {
+                return targets(
+                    try await board.release(
+                        target, reason: asked.reason ?? "by hand", actor: caller.actor(asked.by)))
+            } catch { throw problem(error) }
+        },
+        Route(
+            method: .post, path: "/api/v1/quarantine/flush",
+            summary: "Takes down every fence",
+            acts: true,
+            body: [
+                ("reason", "for the audit trail"),
+                ("by", "whose decision it is, where root asks for somebody"),
+            ]
+        ) { request, caller, board in
+            let asked = try release(request)
+            do throws(MonitorBoard.Objection) {
+                return targets(
+                    try await board.flush(
+                        reason: asked.reason ?? "by hand", actor: caller.actor(asked.by)))
             } catch { throw problem(error) }
         },
     ]
 
-    private static func target(_ text: String) throws -> FenceTarget {
-        guard let target = FenceTarget(text) else {
+    private static func release(_ request: Request) throws -> ReleaseRequest {
+        do {
+            return try JSONDecoder().decode(ReleaseRequest.self, from: Data(request.body))
+        } catch { throw Problem(.badRequest, "send a JSON object") }
+    }
+
+    private static func targets(_ targets: [QuarantineTarget]) -> Response {
+        JSONText.response(JSONText.array(targets.map { JSONText.quoted("\($0)") }))
+    }
+
+    private static func target(_ text: String) throws -> QuarantineTarget {
+        guard let target = QuarantineTarget(text) else {
             throw Problem(.badRequest, "'\(text)' is no address, prefix or MAC address")
         }
         return target

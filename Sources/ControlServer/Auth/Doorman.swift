@@ -7,6 +7,11 @@ struct Caller: Sendable {
     /// For the audit trail.
     var name: String
     var mayAct: Bool
+    /// Whether it may name somebody else as the one who decided.
+    var isRoot = false
+
+    /// Who is in the audit trail.
+    func actor(_ other: String?) -> String { isRoot ? other ?? name : name }
 }
 
 /// Lets in whom it knows, and says who it is.
@@ -32,7 +37,8 @@ struct Doorman: Sendable {
                 throw Problem(.forbidden, "nobody knows who asks")
             }
             let mayAct = uid == 0 || uid == geteuid() || operators.contains(uid)
-            return Caller(name: Self.name(of: uid) ?? "uid \(uid)", mayAct: mayAct)
+            return Caller(
+                name: Self.name(of: uid) ?? "uid \(uid)", mayAct: mayAct, isRoot: uid == 0)
         case .token(let token):
             // A page of another origin may point its name at 127.0.0.1 (DNS rebinding).
             let host = request.authority?.split(separator: ":").first.map(String.init)

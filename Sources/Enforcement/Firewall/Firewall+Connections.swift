@@ -5,10 +5,10 @@ internal import Quarantine
 extension Firewall {
     /// Deletes the connection tracking entries of what was just fenced, so that a connection does
     /// not live on in the tracker after the fence has ended.
-    mutating func flushConnections(_ changes: [FenceChange]) throws(QuarantineError) {
+    mutating func flushConnections(_ changes: [FirewallChange]) throws(QuarantineError) {
         let fenced = changes.compactMap { change -> IPPrefix? in
-            guard case .put(let claim) = change, claim.response == .drop else { return nil }
-            return claim.target.prefix
+            guard case .put(let rule) = change, rule.action == .drop else { return nil }
+            return rule.target.prefix
         }
         guard !fenced.isEmpty else { return }
         let hosts = Set(fenced.filter(\.isHost).map(\.address))

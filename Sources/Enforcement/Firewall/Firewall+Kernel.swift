@@ -28,7 +28,7 @@ extension Firewall {
     }
 
     private mutating func dump<T>(
-        _ type: nf_tables_msg_types, _ family: FenceLayout.Family, set: String? = nil,
+        _ type: nf_tables_msg_types, _ family: FirewallLayout.Family, set: String? = nil,
         for operation: String, _ body: (NetlinkMessage) -> T?
     ) throws(QuarantineError) -> [T] {
         var writer = NetlinkWriter(sequence: sequence)
@@ -37,7 +37,7 @@ extension Firewall {
             flags: 1 | UInt16(NLM_F_DUMP), family: family.rawValue, .request(operation))
         if let set {
             writer.attribute(
-                UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), text: FenceLayout.tableName)
+                UInt16(NFTA_SET_ELEM_LIST_TABLE.rawValue), text: FirewallLayout.tableName)
             writer.attribute(UInt16(NFTA_SET_ELEM_LIST_SET.rawValue), text: set)
         }
         writer.end(start)
@@ -50,19 +50,19 @@ extension Firewall {
 
     /// The names of what `type` lists in our table of `family`.
     private mutating func names(
-        _ type: nf_tables_msg_types, _ family: FenceLayout.Family, table: UInt16, name: UInt16
+        _ type: nf_tables_msg_types, _ family: FirewallLayout.Family, table: UInt16, name: UInt16
     ) throws(QuarantineError) -> [String] {
         try dump(type, family, for: "list the \(family.word) table") { message in
             let attributes = message.payload.dropFirst(4)
             guard message.payload.first == family.rawValue,
-                attributes.attribute(table)?.text == FenceLayout.tableName
+                attributes.attribute(table)?.text == FirewallLayout.tableName
             else { return nil }
             return attributes.attribute(name)?.text
         }
     }
 
     private mutating func setNames(
-        _ family: FenceLayout.Family
+        _ family: FirewallLayout.Family
     ) throws(QuarantineError) -> Set<String> {
         Set(
             try names(
@@ -70,15 +70,15 @@ extension Firewall {
                 name: UInt16(NFTA_SET_NAME.rawValue)))
     }
 
-    /// Whether tables, chains and rules are all there; finds out which responses are installed.
+    /// Whether tables, chains and rules are all there; finds out which actions are installed.
     public mutating func isIntact() throws(QuarantineError) -> Bool {
-        var installed = responses
+        var installed = actions
         // Not intact: the next change makes everything anew.
-        responses = []
+        actions = []
         let present = try setNames(.inet)
-        for response in FenceResponse.allCases {
-            let name = FenceLayout.SetSpec.name(response, .host4)
-            if present.contains(name) { installed.insert(response) }
+        for action in QuarantineRule.Action.allCases {
+            let name = FirewallLayout.SetSpec.name(action, .host4)
+            if present.contains(name) { installed.insert(action) }
         }
         for table in layout(installed).tables {
             let sets = try setNames(table.family)
@@ -95,19 +95,19 @@ extension Firewall {
                 else { return false }
             }
         }
-        responses = layout(installed).responses
+        actions = layout(installed).actions
         return true
     }
 
-    public mutating func held() throws(QuarantineError) -> [HeldElement] {
-        var found: [FenceKey: Found] = [:]
-        var seen: [(FenceKey, FenceLayout.Family, FenceElementReader.Raw)] = []
-        let all = FenceLayout(responses: Set(FenceResponse.allCases))
+    public mutating func elements() throws(QuarantineError) -> [FirewallElement] {
+        var found: [QuarantineRule.Key: Found] = [:]
+        var seen: [(QuarantineRule.Key, FirewallLayout.Family, ElementReader.Raw)] = []
+        let all = FirewallLayout(actions: Set(QuarantineRule.Action.allCases))
         for table in all.tables {
             let present = try setNames(table.family)
             for set in table.sets where present.contains(set.name) {
                 for (target, raw) in try elements(of: set, table.family) {
-                    let key = FenceKey(target: target, response: set.response)
+                    let key = QuarantineRule.Key(target: target, action: set.action)
                     if set.key.isSeen {
                         seen.append((key, table.family, raw))
                     } else {
@@ -118,20 +118,20 @@ extension Firewall {
         }
         for (key, family, raw) in seen { found[key]?.count(raw, family) }
         return found.map { $1.element($0) }
-            .sorted { ($0.target, $0.response) < ($1.target, $1.response) }
+            .sorted { ($0.target, $0.action) < ($1.target, $1.action) }
     }
 
     public mutating func forgetCounts(
-        unless isFenced: (FenceTarget, FenceResponse) -> Bool
+        unless isActive: (QuarantineRule.Key) -> Bool
     ) throws(QuarantineError) {
         guard !options.isDryRun else { return }
-        var stale: [FenceLayout.Family: Elements] = [:]
-        let all = FenceLayout(responses: Set(FenceResponse.allCases))
+        var stale: [FirewallLayout.Family: Elements] = [:]
+        let all = FirewallLayout(actions: Set(QuarantineRule.Action.allCases))
         for table in all.tables {
             let present = try setNames(table.family)
             for set in table.sets where set.key.isSeen && present.contains(set.name) {
                 for (target, _) in try elements(of: set, table.family)
-                where !isFenced(target, set.response) {
+                where !isActive(.init(target: target, action: set.action)) {
                     stale[table.family, default: [:]][set, default: []].append(
                         .init(target: target, timeoutMilliseconds: 0))
                 }
@@ -141,7 +141,7 @@ extension Firewall {
         var batch = begin()
         for (family, sets) in stale {
             for (set, elements) in sets {
-                FenceElementWriter.write(
+                ElementWriter.write(
                     elements, to: set, families: [family], isRemoval: true, batch: &batch)
             }
         }
@@ -149,12 +149,12 @@ extension Firewall {
     }
 
     private mutating func elements(
-        of set: FenceLayout.SetSpec, _ family: FenceLayout.Family
-    ) throws(QuarantineError) -> [(FenceTarget, FenceElementReader.Raw)] {
+        of set: FirewallLayout.SetSpec, _ family: FirewallLayout.Family
+    ) throws(QuarantineError) -> [(QuarantineTarget, ElementReader.Raw)] {
         let raws = try dump(
             NFT_MSG_GETSETELEM, family, set: set.name,
-            for: "read the \(family.word) set \(set.name)", FenceElementReader.elements)
-        return FenceElementReader.targets(raws.flatMap(\.self), key: set.key)
+            for: "read the \(family.word) set \(set.name)", ElementReader.elements)
+        return ElementReader.targets(raws.flatMap(\.self), key: set.key)
     }
 
     /// What the tables hold of one fence.
@@ -168,30 +168,30 @@ extension Firewall {
             var packets: UInt64 = 0
             var bytes: UInt64 = 0
 
-            mutating func count(_ raw: FenceElementReader.Raw) {
+            mutating func count(_ raw: ElementReader.Raw) {
                 packets &+= raw.packets
                 bytes &+= raw.bytes
             }
         }
 
-        mutating func add(_ raw: FenceElementReader.Raw, _ family: FenceLayout.Family) {
+        mutating func add(_ raw: ElementReader.Raw, _ family: FirewallLayout.Family) {
             remaining = raw.remaining.map { max($0, remaining ?? 0) } ?? remaining
             if family == .inet { inet.isThere = true } else { bridge.isThere = true }
             count(raw, family)
         }
 
-        mutating func count(_ raw: FenceElementReader.Raw, _ family: FenceLayout.Family) {
+        mutating func count(_ raw: ElementReader.Raw, _ family: FirewallLayout.Family) {
             if family == .inet { inet.count(raw) } else { bridge.count(raw) }
         }
 
-        func element(_ key: FenceKey) -> HeldElement {
+        func element(_ key: QuarantineRule.Key) -> FirewallElement {
             // A dropped packet is counted where it was dropped; the others pass both tables.
-            let isDropped = key.response == .drop || key.response == .egress
+            let isDropped = key.action == .drop || key.action == .egress
             func total(_ inet: UInt64, _ bridge: UInt64) -> UInt64 {
                 isDropped ? inet &+ bridge : max(inet, bridge)
             }
-            return HeldElement(
-                target: key.target, response: key.response,
+            return FirewallElement(
+                target: key.target, action: key.action,
                 remainingMilliseconds: remaining.map(Int64.init(clamping:)),
                 packets: total(inet.packets, bridge.packets),
                 bytes: total(inet.bytes, bridge.bytes),

@@ -8,13 +8,11 @@ public import Quarantine
 public struct FirewallOptions: Sendable {
     /// Do everything but the last call to the kernel.
     public var isDryRun = false
-    /// What no fence may cover: the last check before the kernel.
-    public var protected = ProtectedSet()
-    /// What fenced targets may still reach.
+    /// What quarantined targets may still reach.
     public var kept: [KeptService] = []
     /// Gateways whose neighbour discovery is needed to reach what is kept.
     public var keptNeighbours: [IPAddress] = []
-    /// Packets a second that the `limit` response lets through.
+    /// Packets a second that the `limit` action lets through.
     public var limitPacketsPerSecond: UInt64 = 100
     /// Whether connection tracking entries of what is fenced are deleted.
     public var flushesConnections = false
@@ -28,18 +26,18 @@ public struct FirewallOptions: Sendable {
 /// Works on the network namespace that the creating thread was in. Each call is one netlink
 /// transaction. It keeps in mind which prefixes are fenced, because a kernel set holds them cut
 /// into pieces that do not overlap; hosts and MAC addresses need no memory.
-public struct Firewall: FenceActuator, ~Copyable, Sendable {
+public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     public var options: FirewallOptions
     var socket: NetlinkSocket
     var sequence: UInt32 = 0
-    var responses: Set<FenceResponse> = []
+    var actions: Set<QuarantineRule.Action> = []
     /// Fenced prefixes that are not hosts.
     var networks: [NetworkGroup: [IPPrefix: Int64]] = [:]
     private let updatesInPlace: Bool
 
     struct NetworkGroup: Hashable {
-        var response: FenceResponse
-        var key: FenceLayout.Key
+        var action: QuarantineRule.Action
+        var key: FirewallLayout.Key
     }
 
     /// Opens the kernel's firewall; changes nothing.
@@ -56,9 +54,9 @@ public struct Firewall: FenceActuator, ~Copyable, Sendable {
     /// The socket's name in netlink events: whoever hears of a change can tell ours.
     public var port: UInt32 { socket.port }
 
-    func layout(_ responses: Set<FenceResponse>) -> FenceLayout {
-        FenceLayout(
-            responses: responses, kept: options.kept, keptNeighbours: options.keptNeighbours,
+    func layout(_ actions: Set<QuarantineRule.Action>) -> FirewallLayout {
+        FirewallLayout(
+            actions: actions, kept: options.kept, keptNeighbours: options.keptNeighbours,
             limitPacketsPerSecond: options.limitPacketsPerSecond)
     }
 
@@ -77,63 +75,79 @@ public struct Firewall: FenceActuator, ~Copyable, Sendable {
     /// Makes tables, chains and rules if they are missing; elements that are there stay.
     public mutating func install() throws(QuarantineError) {
         var batch = begin()
-        layout(responses).write(to: &batch)
+        layout(actions).write(to: &batch)
         try commit(&batch, "install the fence")
-        responses = layout(responses).responses
+        actions = layout(actions).actions
     }
 
-    public mutating func rebuild(_ claims: [FenceClaim], now: Int64) throws(QuarantineError) {
-        for claim in claims { try check(claim) }
-        let wanted = expected(claims, now: now)
+    public mutating func rebuild(
+        _ rules: [QuarantineRule], protecting protected: ProtectedSet = ProtectedSet(),
+        now: Int64
+    ) throws(QuarantineError) {
+        for rule in rules { try check(rule, protected) }
+        let wanted = expected(rules, now: now)
         var batch = begin(reserving: wanted.count * 96)
-        let layout = layout(Set(claims.map(\.response)))
-        FenceLayout.writeRemoval(to: &batch)
+        let layout = layout(Set(rules.map(\.action)))
+        FirewallLayout.writeRemoval(to: &batch)
         layout.write(to: &batch)
         add(wanted, now: now, to: &batch)
         try commit(&batch, "rebuild the fence")
-        responses = layout.responses
-        remember(claims, now: now)
+        actions = layout.actions
+        remember(rules, now: now)
     }
 
-    public mutating func adopt(_ claims: [FenceClaim], now: Int64) throws(QuarantineError) {
-        responses.formUnion(claims.map(\.response))
+    public mutating func adopt(
+        _ rules: [QuarantineRule], now: Int64
+    ) throws(QuarantineError) {
+        actions.formUnion(rules.map(\.action))
         try install()
-        remember(claims, now: now)
+        remember(rules, now: now)
     }
 
-    public func expected(_ claims: [FenceClaim], now: Int64) -> [FenceClaim] {
-        let alive = claims.filter { $0.until > now }
-        var result = alive.filter(\.target.isSingle)
-        for index in result.indices {
-            result[index].response = result[index].response.applied(to: result[index].target)
+    public func expected(
+        _ rules: [QuarantineRule], now: Int64
+    ) -> [QuarantineRule.Key: Int64] {
+        Self.laidOut(rules.lazy.filter { $0.expires > now })
+    }
+
+    /// The elements that `rules` come to, each with its end: networks are cut into prefixes that do
+    /// not overlap.
+    static func laidOut(
+        _ rules: some Sequence<QuarantineRule>
+    ) -> [QuarantineRule.Key: Int64] {
+        var ends: [QuarantineRule.Key: Int64] = [:]
+        ends.reserveCapacity(rules.underestimatedCount)
+        for rule in rules where rule.target.isSingle {
+            ends[rule.key] = max(rule.expires, ends[rule.key] ?? rule.expires)
         }
-        for (group, ends) in Self.grouped(alive) {
-            result += Self.pieces(ends).map {
-                FenceClaim(target: .prefix($0.prefix), response: group.response, until: $0.until)
+        for (group, prefixes) in grouped(rules) {
+            for piece in pieces(prefixes) {
+                ends[.init(target: .prefix(piece.prefix), action: group.action)] = piece.expires
             }
         }
-        return result
+        return ends
     }
 
     public mutating func apply(
-        _ changes: [FenceChange], now: Int64
+        _ changes: [FirewallChange], protecting protected: ProtectedSet = ProtectedSet(),
+        now: Int64
     ) throws(QuarantineError) {
         guard !changes.isEmpty else { return }
         var batch = begin(reserving: changes.count * 256)
-        var wanted = responses
-        for case .put(let claim) in changes {
-            try check(claim)
-            wanted.insert(claim.response)
+        var wanted = actions
+        for case .put(let rule) in changes {
+            try check(rule, protected)
+            wanted.insert(rule.action)
         }
         // The first of its kind: its sets and rules come in the same transaction.
-        if wanted != responses || responses.isEmpty { layout(wanted).write(to: &batch) }
+        if wanted != actions || actions.isEmpty { layout(wanted).write(to: &batch) }
         let plan = plan(changes, now: now)
         // Adding first makes a removal succeed whether or not the kernel still has the element.
         write(plan.removals, isRemoval: false, to: &batch)
         write(plan.removals, isRemoval: true, to: &batch)
         write(plan.additions, isRemoval: false, to: &batch)
         try commit(&batch, "change the fence")
-        responses = layout(wanted).responses
+        actions = layout(wanted).actions
         networks = plan.networks
         if options.flushesConnections, !options.isDryRun {
             try flushConnections(changes)
@@ -142,25 +156,27 @@ public struct Firewall: FenceActuator, ~Copyable, Sendable {
 
     public mutating func remove() throws(QuarantineError) {
         var batch = begin()
-        FenceLayout.writeRemoval(to: &batch)
+        FirewallLayout.writeRemoval(to: &batch)
         try commit(&batch, "remove the fence")
-        responses = []
+        actions = []
         networks = [:]
     }
 
-    private func check(_ claim: FenceClaim) throws(QuarantineError) {
-        if !claim.isForced, let why = options.protected.objection(to: claim.target) {
-            throw .protected(claim.target, why: why)
+    private func check(
+        _ rule: QuarantineRule, _ protected: ProtectedSet
+    ) throws(QuarantineError) {
+        if !rule.isForced, let why = protected.objection(to: rule.target) {
+            throw .protected(rule.target, why: why)
         }
     }
 
-    private mutating func remember(_ claims: [FenceClaim], now: Int64) {
-        networks = Self.grouped(claims.filter { $0.until > now })
+    private mutating func remember(_ rules: [QuarantineRule], now: Int64) {
+        networks = Self.grouped(rules.lazy.filter { $0.expires > now })
     }
 }
 
 extension Firewall {
-    typealias Elements = [FenceLayout.SetSpec: [FenceElementWriter.Element]]
+    typealias Elements = [FirewallLayout.SetSpec: [ElementWriter.Element]]
 
     /// What a change means for the kernel's sets.
     struct Plan {
@@ -169,43 +185,43 @@ extension Firewall {
         var networks: [NetworkGroup: [IPPrefix: Int64]] = [:]
     }
 
-    static func grouped(_ claims: [FenceClaim]) -> [NetworkGroup: [IPPrefix: Int64]] {
+    private static func grouped(
+        _ rules: some Sequence<QuarantineRule>
+    ) -> [NetworkGroup: [IPPrefix: Int64]] {
         var groups: [NetworkGroup: [IPPrefix: Int64]] = [:]
-        for claim in claims {
-            guard let prefix = claim.target.prefix, !prefix.isHost else { continue }
-            let group = NetworkGroup(response: claim.response, key: FenceLayout.Key(claim.target))
-            groups[group, default: [:]][prefix, default: claim.until] = max(
-                claim.until, groups[group]?[prefix] ?? claim.until)
+        for rule in rules {
+            guard let prefix = rule.target.prefix, !prefix.isHost else { continue }
+            let group = NetworkGroup(action: rule.action, key: FirewallLayout.Key(rule.target))
+            groups[group, default: [:]][prefix, default: rule.expires] = max(
+                rule.expires, groups[group]?[prefix] ?? rule.expires)
         }
         return groups
     }
 
-    static func pieces(_ ends: [IPPrefix: Int64]) -> [FencePieces.Piece] {
-        FencePieces.flatten(ends.map { .init(prefix: $0.key, until: $0.value) })
+    static func pieces(_ ends: [IPPrefix: Int64]) -> [PrefixPieces.Piece] {
+        PrefixPieces.flatten(ends.map { .init(prefix: $0.key, expires: $0.value) })
     }
 
-    func plan(_ changes: [FenceChange], now: Int64) -> Plan {
+    func plan(_ changes: [FirewallChange], now: Int64) -> Plan {
         var plan = Plan(networks: networks)
         var touched: [NetworkGroup: [IPPrefix]] = [:]
         for change in changes {
-            let (target, response, claim): (FenceTarget, FenceResponse, FenceClaim?) =
-                switch change {
-                case .put(let claim): (claim.target, claim.response, claim)
-                case .remove(let target, let response): (target, response, nil)
-                }
-            let set = set(response, target)
-            if let prefix = target.prefix, !prefix.isHost {
-                let group = NetworkGroup(response: response, key: set.key)
-                plan.networks[group, default: [:]][prefix] = claim?.until
+            let key = change.key
+            let set = set(key)
+            if let prefix = key.target.prefix, !prefix.isHost {
+                let group = NetworkGroup(action: key.action, key: set.key)
+                var expires: Int64?
+                if case .put(let rule) = change { expires = rule.expires }
+                plan.networks[group, default: [:]][prefix] = expires
                 touched[group, default: []].append(prefix)
-            } else if let claim {
-                let element = element(target, until: claim.until, now: now)
+            } else if case .put(let rule) = change {
+                let element = element(key.target, expires: rule.expires, now: now)
                 if !updatesInPlace { plan.removals[set, default: []].append(element) }
                 plan.additions[set, default: []].append(element)
             } else {
-                plan.additions[set]?.removeAll { $0.target == target }
+                plan.additions[set]?.removeAll { $0.target == key.target }
                 plan.removals[set, default: []].append(
-                    .init(target: target, timeoutMilliseconds: 1))
+                    .init(target: key.target, timeoutMilliseconds: 1))
             }
         }
         for (group, prefixes) in touched { cut(group, prefixes, now: now, &plan) }
@@ -225,47 +241,48 @@ extension Firewall {
         }
         let before = Self.pieces(near((networks[group] ?? [:]).filter { $0.value > now }))
         let after = Self.pieces(near(plan.networks[group] ?? [:]))
-        let set = FenceLayout.SetSpec(
-            response: group.response, key: group.key, rate: rate(group.response))
+        let set = FirewallLayout.SetSpec(
+            action: group.action, key: group.key, rate: rate(group.action))
         let kept = Set(before).intersection(after)
         plan.removals[set, default: []] += before.filter { !kept.contains($0) }.map {
-            element(.prefix($0.prefix), until: $0.until, now: now)
+            element(.prefix($0.prefix), expires: $0.expires, now: now)
         }
         plan.additions[set, default: []] += after.filter { !kept.contains($0) }.map {
-            element(.prefix($0.prefix), until: $0.until, now: now)
+            element(.prefix($0.prefix), expires: $0.expires, now: now)
         }
     }
 
-    private func rate(_ response: FenceResponse) -> UInt64? {
-        response == .limit ? options.limitPacketsPerSecond : nil
+    private func rate(_ action: QuarantineRule.Action) -> UInt64? {
+        action == .limit ? options.limitPacketsPerSecond : nil
     }
 
-    private func set(_ response: FenceResponse, _ target: FenceTarget) -> FenceLayout.SetSpec {
-        let response = response.applied(to: target)
-        return FenceLayout.SetSpec(
-            response: response, key: FenceLayout.Key(target), rate: rate(response))
+    private func set(_ key: QuarantineRule.Key) -> FirewallLayout.SetSpec {
+        FirewallLayout.SetSpec(
+            action: key.action, key: FirewallLayout.Key(key.target), rate: rate(key.action))
     }
 
     private func element(
-        _ target: FenceTarget, until: Int64, now: Int64
-    ) -> FenceElementWriter.Element {
-        .init(target: target, timeoutMilliseconds: UInt64(max(1, (until - now) / 1_000_000)))
+        _ target: QuarantineTarget, expires: Int64, now: Int64
+    ) -> ElementWriter.Element {
+        .init(target: target, timeoutMilliseconds: UInt64(max(1, (expires - now) / 1_000_000)))
     }
 
-    func add(_ claims: [FenceClaim], now: Int64, to batch: inout NetlinkWriter) {
+    func add(
+        _ ends: [QuarantineRule.Key: Int64], now: Int64, to batch: inout NetlinkWriter
+    ) {
         var elements: Elements = [:]
-        for claim in claims {
-            elements[set(claim.response, claim.target), default: []].append(
-                element(claim.target, until: claim.until, now: now))
+        for (key, expires) in ends {
+            elements[set(key), default: []].append(
+                element(key.target, expires: expires, now: now))
         }
         write(elements, isRemoval: false, to: &batch)
     }
 
     func write(_ elements: Elements, isRemoval: Bool, to batch: inout NetlinkWriter) {
         for (set, elements) in elements where !elements.isEmpty {
-            FenceElementWriter.write(
+            ElementWriter.write(
                 elements, to: set,
-                families: set.key == .link ? [.bridge] : FenceLayout.Family.allCases,
+                families: set.key == .link ? [.bridge] : FirewallLayout.Family.allCases,
                 isRemoval: isRemoval, batch: &batch)
         }
     }

@@ -6,60 +6,55 @@ public import Quarantine
 ///
 /// Made from the same description as the actuator's netlink messages.
 public enum NftScript {
-    /// Renders what enforcing `actions` would have installed.
+    /// Renders what enforcing `decisions` would have installed.
     ///
-    /// Fences keep the time they were given, counted from the moment the script is loaded; the last
-    /// word on a target counts, and what was released by hand is left out. Refusals become
+    /// Rules keep the time they were given, counted from the moment the script is loaded; the last
+    /// decision on a target counts, and what was released by hand is left out. Refusals become
     /// comments.
     ///
-    /// - Parameter actions: in the order of decision.
+    /// - Parameter decisions: in their order.
     /// - Returns: a script that creates the tables if they are missing and adds the elements.
     public static func render(
-        _ actions: [QuarantineAction], options: QuarantinePolicyOptions = QuarantinePolicyOptions(),
+        _ decisions: [QuarantineDecision],
+        options: QuarantinePolicyOptions = QuarantinePolicyOptions(),
         keptNeighbours: [IPAddress] = []
     ) -> String {
-        var last: [FenceTarget: QuarantineAction] = [:]
-        var refusals: [QuarantineAction] = []
-        for action in actions {
-            switch action.kind {
-            case .fence: last[action.target] = action
-            case .extend:
-                var extended = action
-                extended.time = last[action.target]?.time ?? action.time
-                last[action.target] = extended
-            case .release: last[action.target] = nil
+        var last: [QuarantineTarget: QuarantineRule] = [:]
+        var refusals: [(target: QuarantineTarget, why: QuarantineDecision.Refusal)] = []
+        for decision in decisions {
+            switch decision.kind {
+            case .add, .extend: last[decision.target] = decision.rule
+            case .release: last[decision.target] = nil
             case .expire: break
-            case .refuse: refusals.append(action)
+            case .refuse(let why): refusals.append((decision.target, why))
             }
         }
-        let fences = last.values.sorted { $0.target < $1.target }
-        let layout = FenceLayout(
-            responses: Set(fences.map(\.response)), kept: options.kept,
+        let rules = last.values.sorted { $0.target < $1.target }
+        let layout = FirewallLayout(
+            actions: Set(rules.map(\.action)), kept: options.kept,
             keptNeighbours: keptNeighbours, limitPacketsPerSecond: options.limitPacketsPerSecond)
         var text = "#!/usr/sbin/nft -f\n# What lazaret's enforcing installs.\n"
-        for fence in fences {
-            text += "#   \(fence.id) \(fence.target) \(fence.response.rawValue) for "
-            text += "\((fence.until - fence.time) / 1_000_000_000) s: \(comment(fence.reason))"
-            if !fence.eventID.isEmpty { text += " (event \(comment(fence.eventID)))" }
-            text += "; undo: \(fence.undo)\n"
+        for rule in rules {
+            text += "#   \(rule.id) \(rule.target) \(rule.action.rawValue) for "
+            text += "\((rule.expires - rule.created) / 1_000_000_000) s: \(comment(rule.reason))"
+            if !rule.eventID.isEmpty { text += " (event \(comment(rule.eventID)))" }
+            text += "; undo: \(rule.undo)\n"
         }
-        for action in refusals {
-            guard case .refuse(let why) = action.kind else { continue }
-            text += "#   not fenced: \(action.target): \(comment("\(why)"))\n"
+        for (target, why) in refusals {
+            text += "#   not fenced: \(target): \(comment("\(why)"))\n"
         }
-        text += render(layout)
-        let elements = fences.map {
-            FenceElement(
-                target: $0.target, response: $0.response,
-                timeoutMilliseconds: max(1, ($0.until - $0.time) / 1_000_000))
+        let lengths = rules.map { rule in
+            var rule = rule
+            rule.expires -= rule.created
+            return rule
         }
-        return text + render(flatten(elements))
+        return text + render(layout) + render(Firewall.laidOut(lengths))
     }
 
     /// The tables, sets, chains and rules without elements.
-    static func render(_ layout: FenceLayout) -> String {
+    static func render(_ layout: FirewallLayout) -> String {
         layout.tables.map { table in
-            let name = "\(table.family.word) \(FenceLayout.tableName)"
+            let name = "\(table.family.word) \(FirewallLayout.tableName)"
             var text = "\nadd table \(name)\n"
             for set in table.sets {
                 let flags =
@@ -91,45 +86,20 @@ public enum NftScript {
         }.joined()
     }
 
-    private static func render(_ elements: [FenceElement]) -> String {
+    /// - Parameter lengths: nanoseconds that each element lasts.
+    private static func render(_ lengths: [QuarantineRule.Key: Int64]) -> String {
         var text = "\n"
-        for family in FenceLayout.Family.allCases {
-            for element in elements {
-                let key = FenceLayout.Key(element.target)
+        let elements = lengths.sorted { $0.key < $1.key }
+        for family in FirewallLayout.Family.allCases {
+            for (element, length) in elements {
+                let key = FirewallLayout.Key(element.target)
                 guard key != .link || family == .bridge else { continue }
-                let set = FenceLayout.SetSpec.name(element.response, key)
-                text += "add element \(family.word) \(FenceLayout.tableName) \(set) "
-                text += "{ \(element.target) timeout \(time(element.timeoutMilliseconds)) }\n"
+                let set = FirewallLayout.SetSpec.name(element.action, key)
+                text += "add element \(family.word) \(FirewallLayout.tableName) \(set) "
+                text += "{ \(element.target) timeout \(time(max(1, length / 1_000_000))) }\n"
             }
         }
         return text
-    }
-
-    /// Cuts overlapping prefixes into pieces, as the actuator does.
-    private static func flatten(_ elements: [FenceElement]) -> [FenceElement] {
-        var result = elements.filter(\.target.isSingle)
-        let nets = Dictionary(grouping: elements.filter { !$0.target.isSingle }) {
-            Group(response: $0.response, isIPv4: FenceLayout.Key($0.target).isIPv4)
-        }
-        for (group, members) in nets {
-            let pieces = FencePieces.flatten(
-                members.compactMap { element in
-                    element.target.prefix.map {
-                        .init(prefix: $0, until: element.timeoutMilliseconds)
-                    }
-                })
-            result += pieces.map {
-                FenceElement(
-                    target: .prefix($0.prefix), response: group.response,
-                    timeoutMilliseconds: $0.until)
-            }
-        }
-        return result.sorted { ($0.target, $0.response) < ($1.target, $1.response) }
-    }
-
-    private struct Group: Hashable {
-        var response: FenceResponse
-        var isIPv4: Bool
     }
 
     private static func time(_ milliseconds: Int64) -> String {
@@ -149,19 +119,5 @@ public enum NftScript {
             safe.append(isBad ? " " : scalar)
         }
         return String(safe)
-    }
-}
-
-/// One element of a fence set.
-public struct FenceElement: Hashable, Sendable {
-    public var target: FenceTarget
-    public var response: FenceResponse
-    /// Time until the kernel drops the element by itself.
-    public var timeoutMilliseconds: Int64
-
-    public init(target: FenceTarget, response: FenceResponse, timeoutMilliseconds: Int64) {
-        self.target = target
-        self.response = response
-        self.timeoutMilliseconds = timeoutMilliseconds
     }
 }

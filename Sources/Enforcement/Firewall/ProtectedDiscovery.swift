@@ -16,8 +16,8 @@ public struct ProtectedDiscovery: Sendable {
     public var loginPorts: Set<UInt16> = [22]
     /// Ports of other hosts that are an orchestrator's API when this node talks to them.
     public var orchestratorPorts: Set<UInt16> = [6443]
-    /// Networks of containers: nobody in there is taken for an operator, because a connection alone, without
-    /// a login, is all it takes.
+    /// Networks of containers: nobody in there is taken for an operator, because a connection
+    /// alone, without a login, is all it takes.
     public var containers: [IPPrefix] = []
     /// What the configuration names.
     public var named: [ProtectedSet.Entry] = []
@@ -69,8 +69,20 @@ public struct ProtectedDiscovery: Sendable {
             found.add(IPPrefix(host: address), reason: "resolver")
         }
         for (address, reason) in sessions() { found.add(IPPrefix(host: address), reason: reason) }
+        found.formUnion(Self.ownSession(environment))
         for entry in named { found.add(entry.prefix, reason: entry.reason) }
         return Finding(protected: found, ownAddresses: own.map(\.0))
+    }
+
+    /// The host from which this process' user is logged in, as `SSH_CONNECTION` says, with what is
+    /// always protected.
+    public static func ownSession(_ environment: [String: String]) -> ProtectedSet {
+        var found = ProtectedSet()
+        let peer = environment["SSH_CONNECTION"]?.split(separator: " ").first
+        if let address = peer.flatMap({ IPAddress(String($0)) }) {
+            found.add(IPPrefix(host: address), reason: "the operator's own session")
+        }
+        return found
     }
 
     private func resolvers() -> [IPAddress] {
@@ -88,10 +100,6 @@ public struct ProtectedDiscovery: Sendable {
         var found: [(IPAddress, String)] = []
         if let host = environment["KUBERNETES_SERVICE_HOST"].flatMap({ IPAddress($0) }) {
             found.append((host, "orchestrator's API"))
-        }
-        let peer = environment["SSH_CONNECTION"]?.split(separator: " ").first
-        if let address = peer.flatMap({ IPAddress(String($0)) }) {
-            found.append((address, "the operator's own session"))
         }
         // The directory of the calling thread: threads may be in different namespaces.
         for table in ["tcp", "tcp6"] {

@@ -57,8 +57,8 @@ extension HTMLReport {
         return titles.isEmpty ? "unusual traffic" : titles.joined(separator: ", ")
     }
 
-    private func fence(_ incident: Incident) -> QuarantineAction? {
-        IncidentReport.fence(of: incident, actions)
+    private func fence(_ incident: Incident) -> QuarantineDecision? {
+        IncidentReport.fence(of: incident, decisions)
     }
 
     private func tag(_ incident: Incident) -> HTML {
@@ -140,26 +140,27 @@ extension HTMLReport {
     }
 
     private func decisions(_ incident: Incident) -> HTML {
-        let own = IncidentReport.actionsOf(incident, actions)
-        guard own.contains(where: { $0.kind == .fence || $0.kind == .extend }) else {
-            let words = IncidentReport.decision(incident, actions).dropFirst("-> ".count)
+        let own = IncidentReport.decisionsOf(incident, decisions)
+        guard own.contains(where: { $0.kind == .add || $0.kind == .extend }) else {
+            let words = IncidentReport.decision(incident, decisions).dropFirst("-> ".count)
             return "<dt>Decision</dt><dd>\(String(words))</dd>"
         }
-        let steps: [HTML] = own.prefix(8).map { action in
-            let at = UTC.clock(action.time / 1_000_000_000)
-            if case .refuse(let why) = action.kind {
+        let steps: [HTML] = own.prefix(8).map { decided in
+            let at = UTC.clock(decided.time / 1_000_000_000)
+            if case .refuse(let why) = decided.kind {
                 return "<div>\(at) not fenced: \("\(why)")</div>"
             }
-            let until = UTC.clock(action.until / 1_000_000_000)
-            let length = Self.length(seconds: (action.until - action.time) / 1_000_000_000)
+            let until = UTC.clock(decided.rule.expires / 1_000_000_000)
+            let length = Self.length(
+                seconds: (decided.rule.expires - decided.time) / 1_000_000_000)
             return """
-                <div>\(at) \("\(action.kind)") <strong>\("\(action.target)")</strong>, \(action.response.rawValue), \
+                <div>\(at) \("\(decided.kind)") <strong>\("\(decided.target)")</strong>, \(decided.rule.action.rawValue), \
                 until \(until) (\(length))</div>
                 """
         }
         return """
             <dt>Enforcing would have</dt><dd>\(steps)</dd>
-            <dt>Undo</dt><dd><code>\(own.last?.undo ?? "")</code></dd>
+            <dt>Undo</dt><dd><code>\(own.last?.rule.undo ?? "")</code></dd>
             """
     }
 

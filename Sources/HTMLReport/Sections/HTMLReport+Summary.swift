@@ -31,7 +31,7 @@ extension HTMLReport {
                 ("With a plain pattern", HTML.grouped(shaped)),
             ] + counts
         }
-        let fenced = Set(actions.filter { $0.kind == .fence }.map { "\($0.target)" })
+        let fenced = Set(decisions.filter { $0.kind == .add }.map { "\($0.target)" })
         return [
             ("Incidents", HTML.grouped(incidents.count)),
             ("Offenders", HTML.grouped(Set(incidents.map(\.offender)).count)),
@@ -48,7 +48,7 @@ extension HTMLReport {
                 baselineText(model),
             ]
         }
-        let fenced = Set(actions.filter { $0.kind == .fence }.map { "\($0.target)" }).sorted()
+        let fenced = Set(decisions.filter { $0.kind == .add }.map { "\($0.target)" }).sorted()
         let fences: HTML =
             fenced.isEmpty
             ? "Nothing would have been fenced: what was found is plain enough to watch, not to act on."

@@ -11,14 +11,15 @@ internal import SystemSupport
 internal import Quarantine
 internal import Synchronization
 
-/// Decisions, fences and events, on a thread of their own: a slow disk or kernel holds up no packet.
+/// Decisions, fences and events, on a thread of their own: a slow disk or kernel holds up no
+/// packet.
 ///
-/// Verdicts wait in a bounded queue; one more is dropped and counted, and the offender's next window
-/// brings the next verdict.
+/// Verdicts wait in a bounded queue; one more is dropped and counted, and the offender's next
+/// window brings the next verdict.
 final class DecisionThread: Sendable {
     private enum Message: Sendable {
         case verdict(Verdict)
-        case outcomes([QuarantineRunner.Outcome])
+        case outcomes([QuarantineOutcome])
         case event(String)
         case model(String)
     }
@@ -49,26 +50,27 @@ final class DecisionThread: Sendable {
         var actions: [String: UInt64] = [:]
     }
 
-    /// Alerts that are told in one second at most; a flood from forged addresses would bury the others.
+    /// Alerts that are told in one second at most; a flood from forged addresses would bury the
+    /// others.
     private static let alertsPerSecond = 200
-    /// Incidents that are kept at hand, and actions by which their decisions are told.
+    /// Incidents that are kept at hand, and decisions by which theirs are told.
     private static let incidentLimit = 1000
-    private static let actionLimit = 4096
+    private static let decisionLimit = 4096
     /// After so much quiet no verdict can belong to an incident any more.
     private static let quietSeconds = IncidentTracker.quietSeconds + Scale.long.seconds
 
     /// Starts the thread.
     init(
-        docket: sending Docket<LiveDecider>, outlet: EventOutlet, board: MonitorBoard,
+        alerts: sending AlertPipeline<LiveDecider>, outlet: EventOutlet, board: MonitorBoard,
         recorder: EventRecorder?, complain: @escaping @Sendable (String) -> Void
     ) {
         self.outlet = outlet
         self.board = board
         self.recorder = recorder
         self.complain = complain
-        let desk = Mutex<Docket<LiveDecider>?>(docket)
+        let handover = Mutex<AlertPipeline<LiveDecider>?>(alerts)
         startThread { [self] in
-            if let docket = desk.withLock({ $0.take() }) { work(docket) }
+            if let alerts = handover.withLock({ $0.take() }) { work(alerts) }
             ended.signal()
         }
     }
@@ -83,7 +85,7 @@ final class DecisionThread: Sendable {
 
     func submit(_ verdict: Verdict) { push(.verdict(verdict)) }
     /// Tells what was done to fences by others than the policy.
-    func submit(_ outcomes: [QuarantineRunner.Outcome]) {
+    func submit(_ outcomes: [QuarantineOutcome]) {
         if !outcomes.isEmpty { push(.outcomes(outcomes)) }
     }
     /// Writes a line behind what waits.
@@ -116,7 +118,7 @@ final class DecisionThread: Sendable {
         if isTaken { news.signal() }
     }
 
-    private func work(_ docket: consuming Docket<LiveDecider>) {
+    private func work(_ alerts: consuming AlertPipeline<LiveDecider>) {
         var nextTick = Clock.now()
         var ticks = 0
         var isEnding = false
@@ -128,20 +130,20 @@ final class DecisionThread: Sendable {
                 return (waiting.messages, waiting.isStopping)
             }
             isEnding = isStopping
-            for message in messages { handle(message, &docket, &history) }
+            for message in messages { handle(message, &alerts, &history) }
             let now = Clock.now()
             guard now >= nextTick || now < nextTick - 2_000_000_000 else { continue }
             nextTick = now + 1_000_000_000
-            tick(&docket, refreshes: ticks % 5 == 0)
-            tell(of: &docket.incidents, &history)
+            tick(&alerts, refreshes: ticks % 5 == 0)
+            tell(of: &alerts.incidents, &history)
             ticks += 1
         }
-        tell(of: &docket.incidents, &history)
+        tell(of: &alerts.incidents, &history)
     }
 
     /// What incidents are told by.
     private struct History {
-        var actions: [QuarantineAction] = []
+        var decisions: [QuarantineDecision] = []
         var changedSince = Int.max
         /// By their identifiers, the latest `incidentLimit`.
         var incidents: [String: StoredIncident] = [:]
@@ -149,71 +151,67 @@ final class DecisionThread: Sendable {
     }
 
     private func handle(
-        _ message: Message, _ docket: inout Docket<LiveDecider>, _ history: inout History
+        _ message: Message, _ alerts: inout AlertPipeline<LiveDecider>,
+        _ history: inout History
     ) {
         switch message {
         case .verdict(let verdict):
-            let entry = docket.enter(
+            let result = alerts.process(
                 verdict, mayAlert: history.alertsThisSecond < Self.alertsPerSecond)
-            history.alertsThisSecond += entry.events.isEmpty ? 0 : 1
-            note(verdict, entry)
+            history.alertsThisSecond += result.events.isEmpty ? 0 : 1
+            note(verdict, result)
             history.changedSince = min(history.changedSince, verdict.window.endSecond)
-            history.actions += entry.outcomes.filter { $0.failure == nil }.map(\.action)
-            if history.actions.count > 2 * Self.actionLimit {
-                history.actions.removeFirst(history.actions.count - Self.actionLimit)
+            history.decisions += result.outcomes.filter { $0.failure == nil }.map(\.decision)
+            if history.decisions.count > 2 * Self.decisionLimit {
+                history.decisions.removeFirst(history.decisions.count - Self.decisionLimit)
             }
-            write(entry.events)
-            for outcome in entry.outcomes {
+            write(result.events)
+            for outcome in result.outcomes {
                 if let failure = outcome.failure {
-                    complain("\(outcome.action.target): \(failure)")
+                    complain("\(outcome.decision.target): \(failure)")
                 }
             }
-        case .outcomes(let outcomes): tell(outcomes, docket)
-        case .model(let identifier): docket.modelID = identifier
+        case .outcomes(let outcomes): tell(outcomes, alerts)
+        case .model(let identifier): alerts.modelID = identifier
         case .event(let line): write([line])
         }
     }
 
     /// Expiries, what others did, and the protected set.
     private func tick(
-        _ docket: inout Docket<LiveDecider>, refreshes: Bool
+        _ alerts: inout AlertPipeline<LiveDecider>, refreshes: Bool
     ) {
         do throws(QuarantineError) {
-            let outcomes = try docket.decider.quarantine.with {
-                runner throws(QuarantineError) in
-                if refreshes { try runner.refreshProtected() }
-                return try runner.tick(now: Clock.now())
-            }
-            tell(outcomes, docket)
+            tell(try alerts.decider.quarantine.tick(refreshes: refreshes), alerts)
         } catch { complain("\(error)") }
     }
 
     private func tell(
-        _ outcomes: [QuarantineRunner.Outcome], _ docket: borrowing Docket<LiveDecider>
+        _ outcomes: [QuarantineOutcome], _ alerts: borrowing AlertPipeline<LiveDecider>
     ) {
         count(outcomes)
-        write(outcomes.map(docket.event))
+        write(outcomes.map(alerts.event))
     }
 
-    private func count(_ outcomes: [QuarantineRunner.Outcome]) {
+    private func count(_ outcomes: [QuarantineOutcome]) {
         tallies.withLock { tallies in
             for outcome in outcomes where outcome.failure == nil && !outcome.isPutBack {
-                tallies.actions["\(EventJSON.word(outcome.action.kind))", default: 0] &+= 1
+                tallies.actions["\(outcome.decision.kind)", default: 0] &+= 1
             }
         }
     }
 
-    private func note(_ verdict: Verdict, _ entry: Docket<LiveDecider>.Entry) {
+    private func note(_ verdict: Verdict, _ result: AlertPipeline<LiveDecider>.Result) {
         let end = Int64(verdict.window.endSecond + 1) * 1_000_000_000
         let seconds = Double(Clock.now() - end) / 1e9
         tallies.withLock { tallies in
             tallies.verdictLatency.add(seconds)
-            if entry.isSuppressed { tallies.suppressed &+= 1 }
-            for outcome in entry.outcomes where outcome.failure == nil {
-                if case .fence = outcome.action.kind { tallies.fenceLatency.add(seconds) }
+            if result.isSuppressed { tallies.suppressed &+= 1 }
+            for outcome in result.outcomes where outcome.failure == nil {
+                if outcome.decision.kind == .add { tallies.fenceLatency.add(seconds) }
             }
         }
-        count(entry.outcomes)
+        count(result.outcomes)
     }
 
     /// Brings incidents that have changed to the board and into the store.
@@ -223,7 +221,7 @@ final class DecisionThread: Sendable {
         let latest = incidents.changed(since: history.changedSince)
             .sorted { ($1.lastSecond, $1.offender) < ($0.lastSecond, $0.offender) }
             .prefix(Self.incidentLimit)
-        let changed = latest.map { StoredIncident($0, actions: history.actions) }
+        let changed = latest.map { StoredIncident($0, decisions: history.decisions) }
         for incident in changed { history.incidents[incident.id] = incident }
         var all = history.incidents.values.sorted { ($1.start, $0.id) < ($0.start, $1.id) }
         for over in all.dropFirst(Self.incidentLimit) { history.incidents[over.id] = nil }
@@ -248,10 +246,10 @@ final class DecisionThread: Sendable {
 }
 
 extension StoredIncident {
-    fileprivate init(_ incident: Incident, actions: [QuarantineAction]) {
+    fileprivate init(_ incident: Incident, decisions: [QuarantineDecision]) {
         self.init(
             id: incident.eventID, start: Int64(incident.firstSecond),
             end: Int64(incident.lastSecond) + 1, offender: "\(incident.offender)",
-            workload: incident.workload, body: IncidentReport.json(incident, actions: actions))
+            workload: incident.workload, body: IncidentReport.json(incident, decisions: decisions))
     }
 }

@@ -1,32 +1,29 @@
-internal import AnomalyDetection
 internal import Decisions
 internal import Enforcement
-internal import EventDelivery
-internal import EventStore
-internal import FeatureExtraction
 internal import NetworkAddresses
 internal import Quarantine
-internal import Synchronization
-internal import SystemSupport
 
-/// The quarantine of a running monitor, as the docket asks it.
-struct LiveDecider: FenceDecider {
-    let quarantine: QuarantineGuard
+/// The quarantine of a running monitor, as its alerts ask it.
+struct LiveDecider: QuarantineDecider {
+    let quarantine: QuarantineService
     let isEnforcing: Bool
     let complain: @Sendable (String) -> Void
 
-    func decide(_ offence: Offence) -> [QuarantineRunner.Outcome] {
+    func decide(
+        _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress
+    ) -> (outcomes: [QuarantineOutcome], rule: QuarantineRule?) {
+        let complain = complain
         do throws(QuarantineError) {
-            return try quarantine.with { runner throws(QuarantineError) in
-                try runner.consider(offence, now: Clock.now())
+            return try quarantine.with { (engine, now) throws(QuarantineError) in
+                var outcomes: [QuarantineOutcome] = []
+                do throws(QuarantineError) {
+                    if let request { outcomes = try engine.consider(request, now: now) }
+                } catch { complain("\(subject) is not fenced: \(error)") }
+                return (outcomes, engine.rules.rule(over: subject, link: link))
             }
         } catch {
-            complain("\(offence.offender) is not fenced: \(error)")
-            return []
+            if request != nil { complain("\(subject) is not fenced: \(error)") }
+            return ([], nil)
         }
-    }
-
-    func standing(over address: IPAddress, link: MACAddress) -> QuarantineAction? {
-        try? quarantine.with { runner in runner.policy.standing(over: address, link: link) }
     }
 }

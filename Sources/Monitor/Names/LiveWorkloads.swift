@@ -151,12 +151,14 @@ public final class LiveWorkloads: Sendable {
         given.joined(live: directory.inventory(), remembered: remembered)
     }
 
-    /// Whether packets are held for a moment: for those of other bridges, and for names to come in time.
+    /// Whether packets are held for a moment: for those of other bridges, and for names to come in
+    /// time.
     func holdsPackets(_ named: [String]) -> Bool {
         directory.isLive || named.contains(Self.allBridges)
     }
 
-    /// Takes in what changed since the last call. For the thread of the packets, before every batch.
+    /// Takes in what changed since the last call. For the thread of the packets, before every
+    /// batch.
     func update<Feed: WorkloadFollower & ~Copyable>(_ feed: inout Feed, _ sight: LiveSight) {
         let version = directory.version
         let isNew = seen.withLock { seen in
@@ -222,12 +224,13 @@ public final class LiveWorkloads: Sendable {
         return fixed + bridges.filter { !fixed.contains($0) }
     }
 
-    /// Keeps the quarantine's workloads, networks and protected addresses true, on a task of its own.
+    /// Keeps the quarantine's workloads, networks and protected addresses true, on a task of its
+    /// own.
     ///
-    /// What fails, because the ledger cannot be written for instance, is tried again until it is done: a fence must not
-    /// stay around who has only come by its address.
+    /// What fails, because the ledger cannot be written for instance, is tried again until it is
+    /// done: a fence must not stay around who has only come by its address.
     func connect(
-        _ quarantine: QuarantineGuard, _ decisions: DecisionThread,
+        _ quarantine: QuarantineService, _ decisions: DecisionThread,
         tell: @escaping @Sendable (String) -> Void
     ) {
         run { [self] in
@@ -254,23 +257,14 @@ public final class LiveWorkloads: Sendable {
         }
     }
 
-    /// - Returns: fences that were taken down.
+    /// - Returns: rules that were removed.
     private func follow(
-        _ quarantine: QuarantineGuard
-    ) async throws(QuarantineError) -> [QuarantineRunner.Outcome] {
-        let inventory = inventory
-        let known = KnownInventory(inventory, since: directory.firstSeen())
-        var links: [MACAddress: String] = [:]
-        for workload in inventory.workloads {
-            for mac in workload.macs { links[mac] = workload.name }
-        }
+        _ quarantine: QuarantineService
+    ) async throws(QuarantineError) -> [QuarantineOutcome] {
         let protected = directory.protected().sorted { $0.key < $1.key }.map {
             ProtectedSet.Entry(IPPrefix(host: $0.key), reason: $0.value)
         }
-        let holders = links
-        return try await quarantine.use { runner throws(QuarantineError) in
-            try runner.follow(
-                known, links: holders, protected: protected, now: Clock.now())
-        }
+        return try await quarantine.follow(
+            KnownInventory(inventory, since: directory.firstSeen()), protecting: protected)
     }
 }

@@ -1,5 +1,4 @@
-public import Enforcement
-internal import EventDelivery
+internal import Enforcement
 public import Quarantine
 internal import SystemSupport
 
@@ -8,7 +7,7 @@ extension MonitorBoard {
     public enum Objection: Error, Sendable, CustomStringConvertible {
         /// The monitor does not run, or no longer.
         case notRunning
-        /// It only observes; a fence would not hold.
+        /// It only observes; a rule would hold nothing back.
         case observing
         case refused(QuarantineError)
 
@@ -23,52 +22,74 @@ extension MonitorBoard {
         }
     }
 
-    /// Every fence with what the kernel counted.
-    public func standing() async throws(Objection) -> [QuarantineKeeper<Firewall>.Standing] {
-        try await use { runner throws(QuarantineError) in try runner.standing(now: Clock.now()) }
+    /// A rule that was added by hand.
+    public struct Addition: Sendable {
+        public var rule: QuarantineRule
+        /// What protects the target and was overridden; nil: nothing.
+        public var overridden: String?
     }
 
-    /// Fences a target by hand.
+    /// Every rule with what the kernel counted.
+    public func rules() async throws(Objection) -> RuleListing {
+        try await use { (engine, now) throws(QuarantineError) in try engine.list(now: now) }
+    }
+
+    /// Adds a rule by hand.
     ///
     /// - Parameter actor: who asks, for the audit trail.
-    public func fence(
-        _ target: FenceTarget, response: FenceResponse, seconds: Int64, reason: String,
+    public func add(
+        _ target: QuarantineTarget, action: QuarantineRule.Action, seconds: Int64, reason: String,
         actor: String, force: Bool
-    ) async throws(Objection) -> QuarantineAction {
+    ) async throws(Objection) -> Addition {
         guard status?.isEnforcing == true else { throw .observing }
-        let actions = try await act { runner throws(QuarantineError) in
-            [
-                try runner.add(
-                    target, response: response, seconds: seconds, reason: reason,
-                    now: Clock.now(), actor: actor, force: force)
-            ]
+        let (outcome, overridden) = try await use { (engine, now) throws(QuarantineError) in
+            let overridden = engine.policy.protected.objection(to: target)
+            let outcome = try engine.add(
+                target, action: action, seconds: seconds, reason: reason, now: now, actor: actor,
+                force: force)
+            return (outcome, overridden)
         }
-        return actions[0]
+        try report([outcome])
+        return Addition(rule: outcome.decision.rule, overridden: overridden)
     }
 
-    /// Takes down every fence that lies in a target.
+    /// Removes every rule within a target.
+    ///
+    /// - Returns: the rules' targets.
     public func release(
-        _ target: FenceTarget, reason: String, actor: String
-    ) async throws(Objection) -> [QuarantineAction] {
-        try await act { runner throws(QuarantineError) in
-            try runner.release(target, reason: reason, now: Clock.now(), actor: actor)
+        _ target: QuarantineTarget, reason: String, actor: String
+    ) async throws(Objection) -> [QuarantineTarget] {
+        let outcomes = try await use { (engine, now) throws(QuarantineError) in
+            try engine.release(target, reason: reason, now: now, actor: actor)
         }
+        return try report(outcomes)
     }
 
-    /// Does something by hand, and has it told.
-    private func act(
-        _ body:
-            @escaping @Sendable (inout QuarantineRunner) throws(QuarantineError)
-            -> [QuarantineRunner.Outcome]
-    ) async throws(Objection) -> [QuarantineAction] {
-        let outcomes = try await use(body)
+    /// Removes every rule.
+    ///
+    /// - Returns: the rules' targets.
+    public func flush(
+        reason: String, actor: String
+    ) async throws(Objection) -> [QuarantineTarget] {
+        let outcomes = try await use { (engine, now) throws(QuarantineError) in
+            try engine.flush(reason: reason, now: now, actor: actor)
+        }
+        return try report(outcomes)
+    }
+
+    /// Brings what was done by hand to the events.
+    @discardableResult
+    private func report(_ outcomes: [QuarantineOutcome]) throws(Objection) -> [QuarantineTarget] {
         quarantine()?.decisions.submit(outcomes)
         if let failure = outcomes.compactMap(\.failure).first { throw .refused(failure) }
-        return outcomes.map(\.action)
+        return outcomes.map(\.decision.target)
     }
 
     private func use<T: Sendable>(
-        _ body: @escaping @Sendable (inout QuarantineRunner) throws(QuarantineError) -> T
+        _ body:
+            @escaping @Sendable (
+                _ engine: inout QuarantineEngine<Firewall>, _ now: Int64
+            ) throws(QuarantineError) -> T
     ) async throws(Objection) -> T {
         guard let (quarantine, _) = quarantine() else { throw .notRunning }
         do throws(QuarantineError) { return try await quarantine.use(body) } catch {

@@ -7,8 +7,8 @@ internal import Quarantine
 internal import Synchronization
 internal import SystemSupport
 
-/// What a running monitor shows to others, and what others may ask of it: the one door between its threads and
-/// the control server.
+/// What a running monitor shows to others, and what others may ask of it: the one door between its
+/// threads and the control server.
 public final class MonitorBoard: Sendable {
     /// An event and its place in the stream.
     public struct Numbered: Sendable {
@@ -60,7 +60,7 @@ public final class MonitorBoard: Sendable {
 
     let scores = ScoreHistory()
     private let state = Mutex(State())
-    private let guardian = Mutex<(quarantine: QuarantineGuard, decisions: DecisionThread)?>(nil)
+    private let guardian = Mutex<(quarantine: QuarantineService, decisions: DecisionThread)?>(nil)
     private let reload = Atomic<Bool>(false)
 
     public init() {}
@@ -76,7 +76,8 @@ public final class MonitorBoard: Sendable {
     /// Who talks to whom when all is well, as the model knows it.
     public var contacts: [Contact] { state.withLock { $0.contacts } }
 
-    /// The highest score of each workload in each of the last `minutes` minutes, in hundredths, the latest last.
+    /// The highest score of each workload in each of the last `minutes` minutes, in hundredths, the
+    /// latest last.
     public func scores(ofMinutes minutes: Int) -> [(workload: String, scores: [UInt8])] {
         scores.rows(of: minutes, until: Int(Clock.now() / 1_000_000_000))
     }
@@ -123,15 +124,16 @@ public final class MonitorBoard: Sendable {
         reload.load(ordering: .relaxed) && reload.exchange(false, ordering: .relaxed)
     }
 
-    /// The quarantine of the running monitor, and where what is done to it is told; nil while there is none.
-    func quarantine() -> (quarantine: QuarantineGuard, decisions: DecisionThread)? {
+    /// The quarantine of the running monitor, and where what is done to it is told; nil while there
+    /// is none.
+    func quarantine() -> (quarantine: QuarantineService, decisions: DecisionThread)? {
         guardian.withLock { $0 }
     }
 
     // MARK: - What the monitor tells
 
     func connect(
-        _ quarantine: QuarantineGuard, _ decisions: DecisionThread, _ store: EventStore
+        _ quarantine: QuarantineService, _ decisions: DecisionThread, _ store: EventStore
     ) {
         guardian.withLock { $0 = (quarantine, decisions) }
         state.withLock { $0.store = store }

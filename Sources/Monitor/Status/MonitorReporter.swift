@@ -21,7 +21,7 @@ struct MonitorReporter {
     private var missing: [String] = []
     private var down: [String] = []
     /// What could not be written down yet.
-    private var arrears = LedgerArrears()
+    private var pendingWrites = PendingWrites()
     private var namesVersion = -1
     private var nextSecond: Int64 = 0
     private var nextStatistics: Int64
@@ -39,6 +39,7 @@ struct MonitorReporter {
         status.pid = getpid()
         status.started = started
         status.isEnforcing = options.isEnforcing
+        status.stateDirectory = options.stateDirectory.absolutePath
         status.interfaces = options.interfaces
     }
 
@@ -131,7 +132,7 @@ struct MonitorReporter {
         }
         // The decisions may be waiting for the disk with it; then the last word stands.
         if let known = parts.quarantine.peek({
-            ($0.openRows.count, $0.policy.isBreakerOpen(at: now), $0.arrears)
+            ($0.rules.count, $0.policy.isBreakerOpen(at: now), $0.pendingWrites)
         }) {
             (status.fences, status.isBreakerOpen) = (known.0, known.1)
             note(known.2)
@@ -158,21 +159,21 @@ struct MonitorReporter {
         parts.recorder.record(StoredStatistics(time: now, body: status.event))
     }
 
-    private mutating func note(_ arrears: LedgerArrears) {
-        if let cause = arrears.cause, self.arrears.isEmpty {
+    private mutating func note(_ pending: PendingWrites) {
+        if let cause = pending.cause, pendingWrites.isEmpty {
             parts.tell(
                 "\(cause); fences are put up all the same, and written down when it works again")
-        } else if arrears.isEmpty, !self.arrears.isEmpty {
+        } else if pending.isEmpty, !pendingWrites.isEmpty {
             parts.tell("the ledger is caught up with")
         }
-        self.arrears = arrears
+        pendingWrites = pending
     }
 
     private mutating func troubles(_ now: Int64) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
         troubles += down.map { "interface \($0) is down" }
-        if let cause = arrears.cause {
-            troubles.append("\(arrears.count) entries wait to be written down: \(cause)")
+        if let cause = pendingWrites.cause {
+            troubles.append("\(pendingWrites.count) entries wait to be written down: \(cause)")
         }
         let drops = parts.source.statistics.kernelDrops
         if kernelDrops.isRecent(drops, now) {

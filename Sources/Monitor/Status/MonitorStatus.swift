@@ -1,7 +1,7 @@
 internal import TextFormats
 
-/// What a running monitor has seen, lost and done, once a second: the one source of `lazaret status`, of the `stats`
-/// events, of the metrics and of the dashboard.
+/// What a running monitor has seen, lost and done, once a second: the one source of `lazaret
+/// status`, of the `stats` events, of the metrics and of the dashboard.
 public struct MonitorStatus: Codable, Sendable, Equatable {
     public enum Phase: String, Codable, Sendable {
         /// No model yet: what is seen is taken for clean.
@@ -51,6 +51,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var updated: Int64 = 0
     public var phase = Phase.detecting
     public var isEnforcing = false
+    /// Whose ledger it keeps; an absolute path.
+    public var stateDirectory: String?
     public var interfaces: [String] = []
     /// Interfaces that are not there at the moment.
     public var missing: [String] = []

@@ -29,7 +29,8 @@ public struct Evaluation: Sendable {
     /// Addresses under attack that were taken for offenders, and that would have been fenced.
     public var victimsFlagged: [IPAddress] = []
     public var victimsQuarantined: [IPAddress] = []
-    /// Workloads that attacked nobody and were taken for offenders, and that would have been fenced.
+    /// Workloads that attacked nobody and were taken for offenders, and that would have been
+    /// fenced.
     public var cleanFlagged: [String] = []
     public var cleanQuarantined: [String] = []
     /// Of windows of 10 s, by the forest's score alone.
@@ -97,9 +98,9 @@ public struct Evaluator {
 
     private func judge(_ outcome: Replay.Outcome) -> Evaluation {
         var evaluation = Evaluation()
-        let fences = outcome.actions.filter { $0.kind == .fence }
+        let fences = outcome.decisions.filter { $0.kind == .add }
         // Who attacks again while the fence stands has it extended.
-        let covers = outcome.actions.filter { $0.kind == .fence || $0.kind == .extend }
+        let covers = outcome.decisions.filter { $0.kind == .add || $0.kind == .extend }
         evaluation.attacks = labels.map { attack($0, covers) }
         evaluation.incidentCount = outcome.incidents.count
         let seconds = Double(outcome.lastNanoseconds - outcome.firstNanoseconds) / 1e9
@@ -132,7 +133,7 @@ public struct Evaluator {
 
     /// Whom a fence would have hit without cause: known workloads, and labelled victims.
     private func blame(
-        _ fence: QuarantineAction, _ inventory: Inventory, _ evaluation: inout Evaluation
+        _ fence: QuarantineDecision, _ inventory: Inventory, _ evaluation: inout Evaluation
     ) {
         guard let prefix = fence.target.prefix else { return }
         let time = Double(fence.time) / 1e9
@@ -155,7 +156,7 @@ public struct Evaluator {
         }
     }
 
-    private func attack(_ label: Label, _ fences: [QuarantineAction]) -> Evaluation.Attack {
+    private func attack(_ label: Label, _ fences: [QuarantineDecision]) -> Evaluation.Attack {
         var attack = Evaluation.Attack(label: label)
         let own = verdicts.filter {
             label.isSource($0.subject) && Double($0.window.endSecond + 1) > label.start

@@ -8,7 +8,7 @@ import Workloads
 /// Detector, incidents and policy together, for captures: one window in, events out.
 struct Judge {
     private var detector: Detector
-    private var docket: Docket<QuarantinePolicy>
+    private var alerts: AlertPipeline<PlannedQuarantine>
     private var known: NotedWorkloads
     /// Whether the policy has yet to hear of a change.
     private var isBehind = false
@@ -21,16 +21,17 @@ struct Judge {
         self.known = known
         let inventory = known.inventory
         detector = Detector(model: model, inventory: inventory)
-        docket = Docket(
+        alerts = AlertPipeline(
             modelID: model.identifier, origin: .capture(capture),
-            decider: QuarantinePolicy(options: policyOptions, inventory: inventory))
-        docket.sliceFolder = sliceFolder
+            decider: PlannedQuarantine(
+                QuarantinePolicy(options: policyOptions, inventory: inventory)))
+        alerts.sliceFolder = sliceFolder
     }
 
     /// Everything so far.
     var outcome: Replay.Outcome {
         var outcome = result
-        outcome.incidents = docket.incidents.all
+        outcome.incidents = alerts.incidents.all
         outcome.windowCount = detector.seenCount
         outcome.inventory = known.inventory
         return outcome
@@ -45,13 +46,13 @@ struct Judge {
     mutating func consider(_ window: Window) -> Verdict? {
         guard let verdict = detector.judge(window) else { return nil }
         if isBehind {
-            docket.decider.inventory = KnownInventory(known.inventory)
+            alerts.decider.policy.inventory = KnownInventory(known.inventory)
             isBehind = false
         }
-        let entry = docket.enter(verdict)
+        let what = alerts.process(verdict)
         result.verdictCount += 1
-        result.actions += entry.outcomes.map(\.action)
-        result.events += entry.events
+        result.decisions += what.outcomes.map(\.decision)
+        result.events += what.events
         return verdict
     }
 }

@@ -9,11 +9,13 @@ public import Quarantine
 public import SystemSupport
 public import Workloads
 
-/// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have done.
+/// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have
+/// done.
 public struct Replay {
     public var paths: [String]
     public var filter = ""
-    /// Who is who, where somebody says so; nil: what the captures tell, and then what the model remembers.
+    /// Who is who, where somebody says so; nil: what the captures tell, and then what the model
+    /// remembers.
     public var inventory: Inventory?
     public var model: Model
     public var policyOptions = QuarantinePolicyOptions()
@@ -27,7 +29,7 @@ public struct Replay {
         /// Who was who at the end.
         public var inventory = Inventory.empty
         public var incidents: [Incident] = []
-        public var actions: [QuarantineAction] = []
+        public var decisions: [QuarantineDecision] = []
         /// EVE lines, in order of time.
         public var events: [String] = []
         public var packetCount = 0
@@ -55,7 +57,8 @@ public struct Replay {
         progress: ProgressReport? = nil, record: ReplayRecord? = nil,
         observe: ((Window, Verdict?) -> Void)? = nil
     ) throws -> Outcome {
-        // What the capture itself tells goes before what the model remembers, but not before what was given.
+        // What the capture itself tells goes before what the model remembers, but not before what
+        // was given.
         let given = inventory ?? .empty
         let remembered = inventory == nil ? model.provenance.inventory : .empty
         var tracker = WindowTracker(
@@ -104,7 +107,7 @@ public struct Replay {
         }
         outcome.report = record?.report(report, warnings: outcome.warnings)
         outcome.report?.incidents = outcome.incidents
-        outcome.report?.actions = outcome.actions
+        outcome.report?.decisions = outcome.decisions
         return outcome
     }
 }

@@ -5,7 +5,7 @@ import TextFormats
 public enum ReplayReport {
     public static func footer(_ outcome: Replay.Outcome) -> String {
         let seconds = Double(outcome.lastNanoseconds - outcome.firstNanoseconds) / 1e9
-        let fences = outcome.actions.filter { $0.kind == .fence }
+        let fences = outcome.decisions.filter { $0.kind == .add }
         var text =
             "\n\(outcome.packetCount) packets over \(JSONObject.number(seconds, digits: 0)) s, "
             + "\(outcome.windowCount) windows, \(outcome.incidents.count) incidents.\n"

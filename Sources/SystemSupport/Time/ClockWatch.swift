@@ -1,6 +1,7 @@
 internal import TextFormats
 
-/// Notices when somebody sets the system's clock: by comparing it with the time since the machine started.
+/// Notices when somebody sets the system's clock: by comparing it with the time since the machine
+/// started.
 ///
 /// A clock that is slewed, as NTP does, is followed without a word.
 package struct ClockWatch: Sendable {

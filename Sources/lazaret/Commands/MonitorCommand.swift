@@ -120,6 +120,7 @@ struct MonitorCommand: ParsableCommand {
             settings.monitor.learnSeconds = Int(span.seconds)
         }
         if let socket { settings.control.socket = socket == "never" ? nil : socket }
+        settings.monitor.controlSocket = settings.control.socket
         settings.user = user ?? settings.user
         let said: [(String, String, Bool)] = [
             ("model", "-m", model != nil), ("inventory", "--inventory", inventory.path != nil),

@@ -1,7 +1,7 @@
 import ArgumentParser
+import ControlServer
 import Enforcement
 import Events
-import EventStore
 import FoundationEssentials
 import Glibc
 import Monitor
@@ -12,6 +12,9 @@ import TextFormats
 import Timestamps
 
 /// `lazaret quarantine`: what is fenced, and changes by hand; with and without the daemon.
+///
+/// Where a monitor enforces with the same ledger, it is asked by its control socket; otherwise the
+/// command opens ledger and kernel itself.
 struct QuarantineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quarantine",
@@ -30,60 +33,68 @@ struct QuarantineCommand: ParsableCommand {
         /// Where the monitor of the same configuration has it; what is named is not looked up.
         func directory() throws -> String { try given ?? file.read().monitor.stateDirectory }
 
-        /// Opens ledger and kernel, and makes them agree if `isChanging`.
-        ///
-        /// - Parameter configured: what is protected by configuration.
-        static func keeper(
-            in directory: String, isChanging: Bool,
-            protecting configured: [ProtectedSet.Entry] = []
-        ) throws(QuarantineError) -> QuarantineKeeper<Firewall> {
-            var discovery = ProtectedDiscovery()
-            discovery.named = configured
-            discovery.environment = ProcessInfo.processInfo.environment
-            var options = try QuarantineRunner.options(
-                policy: QuarantinePolicy(), discovery: discovery, isDryRun: false)
-            let ledger = try QuarantineLedger(directory: directory)
-            try ledger.apply(to: &options)
-            var keeper = QuarantineKeeper(ledger: ledger, actuator: try Firewall(options))
-            if isChanging {
-                _ = try keeper.reconcile(now: now(), cause: "command line", actor: person())
+        /// Who keeps the rules.
+        func quarantine() async throws -> Place {
+            // A directory that is named can be worked on whatever the standard configuration says.
+            let settings =
+                given == nil || file.path != nil
+                ? try file.read() : (try? file.read()) ?? Configuration()
+            let directory = given ?? settings.monitor.stateDirectory
+            let socket =
+                LocalQuarantine.socket(ofMonitorIn: directory) ?? settings.control.socket
+            if let client = socket.map({ ControlClient(socket: $0) }),
+                await client.isEnforcing(with: directory)
+            {
+                return Place(directory: directory, monitor: client, options: settings.monitor)
             }
-            return keeper
+            return Place(directory: directory, monitor: nil, options: settings.monitor)
         }
     }
 
-    struct List: ParsableCommand {
+    /// Who keeps the rules: a running monitor, or this command by itself.
+    struct Place {
+        var directory: String
+        var monitor: ControlClient?
+        var options: Monitor.Options
+
+        var local: LocalQuarantine { LocalQuarantine(directory: directory, options: options) }
+
+        /// Opens ledger and kernel, and makes them agree.
+        func engine() throws(QuarantineError) -> QuarantineEngine<Firewall> {
+            var engine = try local.engine()
+            _ = try engine.reconcile(now: now(), cause: "command line", actor: person())
+            return engine
+        }
+    }
+
+    struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show what is fenced: time left, what was held back, why.")
         @OptionGroup var state: State
         @OptionGroup var style: Style
 
-        func run() throws {
-            let directory = try state.directory()
-            // Looking makes nothing: where there is no ledger, the kernel alone is asked.
-            let isThere = access(directory + "/lazaret.db", F_OK) == 0 || errno != ENOENT
-            let (fences, strangers) = try exiting { () throws(QuarantineError) in
-                guard isThere else {
-                    var firewall = try Firewall()
-                    return ([QuarantineKeeper<Firewall>.Standing](), try firewall.held())
+        func run() async throws {
+            let place = try await state.quarantine()
+            let listing =
+                if let monitor = place.monitor {
+                    try await exiting { RuleListing(rules: try await monitor.rules()) }
+                } else {
+                    try await exiting { try place.local.list(now: now()) }
                 }
-                var keeper = try State.keeper(in: directory, isChanging: false)
-                return (try keeper.list(now: now()), try keeper.strangers())
-            }
-            try Output.write(style.render(fences, strangers), to: nil)
-            if !strangers.isEmpty {
+            try Output.write(style.render(listing), to: nil)
+            if !listing.unknown.isEmpty {
                 complain(
-                    "the kernel holds \(strangers.count) that the ledger in \(directory) does not know; "
-                        + "the next change by hand, or a monitor's start, writes them down")
+                    "the kernel holds \(listing.unknown.count) that the ledger in \(place.directory) does not "
+                        + "know; the next change by hand, or a monitor's start, writes them down")
             }
         }
     }
 
-    struct Add: ParsableCommand {
+    struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Fence an address, a prefix or a MAC address.")
         @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
-        var target: FenceTarget
+        var target: QuarantineTarget
         @Option(
             name: .customLong("for"), parsing: .unconditional,
             help: "How long: 90s, 10m, 1h, 2d.",
@@ -94,98 +105,132 @@ struct QuarantineCommand: ParsableCommand {
         @Option(
             help: "What happens to its packets: drop, egress, limit or observe.",
             transform: parse(response:))
-        var response: FenceResponse = .drop
+        var response: QuarantineRule.Action = .drop
         @Flag(help: "Fence even what is protected.")
         var force = false
         @OptionGroup var state: State
 
-        func run() throws {
-            let settings = try state.file.read().monitor
-            let directory = state.given ?? settings.stateDirectory
-            let text = try exiting { () throws(QuarantineError) in
-                var keeper = try State.keeper(
-                    in: directory, isChanging: true, protecting: settings.discovery.named)
-                let overridden = keeper.actuator.options.protected.objection(to: target)
-                let time = now()
-                let outcome = try keeper.add(
-                    target, response: response, seconds: span.seconds, reason: reason, now: time,
-                    actor: person(), force: force)
-                if let failure = outcome.failure { throw failure }
-                if let overridden { complain("--force overrides: \(overridden)") }
-                return "\(target) " + length(outcome.action, asked: time + span.nanoseconds)
-                    + "; undo: \(outcome.action.undo)\n"
+        func run() async throws {
+            let place = try await state.quarantine()
+            let text = try await exiting {
+                if let monitor = place.monitor {
+                    try await add(by: monitor)
+                } else {
+                    try add(place)
+                }
             }
             try Output.write(text, to: nil)
         }
 
-        /// How long it is fenced: of an end that was asked for and one that stood already, the later counts.
-        private func length(_ action: QuarantineAction, asked: Int64) -> String {
-            let response = action.response.rawValue
-            guard action.until > asked.addingClamping(1_000_000_000) else {
-                return "fenced (\(response)) for \(span)"
+        private func add(_ place: Place) throws(QuarantineError) -> String {
+            var engine = try place.engine()
+            let overridden = engine.policy.protected.objection(to: target)
+            let time = now()
+            let outcome = try engine.add(
+                target, action: response, seconds: span.seconds, reason: reason, now: time,
+                actor: person(), force: force)
+            if let failure = outcome.failure { throw failure }
+            let rule = outcome.decision.rule
+            return text(rule.action.rawValue, expires: rule.expires, asked: time, overridden)
+        }
+
+        private func add(by monitor: ControlClient) async throws -> String {
+            // The monitor does not know who sits at this keyboard.
+            let own = ProtectedDiscovery.ownSession(ProcessInfo.processInfo.environment)
+                .objection(to: target)
+            if let own, !force { throw QuarantineError.protected(target, why: own) }
+            let time = now()
+            let added = try await monitor.add(
+                target, action: response, seconds: span.seconds, reason: reason, actor: person(),
+                force: force)
+            return text(
+                added.response, expires: added.untilNs, asked: time, own ?? added.overridden)
+        }
+
+        /// What was done: of an end that was asked for and one that was there already, the later
+        /// counts.
+        private func text(
+            _ action: String, expires: Int64, asked time: Int64, _ overridden: String?
+        ) -> String {
+            if let overridden { complain("--force overrides: \(overridden)") }
+            let undo = "; undo: lazaret quarantine release \(target)\n"
+            guard expires > (time + span.nanoseconds).addingClamping(1_000_000_000) else {
+                return "\(target) fenced (\(action)) for \(span)" + undo
             }
-            let second = action.until / 1_000_000_000
-            return "stands fenced (\(response)) until \(UTC.date(second)) "
-                + "\(UTC.clock(second)) UTC, which is later than \(span) from now"
+            let second = expires / 1_000_000_000
+            return "\(target) stands fenced (\(action)) until \(UTC.date(second)) "
+                + "\(UTC.clock(second)) UTC, which is later than \(span) from now" + undo
         }
     }
 
-    struct Release: ParsableCommand {
+    struct Release: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take down every fence that lies in a prefix.")
         @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
-        var target: FenceTarget
+        var target: QuarantineTarget
         @Option(help: "Why; goes to the audit trail.")
         var reason = "by hand"
         @OptionGroup var state: State
 
-        func run() throws {
-            let directory = try state.directory()
-            try finish(
-                try exiting { () throws(QuarantineError) in
-                    var keeper = try State.keeper(in: directory, isChanging: true)
-                    return try keeper.release(
-                        target, reason: reason, now: now(), actor: person())
-                })
+        func run() async throws {
+            let place = try await state.quarantine()
+            try await finish {
+                if let monitor = place.monitor {
+                    return try await monitor.release(target, reason: reason, actor: person())
+                }
+                var engine = try place.engine()
+                return try released(
+                    engine.release(target, reason: reason, now: now(), actor: person()))
+            }
         }
     }
 
-    struct Flush: ParsableCommand {
+    struct Flush: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Take down every fence.")
         @Option(help: "Why; goes to the audit trail.")
         var reason = "by hand"
         @OptionGroup var state: State
 
-        func run() throws {
-            let directory = try state.directory()
-            try finish(
-                try exiting { () throws(QuarantineError) in
-                    var keeper = try State.keeper(in: directory, isChanging: true)
-                    return try keeper.flush(reason: reason, now: now(), actor: person())
-                })
+        func run() async throws {
+            let place = try await state.quarantine()
+            try await finish {
+                if let monitor = place.monitor {
+                    return try await monitor.flush(reason: reason, actor: person())
+                }
+                var engine = try place.engine()
+                return try released(
+                    engine.flush(reason: reason, now: now(), actor: person()))
+            }
         }
     }
 
-    private static func parse(target text: String) throws -> FenceTarget {
-        guard let target = FenceTarget(text) else {
+    private static func parse(target text: String) throws -> QuarantineTarget {
+        guard let target = QuarantineTarget(text) else {
             throw ValidationError("'\(text)' is no address, prefix or MAC address")
         }
         return target
     }
 
-    private static func parse(response text: String) throws -> FenceResponse {
-        guard let response = FenceResponse(rawValue: text) else {
+    private static func parse(response text: String) throws -> QuarantineRule.Action {
+        guard let response = QuarantineRule.Action(rawValue: text) else {
             throw ValidationError("'\(text)' is none of drop, egress, limit, observe")
         }
         return response
     }
 
-    private static func finish(_ outcomes: [QuarantineKeeper<Firewall>.Outcome]) throws {
-        let released = outcomes.filter { $0.failure == nil }
-        try Output.write(released.map { "\($0.action.target) released\n" }.joined(), to: nil)
-        try exiting { () throws(QuarantineError) in
-            if let failure = outcomes.compactMap(\.failure).first { throw failure }
-        }
+    /// The targets of what was released.
+    ///
+    /// - Throws: the first failure, after the others were printed.
+    private static func released(_ outcomes: [QuarantineOutcome]) throws -> [String] {
+        let done = outcomes.filter { $0.failure == nil }.map { "\($0.decision.target)" }
+        guard let failure = outcomes.compactMap(\.failure).first else { return done }
+        try Output.write(done.map { "\($0) released\n" }.joined(), to: nil)
+        throw failure
+    }
+
+    private static func finish(_ body: () async throws -> [String]) async throws {
+        let targets = try await exiting(body)
+        try Output.write(targets.map { "\($0) released\n" }.joined(), to: nil)
     }
 
     /// Nanoseconds since 1970.
@@ -202,8 +247,10 @@ struct QuarantineCommand: ParsableCommand {
     }
 
     /// Runs `body`; an error becomes one line and exit code 1.
-    private static func exiting<T>(_ body: () throws(QuarantineError) -> T) throws -> T {
-        do { return try body() } catch {
+    private static func exiting<T>(_ body: () async throws -> T) async throws -> T {
+        do { return try await body() } catch let error as ExitCode {
+            throw error
+        } catch {
             complain("\(error)")
             throw ExitCode(1)
         }
@@ -227,37 +274,34 @@ extension QuarantineCommand {
         @Option(help: "How to write: table or json.")
         var format: Format = .table
 
-        func render(
-            _ fences: [QuarantineKeeper<Firewall>.Standing], _ strangers: [HeldElement]
-        ) -> String {
+        func render(_ listing: RuleListing) -> String {
             format == .json
-                ? fences.map { FenceReport.json($0) + "\n" }.joined()
-                : Self.table(fences, strangers)
+                ? listing.rules.map { RuleReport.json($0) + "\n" }.joined() : Self.table(listing)
         }
 
-        private static func table(
-            _ fences: [QuarantineKeeper<Firewall>.Standing], _ strangers: [HeldElement]
-        ) -> String {
-            guard !fences.isEmpty || !strangers.isEmpty else { return "nothing is fenced\n" }
+        private static func table(_ listing: RuleListing) -> String {
+            guard !listing.rules.isEmpty || !listing.unknown.isEmpty else {
+                return "nothing is fenced\n"
+            }
             let head = ["TARGET", "RESPONSE", "LEFT", "PACKETS", "BYTES", "BY", "WHY"]
             func left(_ milliseconds: Int64) -> String {
                 "\(TimeSpan(seconds: milliseconds / 1000))"
             }
-            let known = fences.map { fence in
-                [
-                    "\(fence.row.target)",
-                    fence.row.response.rawValue + (fence.row.isDryRun ? " (dry run)" : ""),
-                    fence.isInForce || fence.row.isDryRun
-                        ? left(fence.remainingMilliseconds) : "not in force",
-                    "\(fence.packets)", "\(fence.bytes)", fence.row.actor.printable,
-                    (fence.row.reason + (fence.row.workload.map { " (\($0))" } ?? "")).printable,
+            let known = listing.rules.map { status in
+                let rule = status.rule
+                return [
+                    "\(rule.target)", rule.action.rawValue + (rule.isDryRun ? " (dry run)" : ""),
+                    status.isInForce || rule.isDryRun
+                        ? left(status.remainingMilliseconds) : "not in force",
+                    "\(status.packets)", "\(status.bytes)", rule.origin.printable,
+                    (rule.reason + (rule.workload.map { " (\($0))" } ?? "")).printable,
                 ]
             }
             let rows =
                 known
-                + strangers.map { element in
+                + listing.unknown.map { element in
                     [
-                        "\(element.target)", element.response.rawValue,
+                        "\(element.target)", element.action.rawValue,
                         element.remainingMilliseconds.map(left) ?? "no end",
                         "\(element.packets)", "\(element.bytes)", "-",
                         "in the kernel, not in the ledger",

@@ -95,18 +95,18 @@ struct ReplayCommand: ParsableCommand {
     }
 
     private func script(_ outcome: Replay.Outcome) -> [UInt8] {
-        Array(NftScript.render(outcome.actions).utf8)
+        Array(NftScript.render(outcome.decisions).utf8)
     }
 
     private func render(_ outcome: Replay.Outcome) -> String {
         switch format {
         case .eve: outcome.events.map { $0 + "\n" }.joined()
         case .json:
-            outcome.incidents.map { IncidentReport.json($0, actions: outcome.actions) + "\n" }
+            outcome.incidents.map { IncidentReport.json($0, decisions: outcome.decisions) + "\n" }
                 .joined()
         case .table:
             IncidentReport.table(
-                outcome.incidents, actions: outcome.actions,
+                outcome.incidents, decisions: outcome.decisions,
                 isColoured: output == nil && Output.isColoured) + ReplayReport.footer(outcome)
         }
     }

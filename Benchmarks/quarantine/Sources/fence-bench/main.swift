@@ -12,7 +12,7 @@ func seconds() -> Double {
 }
 
 /// The i-th of many targets that never touch each other, in no order.
-func target(_ index: Int, isNet: Bool) -> FenceTarget {
+func target(_ index: Int, isNet: Bool) -> QuarantineTarget {
     let scattered = UInt32((UInt64(index) * 2_654_435_761 & 0xFFFF_FFFF) >> 9 & 0x7F_FFFF)
     let address = IPAddress(v4: 11 << 24 + scattered << 1)
     return .prefix(
@@ -21,8 +21,8 @@ func target(_ index: Int, isNet: Bool) -> FenceTarget {
             : IPPrefix(host: address))
 }
 
-func claims(_ range: Range<Int>, isNet: Bool) -> [FenceClaim] {
-    range.map { FenceClaim(target: target($0, isNet: isNet), until: 3_600_000_000_000) }
+func rules(_ range: Range<Int>, isNet: Bool) -> [QuarantineRule] {
+    range.map { QuarantineRule(target: target($0, isNet: isNet), expires: 3_600_000_000_000) }
 }
 
 func milliseconds(_ value: Double) -> String {
@@ -48,8 +48,8 @@ func run(_ mode: String, _ count: Int, isNet: Bool) throws(QuarantineError) {
     let kind = isNet ? "prefixes" : "hosts"
     var firewall = try Firewall()
     try firewall.install()
-    let all = claims(0..<count, isNet: isNet)
-    let changes = all.map(FenceChange.put)
+    let all = rules(0..<count, isNet: isNet)
+    let changes = all.map(FirewallChange.put)
     var start = seconds()
     try firewall.apply(changes, now: 0)
     let fill = seconds() - start
@@ -61,15 +61,16 @@ func run(_ mode: String, _ count: Int, isNet: Bool) throws(QuarantineError) {
         var removed: [Double] = []
         let rounds = isNet ? 50 : 5000
         for index in 0..<rounds {
-            let claim = claims(count + index..<count + index + 1, isNet: isNet)[0]
+            let rule = rules(count + index..<count + index + 1, isNet: isNet)[0]
             start = seconds()
-            try firewall.apply([.put(claim)], now: 0)
+            try firewall.apply([.put(rule)], now: 0)
             added.append(seconds() - start)
         }
         for index in 0..<rounds {
-            let gone = target(count + index, isNet: isNet)
+            let gone = QuarantineRule.Key(
+                target: target(count + index, isNet: isNet), action: .drop)
             start = seconds()
-            try firewall.apply([.remove(gone, .drop)], now: 0)
+            try firewall.apply([.remove(gone)], now: 0)
             removed.append(seconds() - start)
         }
         print("add one of \(kind) to \(count): \(percentiles(added))")
@@ -79,7 +80,7 @@ func run(_ mode: String, _ count: Int, isNet: Bool) throws(QuarantineError) {
         try firewall.rebuild(all, now: 0)
         let rebuilt = seconds() - start
         start = seconds()
-        let held = try firewall.held()
+        let held = try firewall.elements()
         print(
             "restore \(count) \(kind) (tables anew, one transaction): \(milliseconds(rebuilt)); "
                 + "read back \(held.count): \(milliseconds(seconds() - start)), "

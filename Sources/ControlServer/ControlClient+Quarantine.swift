@@ -1,0 +1,110 @@
+internal import FoundationEssentials
+internal import Monitor
+public import Quarantine
+internal import SystemSupport
+
+/// The quarantine of a running monitor, as the command line uses it.
+extension ControlClient {
+    /// A rule that the monitor has added.
+    public struct Addition: Decodable, Sendable {
+        public var response: String
+        public var untilNs: Int64
+        /// What protects the target and was overridden; nil: nothing.
+        public var overridden: String?
+    }
+
+    /// Whether a monitor answers that enforces with the ledger in `directory`.
+    public func isEnforcing(with directory: String) async -> Bool {
+        guard let status = try? await status(timeout: .seconds(3)), status.isEnforcing,
+            let theirs = status.stateDirectory
+        else { return false }
+        return theirs.realPath == directory.realPath
+    }
+
+    /// Adds a rule.
+    ///
+    /// - Parameter actor: who decided; counts where the caller is root.
+    public func add(
+        _ target: QuarantineTarget, action: QuarantineRule.Action, seconds: Int64, reason: String,
+        actor: String, force: Bool
+    ) async throws -> Addition {
+        let body = JSONText.object([
+            ("target", JSONText.quoted("\(target)")), ("duration", JSONText.quoted("\(seconds)s")),
+            ("response", JSONText.quoted(action.rawValue)), ("reason", JSONText.quoted(reason)),
+            ("by", JSONText.quoted(actor)), ("force", "\(force)"),
+        ])
+        return try decode(try await post(Self.path, body))
+    }
+
+    /// Removes every rule within `target`.
+    ///
+    /// - Returns: the rules' targets.
+    public func release(
+        _ target: QuarantineTarget, reason: String, actor: String
+    ) async throws -> [String] {
+        let body = JSONText.object([
+            ("target", JSONText.quoted("\(target)")), ("reason", JSONText.quoted(reason)),
+            ("by", JSONText.quoted(actor)),
+        ])
+        return try decode(try await post(Self.path + "/release", body))
+    }
+
+    /// Removes every rule.
+    ///
+    /// - Returns: the rules' targets.
+    public func flush(reason: String, actor: String) async throws -> [String] {
+        let body = JSONText.object([
+            ("reason", JSONText.quoted(reason)), ("by", JSONText.quoted(actor)),
+        ])
+        return try decode(try await post(Self.path + "/flush", body))
+    }
+
+    /// Every rule with what the kernel counted.
+    public func rules() async throws -> [RuleStatus] {
+        let rows: [RuleRow] = try decode(
+            try await get(Self.path, timeout: .seconds(60)))
+        return rows.compactMap(\.status)
+    }
+
+    private static var path: String { "/api/v1/quarantine" }
+
+    private func decode<T: Decodable>(_ bytes: [UInt8]) throws -> T {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(T.self, from: Data(bytes))
+    }
+}
+
+/// What `RuleReport` writes.
+private struct RuleRow: Decodable {
+    var id: String
+    var target: String
+    var response: String
+    var inForce: Bool
+    var dryRun: Bool
+    var remainingSeconds: Double
+    var untilNs: Int64
+    var packetsHeld: UInt64
+    var bytesHeld: UInt64
+    var level: Int
+    var workload: String?
+    var reason: String
+    var eventId: String
+    var features: String
+    var by: String
+    var forced: Bool
+
+    /// Nil where its words mean nothing.
+    var status: RuleStatus? {
+        guard let target = QuarantineTarget(target),
+            let action = QuarantineRule.Action(rawValue: response)
+        else { return nil }
+        return RuleStatus(
+            rule: QuarantineRule(
+                id: id, target: target, action: action, state: .active, expires: untilNs,
+                level: level, reason: reason, eventID: eventId, features: features,
+                workload: workload, origin: by, isForced: forced, isDryRun: dryRun),
+            remainingMilliseconds: Int64((remainingSeconds * 1000).rounded()),
+            packets: packetsHeld, bytes: bytesHeld, isInForce: inForce)
+    }
+}

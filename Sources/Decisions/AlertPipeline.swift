@@ -1,0 +1,93 @@
+package import AnomalyDetection
+package import Events
+internal import FeatureExtraction
+internal import NetworkAddresses
+package import Quarantine
+
+/// What follows from verdicts: incidents, decisions, and the events that report them. The same in
+/// replay and live.
+package struct AlertPipeline<Decider: QuarantineDecider> {
+    package var modelID: String
+    /// Name of the capture or the interface.
+    package var origin: EventJSON.Origin
+    package var decider: Decider
+    package var incidents: IncidentTracker
+    /// Where the packets of incidents go; nil where they go nowhere.
+    package var sliceFolder: String?
+
+    /// What came of one verdict.
+    package struct Result {
+        package var outcomes: [QuarantineOutcome]
+        /// Whether an alert was due and was suppressed.
+        package var isSuppressed = false
+        /// EVE lines, in their order.
+        package var events: [String]
+    }
+
+    package init(
+        modelID: String, origin: EventJSON.Origin, decider: Decider,
+        openLimit: Int = IncidentTracker.mostOpen
+    ) {
+        incidents = IncidentTracker(openLimit: min(openLimit, IncidentTracker.mostOpen))
+        self.modelID = modelID
+        self.origin = origin
+        self.decider = decider
+    }
+
+    /// Takes in one verdict.
+    ///
+    /// - Parameter mayAlert: false where too many alerts were reported already; a new rule is
+    ///   reported all the same.
+    package mutating func process(_ verdict: Verdict, mayAlert: Bool = true) -> Result {
+        let eventID = Self.eventID(verdict, modelID)
+        let (outcomes, rule) = decider.decide(
+            verdict.level == .quarantine ? Self.request(verdict, eventID) : nil,
+            about: verdict.subject, link: verdict.window.mac)
+        let isWorthAlert = incidents.observe(verdict, eventID: eventID)
+        var events: [String] = []
+        if isWorthAlert && mayAlert || outcomes.contains(where: { $0.decision.kind == .add }) {
+            let slice = sliceFolder.flatMap { folder in
+                incidents.current(of: verdict.subject)?.packetPath(in: folder)
+            }
+            events.append(
+                EventJSON.alert(
+                    verdict, eventID: eventID, modelID: modelID, origin: origin, slice: slice,
+                    decision: rule == nil ? "watch" : "quarantine", quarantineID: rule?.id,
+                    isBlocked: rule != nil && decider.isEnforcing))
+        }
+        let isSuppressed = isWorthAlert && events.isEmpty
+        events += outcomes.map(event)
+        return Result(outcomes: outcomes, isSuppressed: isSuppressed, events: events)
+    }
+
+    /// The event of something done, or not done.
+    package func event(_ outcome: QuarantineOutcome) -> String {
+        EventJSON.quarantine(
+            outcome.decision, isDryRun: !decider.isEnforcing,
+            failure: outcome.failure.map { "\($0)" })
+    }
+
+    private static func request(_ verdict: Verdict, _ eventID: String) -> EnforcementRequest {
+        let scale = verdict.window.scale
+        return EnforcementRequest(
+            time: Int64(verdict.window.endSecond + 1) * 1_000_000_000,
+            windowNanoseconds: Int64(scale.seconds) * 1_000_000_000, offender: verdict.subject,
+            spoofingLink: verdict.pattern == .spoofing && verdict.window.mac != .zero
+                ? verdict.window.mac : nil,
+            workload: verdict.workload, score: Double(verdict.score),
+            threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
+            eventID: eventID, reason: verdict.summary,
+            features: verdict.reasons.map { FeatureSchema.description(of: $0.feature).name }
+                .joined(separator: ","))
+    }
+
+    /// 16 hexadecimal digits that follow from model, subject, scale and time (FNV-1a).
+    private static func eventID(_ verdict: Verdict, _ modelID: String) -> String {
+        let text =
+            "\(modelID) \(verdict.subject) \(verdict.window.scale.seconds) \(verdict.window.endSecond)"
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

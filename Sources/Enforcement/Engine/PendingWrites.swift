@@ -1,0 +1,51 @@
+public import Quarantine
+
+/// What could not be written to the ledger yet: the disk is full, or another program holds the
+/// file.
+public struct PendingWrites: Sendable {
+    /// Why; nil when nothing is pending.
+    public private(set) var cause: QuarantineError?
+    private(set) var rules: [QuarantineRule] = []
+    private(set) var entries: [AuditEntry] = []
+    /// When to try again, in nanoseconds since 1970.
+    var retryAt: Int64 = 0
+
+    /// Audit entries that may wait; beyond, no further rule is put in place.
+    static let capacity = 10_000
+
+    /// Nothing is pending.
+    public init() {}
+
+    public var isEmpty: Bool { cause == nil }
+    /// Entries of the audit trail that wait.
+    public var count: Int { entries.count }
+    var isFull: Bool { entries.count >= Self.capacity }
+
+    /// Adds what was refused; a rule replaces an earlier state of the same one.
+    mutating func add(
+        _ more: [QuarantineRule], _ entries: [AuditEntry], cause: QuarantineError
+    ) {
+        for rule in more {
+            rules.removeAll { $0.key == rule.key && $0.id == rule.id }
+            rules.append(rule)
+        }
+        self.entries += entries
+        self.cause = cause
+    }
+
+    /// Applies what is pending to the rules that the ledger has.
+    ///
+    /// A rule that another program has found in the kernel meanwhile, and stored by another name,
+    /// keeps that name.
+    mutating func overlay(_ stored: inout ActiveRules) {
+        for index in rules.indices {
+            let known = stored[rules[index].key]
+            if rules[index].state == .ended {
+                if known?.id == rules[index].id { stored.update(rules[index]) }
+            } else {
+                if let known { rules[index].id = known.id }
+                stored.update(rules[index])
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+internal import NetworkAddresses
+public import Quarantine
+internal import Timestamps
+
+extension QuarantineEngine where Actuator: ~Copyable {
+    /// Ends further apart than this are put right; less is the kernel's clock and rounding.
+    private static var tolerance: Int64 { 2_000_000_000 }
+
+    /// Makes ledger and kernel agree: at start, and after another program changed either.
+    ///
+    /// The ledger is right about which rules there are. What the kernel holds beyond that is added
+    /// to the ledger if it ends by itself, and removed if it does not.
+    ///
+    /// - Parameters:
+    ///   - now: nanoseconds since 1970.
+    ///   - cause: for the audit trail.
+    public mutating func reconcile(
+        now: Int64, cause: String, actor: String = "policy"
+    ) throws(QuarantineError) -> ReconciliationReport {
+        let access = try open(isUrgent: true)
+        defer { close(access) }
+        let now = now + access.waited
+        let before = rules
+        let others = try replaceRules()
+        var report = ReconciliationReport()
+        var written: [QuarantineRule] = []
+        endDue(now: now, &report, &written)
+        do throws(QuarantineError) {
+            if !actuator.isDryRun { try compareWithKernel(now: now, &report, &written) }
+        } catch {
+            foreign += noteChanges(since: before, now: now)
+            throw error
+        }
+        for var rule in rules.values where rule.state == .pending {
+            rule.state = .active
+            written.append(rule)
+            rules.update(rule)
+        }
+        for index in written.indices {
+            if let fresh = rules[written[index].key] { written[index] = fresh }
+        }
+        // Rules of the other mode: nobody else is there to end them.
+        written += others.filter { $0.expires <= now }.map { $0.ended("time over") }
+        if hasStarted {
+            foreign += noteChanges(
+                since: before, now: now, excluding: Set(report.restored.map(\.key)))
+            foreign += report.restored.map {
+                QuarantineOutcome(
+                    QuarantineDecision(.add, $0, time: now, reason: "put back: \(cause)"),
+                    isPutBack: true)
+            }
+        } else {
+            for rule in rules.values { policy.record(QuarantineDecision(.add, rule, time: now)) }
+            hasStarted = true
+        }
+        try record(
+            written, entries(report, now: now, cause: cause, actor: actor), isUrgent: true, access)
+        forgetCounts()
+        report.outcomes = takeForeign()
+        return report
+    }
+
+    private mutating func compareWithKernel(
+        now: Int64, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
+    ) throws(QuarantineError) {
+        let isIntact = try actuator.isIntact()
+        let elements = try actuator.elements()
+        let missing = try compare(elements, now: now, &report, &written)
+        // Nothing to hold and nothing held: the first rule will bring the tables.
+        let isIdle = rules.isEmpty && elements.isEmpty && written.isEmpty
+        if isIntact || !isIdle {
+            try settleKernel(
+                elements, isIntact: isIntact, isMissing: !missing.isEmpty, now: now, &report,
+                &written)
+        }
+        let known = Set(report.restored.map(\.key))
+        report.restored += missing.filter { !known.contains($0) }.sorted().compactMap { rules[$0] }
+    }
+
+    /// Leaves the kernel's elements alone when they are right, and makes them anew when not.
+    private mutating func settleKernel(
+        _ elements: [FirewallElement], isIntact: Bool, isMissing: Bool, now: Int64,
+        _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
+    ) throws(QuarantineError) {
+        if isIntact, !isMissing, report.restored.isEmpty, report.removed.isEmpty,
+            report.ended.isEmpty
+        {
+            do {
+                try actuator.adopt(Array(rules.values), now: now)
+                return
+            } catch .kernel {
+                // Sets of another make, for instance another limit: only anew they fit.
+            } catch { throw error }
+        }
+        keepCounts(elements, &written)
+        report.wasRebuilt = !isIntact
+        try rebuild(now: now, &report, &written)
+    }
+
+    /// Ends rules whose time is over, and those whose release was cut short.
+    private mutating func endDue(
+        now: Int64, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
+    ) {
+        let due = rules.values.filter { $0.state == .removing || $0.expires <= now }
+        for rule in due.sorted(by: { $0.key < $1.key }) {
+            let isRelease = rule.state == .removing
+            let ended = rule.ended(
+                !isRelease ? "time over" : rule.ending.isEmpty ? "released" : rule.ending)
+            rules.update(ended)
+            // Time that is over needs nothing done in the kernel.
+            if isRelease { report.ended.append(ended) }
+            written.append(ended)
+        }
+    }
+
+    /// Compares what the kernel holds with what it should hold.
+    ///
+    /// - Returns: the rules that the kernel lacks, or holds with another end.
+    private mutating func compare(
+        _ elements: [FirewallElement], now: Int64, _ report: inout ReconciliationReport,
+        _ written: inout [QuarantineRule]
+    ) throws(QuarantineError) -> [QuarantineRule.Key] {
+        if elements.isEmpty { return Array(rules.keys) }
+        var wanted = actuator.expected(Array(rules.values), now: now)
+        // An element may be left over from a rule that ends in this very reconciliation, or from a
+        // network that is laid out otherwise by now.
+        let over = RuleIndex(written.map { ($0.key, ()) })
+        var active = RuleIndex(rules.keys.lazy.filter { !$0.target.isSingle }.map { ($0, ()) })
+        for element in elements {
+            let key = element.key
+            // Somebody else's element may last longer than nanoseconds can tell.
+            let ends = element.remainingMilliseconds.map {
+                now.addingClamping($0.multipliedClamping(by: 1_000_000))
+            }
+            if let expires = wanted[key] {
+                let gap = (ends ?? .max).subtractingReportingOverflow(expires)
+                let isOnTime = !gap.overflow && abs(gap.partialValue) <= Self.tolerance
+                if isOnTime, element.isComplete || expires - now <= Self.tolerance {
+                    wanted[key] = nil
+                }
+            } else if let ends, !over.overlaps(key), !active.overlaps(key) {
+                guard ends > now + Self.tolerance else { continue }
+                let rule = QuarantineRule(
+                    id: "found-" + String(now / 1000, radix: 36), target: element.target,
+                    action: element.action, state: .active, created: now, expires: ends,
+                    reason: "found in the kernel, not in the ledger", origin: "reconcile")
+                rules.update(rule)
+                written.append(rule)
+                report.adopted.append(rule)
+                if !element.target.isSingle { active.insert(key, ()) }
+                // Half an element, or an element of the wrong table, is made whole.
+                if !element.isComplete { report.restored.append(rule) }
+            } else {
+                report.removed.append(element.target)
+            }
+        }
+        if wanted.isEmpty { return [] }
+        let missing = RuleIndex(wanted.keys.map { ($0, ()) })
+        return rules.keys.filter { missing.overlaps($0) }
+    }
+
+    /// A rail may have come since; a rule that it forbids is ended and reported.
+    private mutating func rebuild(
+        now: Int64, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
+    ) throws(QuarantineError) {
+        while true {
+            do {
+                try actuator.rebuild(
+                    Array(rules.values), protecting: policy.protected, now: now)
+                return
+            } catch .protected(let target, let why) {
+                for rule in rules.rules(on: target) {
+                    let ended = rule.ended("protected: \(why)")
+                    rules.update(ended)
+                    written.append(ended)
+                    report.ended.append(ended)
+                }
+            } catch { throw error }
+        }
+    }
+
+    /// The kernel's counters start anew after a rebuild: what they said is kept in the rules.
+    private mutating func keepCounts(
+        _ elements: [FirewallElement], _ written: inout [QuarantineRule]
+    ) {
+        let counted = RuleIndex(elements.lazy.filter { $0.packets > 0 }.map { ($0.key, $0) })
+        guard elements.contains(where: { $0.packets > 0 }) else { return }
+        for var rule in rules.sorted {
+            let (packets, bytes) = Self.counts(of: rule, counted)
+            guard packets > 0 else { continue }
+            rule.packets &+= packets
+            rule.bytes &+= bytes
+            rules.update(rule)
+            written.append(rule)
+        }
+    }
+
+    /// What the kernel counted for a rule; a network's pieces are added up.
+    private static func counts(
+        of rule: QuarantineRule, _ elements: RuleIndex<FirewallElement>
+    ) -> (UInt64, UInt64) {
+        let mine = elements.covered(by: rule.key)
+        return (mine.reduce(0) { $0 &+ $1.packets }, mine.reduce(0) { $0 &+ $1.bytes })
+    }
+
+    private func entries(
+        _ report: ReconciliationReport, now: Int64, cause: String, actor: String
+    ) -> [AuditEntry] {
+        func entry(_ action: String, _ subject: String, _ detail: String) -> AuditEntry {
+            AuditEntry(time: now, actor: actor, action: action, subject: subject, detail: detail)
+        }
+        var entries: [AuditEntry] = []
+        if report.wasRebuilt { entries.append(entry("rebuild", "tables", cause)) }
+        entries += report.restored.map { entry("restore", "\($0.target)", cause) }
+        entries += report.ended.map { entry("end", "\($0.target)", "\($0.ending); \(cause)") }
+        entries += report.adopted.map { entry("adopt", "\($0.target)", "\($0.reason); \(cause)") }
+        entries += report.removed.map {
+            entry("remove", "\($0)", "in the kernel, not in the ledger; \(cause)")
+        }
+        return entries
+    }
+
+    /// The rules with time left and what they held back, and what else the kernel holds.
+    public mutating func list(now: Int64) throws(QuarantineError) -> RuleListing {
+        let stored = try ledger.openRules()
+        let isDryRun = actuator.isDryRun
+        var mine = ActiveRules(stored.filter { $0.isDryRun == isDryRun })
+        var pending = pendingWrites
+        pending.overlay(&mine)
+        let elements = isDryRun ? [] : try actuator.elements()
+        let held = RuleIndex(elements.map { ($0.key, $0) })
+        let known = RuleIndex(mine.keys.map { ($0, ()) })
+        let all = Array(mine.values) + stored.filter { $0.isDryRun != isDryRun }
+        return RuleListing(
+            rules: all.filter { $0.expires > now }.sorted { $0.key < $1.key }.map { rule in
+                let isMine = rule.isDryRun == isDryRun
+                let (packets, bytes) = isMine ? Self.counts(of: rule, held) : (0, 0)
+                return RuleStatus(
+                    rule: rule, remainingMilliseconds: max(0, (rule.expires - now) / 1_000_000),
+                    packets: rule.packets &+ packets, bytes: rule.bytes &+ bytes,
+                    isInForce: isMine && held.overlaps(rule.key))
+            },
+            unknown: elements.filter { !known.overlaps($0.key) })
+    }
+}

@@ -1,0 +1,419 @@
+internal import NetworkAddresses
+public import Quarantine
+
+/// The quarantine: owns the rules that are active, decides by its policy, and carries decisions
+/// out.
+///
+/// Ledger first, then the kernel, then the ledger again: a crash at any point leaves a rule that
+/// says what to do at the next `reconcile`, and elements that the kernel removes by itself. Time
+/// and events are arguments; each call returns what was done. Several processes (monitor, command
+/// line) may share a ledger and a kernel; the ledger's lock orders them.
+public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copyable {
+    public var actuator: Actuator
+    /// Decides by what it remembers of offenders; its options, inventory, allowlist and protected
+    /// set may be replaced at any time.
+    public var policy: QuarantinePolicy
+    /// The rules that are active in this mode, enforcing or dry run.
+    public internal(set) var rules = ActiveRules()
+    /// If true, rules are applied while the ledger cannot be written, and recorded later; for
+    /// processes that live long enough. The kernel ends the rules in any case, and the next start
+    /// finds them there.
+    public var defersWrites = false
+    /// What could not be written to the ledger yet.
+    public internal(set) var pendingWrites = PendingWrites()
+    let ledger: any QuarantineLedger
+    /// What other processes did to the rules; the next `tick` or `reconcile` returns it.
+    var foreign: [QuarantineOutcome] = []
+    /// Whether another process has written to the ledger since the last reconciliation.
+    private var hasForeignWrites = false
+    /// Whether ledger and kernel have been made to agree once.
+    var hasStarted = false
+
+    /// - Parameter ledger: read by `reconcile`, which comes before anything else, and takes over what is
+    ///   there already without a word.
+    public init(
+        policy: QuarantinePolicy = QuarantinePolicy(), ledger: any QuarantineLedger,
+        actuator: consuming Actuator
+    ) {
+        self.policy = policy
+        self.ledger = ledger
+        self.actuator = actuator
+    }
+
+    // MARK: - What happens
+
+    /// Weighs one detection and does what the policy decides.
+    ///
+    /// - Parameter now: nanoseconds since 1970; the ends in the kernel count from it.
+    /// - Throws: `.ledger` before anything was done; the kernel's failures are part of the
+    ///   outcomes.
+    public mutating func consider(
+        _ request: EnforcementRequest, now: Int64
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        // A request of before the clock was set back would end every rule, and begin the next in
+        // what is the future now.
+        var request = request
+        request.time = min(request.time, now)
+        let expired = rules.expired(at: request.time).map(QuarantineDecision.expiry)
+        // The policy sees the rules as they are at the time of the request.
+        var active = rules
+        for decision in expired { active.update(decision.rule.ended("")) }
+        return try perform(expired + policy.decide(request, active: active), now: now)
+    }
+
+    /// Once a second: rules whose time is over, writes that are pending, and what other processes
+    /// wrote.
+    ///
+    /// - Returns: with what other processes did to the rules.
+    public mutating func tick(now: Int64) throws(QuarantineError) -> [QuarantineOutcome] {
+        let expired = try expire(now: now)
+        writePending(now: now)
+        if try ledger.hasChangedElsewhere() { hasForeignWrites = true }
+        guard hasForeignWrites else { return expired + takeForeign() }
+        let report = try reconcile(
+            now: now, cause: "the ledger was changed by another program", actor: "lazaret")
+        hasForeignWrites = false
+        return expired + report.outcomes
+    }
+
+    /// Ends rules whose time is over; the kernel has removed them by itself.
+    ///
+    /// - Complexity: O(1) before the first end.
+    public mutating func expire(now: Int64) throws(QuarantineError) -> [QuarantineOutcome] {
+        let due = rules.expired(at: now).map(QuarantineDecision.expiry)
+        guard !due.isEmpty else { return [] }
+        return try carryOut(due, LedgerAccess(), by: Actor("policy"), now: now)
+    }
+
+    /// Puts a rule on `target` by hand; of this rule and one that is active alike, the later end
+    /// counts.
+    ///
+    /// - Returns: with the rule as it is now.
+    public mutating func add(
+        _ target: QuarantineTarget, action: QuarantineRule.Action, seconds: Int64, reason: String,
+        now: Int64, actor: String, force: Bool
+    ) throws(QuarantineError) -> QuarantineOutcome {
+        let rule = QuarantineRule(
+            id: "h" + String(now / 1000, radix: 36), target: target, action: action, created: now,
+            expires: now + seconds * 1_000_000_000, reason: reason)
+        let decision = QuarantineDecision(.add, rule, time: now)
+        var outcome = try perform([decision], now: now, actor: actor, force: force)[0]
+        if outcome.failure == nil, let active = rules[rule.key] { outcome.decision.rule = active }
+        return outcome
+    }
+
+    /// Removes every rule within `target`, those of the other mode included, which hold nothing
+    /// back; their targets are left alone for a while.
+    ///
+    /// - Throws: `.noSuchFence` or `.partOf` when there is none.
+    public mutating func release(
+        _ target: QuarantineTarget, reason: String, now: Int64, actor: String
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        let access = try open(isUrgent: false)
+        defer { close(access) }
+        let now = now + access.waited
+        _ = try ledger.hasChangedElsewhere()
+        let others = try reload(now: now)
+        let hit = rules.sorted.filter { target.covers($0.target) }
+        let dormant = others.filter { target.covers($0.target) }
+        guard !hit.isEmpty || !dormant.isEmpty else {
+            let wider = (rules.sorted + others).first { $0.target.covers(target) }?.target
+            throw wider.map { .partOf(target, wider: $0) } ?? .noSuchFence(target)
+        }
+        try endDormant(dormant, reason: reason, now: now, actor: actor, access)
+        return try remove(hit, reason: reason, now: now, actor: actor, access)
+            + dormant.map { QuarantineOutcome(.release(of: $0, time: now, reason: reason)) }
+    }
+
+    /// Removes every rule of this mode.
+    public mutating func flush(
+        reason: String, now: Int64, actor: String
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        let access = try open(isUrgent: false)
+        defer { close(access) }
+        let now = now + access.waited
+        if try ledger.hasChangedElsewhere() { try reload(now: now) }
+        return try remove(rules.sorted, reason: reason, now: now, actor: actor, access)
+    }
+
+    /// Goes on with other workloads and networks.
+    ///
+    /// A rule of the policy on an address that is another workload's now is removed: it was meant
+    /// for the last holder. Rules by hand stay.
+    public mutating func follow(
+        _ inventory: KnownInventory, now: Int64
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        policy.inventory = inventory
+        let moved = rules.sorted.compactMap { rule -> QuarantineDecision? in
+            let holder: KnownWorkload? =
+                switch rule.target {
+                case .prefix(let prefix):
+                    prefix.isHost ? inventory.workload(at: prefix.address) : nil
+                case .link(let link): inventory.workload(at: link)
+                }
+            guard !rule.isByHand, rule.state != .removing, let before = rule.workload,
+                let holder = holder?.name, holder != before, before != "\(rule.target)"
+            else { return nil }
+            return .release(
+                of: rule, time: now, reason: "the address was \(before)'s and is \(holder)'s now")
+        }
+        let outcomes = try perform(moved, now: now)
+        for outcome in outcomes where outcome.failure == nil {
+            policy.recordWithdrawal(of: outcome.decision.rule)
+        }
+        return outcomes
+    }
+
+    /// Moves the ends of all rules along when the clock is set, by `step` nanoseconds: the kernel,
+    /// which counts time that passes, is not changed.
+    public mutating func clockStepped(
+        by step: Int64, now: Int64, actor: String
+    ) throws(QuarantineError) {
+        policy.clockStepped(by: step)
+        let access = try open(isUrgent: true)
+        defer { close(access) }
+        // What cannot be read now is moved by what is known of it: the step comes once only.
+        let others = (try? reload(now: now + access.waited)) ?? []
+        let moved = (rules.sorted + others).map { rule in
+            var rule = rule
+            let expires = rule.expires.addingReportingOverflow(step)
+            if !expires.overflow { rule.expires = expires.partialValue }
+            return rule
+        }
+        guard !moved.isEmpty else { return }
+        let entry = AuditEntry(
+            time: now + access.waited, actor: actor, action: "clock",
+            subject: "\(moved.count) fences",
+            detail: "the clock was set by \(step / 1_000_000_000) s; their ends with it")
+        try record(moved, [entry], isUrgent: true, access)
+        for rule in moved where rule.isDryRun == actuator.isDryRun { rules.update(rule) }
+    }
+
+    // MARK: - Carrying decisions out
+
+    /// Carries decisions out under the ledger's lock; refusals are only recorded.
+    ///
+    /// - Throws: `.ledger` before anything was done; the kernel's failures are part of the
+    ///   outcomes.
+    mutating func perform(
+        _ decisions: [QuarantineDecision], now: Int64, actor: String = "policy", force: Bool = false
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        guard !decisions.isEmpty else { return [] }
+        let isUrgent = decisions.contains {
+            $0.kind == .add || $0.kind == .extend || $0.kind == .expire
+        }
+        let access = try open(isUrgent: isUrgent)
+        defer { close(access) }
+        let now = now + access.waited
+        if access.obstacle == nil, try ledger.hasChangedElsewhere() { try reload(now: now) }
+        return try carryOut(
+            decisions, access, by: Actor(actor, isForcing: force), now: now, isUrgent: isUrgent)
+    }
+
+    private mutating func remove(
+        _ rules: [QuarantineRule], reason: String, now: Int64, actor: String, _ access: LedgerAccess
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        let outcomes = try carryOut(
+            rules.map { .release(of: $0, time: now, reason: reason) }, access, by: Actor(actor),
+            now: now, isUrgent: false)
+        for outcome in outcomes where outcome.failure == nil {
+            policy.recordRelease(of: outcome.decision.rule, time: now)
+        }
+        return outcomes
+    }
+
+    /// Who decided.
+    private struct Actor {
+        var name: String
+        /// Whether the protected set is overridden.
+        var isForcing: Bool
+
+        init(_ name: String, isForcing: Bool = false) {
+            self.name = name
+            self.isForcing = isForcing
+        }
+    }
+
+    /// What one call changes: rules before the kernel is touched, and its changes.
+    private struct Step {
+        var rules: [QuarantineRule.Key: QuarantineRule] = [:]
+        var entries: [AuditEntry] = []
+        /// Which decision led to which change.
+        var changes: [(index: Int, change: FirewallChange)] = []
+        /// Why the tables had to be made anew for it.
+        var rebuilt: QuarantineError?
+    }
+
+    /// - Returns: the outcomes in the order of `decisions`.
+    private mutating func carryOut(
+        _ decisions: [QuarantineDecision], _ access: LedgerAccess, by actor: Actor, now: Int64,
+        isUrgent: Bool = true
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        var outcomes = decisions.map { QuarantineOutcome($0) }
+        var step = Step()
+        for (index, decision) in decisions.enumerated() {
+            stage(decision, index, by: actor, now: now, &step)
+        }
+        try record(Array(step.rules.values), step.entries, isUrgent: isUrgent, access)
+        for (_, rule) in step.rules { rules.update(rule) }
+        let failures = act(&step, now: now)
+        for (index, failure) in failures { outcomes[index].failure = failure }
+        for outcome in outcomes where outcome.failure == nil { policy.record(outcome.decision) }
+        try settle(step, failures, by: actor, now: now, access)
+        if step.rules.keys.contains(where: { rules[$0] == nil }) { forgetCounts() }
+        return outcomes
+    }
+
+    private func stage(
+        _ decision: QuarantineDecision, _ index: Int, by actor: Actor, now: Int64,
+        _ step: inout Step
+    ) {
+        let key = decision.rule.key
+        let known = step.rules[key] ?? rules[key]
+        var detail = decision.reason
+        switch decision.kind {
+        case .add, .extend:
+            let rule = staged(decision.rule, over: known, by: actor)
+            step.rules[key] = rule
+            step.changes.append((index, .put(rule)))
+            detail += "; until \(rule.expires); \(rule.action.rawValue); \(rule.id)"
+            if actor.isForcing { detail += "; forced" }
+        case .release:
+            guard var rule = known else { return }
+            rule.state = .removing
+            rule.ending = "released: \(decision.reason)"
+            step.rules[key] = rule
+            step.changes.append((index, .remove(key)))
+        case .expire:
+            // The kernel has removed it by itself.
+            guard let rule = known, rule.expires <= now else { return }
+            step.rules[key] = rule.ended("time over")
+            step.entries.append(entry("expire", decision, "time over; \(rule.id)", actor, now))
+            return
+        case .refuse(let why): detail = "\(why); \(decision.reason)"
+        }
+        if !decision.rule.eventID.isEmpty { detail += "; event \(decision.rule.eventID)" }
+        if !decision.rule.features.isEmpty { detail += "; \(decision.rule.features)" }
+        step.entries.append(entry("\(decision.kind)", decision, detail, actor, now))
+    }
+
+    private func entry(
+        _ action: String, _ decision: QuarantineDecision, _ detail: String, _ actor: Actor,
+        _ now: Int64
+    ) -> AuditEntry {
+        AuditEntry(
+            time: now, actor: actor.name, action: (actuator.isDryRun ? "dry-run " : "") + action,
+            subject: "\(decision.target)", detail: detail)
+    }
+
+    /// The rule that is put in place of `known`: the later end counts.
+    private func staged(
+        _ decided: QuarantineRule, over known: QuarantineRule?, by actor: Actor
+    ) -> QuarantineRule {
+        var rule = decided
+        rule.state = .pending
+        rule.origin = actor.name
+        rule.isForced = actor.isForcing
+        rule.isDryRun = actuator.isDryRun
+        guard let known, known.state != .ended else { return rule }
+        rule.id = known.id
+        rule.created = known.created
+        rule.expires = max(known.expires, rule.expires)
+        // A rule by hand over one of the policy is still the policy's to extend.
+        rule.level = max(known.level, rule.level)
+        rule.packets = known.packets
+        rule.bytes = known.bytes
+        rule.isForced = known.isForced || actor.isForcing
+        return rule
+    }
+
+    /// Changes the kernel in one transaction; without what a rail forbids.
+    private mutating func act(_ step: inout Step, now: Int64) -> [Int: QuarantineError] {
+        var failures: [Int: QuarantineError] = [:]
+        var changes = step.changes
+        while !changes.isEmpty {
+            do throws(QuarantineError) {
+                try actuator.apply(
+                    changes.map(\.change), protecting: policy.protected, now: now)
+                return failures
+            } catch .protected(let target, let why) {
+                for (index, change) in changes where change.key.target == target {
+                    failures[index] = .protected(target, why: why)
+                }
+                changes.removeAll { $0.change.key.target == target }
+            } catch {
+                // Somebody has changed the sets under us: make them anew from the ledger.
+                step.rebuilt = error
+                let failed = Set(
+                    step.changes.filter { failures[$0.index] != nil }.map(\.change.key.target))
+                let wanted = rules.values.filter {
+                    $0.state != .removing && $0.expires > now && !failed.contains($0.target)
+                }
+                do throws(QuarantineError) {
+                    try actuator.rebuild(wanted, protecting: policy.protected, now: now)
+                } catch {
+                    for (index, _) in changes { failures[index] = error }
+                }
+                return failures
+            }
+        }
+        return failures
+    }
+
+    /// Records what the kernel's answer was.
+    private mutating func settle(
+        _ step: Step, _ failures: [Int: QuarantineError], by actor: Actor, now: Int64,
+        _ access: LedgerAccess
+    ) throws(QuarantineError) {
+        var settled: [QuarantineRule] = []
+        var entries: [AuditEntry] = []
+        func note(_ action: String, _ subject: String, _ error: QuarantineError) {
+            entries.append(
+                AuditEntry(
+                    time: now, actor: actor.name, action: action, subject: subject,
+                    detail: "\(error)"))
+        }
+        if let cause = step.rebuilt { note("rebuild", "tables", cause) }
+        for (index, change) in step.changes {
+            guard var rule = step.rules[change.key] else { continue }
+            if let failure = failures[index] {
+                note("fail", "\(rule.target)", failure)
+                // What failed to be removed stays "removing" and is tried again.
+                guard rule.state != .removing else { continue }
+                rule = rule.ended("failed: \(failure)")
+            } else {
+                rule.state = rule.state == .removing ? .ended : .active
+            }
+            settled.append(rule)
+        }
+        // What is done is done.
+        try record(settled, entries, isUrgent: true, access)
+        for rule in settled { rules.update(rule) }
+    }
+
+    /// Ends rules of the other mode, which the kernel does not have.
+    private mutating func endDormant(
+        _ rules: [QuarantineRule], reason: String, now: Int64, actor: String, _ access: LedgerAccess
+    ) throws(QuarantineError) {
+        guard !rules.isEmpty else { return }
+        let entries = rules.map { rule in
+            AuditEntry(
+                time: now, actor: actor, action: (rule.isDryRun ? "dry-run " : "") + "release",
+                subject: "\(rule.target)", detail: reason)
+        }
+        try record(
+            rules.map { $0.ended("released: \(reason)") }, entries, isUrgent: false, access)
+    }
+
+    /// Lets hosts whose rule is over count from nothing when they get another one.
+    ///
+    /// Changes nothing of what is in force, so a failure is not reported; it is made good next
+    /// time.
+    mutating func forgetCounts() {
+        guard !actuator.isDryRun else { return }
+        let rules = rules
+        try? actuator.forgetCounts { rules[$0] != nil }
+    }
+}
+
+extension QuarantineEngine: Sendable where Actuator: Sendable, Actuator: ~Copyable {}

@@ -1,0 +1,224 @@
+internal import Dispatch
+public import Quarantine
+internal import Synchronization
+internal import SystemSupport
+
+/// The quarantine of a running monitor: the engine behind a lock, with a thread that hears of other
+/// programs' changes to the firewall and puts them right at once.
+///
+/// Any thread may use it.
+public final class QuarantineService: Sendable {
+    public struct Options: Sendable {
+        /// False is a dry run: everything but the last call to the kernel.
+        public var isEnforcing = false
+        public var discovery = ProtectedDiscovery()
+        /// Whether connection tracking entries of new targets are deleted.
+        public var flushesConnections = false
+        /// Whether `now` is the system's clock. Then rules keep the time that is left to them when
+        /// the clock is set, also while no monitor runs.
+        public var followsClock = false
+
+        public init() {}
+    }
+
+    /// What was found and put right without being asked, and why it was looked for.
+    public struct Finding: Sendable {
+        public var cause: RulesetChange?
+        public var report = ReconciliationReport()
+        public var failure: QuarantineError?
+    }
+
+    /// What is used by one thread at a time.
+    fileprivate struct State: ~Copyable, Sendable {
+        var engine: QuarantineEngine<Firewall>
+        var protection: ProtectionSources
+        let ledger: any QuarantineLedger
+        /// Nil: `now` is whatever the caller says.
+        var clock: ClockWatch?
+        var isClockToBeNoted = false
+    }
+
+    private let state: Mutex<State>
+    private let clock: @Sendable () -> Int64
+    private let isStopping = Atomic<Bool>(false)
+    private let hasStopped = DispatchSemaphore(value: 0)
+    private let queue = DispatchQueue(label: "quarantine")
+
+    /// Opens the kernel, makes it agree with the ledger, and starts the thread; works on the
+    /// network namespace of the calling thread.
+    ///
+    /// - Parameters:
+    ///   - clock: nanoseconds since 1970.
+    ///   - report: called on the thread whenever it has looked.
+    /// - Throws: `.notPermitted` without CAP_NET_ADMIN when enforcing; `.ledger`.
+    public init(
+        policy: QuarantinePolicy, ledger: any QuarantineLedger, options: Options,
+        clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (Finding) -> Void
+    ) throws(QuarantineError) {
+        self.clock = clock
+        let now = clock()
+        var policy = policy
+        var protection = ProtectionSources(policy, options.discovery)
+        let neighbours = try protection.refresh()
+        policy.protected = protection.all
+        var firewall = FirewallOptions()
+        firewall.isDryRun = !options.isEnforcing
+        firewall.kept = policy.options.kept
+        firewall.keptNeighbours = neighbours
+        firewall.limitPacketsPerSecond = policy.options.limitPacketsPerSecond
+        firewall.flushesConnections = options.flushesConnections
+        var engine = QuarantineEngine(
+            policy: policy, ledger: ledger, actuator: try Firewall(firewall))
+        let watch = options.followsClock ? ClockWatch(now: now) : nil
+        if let watch, let step = try ledger.clockStep(startedAt: watch.start) {
+            try engine.clockStepped(by: step, now: now, actor: "lazaret")
+        }
+        _ = try engine.reconcile(now: now, cause: "start", actor: "lazaret")
+        engine.defersWrites = true
+        let port = engine.actuator.port
+        state = Mutex(
+            State(engine: engine, protection: protection, ledger: ledger, clock: watch))
+        let monitor = Mutex<RulesetMonitor?>(try RulesetMonitor(ignoring: [port]))
+        startThread { [self] in
+            if let monitor = monitor.withLock({ $0.take() }) { self.watch(monitor, report) }
+            hasStopped.signal()
+        }
+    }
+
+    /// Uses the engine; other threads wait meanwhile.
+    ///
+    /// - Parameter body: gets the time, in nanoseconds since 1970.
+    public func with<T: Sendable>(
+        _ body: (
+            _ engine: inout QuarantineEngine<Firewall>, _ now: Int64
+        ) throws(QuarantineError) -> sending T
+    ) throws(QuarantineError) -> sending T {
+        try state.withLock { (state: inout State) throws(QuarantineError) in
+            let now = clock()
+            try state.keepTime(now)
+            return try body(&state.engine, now)
+        }
+    }
+
+    /// The same for a task: what waits is a thread that nothing else needs.
+    package func use<T: Sendable>(
+        _ body:
+            @escaping @Sendable (
+                _ engine: inout QuarantineEngine<Firewall>, _ now: Int64
+            ) throws(QuarantineError) -> T
+    ) async throws(QuarantineError) -> T {
+        try await onQueue { [self] () throws(QuarantineError) in
+            try with { (engine, now) throws(QuarantineError) in try body(&engine, now) }
+        }
+    }
+
+    private func onQueue<T: Sendable>(
+        _ body: @escaping @Sendable () throws(QuarantineError) -> T
+    ) async throws(QuarantineError) -> T {
+        let result = await withCheckedContinuation { continuation in
+            queue.async {
+                continuation.resume(
+                    returning: Result { () throws(QuarantineError) in try body() })
+            }
+        }
+        return try result.get()
+    }
+
+    /// Looks at the engine unless somebody is using it.
+    package func peek<T: Sendable>(_ body: (borrowing QuarantineEngine<Firewall>) -> T) -> T? {
+        state.withLockIfAvailable { state in body(state.engine) }
+    }
+
+    /// Once a second: what is due, and what other programs did to the ledger.
+    ///
+    /// - Parameter refreshes: whether to look anew for what must be protected; every few seconds is
+    ///   often enough.
+    package func tick(refreshes: Bool) throws(QuarantineError) -> [QuarantineOutcome] {
+        if refreshes {
+            try state.withLock { (state: inout State) throws(QuarantineError) in
+                try state.refreshProtection()
+            }
+        }
+        return try with { (engine, now) throws(QuarantineError) in try engine.tick(now: now) }
+    }
+
+    /// Takes over another configuration; active rules keep their ends.
+    package func reconfigure(
+        _ options: QuarantinePolicyOptions, allowlist: [AllowEntry],
+        protecting named: [ProtectedSet.Entry]
+    ) throws(QuarantineError) {
+        try state.withLock { (state: inout State) throws(QuarantineError) in
+            state.engine.policy.options = options
+            state.engine.policy.replaceAllowlist(allowlist)
+            state.protection.discovery.named = named
+            try state.refreshProtection()
+        }
+    }
+
+    /// Goes on with other workloads and networks.
+    ///
+    /// - Parameter protected: what must be protected, beside the networks' gateways.
+    /// - Returns: rules that were removed because their address is another workload's now.
+    package func follow(
+        _ inventory: KnownInventory, protecting protected: [ProtectedSet.Entry]
+    ) async throws(QuarantineError) -> [QuarantineOutcome] {
+        try await onQueue { [self] () throws(QuarantineError) in
+            state.withLock { state in
+                state.protection.follow(inventory, protecting: protected)
+                state.engine.policy.protected = state.protection.all
+            }
+            return try with { (engine, now) throws(QuarantineError) in
+                try engine.follow(inventory, now: now)
+            }
+        }
+    }
+
+    /// Ends the thread; returns when it has ended. Rules stay until the kernel ends them.
+    public func stop() {
+        isStopping.store(true, ordering: .relaxed)
+        hasStopped.wait()
+        hasStopped.signal()
+    }
+
+    private func watch(
+        _ monitor: consuming RulesetMonitor, _ report: (Finding) -> Void
+    ) {
+        while !isStopping.load(ordering: .relaxed) {
+            var cause: RulesetChange?
+            do throws(QuarantineError) {
+                cause = try monitor.wait(milliseconds: 250)
+                guard let cause else { continue }
+                let found = try with { (engine, now) throws(QuarantineError) in
+                    try engine.reconcile(now: now, cause: "\(cause)", actor: "lazaret")
+                }
+                report(Finding(cause: cause, report: found))
+            } catch {
+                report(Finding(cause: cause, failure: error))
+                // Whatever it is, it is not cured by trying faster.
+                rest(milliseconds: 1000)
+            }
+        }
+    }
+}
+
+extension QuarantineService.State {
+    /// Moves every end along when the clock is set: the kernel counts time that passes, and so do
+    /// rules.
+    fileprivate mutating func keepTime(_ now: Int64) throws(QuarantineError) {
+        if let step = clock?.step(to: now) {
+            isClockToBeNoted = true
+            try engine.clockStepped(by: step, now: now, actor: "lazaret")
+        }
+        guard isClockToBeNoted, let start = clock?.start else { return }
+        // If the ledger cannot be written, rules go on all the same.
+        do throws(QuarantineError) {
+            _ = try ledger.clockStep(startedAt: start)
+            isClockToBeNoted = false
+        } catch {}
+    }
+
+    fileprivate mutating func refreshProtection() throws(QuarantineError) {
+        engine.actuator.options.keptNeighbours = try protection.refresh()
+        engine.policy.protected = protection.all
+    }
+}

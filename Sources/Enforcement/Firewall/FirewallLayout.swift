@@ -1,0 +1,149 @@
+internal import NetworkAddresses
+internal import Nftables
+internal import Quarantine
+
+/// The tables, sets, chains and rules that make a fence, described once.
+///
+/// Both the actuator's netlink messages and the script of `NftScript` are made from this, so that
+/// they cannot differ. Elements are not part of it.
+struct FirewallLayout: Sendable, Equatable {
+    static let tableName = "lazaret"
+
+    /// What is installed: `drop` always, the others when first used, so that packets pay for no
+    /// more.
+    var actions: Set<QuarantineRule.Action>
+    var kept: [KeptService]
+    /// Addresses whose neighbour discovery fenced targets need in order to reach what is kept.
+    var keptNeighbours: [IPAddress]
+    var limitPacketsPerSecond: UInt64
+
+    init(
+        actions: Set<QuarantineRule.Action> = [.drop], kept: [KeptService] = [],
+        keptNeighbours: [IPAddress] = [], limitPacketsPerSecond: UInt64 = 100
+    ) {
+        self.actions = actions.union([.drop])
+        self.kept = kept
+        self.keptNeighbours = kept.isEmpty ? [] : keptNeighbours
+        self.limitPacketsPerSecond = limitPacketsPerSecond
+    }
+
+    var tables: [Table] { Family.allCases.map { Table(family: $0, layout: self) } }
+
+    /// The actions in their fixed order.
+    var ordered: [QuarantineRule.Action] { QuarantineRule.Action.allCases.filter(actions.contains) }
+}
+
+extension FirewallLayout {
+    /// A fence needs both: routed and host traffic, and same-bridge traffic.
+    typealias Family = NftFamily
+
+    /// What a set's elements are.
+    ///
+    /// Hosts are counted in sets of their own, `seen4` and `seen6`, to which the rules add a host
+    /// when its first packet is held back: a counter costs the kernel more than all the rest of an
+    /// element, and memory for each processor.
+    enum Key: Sendable, CaseIterable {
+        case host4, net4, host6, net6, link, seen4, seen6
+
+        var isInterval: Bool { self == .net4 || self == .net6 }
+        var isIPv4: Bool { self == .host4 || self == .net4 || self == .seen4 }
+        /// Whether the rules fill the set, and not we.
+        var isSeen: Bool { self == .seen4 || self == .seen6 }
+        /// Where the packets of a set's elements are counted; nil: in the elements.
+        var seen: Key? { self == .host4 ? .seen4 : self == .host6 ? .seen6 : nil }
+        /// Bytes of one key.
+        var length: Int { isIPv4 ? 4 : self == .link ? 6 : 16 }
+        /// The number that `nft` knows the type by (its datatypes TYPE_IPADDR and so on).
+        var typeNumber: UInt32 { isIPv4 ? 7 : self == .link ? 9 : 8 }
+        var typeWord: String { isIPv4 ? "ipv4_addr" : self == .link ? "ether_addr" : "ipv6_addr" }
+        var suffix: String {
+            switch self {
+            case .host4: "host4"
+            case .net4: "net4"
+            case .host6: "host6"
+            case .net6: "net6"
+            case .link: "link"
+            case .seen4: "seen4"
+            case .seen6: "seen6"
+            }
+        }
+
+        /// The kind of set that holds `target`.
+        init(_ target: QuarantineTarget) {
+            guard let prefix = target.prefix else {
+                self = .link
+                return
+            }
+            self =
+                prefix.address.isIPv4
+                ? (prefix.isHost ? .host4 : .net4) : (prefix.isHost ? .host6 : .net6)
+        }
+    }
+
+    struct SetSpec: Sendable, Hashable {
+        var action: QuarantineRule.Action
+        var key: Key
+        /// Packets a second of each element, for `limit`.
+        var rate: UInt64?
+        var name: String { Self.name(action, key) }
+        /// Whether each element counts from the start.
+        var isCounting: Bool { !key.isSeen && key.seen == nil }
+
+        static func name(_ action: QuarantineRule.Action, _ key: Key) -> String {
+            action.rawValue + "_" + key.suffix
+        }
+    }
+
+    struct Chain: Sendable {
+        var name: String
+        /// Nil: other chains' rules jump to it.
+        var base: Base?
+        var rules: [Rule]
+
+        struct Base: Sendable {
+            var hook: Hook
+            var priority: Int32
+        }
+    }
+
+    /// A hook, by its number in the kernel.
+    enum Hook: UInt32, Sendable {
+        case prerouting = 0
+        case output = 3
+        case postrouting = 4
+
+        var word: String {
+            switch self {
+            case .prerouting: "prerouting"
+            case .output: "output"
+            case .postrouting: "postrouting"
+            }
+        }
+    }
+
+    struct Table: Sendable {
+        var family: Family
+        var sets: [SetSpec]
+        var chains: [Chain]
+
+        init(family: Family, layout: FirewallLayout) {
+            self.family = family
+            sets = layout.ordered.flatMap { action in
+                Key.allCases.filter { $0 != .link || Self.holdsLinks(family, action) }.map {
+                    SetSpec(
+                        action: action, key: $0,
+                        rate: action == .limit && !$0.isSeen
+                            ? layout.limitPacketsPerSecond : nil)
+                }
+            }
+            chains =
+                layout.countingChains(family)
+                + (family == .inet ? layout.inetChains : layout.bridgeChains)
+        }
+
+        /// Only frames have a network card, and `egress` cuts one off.
+        static func holdsLinks(_ family: Family, _ action: QuarantineRule.Action) -> Bool {
+            family == .bridge && action != .egress
+        }
+    }
+}

@@ -1,0 +1,130 @@
+public import Quarantine
+internal import Synchronization
+
+/// The quarantine's ledger: rules by target, action and decision, with the audit trail.
+extension EventStore: QuarantineLedger {
+    /// The most ended rules that are kept; the ones that ended longest ago go first.
+    public static let endedRulesKept = 100_000
+
+    public func openRules() throws(QuarantineError) -> [QuarantineRule] {
+        try asLedger { () throws(EventStoreError) in
+            try read { try Self.rules($0, "WHERE state <> 'ended'", []) }
+        }
+    }
+
+    /// The rules that ended last, the latest first.
+    public func endedRules(limit: Int) throws(EventStoreError) -> [QuarantineRule] {
+        try read { database in
+            try Self.rules(
+                database, "WHERE state = 'ended' ORDER BY until DESC LIMIT ?", [limit])
+        }
+    }
+
+    /// Writes rules and audit entries in one durable transaction.
+    public func write(
+        _ rules: [QuarantineRule], _ entries: [AuditEntry]
+    ) throws(QuarantineError) {
+        guard !rules.isEmpty || !entries.isEmpty else { return }
+        try asLedger { () throws(EventStoreError) in
+            try write { database in
+                let insert = try database.prepare(
+                    """
+                    INSERT OR REPLACE INTO fences VALUES
+                    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """)
+                for rule in rules { try insert.execute(rule.values) }
+                if rules.contains(where: { $0.state == .ended }) {
+                    try database.execute(
+                        """
+                        DELETE FROM fences WHERE state = 'ended' AND until < (
+                            SELECT until FROM fences WHERE state = 'ended'
+                            ORDER BY until DESC LIMIT 1 OFFSET ?)
+                        """, [Self.endedRulesKept])
+                }
+                try Self.append(entries, database)
+            }
+        }
+    }
+
+    public func hasChangedElsewhere() throws(QuarantineError) -> Bool {
+        try asLedger { () throws(EventStoreError) in
+            let version = try dataVersion()
+            return lastSeenVersion.withLock { last in
+                defer { last = version }
+                return last != version
+            }
+        }
+    }
+
+    public func lock() throws(QuarantineError) -> Int64 {
+        do { return try processLock.lock() } catch {
+            throw .ledger("\(error)")
+        }
+    }
+
+    public func unlock() { processLock.unlock() }
+
+    public func exchangeNote(
+        _ name: String, _ value: String
+    ) throws(QuarantineError) -> String? {
+        try asLedger { () throws(EventStoreError) in
+            try write { database in
+                let before = try database.text(
+                    "SELECT value FROM settings WHERE name = ?", [name])
+                try database.execute(
+                    "INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
+                return before
+            }
+        }
+    }
+
+    /// A number that changes when another connection, of this process or another, has written.
+    func dataVersion() throws(EventStoreError) -> Int64 {
+        try read { try $0.integer("PRAGMA data_version") }
+    }
+
+    private func asLedger<T: Sendable>(
+        _ body: () throws(EventStoreError) -> T
+    ) throws(QuarantineError) -> T {
+        do { return try body() } catch { throw .ledger("\(error)") }
+    }
+
+    /// Reads rows one at a time and by column number: a start waits for a hundred thousand. A row
+    /// whose words mean nothing was not written by this program, and is left out.
+    private static func rules(
+        _ database: borrowing Database, _ clause: String, _ values: [any DatabaseValue]
+    ) throws -> [QuarantineRule] {
+        try database.all("SELECT \(QuarantineRule.columns) FROM fences \(clause)", values) {
+            QuarantineRule($0)
+        }
+    }
+}
+
+extension QuarantineRule {
+    fileprivate static let columns = """
+        target, response, id, state, created, until, level, reason, event, features, workload, \
+        actor, forced, dry, packets, bytes, ending
+        """
+
+    /// - Parameter row: with `columns`.
+    fileprivate init?(_ row: borrowing Statement) {
+        guard let target = QuarantineTarget(row.text(0)),
+            let action = Action(rawValue: row.text(1)), let state = State(rawValue: row.text(3))
+        else { return nil }
+        self.init(
+            id: row.text(2), target: target, action: action, state: state,
+            created: row.integer(4), expires: row.integer(5), level: Int(row.integer(6)),
+            reason: row.text(7), eventID: row.text(8), features: row.text(9),
+            workload: row.optionalText(10), origin: row.text(11), isForced: row.bool(12),
+            isDryRun: row.bool(13), packets: UInt64(bitPattern: row.integer(14)),
+            bytes: UInt64(bitPattern: row.integer(15)), ending: row.text(16))
+    }
+
+    fileprivate var values: [any DatabaseValue] {
+        [
+            "\(target)", action.rawValue, id, state.rawValue, created, expires, level, reason,
+            eventID, features, workload, origin, isForced, isDryRun, Int64(bitPattern: packets),
+            Int64(bitPattern: bytes), ending,
+        ]
+    }
+}

@@ -1,0 +1,61 @@
+internal import Glibc
+internal import Synchronization
+internal import SystemSupport
+
+/// A lock between processes (flock(2)) on a file that is made when it is first taken.
+final class ProcessLock: Sendable {
+    private struct State {
+        var descriptor: Int32 = -1
+        var patience: Int64 = 10_000_000_000
+    }
+
+    private let path: String
+    private let state = Mutex(State())
+
+    init(path: String) { self.path = path }
+
+    deinit {
+        let descriptor = state.withLock { $0.descriptor }
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Waits no longer than this for another process, in nanoseconds; 10 s until set.
+    func setPatience(_ nanoseconds: Int64) { state.withLock { $0.patience = nanoseconds } }
+
+    /// Takes the lock.
+    ///
+    /// - Returns: nanoseconds that it waited.
+    /// - Throws: `.open`; `.busy` when another process holds it for too long.
+    func lock() throws(EventStoreError) -> Int64 {
+        let (descriptor, patience) = try state.withLock { state throws(EventStoreError) in
+            if state.descriptor < 0 { state.descriptor = try Self.open(path) }
+            return (state.descriptor, state.patience)
+        }
+        let began = Clock.monotonic()
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            let code = errno
+            guard code == EINTR || code == EWOULDBLOCK else {
+                throw .open(path: path, why: Self.words(code))
+            }
+            guard Clock.monotonic() - began < patience else {
+                throw .busy(seconds: patience / 1_000_000_000)
+            }
+            usleep(5000)
+        }
+        return Clock.monotonic() - began
+    }
+
+    func unlock() { _ = state.withLock { flock($0.descriptor, LOCK_UN) } }
+
+    private static func open(_ path: String) throws(EventStoreError) -> Int32 {
+        // SAFETY: the path is lent for the call.
+        let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .open(path: path, why: words(errno)) }
+        return descriptor
+    }
+
+    static func words(_ code: Int32) -> String {
+        // SAFETY: the text is copied before another call could change it.
+        unsafe String(cString: strerror(code))
+    }
+}

@@ -1,0 +1,59 @@
+public import Enforcement
+internal import EventStore
+internal import FoundationEssentials
+internal import Glibc
+public import Quarantine
+
+/// The quarantine for a command that runs without a monitor: opens ledger and kernel itself.
+public struct LocalQuarantine {
+    private let directory: String
+    private let options: Monitor.Options
+
+    /// - Parameters:
+    ///   - directory: where the ledger lies.
+    ///   - options: what the configuration says of protected addresses and kept services.
+    public init(directory: String, options: Monitor.Options) {
+        self.directory = directory
+        self.options = options
+    }
+
+    /// Opens ledger and kernel.
+    ///
+    /// - Throws: `.ledger`; `.notPermitted` without CAP_NET_ADMIN.
+    public func engine() throws(QuarantineError) -> QuarantineEngine<Firewall> {
+        var discovery = ProtectedDiscovery()
+        discovery.named = options.discovery.named
+        discovery.environment = ProcessInfo.processInfo.environment
+        var policy = QuarantinePolicy(options: options.policy)
+        var protection = ProtectionSources(policy, discovery)
+        var firewall = FirewallOptions()
+        firewall.keptNeighbours = try protection.refresh()
+        firewall.kept = options.policy.kept
+        firewall.limitPacketsPerSecond = options.policy.limitPacketsPerSecond
+        policy.protected = protection.all
+        let store: EventStore
+        do { store = try EventStore(directory: directory) } catch { throw .ledger("\(error)") }
+        return QuarantineEngine(
+            policy: policy, ledger: store, actuator: try Firewall(firewall))
+    }
+
+    /// What is in force. Looking makes nothing: where there is no ledger, the kernel alone is
+    /// asked.
+    ///
+    /// - Parameter now: nanoseconds since 1970.
+    public func list(now: Int64) throws(QuarantineError) -> RuleListing {
+        // SAFETY: the path is lent for the call.
+        guard unsafe access(directory + "/lazaret.db", F_OK) == 0 || errno != ENOENT else {
+            var firewall = try Firewall()
+            return RuleListing(unknown: try firewall.elements())
+        }
+        var engine = try engine()
+        return try engine.list(now: now)
+    }
+
+    /// Where the monitor of a state directory answers, as it has noted there; nil where it has not.
+    public static func socket(ofMonitorIn directory: String) -> String? {
+        let text = try? String(contentsOfFile: MonitorLock.path(in: directory), encoding: .utf8)
+        return text?.split(separator: "\n").first.map(String.init)
+    }
+}

@@ -1,0 +1,62 @@
+public import NetworkAddresses
+
+/// The rules that are active, or are being put in place or removed: the quarantine's one state.
+///
+/// A rule is found by its target and action; a target may have one rule of each action.
+public struct ActiveRules: Sendable {
+    private var rules: [QuarantineRule.Key: QuarantineRule] = [:]
+    /// No rule ends before this.
+    private var earliestEnd = Int64.max
+
+    public init() {}
+
+    package init(_ rules: some Collection<QuarantineRule>) {
+        self.rules.reserveCapacity(rules.count)
+        for rule in rules { update(rule) }
+    }
+
+    public var isEmpty: Bool { rules.isEmpty }
+    public var count: Int { rules.count }
+    package var keys: some Collection<QuarantineRule.Key> { rules.keys }
+    /// In no order.
+    package var values: some Collection<QuarantineRule> { rules.values }
+
+    /// By target and action.
+    public var sorted: [QuarantineRule] { rules.values.sorted { $0.key < $1.key } }
+
+    public subscript(key: QuarantineRule.Key) -> QuarantineRule? { rules[key] }
+
+    /// The rules on exactly this target, the strictest first.
+    package func rules(on target: QuarantineTarget) -> [QuarantineRule] {
+        QuarantineRule.Action.allCases.compactMap { rules[.init(target: target, action: $0)] }
+    }
+
+    /// Whether any rule is on exactly this target.
+    package func contains(_ target: QuarantineTarget) -> Bool {
+        QuarantineRule.Action.allCases.contains {
+            rules[.init(target: target, action: $0)] != nil
+        }
+    }
+
+    /// The rule that acts on a host's packets; of several the first by target and action.
+    public func rule(over address: IPAddress, link: MACAddress) -> QuarantineRule? {
+        rules.values.lazy.filter { $0.state != .removing && $0.target.matches(address, link: link) }
+            .min { $0.key < $1.key }
+    }
+
+    /// The rules whose time is over at `time` (nanoseconds since 1970), the first to end first.
+    ///
+    /// - Complexity: O(1) before the first end.
+    package mutating func expired(at time: Int64) -> [QuarantineRule] {
+        guard time >= earliestEnd else { return [] }
+        earliestEnd = rules.values.lazy.map(\.expires).min() ?? .max
+        return rules.values.filter { $0.expires <= time && $0.state != .removing }
+            .sorted { ($0.expires, $0.key) < ($1.expires, $1.key) }
+    }
+
+    /// Adds a rule, or replaces the one with its target and action; one that has ended is removed.
+    package mutating func update(_ rule: QuarantineRule) {
+        rules[rule.key] = rule.state == .ended ? nil : rule
+        earliestEnd = min(earliestEnd, rule.expires)
+    }
+}

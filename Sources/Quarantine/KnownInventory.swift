@@ -1,0 +1,85 @@
+public import NetworkAddresses
+
+/// One member of a workload as the policy sees it: a container, pod or host with all its addresses.
+///
+/// Replicas of a service are members of their own that share the name.
+public struct KnownWorkload: Sendable, Equatable {
+    public var name: String
+    public var addresses: [IPAddress]
+    /// Its network cards, where they are known.
+    public var links: [MACAddress]
+    /// Packet time of its first sight in nanoseconds since 1970; its warm-up counts from here.
+    public var knownSince: Int64
+
+    public init(
+        name: String, addresses: [IPAddress], links: [MACAddress] = [], knownSince: Int64 = .min
+    ) {
+        self.name = name
+        self.addresses = addresses
+        self.links = links
+        self.knownSince = knownSince
+    }
+
+    /// Every address that a rule on this member must include.
+    ///
+    /// Where it uses IPv6, that is also the link-local address that follows from each card.
+    var allAddresses: [IPAddress] {
+        guard addresses.contains(where: { !$0.isIPv4 }) else { return addresses }
+        return addresses + links.map { IPAddress(linkLocalOf: $0) }
+    }
+}
+
+/// A network of the inventory.
+public struct KnownNetwork: Sendable, Equatable {
+    public var name: String
+    public var prefix: IPPrefix
+    public var gateway: IPAddress?
+
+    public init(name: String, prefix: IPPrefix, gateway: IPAddress? = nil) {
+        self.name = name
+        self.prefix = prefix
+        self.gateway = gateway
+    }
+}
+
+/// The known workloads and networks, by which shares and subnets are decided.
+public struct KnownInventory: Sendable, Equatable {
+    public private(set) var workloads: [KnownWorkload]
+    public private(set) var networks: [KnownNetwork]
+    private var byAddress: [IPAddress: Int] = [:]
+    private var byLink: [MACAddress: Int] = [:]
+
+    public init(workloads: [KnownWorkload] = [], networks: [KnownNetwork] = []) {
+        self.workloads = workloads
+        self.networks = networks.sorted { $0.prefix.length > $1.prefix.length }
+        for (index, workload) in workloads.enumerated() {
+            for address in workload.addresses { byAddress[address] = index }
+            for link in workload.links { byLink[link] = index }
+        }
+    }
+
+    /// The workload that has `address`, or nil.
+    public func workload(at address: IPAddress) -> KnownWorkload? {
+        byAddress[address].map { workloads[$0] }
+    }
+
+    /// The workload that has the network card `link`, or nil.
+    public func workload(at link: MACAddress) -> KnownWorkload? {
+        byLink[link].map { workloads[$0] }
+    }
+
+    /// Indices of the workloads with an address in `prefix`.
+    func indices(in prefix: IPPrefix) -> Set<Int> {
+        Set(byAddress.lazy.filter { prefix.contains($0.key) }.map(\.value))
+    }
+
+    func index(at address: IPAddress) -> Int? { byAddress[address] }
+}
+
+extension IPAddress {
+    /// The link-local IPv6 address that follows from a MAC address (RFC 4291, appendix A).
+    init(linkLocalOf link: MACAddress) {
+        let upper = (link.value >> 24 ^ 0x02_0000) << 40
+        self.init(high: 0xFE80 << 48, low: upper | 0xFF_FE00_0000 | link.value & 0xFF_FFFF)
+    }
+}

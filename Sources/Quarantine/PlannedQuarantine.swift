@@ -1,0 +1,35 @@
+/// Policy and rules without ledger and kernel: what would be enforced. For replay.
+public struct PlannedQuarantine: Sendable {
+    public var policy: QuarantinePolicy
+    public private(set) var rules = ActiveRules()
+
+    public init(_ policy: QuarantinePolicy = QuarantinePolicy()) { self.policy = policy }
+
+    /// Weighs one detection above the threshold.
+    ///
+    /// - Returns: expiries that came due, then what this request leads to.
+    public mutating func consider(_ request: EnforcementRequest) -> [QuarantineDecision] {
+        let expired = expire(at: request.time)
+        let decided = policy.decide(request, active: rules)
+        apply(decided)
+        return expired + decided
+    }
+
+    /// Moves time forward to `time` (nanoseconds since 1970).
+    mutating func expire(at time: Int64) -> [QuarantineDecision] {
+        let expired = rules.expired(at: time).map(QuarantineDecision.expiry)
+        apply(expired)
+        return expired
+    }
+
+    private mutating func apply(_ decisions: [QuarantineDecision]) {
+        for decision in decisions {
+            switch decision.kind {
+            case .add, .extend: rules.update(decision.rule)
+            case .release, .expire: rules.update(decision.rule.ended("\(decision.kind)"))
+            case .refuse: break
+            }
+            policy.record(decision)
+        }
+    }
+}

@@ -1,0 +1,42 @@
+/// One line of the audit trail.
+public struct AuditEntry: Sendable, Equatable {
+    /// Nanoseconds since 1970.
+    public var time: Int64
+    public var actor: String
+    /// What happened: "fence", "extend", "release", "expire", "refuse", "reconcile", …
+    public var action: String
+    public var subject: String
+    public var detail: String
+
+    public init(time: Int64, actor: String, action: String, subject: String, detail: String) {
+        self.time = time
+        self.actor = actor
+        self.action = action
+        self.subject = subject
+        self.detail = detail
+    }
+}
+
+/// Where rules are stored before the kernel is changed.
+///
+/// Several processes may use one ledger: the monitor and the command line.
+public protocol QuarantineLedger: Sendable {
+    /// Rules that are not ended.
+    func openRules() throws(QuarantineError) -> [QuarantineRule]
+    /// Writes rules (by target, action and id) and audit entries, all or nothing, and durably.
+    func write(
+        _ rules: [QuarantineRule], _ entries: [AuditEntry]
+    ) throws(QuarantineError)
+    /// Whether another process has written since the last time this was asked.
+    func hasChangedElsewhere() throws(QuarantineError) -> Bool
+    /// Keeps other processes out until `unlock`; does not nest.
+    ///
+    /// - Returns: nanoseconds that it waited: by so much a time that was read before is older.
+    /// - Throws: `.ledger` where another process holds it for too long.
+    func lock() throws(QuarantineError) -> Int64
+    func unlock()
+    /// Stores `value` under `name`.
+    ///
+    /// - Returns: what was stored there before; nil: nothing.
+    func exchangeNote(_ name: String, _ value: String) throws(QuarantineError) -> String?
+}

@@ -1,0 +1,139 @@
+/// One quarantine rule: whose packets it acts on, what happens to them, until when, and why.
+///
+/// The same value is decided by the policy, owned by the engine, stored in the ledger and applied
+/// by the actuator.
+public struct QuarantineRule: Sendable, Equatable {
+    /// What happens to the target's packets; the strictest comes first.
+    public enum Action: String, Hashable, Sendable, CaseIterable, Comparable {
+        /// Nothing goes in or out, except to services that are kept reachable.
+        case drop
+        /// Only what the target initiates goes through; it answers nobody.
+        case egress
+        /// More than a stated number of packets a second is dropped.
+        case limit
+        /// Packets are counted and let through.
+        case observe
+
+        /// The action that can be applied to `target`: whose connections a network card opens
+        /// cannot be told, so `egress` becomes `drop`.
+        public func applied(to target: QuarantineTarget) -> Action {
+            self == .egress && target.prefix == nil ? .drop : self
+        }
+
+        /// The strictest comes first.
+        public static func < (left: Action, right: Action) -> Bool {
+            left.strictness > right.strictness
+        }
+
+        private var strictness: Int {
+            switch self {
+            case .drop: 3
+            case .egress: 2
+            case .limit: 1
+            case .observe: 0
+            }
+        }
+    }
+
+    /// How far a rule has come; written before the kernel is changed and after.
+    ///
+    /// The raw values are those of the ledger's file.
+    public enum State: String, Sendable, CaseIterable {
+        /// Decided; the kernel may or may not have it yet.
+        case pending = "intended"
+        /// In the kernel, as far as we know.
+        case active = "standing"
+        /// To be removed; the kernel may still have it.
+        case removing = "releasing"
+        /// Over.
+        case ended
+    }
+
+    /// What tells a rule from all others that are active.
+    public struct Key: Hashable, Comparable, Sendable {
+        public var target: QuarantineTarget
+        public var action: Action
+
+        public init(target: QuarantineTarget, action: Action) {
+            self.target = target
+            self.action = action
+        }
+
+        public static func < (left: Key, right: Key) -> Bool {
+            (left.target, left.action) < (right.target, right.action)
+        }
+    }
+
+    /// The decision's name; rules on several targets may share it.
+    public var id: String
+    public var target: QuarantineTarget
+    public var action: Action
+    public var state: State
+    /// When it was decided, in nanoseconds since 1970.
+    public var created: Int64
+    /// When the kernel removes it by itself, in nanoseconds since 1970.
+    public var expires: Int64
+    /// 1 for the first rule on an offender, 2 for the second, and so on; 0 by hand.
+    public var level: Int
+    /// Why, in words.
+    public var reason: String
+    /// The event that led here; empty by hand.
+    public var eventID: String
+    /// The features behind it.
+    public var features: String
+    /// The workload's name, when known.
+    public var workload: String?
+    /// Who decided: "policy", or a person's name.
+    public var origin: String
+    /// Whether somebody overrode the protected set for it.
+    public var isForced: Bool
+    /// Whether it was decided in a dry run and never applied.
+    public var isDryRun: Bool
+    /// Packets and bytes held back before the kernel's counters were last made anew.
+    public var packets: UInt64
+    public var bytes: UInt64
+    /// Why it is over: "time over", "released: …", …; empty while it is not.
+    public var ending: String
+
+    public init(
+        id: String = "", target: QuarantineTarget, action: Action = .drop, state: State = .pending,
+        created: Int64 = 0, expires: Int64, level: Int = 0, reason: String = "",
+        eventID: String = "", features: String = "", workload: String? = nil,
+        origin: String = "policy", isForced: Bool = false, isDryRun: Bool = false,
+        packets: UInt64 = 0, bytes: UInt64 = 0, ending: String = ""
+    ) {
+        self.id = id
+        self.target = target
+        self.action = action.applied(to: target)
+        self.state = state
+        self.created = created
+        self.expires = expires
+        self.level = level
+        self.reason = reason
+        self.eventID = eventID
+        self.features = features
+        self.workload = workload
+        self.origin = origin
+        self.isForced = isForced
+        self.isDryRun = isDryRun
+        self.packets = packets
+        self.bytes = bytes
+        self.ending = ending
+    }
+
+    public var key: Key { Key(target: target, action: action) }
+
+    /// Whether a person decided it, not the policy.
+    public var isByHand: Bool { level == 0 }
+
+    /// The command that removes it.
+    public var undo: String { "lazaret quarantine release \(target)" }
+
+    /// The rule when it is over.
+    package func ended(_ ending: String) -> QuarantineRule {
+        var rule = self
+        rule.state = .ended
+        rule.ending = ending
+        return rule
+    }
+}

@@ -1,0 +1,77 @@
+public import NetworkAddresses
+
+/// Whose packets a rule acts on: the addresses of a prefix, or one network card.
+public enum QuarantineTarget: Hashable, Comparable, Sendable {
+    /// An address or a network, matched as source and as destination.
+    case prefix(IPPrefix)
+    /// A MAC address, for hosts that borrow other addresses. Matched on this node's bridges only.
+    case link(MACAddress)
+
+    /// The prefix, or nil for a MAC address.
+    public var prefix: IPPrefix? {
+        if case .prefix(let prefix) = self { prefix } else { nil }
+    }
+
+    /// Whether this is one address or one network card, not a network.
+    public var isSingle: Bool { prefix?.isHost ?? true }
+
+    /// Whether a release of this target includes rules on `other`.
+    package func covers(_ other: QuarantineTarget) -> Bool {
+        if let mine = prefix, let theirs = other.prefix { return mine.contains(theirs) }
+        return self == other
+    }
+
+    /// Whether packets of a host with this address and network card match.
+    func matches(_ address: IPAddress, link: MACAddress) -> Bool {
+        prefix?.contains(address) ?? (self == .link(link))
+    }
+}
+
+extension QuarantineTarget: CustomStringConvertible, LosslessStringConvertible {
+    public var description: String {
+        switch self {
+        case .prefix(let prefix): prefix.description
+        case .link(let address): address.description
+        }
+    }
+
+    /// Parses an address, a prefix or a MAC address.
+    public init?(_ text: String) {
+        if let prefix = IPPrefix(text) {
+            self = .prefix(prefix)
+        } else if let address = MACAddress(text) {
+            self = .link(address)
+        } else {
+            return nil
+        }
+    }
+}
+
+/// A service that quarantined workloads may still use: an address, or one port of it.
+public struct KeptService: Hashable, Sendable {
+    /// The transport a kept port belongs to.
+    public enum Transport: String, Hashable, Sendable { case tcp, udp }
+
+    /// What it is, for the operator: "DNS", "forensic host".
+    public var name: String
+    public var address: IPAddress
+    /// The port that stays reachable; nil keeps the whole address reachable.
+    public var port: Port?
+
+    /// A transport and its port number.
+    public struct Port: Hashable, Sendable {
+        public var transport: Transport
+        public var number: UInt16
+
+        public init(_ transport: Transport, _ number: UInt16) {
+            self.transport = transport
+            self.number = number
+        }
+    }
+
+    public init(name: String, address: IPAddress, port: Port? = nil) {
+        self.name = name
+        self.address = address
+        self.port = port
+    }
+}

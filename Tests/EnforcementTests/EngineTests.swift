@@ -1,0 +1,292 @@
+import Foundation
+import NetworkAddresses
+import Quarantine
+import TestKit
+import Testing
+
+@testable import Enforcement
+
+@Suite(.needsKernel)
+struct EngineTests {
+    private func decided(_ text: String, _ now: Int64, seconds: Int64 = 600) -> QuarantineDecision {
+        QuarantineDecision(
+            .add,
+            QuarantineRule(
+                id: "q-\(text)", target: target(text), created: now,
+                expires: now + seconds * second, level: 1, reason: "fan-out", eventID: "e7",
+                features: "peers=40"), time: now)
+    }
+
+    @Test func theLedgerComesFirstAndLast() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = clockNow()
+        #expect(try engine.reconcile(now: now, cause: "start").isClean)
+        let outcomes = try engine.perform([decided("10.0.0.2", now)], now: now)
+        #expect(outcomes.map(\.failure) == [nil])
+        let listed = try engine.list(now: now).rules
+        #expect(listed.count == 1 && listed[0].isInForce && listed[0].rule.state == .active)
+        #expect(listed[0].remainingMilliseconds == 600_000)
+        let note = try #require(ledger.entries.first)
+        #expect(note.action == "fence" && note.detail.contains("event e7; peers=40"))
+        #expect(
+            throws: QuarantineError.noSuchFence(target("10.0.0.9"))
+        ) { try engine.release(target("10.0.0.9"), reason: "r", now: now, actor: "me") }
+        _ = try engine.release(target("10.0.0.0/24"), reason: "checked", now: now, actor: "me")
+        #expect(try engine.list(now: now).rules.isEmpty)
+        #expect(try engine.actuator.elements().isEmpty)
+    }
+
+    @Test func whatARailForbidsDoesNotStopTheOthers() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        engine.policy.protected.add(prefix("10.0.0.1"), reason: "gateway")
+        let now = clockNow()
+        let outcomes = try engine.perform(
+            [decided("10.0.0.1", now), decided("10.0.0.2", now)], now: now)
+        #expect(outcomes[0].failure != nil && outcomes[1].failure == nil)
+        #expect(try engine.list(now: now).rules.map(\.rule.target) == [target("10.0.0.2")])
+        let forced = try engine.add(
+            target("10.0.0.1"), action: .drop, seconds: 60, reason: "sure", now: now,
+            actor: "me", force: true)
+        #expect(forced.failure == nil)
+        // And it survives a reconciliation.
+        #expect(try engine.reconcile(now: now, cause: "again").isClean)
+        #expect(try engine.actuator.elements().count == 2)
+    }
+
+    @Test func theLaterEndCounts() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = clockNow()
+        _ = try engine.perform([decided("10.0.0.2", now, seconds: 3600)], now: now)
+        _ = try engine.add(
+            target("10.0.0.2"), action: .drop, seconds: 60, reason: "r", now: now, actor: "me",
+            force: false)
+        let listed = try engine.list(now: now).rules
+        #expect(listed.map(\.remainingMilliseconds) == [3_600_000])
+        #expect(try #require(engine.actuator.elements().first?.remainingMilliseconds) > 3_500_000)
+    }
+
+    @Test func somebodysFlushIsPutRight() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = clockNow()
+        _ = try engine.perform(
+            [decided("10.0.0.2", now), decided("10.1.0.0/24", now), decided("fd00::2", now)],
+            now: now)
+        for damage in ["flush ruleset", "delete table bridge lazaret"] {
+            try space.run("nft", damage)
+            let report = try engine.reconcile(now: now, cause: "nft changed the tables")
+            #expect(report.wasRebuilt)
+            #expect(try engine.actuator.elements().count == 3)
+            #expect(try engine.reconcile(now: now, cause: "again").isClean)
+        }
+        try space.run("nft", "delete element bridge lazaret drop_host4 { 10.0.0.2 }")
+        let report = try engine.reconcile(now: now, cause: "element gone")
+        #expect(report.restored.map(\.target) == [target("10.0.0.2")] && !report.wasRebuilt)
+        #expect(try engine.actuator.elements().allSatisfy(\.isComplete))
+        #expect(ledger.entries.contains { $0.action == "restore" && $0.subject == "10.0.0.2" })
+    }
+
+    @Test func whatTheLedgerDoesNotKnowIsWrittenDownOrRemoved() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = clockNow()
+        _ = try engine.perform([decided("10.0.0.2", now)], now: now)
+        ledger.forgetRules()
+        try space.run("nft", "add element inet lazaret drop_host4 { 10.0.0.66 }")
+        let report = try engine.reconcile(now: now, cause: "start")
+        #expect(report.adopted.map(\.target) == [target("10.0.0.2")])
+        // No end in the kernel: it cannot be a fence of ours.
+        #expect(report.removed == [target("10.0.0.66")])
+        #expect(try engine.actuator.elements().map(\.target) == [target("10.0.0.2")])
+        #expect(try engine.reconcile(now: now, cause: "again").isClean)
+    }
+
+    @Test func anElementThatOutlastsNanosecondsIsAdopted() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = clockNow()
+        _ = try engine.perform([decided("10.0.0.2", now)], now: now)
+        for table in ["inet", "bridge"] {
+            try space.run(
+                "nft", "add element \(table) lazaret drop_host4 { 10.0.0.66 timeout 99999d }")
+        }
+        #expect(try engine.list(now: now).unknown.map(\.target) == [target("10.0.0.66")])
+        let report = try engine.reconcile(now: now, cause: "start")
+        #expect(report.adopted.map(\.expires) == [.max])
+        #expect(try engine.list(now: now).unknown.isEmpty)
+        #expect(try engine.reconcile(now: now, cause: "again").isClean)
+        #expect(try engine.list(now: now).rules.allSatisfy(\.isInForce))
+        _ = try engine.release(target("10.0.0.66"), reason: "r", now: now, actor: "me")
+        #expect(try engine.actuator.elements().map(\.target) == [target("10.0.0.2")])
+    }
+
+    @Test func aDryRunIsToldButNotDone() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var options = FirewallOptions()
+        options.isDryRun = true
+        var dry = try space.engine(ledger, options)
+        let now = clockNow()
+        _ = try dry.perform([decided("10.0.0.2", now)], now: now)
+        #expect(try dry.list(now: now).rules.map(\.rule.isDryRun) == [true])
+        #expect(try space.ruleset() == "")
+        #expect(ledger.entries.first?.action == "dry-run fence")
+        // Enforcing afterwards does not enforce what was only thought.
+        var wet = try space.engine(ledger)
+        _ = try wet.reconcile(now: now, cause: "start")
+        #expect(try wet.actuator.elements().isEmpty)
+    }
+
+    @Test(arguments: 1...18)
+    func aCrashAtAnyStepIsMadeGood(step: Int) throws {
+        let space = try Namespace()
+        let fuse = Fuse()
+        let ledger = MemoryLedger(fuse: fuse)
+        let now = clockNow()
+        var engine = try space.engine(ledger)
+        _ = try engine.perform([decided("10.0.0.2", now), decided("10.1.0.0/24", now)], now: now)
+        fuse.set(step)
+        _ = try? engine.perform([decided("10.0.0.3", now)], now: now)
+        _ = try? engine.perform([decided("10.0.0.2", now, seconds: 7200)], now: now)
+        _ = try? engine.release(target("10.1.0.0/24"), reason: "r", now: now, actor: "me")
+        fuse.set(.max)
+        var next = try space.engine(ledger)
+        _ = try next.reconcile(now: now, cause: "start after a crash")
+        let rules = next.rules.sorted
+        #expect(rules.allSatisfy { $0.state == .active })
+        let expected = next.actuator.expected(rules, now: now)
+        #expect(try next.actuator.elements().map(\.key) == expected.keys.sorted())
+        // One write before the crash is enough for the decision to hold.
+        #expect(rules.contains { $0.target == target("10.0.0.3") } == (step >= 2))
+        #expect(rules.contains { $0.target == target("10.1.0.0/24") } == (step < 14))
+        #expect(try next.reconcile(now: now, cause: "again").isClean)
+    }
+
+    /// Each with each would be 400 million comparisons, and minutes.
+    @Test(.timeLimit(.minutes(20)))
+    func manyRowsAreComparedWithManyElements() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        let now = clockNow()
+        let rules = (0..<20_000 as Range<UInt32>).map { index in
+            QuarantineRule(
+                id: "q\(index)",
+                target: .prefix(
+                    index % 20 == 0
+                        ? IPPrefix(IPAddress(v4: 0x0C00_0000 + index << 1), length: 31)
+                        : IPPrefix(host: IPAddress(v4: 0x0B00_0000 + index))),
+                state: .active, created: now, expires: now + 600 * second, reason: "r")
+        }
+        try ledger.write(rules, [])
+        var engine = try space.engine(ledger)
+        #expect(try engine.reconcile(now: clockNow(), cause: "start").restored.count == 20_000)
+        // Time goes on meanwhile, in the kernel too.
+        #expect(try engine.reconcile(now: clockNow(), cause: "again").isClean)
+        #expect(try engine.list(now: clockNow()).rules.count(where: \.isInForce) == 20_000)
+        // Nothing is known any more but what the kernel holds.
+        ledger.forgetRules()
+        #expect(try engine.reconcile(now: now, cause: "start").adopted.count == 20_000)
+        let flushed = try engine.flush(reason: "r", now: now, actor: "me")
+        #expect(flushed.count == 20_000 && flushed.allSatisfy { $0.failure == nil })
+        #expect(try engine.actuator.elements().isEmpty)
+    }
+
+    @Test func endsMoveWithTheClockAlsoWhileTheLedgerIsOutOfReach() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        engine.defersWrites = true
+        let (now, hour) = (clockNow(), 3600 * second)
+        _ = try engine.perform([decided("10.0.0.2", now)], now: now)
+        ledger.isShut = true
+        try engine.clockStepped(by: hour, now: now + hour, actor: "me")
+        #expect(engine.rules.sorted.map(\.expires) == [now + hour + 600 * second])
+        #expect(engine.pendingWrites.cause != nil)
+        ledger.isShut = false
+        // By the clock of before, its time would be over.
+        engine.writePending(now: now + hour + 60 * second)
+        #expect(try engine.expire(now: now + hour + 60 * second).isEmpty)
+        #expect(try ledger.openRules().map(\.expires) == [now + hour + 600 * second])
+        #expect(engine.pendingWrites.isEmpty)
+    }
+
+    @Test func releaseByHandLeavesTheTargetAlone() throws {
+        let space = try Namespace()
+        var engine = try space.engine(MemoryLedger())
+        let now = clockNow()
+        func ask(after seconds: Int64) throws -> [QuarantineDecision] {
+            let time = now + seconds * second
+            var request = request("10.0.0.2", at: 0, score: 0.9)
+            request.time = time
+            return try engine.consider(request, now: time).map(\.decision)
+        }
+        #expect(try ask(after: 0).map(\.kind) == [.add])
+        let released = try engine.release(
+            target("10.0.0.0/24"), reason: "checked", now: now + 5 * second, actor: "me")
+        #expect(released.map(\.decision.kind) == [.release] && engine.rules.isEmpty)
+        #expect(
+            try ask(after: 10).map(\.kind)
+                == [.refuse(.allowlisted("10.0.0.2, released by hand"))])
+        #expect(try ask(after: 605).map(\.rule.level) == [1])
+    }
+
+    /// Two programs with one ledger and one kernel.
+    @Test func whatAnotherProgramDoesIsToldOnceAndTakenOver() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var monitor = try space.engine(ledger)
+        var other = try space.engine(ledger)
+        let now = clockNow()
+        _ = try monitor.reconcile(now: now, cause: "start")
+        _ = try monitor.perform([decided("10.0.0.2", now), decided("10.0.0.3", now)], now: now)
+        _ = try other.reconcile(now: now, cause: "start")
+        _ = try other.release(target("10.0.0.2"), reason: "r", now: now, actor: "me")
+        _ = try other.add(
+            target("10.0.0.4"), action: .drop, seconds: 60, reason: "r", now: now, actor: "me",
+            force: false)
+        _ = try other.add(
+            target("10.0.0.3"), action: .drop, seconds: 6000, reason: "r", now: now, actor: "me",
+            force: false)
+        func told() throws -> [String] {
+            try monitor.tick(now: now).map { "\($0.decision.kind) \($0.decision.target)" }
+        }
+        ledger.hasChanged = true
+        let expected = ["release 10.0.0.2", "extend 10.0.0.3", "fence 10.0.0.4"]
+        // Not only the tick looks: a decision does first, and what it found is told all the same.
+        #expect(try monitor.perform([decided("10.0.0.5", now)], now: now).count == 1)
+        #expect(try told() == expected)
+        #expect(try told().isEmpty)
+        #expect(
+            monitor.rules.sorted.map(\.target.description) == [
+                "10.0.0.3", "10.0.0.4", "10.0.0.5",
+            ])
+        // Released by hand, by whomever: it is left alone.
+        var again = request("10.0.0.2", at: 0, score: 0.9)
+        again.time = now
+        #expect(
+            try monitor.consider(again, now: now).map(\.decision.kind)
+                == [.refuse(.allowlisted("10.0.0.2, released by hand"))])
+        // A rule of the policy that a person prolonged is the policy's still.
+        #expect(monitor.rules[.init(target: target("10.0.0.3"), action: .drop)]?.level == 1)
+    }
+
+    @Test func whatRunsOutOfTimeIsSwept() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = clockNow()
+        _ = try engine.perform([decided("10.0.0.2", now, seconds: 60)], now: now)
+        #expect(try engine.expire(now: now + 59 * second).isEmpty)
+        #expect(try engine.expire(now: now + 60 * second).map(\.decision.kind) == [.expire])
+        #expect(engine.rules.isEmpty && ledger.entries.last?.action == "expire")
+    }
+}
