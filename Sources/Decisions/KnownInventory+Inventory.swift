@@ -6,11 +6,11 @@ extension KnownInventory {
     /// - Parameter since: when a workload was first seen, where it has not always been known.
     package init(_ inventory: Inventory, since: [String: Int64] = [:]) {
         self.init(
-            // Replicas are fenced one by one: one that misbehaves says nothing of the others.
+            // Replicas are members of their own: one that misbehaves says nothing of the others.
             workloads: inventory.workloads.flatMap { workload in
-                workload.addresses.filter(\.isHost).map {
+                workload.members.map {
                     KnownWorkload(
-                        name: workload.name, addresses: [$0.address],
+                        name: workload.name, addresses: $0.addresses, links: $0.macs,
                         knownSince: since[workload.name] ?? .min)
                 }
             },

@@ -92,13 +92,13 @@ public final class Lab {
 /// What hosts do, and what comes of it.
 extension Lab {
     /// Whether a datagram of one host comes to the other; it is sent again until it does.
-    public func reaches(_ from: Host, _ to: Host) throws -> Bool {
-        let receiver = try Socket(to)
-        try receiver.bind("0.0.0.0", 4000)
+    public func reaches(_ from: Host, _ to: Host, v6: Bool = false) throws -> Bool {
+        let receiver = try Socket(to, v6: v6)
+        try receiver.bind(v6 ? "::" : "0.0.0.0", 4000)
         try receiver.wait(seconds: 1)
-        let sender = try Socket(from)
+        let sender = try Socket(from, v6: v6)
         return eventually {
-            sender.send("probe", to: to.v4, 4000)
+            sender.send("probe", to: to.address(v6), 4000)
             return receiver.receive() != nil
         }
     }
@@ -106,10 +106,10 @@ extension Lab {
     /// Whether a datagram of one host does not come to the other.
     ///
     /// It would be there at once: the wait is short, and on a busy machine it only finds less.
-    public func isHeldBack(_ from: Host, _ to: Host) throws -> Bool {
-        let receiver = try Socket(to)
-        try receiver.bind("0.0.0.0", 4000)
-        try Socket(from).send("probe", to: to.v4, 4000)
+    public func isHeldBack(_ from: Host, _ to: Host, v6: Bool = false) throws -> Bool {
+        let receiver = try Socket(to, v6: v6)
+        try receiver.bind(v6 ? "::" : "0.0.0.0", 4000)
+        try Socket(from, v6: v6).send("probe", to: to.address(v6), 4000)
         return try !receiver.receives(within: 0.5)
     }
 

@@ -179,10 +179,15 @@ public final class LiveWorkloads: Sendable {
     private var givenHolders: WorkloadChange {
         var change = WorkloadChange()
         for workload in given.workloads {
-            for prefix in workload.addresses where prefix.isHost {
-                change.holders[prefix.address] = .some(
-                    Inventory.Holder(
-                        workload: workload.name, image: workload.image, labels: workload.labels))
+            for (number, member) in workload.members.enumerated() {
+                for address in member.addresses {
+                    change.holders[address] = .some(
+                        Inventory.Holder(
+                            workload: workload.name, image: workload.image,
+                            labels: workload.labels,
+                            instance: member.addresses.count > 1
+                                ? "\(workload.name) \(number)" : nil))
+                }
             }
         }
         if !given.networks.isEmpty { change.networks = given.networks }
