@@ -279,6 +279,27 @@ struct EngineTests {
         #expect(monitor.rules[.init(target: target("10.0.0.3"), action: .drop)]?.level == 1)
     }
 
+    /// Each with each would be five thousand million comparisons.
+    @Test(.timeLimit(.minutes(1)))
+    func manyRulesWaitForTheLedger() {
+        let rules = (0..<100_000 as Range<UInt32>).map {
+            QuarantineRule(
+                id: "q\($0)", target: .prefix(IPPrefix(host: IPAddress(v4: $0))), expires: 1)
+        }
+        var pending = PendingWrites()
+        pending.add(rules, [], cause: .ledger("full"))
+        let moved = rules.map { rule in
+            var rule = rule
+            rule.expires = 2
+            return rule
+        }
+        pending.add(moved, [], cause: .ledger("full"))
+        var active = ActiveRules()
+        pending.overlay(&active)
+        #expect(active.count == 100_000 && active.sorted.allSatisfy { $0.expires == 2 })
+        #expect(pending.rules.count == 100_000)
+    }
+
     @Test func whatRunsOutOfTimeIsSwept() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()

@@ -25,12 +25,19 @@ public struct PendingWrites: Sendable {
     mutating func add(
         _ more: [QuarantineRule], _ entries: [AuditEntry], cause: QuarantineError
     ) {
-        for rule in more {
-            rules.removeAll { $0.key == rule.key && $0.id == rule.id }
-            rules.append(rule)
-        }
+        let replaced = Set(more.map(Row.init))
+        rules.removeAll { replaced.contains(Row($0)) }
+        rules += more
         self.entries += entries
         self.cause = cause
+    }
+
+    /// What tells one rule of the ledger from another.
+    private struct Row: Hashable {
+        var key: QuarantineRule.Key
+        var id: String
+
+        init(_ rule: QuarantineRule) { (key, id) = (rule.key, rule.id) }
     }
 
     /// Applies what is pending to the rules that the ledger has.
