@@ -300,6 +300,23 @@ struct EngineTests {
         #expect(pending.rules.count == 100_000)
     }
 
+    @Test func aRuleThatMayNotBeExtendedStaysAsItIs() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = clockNow()
+        _ = try engine.perform([decided("10.0.0.2", now)], now: now)
+        engine.policy.protected.add(prefix("10.0.0.2"), reason: "resolver")
+        let longer = try engine.perform([decided("10.0.0.2", now, seconds: 7200)], now: now)
+        #expect(longer.count == 1 && longer[0].failure != nil)
+        for rules in [engine.rules.sorted, try ledger.openRules()] {
+            #expect(rules.map(\.state) == [.active])
+            #expect(rules.map(\.expires) == [now + 600 * second])
+        }
+        #expect(ledger.entries.last?.action == "fail")
+        #expect(try engine.reconcile(now: now, cause: "again").isClean)
+    }
+
     @Test func whatRunsOutOfTimeIsSwept() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()

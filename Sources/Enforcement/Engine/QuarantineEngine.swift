@@ -239,6 +239,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         var rules: [QuarantineRule.Key: QuarantineRule] = [:]
         var entries: [AuditEntry] = []
         /// Which decision led to which change.
+        /// The rules that they replace.
+        var replaced: [QuarantineRule.Key: QuarantineRule] = [:]
         var changes: [(index: Int, change: FirewallChange)] = []
         /// Why the tables had to be made anew for it.
         var rebuilt: QuarantineError?
@@ -277,6 +279,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             step.rules[key] = rule
             step.changes.append((index, .put(rule)))
             detail += "; until \(rule.expires); \(rule.action.rawValue); \(rule.id)"
+            step.replaced[key] = rules[key]
             if actor.isForcing { detail += "; forced" }
         case .release:
             guard var rule = known else { return }
@@ -380,7 +383,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
                 note("fail", "\(rule.target)", failure)
                 // What failed to be removed stays "removing" and is tried again.
                 guard rule.state != .removing else { continue }
-                rule = rule.ended("failed: \(failure)")
+                // The kernel still has what was to be replaced.
+                rule = step.replaced[change.key] ?? rule.ended("failed: \(failure)")
             } else {
                 rule.state = rule.state == .removing ? .ended : .active
             }
