@@ -317,6 +317,47 @@ struct EngineTests {
         #expect(try engine.reconcile(now: now, cause: "again").isClean)
     }
 
+    /// It may have died between the ledger and the kernel.
+    @Test func whatAnotherProgramLeftHalfWayIsPutInPlaceAtTheNextTick() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var monitor = try space.engine(ledger)
+        let now = clockNow()
+        _ = try monitor.reconcile(now: now, cause: "start")
+        var half = decided("10.0.0.2", now).rule
+        half.state = .pending
+        try ledger.write([half], [])
+        ledger.hasChanged = true
+        // A decision takes over what the ledger has; the kernel is compared with it later.
+        _ = try monitor.perform([decided("10.0.0.3", now)], now: now)
+        #expect(try monitor.actuator.elements().map(\.target) == [target("10.0.0.3")])
+        #expect(
+            try monitor.tick(now: now).map(\.decision.target)
+                == [target("10.0.0.2"), target("10.0.0.2")])
+        #expect(
+            try monitor.actuator.elements().map(\.target)
+                == [target("10.0.0.2"), target("10.0.0.3")])
+        #expect(try monitor.reconcile(now: now, cause: "again").isClean)
+    }
+
+    @Test func anEndThatAnotherProgramHasMovedIsKept() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var monitor = try space.engine(ledger)
+        var other = try space.engine(ledger)
+        let now = clockNow()
+        _ = try monitor.reconcile(now: now, cause: "start")
+        _ = try monitor.perform([decided("10.0.0.2", now, seconds: 60)], now: now)
+        _ = try other.reconcile(now: now, cause: "start")
+        _ = try other.add(
+            target("10.0.0.2"), action: .drop, seconds: 6000, reason: "r", now: now, actor: "me",
+            force: false)
+        ledger.hasChanged = true
+        #expect(try monitor.expire(now: now + 60 * second).isEmpty)
+        #expect(monitor.rules.sorted.map(\.expires) == [now + 6000 * second])
+        #expect(!ledger.entries.contains { $0.action == "expire" })
+    }
+
     @Test func whatRunsOutOfTimeIsSwept() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()

@@ -56,7 +56,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         else { return }
         defer { close(access) }
         do throws(QuarantineError) {
-            if try ledger.hasChangedElsewhere() { try reload(now: now) }
+            try catchUp(now: now)
             try ledger.write(pendingWrites.rules, pendingWrites.entries)
             pendingWrites = PendingWrites()
         } catch {
@@ -65,14 +65,20 @@ extension QuarantineEngine where Actuator: ~Copyable {
         }
     }
 
-    /// Takes over what other processes have written meanwhile; the next call returns what that
-    /// changed.
+    /// Takes over what other processes have written, if they have.
+    mutating func catchUp(now: Int64) throws(QuarantineError) {
+        if try ledger.hasChangedElsewhere() { try reload(now: now) }
+    }
+
+    /// Takes over the ledger's rules; the next `tick` or `reconcile` returns what that changed, and
+    /// `tick` compares the kernel with them.
     ///
     /// - Returns: rules of the other mode, enforcing or dry run.
     @discardableResult
     mutating func reload(now: Int64) throws(QuarantineError) -> [QuarantineRule] {
         let before = rules
         let others = try replaceRules()
+        hasForeignWrites = true
         foreign += noteChanges(since: before, now: now)
         return others
     }

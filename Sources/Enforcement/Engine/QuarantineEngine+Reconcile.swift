@@ -55,6 +55,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         }
         try record(
             written, entries(report, now: now, cause: cause, actor: actor), isUrgent: true, access)
+        hasForeignWrites = false
         forgetCounts()
         report.outcomes = takeForeign()
         return report

@@ -24,13 +24,14 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     let ledger: any QuarantineLedger
     /// What other processes did to the rules; the next `tick` or `reconcile` returns it.
     var foreign: [QuarantineOutcome] = []
-    /// Whether another process has written to the ledger since the last reconciliation.
-    private var hasForeignWrites = false
+    /// Whether another process has written to the ledger since the last reconciliation. It may have
+    /// died half-way.
+    var hasForeignWrites = false
     /// Whether ledger and kernel have been made to agree once.
     var hasStarted = false
 
-    /// - Parameter ledger: read by `reconcile`, which comes before anything else, and takes over what is
-    ///   there already without a word.
+    /// - Parameter ledger: read by `reconcile`, which comes before anything else. The first one
+    ///   reports nothing of what was active before.
     public init(
         policy: QuarantinePolicy = QuarantinePolicy(), ledger: any QuarantineLedger,
         actuator: consuming Actuator
@@ -72,7 +73,6 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         guard hasForeignWrites else { return expired + takeForeign() }
         let report = try reconcile(
             now: now, cause: "the ledger was changed by another program", actor: "lazaret")
-        hasForeignWrites = false
         return expired + report.outcomes
     }
 
@@ -80,9 +80,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     ///
     /// - Complexity: O(1) before the first end.
     public mutating func expire(now: Int64) throws(QuarantineError) -> [QuarantineOutcome] {
-        let due = rules.expired(at: now).map(QuarantineDecision.expiry)
-        guard !due.isEmpty else { return [] }
-        return try carryOut(due, LedgerAccess(), by: Actor("policy"), now: now)
+        try perform(rules.expired(at: now).map(QuarantineDecision.expiry), now: now)
     }
 
     /// Puts a rule on `target` by hand; of this rule and one that is active alike, the later end
@@ -132,7 +130,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         let access = try open(isUrgent: false)
         defer { close(access) }
         let now = now + access.waited
-        if try ledger.hasChangedElsewhere() { try reload(now: now) }
+        try catchUp(now: now)
         return try remove(rules.sorted, reason: reason, now: now, actor: actor, access)
     }
 
@@ -205,9 +203,13 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         let access = try open(isUrgent: isUrgent)
         defer { close(access) }
         let now = now + access.waited
-        if access.obstacle == nil, try ledger.hasChangedElsewhere() { try reload(now: now) }
+        if access.obstacle == nil { try catchUp(now: now) }
+        // Another process may have ended a rule, or moved its end.
+        let due = decisions.filter {
+            $0.kind != .expire || rules[$0.rule.key].map { $0.expires <= now } ?? false
+        }
         return try carryOut(
-            decisions, access, by: Actor(actor, isForcing: force), now: now, isUrgent: isUrgent)
+            due, access, by: Actor(actor, isForcing: force), now: now, isUrgent: isUrgent)
     }
 
     private mutating func remove(
@@ -237,10 +239,10 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// What one call changes: rules before the kernel is touched, and its changes.
     private struct Step {
         var rules: [QuarantineRule.Key: QuarantineRule] = [:]
-        var entries: [AuditEntry] = []
-        /// Which decision led to which change.
         /// The rules that they replace.
         var replaced: [QuarantineRule.Key: QuarantineRule] = [:]
+        var entries: [AuditEntry] = []
+        /// Which decision led to which change.
         var changes: [(index: Int, change: FirewallChange)] = []
         /// Why the tables had to be made anew for it.
         var rebuilt: QuarantineError?
@@ -249,7 +251,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// - Returns: the outcomes in the order of `decisions`.
     private mutating func carryOut(
         _ decisions: [QuarantineDecision], _ access: LedgerAccess, by actor: Actor, now: Int64,
-        isUrgent: Bool = true
+        isUrgent: Bool
     ) throws(QuarantineError) -> [QuarantineOutcome] {
         var outcomes = decisions.map { QuarantineOutcome($0) }
         var step = Step()
@@ -277,9 +279,9 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         case .add, .extend:
             let rule = staged(decision.rule, over: known, by: actor)
             step.rules[key] = rule
+            step.replaced[key] = rules[key]
             step.changes.append((index, .put(rule)))
             detail += "; until \(rule.expires); \(rule.action.rawValue); \(rule.id)"
-            step.replaced[key] = rules[key]
             if actor.isForcing { detail += "; forced" }
         case .release:
             guard var rule = known else { return }
@@ -289,7 +291,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             step.changes.append((index, .remove(key)))
         case .expire:
             // The kernel has removed it by itself.
-            guard let rule = known, rule.expires <= now else { return }
+            guard let rule = known else { return }
             step.rules[key] = rule.ended("time over")
             step.entries.append(entry("expire", decision, "time over; \(rule.id)", actor, now))
             return
