@@ -14,11 +14,16 @@ extension ControlClient {
     }
 
     /// Whether a monitor answers that enforces with the ledger in `directory`.
-    public func isEnforcing(with directory: String) async -> Bool {
-        guard let status = try? await status(timeout: .seconds(3)), status.isEnforcing,
-            let theirs = status.stateDirectory
-        else { return false }
-        return theirs.realPath == directory.realPath
+    ///
+    /// - Throws: `.notPermitted` if the caller may not ask.
+    public func isEnforcing(with directory: String) async throws(ControlError) -> Bool {
+        do {
+            let status = try await status(timeout: .seconds(3))
+            guard status.isEnforcing, let theirs = status.stateDirectory else { return false }
+            return theirs.realPath == directory.realPath
+        } catch ControlError.notPermitted(let socket) {
+            throw .notPermitted(socket: socket)
+        } catch { return false }
     }
 
     /// Adds a rule.

@@ -17,10 +17,21 @@ public struct LocalQuarantine {
         self.options = options
     }
 
-    /// Opens ledger and kernel.
+    /// Opens ledger and kernel, and makes them agree.
     ///
+    /// - Parameters:
+    ///   - now: nanoseconds since 1970.
+    ///   - actor: who asks, for the audit trail.
     /// - Throws: `.ledger`; `.notPermitted` without CAP_NET_ADMIN.
-    public func engine() throws(QuarantineError) -> QuarantineEngine<Firewall> {
+    public func engine(
+        now: Int64, actor: String
+    ) throws(QuarantineError) -> QuarantineEngine<Firewall> {
+        var engine = try opened()
+        _ = try engine.reconcile(now: now, cause: "command line", actor: actor)
+        return engine
+    }
+
+    private func opened() throws(QuarantineError) -> QuarantineEngine<Firewall> {
         var discovery = ProtectedDiscovery()
         discovery.named = options.discovery.named
         discovery.environment = ProcessInfo.processInfo.environment
@@ -47,7 +58,7 @@ public struct LocalQuarantine {
             var firewall = try Firewall()
             return RuleListing(unknown: try firewall.elements())
         }
-        var engine = try engine()
+        var engine = try opened()
         return try engine.list(now: now)
     }
 

@@ -42,28 +42,46 @@ struct QuarantineCommand: ParsableCommand {
             let directory = given ?? settings.monitor.stateDirectory
             let socket =
                 LocalQuarantine.socket(ofMonitorIn: directory) ?? settings.control.socket
-            if let client = socket.map({ ControlClient(socket: $0) }),
-                await client.isEnforcing(with: directory)
-            {
-                return Place(directory: directory, monitor: client, options: settings.monitor)
-            }
-            return Place(directory: directory, monitor: nil, options: settings.monitor)
+            var place = Place(directory: directory, options: settings.monitor)
+            guard let client = socket.map({ ControlClient(socket: $0) }) else { return place }
+            do throws(ControlError) {
+                if try await client.isEnforcing(with: directory) { place.monitor = client }
+            } catch { place.refusal = error }
+            return place
         }
     }
 
     /// Who keeps the rules: a running monitor, or this command by itself.
     struct Place {
         var directory: String
-        var monitor: ControlClient?
         var options: Monitor.Options
+        var monitor: ControlClient?
+        /// Why the caller may not ask the monitor that is there.
+        var refusal: ControlError?
 
-        var local: LocalQuarantine { LocalQuarantine(directory: directory, options: options) }
-
-        /// Opens ledger and kernel, and makes them agree.
-        func engine() throws(QuarantineError) -> QuarantineEngine<Firewall> {
-            var engine = try local.engine()
-            _ = try engine.reconcile(now: now(), cause: "command line", actor: person())
-            return engine
+        /// Asks the monitor. Without one, or if it has stopped before it did what was asked, the
+        /// command works alone.
+        func ask<T>(
+            _ body: (ControlClient) async throws -> T,
+            orAlone alone: (LocalQuarantine) throws -> T
+        ) async throws -> T {
+            if let monitor {
+                do { return try await body(monitor) } catch {
+                    guard (try? await monitor.isEnforcing(with: directory)) != true else {
+                        throw error
+                    }
+                }
+            }
+            do {
+                return try alone(LocalQuarantine(directory: directory, options: options))
+            } catch let error as QuarantineError {
+                guard let refusal else { throw error }
+                switch error {
+                // Who may not ask the monitor may rarely open what is the monitor's.
+                case .ledger, .notPermitted: throw refusal
+                default: throw error
+                }
+            }
         }
     }
 
@@ -75,12 +93,13 @@ struct QuarantineCommand: ParsableCommand {
 
         func run() async throws {
             let place = try await state.quarantine()
-            let listing =
-                if let monitor = place.monitor {
-                    try await exiting { RuleListing(rules: try await monitor.rules()) }
-                } else {
-                    try await exiting { try place.local.list(now: now()) }
+            let listing = try await exiting {
+                try await place.ask {
+                    RuleListing(rules: try await $0.rules())
+                } orAlone: {
+                    try $0.list(now: now())
                 }
+            }
             try Output.write(style.render(listing), to: nil)
             if !listing.unknown.isEmpty {
                 complain(
@@ -112,18 +131,12 @@ struct QuarantineCommand: ParsableCommand {
 
         func run() async throws {
             let place = try await state.quarantine()
-            let text = try await exiting {
-                if let monitor = place.monitor {
-                    try await add(by: monitor)
-                } else {
-                    try add(place)
-                }
-            }
+            let text = try await exiting { try await place.ask(add(by:), orAlone: add(alone:)) }
             try Output.write(text, to: nil)
         }
 
-        private func add(_ place: Place) throws(QuarantineError) -> String {
-            var engine = try place.engine()
+        private func add(alone quarantine: LocalQuarantine) throws -> String {
+            var engine = try quarantine.engine(now: now(), actor: person())
             let overridden = engine.policy.protected.objection(to: target)
             let time = now()
             let outcome = try engine.add(
@@ -175,12 +188,13 @@ struct QuarantineCommand: ParsableCommand {
         func run() async throws {
             let place = try await state.quarantine()
             try await finish {
-                if let monitor = place.monitor {
-                    return try await monitor.release(target, reason: reason, actor: person())
+                try await place.ask {
+                    try await $0.release(target, reason: reason, actor: person())
+                } orAlone: {
+                    var engine = try $0.engine(now: now(), actor: person())
+                    return try released(
+                        engine.release(target, reason: reason, now: now(), actor: person()))
                 }
-                var engine = try place.engine()
-                return try released(
-                    engine.release(target, reason: reason, now: now(), actor: person()))
             }
         }
     }
@@ -194,12 +208,12 @@ struct QuarantineCommand: ParsableCommand {
         func run() async throws {
             let place = try await state.quarantine()
             try await finish {
-                if let monitor = place.monitor {
-                    return try await monitor.flush(reason: reason, actor: person())
+                try await place.ask {
+                    try await $0.flush(reason: reason, actor: person())
+                } orAlone: {
+                    var engine = try $0.engine(now: now(), actor: person())
+                    return try released(engine.flush(reason: reason, now: now(), actor: person()))
                 }
-                var engine = try place.engine()
-                return try released(
-                    engine.flush(reason: reason, now: now(), actor: person()))
             }
         }
     }
