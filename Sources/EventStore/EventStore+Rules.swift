@@ -20,11 +20,11 @@ extension EventStore: QuarantineLedger {
         }
     }
 
-    /// Writes rules and audit entries in one durable transaction.
+    /// Writes rules, audit entries and notes in one durable transaction.
     public func write(
-        _ rules: [QuarantineRule], _ entries: [AuditEntry]
+        _ rules: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String]
     ) throws(QuarantineError) {
-        guard !rules.isEmpty || !entries.isEmpty else { return }
+        guard !rules.isEmpty || !entries.isEmpty || !notes.isEmpty else { return }
         try asLedger { () throws(EventStoreError) in
             try write { database in
                 let insert = try database.prepare(
@@ -42,8 +42,13 @@ extension EventStore: QuarantineLedger {
                         """, [Self.endedRulesKept])
                 }
                 try Self.append(entries, database)
+                for (name, value) in notes { try Self.set(name, to: value, database) }
             }
         }
+    }
+
+    public func note(_ name: String) throws(QuarantineError) -> String? {
+        try asLedger { () throws(EventStoreError) in try setting(name) }
     }
 
     public func hasChangedElsewhere() throws(QuarantineError) -> Bool {
@@ -63,20 +68,6 @@ extension EventStore: QuarantineLedger {
     }
 
     public func unlock() { processLock.unlock() }
-
-    public func exchangeNote(
-        _ name: String, _ value: String
-    ) throws(QuarantineError) -> String? {
-        try asLedger { () throws(EventStoreError) in
-            try write { database in
-                let before = try database.text(
-                    "SELECT value FROM settings WHERE name = ?", [name])
-                try database.execute(
-                    "INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
-                return before
-            }
-        }
-    }
 
     /// A number that changes when another connection, of this process or another, has written.
     func dataVersion() throws(EventStoreError) -> Int64 {

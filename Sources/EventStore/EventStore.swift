@@ -241,8 +241,10 @@ public final class EventStore: Sendable {
 
     /// Notes `value` under `name`, in place of what was there.
     public func set(_ name: String, to value: String) throws(EventStoreError) {
-        try write {
-            try $0.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
-        }
+        try write { try Self.set(name, to: value, $0) }
+    }
+
+    static func set(_ name: String, to value: String, _ database: borrowing Database) throws {
+        try database.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, value])
     }
 }

@@ -3,6 +3,7 @@ internal import EventStore
 internal import FoundationEssentials
 internal import Glibc
 public import Quarantine
+internal import SystemSupport
 
 /// The quarantine for a command that runs without a monitor: opens ledger and kernel itself.
 public struct LocalQuarantine {
@@ -27,6 +28,7 @@ public struct LocalQuarantine {
         now: Int64, actor: String
     ) throws(QuarantineError) -> QuarantineEngine<Firewall> {
         var engine = try opened()
+        try engine.followClock(startedAt: ClockWatch(now: now).start, now: now, actor: actor)
         _ = try engine.reconcile(now: now, cause: "command line", actor: actor)
         return engine
     }

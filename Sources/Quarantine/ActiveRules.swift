@@ -54,6 +54,11 @@ public struct ActiveRules: Sendable {
             .sorted { ($0.expires, $0.key) < ($1.expires, $1.key) }
     }
 
+    /// The rules when the clock was set by `step` nanoseconds.
+    package func moved(by step: Int64) -> ActiveRules {
+        step == 0 ? self : ActiveRules(rules.values.map { $0.moved(by: step) })
+    }
+
     /// Adds a rule, or replaces the one with its target and action; one that has ended is removed.
     package mutating func update(_ rule: QuarantineRule) {
         rules[rule.key] = rule.state == .ended ? nil : rule

@@ -23,10 +23,13 @@ public struct AuditEntry: Sendable, Equatable {
 public protocol QuarantineLedger: Sendable {
     /// Rules that are not ended.
     func openRules() throws(QuarantineError) -> [QuarantineRule]
-    /// Writes rules (by target, action and id) and audit entries, all or nothing, and durably.
+    /// Writes rules (by target, action and id), audit entries, and notes by their names: all or
+    /// nothing, and durably.
     func write(
-        _ rules: [QuarantineRule], _ entries: [AuditEntry]
+        _ rules: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String]
     ) throws(QuarantineError)
+    /// What was noted under `name`; nil: nothing.
+    func note(_ name: String) throws(QuarantineError) -> String?
     /// Whether another process has written since the last time this was asked.
     func hasChangedElsewhere() throws(QuarantineError) -> Bool
     /// Keeps other processes out until `unlock`; does not nest.
@@ -35,8 +38,13 @@ public protocol QuarantineLedger: Sendable {
     /// - Throws: `.ledger` where another process holds it for too long.
     func lock() throws(QuarantineError) -> Int64
     func unlock()
-    /// Stores `value` under `name`.
-    ///
-    /// - Returns: what was stored there before; nil: nothing.
-    func exchangeNote(_ name: String, _ value: String) throws(QuarantineError) -> String?
+}
+
+extension QuarantineLedger {
+    /// Writes rules and audit entries.
+    package func write(
+        _ rules: [QuarantineRule], _ entries: [AuditEntry]
+    ) throws(QuarantineError) {
+        try write(rules, entries, notes: [:])
+    }
 }

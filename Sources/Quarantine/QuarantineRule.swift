@@ -129,6 +129,15 @@ public struct QuarantineRule: Sendable, Equatable {
     /// The command that removes it.
     public var undo: String { "lazaret quarantine release \(target)" }
 
+    /// The rule when the clock was set by `step` nanoseconds; an end that the clock cannot show
+    /// stays.
+    package func moved(by step: Int64) -> QuarantineRule {
+        var rule = self
+        let end = rule.expires.addingReportingOverflow(step)
+        if !end.overflow { rule.expires = end.partialValue }
+        return rule
+    }
+
     /// The rule when it is over.
     package func ended(_ ending: String) -> QuarantineRule {
         var rule = self

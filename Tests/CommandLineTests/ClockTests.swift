@@ -152,9 +152,17 @@ struct ClockTests {
         #expect(try lab.isFenced(lab.bystander, forScanning: lab.c), "\(program.errors)")
         #expect(try lab.reaches(lab.c, lab.b))
 
-        // The same while nobody watches.
+        // The same while nobody watches; a command by hand notices first.
         #expect(program.end(by: SIGTERM) == 0)
         try set(0)
+        let byHand = try Background(
+            in: lab.node.space,
+            ["quarantine", "add", "203.0.113.9", "--state", scratch.path("state")],
+            behind: movingClock)
+        #expect(byHand.status == 0, "\(byHand.errors)")
+        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.bystander, lab.c))
+        let between = try timeLeft()
+        #expect(isLeft(between[lab.a.v4]), "\(between)")
         let again = try monitor("-m", model)
         let after = try timeLeft()
         #expect(isLeft(after[lab.a.v4]), "\(after) \(again.errors)")

@@ -208,7 +208,8 @@ struct EngineTests {
         let (now, hour) = (clockNow(), 3600 * second)
         _ = try engine.perform([decided("10.0.0.2", now)], now: now)
         ledger.isShut = true
-        try engine.clockStepped(by: hour, now: now + hour, actor: "me")
+        try engine.followClock(
+            startedAt: hour, noticing: hour, now: now + hour, actor: "me")
         #expect(engine.rules.sorted.map(\.expires) == [now + hour + 600 * second])
         #expect(engine.pendingWrites.cause != nil)
         ledger.isShut = false
@@ -217,6 +218,29 @@ struct EngineTests {
         #expect(try engine.expire(now: now + hour + 60 * second).isEmpty)
         #expect(try ledger.openRules().map(\.expires) == [now + hour + 600 * second])
         #expect(engine.pendingWrites.isEmpty)
+    }
+
+    @Test func endsMoveOnceWhicheverProgramNoticesTheClockFirst() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        let (now, hour) = (clockNow(), 3600 * second)
+        var monitor = try space.engine(ledger)
+        try monitor.followClock(startedAt: 0, now: now, actor: "me")
+        _ = try monitor.reconcile(now: now, cause: "start")
+        _ = try monitor.perform([decided("10.0.0.2", now)], now: now)
+        var command = try space.engine(ledger)
+        try command.followClock(startedAt: hour, now: now + hour, actor: "me")
+        _ = try command.reconcile(now: now + hour, cause: "start")
+        let end = now + hour + 600 * second
+        #expect(command.rules.sorted.map(\.expires) == [end])
+        try monitor.followClock(
+            startedAt: hour, noticing: hour, now: now + hour, actor: "lazaret")
+        #expect(monitor.rules.sorted.map(\.expires) == [end])
+        #expect(try ledger.openRules().map(\.expires) == [end])
+        #expect(ledger.entries.count { $0.action == "clock" } == 1)
+        // Nobody has extended the rule, and the kernel holds it as long as it did.
+        #expect(try monitor.tick(now: now + hour).isEmpty)
+        #expect(try monitor.reconcile(now: now + hour, cause: "again").isClean)
     }
 
     @Test func releaseByHandLeavesTheTargetAlone() throws {
@@ -279,44 +303,6 @@ struct EngineTests {
         #expect(monitor.rules[.init(target: target("10.0.0.3"), action: .drop)]?.level == 1)
     }
 
-    /// Each with each would be five thousand million comparisons.
-    @Test(.timeLimit(.minutes(1)))
-    func manyRulesWaitForTheLedger() {
-        let rules = (0..<100_000 as Range<UInt32>).map {
-            QuarantineRule(
-                id: "q\($0)", target: .prefix(IPPrefix(host: IPAddress(v4: $0))), expires: 1)
-        }
-        var pending = PendingWrites()
-        pending.add(rules, [], cause: .ledger("full"))
-        let moved = rules.map { rule in
-            var rule = rule
-            rule.expires = 2
-            return rule
-        }
-        pending.add(moved, [], cause: .ledger("full"))
-        var active = ActiveRules()
-        pending.overlay(&active)
-        #expect(active.count == 100_000 && active.sorted.allSatisfy { $0.expires == 2 })
-        #expect(pending.rules.count == 100_000)
-    }
-
-    @Test func aRuleThatMayNotBeExtendedStaysAsItIs() throws {
-        let space = try Namespace()
-        let ledger = MemoryLedger()
-        var engine = try space.engine(ledger)
-        let now = clockNow()
-        _ = try engine.perform([decided("10.0.0.2", now)], now: now)
-        engine.policy.protected.add(prefix("10.0.0.2"), reason: "resolver")
-        let longer = try engine.perform([decided("10.0.0.2", now, seconds: 7200)], now: now)
-        #expect(longer.count == 1 && longer[0].failure != nil)
-        for rules in [engine.rules.sorted, try ledger.openRules()] {
-            #expect(rules.map(\.state) == [.active])
-            #expect(rules.map(\.expires) == [now + 600 * second])
-        }
-        #expect(ledger.entries.last?.action == "fail")
-        #expect(try engine.reconcile(now: now, cause: "again").isClean)
-    }
-
     /// It may have died between the ledger and the kernel.
     @Test func whatAnotherProgramLeftHalfWayIsPutInPlaceAtTheNextTick() throws {
         let space = try Namespace()
@@ -340,6 +326,23 @@ struct EngineTests {
         #expect(try monitor.reconcile(now: now, cause: "again").isClean)
     }
 
+    @Test func aRuleThatMayNotBeExtendedStaysAsItIs() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = clockNow()
+        _ = try engine.perform([decided("10.0.0.2", now)], now: now)
+        engine.policy.protected.add(prefix("10.0.0.2"), reason: "resolver")
+        let longer = try engine.perform([decided("10.0.0.2", now, seconds: 7200)], now: now)
+        #expect(longer.count == 1 && longer[0].failure != nil)
+        for rules in [engine.rules.sorted, try ledger.openRules()] {
+            #expect(rules.map(\.state) == [.active])
+            #expect(rules.map(\.expires) == [now + 600 * second])
+        }
+        #expect(ledger.entries.last?.action == "fail")
+        #expect(try engine.reconcile(now: now, cause: "again").isClean)
+    }
+
     @Test func anEndThatAnotherProgramHasMovedIsKept() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
@@ -356,6 +359,27 @@ struct EngineTests {
         #expect(try monitor.expire(now: now + 60 * second).isEmpty)
         #expect(monitor.rules.sorted.map(\.expires) == [now + 6000 * second])
         #expect(!ledger.entries.contains { $0.action == "expire" })
+    }
+
+    /// Each with each would be five thousand million comparisons.
+    @Test(.timeLimit(.minutes(1)))
+    func manyRulesWaitForTheLedger() {
+        let rules = (0..<100_000 as Range<UInt32>).map {
+            QuarantineRule(
+                id: "q\($0)", target: .prefix(IPPrefix(host: IPAddress(v4: $0))), expires: 1)
+        }
+        var pending = PendingWrites()
+        pending.add(rules, [], cause: .ledger("full"))
+        let moved = rules.map { rule in
+            var rule = rule
+            rule.expires = 2
+            return rule
+        }
+        pending.add(moved, [], cause: .ledger("full"))
+        var active = ActiveRules()
+        pending.overlay(&active)
+        #expect(active.count == 100_000 && active.sorted.allSatisfy { $0.expires == 2 })
+        #expect(pending.rules.count == 100_000)
     }
 
     @Test func whatRunsOutOfTimeIsSwept() throws {

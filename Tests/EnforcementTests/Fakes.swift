@@ -61,7 +61,7 @@ final class MemoryLedger: QuarantineLedger {
     }
 
     func write(
-        _ rules: [QuarantineRule], _ entries: [AuditEntry]
+        _ rules: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String]
     ) throws(QuarantineError) {
         if isShut { throw .ledger("locked") }
         try fuse.burn()
@@ -72,6 +72,7 @@ final class MemoryLedger: QuarantineLedger {
                 state.rules[name] = rule.state == .ended ? nil : rule
             }
             state.entries += entries
+            state.notes.merge(notes) { $1 }
         }
         try fuse.burn()
     }
@@ -84,8 +85,9 @@ final class MemoryLedger: QuarantineLedger {
     }
     func lock() -> Int64 { 0 }
     func unlock() {}
-    func exchangeNote(_ name: String, _ value: String) -> String? {
-        state.withLock { $0.notes.updateValue(value, forKey: name) }
+    func note(_ name: String) throws(QuarantineError) -> String? {
+        if isShut { throw .ledger("locked") }
+        return state.withLock { $0.notes[name] }
     }
 
     var entries: [AuditEntry] { state.withLock { $0.entries } }

@@ -40,20 +40,18 @@ private struct TrappedLedger: QuarantineLedger {
 
     func openRules() throws(QuarantineError) -> [QuarantineRule] { try store.openRules() }
     func write(
-        _ rules: [QuarantineRule], _ entries: [AuditEntry]
+        _ rules: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String]
     ) throws(QuarantineError) {
         trap.step()
-        try store.write(rules, entries)
+        try store.write(rules, entries, notes: notes)
         trap.step()
     }
+    func note(_ name: String) throws(QuarantineError) -> String? { try store.note(name) }
     func hasChangedElsewhere() throws(QuarantineError) -> Bool {
         try store.hasChangedElsewhere()
     }
     func lock() throws(QuarantineError) -> Int64 { try store.lock() }
     func unlock() { store.unlock() }
-    func exchangeNote(
-        _ name: String, _ value: String
-    ) throws(QuarantineError) -> String? { try store.exchangeNote(name, value) }
 }
 
 /// The real firewall; may die before and after each change.

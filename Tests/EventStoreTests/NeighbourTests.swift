@@ -1,5 +1,6 @@
 import EventStore
 import Foundation
+import Quarantine
 import TestKit
 import Testing
 

@@ -7,6 +7,7 @@ public struct PendingWrites: Sendable {
     public private(set) var cause: QuarantineError?
     private(set) var rules: [QuarantineRule] = []
     private(set) var entries: [AuditEntry] = []
+    private(set) var notes: [String: String] = [:]
     /// When to try again, in nanoseconds since 1970.
     var retryAt: Int64 = 0
 
@@ -23,12 +24,14 @@ public struct PendingWrites: Sendable {
 
     /// Adds what was refused; a rule replaces an earlier state of the same one.
     mutating func add(
-        _ more: [QuarantineRule], _ entries: [AuditEntry], cause: QuarantineError
+        _ more: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String] = [:],
+        cause: QuarantineError
     ) {
         let replaced = Set(more.map(Row.init))
         rules.removeAll { replaced.contains(Row($0)) }
         rules += more
         self.entries += entries
+        self.notes.merge(notes) { $1 }
         self.cause = cause
     }
 

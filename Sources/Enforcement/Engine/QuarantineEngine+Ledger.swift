@@ -27,24 +27,24 @@ extension QuarantineEngine where Actuator: ~Copyable {
     /// Writes to the ledger, with what is pending; what is urgent and cannot be written is pending
     /// too.
     mutating func record(
-        _ rules: [QuarantineRule], _ entries: [AuditEntry], isUrgent: Bool,
-        _ access: LedgerAccess = LedgerAccess()
+        _ rules: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String] = [:],
+        isUrgent: Bool, _ access: LedgerAccess
     ) throws(QuarantineError) {
         do throws(QuarantineError) {
             if let obstacle = access.obstacle { throw obstacle }
             if pendingWrites.isEmpty {
-                try ledger.write(rules, entries)
+                try ledger.write(rules, entries, notes: notes)
             } else {
                 var all = pendingWrites
-                all.add(rules, entries, cause: .ledger(""))
-                try ledger.write(all.rules, all.entries)
+                all.add(rules, entries, notes: notes, cause: .ledger(""))
+                try ledger.write(all.rules, all.entries, notes: all.notes)
                 pendingWrites = PendingWrites()
             }
         } catch {
             guard isUrgent, defersWrites, !actuator.isDryRun, !pendingWrites.isFull else {
                 throw error
             }
-            pendingWrites.add(rules, entries, cause: error)
+            pendingWrites.add(rules, entries, notes: notes, cause: error)
         }
     }
 
@@ -57,7 +57,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
         defer { close(access) }
         do throws(QuarantineError) {
             try catchUp(now: now)
-            try ledger.write(pendingWrites.rules, pendingWrites.entries)
+            try ledger.write(
+                pendingWrites.rules, pendingWrites.entries, notes: pendingWrites.notes)
             pendingWrites = PendingWrites()
         } catch {
             pendingWrites.add([], [], cause: error)

@@ -162,31 +162,6 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return outcomes
     }
 
-    /// Moves the ends of all rules along when the clock is set, by `step` nanoseconds: the kernel,
-    /// which counts time that passes, is not changed.
-    public mutating func clockStepped(
-        by step: Int64, now: Int64, actor: String
-    ) throws(QuarantineError) {
-        policy.clockStepped(by: step)
-        let access = try open(isUrgent: true)
-        defer { close(access) }
-        // What cannot be read now is moved by what is known of it: the step comes once only.
-        let others = (try? reload(now: now + access.waited)) ?? []
-        let moved = (rules.sorted + others).map { rule in
-            var rule = rule
-            let expires = rule.expires.addingReportingOverflow(step)
-            if !expires.overflow { rule.expires = expires.partialValue }
-            return rule
-        }
-        guard !moved.isEmpty else { return }
-        let entry = AuditEntry(
-            time: now + access.waited, actor: actor, action: "clock",
-            subject: "\(moved.count) fences",
-            detail: "the clock was set by \(step / 1_000_000_000) s; their ends with it")
-        try record(moved, [entry], isUrgent: true, access)
-        for rule in moved where rule.isDryRun == actuator.isDryRun { rules.update(rule) }
-    }
-
     // MARK: - Carrying decisions out
 
     /// Carries decisions out under the ledger's lock; refusals are only recorded.

@@ -32,10 +32,10 @@ public final class QuarantineService: Sendable {
     fileprivate struct State: ~Copyable, Sendable {
         var engine: QuarantineEngine<Firewall>
         var protection: ProtectionSources
-        let ledger: any QuarantineLedger
         /// Nil: `now` is whatever the caller says.
         var clock: ClockWatch?
-        var isClockToBeNoted = false
+        /// How far the clock was set, in nanoseconds, if the rules have not followed it yet.
+        var clockStep: Int64?
     }
 
     private let state: Mutex<State>
@@ -70,14 +70,14 @@ public final class QuarantineService: Sendable {
         var engine = QuarantineEngine(
             policy: policy, ledger: ledger, actuator: try Firewall(firewall))
         let watch = options.followsClock ? ClockWatch(now: now) : nil
-        if let watch, let step = try ledger.clockStep(startedAt: watch.start) {
-            try engine.clockStepped(by: step, now: now, actor: "lazaret")
+        if let watch {
+            try engine.followClock(startedAt: watch.start, now: now, actor: "lazaret")
         }
         _ = try engine.reconcile(now: now, cause: "start", actor: "lazaret")
         engine.defersWrites = true
         let port = engine.actuator.port
         state = Mutex(
-            State(engine: engine, protection: protection, ledger: ledger, clock: watch))
+            State(engine: engine, protection: protection, clock: watch))
         let monitor = Mutex<RulesetMonitor?>(try RulesetMonitor(ignoring: [port]))
         startThread { [self] in
             if let monitor = monitor.withLock({ $0.take() }) { self.watch(monitor, report) }
@@ -206,15 +206,13 @@ extension QuarantineService.State {
     /// rules.
     fileprivate mutating func keepTime(_ now: Int64) throws(QuarantineError) {
         if let step = clock?.step(to: now) {
-            isClockToBeNoted = true
-            try engine.clockStepped(by: step, now: now, actor: "lazaret")
+            engine.policy.clockStepped(by: step)
+            clockStep = (clockStep ?? 0) &+ step
         }
-        guard isClockToBeNoted, let start = clock?.start else { return }
-        // If the ledger cannot be written, rules go on all the same.
-        do throws(QuarantineError) {
-            _ = try ledger.clockStep(startedAt: start)
-            isClockToBeNoted = false
-        } catch {}
+        guard let clockStep, let start = clock?.start else { return }
+        try engine.followClock(
+            startedAt: start, noticing: clockStep, now: now, actor: "lazaret")
+        self.clockStep = nil
     }
 
     fileprivate mutating func refreshProtection() throws(QuarantineError) {
