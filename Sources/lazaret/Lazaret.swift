@@ -7,9 +7,9 @@ import TextFormats
 struct Lazaret: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lazaret",
-        abstract: "Watches the traffic of containers, says what is odd and why, and fences it off.",
+        abstract: "Detect and explain anomalies in container traffic; quarantine offenders.",
         discussion: """
-            Learn from clean traffic, then judge other traffic by it:
+            Train on clean traffic, then analyse other traffic:
               lazaret train  -r clean.pcap -o node.model --inventory inventory.yaml
               lazaret replay -r suspect.pcap -m node.model --inventory inventory.yaml
 

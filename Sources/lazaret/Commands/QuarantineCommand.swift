@@ -18,7 +18,7 @@ import Timestamps
 struct QuarantineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quarantine",
-        abstract: "Show, add and release fences; works with and without the daemon.",
+        abstract: "List, add and release fences; works with and without a running monitor.",
         subcommands: [List.self, Add.self, Release.self, Flush.self], defaultSubcommand: List.self)
 
     /// Where the ledger lies.
@@ -69,7 +69,7 @@ struct QuarantineCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show what is fenced: time left, what was held back, why.")
+            abstract: "List the active fences: time left, dropped packets, reason.")
         @OptionGroup var state: State
         @OptionGroup var style: Style
 
@@ -97,16 +97,16 @@ struct QuarantineCommand: ParsableCommand {
         var target: QuarantineTarget
         @Option(
             name: .customLong("for"), parsing: .unconditional,
-            help: "How long: 90s, 10m, 1h, 2d.",
+            help: "Duration: 90s, 10m, 1h, 2d.",
             transform: QuarantineCommand.parse(span:))
         var span = TimeSpan(seconds: 600)
-        @Option(help: "Why; goes to the audit trail.")
+        @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
         @Option(
-            help: "What happens to its packets: drop, egress, limit or observe.",
+            help: "Action on its packets: drop, egress, limit or observe.",
             transform: parse(response:))
         var response: QuarantineRule.Action = .drop
-        @Flag(help: "Fence even what is protected.")
+        @Flag(help: "Fence the target even if it is protected.")
         var force = false
         @OptionGroup var state: State
 
@@ -165,10 +165,10 @@ struct QuarantineCommand: ParsableCommand {
 
     struct Release: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take down every fence that lies in a prefix.")
+            abstract: "Release every fence inside a prefix.")
         @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
         var target: QuarantineTarget
-        @Option(help: "Why; goes to the audit trail.")
+        @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
         @OptionGroup var state: State
 
@@ -186,8 +186,8 @@ struct QuarantineCommand: ParsableCommand {
     }
 
     struct Flush: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Take down every fence.")
-        @Option(help: "Why; goes to the audit trail.")
+        static let configuration = CommandConfiguration(abstract: "Release every fence.")
+        @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
         @OptionGroup var state: State
 
@@ -271,7 +271,7 @@ extension QuarantineCommand {
     struct Style: ParsableArguments {
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
-        @Option(help: "How to write: table or json.")
+        @Option(help: "Output format: table or json.")
         var format: Format = .table
 
         func render(_ listing: RuleListing) -> String {
