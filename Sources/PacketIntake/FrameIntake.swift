@@ -32,7 +32,7 @@ package struct FrameIntake: ~Copyable {
         interfaces = max(interfaces, count)
     }
 
-    /// Tells what the time is.
+    /// Sets the current time; packets more than 2 s ahead of it are clamped.
     package mutating func advance(to now: Int64) { latest = now + 2_000_000_000 }
 
     /// Takes in a frame.
@@ -51,7 +51,7 @@ package struct FrameIntake: ~Copyable {
     /// Asks for what was captured up to `horizon`.
     package mutating func release(until horizon: Int64) { merge.release(until: horizon) }
 
-    /// Goes on to the next packet that is not held any longer; false where there is none.
+    /// Advances to the next packet that is released; false if there is none.
     package mutating func next() -> Bool {
         if isReady {
             isReady = false

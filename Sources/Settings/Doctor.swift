@@ -178,7 +178,7 @@ public struct Doctor {
         if provenance.inventory.isEmpty, configuration.inventory == nil {
             note(
                 .mind, "inventory",
-                "none: every address is a workload of its own, and a replaced container is a stranger"
+                "none: every address is a workload of its own, and a replaced container is an unknown host"
             )
         }
     }

@@ -148,8 +148,8 @@ public struct EventExplainer {
         guard let remedy = detector.remedy(for: asked) else {
             explanation.nearestNote =
                 window == nil
-                ? "what the alert tells is not enough to find it odd again; name its capture with -r"
-                : "by this model, and what was said of its alerts, the window is no longer odd"
+                ? "the alert alone does not reproduce the anomaly; name its capture with -r"
+                : "with this model and its feedback, the window is no longer anomalous"
             return
         }
         explanation.nearest = EventExplanation.Nearest(

@@ -1,6 +1,6 @@
 internal import TextFormats
 
-/// Notices when somebody sets the system's clock: by comparing it with the time since the machine
+/// Detects steps of the system clock: by comparing it with the time since the machine
 /// started.
 ///
 /// A clock that is slewed, as NTP does, is followed without a word.

@@ -84,8 +84,8 @@ struct QuarantineCommand: ParsableCommand {
             try Output.write(style.render(listing), to: nil)
             if !listing.unknown.isEmpty {
                 complain(
-                    "the kernel holds \(listing.unknown.count) that the ledger in \(place.directory) does not "
-                        + "know; the next change by hand, or a monitor's start, writes them down")
+                    "the kernel has \(listing.unknown.count) fences that are not in the ledger in "
+                        + "\(place.directory); the next change or a monitor's start records them")
             }
         }
     }
@@ -158,7 +158,7 @@ struct QuarantineCommand: ParsableCommand {
                 return "\(target) fenced (\(action)) for \(span)" + undo
             }
             let second = expires / 1_000_000_000
-            return "\(target) stands fenced (\(action)) until \(UTC.date(second)) "
+            return "\(target) is already fenced (\(action)) until \(UTC.date(second)) "
                 + "\(UTC.clock(second)) UTC, which is later than \(span) from now" + undo
         }
     }
