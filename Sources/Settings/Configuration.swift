@@ -171,7 +171,7 @@ public struct Configuration: Sendable {
             control.operators.append(try item.text())
         }
         if control.port != nil, control.tokenFile == nil {
-            throw node.fail("'port' needs a 'token_file': who knows its word may look and act")
+            throw node.fail("'port' needs a 'token_file': clients must send its token")
         }
     }
 
@@ -207,7 +207,7 @@ public struct Configuration: Sendable {
             policy.actions = []
             try node.list { item throws(YAMLError) in
                 guard let action = QuarantineRule.Action(rawValue: try item.text()) else {
-                    throw item.fail("'\(try item.text())' is none of drop, egress, limit, observe")
+                    throw item.fail("'\(try item.text())' must be drop, egress, limit or observe")
                 }
                 policy.actions.append(action)
             }

@@ -111,7 +111,7 @@ public struct ConfigurationCheck {
         faults.append(
             Fault(
                 key: key,
-                reason: "\(path): there is no folder \(folder); make it, or name another"))
+                reason: "\(path): folder \(folder) does not exist; create it or name another"))
     }
 
     private mutating func checkControl() {
@@ -120,7 +120,7 @@ public struct ConfigurationCheck {
             faults.append(
                 Fault(
                     key: "control.operators",
-                    reason: "there is no user '\(name)'; make it, or leave it out"))
+                    reason: "user '\(name)' does not exist; create it or leave it out"))
         }
         _ = attempt("control.token_file") { try control.token() }
         if let socket = control.socket, socket.utf8.count >= 108 {
@@ -138,7 +138,7 @@ extension Configuration {
         guard let user else { return nil }
         guard let number = ControlOptions.user(user) else {
             return
-                "\(user): there is no such user; make it: useradd --system --no-create-home \(user)"
+                "\(user): no such user; create it: useradd --system --no-create-home \(user)"
         }
         return number == 0 ? "\(user): is root; name another user" : nil
     }

@@ -33,7 +33,7 @@ public struct EventExplainer {
             let offender = IPAddress(details.offender)
         else {
             throw IOError.input(
-                path: events, reason: "event \(eventID): its window or offender means nothing here")
+                path: events, reason: "event \(eventID): its window or offender is invalid")
         }
         let spool = captures.isEmpty ? nil : try InputSpool(captures)
         var explanation = describe(alert)
@@ -44,12 +44,12 @@ public struct EventExplainer {
                 window = try find(offender, scale, end, in: spool, model.model, progress)
                 if window == nil {
                     explanation.notes.append(
-                        "the captures do not hold the alert's window: is it another capture?")
+                        "the captures do not contain the alert's window")
                 }
             }
             judge(window, offender, scale, details, model.model, &explanation)
         } else {
-            explanation.nearestNote = "name the model with -m MODEL to have it computed"
+            explanation.nearestNote = "give the model with -m MODEL to compute it"
         }
         try addFlows(file, alert, offender, spool, progress, &explanation)
         addUndo(file, details, &explanation)
@@ -126,7 +126,7 @@ public struct EventExplainer {
     ) {
         if let raised = details.model_id, raised != model.identifier {
             explanation.notes.append(
-                "model \(raised) raised the alert, this one is \(model.identifier): what follows is this one's word"
+                "model \(raised) raised the alert, this one is \(model.identifier): the following is computed with this one"
             )
         }
         let detector = Detector(model: model, inventory: inventory ?? model.provenance.inventory)
@@ -183,7 +183,7 @@ public struct EventExplainer {
     ) throws {
         let details = alert.lazaret
         guard let start = details.window_start, let end = details.window_end else {
-            explanation.flowSource = "the alert does not say when its window was"
+            explanation.flowSource = "the alert has no time of its window"
             return
         }
         var flows = OffenderFlows(

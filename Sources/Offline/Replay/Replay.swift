@@ -103,7 +103,7 @@ public struct Replay {
         outcome.warnings = report.warnings.map { spool?.named($0.description) ?? $0.description }
         if tracker.droppedHosts > 0 {
             outcome.warnings.append(
-                "\(tracker.droppedHosts) flows of hosts past the table's limit were not watched")
+                "\(tracker.droppedHosts) flows of hosts beyond the table's limit were ignored")
         }
         outcome.report = record?.report(report, warnings: outcome.warnings)
         outcome.report?.incidents = outcome.incidents

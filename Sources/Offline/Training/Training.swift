@@ -111,7 +111,7 @@ public struct Training {
         let more = suspects.count > 8 ? "\(suspects.count - 8) more like these; " : ""
         return shown + [
             more
-                + "what is learnt as clean raises no alarm later: if any of this is an attack, train "
+                + "learned traffic raises no alerts later: if any of this is an attack, train "
                 + "again with --exclude-suspects"
         ]
     }

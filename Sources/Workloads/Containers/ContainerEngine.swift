@@ -61,7 +61,7 @@ public struct ContainerEngine: Sendable {
                     let reason = Self.words(error)
                     directory.setState(source, .lost(reason))
                     if desk.isOpen || !wasLost {
-                        tell("\(source) is lost: \(reason); what it named stays")
+                        tell("\(source) is unreachable: \(reason); its names stay in use")
                     }
                     wasLost = true
                 }

@@ -106,7 +106,7 @@ public struct KubernetesAccess: Sendable {
             user["exec"] == nil || token != nil || tokenFile != nil || tls.certificate != nil
         else {
             throw fail(
-                "its user asks a program for a token, which is not supported; give it a token, tokenFile or client-certificate"
+                "its user has a credential plugin (exec), which is not supported; use a token, tokenFile or client-certificate"
             )
         }
     }

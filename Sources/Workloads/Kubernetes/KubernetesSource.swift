@@ -119,7 +119,7 @@ public struct KubernetesSource: Sendable {
                 version = from
                 // Who may list may not watch all the same: only then is it found again.
                 try await watch(kind, http, &version) {
-                    if wasLost { tell("\(kind.name) of \(source) are told again") }
+                    if wasLost { tell("\(kind.name) of \(source) are available again") }
                     wasLost = false
                     pause = 200
                     setState(kind, lost: nil)
@@ -135,7 +135,7 @@ public struct KubernetesSource: Sendable {
                 let reason = ContainerEngine.words(error)
                 setState(kind, lost: reason)
                 if !wasLost {
-                    tell("\(kind.name) of \(source) are lost: \(reason); what was named stays")
+                    tell("\(kind.name) of \(source) are unavailable: \(reason); names stay in use")
                 }
                 wasLost = true
                 pause = min(pause * 2, 30_000)

@@ -45,7 +45,7 @@ struct AuditCommand: ParsableCommand {
         @OptionGroup var state: QuarantineCommand.State
 
         func validate() throws {
-            guard count > 0 else { throw ValidationError("-n \(count): needs a number above 0") }
+            guard count > 0 else { throw ValidationError("-n \(count): must be above 0") }
         }
 
         func run() throws {

@@ -31,7 +31,7 @@ struct ExplainCommand: ParsableCommand {
 
     func validate() throws {
         guard alert.eventID != nil else {
-            throw ValidationError("which alert? give its event_id")
+            throw ValidationError("the event_id of an alert is missing")
         }
         guard alert.events != nil else { throw AlertInput.noFile }
     }

@@ -27,10 +27,10 @@ struct FeedbackCommand: ParsableCommand {
 
     func validate() throws {
         guard alert.eventID != nil || action == nil else {
-            throw ValidationError("which alert? give its event_id")
+            throw ValidationError("the event_id of an alert is missing")
         }
         guard alert.eventID == nil || action != nil else {
-            throw ValidationError("say --benign, --malicious or --withdraw")
+            throw ValidationError("give --benign, --malicious or --withdraw")
         }
         guard action == nil || action == .withdraw || alert.events != nil else {
             throw AlertInput.noFile

@@ -41,7 +41,7 @@ struct FlowsCommand: ParsableCommand {
         }
         let isNetwork = output?.hasPrefix("udp://") == true || output?.hasPrefix("tcp://") == true
         guard !isNetwork || format == .ipfix else {
-            throw ValidationError("-o \(output ?? ""): only --format ipfix goes over the network")
+            throw ValidationError("-o \(output ?? ""): only ipfix can be sent over the network")
         }
     }
 

@@ -102,7 +102,7 @@ struct InventoryCommand: ParsableCommand {
         func run() async throws {
             let live = try await sources.ask()
             let header =
-                "# Who is who, written by 'lazaret inventory export' from \(live.source).\n"
+                "# Workloads and networks, written by 'lazaret inventory export' from \(live.source).\n"
             try Output.write(header + live.inventory.yaml, to: output)
         }
     }

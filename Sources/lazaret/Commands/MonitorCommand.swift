@@ -84,7 +84,7 @@ struct MonitorCommand: ParsableCommand {
 
     func validate() throws {
         guard capture.files.isEmpty else {
-            throw ValidationError("-r: captures are judged by 'lazaret replay'")
+            throw ValidationError("-r: use 'lazaret replay' for captures")
         }
         if let learn, (TimeSpan(learn)?.seconds ?? 0) < 1 {
             throw ValidationError("--learn '\(learn)': give a time such as 24h")
@@ -105,7 +105,7 @@ struct MonitorCommand: ParsableCommand {
         guard Set(capture.interfaces).count == capture.interfaces.count else {
             throw ValidationError("an interface is named twice")
         }
-        if write == "-" { throw ValidationError("-w -: packets are kept in a file; name one") }
+        if write == "-" { throw ValidationError("-w -: packets are recorded to a file; name one") }
         settings.model = model ?? settings.model
         settings.inventory = inventory.path ?? settings.inventory
         capture.apply(to: &settings.monitor.capture)

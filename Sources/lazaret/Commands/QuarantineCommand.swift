@@ -84,8 +84,8 @@ struct QuarantineCommand: ParsableCommand {
             try Output.write(style.render(listing), to: nil)
             if !listing.unknown.isEmpty {
                 complain(
-                    "the kernel has \(listing.unknown.count) fences that are not in the ledger in "
-                        + "\(place.directory); the next change or a monitor's start records them")
+                    "fences in the kernel but not in the ledger: \(listing.unknown.count) (ledger in "
+                        + "\(place.directory)); the next change or a monitor's start records them")
             }
         }
     }
@@ -206,14 +206,14 @@ struct QuarantineCommand: ParsableCommand {
 
     private static func parse(target text: String) throws -> QuarantineTarget {
         guard let target = QuarantineTarget(text) else {
-            throw ValidationError("'\(text)' is no address, prefix or MAC address")
+            throw ValidationError("'\(text)' is not an address, prefix or MAC address")
         }
         return target
     }
 
     private static func parse(response text: String) throws -> QuarantineRule.Action {
         guard let response = QuarantineRule.Action(rawValue: text) else {
-            throw ValidationError("'\(text)' is none of drop, egress, limit, observe")
+            throw ValidationError("'\(text)' must be drop, egress, limit or observe")
         }
         return response
     }
@@ -260,7 +260,7 @@ struct QuarantineCommand: ParsableCommand {
 extension QuarantineCommand {
     fileprivate static func parse(span text: String) throws -> TimeSpan {
         guard let span = TimeSpan(text), span.seconds > 0 else {
-            throw ValidationError("'\(text)' is no time; write 90s, 10m, 1h or 2d, at most 400d")
+            throw ValidationError("'\(text)' is not a duration; use 90s, 10m, 1h; at most 400d")
         }
         return span
     }
