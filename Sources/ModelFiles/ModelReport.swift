@@ -2,9 +2,9 @@ public import AnomalyDetection
 import FeatureExtraction
 import TextFormats
 
-/// What a model has learnt, in words.
+/// A model's content as text.
 public enum ModelReport {
-    /// The model in a page; `withGraph` lists who talks to whom.
+    /// The model on one page; `withGraph` adds the list of contacts.
     public static func text(_ model: Model, withGraph: Bool = false) -> String {
         let provenance = model.provenance
         let seconds = (provenance.lastNanoseconds - provenance.firstNanoseconds) / 1_000_000_000

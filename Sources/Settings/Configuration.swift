@@ -6,8 +6,8 @@ import Quarantine
 import Workloads
 import YAML
 
-/// `/etc/lazaret/lazaret.yaml`: everything that `lazaret monitor` can be told, and what it does
-/// where it is told nothing.
+/// `/etc/lazaret/lazaret.yaml`: every setting of `lazaret monitor`, with
+/// its default.
 public struct Configuration: Sendable {
     /// Where it is looked for unless another file is named.
     public static let standardPath = "/etc/lazaret/lazaret.yaml"

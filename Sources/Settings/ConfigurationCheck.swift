@@ -143,7 +143,7 @@ extension Configuration {
         return number == 0 ? "\(user): is root; name another user" : nil
     }
 
-    /// - Throws: where nobody can become `user`.
+    /// - Throws: if the program cannot switch to `user`.
     public func checkUser() throws {
         if let reason = userFault { throw error(.init(key: "user", reason: reason)) }
     }

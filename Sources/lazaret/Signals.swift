@@ -28,7 +28,7 @@ enum Signals {
         report.load(ordering: .relaxed) && report.exchange(false, ordering: .relaxed)
     }
 
-    /// Whether files are to be opened anew since the last call.
+    /// Whether files must be reopened since the last call.
     static func takeReopen() -> Bool {
         reopen.load(ordering: .relaxed) && reopen.exchange(false, ordering: .relaxed)
     }

@@ -19,14 +19,14 @@ public struct Detector: Sendable {
     private let identities: IdentityMap
     private let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
-    /// What was told of each subject lately: one entry a pattern and scale.
+    /// Recent alerts of each subject: one entry for each pattern and scale.
     private var told: [IPAddress: [Told]] = [:]
 
     private struct Told {
         var second: Int
         var scale: Scale
         var pattern: Pattern?
-        /// Who had the address then.
+        /// The owner of the address at that time.
         var workload: String
     }
 
@@ -96,7 +96,7 @@ public struct Detector: Sendable {
         return verdict(window, identity, group, excess, score, scaleModel, found)
     }
 
-    /// Whether a stranger's window comes after as many as can be scored in a second.
+    /// Whether the limit of unknown hosts' windows scored per second is reached.
     private mutating func isOneTooMany(
         _ window: Window, _ identity: Identity, hasPattern: Bool
     ) -> Bool {
@@ -128,14 +128,14 @@ public struct Detector: Sendable {
         group(of: identities.identity(of: subject), subject, scale)
     }
 
-    /// Steps beyond the clean range from which data that goes where data always went is told of.
+    /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
     private static let leastToFriends: Float = 3
 
     private func pattern(
         in window: Window, _ excess: [Float]
     ) -> (pattern: Pattern, strength: Float)? {
         let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
-        // Much to whom it always sends to may be a full backup: never fenced, and told of where it is far more.
+        // Much data to a known peer may be a full backup: never fenced, alerted only if far more.
         guard found?.pattern == .exfiltration, !window.isToStrangers,
             excess[Feature.bytesOutside.rawValue] < Self.leastToFriends
         else { return found }

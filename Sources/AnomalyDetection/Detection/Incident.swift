@@ -43,7 +43,7 @@ public struct IncidentTracker: Sendable {
     /// Offenders that are followed at a time; further ones raise alerts, but no incident.
     public let openLimit: Int
 
-    /// Verdicts on offenders for whom there was no room.
+    /// Verdicts on offenders that did not fit into the table.
     public private(set) var overlooked = 0
 
     private var open: [IPAddress: Incident] = [:]

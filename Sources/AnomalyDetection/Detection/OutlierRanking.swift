@@ -19,7 +19,7 @@ public struct OutlierRanking: Sendable {
         /// Multiples of the least that makes the pattern; 0 without one.
         public var strength: Float
         public var window: Window
-        /// What stands out; the clean numbers are those of the whole capture.
+        /// The anomalous features; the clean numbers are those of the whole capture.
         public var reasons: [Verdict.Reason]
 
         /// Orders the entries: a plain pattern first, by its strength, then the score.

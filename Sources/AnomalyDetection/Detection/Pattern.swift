@@ -85,7 +85,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
     }
 
-    /// How much of it a window holds, in words: "1002 distinct destination ports in 10 s".
+    /// The amount in a window as text: "1002 distinct destination ports in 10 s".
     public func amount(in window: Window) -> String {
         let description = FeatureSchema.description(of: measure)
         return Explanation.number(window[measure], description)
@@ -96,7 +96,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// of the least that counts.
     public static func match(_ window: Window) -> (pattern: Pattern, strength: Float)? {
         guard var found = match(window, isOdd: { _ in true }) else { return nil }
-        // Uploads are ordinary: where nobody knows how ordinary, only five times as much tells.
+        // Uploads are common: without a baseline, only five times as much counts.
         if found.pattern == .exfiltration { found.strength /= 5 }
         return found.strength >= 1 ? found : nil
     }

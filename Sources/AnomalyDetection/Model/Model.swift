@@ -38,7 +38,7 @@ public struct Model: Sendable, Equatable {
     public internal(set) var provenance: Provenance
     public internal(set) var graph: CommunicationGraph
     public internal(set) var scales: [ScaleModel]
-    /// What people said of its alerts; kept beside the model's file.
+    /// Operators' feedback on its alerts, stored next to the model's file.
     public private(set) var feedback: [Feedback] = []
     /// The first 16 hexadecimal digits of the file's SHA-256.
     public internal(set) var identifier = ""
@@ -55,7 +55,7 @@ public struct Model: Sendable, Equatable {
 
     /// Takes in what was said of its alerts.
     ///
-    /// - Parameter inventory: who is who; nil: as the model knows it.
+    /// - Parameter inventory: names of workloads; nil: those stored in the model.
     public mutating func apply(_ feedback: [Feedback], inventory: Inventory?) {
         self.feedback = feedback
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)

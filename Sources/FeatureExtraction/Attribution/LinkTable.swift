@@ -2,7 +2,7 @@ public import NetworkAddresses
 import PacketDecoding
 import Workloads
 
-/// Which hardware address carries which addresses, and so who really sent a frame.
+/// Bindings of MAC addresses to IP addresses; finds the true sender of a frame.
 ///
 /// A MAC address that others use as their next hop is a router and may carry any source. Every other one
 /// may use its own addresses; a frame from it with another's address is its own doing.
@@ -29,7 +29,7 @@ public struct LinkTable: Sendable {
         var lastSource = IPAddress.unspecified
     }
 
-    /// Who a frame is held against.
+    /// The address that a frame is charged to.
     public struct Sender: Sendable, Equatable {
         /// The address that the frame is held against.
         public var subject: IPAddress
@@ -57,7 +57,7 @@ public struct LinkTable: Sendable {
         }
     }
 
-    /// Who sent this frame, and learns from it.
+    /// The sender of this frame; also learns its binding.
     ///
     /// - Parameter isFromAfar: whether the source is outside or a gateway: what carries it is a router.
     mutating func sender(of packet: Packet, second: Int, isFromAfar: Bool) -> Sender {
@@ -152,7 +152,7 @@ public struct LinkTable: Sendable {
         return sameFamily == 0 || record.gained < Self.newAddressAllowance
     }
 
-    /// A frame to a MAC address for an address that is not its own makes it somebody's next hop.
+    /// A frame to a MAC address for an address that is not its own makes it a next hop.
     mutating func noteNextHop(_ packet: Packet) {
         let mac = packet.destinationMAC
         guard packet.kind == .ip, !mac.isGroup, mac != .zero, var record = records[mac],

@@ -2,7 +2,7 @@ public import NetworkAddresses
 import PacketDecoding
 import Workloads
 
-/// Who talks to whom when traffic is clean: workload to workload (or network) by service, the outside
+/// Contacts in clean traffic: workload to workload (or network) by service, the outside
 /// addresses met, the names asked for, and which hardware address carries which addresses.
 ///
 /// Things are known by name, so that the graph outlives addresses. Every fact remembers whether it was
@@ -46,7 +46,7 @@ public struct CommunicationGraph: Sendable, Equatable {
         }
     }
 
-    /// The name that stands for every subject or peer.
+    /// The wildcard name for any subject or peer.
     public static let anyone: UInt32 = 0
 
     public internal(set) var names: [String] = ["*"]

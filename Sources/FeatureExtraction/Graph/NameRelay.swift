@@ -5,13 +5,13 @@ import NetworkAddresses
 struct NameRelay: Sendable {
     private var asked = [UInt64](repeating: 0, count: 8192)
 
-    /// Notes that somebody asked `server` for a name.
+    /// Records that a client asked `server` for a name.
     mutating func note(_ name: UInt64, askedOf server: IPAddress) {
         let key = Self.key(name, server)
         asked[Int(key >> 51)] = key
     }
 
-    /// Whether somebody asked `server` for the name that it asks for now.
+    /// Whether a client asked `server` for the name that it asks for now.
     func isRelayed(_ name: UInt64, by server: IPAddress) -> Bool {
         let key = Self.key(name, server)
         return asked[Int(key >> 51)] == key

@@ -74,7 +74,7 @@ struct HostState: Sendable {
 
     /// The current second.
     var now = Counters(repeating: 0)
-    /// Flows opened in the current second that nobody has answered: too early to call them failed.
+    /// Unanswered flows opened in the current second: too early to count as failed.
     var pending: UInt64 = 0
     var ring = [Counters](repeating: Counters(repeating: 0), count: Scale.ringSize)
     var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))

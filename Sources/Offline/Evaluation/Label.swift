@@ -2,7 +2,7 @@ import FoundationEssentials
 public import NetworkAddresses
 import SystemSupport
 
-/// One labelled attack: who did what to whom, and when.
+/// One labelled attack: sources, targets, kind and time.
 public struct Label: Sendable {
     /// Seconds since 1970.
     public var start: Double

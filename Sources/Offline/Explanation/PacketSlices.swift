@@ -47,7 +47,7 @@ public struct PacketSlices {
     private var resting: [Int: PcapNGWriter] = [:]
     private var clock = 0
 
-    /// Prepares the folder, which nobody else may look into.
+    /// Creates the folder with access for its owner only.
     ///
     /// - Throws: `.output` where it cannot be made.
     public init(_ incidents: [Incident], folder: String, version: String) throws {
@@ -150,7 +150,7 @@ public struct PacketSlices {
             try rest(oldest)
         }
         let path = slices[index].path + ".part"
-        // Whoever left a file or a link of this name does not get the packets.
+        // An existing file or link of this name must not receive the packets.
         if !slices[index].isBegun { _ = unsafe unlink(path) }
         let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW
         let descriptor =

@@ -26,7 +26,7 @@ public struct Replay {
 
     /// What came of it.
     public struct Outcome: Sendable {
-        /// Who was who at the end.
+        /// The inventory at the end.
         public var inventory = Inventory.empty
         public var incidents: [Incident] = []
         public var decisions: [QuarantineDecision] = []
@@ -39,7 +39,7 @@ public struct Replay {
         public var verdictCount = 0
         /// Lines to tell on standard error.
         public var warnings: [String] = []
-        /// What a report shows, where a record was kept for one.
+        /// Data for a report, if requested.
         public var report: HTMLReport?
     }
 

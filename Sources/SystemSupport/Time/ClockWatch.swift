@@ -22,7 +22,7 @@ package struct ClockWatch: Sendable {
         return abs(step) >= Self.least ? step : nil
     }
 
-    /// A step in words.
+    /// The step as text, for a log line.
     package static func text(_ step: Int64) -> String {
         let seconds = abs(step) / 1_000_000_000
         return "the clock was set \(step < 0 ? "back" : "forward") by \(TimeSpan(seconds: seconds))"

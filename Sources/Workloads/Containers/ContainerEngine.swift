@@ -68,7 +68,7 @@ public struct ContainerEngine: Sendable {
             } else if !wasLost {
                 directory.setState(source, .absent)
             }
-            // Somebody who was heard is asked again soon.
+            // An engine that answered before is retried soon.
             if desk.isOpen { pause = Self.shortestPause }
             try? await Task.sleep(for: .milliseconds(pause + Int64.random(in: 0...pause / 4)))
             pause = min(pause * 2, Self.longestPause)
@@ -158,7 +158,7 @@ public struct ContainerEngine: Sendable {
     private func hear(_ event: EngineEvent, _ isPodman: Bool, _ desk: Desk) {
         guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
         let attributes = event.Actor?.Attributes ?? [:]
-        // An event is told after it happened, whatever the engine's clock says.
+        // An event cannot lie in the future, whatever the engine's clock says.
         let now = Self.now()
         let time = min(max(event.nanoseconds ?? now, 0), now)
         switch (event.kind, event.Action) {

@@ -117,7 +117,7 @@ public struct KubernetesSource: Sendable {
                 let from: String
                 if let version { from = version } else { from = try await list(kind, http) }
                 version = from
-                // Who may list may not watch all the same: only then is it found again.
+                // A client may be allowed to list but not to watch: the source is back only after a watch.
                 try await watch(kind, http, &version) {
                     if wasLost { tell("\(kind.name) of \(source) are available again") }
                     wasLost = false
@@ -130,7 +130,7 @@ public struct KubernetesSource: Sendable {
                 version = nil
             } catch {
                 if Task.isCancelled { return }
-                // What was missed meanwhile nobody can tell.
+                // Changes may have been missed meanwhile.
                 version = nil
                 let reason = ContainerEngine.words(error)
                 setState(kind, lost: reason)

@@ -6,7 +6,7 @@ import Settings
 import TextFormats
 import Workloads
 
-/// Who is who on this node, as Docker, Podman and Kubernetes tell.
+/// Workloads of this node, as Docker, Podman and Kubernetes report them.
 struct InventoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory",

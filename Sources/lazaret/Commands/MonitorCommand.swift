@@ -177,7 +177,7 @@ struct MonitorCommand: ParsableCommand {
         return check
     }
 
-    /// Reads the files anew, and says which changes wait for the next start.
+    /// Reloads the files and reports changes that take effect at the next start.
     private func reload(
         _ old: Configuration, _ board: MonitorBoard
     ) throws -> (options: Monitor.Options, model: Model?) {

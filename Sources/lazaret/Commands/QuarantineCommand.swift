@@ -11,7 +11,7 @@ import Settings
 import TextFormats
 import Timestamps
 
-/// `lazaret quarantine`: what is fenced, and changes by hand; with and without the daemon.
+/// `lazaret quarantine`: lists and changes fences, with and without a running monitor.
 ///
 /// Where a monitor enforces with the same ledger, it is asked by its control socket; otherwise the
 /// command opens ledger and kernel itself.
@@ -33,7 +33,7 @@ struct QuarantineCommand: ParsableCommand {
         /// Where the monitor of the same configuration has it; what is named is not looked up.
         func directory() throws -> String { try given ?? file.read().monitor.stateDirectory }
 
-        /// Who keeps the rules.
+        /// The owner of the rules.
         func quarantine() async throws -> Place {
             // A directory that is named can be worked on whatever the standard configuration says.
             let settings =
@@ -51,7 +51,7 @@ struct QuarantineCommand: ParsableCommand {
         }
     }
 
-    /// Who keeps the rules: a running monitor, or this command by itself.
+    /// The owner of the rules: a running monitor, or this command.
     struct Place {
         var directory: String
         var monitor: ControlClient?
@@ -135,7 +135,7 @@ struct QuarantineCommand: ParsableCommand {
         }
 
         private func add(by monitor: ControlClient) async throws -> String {
-            // The monitor does not know who sits at this keyboard.
+            // The monitor does not know the user of this terminal.
             let own = ProtectedDiscovery.ownSession(ProcessInfo.processInfo.environment)
                 .objection(to: target)
             if let own, !force { throw QuarantineError.protected(target, why: own) }
@@ -240,7 +240,7 @@ struct QuarantineCommand: ParsableCommand {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
-    /// Who is at the keyboard, for the audit trail.
+    /// The user of the terminal, for the audit trail.
     private static func person() -> String {
         let environment = ProcessInfo.processInfo.environment
         return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"

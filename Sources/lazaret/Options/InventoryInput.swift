@@ -1,7 +1,7 @@
 import ArgumentParser
 import Workloads
 
-/// Who is who.
+/// The inventory option.
 struct InventoryInput: ParsableArguments {
     @Option(
         name: .customLong("inventory"),
