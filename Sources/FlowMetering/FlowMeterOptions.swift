@@ -10,7 +10,8 @@ public struct FlowMeterOptions: Sendable {
     /// A TCP connection that is closed or reset stays this long after its last packet, so that
     /// late packets find it.
     public var tcpCloseTimeout: Duration = .seconds(5)
-    /// Key of the hash. Live meters use a random one, so that an attacker cannot choose colliding flows.
+    /// Key of the hash. Live meters use a random one, so that an attacker cannot choose colliding
+    /// flows.
     public var hashSeed: UInt64 = 0x9E37_79B9_7F4A_7C15
     /// Whether ended flows are stored for `drain`; otherwise they are only counted.
     public var collectsRecords = true

@@ -39,8 +39,8 @@ public enum ModelReport {
         return lines.map(\.printable).joined(separator: "\n") + "\n"
     }
 
-    /// The workloads that have a baseline of their own, by name; the graph knows networks too, and who was seen
-    /// too seldom.
+    /// The workloads that have a baseline of their own, by name; the graph knows networks too, and
+    /// who was seen too seldom.
     package static func workloads(_ model: Model) -> [String] {
         model[.short].baseline.groups.keys.filter(isWorkload).sorted()
     }

@@ -1,7 +1,8 @@
 package import PacketCapture
 package import PacketDecoding
 
-/// Frames of live interfaces to packets in their order, once each: what learning and judging have in common.
+/// Frames of live interfaces to packets in their order, once each: what learning and judging have
+/// in common.
 package struct FrameIntake: ~Copyable {
     /// How long packets of one interface may come behind those of another: the kernel hands its
     /// blocks over within 50 ms, and a busy thread has its pauses.
@@ -14,7 +15,8 @@ package struct FrameIntake: ~Copyable {
     package private(set) var decoder = PacketDecoder()
     package private(set) var merge: PacketMerge
     private var interfaces: Int
-    /// No packet is from later: what the kernel stamped before the clock was set back is taken for new.
+    /// No packet is from later: what the kernel stamped before the clock was set back is taken for
+    /// new.
     private var latest = Int64.max
 
     /// - Parameter interfaces: of several, packets are held for a moment.

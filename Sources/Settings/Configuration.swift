@@ -29,7 +29,8 @@ public struct Configuration: Sendable {
 
     /// Reads a file.
     ///
-    /// - Throws: where it cannot be used, with line, key and what is expected there; no key is ignored.
+    /// - Throws: where it cannot be used, with line, key and what is expected there; no key is
+    ///   ignored.
     public init(path: String) throws(ConfigurationError) {
         self.path = path
         do throws(YAMLError) {

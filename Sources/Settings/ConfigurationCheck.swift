@@ -7,8 +7,8 @@ internal import PacketCapture
 internal import SystemSupport
 public import Workloads
 
-/// What can be known of a configuration on this machine before a monitor starts: `config check`, `doctor`, the start
-/// itself and SIGHUP all refuse the same, with the same words.
+/// What can be known of a configuration on this machine before a monitor starts: `config check`,
+/// `doctor`, the start itself and SIGHUP all refuse the same, with the same words.
 public struct ConfigurationCheck {
     /// What keeps a monitor from starting.
     public struct Fault: Sendable {
@@ -106,7 +106,8 @@ public struct ConfigurationCheck {
     private mutating func checkFolder(_ key: String, of path: String) {
         let folder = path.parentPath
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the call. Who may not look there cannot tell.
+        // SAFETY: the structure is ours, the path is lent for the call. Who may not look there
+        // cannot tell.
         guard !folder.isEmpty, unsafe stat(folder, &facts) != 0, errno != EACCES else { return }
         faults.append(
             Fault(
@@ -148,7 +149,8 @@ extension Configuration {
         if let reason = userFault { throw error(.init(key: "user", reason: reason)) }
     }
 
-    /// What the file says is a wrong configuration; what the command line says is told as its option.
+    /// What the file says is a wrong configuration; what the command line says is told as its
+    /// option.
     fileprivate func error(_ fault: ConfigurationCheck.Fault) -> any Error {
         if let option = options[fault.key] {
             return IOError.input(path: option, reason: fault.reason)

@@ -40,8 +40,9 @@ struct Lazaret: AsyncParsableCommand {
         }
     }
 
-    /// Fills the places of standard streams that the caller has closed: else the next file that is opened, which may
-    /// be the ledger, would get what is written there. Writing to them fails as it would have.
+    /// Fills the places of standard streams that the caller has closed: else the next file that is
+    /// opened, which may be the ledger, would get what is written there. Writing to them fails as
+    /// it would have.
     private static func holdStandardStreams() {
         for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
             _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)

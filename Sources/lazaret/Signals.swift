@@ -7,8 +7,8 @@ enum Signals {
     private static let report = Atomic<Bool>(false)
     private static let reopen = Atomic<Bool>(false)
 
-    /// Takes over SIGINT, SIGTERM and SIGUSR1, and SIGHUP where files can be opened anew; a closed pipe becomes an
-    /// error of the write.
+    /// Takes over SIGINT, SIGTERM and SIGUSR1, and SIGHUP where files can be opened anew; a closed
+    /// pipe becomes an error of the write.
     static func install(reopens: Bool = false) {
         // The flags must exist before a handler may touch them.
         _ = stop.load(ordering: .relaxed)

@@ -5,9 +5,9 @@ public import Workloads
 
 /// Judges windows against a model.
 ///
-/// A window is odd when its score reaches the model's threshold and at least one feature lies beyond
-/// everything that clean windows of its group held, by more than the feature's resolution. The second
-/// condition is checked first: it is cheap, and no window that fails it is scored.
+/// A window is odd when its score reaches the model's threshold and at least one feature lies
+/// beyond everything that clean windows of its group held, by more than the feature's resolution.
+/// The second condition is checked first: it is cheap, and no window that fails it is scored.
 public struct Detector: Sendable {
     /// Sum of excesses from which one window is enough to act on.
     public static let farBeyond: Float = 7
@@ -49,8 +49,9 @@ public struct Detector: Sendable {
     /// Scored windows by the twentieth of 0…1 that their score lies in.
     public private(set) var scoreCounts = [UInt64](repeating: 0, count: 20)
 
-    /// Odd windows of strangers that are scored in a second at most, and as many again that show a plain pattern;
-    /// further ones are only counted. Nil: all are, as an analyst wants it; a monitor must not fall behind.
+    /// Most anomalous windows of unknown hosts scored per second, and as many again that match a
+    /// known pattern; further ones are only counted. Nil: no limit, for captures; a live
+    /// monitor must keep up with its packets.
     public var strangerLimit: Int?
     /// Windows that this limit left out.
     public private(set) var unscoredCount = 0
@@ -153,8 +154,8 @@ public struct Detector: Sendable {
         return scaleModel.forest.score(RelativeVector.relative(transformed, to: group.baseline))
     }
 
-    /// Whether a longer window only repeats what a shorter one has already told: any alert within it,
-    /// unless it shows a plain pattern that no shorter window has shown.
+    /// Whether a longer window only repeats what a shorter one has already told: any alert within
+    /// it, unless it shows a plain pattern that no shorter window has shown.
     private func isEcho(_ window: Window, _ identity: Identity, _ pattern: Pattern?) -> Bool {
         guard let told = told[window.subject] else { return false }
         let shorter = told.filter {

@@ -5,8 +5,9 @@ public import Workloads
 
 /// Ranks the addresses of a capture against each other, where there is no baseline.
 ///
-/// Nothing is known to be clean, so a forest is fitted on the capture itself, and beside it stand the shapes of attacks that
-/// need no baseline: who scans, floods, guesses or tunnels is told by what it does. Two passes: `collect` every window,
+/// Nothing is known to be clean, so a forest is fitted on the capture itself, and beside it stand
+/// the shapes of attacks that need no baseline: who scans, floods, guesses or tunnels is told by
+/// what it does. Two passes: `collect` every window,
 /// `fit`, then `rank` every window.
 public struct OutlierRanking: Sendable {
     /// One address with its most telling window.

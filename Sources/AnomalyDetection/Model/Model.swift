@@ -12,8 +12,9 @@ public struct Model: Sendable, Equatable {
         public internal(set) var threshold: Float
         var forest: IsolationForest
 
-        /// Whether the training was too short, or its tail too heavy, to set the threshold as high as the
-        /// budget asks: then the threshold is the highest allowed, and the budget is not proven.
+        /// Whether the training was too short, or its tail too heavy, to set the threshold as high
+        /// as the budget asks: then the threshold is the highest allowed, and the budget is not
+        /// proven.
         public var isCapped: Bool { threshold >= Trainer.highestThreshold }
     }
 

@@ -7,8 +7,8 @@ package import Workloads
 
 /// Looks for attacks in what is to be learnt as clean.
 ///
-/// A baseline that holds a scan takes scans for normal. Shapes that need no baseline tell who scans,
-/// floods, guesses or tunnels; beacons are left out, since whatever polls looks like one.
+/// A baseline that holds a scan takes scans for normal. Shapes that need no baseline tell who
+/// scans, floods, guesses or tunnels; beacons are left out, since whatever polls looks like one.
 package struct Contamination {
     /// A subject whose traffic does not look clean, from its first to its last such window.
     package struct Suspect {

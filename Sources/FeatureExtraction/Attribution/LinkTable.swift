@@ -4,8 +4,8 @@ import Workloads
 
 /// Bindings of MAC addresses to IP addresses; finds the true sender of a frame.
 ///
-/// A MAC address that others use as their next hop is a router and may carry any source. Every other one
-/// may use its own addresses; a frame from it with another's address is its own doing.
+/// A MAC address that others use as their next hop is a router and may carry any source. Every
+/// other one may use its own addresses; a frame from it with another's address is its own doing.
 public struct LinkTable: Sendable {
     /// Addresses that one interface may hold as its own.
     static let addressLimit = 8
@@ -21,7 +21,8 @@ public struct LinkTable: Sendable {
         var isRouter = false
         /// Addresses gained since the start.
         var gained = 0
-        /// Destinations that were not its own, first and number of changes: two or more make a router.
+        /// Destinations that were not its own, first and number of changes: two or more make a
+        /// router.
         var lastForwarded = IPAddress.unspecified
         var forwarded = 0
         var lastSecond = 0
@@ -59,7 +60,8 @@ public struct LinkTable: Sendable {
 
     /// The sender of this frame; also learns its binding.
     ///
-    /// - Parameter isFromAfar: whether the source is outside or a gateway: what carries it is a router.
+    /// - Parameter isFromAfar: whether the source is outside or a gateway: what carries it is a
+    ///   router.
     mutating func sender(of packet: Packet, second: Int, isFromAfar: Bool) -> Sender {
         let source = packet.source
         let mac = packet.sourceMAC
@@ -97,8 +99,8 @@ public struct LinkTable: Sendable {
         return Sender(subject: record.addresses.first ?? source, isForeign: true)
     }
 
-    /// An address has changed hands: the interface that had it has it no longer, and one that is left
-    /// with none is forgotten.
+    /// An address has changed hands: the interface that had it has it no longer, and one that is
+    /// left with none is forgotten.
     ///
     /// - Parameter mac: the interface of the new holder, where it is known.
     mutating func release(_ address: IPAddress, unless mac: MACAddress?) {

@@ -1,7 +1,8 @@
 import NetworkAddresses
 
-/// Remembers which names hosts were asked for lately, so that a resolver that passes a question on is not
-/// taken for the one who asks. A table of fixed size: a newer question may take an older one's place.
+/// Remembers which names hosts were asked for lately, so that a resolver that passes a question on
+/// is not taken for the one who asks. A table of fixed size: a newer question may take an older
+/// one's place.
 struct NameRelay: Sendable {
     private var asked = [UInt64](repeating: 0, count: 8192)
 

@@ -5,8 +5,8 @@ import Workloads
 enum Counter: Int {
     /// `accepted` flows were answered and not refused; `served` counts packets that others sent it on flows of theirs.
     case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside, bytesFromOutside
-    /// Two sums, as `dnsNames` and `icmp` hold: flows on new pairs in the high 32 bits, and those of them that were answered and
-    /// not refused in the low.
+    /// Two sums, as `dnsNames` and `icmp` hold: flows on new pairs in the high 32 bits, and those
+    /// of them that were answered and not refused in the low.
     case newEdges
     /// `dnsNames` holds hundredths of entropy above, bytes of the names below.
     case dnsQueries, dnsNames, nxdomain

@@ -16,8 +16,8 @@ public struct Window: Sendable {
     public var ageSeconds: Int
     /// Raw values, a column a feature.
     public var values: [Float]
-    /// Flows that were refused or that nobody has answered yet, those of the last second too: `.failed` waits
-    /// a second for an answer, so that a clean burst at its end is none.
+    /// Flows that were refused or that nobody has answered yet, those of the last second too:
+    /// `.failed` waits a second for an answer, so that a clean burst at its end is none.
     public var unanswered: Float
     /// The last flow it opened.
     public var contact: Contact

@@ -43,8 +43,8 @@ extension WindowTracker {
         return slot
     }
 
-    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone since: forged
-    /// addresses must not keep everybody else from being watched.
+    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone
+    /// since: forged addresses must not keep everybody else from being watched.
     ///
     /// - Complexity: O(1): looks at a few places, the next ones the next time.
     private mutating func forgetPasserBy() -> Bool {

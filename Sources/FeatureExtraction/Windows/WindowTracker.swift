@@ -8,8 +8,9 @@ public import Workloads
 ///
 /// For each packet: `advance(to:)` its time, take every `nextWindow()`, then `observe` it.
 ///
-/// The subject is the initiator: traffic that an address receives or answers is not charged to it. Memory
-/// is bounded: a host costs at most about 150 KB, however many peers it talks to, and there are at most
+/// The subject is the initiator: traffic that an address receives or answers is not charged to it.
+/// Memory is bounded: a host costs at most about 150 KB, however many peers it talks to, and there
+/// are at most
 /// `hostLimit` of them. When full, a new host replaces a transient one, and a known workload replaces any
 /// unknown host; otherwise the new host is dropped. Both are counted in `droppedHosts`.
 public struct WindowTracker: Sendable {
@@ -46,8 +47,8 @@ public struct WindowTracker: Sendable {
     /// Where the search for a transient host continues.
     var hand = 0
 
-    /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation, whether the
-    /// second that it was opened in is odd, and whether its pair is new.
+    /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation,
+    /// whether the second that it was opened in is odd, and whether its pair is new.
     private static let newEdgeBit: UInt32 = 1 << 31
     private static let oddSecondBit: UInt32 = 1 << 30
     private static let generationMask: UInt8 = 0x3F
@@ -81,8 +82,8 @@ public struct WindowTracker: Sendable {
 
     /// Applies changes of address owners.
     ///
-    /// An address without an owner gets the new owner's name and keeps its windows. An address with an
-    /// owner starts with empty windows; the old windows are still scored for the previous owner.
+    /// An address without an owner gets the new owner's name and keeps its windows. An address with
+    /// an owner starts with empty windows; the old windows are still scored for the previous owner.
     public mutating func apply(_ change: WorkloadChange) {
         resolver.apply(change)
         if change.networks != nil {
@@ -114,8 +115,8 @@ public struct WindowTracker: Sendable {
     /// Places taken and free, those of hosts whose address is another's now included.
     var slotCount: Int { hosts.count }
 
-    /// Whether a packet opens a flow that its sender can be held to: not an answer, not an error message,
-    /// not the middle of a connection.
+    /// Whether a packet opens a flow that its sender can be held to: not an answer, not an error
+    /// message, not the middle of a connection.
     static func opensFlow(_ packet: Packet, _ update: FlowUpdate) -> Bool {
         guard update.events.contains([.started, .fromOriginator]),
             !update.events.contains(.midstream)
@@ -170,7 +171,8 @@ public struct WindowTracker: Sendable {
         return nil
     }
 
-    /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used the pair.
+    /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used
+    /// the pair.
     public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool) {
         (hosts[Int(tag & 0xFF_FFFF) - 1].address, tag & Self.newEdgeBit != 0)
     }

@@ -25,7 +25,8 @@ public struct Label: Sendable {
         var dst: [String]?
     }
 
-    /// Reads JSON lines `{"start", "end", "kind", "src": [...], "dst": [...]}`; other keys are ignored.
+    /// Reads JSON lines `{"start", "end", "kind", "src": [...], "dst": [...]}`; other keys are
+    /// ignored.
     ///
     /// - Throws: `.input` with the line and what is wrong there.
     public static func read(_ path: String) throws -> [Label] {

@@ -9,7 +9,8 @@ import SystemSupport
 import TextFormats
 import Workloads
 
-/// The flows that an offender opened in a stretch of time: all of them counted, the most telling kept.
+/// The flows that an offender opened in a stretch of time: all of them counted, the most telling
+/// kept.
 struct OffenderFlows {
     static let limit = 20
 

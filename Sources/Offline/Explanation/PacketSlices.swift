@@ -10,7 +10,8 @@ import TextFormats
 
 /// Cuts the packets of each incident out of captures, into files of their own.
 ///
-/// A second pass over the captures: at most `openLimit` files are open at once, each with a buffer of
+/// A second pass over the captures: at most `openLimit` files are open at once, each with a buffer
+/// of
 /// `bufferSize`. A file has another name until it is whole.
 public struct PacketSlices {
     /// Nanoseconds before the first odd window from which packets are kept.
@@ -81,8 +82,8 @@ public struct PacketSlices {
 
     /// Reads the captures and writes the files.
     ///
-    /// - Returns: the path and the number of packets of each incident's file, in their order; nil where
-    ///   no packet was its own.
+    /// - Returns: the path and the number of packets of each incident's file, in their order; nil
+    ///   where no packet was its own.
     /// - Throws: `.output` with the file that cannot be written; what reading throws.
     public mutating func write(
         from paths: [String], filter: String, progress: ProgressReport? = nil

@@ -7,8 +7,8 @@ import PacketCapture
 import PacketDecoding
 public import Workloads
 
-/// What a report shows beside the incidents: scores over time, and who talked to whom. Replay fills it
-/// when a report is asked for.
+/// What a report shows beside the incidents: scores over time, and who talked to whom. Replay fills
+/// it when a report is asked for.
 public final class ReplayRecord {
     private var detector: Detector?
     private let model: Model?

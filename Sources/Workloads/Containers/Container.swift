@@ -38,7 +38,8 @@ public struct WorkloadNaming: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - labels: all it has.
-    ///   - owner: a name that takes precedence over the image's, such as a pod's namespace and Deployment.
+    ///   - owner: a name that takes precedence over the image's, such as a pod's namespace and
+    ///     Deployment.
     public func container(
         id: String, name: String, image: String, digest: String = "", labels: [String: String],
         owner: String? = nil

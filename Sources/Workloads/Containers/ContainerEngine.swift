@@ -10,8 +10,8 @@ internal import Timestamps
 /// Follows Docker or Podman: lists what runs, then hears of every change.
 ///
 /// Docker tells when a container gets an address, before its first process runs; Podman when the
-/// container is set up. The times are the engine's own, so that it does not matter how late they are heard.
-/// After a broken connection everything is listed again.
+/// container is set up. The times are the engine's own, so that it does not matter how late they
+/// are heard. After a broken connection everything is listed again.
 public struct ContainerEngine: Sendable {
     /// What it is called: `docker` or `podman`.
     public let name: String
@@ -91,7 +91,8 @@ public struct ContainerEngine: Sendable {
         struct Waiting {
             /// Containers to ask for, and since when they have what they have.
             var containers: [String: Int64] = [:]
-            /// Docker's networks whose members to ask for, each with what `containers` holds of them.
+            /// Docker's networks whose members to ask for, each with what `containers` holds of
+            /// them.
             var networks: Set<String> = []
             var listsNetworks = false
             var listsAll = false

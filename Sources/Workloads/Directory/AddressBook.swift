@@ -15,8 +15,8 @@ public struct Tenancy: Sendable, Equatable {
     public var isOpen: Bool { until == .max }
 }
 
-/// The addresses of containers over time. What is over is forgotten after `keepNanoseconds`, so that
-/// memory follows the containers that run, not those that ever ran.
+/// The addresses of containers over time. What is over is forgotten after `keepNanoseconds`, so
+/// that memory follows the containers that run, not those that ever ran.
 struct AddressBook: Sendable {
     /// Longer than the longest window: whatever is still judged can still be named.
     static let keepNanoseconds: Int64 = 900_000_000_000

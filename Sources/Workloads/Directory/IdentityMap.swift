@@ -24,11 +24,11 @@ public struct Identity: Hashable, Sendable {
     public var isNamed: Bool
 }
 
-/// Resolves addresses to identities: by a given inventory, by what engines tell of the containers that
-/// run, and without either by the kind of address.
+/// Resolves addresses to identities: by a given inventory, by what engines tell of the containers
+/// that run, and without either by the kind of address.
 ///
-/// A given inventory takes precedence. Within the networks of an engine, only the engine's names are
-/// used otherwise: addresses have changed owners since the model was trained.
+/// A given inventory takes precedence. Within the networks of an engine, only the engine's names
+/// are used otherwise: addresses have changed owners since the model was trained.
 public struct IdentityMap: Sendable {
     /// What was given by a person.
     public let inventory: Inventory

@@ -39,8 +39,9 @@ public struct KubernetesSource: Sendable {
         ) { [access] in access.headers() }
     }
 
-    /// What is known of the cluster; what follows from it is written to the directory under the lock, so
-    /// that of two kinds that change at once none writes what the other has already changed.
+    /// What is known of the cluster; what follows from it is written to the directory under the
+    /// lock, so that of two kinds that change at once none writes what the other has already
+    /// changed.
     private final class Cluster: Sendable {
         struct Entry {
             var addresses: [IPAddress: Inventory.Holder] = [:]
@@ -117,7 +118,8 @@ public struct KubernetesSource: Sendable {
                 let from: String
                 if let version { from = version } else { from = try await list(kind, http) }
                 version = from
-                // A client may be allowed to list but not to watch: the source is back only after a watch.
+                // A client may be allowed to list but not to watch: the source is back only after a
+                // watch.
                 try await watch(kind, http, &version) {
                     if wasLost { tell("\(kind.name) of \(source) are available again") }
                     wasLost = false

@@ -58,7 +58,8 @@ struct AuditCommand: ParsableCommand {
 
         private func text(_ record: AuditRecord) -> String {
             let entry = record.entry
-            // The chain holds the end as the ledger does; people read it as they read the time before it.
+            // The chain holds the end as the ledger does; people read it as they read the time
+            // before it.
             let detail = entry.detail.replacing(/until (\d{16,19});/) { match in
                 "until " + (Int64(match.1).map(AuditCommand.time) ?? "\(match.1)") + ";"
             }
