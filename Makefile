@@ -14,16 +14,16 @@ SWIFT_GATE := --explicit-target-dependency-import-check error
 .PHONY: help demo test sanitize build lint format captures manual strip install install-files uninstall deb package image dependencies clean
 
 help:
-	@echo "make demo      build, train on the clean sample capture, judge the mixed one"
+	@echo "make demo      build, train on the clean sample capture, analyse the mixed one"
 	@echo "make test      lint, build and run every test"
 	@echo "make sanitize  every test under ThreadSanitizer and AddressSanitizer (an hour or so on two cores)"
 	@echo "make build     build .build/release/lazaret"
-	@echo "make strip     the program without its symbols, and these in a file of their own"
+	@echo "make strip     strip the program; symbols go to a separate file"
 	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration, systemd unit, manual, completions"
-	@echo "make uninstall take away what was installed, but not configuration and state"
+	@echo "make uninstall remove what was installed, except configuration and state"
 	@echo "make deb       Debian packages, the program and its symbols, in out/"
 	@echo "make image     an OCI image with Podman, or Docker (ENGINE=docker): localhost/lazaret:VERSION"
-	@echo "make captures  record the sample captures anew, in network namespaces (root, 45 minutes)"
+	@echo "make captures  record the sample captures again, in network namespaces (root, 45 minutes)"
 	@echo "make format    format the sources      make lint   check their format"
 
 dependencies:
@@ -54,13 +54,13 @@ format:
 captures:
 	captures/lab/record.sh
 
-# The manual and the completions are what the program says of itself.
+# Manual pages and completions are generated from the program's own help.
 manual: build
 	@command -v python3 >/dev/null || { echo "python3 is needed to write the manual: apt-get install python3" >&2; exit 1; }
 	scripts/manual.py $(LAZARET) config/lazaret.yaml $(MANUAL)
 	for shell in bash zsh fish; do $(LAZARET) --generate-completion-script $$shell > $(MANUAL)/$$shell; done
 
-# The program as it is installed, $(LAZARET).stripped, and what debuggers want, $(LAZARET).debug.
+# Makes $(LAZARET).stripped (the program to install) and $(LAZARET).debug (for debuggers).
 strip: build
 	scripts/split-symbols.sh $(LAZARET)
 
@@ -87,7 +87,7 @@ uninstall:
 	    $(DESTDIR)$(PREFIX)/share/man/man1/lazaret.1 $(DESTDIR)$(PREFIX)/share/man/man5/lazaret.yaml.5 \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lazaret $(DESTDIR)$(ZSHDIR)/_lazaret \
 	    $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/lazaret.fish
-	@echo "left: $(DESTDIR)/etc/lazaret, $(DESTDIR)/var/lib/lazaret; fences end by themselves"
+	@echo "left: $(DESTDIR)/etc/lazaret, $(DESTDIR)/var/lib/lazaret; active fences expire"
 
 deb: manual package
 

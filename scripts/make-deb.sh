@@ -29,7 +29,7 @@ maintainer=${MAINTAINER:-"Lazaret maintainers <root@$(hostname -f 2>/dev/null ||
 gzip -9n > "$doc/changelog.gz" <<EOF
 lazaret ($version) unstable; urgency=medium
 
-  * Built from the sources; their CHANGELOG.md says what is new.
+  * Built from the sources; see CHANGELOG.md for changes.
 
  -- $maintainer  $(date -u -R -d "@$moment")
 EOF
@@ -71,8 +71,8 @@ Suggests: nftables, tcpdump
 Section: net
 Priority: optional
 Description: network anomaly monitor and quarantine for container gateways
- Lazaret learns what the traffic of each workload looks like when it is clean,
- says what does not fit and why, and fences offenders off with nftables.
+ Lazaret learns the clean traffic of each workload, explains what deviates from
+ it, and quarantines offenders with nftables.
  It reads captures and live interfaces, and writes EVE JSON.
 EOF
 echo /etc/lazaret/lazaret.yaml > "$root/DEBIAN/conffiles"
@@ -90,7 +90,7 @@ if [ "$1" = configure ]; then
     fi
     if [ -d /run/systemd/system ]; then
         systemctl --system daemon-reload >/dev/null || true
-        # A monitor that runs goes on with the new program.
+        # A running monitor is restarted with the new program.
         systemctl try-restart lazaret.service >/dev/null 2>&1 || true
     fi
 fi
@@ -99,7 +99,7 @@ cat > "$root/DEBIAN/prerm" <<'EOF'
 #!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-    # Fences stay until their time is over.
+    # Fences stay active until they expire.
     systemctl --no-reload disable --now lazaret.service >/dev/null 2>&1 || true
 fi
 EOF

@@ -6,8 +6,8 @@ package enum HMACSHA256 {
     package static func code(for message: Span<UInt8>, key: [UInt8]) -> [UInt8] {
         // Without an address libcrypto would take the key for missing, and an empty array has none.
         let present = key.isEmpty ? [0] : key
-        // SAFETY: libcrypto reads as many bytes as it is told during the call, keeps no pointer, and
-        // writes no more than the 32 bytes that `room` has.
+        // SAFETY: libcrypto reads as many bytes as it is told during the call, keeps no pointer,
+        // and writes no more than the 32 bytes that `room` has.
         return unsafe LibCrypto.digest("EVP_Q_mac") { room in
             var written = 0
             return unsafe message.withUnsafeBufferPointer {

@@ -21,7 +21,8 @@ enum LibCrypto {
     static func digest(
         _ call: StaticString, _ fill: (UnsafeMutablePointer<UInt8>) -> Bool
     ) -> [UInt8] {
-        // SAFETY: `fill` is given as much room as it needs, and all of it is written or the program ends.
+        // SAFETY: `fill` is given as much room as it needs, and all of it is written or the program
+        // ends.
         unsafe [UInt8](unsafeUninitializedCapacity: SHA256.byteCount) { room, written in
             guard let start = room.baseAddress, unsafe fill(start) else { outOfMemory(call) }
             written = SHA256.byteCount

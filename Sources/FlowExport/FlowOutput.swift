@@ -64,7 +64,8 @@ package final class FlowOutput {
                 throw FlowOutputError(Self.describe(name))
             }
             start += isDatagram ? length : written
-            // UDP has no way to say that the collector's buffer is full, so a burst would be lost there.
+            // UDP has no way to say that the collector's buffer is full, so a burst would be lost
+            // there.
             if isDatagram { usleep(20) }
         }
     }

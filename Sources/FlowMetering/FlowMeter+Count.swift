@@ -59,8 +59,8 @@ extension FlowMeter {
         return slot
     }
 
-    /// Who opened a connection, by its first packet: the sender of the SYN, the receiver of the
-    /// SYN-ACK; else the end without a well-known port where only one has it, else the sender.
+    /// The originator of a connection, by its first packet: the sender of the SYN, the receiver of
+    /// the SYN-ACK; else the end without a well-known port where only one has it, else the sender.
     private static func tcpOriginator(_ packet: inout Packet, _ sender: FlowBits) -> FlowBits {
         let flags = packet.tcpFlags
         if flags & 0x12 == 2 { return sender }

@@ -72,7 +72,7 @@ extension FlowMeter {
         table.release(slot)
     }
 
-    /// Reports a flow that goes on: a copy of it ends, and its counters start anew.
+    /// Reports an active flow: a copy of it ends, and its counters restart.
     @inline(never)
     mutating func report(_ slot: Int32) {
         if options.collectsRecords {

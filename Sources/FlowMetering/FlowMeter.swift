@@ -3,8 +3,9 @@ public import PacketDecoding
 
 /// Counts packets to bidirectional flows. Its only clock is the packets' time.
 ///
-/// A packet costs one look-up and no allocation. Flows end when they are idle, when their connection
-/// has closed, when the table is full, or at `finish`; long ones are reported in intervals.
+/// A packet costs one look-up and no allocation. Flows end when they are idle, when their
+/// connection has closed, when the table is full, or at `finish`; long ones are reported in
+/// intervals.
 @safe
 public struct FlowMeter: ~Copyable {
     public let options: FlowMeterOptions
@@ -55,9 +56,9 @@ public struct FlowMeter: ~Copyable {
 
     // MARK: packets
 
-    /// Computes the hashes of packets that are about to be observed, and asks for the memory where their
-    /// flows are looked up. With `prefetch`, and other work between the three, the waits for memory
-    /// overlap; results are the same without.
+    /// Computes the hashes of packets that are about to be observed, and asks for the memory where
+    /// their flows are looked up. With `prefetch`, and other work between the three, the waits for
+    /// memory overlap; results are the same without.
     public mutating func prepare(_ packets: inout MutableSpan<Packet>, _ range: Range<Int>) {
         for position in range where packets[position].kind == .ip {
             let key = CanonicalKey(&packets[position])
@@ -78,7 +79,8 @@ public struct FlowMeter: ~Copyable {
 
     /// Counts a packet to its flow and says what it did there.
     ///
-    /// ARP, packets without IP, and later fragments whose first was not seen belong to no flow: then
+    /// ARP, packets without IP, and later fragments whose first was not seen belong to no flow:
+    /// then
     /// `flow` is -1. A later fragment gets the ports of its flow.
     @inline(__always)
     public mutating func observe(_ packet: inout Packet) -> FlowUpdate {

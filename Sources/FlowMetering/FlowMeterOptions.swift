@@ -10,9 +10,10 @@ public struct FlowMeterOptions: Sendable {
     /// A TCP connection that is closed or reset stays this long after its last packet, so that
     /// late packets find it.
     public var tcpCloseTimeout: Duration = .seconds(5)
-    /// Key of the hash. Live meters take a random one, so that nobody can choose colliding flows.
+    /// Key of the hash. Live meters use a random one, so that an attacker cannot choose colliding
+    /// flows.
     public var hashSeed: UInt64 = 0x9E37_79B9_7F4A_7C15
-    /// Whether ended flows are kept for `drain`. Without, they are only counted.
+    /// Whether ended flows are stored for `drain`; otherwise they are only counted.
     public var collectsRecords = true
     /// Later fragments that find their flow: packets whose first fragment is remembered.
     public var fragmentCapacity = 4096
@@ -38,7 +39,7 @@ public struct FlowMeterStatistics: Equatable, Sendable {
     public var endedForced: UInt64 = 0
     /// Flows ended because the table was full.
     public var evicted: UInt64 = 0
-    /// Records thrown away because nobody drained them before the table was full.
+    /// Records dropped because they were not drained before the table was full.
     public var lostRecords: UInt64 = 0
     /// Most flows at once.
     public var peakFlows: UInt64 = 0

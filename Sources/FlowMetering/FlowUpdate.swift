@@ -2,7 +2,8 @@
 public struct FlowUpdate: Sendable, BitwiseCopyable {
     /// Slot of the flow in the table, valid until the next packet.
     public var flow: Int32 = -1
-    /// Slot-independent word that the reader may keep with the flow (`FlowMeter.setTag`); 0 in a new flow.
+    /// Slot-independent word that the reader may keep with the flow (`FlowMeter.setTag`); 0 in a
+    /// new flow.
     public var tag: UInt32 = 0
     /// When the flow began, in nanoseconds since 1970 UTC.
     public var startNanoseconds: Int64 = 0

@@ -12,6 +12,7 @@ public enum ForestError: Error, Equatable, Sendable {
     case unknownVersion(UInt16)
     /// The content does not match its checksum.
     case damaged
-    /// The checksum holds, but the content is no forest; the text names the first field that is wrong.
+    /// The checksum holds, but the content is no forest; the text names the first field that is
+    /// wrong.
     case malformed(String)
 }

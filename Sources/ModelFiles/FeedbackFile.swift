@@ -55,7 +55,8 @@ public enum FeedbackFile {
         }.joined(separator: "\n") + "\n"
     }
 
-    /// Adds what is said of the alert `eventID`, in the place of anything that was said of it before.
+    /// Adds what is said of the alert `eventID`, in the place of anything that was said of it
+    /// before.
     ///
     /// - Parameter events: EVE file that holds the alert.
     /// - Throws: `.input` where the alert is not there, `.output` where the file cannot be written.

@@ -2,9 +2,9 @@ public import AnomalyDetection
 import FeatureExtraction
 import TextFormats
 
-/// What a model has learnt, in words.
+/// A model's content as text.
 public enum ModelReport {
-    /// The model in a page; `withGraph` lists who talks to whom.
+    /// The model on one page; `withGraph` adds the list of contacts.
     public static func text(_ model: Model, withGraph: Bool = false) -> String {
         let provenance = model.provenance
         let seconds = (provenance.lastNanoseconds - provenance.firstNanoseconds) / 1_000_000_000
@@ -39,8 +39,8 @@ public enum ModelReport {
         return lines.map(\.printable).joined(separator: "\n") + "\n"
     }
 
-    /// The workloads that have a baseline of their own, by name; the graph knows networks too, and who was seen
-    /// too seldom.
+    /// The workloads that have a baseline of their own, by name; the graph knows networks too, and
+    /// who was seen too seldom.
     package static func workloads(_ model: Model) -> [String] {
         model[.short].baseline.groups.keys.filter(isWorkload).sorted()
     }

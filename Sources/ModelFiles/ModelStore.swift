@@ -11,7 +11,7 @@ public enum ModelStore {
 
     /// Reads a model with what was said of its alerts: what judges traffic uses this.
     ///
-    /// - Parameter inventory: who is who; nil: as the model knows it.
+    /// - Parameter inventory: names of workloads; nil: those stored in the model.
     public static func readForJudging(_ path: String, inventory: Inventory?) throws -> Model {
         var model = try read(path)
         model.apply(try FeedbackFile.read(path), inventory: inventory)

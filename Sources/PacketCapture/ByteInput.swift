@@ -3,7 +3,7 @@ internal import Glibc
 
 /// The bytes of a file or of standard input, unpacked where they are gzip or zstd.
 ///
-/// The kind is told by the first four bytes (RFC 1952, RFC 8878), never by the name.
+/// The first four bytes decide the format (RFC 1952, RFC 8878), not the file's name.
 @safe
 final class ByteInput {
     let path: String

@@ -1,7 +1,7 @@
 /// Frames of one capture file, or of several merged by time.
 ///
-/// Each file keeps its own order; between files the earlier frame comes first, and of equals the one
-/// of the file named first. A file whose times go backwards is not sorted.
+/// Each file keeps its own order; between files the earlier frame comes first, and of equals the
+/// one of the file named first. A file whose times go backwards is not sorted.
 @safe
 public final class FileCapture {
     private let readers: [SavefileReader]
@@ -69,8 +69,8 @@ public final class FileCapture {
     /// Whether monitors have noted something in name blocks before the frames of the latest batch.
     public private(set) var hasNotes = false
 
-    /// What monitors have noted in name blocks before the frames of the latest batch, without the prefix
-    /// that marks such notes; each is given out once.
+    /// What monitors have noted in name blocks before the frames of the latest batch, without the
+    /// prefix that marks such notes; each is given out once.
     public func takeNotes() -> [String] {
         hasNotes = false
         var notes: [String] = []

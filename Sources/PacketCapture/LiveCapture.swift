@@ -3,9 +3,9 @@ internal import Glibc
 
 /// Frames from one or more interfaces as they come, with the same shape as `FileCapture`.
 ///
-/// Each interface has a ring of its own in the kernel (TPACKET_V3 through libpcap); frames are copied
-/// out once, into a batch. An interface that goes away is waited for and opened again. What the
-/// kernel lost is counted, never silent. One thread uses a capture at a time.
+/// Each interface has a ring of its own in the kernel (TPACKET_V3 through libpcap); frames are
+/// copied out once, into a batch. An interface that goes away is waited for and opened again. What
+/// the kernel lost is counted, never silent. One thread uses a capture at a time.
 @safe
 public final class LiveCapture {
     private let options: CaptureOptions
@@ -28,8 +28,9 @@ public final class LiveCapture {
         }
     }
 
-    /// Captures on these interfaces from now on: what is named no more is closed, and what is new is
-    /// opened, or waited for where it is not there yet. Numbers of those that stay do not change.
+    /// Captures on these interfaces from now on: what is named no more is closed, and what is new
+    /// is opened, or waited for where it is not there yet. Numbers of those that stay do not
+    /// change.
     public func replaceInterfaces(_ names: [String]) {
         for device in devices where !names.contains(device.name) {
             let lost = device.drops
@@ -87,8 +88,9 @@ public final class LiveCapture {
         return true
     }
 
-    /// Takes what the rings hold, to a full batch; the interface that was first is last next time, most of all
-    /// where it left no room for the others: else one that is flooded would keep them from being read.
+    /// Takes what the rings hold, to a full batch; the interface that was first is last next time,
+    /// most of all where it left no room for the others: else one that is flooded would keep them
+    /// from being read.
     private func collect() {
         for device in devices where stage.hasRoom { device.collect(into: stage) }
         if devices.count > 1 { devices.append(devices.removeFirst()) }
@@ -174,7 +176,8 @@ private final class LiveDevice {
         guard code >= 0 else {
             throw .device(name: name, operation: "capture", reason: unsafe Self.cure(code, made))
         }
-        // Cooked capture v2 names the interface of each packet; where it is not known, v1 is read too.
+        // Cooked capture v2 names the interface of each packet; where it is not known, v1 is read
+        // too.
         if name == "any" { unsafe pcap_set_datalink(made, DLT_LINUX_SLL2) }
         if options.direction != .both {
             let wanted = options.direction == .incoming ? PCAP_D_IN : PCAP_D_OUT
@@ -229,9 +232,11 @@ private final class LiveDevice {
     /// A bridge that was announced comes soon.
     private static let firstRetry: Int64 = 20_000_000
 
-    /// Sees every half second whether the name still stands for what was opened, and opens it where it is not open.
+    /// Sees every half second whether the name still stands for what was opened, and opens it where
+    /// it is not open.
     ///
-    /// A socket stays with an interface that is renamed, and hears nothing of what has its name since.
+    /// A socket stays with an interface that is renamed, and hears nothing of what has its name
+    /// since.
     func look() {
         guard isOpen else { return reopenIfDue() }
         let now = Self.now()

@@ -7,7 +7,8 @@ final class PacketFilter {
     private let snapLength: Int32
     private var programs: [Int32: UnsafeMutablePointer<bpf_program>] = unsafe [:]
 
-    /// Compiles `expression` for `linkType`, so that a mistake in it shows before any packet is read.
+    /// Compiles `expression` for `linkType`, so that a mistake in it shows before any packet is
+    /// read.
     init(_ expression: String, linkType: Int32 = 1, snapLength: Int = 262_144) throws(CaptureError)
     {
         self.expression = expression

@@ -27,7 +27,8 @@ package enum PcapNGBlock {
         return block(1, body)
     }
 
-    /// A name resolution block: `records` for whoever shows names, `note` for `FileCapture.takeNotes`.
+    /// A name resolution block: `records` for programs that show names, `note` for
+    /// `FileCapture.takeNotes`.
     ///
     /// - Parameters:
     ///   - records: an address of 4 or 16 bytes in network order, and its name.

@@ -1,9 +1,11 @@
 internal import Glibc
 
-/// Reads one pcap or pcapng file in large blocks and lends its frames in batches, straight from the block.
+/// Reads one pcap or pcapng file in large blocks and lends its frames in batches, straight from the
+/// block.
 ///
 /// Frames are what libpcap would give (savefile(5), draft-ietf-opsawg-pcapng), with two additions:
-/// pcapng interfaces may differ in link type, and a record cut off at the end is reported, not fatal.
+/// pcapng interfaces may differ in link type, and a record cut off at the end is reported, not
+/// fatal.
 @safe
 final class SavefileReader {
     static let batchLimit = 32
@@ -119,7 +121,8 @@ final class SavefileReader {
 
     // MARK: batches
 
-    /// Reads the next batch into `frames`; false at the end. The frames of the batch before are gone.
+    /// Reads the next batch into `frames`; false at the end. The frames of the batch before are
+    /// gone.
     func readBatch() throws(CaptureError) -> Bool {
         count = 0
         next = 0
@@ -190,7 +193,8 @@ final class SavefileReader {
                 if header &+ length > capacity, count == 0 { grow(to: header &+ length) }
                 return
             }
-            // SAFETY: the frame lies in the filled part, as just checked, and the slot in the batch.
+            // SAFETY: the frame lies in the filled part, as just checked, and the slot in the
+            // batch.
             unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
                 to: CapturedFrame(
                     timeNanoseconds: Int64(seconds) &* 1_000_000_000 &+ Int64(fraction)

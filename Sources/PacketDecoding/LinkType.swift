@@ -23,7 +23,8 @@ public struct LinkType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     /// Linux cooked capture v2.
     public static let linuxCooked2 = LinkType(rawValue: 276)
 
-    /// Every type that `PacketDecoder` reads; the two odd numbers are DLT_RAW as some systems write it.
+    /// Every type that `PacketDecoder` reads; the two odd numbers are DLT_RAW as some systems write
+    /// it.
     public static let supported: [LinkType] = [
         .null, .ethernet, .ppp, .pppHDLC, .pppEthernet, .raw, .ciscoHDLC, .loop, .linuxCooked,
         .ipv4, .ipv6, .nflog, .linuxCooked2, LinkType(rawValue: 12), LinkType(rawValue: 14),

@@ -1,7 +1,8 @@
 public import NetworkAddresses
 
 /// What one frame says, as far as metering and features need it: the innermost IP packet, how it
-/// was wrapped, and who sent the frame. A plain value of fixed size; every field is set anew for each frame.
+/// was wrapped, and who sent the frame. A plain value of fixed size; every field is set anew for
+/// each frame.
 public struct Packet: Sendable, BitwiseCopyable {
     /// When the frame was captured, in nanoseconds since 1970 UTC.
     public var timeNanoseconds: Int64 = 0
@@ -13,7 +14,8 @@ public struct Packet: Sendable, BitwiseCopyable {
     // Innermost IP header.
     /// 4 or 6; 0 where there is no IP header.
     public var ipVersion: UInt8 = 0
-    /// Protocol number (IANA) of the payload after extension headers; 6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6, 132 SCTP.
+    /// Protocol number (IANA) of the payload after extension headers; 6 TCP, 17 UDP, 1 ICMP, 58
+    /// ICMPv6, 132 SCTP.
     public var ipProtocol: UInt8 = 0
     /// Source of the innermost IP header; of ARP the sender's protocol address.
     public var source: IPAddress = .unspecified
@@ -73,7 +75,8 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var flowHash: UInt64 = 0
     /// Room for the flow table: whether the sender is the higher end, set by `FlowMeter.prepare`.
     public var isFromHigh = false
-    /// Room for the flow table: where `FlowMeter.prefetch` found the flow, counted from 1; 0 nowhere.
+    /// Room for the flow table: where `FlowMeter.prefetch` found the flow, counted from 1; 0
+    /// nowhere.
     public var flowHint: Int32 = 0
 
     /// What a DNS message over UDP or TCP port 53 says; `dns.kind == .none` for everything else.
@@ -113,8 +116,8 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     public var nameLength: UInt8 = 0
     /// Labels of the first question's name.
     public var labelCount: UInt8 = 0
-    /// Shannon entropy of the name's bytes before its last two labels, in hundredths of a bit per byte; of the
-    /// whole name where it has no more than two labels.
+    /// Shannon entropy of the name's bytes before its last two labels, in hundredths of a bit per
+    /// byte; of the whole name where it has no more than two labels.
     public var nameEntropyHundredths: UInt16 = 0
     /// A hash of the whole lower-cased name: equal names, equal hashes.
     public var nameHash: UInt64 = 0

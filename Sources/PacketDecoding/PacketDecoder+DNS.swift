@@ -103,7 +103,8 @@ struct EntropyTable: Sendable {
         }
     }
 
-    /// log2 by halving and squaring, exact to about 1e-6: a table this small does not need a library.
+    /// log2 by halving and squaring, exact to about 1e-6: a table this small does not need a
+    /// library.
     static func log2(_ value: Float) -> Float {
         var rest = Double(value.significand)
         var result = Double(value.exponent)

@@ -77,7 +77,8 @@ extension PacketDecoder {
         }
     }
 
-    /// Walks extension headers to the transport header (RFC 8200 section 4, RFC 4302, 6275, 7401, 5533).
+    /// Walks extension headers to the transport header (RFC 8200 section 4, RFC 4302, 6275, 7401,
+    /// 5533).
     @inline(never)
     private mutating func extensions(
         _ first: UInt8, _ cursor: inout Cursor, _ packet: inout Packet

@@ -143,7 +143,8 @@ extension PacketDecoder {
         ppp(&cursor, &packet)
     }
 
-    /// PPP's protocol field, one or two bytes, with or without address and control (RFC 1661, 1662).
+    /// PPP's protocol field, one or two bytes, with or without address and control (RFC 1661,
+    /// 1662).
     mutating func ppp(_ cursor: inout Cursor, _ packet: inout Packet) {
         if cursor.u16(0) == 0xFF03 || cursor.u16(0) == 0x0F00 { cursor.at &+= 2 }
         guard cursor.has(2) else {
@@ -249,7 +250,8 @@ extension PacketDecoder {
         }
     }
 
-    /// Netfilter's log: attributes, of which number 9 is the packet (linux/netfilter/nfnetlink_log.h).
+    /// Netfilter's log: attributes, of which number 9 is the packet
+    /// (linux/netfilter/nfnetlink_log.h).
     private mutating func nflog(_ cursor: inout Cursor, _ packet: inout Packet) {
         cursor.at = 4
         while cursor.has(4) {

@@ -1,6 +1,7 @@
 internal import NetworkAddresses
 
-/// Tunnels: the inner packet takes the outer one's place, with the outer pair and the network's id kept.
+/// Tunnels: the inner packet takes the outer one's place, with the outer pair and the network's id
+/// kept.
 extension PacketDecoder {
     /// VXLAN 4789 (RFC 7348) and 8472 (Linux before the assignment), VXLAN-GPE 4790, GENEVE 6081
     /// (RFC 8926), GTP-U 2152 (3GPP TS 29.281), Teredo 3544 (RFC 4380).
@@ -25,8 +26,8 @@ extension PacketDecoder {
         }
     }
 
-    /// IP in IP (RFC 2003), 6in4 (RFC 4213), GRE (RFC 2784), MPLS in IP (RFC 4023), Ethernet (RFC 8986), and the
-    /// authentication header (RFC 4302), which hides nothing.
+    /// IP in IP (RFC 2003), 6in4 (RFC 4213), GRE (RFC 2784), MPLS in IP (RFC 4023), Ethernet (RFC
+    /// 8986), and the authentication header (RFC 4302), which hides nothing.
     mutating func ipTunnel(_ number: UInt8, _ cursor: Cursor, _ packet: inout Packet) {
         switch number {
         case 4: enter(.ipInIP, nil, .etherType(0x0800), cursor, &packet)
@@ -46,7 +47,8 @@ extension PacketDecoder {
         case ppp
     }
 
-    /// Decodes what lies at the cursor as the inner packet; without an IP header in it the outer one stays.
+    /// Decodes what lies at the cursor as the inner packet; without an IP header in it the outer
+    /// one stays.
     private mutating func enter(
         _ tunnel: Packet.Tunnel, _ identifier: UInt32?, _ inside: Inside, _ start: Cursor,
         _ packet: inout Packet

@@ -1,6 +1,7 @@
 internal import NetworkAddresses
 
-/// Turns the bytes of a frame into a `Packet`: no allocation, no copy of the bytes, and no input that traps.
+/// Turns the bytes of a frame into a `Packet`: no allocation, no copy of the bytes, and no input
+/// that traps.
 ///
 /// It follows the frame inwards, through tags, labels and tunnels, to the last IP header that is
 /// not merely quoted by an ICMP error. Where an inner packet is broken, the outer one stands.
@@ -9,12 +10,14 @@ internal import NetworkAddresses
 public struct PacketDecoder: ~Copyable, Sendable {
     /// Choices of a decoder.
     public struct Options: Sendable {
-        /// Whether the packets inside tunnels are looked for; without, the outermost IP header counts.
+        /// Whether the packets inside tunnels are looked for; without, the outermost IP header
+        /// counts.
         public var followsTunnels = true
         /// Whether wrong checksums are counted. Captures taken on the sending host have many that
         /// its network card would have filled in.
         public var verifiesChecksums = false
-        /// Whether the names that DNS messages ask for are hashed and weighed; metering needs neither.
+        /// Whether the names that DNS messages ask for are hashed and weighed; metering needs
+        /// neither.
         public var describesNames = true
         /// Tags, labels and tunnels that may enclose one packet.
         public var nestingLimit = 16
@@ -96,7 +99,8 @@ struct Cursor {
     let frame: FrameBytes
     /// Offset of the next header.
     var at = 0
-    /// Offset where the current layer's payload ends, as the headers claim; may lie past the captured bytes.
+    /// Offset where the current layer's payload ends, as the headers claim; may lie past the
+    /// captured bytes.
     var end: Int
     /// Tags, labels and tunnels passed.
     var layers = 0

@@ -1,7 +1,8 @@
 package import PacketCapture
 package import PacketDecoding
 
-/// Frames of live interfaces to packets in their order, once each: what learning and judging have in common.
+/// Frames of live interfaces to packets in their order, once each: what learning and judging have
+/// in common.
 package struct FrameIntake: ~Copyable {
     /// How long packets of one interface may come behind those of another: the kernel hands its
     /// blocks over within 50 ms, and a busy thread has its pauses.
@@ -14,7 +15,8 @@ package struct FrameIntake: ~Copyable {
     package private(set) var decoder = PacketDecoder()
     package private(set) var merge: PacketMerge
     private var interfaces: Int
-    /// No packet is from later: what the kernel stamped before the clock was set back is taken for new.
+    /// No packet is from later: what the kernel stamped before the clock was set back is taken for
+    /// new.
     private var latest = Int64.max
 
     /// - Parameter interfaces: of several, packets are held for a moment.
@@ -32,7 +34,7 @@ package struct FrameIntake: ~Copyable {
         interfaces = max(interfaces, count)
     }
 
-    /// Tells what the time is.
+    /// Sets the current time; packets more than 2 s ahead of it are clamped.
     package mutating func advance(to now: Int64) { latest = now + 2_000_000_000 }
 
     /// Takes in a frame.
@@ -51,7 +53,7 @@ package struct FrameIntake: ~Copyable {
     /// Asks for what was captured up to `horizon`.
     package mutating func release(until horizon: Int64) { merge.release(until: horizon) }
 
-    /// Goes on to the next packet that is not held any longer; false where there is none.
+    /// Advances to the next packet that is released; false if there is none.
     package mutating func next() -> Bool {
         if isReady {
             isReady = false

@@ -3,10 +3,10 @@ package import PacketDecoding
 
 /// Packets of several interfaces in the order of their times, and each of them once.
 ///
-/// Every interface hands over its packets in blocks, so those of one come late behind those of another:
-/// they are held until `release(until:)` asks for them. A gateway sees a packet that it forwards on
-/// its way in and again on its way out; the later sight, on another interface, is left out. Memory
-/// is fixed.
+/// Every interface hands over its packets in blocks, so those of one come late behind those of
+/// another: they are held until `release(until:)` asks for them. A gateway sees a packet that it
+/// forwards on its way in and again on its way out; the later sight, on another interface, is left
+/// out. Memory is fixed.
 package struct PacketMerge {
     /// Later sights of a packet that were left out.
     package private(set) var duplicates: UInt64 = 0
@@ -39,7 +39,8 @@ package struct PacketMerge {
         var source: Int32 = -1
     }
 
-    /// - Parameter interfaces: how many there are; further ones get their room when they first come.
+    /// - Parameter interfaces: how many there are; further ones get their room when they first
+    ///   come.
     package init(interfaces: Int) {
         queues = Array(repeating: Self.emptyQueue, count: max(1, interfaces))
         sights = Array(repeating: Sight(), count: interfaces > 1 ? Self.sightCount : 0)

@@ -6,8 +6,8 @@ import Quarantine
 import Workloads
 import YAML
 
-/// `/etc/lazaret/lazaret.yaml`: everything that `lazaret monitor` can be told, and what it does
-/// where it is told nothing.
+/// `/etc/lazaret/lazaret.yaml`: every setting of `lazaret monitor`, with
+/// its default.
 public struct Configuration: Sendable {
     /// Where it is looked for unless another file is named.
     public static let standardPath = "/etc/lazaret/lazaret.yaml"
@@ -29,7 +29,8 @@ public struct Configuration: Sendable {
 
     /// Reads a file.
     ///
-    /// - Throws: where it cannot be used, with line, key and what is expected there; no key is ignored.
+    /// - Throws: where it cannot be used, with line, key and what is expected there; no key is
+    ///   ignored.
     public init(path: String) throws(ConfigurationError) {
         self.path = path
         do throws(YAMLError) {
@@ -171,7 +172,7 @@ public struct Configuration: Sendable {
             control.operators.append(try item.text())
         }
         if control.port != nil, control.tokenFile == nil {
-            throw node.fail("'port' needs a 'token_file': who knows its word may look and act")
+            throw node.fail("'port' needs a 'token_file': clients must send its token")
         }
     }
 
@@ -207,7 +208,7 @@ public struct Configuration: Sendable {
             policy.actions = []
             try node.list { item throws(YAMLError) in
                 guard let action = QuarantineRule.Action(rawValue: try item.text()) else {
-                    throw item.fail("'\(try item.text())' is none of drop, egress, limit, observe")
+                    throw item.fail("'\(try item.text())' must be drop, egress, limit or observe")
                 }
                 policy.actions.append(action)
             }

@@ -7,8 +7,8 @@ internal import PacketCapture
 internal import SystemSupport
 public import Workloads
 
-/// What can be known of a configuration on this machine before a monitor starts: `config check`, `doctor`, the start
-/// itself and SIGHUP all refuse the same, with the same words.
+/// What can be known of a configuration on this machine before a monitor starts: `config check`,
+/// `doctor`, the start itself and SIGHUP all refuse the same, with the same words.
 public struct ConfigurationCheck {
     /// What keeps a monitor from starting.
     public struct Fault: Sendable {
@@ -106,12 +106,13 @@ public struct ConfigurationCheck {
     private mutating func checkFolder(_ key: String, of path: String) {
         let folder = path.parentPath
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the call. Who may not look there cannot tell.
+        // SAFETY: the structure is ours, the path is lent for the call. Who may not look there
+        // cannot tell.
         guard !folder.isEmpty, unsafe stat(folder, &facts) != 0, errno != EACCES else { return }
         faults.append(
             Fault(
                 key: key,
-                reason: "\(path): there is no folder \(folder); make it, or name another"))
+                reason: "\(path): folder \(folder) does not exist; create it or name another"))
     }
 
     private mutating func checkControl() {
@@ -120,7 +121,7 @@ public struct ConfigurationCheck {
             faults.append(
                 Fault(
                     key: "control.operators",
-                    reason: "there is no user '\(name)'; make it, or leave it out"))
+                    reason: "user '\(name)' does not exist; create it or leave it out"))
         }
         _ = attempt("control.token_file") { try control.token() }
         if let socket = control.socket, socket.utf8.count >= 108 {
@@ -138,17 +139,18 @@ extension Configuration {
         guard let user else { return nil }
         guard let number = ControlOptions.user(user) else {
             return
-                "\(user): there is no such user; make it: useradd --system --no-create-home \(user)"
+                "\(user): no such user; create it: useradd --system --no-create-home \(user)"
         }
         return number == 0 ? "\(user): is root; name another user" : nil
     }
 
-    /// - Throws: where nobody can become `user`.
+    /// - Throws: if the program cannot switch to `user`.
     public func checkUser() throws {
         if let reason = userFault { throw error(.init(key: "user", reason: reason)) }
     }
 
-    /// What the file says is a wrong configuration; what the command line says is told as its option.
+    /// What the file says is a wrong configuration; what the command line says is told as its
+    /// option.
     fileprivate func error(_ fault: ConfigurationCheck.Fault) -> any Error {
         if let option = options[fault.key] {
             return IOError.input(path: option, reason: fault.reason)

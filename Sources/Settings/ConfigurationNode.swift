@@ -95,7 +95,7 @@ struct ConfigurationNode {
     /// `0.5` or `2`.
     func cores() throws(YAMLError) -> Double {
         guard let cores = Double(try text()), (0.05...1024).contains(cores) else {
-            throw expected("how many cores, 0.05 to 1024, or never")
+            throw expected("a number of cores, 0.05 to 1024, or never")
         }
         return cores
     }
@@ -113,7 +113,7 @@ struct ConfigurationNode {
     func bytes(_ range: ClosedRange<Int>) throws(YAMLError) -> Int {
         guard let count = ByteCount(try text()), range.contains(count.bytes) else {
             throw expected(
-                "an amount with its unit (512KiB, 100MiB, 2GiB), \(ByteCount(bytes: range.lowerBound)) "
+                "a size with its unit (512KiB, 100MiB, 2GiB), \(ByteCount(bytes: range.lowerBound)) "
                     + "to \(ByteCount(bytes: range.upperBound))")
         }
         return count.bytes

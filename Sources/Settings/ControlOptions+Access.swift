@@ -17,7 +17,7 @@ extension ControlOptions {
         for name in operators {
             guard let number = Self.user(name) else {
                 throw ConfigurationError(
-                    path: "control.operators", reason: "there is no user '\(name)'")
+                    path: "control.operators", reason: "user '\(name)' does not exist")
             }
             numbers.insert(number)
         }
@@ -44,7 +44,7 @@ extension ControlOptions {
         // SAFETY: as above. A link has no rights of its own; those of what it leads to count.
         guard unsafe stat(path, &facts) == 0, facts.st_mode & 0o077 == 0 else {
             throw ConfigurationError(
-                path: path, reason: "others can read the token; chmod 600 \(path)")
+                path: path, reason: "other users can read the token; chmod 600 \(path)")
         }
         return text
     }

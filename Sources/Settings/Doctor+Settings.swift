@@ -13,15 +13,15 @@ extension Doctor {
         }
         if settings.allSatisfy({ $0.1 == nil }) {
             return note(
-                .good, "bridged traffic", "is not shown to the inet tables; fences do not need it")
+                .good, "bridged traffic", "does not pass the inet tables; fences do not need it")
         }
         let hidden = settings.filter { $0.1 == "0" }.map { "bridge-nf-call-\($0.0) 0" }
         hidden.isEmpty
-            ? note(.good, "bridged traffic", "is shown to the inet tables")
+            ? note(.good, "bridged traffic", "passes the inet tables")
             : note(
                 .mind, "bridged traffic",
-                "is not shown to the inet tables (\(hidden.joined(separator: ", "))): fences hold all the same, but"
-                    + " the 'egress' response cannot tell UDP apart on one bridge")
+                "does not pass the inet tables (\(hidden.joined(separator: ", "))): fences work, but"
+                    + " the 'egress' action cannot filter UDP on one bridge")
     }
 
     /// The kernel's rings of the interfaces, and what else it holds for a monitor.
@@ -40,7 +40,7 @@ extension Doctor {
         {
             note(
                 .mind, "connections",
-                "the kernel's table is nearly full (\(count) of \(most)): it drops new connections by itself; raise"
+                "the kernel's table is nearly full (\(count) of \(most)): the kernel drops new connections; raise"
                     + " net.netfilter.nf_conntrack_max")
         }
     }
@@ -56,25 +56,25 @@ extension Doctor {
                 ? note(.good, "events", output)
                 : note(
                     .mind, "events",
-                    "\(output): no file can be made in its folder; rotation will not do")
+                    "\(output): no file can be created in its folder; rotation will fail")
         }
         if case .unix(let path)? = delivery.syslog?.address,
             !FileManager.default.fileExists(atPath: path)
         {
-            note(.mind, "syslog", "\(path): nothing listens there; events will wait")
+            note(.mind, "syslog", "\(path): no server listens there; events will wait")
         }
         guard let webhook = delivery.webhook, !isFaulty("webhook.secret_file") else { return }
         guard let secret = webhook.secretFile else {
             return note(
                 .mind, "webhook",
-                "what is sent is not signed; name a 'secret_file' so that the server can tell who sent it"
+                "events are not signed; set 'secret_file' so that the server can authenticate them"
             )
         }
         var facts = stat()
         // SAFETY: the structure is ours, the path is lent for the call.
         guard unsafe stat(secret, &facts) == 0 else { return }
         facts.st_mode & 0o007 != 0
-            ? note(.mind, "webhook", "\(secret): everybody can read it; chmod o-rwx")
-            : note(.good, "webhook", "what is sent is signed by \(secret)")
+            ? note(.mind, "webhook", "\(secret): all users can read it; chmod o-rwx")
+            : note(.good, "webhook", "events are signed with \(secret)")
     }
 }

@@ -102,17 +102,17 @@ public struct Doctor {
         guard !named.isEmpty else {
             let hint =
                 bridges.isEmpty
-                ? "there is no bridge here; 'ip link' lists what there is"
-                : "the bridges here: \(bridges.joined(separator: ", ")); add the way out"
+                ? "this node has no bridge; 'ip link' lists its interfaces"
+                : "bridges of this node: \(bridges.joined(separator: ", ")); add the uplink"
             return note(.bad, "interfaces", "none is named; \(hint)")
         }
         for name in named where name != "any" && name != LiveWorkloads.allBridges {
             let kind = bridges.contains(name) ? "bridge" : "interface"
             switch here[name] {
             case nil:
-                note(.bad, "interface \(name)", "is not there; 'ip link' lists what there is")
+                note(.bad, "interface \(name)", "does not exist; 'ip link' lists the interfaces")
             case false?:
-                note(.mind, "interface \(name)", "\(kind), down: nothing will be seen on it")
+                note(.mind, "interface \(name)", "\(kind), down: no packets will be captured on it")
             case true?: note(.good, "interface \(name)", "\(kind), up")
             }
         }
@@ -120,7 +120,7 @@ public struct Doctor {
         if !left.isEmpty, !named.contains("any"), !named.contains(LiveWorkloads.allBridges) {
             note(
                 .mind, "interfaces",
-                "not watched: \(left.joined(separator: ", ")); what stays on a bridge is seen only there"
+                "not watched: \(left.joined(separator: ", ")); traffic inside a bridge is visible only there"
             )
         }
     }
@@ -131,7 +131,7 @@ public struct Doctor {
             options.isDryRun = true
             var firewall = try Firewall(options)
             let held = try firewall.elements()
-            note(.good, "nftables", "the kernel answers; \(held.count) fences stand")
+            note(.good, "nftables", "the kernel answers; \(held.count) active fences")
         } catch {
             note(.bad, "nftables", "\(error)")
         }
@@ -142,7 +142,7 @@ public struct Doctor {
                 "\(found.protected.entries.count) addresses and prefixes, \(found.protected.links.count) network cards"
             )
         } catch {
-            note(.bad, "protected", "cannot be found out: \(error)")
+            note(.bad, "protected", "cannot be determined: \(error)")
         }
     }
 
@@ -154,13 +154,13 @@ public struct Doctor {
             let span = TimeSpan(seconds: Int64(configuration.monitor.learnSeconds))
             return note(
                 .mind, "model",
-                "none: it will be learnt for \(span), and nothing is judged until then; 'lazaret train' makes one of a capture"
+                "none: the monitor will learn for \(span) and not detect until then; 'lazaret train' makes a model from a capture"
             )
         }
         do {
             describe(try ModelStore.readForJudging(path, inventory: check.inventory), path)
         } catch {
-            note(.bad, "model", "\(error); delete it to learn anew")
+            note(.bad, "model", "\(error); delete it to learn again")
         }
     }
 
@@ -172,13 +172,13 @@ public struct Doctor {
         hours < 1
             ? note(
                 .mind, "model",
-                "\(path): learnt from \(Int(hours * 60)) min only\(said); rare but harmless events will look odd"
+                "\(path): trained on only \(Int(hours * 60)) min\(said); rare harmless events will be anomalous"
             )
             : note(.good, "model", "\(path): learnt from \(Int(hours)) h\(said)")
         if provenance.inventory.isEmpty, configuration.inventory == nil {
             note(
                 .mind, "inventory",
-                "none: every address is a workload of its own, and a replaced container is a stranger"
+                "none: every address is a workload of its own, and a replaced container is an unknown host"
             )
         }
     }
@@ -191,7 +191,7 @@ public struct Doctor {
             place = place.parentPath
         }
         guard unsafe access(place, W_OK) == 0 else {
-            return note(.bad, "state", "\(path): cannot be written; name another with 'state:'")
+            return note(.bad, "state", "\(path): is not writable; set another with 'state:'")
         }
         var numbers = statvfs()
         // SAFETY: the structure is ours.
@@ -213,7 +213,7 @@ public struct Doctor {
             ? note(.good, "clock", "is kept")
             : note(
                 .mind, "clock",
-                "nothing known keeps it: events will not line up with those of other machines; run chrony or the like"
+                "no time service found: times will differ from other machines; run chrony or similar"
             )
     }
 
@@ -227,7 +227,7 @@ public struct Doctor {
         available < rings + 512
             ? note(
                 .mind, "memory",
-                "\(available) MB available, \(rings) MB of it for the kernel's rings; a busy node wants 1 GB (docs/performance.md)"
+                "\(available) MB available, \(rings) MB of it for the kernel's rings; a busy node needs 1 GB (docs/performance.md)"
             )
             : note(
                 .good, "memory",

@@ -1,4 +1,5 @@
-/// An amount of bytes as people write it: `512KiB`, `100MiB`, `2GiB`. A bare number is refused, because its unit is a guess.
+/// An amount of bytes as people write it: `512KiB`, `100MiB`, `2GiB`. A bare number is refused,
+/// because its unit is a guess.
 public struct ByteCount: Sendable, Equatable, CustomStringConvertible {
     public var bytes: Int
 

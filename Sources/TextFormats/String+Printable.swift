@@ -1,6 +1,6 @@
 extension String {
-    /// The text without what would steer the reader's terminal, or show it in another order than it is: names and
-    /// reasons come from packets, labels and other people.
+    /// The text without what would steer the reader's terminal, or show it in another order than it
+    /// is: names and reasons come from packets, labels and other people.
     package var printable: String {
         String(
             String.UnicodeScalarView(

@@ -1,6 +1,7 @@
 internal import Timestamps
 
-/// A length of time as people write it: `90s`, `10m`, `1h30m`, `2d`. A bare number is refused, because its unit is a guess.
+/// A length of time as people write it: `90s`, `10m`, `1h30m`, `2d`. A bare number is refused,
+/// because its unit is a guess.
 public struct TimeSpan: Sendable, Equatable, CustomStringConvertible {
     public var seconds: Int64
 

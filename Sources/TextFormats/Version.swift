@@ -1,4 +1,4 @@
-/// The program's version, everywhere it is told.
+/// The program's version, as every output shows it.
 public enum Version {
     public static let text = "0.1.0"
 }

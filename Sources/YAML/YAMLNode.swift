@@ -52,7 +52,8 @@ package struct YAMLNode: Sendable {
         }
     }
 
-    /// A whole number of YAML 1.1: decimal, 0x, 0b, and octal with 0o or 0; it may hold underscores.
+    /// A whole number of YAML 1.1: decimal, 0x, 0b, and octal with 0o or 0; it may hold
+    /// underscores.
     package var int: Int? {
         guard let text = plain?.filter({ $0 != "_" }), let first = text.first else { return nil }
         let digits = first == "-" || first == "+" ? text.dropFirst() : text[...]

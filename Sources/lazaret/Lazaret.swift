@@ -7,9 +7,9 @@ import TextFormats
 struct Lazaret: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lazaret",
-        abstract: "Watches the traffic of containers, says what is odd and why, and fences it off.",
+        abstract: "Detect and explain anomalies in container traffic; quarantine offenders.",
         discussion: """
-            Learn from clean traffic, then judge other traffic by it:
+            Train on clean traffic, then analyse other traffic:
               lazaret train  -r clean.pcap -o node.model --inventory inventory.yaml
               lazaret replay -r suspect.pcap -m node.model --inventory inventory.yaml
 
@@ -40,8 +40,9 @@ struct Lazaret: AsyncParsableCommand {
         }
     }
 
-    /// Fills the places of standard streams that the caller has closed: else the next file that is opened, which may
-    /// be the ledger, would get what is written there. Writing to them fails as it would have.
+    /// Fills the places of standard streams that the caller has closed: else the next file that is
+    /// opened, which may be the ledger, would get what is written there. Writing to them fails as
+    /// it would have.
     private static func holdStandardStreams() {
         for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
             _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)

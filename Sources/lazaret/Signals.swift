@@ -7,8 +7,8 @@ enum Signals {
     private static let report = Atomic<Bool>(false)
     private static let reopen = Atomic<Bool>(false)
 
-    /// Takes over SIGINT, SIGTERM and SIGUSR1, and SIGHUP where files can be opened anew; a closed pipe becomes an
-    /// error of the write.
+    /// Takes over SIGINT, SIGTERM and SIGUSR1, and SIGHUP where files can be opened anew; a closed
+    /// pipe becomes an error of the write.
     static func install(reopens: Bool = false) {
         // The flags must exist before a handler may touch them.
         _ = stop.load(ordering: .relaxed)
@@ -28,7 +28,7 @@ enum Signals {
         report.load(ordering: .relaxed) && report.exchange(false, ordering: .relaxed)
     }
 
-    /// Whether files are to be opened anew since the last call.
+    /// Whether files must be reopened since the last call.
     static func takeReopen() -> Bool {
         reopen.load(ordering: .relaxed) && reopen.exchange(false, ordering: .relaxed)
     }

@@ -24,9 +24,9 @@ struct ConfigurationCheckTests {
         ("filter: foo bar", "filter", "see 'man pcap-filter'"),
         ("user: nosuchuser7", "user", "useradd"),
         ("user: root", "user", "name another user"),
-        ("events: /nonexist/y", "events", "there is no folder /nonexist; make it"),
+        ("events: /nonexist/y", "events", "folder /nonexist does not exist; create it"),
         ("events: /tmp", "events", "name a file"),
-        ("record: {file: /nonexist/p}", "record.file", "there is no folder"),
+        ("record: {file: /nonexist/p}", "record.file", "folder /nonexist does not exist"),
         ("model: /nonexist/m", "model", "/nonexist/m: No such file or directory; 'lazaret train'"),
         ("inventory: /nonexist/i", "inventory", "/nonexist/i: No such file or directory"),
         (
@@ -46,7 +46,7 @@ struct ConfigurationCheckTests {
             ("twice", "[lo]", "[lo, br0, lo]", "interfaces", "lo is named twice"),
             (
                 "operators", "{socket: never}", "{operators: [root, nosuchuser7]}",
-                "control.operators", "there is no user 'nosuchuser7'"
+                "control.operators", "user 'nosuchuser7' does not exist"
             ),
             (
                 "token", "{socket: never}", "{socket: never, port: 9, token_file: /nonexist/t}",
@@ -88,7 +88,7 @@ struct ConfigurationCheckTests {
 
     @Test func theDoctorDoesNotMindThatANodeLearns() throws {
         let doctor = try Run("doctor", "-c", file("learn: 15m"))
-        #expect(doctor.output.contains("none: it will be learnt for 15m"), "\(doctor.output)")
+        #expect(doctor.output.contains("none: the monitor will learn for 15m"), "\(doctor.output)")
         let isBad = doctor.output.split(separator: "\n").contains { $0.hasPrefix("BAD   model") }
         #expect(!isBad)
     }

@@ -76,7 +76,7 @@ struct ExplainTests {
         let both = try scratch.write("both.json", Data((alerts + flows).utf8))
         let run = try Run("explain", try alert("verticalScan"), "--events", both)
         #expect(run.status == 0 && run.output.contains("from the flow events of \(both)"))
-        #expect(run.output.contains("name the model with -m MODEL"))
+        #expect(run.output.contains("give the model with -m MODEL"))
         #expect(run.output.contains(" REJ ") || run.output.contains("  1:"))
     }
 

@@ -217,14 +217,14 @@ struct MonitorTests {
         let whole = try doctor(
             ["-i", "br1", "-i", "br2", "-i", "uplink", "-m", model], behind: mount)
         #expect(whole.0 == 0 && !whole.1.contains("BAD"), "\(whole.1)")
-        for part in ["CAP_NET_ADMIN", "bridge, up", "the kernel answers", "15 min only"] {
+        for part in ["CAP_NET_ADMIN", "bridge, up", "the kernel answers", "only 15 min"] {
             #expect(whole.1.contains(part), "\(part): \(whole.1)")
         }
         let left = try doctor(["-i", "br1", "-m", model], behind: mount)
         #expect(left.0 == 0 && left.1.contains("not watched: br2"), "\(left.1)")
         let missing = try doctor(["-i", "lznone"])
         #expect(missing.0 == 1 && missing.1.contains("is not there"), "\(missing.1)")
-        #expect(missing.1.contains("none: it will be learnt for 1d"), "\(missing.1)")
+        #expect(missing.1.contains("none: the monitor will learn for 1d"), "\(missing.1)")
         let unable = try doctor(
             ["-i", "br1", "-m", model],
             behind: ["setpriv", "--bounding-set=-all", "--inh-caps=-all"])

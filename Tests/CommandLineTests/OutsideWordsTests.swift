@@ -57,7 +57,7 @@ struct OutsideWordsTests {
         (["flows", "-r", "captures/mixed.pcap", "--idle-timeout", "-1"], "a timeout is 0.001"),
         (["flows", "-r", "captures/mixed.pcap", "--max-flows", "-1"], "1 to 268435456"),
         (["flows", "-i", "lo", "-s", "-1"], "a snap length is"),
-        (["quarantine", "add", "10.0.0.1", "--for", "-5m"], "'-5m' is no time"),
+        (["quarantine", "add", "10.0.0.1", "--for", "-5m"], "'-5m' is not a duration"),
         (["events", "-n", "-1"], "-n must be"), (["audit", "list", "-n", "-1"], "above 0"),
         (["top", "--every", "-1"], "--every must be"),
     ])

@@ -40,7 +40,7 @@ struct QuarantineCommandTests {
         let other = ["--state", scratch.path("other")]
         let elsewhere = try run(["quarantine", "list", "-c", file] + other)
         #expect(elsewhere.output.contains("in the kernel, not in the ledger"))
-        #expect(elsewhere.errors.contains("the kernel holds 1 that the ledger"))
+        #expect(elsewhere.errors.contains("fences in the kernel but not in the ledger: 1"))
         #expect(!FileManager.default.fileExists(atPath: scratch.path("other")))
         #expect(try run(["quarantine", "release", "10.9.0.1", "-c", file]).status == 0)
         #expect(try run(["quarantine", "list", "-c", file]).output == "nothing is fenced\n")
@@ -50,7 +50,7 @@ struct QuarantineCommandTests {
         #expect(try run(["quarantine", "add", "10.9.0.1", "-c", file]).status == 0)
         try space.run("nft", "add element inet lazaret drop_host4 { 10.9.0.66 timeout 99999d }")
         let list = try run(["quarantine", "list", "-c", file])
-        #expect(list.output.contains("10.9.0.66") && list.errors.contains("the kernel holds 1"))
+        #expect(list.output.contains("10.9.0.66") && list.errors.contains("not in the ledger: 1"))
         #expect(try run(["quarantine", "flush", "-c", file]).output.contains("10.9.0.66 released"))
         #expect(try run(["quarantine", "list", "-c", file]).errors.isEmpty)
     }
@@ -58,7 +58,7 @@ struct QuarantineCommandTests {
     @Test func anEndThatIsLaterThanAskedIsTold() throws {
         #expect(try run(["quarantine", "add", "10.9.0.1", "--for", "1h", "-c", file]).status == 0)
         let again = try run(["quarantine", "add", "10.9.0.1", "--for", "10s", "-c", file])
-        #expect(again.output.contains("10.9.0.1 stands fenced (drop) until 20"), "\(again.output)")
+        #expect(again.output.contains("10.9.0.1 is already fenced (drop) until"), "\(again.output)")
         #expect(again.output.contains("which is later than 10s from now"))
         let longer = try run(["quarantine", "add", "10.9.0.1", "--for", "2h", "-c", file])
         #expect(longer.output.contains("10.9.0.1 fenced (drop) for 2h;"), "\(longer.output)")

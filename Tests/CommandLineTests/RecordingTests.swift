@@ -85,7 +85,7 @@ struct RecordingTests {
     }
 
     @Test(arguments: [
-        ("/nowhere/kept.pcapng", "there is no folder"), ("/dev/null", "no plain file"),
+        ("/nowhere/kept.pcapng", "folder /nowhere does not exist"), ("/dev/null", "no plain file"),
     ])
     func whereNothingCanBeKeptIsToldInOneLine(path: String, reason: String) throws {
         let program = try Background(

@@ -198,7 +198,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         cluster.state.withLock { $0.unwatched = [] }
         let isBack = await eventually { directory.states().first?.state == .connected }
         #expect(isBack)
-        #expect(told.withLock { $0.last }?.contains("told again") == true)
+        #expect(told.withLock { $0.last }?.contains("available again") == true)
     }
 
     @Test func whoMayNotAskIsTold() async throws {
@@ -224,7 +224,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         ),
         (
             "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x'}}]\nusers: [{name: u, user: {exec: {command: aws}}}]",
-            "asks a program for a token"
+            "credential plugin (exec)"
         ),
         (
             "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x', certificate-authority-data: bm9uZQ==}}]\nusers: [{name: u, user: {}}]",

@@ -19,7 +19,8 @@ extension Detector {
         public var scoreBefore: Float
         public var scoreAfter: Float
         public var threshold: Float
-        /// Whether nothing lies a step beyond the clean range any more; then the score does not matter.
+        /// Whether nothing lies a step beyond the clean range any more; then the score does not
+        /// matter.
         public var isWithinRange: Bool
     }
 
@@ -40,8 +41,8 @@ extension Detector {
     }
 
     /// The smallest change that makes a window a normal one, found by scoring changed windows: the
-    /// features that tell most go back into their clean range one by one until the window is none that is
-    /// odd, those that were not needed stay, and the rest goes back only as far as it must.
+    /// features that tell most go back into their clean range one by one until the window is none
+    /// that is odd, those that were not needed stay, and the rest goes back only as far as it must.
     ///
     /// - Returns: nil where the window is not odd as it is.
     public func remedy(for window: Window) -> Remedy? {
@@ -120,8 +121,8 @@ private struct Trial {
         }
     }
 
-    /// The row with one column moved back towards `end` as far as the window stays a normal one; counts
-    /// stay whole, shares keep two digits.
+    /// The row with one column moved back towards `end` as far as the window stays a normal one;
+    /// counts stay whole, shares keep two digits.
     func relaxed(_ row: [Float], _ column: Int, towards end: Float) -> [Float] {
         let description = FeatureSchema.table[column]
         var best = row

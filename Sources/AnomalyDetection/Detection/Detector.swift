@@ -5,9 +5,9 @@ public import Workloads
 
 /// Judges windows against a model.
 ///
-/// A window is odd when its score reaches the model's threshold and at least one feature lies beyond
-/// everything that clean windows of its group held, by more than the feature's resolution. The second
-/// condition is checked first: it is cheap, and no window that fails it is scored.
+/// A window is odd when its score reaches the model's threshold and at least one feature lies
+/// beyond everything that clean windows of its group held, by more than the feature's resolution.
+/// The second condition is checked first: it is cheap, and no window that fails it is scored.
 public struct Detector: Sendable {
     /// Sum of excesses from which one window is enough to act on.
     public static let farBeyond: Float = 7
@@ -19,14 +19,14 @@ public struct Detector: Sendable {
     private let identities: IdentityMap
     private let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
-    /// What was told of each subject lately: one entry a pattern and scale.
+    /// Recent alerts of each subject: one entry for each pattern and scale.
     private var told: [IPAddress: [Told]] = [:]
 
     private struct Told {
         var second: Int
         var scale: Scale
         var pattern: Pattern?
-        /// Who had the address then.
+        /// The owner of the address at that time.
         var workload: String
     }
 
@@ -49,8 +49,9 @@ public struct Detector: Sendable {
     /// Scored windows by the twentieth of 0…1 that their score lies in.
     public private(set) var scoreCounts = [UInt64](repeating: 0, count: 20)
 
-    /// Odd windows of strangers that are scored in a second at most, and as many again that show a plain pattern;
-    /// further ones are only counted. Nil: all are, as an analyst wants it; a monitor must not fall behind.
+    /// Most anomalous windows of unknown hosts scored per second, and as many again that match a
+    /// known pattern; further ones are only counted. Nil: no limit, for captures; a live
+    /// monitor must keep up with its packets.
     public var strangerLimit: Int?
     /// Windows that this limit left out.
     public private(set) var unscoredCount = 0
@@ -96,7 +97,7 @@ public struct Detector: Sendable {
         return verdict(window, identity, group, excess, score, scaleModel, found)
     }
 
-    /// Whether a stranger's window comes after as many as can be scored in a second.
+    /// Whether the limit of unknown hosts' windows scored per second is reached.
     private mutating func isOneTooMany(
         _ window: Window, _ identity: Identity, hasPattern: Bool
     ) -> Bool {
@@ -128,14 +129,14 @@ public struct Detector: Sendable {
         group(of: identities.identity(of: subject), subject, scale)
     }
 
-    /// Steps beyond the clean range from which data that goes where data always went is told of.
+    /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
     private static let leastToFriends: Float = 3
 
     private func pattern(
         in window: Window, _ excess: [Float]
     ) -> (pattern: Pattern, strength: Float)? {
         let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
-        // Much to whom it always sends to may be a full backup: never fenced, and told of where it is far more.
+        // Much data to a known peer may be a full backup: never fenced, alerted only if far more.
         guard found?.pattern == .exfiltration, !window.isToStrangers,
             excess[Feature.bytesOutside.rawValue] < Self.leastToFriends
         else { return found }
@@ -153,8 +154,8 @@ public struct Detector: Sendable {
         return scaleModel.forest.score(RelativeVector.relative(transformed, to: group.baseline))
     }
 
-    /// Whether a longer window only repeats what a shorter one has already told: any alert within it,
-    /// unless it shows a plain pattern that no shorter window has shown.
+    /// Whether a longer window only repeats what a shorter one has already told: any alert within
+    /// it, unless it shows a plain pattern that no shorter window has shown.
     private func isEcho(_ window: Window, _ identity: Identity, _ pattern: Pattern?) -> Bool {
         guard let told = told[window.subject] else { return false }
         let shorter = told.filter {

@@ -1,7 +1,8 @@
 import FeatureExtraction
 public import NetworkAddresses
 
-/// What one offender did, from its first odd window until it was quiet for a while: what a person reads.
+/// What one offender did, from its first odd window until it was quiet for a while: what a person
+/// reads.
 public struct Incident: Sendable {
     public var offender: IPAddress
     public var workload: String
@@ -9,7 +10,8 @@ public struct Incident: Sendable {
     public var spoofingLink: MACAddress?
     /// First second of the first odd window: what led to the incident begins here.
     public var windowStartSecond: Int
-    /// Start of the first odd window's newest bucket, and end of the last window, in seconds since 1970.
+    /// Start of the first odd window's newest bucket, and end of the last window, in seconds since
+    /// 1970.
     public var firstSecond: Int
     public var lastSecond: Int
     public var verdictCount: Int
@@ -43,7 +45,7 @@ public struct IncidentTracker: Sendable {
     /// Offenders that are followed at a time; further ones raise alerts, but no incident.
     public let openLimit: Int
 
-    /// Verdicts on offenders for whom there was no room.
+    /// Verdicts on offenders that did not fit into the table.
     public private(set) var overlooked = 0
 
     private var open: [IPAddress: Incident] = [:]
@@ -62,8 +64,8 @@ public struct IncidentTracker: Sendable {
 
     /// Takes in a verdict.
     ///
-    /// - Returns: whether it deserves an alert: the first of its pattern and level, and then one for
-    ///   each window's length that it goes on.
+    /// - Returns: whether it deserves an alert: the first of its pattern and level, and then one
+    ///   for each window's length that it goes on.
     public mutating func observe(_ verdict: Verdict, eventID: String) -> Bool {
         merge(verdict, eventID)
         let key = AlertKey(
@@ -79,8 +81,8 @@ public struct IncidentTracker: Sendable {
         return true
     }
 
-    /// Forgets when alerts were told that may be told again; and all of them where they are too many, rather than
-    /// to search through them for every verdict.
+    /// Forgets when alerts were told that may be told again; and all of them where they are too
+    /// many, rather than to search through them for every verdict.
     private mutating func forgetAlerts(_ now: Int) {
         if lastAlert.count > 262_144 {
             lastAlert = [:]
@@ -136,8 +138,8 @@ public struct IncidentTracker: Sendable {
             + (verdict.pattern == .newService || verdict.pattern == nil ? 0 : 100)
     }
 
-    /// Closes what has been quiet since `second` and forgets the oldest closed ones beyond `kept`, so that a
-    /// program that runs for months keeps a bounded number.
+    /// Closes what has been quiet since `second` and forgets the oldest closed ones beyond `kept`,
+    /// so that a program that runs for months keeps a bounded number.
     public mutating func settle(before second: Int, keeping kept: Int) {
         for (offender, incident) in open where incident.lastSecond < second {
             closed.append(incident)

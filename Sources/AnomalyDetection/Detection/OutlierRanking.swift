@@ -5,8 +5,9 @@ public import Workloads
 
 /// Ranks the addresses of a capture against each other, where there is no baseline.
 ///
-/// Nothing is known to be clean, so a forest is fitted on the capture itself, and beside it stand the shapes of attacks that
-/// need no baseline: who scans, floods, guesses or tunnels is told by what it does. Two passes: `collect` every window,
+/// Nothing is known to be clean, so a forest is fitted on the capture itself, and beside it stand
+/// the shapes of attacks that need no baseline: who scans, floods, guesses or tunnels is told by
+/// what it does. Two passes: `collect` every window,
 /// `fit`, then `rank` every window.
 public struct OutlierRanking: Sendable {
     /// One address with its most telling window.
@@ -19,7 +20,7 @@ public struct OutlierRanking: Sendable {
         /// Multiples of the least that makes the pattern; 0 without one.
         public var strength: Float
         public var window: Window
-        /// What stands out; the clean numbers are those of the whole capture.
+        /// The anomalous features; the clean numbers are those of the whole capture.
         public var reasons: [Verdict.Reason]
 
         /// Orders the entries: a plain pattern first, by its strength, then the score.

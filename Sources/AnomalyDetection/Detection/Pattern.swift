@@ -2,8 +2,8 @@ public import FeatureExtraction
 
 /// What an odd window plainly looks like; nil where it looks like nothing in particular.
 ///
-/// A pattern names an alert and decides whether it may lead to a fence; it never raises one by itself while
-/// there is a baseline: the forest's score does.
+/// A pattern names an alert and decides whether it may lead to a fence; it never raises one by
+/// itself while there is a baseline: the forest's score does.
 public enum Pattern: String, CaseIterable, Sendable {
     case spoofing, arpSweep, verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
     case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, lateralMovement, newService
@@ -85,25 +85,27 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
     }
 
-    /// How much of it a window holds, in words: "1002 distinct destination ports in 10 s".
+    /// The amount in a window as text: "1002 distinct destination ports in 10 s".
     public func amount(in window: Window) -> String {
         let description = FeatureSchema.description(of: measure)
         return Explanation.number(window[measure], description)
             + " \(description.counts) in \(window.scale.seconds) s"
     }
 
-    /// The plainest pattern in a window where there is no baseline, and how strong it is in multiples
-    /// of the least that counts.
+    /// The plainest pattern in a window where there is no baseline, and how strong it is in
+    /// multiples of the least that counts.
     public static func match(_ window: Window) -> (pattern: Pattern, strength: Float)? {
         guard var found = match(window, isOdd: { _ in true }) else { return nil }
-        // Uploads are ordinary: where nobody knows how ordinary, only five times as much tells.
+        // Uploads are common: without a baseline, only five times as much counts.
         if found.pattern == .exfiltration { found.strength /= 5 }
         return found.strength >= 1 ? found : nil
     }
 
-    /// The plainest pattern in a window, and how strong it is in multiples of the least that counts.
+    /// The plainest pattern in a window, and how strong it is in multiples of the least that
+    /// counts.
     ///
-    /// - Parameter isOdd: whether a feature is beyond the clean range; always true without a baseline.
+    /// - Parameter isOdd: whether a feature is beyond the clean range; always true without a
+    ///   baseline.
     static func match(
         _ window: Window, isOdd: (Feature) -> Bool
     ) -> (pattern: Pattern, strength: Float)? {

@@ -87,10 +87,11 @@ enum RelativeVector {
         return row
     }
 
-    /// Where each value lies in its group's clean range: below 1 up to the largest clean value, and beyond it
-    /// 1 plus the resolutions by which it exceeds that.
+    /// Where each value lies in its group's clean range: below 1 up to the largest clean value, and
+    /// beyond it 1 plus the resolutions by which it exceeds that.
     ///
-    /// So that the rows of all groups fill one range, and how far a row lies outside means the same for each.
+    /// So that the rows of all groups fill one range, and how far a row lies outside means the same
+    /// for each.
     static func relative(_ transformed: [Float], to group: GroupBaseline) -> [Float] {
         var row = excess(transformed, over: group)
         for description in FeatureSchema.table {
@@ -110,9 +111,11 @@ enum RelativeVector {
         return row
     }
 
-    /// How many resolutions each value lies above everything that the group's clean windows held; 0 within.
+    /// How many resolutions each value lies above everything that the group's clean windows held; 0
+    /// within.
     ///
-    /// What grows with demand is compared with demand: a proxy that is asked ten times as much may send ten times as much.
+    /// What grows with demand is compared with demand: a proxy that is asked ten times as much may
+    /// send ten times as much.
     static func excess(_ transformed: [Float], over group: GroupBaseline) -> [Float] {
         var row = transformed
         let served = Feature.served.rawValue

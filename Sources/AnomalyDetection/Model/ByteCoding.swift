@@ -44,7 +44,8 @@ struct ByteReader {
         String(decoding: try take(Int(try uint32())), as: UTF8.self)
     }
 
-    /// A number of items, each of `size` bytes at least: refused before memory is taken for what cannot be there.
+    /// A number of items, each of `size` bytes at least: refused before memory is taken for what
+    /// cannot be there.
     mutating func count(ofSize size: Int) throws(ModelError) -> Int {
         let count = Int(try uint32())
         guard count <= (bytes.endIndex - offset) / size else {

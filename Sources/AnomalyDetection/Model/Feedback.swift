@@ -3,9 +3,10 @@ public import NetworkAddresses
 
 /// What a person said of an alert, and what the next windows of the same workload get for it.
 ///
-/// *Benign*: the contact that the alert names is taken for known, and what the window held counts as clean
-/// from now on, in windows as long and in longer ones; more than that is odd as before. *Malicious*: the
-/// same pattern from the same workload may be fenced, however weak it is. The model itself stays as it is.
+/// *Benign*: the contact that the alert names is taken for known, and what the window held counts
+/// as clean from now on, in windows as long and in longer ones; more than that is odd as before.
+/// *Malicious*: the same pattern from the same workload may be fenced, however weak it is. The
+/// model itself stays as it is.
 public struct Feedback: Sendable, Equatable {
     public enum Judgement: String, Sendable { case benign, malicious }
 
@@ -42,7 +43,8 @@ public struct Feedback: Sendable, Equatable {
     /// New contacts that are excused by name, and not by number.
     static let namedContacts: Float = 3
 
-    /// Whether it only tells of contacts: then the one that is named becomes known, and others stay new.
+    /// Whether it only tells of contacts: then the one that is named becomes known, and others stay
+    /// new.
     var excusesContact: Bool {
         judgement == .benign && peer != nil
             && values.allSatisfy { !$0.key.isNovelty || $0.value <= Self.namedContacts }

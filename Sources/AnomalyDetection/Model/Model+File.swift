@@ -12,8 +12,8 @@ extension Model {
     private static let digestSize = 32
     private static let endOfManifest: UInt8 = 0
 
-    /// The model as a file: a magic line, the version, the readable manifest up to a zero byte, the contents, and
-    /// the SHA-256 of everything before it. The same model gives the same bytes.
+    /// The model as a file: a magic line, the version, the readable manifest up to a zero byte, the
+    /// contents, and the SHA-256 of everything before it. The same model gives the same bytes.
     public func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.bytes = Self.magic

@@ -1,7 +1,8 @@
 import FeatureExtraction
 
 extension Model {
-    /// The readable part of the file: one JSON object with schema, calibration and provenance, keys in a fixed order.
+    /// The readable part of the file: one JSON object with schema, calibration and provenance, keys
+    /// in a fixed order.
     public var manifest: String {
         let features = FeatureSchema.table.map {
             "{\"name\": \(quoted($0.name)), \"unit\": \(quoted($0.unit)), \"transform\": "

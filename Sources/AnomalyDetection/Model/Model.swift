@@ -12,8 +12,9 @@ public struct Model: Sendable, Equatable {
         public internal(set) var threshold: Float
         var forest: IsolationForest
 
-        /// Whether the training was too short, or its tail too heavy, to set the threshold as high as the
-        /// budget asks: then the threshold is the highest allowed, and the budget is not proven.
+        /// Whether the training was too short, or its tail too heavy, to set the threshold as high
+        /// as the budget asks: then the threshold is the highest allowed, and the budget is not
+        /// proven.
         public var isCapped: Bool { threshold >= Trainer.highestThreshold }
     }
 
@@ -38,7 +39,7 @@ public struct Model: Sendable, Equatable {
     public internal(set) var provenance: Provenance
     public internal(set) var graph: CommunicationGraph
     public internal(set) var scales: [ScaleModel]
-    /// What people said of its alerts; kept beside the model's file.
+    /// Operators' feedback on its alerts, stored next to the model's file.
     public private(set) var feedback: [Feedback] = []
     /// The first 16 hexadecimal digits of the file's SHA-256.
     public internal(set) var identifier = ""
@@ -55,7 +56,7 @@ public struct Model: Sendable, Equatable {
 
     /// Takes in what was said of its alerts.
     ///
-    /// - Parameter inventory: who is who; nil: as the model knows it.
+    /// - Parameter inventory: names of workloads; nil: those stored in the model.
     public mutating func apply(_ feedback: [Feedback], inventory: Inventory?) {
         self.feedback = feedback
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)

@@ -4,11 +4,11 @@
 
 /// What scores of clean windows mean: conformal p-values, and beyond the data a fitted tail.
 ///
-/// The clean windows are scored by forests that did not see them (cross-fitting over blocks of time).
-/// Of each subject only the highest score of each minute counts, since neighbouring windows share
-/// their packets. Scores s are treated as y = -ln(1 - s); above the 90th percentile the excesses
-/// follow a generalised Pareto distribution (Pickands 1975; Siffer et al. 2017), whose two parameters come
-/// from probability-weighted moments (Hosking and Wallis 1987).
+/// The clean windows are scored by forests that did not see them (cross-fitting over blocks of
+/// time). Of each subject only the highest score of each minute counts, since neighbouring windows
+/// share their packets. Scores s are treated as y = -ln(1 - s); above the 90th percentile the
+/// excesses follow a generalised Pareto distribution (Pickands 1975; Siffer et al. 2017), whose two
+/// parameters come from probability-weighted moments (Hosking and Wallis 1987).
 public struct Calibration: Sendable, Equatable {
     /// Seconds over which only the highest score of a subject counts.
     public static let blockSeconds = 60

@@ -7,10 +7,10 @@ package import Workloads
 
 /// Looks for attacks in what is to be learnt as clean.
 ///
-/// A baseline that holds a scan takes scans for normal. Shapes that need no baseline tell who scans,
-/// floods, guesses or tunnels; beacons are left out, since whatever polls looks like one.
+/// A baseline that holds a scan takes scans for normal. Shapes that need no baseline tell who
+/// scans, floods, guesses or tunnels; beacons are left out, since whatever polls looks like one.
 package struct Contamination {
-    /// Somebody whose traffic does not look clean, from its first to its last such window.
+    /// A subject whose traffic does not look clean, from its first to its last such window.
     package struct Suspect {
         package var subject: IPAddress
         package var mac: MACAddress
@@ -48,7 +48,7 @@ package struct Contamination {
     private var tracker: WindowTracker
     private var found: [IPAddress: Suspect] = [:]
     private let identities: IdentityMap
-    /// Nil where nobody has any: in a capture.
+    /// Nil for a capture, which has none.
     private var habits: LearningHabits?
     private var isSettled = false
 
@@ -58,7 +58,7 @@ package struct Contamination {
         identities = IdentityMap(inventory: inventory)
     }
 
-    /// Takes in who has which address from now on.
+    /// Applies changes of address owners.
     package mutating func apply(_ change: WorkloadChange) { tracker.apply(change) }
 
     /// Takes in a packet.
@@ -70,7 +70,7 @@ package struct Contamination {
         return tracker.observe(packet, update)
     }
 
-    /// Everybody who does not look clean, strongest first.
+    /// All subjects that do not look clean, strongest first.
     package mutating func finish() -> [Suspect] {
         tracker.finish()
         noteWindows()
@@ -81,7 +81,7 @@ package struct Contamination {
         while let window = tracker.nextWindow() { note(window) }
     }
 
-    /// Everybody who has not looked clean so far, strongest first.
+    /// All subjects that have not looked clean so far, strongest first.
     package var suspects: [Suspect] {
         found.values.map { suspect in
             var named = suspect
@@ -105,7 +105,7 @@ package struct Contamination {
         }
     }
 
-    /// Takes in a window, of its own or that somebody else has made.
+    /// Adds a window, from its own tracker or from another.
     package mutating func note(_ window: Window) {
         habits?.observe(window)
         if !isSettled, let habits, habits.isSettled(at: window.endSecond) {

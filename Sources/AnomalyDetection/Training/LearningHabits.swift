@@ -3,9 +3,10 @@ import NetworkAddresses
 
 /// What everybody did evenly from the start of learning on.
 ///
-/// Many short calls look like guessing, many datagrams like a flood and a steady upload like data leaving: whoever does
-/// so in the first third of the time, and from its first tenth, works like that. An attack that comes in between stands out
-/// against it. Scans, spoofing, SYN floods and tunnels are nobody's habit.
+/// Many short calls look like guessing, many datagrams like a flood and a steady upload like data
+/// leaving: whoever does so in the first third of the time, and from its first tenth, works like
+/// that. An attack that comes in between stands out against it. Scans, spoofing, SYN floods and
+/// tunnels are nobody's habit.
 package struct LearningHabits {
     private struct Habit {
         var firstSecond: Int

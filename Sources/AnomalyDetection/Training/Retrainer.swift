@@ -5,9 +5,10 @@ public import Workloads
 /// Follows traffic that changes slowly: a reservoir of windows that raised nothing, from which new
 /// baselines are made, within bounds that a patient attacker cannot move.
 ///
-/// Whoever was flagged is left out for a while. What remains may widen a clean range by one step of each feature
-/// beyond the *anchor*, the model that a person made, however often it is retrained: growing a little every
-/// window buys a factor once, and no more. Contacts are never learnt this way; feedback is for that.
+/// Whoever was flagged is left out for a while. What remains may widen a clean range by one step of
+/// each feature beyond the *anchor*, the model that a person made, however often it is retrained:
+/// growing a little every window buys a factor once, and no more. Contacts are never learnt this
+/// way; feedback is for that.
 public struct Retrainer: Sendable {
     /// Seconds after a verdict in which nothing of its subject is learnt.
     public static let quarantineSeconds = 600
@@ -77,8 +78,8 @@ public struct Retrainer: Sendable {
 }
 
 extension GroupBaseline {
-    /// As it is, but no clean range beyond that of `anchor` by more than `Retrainer.boundSteps`; and none
-    /// narrower: a quiet week is no reason to forget.
+    /// As it is, but no clean range beyond that of `anchor` by more than `Retrainer.boundSteps`;
+    /// and none narrower: a quiet week is no reason to forget.
     func bounded(by anchor: GroupBaseline) -> GroupBaseline {
         var bounded = self
         for description in FeatureSchema.table {

@@ -10,8 +10,8 @@ public struct Trainer: Sendable {
     /// Blocks of time over which the clean windows are scored by forests that did not see them.
     static let foldCount = 4
 
-    /// No threshold is set higher than this, however heavy the tail of a short training looks: what lies
-    /// so far outside is odd all the same.
+    /// No threshold is set higher than this, however heavy the tail of a short training looks: what
+    /// lies so far outside is odd all the same.
     static let highestThreshold: Float = 0.75
 
     struct Row: Sendable {
@@ -91,7 +91,8 @@ public struct Trainer: Sendable {
         let duration = max(lastSecond - baseSecond, 1)
         var scales: [Model.ScaleModel] = []
         for scale in Scale.allCases {
-            // A short capture has no long windows; the shorter ones stand in, so that every scale has a model.
+            // A short capture has no long windows; the shorter ones stand in, so that every scale
+            // has a model.
             let own = rows[scale.rawValue]
             let usable = own.isEmpty ? rows.last { !$0.isEmpty } ?? rows[0] : own
             // A forest needs two rows; a single one stands for itself twice.

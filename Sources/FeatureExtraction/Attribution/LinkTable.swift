@@ -2,10 +2,10 @@ public import NetworkAddresses
 import PacketDecoding
 import Workloads
 
-/// Which hardware address carries which addresses, and so who really sent a frame.
+/// Bindings of MAC addresses to IP addresses; finds the true sender of a frame.
 ///
-/// A MAC address that others use as their next hop is a router and may carry any source. Every other one
-/// may use its own addresses; a frame from it with another's address is its own doing.
+/// A MAC address that others use as their next hop is a router and may carry any source. Every
+/// other one may use its own addresses; a frame from it with another's address is its own doing.
 public struct LinkTable: Sendable {
     /// Addresses that one interface may hold as its own.
     static let addressLimit = 8
@@ -21,7 +21,8 @@ public struct LinkTable: Sendable {
         var isRouter = false
         /// Addresses gained since the start.
         var gained = 0
-        /// Destinations that were not its own, first and number of changes: two or more make a router.
+        /// Destinations that were not its own, first and number of changes: two or more make a
+        /// router.
         var lastForwarded = IPAddress.unspecified
         var forwarded = 0
         var lastSecond = 0
@@ -29,7 +30,7 @@ public struct LinkTable: Sendable {
         var lastSource = IPAddress.unspecified
     }
 
-    /// Who a frame is held against.
+    /// The address that a frame is charged to.
     public struct Sender: Sendable, Equatable {
         /// The address that the frame is held against.
         public var subject: IPAddress
@@ -57,9 +58,10 @@ public struct LinkTable: Sendable {
         }
     }
 
-    /// Who sent this frame, and learns from it.
+    /// The sender of this frame; also learns its binding.
     ///
-    /// - Parameter isFromAfar: whether the source is outside or a gateway: what carries it is a router.
+    /// - Parameter isFromAfar: whether the source is outside or a gateway: what carries it is a
+    ///   router.
     mutating func sender(of packet: Packet, second: Int, isFromAfar: Bool) -> Sender {
         let source = packet.source
         let mac = packet.sourceMAC
@@ -97,8 +99,8 @@ public struct LinkTable: Sendable {
         return Sender(subject: record.addresses.first ?? source, isForeign: true)
     }
 
-    /// An address has changed hands: the interface that had it has it no longer, and one that is left
-    /// with none is forgotten.
+    /// An address has changed hands: the interface that had it has it no longer, and one that is
+    /// left with none is forgotten.
     ///
     /// - Parameter mac: the interface of the new holder, where it is known.
     mutating func release(_ address: IPAddress, unless mac: MACAddress?) {
@@ -152,7 +154,7 @@ public struct LinkTable: Sendable {
         return sameFamily == 0 || record.gained < Self.newAddressAllowance
     }
 
-    /// A frame to a MAC address for an address that is not its own makes it somebody's next hop.
+    /// A frame to a MAC address for an address that is not its own makes it a next hop.
     mutating func noteNextHop(_ packet: Packet) {
         let mac = packet.destinationMAC
         guard packet.kind == .ip, !mac.isGroup, mac != .zero, var record = records[mac],

@@ -29,7 +29,7 @@ struct Resolver: Sendable {
 
     init(identities: IdentityMap) { self.identities = identities }
 
-    /// Takes in what an engine told of the containers.
+    /// Applies changes reported by a container engine.
     mutating func apply(_ change: WorkloadChange) {
         identities.apply(change)
         guard change.networks == nil else { return forget() }

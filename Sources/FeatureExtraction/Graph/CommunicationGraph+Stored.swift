@@ -1,7 +1,8 @@
 public import NetworkAddresses
 
 extension CommunicationGraph {
-    /// What a model file keeps of a graph, in one order for one graph; when things were seen is left out.
+    /// What a model file keeps of a graph, in one order for one graph; when things were seen is
+    /// left out.
     public struct Stored: Sendable {
         public var names: [String] = []
         public var edges: [Edge] = []

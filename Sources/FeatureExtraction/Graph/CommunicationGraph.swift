@@ -2,12 +2,12 @@ public import NetworkAddresses
 import PacketDecoding
 import Workloads
 
-/// Who talks to whom when traffic is clean: workload to workload (or network) by service, the outside
+/// Contacts in clean traffic: workload to workload (or network) by service, the outside
 /// addresses met, the names asked for, and which hardware address carries which addresses.
 ///
-/// Things are known by name, so that the graph outlives addresses. Every fact remembers whether it was
-/// seen in one epoch only: while training, a fact that only its own epoch knows counts as new there, so
-/// that the training vectors hold as much novelty as clean traffic really has.
+/// Things are known by name, so that the graph outlives addresses. Every fact remembers whether it
+/// was seen in one epoch only: while training, a fact that only its own epoch knows counts as new
+/// there, so that the training vectors hold as much novelty as clean traffic really has.
 public struct CommunicationGraph: Sendable, Equatable {
     /// Seconds of an epoch.
     public static let epochSeconds = 180
@@ -46,7 +46,7 @@ public struct CommunicationGraph: Sendable, Equatable {
         }
     }
 
-    /// The name that stands for every subject or peer.
+    /// The wildcard name for any subject or peer.
     public static let anyone: UInt32 = 0
 
     public internal(set) var names: [String] = ["*"]
@@ -122,7 +122,8 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
 
     /// Every service.
     public static let any = Service(rawValue: 0)
-    /// From here on ports are handed out by the system (Linux's default range), and all are one service.
+    /// From here on ports are handed out by the system (Linux's default range), and all are one
+    /// service.
     public static let firstDynamicPort: UInt16 = 32768
 
     public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -136,7 +137,8 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
     /// The protocol's number (IANA).
     public var ipProtocol: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) }
 
-    /// Whether it asks for a name and a password first: remote shells and desktops, mail, directories, databases.
+    /// Whether it asks for a name and a password first: remote shells and desktops, mail,
+    /// directories, databases.
     public var asksForLogin: Bool {
         ipProtocol == 6 && Self.loginPorts.contains(port)
     }

@@ -14,7 +14,7 @@ public struct GraphLearner: Sendable {
         links = LinkTable(graph: nil, inventory: inventory, isLearning: true)
     }
 
-    /// Takes in who has which address from now on.
+    /// Applies changes of address owners.
     public mutating func apply(_ change: WorkloadChange) { resolver.apply(change) }
 
     /// Takes in one packet and what it did to its flow.

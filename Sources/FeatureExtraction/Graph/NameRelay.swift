@@ -1,17 +1,18 @@
 import NetworkAddresses
 
-/// Remembers which names hosts were asked for lately, so that a resolver that passes a question on is not
-/// taken for the one who asks. A table of fixed size: a newer question may take an older one's place.
+/// Remembers which names hosts were asked for lately, so that a resolver that passes a question on
+/// is not taken for the one who asks. A table of fixed size: a newer question may take an older
+/// one's place.
 struct NameRelay: Sendable {
     private var asked = [UInt64](repeating: 0, count: 8192)
 
-    /// Notes that somebody asked `server` for a name.
+    /// Records that a client asked `server` for a name.
     mutating func note(_ name: UInt64, askedOf server: IPAddress) {
         let key = Self.key(name, server)
         asked[Int(key >> 51)] = key
     }
 
-    /// Whether somebody asked `server` for the name that it asks for now.
+    /// Whether a client asked `server` for the name that it asks for now.
     func isRelayed(_ name: UInt64, by server: IPAddress) -> Bool {
         let key = Self.key(name, server)
         return asked[Int(key >> 51)] == key

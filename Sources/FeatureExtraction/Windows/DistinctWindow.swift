@@ -5,9 +5,9 @@
 /// Counts distinct keys over the sliding windows of every scale, in bounded memory.
 ///
 /// Each key remembers when it was last seen and is counted in the bucket of that moment, so that a
-/// window's count is the sum of its buckets. Up to `exactLimit` keys are kept as they are; beyond, a key
-/// is only a slot of a table of fixed size and the count is estimated (linear counting: Whang,
-/// Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating near 34,000).
+/// window's count is the sum of its buckets. Up to `exactLimit` keys are kept as they are; beyond,
+/// a key is only a slot of a table of fixed size and the count is estimated (linear counting:
+/// Whang, Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating near 34,000).
 struct DistinctWindow: Sendable {
     /// Exact up to here; a table this size grows no further.
     static let exactLimit = 1024

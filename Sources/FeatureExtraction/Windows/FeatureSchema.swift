@@ -51,7 +51,8 @@ public enum Feature: Int, CaseIterable, Sendable {
     public static let count = Feature.allCases.count
 }
 
-/// What a feature is: the one table that vectors, documentation, model file and explanations follow.
+/// What a feature is: the one table that vectors, documentation, model file and explanations
+/// follow.
 public struct FeatureDescription: Sendable {
     public enum Transform: String, Sendable {
         /// ln(1 + value / scale): a ratio means the same at every size.

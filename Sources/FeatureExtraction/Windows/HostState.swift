@@ -5,8 +5,8 @@ import Workloads
 enum Counter: Int {
     /// `accepted` flows were answered and not refused; `served` counts packets that others sent it on flows of theirs.
     case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside, bytesFromOutside
-    /// Two sums, as `dnsNames` and `icmp` hold: flows on new pairs in the high 32 bits, and those of them that were answered and
-    /// not refused in the low.
+    /// Two sums, as `dnsNames` and `icmp` hold: flows on new pairs in the high 32 bits, and those
+    /// of them that were answered and not refused in the low.
     case newEdges
     /// `dnsNames` holds hundredths of entropy above, bytes of the names below.
     case dnsQueries, dnsNames, nxdomain
@@ -74,7 +74,7 @@ struct HostState: Sendable {
 
     /// The current second.
     var now = Counters(repeating: 0)
-    /// Flows opened in the current second that nobody has answered: too early to call them failed.
+    /// Unanswered flows opened in the current second: too early to count as failed.
     var pending: UInt64 = 0
     var ring = [Counters](repeating: Counters(repeating: 0), count: Scale.ringSize)
     var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))

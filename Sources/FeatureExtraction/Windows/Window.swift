@@ -5,7 +5,7 @@ public import Workloads
 public struct Window: Sendable {
     /// The address that all of this is held against.
     public var subject: IPAddress
-    /// Who had the address; nil: whoever the inventory names.
+    /// The owner of the address; nil: as the inventory names it.
     public var identity: Identity?
     /// Its interface, where it is known.
     public var mac: MACAddress
@@ -16,8 +16,8 @@ public struct Window: Sendable {
     public var ageSeconds: Int
     /// Raw values, a column a feature.
     public var values: [Float]
-    /// Flows that were refused or that nobody has answered yet, those of the last second too: `.failed` waits
-    /// a second for an answer, so that a clean burst at its end is none.
+    /// Flows that were refused or that nobody has answered yet, those of the last second too:
+    /// `.failed` waits a second for an answer, so that a clean burst at its end is none.
     public var unanswered: Float
     /// The last flow it opened.
     public var contact: Contact
@@ -54,7 +54,7 @@ public struct Window: Sendable {
         newContact.second >= startSecond && !newContact.address.isUnspecified ? newContact : contact
     }
 
-    /// Whether it met anybody whom its baseline does not know.
+    /// Whether it has peers that its baseline does not know.
     public var isToStrangers: Bool { self[.newEdges] > 0 || self[.newOutsidePeers] > 0 }
 
     /// First second of the window.

@@ -1,12 +1,12 @@
 import NetworkAddresses
 import Workloads
 
-/// Who has a place in the table of hosts, and who makes room.
+/// Admission to the table of hosts, and eviction from it.
 extension WindowTracker {
     private static let placesLookedAt = 16
     private static let passerByFlows: UInt64 = 3
 
-    /// Begins anew with another clock; names, links and the graph stay.
+    /// Restarts with another clock; names, links and the graph stay.
     public mutating func restart() {
         for slot in hosts.indices where hosts[slot].isLive {
             hosts[slot].isLive = false
@@ -43,8 +43,8 @@ extension WindowTracker {
         return slot
     }
 
-    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone since: forged
-    /// addresses must not keep everybody else from being watched.
+    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone
+    /// since: forged addresses must not keep everybody else from being watched.
     ///
     /// - Complexity: O(1): looks at a few places, the next ones the next time.
     private mutating func forgetPasserBy() -> Bool {
@@ -55,7 +55,7 @@ extension WindowTracker {
         return false
     }
 
-    /// Makes room for a workload that is known, by forgetting whoever is not.
+    /// Makes room for a known workload by evicting an unknown host.
     private mutating func forgetStranger() -> Bool {
         for _ in 0..<min(hosts.count, 16 * Self.placesLookedAt) {
             turnHand()

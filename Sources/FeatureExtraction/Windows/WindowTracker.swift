@@ -8,10 +8,11 @@ public import Workloads
 ///
 /// For each packet: `advance(to:)` its time, take every `nextWindow()`, then `observe` it.
 ///
-/// The subject is who initiates: what an address receives or answers is not held against it. Memory
-/// is bounded: a host costs at most about 150 KB, however many peers it talks to, and there are at most
-/// `hostLimit` of them. Further ones take the place of a passer-by, and workloads that are known that of any stranger;
-/// who finds no place is not watched. Both are counted in `droppedHosts`.
+/// The subject is the initiator: traffic that an address receives or answers is not charged to it.
+/// Memory is bounded: a host costs at most about 150 KB, however many peers it talks to, and there
+/// are at most
+/// `hostLimit` of them. When full, a new host replaces a transient one, and a known workload replaces any
+/// unknown host; otherwise the new host is dropped. Both are counted in `droppedHosts`.
 public struct WindowTracker: Sendable {
     /// What the graph is used for.
     public enum Mode: Sendable {
@@ -28,7 +29,7 @@ public struct WindowTracker: Sendable {
     var graph: CommunicationGraph?
     private let mode: Mode
     let hostLimit: Int
-    /// Whether memory is short: then no further stranger is watched.
+    /// Whether memory is short: then no further unknown host is added.
     public var isCramped = false
     var resolver: Resolver
     var hosts: [HostState] = []
@@ -43,11 +44,11 @@ public struct WindowTracker: Sendable {
     /// By flow: the slot of its responder, or -1.
     private var servers: [Int32] = []
     private var relay = NameRelay()
-    /// Where a passer-by is looked for next.
+    /// Where the search for a transient host continues.
     var hand = 0
 
-    /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation, whether the
-    /// second that it was opened in is odd, and whether its pair is new.
+    /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation,
+    /// whether the second that it was opened in is odd, and whether its pair is new.
     private static let newEdgeBit: UInt32 = 1 << 31
     private static let oddSecondBit: UInt32 = 1 << 30
     private static let generationMask: UInt8 = 0x3F
@@ -79,10 +80,10 @@ public struct WindowTracker: Sendable {
         }
     }
 
-    /// Takes in who has which address from now on.
+    /// Applies changes of address owners.
     ///
-    /// An address that was nobody's gets its name, with everything it did so far. One that was somebody's
-    /// begins anew: what its last holder did is still judged as that one's doing, and nobody else's.
+    /// An address without an owner gets the new owner's name and keeps its windows. An address with
+    /// an owner starts with empty windows; the old windows are still scored for the previous owner.
     public mutating func apply(_ change: WorkloadChange) {
         resolver.apply(change)
         if change.networks != nil {
@@ -114,8 +115,8 @@ public struct WindowTracker: Sendable {
     /// Places taken and free, those of hosts whose address is another's now included.
     var slotCount: Int { hosts.count }
 
-    /// Whether a packet opens a flow that its sender can be held to: not an answer, not an error message,
-    /// not the middle of a connection.
+    /// Whether a packet opens a flow that its sender can be held to: not an answer, not an error
+    /// message, not the middle of a connection.
     static func opensFlow(_ packet: Packet, _ update: FlowUpdate) -> Bool {
         guard update.events.contains([.started, .fromOriginator]),
             !update.events.contains(.midstream)
@@ -170,7 +171,8 @@ public struct WindowTracker: Sendable {
         return nil
     }
 
-    /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used the pair.
+    /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used
+    /// the pair.
     public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool) {
         (hosts[Int(tag & 0xFF_FFFF) - 1].address, tag & Self.newEdgeBit != 0)
     }
@@ -244,7 +246,7 @@ public struct WindowTracker: Sendable {
         if novelty.isNewOutside {
             hosts[slot].outsidePeers.insert(address, second: second, isNovel: true)
         }
-        // Known peers are called by schedule: only with strangers is a rhythm worth a thought.
+        // Traffic to known peers is often periodic; only unknown peers' regularity counts.
         let isStrange =
             graph == nil
             // Names and the time are asked for by the clock.
@@ -354,7 +356,7 @@ public struct WindowTracker: Sendable {
     /// Ends seconds until a window is full: host by host, and for each the shorter scales first.
     private mutating func nextFullWindow() -> Window? {
         while second < target {
-            // Where nobody is watched, nothing happens until then.
+            // Without hosts in the table, nothing happens until then.
             if free.count == hosts.count {
                 (second, turn) = (target, (0, 0))
                 return nil
@@ -391,7 +393,7 @@ public struct WindowTracker: Sendable {
         hosts[slot].pending = 0
         let isCurrent = slots[hosts[slot].address] == slot
         let silence = second - hosts[slot].lastSecond
-        // Who has lost the address never comes back; its last bucket is still to be judged.
+        // The previous owner is removed after its last bucket was scored.
         guard silence > (isCurrent ? Scale.long.seconds : Scale.long.bucketSeconds) else { return }
         hosts[slot].isLive = false
         if isCurrent { slots[hosts[slot].address] = nil }

@@ -2,14 +2,16 @@ package import FlowMetering
 internal import NetworkAddresses
 internal import PacketDecoding
 
-/// IPFIX messages (RFC 7011) with bidirectional flows (RFC 5103), for files (RFC 5655), UDP and TCP.
+/// IPFIX messages (RFC 7011) with bidirectional flows (RFC 5103), for files (RFC 5655), UDP and
+/// TCP.
 ///
 /// A message is closed when the next record would make it longer than `messageLimit`; each is
 /// whole in itself, so the text may be cut between messages.
 package struct FlowIPFIX {
     /// 1,400 for UDP, so that a datagram is not fragmented; 60,000 for files and TCP.
     package let messageLimit: Int
-    /// How many messages later the templates are sent again; over UDP they may be lost (RFC 7011, 8.1).
+    /// How many messages later the templates are sent again; over UDP they may be lost (RFC 7011,
+    /// 8.1).
     private let templateInterval: Int
     private var sequence: UInt32 = 0
     private var messages = 0

@@ -1,7 +1,7 @@
 package import NetworkAddresses
 
-/// A growing buffer of bytes with the few conversions that flow formats need, none of which allocates
-/// once the buffer has its size.
+/// A growing buffer of bytes with the few conversions that flow formats need, none of which
+/// allocates once the buffer has its size.
 @safe
 package struct FlowText: ~Copyable {
     private var base: UnsafeMutablePointer<UInt8>
@@ -115,7 +115,8 @@ package struct FlowText: ~Copyable {
         var rest = value
         var place = count &+ digits
         count = place
-        // SAFETY: a pair is below 100, the constant has 200 bytes; room for the digits was made just now.
+        // SAFETY: a pair is below 100, the constant has 200 bytes; room for the digits was made
+        // just now.
         while rest >= 100 {
             let quotient = rest / 100
             place &-= 2
@@ -170,7 +171,8 @@ package struct FlowText: ~Copyable {
         add(digits == 6 ? fraction / 1000 : fraction, digits: digits)
     }
 
-    /// Three digits after the point; nothing needs more, and the output does not depend on a locale.
+    /// Three digits after the point; nothing needs more, and the output does not depend on a
+    /// locale.
     package mutating func add(_ value: Double) {
         let bounded = value.isFinite ? min(max(value, -9e15), 9e15) : 0
         if bounded < 0 { add(byte: 45) }

@@ -1,6 +1,7 @@
 internal import NetworkAddresses
 
-/// Community ID v1: one name for a flow, the same in every tool (github.com/corelight/community-id-spec).
+/// Community ID v1: one name for a flow, the same in every tool
+/// (github.com/corelight/community-id-spec).
 public struct CommunityID: Sendable {
     /// The SHA-1 digest, first word first.
     private let digest: InlineArray<5, UInt32>
@@ -95,8 +96,8 @@ public struct CommunityID: Sendable {
     }
 }
 
-/// SHA-1 (FIPS 180-4) of a message that fits one block, 55 bytes. It names flows the way other tools
-/// do; nothing here is secret.
+/// SHA-1 (FIPS 180-4) of a message that fits one block, 55 bytes. It names flows the way other
+/// tools do; nothing here is secret.
 struct SHA1Block {
     private var words = InlineArray<16, UInt32>(repeating: 0)
     private var length = 0

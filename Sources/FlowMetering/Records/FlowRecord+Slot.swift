@@ -33,7 +33,8 @@ extension FlowRecord {
                 ? slot.fromHigh.last != .min : slot.fromLow.last != .min)
     }
 
-    /// Zeek's `history`: what happened, once for each end, in its order; upper case is the originator's.
+    /// Zeek's `history`: what happened, once for each end, in its order; upper case is the
+    /// originator's.
     public var history: String {
         var text: [UInt8] = []
         forEachHistoryLetter { text.append($0) }

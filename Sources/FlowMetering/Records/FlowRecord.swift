@@ -4,7 +4,7 @@ public import PacketDecoding
 
 /// What makes a flow one flow: both ends, protocol, and the network it was seen in.
 ///
-/// `originator` is who opened the flow: the sender of the TCP SYN, else of the first packet.
+/// `originator` is the sender that opened the flow: the sender of the TCP SYN, else of the first packet.
 public struct FlowKey: Hashable, Sendable, BitwiseCopyable {
     public var originator: IPAddress
     public var responder: IPAddress
@@ -41,7 +41,8 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Inner VLAN id of QinQ, 0 without.
     public var innerVLAN: UInt16
     public var tunnel: Packet.Tunnel
-    /// Outermost IP pair of a tunnelled flow, as the flow's first packet had it; unspecified without a tunnel.
+    /// Outermost IP pair of a tunnelled flow, as the flow's first packet had it; unspecified
+    /// without a tunnel.
     public var outerOriginator: IPAddress
     public var outerResponder: IPAddress
     /// When the flow began, in nanoseconds since 1970 UTC.

@@ -66,7 +66,8 @@ extension FlowSlot {
         history |= code << UInt64(length &* 5)
     }
 
-    /// A SYN shows who opened a connection that was first seen from its middle, or whose SYN came late.
+    /// A SYN shows who opened a connection that was first seen from its middle, or whose SYN came
+    /// late.
     mutating func adoptOriginator(isHigh: Bool) {
         guard !bits.contains(.closed) else { return }
         bits.remove(.midstream)

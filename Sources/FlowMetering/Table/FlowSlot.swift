@@ -83,8 +83,8 @@ struct FlowBits: OptionSet, BitwiseCopyable {
     var reason: FlowEndReason { FlowEndReason(rawValue: UInt8(rawValue >> 11 & 7)) ?? .forcedEnd }
 }
 
-/// What one end sent, in 88 bytes. What the other end's packets need of it stands first: so a packet
-/// of the lower end touches three cache lines of the slot.
+/// What one end sent, in 88 bytes. What the other end's packets need of it stands first: so a
+/// packet of the lower end touches three cache lines of the slot.
 struct SideCounters: BitwiseCopyable {
     var last: Int64 = .min
     var packets: UInt32 = 0
@@ -111,8 +111,8 @@ struct SideCounters: BitwiseCopyable {
     /// Room of the slot; see `FlowSlot.bits`.
     var extra: UInt16 = 0
 
-    /// An interval in four bytes: exact below 2^31 ns, in steps of 1,024 ns to 36 minutes, and no more.
-    /// Codes compare as the intervals do.
+    /// An interval in four bytes: exact below 2^31 ns, in steps of 1,024 ns to 36 minutes, and no
+    /// more. Codes compare as the intervals do.
     @inline(__always)
     static func encode(_ nanoseconds: Int64) -> UInt32 {
         if nanoseconds < 0x8000_0000 { return UInt32(truncatingIfNeeded: max(0, nanoseconds)) }

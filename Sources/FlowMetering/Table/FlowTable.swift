@@ -3,9 +3,11 @@ internal import Glibc
 internal import NetworkAddresses
 internal import PacketDecoding
 
-/// The memory of the flow table: slots in one large reservation, and an index of open addressing over them.
+/// The memory of the flow table: slots in one large reservation, and an index of open addressing
+/// over them.
 ///
-/// The reservation is only address space; pages come as slots are used. All unsafe memory of the meter is here.
+/// The reservation is only address space; pages come as slots are used. All unsafe memory of the
+/// meter is here.
 @safe
 struct FlowTable: ~Copyable {
     private let slots: UnsafeMutablePointer<FlowSlot>
@@ -59,14 +61,16 @@ struct FlowTable: ~Copyable {
 
     /// A slot in place. Slot numbers come from this table alone, never from input.
     subscript(slot: Int32) -> FlowSlot {
-        // SAFETY: the table hands out numbers from 0 to `capacity` only, all of them in the mapping.
+        // SAFETY: the table hands out numbers from 0 to `capacity` only, all of them in the
+        // mapping.
         @inline(__always)
         unsafeAddress { unsafe UnsafePointer(slots + Int(slot)) }
         @inline(__always)
         nonmutating unsafeMutableAddress { unsafe slots + Int(slot) }
     }
 
-    /// What one end of a slot's flow has sent, found without a branch: which end sends is anybody's guess.
+    /// What one end of a slot's flow has sent, found without a branch: which end sends is anybody's
+    /// guess.
     subscript(slot: Int32, fromHigh fromHigh: Bool) -> SideCounters {
         // SAFETY: as above; both sides lie in the slot.
         @inline(__always)
@@ -128,8 +132,8 @@ struct FlowTable: ~Copyable {
         unsafe lazaret_prefetch(index + Int(UInt32(truncatingIfNeeded: hash >> 32) & mask))
     }
 
-    /// Asks for the slot that the index has for `hash`: the lines that a packet touches. Gives the slot's
-    /// number, counted from 1; 0 where there is none.
+    /// Asks for the slot that the index has for `hash`: the lines that a packet touches. Gives the
+    /// slot's number, counted from 1; 0 where there is none.
     @inline(__always)
     func prefetchSlot(_ hash: UInt64, fromHigh: Bool) -> Int32 {
         let wanted = UInt32(truncatingIfNeeded: hash >> 32)

@@ -1,7 +1,8 @@
 internal import NetworkAddresses
 internal import PacketDecoding
 
-/// Remembers which ports the first fragment of a packet had, so that the later ones find their flow.
+/// Remembers which ports the first fragment of a packet had, so that the later ones find their
+/// flow.
 ///
 /// Two places for each hash; a newer packet takes the older one's place. So memory is fixed, and a
 /// flood of fragments costs others their ports at worst, which is counted as orphans.
@@ -19,7 +20,8 @@ struct FragmentCache {
     private var entries: [Entry] = []
     private let capacity: Int
 
-    /// A cache for `capacity` packets, rounded up to a power of two; it takes memory with the first fragment.
+    /// A cache for `capacity` packets, rounded up to a power of two; it takes memory with the first
+    /// fragment.
     init(capacity: Int) {
         var size = 2
         while size < min(capacity, 1 << 20) { size *= 2 }

@@ -1,7 +1,8 @@
 /// When flows must be looked at next: a wheel of buckets, each a list through the slots themselves.
 ///
 /// A flow stays in its bucket while packets come; when the bucket is due, a flow whose deadline has
-/// moved is put where it belongs now. So a packet costs the wheel nothing, and a flow one visit a timeout.
+/// moved is put where it belongs now. So a packet costs the wheel nothing, and a flow one visit a
+/// timeout.
 struct TimerWheel {
     private var heads: [Int32]
     /// log2 of the nanoseconds of a step.

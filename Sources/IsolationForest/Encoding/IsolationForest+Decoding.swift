@@ -3,8 +3,8 @@ extension IsolationForest {
     ///
     /// Memory is taken only for what the bytes hold, never for what they claim.
     ///
-    /// - Throws: `.foreign`, `.unknownVersion`, `.truncated`, `.damaged` or, for bytes whose checksum
-    ///   holds but that no forest encodes to, `.malformed`.
+    /// - Throws: `.foreign`, `.unknownVersion`, `.truncated`, `.damaged` or, for bytes whose
+    ///   checksum holds but that no forest encodes to, `.malformed`.
     public init(decoding bytes: [UInt8]) throws(ForestError) {
         var input = Decoder(bytes: bytes)
         guard try input.word() == Self.mark else { throw .foreign }
@@ -45,8 +45,8 @@ extension IsolationForest {
     }
 }
 
-/// Reads one tree and checks what scoring relies on: places and columns in range, finite values, rows
-/// that add up, boxes of no negative extent.
+/// Reads one tree and checks what scoring relies on: places and columns in range, finite values,
+/// rows that add up, boxes of no negative extent.
 private struct TreeReader {
     let columnCount: Int
     let heightLimit: Int

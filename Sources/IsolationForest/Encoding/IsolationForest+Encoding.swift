@@ -20,8 +20,8 @@ extension IsolationForest {
 
     /// The forest as bytes; the same forest gives the same bytes.
     ///
-    /// A forest whose encoding would reach 4 GiB cannot be encoded; one of the default options takes
-    /// about half a megabyte for 40 columns.
+    /// A forest whose encoding would reach 4 GiB cannot be encoded; one of the default options
+    /// takes about half a megabyte for 40 columns.
     public func encoded() -> [UInt8] {
         var out = Encoder()
         for number in [columnCount, sampleSize, heightLimit, treeCount] {

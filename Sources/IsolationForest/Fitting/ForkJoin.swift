@@ -33,7 +33,8 @@ enum ForkJoin {
                 #else
                     var thread = pthread_t()
                 #endif
-                // SAFETY: the thread takes over the one reference, and is joined before `body` ends.
+                // SAFETY: the thread takes over the one reference, and is joined before `body`
+                // ends.
                 let failed = unsafe pthread_create(
                     &thread, nil,
                     { argument in

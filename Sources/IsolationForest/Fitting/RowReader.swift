@@ -1,5 +1,5 @@
-/// Copies rows as the forest reads them: padded with 0 to whole vectors, unknown values filled in, the
-/// rest bounded.
+/// Copies rows as the forest reads them: padded with 0 to whole vectors, unknown values filled in,
+/// the rest bounded.
 @safe
 struct RowReader {
     /// Values in a row.
@@ -12,8 +12,8 @@ struct RowReader {
 
     /// Copies one row.
     ///
-    /// SAFETY: `row` has `columnCount` values; `copy` has room for `width` vectors, the last of which
-    /// is padded already.
+    /// SAFETY: `row` has `columnCount` values; `copy` has room for `width` vectors, the last of
+    /// which is padded already.
     @inline(__always)
     func read(_ row: UnsafePointer<Float>, into copy: UnsafeMutablePointer<SIMD8<Float>>) {
         unsafe take(row, into: copy)

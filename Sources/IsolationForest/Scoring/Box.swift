@@ -1,9 +1,9 @@
 /// The boxes around the training rows of some nodes, and what a row outside of one is worth.
 ///
-/// A split often takes few rows off a node, and the box around the rest is nearly the same again. So
-/// the way down falls into runs, in which each child keeps more than half of its parent's rows, and
-/// only the first and the last node of a run have a box; none has with fewer than `fewestRows`, whose
-/// box would say little about where others may lie.
+/// A split often takes few rows off a node, and the box around the rest is nearly the same again.
+/// So the way down falls into runs, in which each child keeps more than half of its parent's rows,
+/// and only the first and the last node of a run have a box; none has with fewer than `fewestRows`,
+/// whose box would say little about where others may lie.
 enum Box {
     static var fewestRows: Int { 8 }
     /// How much of a column's range counts: being that far outside of the box cuts a row off with a

@@ -2,10 +2,10 @@ extension IsolationForest {
     /// Scores a row and says which columns made it odd.
     ///
     /// A walk starts with c(sample size), the path that a usual row would have. A split that leads
-    /// from n rows to m changes what is to be expected from c(n) to 1 + c(m); being cut off at a node
-    /// of n rows saves c(n). These steps add up to c(sample size) − E[h] exactly, and each is the
-    /// doing of a column: that of the split, or those in which the row lies outside of the node's
-    /// box, by their chances to cut it off. A column's share is what it saved in all trees,
+    /// from n rows to m changes what is to be expected from c(n) to 1 + c(m); being cut off at a
+    /// node of n rows saves c(n). These steps add up to c(sample size) − E[h] exactly, and each is
+    /// the doing of a column: that of the split, or those in which the row lies outside of the
+    /// node's box, by their chances to cut it off. A column's share is what it saved in all trees,
     /// nothing where it cost more than it saved, as a part of what all columns saved.
     ///
     /// - Parameters:

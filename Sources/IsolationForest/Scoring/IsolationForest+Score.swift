@@ -95,14 +95,14 @@ extension IsolationForest {
 }
 
 extension Walker {
-    /// Overwrites `sums` with each row's sum of paths, `block` rows at a time so that a tree is still
-    /// in the cache for the next row.
+    /// Overwrites `sums` with each row's sum of paths, `block` rows at a time so that a tree is
+    /// still in the cache for the next row.
     func sums(
         rows: UnsafePointer<Float>, count: Int, block: Int, insertionAware: Bool,
         into sums: UnsafeMutablePointer<Float>
     ) {
-        // SAFETY: the scratch holds `block` copied rows and sums; `block` is a multiple of 8 and rows
-        // past the last are copies of zero.
+        // SAFETY: the scratch holds `block` copied rows and sums; `block` is a multiple of 8 and
+        // rows past the last are copies of zero.
         unsafe withUnsafeTemporaryAllocation(
             of: SIMD8<Float>.self, capacity: block * width + block / 8
         ) { scratch in

@@ -37,8 +37,8 @@ struct Walker {
         unsafe UnsafeRawPointer(row).assumingMemoryBound(to: Float.self)
     }
 
-    /// The sum over all trees of one row's path, or expected path; eight trees side by side hide the
-    /// loads' latency.
+    /// The sum over all trees of one row's path, or expected path; eight trees side by side hide
+    /// the loads' latency.
     func sum(_ row: Row, insertionAware: Bool) -> Float {
         let values = unsafe floats(row)
         var sum: Float = 0
@@ -94,8 +94,8 @@ struct Walker {
         }
     }
 
-    /// The expected path of a row's insertion into the tree of the leaf it comes to: at every box on
-    /// the way it ends with the chance that the row is cut off there.
+    /// The expected path of a row's insertion into the tree of the leaf it comes to: at every box
+    /// on the way it ends with the chance that the row is cut off there.
     @inline(__always)
     private func insertionPath(_ row: Row, leaf: Int) -> Float {
         var path = unsafe leafPaths[leaf]

@@ -165,6 +165,6 @@ extension NetlinkSocket {
             }
             if !isTorn { return found }
         }
-        throw .malformedAnswer("the tables never held still for: \(operation)")
+        throw .malformedAnswer("the tables kept changing during: \(operation)")
     }
 }

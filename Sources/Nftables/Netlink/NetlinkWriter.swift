@@ -75,7 +75,7 @@ package struct NetlinkWriter {
         for index in 0..<4 { bytes[start + index] = UInt8(count >> (8 * index) & 255) }
     }
 
-    /// Adds a message that somebody else has put together.
+    /// Adds a complete message.
     package mutating func append(_ message: [UInt8], _ purpose: Purpose) {
         messages.append((sequence, purpose))
         lastStart = bytes.count
@@ -117,7 +117,7 @@ package struct NetlinkWriter {
         attribute(type, Array(text.utf8) + [0])
     }
 
-    /// Adds again what is there already.
+    /// Appends a copy of bytes that are already written.
     package mutating func repeatBytes(_ range: Range<Int>) { bytes += Array(bytes[range]) }
 
     /// 4 or 16 bytes in network order.

@@ -1,7 +1,7 @@
 internal import CNetfilter
 
-// libnftnl's objects have one noncopyable owner each; a failed allocation ends the program, as in the standard
-// library. Attribute numbers are enum constants there, hence the raw values.
+// libnftnl's objects have one noncopyable owner each; a failed allocation ends the program, as in
+// the standard library. Attribute numbers are enum constants there, hence the raw values.
 
 /// Owns one `nftnl_expr` until a rule or set takes it over.
 @safe package struct NftExpression: ~Copyable {
@@ -35,7 +35,8 @@ internal import CNetfilter
 
     /// Makes `expression` a part of this one.
     package func set(_ attribute: Int, _ expression: consuming NftExpression) {
-        // SAFETY: libnftnl keeps the object itself, whatever the length, and frees it with this one.
+        // SAFETY: libnftnl keeps the object itself, whatever the length, and frees it with this
+        // one.
         _ = unsafe nftnl_expr_set(
             handle, UInt16(attribute), UnsafeRawPointer(expression.release()), 0)
     }

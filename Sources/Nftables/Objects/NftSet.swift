@@ -7,7 +7,7 @@ internal import CNetfilter
     /// A set whose keys are of one of nft's datatypes, all of them in network order.
     ///
     /// - Parameters:
-    ///   - number: tells sets of one transaction apart.
+    ///   - number: identifies the set within its transaction.
     ///   - keyType: the number that nft(8) knows the datatype by.
     ///   - keyLength: bytes of a key.
     package init(

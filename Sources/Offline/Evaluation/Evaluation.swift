@@ -23,7 +23,7 @@ public struct Evaluation: Sendable {
 
     public var attacks: [Attack] = []
     public var incidentCount = 0
-    /// Incidents whose offender attacked nobody at that time.
+    /// Incidents whose offender made no attack at that time.
     public var falseIncidents: [String] = []
     public var hours = 0.0
     /// Addresses under attack that were taken for offenders, and that would have been fenced.
@@ -99,7 +99,7 @@ public struct Evaluator {
     private func judge(_ outcome: Replay.Outcome) -> Evaluation {
         var evaluation = Evaluation()
         let fences = outcome.decisions.filter { $0.kind == .add }
-        // Who attacks again while the fence stands has it extended.
+        // An attack during a fence extends the fence.
         let covers = outcome.decisions.filter { $0.kind == .add || $0.kind == .extend }
         evaluation.attacks = labels.map { attack($0, covers) }
         evaluation.incidentCount = outcome.incidents.count

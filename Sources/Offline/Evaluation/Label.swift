@@ -2,7 +2,7 @@ import FoundationEssentials
 public import NetworkAddresses
 import SystemSupport
 
-/// One labelled attack: who did what to whom, and when.
+/// One labelled attack: sources, targets, kind and time.
 public struct Label: Sendable {
     /// Seconds since 1970.
     public var start: Double
@@ -25,7 +25,8 @@ public struct Label: Sendable {
         var dst: [String]?
     }
 
-    /// Reads JSON lines `{"start", "end", "kind", "src": [...], "dst": [...]}`; other keys are ignored.
+    /// Reads JSON lines `{"start", "end", "kind", "src": [...], "dst": [...]}`; other keys are
+    /// ignored.
     ///
     /// - Throws: `.input` with the line and what is wrong there.
     public static func read(_ path: String) throws -> [Label] {

@@ -39,12 +39,12 @@ public struct EventExplainer {
                 window = try find(alert, endSecond: end - 1, in: spool, model.model, progress)
                 if window == nil {
                     explanation.notes.append(
-                        "the captures do not hold the alert's window: is it another capture?")
+                        "the captures do not contain the alert's window")
                 }
             }
             judge(window, alert, model.model, &explanation)
         } else {
-            explanation.nearestNote = "name the model with -m MODEL to have it computed"
+            explanation.nearestNote = "give the model with -m MODEL to compute it"
         }
         try addFlows(file, alert, spool, progress, &explanation)
         addUndo(file, alert, &explanation)
@@ -85,8 +85,8 @@ public struct EventExplainer {
         let (offender, scale) = (alert.offender, alert.scale)
         if let raised = alert.modelID, raised != model.identifier {
             explanation.notes.append(
-                "model \(raised) raised the alert, this one is \(model.identifier): what follows is "
-                    + "this one's word"
+                "model \(raised) raised the alert, this one is \(model.identifier): "
+                    + "the following is computed with this one"
             )
         }
         let detector = Detector(model: model, inventory: inventory ?? model.provenance.inventory)
@@ -109,9 +109,8 @@ public struct EventExplainer {
         guard let remedy = detector.remedy(for: asked) else {
             explanation.nearestNote =
                 window == nil
-                ? "what the alert tells is not enough to find it odd again; "
-                    + "name its capture with -r"
-                : "by this model, and what was said of its alerts, the window is no longer odd"
+                ? "the alert alone does not reproduce the anomaly; name its capture with -r"
+                : "with this model and its feedback, the window is no longer anomalous"
             return
         }
         explanation.nearest = EventExplanation.Nearest(
@@ -144,7 +143,7 @@ public struct EventExplainer {
         _ progress: ProgressReport?, _ explanation: inout EventExplanation
     ) throws {
         guard let window = alert.window else {
-            explanation.flowSource = "the alert does not say when its window was"
+            explanation.flowSource = "the alert has no time of its window"
             return
         }
         var flows = OffenderFlows(

@@ -10,7 +10,8 @@ import TextFormats
 
 /// Cuts the packets of each incident out of captures, into files of their own.
 ///
-/// A second pass over the captures: at most `openLimit` files are open at once, each with a buffer of
+/// A second pass over the captures: at most `openLimit` files are open at once, each with a buffer
+/// of
 /// `bufferSize`. A file has another name until it is whole.
 public struct PacketSlices {
     /// Nanoseconds before the first odd window from which packets are kept.
@@ -47,7 +48,7 @@ public struct PacketSlices {
     private var resting: [Int: PcapNGWriter] = [:]
     private var clock = 0
 
-    /// Prepares the folder, which nobody else may look into.
+    /// Creates the folder with access for its owner only.
     ///
     /// - Throws: `.output` where it cannot be made.
     public init(_ incidents: [Incident], folder: String, version: String) throws {
@@ -81,8 +82,8 @@ public struct PacketSlices {
 
     /// Reads the captures and writes the files.
     ///
-    /// - Returns: the path and the number of packets of each incident's file, in their order; nil where
-    ///   no packet was its own.
+    /// - Returns: the path and the number of packets of each incident's file, in their order; nil
+    ///   where no packet was its own.
     /// - Throws: `.output` with the file that cannot be written; what reading throws.
     public mutating func write(
         from paths: [String], filter: String, progress: ProgressReport? = nil
@@ -150,7 +151,7 @@ public struct PacketSlices {
             try rest(oldest)
         }
         let path = slices[index].path + ".part"
-        // Whoever left a file or a link of this name does not get the packets.
+        // An existing file or link of this name must not receive the packets.
         if !slices[index].isBegun { _ = unsafe unlink(path) }
         let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW
         let descriptor =

@@ -37,7 +37,7 @@ struct Judge {
         return outcome
     }
 
-    /// Takes in who has which address from now on.
+    /// Applies changes of address owners.
     mutating func follow(_ change: WorkloadChange) {
         known.apply(change)
         isBehind = true

@@ -1,7 +1,7 @@
 import NetworkAddresses
 import Workloads
 
-/// All that notes have told so far, as an inventory.
+/// The inventory of all recorded names so far.
 struct NotedWorkloads {
     private let given: Inventory
     private let remembered: Inventory
@@ -9,7 +9,7 @@ struct NotedWorkloads {
     private var networks: [Inventory.Network] = []
 
     /// - Parameters:
-    ///   - given: goes before what is noted.
+    ///   - given: takes precedence over recorded names.
     ///   - remembered: counts only outside the networks that are noted.
     init(given: Inventory, remembered: Inventory) {
         self.given = given
@@ -21,7 +21,7 @@ struct NotedWorkloads {
         if let told = change.networks { networks = told }
     }
 
-    /// Who is who now.
+    /// The current inventory.
     var inventory: Inventory {
         given.joined(
             live: Inventory(holders: holders, networks: networks), remembered: remembered)

@@ -17,7 +17,7 @@ import Workloads
 ///     }
 struct PacketReader: ~Copyable {
     enum Step {
-        /// Who has which address from now on, as a monitor has noted it.
+        /// Changes of address owners, as a monitor recorded them.
         case names(WorkloadChange)
         /// The next packet is in `packet`, and what it did to its flow in `update`.
         case packet

@@ -25,7 +25,7 @@ public struct Ranking {
         /// Lines to tell on standard error.
         public var warnings: [String] = []
         public var packetCount = 0
-        /// What a report shows, where a record was kept for one.
+        /// Data for a report, if requested.
         public var report: HTMLReport?
     }
 

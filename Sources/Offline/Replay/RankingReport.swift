@@ -11,10 +11,10 @@ public enum RankingReport {
         _ entries: [OutlierRanking.Entry], packetCount: Int, limit: Int = 10
     ) -> String {
         guard !entries.isEmpty else {
-            return "\(packetCount) packets: no flow was opened, so there is nobody to rank.\n"
+            return "\(packetCount) packets: no flow was opened, so there is no host to rank.\n"
         }
         var text =
-            "No model was given: these addresses stand out against the others of the same capture.\n"
+            "No model was given. Most anomalous hosts of the capture:\n"
         for (index, entry) in entries.prefix(limit).enumerated() {
             let who =
                 entry.workload == "\(entry.subject)" || entry.workload == "outside"

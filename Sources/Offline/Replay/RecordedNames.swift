@@ -2,8 +2,8 @@ import NetworkAddresses
 import PacketDecoding
 import Workloads
 
-/// What a monitor has noted beside the packets that it kept: who had which address, and from when on. As in the monitor,
-/// a name holds for the packets from its time on.
+/// What a monitor has noted beside the packets that it kept: who had which address, and from when
+/// on. As in the monitor, a name holds for the packets from its time on.
 struct RecordedNames {
     /// Whether a monitor's notes were found.
     private(set) var isRecording = false

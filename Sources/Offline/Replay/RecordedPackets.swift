@@ -1,12 +1,14 @@
 import PacketDecoding
 import PacketIntake
 
-/// The packets of a recording in their order, and those that were forwarded, and so recorded twice, once.
+/// The packets of a recording in their order, and those that were forwarded, and so recorded twice,
+/// once.
 struct RecordedPackets {
     private var merge = PacketMerge(interfaces: 2)
     private var newest = Int64.min
 
-    /// Interfaces that are told apart: a packet comes out of the gateway by another one than it came in by.
+    /// Interfaces that are told apart: a packet comes out of the gateway by another one than it
+    /// came in by.
     private static let interfaceCount: UInt32 = 64
 
     /// Takes in a packet; `next` hands out what is so old that nothing older can come.

@@ -27,7 +27,7 @@ public struct Replay {
 
     /// What came of it.
     public struct Outcome: Sendable {
-        /// Who was who at the end.
+        /// The inventory at the end.
         public var inventory = Inventory.empty
         public var incidents: [Incident] = []
         public var decisions: [QuarantineDecision] = []
@@ -40,7 +40,7 @@ public struct Replay {
         public var verdictCount = 0
         /// Lines to tell on standard error.
         public var warnings: [String] = []
-        /// What a report shows, where a record was kept for one.
+        /// Data for a report, if requested.
         public var report: HTMLReport?
     }
 
@@ -104,7 +104,7 @@ public struct Replay {
         outcome.warnings = report.warnings.map { spool?.named($0.description) ?? $0.description }
         if tracker.droppedHosts > 0 {
             outcome.warnings.append(
-                "\(tracker.droppedHosts) flows of hosts past the table's limit were not watched")
+                "\(tracker.droppedHosts) flows of hosts beyond the table's limit were ignored")
         }
         outcome.report = record?.report(report, warnings: outcome.warnings)
         outcome.report?.incidents = outcome.incidents

@@ -7,13 +7,13 @@ import PacketCapture
 import PacketDecoding
 public import Workloads
 
-/// What a report shows beside the incidents: scores over time, and who talked to whom. Replay fills it
-/// when a report is asked for.
+/// What a report shows beside the incidents: scores over time, and who talked to whom. Replay fills
+/// it when a report is asked for.
 public final class ReplayRecord {
     private var detector: Detector?
     private let model: Model?
     private var identities: IdentityMap
-    /// Who is who before a capture tells otherwise.
+    /// The inventory before the capture changes it.
     private let inventory: Inventory
     private var timeline = ScoreTimeline()
     private var contacts = ContactGraph()
@@ -25,7 +25,7 @@ public final class ReplayRecord {
 
     /// - Parameters:
     ///   - model: what windows are judged by; nil: nothing is known to be clean.
-    ///   - given: who is who; nil: as the model remembers it.
+    ///   - given: names of workloads; nil: those stored in the model.
     public init(model: Model?, inventory given: Inventory?) {
         self.model = model
         let remembered = model?.provenance.inventory ?? .empty
@@ -38,7 +38,7 @@ public final class ReplayRecord {
         }
     }
 
-    /// Takes in who has which address from now on.
+    /// Applies changes of address owners.
     func follow(_ change: WorkloadChange) {
         identities.apply(change)
         if change.networks != nil {
@@ -68,7 +68,7 @@ public final class ReplayRecord {
     /// Takes in the first packet of a flow.
     ///
     /// - Parameters:
-    ///   - subject: whom the flow is held against.
+    ///   - subject: the initiator of the flow.
     ///   - isNew: whether the baseline never used peer and service.
     func note(_ packet: Packet, openedBy subject: IPAddress, isNew: Bool) {
         contacts.add(

@@ -11,7 +11,7 @@ public enum ReplayReport {
             + "\(outcome.windowCount) windows, \(outcome.incidents.count) incidents.\n"
         if !fences.isEmpty {
             let targets = Set(fences.map { "\($0.target)" }).sorted()
-            text += "Enforcing would have fenced \(targets.joined(separator: ", ")).\n"
+            text += "Enforcement would have fenced \(targets.joined(separator: ", ")).\n"
         }
         return text
     }

@@ -111,7 +111,7 @@ public struct Training {
         let more = suspects.count > 8 ? "\(suspects.count - 8) more like these; " : ""
         return shown + [
             more
-                + "what is learnt as clean raises no alarm later: if any of this is an attack, train "
+                + "learned traffic raises no alerts later: if any of this is an attack, train "
                 + "again with --exclude-suspects"
         ]
     }
@@ -122,8 +122,8 @@ public struct Training {
             (model.provenance.lastNanoseconds - model.provenance.firstNanoseconds) / 1_000_000_000
         if seconds < 900 {
             advice.append(
-                "only \(seconds) s of traffic: rare but harmless events will look odd; train on 15 minutes"
-                    + " or more, better a whole day")
+                "only \(seconds) s of traffic: rare harmless events will be anomalous; train on 15 minutes"
+                    + " or more, preferably a day")
         }
         let least = ScaleBaseline.leastWindows[.short] ?? 0
         let thin = model[.short].baseline.groups.filter { $0.value.windowCount < least }.keys
@@ -133,12 +133,12 @@ public struct Training {
             let more = thin.count > 8 ? " and \(thin.count - 8) more" : ""
             advice.append(
                 "too few windows for a baseline of its own: \(names)\(more);"
-                    + " the image's, the network's or the node's stands in")
+                    + " the baseline of the image, network or node is used")
         }
         if model.provenance.inventory.isEmpty {
             advice.append(
-                "no inventory: every address is a workload of its own, and a replaced container is a"
-                    + " stranger; name them with --inventory")
+                "no inventory: every address is a workload of its own, and a replaced container is an"
+                    + " unknown host; name them with --inventory")
         }
         return advice
     }

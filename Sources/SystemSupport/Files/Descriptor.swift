@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Closes its file or socket when nobody uses it any more.
+/// Owns a file or socket and closes it with the last reference.
 package final class Descriptor: Sendable {
     package let number: Int32
 

@@ -25,7 +25,7 @@ package struct FileDescriptor: ~Copyable {
 
     deinit { close(number) }
 
-    /// Fills the front of `buffer` with what is there; waits where nothing is there yet.
+    /// Reads available bytes into the front of `buffer`; blocks until there are some.
     ///
     /// - Returns: how many bytes; 0: the end.
     package func read(into buffer: inout [UInt8]) throws(SystemError) -> Int {

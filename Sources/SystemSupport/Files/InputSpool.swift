@@ -1,8 +1,8 @@
 import FoundationEssentials
 import Glibc
 
-/// Captures that have to be read twice: standard input and pipes are copied to temporary files first, which
-/// are removed with the spool.
+/// Captures that have to be read twice: standard input and pipes are copied to temporary files
+/// first, which are removed with the spool.
 public final class InputSpool {
     /// Where the captures are, in the order they were named.
     public private(set) var paths: [String] = []

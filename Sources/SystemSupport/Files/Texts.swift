@@ -1,5 +1,6 @@
 extension String {
-    /// For a part of a URL: every byte but ASCII's letters and digits as % and two digits (RFC 3986).
+    /// For a part of a URL: every byte but ASCII's letters and digits as % and two digits (RFC
+    /// 3986).
     package var percentEncoded: String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []

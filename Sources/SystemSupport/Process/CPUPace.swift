@@ -10,7 +10,8 @@ package struct CPUPace {
     /// Nanoseconds that the thread has rested.
     package private(set) var rested: Int64 = 0
 
-    /// What was not used is saved up to this time's worth, and what was used too much is rested off by it at most at once.
+    /// What was not used is saved up to this time's worth, and what was used too much is rested off
+    /// by it at most at once.
     private static let periodNanoseconds: Double = 100_000_000
 
     package init(cores: Double?) {

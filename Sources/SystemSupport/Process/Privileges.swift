@@ -16,8 +16,9 @@ public enum Privileges {
 
     /// Becomes another user for good, with CAP_NET_RAW and CAP_NET_ADMIN and nothing else of root.
     ///
-    /// Capabilities belong to threads: this has to come before there is a second one. State directory and event
-    /// file are made for the user; what a monitor of root has left in them becomes the user's.
+    /// Capabilities belong to threads: this has to come before there is a second one. State
+    /// directory and event file are made for the user; what a monitor of root has left in them
+    /// becomes the user's.
     ///
     /// - Parameters:
     ///   - events: path of the event file; `-` is standard output.
@@ -85,7 +86,8 @@ public enum Privileges {
     }
 }
 
-/// Makes what a monitor writes, for the user that it becomes. The user may have put links there: none is followed.
+/// Makes what a monitor writes, for the user that it becomes. The user may have put links there:
+/// none is followed.
 private struct OwnedFiles {
     let user: uid_t
     let group: gid_t
@@ -137,7 +139,8 @@ private struct OwnedFiles {
         return made
     }
 
-    /// What a monitor of root left: its own names only, in the folder and those of models and spool.
+    /// What a monitor of root left: its own names only, in the folder and those of models and
+    /// spool.
     private func ownContents(of folder: Int32, depth: Int) {
         // SAFETY: the stream takes over a copy of the descriptor, and is closed once.
         guard let stream = unsafe fdopendir(dup(folder)) else { return }

@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// What systemd is told of a service: the protocol of sd_notify(3). Without NOTIFY_SOCKET nothing is.
+/// Notifies systemd of the service's state (sd_notify(3)); does nothing without NOTIFY_SOCKET.
 public struct ServiceNotice: Sendable {
     private let socket: String?
-    /// Nanoseconds between signs of life; nil where nobody waits for them.
+    /// Nanoseconds between watchdog notices; nil if systemd expects none.
     private let interval: Int64?
     private var nextBeat: Int64 = 0
 
@@ -24,7 +24,7 @@ public struct ServiceNotice: Sendable {
     /// A line for `systemctl status`.
     public func status(_ text: String) { send("STATUS=\(Self.line(text))") }
 
-    /// Files are read anew; `ready` says when that is over.
+    /// The configuration is being reloaded; `ready` ends this state.
     public func reloading() {
         send("RELOADING=1\nMONOTONIC_USEC=\(Clock.monotonic() / 1000)")
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Runs `body` on a thread of its own, which nobody waits for.
+/// Runs `body` on a new detached thread.
 ///
 /// Work that blocks belongs on such a thread, and not on those that Swift's tasks share.
 package func startThread(_ body: @escaping @Sendable () -> Void) {

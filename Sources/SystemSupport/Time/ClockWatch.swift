@@ -1,6 +1,6 @@
 internal import TextFormats
 
-/// Notices when somebody sets the system's clock: by comparing it with the time since the machine
+/// Detects steps of the system clock: by comparing it with the time since the machine
 /// started.
 ///
 /// A clock that is slewed, as NTP does, is followed without a word.
@@ -22,7 +22,7 @@ package struct ClockWatch: Sendable {
         return abs(step) >= Self.least ? step : nil
     }
 
-    /// A step in words.
+    /// The step as text, for a log line.
     package static func text(_ step: Int64) -> String {
         let seconds = abs(step) / 1_000_000_000
         return "the clock was set \(step < 0 ? "back" : "forward") by \(TimeSpan(seconds: seconds))"

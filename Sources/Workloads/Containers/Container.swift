@@ -21,7 +21,7 @@ public struct Container: Sendable, Equatable {
 public struct WorkloadNaming: Sendable, Equatable {
     /// The label whose value is the workload's name, before anything else.
     public var nameLabel: String?
-    /// Labels that are kept with the workload.
+    /// Labels that are stored with the workload.
     public var labels: [String]
 
     /// Bytes of a name or label; longer ones are cut.
@@ -38,7 +38,8 @@ public struct WorkloadNaming: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - labels: all it has.
-    ///   - owner: a name that goes before the image's, such as a pod's namespace and Deployment.
+    ///   - owner: a name that takes precedence over the image's, such as a pod's namespace and
+    ///     Deployment.
     public func container(
         id: String, name: String, image: String, digest: String = "", labels: [String: String],
         owner: String? = nil

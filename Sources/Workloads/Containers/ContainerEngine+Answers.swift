@@ -73,7 +73,8 @@ struct EngineNetwork: Decodable {
     var Options: [String: String]?
     var Containers: [String: Member]?
 
-    /// The network as Docker makes it: `br-` and the beginning of the identifier, unless told otherwise.
+    /// The network as Docker makes it: `br-` and the beginning of the identifier, unless told
+    /// otherwise.
     var network: ContainerNetwork? {
         let configurations = IPAM?.Config?.elements ?? []
         let prefixes = configurations.prefix(16).compactMap { $0.Subnet.flatMap { IPPrefix($0) } }
@@ -129,8 +130,8 @@ struct PodmanNetwork: Decodable {
     }
 }
 
-/// What Podman answers to `/libpod/containers/json`: who is in which pod. The container that holds a pod's network is
-/// its infra container; the others are said to have its addresses.
+/// What Podman answers to `/libpod/containers/json`: who is in which pod. The container that holds
+/// a pod's network is its infra container; the others are said to have its addresses.
 struct PodmanContainer: Decodable {
     var Id: String
     var IsInfra: Bool?
@@ -144,7 +145,8 @@ struct PodmanPod {
     /// The container that holds its network.
     var infra: String
 
-    /// The pods of containers, by the containers' identifiers; without those pods that have no network of their own.
+    /// The pods of containers, by the containers' identifiers; without those pods that have no
+    /// network of their own.
     static func pods(of containers: [PodmanContainer]) -> [String: PodmanPod] {
         var infra: [String: String] = [:]
         for one in containers where one.IsInfra == true { infra[one.Pod ?? ""] = one.Id }

@@ -10,8 +10,8 @@ internal import Timestamps
 /// Follows Docker or Podman: lists what runs, then hears of every change.
 ///
 /// Docker tells when a container gets an address, before its first process runs; Podman when the
-/// container is set up. The times are the engine's own, so that it does not matter how late they are heard.
-/// After a broken connection everything is listed again.
+/// container is set up. The times are the engine's own, so that it does not matter how late they
+/// are heard. After a broken connection everything is listed again.
 public struct ContainerEngine: Sendable {
     /// What it is called: `docker` or `podman`.
     public let name: String
@@ -61,14 +61,14 @@ public struct ContainerEngine: Sendable {
                     let reason = Self.words(error)
                     directory.setState(source, .lost(reason))
                     if desk.isOpen || !wasLost {
-                        tell("\(source) is lost: \(reason); what it named stays")
+                        tell("\(source) is unreachable: \(reason); its names stay in use")
                     }
                     wasLost = true
                 }
             } else if !wasLost {
                 directory.setState(source, .absent)
             }
-            // Somebody who was heard is asked again soon.
+            // An engine that answered before is retried soon.
             if desk.isOpen { pause = Self.shortestPause }
             try? await Task.sleep(for: .milliseconds(pause + Int64.random(in: 0...pause / 4)))
             pause = min(pause * 2, Self.longestPause)
@@ -91,7 +91,8 @@ public struct ContainerEngine: Sendable {
         struct Waiting {
             /// Containers to ask for, and since when they have what they have.
             var containers: [String: Int64] = [:]
-            /// Docker's networks whose members to ask for, each with what `containers` holds of them.
+            /// Docker's networks whose members to ask for, each with what `containers` holds of
+            /// them.
             var networks: Set<String> = []
             var listsNetworks = false
             var listsAll = false
@@ -158,7 +159,7 @@ public struct ContainerEngine: Sendable {
     private func hear(_ event: EngineEvent, _ isPodman: Bool, _ desk: Desk) {
         guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
         let attributes = event.Actor?.Attributes ?? [:]
-        // An event is told after it happened, whatever the engine's clock says.
+        // An event cannot lie in the future, whatever the engine's clock says.
         let now = Self.now()
         let time = min(max(event.nanoseconds ?? now, 0), now)
         switch (event.kind, event.Action) {

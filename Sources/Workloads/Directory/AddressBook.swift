@@ -1,7 +1,7 @@
 public import NetworkAddresses
 import Timestamps
 
-/// Who had an address, and from when to when.
+/// Owners of an address, with start and end of each.
 public struct Tenancy: Sendable, Equatable {
     public var container: Container
     /// The network's name, as its engine calls it.
@@ -15,8 +15,8 @@ public struct Tenancy: Sendable, Equatable {
     public var isOpen: Bool { until == .max }
 }
 
-/// The addresses of containers over time. What is over is forgotten after `keepNanoseconds`, so that
-/// memory follows the containers that run, not those that ever ran.
+/// The addresses of containers over time. What is over is forgotten after `keepNanoseconds`, so
+/// that memory follows the containers that run, not those that ever ran.
 struct AddressBook: Sendable {
     /// Longer than the longest window: whatever is still judged can still be named.
     static let keepNanoseconds: Int64 = 900_000_000_000
@@ -39,12 +39,12 @@ struct AddressBook: Sendable {
     /// What found no room.
     private(set) var refused = 0
 
-    /// Who has `address` now.
+    /// The current owner of `address`.
     func current(_ address: IPAddress) -> Tenancy? {
         tenancies[address]?.last.flatMap { $0.isOpen ? $0 : nil }
     }
 
-    /// Who had `address` at `time`.
+    /// The owner of `address` at `time`.
     func tenant(of address: IPAddress, at time: Int64) -> Tenancy? {
         guard let tenancy = tenancies[address]?.last(where: { $0.since <= time }) else {
             return nil
@@ -81,7 +81,7 @@ struct AddressBook: Sendable {
             return false
         }
         if let last = list.last, new.isOpen {
-            // Whoever is said to have it now has it, whatever the engine's clock says of the start.
+            // The newest report wins, even if the engine's clock gives an earlier start.
             new.since = max(new.since, last.isOpen ? last.since.addingClamping(1) : last.until)
         }
         let at = list.firstIndex { $0.since > new.since } ?? list.count

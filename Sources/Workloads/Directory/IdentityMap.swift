@@ -9,7 +9,7 @@ public struct Identity: Hashable, Sendable {
         case gateway
         /// Anywhere else.
         case outside
-        /// Multicast or broadcast: nobody in particular.
+        /// Multicast or broadcast: not a host.
         case group
     }
 
@@ -24,11 +24,11 @@ public struct Identity: Hashable, Sendable {
     public var isNamed: Bool
 }
 
-/// Resolves addresses to identities: by a given inventory, by what engines tell of the containers that
-/// run, and without either by the kind of address.
+/// Resolves addresses to identities: by a given inventory, by what engines tell of the containers
+/// that run, and without either by the kind of address.
 ///
-/// A given inventory goes before everything. Within the networks of an engine, only the engine is asked
-/// otherwise: who had an address when a model was trained has it no longer.
+/// A given inventory takes precedence. Within the networks of an engine, only the engine's names
+/// are used otherwise: addresses have changed owners since the model was trained.
 public struct IdentityMap: Sendable {
     /// What was given by a person.
     public let inventory: Inventory
@@ -48,7 +48,7 @@ public struct IdentityMap: Sendable {
         networks = Self.sorted(inventory.networks + remembered.networks)
     }
 
-    /// Takes in what an engine told.
+    /// Applies a change reported by an engine.
     public mutating func apply(_ change: WorkloadChange) {
         for (address, holder) in change.holders { live[address] = holder }
         guard let told = change.networks else { return }

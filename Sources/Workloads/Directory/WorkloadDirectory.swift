@@ -20,9 +20,9 @@ public struct ContainerNetwork: Sendable, Equatable {
     }
 }
 
-/// What changed since the last time that somebody asked.
+/// Changes since the last query.
 public struct WorkloadChange: Sendable {
-    /// By address: who has it now, or nil where nobody has.
+    /// By address: its current owner, or nil.
     public var holders: [IPAddress: Inventory.Holder?] = [:]
     /// By address: since when that is so, in nanoseconds since 1970; without, it always was.
     public var times: [IPAddress: Int64] = [:]
@@ -33,7 +33,7 @@ public struct WorkloadChange: Sendable {
 
     public init() {}
 
-    /// The interface of whoever has `address` now, where it is known.
+    /// The interface of the current owner of `address`, if known.
     public func mac(of address: IPAddress) -> MACAddress? {
         holders[address].flatMap { $0 }?.mac
     }
@@ -66,7 +66,7 @@ public final class WorkloadDirectory: Sendable {
 
     /// How a source is doing.
     public enum SourceState: Sendable, Equatable {
-        /// Nobody listens there.
+        /// No server listens on the socket.
         case absent
         case connected
         /// It was there; why it no longer is.
@@ -80,9 +80,9 @@ public final class WorkloadDirectory: Sendable {
 
     // MARK: - What sources write
 
-    /// Everything that a source knows: who is not named is gone.
+    /// Replaces the containers of a source; containers that are not listed end at `time`.
     ///
-    /// - Parameter time: when the question was asked; whoever began later is left alone.
+    /// - Parameter time: time of the query; containers that started later are kept.
     func replaceAll(
         _ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)],
         containers: Set<String>, at time: Int64
@@ -251,7 +251,7 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Who is who now.
+    /// The current inventory.
     public func inventory() -> Inventory {
         state.withLock { state in
             var holders: [IPAddress: Inventory.Holder] = [:]
@@ -313,7 +313,7 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Where names come from, in words: for an operator.
+    /// Sources of names as text, for an operator.
     public var source: String {
         let words = states().compactMap { source, state -> String? in
             switch state {

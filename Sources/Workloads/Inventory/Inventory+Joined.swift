@@ -1,8 +1,8 @@
 internal import NetworkAddresses
 
 extension Inventory {
-    /// This inventory, which a person gave, before what engines tell, and what a model remembers outside of the engines'
-    /// networks.
+    /// This inventory, which a person gave, before what engines tell, and what a model remembers
+    /// outside of the engines' networks.
     package func joined(live: Inventory, remembered: Inventory) -> Inventory {
         let kept = remembered.workloads.map { workload in
             var workload = workload

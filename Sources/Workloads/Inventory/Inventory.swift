@@ -1,6 +1,6 @@
 public import NetworkAddresses
 
-/// Who is who on this node: workloads by address, and the networks they live in.
+/// Workloads of this node by address, and their networks.
 ///
 /// Shape as in the inventory file: `workloads: [{name, image?, labels?, addresses, macs?,
 /// instances?}]` and `networks: [{name, prefix, gateway?}]`. Look-ups are by longest prefix.
@@ -9,7 +9,7 @@ public struct Inventory: Sendable, Equatable {
     public struct Workload: Sendable, Equatable {
         /// Unique name, as an operator knows it.
         public var name: String
-        /// Image or group whose baseline stands in while the workload has none of its own.
+        /// Image or group whose baseline is used while the workload has none.
         public var image: String?
         public var labels: [String: String]
         /// Every address it has or had.
@@ -59,7 +59,7 @@ public struct Inventory: Sendable, Equatable {
         }
     }
 
-    /// Who has an address at this moment, as an engine tells.
+    /// Current owners of addresses, as an engine reports them.
     public struct Holder: Sendable, Equatable {
         public var workload: String
         public var image: String?
@@ -89,7 +89,7 @@ public struct Inventory: Sendable, Equatable {
     private let byAddress: [IPAddress: Int]
     private let byPrefix: [(prefix: IPPrefix, workload: Int)]
 
-    /// An inventory of nothing: every address stands for itself.
+    /// An empty inventory: every address is a workload of its own.
     public static let empty = Inventory(uncheckedWorkloads: [], networks: [])
 
     /// An inventory of these workloads and networks.

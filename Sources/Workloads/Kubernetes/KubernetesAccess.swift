@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import HTTPClient
 internal import YAML
 
-/// How to reach a cluster's API, and as whom.
+/// Address and credentials of a cluster's API.
 public struct KubernetesAccess: Sendable {
     /// A kubeconfig that cannot be used.
     public struct Unusable: Error, Sendable, CustomStringConvertible {
@@ -15,7 +15,7 @@ public struct KubernetesAccess: Sendable {
     /// `https://10.96.0.1:443`.
     public let server: String
     let tls: TLSOptions
-    /// Read anew for each request: the kubelet renews it.
+    /// Read for each request, because the kubelet renews it.
     private let tokenFile: String?
     private let token: String?
 
@@ -106,7 +106,7 @@ public struct KubernetesAccess: Sendable {
             user["exec"] == nil || token != nil || tokenFile != nil || tls.certificate != nil
         else {
             throw fail(
-                "its user asks a program for a token, which is not supported; give it a token, tokenFile or client-certificate"
+                "its user has a credential plugin (exec), which is not supported; use a token, tokenFile or client-certificate"
             )
         }
     }
@@ -118,7 +118,7 @@ public struct KubernetesAccess: Sendable {
         }
     }
 
-    /// Headers that say who asks.
+    /// Authentication headers.
     func headers() -> [(name: String, value: String)] {
         var token = token
         if token == nil, let tokenFile,

@@ -66,7 +66,8 @@ struct KubernetesObject: Decodable {
     /// Whether its containers have ended for good: its address may be another's.
     var isOver: Bool { status?.phase == "Succeeded" || status?.phase == "Failed" }
 
-    /// What a pod belongs to: a Deployment rather than its ReplicaSet, else what made it, else itself.
+    /// What a pod belongs to: a Deployment rather than its ReplicaSet, else what made it, else
+    /// itself.
     var owner: String {
         let owners = metadata?.ownerReferences?.elements ?? []
         guard let owner = owners.first(where: { $0.controller == true }) ?? owners.first,

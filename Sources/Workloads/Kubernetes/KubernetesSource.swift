@@ -39,8 +39,9 @@ public struct KubernetesSource: Sendable {
         ) { [access] in access.headers() }
     }
 
-    /// What is known of the cluster; what follows from it is written to the directory under the lock, so
-    /// that of two kinds that change at once none writes what the other has already changed.
+    /// What is known of the cluster; what follows from it is written to the directory under the
+    /// lock, so that of two kinds that change at once none writes what the other has already
+    /// changed.
     private final class Cluster: Sendable {
         struct Entry {
             var addresses: [IPAddress: Inventory.Holder] = [:]
@@ -117,9 +118,10 @@ public struct KubernetesSource: Sendable {
                 let from: String
                 if let version { from = version } else { from = try await list(kind, http) }
                 version = from
-                // Who may list may not watch all the same: only then is it found again.
+                // A client may be allowed to list but not to watch: the source is back only after a
+                // watch.
                 try await watch(kind, http, &version) {
-                    if wasLost { tell("\(kind.name) of \(source) are told again") }
+                    if wasLost { tell("\(kind.name) of \(source) are available again") }
                     wasLost = false
                     pause = 200
                     setState(kind, lost: nil)
@@ -130,12 +132,12 @@ public struct KubernetesSource: Sendable {
                 version = nil
             } catch {
                 if Task.isCancelled { return }
-                // What was missed meanwhile nobody can tell.
+                // Changes may have been missed meanwhile.
                 version = nil
                 let reason = ContainerEngine.words(error)
                 setState(kind, lost: reason)
                 if !wasLost {
-                    tell("\(kind.name) of \(source) are lost: \(reason); what was named stays")
+                    tell("\(kind.name) of \(source) are unavailable: \(reason); names stay in use")
                 }
                 wasLost = true
                 pause = min(pause * 2, 30_000)

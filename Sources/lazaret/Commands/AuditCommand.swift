@@ -7,15 +7,15 @@ import TextFormats
 /// `lazaret audit`: the trail of everything the quarantine did.
 struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Show and verify the trail of what the quarantine did.",
+        commandName: "audit", abstract: "Show and verify the audit trail of the quarantine.",
         subcommands: [Verify.self, List.self], defaultSubcommand: List.self)
 
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Follow the hash chain; any changed or missing record is told.")
+            abstract: "Verify the hash chain; report changed or missing records.")
         @Option(
             help: ArgumentHelp(
-                "A hash that an earlier verify told; it must be in the trail.", valueName: "hash"))
+                "A hash printed by an earlier verify; it must be in the trail.", valueName: "hash"))
         var expect: String?
         @OptionGroup var state: QuarantineCommand.State
 
@@ -35,17 +35,17 @@ struct AuditCommand: ParsableCommand {
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show the last records.")
+        static let configuration = CommandConfiguration(abstract: "List the latest records.")
         @Option(
             name: [.customShort("n"), .customLong("lines")], parsing: .unconditional,
-            help: "How many records.")
+            help: "Number of records.")
         var count = 50
-        @Option(help: "How to write: table or json.")
+        @Option(help: "Output format: table or json.")
         var format: QuarantineCommand.Style.Format = .table
         @OptionGroup var state: QuarantineCommand.State
 
         func validate() throws {
-            guard count > 0 else { throw ValidationError("-n \(count): needs a number above 0") }
+            guard count > 0 else { throw ValidationError("-n \(count): must be above 0") }
         }
 
         func run() throws {
@@ -58,7 +58,8 @@ struct AuditCommand: ParsableCommand {
 
         private func text(_ record: AuditRecord) -> String {
             let entry = record.entry
-            // The chain holds the end as the ledger does; people read it as they read the time before it.
+            // The chain holds the end as the ledger does; people read it as they read the time
+            // before it.
             let detail = entry.detail.replacing(/until (\d{16,19});/) { match in
                 "until " + (Int64(match.1).map(AuditCommand.time) ?? "\(match.1)") + ";"
             }

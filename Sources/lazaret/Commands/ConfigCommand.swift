@@ -9,7 +9,7 @@ struct ConfigCommand: ParsableCommand {
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say whether a configuration can be used, and if not, which line cannot.")
+            abstract: "Validate a configuration; report the line of an error.")
         @OptionGroup var input: ConfigurationInput
 
         func run() throws {

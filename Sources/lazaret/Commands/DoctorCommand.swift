@@ -6,18 +6,18 @@ import Settings
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Look at this node before a monitor runs on it, and say what to do.",
+        abstract: "Check this node before a monitor runs on it, and report what to fix.",
         discussion:
-            "Ends with 1 where something would keep the monitor from starting or from fencing.")
+            "Exits with 1 if something prevents the monitor from starting or from fencing.")
 
     @OptionGroup var file: ConfigurationInput
 
     @Option(
         name: .customShort("i"),
-        help: ArgumentHelp("Interface to be watched; may be repeated.", valueName: "interface"))
+        help: ArgumentHelp("Interface to check; may be repeated.", valueName: "interface"))
     var interfaces: [String] = []
 
-    @Option(name: [.short, .long], help: "Model to be used.")
+    @Option(name: [.short, .long], help: "Model to check.")
     var model: String?
 
     func run() throws {

@@ -6,7 +6,7 @@ import SystemSupport
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "evaluate", abstract: "Replay captures and compare the verdicts with labels.")
+        commandName: "evaluate", abstract: "Replay captures and compare the alerts with labels.")
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
@@ -18,14 +18,14 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Labels: JSON lines {\"start\", \"end\", \"kind\", \"src\": [...], \"dst\": [...]}. Without them the capture counts as clean.",
+            "Labels: JSON lines {\"start\", \"end\", \"kind\", \"src\": [...], \"dst\": [...]}. Without labels, the capture counts as clean.",
             valueName: "file"))
     var truth: String?
 
     @Option var format: Format = .table
 
     @Option(
-        name: [.short, .long], help: ArgumentHelp("Where to write the result.", valueName: "file"))
+        name: [.short, .long], help: ArgumentHelp("Output file.", valueName: "file"))
     var output: String?
 
     func run() throws {

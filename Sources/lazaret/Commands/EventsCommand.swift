@@ -9,14 +9,14 @@ struct EventsCommand: AsyncParsableCommand {
         commandName: "events",
         abstract: "Show the running monitor's alerts and quarantine actions.",
         discussion:
-            "One EVE JSON object a line, the oldest first; --follow goes on until interrupted.")
+            "One EVE JSON object per line, oldest first; --follow runs until interrupted.")
 
     @OptionGroup var control: ControlInput
     @Option(
         name: [.customShort("n"), .customLong("last")], parsing: .unconditional,
-        help: "How many, at most 1000.")
+        help: "Number of events, at most 1000.")
     var count = 20
-    @Flag(name: [.short, .long], help: "Go on with what comes.")
+    @Flag(name: [.short, .long], help: "Print new events as they happen.")
     var follow = false
 
     func validate() throws {

@@ -8,10 +8,10 @@ import SystemSupport
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Say why an alert was raised, what stands behind it, and what would undo it.",
+        abstract: "Explain an alert: its reasons, its flows, and how to undo its effects.",
         discussion: """
-            The alert alone tells the reasons. With its model: against how many clean windows, and what would \
-            have to be different for it to be none. With its capture: the flows behind it.
+            The alert alone gives the reasons. With its model: the number of clean windows it was compared \
+            with, and which values would not have raised it. With its capture: the flows behind it.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
@@ -24,14 +24,14 @@ struct ExplainCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("r"), .customLong("read")], parsing: .singleValue,
-        help: ArgumentHelp("Capture that holds its packets. Repeatable.", valueName: "file"))
+        help: ArgumentHelp("Capture that contains its packets. Repeatable.", valueName: "file"))
     var captures: [String] = []
 
     @Option var format: Format = .text
 
     func validate() throws {
         guard alert.eventID != nil else {
-            throw ValidationError("which alert? give its event_id")
+            throw ValidationError("the event_id of an alert is missing")
         }
         guard alert.events != nil else { throw AlertInput.noFile }
     }

@@ -6,12 +6,12 @@ import ModelFiles
 struct FeedbackCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "feedback",
-        abstract: "Say whether an alert was right; without one, list what was said.",
+        abstract: "Mark an alert as benign or malicious; without an alert, list the feedback.",
         discussion: """
-            --benign: the contact that the alert names is known from now on, and as much as it held is clean \
-            for that workload. --malicious: the same pattern from that workload may be fenced, however weak. \
-            --withdraw takes it back. All is kept in MODEL.feedback.jsonl; the model stays as it is. A running \
-            monitor takes it in on SIGHUP.
+            --benign: the contact named in the alert becomes known, and its values become clean for that \
+            workload. --malicious: the same pattern from that workload may be fenced even if it is weak. \
+            --withdraw removes the feedback. It is stored in MODEL.feedback.jsonl; the model does not \
+            change. A running monitor reads it on SIGHUP.
             """)
 
     enum Action: String, EnumerableFlag {
@@ -27,10 +27,10 @@ struct FeedbackCommand: ParsableCommand {
 
     func validate() throws {
         guard alert.eventID != nil || action == nil else {
-            throw ValidationError("which alert? give its event_id")
+            throw ValidationError("the event_id of an alert is missing")
         }
         guard alert.eventID == nil || action != nil else {
-            throw ValidationError("say --benign, --malicious or --withdraw")
+            throw ValidationError("give --benign, --malicious or --withdraw")
         }
         guard action == nil || action == .withdraw || alert.events != nil else {
             throw AlertInput.noFile

@@ -10,10 +10,10 @@ import SystemSupport
 struct FlowsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flows",
-        abstract: "Meter packets and write their flows.",
+        abstract: "Meter packets and write flow records.",
         discussion: """
             Reads captures (-r) or interfaces (-i) and writes one record for each flow that ends. \
-            SIGINT and SIGTERM end every flow and write the rest; SIGUSR1 prints counters.
+            SIGINT and SIGTERM end every flow and write the remaining records; SIGUSR1 prints counters.
             """)
 
     @OptionGroup(title: "Packets") var capture: CaptureOptionGroup
@@ -32,7 +32,7 @@ struct FlowsCommand: ParsableCommand {
             valueName: "output"))
     var output: String?
 
-    @Flag(help: "Print what was read, lost and malformed to standard error.")
+    @Flag(help: "Print counters of read, lost and malformed packets to standard error.")
     var stats = false
 
     func validate() throws {
@@ -41,7 +41,7 @@ struct FlowsCommand: ParsableCommand {
         }
         let isNetwork = output?.hasPrefix("udp://") == true || output?.hasPrefix("tcp://") == true
         guard !isNetwork || format == .ipfix else {
-            throw ValidationError("-o \(output ?? ""): only --format ipfix goes over the network")
+            throw ValidationError("-o \(output ?? ""): only ipfix can be sent over the network")
         }
     }
 

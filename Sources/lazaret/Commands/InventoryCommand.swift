@@ -6,11 +6,11 @@ import Settings
 import TextFormats
 import Workloads
 
-/// Who is who on this node, as Docker, Podman and Kubernetes tell.
+/// Workloads of this node, as Docker, Podman and Kubernetes report them.
 struct InventoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inventory",
-        abstract: "Show or export which workloads and networks this node's containers are.",
+        abstract: "Show or export the workloads and networks of this node's containers.",
         subcommands: [Show.self, Export.self])
 
     /// What both ask.
@@ -36,7 +36,7 @@ struct InventoryCommand: ParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "A table of networks and containers.")
+            abstract: "Show networks and containers as a table.")
 
         @OptionGroup var sources: Sources
 
@@ -90,19 +90,19 @@ struct InventoryCommand: ParsableCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write what is known now as a file that --inventory reads.")
+            abstract: "Write an inventory file for --inventory.")
 
         @OptionGroup var sources: Sources
 
         @Option(
             name: [.short, .long],
-            help: ArgumentHelp("File to write; standard output without.", valueName: "file"))
+            help: ArgumentHelp("Output file; default: standard output.", valueName: "file"))
         var output: String?
 
         func run() async throws {
             let live = try await sources.ask()
             let header =
-                "# Who is who, written by 'lazaret inventory export' from \(live.source).\n"
+                "# Workloads and networks, written by 'lazaret inventory export' from \(live.source).\n"
             try Output.write(header + live.inventory.yaml, to: output)
         }
     }

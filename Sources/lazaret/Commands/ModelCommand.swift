@@ -4,14 +4,14 @@ import ModelFiles
 
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Look at model files.",
+        commandName: "model", abstract: "Show, compare and check model files.",
         subcommands: [Show.self, Diff.self, Verify.self, Features.self])
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Say what a model has learnt.")
+        static let configuration = CommandConfiguration(abstract: "Show what a model has learned.")
 
         @Argument var model: String
-        @Flag(help: "Print the manifest, JSON, as the file has it.")
+        @Flag(help: "Print the file's manifest as JSON.")
         var manifest = false
 
         func run() throws {
@@ -23,7 +23,7 @@ struct ModelCommand: ParsableCommand {
 
     struct Diff: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say what differs between two models.")
+            abstract: "Show the differences between two models.")
 
         @Argument var old: String
         @Argument var new: String
@@ -36,7 +36,7 @@ struct ModelCommand: ParsableCommand {
 
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Check that model files are whole and can be used by this program.")
+            abstract: "Check that model files are intact and supported by this version.")
 
         @Argument var models: [String]
 

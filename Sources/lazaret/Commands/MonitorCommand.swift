@@ -16,13 +16,13 @@ import Workloads
 struct MonitorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "monitor",
-        abstract: "Judge live traffic by a model, and fence offenders with --enforce.",
+        abstract: "Monitor live traffic; with --enforce, quarantine offenders.",
         discussion: """
-            Watch every bridge of the gateway and its way out: a packet that is forwarded is counted once. \
-            '-i containers' is every bridge of a container network, as they come and go. \
-            Without --enforce everything happens but the fence itself. SIGINT and SIGTERM end it, and fences \
-            stay until their time is over; SIGHUP takes in configuration, model and feedback, and opens the \
-            event file anew; SIGUSR1 prints counters.
+            Name every bridge of the gateway and the uplink: a forwarded packet is counted once. \
+            '-i containers' means every bridge of a container network, including later ones. \
+            Without --enforce, the monitor detects and alerts but applies no fence. SIGINT and SIGTERM stop \
+            it; fences stay active until they expire. SIGHUP reloads configuration, model and feedback, and \
+            reopens the event file. SIGUSR1 prints counters.
             """)
 
     @OptionGroup var file: ConfigurationInput
@@ -31,28 +31,28 @@ struct MonitorCommand: ParsableCommand {
 
     @Option(
         name: [.short, .long],
-        help: "Model made by 'lazaret train'; without one the node learns its own first.")
+        help: "Model made by 'lazaret train'; default: the node learns one first.")
     var model: String?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How long to learn where there is no model; 24h unless configured.", valueName: "time"))
+            "How long to learn without a model; 24h unless configured.", valueName: "time"))
     var learn: String?
 
     @Option(
         help: ArgumentHelp(
-            "Unix socket that answers 'lazaret status' and probes, or never; /run/lazaret/control.sock unless configured.",
+            "Unix socket for 'lazaret status' and probes, or never; default: as configured, else /run/lazaret/control.sock.",
             valueName: "path"))
     var socket: String?
 
-    @Flag(help: "Fence offenders in the kernel; without it they are only told of.")
+    @Flag(help: "Quarantine offenders with nftables; without it, alerts only.")
     var enforce = false
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Follow slow changes: every so often (24h) make a model of what raised nothing, within narrow bounds around the one that was given. Kept in the state directory.",
+            "Retrain at this interval (24h) on windows without alerts, within narrow bounds around the given model. Kept in the state directory.",
             valueName: "time"))
     var retrain: String?
 
@@ -65,26 +65,26 @@ struct MonitorCommand: ParsableCommand {
     @Option(
         name: [.short, .long],
         help: ArgumentHelp(
-            "Where events go, one JSON object a line; - is standard output, which is the default.",
+            "Event file, one JSON object per line; - is standard output (the default).",
             valueName: "file"))
     var output: String?
 
     @Option(
         name: [.customShort("w"), .customLong("write")],
         help: ArgumentHelp(
-            "Keep the packets in a pcapng file, with the names of workloads; old files become FILE.1, FILE.2 and so on.",
+            "Record the packets in a pcapng file, with the names of workloads; old files become FILE.1, FILE.2 and so on.",
             valueName: "file"))
     var write: String?
 
     @Option(
         help: ArgumentHelp(
-            "Become this user at the start, with CAP_NET_RAW and CAP_NET_ADMIN and nothing else of root.",
+            "Switch to this user at the start, keeping only CAP_NET_RAW and CAP_NET_ADMIN.",
             valueName: "name"))
     var user: String?
 
     func validate() throws {
         guard capture.files.isEmpty else {
-            throw ValidationError("-r: captures are judged by 'lazaret replay'")
+            throw ValidationError("-r: use 'lazaret replay' for captures")
         }
         if let learn, (TimeSpan(learn)?.seconds ?? 0) < 1 {
             throw ValidationError("--learn '\(learn)': give a time such as 24h")
@@ -105,7 +105,7 @@ struct MonitorCommand: ParsableCommand {
         guard Set(capture.interfaces).count == capture.interfaces.count else {
             throw ValidationError("an interface is named twice")
         }
-        if write == "-" { throw ValidationError("-w -: packets are kept in a file; name one") }
+        if write == "-" { throw ValidationError("-w -: packets are recorded to a file; name one") }
         settings.model = model ?? settings.model
         settings.inventory = inventory.path ?? settings.inventory
         capture.apply(to: &settings.monitor.capture)
@@ -177,7 +177,7 @@ struct MonitorCommand: ParsableCommand {
         return check
     }
 
-    /// Reads the files anew, and says which changes wait for the next start.
+    /// Reloads the files and reports changes that take effect at the next start.
     private func reload(
         _ old: Configuration, _ board: MonitorBoard
     ) throws -> (options: Monitor.Options, model: Model?) {

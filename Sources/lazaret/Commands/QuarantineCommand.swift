@@ -11,14 +11,14 @@ import Settings
 import TextFormats
 import Timestamps
 
-/// `lazaret quarantine`: what is fenced, and changes by hand; with and without the daemon.
+/// `lazaret quarantine`: lists and changes fences, with and without a running monitor.
 ///
 /// Where a monitor enforces with the same ledger, it is asked by its control socket; otherwise the
 /// command opens ledger and kernel itself.
 struct QuarantineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quarantine",
-        abstract: "Show, add and release fences; works with and without the daemon.",
+        abstract: "List, add and release fences; works with and without a running monitor.",
         subcommands: [List.self, Add.self, Release.self, Flush.self], defaultSubcommand: List.self)
 
     /// Where the ledger lies.
@@ -33,7 +33,7 @@ struct QuarantineCommand: ParsableCommand {
         /// Where the monitor of the same configuration has it; what is named is not looked up.
         func directory() throws -> String { try given ?? file.read().monitor.stateDirectory }
 
-        /// Who keeps the rules.
+        /// The owner of the rules.
         func quarantine() async throws -> Place {
             // A directory that is named can be worked on whatever the standard configuration says.
             let settings =
@@ -51,7 +51,7 @@ struct QuarantineCommand: ParsableCommand {
         }
     }
 
-    /// Who keeps the rules: a running monitor, or this command by itself.
+    /// The owner of the rules: a running monitor, or this command.
     struct Place {
         var directory: String
         var options: Monitor.Options
@@ -87,7 +87,7 @@ struct QuarantineCommand: ParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show what is fenced: time left, what was held back, why.")
+            abstract: "List the active fences: time left, dropped packets, reason.")
         @OptionGroup var state: State
         @OptionGroup var style: Style
 
@@ -103,8 +103,8 @@ struct QuarantineCommand: ParsableCommand {
             try Output.write(style.render(listing), to: nil)
             if !listing.unknown.isEmpty {
                 complain(
-                    "the kernel holds \(listing.unknown.count) that the ledger in \(place.directory) does not "
-                        + "know; the next change by hand, or a monitor's start, writes them down")
+                    "fences in the kernel but not in the ledger: \(listing.unknown.count) (ledger in "
+                        + "\(place.directory)); the next change or a monitor's start records them")
             }
         }
     }
@@ -116,16 +116,16 @@ struct QuarantineCommand: ParsableCommand {
         var target: QuarantineTarget
         @Option(
             name: .customLong("for"), parsing: .unconditional,
-            help: "How long: 90s, 10m, 1h, 2d.",
+            help: "Duration: 90s, 10m, 1h, 2d.",
             transform: QuarantineCommand.parse(span:))
         var span = TimeSpan(seconds: 600)
-        @Option(help: "Why; goes to the audit trail.")
+        @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
         @Option(
-            help: "What happens to its packets: drop, egress, limit or observe.",
+            help: "Action on its packets: drop, egress, limit or observe.",
             transform: parse(response:))
         var response: QuarantineRule.Action = .drop
-        @Flag(help: "Fence even what is protected.")
+        @Flag(help: "Fence the target even if it is protected.")
         var force = false
         @OptionGroup var state: State
 
@@ -148,7 +148,7 @@ struct QuarantineCommand: ParsableCommand {
         }
 
         private func add(by monitor: ControlClient) async throws -> String {
-            // The monitor does not know who sits at this keyboard.
+            // The monitor does not know the user of this terminal.
             let own = ProtectedDiscovery.ownSession(ProcessInfo.processInfo.environment)
                 .objection(to: target)
             if let own, !force { throw QuarantineError.protected(target, why: own) }
@@ -171,17 +171,17 @@ struct QuarantineCommand: ParsableCommand {
                 return "\(target) fenced (\(action)) for \(span)" + undo
             }
             let second = expires / 1_000_000_000
-            return "\(target) stands fenced (\(action)) until \(UTC.date(second)) "
+            return "\(target) is already fenced (\(action)) until \(UTC.date(second)) "
                 + "\(UTC.clock(second)) UTC, which is later than \(span) from now" + undo
         }
     }
 
     struct Release: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take down every fence that lies in a prefix.")
+            abstract: "Release every fence inside a prefix.")
         @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
         var target: QuarantineTarget
-        @Option(help: "Why; goes to the audit trail.")
+        @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
         @OptionGroup var state: State
 
@@ -200,8 +200,8 @@ struct QuarantineCommand: ParsableCommand {
     }
 
     struct Flush: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Take down every fence.")
-        @Option(help: "Why; goes to the audit trail.")
+        static let configuration = CommandConfiguration(abstract: "Release every fence.")
+        @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
         @OptionGroup var state: State
 
@@ -220,14 +220,14 @@ struct QuarantineCommand: ParsableCommand {
 
     private static func parse(target text: String) throws -> QuarantineTarget {
         guard let target = QuarantineTarget(text) else {
-            throw ValidationError("'\(text)' is no address, prefix or MAC address")
+            throw ValidationError("'\(text)' is not an address, prefix or MAC address")
         }
         return target
     }
 
     private static func parse(response text: String) throws -> QuarantineRule.Action {
         guard let response = QuarantineRule.Action(rawValue: text) else {
-            throw ValidationError("'\(text)' is none of drop, egress, limit, observe")
+            throw ValidationError("'\(text)' must be drop, egress, limit or observe")
         }
         return response
     }
@@ -254,7 +254,7 @@ struct QuarantineCommand: ParsableCommand {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
-    /// Who is at the keyboard, for the audit trail.
+    /// The user of the terminal, for the audit trail.
     private static func person() -> String {
         let environment = ProcessInfo.processInfo.environment
         return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
@@ -274,7 +274,7 @@ struct QuarantineCommand: ParsableCommand {
 extension QuarantineCommand {
     fileprivate static func parse(span text: String) throws -> TimeSpan {
         guard let span = TimeSpan(text), span.seconds > 0 else {
-            throw ValidationError("'\(text)' is no time; write 90s, 10m, 1h or 2d, at most 400d")
+            throw ValidationError("'\(text)' is not a duration; use 90s, 10m, 1h; at most 400d")
         }
         return span
     }
@@ -285,7 +285,7 @@ extension QuarantineCommand {
     struct Style: ParsableArguments {
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
-        @Option(help: "How to write: table or json.")
+        @Option(help: "Output format: table or json.")
         var format: Format = .table
 
         func render(_ listing: RuleListing) -> String {

@@ -13,7 +13,7 @@ import Workloads
 struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Judge captures by a model, or rank what stands out without one.")
+        abstract: "Detect anomalies in captures; without a model, rank the most anomalous hosts.")
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, eve }
 
@@ -22,36 +22,36 @@ struct ReplayCommand: ParsableCommand {
 
     @Option(
         name: [.short, .long],
-        help: "Model made by 'lazaret train'. Without one the capture is ranked against itself.")
+        help: "Model made by 'lazaret train'. Without one, the hosts of the capture are ranked.")
     var model: String?
 
     @Option(
         help:
-            "table: incidents to read; json: one incident a line; eve: alerts as Suricata writes them."
+            "table: incidents as text; json: one incident per line; eve: alerts in Suricata's EVE JSON."
     )
     var format: Format = .table
 
     @Option(
-        name: [.short, .long], help: ArgumentHelp("Where to write the result.", valueName: "file"))
+        name: [.short, .long], help: ArgumentHelp("Output file.", valueName: "file"))
     var output: String?
 
     @Option(
         help: ArgumentHelp(
-            "Write the nftables script that enforcing would have installed.", valueName: "file"))
+            "Write the nftables script that enforcement would have installed.", valueName: "file"))
     var plan: String?
 
     @Option(
         help: ArgumentHelp(
-            "Write a report for a browser: one HTML file that loads nothing.", valueName: "file"))
+            "Write a self-contained HTML report.", valueName: "file"))
     var report: String?
 
     @Option(
         help: ArgumentHelp(
-            "Write the packets of each incident to a pcapng file of its own in this folder.",
+            "Write the packets of each incident to a separate pcapng file in this folder.",
             valueName: "folder"))
     var pcapOut: String?
 
-    @Flag(help: "End with exit code 3 if anything odd was found.")
+    @Flag(help: "Exit with code 3 if anomalies were found.")
     var exitCode = false
 
     func validate() throws {

@@ -5,12 +5,12 @@ import Monitor
 /// Says how the running monitor is.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show how the running monitor is, on one screen.")
+        commandName: "status", abstract: "Show the status of the running monitor on one screen.")
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
     @OptionGroup var control: ControlInput
-    @Option(help: "How to write: table or json.")
+    @Option(help: "Output format: table or json.")
     var format: Format = .table
 
     func run() async throws {

@@ -7,11 +7,11 @@ import Glibc
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
-        abstract: "Watch the running monitor: rates, incidents and fences, every second.",
-        discussion: "Ends with Ctrl-C. In a pipe one screen is printed.")
+        abstract: "Show rates, incidents and fences of the running monitor, every second.",
+        discussion: "Ctrl-C ends it. In a pipe, it prints one screen.")
 
     @OptionGroup var control: ControlInput
-    @Option(parsing: .unconditional, help: "Seconds between two screens.")
+    @Option(parsing: .unconditional, help: "Seconds between updates.")
     var every = 1
 
     func validate() throws {

@@ -7,7 +7,7 @@ import Workloads
 
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "train", abstract: "Learn what clean traffic looks like, and write a model.")
+        commandName: "train", abstract: "Train a model on clean traffic.")
 
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput
@@ -18,14 +18,14 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help:
-            "Alarms on clean traffic to put up with at this node, such as 1/day or 2/hour; or of each workload, such as 1/week/workload."
+            "Accepted false alarms: of this node, such as 1/day or 2/hour, or of each workload, such as 1/week/workload."
     )
     var falseAlarms: FalseAlarmRate = FalseAlarmRate(perDay: 1)
 
-    @Option(help: "Where the random numbers start: the same input and seed give the same model.")
+    @Option(help: "Random seed; the same input and seed give the same model.")
     var seed: UInt64 = 1
 
-    @Flag(help: "Leave out what looks like an attack, instead of only warning of it.")
+    @Flag(help: "Leave out traffic that looks like an attack, instead of only warning.")
     var excludeSuspects = false
 
     func run() throws {

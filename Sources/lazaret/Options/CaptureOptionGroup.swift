@@ -19,19 +19,19 @@ struct CaptureOptionGroup: ParsableArguments {
     @Option(
         name: [.customShort("s"), .customLong("snaplen")], parsing: .unconditional,
         help: ArgumentHelp(
-            "Live: bytes of each frame that are kept. (default: 65535)", valueName: "bytes"))
+            "Live: captured bytes of each frame. (default: 65535)", valueName: "bytes"))
     var snapLength: Int?
 
     @Option(
         name: [.customShort("B"), .customLong("buffer-size")], parsing: .unconditional,
         help: ArgumentHelp(
-            "Live: the kernel's ring for each interface, in KiB. (default: 16384)",
+            "Live: kernel ring buffer for each interface, in KiB. (default: 16384)",
             valueName: "KiB"))
     var bufferSize: Int?
 
     @Flag(
         name: [.customShort("p"), .customLong("no-promiscuous-mode")],
-        help: "Live: leave the interface out of promiscuous mode.")
+        help: "Live: do not put the interface into promiscuous mode.")
     var isNotPromiscuous = false
 
     @Option(
@@ -40,7 +40,7 @@ struct CaptureOptionGroup: ParsableArguments {
     var direction: String?
 
     @Argument(
-        help: ArgumentHelp("Take only packets that match this BPF filter.", valueName: "filter"))
+        help: ArgumentHelp("BPF filter: read only packets that match.", valueName: "filter"))
     var filter: [String] = []
 
     func validate() throws {

@@ -7,7 +7,7 @@ struct ConfigurationInput: ParsableArguments {
     @Option(
         name: [.customShort("c"), .customLong("config")],
         help: ArgumentHelp(
-            "Configuration file; \(Configuration.standardPath) where there is one.",
+            "Configuration file; default: \(Configuration.standardPath), if it exists.",
             valueName: "file"))
     var path: String?
 

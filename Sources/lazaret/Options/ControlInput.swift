@@ -6,7 +6,7 @@ import Settings
 struct ControlInput: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Control socket of the running monitor; as configured unless given.", valueName: "path")
+            "Control socket of the running monitor; default: as configured.", valueName: "path")
     )
     var socket: String?
     @OptionGroup var file: ConfigurationInput

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Workloads
 
-/// Who is who.
+/// The inventory option.
 struct InventoryInput: ParsableArguments {
     @Option(
         name: .customLong("inventory"),
         help: ArgumentHelp(
-            "YAML or JSON file that names workloads and networks; a model remembers the one it was trained with.",
+            "YAML or JSON file that names workloads and networks; a model stores the one it was trained with.",
             valueName: "file"))
     var path: String?
 

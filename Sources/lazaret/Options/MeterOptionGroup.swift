@@ -6,23 +6,24 @@ import PacketDecoding
 struct MeterOptionGroup: ParsableArguments {
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("A flow without packets for this long has ended.", valueName: "s"))
+        help: ArgumentHelp("A flow ends after this long without packets.", valueName: "s"))
     var idleTimeout = 60.0
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("A longer flow is reported in intervals.", valueName: "s"))
+        help: ArgumentHelp("Report a longer flow at this interval.", valueName: "s"))
     var activeTimeout = 1800.0
 
     @Option(
         parsing: .unconditional,
-        help: ArgumentHelp("A closed TCP connection stays for late packets.", valueName: "s"))
+        help: ArgumentHelp(
+            "Keep a closed TCP connection this long for late packets.", valueName: "s"))
     var tcpCloseTimeout = 5.0
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Flows at once; one more ends the one idle longest. About 336 bytes each.",
+            "Most flows at once; when the table is full, the longest-idle flow ends. About 336 bytes each.",
             valueName: "n"))
     var maxFlows = 4 << 20
 
