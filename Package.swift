@@ -18,10 +18,12 @@ func library(_ name: String, uses: [Target.Dependency] = []) -> Target {
 }
 
 /// The test target of a library target.
-func tests(of name: String, uses: [Target.Dependency] = []) -> Target {
+func tests(
+    of name: String, uses: [Target.Dependency] = [], data: [String] = []
+) -> Target {
     .testTarget(
         name: name + "Tests", dependencies: [.byName(name: name), "TestKit"] + uses,
-        swiftSettings: strict)
+        exclude: data, swiftSettings: strict)
 }
 
 /// The program contains Swift's libraries, so that it runs on machines without Swift. Tests cannot,
@@ -124,7 +126,7 @@ let package = Package(
         library(
             "EventStore",
             uses: [
-                "CSQLite", "SystemSupport", "Quarantine", "Digests",
+                "CSQLite", "SystemSupport", "Quarantine", "Events", "Digests",
             ]),
         library(
             "Events",
@@ -147,7 +149,7 @@ let package = Package(
         library(
             "EventDelivery",
             uses: [
-                "SystemSupport", "HTTPClient", "Digests",
+                "TextFormats", "SystemSupport", "HTTPClient", "Events", "Digests",
             ]),
         library(
             "ModelFiles",
@@ -176,7 +178,7 @@ let package = Package(
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "YAML", "NetworkAddresses",
                 "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
-                "EventDelivery", "ModelFiles", "Monitor",
+                "Events", "EventDelivery", "ModelFiles", "Monitor",
             ]),
         library(
             "ControlServer",
@@ -205,7 +207,12 @@ let package = Package(
         tests(of: "YAML"),
         tests(of: "HTTPClient"),
         tests(of: "HTTPServer"),
-        tests(of: "ControlServer", uses: ["HTTPServer", "Monitor", "EventStore", "Settings"]),
+        tests(
+            of: "ControlServer",
+            uses: [
+                "NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Events",
+                "EventStore", "Monitor", "Settings", "HTTPServer",
+            ]),
         tests(of: "TextFormats"),
         tests(of: "NetworkAddresses"),
         tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
@@ -223,8 +230,22 @@ let package = Package(
             of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
         tests(of: "Quarantine", uses: ["NetworkAddresses"]),
         tests(of: "Enforcement", uses: ["NetworkAddresses", "Quarantine"]),
-        tests(of: "EventStore", uses: ["NetworkAddresses", "Quarantine", "Enforcement"]),
-        tests(of: "EventDelivery", uses: ["SystemSupport"]),
+        tests(
+            of: "Events",
+            uses: ["NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Quarantine"],
+            data: ["0.1.0.jsonl"]),
+        tests(
+            of: "EventStore",
+            uses: [
+                "NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Quarantine",
+                "Enforcement", "Events",
+            ]),
+        tests(
+            of: "EventDelivery",
+            uses: [
+                "SystemSupport", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
+                "Events",
+            ]),
         tests(
             of: "HTMLReport",
             uses: ["TextFormats", "Digests"]),

@@ -8,8 +8,8 @@ package import Quarantine
 /// replay and live.
 package struct AlertPipeline<Decider: QuarantineDecider> {
     package var modelID: String
-    /// Name of the capture or the interface.
-    package var origin: EventJSON.Origin
+    /// The capture or the interface; nil for several.
+    package var origin: Event.Alert.Origin?
     package var decider: Decider
     package var incidents: IncidentTracker
     /// Where the packets of incidents go; nil where they go nowhere.
@@ -20,12 +20,12 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         package var outcomes: [QuarantineOutcome]
         /// Whether an alert was due and was suppressed.
         package var isSuppressed = false
-        /// EVE lines, in their order.
-        package var events: [String]
+        /// In their order.
+        package var events: [Event]
     }
 
     package init(
-        modelID: String, origin: EventJSON.Origin, decider: Decider,
+        modelID: String, origin: Event.Alert.Origin?, decider: Decider,
         openLimit: Int = IncidentTracker.mostOpen
     ) {
         incidents = IncidentTracker(openLimit: min(openLimit, IncidentTracker.mostOpen))
@@ -44,33 +44,45 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             verdict.level == .quarantine ? Self.request(verdict, eventID) : nil,
             about: verdict.subject, link: verdict.window.mac)
         let isWorthAlert = incidents.observe(verdict, eventID: eventID)
-        var events: [String] = []
+        var events: [Event] = []
         if isWorthAlert && mayAlert || outcomes.contains(where: { $0.decision.kind == .add }) {
-            let slice = sliceFolder.flatMap { folder in
-                incidents.current(of: verdict.subject)?.packetPath(in: folder)
-            }
-            events.append(
-                EventJSON.alert(
-                    verdict, eventID: eventID, modelID: modelID, origin: origin, slice: slice,
-                    decision: rule == nil ? "watch" : "quarantine", quarantineID: rule?.id,
-                    isBlocked: rule != nil && decider.isEnforcing))
+            events.append(alert(verdict, eventID, rule))
         }
         let isSuppressed = isWorthAlert && events.isEmpty
         events += outcomes.map(event)
         return Result(outcomes: outcomes, isSuppressed: isSuppressed, events: events)
     }
 
+    private func alert(
+        _ verdict: Verdict, _ eventID: String, _ rule: QuarantineRule?
+    ) -> Event {
+        var alert = Event.Alert(verdict, identifier: eventID, modelID: modelID)
+        alert.origin = origin
+        alert.captureFile = sliceFolder.flatMap { folder in
+            incidents.current(of: verdict.subject)?.packetPath(in: folder)
+        }
+        alert.decision = rule == nil ? .watch : .quarantine
+        alert.quarantineID = rule?.id
+        alert.isBlocked = rule != nil && decider.isEnforcing
+        return Event(time: Self.end(of: verdict), .alert(alert))
+    }
+
     /// The event of something done, or not done.
-    package func event(_ outcome: QuarantineOutcome) -> String {
-        EventJSON.quarantine(
+    package func event(_ outcome: QuarantineOutcome) -> Event {
+        Event(
             outcome.decision, isDryRun: !decider.isEnforcing,
             failure: outcome.failure.map { "\($0)" })
+    }
+
+    /// When the window ended.
+    private static func end(of verdict: Verdict) -> Int64 {
+        Int64(verdict.window.endSecond + 1) * 1_000_000_000
     }
 
     private static func request(_ verdict: Verdict, _ eventID: String) -> EnforcementRequest {
         let scale = verdict.window.scale
         return EnforcementRequest(
-            time: Int64(verdict.window.endSecond + 1) * 1_000_000_000,
+            time: Self.end(of: verdict),
             windowNanoseconds: Int64(scale.seconds) * 1_000_000_000, offender: verdict.subject,
             spoofingLink: verdict.pattern == .spoofing && verdict.window.mac != .zero
                 ? verdict.window.mac : nil,
@@ -83,8 +95,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
 
     /// 16 hexadecimal digits that follow from model, subject, scale and time (FNV-1a).
     private static func eventID(_ verdict: Verdict, _ modelID: String) -> String {
-        let text =
-            "\(modelID) \(verdict.subject) \(verdict.window.scale.seconds) \(verdict.window.endSecond)"
+        let window = verdict.window
+        let text = "\(modelID) \(verdict.subject) \(window.scale.seconds) \(window.endSecond)"
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         let digits = String(hash, radix: 16)

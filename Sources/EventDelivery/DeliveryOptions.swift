@@ -1,3 +1,4 @@
+public import Events
 internal import FoundationEssentials
 
 /// Where events go beside the event file, and when that file begins anew.
@@ -77,7 +78,7 @@ public struct SyslogOptions: Sendable, Equatable {
     public var address: Address
     /// One of `facilities`.
     public var facility = "local0"
-    public var kinds: Set<String> = ["alert", "quarantine"]
+    public var kinds: Set<Event.Kind> = [.alert, .quarantine]
 
     public init(_ address: Address) { self.address = address }
 }
@@ -88,7 +89,7 @@ public struct WebhookOptions: Sendable, Equatable {
     public var url: String
     /// File with the key of the signature; nil: bodies are not signed.
     public var secretFile: String?
-    public var kinds: Set<String> = ["alert", "quarantine"]
+    public var kinds: Set<Event.Kind> = [.alert, .quarantine]
     /// Bytes that undelivered events may take on disk.
     public var spoolBytes = 64 << 20
     /// How long an answer may take.

@@ -46,7 +46,7 @@ struct EventFile: SinkDriver {
     }
 
     mutating func deliver(
-        _ events: ArraySlice<OutgoingEvent>, _ account: SinkAccount
+        _ events: ArraySlice<QueuedEvent>, _ account: SinkAccount
     ) -> Delivery {
         var delivery = Delivery()
         var next = events.startIndex

@@ -1,8 +1,10 @@
 internal import Dispatch
+public import Events
+internal import SystemSupport
 internal import Synchronization
 
-/// Where events go: the event file or standard output, and what is configured beside it. No sink holds up
-/// another one or who hands events over.
+/// Where events go: the event file or standard output, and what is configured beside it. No sink
+/// holds up another one or who hands events over.
 public final class EventOutlet: Sendable {
     private struct Sinks {
         var path: String?
@@ -26,7 +28,8 @@ public final class EventOutlet: Sendable {
     ///   - path: of the event file; `-` is standard output.
     ///   - stateDirectory: where the webhook's spool lies.
     ///   - complain: called with one line for the operator, from any thread.
-    /// - Throws: where a file, secret or option cannot be used. A server that does not answer is no error.
+    /// - Throws: where a file, secret or option cannot be used. A server that does not answer is no
+    ///   error.
     public init(
         path: String, options: DeliveryOptions, stateDirectory: String,
         complain: @escaping @Sendable (String) -> Void
@@ -37,9 +40,9 @@ public final class EventOutlet: Sendable {
         try replace(path: path, with: options)
     }
 
-    /// Hands a line to every sink that takes its kind; never waits for one.
-    public func write(_ line: String) {
-        let event = OutgoingEvent(line: line)
+    /// Hands an event to every sink that takes its kind; never waits for one.
+    public func write(_ rendered: RenderedEvent) {
+        let event = QueuedEvent(rendered: rendered, handedOver: Clock.now())
         for sink in sinks.withLock({ $0.all }) { sink.offer(event) }
     }
 
@@ -51,8 +54,8 @@ public final class EventOutlet: Sendable {
     /// How each sink is doing.
     public var statuses: [SinkStatus] { sinks.withLock { $0.all }.map(\.status) }
 
-    /// Goes on with other sinks; those whose options are the same go on as they are. The others deliver what they
-    /// have beside, as far as five seconds allow; nobody waits for them.
+    /// Goes on with other sinks; those whose options are the same go on as they are. The others
+    /// deliver what they have beside, as far as five seconds allow; nobody waits for them.
     ///
     /// - Throws: where a file, secret or option cannot be used; then nothing is changed.
     public func replace(path: String, with options: DeliveryOptions) throws(DeliveryError) {
@@ -96,7 +99,7 @@ public final class EventOutlet: Sendable {
     }
 
     private func start(
-        _ name: String, _ kinds: Set<String>?, _ driver: some SinkDriver,
+        _ name: String, _ kinds: Set<Event.Kind>?, _ driver: some SinkDriver,
         after predecessor: SinkWorker? = nil
     ) -> SinkWorker {
         SinkWorker(

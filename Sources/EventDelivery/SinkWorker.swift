@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Events
 internal import SystemSupport
 internal import Synchronization
 
@@ -13,7 +14,7 @@ struct Delivery {
 /// The way to one place; used by one thread, and free to block it.
 protocol SinkDriver: Sendable {
     /// Delivers events in their order, and enters in the account what it wrote or gave up.
-    mutating func deliver(_ events: ArraySlice<OutgoingEvent>, _ account: SinkAccount) -> Delivery
+    mutating func deliver(_ events: ArraySlice<QueuedEvent>, _ account: SinkAccount) -> Delivery
     /// What there is to do beside; called several times a second.
     ///
     /// - Parameter wake: makes that it is called again at once; from any thread.
@@ -30,10 +31,11 @@ extension SinkDriver {
     mutating func finish(_ account: SinkAccount) {}
 }
 
-/// A sink with a thread and a bounded queue of its own: however slow it is, it holds up nothing else.
+/// A sink with a thread and a bounded queue of its own: however slow it is, it holds up nothing
+/// else.
 final class SinkWorker: Sendable {
     private struct Queue {
-        var events: [OutgoingEvent] = []
+        var events: [QueuedEvent] = []
         /// Events that the thread has taken and not settled.
         var taken = 0
         var oldestTaken: Int64 = 0
@@ -47,7 +49,7 @@ final class SinkWorker: Sendable {
     static let capacity = 8192
 
     let name: String
-    private let kinds: Set<String>?
+    private let kinds: Set<Event.Kind>?
     private let queue = Mutex(Queue())
     private let account: SinkAccount
     private let news = DispatchSemaphore(value: 0)
@@ -62,7 +64,7 @@ final class SinkWorker: Sendable {
     ///   - kinds: of the events that it takes; nil: all.
     ///   - predecessor: whose end it waits for before it delivers: one at a time may use a spool.
     init(
-        _ name: String, kinds: Set<String>?, _ driver: some SinkDriver, account: SinkAccount,
+        _ name: String, kinds: Set<Event.Kind>?, _ driver: some SinkDriver, account: SinkAccount,
         after predecessor: SinkWorker? = nil, complain: @escaping @Sendable (String) -> Void
     ) {
         self.name = name
@@ -80,8 +82,8 @@ final class SinkWorker: Sendable {
     }
 
     /// Hands an event over; never waits.
-    func offer(_ event: OutgoingEvent) {
-        if let kinds, !kinds.contains(event.kind) { return }
+    func offer(_ event: QueuedEvent) {
+        if let kinds, !kinds.contains(event.event.kind) { return }
         account.change { $0.given += 1 }
         let (isTaken, isNews) = queue.withLock { queue in
             guard !queue.hasEnded, queue.events.count + queue.taken < Self.capacity else {
@@ -128,7 +130,8 @@ final class SinkWorker: Sendable {
         news.signal()
     }
 
-    /// Waits for the end, which `askToStop` has asked for; what is left in memory then is dropped and counted.
+    /// Waits for the end, which `askToStop` has asked for; what is left in memory then is dropped and
+    /// counted.
     func waitForEnd(until deadline: DispatchTime) {
         _ = ended.wait(timeout: deadline)
         let left = queue.withLock { queue in
@@ -142,7 +145,7 @@ final class SinkWorker: Sendable {
     }
 
     private func work(_ driver: inout some SinkDriver) {
-        var hand: ArraySlice<OutgoingEvent> = []
+        var hand: ArraySlice<QueuedEvent> = []
         var pause = Backoff()
         var isStopping = false
         while !isStopping {
@@ -171,7 +174,7 @@ final class SinkWorker: Sendable {
     }
 
     private func deliver(
-        _ hand: inout ArraySlice<OutgoingEvent>, by driver: inout some SinkDriver,
+        _ hand: inout ArraySlice<QueuedEvent>, by driver: inout some SinkDriver,
         _ pause: inout Backoff
     ) {
         let delivery = driver.deliver(hand, account)

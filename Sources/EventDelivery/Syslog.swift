@@ -1,5 +1,7 @@
+internal import Events
 internal import Glibc
 internal import SystemSupport
+internal import TextFormats
 
 /// Events as syslog messages (RFC 5424): the JSON is the message.
 struct Syslog: SinkDriver {
@@ -26,7 +28,7 @@ struct Syslog: SinkDriver {
     static func name(_ options: SyslogOptions) -> String { "syslog \(options.address)" }
 
     mutating func deliver(
-        _ events: ArraySlice<OutgoingEvent>, _ account: SinkAccount
+        _ events: ArraySlice<QueuedEvent>, _ account: SinkAccount
     ) -> Delivery {
         var delivery = Delivery()
         if case .tcp = options.address, let open = socket, Sockets.isClosed(open) { socket = nil }
@@ -67,22 +69,23 @@ struct Syslog: SinkDriver {
         } catch { throw DeliveryError(error) }
     }
 
-    private func message(_ event: OutgoingEvent) -> [UInt8] {
-        let priority = facility * 8 + Self.severity(event)
-        let kind = event.kind.isEmpty ? "-" : event.kind
+    private func message(_ event: QueuedEvent) -> [UInt8] {
+        let priority = facility * 8 + Self.severity(event.event.severity)
+        // RFC 3339 takes the zone with a colon, or as one letter.
+        let time = UTC.timestamp(nanoseconds: event.event.time).dropLast("+0000".count)
         let text =
-            "<\(priority)>1 \(event.timestamp ?? "-") \(host) lazaret \(getpid()) \(kind) - "
+            "<\(priority)>1 \(time)Z \(host) lazaret \(getpid()) \(event.event.kind.rawValue) - "
             + event.line
         return Array(text.utf8)
     }
 
     /// Severities of RFC 5424: 2 critical, 4 warning, 5 notice, 6 informational.
-    static func severity(_ event: OutgoingEvent) -> Int {
-        switch (event.kind, event.severity) {
-        case ("alert", 1): 2
-        case ("alert", 2), ("quarantine", _): 4
-        case ("alert", _): 5
-        default: 6
+    private static func severity(_ severity: Event.Severity) -> Int {
+        switch severity {
+        case .high: 2
+        case .medium: 4
+        case .low: 5
+        case .informational: 6
         }
     }
 

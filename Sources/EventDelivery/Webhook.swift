@@ -5,8 +5,8 @@ internal import HTTPClient
 internal import SystemSupport
 internal import Synchronization
 
-/// Events to an HTTP server, in batches: each goes to disk first and leaves it when the server has said
-/// that it has it. A server may be given a batch twice, never none.
+/// Events to an HTTP server, in batches: each goes to disk first and leaves it when the server has
+/// said that it has it. A server may be given a batch twice, never none.
 struct Webhook: SinkDriver {
     /// A batch under way.
     private struct Flight {
@@ -99,7 +99,7 @@ struct Webhook: SinkDriver {
     mutating func reopen() throws(DeliveryError) { key = try Self.key(options) }
 
     mutating func deliver(
-        _ events: ArraySlice<OutgoingEvent>, _ account: SinkAccount
+        _ events: ArraySlice<QueuedEvent>, _ account: SinkAccount
     ) -> Delivery {
         load(account)
         var delivery = Delivery()
@@ -157,7 +157,8 @@ struct Webhook: SinkDriver {
         account.change { $0.oldestSpooled = oldest }
     }
 
-    /// The oldest entries, as many as a batch holds; nil where the first cannot be read, which is dropped.
+    /// The oldest entries, as many as a batch holds; nil where the first cannot be read, which is
+    /// dropped.
     private mutating func batch(_ account: SinkAccount) -> Flight? {
         var lines: [String] = []
         var bytes = 0

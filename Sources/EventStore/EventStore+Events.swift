@@ -1,21 +1,36 @@
-/// One event, kept for `explain` and the dashboard.
-public struct StoredEvent: Sendable, Equatable {
-    public var id: String
-    /// Nanoseconds since 1970.
-    public var time: Int64
-    /// "alert", "quarantine", …
-    public var kind: String
-    /// The workload or address it is about.
-    public var subject: String
-    /// The event as JSON.
-    public var body: String
+public import Events
 
-    public init(id: String, time: Int64, kind: String, subject: String, body: String) {
-        self.id = id
-        self.time = time
-        self.kind = kind
-        self.subject = subject
-        self.body = body
+/// One event in its row.
+public struct StoredEvent: Sendable, Equatable {
+    /// An alert's identifier. Changes of a rule share that of the rule: theirs goes on with what
+    /// was done and when it was recorded.
+    public var id: String
+    /// Nanoseconds since 1970: the alert's own time, else when it was recorded.
+    public var time: Int64
+    /// The raw value of `Event.Kind`.
+    public var kind: String
+    /// The workload or target it is about.
+    public var subject: String
+    /// The event as EVE JSON.
+    public var line: String
+
+    /// - Parameter recorded: nanoseconds since 1970, another time for each event.
+    public init(_ rendered: RenderedEvent, recorded: Int64) {
+        let event = rendered.event
+        switch event.payload {
+        case .alert(let alert):
+            id = alert.identifier ?? "alert-\(recorded)"
+            time = event.time
+        case .quarantine(let change):
+            id = "\(change.quarantineID)-\(change.action.rawValue)-\(recorded)"
+            time = recorded
+        case .stats:
+            id = "stats-\(recorded)"
+            time = recorded
+        }
+        kind = event.kind.rawValue
+        subject = event.subject
+        line = rendered.line
     }
 }
 
@@ -46,7 +61,7 @@ extension EventStore {
                 "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)")
             for event in events {
                 try insert.execute([
-                    event.id, event.time, event.kind, event.subject, event.body,
+                    event.id, event.time, event.kind, event.subject, event.line,
                 ])
             }
         }
@@ -102,8 +117,10 @@ extension StoredEvent {
 
     /// - Parameter row: with `columns`.
     fileprivate init(_ row: borrowing Statement) {
-        self.init(
-            id: row.text(0), time: row.integer(1), kind: row.text(2), subject: row.text(3),
-            body: row.text(4))
+        id = row.text(0)
+        time = row.integer(1)
+        kind = row.text(2)
+        subject = row.text(3)
+        line = row.text(4)
     }
 }

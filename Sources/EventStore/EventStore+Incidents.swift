@@ -1,4 +1,6 @@
-/// One incident: what one offender did until it was quiet for a while.
+public import Events
+
+/// One incident in its row: what one offender did until it was quiet for a while.
 public struct StoredIncident: Sendable, Equatable {
     /// Identifier of its first alert.
     public var id: String
@@ -8,17 +10,15 @@ public struct StoredIncident: Sendable, Equatable {
     public var offender: String
     public var workload: String
     /// The incident as JSON.
-    public var body: String
+    public var json: String
 
-    public init(
-        id: String, start: Int64, end: Int64, offender: String, workload: String, body: String
-    ) {
-        self.id = id
-        self.start = start
-        self.end = end
-        self.offender = offender
-        self.workload = workload
-        self.body = body
+    public init(_ incident: IncidentSummary) {
+        id = incident.eventID
+        start = Int64(incident.start)
+        end = Int64(incident.end)
+        offender = incident.offender
+        workload = incident.workload
+        json = incident.json
     }
 }
 
@@ -32,7 +32,7 @@ extension EventStore {
             for incident in incidents {
                 try insert.execute([
                     incident.id, incident.start, incident.end, incident.offender,
-                    incident.workload, incident.body,
+                    incident.workload, incident.json,
                 ])
             }
         }
@@ -78,8 +78,11 @@ extension StoredIncident {
 
     /// - Parameter row: with `columns`.
     fileprivate init(_ row: borrowing Statement) {
-        self.init(
-            id: row.text(0), start: row.integer(1), end: row.integer(2), offender: row.text(3),
-            workload: row.text(4), body: row.text(5))
+        id = row.text(0)
+        start = row.integer(1)
+        end = row.integer(2)
+        offender = row.text(3)
+        workload = row.text(4)
+        json = row.text(5)
     }
 }

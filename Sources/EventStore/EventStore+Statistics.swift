@@ -1,13 +1,20 @@
+public import Events
+
 /// The counters of a monitor at one moment.
 public struct StoredStatistics: Sendable, Equatable {
     /// Nanoseconds since 1970.
     public var time: Int64
-    /// The `stats` event as JSON.
-    public var body: String
+    /// The `stats` event as EVE JSON.
+    public var line: String
 
-    public init(time: Int64, body: String) {
+    /// - Parameter rendered: an event with counters.
+    public init(_ rendered: RenderedEvent) {
+        self.init(time: rendered.event.time, line: rendered.line)
+    }
+
+    fileprivate init(time: Int64, line: String) {
         self.time = time
-        self.body = body
+        self.line = line
     }
 }
 
@@ -16,7 +23,7 @@ extension EventStore {
         guard !statistics.isEmpty else { return }
         try write { database in
             let insert = try database.prepare("INSERT OR REPLACE INTO stats VALUES (?, ?)")
-            for entry in statistics { try insert.execute([entry.time, entry.body]) }
+            for entry in statistics { try insert.execute([entry.time, entry.line]) }
         }
     }
 
@@ -28,7 +35,7 @@ extension EventStore {
             try database.all(
                 "SELECT time, body FROM stats WHERE time < ? ORDER BY time DESC LIMIT ?",
                 [time, limit]
-            ) { StoredStatistics(time: $0.integer(0), body: $0.text(1)) }
+            ) { StoredStatistics(time: $0.integer(0), line: $0.text(1)) }
         }
     }
 }

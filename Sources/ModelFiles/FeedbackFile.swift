@@ -136,16 +136,18 @@ public enum FeedbackFile {
     // MARK: events
 
     private static func alert(_ eventID: String, in path: String) throws -> Line {
-        let alert = try EVEReader(path).alert(eventID)
-        let details = alert.lazaret
-        let number = alert.proto.flatMap(Service.protocolNumber) ?? 0
+        let (event, alert) = try EVEReader(path).alert(eventID)
+        let offender = "\(alert.offender)"
+        let measured = alert.reasons.compactMap(\.measurement)
         return Line(
-            time: alert.timestamp, eventID: eventID, judgement: "",
-            workload: details.workload == "outside" ? details.offender : details.workload,
-            subject: details.offender, peer: alert.dest_ip,
-            service: Service(ipProtocol: number, port: alert.dest_port ?? 0).rawValue,
-            scaleSeconds: details.scale_s, pattern: details.pattern,
+            time: UTC.timestamp(nanoseconds: event.time), eventID: eventID, judgement: "",
+            workload: alert.workload == "outside" ? offender : alert.workload,
+            subject: offender, peer: alert.contact.map { "\($0.address)" },
+            service: Service(
+                ipProtocol: alert.contact?.ipProtocol ?? 0, port: alert.contact?.port ?? 0
+            ).rawValue,
+            scaleSeconds: alert.scale.seconds, pattern: alert.pattern?.rawValue,
             values: Dictionary(
-                details.reasons.map { ($0.feature, $0.value) }, uniquingKeysWith: { $1 }))
+                measured.map { ($0.feature, Float($0.value)) }, uniquingKeysWith: { $1 }))
     }
 }

@@ -154,7 +154,8 @@ public struct Monitor {
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
         let decisions = DecisionThread(
             alerts: AlertPipeline(
-                modelID: model?.identifier ?? "", origin: .interface(one),
+                modelID: model?.identifier ?? "",
+                origin: one.map(Event.Alert.Origin.interface),
                 decider: LiveDecider(
                     quarantine: quarantine.service, isEnforcing: options.isEnforcing,
                     complain: tell), openLimit: options.limits.hostLimit),

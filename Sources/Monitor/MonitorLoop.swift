@@ -213,7 +213,7 @@ struct MonitorLoop {
         feed.finish()
         reporter.take(feed)
         publish(Clock.now())
-        decisions.submit(event: reporter.status.event)
+        decisions.submit(reporter.status.event)
         tell("stopped: " + reporter.status.text)
     }
 

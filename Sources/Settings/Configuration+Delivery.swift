@@ -1,4 +1,5 @@
 import EventDelivery
+import Events
 import FoundationEssentials
 import Monitor
 import TextFormats
@@ -71,11 +72,12 @@ extension Configuration {
 
     private static func kinds(
         _ keys: [String: ConfigurationNode]
-    ) throws(YAMLError) -> Set<String>? {
+    ) throws(YAMLError) -> Set<Event.Kind>? {
         guard let node = keys["kinds"] else { return nil }
-        var kinds: Set<String> = []
+        var kinds: Set<Event.Kind> = []
         try node.list { item throws(YAMLError) in
-            kinds.insert(try item.word(of: OutgoingEvent.kinds))
+            let word = try item.word(of: Event.Kind.allCases.map(\.rawValue))
+            if let kind = Event.Kind(rawValue: word) { kinds.insert(kind) }
         }
         return kinds
     }
@@ -104,8 +106,8 @@ extension Configuration {
         let standard = (
             syslog: SyslogOptions(.unix(path: "/dev/log")), webhook: WebhookOptions(url: "")
         )
-        func kinds(_ kinds: Set<String>) -> String {
-            Self.list(OutgoingEvent.kinds.filter(kinds.contains))
+        func kinds(_ kinds: Set<Event.Kind>) -> String {
+            Self.list(Event.Kind.allCases.filter(kinds.contains).map(\.rawValue))
         }
         func size(_ bytes: Int) -> String { "\(ByteCount(bytes: bytes))" }
         let rotation = monitor.delivery.rotation.map {

@@ -1,34 +1,19 @@
 import ControlServer
+import Events
 import FoundationEssentials
 import Monitor
+import Quarantine
 import TextFormats
 
 /// What one screen shows.
 struct TopScreen {
-    private struct Incident: Decodable {
-        var offender: String
-        var workload: String
-        var end: Int64
-        var score: Double
-        var summary: String
-        var decision: String
-    }
-
-    private struct Fence: Decodable {
-        var target: String
-        var remaining_seconds: Double
-        var packets_held: UInt64
-        var reason: String
-        var dry_run: Bool
-    }
-
     private struct Rate: Decodable {
         var packets: Double
     }
 
     private var status: MonitorStatus
-    private var incidents: [Incident]
-    private var fences: [Fence]
+    private var incidents: [IncidentSummary]
+    private var rules: [RuleStatus]
     private var rates: [Rate]
 
     static func read(_ client: ControlClient) async throws -> TopScreen {
@@ -38,7 +23,7 @@ struct TopScreen {
         return TopScreen(
             status: try await client.status(),
             incidents: try await list("/api/v1/incidents?limit=50"),
-            fences: try await list("/api/v1/quarantine"),
+            rules: try await client.rules(),
             rates: try await list("/api/v1/rates"))
     }
 
@@ -55,23 +40,25 @@ struct TopScreen {
         if !graph.isEmpty { lines.append("packets/s   " + graph) }
         lines.append("")
         lines.append(paint(clip("FENCED               LEFT       HELD BACK  WHY"), "1"))
-        for fence in fences.prefix(max(3, size.rows / 4)) {
-            let left = TimeSpan(seconds: Int64(fence.remaining_seconds))
+        for status in rules.prefix(max(3, size.rows / 4)) {
+            let rule = status.rule
+            let left = TimeSpan(seconds: status.remainingMilliseconds / 1000)
             lines.append(
                 clip(
-                    column(fence.target + (fence.dry_run ? " (dry)" : ""), 21)
-                        + column("\(left)", 11)
-                        + column("\(fence.packets_held)", 11) + fence.reason))
+                    column("\(rule.target)" + (rule.isDryRun ? " (dry)" : ""), 21)
+                        + column("\(left)", 11) + column("\(status.packets)", 11)
+                        + rule.reason))
         }
-        if fences.isEmpty { lines.append("nothing is fenced") }
+        if rules.isEmpty { lines.append("nothing is fenced") }
         lines.append("")
         lines.append(paint(clip("INCIDENTS  LAST      SCORE  WORKLOAD              WHAT"), "1"))
         for incident in incidents.prefix(max(0, size.rows - lines.count - 1)) {
-            let isFenced = incident.decision == "quarantine"
+            let isFenced = incident.decision == .quarantine
             lines.append(
                 paint(
                     clip(
-                        column(incident.decision, 11) + column(UTC.clock(incident.end), 10)
+                        column(incident.decision.rawValue, 11)
+                            + column(UTC.clock(Int64(incident.end)), 10)
                             + column(JSONObject.number(incident.score, digits: 2), 7)
                             + column(
                                 incident.workload == incident.offender

@@ -1,5 +1,9 @@
+import AnomalyDetection
 import EventStore
+import Events
+import FeatureExtraction
 import Foundation
+import NetworkAddresses
 import Testing
 
 @testable import ControlServer
@@ -188,7 +192,7 @@ struct RouteTests {
 
     @Test func eventsAreFollowedFromWhereAClientLeftOff() async throws {
         let desk = Desk()
-        desk.board.note((1...3).map { Self.event("\($0)") })
+        for number in 1...3 { desk.board.note(Self.event("\(number)")) }
         let answer = try await desk.ask(
             .get, "/api/v1/events/stream", headers: ["Last-Event-ID": "1"])
         #expect(answer.response.headers["Content-Type"] == "text/event-stream")
@@ -197,17 +201,25 @@ struct RouteTests {
             return
         }
         #expect(stream.first == Array("retry: 2000\n\n".utf8))
-        desk.board.note([Self.event("4")])
+        desk.board.note(Self.event("4"))
         desk.board.close()
         var text = ""
         for await chunk in stream.chunks { text += String(decoding: chunk, as: UTF8.self) }
         #expect(
             text
-                == (2...4).map { "id: \($0)\nevent: alert\ndata: {\"id\":\"\($0)\"}\n\n" }.joined())
+                == (2...4).map {
+                    "id: \($0)\nevent: alert\ndata: \(Self.event("\($0)").line)\n\n"
+                }.joined())
     }
 
-    private static func event(_ id: String) -> StoredEvent {
-        StoredEvent(id: id, time: 0, kind: "alert", subject: "web", body: "{\"id\":\"\(id)\"}")
+    private static func event(_ id: String) -> RenderedEvent {
+        RenderedEvent(
+            Event(
+                time: 0,
+                .alert(
+                    Event.Alert(
+                        identifier: id, looksLike: .beacon, severity: .low,
+                        offender: IPAddress(v4: 1), workload: "web", scale: .short, score: 1))))
     }
 
     @Test func thePageLoadsNothingFromElsewhere() async throws {

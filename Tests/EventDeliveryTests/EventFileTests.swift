@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import TestKit
 import Testing
@@ -13,52 +14,52 @@ struct EventFileTests {
         let path = folder.path("eve.json")
         try folder.write("eve.json", "before\n")
         var file = try EventFile(path: path, rotation: nil)
-        let delivery = file.deliver(events(["one", "two"]), account)
+        let delivery = file.deliver(queued([alert(1), alert(2)]), account)
         try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
         try file.reopen()
-        _ = file.deliver(events(["three"]), account)
+        _ = file.deliver(queued([alert(3)]), account)
         #expect(delivery.trouble == nil && delivery.settled == 2 && account.now.written == 3)
-        #expect(folder.text("eve.json.1") == "before\none\ntwo\n")
-        #expect(folder.text("eve.json") == "three\n")
+        #expect(folder.text("eve.json.1") == "before\n" + text([alert(1), alert(2)]))
+        #expect(folder.text("eve.json") == text([alert(3)]))
         #expect(try folder.mode("eve.json") == 0o600)
     }
 
     @Test func aFileThatWouldOutgrowItsSizeBecomesTheFirstOfTheOldOnes() throws {
         var rotation = DeliveryOptions.Rotation()
-        rotation.size = 100
+        // Ten lines of one length: three fit a file.
+        let lines = (0..<10).map { alert($0) }
+        rotation.size = 3 * (lines[0].line.utf8.count + 1) + 10
         rotation.kept = 2
         var file = try EventFile(path: folder.path("eve.json"), rotation: rotation)
-        // Ten lines of 30 bytes: three fit a file.
-        let lines = (0..<10).map { "line \($0) " + String(repeating: "-", count: 22) }
-        #expect(file.deliver(events(lines), account).settled == 10)
-        func text(_ range: Range<Int>) -> String { lines[range].map { $0 + "\n" }.joined() }
-        #expect(folder.text("eve.json") == text(9..<10))
-        #expect(folder.text("eve.json.1") == text(6..<9))
-        #expect(folder.text("eve.json.2") == text(3..<6))
+        #expect(file.deliver(queued(lines), account).settled == 10)
+        #expect(folder.text("eve.json") == text(lines[9..<10]))
+        #expect(folder.text("eve.json.1") == text(lines[6..<9]))
+        #expect(folder.text("eve.json.2") == text(lines[3..<6]))
         #expect(!FileManager.default.fileExists(atPath: folder.path("eve.json.3")))
         #expect(try folder.mode("eve.json") == 0o600)
         // What is there already counts, also for a program that has just begun.
         var again = try EventFile(path: folder.path("eve.json"), rotation: rotation)
-        _ = again.deliver(events(Array(lines[0..<3])), account)
-        #expect(folder.text("eve.json.1") == text(9..<10) + text(0..<2))
-        #expect(folder.text("eve.json") == text(2..<3))
+        _ = again.deliver(queued(Array(lines[0..<3])), account)
+        #expect(folder.text("eve.json.1") == text(lines[9..<10]) + text(lines[0..<2]))
+        #expect(folder.text("eve.json") == text(lines[2..<3]))
     }
 
     @Test func aLineLongerThanAFileHasOneToItself() throws {
         var rotation = DeliveryOptions.Rotation()
-        rotation.size = 10
+        rotation.size = alert(1).line.utf8.count + 10
         var file = try EventFile(path: folder.path("eve.json"), rotation: rotation)
-        let long = String(repeating: "x", count: 50)
-        #expect(file.deliver(events(["a", long, "b"]), account).settled == 3)
-        #expect(folder.text("eve.json.2") == "a\n" && folder.text("eve.json") == "b\n")
-        #expect(folder.text("eve.json.1") == long + "\n")
+        let lines = [alert(1), alert(2, padding: 50), alert(3)]
+        #expect(file.deliver(queued(lines), account).settled == 3)
+        #expect(folder.text("eve.json.2") == text(lines[..<1]))
+        #expect(folder.text("eve.json.1") == text(lines[1..<2]))
+        #expect(folder.text("eve.json") == text(lines[2...]))
     }
 
     @Test func theBeginningOfALineIsEnded() throws {
         try folder.write("eve.json", "{\"half")
         var file = try EventFile(path: folder.path("eve.json"), rotation: nil)
-        _ = file.deliver(events(["one"]), account)
-        #expect(folder.text("eve.json") == "{\"half\none\n")
+        _ = file.deliver(queued([alert(1)]), account)
+        #expect(folder.text("eve.json") == "{\"half\n" + text([alert(1)]))
     }
 
     @Test func aFullDiskIsToldOnceAndItsLinesWait() throws {

@@ -1,5 +1,9 @@
+import AnomalyDetection
+import Events
+import FeatureExtraction
 import Foundation
 import Glibc
+import NetworkAddresses
 import Synchronization
 import TestKit
 import Testing
@@ -43,14 +47,27 @@ final class Complaints: Sendable {
     func add(_ line: String) { lines.withLock { $0.append(line) } }
 }
 
-func alert(_ number: Int, severity: Int = 1, padding: Int = 0) -> String {
-    let rest = String(repeating: "x", count: padding)
-    return #"{"timestamp":"2026-11-21T01:13:24.301367+0000","event_type":"alert","n":\#(number),"#
-        + #""alert":{"severity":\#(severity)},"text":"é\"event_type\":\"stats\"\#(rest)"}"#
+/// An alert with its number as identifier; its workload looks like another event's key.
+func alert(
+    _ number: Int, severity: Event.Severity = .high, padding: Int = 0
+) -> RenderedEvent {
+    let alert = Event.Alert(
+        identifier: "\(number)", looksLike: .verticalScan, severity: severity,
+        offender: IPAddress(v4: 0x0A3C_040D),
+        workload: #"é"event_type":"stats""# + String(repeating: "x", count: padding),
+        scale: .short, score: 0.9)
+    return RenderedEvent(Event(time: 1_795_223_604_301_367_000, .alert(alert)))
 }
 
-func events(_ lines: [String]) -> ArraySlice<OutgoingEvent> {
-    ArraySlice(lines.map { OutgoingEvent(line: $0) })
+let stats = RenderedEvent(Event(time: 0, .stats(Event.Statistics(uptimeSeconds: 1))))
+
+func queued(_ events: [RenderedEvent]) -> ArraySlice<QueuedEvent> {
+    ArraySlice(events.map { QueuedEvent(rendered: $0, handedOver: 1) })
+}
+
+/// The lines of a file.
+func text(_ events: some Sequence<RenderedEvent>) -> String {
+    events.map { $0.line + "\n" }.joined()
 }
 
 extension EventOutlet {

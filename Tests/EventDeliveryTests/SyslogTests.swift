@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import Glibc
 import TestKit
@@ -20,13 +21,13 @@ struct SyslogTests {
     }
 
     /// RFC 5424: priority and version, time, host, program, process, kind, no data, and the JSON.
-    private func isWhole(_ message: String?, priority: Int, _ line: String) -> Bool {
+    private func isWhole(_ message: String?, priority: Int, _ event: RenderedEvent) -> Bool {
         guard let message else { return false }
         let parts = message.split(separator: " ", maxSplits: 7).map(String.init)
         return parts.count == 8 && parts[0] == "<\(priority)>1"
             && parts[1] == "2026-11-21T01:13:24.301367Z" && parts[3] == "lazaret"
             && parts[4] == "\(getpid())" && parts[5] == "alert" && parts[6] == "-"
-            && parts[7] == line
+            && parts[7] == event.line
     }
 
     @Test func datagramsOfThisMachineAndOfUDPHoldOneMessageEach() throws {
@@ -38,13 +39,13 @@ struct SyslogTests {
                 isUnix ? "unix:" + folder.path("log") : "udp:127.0.0.1:\(receiver.port)",
                 facility: isUnix ? "daemon" : "local0")
             defer { outlet.stop() }
-            outlet.write(#"{"event_type":"stats"}"#)
+            outlet.write(stats)
             outlet.write(alert(1))
-            outlet.write(alert(2, severity: 3))
+            outlet.write(alert(2, severity: .low))
             let facility = isUnix ? 24 : 128
             let (first, second) = (receiver.receive(), receiver.receive())
             #expect(isWhole(first, priority: facility + 2, alert(1)), "\(first ?? "")")
-            #expect(isWhole(second, priority: facility + 5, alert(2, severity: 3)))
+            #expect(isWhole(second, priority: facility + 5, alert(2, severity: .low)))
             let isCounted = eventually { outlet.status("syslog").written == 2 }
             #expect(isCounted && outlet.status("syslog").waiting == 0)
         }
@@ -82,9 +83,10 @@ struct SyslogTests {
         let listener = try Receiver.internet(SOCK_STREAM)
         let outlet = try outlet("tcp:127.0.0.1:\(listener.port)")
         let total = SinkWorker.capacity + 8000
+        let event = alert(1, padding: 2000)
         // Whoever waited for the server would wait for ever.
         for number in 0..<total {
-            outlet.write(alert(number, padding: 2000))
+            outlet.write(event)
             if number % 500 == 0 {
                 let isWritten = eventually { outlet.statuses[0].waiting < 1000 }
                 #expect(isWritten)

@@ -1,5 +1,9 @@
+import AnomalyDetection
 import EventStore
+import Events
+import FeatureExtraction
 import Foundation
+import NetworkAddresses
 import Quarantine
 import TestKit
 import Testing
@@ -36,6 +40,29 @@ func rule(
         id: "q1", target: target(text), state: state, created: 1, expires: expires, level: 2,
         reason: "fan-out", eventID: "e1", features: "peers=40", workload: "web", isForced: true,
         packets: .max, bytes: 7)
+}
+
+/// An alert on `web`.
+func event(_ identifier: String, time: Int64, padding: Int = 0) -> StoredEvent {
+    var alert = Event.Alert(
+        identifier: identifier, looksLike: .beacon, severity: .low, offender: IPAddress(v4: 1),
+        workload: "web", scale: .short, score: 1)
+    alert.reasons = [Event.Alert.Reason(text: String(repeating: "x", count: padding))]
+    return StoredEvent(RenderedEvent(Event(time: time, .alert(alert))), recorded: 7)
+}
+
+func statistics(time: Int64, padding: Int = 0) -> StoredStatistics {
+    var statistics = Event.Statistics(uptimeSeconds: Int(time))
+    statistics.flow = [String(repeating: "x", count: padding): 1]
+    return StoredStatistics(RenderedEvent(Event(time: time, .stats(statistics))))
+}
+
+func incident(_ identifier: String, start: Int, end: Int, padding: Int = 0) -> StoredIncident {
+    StoredIncident(
+        IncidentSummary(
+            eventID: identifier, offender: "10.0.0.1", workload: "web", start: start, end: end,
+            patterns: [], summary: String(repeating: "x", count: padding), score: 1, pValue: 0,
+            threshold: 0.75, baseline: "web", windows: 1, decision: .watch, reasons: []))
 }
 
 struct EventStoreTests {
@@ -134,18 +161,17 @@ struct EventStoreTests {
     @Test func eventsAndModelsAreKeptWithinBounds() throws {
         let store = try Scratch().store()
         let events = (1...10).map {
-            StoredEvent(
-                id: "e\($0)", time: Int64($0), kind: "alert", subject: "web", body: "{\($0)}")
+            event("e\($0)", time: Int64($0))
         }
         try store.record(events: events)
         try store.record(incidents: [
-            StoredIncident(id: "e1", start: 0, end: 1, offender: "a", workload: "w", body: "{}"),
-            StoredIncident(id: "e9", start: 1, end: 9, offender: "b", workload: "w", body: "{}"),
+            incident("e1", start: 0, end: 1), incident("e9", start: 1, end: 9),
         ])
         // Nanoseconds for events; of incidents the seconds of their end.
         #expect(try store.prune(before: 5, largerThan: 1 << 30, now: 1) == 4)
         #expect(try store.incidents(limit: 9).map(\.id) == ["e9", "e1"])
         #expect(try store.event(id: "e4") == nil && store.event(id: "e5") == events[4])
+        #expect(events[4].kind == "alert" && events[4].subject == "web")
         #expect(try store.events(limit: 2).map(\.id) == ["e10", "e9"])
         #expect(try store.events(limit: 1, before: 9).map(\.id) == ["e8"])
         for (number, isActive) in [(1, true), (2, false), (3, true)] {
@@ -163,13 +189,10 @@ struct EventStoreTests {
     @Test func theOldestGoWhenThereIsTooMuchAndFencesStay() throws {
         let store = try Scratch().store()
         try store.write([rule("10.0.0.1")], [entry(1)])
-        let body = String(repeating: "x", count: 1000)
         for block in 0..<10 {
             try store.record(
                 events: (0..<1000).map {
-                    StoredEvent(
-                        id: "e\(block)-\($0)", time: Int64(block * 1000 + $0), kind: "alert",
-                        subject: "web", body: body)
+                    event("e\(block)-\($0)", time: Int64(block * 1000 + $0), padding: 1000)
                 })
         }
         #expect(try store.prune(before: 0, largerThan: 4 << 20, now: 1) >= 6000)
@@ -178,7 +201,7 @@ struct EventStoreTests {
         #expect(try store.openRules().count == 1 && store.verifyAudit().records == 1)
         try store.prune(before: 2_000_000_000_000, largerThan: 0, now: 1)
         #expect(try store.events(limit: 1).isEmpty && store.incidents(limit: 1).isEmpty)
-        let counters = (1...3).map { StoredStatistics(time: Int64($0), body: "{\"uptime\":\($0)}") }
+        let counters = (1...3).map { statistics(time: Int64($0)) }
         try store.record(statistics: counters)
         #expect(try store.statistics(limit: 2).map(\.time) == [3, 2])
         #expect(try store.statistics(limit: 9, before: 2) == [counters[0]])
@@ -202,21 +225,17 @@ struct EventStoreTests {
     func theNewestOfEachKindStayWithinTheRoom() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
-        let body = String(repeating: "x", count: 1000)
         try store.write([rule("10.0.0.1")], (1...4000).map(entry))
         try store.record(
             incidents: (0..<4000).map {
-                StoredIncident(
-                    id: "i\($0)", start: Int64($0), end: Int64($0), offender: "a", workload: "w",
-                    body: body)
+                incident("i\($0)", start: $0, end: $0, padding: 1000)
             })
         try store.record(
             events: (0..<1000).map {
-                StoredEvent(
-                    id: "e\($0)", time: Int64($0), kind: "alert", subject: "web", body: body)
+                event("e\($0)", time: Int64($0), padding: 1000)
             })
         try store.record(
-            statistics: (0..<200).map { StoredStatistics(time: Int64($0), body: body) })
+            statistics: (0..<200).map { statistics(time: Int64($0), padding: 1000) })
         for _ in 0..<2 {
             try store.prune(before: 0, largerThan: 1 << 20, now: 7)
             #expect(try liveBytes(scratch) <= 1 << 20)
@@ -240,7 +259,7 @@ struct EventStoreTests {
         try store.write((0..<8000).map { rule("10.0.\($0 / 250).\($0 % 250)") }, [])
         try store.record(
             events: (0..<100).map {
-                StoredEvent(id: "e\($0)", time: Int64($0), kind: "alert", subject: "w", body: "{}")
+                event("e\($0)", time: Int64($0))
             })
         try store.prune(before: 0, largerThan: 1 << 20, now: 1)
         #expect(try store.events(limit: 999).count == 100 && store.openRules().count == 8000)

@@ -34,7 +34,7 @@ struct LayoutTests {
         try scratch.store().write([rule("10.0.0.1")], [entry(1)])
         try scratch.tamper("DROP TABLE stats; DELETE FROM grdb_migrations WHERE identifier = '3'")
         let store = try scratch.store()
-        try store.record(statistics: [StoredStatistics(time: 1, body: "{}")])
+        try store.record(statistics: [statistics(time: 1)])
         #expect(try store.statistics(limit: 9).count == 1)
         #expect(try store.openRules().count == 1 && store.verifyAudit().records == 1)
     }

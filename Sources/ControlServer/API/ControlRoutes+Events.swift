@@ -1,4 +1,5 @@
 internal import EventStore
+internal import Events
 internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
@@ -16,7 +17,7 @@ extension ControlRoutes {
             let limit = try number("limit", request, 1...1000, default: 100)
             let before = try number("before", request, 0...Int64.max, default: .max)
             let events = try store(board).events(limit: Int(limit), before: before)
-            return JSONText.response(JSONText.array(events.map(\.body)))
+            return JSONText.response(JSONText.array(events.map(\.line)))
         },
         Route(
             method: .get, path: "/api/v1/events/stream",
@@ -33,7 +34,7 @@ extension ControlRoutes {
             guard let event = try store(board).event(id: id) else {
                 throw Problem(.notFound, "no event \(id); it may be older than what is kept")
             }
-            return JSONText.response(event.body)
+            return JSONText.response(event.line)
         },
         Route(
             method: .get, path: "/api/v1/incidents", summary: "Incidents, the latest first",
@@ -50,7 +51,7 @@ extension ControlRoutes {
             let stored = try store(board).incidents(limit: limit, before: before)
                 .filter { !known.contains($0.id) }
             let all = (fresh + stored).sorted { $0.start > $1.start }.prefix(limit)
-            return JSONText.response(JSONText.array(all.map(\.body)))
+            return JSONText.response(JSONText.array(all.map(\.json)))
         },
         Route(
             method: .get, path: "/api/v1/incidents/:id", summary: "One incident, by its first event"
@@ -60,14 +61,15 @@ extension ControlRoutes {
             guard let found = board.incidents.first(where: { $0.id == id }) ?? stored else {
                 throw Problem(.notFound, "no incident begins with event \(id)")
             }
-            return JSONText.response(found.body)
+            return JSONText.response(found.json)
         },
     ]
 
     private static func stream(_ board: MonitorBoard, after number: UInt64?) -> Response {
         let events = board.follow(after: number).map { item in
             ServerSentEvent(
-                id: "\(item.number)", event: item.event.kind, data: item.event.body)
+                id: "\(item.number)", event: item.event.event.kind.rawValue,
+                data: item.event.line)
         }
         return Response(events: events, retryMilliseconds: 2000)
     }

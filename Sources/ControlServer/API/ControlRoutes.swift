@@ -76,7 +76,7 @@ struct ControlRoutes: Sendable {
             ) { request, _, board in
                 let limit = Int(try number("limit", request, 1...10_000, default: 60))
                 return JSONText.response(
-                    JSONText.array(try store(board).statistics(limit: limit).map(\.body)))
+                    JSONText.array(try store(board).statistics(limit: limit).map(\.line)))
             },
             Route(
                 method: .get, path: "/api/v1/scores",

@@ -20,7 +20,7 @@ final class DecisionThread: Sendable {
     private enum Message: Sendable {
         case verdict(Verdict)
         case outcomes([QuarantineOutcome])
-        case event(String)
+        case event(Event)
         case model(String)
     }
 
@@ -88,8 +88,8 @@ final class DecisionThread: Sendable {
     func submit(_ outcomes: [QuarantineOutcome]) {
         if !outcomes.isEmpty { push(.outcomes(outcomes)) }
     }
-    /// Writes a line behind what waits.
-    func submit(event: String) { push(.event(event)) }
+    /// Publishes an event behind what waits.
+    func submit(_ event: Event) { push(.event(event)) }
     /// Names the model by which later verdicts are reached.
     func follow(modelID: String) { push(.model(modelID)) }
     /// Goes on with other sinks; what the old ones still hold they deliver.
@@ -165,7 +165,7 @@ final class DecisionThread: Sendable {
             if history.decisions.count > 2 * Self.decisionLimit {
                 history.decisions.removeFirst(history.decisions.count - Self.decisionLimit)
             }
-            write(result.events)
+            publish(result.events)
             for outcome in result.outcomes {
                 if let failure = outcome.failure {
                     complain("\(outcome.decision.target): \(failure)")
@@ -173,7 +173,7 @@ final class DecisionThread: Sendable {
             }
         case .outcomes(let outcomes): tell(outcomes, alerts)
         case .model(let identifier): alerts.modelID = identifier
-        case .event(let line): write([line])
+        case .event(let event): publish([event])
         }
     }
 
@@ -190,7 +190,7 @@ final class DecisionThread: Sendable {
         _ outcomes: [QuarantineOutcome], _ alerts: borrowing AlertPipeline<LiveDecider>
     ) {
         count(outcomes)
-        write(outcomes.map(alerts.event))
+        publish(outcomes.map(alerts.event))
     }
 
     private func count(_ outcomes: [QuarantineOutcome]) {
@@ -221,35 +221,31 @@ final class DecisionThread: Sendable {
         let latest = incidents.changed(since: history.changedSince)
             .sorted { ($1.lastSecond, $1.offender) < ($0.lastSecond, $0.offender) }
             .prefix(Self.incidentLimit)
-        let changed = latest.map { StoredIncident($0, decisions: history.decisions) }
+        let changed = latest.map {
+            StoredIncident(IncidentSummary($0, decisions: history.decisions))
+        }
         for incident in changed { history.incidents[incident.id] = incident }
         var all = history.incidents.values.sorted { ($1.start, $0.id) < ($0.start, $1.id) }
         for over in all.dropFirst(Self.incidentLimit) { history.incidents[over.id] = nil }
         all = Array(all.prefix(Self.incidentLimit))
         board.publish(all)
-        recorder?.record([], changed)
+        recorder?.record(changed)
         history.changedSince = .max
         incidents.settle(
             before: Int(Clock.now() / 1_000_000_000) - Self.quietSeconds,
             keeping: Self.incidentLimit)
     }
 
-    private func write(_ lines: [String]) {
-        for line in lines { outlet.write(line) }
-        let events = lines.enumerated().compactMap { StoredEvent(line: $1, order: $0) }
-        guard !events.isEmpty else { return }
-        let alerts = events.count { $0.kind == "alert" }
-        tallies.withLock { $0.alerts &+= UInt64(alerts) }
-        board.note(events)
-        recorder?.record(events)
-    }
-}
-
-extension StoredIncident {
-    fileprivate init(_ incident: Incident, decisions: [QuarantineDecision]) {
-        self.init(
-            id: incident.eventID, start: Int64(incident.firstSecond),
-            end: Int64(incident.lastSecond) + 1, offender: "\(incident.offender)",
-            workload: incident.workload, body: IncidentReport.json(incident, decisions: decisions))
+    /// Hands events to everything that takes them, each rendered once.
+    private func publish(_ events: [Event]) {
+        let now = Clock.now()
+        for (order, event) in events.enumerated() {
+            let rendered = RenderedEvent(event)
+            outlet.write(rendered)
+            recorder?.record(rendered, at: now + Int64(order))
+            if event.kind == .alert { tallies.withLock { $0.alerts &+= 1 } }
+            // Counters are told by the status, which is newer.
+            if event.kind != .stats { board.note(rendered) }
+        }
     }
 }

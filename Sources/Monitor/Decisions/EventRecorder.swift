@@ -1,11 +1,11 @@
 internal import Dispatch
-internal import EventDelivery
 internal import EventStore
-internal import FoundationEssentials
+internal import Events
 internal import SystemSupport
 internal import Synchronization
 
-/// Keeps events and incidents in the store, on a thread of its own: a slow or full disk holds up nothing else.
+/// Keeps events and incidents in the store, on a thread of its own: a slow or full disk holds up
+/// nothing else.
 final class EventRecorder: Sendable {
     /// How long, and in how many bytes, events and incidents are kept.
     struct Limits: Sendable {
@@ -23,6 +23,7 @@ final class EventRecorder: Sendable {
 
     /// What waits at most; beyond, the latest are lost and counted.
     private static let capacity = 20_000
+    private static let statisticsCapacity = 1440
 
     private let store: EventStore
     private let limits: Limits
@@ -54,25 +55,33 @@ final class EventRecorder: Sendable {
             trouble: trouble.withLock { $0 })
     }
 
-    func record(_ events: [StoredEvent], _ incidents: [StoredIncident] = []) {
-        guard !events.isEmpty || !incidents.isEmpty else { return }
-        let lost = waiting.withLock { waiting in
-            let room = max(0, Self.capacity - waiting.events.count)
-            waiting.events += events.prefix(room)
-            for incident in incidents { waiting.incidents[incident.id] = incident }
-            return events.count - min(room, events.count)
+    /// Keeps an event.
+    ///
+    /// - Parameter time: when it is recorded, another one for each event.
+    func record(_ event: RenderedEvent, at time: Int64) {
+        let isKept = waiting.withLock { waiting in
+            if event.event.kind == .stats {
+                guard waiting.statistics.count < Self.statisticsCapacity else { return false }
+                waiting.statistics.append(StoredStatistics(event))
+            } else {
+                guard waiting.events.count < Self.capacity else { return false }
+                waiting.events.append(StoredEvent(event, recorded: time))
+            }
+            return true
         }
-        if lost > 0 { lostCount.wrappingAdd(UInt64(lost), ordering: .relaxed) }
+        if !isKept { lostCount.wrappingAdd(1, ordering: .relaxed) }
+    }
+
+    /// Keeps incidents, in place of what was known of them.
+    func record(_ incidents: [StoredIncident]) {
+        waiting.withLock { waiting in
+            for incident in incidents { waiting.incidents[incident.id] = incident }
+        }
     }
 
     /// Writes down which model is in use from now on.
     func record(_ model: StoredModel) {
         waiting.withLock { if $0.models.count < 64 { $0.models.append(model) } }
-    }
-
-    /// Writes down counters.
-    func record(_ statistics: StoredStatistics) {
-        waiting.withLock { if $0.statistics.count < 1440 { $0.statistics.append(statistics) } }
     }
 
     /// Writes what waits, and ends the thread.
@@ -140,40 +149,6 @@ final class EventRecorder: Sendable {
                 trouble.withLock { $0 = words }
                 putBack(events, incidents, models, statistics, isLast: isStopping)
             }
-        }
-    }
-}
-
-extension StoredEvent {
-    /// What is kept of an EVE line: alerts and quarantine actions; nil for others.
-    init?(line: String, order: Int) {
-        struct Line: Decodable {
-            struct Details: Decodable {
-                var event_id: String?
-                var workload: String?
-                var window_end: Int64?
-                var quarantine_id: String?
-                var target: String?
-                var action: String?
-            }
-            var event_type: String
-            var lazaret: Details?
-        }
-        guard let parsed = try? JSONDecoder().decode(Line.self, from: Data(line.utf8)),
-            let details = parsed.lazaret
-        else { return nil }
-        let now = Clock.now() + Int64(order)
-        if parsed.event_type == "alert", let id = details.event_id {
-            let end = (details.window_end ?? 0).multipliedReportingOverflow(by: 1_000_000_000)
-            self.init(
-                id: id, time: end.overflow ? now : end.partialValue + Int64(order), kind: "alert",
-                subject: details.workload ?? "", body: line)
-        } else if let id = details.quarantine_id, let action = details.action {
-            self.init(
-                id: "\(id)-\(action)-\(now)", time: now, kind: parsed.event_type,
-                subject: details.target ?? "", body: line)
-        } else {
-            return nil
         }
     }
 }

@@ -2,6 +2,7 @@ internal import AnomalyDetection
 internal import Enforcement
 internal import EventDelivery
 public import EventStore
+public import Events
 internal import FeatureExtraction
 internal import Quarantine
 internal import Synchronization
@@ -13,7 +14,7 @@ public final class MonitorBoard: Sendable {
     /// An event and its place in the stream.
     public struct Numbered: Sendable {
         public var number: UInt64
-        public var event: StoredEvent
+        public var event: RenderedEvent
     }
 
     private struct State {
@@ -155,14 +156,12 @@ public final class MonitorBoard: Sendable {
 
     func publish(_ incidents: [StoredIncident]) { state.withLock { $0.incidents = incidents } }
 
-    func note(_ events: [StoredEvent]) {
+    func note(_ event: RenderedEvent) {
         state.withLock { state in
-            for event in events {
-                state.lastNumber += 1
-                let numbered = Numbered(number: state.lastNumber, event: event)
-                state.recent.append(numbered)
-                for follower in state.followers.values { follower.yield(numbered) }
-            }
+            state.lastNumber += 1
+            let numbered = Numbered(number: state.lastNumber, event: event)
+            state.recent.append(numbered)
+            for follower in state.followers.values { follower.yield(numbered) }
             if state.recent.count > Self.recentLimit + 512 {
                 state.recent.removeFirst(state.recent.count - Self.recentLimit)
             }

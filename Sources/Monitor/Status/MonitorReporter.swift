@@ -155,8 +155,7 @@ struct MonitorReporter {
         board.publish(status)
         guard now >= nextStatistics || now < nextStatistics - 172_800_000_000_000 else { return }
         nextStatistics = now + statisticsNanoseconds
-        parts.decisions.submit(event: status.event)
-        parts.recorder.record(StoredStatistics(time: now, body: status.event))
+        parts.decisions.submit(status.event)
     }
 
     private mutating func note(_ pending: PendingWrites) {

@@ -1,3 +1,4 @@
+internal import Events
 internal import TextFormats
 
 /// What a running monitor has seen, lost and done, once a second: the one source of `lazaret
@@ -103,46 +104,24 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var uptimeSeconds: Int { Int((updated - started) / 1_000_000_000) }
 
     /// The `stats` event.
-    var event: String {
-        func object(_ counts: [String: UInt64]) -> JSONObject {
-            var object = JSONObject()
-            for (name, count) in counts.sorted(by: { $0.key < $1.key }) {
-                object.put(name, Int(clamping: count))
-            }
-            return object
+    var event: Event {
+        var statistics = Event.Statistics(uptimeSeconds: uptimeSeconds)
+        statistics.capture = capture
+        statistics.decoder = decoder.merging(malformed) { $1 }
+        statistics.flow = flow
+        statistics.lazaret = [
+            "hosts": UInt64(hosts), "hosts_dropped": UInt64(hostsDropped),
+            "windows": UInt64(windows), "windows_unscored": UInt64(windowsUnscored),
+            "verdicts": verdicts, "verdicts_dropped": verdictsDropped,
+            "events_lost": eventsLost, "alerts_suppressed": alertsSuppressed,
+            "fences": UInt64(fences),
+        ]
+        statistics.sinks = sinks.map { sink in
+            Event.Statistics.Sink(
+                name: sink.name, written: sink.written, dropped: sink.lost,
+                waiting: sink.waiting, lagSeconds: sink.lagSeconds, trouble: sink.trouble)
         }
-        var stats = JSONObject()
-        stats.put("uptime", uptimeSeconds)
-        stats.put("capture", object(capture))
-        stats.put("decoder", object(decoder.merging(malformed) { $1 }))
-        stats.put("flow", object(flow))
-        stats.put(
-            "lazaret",
-            object([
-                "hosts": UInt64(hosts), "hosts_dropped": UInt64(hostsDropped),
-                "windows": UInt64(windows), "windows_unscored": UInt64(windowsUnscored),
-                "verdicts": verdicts,
-                "verdicts_dropped": verdictsDropped, "events_lost": eventsLost,
-                "alerts_suppressed": alertsSuppressed,
-                "fences": UInt64(fences),
-            ]))
-        stats.put(
-            "sinks",
-            sinks.map { sink in
-                var object = JSONObject()
-                object.put("name", sink.name)
-                object.put("written", Int(clamping: sink.written))
-                object.put("dropped", Int(clamping: sink.lost))
-                object.put("waiting", sink.waiting)
-                object.put("lag_s", sink.lagSeconds, digits: 1)
-                object.put("trouble", sink.trouble)
-                return object
-            })
-        var event = JSONObject()
-        event.put("timestamp", UTC.timestamp(nanoseconds: updated))
-        event.put("event_type", "stats")
-        event.put("stats", stats)
-        return event.text
+        return Event(time: updated, .stats(statistics))
     }
 
     /// One line for a person.

@@ -27,70 +27,27 @@ public struct EventExplainer {
     /// - Throws: `.input` where the alert is not there or a capture cannot be read.
     public func run(progress: ProgressReport? = nil) throws -> EventExplanation {
         let file = try EVEReader(events)
-        let alert = try file.alert(eventID)
-        let details = alert.lazaret
-        guard let scale = Scale.allCases.first(where: { $0.seconds == details.scale_s }),
-            let offender = IPAddress(details.offender)
-        else {
-            throw IOError.input(
-                path: events, reason: "event \(eventID): its window or offender means nothing here")
-        }
+        let (event, alert) = try file.alert(eventID)
         let spool = captures.isEmpty ? nil : try InputSpool(captures)
-        var explanation = describe(alert)
+        var explanation = EventExplanation(of: alert, at: event.time)
+        explanation.baselineKind = alert.baseline.map(Self.kind)
+        explanation.isCaptureFileThere =
+            alert.captureFile.map { FileManager.default.fileExists(atPath: $0) } ?? false
         if let model {
-            let end = details.window_end.map { $0 &- 1 }
             var window: Window?
-            if let end, let spool {
-                window = try find(offender, scale, end, in: spool, model.model, progress)
+            if let end = alert.window?.upperBound, let spool {
+                window = try find(alert, endSecond: end - 1, in: spool, model.model, progress)
                 if window == nil {
                     explanation.notes.append(
                         "the captures do not hold the alert's window: is it another capture?")
                 }
             }
-            judge(window, offender, scale, details, model.model, &explanation)
+            judge(window, alert, model.model, &explanation)
         } else {
             explanation.nearestNote = "name the model with -m MODEL to have it computed"
         }
-        try addFlows(file, alert, offender, spool, progress, &explanation)
-        addUndo(file, details, &explanation)
-        return explanation
-    }
-
-    /// What the event itself says.
-    private func describe(_ alert: EVEReader.Alert) -> EventExplanation {
-        let details = alert.lazaret
-        var explanation = EventExplanation()
-        explanation.eventID = eventID
-        explanation.time = alert.timestamp
-        explanation.workload = details.workload
-        explanation.offender = details.offender
-        let pattern = details.pattern.flatMap { Pattern(rawValue: $0) }
-        explanation.title = pattern?.title ?? "unusual traffic"
-        explanation.technique = details.technique
-        explanation.contact = alert.dest_ip.map { address in
-            [address, alert.proto, alert.dest_port.map { "\($0)" }].compactMap { $0 }
-                .joined(separator: " ")
-        }
-        explanation.windowSeconds = details.scale_s
-        explanation.windowStart = details.window_start
-        explanation.windowEnd = details.window_end
-        explanation.score = details.score
-        explanation.threshold = details.threshold
-        explanation.pValue = details.p_value
-        explanation.decision = details.decision
-        explanation.modelID = details.model_id
-        explanation.reasons = details.reasons.map { reason in
-            EventExplanation.Reason(
-                feature: reason.feature, text: reason.text ?? reason.feature,
-                unit: reason.unit ?? "", value: Double(reason.value),
-                median: reason.baseline_p50.map(Double.init),
-                p99: reason.baseline_p99.map(Double.init), share: reason.share.map(Double.init))
-        }
-        explanation.baseline = details.baseline
-        explanation.baselineKind = details.baseline.map { Self.kind(ofBaseline: $0) }
-        explanation.slice = alert.capture_file
-        explanation.isSliceThere =
-            alert.capture_file.map { FileManager.default.fileExists(atPath: $0) } ?? false
+        try addFlows(file, alert, spool, progress, &explanation)
+        addUndo(file, alert, &explanation)
         return explanation
     }
 
@@ -104,15 +61,17 @@ public struct EventExplainer {
 
     /// The window that the alert is about, as replaying the captures gives it.
     private func find(
-        _ offender: IPAddress, _ scale: Scale, _ endSecond: Int, in spool: InputSpool,
-        _ model: Model, _ progress: ProgressReport?
+        _ alert: Event.Alert, endSecond: Int, in spool: InputSpool, _ model: Model,
+        _ progress: ProgressReport?
     ) throws -> Window? {
         var replay = Replay(paths: captures, model: model)
         replay.spool = spool
         replay.inventory = inventory
         var found: Window?
         _ = try replay.run(progress: progress) { window, _ in
-            if window.subject == offender, window.scale == scale, window.endSecond == endSecond {
+            if window.subject == alert.offender, window.scale == alert.scale,
+                window.endSecond == endSecond
+            {
                 found = window
             }
         }
@@ -120,35 +79,38 @@ public struct EventExplainer {
     }
 
     private func judge(
-        _ window: Window?, _ offender: IPAddress, _ scale: Scale,
-        _ details: EVEReader.Alert.Details, _ model: Model,
+        _ window: Window?, _ alert: Event.Alert, _ model: Model,
         _ explanation: inout EventExplanation
     ) {
-        if let raised = details.model_id, raised != model.identifier {
+        let (offender, scale) = (alert.offender, alert.scale)
+        if let raised = alert.modelID, raised != model.identifier {
             explanation.notes.append(
-                "model \(raised) raised the alert, this one is \(model.identifier): what follows is this one's word"
+                "model \(raised) raised the alert, this one is \(model.identifier): what follows is "
+                    + "this one's word"
             )
         }
         let detector = Detector(model: model, inventory: inventory ?? model.provenance.inventory)
         let baseline = detector.baseline(of: offender, scale: scale)
         explanation.baselineWindows = baseline?.windowCount
-        if let baseline, baseline.name != details.baseline {
+        if let baseline, baseline.name != alert.baseline {
             explanation.baseline = baseline.name
             explanation.baselineKind = Self.kind(ofBaseline: baseline.name)
         }
         guard
             let values = window?.values
-                ?? told(details, detector.medianValues(of: offender, scale: scale))
+                ?? told(alert, detector.medianValues(of: offender, scale: scale))
         else {
             explanation.nearestNote = "the model has no baseline for it"
             return
         }
         let asked = Window(
-            subject: offender, scale: scale, endSecond: details.window_end ?? 0, values: values)
+            subject: offender, scale: scale, endSecond: alert.window?.upperBound ?? 0,
+            values: values)
         guard let remedy = detector.remedy(for: asked) else {
             explanation.nearestNote =
                 window == nil
-                ? "what the alert tells is not enough to find it odd again; name its capture with -r"
+                ? "what the alert tells is not enough to find it odd again; "
+                    + "name its capture with -r"
                 : "by this model, and what was said of its alerts, the window is no longer odd"
             return
         }
@@ -164,13 +126,13 @@ public struct EventExplainer {
     }
 
     /// The values that the alert tells, in an otherwise ordinary window.
-    private func told(_ details: EVEReader.Alert.Details, _ medians: [Float]?) -> [Float]? {
+    private func told(_ alert: Event.Alert, _ medians: [Float]?) -> [Float]? {
         guard var values = medians else { return nil }
-        for reason in details.reasons {
-            guard let row = FeatureSchema.table.first(where: { $0.name == reason.feature }) else {
+        for measured in alert.reasons.compactMap(\.measurement) {
+            guard let row = FeatureSchema.table.first(where: { $0.name == measured.feature }) else {
                 continue
             }
-            values[row.feature.rawValue] = reason.value
+            values[row.feature.rawValue] = Float(measured.value)
         }
         return values
     }
@@ -178,23 +140,20 @@ public struct EventExplainer {
     // MARK: - Flows
 
     private func addFlows(
-        _ file: EVEReader, _ alert: EVEReader.Alert, _ offender: IPAddress, _ spool: InputSpool?,
+        _ file: EVEReader, _ alert: Event.Alert, _ spool: InputSpool?,
         _ progress: ProgressReport?, _ explanation: inout EventExplanation
     ) throws {
-        let details = alert.lazaret
-        guard let start = details.window_start, let end = details.window_end else {
+        guard let window = alert.window else {
             explanation.flowSource = "the alert does not say when its window was"
             return
         }
         var flows = OffenderFlows(
-            offender: offender, from: Int64(start).multipliedClamping(by: 1_000_000_000),
-            to: Int64(end).multipliedClamping(by: 1_000_000_000))
-        flows.link =
-            details.pattern == Pattern.spoofing.rawValue
-            ? details.mac.flatMap { MACAddress($0) } : nil
-        flows.prefersVolume =
-            details.pattern.flatMap { Pattern(rawValue: $0) }.map(\.isByVolume) ?? false
-        flows.contact = alert.dest_ip.map { OffenderFlows.end($0, alert.dest_port) }
+            offender: alert.offender,
+            from: Int64(window.lowerBound).multipliedClamping(by: 1_000_000_000),
+            to: Int64(window.upperBound).multipliedClamping(by: 1_000_000_000))
+        flows.link = alert.pattern == .spoofing ? alert.link : nil
+        flows.prefersVolume = alert.pattern?.isByVolume ?? false
+        flows.contact = alert.contact.map { OffenderFlows.end("\($0.address)", $0.port) }
         if let model {
             flows.know(model.model.graph, inventory ?? model.model.provenance.inventory)
         }
@@ -202,11 +161,12 @@ public struct EventExplainer {
             try flows.meter(spool.paths, progress)
             explanation.flowSource = "metered from \(captures.joined(separator: ", "))"
         } else {
-            file.forEachFlow(from: details.offender) { flows.add($0) }
+            file.forEachFlow(from: "\(alert.offender)") { flows.add($0) }
             explanation.flowSource =
                 flows.count > 0
                 ? "from the flow events of \(events)"
-                : "\(events) holds no flow events of \(details.offender); name its capture with -r FILE"
+                : "\(events) holds no flow events of \(alert.offender); "
+                    + "name its capture with -r FILE"
         }
         explanation.flows = flows.telling
         explanation.flowCount = flows.count
@@ -215,19 +175,12 @@ public struct EventExplainer {
     // MARK: - Undo
 
     private func addUndo(
-        _ file: EVEReader, _ details: EVEReader.Alert.Details, _ explanation: inout EventExplanation
+        _ file: EVEReader, _ alert: Event.Alert, _ explanation: inout EventExplanation
     ) {
-        explanation.fences = (details.quarantine_id.map(file.fences) ?? []).map { fence in
-            EventExplanation.Fence(
-                time: fence.timestamp, action: fence.lazaret.action, target: fence.lazaret.target,
-                response: fence.lazaret.response, until: fence.lazaret.until,
-                isDryRun: fence.lazaret.dry_run, failure: fence.lazaret.failure,
-                undo: fence.lazaret.undo ?? "lazaret quarantine release \(fence.lazaret.target)")
-        }
-        if let fence = explanation.fences.last(where: {
-            $0.action == "fence" || $0.action == "extend"
-        }) {
-            explanation.undo.append(fence.undo)
+        let changes = alert.quarantineID.map(file.changes) ?? []
+        explanation.changes = changes.map { ($0.event.time, $0.change) }
+        if let rule = changes.last(where: { [.add, .extend].contains($0.change.action) }) {
+            explanation.undo.append(rule.change.undo)
         }
         explanation.undo.append(
             Shell.line([

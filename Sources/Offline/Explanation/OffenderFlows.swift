@@ -9,7 +9,8 @@ import SystemSupport
 import TextFormats
 import Workloads
 
-/// The flows that an offender opened in a stretch of time: all of them counted, the most telling kept.
+/// The flows that an offender opened in a stretch of time: all of them counted, the most telling
+/// kept.
 struct OffenderFlows {
     static let limit = 20
 
@@ -142,22 +143,20 @@ struct OffenderFlows {
     // MARK: - Event files
 
     /// Takes in a flow event, if it lies in the time.
-    mutating func add(_ event: EVEReader.Flow) {
-        guard let start = UTC.nanoseconds(event.flow.start),
-            let end = UTC.nanoseconds(event.flow.end), end >= from, start < to,
-            let destination = IPAddress(event.dest_ip)
-        else { return }
+    mutating func add(_ event: EVEFlow) {
+        guard event.end >= from, event.start < to else { return }
         let service = Service(
-            ipProtocol: Service.protocolNumber(event.proto) ?? 0, port: event.dest_port ?? 0)
+            ipProtocol: Service.protocolNumber(event.transport) ?? 0,
+            port: event.destinationPort ?? 0)
         let flow = EventExplanation.Flow(
-            startNanoseconds: start, source: Self.end(event.src_ip, event.src_port),
-            destination: Self.end(event.dest_ip, event.dest_port), transport: event.proto,
-            packetsOut: event.flow.pkts_toserver, packetsIn: event.flow.pkts_toclient,
-            bytesOut: event.flow.bytes_toserver, bytesIn: event.flow.bytes_toclient,
-            state: event.flow.state ?? "", communityID: event.community_id ?? "-",
-            isNew: isNew(destination, service))
+            startNanoseconds: event.start, source: Self.end("\(event.source)", event.sourcePort),
+            destination: Self.end("\(event.destination)", event.destinationPort),
+            transport: event.transport, packetsOut: event.packetsToServer,
+            packetsIn: event.packetsToClient, bytesOut: event.bytesToServer,
+            bytesIn: event.bytesToClient, state: event.state ?? "",
+            communityID: event.communityID ?? "-", isNew: isNew(event.destination, service))
         // A lone answer to a TCP flow is its refusal.
-        let leastAnswer = event.proto == "TCP" ? 2 : 1
-        add(flow, hasFailed: event.flow.pkts_toclient < leastAnswer)
+        let leastAnswer = event.transport == "TCP" ? 2 : 1
+        add(flow, hasFailed: event.packetsToClient < leastAnswer)
     }
 }

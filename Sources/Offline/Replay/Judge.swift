@@ -22,7 +22,7 @@ struct Judge {
         let inventory = known.inventory
         detector = Detector(model: model, inventory: inventory)
         alerts = AlertPipeline(
-            modelID: model.identifier, origin: .capture(capture),
+            modelID: model.identifier, origin: capture.map(Event.Alert.Origin.capture),
             decider: PlannedQuarantine(
                 QuarantinePolicy(options: policyOptions, inventory: inventory)))
         alerts.sliceFolder = sliceFolder

@@ -1,4 +1,5 @@
 public import AnomalyDetection
+public import Events
 import FeatureExtraction
 import NetworkAddresses
 import TextFormats
@@ -47,30 +48,13 @@ public enum RankingReport {
         return object.text
     }
 
-    /// One address as an EVE alert; there is no threshold without a baseline.
-    public static func eve(_ entry: OutlierRanking.Entry) -> String {
-        var event = JSONObject()
-        event.put(
-            "timestamp",
-            UTC.timestamp(nanoseconds: Int64(entry.window.endSecond + 1) * 1_000_000_000))
-        event.put("event_type", "alert")
-        event.put("src_ip", "\(entry.subject)")
-        var alert = JSONObject()
-        alert.put("action", "allowed")
-        alert.put("signature", "Lazaret \(entry.pattern?.title ?? "unusual traffic")")
-        alert.put("category", entry.pattern?.category ?? "Misc activity")
-        alert.put("severity", 3)
-        event.put("alert", alert)
-        var object = JSONObject()
-        object.put("workload", entry.workload)
-        object.put("offender", "\(entry.subject)")
-        object.put("role", "source")
-        object.put("scale_s", entry.window.scale.seconds)
-        object.put("score", Double(entry.score))
-        object.put("technique", entry.pattern?.technique)
-        object.put("reasons", entry.reasons.map(\.text))
-        object.put("decision", "none")
-        event.put("lazaret", object)
-        return event.text
+    /// The alert of one address; there is no threshold without a baseline.
+    public static func event(_ entry: OutlierRanking.Entry) -> Event {
+        var alert = Event.Alert(
+            looksLike: entry.pattern, severity: .low, offender: entry.subject,
+            workload: entry.workload, scale: entry.window.scale, score: Double(entry.score))
+        alert.reasons = entry.reasons.map { Event.Alert.Reason(text: $0.text) }
+        alert.decision = .undecided
+        return Event(time: Int64(entry.window.endSecond + 1) * 1_000_000_000, .alert(alert))
     }
 }

@@ -1,4 +1,5 @@
 public import AnomalyDetection
+public import Events
 public import FeatureExtraction
 import FlowMetering
 public import HTMLReport
@@ -30,8 +31,8 @@ public struct Replay {
         public var inventory = Inventory.empty
         public var incidents: [Incident] = []
         public var decisions: [QuarantineDecision] = []
-        /// EVE lines, in order of time.
-        public var events: [String] = []
+        /// In order of time.
+        public var events: [Event] = []
         public var packetCount = 0
         public var firstNanoseconds: Int64 = 0
         public var lastNanoseconds: Int64 = 0

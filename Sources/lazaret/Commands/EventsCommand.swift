@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlServer
+import Events
 import FoundationEssentials
 
 /// Shows alerts and quarantine actions of the running monitor.
@@ -26,12 +27,8 @@ struct EventsCommand: AsyncParsableCommand {
         let client = try control.client()
         if count > 0 {
             let bytes = try await client.get("/api/v1/events?limit=\(count)")
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            for event in try JSONDecoder().decode([JSONValue].self, from: Data(bytes)).reversed() {
-                let line = try encoder.encode(event)
-                try Output.write(String(decoding: line, as: UTF8.self) + "\n", to: nil)
-            }
+            let events = try JSONDecoder().decode([Event].self, from: Data(bytes))
+            try Output.write(events.reversed().map { $0.eve + "\n" }.joined(), to: nil)
         }
         if follow { try await client.follow { try Output.write($0 + "\n", to: nil) } }
     }

@@ -100,10 +100,11 @@ struct ReplayCommand: ParsableCommand {
 
     private func render(_ outcome: Replay.Outcome) -> String {
         switch format {
-        case .eve: outcome.events.map { $0 + "\n" }.joined()
+        case .eve: outcome.events.map { $0.eve + "\n" }.joined()
         case .json:
-            outcome.incidents.map { IncidentReport.json($0, decisions: outcome.decisions) + "\n" }
-                .joined()
+            outcome.incidents.map {
+                IncidentSummary($0, decisions: outcome.decisions).json + "\n"
+            }.joined()
         case .table:
             IncidentReport.table(
                 outcome.incidents, decisions: outcome.decisions,
@@ -165,8 +166,10 @@ struct ReplayCommand: ParsableCommand {
                 result.entries.enumerated().map { RankingReport.json($1, rank: $0 + 1) + "\n" }
                     .joined()
             case .eve:
-                result.entries.filter { $0.pattern != nil }.map { RankingReport.eve($0) + "\n" }
-                    .joined()
+                result.entries.filter { $0.pattern != nil }.map {
+                    RankingReport.event($0).eve + "\n"
+                }
+                .joined()
             }
         try Output.write(text, to: output)
         if let page = result.report { try write(page, spool) }

@@ -4,7 +4,7 @@ import NetworkAddresses
 public import Quarantine
 import TextFormats
 
-/// Incidents as a person reads them, and as JSON.
+/// Incidents as a person reads them.
 public enum IncidentReport {
     /// A block of lines for each incident: who, when, what with numbers, what would be done.
     ///
@@ -109,29 +109,5 @@ public enum IncidentReport {
     private static func concerns(_ decided: QuarantineDecision, _ incident: Incident) -> Bool {
         if let prefix = decided.target.prefix { return prefix.contains(incident.offender) }
         return incident.spoofingLink.map { decided.target == .link($0) } ?? false
-    }
-
-    /// One object an incident.
-    public static func json(_ incident: Incident, decisions: [QuarantineDecision]) -> String {
-        var object = JSONObject()
-        object.put("event_id", incident.eventID)
-        object.put("offender", "\(incident.offender)")
-        object.put("workload", incident.workload)
-        if let link = incident.spoofingLink { object.put("mac", "\(link)") }
-        object.put("start", incident.firstSecond)
-        object.put("end", incident.lastSecond + 1)
-        object.put("patterns", incident.patternsByStrength.map(\.rawValue))
-        object.put("technique", incident.strongest.pattern?.technique)
-        object.put("summary", incident.strongest.summary)
-        object.put("score", Double(incident.strongest.score))
-        object.put("p_value", incident.strongest.pValue, digits: 8)
-        object.put("threshold", Double(incident.strongest.threshold))
-        object.put("baseline", incident.strongest.baselineName)
-        object.put("windows", incident.verdictCount)
-        let fence = fence(of: incident, decisions)
-        object.put("decision", fence == nil ? "watch" : "quarantine")
-        object.put("quarantine_id", fence?.rule.id)
-        object.put("reasons", incident.strongest.reasons.map(\.text))
-        return object.text
     }
 }

@@ -1,10 +1,14 @@
+import AnomalyDetection
+import FeatureExtraction
+import NetworkAddresses
+import Quarantine
 import TextFormats
 
 extension EventExplanation {
     /// The explanation as a person reads it.
     public var text: String {
         var lines = head
-        lines += ["", "Why"] + reasons.flatMap(Self.lines)
+        lines += ["", "Why"] + alert.reasons.flatMap(Self.lines)
         lines += ["", "Against what", "  " + baselineText]
         lines += ["", "Nearest normal window"] + nearestLines.map { "  " + $0 }
         lines += ["", flowTitle] + flowLines
@@ -15,33 +19,39 @@ extension EventExplanation {
     }
 
     private var head: [String] {
+        let offender = "\(alert.offender)"
         let who =
-            workload == offender || workload == "outside" ? offender : "\(workload) (\(offender))"
-        let what = title + (technique.map { " (\($0))" } ?? "")
+            alert.workload == offender || alert.workload == "outside"
+            ? offender : "\(alert.workload) (\(offender))"
+        let what = title + (alert.technique.map { " (\($0))" } ?? "")
         var lines = [
-            "event \(eventID)  \(time)", "  \(who), as source, over \(windowSeconds) s: \(what)",
+            "event \(alert.identifier ?? "")  \(UTC.timestamp(nanoseconds: time))",
+            "  \(who), as source, over \(alert.scale.seconds) s: \(what)",
         ]
         if let contact { lines.append("  last flow to \(contact)") }
-        if let score, let threshold {
+        if let threshold = alert.threshold {
             let chance =
-                pValue.map { "; a clean minute scores as high with chance \(Self.number($0, 6))" }
-                ?? ""
+                alert.pValue.map {
+                    "; a clean minute scores as high with chance \(Self.number($0, 6))"
+                } ?? ""
             lines.append(
-                "  score \(Self.number(score, 3)), threshold \(Self.number(threshold, 3))\(chance)")
+                "  score \(Self.number(alert.score, 3)), threshold "
+                    + "\(Self.number(threshold, 3))\(chance)")
         }
-        if let decision { lines.append("  decision: \(decision)") }
+        if let decision = alert.decision { lines.append("  decision: \(decision.rawValue)") }
         return lines
     }
 
-    private static func lines(_ reason: Reason) -> [String] {
-        var sentence = "\(number(reason.value, 2)) \(reason.unit)"
-        if let median = reason.median, let p99 = reason.p99 {
+    private static func lines(_ reason: Event.Alert.Reason) -> [String] {
+        guard let measured = reason.measurement else { return ["  \(reason.text)"] }
+        var sentence = "\(number(measured.value, 2)) \(measured.unit)"
+        if let median = measured.baselineMedian, let p99 = measured.baselineP99 {
             sentence +=
                 ", where the median clean window has \(number(median, 2)) and 99 % have at most "
                 + number(p99, 2)
         }
-        if let share = reason.share { sentence += "; \(number(share * 100, 0)) % of the score" }
-        return ["  \(reason.text)", "      \(reason.feature): \(sentence)"]
+        if let share = measured.share { sentence += "; \(number(share * 100, 0)) % of the score" }
+        return ["  \(reason.text)", "      \(measured.feature): \(sentence)"]
     }
 
     private var baselineText: String {
@@ -53,9 +63,9 @@ extension EventExplanation {
             default: "\(baseline), for want of one of its own"
             }
         let learnt =
-            baselineWindows.map { "\($0) clean windows of \(windowSeconds) s" }
+            baselineWindows.map { "\($0) clean windows of \(alert.scale.seconds) s" }
             ?? "name the model with -m MODEL to hear how many windows it learnt"
-        return "the baseline of \(group): \(learnt)" + (modelID.map { "; model \($0)" } ?? "")
+        return "the baseline of \(group): \(learnt)" + (alert.modelID.map { "; model \($0)" } ?? "")
     }
 
     private var nearestLines: [String] {
@@ -63,7 +73,8 @@ extension EventExplanation {
         let basis =
             nearest.isExact
             ? ""
-            : " (all else ordinary: the alert does not tell it; name its capture with -r for the whole window)"
+            : " (all else ordinary: the alert does not tell it; name its capture with -r for the "
+                + "whole window)"
         let (before, after) = (
             Self.number(nearest.scoreBefore, 3), Self.number(nearest.scoreAfter, 3)
         )
@@ -71,12 +82,14 @@ extension EventExplanation {
         let result =
             nearest.scoreAfter < nearest.threshold
             ? "the score would fall from \(before) to \(after), below \(threshold)"
-            : "nothing would lie beyond the clean range, so that its score, \(after), would not count"
+            : "nothing would lie beyond the clean range, so that its score, \(after), would not "
+                + "count"
         let width = nearest.changes.map(\.feature.count).max() ?? 0
         return ["\(result)\(basis), with"]
             + nearest.changes.map { change in
                 "  " + change.feature + String(repeating: " ", count: width - change.feature.count)
-                    + "  at most \(Self.number(change.to, 2)) instead of \(Self.number(change.from, 2)) \(change.unit)"
+                    + "  at most \(Self.number(change.to, 2)) instead of "
+                    + "\(Self.number(change.from, 2)) \(change.unit)"
             }
     }
 
@@ -94,7 +107,8 @@ extension EventExplanation {
             return
                 "  \(UTC.clock(flow.startNanoseconds / 1_000_000_000))  \(flow.transport)  \(ends)"
                 + String(repeating: " ", count: width - ends.count)
-                + "  \(flow.packetsOut)/\(flow.packetsIn) packets  \(flow.bytesOut)/\(flow.bytesIn) bytes"
+                + "  \(flow.packetsOut)/\(flow.packetsIn) packets"
+                + "  \(flow.bytesOut)/\(flow.bytesIn) bytes"
                 + "  \(flow.state)  \(flow.communityID)\(new)"
         }
         let more = (flowCount ?? 0) - flows.count
@@ -102,20 +116,21 @@ extension EventExplanation {
     }
 
     private var sliceText: String {
-        guard let slice else {
+        guard let file = alert.captureFile else {
             return
-                "no file of their own; 'lazaret replay -r CAPTURE -m MODEL --pcap-out FOLDER' makes one"
+                "no file of their own; 'lazaret replay -r CAPTURE -m MODEL --pcap-out FOLDER' "
+                + "makes one"
         }
-        return slice + (isSliceThere ? "" : " (no longer there)")
+        return file + (isCaptureFileThere ? "" : " (no longer there)")
     }
 
     private var undoLines: [String] {
-        let done = fences.map { fence in
+        let done = changes.map { _, change in
             let how =
-                fence.failure.map { ", which failed: \($0)" }
-                ?? (fence.isDryRun ? " (not enforced)" : "")
-            return
-                "\(fence.action) of \(fence.target), \(fence.response), until \(fence.until)\(how)"
+                change.failure.map { ", which failed: \($0)" }
+                ?? (change.isDryRun ? " (not enforced)" : "")
+            return "\(change.action.rawValue) of \(change.target), \(change.response.rawValue), "
+                + "until \(UTC.timestamp(nanoseconds: change.until))\(how)"
         }
         return (done.isEmpty ? ["nothing was fenced for it"] : done) + undo.map { "  " + $0 }
     }
@@ -127,22 +142,22 @@ extension EventExplanation {
     /// The explanation as one JSON object.
     public var json: String {
         var object = JSONObject()
-        object.put("event_id", eventID)
-        object.put("timestamp", time)
-        object.put("workload", workload)
-        object.put("offender", offender)
+        object.put("event_id", alert.identifier)
+        object.put("timestamp", UTC.timestamp(nanoseconds: time))
+        object.put("workload", alert.workload)
+        object.put("offender", "\(alert.offender)")
         object.put("signature", title)
-        object.put("technique", technique)
+        object.put("technique", alert.technique)
         object.put("contact", contact)
-        object.put("scale_s", windowSeconds)
-        object.put("window_start", windowStart)
-        object.put("window_end", windowEnd)
-        object.put("score", score)
-        object.put("threshold", threshold)
-        object.put("p_value", pValue, digits: 8)
-        object.put("decision", decision)
-        object.put("reasons", reasons.map(Self.object))
-        object.put("model_id", modelID)
+        object.put("scale_s", alert.scale.seconds)
+        object.put("window_start", alert.window?.lowerBound)
+        object.put("window_end", alert.window?.upperBound)
+        object.put("score", alert.score)
+        object.put("threshold", alert.threshold)
+        object.put("p_value", alert.pValue, digits: 8)
+        object.put("decision", alert.decision?.rawValue)
+        object.put("reasons", json: "[" + alert.reasons.map(\.json).joined(separator: ",") + "]")
+        object.put("model_id", alert.modelID)
         object.put("baseline", baseline)
         object.put("baseline_kind", baselineKind)
         object.put("baseline_windows", baselineWindows)
@@ -151,24 +166,12 @@ extension EventExplanation {
         object.put("flow_source", flowSource)
         object.put("flow_count", flowCount)
         object.put("flows", flows.map(Self.object))
-        object.put("capture_file", slice)
-        if slice != nil { object.put("capture_file_exists", isSliceThere) }
-        object.put("fences", fences.map(Self.object))
+        object.put("capture_file", alert.captureFile)
+        if alert.captureFile != nil { object.put("capture_file_exists", isCaptureFileThere) }
+        object.put("fences", changes.map(Self.object))
         object.put("undo", undo)
         object.put("notes", notes)
         return object.text
-    }
-
-    private static func object(_ reason: Reason) -> JSONObject {
-        var object = JSONObject()
-        object.put("feature", reason.feature)
-        object.put("value", reason.value, digits: 2)
-        object.put("unit", reason.unit)
-        object.put("baseline_p50", reason.median, digits: 2)
-        object.put("baseline_p99", reason.p99, digits: 2)
-        object.put("share", reason.share)
-        object.put("text", reason.text)
-        return object
     }
 
     private static func object(_ nearest: Nearest) -> JSONObject {
@@ -207,15 +210,15 @@ extension EventExplanation {
         return object
     }
 
-    private static func object(_ fence: Fence) -> JSONObject {
+    private static func object(_ time: Int64, _ change: Event.QuarantineChange) -> JSONObject {
         var object = JSONObject()
-        object.put("timestamp", fence.time)
-        object.put("action", fence.action)
-        object.put("target", fence.target)
-        object.put("response", fence.response)
-        object.put("until", fence.until)
-        object.put("dry_run", fence.isDryRun)
-        object.put("failure", fence.failure)
+        object.put("timestamp", UTC.timestamp(nanoseconds: time))
+        object.put("action", change.action.rawValue)
+        object.put("target", "\(change.target)")
+        object.put("response", change.response.rawValue)
+        object.put("until", UTC.timestamp(nanoseconds: change.until))
+        object.put("dry_run", change.isDryRun)
+        object.put("failure", change.failure)
         return object
     }
 }

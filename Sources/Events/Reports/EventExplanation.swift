@@ -1,30 +1,8 @@
+import AnomalyDetection
+import NetworkAddresses
+
 /// Why an alert was raised, against what, what stands behind it, and what would take it back.
 public struct EventExplanation: Sendable {
-    /// One reason.
-    public struct Reason: Sendable {
-        public var feature: String
-        public var text: String
-        public var unit: String
-        public var value: Double
-        public var median: Double?
-        public var p99: Double?
-        /// Its part of the score, 0...1.
-        public var share: Double?
-
-        public init(
-            feature: String, text: String, unit: String, value: Double, median: Double?,
-            p99: Double?, share: Double?
-        ) {
-            self.feature = feature
-            self.text = text
-            self.unit = unit
-            self.value = value
-            self.median = median
-            self.p99 = p99
-            self.share = share
-        }
-    }
-
     /// One feature that would have to be different.
     public struct Change: Sendable {
         public var feature: String
@@ -97,52 +75,11 @@ public struct EventExplanation: Sendable {
         }
     }
 
-    /// What was done about it.
-    public struct Fence: Sendable {
-        public var time: String
-        public var action: String
-        public var target: String
-        public var response: String
-        public var until: String
-        public var isDryRun: Bool
-        public var failure: String?
-        public var undo: String
+    public var time: Int64
+    public var alert: Event.Alert
 
-        public init(
-            time: String, action: String, target: String, response: String, until: String,
-            isDryRun: Bool, failure: String?, undo: String
-        ) {
-            self.time = time
-            self.action = action
-            self.target = target
-            self.response = response
-            self.until = until
-            self.isDryRun = isDryRun
-            self.failure = failure
-            self.undo = undo
-        }
-    }
-
-    public var eventID = ""
-    public var time = ""
-    public var workload = ""
-    public var offender = ""
-    /// What it looks like, and the ATT&CK technique.
-    public var title = ""
-    public var technique: String?
-    /// The flow that the alert names.
-    public var contact: String?
-    public var windowSeconds = 0
-    public var windowStart: Int?
-    public var windowEnd: Int?
-    public var score: Double?
-    public var threshold: Double?
-    public var pValue: Double?
-    public var decision: String?
-    public var reasons: [Reason] = []
-
-    public var modelID: String?
-    /// The group that it was compared with, what kind of group that is, and how many windows it learnt.
+    /// The group that it was compared with, what kind of group that is, and how many windows it
+    /// learnt.
     public var baseline: String?
     public var baselineKind: String?
     public var baselineWindows: Int?
@@ -156,14 +93,30 @@ public struct EventExplanation: Sendable {
     /// Where the flows come from, or why there are none.
     public var flowSource = ""
 
-    /// The file with the incident's packets.
-    public var slice: String?
-    public var isSliceThere = false
-    public var fences: [Fence] = []
-    /// Commands that take back what followed, the fence first.
+    /// Whether the file with the incident's packets is there.
+    public var isCaptureFileThere = false
+    /// What was done about the offender, with when.
+    public var changes: [(time: Int64, change: Event.QuarantineChange)] = []
+    /// Commands that take back what followed, the rule first.
     public var undo: [String] = []
     /// What the reader should know before relying on it.
     public var notes: [String] = []
 
-    public init() {}
+    /// What the alert itself says.
+    public init(of alert: Event.Alert, at time: Int64) {
+        self.alert = alert
+        self.time = time
+        baseline = alert.baseline
+    }
+
+    /// What it looks like.
+    var title: String { alert.pattern?.title ?? "unusual traffic" }
+
+    /// The flow that the alert names.
+    var contact: String? {
+        alert.contact.map { contact in
+            let port = contact.port.map { " \($0)" } ?? ""
+            return "\(contact.address) \(contact.protocolName)\(port)"
+        }
+    }
 }

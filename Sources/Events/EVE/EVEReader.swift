@@ -1,0 +1,124 @@
+import FoundationEssentials
+import Glibc
+import SystemSupport
+
+/// A file of EVE lines, searched without reading it into memory.
+package struct EVEReader {
+    package let path: String
+    private let data: Data
+
+    /// - Throws: `.input` with the system's words.
+    package init(_ path: String) throws {
+        self.path = path
+        do {
+            try checkReadable(path)
+            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+        } catch {
+            throw IOError.input(path: path, reason: "\(error)")
+        }
+    }
+
+    /// The alert with this identifier.
+    ///
+    /// - Throws: `.input` where there is none, or where it cannot be read.
+    package func alert(_ identifier: String) throws -> (event: Event, alert: Event.Alert) {
+        var found: (Event, Event.Alert)?
+        var unreadable: EVEError?
+        forEachLine(holding: "\"\(identifier)\"") { line in
+            do throws(EVEError) {
+                let event = try Event(eve: line)
+                // Quarantine changes have the identifier of their alert, too.
+                if case .alert(let alert) = event.payload, alert.identifier == identifier {
+                    found = (event, alert)
+                }
+            } catch { unreadable = unreadable ?? error }
+            return found == nil
+        }
+        if let found { return found }
+        let reason =
+            if let unreadable {
+                "event \(identifier) cannot be read: \(unreadable)"
+            } else if hasEvents {
+                "holds no alert with event_id \(identifier); name the file with --events"
+            } else {
+                "holds no EVE events; 'lazaret replay --format eve -o FILE' and the monitor "
+                    + "write them"
+            }
+        throw IOError.input(path: path, reason: reason)
+    }
+
+    /// Whether one of the first lines is an event.
+    private var hasEvents: Bool {
+        var (isFound, count) = (false, 0)
+        forEachLine(holding: "{") { line in
+            count += 1
+            do throws(EVEError) {
+                _ = try Event(eve: line)
+                isFound = true
+            } catch .unknownType { isFound = true } catch {}
+            return !isFound && count < 100
+        }
+        return isFound
+    }
+
+    /// Every change of a quarantine rule, in the file's order.
+    package func changes(
+        ofRule quarantineID: String
+    ) -> [(event: Event, change: Event.QuarantineChange)] {
+        var found: [(Event, Event.QuarantineChange)] = []
+        forEachLine(holding: "\"\(quarantineID)\"") { line in
+            if let event = try? Event(eve: line), case .quarantine(let change) = event.payload,
+                change.quarantineID == quarantineID
+            {
+                found.append((event, change))
+            }
+            return true
+        }
+        return found
+    }
+
+    /// Hands the flows that an address opened to `body`.
+    package func forEachFlow(from address: String, _ body: (EVEFlow) -> Void) {
+        let decoder = JSONDecoder()
+        forEachLine(holding: "\"src_ip\":\"\(address)\"") { line in
+            if let flow = try? decoder.decode(EVEFlow.self, from: line) { body(flow) }
+            return true
+        }
+    }
+
+    /// Hands the lines with `mark` in them to `body`, which says whether to go on. Longer ones than
+    /// an event may be are passed over.
+    private func forEachLine(holding mark: String, _ body: (Data) -> Bool) {
+        let mark = Array(mark.utf8)
+        let newline = UInt8(ascii: "\n")
+        // SAFETY: all places lie within the bytes, which live until the closure returns.
+        unsafe data.withUnsafeBytes { bytes in
+            var at = 0
+            while let hit = unsafe Self.find(mark, in: bytes, from: at) {
+                let start = unsafe bytes[at..<hit].lastIndex(of: newline).map { $0 + 1 } ?? at
+                let end = unsafe bytes[hit...].firstIndex(of: newline) ?? bytes.count
+                if end - start <= Event.longestLine {
+                    guard unsafe body(Data(bytes[start..<end])) else { return }
+                }
+                at = min(end + 1, bytes.count)
+            }
+        }
+    }
+
+    /// Where `mark` begins; `Data.range(of:)` takes milliseconds for each hit in a large file.
+    private static func find(
+        _ mark: [UInt8], in bytes: UnsafeRawBufferPointer, from: Int
+    ) -> Int? {
+        guard let base = bytes.baseAddress, let first = mark.first else { return nil }
+        var at = from
+        while at + mark.count <= bytes.count {
+            // SAFETY: both calls stay within the bytes that are left.
+            let left = bytes.count - mark.count + 1 - at
+            guard let hit = unsafe memchr(base + at, Int32(first), left) else { return nil }
+            at = unsafe base.distance(to: UnsafeRawPointer(hit))
+            if unsafe memcmp(base + at, mark, mark.count) == 0 { return at }
+            at += 1
+        }
+        return nil
+    }
+}

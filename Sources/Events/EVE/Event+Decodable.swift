@@ -1,0 +1,250 @@
+import AnomalyDetection
+import FeatureExtraction
+public import FoundationEssentials
+import NetworkAddresses
+import Quarantine
+import TextFormats
+
+/// Why a line is no event that this program knows.
+public enum EVEError: Error, Equatable, Sendable, CustomStringConvertible {
+    case tooLong(byteCount: Int)
+    /// The event type of another program, or of a later version.
+    case unknownType(String)
+    case malformed(String)
+
+    public var description: String {
+        switch self {
+        case .tooLong(let count): "\(count) bytes are too many for an event"
+        case .unknownType(let type): "events of type '\(type)' are not known here"
+        case .malformed(let why): why
+        }
+    }
+}
+
+extension Event {
+    /// Bytes of a line that are read at most.
+    public static let longestLine = 1 << 20
+
+    /// Reads a line of EVE JSON.
+    ///
+    /// Keys that are not known are passed over. Numbers have the digits that `eve` writes.
+    public init(eve line: Data) throws(EVEError) {
+        guard line.count <= Self.longestLine else { throw .tooLong(byteCount: line.count) }
+        do {
+            self = try JSONDecoder().decode(Event.self, from: line)
+        } catch let error as EVEError {
+            throw error
+        } catch {
+            throw .malformed(Self.words(error))
+        }
+    }
+
+    private static func words(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.keyNotFound(let key, _): "'\(key.stringValue)' is missing"
+        case DecodingError.typeMismatch(_, let context),
+            DecodingError.valueNotFound(_, let context),
+            DecodingError.dataCorrupted(let context):
+            context.codingPath.isEmpty
+                ? "not a JSON object"
+                : "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' means nothing"
+        default: "\(error)"
+        }
+    }
+}
+
+extension Event: Decodable {
+    fileprivate enum Key: String, CodingKey {
+        case timestamp, proto, alert, lazaret, stats
+        case type = "event_type"
+        case sourcePort = "src_port"
+        case destination = "dest_ip"
+        case destinationPort = "dest_port"
+        case capture = "pcap_filename"
+        case interface = "in_iface"
+        case captureFile = "capture_file"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let line = try decoder.container(keyedBy: Key.self)
+        let type = try line.decode(String.self, forKey: .type)
+        guard let kind = Kind(rawValue: type) else { throw EVEError.unknownType(type) }
+        let payload: Payload =
+            switch kind {
+            case .alert: .alert(try Alert(line))
+            case .quarantine:
+                .quarantine(try line.decode(QuarantineChange.self, forKey: .lazaret))
+            case .stats: .stats(try line.decode(Statistics.self, forKey: .stats))
+            }
+        self.init(time: try line.time(.timestamp), payload)
+    }
+}
+
+extension Event.Alert {
+    private enum RuleKey: String, CodingKey { case action, signature, category, severity }
+
+    private enum Key: String, CodingKey {
+        case workload, offender, mac, score, threshold, baseline, pattern, technique, reasons
+        case decision
+        case eventID = "event_id"
+        case windowStart = "window_start"
+        case windowEnd = "window_end"
+        case scale = "scale_s"
+        case pValue = "p_value"
+        case modelID = "model_id"
+        case quarantineID = "quarantine_id"
+    }
+
+    fileprivate init(_ line: KeyedDecodingContainer<Event.Key>) throws {
+        let details = try line.nestedContainer(keyedBy: Key.self, forKey: .lazaret)
+        let rule = try line.nestedContainer(keyedBy: RuleKey.self, forKey: .alert)
+        let seconds = try details.decode(Int.self, forKey: .scale)
+        guard let scale = Scale.allCases.first(where: { $0.seconds == seconds }) else {
+            throw details.meaningless(.scale)
+        }
+        // A pattern of a later version is told by signature and technique alone.
+        let pattern = try details.decodeIfPresent(String.self, forKey: .pattern)
+            .flatMap(Pattern.init)
+        self.init(
+            identifier: try details.decodeIfPresent(String.self, forKey: .eventID),
+            looksLike: pattern,
+            severity: Event.Severity(rawValue: try rule.decode(Int.self, forKey: .severity))
+                ?? .informational,
+            offender: try details.parse(.offender),
+            workload: try details.decode(String.self, forKey: .workload), scale: scale,
+            score: try details.decode(Double.self, forKey: .score))
+        self.pattern = pattern
+        signature = try rule.decode(String.self, forKey: .signature)
+        category = try rule.decode(String.self, forKey: .category)
+        isBlocked = try rule.decode(String.self, forKey: .action) == "blocked"
+        technique = try details.decodeIfPresent(String.self, forKey: .technique)
+        link = try details.parseIfPresent(.mac)
+        contact = try Contact(line)
+        origin = try Origin(line)
+        captureFile = try line.decodeIfPresent(String.self, forKey: .captureFile)
+        window = try Self.window(details)
+        pValue = try details.decodeIfPresent(Double.self, forKey: .pValue)
+        threshold = try details.decodeIfPresent(Double.self, forKey: .threshold)
+        baseline = try details.decodeIfPresent(String.self, forKey: .baseline)
+        modelID = try details.decodeIfPresent(String.self, forKey: .modelID)
+        reasons = try details.decode([Reason].self, forKey: .reasons)
+        decision = try details.decodeIfPresent(String.self, forKey: .decision)
+            .flatMap(Decision.init)
+        quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)
+    }
+
+    /// Seconds that a time in nanoseconds can say.
+    private static let seconds = -(Int64.max / 1_000_000_000)...(Int64.max / 1_000_000_000)
+
+    private static func window(_ details: KeyedDecodingContainer<Key>) throws -> Range<Int>? {
+        guard let start = try details.decodeIfPresent(Int.self, forKey: .windowStart),
+            let end = try details.decodeIfPresent(Int.self, forKey: .windowEnd)
+        else { return nil }
+        guard seconds.contains(Int64(start)), seconds.contains(Int64(end)), start <= end else {
+            throw details.meaningless(.windowEnd)
+        }
+        return start..<end
+    }
+}
+
+extension Event.Alert.Contact {
+    fileprivate init?(_ line: KeyedDecodingContainer<Event.Key>) throws {
+        guard let address: IPAddress = try line.parseIfPresent(.destination) else { return nil }
+        guard let number = Service.protocolNumber(try line.decode(String.self, forKey: .proto))
+        else { throw line.meaningless(.proto) }
+        self.init(
+            address: address, ipProtocol: number,
+            sourcePort: try line.decodeIfPresent(UInt16.self, forKey: .sourcePort),
+            port: try line.decodeIfPresent(UInt16.self, forKey: .destinationPort))
+    }
+}
+
+extension Event.Alert.Origin {
+    fileprivate init?(_ line: KeyedDecodingContainer<Event.Key>) throws {
+        if let name = try line.decodeIfPresent(String.self, forKey: .capture) {
+            self = .capture(name)
+        } else if let name = try line.decodeIfPresent(String.self, forKey: .interface) {
+            self = .interface(name)
+        } else {
+            return nil
+        }
+    }
+}
+
+extension Event.Alert.Reason: Decodable {
+    private enum Key: String, CodingKey {
+        case feature, value, unit, share, text
+        case median = "baseline_p50"
+        case p99 = "baseline_p99"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        if let text = try? decoder.singleValueContainer().decode(String.self) {
+            self.init(text: text)
+            return
+        }
+        let object = try decoder.container(keyedBy: Key.self)
+        self.init(
+            text: try object.decode(String.self, forKey: .text),
+            measurement: Event.Alert.Measurement(
+                feature: try object.decode(String.self, forKey: .feature),
+                value: try object.decode(Double.self, forKey: .value),
+                unit: try object.decode(String.self, forKey: .unit),
+                baselineMedian: try object.decodeIfPresent(Double.self, forKey: .median),
+                baselineP99: try object.decodeIfPresent(Double.self, forKey: .p99),
+                share: try object.decodeIfPresent(Double.self, forKey: .share)))
+    }
+}
+
+extension Event.QuarantineChange: Decodable {
+    private enum Key: String, CodingKey {
+        case action, target, response, until, reason, workload, undo, failure
+        case quarantineID = "quarantine_id"
+        case refusal = "refused_because"
+        case eventID = "event_id"
+        case isDryRun = "dry_run"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let object = try decoder.container(keyedBy: Key.self)
+        let word = try object.decode(String.self, forKey: .action)
+        guard let action = Action(rawValue: word) else { throw object.meaningless(.action) }
+        guard
+            let response = QuarantineRule.Action(
+                rawValue: try object.decode(String.self, forKey: .response))
+        else { throw object.meaningless(.response) }
+        self.init(
+            quarantineID: try object.decode(String.self, forKey: .quarantineID), action: action,
+            target: try object.parse(.target), response: response, until: try object.time(.until),
+            reason: try object.decode(String.self, forKey: .reason),
+            undo: try object.decode(String.self, forKey: .undo))
+        refusal = try object.decodeIfPresent(String.self, forKey: .refusal)
+        eventID = try object.decodeIfPresent(String.self, forKey: .eventID)
+        workload = try object.decodeIfPresent(String.self, forKey: .workload)
+        isDryRun = try object.decode(Bool.self, forKey: .isDryRun)
+        failure = try object.decodeIfPresent(String.self, forKey: .failure)
+    }
+}
+
+extension KeyedDecodingContainer {
+    func parse<T: LosslessStringConvertible>(_ key: Key) throws -> T {
+        guard let value = T(try decode(String.self, forKey: key)) else { throw meaningless(key) }
+        return value
+    }
+
+    func parseIfPresent<T: LosslessStringConvertible>(_ key: Key) throws -> T? {
+        contains(key) ? try parse(key) as T : nil
+    }
+
+    /// Nanoseconds since 1970.
+    func time(_ key: Key) throws -> Int64 {
+        guard let time = UTC.nanoseconds(try decode(String.self, forKey: key)), time >= 0 else {
+            throw meaningless(key)
+        }
+        return time
+    }
+
+    func meaningless(_ key: Key) -> DecodingError {
+        .dataCorruptedError(forKey: key, in: self, debugDescription: "")
+    }
+}

@@ -1,0 +1,144 @@
+import AnomalyDetection
+import FeatureExtraction
+import NetworkAddresses
+import Quarantine
+import TextFormats
+
+/// Events as EVE JSON, one object a line: what reads Suricata reads these. The order of the keys is
+/// part of the format.
+extension Event {
+    /// The event as one line, without the newline.
+    public var eve: String {
+        var line = JSONObject()
+        line.put("timestamp", UTC.timestamp(nanoseconds: time))
+        line.put("event_type", kind.rawValue)
+        switch payload {
+        case .alert(let alert): alert.put(in: &line)
+        case .quarantine(let change): change.put(in: &line)
+        case .stats(let statistics): line.put("stats", statistics.object)
+        }
+        return line.text
+    }
+}
+
+extension Event.Alert {
+    fileprivate func put(in line: inout JSONObject) {
+        line.put("src_ip", "\(offender)")
+        if let contact {
+            line.put("src_port", contact.sourcePort.map(Int.init))
+            line.put("dest_ip", "\(contact.address)")
+            line.put("dest_port", contact.port.map(Int.init))
+            line.put("proto", contact.protocolName)
+        }
+        switch origin {
+        case .capture(let name): line.put("pcap_filename", name)
+        case .interface(let name): line.put("in_iface", name)
+        case nil: break
+        }
+        line.put("capture_file", captureFile)
+        var alert = JSONObject()
+        alert.put("action", isBlocked ? "blocked" : "allowed")
+        alert.put("signature", signature)
+        alert.put("category", category)
+        alert.put("severity", severity.rawValue)
+        line.put("alert", alert)
+        line.put("lazaret", details)
+    }
+
+    private var details: JSONObject {
+        var object = JSONObject()
+        object.put("event_id", identifier)
+        object.put("workload", workload)
+        object.put("offender", "\(offender)")
+        object.put("mac", link.map { "\($0)" })
+        object.put("role", "source")
+        object.put("window_start", window?.lowerBound)
+        object.put("window_end", window?.upperBound)
+        object.put("scale_s", scale.seconds)
+        object.put("score", score)
+        object.put("p_value", pValue, digits: 8)
+        object.put("threshold", threshold)
+        object.put("baseline", baseline)
+        object.put("model_id", modelID)
+        object.put("pattern", pattern?.rawValue)
+        object.put("technique", technique)
+        object.put("reasons", json: "[" + reasons.map(\.json).joined(separator: ",") + "]")
+        object.put("decision", decision?.rawValue)
+        object.put("quarantine_id", quarantineID)
+        return object
+    }
+}
+
+extension Event.Alert.Contact {
+    package var protocolName: String { Service.protocolName(ipProtocol) }
+}
+
+extension Event.Alert.Reason {
+    /// An object, or the sentence alone where nothing else is known.
+    package var json: String {
+        guard let measurement else { return JSONObject.quoted(text) }
+        var object = JSONObject()
+        object.put("feature", measurement.feature)
+        object.put("value", measurement.value, digits: 2)
+        object.put("unit", measurement.unit)
+        object.put("baseline_p50", measurement.baselineMedian, digits: 2)
+        object.put("baseline_p99", measurement.baselineP99, digits: 2)
+        object.put("share", measurement.share)
+        object.put("text", text)
+        return object.text
+    }
+}
+
+extension Event.QuarantineChange {
+    fileprivate func put(in line: inout JSONObject) {
+        if let prefix = target.prefix, prefix.isHost { line.put("src_ip", "\(prefix.address)") }
+        var object = JSONObject()
+        object.put("quarantine_id", quarantineID)
+        object.put("action", action.rawValue)
+        object.put("refused_because", refusal)
+        object.put("target", "\(target)")
+        object.put("response", response.rawValue)
+        object.put("until", UTC.timestamp(nanoseconds: until))
+        object.put("reason", reason)
+        object.put("event_id", eventID)
+        object.put("workload", workload)
+        object.put("undo", undo)
+        object.put("dry_run", isDryRun)
+        object.put("failure", failure)
+        line.put("lazaret", object)
+    }
+}
+
+extension Event.Statistics {
+    fileprivate var object: JSONObject {
+        var object = JSONObject()
+        object.put("uptime", uptimeSeconds)
+        object.put("capture", Self.object(capture))
+        object.put("decoder", Self.object(decoder))
+        object.put("flow", Self.object(flow))
+        object.put("lazaret", Self.object(lazaret))
+        object.put("sinks", sinks.map(\.object))
+        return object
+    }
+
+    private static func object(_ counters: [String: UInt64]) -> JSONObject {
+        var object = JSONObject()
+        for (name, count) in counters.sorted(by: { $0.key < $1.key }) {
+            object.put(name, Int(clamping: count))
+        }
+        return object
+    }
+}
+
+extension Event.Statistics.Sink {
+    fileprivate var object: JSONObject {
+        var object = JSONObject()
+        object.put("name", name)
+        object.put("written", Int(clamping: written))
+        object.put("dropped", Int(clamping: dropped))
+        object.put("waiting", waiting)
+        object.put("lag_s", lagSeconds, digits: 1)
+        object.put("trouble", trouble)
+        return object
+    }
+}

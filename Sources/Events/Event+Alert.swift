@@ -1,0 +1,130 @@
+public import AnomalyDetection
+public import FeatureExtraction
+public import NetworkAddresses
+
+extension Event {
+    /// An odd window of one offender, and why it is odd.
+    public struct Alert: Sendable, Equatable {
+        /// What was decided about the offender.
+        public enum Decision: String, Sendable, Decodable {
+            /// There is no baseline to decide by.
+            case undecided = "none"
+            case watch, quarantine
+        }
+
+        /// Where packets came from.
+        public enum Origin: Sendable, Equatable {
+            case capture(String)
+            case interface(String)
+        }
+
+        /// The flow that the alert names.
+        public struct Contact: Sendable, Equatable {
+            public var address: IPAddress
+            public var ipProtocol: UInt8
+            /// Source and destination port; nil where the protocol has none.
+            public var sourcePort: UInt16?
+            public var port: UInt16?
+
+            public init(
+                address: IPAddress, ipProtocol: UInt8, sourcePort: UInt16? = nil,
+                port: UInt16? = nil
+            ) {
+                self.address = address
+                self.ipProtocol = ipProtocol
+                self.sourcePort = sourcePort
+                self.port = port
+            }
+        }
+
+        /// One reason.
+        public struct Reason: Sendable, Equatable {
+            /// A sentence.
+            public var text: String
+            /// What was measured; nil where addresses are ranked without a baseline.
+            public var measurement: Measurement?
+
+            public init(text: String, measurement: Measurement? = nil) {
+                self.text = text
+                self.measurement = measurement
+            }
+        }
+
+        /// A feature of the window beside those of clean windows.
+        public struct Measurement: Sendable, Equatable {
+            /// Its name in `FeatureSchema`.
+            public var feature: String
+            public var value: Double
+            public var unit: String
+            public var baselineMedian: Double?
+            public var baselineP99: Double?
+            /// Its part of the score, 0...1.
+            public var share: Double?
+
+            public init(
+                feature: String, value: Double, unit: String, baselineMedian: Double? = nil,
+                baselineP99: Double? = nil, share: Double? = nil
+            ) {
+                self.feature = feature
+                self.value = value
+                self.unit = unit
+                self.baselineMedian = baselineMedian
+                self.baselineP99 = baselineP99
+                self.share = share
+            }
+        }
+
+        /// 16 hexadecimal digits; nil where addresses are ranked without a baseline.
+        public var identifier: String?
+        public var signature: String
+        /// Suricata's word for the class of the alert.
+        public var category: String
+        public var severity: Severity
+        /// Whether a rule holds the offender's packets back.
+        public var isBlocked = false
+        public var offender: IPAddress
+        /// Workload, `outside`, or the address.
+        public var workload: String
+        /// The offender's interface, where it is known.
+        public var link: MACAddress?
+        public var contact: Contact?
+        /// Nil: several captures or interfaces.
+        public var origin: Origin?
+        /// The file that holds the incident's packets.
+        public var captureFile: String?
+        /// Seconds since 1970.
+        public var window: Range<Int>?
+        public var scale: Scale
+        /// 0...1.
+        public var score: Double
+        public var pValue: Double?
+        public var threshold: Double?
+        /// The group that the window was compared with.
+        public var baseline: String?
+        public var modelID: String?
+        public var pattern: Pattern?
+        /// ATT&CK technique.
+        public var technique: String?
+        public var reasons: [Reason] = []
+        public var decision: Decision?
+        /// The rule over the offender.
+        public var quarantineID: String?
+
+        /// - Parameter pattern: gives the alert its words. The window need not be known to show it:
+        ///   without a baseline it only looks like it, and `pattern` stays nil.
+        public init(
+            identifier: String? = nil, looksLike pattern: Pattern?, severity: Severity,
+            offender: IPAddress, workload: String, scale: Scale, score: Double
+        ) {
+            self.identifier = identifier
+            signature = "Lazaret \(pattern?.title ?? "unusual traffic")"
+            category = pattern?.category ?? "Misc activity"
+            technique = pattern?.technique
+            self.severity = severity
+            self.offender = offender
+            self.workload = workload
+            self.scale = scale
+            self.score = score
+        }
+    }
+}

@@ -1,0 +1,88 @@
+public import AnomalyDetection
+import FeatureExtraction
+import NetworkAddresses
+public import Quarantine
+
+extension Event.Alert {
+    /// What a verdict says; what was decided about its offender is for the caller to add.
+    public init(_ verdict: Verdict, identifier: String, modelID: String) {
+        let window = verdict.window
+        self.init(
+            identifier: identifier, looksLike: verdict.pattern,
+            severity: Event.Severity(verdict), offender: verdict.subject,
+            workload: verdict.workload, scale: window.scale, score: Double(verdict.score))
+        link = window.mac == .zero ? nil : window.mac
+        contact = Contact(of: window)
+        self.window = window.startSecond..<window.endSecond + 1
+        pValue = verdict.pValue
+        threshold = Double(verdict.threshold)
+        baseline = verdict.baselineName
+        self.modelID = modelID
+        pattern = verdict.pattern
+        reasons = verdict.reasons.map(Reason.init)
+    }
+}
+
+extension Event {
+    /// The event of a decision about a rule.
+    ///
+    /// - Parameter failure: why it could not be done; nil: done, or all but done in a dry run.
+    public init(_ decision: QuarantineDecision, isDryRun: Bool, failure: String? = nil) {
+        let rule = decision.rule
+        var change = QuarantineChange(
+            quarantineID: rule.id, action: QuarantineChange.Action(decision.kind),
+            target: rule.target, response: rule.action, until: rule.expires,
+            reason: decision.reason, undo: rule.undo)
+        if case .refuse(let why) = decision.kind { change.refusal = "\(why)" }
+        change.eventID = rule.eventID.isEmpty ? nil : rule.eventID
+        change.workload = rule.workload
+        change.isDryRun = isDryRun
+        change.failure = failure
+        self.init(time: decision.time, .quarantine(change))
+    }
+}
+
+extension Event.Severity {
+    fileprivate init(_ verdict: Verdict) {
+        self = verdict.level == .watch ? .low : verdict.isFarBeyond ? .high : .medium
+    }
+}
+
+extension Event.Alert.Contact {
+    /// The last flow that was opened in the window; nil where there was none.
+    fileprivate init?(of window: Window) {
+        let contact = window.lastContact
+        guard contact.second >= window.startSecond, !contact.address.isUnspecified else {
+            return nil
+        }
+        let hasPorts = [6, 17, 132].contains(contact.ipProtocol)
+        self.init(
+            address: contact.address, ipProtocol: contact.ipProtocol,
+            sourcePort: hasPorts ? contact.sourcePort : nil, port: hasPorts ? contact.port : nil)
+    }
+}
+
+extension Event.Alert.Reason {
+    fileprivate init(_ reason: Verdict.Reason) {
+        let description = FeatureSchema.description(of: reason.feature)
+        self.init(
+            text: reason.text,
+            measurement: Event.Alert.Measurement(
+                feature: description.name, value: Double(reason.value), unit: description.unit,
+                baselineMedian: Double(reason.baselineMedian),
+                baselineP99: Double(reason.baselineP99), share: Double(reason.share)))
+    }
+}
+
+extension Event.QuarantineChange.Action {
+    fileprivate init(_ kind: QuarantineDecision.Kind) {
+        self =
+            switch kind {
+            case .add: .add
+            case .extend: .extend
+            case .release: .release
+            case .expire: .expire
+            case .refuse: .refuse
+            }
+    }
+}

@@ -1,0 +1,78 @@
+/// Something that Lazaret reports: an alert, a change of the quarantine, or a monitor's counters.
+///
+/// The value is made where it happens, and everything downstream filters on its fields. EVE JSON is
+/// one way to write it down: `eve` renders a line, `init(eve:)` reads one.
+public struct Event: Sendable, Equatable {
+    /// What an event reports; the raw values are those of `event_type`.
+    public enum Kind: String, Sendable, CaseIterable {
+        case alert, quarantine, stats
+    }
+
+    /// How urgent an event is; the raw values are Suricata's.
+    public enum Severity: Int, Sendable {
+        case high = 1
+        case medium, low, informational
+    }
+
+    /// The facts of one kind of event.
+    public enum Payload: Sendable, Equatable {
+        case alert(Alert)
+        case quarantine(QuarantineChange)
+        case stats(Statistics)
+    }
+
+    /// Nanoseconds since 1970.
+    public var time: Int64
+    public var payload: Payload
+
+    public init(time: Int64, _ payload: Payload) {
+        self.time = time
+        self.payload = payload
+    }
+
+    public var kind: Kind {
+        switch payload {
+        case .alert: .alert
+        case .quarantine: .quarantine
+        case .stats: .stats
+        }
+    }
+
+    public var severity: Severity {
+        switch payload {
+        case .alert(let alert): alert.severity
+        case .quarantine: .medium
+        case .stats: .informational
+        }
+    }
+
+    /// The alert's or the rule's identifier. Every change of a rule has the same one.
+    public var identifier: String? {
+        switch payload {
+        case .alert(let alert): alert.identifier
+        case .quarantine(let change): change.quarantineID
+        case .stats: nil
+        }
+    }
+
+    /// The workload or the target that it is about; empty for counters.
+    public var subject: String {
+        switch payload {
+        case .alert(let alert): alert.workload
+        case .quarantine(let change): "\(change.target)"
+        case .stats: ""
+        }
+    }
+}
+
+/// An event with its line of EVE JSON, rendered once for everything that takes it.
+public struct RenderedEvent: Sendable {
+    public let event: Event
+    /// One JSON object, without the newline.
+    public let line: String
+
+    public init(_ event: Event) {
+        self.event = event
+        line = event.eve
+    }
+}

@@ -1,0 +1,108 @@
+public import AnomalyDetection
+import NetworkAddresses
+public import Quarantine
+import TextFormats
+
+/// One incident as JSON: what `replay --format json`, the store and the control server give.
+public struct IncidentSummary: Sendable, Equatable {
+    /// Identifier of its first alert.
+    public var eventID: String
+    public var offender: String
+    public var workload: String
+    /// The interface of an offender that borrowed addresses.
+    public var link: String?
+    /// Seconds since 1970.
+    public var start: Int
+    public var end: Int
+    /// Strongest first.
+    public var patterns: [String]
+    public var technique: String?
+    public var summary: String
+    public var score: Double
+    public var pValue: Double
+    public var threshold: Double
+    public var baseline: String
+    /// How many odd windows it had.
+    public var windows: Int
+    public var decision: Event.Alert.Decision
+    public var quarantineID: String?
+    public var reasons: [String]
+
+    public init(
+        eventID: String, offender: String, workload: String, start: Int, end: Int,
+        patterns: [String], summary: String, score: Double, pValue: Double, threshold: Double,
+        baseline: String, windows: Int, decision: Event.Alert.Decision, reasons: [String]
+    ) {
+        self.eventID = eventID
+        self.offender = offender
+        self.workload = workload
+        self.start = start
+        self.end = end
+        self.patterns = patterns
+        self.summary = summary
+        self.score = score
+        self.pValue = pValue
+        self.threshold = threshold
+        self.baseline = baseline
+        self.windows = windows
+        self.decision = decision
+        self.reasons = reasons
+    }
+
+    /// - Parameter decisions: what was decided about rules, in order.
+    public init(_ incident: Incident, decisions: [QuarantineDecision]) {
+        let rule = IncidentReport.fence(of: incident, decisions)?.rule
+        let strongest = incident.strongest
+        eventID = incident.eventID
+        offender = "\(incident.offender)"
+        workload = incident.workload
+        link = incident.spoofingLink.map { "\($0)" }
+        start = incident.firstSecond
+        end = incident.lastSecond + 1
+        patterns = incident.patternsByStrength.map(\.rawValue)
+        technique = strongest.pattern?.technique
+        summary = strongest.summary
+        score = Double(strongest.score)
+        pValue = strongest.pValue
+        threshold = Double(strongest.threshold)
+        baseline = strongest.baselineName
+        windows = incident.verdictCount
+        decision = rule == nil ? .watch : .quarantine
+        quarantineID = rule?.id
+        reasons = strongest.reasons.map(\.text)
+    }
+
+    /// One object on one line.
+    public var json: String {
+        var object = JSONObject()
+        object.put("event_id", eventID)
+        object.put("offender", offender)
+        object.put("workload", workload)
+        object.put("mac", link)
+        object.put("start", start)
+        object.put("end", end)
+        object.put("patterns", patterns)
+        object.put("technique", technique)
+        object.put("summary", summary)
+        object.put("score", score)
+        object.put("p_value", pValue, digits: 8)
+        object.put("threshold", threshold)
+        object.put("baseline", baseline)
+        object.put("windows", windows)
+        object.put("decision", decision.rawValue)
+        object.put("quarantine_id", quarantineID)
+        object.put("reasons", reasons)
+        return object.text
+    }
+}
+
+extension IncidentSummary: Decodable {
+    private enum CodingKeys: String, CodingKey {
+        case offender, workload, start, end, patterns, technique, summary, score, threshold
+        case baseline, windows, decision, reasons
+        case eventID = "event_id"
+        case link = "mac"
+        case pValue = "p_value"
+        case quarantineID = "quarantine_id"
+    }
+}

@@ -1,0 +1,81 @@
+import AnomalyDetection
+import Foundation
+import NetworkAddresses
+import Testing
+
+@testable import Events
+
+/// What `lazaret explain` says, from the alert and what was found beside it.
+struct EventExplanationTests {
+    private var explanation: EventExplanation {
+        var alert = Samples.fullAlert
+        alert.workload = "worker"
+        var explanation = EventExplanation(of: alert, at: Samples.time)
+        explanation.baselineKind = "workload"
+        explanation.baselineWindows = 90
+        explanation.nearestNote = "not known"
+        explanation.flowSource = "eve.json holds no flow events"
+        explanation.changes = [(Samples.time, Samples.change("10.60.4.13", isFull: false))]
+        explanation.undo = ["lazaret quarantine release 10.60.4.13"]
+        return explanation
+    }
+
+    @Test func theAlertIsToldWithItsNumbers() {
+        #expect(
+            explanation.text == """
+                event d346eb09b7787e59  2026-11-21T01:12:57.000250+0000
+                  worker (10.60.4.13), as source, over 10 s: port scan (T1046)
+                  last flow to 10.60.3.5 TCP 853
+                  score 0.982, threshold 0.75; a clean minute scores as high with chance 0.001195
+                  decision: quarantine
+
+                Why
+                  881 distinct destination ports in 10 s; clean maximum 1
+                      ports: 881.38 ports, where the median clean window has 1 and 99 % have at \
+                most 1.5; 11 % of the score
+
+                Against what
+                  the baseline of workload worker: 90 clean windows of 10 s; model f2aca0987b02bc03
+
+                Nearest normal window
+                  not known
+
+                Flows behind it
+                  none: eve.json holds no flow events
+
+                Packets
+                  packets/20261121T011257Z-worker.pcapng (no longer there)
+
+                What would undo it
+                  fence of 10.60.4.13, drop, until 2026-11-21T01:22:57.000250+0000
+                    lazaret quarantine release 10.60.4.13
+
+                """)
+    }
+
+    @Test func theSameIsInTheJSON() throws {
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: Data(explanation.json.utf8)) as? [String: Any])
+        #expect(object["event_id"] as? String == "d346eb09b7787e59")
+        #expect(object["window_end"] as? Int == 1_795_223_577)
+        #expect(object["contact"] as? String == "10.60.3.5 TCP 853")
+        #expect(object["capture_file_exists"] as? Bool == false)
+        let reasons = try #require(object["reasons"] as? [[String: Any]])
+        #expect(
+            reasons[0]["feature"] as? String == "ports" && reasons[0]["share"] as? Double == 0.105)
+        let changes = try #require(object["fences"] as? [[String: Any]])
+        #expect(changes[0]["action"] as? String == "fence")
+        #expect(changes[0]["timestamp"] as? String == "2026-11-21T01:12:57.000250+0000")
+    }
+
+    @Test func anAlertThatSaysLittleIsExplainedAsFarAsItGoes() {
+        var alert = Samples.rankedAlert
+        alert.workload = "\u{1B}[31mred"
+        let text = EventExplanation(of: alert, at: 0).text
+        #expect(text.contains("?[31mred (fd00::1), as source, over 600 s: unusual traffic\n"))
+        #expect(text.contains("Why\n  3034 flows opened in 600 s\n"))
+        #expect(
+            text.contains("the alert does not say") && text.contains("nothing was fenced for it"))
+        #expect(!text.contains("score") && !text.contains("last flow"))
+    }
+}
