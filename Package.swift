@@ -235,6 +235,12 @@ let package = Package(
             uses: ["NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Quarantine"],
             data: ["0.1.0.jsonl"]),
         tests(
+            of: "Decisions",
+            uses: [
+                "NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Quarantine",
+                "Events",
+            ]),
+        tests(
             of: "EventStore",
             uses: [
                 "NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Quarantine",

@@ -57,6 +57,9 @@ public struct JSONObject: Sendable {
 
     /// Text as a JSON string (RFC 8259).
     public static func quoted(_ text: String) -> String {
+        // Most text needs no escape.
+        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }
+        guard !isPlain else { return "\"\(text)\"" }
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

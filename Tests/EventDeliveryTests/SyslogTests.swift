@@ -83,9 +83,10 @@ struct SyslogTests {
         let listener = try Receiver.internet(SOCK_STREAM)
         let outlet = try outlet("tcp:127.0.0.1:\(listener.port)")
         let total = SinkWorker.capacity + 8000
+        let event = alert(1, padding: 2000)
         // Whoever waited for the server would wait for ever.
         for number in 0..<total {
-            outlet.write(alert(number, padding: 2000))
+            outlet.write(event)
             if number % 500 == 0 {
                 let isWritten = eventually { outlet.statuses[0].waiting < 1000 }
                 #expect(isWritten)
