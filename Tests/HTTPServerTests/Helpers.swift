@@ -9,6 +9,17 @@ enum Entrance: CaseIterable {
     case loopback
 }
 
+extension Limits {
+    /// Limits whose times a busy machine does not reach. A test of one of them sets it.
+    static var patient: Limits {
+        var limits = Limits()
+        limits.requestTime = .seconds(300)
+        limits.idleTime = .seconds(300)
+        limits.sendTime = .seconds(300)
+        return limits
+    }
+}
+
 /// A server of its own for the time of a test.
 struct Site {
     let entrance: Entrance
@@ -18,7 +29,7 @@ struct Site {
     /// Serves while `body` runs, and stops then; the time that stopping took is returned.
     @discardableResult
     static func serve(
-        _ entrance: Entrance = .unix, limits: Limits = Limits(),
+        _ entrance: Entrance = .unix, limits: Limits = .patient,
         respond: @escaping @Sendable (Request) async -> Response,
         _ body: (Site) async throws -> Void
     ) async throws -> Duration {
@@ -49,7 +60,7 @@ struct Site {
     /// The same for routes without anybody who may not.
     @discardableResult
     static func serve(
-        _ entrance: Entrance = .unix, limits: Limits = Limits(),
+        _ entrance: Entrance = .unix, limits: Limits = .patient,
         routes: [Router<Void>.Route], _ body: (Site) async throws -> Void
     ) async throws -> Duration {
         let router = Router(routes, admit: { _ in }, problem: { Problem(.internalError, "\($0)") })

@@ -95,7 +95,7 @@ struct RefusalTests {
 
     @Test(arguments: Entrance.allCases)
     func aBodyMayBeAsLargeAsTheLimit(entrance: Entrance) async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.bodyBytes = 1000
         try await Site.serve(entrance, limits: limits, routes: Ledger().routes) { site in
             func post(_ count: Int) async throws -> String {
@@ -143,7 +143,7 @@ struct RefusalTests {
 
     /// The library has no answer for too many; the connection is closed all the same.
     @Test func aTargetMayHaveManyMembersButNotTooMany() async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.requestTime = .milliseconds(500)
         try await Site.serve(.unix, limits: limits, routes: Ledger().routes) { site in
             for count in [10, 100] {

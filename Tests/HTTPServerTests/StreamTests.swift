@@ -117,7 +117,7 @@ struct StreamTests {
     }
 
     @Test func aQuietStreamShowsThatItIsThere() async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.beatTime = .milliseconds(500)
         limits.sendTime = .milliseconds(800)
         let source = Source()
@@ -132,7 +132,7 @@ struct StreamTests {
 
     @Test(arguments: Entrance.allCases)
     func whoNeverReadsIsCutOffAndHoldsLittle(entrance: Entrance) async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.sendTime = .milliseconds(700)
         let made = Count()
         let ended = Count()
@@ -178,7 +178,7 @@ struct StreamTests {
     }
 
     @Test func moreStreamsThanTheLimitAreRefusedAndNothingElseIs() async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.streams = 3
         let source = Source()
         try await Site.serve(.unix, limits: limits, routes: [source.route, Self.hello]) { site in
