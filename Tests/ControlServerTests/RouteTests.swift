@@ -192,7 +192,7 @@ struct RouteTests {
 
     @Test func eventsAreFollowedFromWhereAClientLeftOff() async throws {
         let desk = Desk()
-        for number in 1...3 { desk.board.note(Self.event("\(number)")) }
+        for number in 1...3 { desk.board.publish(Self.event("\(number)")) }
         let answer = try await desk.ask(
             .get, "/api/v1/events/stream", headers: ["Last-Event-ID": "1"])
         #expect(answer.response.headers["Content-Type"] == "text/event-stream")
@@ -201,7 +201,7 @@ struct RouteTests {
             return
         }
         #expect(stream.first == Array("retry: 2000\n\n".utf8))
-        desk.board.note(Self.event("4"))
+        desk.board.publish(Self.event("4"))
         desk.board.close()
         var text = ""
         for await chunk in stream.chunks { text += String(decoding: chunk, as: UTF8.self) }

@@ -245,7 +245,7 @@ final class DecisionThread: Sendable {
             recorder?.record(rendered, at: now + Int64(order))
             if event.kind == .alert { tallies.withLock { $0.alerts &+= 1 } }
             // Counters are told by the status, which is newer.
-            if event.kind != .stats { board.note(rendered) }
+            if event.kind != .stats { board.publish(rendered) }
         }
     }
 }

@@ -156,7 +156,7 @@ public final class MonitorBoard: Sendable {
 
     func publish(_ incidents: [StoredIncident]) { state.withLock { $0.incidents = incidents } }
 
-    func note(_ event: RenderedEvent) {
+    func publish(_ event: RenderedEvent) {
         state.withLock { state in
             state.lastNumber += 1
             let numbered = Numbered(number: state.lastNumber, event: event)
