@@ -31,7 +31,7 @@ extension ControlRoutes {
         ) { request, _, board in
             let id = request.parameters["id"] ?? ""
             guard let event = try store(board).event(id: id) else {
-                throw Problem(.notFound, "no event \(id); it may be older than what is kept")
+                throw ProblemDetails(.notFound, "no event \(id); it may be older than what is kept")
             }
             return JSONText.response(event.body)
         },
@@ -58,7 +58,7 @@ extension ControlRoutes {
             let id = request.parameters["id"] ?? ""
             let stored = try store(board).incident(id: id)
             guard let found = board.incidents.first(where: { $0.id == id }) ?? stored else {
-                throw Problem(.notFound, "no incident begins with event \(id)")
+                throw ProblemDetails(.notFound, "no incident begins with event \(id)")
             }
             return JSONText.response(found.body)
         },

@@ -49,16 +49,18 @@ extension ControlRoutes {
             do {
                 asked = try JSONDecoder().decode(RuleRequest.self, from: Data(request.body))
             } catch {
-                throw Problem(.badRequest, "send a JSON object with 'target'")
+                throw ProblemDetails(.badRequest, "send a JSON object with 'target'")
             }
             let target = try target(asked.target)
             let duration = asked.duration ?? "10m"
             guard let span = TimeSpan(duration), span.seconds > 0 else {
-                throw Problem(.badRequest, "'\(duration)' is no time; write 90s, 10m, 1h or 2d")
+                throw ProblemDetails(
+                    .badRequest, "'\(duration)' is no time; write 90s, 10m, 1h or 2d")
             }
             let word = asked.response ?? "drop"
             guard let action = QuarantineRule.Action(rawValue: word) else {
-                throw Problem(.badRequest, "'\(word)' is none of drop, egress, limit, observe")
+                throw ProblemDetails(
+                    .badRequest, "'\(word)' is none of drop, egress, limit, observe")
             }
             do throws(MonitorBoard.Objection) {
                 let added = try await board.add(
@@ -132,7 +134,7 @@ extension ControlRoutes {
     private static func release(_ request: Request) throws -> ReleaseRequest {
         do {
             return try JSONDecoder().decode(ReleaseRequest.self, from: Data(request.body))
-        } catch { throw Problem(.badRequest, "send a JSON object") }
+        } catch { throw ProblemDetails(.badRequest, "send a JSON object") }
     }
 
     private static func targets(_ targets: [QuarantineTarget]) -> Response {
@@ -141,19 +143,19 @@ extension ControlRoutes {
 
     private static func target(_ text: String) throws -> QuarantineTarget {
         guard let target = QuarantineTarget(text) else {
-            throw Problem(.badRequest, "'\(text)' is no address, prefix or MAC address")
+            throw ProblemDetails(.badRequest, "'\(text)' is no address, prefix or MAC address")
         }
         return target
     }
 
-    private static func problem(_ objection: MonitorBoard.Objection) -> Problem {
+    private static func problem(_ objection: MonitorBoard.Objection) -> ProblemDetails {
         switch objection {
-        case .notRunning: Problem(.unavailable, "\(objection)")
-        case .observing: Problem(.conflict, "\(objection)")
-        case .refused(.noSuchFence): Problem(.notFound, "\(objection)")
-        case .refused(.protected): Problem(.forbidden, "\(objection)")
-        case .refused(.ledger): Problem(.unavailable, "\(objection)")
-        case .refused: Problem(.conflict, "\(objection)")
+        case .notRunning: ProblemDetails(.unavailable, "\(objection)")
+        case .observing: ProblemDetails(.conflict, "\(objection)")
+        case .refused(.noSuchFence): ProblemDetails(.notFound, "\(objection)")
+        case .refused(.protected): ProblemDetails(.forbidden, "\(objection)")
+        case .refused(.ledger): ProblemDetails(.unavailable, "\(objection)")
+        case .refused: ProblemDetails(.conflict, "\(objection)")
         }
     }
 }

@@ -20,18 +20,21 @@ struct ControlRoutes: Sendable {
         var answer: @Sendable (Request, Caller, MonitorBoard) async throws -> Response
     }
 
-    static func router(_ board: MonitorBoard, _ doorman: Doorman) -> Router<Caller> {
+    static func router(_ board: MonitorBoard, _ authentication: AuthenticationMiddleware) -> Router<
+        Caller
+    > {
         let routes = table.map { route in
             Router<Caller>.Route(route.method, route.path) { request, caller in
                 guard !route.acts || caller.mayAct else {
-                    throw Problem(
+                    throw ProblemDetails(
                         .forbidden, "\(caller.name) may look but not act; see control.operators")
                 }
                 return try await route.answer(request, caller, board)
             }
         }
         return Router(
-            routes, admit: doorman.admit, problem: { Problem(.internalError, "\($0)") })
+            routes, admit: authentication.authenticate,
+            problem: { ProblemDetails(.internalError, "\($0)") })
     }
 
     static let table: [Route] =
@@ -154,14 +157,14 @@ struct ControlRoutes: Sendable {
 
     static func status(_ board: MonitorBoard) throws -> MonitorStatus {
         guard let status = board.status else {
-            throw Problem(.unavailable, "the monitor has only begun")
+            throw ProblemDetails(.unavailable, "the monitor has only begun")
         }
         return status
     }
 
     static func store(_ board: MonitorBoard) throws -> EventStore {
         guard let store = board.store else {
-            throw Problem(.unavailable, "the monitor is not running")
+            throw ProblemDetails(.unavailable, "the monitor is not running")
         }
         return store
     }
@@ -172,7 +175,7 @@ struct ControlRoutes: Sendable {
     ) throws -> Int64 {
         guard let text = request.query[name] else { return fallback }
         guard let value = Int64(text), range.contains(value) else {
-            throw Problem(
+            throw ProblemDetails(
                 .badRequest, "\(name) must be \(range.lowerBound) to \(range.upperBound)")
         }
         return value

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 
 /// Why something was not done, which a client gets as problem details (RFC 9457).
-package struct Problem: Error, Sendable {
+package struct ProblemDetails: Error, Sendable {
     package var status: Status
     package var detail: String
     /// Fields beside the usual ones, such as Allow.

@@ -15,7 +15,7 @@ struct Caller: Sendable {
 }
 
 /// Lets in whom it knows, and says who it is.
-struct Doorman: Sendable {
+struct AuthenticationMiddleware: Sendable {
     enum Entry: Sendable {
         /// The kernel says who connects; these users may act, beside root and our own.
         case socket(Set<UInt32>)
@@ -30,11 +30,11 @@ struct Doorman: Sendable {
         "/", "/dashboard.css", "/dashboard.js", "/healthz", "/readyz",
     ]
 
-    func admit(_ request: Request) throws(Problem) -> Caller {
+    func authenticate(_ request: Request) throws(ProblemDetails) -> Caller {
         switch entry {
         case .socket(let operators):
             guard let uid = request.peer?.uid else {
-                throw Problem(.forbidden, "nobody knows who asks")
+                throw ProblemDetails(.forbidden, "nobody knows who asks")
             }
             let mayAct = uid == 0 || uid == geteuid() || operators.contains(uid)
             return Caller(
@@ -43,13 +43,13 @@ struct Doorman: Sendable {
             // A page of another origin may point its name at 127.0.0.1 (DNS rebinding).
             let host = request.authority?.split(separator: ":").first.map(String.init)
             guard ["127.0.0.1", "localhost"].contains(host) else {
-                throw Problem(.misdirected, "ask for 127.0.0.1 or localhost")
+                throw ProblemDetails(.misdirected, "ask for 127.0.0.1 or localhost")
             }
             if Self.isKnown(request.headers["Authorization"], token) {
                 return Caller(name: "token on loopback", mayAct: true)
             }
             guard Self.open.contains("/" + request.path.joined(separator: "/")) else {
-                throw Problem(
+                throw ProblemDetails(
                     .unauthorized, "send 'Authorization: Bearer TOKEN', the token of token_file")
             }
             return Caller(name: "", mayAct: false)
