@@ -6,24 +6,26 @@ internal import HTTPServer
 /// The script sets text from the network as `textContent` only, and the policy allows no script that
 /// is not served here.
 enum Dashboard {
-    static let routes: [ControlRoutes.Route] = [
-        .init(method: .get, path: "/", summary: "The dashboard", type: "text/html") { _, _, _ in
-            page(PackageResources.index_html, "text/html; charset=utf-8")
-        },
-        .init(
-            method: .get, path: "/dashboard.css", summary: "Its style", type: "text/css"
-        ) { _, _, _ in
-            page(stylesheet, "text/css; charset=utf-8")
-        },
-        .init(
-            method: .get, path: "/dashboard.js", summary: "Its script", type: "text/javascript"
-        ) { _, _, _ in
-            page(PackageResources.dashboard_js, "text/javascript; charset=utf-8")
-        },
+    static let operations: [Operation] = [
+        operation("/", "The dashboard", "text/html", PackageResources.index_html),
+        operation(
+            "/dashboard.css", "The dashboard's style", "text/css",
+            Array(HTMLTheme.stylesheet.utf8) + PackageResources.dashboard_css),
+        operation(
+            "/dashboard.js", "The dashboard's script", "text/javascript",
+            PackageResources.dashboard_js),
     ]
 
-    private static let stylesheet =
-        Array(HTMLTheme.stylesheet.utf8) + PackageResources.dashboard_css
+    private static func operation(
+        _ path: String, _ summary: String, _ type: String, _ bytes: [UInt8]
+    ) -> Operation {
+        let type = type + "; charset=utf-8"
+        return Operation(
+            .get, path, summary, access: .anyone, answers: Operation.Answer(type: type)
+        ) { _ in
+            page(bytes, type)
+        }
+    }
 
     private static func page(_ bytes: [UInt8], _ type: String) -> Response {
         var response = Response(type: type, body: .bytes(bytes))
