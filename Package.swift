@@ -13,8 +13,14 @@ let librarySettings = strict + [.strictMemorySafety()]
 
 /// A library target. It can import only the targets and products in `uses`; the build refuses others
 /// (`swift build --explicit-target-dependency-import-check error`).
-func library(_ name: String, uses: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: uses, swiftSettings: librarySettings)
+///
+/// - Parameter files: are compiled into the program, as `PackageResources`.
+func library(
+    _ name: String, uses: [Target.Dependency] = [], embedding files: [String] = []
+) -> Target {
+    .target(
+        name: name, dependencies: uses, resources: files.map { .embedInCode($0) },
+        swiftSettings: librarySettings)
 }
 
 /// The test target of a library target.
@@ -145,7 +151,8 @@ let package = Package(
             uses: [
                 "TextFormats", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
                 "Quarantine", "Events",
-            ]),
+            ],
+            embedding: ["Web/theme.css", "Web/theme.js", "Web/report.css"]),
         library(
             "EventDelivery",
             uses: [
@@ -186,7 +193,8 @@ let package = Package(
                 "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine", "Events",
                 "HTMLReport", "EventStore", "Monitor", "Settings", "Digests", "HTTPClient",
                 "HTTPServer",
-            ]),
+            ],
+            embedding: ["Web/index.html", "Web/dashboard.css", "Web/dashboard.js"]),
         .executableTarget(
             name: "lazaret",
             dependencies: [

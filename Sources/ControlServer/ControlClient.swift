@@ -69,7 +69,7 @@ public struct ControlClient: Sendable {
         }
     }
 
-    private struct Problem: Decodable { var detail: String }
+    private struct ProblemDetails: Decodable { var detail: String }
 
     private func ask<Value>(
         _ path: String, body content: [UInt8]? = nil, timeout: Duration?,
@@ -85,7 +85,7 @@ public struct ControlClient: Sendable {
                 isAnswered = true
                 guard response.status < 300 else {
                     let bytes = try await response.collect(upTo: 1 << 20)
-                    let problem = try? JSONDecoder().decode(Problem.self, from: Data(bytes))
+                    let problem = try? JSONDecoder().decode(ProblemDetails.self, from: Data(bytes))
                     throw ControlError.refused(
                         problem?.detail ?? "the monitor answers \(response.status)")
                 }

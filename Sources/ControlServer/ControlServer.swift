@@ -14,14 +14,14 @@ public struct ControlServer: Sendable {
     private let port: Int?
     private let token: String?
     private let operators: Set<UInt32>
-    private let tell: @Sendable (String) -> Void
-    /// - Parameter tell: gets one line where something goes wrong while it runs.
+    private let log: @Sendable (String) -> Void
+    /// - Parameter log: gets one line where something goes wrong while it runs.
     /// - Throws: `IOError` where a name, a file or a path cannot be used.
     public init(
-        board: MonitorBoard, options: ControlOptions, tell: @escaping @Sendable (String) -> Void
+        board: MonitorBoard, options: ControlOptions, log: @escaping @Sendable (String) -> Void
     ) throws {
         self.board = board
-        self.tell = tell
+        self.log = log
         socket = options.socket
         port = options.port
         operators = try options.operatorNumbers()
@@ -83,15 +83,18 @@ public struct ControlServer: Sendable {
         var servers: [Server] = []
         do {
             if let socket {
-                servers.append(try server(on: .unix(socket), Doorman(entry: .socket(operators))))
+                servers.append(
+                    try server(
+                        on: .unix(socket), AuthenticationMiddleware(entry: .socket(operators))))
             }
             if let port, let token {
                 servers.append(
                     try server(
-                        on: .loopback(port: UInt16(port)), Doorman(entry: .token(token))))
+                        on: .loopback(port: UInt16(port)),
+                        AuthenticationMiddleware(entry: .token(token))))
             }
         } catch {
-            tell("the control server ended: \(error)")
+            log("the control server ended: \(error)")
             throw error
         }
         await withTaskGroup { group in
@@ -100,9 +103,9 @@ public struct ControlServer: Sendable {
     }
 
     private func server(
-        on listener: consuming Listener, _ doorman: Doorman
+        on listener: consuming Listener, _ authentication: AuthenticationMiddleware
     ) throws(ServerError) -> Server {
-        let router = ControlRoutes.router(board, doorman)
+        let router = ControlRoutes.router(board, authentication)
         return try Server(listener, name: "lazaret") { await router.respond(to: $0) }
     }
 }

@@ -89,7 +89,7 @@ public struct HTMLReport: Sendable {
             """
         return HTMLTheme.page(
             title: "Lazaret: \(headline)",
-            style: HTMLScoreLine.style + HTMLBar.style + HTMLContactGraph.style + Self.style,
+            style: String(decoding: PackageResources.report_css, as: UTF8.self),
             body: body)
     }
 
@@ -141,46 +141,4 @@ public struct HTMLReport: Sendable {
         default: text(seconds / 86_400, "d", seconds / 3600 % 24, "h")
         }
     }
-
-    /// Rules of this page's own parts.
-    private static let style = """
-        .lines th[scope=row]{min-width:12rem;max-width:12rem}
-        .lines td,.lines th{vertical-align:middle}
-        .lines .pic{width:100%;padding-top:.6rem}
-        .lines th[scope=row]{font-weight:600}
-        .columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:1.5rem 3rem;align-items:start;margin-bottom:1.5rem}
-        .columns td,.columns th{padding-top:.25rem;padding-bottom:.25rem}
-        .incident{border-top:1px solid var(--line);padding:1.25rem 0}
-        .incident:last-child{padding-bottom:0}
-        .head{display:flex;flex-wrap:wrap;gap:.15rem .75rem;align-items:baseline;margin-bottom:.5rem}
-        .reasons th[scope=row]{width:55%}
-        .reasons .unit{padding-left:.5rem}
-        .bars{margin-top:1.5rem}
-        .key{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;list-style:none;padding:0;margin:.5rem 0 1.25rem;font-size:.875rem}
-        .key li{display:flex;align-items:center;gap:.5rem}
-        .key .bar{width:2rem;height:1.1rem;margin:0;flex:none}
-        @media (max-width:40rem){
-        .lines,.lines tbody{display:block}
-        .lines tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid var(--line);padding:.5rem 0}
-        .lines tr>*{border:0;padding:.1rem 0}
-        .lines th[scope=row]{max-width:none}
-        .lines thead .word{display:none}
-        .lines .pic{grid-column:1/-1;grid-row:2}
-        .lines .refs{grid-column:1/-1;grid-row:3}
-        .reasons,.reasons tbody{display:block}
-        .reasons thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-        .reasons tr{display:flex;flex-wrap:wrap;gap:0 .9rem;border-bottom:1px solid var(--line);padding:.5rem 0}
-        .reasons tr>*{border:0;padding:.1rem 0}
-        .reasons th[scope=row]{flex:0 0 100%}
-        .reasons td{font-size:.8rem;color:var(--muted)}
-        .reasons td[data-name]::before{content:attr(data-name) " "}
-        .reasons td[data-name=value]{color:var(--ink)}
-        .reasons .unit{padding:.1rem 0}
-        .index .wide{display:none}
-        .index{font-size:.8rem}
-        .index .tag{font-size:.7rem;padding:.05rem .3rem}
-        }
-        @media print{.incident{break-inside:avoid}}
-
-        """
 }

@@ -252,16 +252,16 @@ extension EventLoop {
 
     private func takeHead(_ connection: Connection, method: String, version: String) -> Bool {
         let wire = connection.wire
-        do throws(Problem) {
+        do throws(ProblemDetails) {
             guard wire.headerSize <= limits.headerBytes else {
-                throw Problem(
+                throw ProblemDetails(
                     .headersTooLarge, "at most \(limits.headerBytes) bytes of header are taken")
             }
             let headers = wire.headers
             try headers.check(bodyBytes: limits.bodyBytes)
             // Clients of a Unix socket have no name to ask for, and some leave the field out.
             guard peersAreProcesses || version == "HTTP/1.0" || headers["Host"] != nil else {
-                throw Problem(.badRequest, "HTTP/1.1 takes the field Host")
+                throw ProblemDetails(.badRequest, "HTTP/1.1 takes the field Host")
             }
             connection.request = try Request(
                 Method(method), connection.target, headers: headers, peer: connection.peer)
@@ -294,7 +294,7 @@ extension EventLoop {
                 connection.task = Task { await stream.run() }
             } else {
                 answer =
-                    Problem(
+                    ProblemDetails(
                         .unavailable, "\(limits.streams) streams are open, which is the limit",
                         headers: ["Retry-After": "10"]
                     ).response

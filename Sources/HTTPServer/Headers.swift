@@ -29,25 +29,27 @@ extension Headers {
     /// Refuses what others may understand in another way (RFC 9112, section 11.2).
     ///
     /// libmicrohttpd has refused lines without a colon, and a length that is no number.
-    func check(bodyBytes: Int) throws(Problem) {
+    func check(bodyBytes: Int) throws(ProblemDetails) {
         for (name, value) in fields {
             guard !name.isEmpty, name.utf8.allSatisfy(Self.isToken),
                 value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 })
-            else { throw Problem(.badRequest, "a header field is malformed") }
+            else { throw ProblemDetails(.badRequest, "a header field is malformed") }
         }
         let (lengths, codings) = (all("Content-Length"), all("Transfer-Encoding"))
         guard lengths.count <= 1, all("Host").count <= 1 else {
-            throw Problem(.badRequest, "Content-Length or Host is there twice")
+            throw ProblemDetails(.badRequest, "Content-Length or Host is there twice")
         }
         guard codings.isEmpty || lengths.isEmpty else {
-            throw Problem(.badRequest, "Content-Length and Transfer-Encoding exclude each other")
+            throw ProblemDetails(
+                .badRequest, "Content-Length and Transfer-Encoding exclude each other")
         }
         guard codings.isEmpty else {
-            throw Problem(.lengthRequired, "send the body whole, with Content-Length")
+            throw ProblemDetails(.lengthRequired, "send the body whole, with Content-Length")
         }
         if let length = lengths.first {
             guard let bytes = Int(length), bytes <= bodyBytes else {
-                throw Problem(.contentTooLarge, "at most \(bodyBytes) bytes of body are taken")
+                throw ProblemDetails(
+                    .contentTooLarge, "at most \(bodyBytes) bytes of body are taken")
             }
         }
     }

@@ -42,11 +42,11 @@ package struct Request: Sendable {
     package internal(set) var parameters: [String: String] = [:]
 
     /// - Parameter target: path and query as in a request's line, or a whole URL.
-    /// - Throws: `Problem` 400 where the target is malformed.
+    /// - Throws: `ProblemDetails` 400 where the target is malformed.
     package init(
         _ method: Method, _ target: String, headers: Headers = [:], body: [UInt8] = [],
         peer: Peer? = nil
-    ) throws(Problem) {
+    ) throws(ProblemDetails) {
         let target = try Target(target)
         self.method = method
         self.path = target.path
@@ -64,7 +64,7 @@ private struct Target {
     var path: [String]
     var query: [String: String] = [:]
 
-    init(_ text: String) throws(Problem) {
+    init(_ text: String) throws(ProblemDetails) {
         var rest = Substring(text)
         if let scheme = ["http://", "https://"].first(where: { text.lowercased().hasPrefix($0) }) {
             rest = rest.dropFirst(scheme.count)
@@ -74,7 +74,7 @@ private struct Target {
             if rest.first != "/" { rest = "/" + rest }
         }
         guard rest.first == "/", rest.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
-            throw Problem(.badRequest, "the target must be a path of printable ASCII")
+            throw ProblemDetails(.badRequest, "the target must be a path of printable ASCII")
         }
         let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = []
@@ -89,7 +89,7 @@ private struct Target {
     }
 
     /// Replaces `%41` by `A` (RFC 3986, section 2.1).
-    private static func decoded(_ text: Substring) throws(Problem) -> String {
+    private static func decoded(_ text: Substring) throws(ProblemDetails) -> String {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
@@ -98,11 +98,13 @@ private struct Target {
                 continue
             }
             guard let high = rest.popFirst()?.hexadecimal, let low = rest.popFirst()?.hexadecimal
-            else { throw Problem(.badRequest, "'%' must come before two hexadecimal digits") }
+            else {
+                throw ProblemDetails(.badRequest, "'%' must come before two hexadecimal digits")
+            }
             bytes.append(high << 4 | low)
         }
         guard let text = String(validating: bytes, as: UTF8.self), !text.utf8.contains(0) else {
-            throw Problem(.badRequest, "the target is no UTF-8")
+            throw ProblemDetails(.badRequest, "the target is no UTF-8")
         }
         return text
     }

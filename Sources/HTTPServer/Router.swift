@@ -35,15 +35,15 @@ package struct Router<Context: Sendable>: Sendable {
 
     private let routes: [Route]
     private let admit: @Sendable (Request) throws -> Context
-    private let problem: @Sendable (any Error) -> Problem
+    private let problem: @Sendable (any Error) -> ProblemDetails
 
     /// - Parameters:
     ///   - routes: of those that fit, the first answers. HEAD goes to the route for GET.
-    ///   - admit: knows whoever asks, or throws a `Problem`; it comes before all else.
-    ///   - problem: says what a client is told of an error that is no `Problem`.
+    ///   - admit: knows whoever asks, or throws a `ProblemDetails`; it comes before all else.
+    ///   - problem: says what a client is told of an error that is no `ProblemDetails`.
     package init(
         _ routes: [Route], admit: @escaping @Sendable (Request) throws -> Context,
-        problem: @escaping @Sendable (any Error) -> Problem
+        problem: @escaping @Sendable (any Error) -> ProblemDetails
     ) {
         self.routes = routes
         self.admit = admit
@@ -56,14 +56,14 @@ package struct Router<Context: Sendable>: Sendable {
             var request = request
             let route = try find(&request)
             return try await route.answer(request, context)
-        } catch let problem as Problem {
+        } catch let problem as ProblemDetails {
             return problem.response
         } catch {
             return self.problem(error).response
         }
     }
 
-    private func find(_ request: inout Request) throws(Problem) -> Route {
+    private func find(_ request: inout Request) throws(ProblemDetails) -> Route {
         let wanted = request.method == .head ? .get : request.method
         var allowed: [String] = []
         for route in routes {
@@ -77,8 +77,8 @@ package struct Router<Context: Sendable>: Sendable {
             return route
         }
         let path = "/" + request.path.joined(separator: "/")
-        guard !allowed.isEmpty else { throw Problem(.notFound, "there is no \(path)") }
+        guard !allowed.isEmpty else { throw ProblemDetails(.notFound, "there is no \(path)") }
         let allow = allowed.joined(separator: ", ")
-        throw Problem(.methodNotAllowed, "\(path) takes \(allow)", headers: ["Allow": allow])
+        throw ProblemDetails(.methodNotAllowed, "\(path) takes \(allow)", headers: ["Allow": allow])
     }
 }

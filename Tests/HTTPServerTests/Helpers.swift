@@ -63,7 +63,8 @@ struct Site {
         _ entrance: Entrance = .unix, limits: Limits = .patient,
         routes: [Router<Void>.Route], _ body: (Site) async throws -> Void
     ) async throws -> Duration {
-        let router = Router(routes, admit: { _ in }, problem: { Problem(.internalError, "\($0)") })
+        let router = Router(
+            routes, admit: { _ in }, problem: { ProblemDetails(.internalError, "\($0)") })
         return try await serve(
             entrance, limits: limits, respond: { await router.respond(to: $0) }, body)
     }

@@ -23,14 +23,14 @@ struct RouterTests {
                     .text(request.query.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined())
                 },
                 .init(.get, "/fault") { _, _ in throw Fault() },
-                .init(.get, "/problem") { _, _ in throw Problem(.conflict, "\"no\"\n") },
+                .init(.get, "/problem") { _, _ in throw ProblemDetails(.conflict, "\"no\"\n") },
             ],
             admit: { request in
                 guard let who = request.headers["x-who"] else {
-                    throw Problem(.unauthorized, "say who you are")
+                    throw ProblemDetails(.unauthorized, "say who you are")
                 }
                 return who
-            }, problem: { Problem(.internalError, "\($0)") })
+            }, problem: { ProblemDetails(.internalError, "\($0)") })
     }
 
     private func ask(_ method: Method, _ target: String) async throws -> Response {
@@ -58,7 +58,7 @@ struct RouterTests {
     func aMalformedTargetIsRefused(target: String) {
         #expect {
             _ = try Request(.get, target)
-        } throws: { ($0 as? Problem)?.status == .badRequest }
+        } throws: { ($0 as? ProblemDetails)?.status == .badRequest }
     }
 
     @Test func whatIsNotThereOrNotDoneSaysSo() async throws {

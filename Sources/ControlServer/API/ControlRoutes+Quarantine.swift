@@ -1,159 +1,113 @@
 internal import Events
-internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
 internal import Quarantine
 internal import TextFormats
 
 extension ControlRoutes {
-    /// A rule that is to be added.
-    struct RuleRequest: Decodable {
-        var target: String
-        var duration: String?
-        var response: String?
-        var reason: String?
-        var force: Bool?
-        var by: String?
-    }
-
-    /// Rules that are to be removed; without a target: every one.
-    struct ReleaseRequest: Decodable {
-        var target: String?
-        var reason: String?
-        var by: String?
-    }
-
-    static let quarantineRoutes: [Route] = [
-        Route(
-            method: .get, path: "/api/v1/quarantine",
-            summary: "What is fenced, with what was held back"
-        ) { _, _, board in
+    static let quarantineOperations: [Operation] = [
+        Operation(
+            .get, "/api/v1/quarantine", "Active rules, with what the kernel counted",
+            answers: .json(.array(of: .rule))
+        ) { context in
             do throws(MonitorBoard.Objection) {
-                return JSONText.response(
-                    JSONText.array(try await board.rules().rules.map(RuleReport.json)))
+                let rules = try await context.board.rules().rules
+                return JSONText.response(JSONText.array(rules.map(RuleReport.json)))
             } catch { throw problem(error) }
         },
-        Route(
-            method: .post, path: "/api/v1/quarantine",
-            summary: "Fences an address, a prefix or a MAC address",
-            acts: true,
-            body: [
-                ("target", "address, prefix or MAC address"),
-                ("duration", "90s, 10m, 1h, 2d; 10m without"),
-                ("response", "drop, egress, limit or observe; drop without"),
-                ("reason", "for the audit trail"), ("force", "true fences even what is protected"),
-                ("by", "whose decision it is, where root asks for somebody"),
-            ]
-        ) { request, caller, board in
-            let asked: RuleRequest
-            do {
-                asked = try JSONDecoder().decode(RuleRequest.self, from: Data(request.body))
-            } catch {
-                throw Problem(.badRequest, "send a JSON object with 'target'")
-            }
-            let target = try target(asked.target)
-            let duration = asked.duration ?? "10m"
-            guard let span = TimeSpan(duration), span.seconds > 0 else {
-                throw Problem(.badRequest, "'\(duration)' is no time; write 90s, 10m, 1h or 2d")
-            }
-            let word = asked.response ?? "drop"
-            guard let action = QuarantineRule.Action(rawValue: word) else {
-                throw Problem(.badRequest, "'\(word)' is none of drop, egress, limit, observe")
-            }
+        Operation(
+            .post, "/api/v1/quarantine", "Quarantines an address, a prefix or a MAC address",
+            access: .act,
+            inputs: target(in: .body),
+            Input(
+                "duration", in: .body, .duration, default: TimeSpan(seconds: 600),
+                "For how long"),
+            Input(
+                "response", in: .body, .enumeration, default: QuarantineRule.Action.drop,
+                "What the rule does"),
+            reason(in: .body),
+            Input(
+                "force", in: .body, .boolean, default: false,
+                "Quarantines even what is protected"),
+            actor, answers: .json(.addition, .created)
+        ) { context, target, duration, action, reason, force, actor in
             do throws(MonitorBoard.Objection) {
-                let added = try await board.add(
-                    target, action: action, seconds: span.seconds,
-                    reason: asked.reason ?? "by hand", actor: caller.actor(asked.by),
-                    force: asked.force ?? false)
-                let rule = added.rule
-                return JSONText.response(
-                    JSONText.object(
-                        [
-                            ("id", JSONText.quoted(rule.id)),
-                            ("target", JSONText.quoted("\(rule.target)")),
-                            ("response", JSONText.quoted(rule.action.rawValue)),
-                            ("until", JSONText.quoted(UTC.timestamp(nanoseconds: rule.expires))),
-                            ("until_ns", "\(rule.expires)"),
-                        ] + (added.overridden.map { [("overridden", JSONText.quoted($0))] } ?? [])),
-                    status: .created)
+                return addition(
+                    try await context.board.add(
+                        target, action: action, seconds: duration.seconds, reason: reason,
+                        actor: context.caller.actor(actor), force: force))
             } catch { throw problem(error) }
         },
-        Route(
-            method: .delete, path: "/api/v1/quarantine",
-            summary: "Takes down every fence in a target",
-            acts: true,
-            query: [
-                ("target", "address, prefix or MAC address"), ("reason", "for the audit trail"),
-            ]
-        ) { request, caller, board in
-            let target = try target(request.query["target"] ?? "")
-            let reason = request.query["reason"] ?? "by hand"
+        Operation(
+            .delete, "/api/v1/quarantine", "Releases every rule within a target", access: .act,
+            inputs: target(in: .query), reason(in: .query), answers: .json(.targets)
+        ) { context, target, reason in
             do throws(MonitorBoard.Objection) {
                 return targets(
-                    try await board.release(
-                        target, reason: String(reason.prefix(500)), actor: caller.name))
+                    try await context.board.release(
+                        target, reason: reason, actor: context.caller.name))
             } catch { throw problem(error) }
         },
-        Route(
-            method: .post, path: "/api/v1/quarantine/release",
-            summary: "The same, for who cannot send DELETE",
-            acts: true,
-            body: [
-                ("target", "address, prefix or MAC address"), ("reason", "for the audit trail"),
-                ("by", "whose decision it is, where root asks for somebody"),
-            ]
-        ) { request, caller, board in
-            let asked = try release(request)
-            let target = try target(asked.target ?? "")
+        Operation(
+            .post, "/api/v1/quarantine/release",
+            "Releases every rule within a target, for clients that cannot send DELETE",
+            access: .act,
+            inputs: target(in: .body), reason(in: .body), actor, answers: .json(.targets)
+        ) { context, target, reason, actor in
             do throws(MonitorBoard.Objection) {
                 return targets(
-                    try await board.release(
-                        target, reason: asked.reason ?? "by hand", actor: caller.actor(asked.by)))
+                    try await context.board.release(
+                        target, reason: reason, actor: context.caller.actor(actor)))
             } catch { throw problem(error) }
         },
-        Route(
-            method: .post, path: "/api/v1/quarantine/flush",
-            summary: "Takes down every fence",
-            acts: true,
-            body: [
-                ("reason", "for the audit trail"),
-                ("by", "whose decision it is, where root asks for somebody"),
-            ]
-        ) { request, caller, board in
-            let asked = try release(request)
+        Operation(
+            .post, "/api/v1/quarantine/flush", "Releases every rule", access: .act,
+            inputs: reason(in: .body), actor, answers: .json(.targets)
+        ) { context, reason, actor in
             do throws(MonitorBoard.Objection) {
                 return targets(
-                    try await board.flush(
-                        reason: asked.reason ?? "by hand", actor: caller.actor(asked.by)))
+                    try await context.board.flush(
+                        reason: reason, actor: context.caller.actor(actor)))
             } catch { throw problem(error) }
         },
     ]
 
-    private static func release(_ request: Request) throws -> ReleaseRequest {
-        do {
-            return try JSONDecoder().decode(ReleaseRequest.self, from: Data(request.body))
-        } catch { throw Problem(.badRequest, "send a JSON object") }
+    private static func target(in place: InputDescription.Place) -> Input<QuarantineTarget> {
+        Input("target", in: place, .target, "Address, prefix or MAC address")
+    }
+
+    private static func reason(in place: InputDescription.Place) -> Input<String> {
+        Input(
+            "reason", in: place, .text(maxLength: 500), default: "by hand",
+            "For the audit trail")
+    }
+
+    private static let actor = Input.optional(
+        "by", in: .body, .text(maxLength: 200), "Who decided; taken from root only")
+
+    private static func addition(_ added: MonitorBoard.Addition) -> Response {
+        var object = JSONObject()
+        object.put("id", added.rule.id)
+        object.put("target", "\(added.rule.target)")
+        object.put("response", added.rule.action.rawValue)
+        object.put("until", UTC.timestamp(nanoseconds: added.rule.expires))
+        object.put("until_ns", Int(added.rule.expires))
+        object.put("overridden", added.overridden)
+        return JSONText.response(object.text, status: .created)
     }
 
     private static func targets(_ targets: [QuarantineTarget]) -> Response {
         JSONText.response(JSONText.array(targets.map { JSONText.quoted("\($0)") }))
     }
 
-    private static func target(_ text: String) throws -> QuarantineTarget {
-        guard let target = QuarantineTarget(text) else {
-            throw Problem(.badRequest, "'\(text)' is no address, prefix or MAC address")
-        }
-        return target
-    }
-
-    private static func problem(_ objection: MonitorBoard.Objection) -> Problem {
+    private static func problem(_ objection: MonitorBoard.Objection) -> ProblemDetails {
         switch objection {
-        case .notRunning: Problem(.unavailable, "\(objection)")
-        case .observing: Problem(.conflict, "\(objection)")
-        case .refused(.noSuchFence): Problem(.notFound, "\(objection)")
-        case .refused(.protected): Problem(.forbidden, "\(objection)")
-        case .refused(.ledger): Problem(.unavailable, "\(objection)")
-        case .refused: Problem(.conflict, "\(objection)")
+        case .notRunning: ProblemDetails(.unavailable, "\(objection)")
+        case .observing: ProblemDetails(.conflict, "\(objection)")
+        case .refused(.noSuchFence): ProblemDetails(.notFound, "\(objection)")
+        case .refused(.protected): ProblemDetails(.forbidden, "\(objection)")
+        case .refused(.ledger): ProblemDetails(.unavailable, "\(objection)")
+        case .refused: ProblemDetails(.conflict, "\(objection)")
         }
     }
 }

@@ -2,183 +2,178 @@ internal import EventStore
 internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
-internal import Quarantine
 internal import TextFormats
 
-/// What can be asked for, in one table: the router and the OpenAPI document are made of it.
-struct ControlRoutes: Sendable {
-    struct Route: Sendable {
-        var method: HTTPServer.Method
-        var path: String
-        var summary: String
-        /// Whether it changes something, and takes the right to.
-        var acts = false
-        var query: [(name: String, what: String)] = []
-        /// Names of the body's members, with what they are.
-        var body: [(name: String, what: String)] = []
-        var type = "application/json"
-        var answer: @Sendable (Request, Caller, MonitorBoard) async throws -> Response
-    }
+/// Every operation of the API; the router and the OpenAPI document are made of them.
+enum ControlRoutes {
+    static let operations: [Operation] =
+        healthOperations + statusOperations + eventOperations + quarantineOperations
+        + [
+            Operation(
+                .get, "/api/v1/openapi.json", "This document", answers: .json(.anyObject)
+            ) { _ in
+                JSONText.response(OpenAPI.document)
+            }
+        ] + Dashboard.operations
 
-    static func router(_ board: MonitorBoard, _ doorman: Doorman) -> Router<Caller> {
-        let routes = table.map { route in
-            Router<Caller>.Route(route.method, route.path) { request, caller in
-                guard !route.acts || caller.mayAct else {
-                    throw Problem(
+    static func router(
+        _ board: MonitorBoard, _ authentication: AuthenticationMiddleware
+    ) -> Router<Caller> {
+        let routes = operations.map { operation in
+            Router<Caller>.Route(operation.method, operation.pattern) { request, caller in
+                guard operation.access != .act || caller.mayAct else {
+                    throw ProblemDetails(
                         .forbidden, "\(caller.name) may look but not act; see control.operators")
                 }
-                return try await route.answer(request, caller, board)
+                return try await operation.respond(
+                    Operation.Context(request: request, caller: caller, board: board))
             }
         }
         return Router(
-            routes, admit: doorman.admit, problem: { Problem(.internalError, "\($0)") })
+            routes, admit: authentication.authenticate,
+            problem: { ProblemDetails(.internalError, "\($0)") })
     }
 
-    static let table: [Route] =
-        [
-            Route(
-                method: .get, path: "/healthz", summary: "200 while packets are worked off",
-                type: "text/plain"
-            ) { _, _, board in
-                try health(board, isReadiness: false)
-            },
-            Route(
-                method: .get, path: "/readyz",
-                summary: "200 while it judges, and every interface is there",
-                type: "text/plain"
-            ) { _, _, board in
-                try health(board, isReadiness: true)
-            },
-            Route(
-                method: .get, path: "/metrics", summary: "Metrics for Prometheus",
-                type: "text/plain; version=0.0.4"
-            ) { _, _, board in
-                JSONText.response(
-                    MetricsText.text(try status(board)),
-                    type: "text/plain; version=0.0.4; charset=utf-8")
-            },
-            Route(
-                method: .get, path: "/api/v1/status",
-                summary: "What the monitor has seen, lost and done"
-            ) { _, _, board in
-                JSONText.response(try JSONText.encoded(try status(board)))
-            },
-            Route(
-                method: .get, path: "/api/v1/rates",
-                summary: "Packets, bits and verdicts of the last ten minutes"
-            ) { _, _, board in
-                JSONText.response(try JSONText.encoded(board.rates))
-            },
-            Route(
-                method: .get, path: "/api/v1/stats",
-                summary: "The stats events that are kept, the latest first",
-                query: [("limit", "how many, 1 to 10000; 60 without")]
-            ) { request, _, board in
-                let limit = Int(try number("limit", request, 1...10_000, default: 60))
-                return JSONText.response(
-                    JSONText.array(try store(board).statistics(limit: limit).map(\.line)))
-            },
-            Route(
-                method: .get, path: "/api/v1/scores",
-                summary:
-                    "The highest score of each workload in each minute, in hundredths, the latest last",
-                query: [
-                    ("minutes", "how many, 1 to 1440; 60 without"),
-                    ("limit", "how many workloads, those with the highest scores; 50 without"),
-                    ("match", "only workloads whose name holds this"),
-                ]
-            ) { request, _, board in
-                let minutes = Int(try number("minutes", request, 1...1440, default: 60))
-                let limit = Int(try number("limit", request, 1...5000, default: 50))
-                let match = request.query["match"]?.lowercased() ?? ""
-                let rows = board.scores(ofMinutes: minutes).filter {
-                    match.isEmpty || $0.workload.lowercased().contains(match)
-                }.map { (row: $0, most: $0.scores.max() ?? 0) }
-                let highest = rows.sorted {
-                    ($1.most, $0.row.workload) < ($0.most, $1.row.workload)
-                }.prefix(limit).map { item in
-                    JSONText.object([
-                        ("workload", JSONText.quoted(item.row.workload)),
-                        ("scores", JSONText.array(item.row.scores.map { "\($0)" })),
-                    ])
-                }
-                return JSONText.response(
-                    JSONText.object([
-                        ("total", "\(rows.count)"), ("workloads", JSONText.array(highest)),
-                    ]))
-            },
-            Route(
-                method: .get, path: "/api/v1/contacts",
-                summary: "Who talks to whom when all is well, as the model knows it"
-            ) { _, _, board in
-                JSONText.response(try JSONText.encoded(board.contacts))
-            },
-            Route(
-                method: .get, path: "/api/v1/config", summary: "The configuration in use",
-                type: "application/yaml"
-            ) { _, _, board in
-                JSONText.response(board.configuration, type: "application/yaml")
-            },
-            Route(
-                method: .post, path: "/api/v1/reload",
-                summary: "Reads configuration, model and feedback anew",
-                acts: true
-            ) { _, _, board in
-                board.requestReload()
-                return JSONText.response("{}", status: .accepted)
-            },
-            Route(
-                method: .get, path: "/api/v1/models",
-                summary: "Models that this node has used, the latest first"
-            ) { _, _, board in
-                let models = try store(board).models().map { model in
-                    JSONText.object([
-                        ("id", JSONText.quoted(model.id)),
-                        ("created", JSONText.quoted(UTC.timestamp(nanoseconds: model.created))),
-                        ("sources", JSONText.quoted(model.path)),
-                        ("note", JSONText.quoted(model.note)),
-                        ("active", "\(model.isActive)"),
-                    ])
-                }
-                return JSONText.response(JSONText.array(models))
-            },
-            Route(
-                method: .get, path: "/api/v1/openapi.json",
-                summary: "This interface, as OpenAPI 3.1"
-            ) { _, _, _ in
-                JSONText.response(OpenAPI.document)
-            },
-        ] + eventRoutes + quarantineRoutes + Dashboard.routes
+    // MARK: - Health and metrics
+
+    private static let healthOperations: [Operation] = [
+        Operation(
+            .get, "/healthz", "200 while packets are processed", access: .anyone,
+            answers: .plain, .unhealthy
+        ) { context in
+            health(context.board, isReadiness: false)
+        },
+        Operation(
+            .get, "/readyz", "200 while it detects, and every interface is there", access: .anyone,
+            answers: .plain, .unhealthy
+        ) { context in
+            health(context.board, isReadiness: true)
+        },
+        Operation(
+            .get, "/metrics", "Metrics in Prometheus' text format",
+            answers: Operation.Answer(type: "text/plain; version=0.0.4; charset=utf-8")
+        ) { context in
+            JSONText.response(
+                MetricsText.text(try status(context.board)),
+                type: "text/plain; version=0.0.4; charset=utf-8")
+        },
+    ]
+
+    // MARK: - The monitor
+
+    private static let statusOperations: [Operation] = [
+        Operation(
+            .get, "/api/v1/status", "What the monitor has seen, lost and done",
+            answers: .json(.status)
+        ) { context in
+            JSONText.response(try JSONText.encoded(try status(context.board)))
+        },
+        Operation(
+            .get, "/api/v1/rates", "Packets, bits and verdicts of the last ten minutes",
+            answers: .json(.array(of: .rate))
+        ) { context in
+            JSONText.response(try JSONText.encoded(context.board.rates))
+        },
+        Operation(
+            .get, "/api/v1/stats", "The stats events that are kept, the latest first",
+            inputs: Input(
+                "limit", in: .query, .integer(1...10_000), default: 60, "Most events"),
+            answers: .json(.array(of: .event))
+        ) { context, limit in
+            let stats = try store(context.board).statistics(limit: Int(limit))
+            return JSONText.response(JSONText.array(stats.map(\.line)))
+        },
+        Operation(
+            .get, "/api/v1/scores",
+            "The highest score of each workload in each minute, in hundredths, the latest last",
+            inputs: Input(
+                "minutes", in: .query, .integer(1...1440), default: 60, "How many minutes"),
+            Input(
+                "limit", in: .query, .integer(1...5000), default: 50,
+                "Most workloads, those with the highest scores"),
+            Input(
+                "match", in: .query, .text(maxLength: 253), default: "",
+                "Only workloads whose name contains this"),
+            answers: .json(.scores)
+        ) { context, minutes, limit, match in
+            scores(
+                context.board.scores(ofMinutes: Int(minutes)), limit: Int(limit),
+                match: match.lowercased())
+        },
+        Operation(
+            .get, "/api/v1/contacts", "Contacts of the model's clean traffic",
+            answers: .json(.array(of: .contact))
+        ) { context in
+            JSONText.response(try JSONText.encoded(context.board.contacts))
+        },
+        Operation(
+            .get, "/api/v1/config", "The configuration in use",
+            answers: Operation.Answer(type: "application/yaml")
+        ) { context in
+            JSONText.response(context.board.configuration, type: "application/yaml")
+        },
+        Operation(
+            .post, "/api/v1/reload",
+            "Reads configuration, model and feedback again, as SIGHUP does",
+            access: .act, answers: .json(.object([]), .accepted)
+        ) { context in
+            context.board.requestReload()
+            return JSONText.response("{}", status: .accepted)
+        },
+        Operation(
+            .get, "/api/v1/models", "Models that this node has used, the latest first",
+            answers: .json(.array(of: .model))
+        ) { context in
+            let models = try store(context.board).models().map { model in
+                JSONText.object([
+                    ("id", JSONText.quoted(model.id)),
+                    ("created", JSONText.quoted(UTC.timestamp(nanoseconds: model.created))),
+                    ("sources", JSONText.quoted(model.path)),
+                    ("note", JSONText.quoted(model.note)),
+                    ("active", "\(model.isActive)"),
+                ])
+            }
+            return JSONText.response(JSONText.array(models))
+        },
+    ]
 
     // MARK: - Helpers
 
-    static func status(_ board: MonitorBoard) throws -> MonitorStatus {
+    static func status(_ board: MonitorBoard) throws(ProblemDetails) -> MonitorStatus {
         guard let status = board.status else {
-            throw Problem(.unavailable, "the monitor has only begun")
+            throw ProblemDetails(.unavailable, "the monitor has only begun")
         }
         return status
     }
 
-    static func store(_ board: MonitorBoard) throws -> EventStore {
+    static func store(_ board: MonitorBoard) throws(ProblemDetails) -> EventStore {
         guard let store = board.store else {
-            throw Problem(.unavailable, "the monitor is not running")
+            throw ProblemDetails(.unavailable, "the monitor is not running")
         }
         return store
     }
 
-    /// A whole number of the query, within bounds.
-    static func number(
-        _ name: String, _ request: Request, _ range: ClosedRange<Int64>, default fallback: Int64
-    ) throws -> Int64 {
-        guard let text = request.query[name] else { return fallback }
-        guard let value = Int64(text), range.contains(value) else {
-            throw Problem(
-                .badRequest, "\(name) must be \(range.lowerBound) to \(range.upperBound)")
+    private static func scores(
+        _ rows: [(workload: String, scores: [UInt8])], limit: Int, match: String
+    ) -> Response {
+        let matching = rows.filter {
+            match.isEmpty || $0.workload.lowercased().contains(match)
+        }.map { (row: $0, most: $0.scores.max() ?? 0) }
+        let highest = matching.sorted {
+            ($1.most, $0.row.workload) < ($0.most, $1.row.workload)
+        }.prefix(limit).map { item in
+            JSONText.object([
+                ("workload", JSONText.quoted(item.row.workload)),
+                ("scores", JSONText.array(item.row.scores.map { "\($0)" })),
+            ])
         }
-        return value
+        return JSONText.response(
+            JSONText.object([
+                ("total", "\(matching.count)"), ("workloads", JSONText.array(highest)),
+            ]))
     }
 
-    private static func health(_ board: MonitorBoard, isReadiness: Bool) throws -> Response {
+    private static func health(_ board: MonitorBoard, isReadiness: Bool) -> Response {
         func answer(_ status: Status, _ text: String) -> Response {
             JSONText.response(text + "\n", status: status, type: "text/plain")
         }
@@ -196,4 +191,9 @@ struct ControlRoutes: Sendable {
             ? answer(.ok, "ok")
             : answer(.unavailable, "waiting for \(status.missing.joined(separator: ", "))")
     }
+}
+
+extension Operation.Answer {
+    fileprivate static let plain = Self(type: "text/plain")
+    fileprivate static let unhealthy = Self(status: .unavailable, type: "text/plain")
 }

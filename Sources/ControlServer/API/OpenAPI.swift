@@ -1,92 +1,122 @@
 internal import HTTPServer
 internal import TextFormats
 
-/// The interface as OpenAPI 3.1 tells it, made of the table of routes.
+/// The API as an OpenAPI 3.1 document, made of the operations that the router serves.
 enum OpenAPI {
-    static var document: String {
-        var paths: [(String, [(String, String)])] = []
-        for route in ControlRoutes.table {
-            let parts = route.path.split(separator: "/").map { part in
-                part.hasPrefix(":") ? "{\(part.dropFirst())}" : String(part)
-            }
-            let path = "/" + parts.joined(separator: "/")
-            let operation = (route.method.name.lowercased(), operation(route))
-            if let index = paths.firstIndex(where: { $0.0 == path }) {
-                paths[index].1.append(operation)
+    static let document = JSONText.object([
+        ("openapi", JSONText.quoted("3.1.0")),
+        (
+            "info",
+            JSONText.object([
+                ("title", JSONText.quoted("Lazaret")),
+                ("version", JSONText.quoted(Version.text)),
+                (
+                    "description",
+                    JSONText.quoted(
+                        "The API of a running 'lazaret monitor', on its Unix socket and on "
+                            + "loopback. The socket needs no token: the kernel says who connects.")
+                ),
+            ])
+        ),
+        ("security", #"[{"token":[]},{}]"#),
+        ("paths", paths),
+        (
+            "components",
+            JSONText.object([
+                ("securitySchemes", #"{"token":{"type":"http","scheme":"bearer"}}"#),
+                ("schemas", JSONText.object([("ProblemDetails", Schema.problem.json)])),
+                (
+                    "responses",
+                    JSONText.object([
+                        ("Problem", problem("Why not (RFC 9457)")),
+                        ("BadRequest", problem("A parameter or the body is not as declared")),
+                        ("Forbidden", problem("The caller may look but not act")),
+                    ])
+                ),
+            ])
+        ),
+    ])
+
+    private static var paths: String {
+        var paths: [(path: String, operations: [(String, String)])] = []
+        for operation in ControlRoutes.operations {
+            let member = (operation.method.name.lowercased(), json(of: operation))
+            if let index = paths.firstIndex(where: { $0.path == operation.path }) {
+                paths[index].operations.append(member)
             } else {
-                paths.append((path, [operation]))
+                paths.append((operation.path, [member]))
             }
         }
-        return JSONText.object([
-            ("openapi", JSONText.quoted("3.1.0")),
-            (
-                "info",
-                JSONText.object([
-                    ("title", JSONText.quoted("Lazaret")),
-                    ("version", JSONText.quoted(Version.text)),
-                    (
-                        "description",
-                        JSONText.quoted(
-                            "What a running 'lazaret monitor' answers to, on its Unix socket and on loopback."
-                        )
-                    ),
-                ])
-            ),
-            ("paths", JSONText.object(paths.map { ($0.0, JSONText.object($0.1)) })),
-            (
-                "components",
-                #"{"securitySchemes":{"token":{"type":"http","scheme":"bearer"}}}"#
-            ),
-        ])
+        return JSONText.object(paths.map { ($0.path, JSONText.object($0.operations)) })
     }
 
-    private static func operation(_ route: ControlRoutes.Route) -> String {
-        let inPath = route.path.split(separator: "/").filter { $0.hasPrefix(":") }.map {
-            parameter(String($0.dropFirst()), "path", "identifier", isRequired: true)
+    private static func json(of operation: Operation) -> String {
+        var members = [("summary", JSONText.quoted(operation.summary))]
+        let parameters = operation.inputs.filter { $0.place != .body }
+        if !parameters.isEmpty {
+            members.append(("parameters", JSONText.array(parameters.map(parameter))))
         }
-        let inQuery = route.query.map {
-            parameter($0.name, "query", $0.what, isRequired: $0.name == "target")
-        }
-        var members: [(String, String)] = [("summary", JSONText.quoted(route.summary))]
-        if !inPath.isEmpty || !inQuery.isEmpty {
-            members.append(("parameters", JSONText.array(inPath + inQuery)))
-        }
-        if !route.body.isEmpty {
-            let properties = route.body.map { member in
-                (
-                    member.name,
-                    JSONText.object([
-                        ("type", JSONText.quoted(member.name == "force" ? "boolean" : "string")),
-                        ("description", JSONText.quoted(member.what)),
-                    ])
-                )
-            }
-            let schema = JSONText.object([
-                ("type", JSONText.quoted("object")), ("required", #"["target"]"#),
-                ("properties", JSONText.object(properties)),
-            ])
+        let body = operation.inputs.filter { $0.place == .body }
+        if !body.isEmpty {
+            let isRequired = body.contains(where: \.isRequired)
+            let schema = Schema.object(
+                body.filter(\.isRequired).map(property),
+                optional: body.filter { !$0.isRequired }.map(property))
             members.append(
                 (
                     "requestBody",
-                    #"{"required":true,"content":{"application/json":{"schema":\#(schema)}}}"#
+                    JSONText.object([
+                        ("required", "\(isRequired)"),
+                        ("content", content("application/json", schema)),
+                    ])
                 ))
         }
-        let problem =
-            #"{"description":"why not (RFC 9457)","content":{"application/problem+json":{"schema":{"type":"object"}}}}"#
-        let content =
-            #"{"description":"as said above","content":{\#(JSONText.quoted(route.type)):{}}}"#
-        members.append(("responses", #"{"2XX":\#(content),"default":\#(problem)}"#))
-        members.append(("security", #"[{"token":[]},{}]"#))
+        members.append(("responses", responses(of: operation)))
+        if case .anyone = operation.access { members.append(("security", "[]")) }
         return JSONText.object(members)
     }
 
-    private static func parameter(
-        _ name: String, _ place: String, _ what: String, isRequired: Bool
-    ) -> String {
+    private static func responses(of operation: Operation) -> String {
+        var members = operation.answers.map { answer in
+            (
+                "\(answer.status.code)",
+                JSONText.object([
+                    ("description", JSONText.quoted(answer.status.reason)),
+                    ("content", content(answer.type, answer.schema)),
+                ])
+            )
+        }
+        if !operation.inputs.isEmpty { members.append(("400", reference("BadRequest"))) }
+        if case .act = operation.access { members.append(("403", reference("Forbidden"))) }
+        members.append(("default", reference("Problem")))
+        return JSONText.object(members)
+    }
+
+    private static func parameter(_ input: InputDescription) -> String {
         JSONText.object([
-            ("name", JSONText.quoted(name)), ("in", JSONText.quoted(place)),
-            ("description", JSONText.quoted(what)), ("required", "\(isRequired)"),
-            ("schema", #"{"type":"string"}"#),
+            ("name", JSONText.quoted(input.name)), ("in", JSONText.quoted(input.place.rawValue)),
+            ("description", JSONText.quoted(input.text)), ("required", "\(input.isRequired)"),
+            ("schema", input.schema.json),
         ])
+    }
+
+    private static func property(_ input: InputDescription) -> (name: String, schema: Schema) {
+        (input.name, input.schema.with("description", JSONText.quoted(input.text)))
+    }
+
+    private static func content(_ type: String, _ schema: Schema) -> String {
+        JSONText.object([(type, JSONText.object([("schema", schema.json)]))])
+    }
+
+    private static func problem(_ description: String) -> String {
+        let schema = ##"{"schema":{"$ref":"#/components/schemas/ProblemDetails"}}"##
+        return JSONText.object([
+            ("description", JSONText.quoted(description)),
+            ("content", JSONText.object([("application/problem+json", schema)])),
+        ])
+    }
+
+    private static func reference(_ response: String) -> String {
+        ##"{"$ref":"#/components/responses/\##(response)"}"##
     }
 }

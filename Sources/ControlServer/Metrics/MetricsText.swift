@@ -32,23 +32,23 @@ enum MetricsText {
     }
 
     private static func packets(_ status: MonitorStatus, _ page: inout Page) {
-        func capture(_ name: String) -> UInt64 { status.capture[name] ?? 0 }
+        let capture = status.capture
         page.counter(
-            "capture_packets_total", "Packets taken from the kernel.", capture("kernel_packets"))
+            "capture_packets_total", "Packets taken from the kernel.", capture.kernelPackets)
         page.counter(
             "capture_bytes_total", "Bytes of these packets on the wire.",
-            status.decoder["wire_bytes"] ?? 0)
+            status.decoder.wireBytes)
         page.counter(
             "capture_kernel_drops_total", "Packets that the kernel had no room for.",
-            capture("kernel_drops"))
+            capture.kernelDrops)
         page.counter(
             "capture_interface_drops_total", "Packets that an interface lost.",
-            capture("interface_drops"))
+            capture.interfaceDrops)
         page.counter(
-            "capture_duplicates_total", "Packets seen on a second interface.", capture("duplicates")
+            "capture_duplicates_total", "Packets seen on a second interface.", capture.duplicates
         )
         page.counter(
-            "capture_reopened_total", "Times that an interface came back.", capture("reopened"))
+            "capture_reopened_total", "Times that an interface came back.", capture.reopened)
         page.gauge(
             "capture_interfaces_missing", "Interfaces that are not there.",
             Double(status.missing.count))
@@ -60,18 +60,17 @@ enum MetricsText {
     }
 
     private static func flows(_ status: MonitorStatus, _ page: inout Page) {
-        func flow(_ name: String) -> UInt64 { status.flow[name] ?? 0 }
-        page.counter("flows_started_total", "Flows that began.", flow("flows_started"))
-        page.gauge("flows_active", "Flows at this moment.", Double(flow("active_flows")))
+        page.counter("flows_started_total", "Flows that began.", status.flow.flowsStarted)
+        page.gauge("flows_active", "Flows at this moment.", Double(status.flow.activeFlows))
         page.counter(
             "flows_evicted_total", "Flows that made room for others before their time.",
-            flow("evicted"))
+            status.flow.evicted)
     }
 
     private static func detection(_ status: MonitorStatus, _ page: inout Page) {
         page.gauge("hosts", "Addresses that are watched.", Double(status.hosts))
-        page.gauge(
-            "hosts_refused", "Addresses that found no room.", Double(status.hostsDropped))
+        page.counter(
+            "hosts_refused_total", "Addresses that found no room.", UInt64(status.hostsDropped))
         page.counter("windows_total", "Windows that were judged.", UInt64(status.windows))
         page.counter(
             "windows_unscored_total", "Odd windows of strangers that were too many to be scored.",
@@ -103,10 +102,14 @@ enum MetricsText {
         page.gauge(
             "quarantine_breaker_open", "1 while too many fences keep it from more.",
             status.isBreakerOpen ? 1 : 0)
-        for action in ["fence", "extend", "release", "expire", "refuse"] {
+        let actions = status.actions
+        for (action, count) in [
+            ("fence", actions.fence), ("extend", actions.extend), ("release", actions.release),
+            ("expire", actions.expire), ("refuse", actions.refuse),
+        ] {
             page.counter(
-                "quarantine_actions_total", "What was done to fences, by the policy or by hand.",
-                status.actions[action] ?? 0, ["action": action])
+                "quarantine_actions_total", "What was done to rules, by the policy or by hand.",
+                count, ["action": action])
         }
         page.histogram(
             "fence_latency_seconds", "From the end of the judged second to the kernel's answer.",
@@ -183,7 +186,7 @@ enum MetricsText {
         ) {
             head(name, help, type)
             let inside = labels.sorted { $0.key < $1.key }.map { key, value in
-                "\(key)=\"\(value.filter { $0 != "\"" && $0 != "\\" && !$0.isNewline })\""
+                "\(key)=\"\(Self.escaped(value))\""
             }.joined(separator: ",")
             text += "lazaret_\(name)\(inside.isEmpty ? "" : "{\(inside)}") \(value)\n"
         }
@@ -192,6 +195,20 @@ enum MetricsText {
             guard name != last else { return }
             last = name
             text += "# HELP lazaret_\(name) \(help)\n# TYPE lazaret_\(name) \(type)\n"
+        }
+
+        /// A label's value (Prometheus' text format 0.0.4).
+        private static func escaped(_ value: String) -> String {
+            var text = ""
+            for scalar in value.unicodeScalars {
+                switch scalar {
+                case "\\": text += "\\\\"
+                case "\"": text += "\\\""
+                case "\n": text += "\\n"
+                default: text.unicodeScalars.append(scalar)
+                }
+            }
+            return text
         }
 
         private static func number(_ value: Double) -> String {

@@ -31,17 +31,6 @@ public struct HTMLBar: Sendable {
         return beyond.isFinite ? max(beyond / description.resolution, 0) : 0
     }
 
-    /// Rules for the parts; a page takes them once.
-    public static let style = """
-        .bar{width:100%;height:1.1rem;margin:.35rem 0 .1rem}
-        .bar .track{fill:var(--sunken)}
-        .bar .band{fill:var(--band)}
-        .bar .value{fill:var(--alarm)}
-        .bar .median{stroke:var(--ink);stroke-width:2}
-        .bar .most{stroke:var(--ink);stroke-width:1.5;stroke-dasharray:2 2}
-
-        """
-
     /// Part of the width that the clean range takes.
     private static let cleanPart = 0.3
 

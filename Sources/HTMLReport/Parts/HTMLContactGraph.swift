@@ -16,25 +16,6 @@ public struct HTMLContactGraph: Sendable {
         self.hasBaseline = hasBaseline
     }
 
-    /// Rules for the parts; a page takes them once.
-    public static let style = """
-        .graph{width:100%;min-width:38rem;height:auto}
-        .graph path{fill:none}
-        .graph .known{stroke:var(--clean);stroke-width:1.3;opacity:.75}
-        .graph .new{stroke:var(--alarm);stroke-width:1.8;stroke-dasharray:6 3}
-        .graph .tip-known{fill:var(--clean)}
-        .graph .tip-new{fill:var(--alarm)}
-        .graph .node{fill:var(--surface);stroke:var(--clean);stroke-width:2}
-        .graph .bad{fill:var(--alarm);stroke:var(--surface);stroke-width:1.5}
-        .graph text{font-size:13px}
-        .graph .name{font-weight:600}
-        .graph .dim{font-size:11px;font-weight:400}
-        .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;list-style:none;padding:0;margin:.5rem 0;font-size:.875rem}
-        .legend li{display:flex;align-items:center;gap:.5rem}
-        .legend svg{flex:none}
-
-        """
-
     private struct Point {
         var x: Double
         var y: Double

@@ -40,22 +40,6 @@ public struct HTMLScoreLine: Sendable {
         self.summary = summary
     }
 
-    /// Rules for the parts; a page takes them once.
-    public static let style = """
-        .line{width:100%;height:3.5rem;overflow:visible}
-        .line .all{fill:var(--clean);opacity:.6}
-        .line .odd{fill:var(--alarm)}
-        .line .mark{fill:var(--alarm);opacity:.13}
-        .line .edge{stroke:var(--alarm);stroke-width:1}
-        .line .least{stroke:var(--muted);stroke-width:1;stroke-dasharray:4 3}
-        .line .zero{stroke:var(--line);stroke-width:1}
-        .line text{font-size:11px;font-weight:600;fill:var(--alarm)}
-        .axis{width:100%;height:1.25rem;overflow:visible}
-        .axis text{font-size:11px;fill:var(--muted)}
-        .axis line{stroke:var(--muted)}
-
-        """
-
     /// Rows of the picture, in pixels from its top: numbers, then the curve.
     private static let top = 14
     private static let height = 56

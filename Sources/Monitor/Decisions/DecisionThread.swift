@@ -47,7 +47,7 @@ final class DecisionThread: Sendable {
         var fenceLatency = LatencyHistogram()
         var alerts: UInt64 = 0
         var suppressed: UInt64 = 0
-        var actions: [String: UInt64] = [:]
+        var actions = MonitorStatus.Actions()
     }
 
     /// Alerts that are told in one second at most; a flood from forged addresses would bury the
@@ -196,7 +196,7 @@ final class DecisionThread: Sendable {
     private func count(_ outcomes: [QuarantineOutcome]) {
         tallies.withLock { tallies in
             for outcome in outcomes where outcome.failure == nil && !outcome.isPutBack {
-                tallies.actions["\(outcome.decision.kind)", default: 0] &+= 1
+                tallies.actions.count(outcome.decision.kind)
             }
         }
     }

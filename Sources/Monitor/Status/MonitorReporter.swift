@@ -83,27 +83,24 @@ struct MonitorReporter {
     private mutating func count(_ intake: borrowing FrameIntake, _ meter: FlowMeterStatistics) {
         let capture = parts.source.statistics
         let decoder = intake.decoder.statistics
-        let malformed = Set(decoder.malformed.map(\.name))
         let bytes = decoder.wireBytes
         let seconds = max(Double(Clock.now() - status.updated) / 1e9, 0.001)
         if status.updated > 0 {
-            let packets = capture.packets &- (status.capture["kernel_packets"] ?? 0)
-            let more = bytes &- (status.decoder["wire_bytes"] ?? 0)
+            let packets = capture.packets &- status.capture.kernelPackets
+            let more = bytes &- status.decoder.wireBytes
             status.packetsPerSecond = Double(packets) / seconds
             status.bitsPerSecond = Double(more) * 8 / seconds
         }
-        status.capture = [
-            "kernel_packets": capture.packets, "kernel_drops": capture.kernelDrops,
-            "interface_drops": capture.interfaceDrops, "reopened": capture.reopened,
-            "duplicates": intake.merge.duplicates, "hurried": intake.merge.hurried,
-        ]
-        status.decoder = Dictionary(
-            uniqueKeysWithValues: decoder.named.filter { !malformed.contains($0.name) }.map {
-                ($0.name, $0.count)
-            })
+        status.capture.kernelPackets = capture.packets
+        status.capture.kernelDrops = capture.kernelDrops
+        status.capture.interfaceDrops = capture.interfaceDrops
+        status.capture.reopened = capture.reopened
+        status.capture.duplicates = intake.merge.duplicates
+        status.capture.hurried = intake.merge.hurried
+        status.decoder = MonitorStatus.Decoder(decoder)
         status.malformed = Dictionary(
             uniqueKeysWithValues: decoder.malformed.map { ($0.name, $0.count) })
-        status.flow = Dictionary(uniqueKeysWithValues: meter.named.map { ($0.name, $0.count) })
+        status.flow = MonitorStatus.Flow(meter)
     }
 
     /// Once a second: everything that is not the feed's, and the board.

@@ -58,21 +58,20 @@ public enum StatusText {
     }
 
     private static func counters(_ status: MonitorStatus) -> [(String, String)] {
-        func capture(_ name: String) -> UInt64 { status.capture[name] ?? 0 }
         let bad = status.malformed.values.reduce(0, &+)
         let latency = status.verdictLatency
         let mean = latency.count == 0 ? 0 : latency.sum / Double(latency.count)
         return [
             (
                 "packets",
-                "\(grouped(capture("kernel_packets"))), now \(grouped(UInt64(status.packetsPerSecond.rounded())))/s, "
-                    + "\(rate(status.bitsPerSecond)); \(grouped(capture("kernel_drops"))) dropped by the kernel, "
+                "\(grouped(status.capture.kernelPackets)), now \(grouped(UInt64(status.packetsPerSecond.rounded())))/s, "
+                    + "\(rate(status.bitsPerSecond)); \(grouped(status.capture.kernelDrops)) dropped by the kernel, "
                     + "\(grouped(bad)) malformed"
             ),
             (
                 "flows",
-                "\(grouped(status.flow["active_flows"] ?? 0)) active, "
-                    + "\(grouped(status.flow["flows_started"] ?? 0)) so far; \(grouped(UInt64(status.hosts))) addresses watched"
+                "\(grouped(status.flow.activeFlows)) active, "
+                    + "\(grouped(status.flow.flowsStarted)) so far; \(grouped(UInt64(status.hosts))) addresses watched"
             ),
             (
                 "windows",
@@ -83,9 +82,9 @@ public enum StatusText {
             ),
             (
                 "quarantine",
-                "\(status.fences) fences \(status.isEnforcing ? "stand" : "would stand"); so far \(status.actions["fence"] ?? 0) put up, "
-                    + "\(status.actions["release"] ?? 0) released, \(status.actions["expire"] ?? 0) ended, "
-                    + "\(status.actions["refuse"] ?? 0) refused"
+                "\(status.fences) fences \(status.isEnforcing ? "stand" : "would stand"); so far \(status.actions.fence) put up, "
+                    + "\(status.actions.release) released, \(status.actions.expire) ended, "
+                    + "\(status.actions.refuse) refused"
             ),
         ]
     }

@@ -2,7 +2,7 @@ internal import Digests
 internal import Glibc
 internal import HTTPServer
 
-/// Who asks.
+/// Who sent a request.
 struct Caller: Sendable {
     /// For the audit trail.
     var name: String
@@ -14,27 +14,27 @@ struct Caller: Sendable {
     func actor(_ other: String?) -> String { isRoot ? other ?? name : name }
 }
 
-/// Lets in whom it knows, and says who it is.
-struct Doorman: Sendable {
+/// Finds out who sent a request, and refuses unknown callers.
+struct AuthenticationMiddleware: Sendable {
     enum Entry: Sendable {
-        /// The kernel says who connects; these users may act, beside root and our own.
+        /// The kernel says who connects; these users may act, beside root and the monitor's own.
         case socket(Set<UInt32>)
-        /// Whoever knows the token may look and act.
+        /// Whoever sends the token may look and act.
         case token(String)
     }
 
     let entry: Entry
 
-    /// What needs no token: the page itself, and what supervisors ask.
-    private static let open: Set<String> = [
-        "/", "/dashboard.css", "/dashboard.js", "/healthz", "/readyz",
-    ]
+    /// Paths that need no token: the page itself, and what supervisors ask.
+    private static let publicPaths = Set(
+        ControlRoutes.operations.filter { $0.access == .anyone }.map(\.path))
 
-    func admit(_ request: Request) throws(Problem) -> Caller {
+    /// - Throws: 401 or 403 where the caller is unknown, 421 where the request is for another host.
+    func authenticate(_ request: Request) throws(ProblemDetails) -> Caller {
         switch entry {
         case .socket(let operators):
             guard let uid = request.peer?.uid else {
-                throw Problem(.forbidden, "nobody knows who asks")
+                throw ProblemDetails(.forbidden, "the caller is unknown")
             }
             let mayAct = uid == 0 || uid == geteuid() || operators.contains(uid)
             return Caller(
@@ -43,13 +43,13 @@ struct Doorman: Sendable {
             // A page of another origin may point its name at 127.0.0.1 (DNS rebinding).
             let host = request.authority?.split(separator: ":").first.map(String.init)
             guard ["127.0.0.1", "localhost"].contains(host) else {
-                throw Problem(.misdirected, "ask for 127.0.0.1 or localhost")
+                throw ProblemDetails(.misdirected, "ask for 127.0.0.1 or localhost")
             }
             if Self.isKnown(request.headers["Authorization"], token) {
                 return Caller(name: "token on loopback", mayAct: true)
             }
-            guard Self.open.contains("/" + request.path.joined(separator: "/")) else {
-                throw Problem(
+            guard Self.publicPaths.contains("/" + request.path.joined(separator: "/")) else {
+                throw ProblemDetails(
                     .unauthorized, "send 'Authorization: Bearer TOKEN', the token of token_file")
             }
             return Caller(name: "", mayAct: false)

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Requests that two programs could understand in two ways, and requests that are too large.
-struct RefusalTests {
+struct MalformedRequestTests {
     /// Counts what reaches a route, and has a path that no request of a test asks for openly.
     private final class Ledger: Sendable {
         let seen = Mutex<[String]>([])

@@ -1,15 +1,20 @@
 internal import FoundationEssentials
 
-/// Why something was not done, which a client gets as problem details (RFC 9457).
-package struct Problem: Error, Sendable {
+/// Why a request failed, which the client gets as problem details (RFC 9457).
+package struct ProblemDetails: Error, Sendable {
     package var status: Status
     package var detail: String
+    /// The parameter or member of the request that is wrong; an extension member of the answer.
+    package var parameter: String?
     /// Fields beside the usual ones, such as Allow.
     package var headers: Headers
 
-    package init(_ status: Status, _ detail: String, headers: Headers = [:]) {
+    package init(
+        _ status: Status, _ detail: String, parameter: String? = nil, headers: Headers = [:]
+    ) {
         self.status = status
         self.detail = detail
+        self.parameter = parameter
         self.headers = headers
     }
 
@@ -18,12 +23,14 @@ package struct Problem: Error, Sendable {
             var title: String
             var status: Int
             var detail: String
+            var parameter: String?
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Three plain members: encoding them cannot fail.
+        // Plain members: encoding them cannot fail.
         let details = try? encoder.encode(
-            Details(title: status.reason, status: status.code, detail: detail))
+            Details(
+                title: status.reason, status: status.code, detail: detail, parameter: parameter))
         var response = Response(
             status, type: "application/problem+json", body: .bytes(Array(details ?? Data())))
         for field in headers.fields { response.headers.append(field.name, field.value) }

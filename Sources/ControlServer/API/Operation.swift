@@ -1,0 +1,74 @@
+internal import HTTPServer
+internal import Monitor
+
+/// One operation of the API, declared once: the router, the decoding of its inputs, the right it
+/// needs and its part of the OpenAPI document follow from this.
+struct Operation: Sendable {
+    /// Who may call it.
+    enum Access: Sendable {
+        /// Anyone who can connect.
+        case anyone
+        /// Anyone who may connect to the Unix socket, or has the token.
+        case read
+        /// Those who may quarantine and release.
+        case act
+    }
+
+    /// What it answers where it succeeds.
+    struct Answer: Sendable {
+        var status = Status.ok
+        /// Media type, as in the field Content-Type.
+        var type: String
+        var schema = Schema.string
+
+        static func json(_ schema: Schema, _ status: Status = .ok) -> Answer {
+            Answer(status: status, type: "application/json", schema: schema)
+        }
+    }
+
+    /// The request, who sent it, and the monitor that it is for.
+    struct Context: Sendable {
+        var request: Request
+        var caller: Caller
+        var board: MonitorBoard
+    }
+
+    let method: HTTPServer.Method
+    /// Segments in braces are inputs: `/api/v1/events/{id}`.
+    let path: String
+    let summary: String
+    let access: Access
+    let inputs: [InputDescription]
+    let answers: [Answer]
+    let respond: @Sendable (Context) async throws -> Response
+
+    /// - Parameters:
+    ///   - inputs: in the order in which `respond` gets their values.
+    ///   - answers: those that are not problem details.
+    init<each Value: Sendable>(
+        _ method: HTTPServer.Method, _ path: String, _ summary: String, access: Access = .read,
+        inputs: repeat Input<each Value>, answers: Answer...,
+        respond: @escaping @Sendable (Context, repeat each Value) async throws -> Response
+    ) {
+        self.method = method
+        self.path = path
+        self.summary = summary
+        self.access = access
+        self.answers = answers
+        var descriptions: [InputDescription] = []
+        for input in repeat each inputs { descriptions.append(input.description) }
+        let known = descriptions
+        self.inputs = known
+        self.respond = { context in
+            let request = try RequestInputs(context.request, known: known)
+            return try await respond(context, repeat try (each inputs).decode(request))
+        }
+    }
+
+    /// The path as `Router` takes it: `/api/v1/events/:id`.
+    var pattern: String {
+        path.split(separator: "/").map { part in
+            part.hasPrefix("{") ? "/:" + part.dropFirst().dropLast() : "/" + part
+        }.joined()
+    }
+}

@@ -1,0 +1,101 @@
+internal import Monitor
+internal import Quarantine
+
+/// What the operations answer.
+extension Schema {
+    static let status = object(
+        [
+            ("version", string), ("pid", integer), ("started", nanoseconds),
+            ("updated", nanoseconds),
+            ("phase", string(oneOf: MonitorStatus.Phase.allCases.map(\.rawValue))),
+            ("is_enforcing", boolean), ("interfaces", array(of: string)),
+            ("missing", array(of: string)), ("identities", string), ("named_workloads", count),
+            ("capture", map(of: count)), ("decoder", map(of: count)),
+            ("malformed", map(of: count)), ("flow", map(of: count)),
+            ("packets_per_second", number), ("bits_per_second", number),
+            ("resident_bytes", count), ("rested_seconds", number), ("hosts", count),
+            ("hosts_dropped", count), ("windows", count), ("windows_scored", count),
+            ("windows_unscored", count), ("verdicts", count), ("verdicts_dropped", count),
+            ("fences", count), ("is_breaker_open", boolean), ("events_lost", count),
+            ("sinks", array(of: sink)), ("scores", array(of: count)),
+            ("verdict_latency", histogram), ("fence_latency", histogram), ("alerts", count),
+            ("alerts_suppressed", count), ("actions", map(of: count)),
+            ("troubles", array(of: string)),
+        ],
+        optional: [
+            ("state_directory", string), ("model", modelSummary), ("learning", learning),
+        ])
+
+    private static let sink = object(
+        [
+            ("name", string), ("written", count), ("lost", count), ("waiting", count),
+            ("lag_seconds", number),
+        ], optional: [("trouble", string)])
+
+    private static let histogram = object([("counts", array(of: count)), ("sum", number)])
+
+    private static let modelSummary = object([
+        ("id", string), ("first_second", integer), ("last_second", integer), ("workloads", count),
+    ])
+
+    private static let learning = object([
+        ("seconds_done", count), ("seconds_total", count), ("windows", count),
+        ("workloads", count), ("facts", count), ("suspects", array(of: string)),
+    ])
+
+    static let rate = object([
+        ("second", integer), ("packets", number), ("bits", number), ("verdicts", count),
+    ])
+
+    static let scores = object([
+        ("total", count),
+        (
+            "workloads",
+            array(
+                of: object([
+                    ("workload", string), ("scores", array(of: integer(0...100))),
+                ]))
+        ),
+    ])
+
+    static let contact = object([("from", string), ("to", string), ("service", string)])
+
+    static let model = object([
+        ("id", string), ("created", timestamp), ("sources", string), ("note", string),
+        ("active", boolean),
+    ])
+
+    /// EVE JSON has more members, by the event's type.
+    static let event = open([("timestamp", timestamp), ("event_type", string)])
+
+    static let incident = open([
+        ("event_id", string), ("offender", string), ("workload", string), ("start", integer),
+        ("end", integer), ("summary", string), ("score", number),
+        ("decision", string(oneOf: ["watch", "quarantine"])), ("reasons", array(of: string)),
+    ])
+
+    static let rule = open([
+        ("id", string), ("target", string), ("response", action), ("in_force", boolean),
+        ("dry_run", boolean), ("remaining_seconds", number), ("until", timestamp),
+        ("until_ns", nanoseconds), ("packets_held", count), ("bytes_held", count),
+        ("level", count), ("reason", string), ("by", string), ("forced", boolean),
+    ])
+
+    static let addition = object(
+        [
+            ("id", string), ("target", string), ("response", action), ("until", timestamp),
+            ("until_ns", nanoseconds),
+        ], optional: [("overridden", string)])
+
+    static let targets = array(of: string)
+
+    static let problem = object(
+        [("title", string), ("status", integer(400...599)), ("detail", string)],
+        optional: [("parameter", string)])
+
+    private static let action = string(oneOf: QuarantineRule.Action.allCases.map(\.rawValue))
+    /// Nanoseconds since 1970.
+    private static let nanoseconds = integer(0...Int64.max)
+    /// As EVE JSON writes it: 2026-11-21T01:12:57.000250+0000.
+    private static let timestamp = string
+}

@@ -1,0 +1,38 @@
+internal import HTMLReport
+internal import HTTPServer
+
+/// The dashboard: a document, a style sheet and a script, which reads what the API answers.
+///
+/// The script sets text from the network as `textContent` only, and the policy allows no script that
+/// is not served here.
+enum Dashboard {
+    static let operations: [Operation] = [
+        operation("/", "The dashboard", "text/html", PackageResources.index_html),
+        operation(
+            "/dashboard.css", "The dashboard's style", "text/css",
+            Array(HTMLTheme.stylesheet.utf8) + PackageResources.dashboard_css),
+        operation(
+            "/dashboard.js", "The dashboard's script", "text/javascript",
+            PackageResources.dashboard_js),
+    ]
+
+    private static func operation(
+        _ path: String, _ summary: String, _ type: String, _ bytes: [UInt8]
+    ) -> Operation {
+        let type = type + "; charset=utf-8"
+        return Operation(
+            .get, path, summary, access: .anyone, answers: Operation.Answer(type: type)
+        ) { _ in
+            page(bytes, type)
+        }
+    }
+
+    private static func page(_ bytes: [UInt8], _ type: String) -> Response {
+        var response = Response(type: type, body: .bytes(bytes))
+        response.headers["Content-Security-Policy"] =
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+            + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+    }
+}

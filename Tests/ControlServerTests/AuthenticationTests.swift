@@ -1,0 +1,64 @@
+import Foundation
+import Testing
+
+@testable import ControlServer
+@testable import HTTPServer
+@testable import Monitor
+
+/// Who may look, and who may act.
+struct AuthenticationTests {
+    private func client(uid: UInt32?) -> TestClient {
+        var client = TestClient(entry: .socket([1234]))
+        client.peer = uid.map { Peer(pid: 1, uid: $0, gid: 0) }
+        client.publish()
+        return client
+    }
+
+    @Test func onTheSocketTheKernelSaysWhoMayAct() async throws {
+        for uid in [0, geteuid(), 1234] {
+            #expect(try await client(uid: uid).ask(.post, "/api/v1/reload").status == 202)
+        }
+        let reader = client(uid: 4_000_000_001)
+        #expect(try await reader.ask(.get, "/api/v1/status").status == 200)
+        for (method, path) in [
+            (HTTPServer.Method.post, "reload"), (.post, "quarantine"), (.delete, "quarantine"),
+        ] {
+            let answer = try await reader.ask(method, "/api/v1/" + path)
+            #expect(try answer.isProblem(403, "uid 4000000001 may look but not act"))
+        }
+        let unknown = try await client(uid: nil).ask(.get, "/api/v1/status")
+        #expect(try unknown.isProblem(403, "the caller is unknown"))
+    }
+
+    @Test func onLoopbackItTakesTheToken() async throws {
+        let client = TestClient(entry: .token("correct horse"))
+        client.publish()
+        func ask(_ path: String, _ token: String?, host: String = "localhost:9787") async throws
+            -> Answer
+        {
+            var headers: Headers = ["Host": host]
+            headers["authorization"] = token
+            return try await client.ask(.get, path, headers: headers)
+        }
+        for path in ["/healthz", "/readyz", "/", "/dashboard.css", "/dashboard.js"] {
+            #expect(try await ask(path, nil).status == 200)
+        }
+        #expect(try await ask("/api/v1/status", "Bearer correct horse").status == 200)
+        for token in [
+            nil, "", "Bearer", "Bearer ", "Bearer correct hors", "Bearer correct horsf",
+            "Bearer correct horse ", "bearer correct horse", "Basic correct horse",
+        ] {
+            for path in ["/api/v1/status", "/metrics", "/nothing", "/healthz/x"] {
+                let answer = try await ask(path, token)
+                #expect(try answer.isProblem(401, "Authorization: Bearer TOKEN"), "\(path)")
+            }
+        }
+        for host in ["evil.example", "evil.example:9787", "127.0.0.1.evil.example", "", "[::1]"] {
+            let answer = try await ask("/healthz", "Bearer correct horse", host: host)
+            #expect(try answer.isProblem(421, "127.0.0.1 or localhost"), "\(host)")
+        }
+        // A whole URL goes before the field.
+        let elsewhere = try await ask("http://evil.example/healthz", nil, host: "localhost")
+        #expect(elsewhere.status == 421)
+    }
+}

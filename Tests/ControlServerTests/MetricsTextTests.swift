@@ -1,0 +1,85 @@
+import Testing
+
+@testable import ControlServer
+@testable import Monitor
+
+struct MetricsTextTests {
+    private func lines(_ change: (inout MonitorStatus) -> Void) -> [Substring] {
+        var status = MonitorStatus()
+        change(&status)
+        return MetricsText.text(status).split(separator: "\n")
+    }
+
+    @Test func eachCounterShowsItsOwnNumber() {
+        let lines = lines {
+            $0.capture.kernelPackets = 1
+            $0.capture.kernelDrops = 2
+            $0.capture.interfaceDrops = 3
+            $0.capture.duplicates = 4
+            $0.capture.reopened = 5
+            $0.decoder.wireBytes = 6
+            $0.flow.flowsStarted = 7
+            $0.flow.activeFlows = 8
+            $0.flow.evicted = 9
+            $0.hostsDropped = 10
+            $0.malformed = ["truncated_tcp": 11]
+            $0.actions.fence = 12
+            $0.actions.extend = 13
+            $0.actions.release = 14
+            $0.actions.expire = 15
+            $0.actions.refuse = 16
+        }
+        for line in [
+            "lazaret_capture_packets_total 1", "lazaret_capture_kernel_drops_total 2",
+            "lazaret_capture_interface_drops_total 3", "lazaret_capture_duplicates_total 4",
+            "lazaret_capture_reopened_total 5", "lazaret_capture_bytes_total 6",
+            "lazaret_flows_started_total 7", "lazaret_flows_active 8",
+            "lazaret_flows_evicted_total 9", "lazaret_hosts_refused_total 10",
+            "lazaret_decode_errors_total{kind=\"truncated_tcp\"} 11",
+            "lazaret_quarantine_actions_total{action=\"fence\"} 12",
+            "lazaret_quarantine_actions_total{action=\"extend\"} 13",
+            "lazaret_quarantine_actions_total{action=\"release\"} 14",
+            "lazaret_quarantine_actions_total{action=\"expire\"} 15",
+            "lazaret_quarantine_actions_total{action=\"refuse\"} 16",
+        ] { #expect(lines.count { $0 == line } == 1, "\(line)") }
+    }
+
+    @Test func whatOnlyRisesIsACounterWithItsSuffix() {
+        let types = lines { _ in }.filter { $0.hasPrefix("# TYPE ") }.map {
+            $0.split(separator: " ")[2...]
+        }
+        #expect(types.count > 30)
+        for type in types {
+            let (name, kind) = (type[2], type[3])
+            #expect(name.hasPrefix("lazaret_"))
+            #expect((kind == "counter") == name.hasSuffix("_total"), "\(name) is a \(kind)")
+        }
+        #expect(Set(types.map { $0[2] }).count == types.count, "a name has two types")
+    }
+
+    @Test func labelsAreEscaped() {
+        let lines = lines {
+            $0.sinks = [
+                .init(
+                    name: "C:\\\"a\"\nb", written: 1, lost: 0, waiting: 0, lagSeconds: 0)
+            ]
+        }
+        #expect(lines.contains(#"lazaret_sink_written_total{sink="C:\\\"a\"\nb"} 1"#))
+    }
+
+    @Test func aHistogramAddsUp() {
+        let lines = lines {
+            $0.verdictLatency.add(0.1)
+            $0.verdictLatency.add(0.2)
+            $0.verdictLatency.add(60)
+        }.filter { $0.hasPrefix("lazaret_verdict_latency_seconds") }
+        #expect(lines.first == "lazaret_verdict_latency_seconds_bucket{le=\"0.1\"} 1")
+        #expect(lines.dropFirst().first == "lazaret_verdict_latency_seconds_bucket{le=\"0.25\"} 2")
+        #expect(
+            lines.suffix(3) == [
+                "lazaret_verdict_latency_seconds_bucket{le=\"+Inf\"} 3",
+                "lazaret_verdict_latency_seconds_sum \(0.1 + 0.2 + 60)",
+                "lazaret_verdict_latency_seconds_count 3",
+            ])
+    }
+}

@@ -1,0 +1,65 @@
+import EventStore
+import Foundation
+import Testing
+
+@testable import ControlServer
+@testable import HTTPServer
+@testable import Monitor
+
+/// Asks the control server's routes without a socket: here every caller is known already.
+struct TestClient {
+    let board = MonitorBoard()
+    private let router: Router<Caller>
+
+    /// A caller on the Unix socket; root may act.
+    var peer: Peer? = Peer(pid: 1, uid: 0, gid: 0)
+
+    init(entry: AuthenticationMiddleware.Entry = .socket([1234])) {
+        router = ControlRoutes.router(board, AuthenticationMiddleware(entry: entry))
+    }
+
+    func ask(
+        _ method: HTTPServer.Method, _ target: String, _ body: String = "", headers: Headers = [:]
+    ) async throws -> Answer {
+        let request = try Request(
+            method, target, headers: headers, body: Array(body.utf8), peer: peer)
+        return Answer(response: await router.respond(to: request))
+    }
+
+    func publish(_ change: (inout MonitorStatus) -> Void = { _ in }) {
+        var status = MonitorStatus()
+        status.updated = Int64(Date().timeIntervalSince1970) * 1_000_000_000
+        change(&status)
+        board.publish(status)
+    }
+}
+
+struct Answer {
+    var response: Response
+
+    var status: Int { response.status.code }
+
+    var text: String {
+        guard case .bytes(let bytes) = response.body else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The answer's JSON, of any kind.
+    func json() throws -> Any? {
+        try JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)
+    }
+
+    /// The parameter or member that problem details name.
+    var parameter: String? {
+        get throws { (try json() as? [String: Any])?["parameter"] as? String }
+    }
+
+    /// Whether it is problem details (RFC 9457) for its status, with these words.
+    func isProblem(_ status: Int, _ words: String) throws -> Bool {
+        let problem = try json() as? [String: Any]
+        return self.status == status && problem?["status"] as? Int == status
+            && (problem?["title"] as? String)?.isEmpty == false
+            && (problem?["detail"] as? String)?.contains(words) == true
+            && response.headers["Content-Type"] == "application/problem+json"
+    }
+}
