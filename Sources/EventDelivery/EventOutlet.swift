@@ -2,6 +2,7 @@ internal import Dispatch
 public import Events
 internal import SystemSupport
 internal import Synchronization
+internal import Timestamps
 
 /// Where events go: the event file or standard output, and what is configured beside it. No sink
 /// holds up another one or who hands events over.

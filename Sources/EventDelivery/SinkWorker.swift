@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Events
 internal import SystemSupport
 internal import Synchronization
+internal import Timestamps
 
 /// What became of events that a driver was given.
 struct Delivery {
@@ -38,7 +39,7 @@ final class SinkWorker: Sendable {
         var events: [QueuedEvent] = []
         /// Events that the thread has taken and not settled.
         var taken = 0
-        var oldestTaken: Int64 = 0
+        var oldestTaken = Timestamp.epoch
         var isFull = false
         var reopens = false
         var isStopping = false
@@ -118,7 +119,7 @@ final class SinkWorker: Sendable {
         status.dropped = numbers.dropped
         status.waiting = numbers.waiting
         if let oldest = [oldest, numbers.oldestSpooled].compactMap(\.self).min() {
-            status.lagSeconds = Double(max(0, Clock.now() - oldest)) / 1e9
+            status.lagSeconds = max(0, (Clock.now() - oldest).inSeconds)
         }
         status.trouble = numbers.trouble
         return status
@@ -155,7 +156,7 @@ final class SinkWorker: Sendable {
                 hand.append(contentsOf: queue.events)
                 queue.events.removeAll(keepingCapacity: true)
                 queue.taken = hand.count
-                queue.oldestTaken = hand.first?.handedOver ?? 0
+                queue.oldestTaken = hand.first?.handedOver ?? .epoch
                 isStopping = queue.isStopping
                 reopens = queue.reopens
                 queue.reopens = false
@@ -182,7 +183,7 @@ final class SinkWorker: Sendable {
         let left = hand
         queue.withLock { queue in
             queue.taken = left.count
-            queue.oldestTaken = left.first?.handedOver ?? 0
+            queue.oldestTaken = left.first?.handedOver ?? .epoch
             if left.isEmpty { queue.isFull = false }
         }
         if let trouble = delivery.trouble {

@@ -9,6 +9,7 @@ import Testing
 @testable import ControlServer
 @testable import HTTPServer
 @testable import Monitor
+import Timestamps
 
 /// Asks the control server's routes without a socket: here every caller is known already.
 private struct Desk {
@@ -32,7 +33,7 @@ private struct Desk {
 
     func publish(_ change: (inout MonitorStatus) -> Void = { _ in }) {
         var status = MonitorStatus()
-        status.updated = Int64(Date().timeIntervalSince1970) * 1_000_000_000
+        status.updated = Clock.now()
         change(&status)
         board.publish(status)
     }
@@ -72,7 +73,7 @@ struct RouteTests {
         answer = try await desk.ask(.get, "/healthz")
         #expect(answer.status == 200 && answer.text == "ok\n")
         #expect(answer.response.headers["Content-Type"] == "text/plain")
-        desk.publish { $0.updated -= 60_000_000_000 }
+        desk.publish { $0.updated -= .seconds(60) }
         answer = try await desk.ask(.get, "/healthz")
         #expect(answer.status == 503 && answer.text.hasPrefix("no packet was worked off for 6"))
         #expect(try await desk.ask(.head, "/healthz").status == 503)
@@ -215,7 +216,7 @@ struct RouteTests {
     private static func event(_ id: String) -> RenderedEvent {
         RenderedEvent(
             Event(
-                time: 0,
+                time: .epoch,
                 .alert(
                     Event.Alert(
                         identifier: id, looksLike: .beacon, severity: .low,

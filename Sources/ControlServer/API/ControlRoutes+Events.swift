@@ -3,6 +3,7 @@ internal import Events
 internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
+internal import Timestamps
 
 extension ControlRoutes {
     static let eventRoutes: [Route] = [
@@ -16,7 +17,8 @@ extension ControlRoutes {
         ) { request, _, board in
             let limit = try number("limit", request, 1...1000, default: 100)
             let before = try number("before", request, 0...Int64.max, default: .max)
-            let events = try store(board).events(limit: Int(limit), before: before)
+            let events = try store(board).events(
+                limit: Int(limit), before: Timestamp(nanoseconds: before))
             return JSONText.response(JSONText.array(events.map(\.line)))
         },
         Route(

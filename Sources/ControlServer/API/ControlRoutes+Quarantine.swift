@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import Monitor
 internal import Quarantine
 internal import TextFormats
+internal import Timestamps
 
 extension ControlRoutes {
     /// A rule that is to be added.
@@ -62,7 +63,7 @@ extension ControlRoutes {
             }
             do throws(MonitorBoard.Objection) {
                 let added = try await board.add(
-                    target, action: action, seconds: span.seconds,
+                    target, action: action, duration: span.interval,
                     reason: asked.reason ?? "by hand", actor: caller.actor(asked.by),
                     force: asked.force ?? false)
                 let rule = added.rule
@@ -72,8 +73,8 @@ extension ControlRoutes {
                             ("id", JSONText.quoted(rule.id)),
                             ("target", JSONText.quoted("\(rule.target)")),
                             ("response", JSONText.quoted(rule.action.rawValue)),
-                            ("until", JSONText.quoted(UTC.timestamp(nanoseconds: rule.expires))),
-                            ("until_ns", "\(rule.expires)"),
+                            ("until", JSONText.quoted(UTC.timestamp(rule.expires))),
+                            ("until_ns", "\(rule.expires.nanoseconds)"),
                         ] + (added.overridden.map { [("overridden", JSONText.quoted($0))] } ?? [])),
                     status: .created)
             } catch { throw problem(error) }

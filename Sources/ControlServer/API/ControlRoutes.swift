@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import Monitor
 internal import Quarantine
 internal import TextFormats
+internal import Timestamps
 
 /// What can be asked for, in one table: the router and the OpenAPI document are made of it.
 struct ControlRoutes: Sendable {
@@ -134,7 +135,7 @@ struct ControlRoutes: Sendable {
                 let models = try store(board).models().map { model in
                     JSONText.object([
                         ("id", JSONText.quoted(model.id)),
-                        ("created", JSONText.quoted(UTC.timestamp(nanoseconds: model.created))),
+                        ("created", JSONText.quoted(UTC.timestamp(model.created))),
                         ("sources", JSONText.quoted(model.path)),
                         ("note", JSONText.quoted(model.note)),
                         ("active", "\(model.isActive)"),
@@ -183,7 +184,7 @@ struct ControlRoutes: Sendable {
             JSONText.response(text + "\n", status: status, type: "text/plain")
         }
         guard let status = board.status else { return answer(.unavailable, "starting") }
-        let age = Int64(Date().timeIntervalSince1970) - status.updated / 1_000_000_000
+        let age = Int64(Date().timeIntervalSince1970) - Int64(status.updated.second)
         // A clock that was set makes one second look old; a loop that hangs stays old.
         guard abs(age) < 10 else {
             return answer(.unavailable, "no packet was worked off for \(age) s")

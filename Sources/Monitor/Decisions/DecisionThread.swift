@@ -10,6 +10,7 @@ internal import NetworkAddresses
 internal import SystemSupport
 internal import Quarantine
 internal import Synchronization
+internal import Timestamps
 
 /// Decisions, fences and events, on a thread of their own: a slow disk or kernel holds up no
 /// packet.
@@ -132,8 +133,8 @@ final class DecisionThread: Sendable {
             isEnding = isStopping
             for message in messages { handle(message, &alerts, &history) }
             let now = Clock.now()
-            guard now >= nextTick || now < nextTick - 2_000_000_000 else { continue }
-            nextTick = now + 1_000_000_000
+            guard now >= nextTick || now < nextTick - .seconds(2) else { continue }
+            nextTick = now + .seconds(1)
             tick(&alerts, refreshes: ticks % 5 == 0)
             tell(of: &alerts.incidents, &history)
             ticks += 1
@@ -202,8 +203,8 @@ final class DecisionThread: Sendable {
     }
 
     private func note(_ verdict: Verdict, _ result: AlertPipeline<LiveDecider>.Result) {
-        let end = Int64(verdict.window.endSecond + 1) * 1_000_000_000
-        let seconds = Double(Clock.now() - end) / 1e9
+        let end = Timestamp(second: verdict.window.endSecond + 1)
+        let seconds = (Clock.now() - end).inSeconds
         tallies.withLock { tallies in
             tallies.verdictLatency.add(seconds)
             if result.isSuppressed { tallies.suppressed &+= 1 }
@@ -232,7 +233,7 @@ final class DecisionThread: Sendable {
         recorder?.record(changed)
         history.changedSince = .max
         incidents.settle(
-            before: Int(Clock.now() / 1_000_000_000) - Self.quietSeconds,
+            before: Clock.now().second - Self.quietSeconds,
             keeping: Self.incidentLimit)
     }
 
@@ -242,7 +243,7 @@ final class DecisionThread: Sendable {
         for (order, event) in events.enumerated() {
             let rendered = RenderedEvent(event)
             outlet.write(rendered)
-            recorder?.record(rendered, at: now + Int64(order))
+            recorder?.record(rendered, at: now + .nanoseconds(order))
             if event.kind == .alert { tallies.withLock { $0.alerts &+= 1 } }
             // Counters are told by the status, which is newer.
             if event.kind != .stats { board.note(rendered) }

@@ -3,13 +3,14 @@ internal import EventStore
 internal import Events
 internal import SystemSupport
 internal import Synchronization
+internal import Timestamps
 
 /// Keeps events and incidents in the store, on a thread of its own: a slow or full disk holds up
 /// nothing else.
 final class EventRecorder: Sendable {
     /// How long, and in how many bytes, events and incidents are kept.
     struct Limits: Sendable {
-        var seconds: Int64 = 30 * 86_400
+        var time = Interval.seconds(30 * 86_400)
         var bytes: Int64 = 512 << 20
     }
 
@@ -58,7 +59,7 @@ final class EventRecorder: Sendable {
     /// Keeps an event.
     ///
     /// - Parameter time: when it is recorded, another one for each event.
-    func record(_ event: RenderedEvent, at time: Int64) {
+    func record(_ event: RenderedEvent, at time: Timestamp) {
         let isKept = waiting.withLock { waiting in
             if event.event.kind == .stats {
                 guard waiting.statistics.count < Self.statisticsCapacity else { return false }
@@ -137,9 +138,9 @@ final class EventRecorder: Sendable {
                 trouble.withLock { $0 = nil }
                 let now = Clock.now()
                 if now >= nextPruning {
-                    nextPruning = now + 3_600_000_000_000
+                    nextPruning = now + .seconds(3600)
                     try store.prune(
-                        before: now - limits.seconds * 1_000_000_000, largerThan: limits.bytes,
+                        before: now - limits.time, largerThan: limits.bytes,
                         now: now)
                 }
             } catch {

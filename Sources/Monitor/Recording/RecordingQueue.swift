@@ -1,12 +1,13 @@
 internal import Dispatch
 internal import Synchronization
 internal import Workloads
+internal import Timestamps
 
 /// What waits between the packet thread and the file's.
 final class RecordingQueue: Sendable {
     enum Item {
         /// Whole blocks, which need the first `interfaces` descriptions before them.
-        case packets([UInt8], count: UInt64, interfaces: Int, at: Int64)
+        case packets([UInt8], count: UInt64, interfaces: Int, at: Timestamp)
         case names(WorkloadChange)
         case reopen
         case stop

@@ -7,12 +7,13 @@ internal import SystemSupport
 internal import Synchronization
 internal import TextFormats
 internal import Workloads
+internal import Timestamps
 
 /// The thread that writes a recording: a pcapng section of its own in each file, which begins with all
 /// names that are known.
 final class RecordingThread: Sendable {
     /// How long packets wait, so that the name of who sent them is in the file before them.
-    private static let holdNanoseconds: Int64 = 250_000_000
+    private static let hold = Interval.milliseconds(250)
     /// Where fewer chunks than this are free, nothing waits.
     private static let leastFree = 8
 
@@ -59,7 +60,7 @@ final class RecordingThread: Sendable {
         var bytes: [UInt8]
         var count: UInt64
         var interfaces: Int
-        var time: Int64
+        var time: Timestamp
     }
 
     private func work(_ file: consuming File) {
@@ -78,10 +79,10 @@ final class RecordingThread: Sendable {
                 case .stop: isStopping = true
                 }
             }
-            let horizon = Clock.now() - Self.holdNanoseconds
+            let horizon = Clock.now() - Self.hold
             while let time = held.first?.time,
                 isStopping || free < Self.leastFree || time <= horizon
-                    || time > horizon + 2 * Self.holdNanoseconds
+                    || time > horizon + Self.hold * 2
             {
                 var chunk = held.removeFirst()
                 let failure = file.write(chunk.bytes, chunk.interfaces, queue)
