@@ -116,7 +116,7 @@ public final class EventOutlet: Sendable {
 
     private static func stop(_ sinks: [SinkWorker]) {
         for sink in sinks { sink.askToStop() }
-        let deadline = DispatchTime.now() + .seconds(5)
+        let deadline = Clock.monotonic() + .seconds(5)
         for sink in sinks { sink.waitForEnd(until: deadline) }
     }
 }

@@ -18,7 +18,7 @@ protocol SinkDriver: Sendable {
     mutating func deliver(_ events: ArraySlice<QueuedEvent>, _ account: SinkAccount) -> Delivery
     /// What there is to do beside; called several times a second.
     ///
-    /// - Parameter wake: makes that it is called again at once; from any thread.
+    /// - Parameter wake: calls it again immediately; thread-safe.
     mutating func attend(_ account: SinkAccount, wake: @escaping @Sendable () -> Void)
     /// Opens files anew.
     mutating func reopen() throws(DeliveryError)
@@ -53,8 +53,8 @@ final class SinkWorker: Sendable {
     private let kinds: Set<Event.Kind>?
     private let queue = Mutex(Queue())
     private let account: SinkAccount
-    private let news = DispatchSemaphore(value: 0)
-    private let ended = DispatchSemaphore(value: 0)
+    private let news = Signal()
+    private let ended = Signal()
     /// The same for a successor.
     private let hasFinished = DispatchGroup()
     private let complain: @Sendable (String) -> Void
@@ -78,7 +78,7 @@ final class SinkWorker: Sendable {
             predecessor?.hasFinished.wait()
             work(&driver)
             hasFinished.leave()
-            ended.signal()
+            ended.raise()
         }
     }
 
@@ -95,7 +95,7 @@ final class SinkWorker: Sendable {
             return (true, queue.events.count == 1)
         }
         guard !isTaken else {
-            if isNews { news.signal() }
+            if isNews { news.raise() }
             return
         }
         account.change { $0.dropped += 1 }
@@ -106,7 +106,7 @@ final class SinkWorker: Sendable {
 
     func reopen() {
         queue.withLock { $0.reopens = true }
-        news.signal()
+        news.raise()
     }
 
     var status: SinkStatus {
@@ -128,13 +128,13 @@ final class SinkWorker: Sendable {
     /// Asks the thread to deliver what it can, and to end.
     func askToStop() {
         queue.withLock { $0.isStopping = true }
-        news.signal()
+        news.raise()
     }
 
     /// Waits for the end, which `askToStop` has asked for; what is left in memory then is dropped and
     /// counted.
-    func waitForEnd(until deadline: DispatchTime) {
-        _ = ended.wait(timeout: deadline)
+    func waitForEnd(until deadline: Instant) {
+        ended.wait(until: deadline)
         let left = queue.withLock { queue in
             defer { queue.events = [] }
             queue.hasEnded = true
@@ -150,7 +150,7 @@ final class SinkWorker: Sendable {
         var pause = Backoff()
         var isStopping = false
         while !isStopping {
-            _ = news.wait(timeout: .now() + .milliseconds(250))
+            news.wait(until: Clock.monotonic() + .milliseconds(250))
             var reopens = false
             queue.withLock { queue in
                 hand.append(contentsOf: queue.events)
@@ -169,7 +169,7 @@ final class SinkWorker: Sendable {
                     complain("\(error); what was open stays in use")
                 }
             }
-            driver.attend(account) { [news] in _ = news.signal() }
+            driver.attend(account) { [news] in news.raise() }
         }
         driver.finish(account)
     }

@@ -100,7 +100,7 @@ struct MonitorLoop {
             }
             feed.intake.advance(to: now)
             feed.advance(to: now)
-            if reporter.isSecondOver(now) {
+            if reporter.isSecondOver() {
                 feed.isCramped = reporter.isCramped()
                 reporter.take(feed, at: now)
                 publish(now)
@@ -201,7 +201,7 @@ struct MonitorLoop {
             {
                 follow(model, &feed)
             }
-            if reporter.isSecondOver(now) {
+            if reporter.isSecondOver() {
                 feed.isCramped = reporter.isCramped()
                 reporter.take(feed)
                 publish(now)

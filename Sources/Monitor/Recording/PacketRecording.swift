@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import EventDelivery
 internal import NetworkAddresses
 internal import PacketCapture

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import EventDelivery
 internal import Glibc
 internal import NetworkAddresses
@@ -21,7 +20,7 @@ final class RecordingThread: Sendable {
     private let path: String
     private let queue: RecordingQueue
     private let complain: @Sendable (String) -> Void
-    private let ended = DispatchSemaphore(value: 0)
+    private let ended = Signal()
     private let written = Atomic<UInt64>(0)
     private let waiting = Atomic<Int>(0)
     private let trouble = Mutex<String?>(nil)
@@ -37,7 +36,7 @@ final class RecordingThread: Sendable {
         let file = Mutex<File?>(try File(path, options))
         startThread { [self] in
             if let file = file.withLock({ $0.take() }) { work(file) }
-            ended.signal()
+            ended.raise()
         }
     }
 
@@ -53,7 +52,7 @@ final class RecordingThread: Sendable {
 
     func stop() {
         queue.add(.stop)
-        _ = ended.wait(timeout: .now() + .seconds(5))
+        ended.wait(until: Clock.monotonic() + .seconds(5))
     }
 
     private struct Chunk {
@@ -68,7 +67,7 @@ final class RecordingThread: Sendable {
         var held: [Chunk] = []
         var isStopping = false
         while !isStopping {
-            let (items, free) = queue.take(milliseconds: 50)
+            let (items, free) = queue.take(within: .milliseconds(50))
             for item in items {
                 switch item {
                 case .packets(let bytes, let count, let interfaces, let time):

@@ -24,8 +24,8 @@ struct MonitorReporter {
     /// What could not be written down yet.
     private var pendingWrites = PendingWrites()
     private var namesVersion = -1
-    private var nextSecond = Timestamp.epoch
-    private var nextStatistics: Timestamp
+    private var nextSecond = Clock.monotonic()
+    private var nextStatistics: Instant
     private var kernelDrops = RecentRise()
     private var hostsDropped = RecentRise()
     private var verdictsDropped = RecentRise()
@@ -36,7 +36,7 @@ struct MonitorReporter {
         self.board = board
         limits = options.limits
         statisticsInterval = options.statisticsInterval
-        nextStatistics = started + statisticsInterval
+        nextStatistics = Clock.monotonic() + statisticsInterval
         status.pid = getpid()
         status.started = started
         status.isEnforcing = options.isEnforcing
@@ -47,7 +47,7 @@ struct MonitorReporter {
     /// Goes on with this; the next second begins at once.
     mutating func begin(_ phase: MonitorStatus.Phase) {
         status.phase = phase
-        nextSecond = .epoch
+        nextSecond = Clock.monotonic()
     }
 
     /// Whether more memory is used than may be.
@@ -56,9 +56,9 @@ struct MonitorReporter {
         return status.residentBytes > limits.memory
     }
 
-    mutating func isSecondOver(_ now: Timestamp) -> Bool {
-        // A clock that was set back must not silence it.
-        guard now >= nextSecond || now < nextSecond - .seconds(2) else { return false }
+    mutating func isSecondOver() -> Bool {
+        let now = Clock.monotonic()
+        guard now >= nextSecond else { return false }
         nextSecond = now + .seconds(1)
         return true
     }
@@ -152,10 +152,11 @@ struct MonitorReporter {
             + [parts.recording?.status].compactMap(\.self)
         status.restedSeconds = rested.inSeconds
         status.updated = now
-        status.troubles = troubles(now)
+        status.troubles = troubles(Clock.monotonic())
         board.publish(status)
-        guard now >= nextStatistics || now < nextStatistics - .seconds(172_800) else { return }
-        nextStatistics = now + statisticsInterval
+        let reached = Clock.monotonic()
+        guard reached >= nextStatistics else { return }
+        nextStatistics = reached + statisticsInterval
         parts.decisions.submit(status.event)
     }
 
@@ -169,7 +170,7 @@ struct MonitorReporter {
         pendingWrites = pending
     }
 
-    private mutating func troubles(_ now: Timestamp) -> [String] {
+    private mutating func troubles(_ now: Instant) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
         troubles += down.map { "interface \($0) is down" }
         if let cause = pendingWrites.cause {
@@ -214,9 +215,9 @@ struct MonitorReporter {
 /// A counter of losses, and when it last rose: what is long over is no trouble.
 private struct RecentRise {
     private var last: UInt64 = 0
-    private var time: Timestamp?
+    private var time: Instant?
 
-    mutating func isRecent(_ count: UInt64, _ now: Timestamp) -> Bool {
+    mutating func isRecent(_ count: UInt64, _ now: Instant) -> Bool {
         if count != last {
             last = count
             time = now
