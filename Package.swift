@@ -57,8 +57,12 @@ let package = Package(
     products: [
         .executable(name: "lazaret", targets: ["lazaret"]),
         .library(name: "IsolationForest", targets: ["IsolationForest"]),
-        .library(name: "Metering", targets: ["PacketCapture", "PacketDecoding", "FlowMetering"]),
-        .library(name: "Quarantine", targets: ["Quarantine", "Enforcement", "NetworkAddresses"]),
+        .library(
+            name: "Metering",
+            targets: ["Timestamps", "PacketCapture", "PacketDecoding", "FlowMetering"]),
+        .library(
+            name: "Quarantine",
+            targets: ["Timestamps", "Quarantine", "Enforcement", "NetworkAddresses"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -87,23 +91,25 @@ let package = Package(
         .systemLibrary(name: "CPrivileges"),
 
         library("Timestamps"),
-        library("SystemSupport", uses: ["TextFormats", "CPrivileges"]),
+        library("SystemSupport", uses: ["Timestamps", "TextFormats", "CPrivileges"]),
         library("TextFormats", uses: ["Timestamps"]),
         library("Digests", uses: ["CCrypto"]),
         library("YAML", uses: ["CYAML"]),
-        library("HTTPClient", uses: ["CCurl"]),
+        library("HTTPClient", uses: ["Timestamps", "CCurl"]),
         library("HTTPServer", uses: ["CMicroHTTPD", "SystemSupport"]),
         library("NetworkAddresses"),
-        library("PacketCapture", uses: ["CPcap", "CCompression"]),
-        library("PacketDecoding", uses: ["NetworkAddresses"]),
-        library("FlowMetering", uses: ["NetworkAddresses", "PacketDecoding", "CPrefetch"]),
+        library("PacketCapture", uses: ["Timestamps", "CPcap", "CCompression"]),
+        library("PacketDecoding", uses: ["Timestamps", "NetworkAddresses"]),
         library(
-            "PacketIntake", uses: ["NetworkAddresses", "PacketCapture", "PacketDecoding"]),
+            "FlowMetering", uses: ["Timestamps", "NetworkAddresses", "PacketDecoding", "CPrefetch"]),
+        library(
+            "PacketIntake",
+            uses: ["Timestamps", "NetworkAddresses", "PacketCapture", "PacketDecoding"]),
         library(
             "FlowExport",
             uses: [
-                "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
-                "PacketIntake", "FlowMetering",
+                "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "PacketIntake", "FlowMetering",
             ]),
         library(
             "Workloads",
@@ -112,17 +118,18 @@ let package = Package(
             ]),
         library(
             "FeatureExtraction",
-            uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
+            uses: [
+                "Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+            ]),
         library("IsolationForest"),
         library(
             "AnomalyDetection",
             uses: [
-                "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
-                "FeatureExtraction", "IsolationForest",
-                "Digests",
+                "Timestamps", "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering",
+                "Workloads", "FeatureExtraction", "IsolationForest", "Digests",
             ]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
-        library("Quarantine", uses: ["NetworkAddresses"]),
+        library("Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
         library(
             "Enforcement",
             uses: [
@@ -132,36 +139,36 @@ let package = Package(
         library(
             "EventStore",
             uses: [
-                "CSQLite", "SystemSupport", "Quarantine", "Events", "Digests",
+                "CSQLite", "Timestamps", "SystemSupport", "Quarantine", "Events", "Digests",
             ]),
         library(
             "Events",
             uses: [
-                "TextFormats", "SystemSupport", "NetworkAddresses", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine",
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses",
+                "FeatureExtraction", "AnomalyDetection", "Quarantine",
             ]),
         library(
             "Decisions",
             uses: [
-                "NetworkAddresses", "Workloads", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine", "Events",
+                "Timestamps", "NetworkAddresses", "Workloads", "FeatureExtraction",
+                "AnomalyDetection", "Quarantine", "Events",
             ]),
         library(
             "HTMLReport",
             uses: [
-                "TextFormats", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine", "Events",
+                "Timestamps", "TextFormats", "NetworkAddresses", "FeatureExtraction",
+                "AnomalyDetection", "Quarantine", "Events",
             ],
             embedding: ["Web/theme.css", "Web/theme.js", "Web/report.css"]),
         library(
             "EventDelivery",
             uses: [
-                "TextFormats", "SystemSupport", "HTTPClient", "Events", "Digests",
+                "Timestamps", "TextFormats", "SystemSupport", "HTTPClient", "Events", "Digests",
             ]),
         library(
             "ModelFiles",
             uses: [
-                "TextFormats", "SystemSupport", "NetworkAddresses", "Workloads",
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Events",
             ]),
         library(
@@ -175,7 +182,7 @@ let package = Package(
         library(
             "Monitor",
             uses: [
-                "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
                 "Decisions", "EventStore", "EventDelivery", "ModelFiles",
@@ -190,9 +197,9 @@ let package = Package(
         library(
             "ControlServer",
             uses: [
-                "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine", "Events",
-                "HTMLReport", "EventStore", "Monitor", "Settings", "Digests", "HTTPClient",
-                "HTTPServer",
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine",
+                "Events", "HTMLReport", "EventStore", "Monitor", "Settings", "Digests",
+                "HTTPClient", "HTTPServer",
             ],
             embedding: ["Web/index.html", "Web/dashboard.css", "Web/dashboard.js"]),
         .executableTarget(
@@ -207,10 +214,10 @@ let package = Package(
             swiftSettings: strict, linkerSettings: staticRuntime),
 
         .target(
-            name: "TestKit", dependencies: ["NetworkAddresses", "Quarantine"],
+            name: "TestKit", dependencies: ["Timestamps", "NetworkAddresses", "Quarantine"],
             path: "Tests/TestKit", swiftSettings: strict),
         tests(of: "Timestamps"),
-        tests(of: "SystemSupport"),
+        tests(of: "SystemSupport", uses: ["Timestamps"]),
         tests(of: "Digests"),
         tests(of: "YAML"),
         tests(of: "HTTPClient"),
@@ -218,47 +225,54 @@ let package = Package(
         tests(
             of: "ControlServer",
             uses: [
-                "NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Events",
-                "EventStore", "Monitor", "Settings", "HTTPServer",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
+                "Events", "EventStore", "Monitor", "Settings", "HTTPServer",
             ]),
-        tests(of: "TextFormats"),
+        tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
-        tests(of: "PacketCapture", uses: ["CPcap", "PacketDecoding", "FlowMetering"]),
-        tests(of: "PacketDecoding", uses: ["NetworkAddresses"]),
-        tests(of: "PacketIntake", uses: ["NetworkAddresses", "PacketDecoding"]),
-        tests(of: "FlowMetering", uses: ["NetworkAddresses", "PacketDecoding"]),
         tests(
-            of: "FlowExport", uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering"]),
-        tests(of: "Workloads", uses: ["NetworkAddresses"]),
+            of: "PacketCapture", uses: ["Timestamps", "CPcap", "PacketDecoding", "FlowMetering"]),
+        tests(of: "PacketDecoding", uses: ["Timestamps", "NetworkAddresses"]),
+        tests(of: "PacketIntake", uses: ["Timestamps", "NetworkAddresses", "PacketDecoding"]),
+        tests(of: "FlowMetering", uses: ["Timestamps", "NetworkAddresses", "PacketDecoding"]),
+        tests(
+            of: "FlowExport",
+            uses: ["Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering"]),
+        tests(of: "Workloads", uses: ["Timestamps", "NetworkAddresses"]),
         tests(
             of: "FeatureExtraction",
-            uses: ["NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
+            uses: ["Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
         tests(of: "IsolationForest"),
         tests(
-            of: "AnomalyDetection", uses: ["NetworkAddresses", "FeatureExtraction", "Workloads"]),
-        tests(of: "Quarantine", uses: ["NetworkAddresses"]),
-        tests(of: "Enforcement", uses: ["NetworkAddresses", "Quarantine"]),
+            of: "AnomalyDetection",
+            uses: ["Timestamps", "NetworkAddresses", "FeatureExtraction", "Workloads"]),
+        tests(of: "Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
+        tests(of: "Enforcement", uses: ["Timestamps", "NetworkAddresses", "Quarantine"]),
         tests(
             of: "Events",
-            uses: ["NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Quarantine"],
+            uses: [
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
+                "Quarantine",
+            ],
             data: ["0.1.0.jsonl"]),
         tests(
             of: "Decisions",
             uses: [
-                "NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Quarantine",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
+                "Quarantine",
                 "Events",
             ]),
         tests(
             of: "EventStore",
             uses: [
-                "NetworkAddresses", "FeatureExtraction", "AnomalyDetection", "Quarantine",
-                "Enforcement", "Events",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
+                "Quarantine", "Enforcement", "Events",
             ]),
         tests(
             of: "EventDelivery",
             uses: [
-                "SystemSupport", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Events",
+                "Timestamps", "SystemSupport", "NetworkAddresses", "FeatureExtraction",
+                "AnomalyDetection", "Events",
             ]),
         tests(
             of: "HTMLReport",
@@ -266,15 +280,16 @@ let package = Package(
         tests(
             of: "Monitor",
             uses: [
-                "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
-                "FlowMetering", "Workloads", "AnomalyDetection", "Offline",
+                "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "FlowMetering", "Workloads", "AnomalyDetection", "Offline",
             ]),
         .testTarget(
-            name: "CommandLineTests", dependencies: ["TestKit"], swiftSettings: strict),
+            name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],
+            swiftSettings: strict),
         // What needs real containers: these want the machine for themselves.
         .testTarget(
             name: "ContainerTests",
-            dependencies: ["Workloads", "NetworkAddresses", "TestKit"],
+            dependencies: ["Timestamps", "Workloads", "NetworkAddresses", "TestKit"],
             swiftSettings: strict),
     ]
 )

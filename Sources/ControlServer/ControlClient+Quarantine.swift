@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import Monitor
 public import Quarantine
 internal import SystemSupport
+internal import Timestamps
 
 /// The quarantine of a running monitor, as the command line uses it.
 extension ControlClient {
@@ -106,10 +107,11 @@ private struct RuleRow: Decodable {
         else { return nil }
         return RuleStatus(
             rule: QuarantineRule(
-                id: id, target: target, action: action, state: .active, expires: untilNs,
+                id: id, target: target, action: action, state: .active,
+                expires: Timestamp(nanoseconds: untilNs),
                 level: level, reason: reason, eventID: eventId, features: features,
                 workload: workload, origin: by, isForced: forced, isDryRun: dryRun),
-            remainingMilliseconds: Int64((remainingSeconds * 1000).rounded()),
+            remaining: .milliseconds(Int64((remainingSeconds * 1000).rounded())),
             packets: packetsHeld, bytes: bytesHeld, isInForce: inForce)
     }
 }

@@ -3,6 +3,7 @@ package import Events
 internal import FeatureExtraction
 internal import NetworkAddresses
 package import Quarantine
+internal import Timestamps
 
 /// What follows from verdicts: incidents, decisions, and the events that report them. The same in
 /// replay and live.
@@ -75,15 +76,15 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     }
 
     /// When the window ended.
-    private static func end(of verdict: Verdict) -> Int64 {
-        Int64(verdict.window.endSecond + 1) * 1_000_000_000
+    private static func end(of verdict: Verdict) -> Timestamp {
+        Timestamp(second: verdict.window.endSecond + 1)
     }
 
     private static func request(_ verdict: Verdict, _ eventID: String) -> EnforcementRequest {
         let scale = verdict.window.scale
         return EnforcementRequest(
             time: Self.end(of: verdict),
-            windowNanoseconds: Int64(scale.seconds) * 1_000_000_000, offender: verdict.subject,
+            window: .seconds(scale.seconds), offender: verdict.subject,
             spoofingLink: verdict.pattern == .spoofing && verdict.window.mac != .zero
                 ? verdict.window.mac : nil,
             workload: verdict.workload, score: Double(verdict.score),

@@ -1,17 +1,18 @@
 import NetworkAddresses
 package import Quarantine
 package import Workloads
+package import Timestamps
 
 extension KnownInventory {
     /// - Parameter since: when a workload was first seen, where it has not always been known.
-    package init(_ inventory: Inventory, since: [String: Int64] = [:]) {
+    package init(_ inventory: Inventory, since: [String: Timestamp] = [:]) {
         self.init(
             // Replicas are members of their own: one that misbehaves says nothing of the others.
             workloads: inventory.workloads.flatMap { workload in
                 workload.members.map {
                     KnownWorkload(
                         name: workload.name, addresses: $0.addresses, links: $0.macs,
-                        knownSince: since[workload.name] ?? .min)
+                        knownSince: since[workload.name] ?? .distantPast)
                 }
             },
             networks: inventory.networks.map {

@@ -2,6 +2,7 @@ internal import Dispatch
 public import Events
 internal import SystemSupport
 internal import Synchronization
+internal import Timestamps
 
 /// Where events go: the event file or standard output, and what is configured beside it. No sink
 /// holds up another one or who hands events over.
@@ -115,7 +116,7 @@ public final class EventOutlet: Sendable {
 
     private static func stop(_ sinks: [SinkWorker]) {
         for sink in sinks { sink.askToStop() }
-        let deadline = DispatchTime.now() + .seconds(5)
+        let deadline = Clock.monotonic() + .seconds(5)
         for sink in sinks { sink.waitForEnd(until: deadline) }
     }
 }

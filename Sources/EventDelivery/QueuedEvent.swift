@@ -1,10 +1,11 @@
 internal import Events
+internal import Timestamps
 
 /// An event that waits for a sink.
 struct QueuedEvent: Sendable {
     let rendered: RenderedEvent
-    /// When it was handed over, in nanoseconds since 1970.
-    let handedOver: Int64
+    /// When it was handed over.
+    let handedOver: Timestamp
 
     var event: Event { rendered.event }
     /// A JSON object on one line, without the newline.

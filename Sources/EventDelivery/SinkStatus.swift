@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import Timestamps
 
 /// How a sink is doing.
 public struct SinkStatus: Sendable, Equatable {
@@ -24,7 +25,7 @@ final class SinkAccount: Sendable {
         var written: UInt64 = 0
         var dropped: UInt64 = 0
         /// When the oldest of those on disk was handed over.
-        var oldestSpooled: Int64?
+        var oldestSpooled: Timestamp?
         var trouble: String?
 
         /// All others are known.

@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Events
 internal import SystemSupport
 internal import Synchronization
+internal import Timestamps
 
 /// What became of events that a driver was given.
 struct Delivery {
@@ -17,7 +18,7 @@ protocol SinkDriver: Sendable {
     mutating func deliver(_ events: ArraySlice<QueuedEvent>, _ account: SinkAccount) -> Delivery
     /// What there is to do beside; called several times a second.
     ///
-    /// - Parameter wake: makes that it is called again at once; from any thread.
+    /// - Parameter wake: calls it again immediately; thread-safe.
     mutating func attend(_ account: SinkAccount, wake: @escaping @Sendable () -> Void)
     /// Opens files anew.
     mutating func reopen() throws(DeliveryError)
@@ -38,7 +39,7 @@ final class SinkWorker: Sendable {
         var events: [QueuedEvent] = []
         /// Events that the thread has taken and not settled.
         var taken = 0
-        var oldestTaken: Int64 = 0
+        var oldestTaken = Timestamp.epoch
         var isFull = false
         var reopens = false
         var isStopping = false
@@ -52,8 +53,8 @@ final class SinkWorker: Sendable {
     private let kinds: Set<Event.Kind>?
     private let queue = Mutex(Queue())
     private let account: SinkAccount
-    private let news = DispatchSemaphore(value: 0)
-    private let ended = DispatchSemaphore(value: 0)
+    private let news = Signal()
+    private let ended = Signal()
     /// The same for a successor.
     private let hasFinished = DispatchGroup()
     private let complain: @Sendable (String) -> Void
@@ -77,7 +78,7 @@ final class SinkWorker: Sendable {
             predecessor?.hasFinished.wait()
             work(&driver)
             hasFinished.leave()
-            ended.signal()
+            ended.raise()
         }
     }
 
@@ -94,7 +95,7 @@ final class SinkWorker: Sendable {
             return (true, queue.events.count == 1)
         }
         guard !isTaken else {
-            if isNews { news.signal() }
+            if isNews { news.raise() }
             return
         }
         account.change { $0.dropped += 1 }
@@ -105,7 +106,7 @@ final class SinkWorker: Sendable {
 
     func reopen() {
         queue.withLock { $0.reopens = true }
-        news.signal()
+        news.raise()
     }
 
     var status: SinkStatus {
@@ -118,7 +119,7 @@ final class SinkWorker: Sendable {
         status.dropped = numbers.dropped
         status.waiting = numbers.waiting
         if let oldest = [oldest, numbers.oldestSpooled].compactMap(\.self).min() {
-            status.lagSeconds = Double(max(0, Clock.now() - oldest)) / 1e9
+            status.lagSeconds = max(0, (Clock.now() - oldest).inSeconds)
         }
         status.trouble = numbers.trouble
         return status
@@ -127,13 +128,13 @@ final class SinkWorker: Sendable {
     /// Asks the thread to deliver what it can, and to end.
     func askToStop() {
         queue.withLock { $0.isStopping = true }
-        news.signal()
+        news.raise()
     }
 
     /// Waits for the end, which `askToStop` has asked for; what is left in memory then is dropped and
     /// counted.
-    func waitForEnd(until deadline: DispatchTime) {
-        _ = ended.wait(timeout: deadline)
+    func waitForEnd(until deadline: Instant) {
+        ended.wait(until: deadline)
         let left = queue.withLock { queue in
             defer { queue.events = [] }
             queue.hasEnded = true
@@ -149,13 +150,13 @@ final class SinkWorker: Sendable {
         var pause = Backoff()
         var isStopping = false
         while !isStopping {
-            _ = news.wait(timeout: .now() + .milliseconds(250))
+            news.wait(until: Clock.monotonic() + .milliseconds(250))
             var reopens = false
             queue.withLock { queue in
                 hand.append(contentsOf: queue.events)
                 queue.events.removeAll(keepingCapacity: true)
                 queue.taken = hand.count
-                queue.oldestTaken = hand.first?.handedOver ?? 0
+                queue.oldestTaken = hand.first?.handedOver ?? .epoch
                 isStopping = queue.isStopping
                 reopens = queue.reopens
                 queue.reopens = false
@@ -168,7 +169,7 @@ final class SinkWorker: Sendable {
                     complain("\(error); what was open stays in use")
                 }
             }
-            driver.attend(account) { [news] in _ = news.signal() }
+            driver.attend(account) { [news] in news.raise() }
         }
         driver.finish(account)
     }
@@ -182,7 +183,7 @@ final class SinkWorker: Sendable {
         let left = hand
         queue.withLock { queue in
             queue.taken = left.count
-            queue.oldestTaken = left.first?.handedOver ?? 0
+            queue.oldestTaken = left.first?.handedOver ?? .epoch
             if left.isEmpty { queue.isFull = false }
         }
         if let trouble = delivery.trouble {

@@ -1,19 +1,20 @@
 internal import Glibc
 internal import SystemSupport
+internal import Timestamps
 
 /// Events on disk until they are delivered: files that are whole or not there, the oldest of which
 /// go where their bytes are too many.
 struct Spool: Sendable {
     /// One file: events that came together.
     struct Entry: Sendable, Equatable {
-        /// Nanoseconds since 1970, later than every earlier entry's.
-        var time: Int64
+        /// Later than every earlier entry's.
+        var time: Timestamp
         var count: Int
         /// What it takes on disk.
         var bytes: Int
 
         var name: String {
-            let digits = String(time)
+            let digits = String(time.nanoseconds)
             return String(repeating: "0", count: max(0, 19 - digits.count)) + digits
                 + "-\(count).jsonl"
         }
@@ -65,7 +66,9 @@ struct Spool: Sendable {
         var facts = stat()
         // SAFETY: the structure is ours.
         guard unsafe stat("\(directory)/\(name)", &facts) == 0 else { return nil }
-        let entry = Entry(time: time, count: count, bytes: Self.blocks(Int(facts.st_size)))
+        let entry = Entry(
+            time: Timestamp(nanoseconds: time), count: count, bytes: Self.blocks(Int(facts.st_size))
+        )
         return entry.name == name ? entry : nil
     }
 
@@ -76,11 +79,11 @@ struct Spool: Sendable {
     /// - Parameter kept: entries at the front that may not go.
     /// - Returns: events of old files that had to go.
     mutating func append(
-        _ lines: [String], now: Int64, keeping kept: Int
+        _ lines: [String], now: Timestamp, keeping kept: Int
     ) throws(DeliveryError) -> Int {
         let content = Array((lines.joined(separator: "\n") + "\n").utf8)
         let entry = Entry(
-            time: max(now, (entries.last?.time ?? 0) + 1), count: lines.count,
+            time: max(now, (entries.last?.time ?? .epoch) + .nanoseconds(1)), count: lines.count,
             bytes: Self.blocks(content.count))
         try write(content, to: "\(directory)/\(entry.name)")
         entries.append(entry)

@@ -72,7 +72,7 @@ struct Syslog: SinkDriver {
     private func message(_ event: QueuedEvent) -> [UInt8] {
         let priority = facility * 8 + Self.severity(event.event.severity)
         // RFC 3339 takes the zone with a colon, or as one letter.
-        let time = UTC.timestamp(nanoseconds: event.event.time).dropLast("+0000".count)
+        let time = UTC.timestamp(event.event.time).dropLast("+0000".count)
         let text =
             "<\(priority)>1 \(time)Z \(host) lazaret \(getpid()) \(event.event.kind.rawValue) - "
             + event.line

@@ -4,6 +4,7 @@ internal import FoundationEssentials
 internal import HTTPClient
 internal import SystemSupport
 internal import Synchronization
+internal import Timestamps
 
 /// Events to an HTTP server, in batches: each goes to disk first and leaves it when the server has
 /// said that it has it. A server may be given a batch twice, never none.
@@ -145,7 +146,7 @@ struct Webhook: SinkDriver {
     mutating func finish(_ account: SinkAccount) {
         // What is under way may arrive yet; what does not stays on disk.
         for _ in 0..<20 where flight?.task != nil && flight?.answer.now == nil {
-            rest(milliseconds: 50)
+            rest(.milliseconds(50))
         }
         settle(account)
         enter(account)

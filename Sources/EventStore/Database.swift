@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Timestamps
 
 /// What SQLite answered instead of doing what it was asked.
 struct DatabaseError: Error {
@@ -178,6 +179,8 @@ protocol DatabaseValue {
     }
 
     /// The number in a column, counted from 0.
+    func time(_ column: Int32) -> Timestamp { Timestamp(nanoseconds: integer(column)) }
+
     func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
 
     func bool(_ column: Int32) -> Bool { integer(column) != 0 }
@@ -191,6 +194,12 @@ protocol DatabaseValue {
         let count = unsafe Int(sqlite3_column_bytes(handle, column))
         return unsafe String(
             decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+    }
+}
+
+extension Timestamp: DatabaseValue {
+    func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
+        nanoseconds.bind(to: statement, at: index)
     }
 }
 

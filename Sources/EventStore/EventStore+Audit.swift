@@ -1,5 +1,6 @@
 internal import Digests
 public import Quarantine
+public import Timestamps
 
 /// An entry in its place in the chain.
 public struct AuditRecord: Sendable, Equatable {
@@ -96,7 +97,7 @@ extension EventStore {
     }
 
     /// Forgets the oldest records beyond `kept`; the chain goes on from a noted anchor.
-    public func pruneAudit(keeping kept: Int64, time: Int64) throws(EventStoreError) {
+    public func pruneAudit(keeping kept: Int64, time: Timestamp) throws(EventStoreError) {
         try write { database in
             let ends = try database.first("SELECT first, last FROM audit_ends") {
                 (first: $0.integer(0), last: $0.integer(1))
@@ -168,7 +169,8 @@ extension EventStore {
     /// SHA-256 over the hash before, the number and each field with its length.
     static func chain(_ previous: String, _ number: Int64, _ entry: AuditEntry) -> String {
         let fields = [
-            previous, "\(number)", "\(entry.time)", entry.actor, entry.action, entry.subject,
+            previous, "\(number)", "\(entry.time.nanoseconds)", entry.actor, entry.action,
+            entry.subject,
             entry.detail,
         ]
         var bytes: [UInt8] = []
@@ -188,7 +190,7 @@ extension AuditRecord {
         self.init(
             number: row.integer(0),
             entry: AuditEntry(
-                time: row.integer(1), actor: row.text(2), action: row.text(3),
+                time: row.time(1), actor: row.text(2), action: row.text(3),
                 subject: row.text(4), detail: row.text(5)),
             hash: row.text(6))
     }

@@ -1,12 +1,13 @@
 public import Events
+public import Timestamps
 
 /// One event in its row.
 public struct StoredEvent: Sendable, Equatable {
     /// An alert's identifier. Changes of a rule share that of the rule: theirs goes on with what
     /// was done and when it was recorded.
     public var id: String
-    /// Nanoseconds since 1970: the alert's own time, else when it was recorded.
-    public var time: Int64
+    /// The alert's own time, else when it was recorded.
+    public var time: Timestamp
     /// The raw value of `Event.Kind`.
     public var kind: String
     /// The workload or target it is about.
@@ -14,18 +15,18 @@ public struct StoredEvent: Sendable, Equatable {
     /// The event as EVE JSON.
     public var line: String
 
-    /// - Parameter recorded: nanoseconds since 1970, another time for each event.
-    public init(_ rendered: RenderedEvent, recorded: Int64) {
+    /// - Parameter recorded: another time for each event.
+    public init(_ rendered: RenderedEvent, recorded: Timestamp) {
         let event = rendered.event
         switch event.payload {
         case .alert(let alert):
-            id = alert.identifier ?? "alert-\(recorded)"
+            id = alert.identifier ?? "alert-\(recorded.nanoseconds)"
             time = event.time
         case .quarantine(let change):
-            id = "\(change.quarantineID)-\(change.action.rawValue)-\(recorded)"
+            id = "\(change.quarantineID)-\(change.action.rawValue)-\(recorded.nanoseconds)"
             time = recorded
         case .stats:
-            id = "stats-\(recorded)"
+            id = "stats-\(recorded.nanoseconds)"
             time = recorded
         }
         kind = event.kind.rawValue
@@ -37,13 +38,12 @@ public struct StoredEvent: Sendable, Equatable {
 /// One trained model that this node has used.
 public struct StoredModel: Sendable, Equatable {
     public var id: String
-    /// Nanoseconds since 1970.
-    public var created: Int64
+    public var created: Timestamp
     public var path: String
     public var note: String
     public var isActive: Bool
 
-    public init(id: String, created: Int64, path: String, note: String, isActive: Bool) {
+    public init(id: String, created: Timestamp, path: String, note: String, isActive: Bool) {
         self.id = id
         self.created = created
         self.path = path
@@ -77,7 +77,7 @@ extension EventStore {
 
     /// The latest events, the latest first.
     public func events(
-        limit: Int, before time: Int64 = .max
+        limit: Int, before time: Timestamp = .distantFuture
     ) throws(EventStoreError) -> [StoredEvent] {
         try read { database in
             try database.all(
@@ -105,7 +105,7 @@ extension EventStore {
                 "SELECT id, created, path, note, active FROM models ORDER BY created DESC, id"
             ) {
                 StoredModel(
-                    id: $0.text(0), created: $0.integer(1), path: $0.text(2), note: $0.text(3),
+                    id: $0.text(0), created: $0.time(1), path: $0.text(2), note: $0.text(3),
                     isActive: $0.bool(4))
             }
         }
@@ -118,7 +118,7 @@ extension StoredEvent {
     /// - Parameter row: with `columns`.
     fileprivate init(_ row: borrowing Statement) {
         id = row.text(0)
-        time = row.integer(1)
+        time = row.time(1)
         kind = row.text(2)
         subject = row.text(3)
         line = row.text(4)

@@ -1,26 +1,28 @@
+public import Timestamps
+
 extension EventStore {
     /// Rows of one kind that one transaction forgets at most: a fence does not wait for more.
     private static let rowsForgotten = 1000
     /// The least that is kept of the audit trail.
     private static let recordsKept: Int64 = 100
 
-    /// Forgets events, incidents and counters older than `time` (nanoseconds since 1970), and the oldest of each
+    /// Forgets events, incidents and counters older than `time`, and the oldest of each
     /// while the file's pages in use take more than `bytes`. Of the audit trail the oldest records beyond a quarter of
     /// `bytes` go, whatever their age. Fences stay; where they take more than half of `bytes`, the others have
     /// the other half all the same, since nothing would be won by forgetting all of it.
     ///
-    /// - Parameter now: nanoseconds since 1970, for the audit trail.
+    /// - Parameter now: for the audit trail.
     /// - Returns: events forgotten.
     @discardableResult
     public func prune(
-        before time: Int64, largerThan bytes: Int64, now: Int64
+        before time: Timestamp, largerThan bytes: Int64, now: Timestamp
     ) throws(EventStoreError) -> Int {
         var gone = try write { database in
             try database.execute("DELETE FROM events WHERE time < ?", [time])
             let events = database.changesCount
             try database.execute("DELETE FROM stats WHERE time < ?", [time])
             try database.execute(
-                "DELETE FROM incidents WHERE end < ?", [time / 1_000_000_000])
+                "DELETE FROM incidents WHERE end < ?", [time.second])
             return events
         }
         if let kept = try auditRecords(within: bytes / 4) {

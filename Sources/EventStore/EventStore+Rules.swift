@@ -1,5 +1,6 @@
 public import Quarantine
 internal import Synchronization
+public import Timestamps
 
 /// The quarantine's ledger: rules by target, action and decision, with the audit trail.
 extension EventStore: QuarantineLedger {
@@ -61,7 +62,7 @@ extension EventStore: QuarantineLedger {
         }
     }
 
-    public func lock() throws(QuarantineError) -> Int64 {
+    public func lock() throws(QuarantineError) -> Interval {
         do { return try processLock.lock() } catch {
             throw .ledger("\(error)")
         }
@@ -104,7 +105,7 @@ extension QuarantineRule {
         else { return nil }
         self.init(
             id: row.text(2), target: target, action: action, state: state,
-            created: row.integer(4), expires: row.integer(5), level: Int(row.integer(6)),
+            created: row.time(4), expires: row.time(5), level: Int(row.integer(6)),
             reason: row.text(7), eventID: row.text(8), features: row.text(9),
             workload: row.optionalText(10), origin: row.text(11), isForced: row.bool(12),
             isDryRun: row.bool(13), packets: UInt64(bitPattern: row.integer(14)),

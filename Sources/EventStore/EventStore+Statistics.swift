@@ -1,9 +1,9 @@
 public import Events
+public import Timestamps
 
 /// The counters of a monitor at one moment.
 public struct StoredStatistics: Sendable, Equatable {
-    /// Nanoseconds since 1970.
-    public var time: Int64
+    public var time: Timestamp
     /// The `stats` event as EVE JSON.
     public var line: String
 
@@ -12,7 +12,7 @@ public struct StoredStatistics: Sendable, Equatable {
         self.init(time: rendered.event.time, line: rendered.line)
     }
 
-    fileprivate init(time: Int64, line: String) {
+    fileprivate init(time: Timestamp, line: String) {
         self.time = time
         self.line = line
     }
@@ -29,13 +29,13 @@ extension EventStore {
 
     /// Counters of before `time`, the latest first.
     public func statistics(
-        limit: Int, before time: Int64 = .max
+        limit: Int, before time: Timestamp = .distantFuture
     ) throws(EventStoreError) -> [StoredStatistics] {
         try read { database in
             try database.all(
                 "SELECT time, body FROM stats WHERE time < ? ORDER BY time DESC LIMIT ?",
                 [time, limit]
-            ) { StoredStatistics(time: $0.integer(0), line: $0.text(1)) }
+            ) { StoredStatistics(time: $0.time(0), line: $0.text(1)) }
         }
     }
 }

@@ -1,6 +1,7 @@
 internal import CSQLite
 internal import Glibc
 internal import Synchronization
+public import Timestamps
 
 /// Why the store could not do what was asked.
 public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -86,10 +87,10 @@ public final class EventStore: Sendable {
     /// that the kernel still has are added to it by the next reconciliation.
     ///
     /// - Parameters:
-    ///   - now: nanoseconds since 1970, for the damaged file's new name.
+    ///   - now: for the damaged file's new name.
     ///   - report: gets one line where that was needed.
     public static func repairing(
-        directory: String, now: Int64, report: (String) -> Void
+        directory: String, now: Timestamp, report: (String) -> Void
     ) throws(EventStoreError) -> EventStore {
         try make(directory)
         let path = directory + "/lazaret.db"
@@ -101,7 +102,7 @@ public final class EventStore: Sendable {
         } catch .damaged(_, let why) {
             damage = why
         } catch { throw error }
-        let aside = "\(path).damaged-\(now / 1_000_000_000)"
+        let aside = "\(path).damaged-\(now.second)"
         // SAFETY: the paths are lent for the calls.
         guard unsafe rename(path, aside) == 0 else {
             throw .open(path: path, why: ProcessLock.words(errno))
@@ -229,9 +230,11 @@ public final class EventStore: Sendable {
 
     /// Waits no longer than this for another process that holds file or lock, from now on; 10 s
     /// until then.
-    public func waits(milliseconds: Int) throws(EventStoreError) {
-        processLock.setPatience(Int64(milliseconds) * 1_000_000)
-        turn.withLock { _ in database.waits(milliseconds: Int32(clamping: milliseconds)) }
+    public func waits(_ patience: Interval) throws(EventStoreError) {
+        processLock.setPatience(patience)
+        turn.withLock { _ in
+            database.waits(milliseconds: Int32(clamping: patience.wholeMilliseconds))
+        }
     }
 
     /// What was noted under `name`, or nil.

@@ -1,12 +1,13 @@
 internal import Glibc
 internal import Synchronization
 internal import SystemSupport
+internal import Timestamps
 
 /// A lock between processes (flock(2)) on a file that is made when it is first taken.
 final class ProcessLock: Sendable {
     private struct State {
         var descriptor: Int32 = -1
-        var patience: Int64 = 10_000_000_000
+        var patience = Interval.seconds(10)
     }
 
     private let path: String
@@ -19,14 +20,14 @@ final class ProcessLock: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Waits no longer than this for another process, in nanoseconds; 10 s until set.
-    func setPatience(_ nanoseconds: Int64) { state.withLock { $0.patience = nanoseconds } }
+    /// Waits no longer than this for another process; 10 s until set.
+    func setPatience(_ patience: Interval) { state.withLock { $0.patience = patience } }
 
     /// Takes the lock.
     ///
-    /// - Returns: nanoseconds that it waited.
+    /// - Returns: how long it waited.
     /// - Throws: `.open`; `.busy` when another process holds it for too long.
-    func lock() throws(EventStoreError) -> Int64 {
+    func lock() throws(EventStoreError) -> Interval {
         let (descriptor, patience) = try state.withLock { state throws(EventStoreError) in
             if state.descriptor < 0 { state.descriptor = try Self.open(path) }
             return (state.descriptor, state.patience)
@@ -38,7 +39,7 @@ final class ProcessLock: Sendable {
                 throw .open(path: path, why: Self.words(code))
             }
             guard Clock.monotonic() - began < patience else {
-                throw .busy(seconds: patience / 1_000_000_000)
+                throw .busy(seconds: Int64(patience.wholeSeconds))
             }
             usleep(5000)
         }

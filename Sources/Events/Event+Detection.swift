@@ -2,6 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 import NetworkAddresses
 public import Quarantine
+import Timestamps
 
 extension Event.Alert {
     /// What a verdict says; what was decided about its offender is for the caller to add.

@@ -1,4 +1,5 @@
 public import Quarantine
+public import Timestamps
 
 extension Event {
     /// A decision about a quarantine rule, and what became of it.
@@ -16,8 +17,8 @@ extension Event {
         public var refusal: String?
         public var target: QuarantineTarget
         public var response: QuarantineRule.Action
-        /// When the rule ends, in nanoseconds since 1970.
-        public var until: Int64
+        /// When the rule ends.
+        public var until: Timestamp
         public var reason: String
         /// The alert that led to the rule; nil by hand.
         public var eventID: String?
@@ -30,7 +31,7 @@ extension Event {
 
         public init(
             quarantineID: String, action: Action, target: QuarantineTarget,
-            response: QuarantineRule.Action, until: Int64, reason: String, undo: String
+            response: QuarantineRule.Action, until: Timestamp, reason: String, undo: String
         ) {
             self.quarantineID = quarantineID
             self.action = action

@@ -1,3 +1,5 @@
+public import Timestamps
+
 /// Something that Lazaret reports: an alert, a change of the quarantine, or a monitor's counters.
 ///
 /// The value is made where it happens, and everything downstream filters on its fields. EVE JSON is
@@ -21,11 +23,10 @@ public struct Event: Sendable, Equatable {
         case stats(Statistics)
     }
 
-    /// Nanoseconds since 1970.
-    public var time: Int64
+    public var time: Timestamp
     public var payload: Payload
 
-    public init(time: Int64, _ payload: Payload) {
+    public init(time: Timestamp, _ payload: Payload) {
         self.time = time
         self.payload = payload
     }

@@ -3,6 +3,7 @@ internal import Glibc
 internal import PacketCapture
 internal import PacketDecoding
 internal import SystemSupport
+internal import Timestamps
 
 extension FlowExport {
     /// Meters interfaces until `shouldStop`, and then ends every flow.
@@ -16,22 +17,20 @@ extension FlowExport {
         capture.linkTypes = LinkType.supported.map(\.rawValue)
         let source = try LiveCapture(interfaces: interfaces, options: capture)
         var thread = FlowThread(options: options, datagrams: output.isDatagram)
-        var flushed: Int64 = 0
+        var flushed = Timestamp.epoch
         while !shouldStop() {
-            var latest: Int64 = 0
+            var latest: Timestamp?
             _ = try source.nextBatch { frames in
                 thread.take(frames)
                 // Live, the next batch may be long in coming.
                 thread.settle()
-                if frames.count > 0 { latest = frames[frames.count - 1].timeNanoseconds }
+                if frames.count > 0 { latest = frames[frames.count - 1].time }
             }
-            if latest == 0 {
-                // Frames may wait in the kernel's ring for as long as a block is being filled.
-                latest = Clock.now() - 1_000_000_000
-                thread.meter.advance(to: latest)
-            }
-            let isDue = latest - flushed > 500_000_000 || latest < flushed
-            if isDue { flushed = latest }
+            // Frames may wait in the kernel's ring for as long as a block is being filled.
+            let reached = latest ?? Clock.now() - .seconds(1)
+            if latest == nil { thread.meter.advance(to: reached) }
+            let isDue = reached - flushed > .milliseconds(500) || reached < flushed
+            if isDue { flushed = reached }
             try thread.hand(to: output, threshold: isDue ? 1 : 1 << 16)
             report {
                 Outcome(

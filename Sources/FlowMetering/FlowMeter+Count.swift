@@ -1,15 +1,16 @@
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// What one packet does to its flow.
 extension FlowMeter {
     /// Whether the flow in `slot` goes on with this packet. If not it has been ended.
     @inline(__always)
     mutating func goesOn(_ slot: Int32, _ packet: inout Packet) -> Bool {
-        let time = packet.timeNanoseconds
+        let time = packet.time
         let bits = table[slot].bits
         let isClosed = bits.contains(.closed)
-        if time &- table[slot].lastNanoseconds > (isClosed ? close : idle) {
+        if time - table[slot].last > (isClosed ? close : idle) {
             end(slot, isClosed ? .endOfFlow : .idleTimeout)
             return false
         }
@@ -19,8 +20,8 @@ extension FlowMeter {
             return false
         }
         let start =
-            bits.contains(.continued) ? table[slot].recordStart : table[slot].startNanoseconds
-        if time &- start > active
+            bits.contains(.continued) ? table[slot].recordStart : table[slot].start
+        if time - start > active
             || max(table[slot].fromLow.packets, table[slot].fromHigh.packets) > 4_000_000_000
         {
             report(slot)
@@ -34,7 +35,7 @@ extension FlowMeter {
         _ key: CanonicalKey, hash: UInt32, _ packet: inout Packet
     ) -> Int32 {
         let slot = allocateFlow()
-        let time = packet.timeNanoseconds
+        let time = packet.time
         var bits: FlowBits = key.isSwapped ? .originatorIsHigh : []
         if packet.ipProtocol == 6 { bits = Self.tcpOriginator(&packet, bits) }
         var wrapping: Int32 = -1
@@ -47,13 +48,13 @@ extension FlowMeter {
             low: key.low, high: key.high, lowPort: key.lowPort, highPort: key.highPort,
             tunnelIdentifier: key.tunnelIdentifier, vlan: key.vlan, ipProtocol: key.ipProtocol,
             ipVersion: key.ipVersion, hash: hash, next: -1, previous: -1, tag: 0,
-            wrapping: wrapping, startNanoseconds: time, history: 0, fromLow: empty, fromHigh: empty)
+            wrapping: wrapping, start: time, history: 0, fromLow: empty, fromHigh: empty)
         table[slot].bits = bits
         table[slot].innerVLAN = packet.innerVLAN
         if bits.contains(.flipped) { table[slot].note(.flipped, fromOriginator: false) }
         table.insert(slot, hash: hash)
         if clock < time { clock = time }
-        wheel.insert(slot, deadline: clock &+ idle, in: table)
+        wheel.insert(slot, deadline: clock + idle, in: table)
         counters.flowsStarted &+= 1
         counters.peakFlows = max(counters.peakFlows, UInt64(table.count))
         return slot
@@ -108,10 +109,10 @@ extension FlowMeter {
         table[slot, fromHigh: fromHigh].count(&packet)
         update.events = events
         update.tag = table[slot].tag
-        update.startNanoseconds = table[slot].startNanoseconds
+        update.start = table[slot].start
         if !bits.contains(.closed), table[slot].bits.contains(.closed) {
             wheel.remove(slot, from: table)
-            wheel.insert(slot, deadline: clock &+ close, in: table)
+            wheel.insert(slot, deadline: clock + close, in: table)
         }
     }
 
@@ -130,13 +131,13 @@ extension FlowMeter {
             ).hash(seed: seed) ^ (packet.destination < packet.source ? 0x5555_5555_5555_5554 : 0)
         if packet.fragment == .first {
             fragments.remember(
-                identity, time: packet.timeNanoseconds,
+                identity, time: packet.time,
                 sourcePort: key.isSwapped ? key.highPort : key.lowPort,
                 destinationPort: key.isSwapped ? key.lowPort : key.highPort,
                 ipProtocol: packet.ipProtocol)
             return true
         }
-        guard let found = fragments.find(identity, time: packet.timeNanoseconds) else {
+        guard let found = fragments.find(identity, time: packet.time) else {
             return false
         }
         if found.ipProtocol != 1, found.ipProtocol != 58 {
@@ -166,7 +167,7 @@ extension FlowMeter {
         guard slot >= 0 else { return }
         update.relatedFlow = slot
         update.relatedTag = table[slot].tag
-        update.relatedStartNanoseconds = table[slot].startNanoseconds
+        update.relatedStart = table[slot].start
         if table[slot].bits.contains(.originatorIsHigh) == key.isSwapped {
             update.relatedEvents.insert(.fromOriginator)
         }

@@ -1,12 +1,13 @@
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// How flows end and how their records come out.
 extension FlowMeter {
     /// Whether a flow's last interval has passed by `time`; its deadline otherwise.
-    private func deadline(of slot: Int32) -> Int64 {
-        table[slot].lastNanoseconds
-            &+ (table[slot].bits.contains(.closed) ? close : idle)
+    private func deadline(of slot: Int32) -> Timestamp {
+        table[slot].last
+            + (table[slot].bits.contains(.closed) ? close : idle)
     }
 
     /// Ends what is due by the clock.
@@ -116,7 +117,7 @@ extension FlowMeter {
             wheel.remove(slot, from: table)
             let due = deadline(of: slot)
             // Packets have come since it was put there: it is put where it belongs now.
-            guard due &>> wheel.shift >= wheel.earliest else {
+            guard wheel.step(of: due) >= wheel.earliest else {
                 endUnlinked(slot, .lackOfResources)
                 return
             }

@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 public import PacketDecoding
+public import Timestamps
 
 /// Counts packets to bidirectional flows. Its only clock is the packets' time.
 ///
@@ -23,10 +24,10 @@ public struct FlowMeter: ~Copyable {
     var wrappings: [Wrapping] = []
     var freeWrapping: Int32 = -1
     /// The latest packet time.
-    var clock: Int64 = .min
-    let idle: Int64
-    let active: Int64
-    let close: Int64
+    var clock = Timestamp.distantPast
+    let idle: Interval
+    let active: Interval
+    let close: Interval
     let seed: UInt64
     /// Ended flows that wait for `drain`, first in first out.
     var endedHead: Int32 = -1
@@ -39,19 +40,17 @@ public struct FlowMeter: ~Copyable {
     public init(options: FlowMeterOptions = FlowMeterOptions()) {
         self.options = options
         table = FlowTable(capacity: max(1, options.capacity) + Self.reserve)
-        idle = Self.nanoseconds(options.idleTimeout)
-        active = Self.nanoseconds(options.activeTimeout)
-        close = min(Self.nanoseconds(options.tcpCloseTimeout), idle)
+        idle = Self.bounded(options.idleTimeout)
+        active = Self.bounded(options.activeTimeout)
+        close = min(Self.bounded(options.tcpCloseTimeout), idle)
         wheel = TimerWheel(longest: idle)
         fragments = FragmentCache(capacity: options.fragmentCapacity)
         seed = options.hashSeed
     }
 
     /// Between a millisecond and about 100 years.
-    private static func nanoseconds(_ duration: Duration) -> Int64 {
-        let (seconds, attoseconds) = duration.components
-        let bounded = min(max(seconds, 0), 3_000_000_000)
-        return max(1_000_000, bounded * 1_000_000_000 + max(0, attoseconds / 1_000_000_000))
+    private static func bounded(_ timeout: Interval) -> Interval {
+        min(max(timeout, .milliseconds(1)), .seconds(3_000_000_000))
     }
 
     // MARK: packets
@@ -92,7 +91,7 @@ public struct FlowMeter: ~Copyable {
     /// The same; `update` is set anew.
     public mutating func observe(_ packet: inout Packet, _ update: inout FlowUpdate) {
         update = FlowUpdate()
-        let time = packet.timeNanoseconds
+        let time = packet.time
         if time >= clock {
             clock = time
             if wheel.isDue(time) { expire() }
@@ -150,10 +149,10 @@ public struct FlowMeter: ~Copyable {
     }
 
     /// Tells the meter that time has passed without packets.
-    public mutating func advance(to timeNanoseconds: Int64) {
-        guard timeNanoseconds > clock else { return }
-        clock = timeNanoseconds
-        if wheel.isDue(timeNanoseconds) { expire() }
+    public mutating func advance(to time: Timestamp) {
+        guard time > clock else { return }
+        clock = time
+        if wheel.isDue(time) { expire() }
     }
 }
 

@@ -1,15 +1,17 @@
+public import Timestamps
+
 /// How flows are metered. All times are packet time.
 public struct FlowMeterOptions: Sendable {
     /// Flows that the table holds at once; one more ends the one that has been idle longest. Each
     /// costs 256 bytes and 8 to 27 bytes of index, and memory is taken only as flows come.
     public var capacity = 4 << 20
     /// A flow without packets for longer has ended.
-    public var idleTimeout: Duration = .seconds(60)
+    public var idleTimeout = Interval.seconds(60)
     /// A flow that goes on for longer is reported in intervals of this length.
-    public var activeTimeout: Duration = .seconds(1800)
+    public var activeTimeout = Interval.seconds(1800)
     /// A TCP connection that is closed or reset stays this long after its last packet, so that
     /// late packets find it.
-    public var tcpCloseTimeout: Duration = .seconds(5)
+    public var tcpCloseTimeout = Interval.seconds(5)
     /// Key of the hash. Live meters use a random one, so that an attacker cannot choose colliding
     /// flows.
     public var hashSeed: UInt64 = 0x9E37_79B9_7F4A_7C15

@@ -1,3 +1,5 @@
+public import Timestamps
+
 /// What one packet did to its flow: what sliding windows need to know, and no more.
 public struct FlowUpdate: Sendable, BitwiseCopyable {
     /// Slot of the flow in the table, valid until the next packet.
@@ -5,8 +7,8 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
     /// Slot-independent word that the reader may keep with the flow (`FlowMeter.setTag`); 0 in a
     /// new flow.
     public var tag: UInt32 = 0
-    /// When the flow began, in nanoseconds since 1970 UTC.
-    public var startNanoseconds: Int64 = 0
+    /// When the flow began.
+    public var start = Timestamp.epoch
     public var events: Events = []
 
     // The flow that an ICMP error is about, where it is known.
@@ -15,7 +17,7 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
     /// Tag of that flow.
     public var relatedTag: UInt32 = 0
     /// When that flow began.
-    public var relatedStartNanoseconds: Int64 = 0
+    public var relatedStart = Timestamp.epoch
     /// `.refused` the first time it was found unreachable; `.fromOriginator` where the quoted packet
     /// was the originator's.
     public var relatedEvents: Events = []

@@ -2,6 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 public import Quarantine
 import TextFormats
+public import Timestamps
 
 /// A replay as one HTML file: everything is in it, nothing is loaded, and the same input gives the
 /// same bytes. Sections are in `HTMLReport+….swift`, the parts they share with other pages in
@@ -48,9 +49,9 @@ public struct HTMLReport: Sendable {
 
     public var packetCount = 0
     public var windowCount = 0
-    /// Packet times in nanoseconds since 1970.
-    public var firstNanoseconds: Int64 = 0
-    public var lastNanoseconds: Int64 = 0
+    /// Packet times.
+    public var first = Timestamp.epoch
+    public var last = Timestamp.epoch
     public var counters: [Counters] = []
     /// What is wrong with frames, by kind.
     public var malformed: [(name: String, count: UInt64)] = []
@@ -113,7 +114,7 @@ public struct HTMLReport: Sendable {
 
     private var span: String {
         guard packetCount > 0 else { return "The capture holds no packets." }
-        let (first, last) = (firstNanoseconds / 1_000_000_000, lastNanoseconds / 1_000_000_000)
+        let (first, last) = (Int64(first.second), Int64(last.second))
         let end = UTC.date(first) == UTC.date(last) ? "" : UTC.date(last) + " "
         return "\(UTC.date(first)) \(UTC.clock(first)) to \(end)\(UTC.clock(last)) UTC, "
             + Self.length(seconds: last - first)

@@ -1,5 +1,6 @@
 internal import CCurl
 internal import Glibc
+internal import Timestamps
 
 /// Owns libcurl's handle of one request; every call that sets it up is here.
 @safe struct EasyHandle: ~Copyable {
@@ -139,10 +140,7 @@ internal import Glibc
 
     /// At least 1, because 0 stands for libcurl's default.
     private func milliseconds(_ duration: Duration) -> Int {
-        let (seconds, attoseconds) = duration.components
-        let most = Int64(Int32.max) / 1000
-        guard seconds < most else { return Int(Int32.max) }
-        return max(Int(seconds * 1000 + attoseconds / 1_000_000_000_000_000), 1)
+        Int(min(max(Interval(duration).wholeMilliseconds, 1), Int64(Int32.max)))
     }
 
     // MARK: - Result

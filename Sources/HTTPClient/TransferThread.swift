@@ -1,6 +1,7 @@
 internal import CCurl
 internal import Glibc
 internal import Synchronization
+internal import Timestamps
 
 /// The thread that runs all transfers, with libcurl's multi interface.
 ///
@@ -132,10 +133,7 @@ internal import Synchronization
         for (key, transfer) in running {
             guard let rest = transfer.patience(at: now) else { continue }
             if rest > .zero {
-                let (seconds, attoseconds) = rest.components
-                guard seconds < 60 else { continue }
-                milliseconds = min(
-                    milliseconds, seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
+                milliseconds = min(milliseconds, Interval(rest).wholeMilliseconds + 1)
             } else {
                 running[key] = nil
                 remove(transfer, .failed(transfer.silence))

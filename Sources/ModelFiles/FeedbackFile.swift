@@ -141,7 +141,7 @@ public enum FeedbackFile {
         let offender = "\(alert.offender)"
         let measured = alert.reasons.compactMap(\.measurement)
         return Line(
-            time: UTC.timestamp(nanoseconds: event.time), eventID: eventID, judgement: "",
+            time: UTC.timestamp(event.time), eventID: eventID, judgement: "",
             workload: alert.workload == "outside" ? offender : alert.workload,
             subject: offender, peer: alert.contact.map { "\($0.address)" },
             service: Service(

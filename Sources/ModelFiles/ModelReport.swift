@@ -1,18 +1,19 @@
 public import AnomalyDetection
 import FeatureExtraction
 import TextFormats
+import Timestamps
 
 /// A model's content as text.
 public enum ModelReport {
     /// The model on one page; `withGraph` adds the list of contacts.
     public static func text(_ model: Model, withGraph: Bool = false) -> String {
         let provenance = model.provenance
-        let seconds = (provenance.lastNanoseconds - provenance.firstNanoseconds) / 1_000_000_000
+        let seconds = Int64((provenance.last - provenance.first).wholeSeconds)
         let own = workloads(model)
         var lines = [
             "model \(model.identifier)",
             "  learnt from    \(provenance.sources.joined(separator: ", ")): \(provenance.packetCount) packets, "
-                + "\(length(seconds)) from \(UTC.timestamp(nanoseconds: provenance.firstNanoseconds))",
+                + "\(length(seconds)) from \(UTC.timestamp(provenance.first))",
             "  workloads      \(own.count): \(own.joined(separator: ", "))",
             "  graph          \(model.graph.namedEdges.count) edges, \(model.graph.dnsNames.count) DNS names, "
                 + "\(model.graph.outsideAddresses.count) outside addresses, \(model.graph.links.count) interfaces",

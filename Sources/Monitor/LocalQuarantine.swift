@@ -4,6 +4,7 @@ internal import FoundationEssentials
 internal import Glibc
 public import Quarantine
 internal import SystemSupport
+public import Timestamps
 
 /// The quarantine for a command that runs without a monitor: opens ledger and kernel itself.
 public struct LocalQuarantine {
@@ -21,11 +22,10 @@ public struct LocalQuarantine {
     /// Opens ledger and kernel, and makes them agree.
     ///
     /// - Parameters:
-    ///   - now: nanoseconds since 1970.
     ///   - actor: who asks, for the audit trail.
     /// - Throws: `.ledger`; `.notPermitted` without CAP_NET_ADMIN.
     public func engine(
-        now: Int64, actor: String
+        now: Timestamp, actor: String
     ) throws(QuarantineError) -> QuarantineEngine<Firewall> {
         var engine = try opened()
         try engine.followClock(startedAt: ClockWatch(now: now).start, now: now, actor: actor)
@@ -52,9 +52,7 @@ public struct LocalQuarantine {
 
     /// What is in force. Looking makes nothing: where there is no ledger, the kernel alone is
     /// asked.
-    ///
-    /// - Parameter now: nanoseconds since 1970.
-    public func list(now: Int64) throws(QuarantineError) -> RuleListing {
+    public func list(now: Timestamp) throws(QuarantineError) -> RuleListing {
         // SAFETY: the path is lent for the call.
         guard unsafe access(directory + "/lazaret.db", F_OK) == 0 || errno != ENOENT else {
             var firewall = try Firewall()

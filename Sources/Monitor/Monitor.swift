@@ -14,6 +14,7 @@ internal import PacketDecoding
 public import Quarantine
 internal import SystemSupport
 public import Workloads
+public import Timestamps
 
 /// Watches interfaces by a model, and fences offenders where that is asked for: `lazaret monitor`.
 ///
@@ -42,16 +43,16 @@ public struct Monitor {
         /// Whether a fence also deletes the target's entries of connection tracking.
         public var flushesConnections = false
         public var discovery = ProtectedDiscovery()
-        /// Seconds that a node without a model learns before it judges.
-        public var learnSeconds = 86_400
-        /// Seconds after which a new model is made of what raised nothing; nil: never.
-        public var retrainSeconds: Int?
+        /// How long a node without a model learns before it judges.
+        public var learningTime = Interval.seconds(86_400)
+        /// After this long a new model is made of what raised nothing; nil: never.
+        public var retrainInterval: Interval?
         /// Where names of containers come from.
         public var workloads = WorkloadOptions()
-        /// Seconds between `stats` events.
-        public var statisticsInterval = 60
+        /// Time between `stats` events.
+        public var statisticsInterval = Interval.seconds(60)
         /// How long, and in how many bytes, events and incidents are kept in the state directory.
-        public var keepSeconds: Int64 = 30 * 86_400
+        public var keepTime = Interval.seconds(30 * 86_400)
         public var keepBytes: Int64 = 512 << 20
         /// Where packets are kept.
         public var recording = RecordingOptions()
@@ -118,7 +119,7 @@ public struct Monitor {
         let store = try EventStore.repairing(
             directory: options.stateDirectory, now: Clock.now(), report: tell)
         // A rule does not wait for who holds the ledger.
-        try store.waits(milliseconds: 1000)
+        try store.waits(.seconds(1))
         let lock = try MonitorLock(
             directory: options.stateDirectory, socket: options.controlSocket)
         defer { lock.release() }
@@ -145,7 +146,7 @@ public struct Monitor {
         // write.
         let recorder = EventRecorder(
             store: try EventStore(directory: options.stateDirectory),
-            limits: .init(seconds: options.keepSeconds, bytes: options.keepBytes), complain: tell)
+            limits: .init(time: options.keepTime, bytes: options.keepBytes), complain: tell)
         defer { recorder.stop() }
         let recording = try options.recording.path.map { path throws(IOError) in
             try PacketRecording(options.recording, path: path, complain: tell)

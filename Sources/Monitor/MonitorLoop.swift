@@ -12,6 +12,7 @@ import Quarantine
 import SystemSupport
 import TextFormats
 import Workloads
+import Timestamps
 
 /// The thread of a monitor's packets: learns, then judges, and once a second tells how it is.
 struct MonitorLoop {
@@ -61,7 +62,7 @@ struct MonitorLoop {
         reporter.begin(.learning)
         tell(
             "no model: learning what is usual on \(options.interfaces.joined(separator: ", ")) for "
-                + "\(TimeSpan(seconds: Int64(options.learnSeconds))); nothing is judged meanwhile")
+                + "\(TimeSpan(options.learningTime)); nothing is judged meanwhile")
         notice.ready("learning what is usual")
         while !requests.shouldStop() {
             if let learnt = try learnOnce() {
@@ -80,7 +81,7 @@ struct MonitorLoop {
         let began = Clock.now()
         var feed = LearningFeed(
             inventory: monitor.inventory ?? .empty, interfaces: interfaceCount,
-            hashSeed: options.hashSeed, seconds: options.learnSeconds, started: began,
+            hashSeed: options.hashSeed, length: options.learningTime, started: began,
             limits: options.limits)
         live.begin(&feed, sight)
         var now = began
@@ -99,7 +100,7 @@ struct MonitorLoop {
             }
             feed.intake.advance(to: now)
             feed.advance(to: now)
-            if reporter.isSecondOver(now) {
+            if reporter.isSecondOver() {
                 feed.isCramped = reporter.isCramped()
                 reporter.take(feed, at: now)
                 publish(now)
@@ -121,11 +122,11 @@ struct MonitorLoop {
         }
     }
 
-    private func provenance(_ began: Int64, _ now: Int64) -> Model.Provenance {
+    private func provenance(_ began: Timestamp, _ now: Timestamp) -> Model.Provenance {
         var provenance = Model.Provenance()
         provenance.sources = options.interfaces.map { "live \($0)" }
-        provenance.firstNanoseconds = began
-        provenance.lastNanoseconds = now
+        provenance.first = began
+        provenance.last = now
         provenance.seed = 1
         provenance.inventory = live.inventory
         return provenance
@@ -169,11 +170,11 @@ struct MonitorLoop {
             model: model, inventory: monitor.inventory ?? .empty,
             remembered: monitor.inventory == nil ? model.provenance.inventory : .empty,
             interfaces: interfaceCount, hashSeed: options.hashSeed,
-            isRetraining: options.retrainSeconds != nil,
+            isRetraining: options.retrainInterval != nil,
             scores: monitor.board.scores, limits: options.limits,
             submit: { [decisions] in decisions.submit($0) })
         live.begin(&feed, sight)
-        let retraining = options.retrainSeconds.map {
+        let retraining = options.retrainInterval.map {
             Retraining(every: $0, directory: options.stateDirectory, now: Clock.now())
         }
         while !requests.shouldStop() {
@@ -200,7 +201,7 @@ struct MonitorLoop {
             {
                 follow(model, &feed)
             }
-            if reporter.isSecondOver(now) {
+            if reporter.isSecondOver() {
                 feed.isCramped = reporter.isCramped()
                 reporter.take(feed)
                 publish(now)
@@ -274,7 +275,7 @@ struct MonitorLoop {
     /// Between two batches: tells the supervisor, rests, and looks at the clock.
     ///
     /// - Returns: what it is now, and how far it was set since the last time.
-    private mutating func tick() -> (now: Int64, step: Int64?) {
+    private mutating func tick() -> (now: Timestamp, step: Interval?) {
         notice.beat()
         pace.keep()
         let now = Clock.now()
@@ -282,22 +283,22 @@ struct MonitorLoop {
         return (now, clock.step(to: now))
     }
 
-    private mutating func publish(_ now: Int64) { reporter.publish(now, rested: pace.rested) }
+    private mutating func publish(_ now: Timestamp) { reporter.publish(now, rested: pace.rested) }
 }
 
 extension MonitorStatus.ModelSummary {
     init(_ model: Model) {
         self.init(
             id: model.identifier,
-            firstSecond: model.provenance.firstNanoseconds / 1_000_000_000,
-            lastSecond: model.provenance.lastNanoseconds / 1_000_000_000,
+            firstSecond: Int64(model.provenance.first.second),
+            lastSecond: Int64(model.provenance.last.second),
             workloads: ModelReport.workloads(model).count)
     }
 }
 
 extension StoredModel {
     /// The model that is in use from now on.
-    fileprivate init(_ model: Model, created: Int64) {
+    fileprivate init(_ model: Model, created: Timestamp) {
         self.init(
             id: model.identifier, created: created,
             path: model.provenance.sources.joined(separator: ", "),

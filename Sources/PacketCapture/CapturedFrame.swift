@@ -1,11 +1,13 @@
+public import Timestamps
+
 /// One frame as it was captured.
 ///
 /// Its bytes are lent: they are gone when the call that lent them to a closure returns, or when the
 /// source is asked for the next frame.
 @safe
 public struct CapturedFrame: BitwiseCopyable {
-    /// Nanoseconds since 1970 UTC.
-    public var timeNanoseconds: Int64
+    /// When it was captured.
+    public var time: Timestamp
     /// Bytes of the frame on the wire; `bytes.count` of them were captured.
     public var wireLength: UInt32
     /// LINKTYPE number of what the frame begins with.
@@ -19,10 +21,10 @@ public struct CapturedFrame: BitwiseCopyable {
 
     /// A frame over `bytes`, which the caller keeps alive.
     public init(
-        timeNanoseconds: Int64, wireLength: UInt32, linkType: Int32, source: Int32,
+        time: Timestamp, wireLength: UInt32, linkType: Int32, source: Int32,
         interface: UInt32 = 0, bytes: UnsafeRawBufferPointer
     ) {
-        self.timeNanoseconds = timeNanoseconds
+        self.time = time
         self.wireLength = wireLength
         self.linkType = linkType
         self.source = source

@@ -1,3 +1,5 @@
+import Timestamps
+
 /// Frames of one capture file, or of several merged by time.
 ///
 /// Each file keeps its own order; between files the earlier frame comes first, and of equals the
@@ -147,9 +149,9 @@ public final class FileCapture {
         var count = 0
         while count < SavefileReader.batchLimit {
             var best: SavefileReader?
-            var bestTime = Int64.max
+            var bestTime = Timestamp.distantFuture
             for reader in readers where reader.next < reader.count {
-                let time = unsafe reader.frames[reader.next].timeNanoseconds
+                let time = unsafe reader.frames[reader.next].time
                 if best == nil || time < bestTime {
                     best = reader
                     bestTime = time

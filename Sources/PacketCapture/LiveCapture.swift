@@ -1,5 +1,6 @@
 internal import CPcap
 internal import Glibc
+internal import Timestamps
 
 /// Frames from one or more interfaces as they come, with the same shape as `FileCapture`.
 ///
@@ -118,8 +119,8 @@ private final class LiveDevice {
     private(set) var descriptor: Int32 = -1
     private(set) var reopened: UInt64 = 0
     private var lostBefore: (kernel: UInt64, interface: UInt64) = (0, 0)
-    private var retryAt: Int64 = 0
-    private var lookAt: Int64 = 0
+    private var retryAt = Clock.monotonic()
+    private var lookAt = Clock.monotonic()
     /// The kernel's number for what was opened.
     private var number: UInt32 = 0
     private(set) var isDown = false
@@ -139,7 +140,7 @@ private final class LiveDevice {
         self.name = name
         self.index = index
         self.options = options
-        do { try open() } catch { retryAt = Self.now() + Self.firstRetry }
+        do { try open() } catch { retryAt = Clock.monotonic() + Self.firstRetry }
     }
 
     // SAFETY: the handle is ours alone.
@@ -226,11 +227,13 @@ private final class LiveDevice {
         if let handle = unsafe handle { unsafe pcap_close(handle) }
         unsafe handle = nil
         descriptor = -1
-        retryAt = Self.now() + 500_000_000
+        retryAt = Clock.monotonic() + Self.period
     }
 
+    /// How often an interface is looked at.
+    private static let period = Interval.milliseconds(500)
     /// A bridge that was announced comes soon.
-    private static let firstRetry: Int64 = 20_000_000
+    private static let firstRetry = Interval.milliseconds(20)
 
     /// Sees every half second whether the name still stands for what was opened, and opens it where
     /// it is not open.
@@ -239,9 +242,9 @@ private final class LiveDevice {
     /// since.
     func look() {
         guard isOpen else { return reopenIfDue() }
-        let now = Self.now()
+        let now = Clock.monotonic()
         guard name != "any", now >= lookAt else { return }
-        lookAt = now + 500_000_000
+        lookAt = now + Self.period
         if unsafe if_nametoindex(name) == number {
             isDown = Self.isDown(name)
         } else {
@@ -264,12 +267,12 @@ private final class LiveDevice {
 
     /// Tries every half second.
     private func reopenIfDue() {
-        guard !isOpen, Self.now() >= retryAt else { return }
+        guard !isOpen, Clock.monotonic() >= retryAt else { return }
         do {
             try open()
             reopened &+= 1
         } catch {
-            retryAt = Self.now() + 500_000_000
+            retryAt = Clock.monotonic() + Self.period
         }
     }
 
@@ -282,12 +285,6 @@ private final class LiveDevice {
             lostBefore.kernel &+ UInt64(counts.ps_drop),
             lostBefore.interface &+ UInt64(counts.ps_ifdrop)
         )
-    }
-
-    private static func now() -> Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// The library's text, with what to do about the two commonest reasons.
@@ -355,10 +352,11 @@ private final class FrameStage {
         // SAFETY: libpcap lends `caplen` bytes, and the target has room for `length` of them.
         unsafe target.copyMemory(from: UnsafeRawBufferPointer(start: bytes, count: length))
         // With nanosecond precision the field for microseconds holds nanoseconds.
-        let time = Int64(header.ts.tv_sec) &* 1_000_000_000 &+ Int64(header.ts.tv_usec)
+        let time = Timestamp(
+            second: header.ts.tv_sec, nanoseconds: Int64(header.ts.tv_usec))
         unsafe (frames + count).initialize(
             to: CapturedFrame(
-                timeNanoseconds: time, wireLength: header.len, linkType: linkType, source: source,
+                time: time, wireLength: header.len, linkType: linkType, source: source,
                 bytes: UnsafeRawBufferPointer(target)))
         count += 1
         used += length

@@ -1,3 +1,5 @@
+import Timestamps
+
 /// Blocks of a pcapng file (draft-ietf-opsawg-pcapng), little-endian, with nanosecond stamps.
 package enum PcapNGBlock {
     /// How a comment in a name block begins that `FileCapture.takeNotes` gives out.
@@ -53,7 +55,7 @@ package enum PcapNGBlock {
 
     /// Appends a frame of the `interface`th interface; allocates nothing while `bytes` has room.
     package static func append(_ frame: CapturedFrame, interface: UInt32, to bytes: inout [UInt8]) {
-        let time = UInt64(bitPattern: max(frame.timeNanoseconds, 0))
+        let time = UInt64(bitPattern: max(frame.time.nanoseconds, 0))
         let count = unsafe frame.bytes.count
         let length = UInt32(length(of: frame))
         append(6, &bytes)

@@ -1,3 +1,5 @@
+internal import Timestamps
+
 /// What is known of the section of a pcapng file that is being read.
 struct PcapNGSection {
     var swapped = false
@@ -9,8 +11,8 @@ struct PcapNGSection {
         /// Bytes of a frame that are kept; 0 in the file means no limit.
         var snapLength: Int
         var resolution = Resolution.decimal(multiplier: 1000)
-        /// Seconds to add to every time (`if_tsoffset`).
-        var offsetSeconds: Int64 = 0
+        /// To add to every time (`if_tsoffset`).
+        var offset = Interval.zero
     }
 
     /// Units of a time stamp.
@@ -37,20 +39,23 @@ struct PcapNGSection {
             (0..<exponent).reduce(1) { value, _ in value &* 10 }
         }
 
-        /// Nanoseconds of a time stamp; a stamp beyond the year 2262 wraps.
-        func nanoseconds(_ stamp: UInt64) -> Int64 {
+        /// The time of a stamp, as far as there are such times.
+        func time(_ stamp: UInt64) -> Timestamp {
             switch self {
-            case .decimal(let multiplier): Int64(truncatingIfNeeded: stamp &* multiplier)
-            case .finer(let divisor): Int64(truncatingIfNeeded: stamp / divisor)
+            case .decimal(let multiplier):
+                let (product, isOver) = stamp.multipliedReportingOverflow(by: multiplier)
+                return Timestamp(nanoseconds: isOver ? .max : Int64(clamping: product))
+            case .finer(let divisor): return Timestamp(nanoseconds: Int64(stamp / divisor))
             case .binary(let shift):
-                Int64(truncatingIfNeeded: (stamp >> shift) &* 1_000_000_000)
-                    &+ Self.fraction(stamp & (1 << shift &- 1), shift: shift)
+                return Timestamp(
+                    second: stamp >> shift,
+                    nanoseconds: Self.fraction(stamp & (1 << shift &- 1), shift: shift))
             }
         }
 
         private static func fraction(_ part: UInt64, shift: UInt64) -> Int64 {
             guard shift > 0 else { return 0 }
-            let product = part.multipliedFullWidth(by: 1_000_000_000)
+            let product = part.multipliedFullWidth(by: UInt64(Interval.seconds(1).nanoseconds))
             // The product is below 2^shift times 2^30, so the quotient fits.
             return Int64(truncatingIfNeeded: product.high << (64 - shift) | product.low >> shift)
         }
@@ -140,13 +145,11 @@ extension SavefileReader {
             skipped[source.linkType, default: 0] += 1
             return
         }
-        var time: Int64 = 0
+        var time = Timestamp.epoch
         if let times {
             let high = UInt64(word(times, swapped: section.swapped))
             let low = UInt64(word(times + 4, swapped: section.swapped))
-            time =
-                source.resolution.nanoseconds(high << 32 | low)
-                &+ source.offsetSeconds &* 1_000_000_000
+            time = source.resolution.time(high << 32 | low) + source.offset
         }
         let kept = source.snapLength > 0 ? min(Int(captured), source.snapLength) : Int(captured)
         append(
@@ -179,7 +182,8 @@ extension SavefileReader {
             } else if code == 14, size == 8 {
                 let one = UInt64(word(value, swapped: swapped))
                 let two = UInt64(word(value + 4, swapped: swapped))
-                made.offsetSeconds = Int64(bitPattern: swapped ? one << 32 | two : two << 32 | one)
+                made.offset = .seconds(
+                    Int64(bitPattern: swapped ? one << 32 | two : two << 32 | one))
             }
         }
         section.interfaces.append(made)

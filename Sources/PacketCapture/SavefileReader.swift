@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Timestamps
 
 /// Reads one pcap or pcapng file in large blocks and lends its frames in batches, straight from the
 /// block.
@@ -197,8 +198,8 @@ final class SavefileReader {
             // batch.
             unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
                 to: CapturedFrame(
-                    timeNanoseconds: Int64(seconds) &* 1_000_000_000 &+ Int64(fraction)
-                        &* pcap.unit,
+                    time: Timestamp(
+                        second: seconds, nanoseconds: Int64(fraction) &* pcap.unit),
                     wireLength: wire, linkType: pcap.linkType, source: index,
                     bytes: UnsafeRawBufferPointer(
                         start: start + at + header, count: min(length, pcap.snapLength))))
@@ -210,7 +211,7 @@ final class SavefileReader {
     /// Adds a frame whose bytes lie in the buffer; the caller has checked that they do.
     @inline(__always)
     func append(
-        time: Int64, wireLength: UInt32, linkType: Int32, interface: UInt32, offset: Int,
+        time: Timestamp, wireLength: UInt32, linkType: Int32, interface: UInt32, offset: Int,
         length: Int
     ) {
         precondition(offset >= 0 && length >= 0 && offset &+ length <= limit)
@@ -218,7 +219,7 @@ final class SavefileReader {
         // SAFETY: the range and the slot were checked just now.
         unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
             to: CapturedFrame(
-                timeNanoseconds: time, wireLength: wireLength, linkType: linkType, source: index,
+                time: time, wireLength: wireLength, linkType: linkType, source: index,
                 interface: interface,
                 bytes: UnsafeRawBufferPointer(
                     start: buffer.baseAddress.unsafelyUnwrapped + offset, count: length)))

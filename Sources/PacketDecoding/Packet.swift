@@ -1,11 +1,12 @@
 public import NetworkAddresses
+public import Timestamps
 
 /// What one frame says, as far as metering and features need it: the innermost IP packet, how it
 /// was wrapped, and who sent the frame. A plain value of fixed size; every field is set anew for
 /// each frame.
 public struct Packet: Sendable, BitwiseCopyable {
-    /// When the frame was captured, in nanoseconds since 1970 UTC.
-    public var timeNanoseconds: Int64 = 0
+    /// When the frame was captured.
+    public var time = Timestamp.epoch
     /// Bytes of the whole frame on the wire.
     public var wireLength: UInt32 = 0
     /// What the frame carries.

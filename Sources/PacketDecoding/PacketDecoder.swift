@@ -1,4 +1,5 @@
 internal import NetworkAddresses
+public import Timestamps
 
 /// Turns the bytes of a frame into a `Packet`: no allocation, no copy of the bytes, and no input
 /// that traps.
@@ -40,11 +41,11 @@ public struct PacketDecoder: ~Copyable, Sendable {
     /// - Complexity: O(layers), and O(name) for a DNS message; no allocation.
     @unsafe
     public mutating func decode(
-        _ bytes: UnsafeRawBufferPointer, linkType: LinkType, timeNanoseconds: Int64,
+        _ bytes: UnsafeRawBufferPointer, linkType: LinkType, time: Timestamp,
         wireLength: UInt32, into packet: inout Packet
     ) {
         packet = Packet()
-        packet.timeNanoseconds = timeNanoseconds
+        packet.time = time
         packet.wireLength = wireLength
         statistics.frames &+= 1
         statistics.wireBytes &+= UInt64(wireLength)
@@ -63,13 +64,13 @@ public struct PacketDecoder: ~Copyable, Sendable {
 
     /// The same for a span.
     public mutating func decode(
-        _ bytes: RawSpan, linkType: LinkType, timeNanoseconds: Int64, wireLength: UInt32,
+        _ bytes: RawSpan, linkType: LinkType, time: Timestamp, wireLength: UInt32,
         into packet: inout Packet
     ) {
         // SAFETY: the buffer is used within the call that borrows the span.
         unsafe bytes.withUnsafeBytes { buffer in
             unsafe decode(
-                buffer, linkType: linkType, timeNanoseconds: timeNanoseconds,
+                buffer, linkType: linkType, time: time,
                 wireLength: wireLength, into: &packet)
         }
     }

@@ -1,12 +1,16 @@
 package import PacketCapture
 package import PacketDecoding
+package import Timestamps
 
 /// Frames of live interfaces to packets in their order, once each: what learning and judging have
 /// in common.
 package struct FrameIntake: ~Copyable {
     /// How long packets of one interface may come behind those of another: the kernel hands its
     /// blocks over within 50 ms, and a busy thread has its pauses.
-    package static let holdNanoseconds: Int64 = 120_000_000
+    package static let hold = Interval.milliseconds(120)
+
+    /// No packet is later than this, in the year 2116, so that sums of times stay in range.
+    package static let lastTime = Timestamp(nanoseconds: 1 << 62)
 
     /// The packet that `next` has gone on to.
     package var packet = Packet()
@@ -17,7 +21,7 @@ package struct FrameIntake: ~Copyable {
     private var interfaces: Int
     /// No packet is from later: what the kernel stamped before the clock was set back is taken for
     /// new.
-    private var latest = Int64.max
+    private var latest = Self.lastTime
 
     /// - Parameter interfaces: of several, packets are held for a moment.
     package init(interfaces: Int) {
@@ -35,14 +39,16 @@ package struct FrameIntake: ~Copyable {
     }
 
     /// Sets the current time; packets more than 2 s ahead of it are clamped.
-    package mutating func advance(to now: Int64) { latest = now + 2_000_000_000 }
+    package mutating func advance(to now: Timestamp) {
+        latest = min(now + .seconds(2), Self.lastTime)
+    }
 
     /// Takes in a frame.
     ///
     /// - Precondition: between two frames, `next` was called until it returned false.
     package mutating func take(_ frame: CapturedFrame) {
         decoder.decode(frame, into: &packet)
-        packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), latest, 1 << 62)
+        packet.time = min(max(packet.time, .epoch), latest)
         if isHolding {
             merge.add(packet, from: frame.source)
         } else {
@@ -51,7 +57,7 @@ package struct FrameIntake: ~Copyable {
     }
 
     /// Asks for what was captured up to `horizon`.
-    package mutating func release(until horizon: Int64) { merge.release(until: horizon) }
+    package mutating func release(until horizon: Timestamp) { merge.release(until: horizon) }
 
     /// Advances to the next packet that is released; false if there is none.
     package mutating func next() -> Bool {

@@ -10,6 +10,6 @@ extension PacketDecoder {
         // is asked for, and nobody keeps one beyond that.
         unsafe decode(
             frame.bytes, linkType: LinkType(rawValue: frame.linkType),
-            timeNanoseconds: frame.timeNanoseconds, wireLength: frame.wireLength, into: &packet)
+            time: frame.time, wireLength: frame.wireLength, into: &packet)
     }
 }

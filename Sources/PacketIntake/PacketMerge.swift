@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 package import PacketDecoding
+package import Timestamps
 
 /// Packets of several interfaces in the order of their times, and each of them once.
 ///
@@ -17,10 +18,10 @@ package struct PacketMerge {
     private var sights: [Sight]
     private var count = 0
     /// Packets up to this time are to be handed out; the least time where none is.
-    private var horizon = Int64.min
+    private var horizon = Timestamp.distantPast
 
     /// A forwarded packet comes out within this time.
-    private static let forwardNanoseconds: Int64 = 5_000_000
+    private static let forwardTime = Interval.milliseconds(5)
     private static let queueCapacity = 4096
     private static let sightCount = 1 << 15
 
@@ -30,12 +31,12 @@ package struct PacketMerge {
         var count = 0
 
         @inline(__always)
-        var first: Int64 { packets[head].timeNanoseconds }
+        var first: Timestamp { packets[head].time }
     }
 
     private struct Sight {
         var mark: UInt64 = 0
-        var time: Int64 = .min
+        var time = Timestamp.distantPast
         var source: Int32 = -1
     }
 
@@ -68,11 +69,11 @@ package struct PacketMerge {
     }
 
     /// Asks for what was captured up to `time`; `next` hands it out.
-    package mutating func release(until time: Int64) { horizon = max(horizon, time) }
+    package mutating func release(until time: Timestamp) { horizon = max(horizon, time) }
 
     /// Takes the oldest packet of those that were asked for; false where there is none left.
     package mutating func next(into packet: inout Packet) -> Bool {
-        guard horizon > Int64.min else { return false }
+        guard horizon > .distantPast else { return false }
         while count > 0 {
             var oldest = -1
             for index in queues.indices where queues[index].count > 0 {
@@ -87,7 +88,7 @@ package struct PacketMerge {
             packet = queues[oldest].packets[head]
             return true
         }
-        horizon = .min
+        horizon = .distantPast
         return false
     }
 
@@ -97,12 +98,12 @@ package struct PacketMerge {
         let mark = Self.mark(packet)
         let place = Int(truncatingIfNeeded: mark >> 32) & (Self.sightCount - 1)
         let before = sights[place]
-        let age = packet.timeNanoseconds &- before.time
-        if before.mark == mark, before.source != source, age >= 0, age <= Self.forwardNanoseconds {
+        let age = packet.time - before.time
+        if before.mark == mark, before.source != source, age >= .zero, age <= Self.forwardTime {
             duplicates &+= 1
             return false
         }
-        sights[place] = Sight(mark: mark, time: packet.timeNanoseconds, source: source)
+        sights[place] = Sight(mark: mark, time: packet.time, source: source)
         return true
     }
 

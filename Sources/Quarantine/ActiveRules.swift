@@ -1,4 +1,5 @@
 public import NetworkAddresses
+package import Timestamps
 
 /// The rules that are active, or are being put in place or removed: the quarantine's one state.
 ///
@@ -6,7 +7,7 @@ public import NetworkAddresses
 public struct ActiveRules: Sendable {
     private var rules: [QuarantineRule.Key: QuarantineRule] = [:]
     /// No rule ends before this.
-    private var earliestEnd = Int64.max
+    private var earliestEnd = Timestamp.distantFuture
 
     public init() {}
 
@@ -44,19 +45,19 @@ public struct ActiveRules: Sendable {
             .min { $0.key < $1.key }
     }
 
-    /// The rules whose time is over at `time` (nanoseconds since 1970), the first to end first.
+    /// The rules whose time is over at `time`, the first to end first.
     ///
     /// - Complexity: O(1) before the first end.
-    package mutating func expired(at time: Int64) -> [QuarantineRule] {
+    package mutating func expired(at time: Timestamp) -> [QuarantineRule] {
         guard time >= earliestEnd else { return [] }
-        earliestEnd = rules.values.lazy.map(\.expires).min() ?? .max
+        earliestEnd = rules.values.lazy.map(\.expires).min() ?? .distantFuture
         return rules.values.filter { $0.expires <= time && $0.state != .removing }
             .sorted { ($0.expires, $0.key) < ($1.expires, $1.key) }
     }
 
-    /// The rules when the clock was set by `step` nanoseconds.
-    package func moved(by step: Int64) -> ActiveRules {
-        step == 0 ? self : ActiveRules(rules.values.map { $0.moved(by: step) })
+    /// The rules when the clock was set by `step`.
+    package func moved(by step: Interval) -> ActiveRules {
+        step == .zero ? self : ActiveRules(rules.values.map { $0.moved(by: step) })
     }
 
     /// Adds a rule, or replaces the one with its target and action; one that has ended is removed.

@@ -1,12 +1,13 @@
 public import NetworkAddresses
+public import Timestamps
 
 /// A detection that asks for a rule: who, when, how far above the threshold, and why.
 public struct EnforcementRequest: Sendable, Equatable {
-    /// Packet time of the window's end, in nanoseconds since 1970.
-    public var time: Int64
-    /// Length of the window in nanoseconds; two requests closer than one and a half windows are "in
+    /// Packet time of the window's end.
+    public var time: Timestamp
+    /// Length of the window; two requests closer than one and a half windows are "in
     /// a row".
-    public var windowNanoseconds: Int64
+    public var window: Interval
     /// Who misbehaved.
     public var offender: IPAddress
     /// Set when the source addresses are borrowed: then the rule is on this network card, not on
@@ -29,12 +30,12 @@ public struct EnforcementRequest: Sendable, Equatable {
     public var features: String
 
     public init(
-        time: Int64, windowNanoseconds: Int64 = 10_000_000_000, offender: IPAddress,
+        time: Timestamp, window: Interval = .seconds(10), offender: IPAddress,
         spoofingLink: MACAddress? = nil, workload: String? = nil, score: Double, threshold: Double,
         isFarBeyond: Bool = false, eventID: String, reason: String, features: String = ""
     ) {
         self.time = time
-        self.windowNanoseconds = windowNanoseconds
+        self.window = window
         self.offender = offender
         self.spoofingLink = spoofingLink
         self.workload = workload

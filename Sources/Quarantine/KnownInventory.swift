@@ -1,4 +1,5 @@
 public import NetworkAddresses
+public import Timestamps
 
 /// One member of a workload as the policy sees it: a container, pod or host with all its addresses.
 ///
@@ -8,11 +9,12 @@ public struct KnownWorkload: Sendable, Equatable {
     public var addresses: [IPAddress]
     /// Its network cards, where they are known.
     public var links: [MACAddress]
-    /// Packet time of its first sight in nanoseconds since 1970; its warm-up counts from here.
-    public var knownSince: Int64
+    /// Packet time of its first sight; its warm-up counts from here.
+    public var knownSince: Timestamp
 
     public init(
-        name: String, addresses: [IPAddress], links: [MACAddress] = [], knownSince: Int64 = .min
+        name: String, addresses: [IPAddress], links: [MACAddress] = [],
+        knownSince: Timestamp = .distantPast
     ) {
         self.name = name
         self.addresses = addresses

@@ -1,3 +1,5 @@
+import Timestamps
+
 /// Policy and rules without ledger and kernel: what would be enforced. For replay.
 public struct PlannedQuarantine: Sendable {
     public var policy: QuarantinePolicy
@@ -15,8 +17,8 @@ public struct PlannedQuarantine: Sendable {
         return expired + decided
     }
 
-    /// Moves time forward to `time` (nanoseconds since 1970).
-    mutating func expire(at time: Int64) -> [QuarantineDecision] {
+    /// Moves time forward to `time`.
+    mutating func expire(at time: Timestamp) -> [QuarantineDecision] {
         let expired = rules.expired(at: time).map(QuarantineDecision.expiry)
         apply(expired)
         return expired

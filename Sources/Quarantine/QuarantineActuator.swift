@@ -1,3 +1,5 @@
+public import Timestamps
+
 /// One change of the kernel's rules.
 public enum FirewallChange: Sendable {
     /// Puts a rule in place, or moves its end.
@@ -17,7 +19,7 @@ public struct FirewallElement: Hashable, Sendable {
     public var target: QuarantineTarget
     public var action: QuarantineRule.Action
     /// Time until the kernel drops it by itself; nil: never, so it is not ours.
-    public var remainingMilliseconds: Int64?
+    public var remaining: Interval?
     /// Packets and bytes that were held back (`observe`: seen).
     public var packets: UInt64
     public var bytes: UInt64
@@ -25,12 +27,12 @@ public struct FirewallElement: Hashable, Sendable {
     public var isComplete: Bool
 
     public init(
-        target: QuarantineTarget, action: QuarantineRule.Action, remainingMilliseconds: Int64?,
+        target: QuarantineTarget, action: QuarantineRule.Action, remaining: Interval?,
         packets: UInt64, bytes: UInt64, isComplete: Bool
     ) {
         self.target = target
         self.action = action
-        self.remainingMilliseconds = remainingMilliseconds
+        self.remaining = remaining
         self.packets = packets
         self.bytes = bytes
         self.isComplete = isComplete
@@ -48,16 +50,16 @@ public protocol QuarantineActuator: ~Copyable {
     /// - Parameter protected: what no rule may cover unless it is forced: the last check.
     /// - Throws: `.protected` before anything is changed.
     mutating func rebuild(
-        _ rules: [QuarantineRule], protecting protected: ProtectedSet, now: Int64
+        _ rules: [QuarantineRule], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError)
     /// Takes over what is in force already: the sets hold `rules`, laid side by side.
-    mutating func adopt(_ rules: [QuarantineRule], now: Int64) throws(QuarantineError)
+    mutating func adopt(_ rules: [QuarantineRule], now: Timestamp) throws(QuarantineError)
     /// Changes the sets in one transaction: all of it or nothing.
     ///
     /// - Parameter protected: what no rule may cover unless it is forced: the last check.
     /// - Throws: `.protected` before anything is changed.
     mutating func apply(
-        _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Int64
+        _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError)
     /// What the kernel holds.
     mutating func elements() throws(QuarantineError) -> [FirewallElement]
@@ -67,7 +69,7 @@ public protocol QuarantineActuator: ~Copyable {
         unless isActive: (QuarantineRule.Key) -> Bool
     ) throws(QuarantineError)
     /// What the kernel should hold when `rules` are in force, each with its end.
-    func expected(_ rules: [QuarantineRule], now: Int64) -> [QuarantineRule.Key: Int64]
+    func expected(_ rules: [QuarantineRule], now: Timestamp) -> [QuarantineRule.Key: Timestamp]
     /// Whether tables, chains and rules are all there.
     mutating func isIntact() throws(QuarantineError) -> Bool
     /// Removes everything of ours from the kernel.

@@ -1,3 +1,5 @@
+public import Timestamps
+
 /// One decision about a rule: what to do, with what the rule is then and the reason.
 public struct QuarantineDecision: Sendable, Equatable {
     /// What is to be done.
@@ -27,8 +29,8 @@ public struct QuarantineDecision: Sendable, Equatable {
     public var kind: Kind
     /// The rule as the decision leaves it.
     public var rule: QuarantineRule
-    /// Packet time of the decision in nanoseconds since 1970.
-    public var time: Int64
+    /// Packet time of the decision.
+    public var time: Timestamp
     /// Why, in words.
     public var reason: String
     /// Whose escalation it counts for: the offender, or the prefix that was cut into pieces.
@@ -38,7 +40,7 @@ public struct QuarantineDecision: Sendable, Equatable {
     ///   - reason: nil: the rule's own.
     ///   - subject: nil: the rule's target.
     public init(
-        _ kind: Kind, _ rule: QuarantineRule, time: Int64, reason: String? = nil,
+        _ kind: Kind, _ rule: QuarantineRule, time: Timestamp, reason: String? = nil,
         subject: QuarantineTarget? = nil
     ) {
         self.kind = kind
@@ -57,7 +59,7 @@ public struct QuarantineDecision: Sendable, Equatable {
 
     /// A rule is removed at `time`.
     package static func release(
-        of rule: QuarantineRule, time: Int64, reason: String
+        of rule: QuarantineRule, time: Timestamp, reason: String
     ) -> QuarantineDecision {
         var rule = rule
         rule.expires = time

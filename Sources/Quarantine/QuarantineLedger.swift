@@ -1,14 +1,15 @@
+public import Timestamps
+
 /// One line of the audit trail.
 public struct AuditEntry: Sendable, Equatable {
-    /// Nanoseconds since 1970.
-    public var time: Int64
+    public var time: Timestamp
     public var actor: String
     /// What happened: "fence", "extend", "release", "expire", "refuse", "reconcile", …
     public var action: String
     public var subject: String
     public var detail: String
 
-    public init(time: Int64, actor: String, action: String, subject: String, detail: String) {
+    public init(time: Timestamp, actor: String, action: String, subject: String, detail: String) {
         self.time = time
         self.actor = actor
         self.action = action
@@ -36,7 +37,7 @@ public protocol QuarantineLedger: Sendable {
     ///
     /// - Returns: nanoseconds that it waited: by so much a time that was read before is older.
     /// - Throws: `.ledger` where another process holds it for too long.
-    func lock() throws(QuarantineError) -> Int64
+    func lock() throws(QuarantineError) -> Interval
     func unlock()
 }
 

@@ -1,4 +1,5 @@
 internal import NetworkAddresses
+internal import Timestamps
 
 extension QuarantinePolicy {
     /// Decides on the offender itself: its network card, or every address of its workload.
@@ -11,7 +12,7 @@ extension QuarantinePolicy {
         }
         let targets = self.targets(for: subject, workload: workload, active: active)
         if let refusal = budgetObjection(adding: targets, to: active) {
-            breakerUntil = request.time + options.breakerSeconds * 1_000_000_000
+            breakerUntil = request.time + options.breaker
             return refuse(refusal, subject, request)
         }
         return add(targets, subject: subject, for: request, reason: request.reason)
@@ -25,12 +26,12 @@ extension QuarantinePolicy {
         guard options.fencesSubnets, request.spoofingLink == nil, !isBreakerOpen(at: request.time),
             inventory.index(at: request.offender) != nil
         else { return nil }
-        let spanStart = request.time - options.subnetSpanSeconds * 1_000_000_000
+        let spanStart = request.time - options.subnetSpan
         for prefix in candidates(for: request.offender) {
             let known = inventory.indices(in: prefix)
             let guilty = known.filter { index in
                 inventory.workloads[index].addresses.contains {
-                    (records[.prefix(IPPrefix(host: $0))]?.confirmedAt ?? .min) >= spanStart
+                    (records[.prefix(IPPrefix(host: $0))]?.confirmedAt ?? .distantPast) >= spanStart
                 }
             }
             guard guilty.count >= options.subnetMinimum,
@@ -60,7 +61,7 @@ extension QuarantinePolicy {
 
     /// `prefix` without what is protected or allowlisted at `time`.
     private func pieces(
-        of prefix: IPPrefix, time: Int64, active: ActiveRules
+        of prefix: IPPrefix, time: Timestamp, active: ActiveRules
     ) -> [QuarantineTarget] {
         var holes = protected
         for entry in allowlist where entry.isValid(at: time) {
@@ -86,7 +87,7 @@ extension QuarantinePolicy {
     }
 
     private func objection(
-        to subject: QuarantineTarget, workload: KnownWorkload?, time: Int64
+        to subject: QuarantineTarget, workload: KnownWorkload?, time: Timestamp
     ) -> QuarantineDecision.Refusal? {
         if let why = protected.objection(to: subject) { return .protected(why) }
         if let prefix = subject.prefix {
@@ -104,9 +105,8 @@ extension QuarantinePolicy {
         return nil
     }
 
-    private func isWarmingUp(_ workload: KnownWorkload, time: Int64) -> Bool {
-        let age = time.subtractingReportingOverflow(workload.knownSince)
-        return !age.overflow && age.partialValue < options.warmUpSeconds * 1_000_000_000
+    private func isWarmingUp(_ workload: KnownWorkload, time: Timestamp) -> Bool {
+        time - workload.knownSince < options.warmUp
     }
 
     /// Whether `targets` would go beyond the number of rules or the share of known workloads.
@@ -136,7 +136,7 @@ extension QuarantinePolicy {
         _ request: EnforcementRequest
     ) -> [QuarantineDecision] {
         if let last = records[subject]?.lastRefusal, last.kind == refusal,
-            request.time - last.time < options.refusalRepeatSeconds * 1_000_000_000
+            request.time - last.time < options.refusalRepeat
         {
             return []
         }
@@ -160,13 +160,11 @@ extension QuarantinePolicy {
         }
     }
 
-    private func forgiven(_ record: Record, time: Int64) -> Int {
-        let quiet = time.subtractingReportingOverflow(record.lastEnd)
-        guard record.level > 0, !quiet.overflow, options.decaySeconds > 0 else {
+    private func forgiven(_ record: Record, time: Timestamp) -> Int {
+        guard record.level > 0, record.lastEnd > .distantPast, options.decay > .zero else {
             return record.level
         }
-        let steps = quiet.partialValue / (options.decaySeconds * 1_000_000_000)
-        return max(0, record.level - Int(max(0, steps)))
+        return max(0, record.level - max(0, (time - record.lastEnd) / options.decay))
     }
 
     private mutating func rule(
@@ -181,5 +179,5 @@ extension QuarantinePolicy {
 }
 
 extension AllowEntry {
-    func isValid(at time: Int64) -> Bool { expires.map { time < $0 } ?? true }
+    func isValid(at time: Timestamp) -> Bool { expires.map { time < $0 } ?? true }
 }

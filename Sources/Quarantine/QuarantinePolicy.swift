@@ -1,4 +1,5 @@
 internal import NetworkAddresses
+public import Timestamps
 
 /// Decides whose packets are acted on, how, and until when; never acts.
 ///
@@ -17,16 +18,16 @@ public struct QuarantinePolicy: Sendable {
     struct Record: Sendable {
         /// Whose record it is: another holder of the address has none.
         var workload: String?
-        var lastRequest = Int64.min
+        var lastRequest = Timestamp.distantPast
         var windowsInRow = 0
-        var confirmedAt = Int64.min
+        var confirmedAt = Timestamp.distantPast
         var level = 0
-        var lastEnd = Int64.min
-        var lastRefusal: (kind: QuarantineDecision.Refusal, time: Int64)?
+        var lastEnd = Timestamp.distantPast
+        var lastRefusal: (kind: QuarantineDecision.Refusal, time: Timestamp)?
     }
 
     var records: [QuarantineTarget: Record] = [:]
-    var breakerUntil = Int64.min
+    var breakerUntil = Timestamp.distantPast
     private var sequence = 0
 
     public init(
@@ -41,7 +42,7 @@ public struct QuarantinePolicy: Sendable {
     }
 
     /// Whether the circuit breaker is open at `time`: the policy alerts and decides no rule.
-    public func isBreakerOpen(at time: Int64) -> Bool { time < breakerUntil }
+    public func isBreakerOpen(at time: Timestamp) -> Bool { time < breakerUntil }
 
     /// Weighs one detection above the threshold.
     ///
@@ -77,15 +78,15 @@ public struct QuarantinePolicy: Sendable {
     }
 
     /// Notes that a person has removed a rule: the target is left alone for a while.
-    package mutating func recordRelease(of rule: QuarantineRule, time: Int64) {
-        if let prefix = rule.target.prefix, options.releaseGraceSeconds > 0 {
-            let expires = time + options.releaseGraceSeconds * 1_000_000_000
+    package mutating func recordRelease(of rule: QuarantineRule, time: Timestamp) {
+        if let prefix = rule.target.prefix, options.releaseGrace > .zero {
+            let expires = time + options.releaseGrace
             allowlist.removeAll { !$0.isValid(at: time) }
             allowlist.append(AllowEntry(prefix, reason: Self.releasedByHand, expires: expires))
         }
         recordWithdrawal(of: rule)
         records[rule.target]?.windowsInRow = 0
-        records[rule.target]?.confirmedAt = .min
+        records[rule.target]?.confirmedAt = .distantPast
         records[rule.target]?.lastEnd = time
     }
 
@@ -94,12 +95,11 @@ public struct QuarantinePolicy: Sendable {
         records[rule.target]?.level = max(0, rule.level - 1)
     }
 
-    /// Moves everything that is remembered along when the clock is set, by `step` nanoseconds. Ends
+    /// Moves everything that is remembered along when the clock is set, by `step`. Ends
     /// of the allowlist that people have named stay as they are.
-    package mutating func clockStepped(by step: Int64) {
-        func moved(_ time: Int64) -> Int64 {
-            let sum = time.addingReportingOverflow(step)
-            return sum.overflow || time == .min || time == .max ? time : sum.partialValue
+    package mutating func clockStepped(by step: Interval) {
+        func moved(_ time: Timestamp) -> Timestamp {
+            time == .distantPast || time == .distantFuture ? time : time + step
         }
         for (target, record) in records {
             var record = record
@@ -124,9 +124,9 @@ public struct QuarantinePolicy: Sendable {
     /// Why what was released is left alone for a while.
     package static let releasedByHand = "released by hand"
 
-    mutating func nextID(_ time: Int64) -> String {
+    mutating func nextID(_ time: Timestamp) -> String {
         sequence += 1
-        return "q" + String(time / 1000, radix: 36) + "-" + String(sequence)
+        return "q" + String(time.nanoseconds / 1000, radix: 36) + "-" + String(sequence)
     }
 
     func subject(of request: EnforcementRequest) -> QuarantineTarget {
@@ -162,8 +162,7 @@ public struct QuarantinePolicy: Sendable {
             record = Record()
         }
         record.workload = request.workload ?? record.workload
-        let gap = request.time.subtractingReportingOverflow(record.lastRequest)
-        let inRow = !gap.overflow && gap.partialValue <= request.windowNanoseconds * 3 / 2
+        let inRow = request.time - record.lastRequest <= request.window * 3 / 2
         if record.windowsInRow == 0 || !inRow {
             record.windowsInRow = 1
         } else if request.time > record.lastRequest {
@@ -201,7 +200,7 @@ public struct QuarantinePolicy: Sendable {
         }
         let duration = options.duration(level: rule.level)
         let expires = request.time + duration
-        guard expires - rule.expires >= max(duration / 10, 1_000_000_000) else { return [] }
+        guard expires - rule.expires >= max(duration / 10, .seconds(1)) else { return [] }
         return active.values.filter { $0.id == rule.id && $0.state != .removing }
             .sorted { $0.key < $1.key }
             .map { rule in

@@ -1,3 +1,5 @@
+public import Timestamps
+
 /// What a reconciliation found and put right.
 public struct ReconciliationReport: Sendable, Equatable {
     /// What changed for the policy and for events: what others did, then what was put back.
@@ -28,18 +30,18 @@ public struct ReconciliationReport: Sendable, Equatable {
 public struct RuleStatus: Sendable, Equatable {
     public var rule: QuarantineRule
     /// Until the kernel ends it by itself.
-    public var remainingMilliseconds: Int64
+    public var remaining: Interval
     public var packets: UInt64
     public var bytes: UInt64
     /// Whether the kernel holds it.
     public var isInForce: Bool
 
     public init(
-        rule: QuarantineRule, remainingMilliseconds: Int64, packets: UInt64, bytes: UInt64,
+        rule: QuarantineRule, remaining: Interval, packets: UInt64, bytes: UInt64,
         isInForce: Bool
     ) {
         self.rule = rule
-        self.remainingMilliseconds = remainingMilliseconds
+        self.remaining = remaining
         self.packets = packets
         self.bytes = bytes
         self.isInForce = isInForce

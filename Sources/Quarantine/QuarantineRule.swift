@@ -1,3 +1,5 @@
+public import Timestamps
+
 /// One quarantine rule: whose packets it acts on, what happens to them, until when, and why.
 ///
 /// The same value is decided by the policy, owned by the engine, stored in the ledger and applied
@@ -69,10 +71,10 @@ public struct QuarantineRule: Sendable, Equatable {
     public var target: QuarantineTarget
     public var action: Action
     public var state: State
-    /// When it was decided, in nanoseconds since 1970.
-    public var created: Int64
-    /// When the kernel removes it by itself, in nanoseconds since 1970.
-    public var expires: Int64
+    /// When it was decided.
+    public var created: Timestamp
+    /// When the kernel removes it by itself.
+    public var expires: Timestamp
     /// 1 for the first rule on an offender, 2 for the second, and so on; 0 by hand.
     public var level: Int
     /// Why, in words.
@@ -97,7 +99,7 @@ public struct QuarantineRule: Sendable, Equatable {
 
     public init(
         id: String = "", target: QuarantineTarget, action: Action = .drop, state: State = .pending,
-        created: Int64 = 0, expires: Int64, level: Int = 0, reason: String = "",
+        created: Timestamp = .epoch, expires: Timestamp, level: Int = 0, reason: String = "",
         eventID: String = "", features: String = "", workload: String? = nil,
         origin: String = "policy", isForced: Bool = false, isDryRun: Bool = false,
         packets: UInt64 = 0, bytes: UInt64 = 0, ending: String = ""
@@ -129,12 +131,10 @@ public struct QuarantineRule: Sendable, Equatable {
     /// The command that removes it.
     public var undo: String { "lazaret quarantine release \(target)" }
 
-    /// The rule when the clock was set by `step` nanoseconds; an end that the clock cannot show
-    /// stays.
-    package func moved(by step: Int64) -> QuarantineRule {
+    /// The rule when the clock was set by `step`.
+    package func moved(by step: Interval) -> QuarantineRule {
         var rule = self
-        let end = rule.expires.addingReportingOverflow(step)
-        if !end.overflow { rule.expires = end.partialValue }
+        rule.expires += step
         return rule
     }
 

@@ -5,6 +5,7 @@ import Monitor
 import TextFormats
 import Workloads
 import YAML
+import Timestamps
 
 /// Where events go: the keys `rotate`, `syslog` and `webhook`.
 extension Configuration {
@@ -59,7 +60,9 @@ extension Configuration {
         options.secretFile = try keys["secret_file"]?.text()
         options.kinds = try kinds(keys) ?? options.kinds
         options.spoolBytes = try keys["spool"]?.bytes((1 << 20)...(1 << 40)) ?? options.spoolBytes
-        if let span = try keys["timeout"]?.span(1...300) { options.timeoutSeconds = Int(span) }
+        if let span = try keys["timeout"]?.span(1...300) {
+            options.timeoutSeconds = span.wholeSeconds
+        }
         guard let url = keys["url"] else { return nil }
         options.url = try url.text()
         guard options.isUsable else {

@@ -6,13 +6,14 @@ import PacketCapture
 import Quarantine
 import TextFormats
 import Workloads
+import Timestamps
 
 extension Configuration {
     /// The whole of it as a configuration file, defaults included.
     public var text: String {
         let policy = monitor.policy
         let capture = monitor.capture
-        func span(_ seconds: Int64) -> String { "\(TimeSpan(seconds: seconds))" }
+        func span(_ interval: Interval) -> String { "\(TimeSpan(interval))" }
         var lines = [
             "interfaces: \(Self.list(monitor.interfaces.map(Self.quoted)))",
             "filter: \(Self.quoted(capture.filter))",
@@ -41,12 +42,12 @@ extension Configuration {
         ]
         lines += deliveryText
         lines += [
-            "statistics: \(span(Int64(monitor.statisticsInterval)))",
+            "statistics: \(span(monitor.statisticsInterval))",
             "enforce: \(monitor.isEnforcing)",
-            "learn: \(span(Int64(monitor.learnSeconds)))",
-            "retrain: \(monitor.retrainSeconds.map { span(Int64($0)) } ?? "never")",
+            "learn: \(span(monitor.learningTime))",
+            "retrain: \(monitor.retrainInterval.map(span) ?? "never")",
             "keep:",
-            "  age: \(span(monitor.keepSeconds))",
+            "  age: \(span(monitor.keepTime))",
             "  mib: \(monitor.keepBytes >> 20)",
             "control:",
             "  socket: \(control.socket.map(Self.quoted) ?? "never")",
@@ -56,21 +57,21 @@ extension Configuration {
             "quarantine:",
             "  windows_in_row: \(policy.persistenceWindows)",
             "  far_beyond: \(policy.farBeyondShare.map { "\($0)" } ?? "never")",
-            "  durations: \(Self.list(policy.durationsSeconds.map(span)))",
-            "  forgiven_after: \(span(policy.decaySeconds))",
+            "  durations: \(Self.list(policy.durations.map(span)))",
+            "  forgiven_after: \(span(policy.decay))",
             "  most_at_a_time: \(policy.maximumActive)",
             "  most_of_workloads: \(policy.maximumShareOfWorkloads)",
-            "  breaker: \(span(policy.breakerSeconds))",
-            "  warm_up: \(span(policy.warmUpSeconds))",
+            "  breaker: \(span(policy.breaker))",
+            "  warm_up: \(span(policy.warmUp))",
             "  responses: \(Self.list(policy.actions.map(\.rawValue)))",
             "  limit: \(policy.limitPacketsPerSecond)",
-            "  release_grace: \(span(policy.releaseGraceSeconds))",
+            "  release_grace: \(span(policy.releaseGrace))",
             "  flush_connections: \(monitor.flushesConnections)",
             "  subnets:",
             "    fenced: \(policy.fencesSubnets)",
             "    least: \(policy.subnetMinimum)",
             "    share: \(policy.subnetShare)",
-            "    within: \(span(policy.subnetSpanSeconds))",
+            "    within: \(span(policy.subnetSpan))",
         ]
         lines += Self.block(
             "protected",
@@ -81,7 +82,7 @@ extension Configuration {
             "allow",
             monitor.allowlist.map { entry in
                 let end = entry.expires.map {
-                    ", until: \(Date(timeIntervalSince1970: Double($0 / 1_000_000_000)).ISO8601Format())"
+                    ", until: \(Date(timeIntervalSince1970: Double($0.second)).ISO8601Format())"
                 }
                 return "{prefix: \(Self.quoted("\(entry.prefix)")), "
                     + "reason: \(Self.quoted(entry.reason))\(end ?? "")}"

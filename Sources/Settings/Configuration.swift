@@ -78,19 +78,19 @@ public struct Configuration: Sendable {
         monitor.output = try top["events"]?.text() ?? monitor.output
         try readDelivery(top)
         if let span = try top["statistics"]?.span(1...86_400) {
-            monitor.statisticsInterval = Int(span)
+            monitor.statisticsInterval = span
         }
         monitor.isEnforcing = try top["enforce"]?.flag() ?? false
-        if let span = try top["learn"]?.span(1...31_536_000) { monitor.learnSeconds = Int(span) }
+        if let span = try top["learn"]?.span(1...31_536_000) { monitor.learningTime = span }
         if let keys = try top["keep"]?.mapping(["age", "mib"]) {
-            monitor.keepSeconds = try keys["age"]?.span(60...31_536_000) ?? monitor.keepSeconds
+            monitor.keepTime = try keys["age"]?.span(60...31_536_000) ?? monitor.keepTime
             if let mib = try keys["mib"]?.number(1...1_000_000) {
                 monitor.keepBytes = Int64(mib) << 20
             }
         }
         if let node = top["control"] { try readControl(node) }
         if let node = top["retrain"], try !node.isWord("never") {
-            monitor.retrainSeconds = Int(try node.span(60...31_536_000))
+            monitor.retrainInterval = try node.span(60...31_536_000)
         }
         if let node = top["quarantine"] { try readPolicy(node) }
         try top["protected"]?.list { item throws(YAMLError) in
@@ -189,21 +189,21 @@ public struct Configuration: Sendable {
             policy.farBeyondShare = try node.isWord("never") ? nil : try node.share()
         }
         if let node = keys["durations"] {
-            policy.durationsSeconds = []
+            policy.durations = []
             try node.list { item throws(YAMLError) in
-                policy.durationsSeconds.append(try item.span(1...34_560_000))
+                policy.durations.append(try item.span(1...34_560_000))
             }
-            guard !policy.durationsSeconds.isEmpty else {
+            guard !policy.durations.isEmpty else {
                 throw node.fail("'durations' is empty; name at least one")
             }
         }
-        policy.decaySeconds = try keys["forgiven_after"]?.span() ?? policy.decaySeconds
+        policy.decay = try keys["forgiven_after"]?.span() ?? policy.decay
         policy.maximumActive =
             try keys["most_at_a_time"]?.number(0...65_536) ?? policy.maximumActive
         policy.maximumShareOfWorkloads =
             try keys["most_of_workloads"]?.share() ?? policy.maximumShareOfWorkloads
-        policy.breakerSeconds = try keys["breaker"]?.span() ?? policy.breakerSeconds
-        policy.warmUpSeconds = try keys["warm_up"]?.span() ?? policy.warmUpSeconds
+        policy.breaker = try keys["breaker"]?.span() ?? policy.breaker
+        policy.warmUp = try keys["warm_up"]?.span() ?? policy.warmUp
         if let node = keys["responses"] {
             policy.actions = []
             try node.list { item throws(YAMLError) in
@@ -217,8 +217,8 @@ public struct Configuration: Sendable {
             try keys["limit"].map { node throws(YAMLError) in
                 UInt64(try node.number(1...1_000_000_000))
             } ?? policy.limitPacketsPerSecond
-        policy.releaseGraceSeconds =
-            try keys["release_grace"]?.span() ?? policy.releaseGraceSeconds
+        policy.releaseGrace =
+            try keys["release_grace"]?.span() ?? policy.releaseGrace
         monitor.flushesConnections = try keys["flush_connections"]?.flag() ?? false
         if let node = keys["subnets"] { try readSubnets(node, &policy) }
         monitor.policy = policy
@@ -231,6 +231,6 @@ public struct Configuration: Sendable {
         policy.fencesSubnets = try keys["fenced"]?.flag() ?? policy.fencesSubnets
         policy.subnetMinimum = try keys["least"]?.number(2...65_536) ?? policy.subnetMinimum
         policy.subnetShare = try keys["share"]?.share() ?? policy.subnetShare
-        policy.subnetSpanSeconds = try keys["within"]?.span() ?? policy.subnetSpanSeconds
+        policy.subnetSpan = try keys["within"]?.span() ?? policy.subnetSpan
     }
 }

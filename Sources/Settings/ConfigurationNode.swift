@@ -100,14 +100,14 @@ struct ConfigurationNode {
         return cores
     }
 
-    /// Seconds.
-    func span(_ range: ClosedRange<Int64> = 0...34_560_000) throws(YAMLError) -> Int64 {
+    /// - Parameter range: in seconds.
+    func span(_ range: ClosedRange<Int64> = 0...34_560_000) throws(YAMLError) -> Interval {
         guard let span = TimeSpan(try text()), range.contains(span.seconds) else {
             throw expected(
                 "a time with its unit (90s, 10m, 24h), \(TimeSpan(seconds: range.lowerBound)) to "
                     + "\(TimeSpan(seconds: range.upperBound))")
         }
-        return span.seconds
+        return span.interval
     }
 
     func bytes(_ range: ClosedRange<Int>) throws(YAMLError) -> Int {
@@ -138,13 +138,13 @@ struct ConfigurationNode {
         return KeptService.Port(transport, number)
     }
 
-    /// Nanoseconds since 1970; a date beyond what they can tell is as good as never.
-    func moment() throws(YAMLError) -> Int64 {
+    /// A date beyond what nanoseconds can tell is as good as never.
+    func moment() throws(YAMLError) -> Timestamp {
         let format = Date.ISO8601FormatStyle(includingFractionalSeconds: false)
         guard let date = try? format.parse(try text()) else {
             throw expected("a time such as 2027-01-31T12:00:00Z")
         }
-        return Int64(clampingSeconds: date.timeIntervalSince1970)
+        return Timestamp(secondsSince1970: date.timeIntervalSince1970)
     }
 }
 

@@ -9,6 +9,7 @@ import SystemSupport
 import Quarantine
 import TextFormats
 import Workloads
+import Timestamps
 
 /// Looks at a node before a monitor runs there: what is missing, what to mind, and what to do about
 /// it.
@@ -151,7 +152,7 @@ public struct Doctor {
         if let path = configuration.model, let model = check.model { return describe(model, path) }
         let path = Monitor.learntModelPath(in: configuration.monitor.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else {
-            let span = TimeSpan(seconds: Int64(configuration.monitor.learnSeconds))
+            let span = TimeSpan(configuration.monitor.learningTime)
             return note(
                 .mind, "model",
                 "none: the monitor will learn for \(span) and not detect until then; 'lazaret train' makes a model from a capture"
@@ -167,7 +168,7 @@ public struct Doctor {
     private mutating func describe(_ model: Model, _ path: String) {
         let provenance = model.provenance
         let hours =
-            Double(provenance.lastNanoseconds - provenance.firstNanoseconds) / 3_600_000_000_000
+            (provenance.last - provenance.first).inSeconds / 3600
         let said = model.feedback.isEmpty ? "" : ", \(model.feedback.count) times corrected"
         hours < 1
             ? note(

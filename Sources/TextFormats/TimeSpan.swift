@@ -1,4 +1,4 @@
-internal import Timestamps
+public import Timestamps
 
 /// A length of time as people write it: `90s`, `10m`, `1h30m`, `2d`. A bare number is refused,
 /// because its unit is a guess.
@@ -13,8 +13,10 @@ public struct TimeSpan: Sendable, Equatable, CustomStringConvertible {
 
     public init(seconds: Int64) { self.seconds = seconds }
 
-    /// The same in nanoseconds; what is longer than 292 years is 292 years.
-    public var nanoseconds: Int64 { seconds.multipliedClamping(by: 1_000_000_000) }
+    /// Its whole seconds.
+    public init(_ interval: Interval) { seconds = Int64(interval.wholeSeconds) }
+
+    public var interval: Interval { .seconds(seconds) }
 
     public init?(_ text: String) {
         var total: Int64 = 0

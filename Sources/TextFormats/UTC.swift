@@ -1,19 +1,18 @@
-internal import Timestamps
+public import Timestamps
 
 /// Times as text, always UTC, without a calendar library: RFC 3339.
 public enum UTC {
     /// `2026-11-21T08:15:30.000123+0000`, as Suricata writes it.
-    public static func timestamp(nanoseconds: Int64) -> String {
-        let seconds = nanoseconds.flooredQuotient(1_000_000_000)
-        let micros = (nanoseconds - seconds * 1_000_000_000) / 1000
-        let digits = String(micros)
+    public static func timestamp(_ time: Timestamp) -> String {
+        let seconds = Int64(time.second)
+        let digits = String(time.nanosecondOfSecond / 1000)
         return "\(date(seconds))T\(clock(seconds))."
             + String(repeating: "0", count: 6 - digits.count)
             + digits + "+0000"
     }
 
-    /// Nanoseconds since 1970 of a time stamp as EVE has it, with any offset; nil for other text.
-    public static func nanoseconds(_ text: String) -> Int64? {
+    /// A time stamp as EVE has it, with any offset; nil for other text.
+    public static func time(_ text: String) -> Timestamp? {
         let parts = text.split { "-T:.+Z".contains($0) }.map { Int64($0) }
         guard parts.count >= 6, let year = parts[0], let month = parts[1], let day = parts[2],
             let hour = parts[3], let minute = parts[4], let second = parts[5],
@@ -38,11 +37,13 @@ public enum UTC {
         let digits = text.dropFirst(20).prefix { $0.isNumber }.prefix(9)
         let fraction = text.dropFirst(19).first == "." ? digits : ""
         let scale = (fraction.count..<9).reduce(Int64(1)) { value, _ in value * 10 }
-        return seconds.multipliedClamping(by: 1_000_000_000)
-            .addingClamping((Int64(fraction) ?? 0) * scale)
+        return Timestamp(second: seconds, nanoseconds: (Int64(fraction) ?? 0) * scale)
     }
 
     /// `08:15:30`.
+    public static func clock(_ time: Timestamp) -> String { clock(Int64(time.second)) }
+
+    /// The same for a second since 1970.
     public static func clock(_ seconds: Int64) -> String {
         let day = seconds - seconds.flooredQuotient(86_400) * 86_400
         return "\(two(day / 3600)):\(two(day / 60 % 60)):\(two(day % 60))"

@@ -5,6 +5,7 @@ import Testing
 import Workloads
 
 @testable import AnomalyDetection
+import Timestamps
 
 /// An attacker who grows a little every window, and lets every retraining take the last step for clean.
 struct RetrainerTests {
@@ -72,7 +73,7 @@ struct RetrainerTests {
         // A step that any model forgives, the one that retraining adds, and what passes until the next window.
         let bound = row.raw(clean + row.resolution * 2, seconds: 10) * 1.03
         let told = try caught(at: 1000) { retrainer, _ in
-            try retrainer.model(lastNanoseconds: 0)
+            try retrainer.model(last: Timestamp(nanoseconds: 0))
         }
         #expect(told < bound && told > 6, "told of at \(told) ports, the bound is \(bound)")
         // The trial is one: without the bound the same attacker is never told of.
@@ -101,7 +102,7 @@ struct RetrainerTests {
         for second in 0..<100 {
             retrainer.observe(window(1, second: second, ports: 1, &generator), isFlagged: false)
         }
-        let model = try retrainer.model(lastNanoseconds: 1)
+        let model = try retrainer.model(last: Timestamp(nanoseconds: 1))
         for (name, group) in anchor[.short].baseline.groups {
             let after = try #require(model[.short].baseline.groups[name])
             #expect(zip(after.largest, group.largest).allSatisfy { $0 >= $1 })

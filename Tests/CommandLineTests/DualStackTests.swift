@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import Timestamps
 
 /// A container with an IPv4 and an IPv6 address is one member of its workload; its siblings are
 /// others.
@@ -11,7 +12,7 @@ struct DualStackTests {
         var mac: [UInt8]
     }
 
-    private static let base: Int64 = 1_700_000_000_000_000_000
+    private static let base = Timestamp(second: 1_700_000_000)
 
     private let scratch: Scratch
     private let web = (1...2).map {
@@ -33,22 +34,22 @@ struct DualStackTests {
     /// and then over both.
     private func capture(scanningOver v6: Bool) throws -> String {
         var records: [CaptureFile.Record] = []
-        func exchange(_ time: Int64, _ from: Host, _ port: UInt16, _ door: UInt16, v6: Bool) {
+        func exchange(_ time: Timestamp, _ from: Host, _ port: UInt16, _ door: UInt16, v6: Bool) {
             records.append(.init(time, frame(from, store, Frame.tcp(port, door, flags: 2), v6: v6)))
             let answer = Frame.tcp(door, port, flags: door == 80 ? 0x12 : 0x14)
             records.append(.init(time + 100_000, frame(store, from, answer, v6: v6)))
         }
         for number in 0..<600 {
-            let time = Self.base + Int64(number) * 50_000_000
+            let time = Self.base + .milliseconds(number * 50)
             let port = UInt16(40_000 + number)
             exchange(time, web[0], port, UInt16(1000 + number), v6: v6)
             if number % 20 == 0 {
                 for family in [false, true] {
-                    exchange(time + 20_000_000, web[1], port, 80, v6: family)
+                    exchange(time + .milliseconds(20), web[1], port, 80, v6: family)
                 }
             }
         }
-        records.sort { $0.nanoseconds < $1.nanoseconds }
+        records.sort { $0.time < $1.time }
         return try scratch.write("scan.pcap", Data(CaptureFile.pcap(records)))
     }
 
@@ -128,13 +129,13 @@ struct DualStackTests {
 struct DualStackMonitorTests {
     @Test func bothFamiliesOfAContainerStopAndItsSiblingGoesOn() throws {
         let bench = try FaultBench()
-        let (lab, now) = (bench.lab, Int64(Date().timeIntervalSince1970 * 1e9))
+        let (lab, now) = (bench.lab, Clock.now())
         let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))
         for (name, host) in [("web-1", lab.a), ("web-2", lab.bystander)] {
             engine.begin(
                 .init(
                     id: name == "web-1" ? "a1" : "a2", name: name, labels: ["app": "web"],
-                    v4: host.v4, v6: host.v6, since: now - 86_400_000_000_000), tells: false)
+                    v4: host.v4, v6: host.v6, since: now - .seconds(86_400)), tells: false)
         }
         let program = try bench.monitor(
             configuration: "workloads: {docker: \(engine.path), podman: never, name_label: app}")

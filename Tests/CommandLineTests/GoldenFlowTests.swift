@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import Timestamps
 
 /// A dialogue in every wrapping that is followed, as a capture file, and the record that it must give.
 struct GoldenCapture: Sendable, CustomTestStringConvertible {
@@ -34,7 +35,7 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
             let packet =
                 version == 4 ? Frame.ipv4(from, to, 6, segment) : Frame.ipv6(from, to, 6, segment)
             return CaptureFile.Record(
-                1_700_000_000_000_000_000 + Int64(index) * 1_000_000, wrap(packet, step.isReply))
+                Timestamp(second: 1_700_000_000) + .milliseconds(index), wrap(packet, step.isReply))
         }
     }
 
@@ -169,7 +170,7 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
                 let isReply = [1, 4, 6].contains(index)
                 return (
                     interface: isReply ? 1 : 0,
-                    stamp: UInt64(isReply ? record.nanoseconds : record.nanoseconds / 1000),
+                    stamp: UInt64(record.time.nanoseconds / (isReply ? 1 : 1000)),
                     bytes: record.bytes
                 )
             }, isBigEndian: isBigEndian)
@@ -184,11 +185,11 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
                     "10.1.0.1", "10.1.0.2", 17, Array(datagram[range]), identifier: 77,
                     fragment: UInt16(range.lowerBound / 8) | (more ? 0x2000 : 0)))
         }
-        let start: Int64 = 1_700_000_000_000_000_000
+        let start = Timestamp(second: 1_700_000_000)
         return CaptureFile.pcap([
             .init(start, piece(0..<512, more: true)),
-            .init(start + 1_000_000, piece(1024..<1208, more: false)),
-            .init(start + 2_000_000, piece(512..<1024, more: true)),
+            .init(start + .milliseconds(1), piece(1024..<1208, more: false)),
+            .init(start + .milliseconds(2), piece(512..<1024, more: true)),
         ])
     }
 
@@ -196,10 +197,10 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
     private static func exchange(_ number: UInt8, _ there: [UInt8], _ back: [UInt8]) -> [UInt8] {
         CaptureFile.pcap([
             .init(
-                1_700_000_000_000_000_000,
+                Timestamp(second: 1_700_000_000),
                 ethernet(Frame.ipv4("10.1.0.1", "10.1.0.2", number, there))),
             .init(
-                1_700_000_000_007_000_000,
+                Timestamp(second: 1_700_000_000) + .milliseconds(7),
                 ethernet(Frame.ipv4("10.1.0.2", "10.1.0.1", number, back))),
         ])
     }

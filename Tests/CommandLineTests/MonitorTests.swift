@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import Timestamps
 
 /// `lazaret monitor` on the bridge of a gateway made of namespaces: what it fences does not pass.
 @Suite(.needsKernel)
@@ -20,7 +21,7 @@ struct MonitorTests {
         let records = (0..<400).map { number in
             let datagram = Frame.udp(UInt16(40_000 + number), 4000, [UInt8](repeating: 1, count: 5))
             return CaptureFile.Record(
-                1_700_000_000_000_000_000 + Int64(number) * 250_000_000,
+                Timestamp(second: 1_700_000_000) + .milliseconds(number * 250),
                 Frame.ethernet(0x0800, Frame.ipv4(lab.a.v4, lab.b.v4, 17, datagram)))
         }
         let capture = try scratch.write("probes.pcap", Data(CaptureFile.pcap(records)))

@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import Timestamps
 
 /// Programs of others read what this one writes.
 struct OtherProgramsTests {
@@ -19,7 +20,7 @@ struct OtherProgramsTests {
         let records = (0..<50 as Range<UInt16>).map { number in
             let datagram = Frame.udp(40_000 + number, 4000, [1, 2, 3])
             return CaptureFile.Record(
-                1_700_000_000_000_000_000 + Int64(number) * 1_000_000,
+                Timestamp(second: 1_700_000_000) + .milliseconds(number),
                 Frame.ethernet(0x0800, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, datagram)))
         }
         let capture = try scratch.write("flows.pcap", Data(CaptureFile.pcap(records)))

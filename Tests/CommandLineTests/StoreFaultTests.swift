@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import Timestamps
 
 /// What happens to the ledger beneath a monitor that enforces: a fence does not wait for a disk.
 @Suite(.needsKernel, .needs("python3"))
@@ -179,18 +180,18 @@ struct StoreFaultTests {
     /// is let go later.
     @Test func anInnocentHeirOfAnAddressIsLetGoAsSoonAsTheLedgerAllows() throws {
         let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))
-        let now = Int64(Date().timeIntervalSince1970 * 1e9)
-        func life(_ name: String, since: Int64) -> ScriptedEngine.Life {
+        let now = Clock.now()
+        func life(_ name: String, since: Timestamp) -> ScriptedEngine.Life {
             .init(
                 id: name, name: name, labels: ["app": name], v4: bench.lab.a.v4, v6: "fd00::5",
                 since: since)
         }
-        engine.begin(life("old", since: now - 86_400_000_000_000), tells: false)
+        engine.begin(life("old", since: now - .seconds(86_400)), tells: false)
         let program = try bench.monitor(
             configuration: "workloads: {docker: \(engine.path), podman: never, name_label: app}")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
-        let later = Int64(Date().timeIntervalSince1970 * 1e9)
+        let later = Clock.now()
         engine.end("old", at: later)
         engine.begin(life("new", since: later))
         let isTold = eventually { program.errors.contains("cannot follow the containers") }

@@ -5,6 +5,7 @@ import TestKit
 import Testing
 
 @testable import Workloads
+import Timestamps
 
 /// Real containers, each of which says its own name in every packet: what the directory says of the packet's
 /// source must be the same. `LAZARET_LIVES` says how many containers live, six unless it is set.
@@ -18,7 +19,7 @@ struct LivingContainersTests {
         struct Word: Sendable {
             var source: IPAddress
             /// When it was said, by whoever said it: nanoseconds since 1970.
-            var time: Int64
+            var time: Timestamp
             var name: String
         }
 
@@ -47,8 +48,8 @@ struct LivingContainersTests {
             var uptime = timespec()
             clock_gettime(CLOCK_BOOTTIME, &uptime)
             let boot =
-                ContainerEngine.now() - Int64(uptime.tv_sec) * 1_000_000_000
-                - Int64(uptime.tv_nsec)
+                Clock.now() - .seconds(uptime.tv_sec)
+                - .nanoseconds(uptime.tv_nsec)
             Thread.detachNewThread { [weak self] in
                 defer { close(descriptor) }
                 var bytes = [UInt8](repeating: 0, count: 512)
@@ -71,7 +72,7 @@ struct LivingContainersTests {
                     let parts = text.split(whereSeparator: \.isWhitespace)
                     guard parts.count == 2, let uptime = Double(parts[1]) else { continue }
                     // It is cut to hundredths, and who says it lives on for longer than one.
-                    let time = boot + Int64((uptime + 0.01) * 1e9)
+                    let time = boot + .seconds(uptime + 0.01)
                     words.withLock {
                         $0.append(Word(source: source, time: time, name: String(parts[0])))
                     }

@@ -59,7 +59,7 @@ import Testing
         #expect(isHeard, "\(directory.inventory().yaml)")
         #expect(holder(pod, directory) == "frontdoor")
         // Nobody else has ever had it.
-        let since = try #require(directory.tenant(of: pod, at: ContainerEngine.now())?.since)
+        let since = try #require(directory.tenant(of: pod, at: Clock.now())?.since)
         #expect(directory.tenant(of: pod, at: since - 1) == nil)
 
         // A list says the same as what was heard.

@@ -9,6 +9,7 @@ import Testing
 @testable import ControlServer
 @testable import HTTPServer
 @testable import Monitor
+import Timestamps
 
 struct RouteTests {
     @Test func healthIsWhetherPacketsAreWorkedOff() async throws {
@@ -19,7 +20,7 @@ struct RouteTests {
         answer = try await client.ask(.get, "/healthz")
         #expect(answer.status == 200 && answer.text == "ok\n")
         #expect(answer.response.headers["Content-Type"] == "text/plain")
-        client.publish { $0.updated -= 60_000_000_000 }
+        client.publish { $0.updated -= .seconds(60) }
         answer = try await client.ask(.get, "/healthz")
         #expect(answer.status == 503 && answer.text.hasPrefix("no packet was worked off for 6"))
         #expect(try await client.ask(.head, "/healthz").status == 503)
@@ -225,7 +226,7 @@ struct RouteTests {
     private static func event(_ id: String) -> RenderedEvent {
         RenderedEvent(
             Event(
-                time: 0,
+                time: .epoch,
                 .alert(
                     Event.Alert(
                         identifier: id, looksLike: .beacon, severity: .low,

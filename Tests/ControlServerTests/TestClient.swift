@@ -1,6 +1,7 @@
 import EventStore
 import Foundation
 import Testing
+import Timestamps
 
 @testable import ControlServer
 @testable import HTTPServer
@@ -28,7 +29,7 @@ struct TestClient {
 
     func publish(_ change: (inout MonitorStatus) -> Void = { _ in }) {
         var status = MonitorStatus()
-        status.updated = Int64(Date().timeIntervalSince1970) * 1_000_000_000
+        status.updated = Clock.now()
         change(&status)
         board.publish(status)
     }

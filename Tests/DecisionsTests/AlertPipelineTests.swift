@@ -3,6 +3,7 @@ import FeatureExtraction
 import NetworkAddresses
 import Quarantine
 import Testing
+import Timestamps
 
 @testable import AnomalyDetection
 @testable import Decisions
@@ -48,14 +49,14 @@ struct AlertPipelineTests {
         let first = pipeline.process(verdict(at: 99))
         #expect(first.events.map(\.kind) == [.alert] && first.outcomes.isEmpty)
         #expect(alerts(first.events)[0].decision == .watch)
-        #expect(first.events[0].time == 100_000_000_000)
+        #expect(first.events[0].time == Timestamp(second: 100))
         let second = pipeline.process(verdict(at: 109))
         #expect(second.events.map(\.kind) == [.alert, .quarantine])
         let alert = alerts(second.events)[0]
         let change = try #require(changes(second.events).first)
         #expect(alert.decision == .quarantine && alert.quarantineID == change.quarantineID)
         #expect(change.action == .add && change.eventID == alert.identifier)
-        #expect("\(change.target)" == "10.0.0.1" && change.until == 710_000_000_000)
+        #expect("\(change.target)" == "10.0.0.1" && change.until == Timestamp(second: 710))
         // A replay holds nothing back.
         #expect(change.isDryRun && !alert.isBlocked)
         #expect(second.outcomes.map(\.decision.kind) == [.add])

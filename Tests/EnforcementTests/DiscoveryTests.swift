@@ -100,7 +100,7 @@ struct DiscoveryTests {
         var options = FirewallOptions()
         options.flushesConnections = true
         var firewall = try lab.node.space.firewall(options)
-        try firewall.apply([.put(rule(lab.a.v4))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4))], now: .epoch)
         #expect(try entries(lab.a) == 0 && entries(lab.b) == 1)
     }
 }
@@ -114,7 +114,7 @@ struct WatchTests {
         let port = firewall.port
         try space.inside { made = try RulesetMonitor(ignoring: [port]) }
         guard var watch = made.take() else { throw CommandFailed(description: "no watch") }
-        try firewall.apply([.put(rule("10.0.0.2"))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.2"))], now: .epoch)
         #expect(try watch.wait(milliseconds: 50) == nil)
         try space.run("nft", "add table ip other")
         #expect(try watch.wait(milliseconds: 50) == nil)

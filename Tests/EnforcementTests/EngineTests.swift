@@ -5,15 +5,18 @@ import TestKit
 import Testing
 
 @testable import Enforcement
+import Timestamps
 
 @Suite(.needsKernel)
 struct EngineTests {
-    private func decided(_ text: String, _ now: Int64, seconds: Int64 = 600) -> QuarantineDecision {
+    private func decided(_ text: String, _ now: Timestamp, seconds: Int64 = 600)
+        -> QuarantineDecision
+    {
         QuarantineDecision(
             .add,
             QuarantineRule(
                 id: "q-\(text)", target: target(text), created: now,
-                expires: now + seconds * second, level: 1, reason: "fan-out", eventID: "e7",
+                expires: now + .seconds(seconds), level: 1, reason: "fan-out", eventID: "e7",
                 features: "peers=40"), time: now)
     }
 
@@ -21,13 +24,13 @@ struct EngineTests {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         #expect(try engine.reconcile(now: now, cause: "start").isClean)
         let outcomes = try engine.perform([decided("10.0.0.2", now)], now: now)
         #expect(outcomes.map(\.failure) == [nil])
         let listed = try engine.list(now: now).rules
         #expect(listed.count == 1 && listed[0].isInForce && listed[0].rule.state == .active)
-        #expect(listed[0].remainingMilliseconds == 600_000)
+        #expect(listed[0].remaining == .seconds(600))
         let note = try #require(ledger.entries.first)
         #expect(note.action == "fence" && note.detail.contains("event e7; peers=40"))
         #expect(
@@ -43,13 +46,13 @@ struct EngineTests {
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
         engine.policy.protected.add(prefix("10.0.0.1"), reason: "gateway")
-        let now = clockNow()
+        let now = Clock.now()
         let outcomes = try engine.perform(
             [decided("10.0.0.1", now), decided("10.0.0.2", now)], now: now)
         #expect(outcomes[0].failure != nil && outcomes[1].failure == nil)
         #expect(try engine.list(now: now).rules.map(\.rule.target) == [target("10.0.0.2")])
         let forced = try engine.add(
-            target("10.0.0.1"), action: .drop, seconds: 60, reason: "sure", now: now,
+            target("10.0.0.1"), action: .drop, duration: .seconds(60), reason: "sure", now: now,
             actor: "me", force: true)
         #expect(forced.failure == nil)
         // And it survives a reconciliation.
@@ -61,21 +64,22 @@ struct EngineTests {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try engine.perform([decided("10.0.0.2", now, seconds: 3600)], now: now)
         _ = try engine.add(
-            target("10.0.0.2"), action: .drop, seconds: 60, reason: "r", now: now, actor: "me",
+            target("10.0.0.2"), action: .drop, duration: .seconds(60), reason: "r", now: now,
+            actor: "me",
             force: false)
         let listed = try engine.list(now: now).rules
-        #expect(listed.map(\.remainingMilliseconds) == [3_600_000])
-        #expect(try #require(engine.actuator.elements().first?.remainingMilliseconds) > 3_500_000)
+        #expect(listed.map(\.remaining) == [.seconds(3600)])
+        #expect(try #require(engine.actuator.elements().first?.remaining) > .seconds(3500))
     }
 
     @Test func somebodysFlushIsPutRight() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try engine.perform(
             [decided("10.0.0.2", now), decided("10.1.0.0/24", now), decided("fd00::2", now)],
             now: now)
@@ -97,7 +101,7 @@ struct EngineTests {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try engine.perform([decided("10.0.0.2", now)], now: now)
         ledger.forgetRules()
         try space.run("nft", "add element inet lazaret drop_host4 { 10.0.0.66 }")
@@ -113,7 +117,7 @@ struct EngineTests {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try engine.perform([decided("10.0.0.2", now)], now: now)
         for table in ["inet", "bridge"] {
             try space.run(
@@ -135,7 +139,7 @@ struct EngineTests {
         var options = FirewallOptions()
         options.isDryRun = true
         var dry = try space.engine(ledger, options)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try dry.perform([decided("10.0.0.2", now)], now: now)
         #expect(try dry.list(now: now).rules.map(\.rule.isDryRun) == [true])
         #expect(try space.ruleset() == "")
@@ -151,7 +155,7 @@ struct EngineTests {
         let space = try Namespace()
         let fuse = Fuse()
         let ledger = MemoryLedger(fuse: fuse)
-        let now = clockNow()
+        let now = Clock.now()
         var engine = try space.engine(ledger)
         _ = try engine.perform([decided("10.0.0.2", now), decided("10.1.0.0/24", now)], now: now)
         fuse.set(step)
@@ -176,7 +180,7 @@ struct EngineTests {
     func manyRowsAreComparedWithManyElements() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
-        let now = clockNow()
+        let now = Clock.now()
         let rules = (0..<20_000 as Range<UInt32>).map { index in
             QuarantineRule(
                 id: "q\(index)",
@@ -184,14 +188,14 @@ struct EngineTests {
                     index % 20 == 0
                         ? IPPrefix(IPAddress(v4: 0x0C00_0000 + index << 1), length: 31)
                         : IPPrefix(host: IPAddress(v4: 0x0B00_0000 + index))),
-                state: .active, created: now, expires: now + 600 * second, reason: "r")
+                state: .active, created: now, expires: now + .seconds(600), reason: "r")
         }
         try ledger.write(rules, [])
         var engine = try space.engine(ledger)
-        #expect(try engine.reconcile(now: clockNow(), cause: "start").restored.count == 20_000)
+        #expect(try engine.reconcile(now: Clock.now(), cause: "start").restored.count == 20_000)
         // Time goes on meanwhile, in the kernel too.
-        #expect(try engine.reconcile(now: clockNow(), cause: "again").isClean)
-        #expect(try engine.list(now: clockNow()).rules.count(where: \.isInForce) == 20_000)
+        #expect(try engine.reconcile(now: Clock.now(), cause: "again").isClean)
+        #expect(try engine.list(now: Clock.now()).rules.count(where: \.isInForce) == 20_000)
         // Nothing is known any more but what the kernel holds.
         ledger.forgetRules()
         #expect(try engine.reconcile(now: now, cause: "start").adopted.count == 20_000)
@@ -205,36 +209,36 @@ struct EngineTests {
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
         engine.defersWrites = true
-        let (now, hour) = (clockNow(), 3600 * second)
+        let (now, hour) = (Clock.now(), Interval.seconds(3600))
         _ = try engine.perform([decided("10.0.0.2", now)], now: now)
         ledger.isShut = true
         try engine.followClock(
-            startedAt: hour, noticing: hour, now: now + hour, actor: "me")
-        #expect(engine.rules.sorted.map(\.expires) == [now + hour + 600 * second])
+            startedAt: .epoch + hour, noticing: hour, now: now + hour, actor: "me")
+        #expect(engine.rules.sorted.map(\.expires) == [now + hour + .seconds(600)])
         #expect(engine.pendingWrites.cause != nil)
         ledger.isShut = false
         // By the clock of before, its time would be over.
-        engine.writePending(now: now + hour + 60 * second)
-        #expect(try engine.expire(now: now + hour + 60 * second).isEmpty)
-        #expect(try ledger.openRules().map(\.expires) == [now + hour + 600 * second])
+        engine.writePending(now: now + hour + .seconds(60))
+        #expect(try engine.expire(now: now + hour + .seconds(60)).isEmpty)
+        #expect(try ledger.openRules().map(\.expires) == [now + hour + .seconds(600)])
         #expect(engine.pendingWrites.isEmpty)
     }
 
     @Test func endsMoveOnceWhicheverProgramNoticesTheClockFirst() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
-        let (now, hour) = (clockNow(), 3600 * second)
+        let (now, hour) = (Clock.now(), Interval.seconds(3600))
         var monitor = try space.engine(ledger)
-        try monitor.followClock(startedAt: 0, now: now, actor: "me")
+        try monitor.followClock(startedAt: .epoch, now: now, actor: "me")
         _ = try monitor.reconcile(now: now, cause: "start")
         _ = try monitor.perform([decided("10.0.0.2", now)], now: now)
         var command = try space.engine(ledger)
-        try command.followClock(startedAt: hour, now: now + hour, actor: "me")
+        try command.followClock(startedAt: .epoch + hour, now: now + hour, actor: "me")
         _ = try command.reconcile(now: now + hour, cause: "start")
-        let end = now + hour + 600 * second
+        let end = now + hour + .seconds(600)
         #expect(command.rules.sorted.map(\.expires) == [end])
         try monitor.followClock(
-            startedAt: hour, noticing: hour, now: now + hour, actor: "lazaret")
+            startedAt: .epoch + hour, noticing: hour, now: now + hour, actor: "lazaret")
         #expect(monitor.rules.sorted.map(\.expires) == [end])
         #expect(try ledger.openRules().map(\.expires) == [end])
         #expect(ledger.entries.count { $0.action == "clock" } == 1)
@@ -246,16 +250,16 @@ struct EngineTests {
     @Test func releaseByHandLeavesTheTargetAlone() throws {
         let space = try Namespace()
         var engine = try space.engine(MemoryLedger())
-        let now = clockNow()
+        let now = Clock.now()
         func ask(after seconds: Int64) throws -> [QuarantineDecision] {
-            let time = now + seconds * second
+            let time = now + .seconds(seconds)
             var request = request("10.0.0.2", at: 0, score: 0.9)
             request.time = time
             return try engine.consider(request, now: time).map(\.decision)
         }
         #expect(try ask(after: 0).map(\.kind) == [.add])
         let released = try engine.release(
-            target("10.0.0.0/24"), reason: "checked", now: now + 5 * second, actor: "me")
+            target("10.0.0.0/24"), reason: "checked", now: now + .seconds(5), actor: "me")
         #expect(released.map(\.decision.kind) == [.release] && engine.rules.isEmpty)
         #expect(
             try ask(after: 10).map(\.kind)
@@ -269,16 +273,18 @@ struct EngineTests {
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
         var other = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try monitor.reconcile(now: now, cause: "start")
         _ = try monitor.perform([decided("10.0.0.2", now), decided("10.0.0.3", now)], now: now)
         _ = try other.reconcile(now: now, cause: "start")
         _ = try other.release(target("10.0.0.2"), reason: "r", now: now, actor: "me")
         _ = try other.add(
-            target("10.0.0.4"), action: .drop, seconds: 60, reason: "r", now: now, actor: "me",
+            target("10.0.0.4"), action: .drop, duration: .seconds(60), reason: "r", now: now,
+            actor: "me",
             force: false)
         _ = try other.add(
-            target("10.0.0.3"), action: .drop, seconds: 6000, reason: "r", now: now, actor: "me",
+            target("10.0.0.3"), action: .drop, duration: .seconds(6000), reason: "r", now: now,
+            actor: "me",
             force: false)
         func told() throws -> [String] {
             try monitor.tick(now: now).map { "\($0.decision.kind) \($0.decision.target)" }
@@ -308,7 +314,7 @@ struct EngineTests {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try monitor.reconcile(now: now, cause: "start")
         var half = decided("10.0.0.2", now).rule
         half.state = .pending
@@ -330,14 +336,14 @@ struct EngineTests {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try engine.perform([decided("10.0.0.2", now)], now: now)
         engine.policy.protected.add(prefix("10.0.0.2"), reason: "resolver")
         let longer = try engine.perform([decided("10.0.0.2", now, seconds: 7200)], now: now)
         #expect(longer.count == 1 && longer[0].failure != nil)
         for rules in [engine.rules.sorted, try ledger.openRules()] {
             #expect(rules.map(\.state) == [.active])
-            #expect(rules.map(\.expires) == [now + 600 * second])
+            #expect(rules.map(\.expires) == [now + .seconds(600)])
         }
         #expect(ledger.entries.last?.action == "fail")
         #expect(try engine.reconcile(now: now, cause: "again").isClean)
@@ -348,16 +354,17 @@ struct EngineTests {
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
         var other = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try monitor.reconcile(now: now, cause: "start")
         _ = try monitor.perform([decided("10.0.0.2", now, seconds: 60)], now: now)
         _ = try other.reconcile(now: now, cause: "start")
         _ = try other.add(
-            target("10.0.0.2"), action: .drop, seconds: 6000, reason: "r", now: now, actor: "me",
+            target("10.0.0.2"), action: .drop, duration: .seconds(6000), reason: "r", now: now,
+            actor: "me",
             force: false)
         ledger.hasChanged = true
-        #expect(try monitor.expire(now: now + 60 * second).isEmpty)
-        #expect(monitor.rules.sorted.map(\.expires) == [now + 6000 * second])
+        #expect(try monitor.expire(now: now + .seconds(60)).isEmpty)
+        #expect(monitor.rules.sorted.map(\.expires) == [now + .seconds(6000)])
         #expect(!ledger.entries.contains { $0.action == "expire" })
     }
 
@@ -386,10 +393,10 @@ struct EngineTests {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
-        let now = clockNow()
+        let now = Clock.now()
         _ = try engine.perform([decided("10.0.0.2", now, seconds: 60)], now: now)
-        #expect(try engine.expire(now: now + 59 * second).isEmpty)
-        #expect(try engine.expire(now: now + 60 * second).map(\.decision.kind) == [.expire])
+        #expect(try engine.expire(now: now + .seconds(59)).isEmpty)
+        #expect(try engine.expire(now: now + .seconds(60)).map(\.decision.kind) == [.expire])
         #expect(engine.rules.isEmpty && ledger.entries.last?.action == "expire")
     }
 }

@@ -5,6 +5,7 @@ import TestKit
 import Synchronization
 
 @testable import Enforcement
+import Timestamps
 
 /// Burns down by one at each step; once it is out, nothing has any effect any more: a crash.
 final class Fuse: Sendable {
@@ -83,7 +84,7 @@ final class MemoryLedger: QuarantineLedger {
             return changed
         }
     }
-    func lock() -> Int64 { 0 }
+    func lock() -> Interval { .zero }
     func unlock() {}
     func note(_ name: String) throws(QuarantineError) -> String? {
         if isShut { throw .ledger("locked") }
@@ -102,20 +103,20 @@ struct FusedFirewall: QuarantineActuator, ~Copyable {
     var isDryRun: Bool { firewall.isDryRun }
 
     mutating func rebuild(
-        _ rules: [QuarantineRule], protecting protected: ProtectedSet, now: Int64
+        _ rules: [QuarantineRule], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError) {
         try fuse.burn()
         try firewall.rebuild(rules, protecting: protected, now: now)
         try fuse.burn()
     }
 
-    mutating func adopt(_ rules: [QuarantineRule], now: Int64) throws(QuarantineError) {
+    mutating func adopt(_ rules: [QuarantineRule], now: Timestamp) throws(QuarantineError) {
         try fuse.burn()
         try firewall.adopt(rules, now: now)
     }
 
     mutating func apply(
-        _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Int64
+        _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError) {
         try fuse.burn()
         try firewall.apply(changes, protecting: protected, now: now)
@@ -126,8 +127,8 @@ struct FusedFirewall: QuarantineActuator, ~Copyable {
         try firewall.elements()
     }
     func expected(
-        _ rules: [QuarantineRule], now: Int64
-    ) -> [QuarantineRule.Key: Int64] {
+        _ rules: [QuarantineRule], now: Timestamp
+    ) -> [QuarantineRule.Key: Timestamp] {
         firewall.expected(rules, now: now)
     }
     mutating func isIntact() throws(QuarantineError) -> Bool { try firewall.isIntact() }
@@ -135,13 +136,6 @@ struct FusedFirewall: QuarantineActuator, ~Copyable {
     mutating func forgetCounts(
         unless isActive: (QuarantineRule.Key) -> Bool
     ) throws(QuarantineError) { try firewall.forgetCounts(unless: isActive) }
-}
-
-/// Nanoseconds since 1970.
-func clockNow() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * second + Int64(time.tv_nsec)
 }
 
 extension Namespace {

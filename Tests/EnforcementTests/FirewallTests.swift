@@ -5,13 +5,14 @@ import TestKit
 import Testing
 
 @testable import Enforcement
+import Timestamps
 
 func rule(
     _ text: String, _ seconds: Int64 = 600, _ action: QuarantineRule.Action = .drop,
     forced: Bool = false
 ) -> QuarantineRule {
     QuarantineRule(
-        target: target(text), action: action, expires: seconds * second, isForced: forced)
+        target: target(text), action: action, expires: Timestamp(second: seconds), isForced: forced)
 }
 
 extension Namespace {
@@ -37,7 +38,7 @@ struct FirewallTests {
         options.keptNeighbours = [prefix("fd00::1").address]
         let ours = try Namespace("ours")
         var firewall = try ours.firewall(options)
-        try firewall.rebuild(decisions.map(\.rule), now: 0)
+        try firewall.rebuild(decisions.map(\.rule), now: .epoch)
         let theirs = try Namespace("theirs")
         var policy = QuarantinePolicyOptions()
         policy.kept = options.kept
@@ -51,7 +52,7 @@ struct FirewallTests {
         #expect(try firewall.isIntact())
         // One by one ends where all at once does.
         try firewall.remove()
-        for decision in decisions { try firewall.apply([.put(decision.rule)], now: 0) }
+        for decision in decisions { try firewall.apply([.put(decision.rule)], now: .epoch) }
         #expect(try sorted(ours.ruleset()).difference(from: expected).isEmpty)
     }
 
@@ -68,18 +69,18 @@ struct FirewallTests {
         let rules =
             ["10.0.0.2", "10.1.0.0/24", "255.255.255.0/24", "fd00::2", "fd00:1::/64", "ffff::/16"]
             .map { rule($0) } + [rule("02:00:00:00:00:01")]
-        try firewall.apply(rules.map { .put(unprotected($0)) }, now: 0)
+        try firewall.apply(rules.map { .put(unprotected($0)) }, now: .epoch)
         let held = try firewall.elements()
         #expect(Set(held.map(\.target)) == Set(rules.map(\.target)))
         for element in held {
-            let left = try #require(element.remainingMilliseconds)
+            let left = try #require(element.remaining)
             #expect(left > 500_000 && left <= 600_000 && element.isComplete)
             #expect(element.packets == 0)
         }
-        try firewall.apply(rules.map { .remove($0.key) }, now: 0)
+        try firewall.apply(rules.map { .remove($0.key) }, now: .epoch)
         #expect(try firewall.elements().isEmpty)
         // Removing what is not there is no error.
-        try firewall.apply(rules.map { .remove($0.key) }, now: 0)
+        try firewall.apply(rules.map { .remove($0.key) }, now: .epoch)
     }
 
     private func unprotected(_ rule: QuarantineRule) -> QuarantineRule {
@@ -91,44 +92,47 @@ struct FirewallTests {
     @Test func aTimeIsExtendedInPlaceAndTheCounterGoesOn() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        try firewall.apply([.put(rule("10.0.0.2", 60)), .put(rule("10.1.0.0/24", 60))], now: 0)
         try firewall.apply(
-            [.put(rule("10.0.0.2", 3600)), .put(rule("10.1.0.0/24", 3600))], now: 0)
+            [.put(rule("10.0.0.2", 60)), .put(rule("10.1.0.0/24", 60))], now: .epoch)
+        try firewall.apply(
+            [.put(rule("10.0.0.2", 3600)), .put(rule("10.1.0.0/24", 3600))], now: .epoch)
         for element in try firewall.elements() {
-            let left = try #require(element.remainingMilliseconds)
-            #expect(left > 3_000_000 && left <= 3_600_000, "\(element)")
+            let left = try #require(element.remaining)
+            #expect(left > .seconds(3000) && left <= .seconds(3600), "\(element)")
         }
     }
 
     @Test func theKernelEndsAFenceByItself() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        let short = QuarantineRule(target: target("10.0.0.2"), expires: 20_000_000)
-        let net = QuarantineRule(target: target("10.1.0.0/24"), expires: 20_000_000)
-        try firewall.apply([.put(short), .put(net)], now: 0)
+        let short = QuarantineRule(target: target("10.0.0.2"), expires: .epoch + .milliseconds(20))
+        let net = QuarantineRule(target: target("10.1.0.0/24"), expires: .epoch + .milliseconds(20))
+        try firewall.apply([.put(short), .put(net)], now: .epoch)
         let isOver = try eventually { try firewall.elements().isEmpty }
         #expect(isOver)
         // And it can be put up again at once, as part of a wider one too.
-        try firewall.apply([.put(rule("10.0.0.2")), .put(rule("10.1.0.0/23"))], now: 60_000_000)
+        try firewall.apply(
+            [.put(rule("10.0.0.2")), .put(rule("10.1.0.0/23"))], now: .epoch + .milliseconds(60))
         #expect(try firewall.elements().map(\.target.description) == ["10.0.0.2", "10.1.0.0/23"])
     }
 
     @Test func overlapsAreLaidSideBySide() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
-        try firewall.apply([.put(rule("10.0.0.0/24", 600)), .put(rule("10.0.0.7", 50))], now: 0)
-        try firewall.apply([.put(rule("10.0.0.64/26", 900))], now: 0)
+        try firewall.apply(
+            [.put(rule("10.0.0.0/24", 600)), .put(rule("10.0.0.7", 50))], now: .epoch)
+        try firewall.apply([.put(rule("10.0.0.64/26", 900))], now: .epoch)
         func nets() throws -> [String] { try firewall.elements().map(\.target.description) }
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
         // Ends earlier: changes nothing. Wider and longer: takes all in.
-        try firewall.apply([.put(rule("10.0.0.128/28", 300))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.128/28", 300))], now: .epoch)
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
-        try firewall.apply([.put(rule("10.0.0.0/16", 9000))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.0/16", 9000))], now: .epoch)
         #expect(try nets() == ["10.0.0.0/16", "10.0.0.7"])
-        try firewall.apply([.remove(rule("10.0.0.0/16").key)], now: 0)
+        try firewall.apply([.remove(rule("10.0.0.0/16").key)], now: .epoch)
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
         // Released inside: the wider fence holds it still.
-        try firewall.apply([.remove(rule("10.0.0.64/26").key)], now: 0)
+        try firewall.apply([.remove(rule("10.0.0.64/26").key)], now: .epoch)
         #expect(try nets() == ["10.0.0.0/24", "10.0.0.7"])
     }
 
@@ -142,11 +146,12 @@ struct FirewallTests {
                 target("10.0.0.0/24"), why: "10.0.0.1 is protected: default gateway")
         ) {
             try firewall.apply(
-                [.put(rule("10.0.0.9")), .put(rule("10.0.0.0/24"))], protecting: protected, now: 0)
+                [.put(rule("10.0.0.9")), .put(rule("10.0.0.0/24"))], protecting: protected,
+                now: .epoch)
         }
         #expect(try space.ruleset() == "")
         try firewall.apply(
-            [.put(rule("10.0.0.0/24", forced: true))], protecting: protected, now: 0)
+            [.put(rule("10.0.0.0/24", forced: true))], protecting: protected, now: .epoch)
         #expect(try firewall.elements().count == 1)
     }
 
@@ -155,9 +160,9 @@ struct FirewallTests {
         var options = FirewallOptions()
         options.isDryRun = true
         var firewall = try space.firewall(options)
-        try firewall.apply([.put(rule("10.0.0.9"))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.9"))], now: .epoch)
         #expect(throws: QuarantineError.self) {
-            try firewall.apply([.put(rule("127.0.0.1"))], now: 0)
+            try firewall.apply([.put(rule("127.0.0.1"))], now: .epoch)
         }
         #expect(try space.ruleset() == "")
     }
@@ -168,7 +173,7 @@ struct FirewallTests {
         try firewall.install()
         try space.run("nft", "add element inet lazaret drop_net4 { 10.0.0.0/24 }")
         let error = try #require(throws: QuarantineError.self) {
-            try firewall.apply([.put(rule("10.0.0.0/25"))], now: 0)
+            try firewall.apply([.put(rule("10.0.0.0/25"))], now: .epoch)
         }
         guard case .kernel(let operation, let code, let words) = error else {
             Issue.record("\(error)")
@@ -184,11 +189,11 @@ struct FirewallTests {
         let rules = (0..<20_000 as Range<UInt32>).map {
             QuarantineRule(
                 target: .prefix(IPPrefix(host: IPAddress(v4: 0x0B00_0000 + $0))),
-                expires: 600 * second)
+                expires: Timestamp(second: 600))
         }
-        try firewall.apply(rules.map(FirewallChange.put), now: 0)
+        try firewall.apply(rules.map(FirewallChange.put), now: .epoch)
         #expect(try firewall.elements().count == 20_000)
-        try firewall.apply(rules.dropFirst().map { .remove($0.key) }, now: 0)
+        try firewall.apply(rules.dropFirst().map { .remove($0.key) }, now: .epoch)
         #expect(try firewall.elements().count == 1)
     }
 
@@ -202,7 +207,7 @@ struct FirewallTests {
         try space.run("nft", "-f", "-", input: foreign)
         let before = try space.ruleset()
         var firewall = try space.firewall()
-        try firewall.apply([.put(rule("10.0.0.9", 600, .limit))], now: 0)
+        try firewall.apply([.put(rule("10.0.0.9", 600, .limit))], now: .epoch)
         #expect(try space.ruleset() != before)
         try firewall.remove()
         #expect(try space.ruleset() == before)
@@ -218,7 +223,7 @@ struct FirewallTests {
         ] {
             try space.run("nft", damage)
             #expect(try !firewall.isIntact())
-            try firewall.rebuild([rule("10.0.0.9")], now: 0)
+            try firewall.rebuild([rule("10.0.0.9")], now: .epoch)
             #expect(try firewall.isIntact() && firewall.elements().count == 1)
         }
     }

@@ -20,7 +20,7 @@ extension PacketTests {
         #expect(receiver.receive() == "borrowed")
         let shown = try lab.a.space.run("ip", "-o", "link", "show", "eth0")
         let link = try #require(shown.firstMatch(of: /link\/ether (\S+)/)).1
-        try firewall.apply([.put(rule(String(link)))], now: 0)
+        try firewall.apply([.put(rule(String(link)))], now: .epoch)
         spoofer.send("borrowed", to: lab.b.v4, 4000)
         spoofer.send("borrowed", to: lab.c.v4, 4000)
         let witness = try Socket(lab.bystander)
@@ -40,7 +40,7 @@ extension PacketTests {
         let shown = try lab.a.space.run("ip", "-o", "link", "show", "eth0")
         let link = try #require(shown.firstMatch(of: /link\/ether (\S+)/)).1
         let fence = rule(String(link), 600, response)
-        try firewall.apply([.put(fence)], now: 0)
+        try firewall.apply([.put(fence)], now: .epoch)
         let receiver = try Socket(lab.b)
         try receiver.bind("0.0.0.0", 4000)
         let sender = try Socket(lab.a)
@@ -57,8 +57,8 @@ extension PacketTests {
         #expect(held.action == response.applied(to: fence.target))
         #expect(
             held.isComplete && held.packets >= UInt64(100 - (response == .observe ? 0 : arrived)))
-        #expect(firewall.expected([fence], now: 0).keys.map(\.action) == [held.action])
-        try firewall.apply([.remove(fence.key)], now: 0)
+        #expect(firewall.expected([fence], now: .epoch).keys.map(\.action) == [held.action])
+        try firewall.apply([.remove(fence.key)], now: .epoch)
         #expect(try firewall.elements().isEmpty)
     }
 
@@ -67,7 +67,7 @@ extension PacketTests {
         let lab = try Lab(bridgeCallsFirewall: true)
         var firewall = try lab.node.space.firewall()
         let other = isSameBridge ? lab.b : lab.c
-        try firewall.apply([.put(rule(lab.a.v4, 600, .egress))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4, 600, .egress))], now: .epoch)
         let client = try Socket(lab.a)
         try client.bind(lab.a.v4, 4001)
         let server = try Socket(other)
@@ -89,7 +89,7 @@ extension PacketTests {
     @Test func egressOnOneBridgeHoldsConnectionsWithoutTracking() throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var firewall = try lab.node.space.firewall()
-        try firewall.apply([.put(rule(lab.a.v4, 600, .egress))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4, 600, .egress))], now: .epoch)
         for (from, to, isOpen) in [(lab.a, lab.b, true), (lab.b, lab.a, false)] {
             let door = try Socket(to, stream: true)
             try door.bind(to.v4, 5000)
@@ -107,7 +107,7 @@ extension PacketTests {
         var firewall = try lab.node.space.firewall(options)
         #expect(try reaches(lab.a, lab.b, expected: true))
         for (response, isLimited) in [(QuarantineRule.Action.limit, true), (.observe, false)] {
-            try firewall.apply([.put(rule(lab.a.v4, 600, response))], now: 0)
+            try firewall.apply([.put(rule(lab.a.v4, 600, response))], now: .epoch)
             let receiver = try Socket(lab.b)
             try receiver.bind("0.0.0.0", 4000)
             let sender = try Socket(lab.a)
@@ -119,7 +119,7 @@ extension PacketTests {
             let held = try #require(firewall.elements().first { $0.action == response })
             #expect(isLimited ? (arrived > 0 && arrived < 200) : arrived == 200)
             #expect(held.packets >= (isLimited ? UInt64(200 - arrived) : 200))
-            try firewall.apply([.remove(rule(lab.a.v4, 600, response).key)], now: 0)
+            try firewall.apply([.remove(rule(lab.a.v4, 600, response).key)], now: .epoch)
         }
     }
 }

@@ -5,6 +5,7 @@ import TestKit
 import Testing
 
 @testable import Enforcement
+import Timestamps
 
 /// Real packets between namespaces on one bridge and on two.
 @Suite(.needsKernel)
@@ -65,14 +66,14 @@ struct PacketTests {
         #expect(served.receive() == "before")
 
         let fenced = [rule(lab.a.v4), rule(lab.a.v6)]
-        try firewall.apply(fenced.map(FirewallChange.put), now: 0)
+        try firewall.apply(fenced.map(FirewallChange.put), now: .epoch)
         try check(isOpen: false)
         client.write("during")
         #expect(try !served.receives(within: 0.3))
         let held = try firewall.elements()
         #expect(held.count == 2 && held.allSatisfy { $0.packets > 3 && $0.bytes > 100 })
 
-        try firewall.apply(fenced.map { .remove($0.key) }, now: 0)
+        try firewall.apply(fenced.map { .remove($0.key) }, now: .epoch)
         // TCP repeats what was lost; how soon is its own affair.
         try served.wait(seconds: patience)
         #expect(served.receive() == "during")
@@ -86,7 +87,7 @@ struct PacketTests {
         #expect(try reaches(lab.a, lab.bystander, expected: true))
         #expect(try reaches(lab.a, lab.c, v6: true, expected: true))
         // .8/30 holds a and b, not the bystander.
-        try firewall.apply([.put(rule("10.77.1.8/30")), .put(rule("fd77:1::8/125"))], now: 0)
+        try firewall.apply([.put(rule("10.77.1.8/30")), .put(rule("fd77:1::8/125"))], now: .epoch)
         #expect(try !reaches(lab.a, lab.bystander, sentinel: lab.c, expected: false))
         #expect(try !reaches(lab.b, lab.c, sentinel: lab.bystander, expected: false))
         #expect(try !reaches(lab.outside, lab.b, expected: false))
@@ -100,7 +101,7 @@ struct PacketTests {
         var engine = try lab.node.space.engine(MemoryLedger())
         func packets() throws -> UInt64 {
             let offender = target(lab.a.v4)
-            let listed = try engine.list(now: clockNow()).rules.first {
+            let listed = try engine.list(now: Clock.now()).rules.first {
                 $0.rule.target == offender
             }
             guard let listed else { throw CommandFailed(description: "not fenced") }
@@ -108,7 +109,8 @@ struct PacketTests {
         }
         func add(_ seconds: Int64) throws {
             let outcome = try engine.add(
-                target(lab.a.v4), action: .drop, seconds: seconds, reason: "r", now: clockNow(),
+                target(lab.a.v4), action: .drop, duration: .seconds(seconds), reason: "r",
+                now: Clock.now(),
                 actor: "me", force: false)
             #expect(outcome.failure == nil)
         }
@@ -122,16 +124,16 @@ struct PacketTests {
         #expect(first >= 1)
         // An extension, and a look around, let the count go on.
         try add(600)
-        #expect(try engine.reconcile(now: clockNow(), cause: "again").isClean)
+        #expect(try engine.reconcile(now: Clock.now(), cause: "again").isClean)
         try knocks()
         #expect(try packets() > first)
-        _ = try engine.release(target(lab.a.v4), reason: "r", now: clockNow(), actor: "me")
+        _ = try engine.release(target(lab.a.v4), reason: "r", now: Clock.now(), actor: "me")
         // Long enough for the next three lines.
         try add(15)
         #expect(try packets() == 0)
         try knocks()
         #expect(try packets() >= 1)
-        let isOver = try eventually { try !engine.expire(now: clockNow()).isEmpty }
+        let isOver = try eventually { try !engine.expire(now: Clock.now()).isEmpty }
         #expect(isOver)
         let isGone = try eventually { try engine.actuator.elements().isEmpty }
         #expect(isGone)
@@ -140,10 +142,10 @@ struct PacketTests {
         // A crash before the end was noted: the next start makes it good.
         try knocks()
         var firewall = try lab.node.space.firewall()
-        try firewall.apply([.remove(rule(lab.a.v4).key)], now: clockNow())
+        try firewall.apply([.remove(rule(lab.a.v4).key)], now: Clock.now())
         var next = try lab.node.space.engine(MemoryLedger())
-        _ = try next.reconcile(now: clockNow(), cause: "start")
-        try firewall.apply([.put(rule(lab.a.v4))], now: 0)
+        _ = try next.reconcile(now: Clock.now(), cause: "start")
+        try firewall.apply([.put(rule(lab.a.v4))], now: .epoch)
         #expect(try #require(firewall.elements().first).packets == 0)
     }
 
@@ -158,7 +160,7 @@ struct PacketTests {
                 "nft", "-f", "-",
                 input: "add element \(family) lazaret drop_seen4 { \(all.joined(separator: ",")) }")
         }
-        try firewall.apply([.put(rule(lab.a.v4))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4))], now: .epoch)
         #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
         #expect(try !reaches(lab.outside, lab.a, expected: false))
         #expect(try #require(firewall.elements().first).packets == 0)
@@ -177,7 +179,8 @@ struct PacketTests {
         var firewall = try lab.node.space.firewall()
         #expect(try reaches(lab.a, lab.b, expected: true))
         try firewall.apply(
-            [.put(QuarantineRule(target: target(lab.a.v4), expires: 10 * second))], now: 0)
+            [.put(QuarantineRule(target: target(lab.a.v4), expires: Timestamp(second: 10)))],
+            now: .epoch)
         #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
         let isOver = try eventually { try firewall.elements().isEmpty }
         #expect(isOver)
@@ -209,7 +212,7 @@ struct PacketTests {
         try answerer.bind("0.0.0.0", 4002)
         asker.send("question", to: lab.outside.v4, 4002)
         #expect(answerer.receive() == "question")
-        try firewall.apply([.put(rule(lab.a.v4))], now: 0)
+        try firewall.apply([.put(rule(lab.a.v4))], now: .epoch)
         sender.send("two", to: "10.77.9.1", 8080)
         answerer.send("answer", to: "10.77.9.1", 4001)
         #expect(try !receiver.receives(within: 0.3))
@@ -262,12 +265,12 @@ struct PacketTests {
         #expect(try asks(lab.c) && asks(lab.node))
         var firewall = try lab.node.space.firewall()
         // Behind a service address the target is found all the same.
-        try firewall.apply([.put(rule(lab.b.v4))], now: 0)
+        try firewall.apply([.put(rule(lab.b.v4))], now: .epoch)
         #expect(try !asks(lab.c, isOpen: false) && !asks(lab.node, isOpen: false))
-        try firewall.apply([.remove(rule(lab.b.v4).key), .put(rule(lab.c.v4))], now: 0)
+        try firewall.apply([.remove(rule(lab.b.v4).key), .put(rule(lab.c.v4))], now: .epoch)
         #expect(try !asks(lab.c, isOpen: false))
         #expect(try asks(lab.node))
-        try firewall.apply([.remove(rule(lab.c.v4).key)], now: 0)
+        try firewall.apply([.remove(rule(lab.c.v4).key)], now: .epoch)
         #expect(try asks(lab.c))
         #expect(try others() == before)
     }
@@ -289,7 +292,7 @@ struct PacketTests {
             prefix(lab.node.address(v6)).address, prefix(String(linkLocal)).address,
         ]
         var firewall = try lab.node.space.firewall(options)
-        try firewall.apply([.put(rule(lab.a.address(v6)))], now: 0)
+        try firewall.apply([.put(rule(lab.a.address(v6)))], now: .epoch)
         let server = try Socket(lab.b, v6: v6)
         try server.bind(lab.b.address(v6), 53)
         let client = try Socket(lab.a, v6: v6)

@@ -4,6 +4,7 @@ import TestKit
 import Testing
 
 @testable import Enforcement
+import Timestamps
 
 struct PrefixTests {
     @Test func theCoverAroundAProtectedAddressIsMinimal() {
@@ -52,7 +53,7 @@ struct PrefixTests {
                 prefix: IPPrefix(
                     IPAddress(v4: 0x0A00_0000 | UInt32.random(in: 0...255, using: &random)),
                     length: Int.random(in: 24...31, using: &random)),
-                expires: Int64.random(in: 1...5, using: &random))
+                expires: Timestamp(second: Int.random(in: 1...5, using: &random)))
         }
         let pieces = PrefixPieces.flatten(rules)
         #expect(pieces == pieces.sorted { $0.prefix < $1.prefix })

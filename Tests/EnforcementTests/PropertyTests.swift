@@ -5,6 +5,7 @@ import TestKit
 import Testing
 
 @testable import Enforcement
+import Timestamps
 
 /// Random steps against a model of what the kernel must hold.
 @Suite(.needsKernel)
@@ -13,9 +14,9 @@ struct PropertyTests {
 
     /// The model: what was asked for and not undone, with its end.
     private struct Model {
-        var ends: [Key: Int64] = [:]
+        var ends: [Key: Timestamp] = [:]
 
-        func rules(after now: Int64) -> [QuarantineRule] {
+        func rules(after now: Timestamp) -> [QuarantineRule] {
             ends.filter { $0.value > now }.map {
                 QuarantineRule(target: $0.key.target, action: $0.key.action, expires: $0.value)
             }
@@ -39,7 +40,7 @@ struct PropertyTests {
 
     private func put(
         _ model: inout Model, _ target: QuarantineTarget, _ action: QuarantineRule.Action,
-        _ end: Int64, _ now: Int64
+        _ end: Timestamp, _ now: Timestamp
     ) {
         let key = Key(target: target, action: action)
         let old = model.ends[key].flatMap { $0 > now ? $0 : nil }
@@ -51,13 +52,13 @@ struct PropertyTests {
     /// Ends within a second of now may or may not have come in the kernel, whose fences end later than the model's by
     /// what a step took.
     private func difference(
-        _ firewall: inout Firewall, _ model: Model, slowest: Int64
+        _ firewall: inout Firewall, _ model: Model, slowest: Interval
     ) throws -> String? {
-        let before = clockNow()
+        let before = Clock.now()
         let held = try firewall.elements()
-        let tolerance = second + max(slowest, clockNow() - before)
-        func table(_ rules: [QuarantineRule]) -> [Key: Int64] {
-            firewall.expected(rules, now: 0)
+        let tolerance = .seconds(1) + max(slowest, Clock.now() - before)
+        func table(_ rules: [QuarantineRule]) -> [Key: Timestamp] {
+            firewall.expected(rules, now: .epoch)
         }
         // A card is always dropped, whatever was asked for.
         let all = table(model.rules(after: before - tolerance))
@@ -66,15 +67,15 @@ struct PropertyTests {
             let key = Key(target: element.target, action: element.action)
             guard let end = all[key] else {
                 // The kernel rounds a short fence up to its ticks; every other lasts an hour or more.
-                let left = Int64(element.remainingMilliseconds ?? .max / 2_000_000) * 1_000_000
+                let left = element.remaining ?? .longest / 2
                 if left < tolerance { continue }
                 return "too many: \(element)"
             }
             missing[key] = nil
             guard abs(end - before) > tolerance else { continue }
-            let left = Int64(element.remainingMilliseconds ?? .max / 2_000_000) * 1_000_000
+            let left = element.remaining ?? .longest / 2
             guard element.isComplete, abs(before + left - end) < 2 * tolerance else {
-                return "wrong end: \(element), model \((end - before) / 1_000_000) ms"
+                return "wrong end: \(element), model \((end - before).wholeMilliseconds) ms"
             }
         }
         return missing.isEmpty ? nil : "missing: \(missing)"
@@ -90,9 +91,9 @@ struct PropertyTests {
         var vandal = try space.firewall()
         var model = Model()
         var counts: [String: Int] = [:]
-        var slowest: Int64 = 0
+        var slowest = Interval.zero
         for step in 0..<2500 {
-            let now = clockNow()
+            let now = Clock.now()
             let target = randomTarget(&random)
             let action: QuarantineRule.Action =
                 target.prefix != nil && Int.random(in: 0...5, using: &random) == 0
@@ -103,14 +104,14 @@ struct PropertyTests {
             case 0..<45:
                 name = "add"
                 let seconds = Int64.random(in: 3600...100_000, using: &random)
-                put(&model, target, action, now + seconds * second, now)
+                put(&model, target, action, now + .seconds(seconds), now)
                 _ = try engine.add(
-                    target, action: action, seconds: seconds, reason: "r", now: now,
+                    target, action: action, duration: .seconds(seconds), reason: "r", now: now,
                     actor: "test", force: false)
             case 45..<60:
                 name = "extend"
                 guard let key = model.ends.keys.randomElement(using: &random) else { continue }
-                let end = now + Int64.random(in: 3600...200_000, using: &random) * second
+                let end = now + .seconds(Int.random(in: 3600...200_000, using: &random))
                 put(&model, key.target, key.action, end, now)
                 let rule = QuarantineRule(
                     id: "x", target: key.target, action: key.action, expires: end, reason: "r")
@@ -140,7 +141,7 @@ struct PropertyTests {
                 _ = try engine.reconcile(now: now, cause: "now and then")
             }
             counts[name, default: 0] += 1
-            slowest = max(slowest, clockNow() - now)
+            slowest = max(slowest, Clock.now() - now)
             let found = try difference(&engine.actuator.firewall, model, slowest: slowest)
             if let difference = found {
                 Issue.record("seed \(seed) step \(step) \(name) \(target): \(difference)")
@@ -155,14 +156,14 @@ struct PropertyTests {
         _ engine: inout QuarantineEngine<FusedFirewall>, _ model: inout Model,
         _ target: QuarantineTarget, _ action: QuarantineRule.Action
     ) throws {
-        let now = clockNow()
-        let end = now + 20_000_000
+        let now = Clock.now()
+        let end = now + .milliseconds(20)
         put(&model, target, action, end, now)
         let rule = QuarantineRule(
             id: "s", target: target, action: action, created: now, expires: end, reason: "short")
         _ = try engine.perform([QuarantineDecision(.add, rule, time: now)], now: now)
-        while clockNow() < end { usleep(5000) }
-        _ = try engine.expire(now: clockNow())
+        while Clock.now() < end { usleep(5000) }
+        _ = try engine.expire(now: Clock.now())
     }
 
     /// Starts something, dies at a random point of it, and starts again.
@@ -171,14 +172,15 @@ struct PropertyTests {
         _ random: inout SeededGenerator, _ space: Namespace, _ target: QuarantineTarget
     ) throws {
         let fuse = engine.actuator.fuse
-        let now = clockNow()
+        let now = Clock.now()
         let isAdding = Bool.random(using: &random)
-        let end = now + 500 * second
+        let end = now + .seconds(500)
         let fuseLength = Int.random(in: 1...6, using: &random)
         fuse.set(fuseLength)
         if isAdding {
             _ = try? engine.add(
-                target, action: .drop, seconds: 500, reason: "r", now: now, actor: "test",
+                target, action: .drop, duration: .seconds(500), reason: "r", now: now,
+                actor: "test",
                 force: false)
         } else {
             _ = try? engine.release(target, reason: "r", now: now, actor: "test")
@@ -192,6 +194,6 @@ struct PropertyTests {
         }
         guard let ledger = engine.ledger as? MemoryLedger else { return }
         engine = try space.engine(ledger)
-        _ = try engine.reconcile(now: clockNow(), cause: "start")
+        _ = try engine.reconcile(now: Clock.now(), cause: "start")
     }
 }

@@ -5,6 +5,7 @@ import TestKit
 import Testing
 
 @testable import Enforcement
+import Timestamps
 
 func fence(
     _ text: String, seconds: Int64 = 600, action: QuarantineRule.Action = .drop,
@@ -13,8 +14,8 @@ func fence(
     QuarantineDecision(
         .add,
         QuarantineRule(
-            id: "q1", target: target(text), action: action, expires: seconds * 1_000_000_000,
-            level: 1, reason: reason, eventID: "e1"), time: 0)
+            id: "q1", target: target(text), action: action, expires: Timestamp(second: seconds),
+            level: 1, reason: reason, eventID: "e1"), time: .epoch)
 }
 
 /// Everything that a script can hold.
@@ -54,7 +55,7 @@ struct ScriptTests {
         released.kind = .release
         var extended = fence("10.0.0.3", seconds: 900)
         extended.kind = .extend
-        extended.time = 300_000_000_000
+        extended.time = Timestamp(second: 300)
         var refused = fence("10.0.0.4")
         refused.kind = .refuse(.warmingUp)
         let script = NftScript.render([

@@ -9,6 +9,7 @@ import TestKit
 import Testing
 
 @testable import EventDelivery
+import Timestamps
 
 /// A folder that goes away with the test.
 final class Folder: Sendable {
@@ -56,10 +57,11 @@ func alert(
         offender: IPAddress(v4: 0x0A3C_040D),
         workload: #"é"event_type":"stats""# + String(repeating: "x", count: padding),
         scale: .short, score: 0.9)
-    return RenderedEvent(Event(time: 1_795_223_604_301_367_000, .alert(alert)))
+    return RenderedEvent(
+        Event(time: Timestamp(second: 1_795_223_604, nanoseconds: 301_367_000), .alert(alert)))
 }
 
-let stats = RenderedEvent(Event(time: 0, .stats(Event.Statistics(uptimeSeconds: 1))))
+let stats = RenderedEvent(Event(time: .epoch, .stats(Event.Statistics(uptimeSeconds: 1))))
 
 func queued(_ events: [RenderedEvent]) -> ArraySlice<QueuedEvent> {
     ArraySlice(events.map { QueuedEvent(rendered: $0, handedOver: 1) })

@@ -4,6 +4,7 @@ import TestKit
 import Testing
 
 @testable import EventDelivery
+import Timestamps
 
 /// A server that hangs, fails or works, as the file `mode` says; it notes what it takes and whether the signature holds.
 private let server = """
@@ -141,11 +142,12 @@ struct WebhookTests {
         var spool = try Spool(directory: folder.path("spool"), limit: 5 * 4096)
         var dropped = 0
         for number in 0..<8 {
-            dropped += try spool.append(["\(number)", "b"], now: 1, keeping: 0)
+            dropped += try spool.append(
+                ["\(number)", "b"], now: Timestamp(nanoseconds: 1), keeping: 0)
         }
         #expect(dropped == 6 && spool.entries.count == 5 && spool.count == 10)
         // A batch under way stays.
-        #expect(try spool.append(["9", "b"], now: 1, keeping: 1) == 2)
+        #expect(try spool.append(["9", "b"], now: Timestamp(nanoseconds: 1), keeping: 1) == 2)
         var again = try Spool(directory: folder.path("spool"), limit: 5 * 4096)
         again.load()
         #expect(again.entries == spool.entries)

@@ -7,6 +7,7 @@ import NetworkAddresses
 import Quarantine
 import TestKit
 import Testing
+import Timestamps
 
 /// A directory of its own, gone with the last reference.
 final class Scratch: Sendable {
@@ -29,15 +30,17 @@ final class Scratch: Sendable {
 
 func entry(_ number: Int) -> AuditEntry {
     AuditEntry(
-        time: Int64(number) * 1_000_000_000, actor: "test", action: "fence",
+        time: Timestamp(second: number), actor: "test", action: "fence",
         subject: "10.0.0.\(number)", detail: "why \(number)")
 }
 
 func rule(
-    _ text: String, state: QuarantineRule.State = .active, expires: Int64 = 5
+    _ text: String, state: QuarantineRule.State = .active,
+    expires: Timestamp = Timestamp(nanoseconds: 5)
 ) -> QuarantineRule {
     QuarantineRule(
-        id: "q1", target: target(text), state: state, created: 1, expires: expires, level: 2,
+        id: "q1", target: target(text), state: state, created: Timestamp(nanoseconds: 1),
+        expires: expires, level: 2,
         reason: "fan-out", eventID: "e1", features: "peers=40", workload: "web", isForced: true,
         packets: .max, bytes: 7)
 }
@@ -48,13 +51,16 @@ func event(_ identifier: String, time: Int64, padding: Int = 0) -> StoredEvent {
         identifier: identifier, looksLike: .beacon, severity: .low, offender: IPAddress(v4: 1),
         workload: "web", scale: .short, score: 1)
     alert.reasons = [Event.Alert.Reason(text: String(repeating: "x", count: padding))]
-    return StoredEvent(RenderedEvent(Event(time: time, .alert(alert))), recorded: 7)
+    return StoredEvent(
+        RenderedEvent(Event(time: Timestamp(nanoseconds: time), .alert(alert))),
+        recorded: Timestamp(nanoseconds: 7))
 }
 
 func statistics(time: Int64, padding: Int = 0) -> StoredStatistics {
     var statistics = Event.Statistics(uptimeSeconds: Int(time))
     statistics.flow = [String(repeating: "x", count: padding): 1]
-    return StoredStatistics(RenderedEvent(Event(time: time, .stats(statistics))))
+    return StoredStatistics(
+        RenderedEvent(Event(time: Timestamp(nanoseconds: time), .stats(statistics))))
 }
 
 func incident(_ identifier: String, start: Int, end: Int, padding: Int = 0) -> StoredIncident {
@@ -152,7 +158,7 @@ struct EventStoreTests {
         let store = try Scratch().store()
         try store.write([], (1...20).map(entry))
         let anchor = try store.audit(after: 14, limit: 1)[0].hash
-        try store.pruneAudit(keeping: 5, time: 99)
+        try store.pruneAudit(keeping: 5, time: Timestamp(nanoseconds: 99))
         let report = try store.verifyAudit(expecting: anchor)
         #expect(report.problems.isEmpty && report.first == 16 && report.records == 6)
         #expect(try store.auditTail(limit: 1)[0].entry.detail.contains(anchor))
@@ -168,16 +174,20 @@ struct EventStoreTests {
             incident("e1", start: 0, end: 1), incident("e9", start: 1, end: 9),
         ])
         // Nanoseconds for events; of incidents the seconds of their end.
-        #expect(try store.prune(before: 5, largerThan: 1 << 30, now: 1) == 4)
+        #expect(
+            try store.prune(
+                before: Timestamp(nanoseconds: 5), largerThan: 1 << 30,
+                now: Timestamp(nanoseconds: 1)) == 4)
         #expect(try store.incidents(limit: 9).map(\.id) == ["e9", "e1"])
         #expect(try store.event(id: "e4") == nil && store.event(id: "e5") == events[4])
         #expect(events[4].kind == "alert" && events[4].subject == "web")
         #expect(try store.events(limit: 2).map(\.id) == ["e10", "e9"])
-        #expect(try store.events(limit: 1, before: 9).map(\.id) == ["e8"])
+        #expect(try store.events(limit: 1, before: Timestamp(nanoseconds: 9)).map(\.id) == ["e8"])
         for (number, isActive) in [(1, true), (2, false), (3, true)] {
             try store.record(
                 model: StoredModel(
-                    id: "m\(number)", created: Int64(number), path: "/m", note: "",
+                    id: "m\(number)", created: Timestamp(nanoseconds: Int64(number)), path: "/m",
+                    note: "",
                     isActive: isActive))
         }
         #expect(try store.models().map(\.isActive) == [true, false, false])
@@ -195,19 +205,24 @@ struct EventStoreTests {
                     event("e\(block)-\($0)", time: Int64(block * 1000 + $0), padding: 1000)
                 })
         }
-        #expect(try store.prune(before: 0, largerThan: 4 << 20, now: 1) >= 6000)
+        #expect(
+            try store.prune(
+                before: Timestamp(nanoseconds: 0), largerThan: 4 << 20,
+                now: Timestamp(nanoseconds: 1)) >= 6000)
         #expect(try store.event(id: "e0-0") == nil)
         #expect(try store.event(id: "e9-999") != nil)
         #expect(try store.openRules().count == 1 && store.verifyAudit().records == 1)
-        try store.prune(before: 2_000_000_000_000, largerThan: 0, now: 1)
+        try store.prune(before: Timestamp(second: 2000), largerThan: 0, now: .epoch)
         #expect(try store.events(limit: 1).isEmpty && store.incidents(limit: 1).isEmpty)
         let counters = (1...3).map { statistics(time: Int64($0)) }
         try store.record(statistics: counters)
         #expect(try store.statistics(limit: 2).map(\.time) == [3, 2])
-        #expect(try store.statistics(limit: 9, before: 2) == [counters[0]])
-        try store.prune(before: 3, largerThan: 1 << 30, now: 1)
+        #expect(try store.statistics(limit: 9, before: Timestamp(nanoseconds: 2)) == [counters[0]])
+        try store.prune(
+            before: Timestamp(nanoseconds: 3), largerThan: 1 << 30, now: Timestamp(nanoseconds: 1))
         #expect(try store.statistics(limit: 9) == [counters[2]])
-        try store.prune(before: 0, largerThan: 0, now: 1)
+        try store.prune(
+            before: Timestamp(nanoseconds: 0), largerThan: 0, now: Timestamp(nanoseconds: 1))
         #expect(try store.statistics(limit: 9).isEmpty)
         #expect(try store.damage() == nil)
     }
@@ -237,7 +252,9 @@ struct EventStoreTests {
         try store.record(
             statistics: (0..<200).map { statistics(time: Int64($0), padding: 1000) })
         for _ in 0..<2 {
-            try store.prune(before: 0, largerThan: 1 << 20, now: 7)
+            try store.prune(
+                before: Timestamp(nanoseconds: 0), largerThan: 1 << 20,
+                now: Timestamp(nanoseconds: 7))
             #expect(try liveBytes(scratch) <= 1 << 20)
             #expect(try store.incidents(limit: 1).map(\.id) == ["i3999"])
             #expect(try store.events(limit: 1).map(\.id) == ["e999"])
@@ -261,7 +278,8 @@ struct EventStoreTests {
             events: (0..<100).map {
                 event("e\($0)", time: Int64($0))
             })
-        try store.prune(before: 0, largerThan: 1 << 20, now: 1)
+        try store.prune(
+            before: Timestamp(nanoseconds: 0), largerThan: 1 << 20, now: Timestamp(nanoseconds: 1))
         #expect(try store.events(limit: 999).count == 100 && store.openRules().count == 8000)
     }
 

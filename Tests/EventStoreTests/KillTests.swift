@@ -6,6 +6,7 @@ import TestKit
 import Testing
 
 @testable import Enforcement
+import Timestamps
 
 /// Kills the process at its n-th step.
 private final class Trap: Sendable {
@@ -50,7 +51,7 @@ private struct TrappedLedger: QuarantineLedger {
     func hasChangedElsewhere() throws(QuarantineError) -> Bool {
         try store.hasChangedElsewhere()
     }
-    func lock() throws(QuarantineError) -> Int64 { try store.lock() }
+    func lock() throws(QuarantineError) -> Interval { try store.lock() }
     func unlock() { store.unlock() }
 }
 
@@ -61,17 +62,17 @@ private struct TrappedFirewall: QuarantineActuator, ~Copyable {
 
     var isDryRun: Bool { firewall.isDryRun }
     mutating func rebuild(
-        _ rules: [QuarantineRule], protecting protected: ProtectedSet, now: Int64
+        _ rules: [QuarantineRule], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError) {
         trap.step()
         try firewall.rebuild(rules, protecting: protected, now: now)
         trap.step()
     }
-    mutating func adopt(_ rules: [QuarantineRule], now: Int64) throws(QuarantineError) {
+    mutating func adopt(_ rules: [QuarantineRule], now: Timestamp) throws(QuarantineError) {
         try firewall.adopt(rules, now: now)
     }
     mutating func apply(
-        _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Int64
+        _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError) {
         trap.step()
         try firewall.apply(changes, protecting: protected, now: now)
@@ -81,8 +82,8 @@ private struct TrappedFirewall: QuarantineActuator, ~Copyable {
         try firewall.elements()
     }
     func expected(
-        _ rules: [QuarantineRule], now: Int64
-    ) -> [QuarantineRule.Key: Int64] {
+        _ rules: [QuarantineRule], now: Timestamp
+    ) -> [QuarantineRule.Key: Timestamp] {
         firewall.expected(rules, now: now)
     }
     mutating func isIntact() throws(QuarantineError) -> Bool { try firewall.isIntact() }
@@ -90,12 +91,6 @@ private struct TrappedFirewall: QuarantineActuator, ~Copyable {
     mutating func forgetCounts(
         unless isActive: (QuarantineRule.Key) -> Bool
     ) throws(QuarantineError) { try firewall.forgetCounts(unless: isActive) }
-}
-
-private func wallClock() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
 private func openFirewall(_ space: String) throws -> Firewall {
@@ -112,16 +107,16 @@ private func work(space: String, directory: String, step: Int) throws {
     var engine = QuarantineEngine(
         ledger: TrappedLedger(store: try EventStore(directory: directory), trap: trap),
         actuator: TrappedFirewall(firewall: try openFirewall(space), trap: trap))
-    let now = wallClock()
+    let now = Clock.now()
     _ = try engine.reconcile(now: now, cause: "start")
     for (text, seconds) in [("10.0.0.2", 86_400), ("10.1.0.0/24", 86_400), ("10.0.0.2", 172_800)] {
         _ = try engine.add(
-            target(text), action: .drop, seconds: Int64(seconds), reason: "r", now: now,
+            target(text), action: .drop, duration: .seconds(seconds), reason: "r", now: now,
             actor: "test", force: false)
     }
     _ = try engine.release(target("10.1.0.0/24"), reason: "r", now: now, actor: "test")
     _ = try engine.add(
-        target("10.1.0.128/25"), action: .drop, seconds: 86_400, reason: "r", now: now,
+        target("10.1.0.128/25"), action: .drop, duration: .seconds(86_400), reason: "r", now: now,
         actor: "test", force: false)
 }
 
@@ -138,11 +133,11 @@ struct KillTests {
         }
         // What the dead left: every element has an end, with nobody watching.
         var firewall = try openFirewall(name)
-        #expect(try firewall.elements().allSatisfy { $0.remainingMilliseconds != nil })
+        #expect(try firewall.elements().allSatisfy { $0.remaining != nil })
 
         var engine = QuarantineEngine(
             ledger: try EventStore(directory: scratch.path), actuator: try openFirewall(name))
-        let now = wallClock()
+        let now = Clock.now()
         _ = try engine.reconcile(now: now, cause: "start after a kill")
         let rules = engine.rules.sorted
         #expect(rules.allSatisfy { $0.state == .active })
@@ -150,9 +145,9 @@ struct KillTests {
         let held = try firewall.elements()
         #expect(held.map(\.target).sorted() == expected.keys.map(\.target).sorted())
         for (key, expires) in expected {
-            let left = held.first { $0.target == key.target }?.remainingMilliseconds ?? 0
+            let left = held.first { $0.target == key.target }?.remaining ?? .zero
             // Ends are days apart; it took a while until the kernel was told.
-            #expect(abs(now + left * 1_000_000 - expires) < 600_000_000_000)
+            #expect((now + left - expires).magnitude < .seconds(600))
         }
         // The first write of the decision is what makes it hold: steps are counted from the start,
         // where an empty reconciliation writes once (two steps); each change takes six.
@@ -169,7 +164,7 @@ struct KillTests {
 /// The engine with the real ledger and the real firewall.
 @Suite(.needsKernel)
 struct EngineTests {
-    private func request(at time: Int64) throws -> EnforcementRequest {
+    private func request(at time: Timestamp) throws -> EnforcementRequest {
         EnforcementRequest(
             time: time, offender: try #require(IPAddress("10.0.0.2")), score: 0.95,
             threshold: 0.6, eventID: "e1", reason: "fan-out")
@@ -179,12 +174,12 @@ struct EngineTests {
     @Test func whatComesFromBeforeTheClockWasSetBackEndsNoRule() throws {
         let space = try Namespace("future")
         let scratch = try Scratch()
-        let now = wallClock()
+        let now = Clock.now()
         var engine = QuarantineEngine(
             ledger: try EventStore(directory: scratch.path), actuator: try openFirewall(space.name))
         let first = try engine.consider(request(at: now), now: now)
         #expect(first.map(\.decision.kind) == [.add])
-        let late = try engine.consider(request(at: now + 3_600_000_000_000), now: now)
+        let late = try engine.consider(request(at: now + .seconds(3600)), now: now)
         #expect(late.isEmpty, "\(late)")
         #expect(engine.rules.sorted.map(\.expires) == first.map(\.decision.rule.expires))
     }
@@ -192,7 +187,7 @@ struct EngineTests {
     @Test func somebodysFlushIsNoticedAndPutRight() throws {
         let space = try Namespace("flush")
         let scratch = try Scratch()
-        let now = wallClock()
+        let now = Clock.now()
         var engine = QuarantineEngine(
             ledger: try EventStore(directory: scratch.path), actuator: try openFirewall(space.name))
         _ = try engine.reconcile(now: now, cause: "start")
@@ -208,7 +203,7 @@ struct EngineTests {
             return heard != nil
         }
         #expect(heard?.program == "nft")
-        let report = try engine.reconcile(now: wallClock(), cause: "nft changed the tables")
+        let report = try engine.reconcile(now: Clock.now(), cause: "nft changed the tables")
         #expect(report.wasNeeded)
         #expect(report.outcomes.map(\.decision.target) == [target("10.0.0.2")])
         #expect(report.outcomes.map(\.isPutBack) == [true])
@@ -217,9 +212,9 @@ struct EngineTests {
         // The command line, or another program with the ledger, releases it.
         var other = QuarantineEngine(
             ledger: try EventStore(directory: scratch.path), actuator: try openFirewall(space.name))
-        _ = try other.reconcile(now: wallClock(), cause: "command line")
-        _ = try other.release(target("10.0.0.2"), reason: "r", now: wallClock(), actor: "me")
-        let told = try engine.tick(now: wallClock())
+        _ = try other.reconcile(now: Clock.now(), cause: "command line")
+        _ = try other.release(target("10.0.0.2"), reason: "r", now: Clock.now(), actor: "me")
+        let told = try engine.tick(now: Clock.now())
         #expect(told.map(\.decision.kind) == [.release])
         #expect(engine.rules.isEmpty)
     }

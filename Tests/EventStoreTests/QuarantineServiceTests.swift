@@ -6,12 +6,13 @@ import Quarantine
 import Synchronization
 import TestKit
 import Testing
+import Timestamps
 
 /// The quarantine of a running monitor, with its own thread.
 @Suite(.needsKernel)
 struct QuarantineServiceTests {
-    private static let clock: @Sendable () -> Int64 = {
-        Int64(Date().timeIntervalSince1970 * 1e9)
+    private static let clock: @Sendable () -> Timestamp = {
+        Clock.now()
     }
 
     @Test func aFlushIsPutRightWithoutAsking() throws {

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import Events
+import Timestamps
 
 /// A file of EVE lines, whoever wrote them.
 struct EVEReaderTests {
@@ -15,7 +16,7 @@ struct EVEReaderTests {
     @Test func theFileOfTheFirstVersionIsSearched() throws {
         let reader = try EVEReader(Samples.firstVersion)
         let (event, alert) = try reader.alert("d346eb09b7787e59")
-        #expect(event.time == 1_795_223_577_000_000_000 && alert.workload == "worker")
+        #expect(event.time == Timestamp(second: 1_795_223_577) && alert.workload == "worker")
         #expect(alert.pattern == .verticalScan && alert.contact?.port == 853)
         let rules = try Samples.firstVersionLines().compactMap { line in
             if case .quarantine(let change) = try? Event(eve: Data(line.utf8)).payload {
@@ -38,7 +39,9 @@ struct EVEReaderTests {
 
     @Test func whatIsAroundAnAlertIsPassedOver() throws {
         let alert = Event(time: Samples.time, .alert(Samples.fullAlert))
-        let change = Event(time: 1000, .quarantine(Samples.change("10.0.0.1", isFull: true)))
+        let change = Event(
+            time: Timestamp(nanoseconds: 1000),
+            .quarantine(Samples.change("10.0.0.1", isFull: true)))
         let id = try #require(alert.identifier)
         let long = "{\"\(id)\":\"" + String(repeating: "x", count: Event.longestLine) + "\"}"
         let path = try write(

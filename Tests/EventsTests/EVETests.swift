@@ -2,6 +2,7 @@ import Events
 import Foundation
 import TestKit
 import Testing
+import Timestamps
 
 /// Events as EVE JSON: written, read, and what comes from elsewhere.
 struct EVETests {
@@ -26,7 +27,7 @@ struct EVETests {
                 "undo":"lazaret quarantine release 10.0.0.1","dry_run":true,\
                 "failure":"the kernel refused it"}}
                 """)
-        let ranked = Event(time: 0, .alert(Samples.rankedAlert))
+        let ranked = Event(time: .epoch, .alert(Samples.rankedAlert))
         #expect(
             ranked.eve == """
                 {"timestamp":"1970-01-01T00:00:00.000000+0000","event_type":"alert",\
@@ -119,13 +120,13 @@ struct EVETests {
             try Event(eve: Data(#"{"event_type":"dns","dns":{}}"#.utf8))
         }
         // A later version says more, in its own words.
-        let line = Event(time: 0, .alert(Samples.fullAlert)).eve
+        let line = Event(time: .epoch, .alert(Samples.fullAlert)).eve
             .replacingOccurrences(of: "\"pattern\":\"verticalScan\"", with: "\"pattern\":\"new\"")
             .replacingOccurrences(of: "\"severity\":1", with: "\"severity\":9,\"gid\":[{}]")
         var expected = Samples.fullAlert
         expected.pattern = nil
         expected.severity = .informational
-        #expect(try Event(eve: Data(line.utf8)) == Event(time: 0, .alert(expected)))
+        #expect(try Event(eve: Data(line.utf8)) == Event(time: .epoch, .alert(expected)))
     }
 
     @Test(arguments: 0..<4 as Range<UInt64>)

@@ -4,11 +4,12 @@ import FeatureExtraction
 import Foundation
 import NetworkAddresses
 import Quarantine
+import Timestamps
 
 /// Events with every field, and with as few as there may be.
 enum Samples {
     /// 2026-11-21T01:12:57.000250 UTC.
-    static let time: Int64 = 1_795_223_577_000_250_000
+    static let time = Timestamp(second: 1_795_223_577, nanoseconds: 250_000)
 
     static var fullAlert: Event.Alert {
         var alert = Event.Alert(
@@ -53,7 +54,7 @@ enum Samples {
         var change = Event.QuarantineChange(
             quarantineID: "q-17", action: isFull ? .refuse : .add,
             target: QuarantineTarget(target) ?? .link(.zero), response: isFull ? .egress : .drop,
-            until: time + 600_000_000_000, reason: "port scan",
+            until: time + .seconds(600), reason: "port scan",
             undo: "lazaret quarantine release \(target)")
         guard isFull else { return change }
         change.refusal = "allowlisted: scanner"
@@ -82,7 +83,7 @@ enum Samples {
 
     static var events: [Event] {
         [
-            Event(time: time, .alert(fullAlert)), Event(time: 0, .alert(rankedAlert)),
+            Event(time: time, .alert(fullAlert)), Event(time: .epoch, .alert(rankedAlert)),
             Event(time: time, .quarantine(change("10.60.4.13", isFull: true))),
             Event(time: time, .quarantine(change("10.60.4.0/24", isFull: false))),
             Event(time: time, .quarantine(change("fd00::/64", isFull: false))),

@@ -5,6 +5,7 @@ import Testing
 import Workloads
 
 @testable import FeatureExtraction
+import Timestamps
 
 /// Sends hand-made packets through a tracker and keeps its windows.
 private struct Bench {
@@ -28,7 +29,7 @@ private struct Bench {
     }
 
     mutating func send(_ packet: Packet, _ events: FlowUpdate.Events, tag: UInt32 = 0) -> UInt32 {
-        tracker.advance(to: packet.timeNanoseconds)
+        tracker.advance(to: packet.time)
         takeWindows()
         var update = FlowUpdate()
         update.events = events
@@ -63,7 +64,7 @@ private func packet(
     packet.sourcePort = 40_000
     packet.destinationPort = port
     packet.ipLength = 60
-    packet.timeNanoseconds = Int64((1_000_000 + seconds) * 1e9)
+    packet.time = Timestamp(secondsSince1970: 1_000_000 + seconds)
     packet.sourceMAC = MACAddress(mac)
     packet.destinationMAC = MACAddress(toMAC)
     return packet
@@ -257,7 +258,7 @@ struct WindowTrackerTests {
         update.events = opening
         for number in 0..<50 {
             let packet = packet("10.0.1.\(number)", "10.0.0.2")
-            tracker.advance(to: packet.timeNanoseconds)
+            tracker.advance(to: packet.time)
             let window = tracker.nextWindow()
             #expect(window == nil)
             _ = tracker.observe(packet, update)
@@ -275,14 +276,14 @@ struct WindowTrackerTests {
         }
         var late = prompt
         for second in 4..<40 {
-            prompt.tracker.advance(to: Int64(1_000_000 + second) * 1_000_000_000)
+            prompt.tracker.advance(to: Timestamp(second: 1_000_000 + second))
             prompt.takeWindows()
             // A clock that is not asked, and one that stands still, lose nothing.
-            late.tracker.advance(to: Int64(1_000_000 + second) * 1_000_000_000)
+            late.tracker.advance(to: Timestamp(second: 1_000_000 + second))
             if second % 7 == 0, let window = late.tracker.nextWindow() {
                 late.windows.append(window)
             }
-            late.tracker.advance(to: 1_000_000 * 1_000_000_000)
+            late.tracker.advance(to: Timestamp(second: 1_000_000))
         }
         prompt.finish()
         late.finish()

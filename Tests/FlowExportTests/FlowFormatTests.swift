@@ -5,6 +5,7 @@ import NetworkAddresses
 import PacketDecoding
 import TestKit
 import Testing
+import Timestamps
 
 /// Records of three small flows: a connection in VXLAN on a VLAN, a DNS lookup over IPv6, a ping.
 private func sample() -> [FlowRecord] {
@@ -30,7 +31,7 @@ private func sample() -> [FlowRecord] {
     for (index, frame) in frames.enumerated() {
         decoder.decode(
             frame.span.bytes, linkType: .ethernet,
-            timeNanoseconds: 1_700_000_000_123_456_789 + Int64(index) * 1_000_000,
+            time: Timestamp(nanoseconds: 1_700_000_000_123_456_789) + .milliseconds(index),
             wireLength: UInt32(frame.count), into: &packet)
         _ = meter.observe(&packet)
     }

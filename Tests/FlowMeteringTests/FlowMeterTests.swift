@@ -3,6 +3,7 @@ import NetworkAddresses
 import PacketDecoding
 import TestKit
 import Testing
+import Timestamps
 
 /// A meter, a decoder and a clock: feeds raw IP packets and collects records.
 struct Bench: ~Copyable {
@@ -21,7 +22,7 @@ struct Bench: ~Copyable {
         var packet = Packet()
         decoder.decode(
             bytes.span.bytes, linkType: .raw,
-            timeNanoseconds: Int64(1_000_000_000_000) + Int64(seconds * 1e9),
+            time: Timestamp(second: 1000) + .seconds(seconds),
             wireLength: UInt32(bytes.count), into: &packet)
         return meter.observe(&packet)
     }
@@ -83,11 +84,11 @@ private func udp(_ source: UInt8, _ destination: UInt8, _ port: UInt16 = 9000) -
     #expect(flow.originator.retransmissionCount == 1)
     #expect(flow.originator.tcpFlags == 0x1B && flow.responder.tcpFlags == 0x1B)
     #expect(flow.originator.sizeMinimum == 40 && flow.originator.sizeMaximum == 90)
-    #expect(flow.originator.intervalMinimum == 100_000_000)
-    #expect(flow.originator.intervalMaximum == 200_000_000)
+    #expect(flow.originator.intervalMinimum == .milliseconds(100))
+    #expect(flow.originator.intervalMaximum == .milliseconds(200))
     #expect(abs(flow.originator.intervalMean - 180_000_000) < 1)
     #expect(abs(flow.originator.intervalDeviation - 40_000_000) < 100)
-    #expect(flow.durationNanoseconds == 900_000_000)
+    #expect(flow.duration == .milliseconds(900))
     #expect(flow.endReason == .forcedEnd && !flow.isMidstream)
 }
 
@@ -152,9 +153,9 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     #expect(first[0].originator.packetCount == 2)
     bench.feed(up(2), at: 20)
     bench.feed(down(0x14), at: 20)
-    bench.meter.advance(to: 1_000_000_000_000 + 26_000_000_000)
+    bench.meter.advance(to: Timestamp(second: 1026))
     #expect(bench.records().map(\.endReason) == [.endOfFlow])
-    bench.meter.advance(to: 1_000_000_000_000 + 31_000_000_000)
+    bench.meter.advance(to: Timestamp(second: 1031))
     #expect(bench.records().map(\.endReason) == [.idleTimeout])
 }
 
@@ -172,8 +173,8 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     #expect(records.map(\.originator.packetCount) == [6, 6])
     #expect(records.map(\.endReason) == [.activeTimeout, .forcedEnd])
     #expect(records.map(\.isContinuation) == [false, true])
-    #expect(records[1].startNanoseconds - records[0].startNanoseconds == 6_000_000_000)
-    #expect(records[1].flowStartNanoseconds == records[0].flowStartNanoseconds)
+    #expect(records[1].start - records[0].start == .seconds(6))
+    #expect(records[1].flowStart == records[0].flowStart)
 }
 
 @Test func aFullTableEndsTheFlowIdleLongest() {
@@ -246,7 +247,8 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     for index in packets.indices {
         let bytes = udp(index % 2 == 0 ? 1 : 2, index % 2 == 0 ? 2 : 1, UInt16(index / 4 + 1))
         decoder.decode(
-            bytes.span.bytes, linkType: .raw, timeNanoseconds: Int64(index), wireLength: 31,
+            bytes.span.bytes, linkType: .raw, time: Timestamp(nanoseconds: Int64(index)),
+            wireLength: 31,
             into: &packets[index])
     }
     let before = packets

@@ -110,6 +110,6 @@ struct HTMLTests {
         ("9999999999-99-99T99:99:99", nil),
     ])
     func timeStampsAreRead(text: String, nanoseconds: Int64?) {
-        #expect(UTC.nanoseconds(text) == nanoseconds)
+        #expect(UTC.time(text)?.nanoseconds == nanoseconds)
     }
 }

@@ -8,6 +8,7 @@ import Workloads
 
 @testable import Monitor
 @testable import Offline
+import Timestamps
 
 /// What a node learns by itself, seeing every packet once, is as good as what is trained from a capture.
 struct LearningFeedTests {
@@ -20,21 +21,21 @@ struct LearningFeedTests {
         options.linkTypes = LinkType.supported.map(\.rawValue)
         let capture = try FileCapture(paths: ["\(Self.captures)/\(name).pcap"], options: options)
         var feed: LearningFeed?
-        var now: Int64 = 0
+        var now = Timestamp.epoch
         var more = true
         while more {
             more = try capture.nextBatch { frames in
                 if feed == nil {
                     feed = LearningFeed(
-                        inventory: inventory, interfaces: 1, hashSeed: 7, seconds: 900,
-                        started: frames[0].timeNanoseconds)
+                        inventory: inventory, interfaces: 1, hashSeed: 7, length: .seconds(900),
+                        started: frames[0].time)
                 }
-                now = frames[frames.count - 1].timeNanoseconds
+                now = frames[frames.count - 1].time
                 feed?.take(frames)
             }
         }
         var provenance = Model.Provenance()
-        provenance.lastNanoseconds = now
+        provenance.last = now
         provenance.inventory = inventory
         return try #require(try feed?.model(provenance))
     }

@@ -11,12 +11,13 @@ import Workloads
 
 @testable import Monitor
 @testable import Offline
+import Timestamps
 
 /// What a monitor keeps of its packets is read again with the names that were true then.
 final class PacketRecordingTests {
     private let folder = NSTemporaryDirectory() + "lazaret-recording-\(UUID().uuidString)"
     private var path: String { folder + "/kept.pcapng" }
-    private let start: Int64 = 1_700_000_000_000_000_000
+    private let start = Timestamp(second: 1_700_000_000)
     private let web = IPAddress(v4: 0x0A00_0007)
     private let complaints = Complaints()
 
@@ -52,7 +53,7 @@ final class PacketRecordingTests {
                 Frame.udp(port, 53, [UInt8](repeating: 7, count: payload))))
         bytes.withUnsafeBytes { raw in
             let frame = CapturedFrame(
-                timeNanoseconds: start + milliseconds * 1_000_000,
+                time: start + .milliseconds(milliseconds),
                 wireLength: UInt32(raw.count), linkType: 1, source: source, bytes: raw)
             withUnsafePointer(to: frame) {
                 recording.record(
@@ -73,7 +74,7 @@ final class PacketRecordingTests {
     private func change(_ workload: String?, at milliseconds: Int64?) -> WorkloadChange {
         var change = WorkloadChange()
         change.holders[web] = .some(workload.map { Inventory.Holder(workload: $0) })
-        change.times[web] = milliseconds.map { start + $0 * 1_000_000 }
+        change.times[web] = milliseconds.map { start + .milliseconds($0) }
         return change
     }
 

@@ -4,6 +4,7 @@ import PacketCapture
 import PacketDecoding
 import TestKit
 import Testing
+import Timestamps
 
 /// A file that is gone with the test.
 final class TemporaryFile {
@@ -16,13 +17,13 @@ final class TemporaryFile {
 }
 
 struct Read: Equatable {
-    var time: Int64
+    var time: Timestamp
     var length: UInt32
     var bytes: [UInt8]
     var source: Int32
 
     init(_ frame: CapturedFrame) {
-        time = frame.timeNanoseconds
+        time = frame.time
         length = frame.wireLength
         bytes = Array(frame.bytes)
         source = frame.source
@@ -47,7 +48,7 @@ func readAll(_ files: [TemporaryFile], _ options: CaptureOptions = .init()) thro
 
 private let records = (0..<300).map {
     CaptureFile.Record(
-        1_700_000_000_123_456_000 + Int64($0) * 1_000_000,
+        Timestamp(nanoseconds: 1_700_000_000_123_456_000) + .milliseconds($0),
         [UInt8](repeating: UInt8($0 & 255), count: 60 + $0), wireLength: 100 + $0)
 }
 
@@ -56,7 +57,7 @@ func everyPlainKindOfPcapIsRead(isBigEndian: Bool, isNanosecond: Bool) throws {
     let file = try TemporaryFile(
         CaptureFile.pcap(records, isBigEndian: isBigEndian, isNanosecond: isNanosecond))
     let (frames, capture) = try readAll([file])
-    #expect(frames.map(\.time) == records.map(\.nanoseconds))
+    #expect(frames.map(\.time) == records.map(\.time))
     #expect(frames.map(\.bytes) == records.map(\.bytes))
     #expect(frames.map(\.length) == records.map { UInt32($0.wireLength) })
     #expect(capture.statistics.packets == 300 && capture.warnings.isEmpty)
@@ -85,7 +86,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     let even = try TemporaryFile(
         CaptureFile.pcap(records.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)))
     let (frames, capture) = try readAll([odd, even])
-    #expect(frames.map(\.time) == records.map(\.nanoseconds))
+    #expect(frames.map(\.time) == records.map(\.time))
     #expect(frames.map(\.bytes) == records.map(\.bytes))
     #expect(frames.prefix(2).map(\.source) == [1, 0])
     #expect(capture.statistics.packets == 300)
@@ -144,7 +145,9 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
 }
 
 @Test func recordsLargerThanTheBufferAreRead() throws {
-    let large = (0..<8).map { CaptureFile.Record(Int64($0), [UInt8](repeating: 7, count: 250_000)) }
+    let large = (0..<8).map {
+        CaptureFile.Record(Timestamp(nanoseconds: Int64($0)), [UInt8](repeating: 7, count: 250_000))
+    }
     let (frames, _) = try readAll([try TemporaryFile(CaptureFile.pcap(large, isNanosecond: true))])
     #expect(frames.map(\.bytes.count) == large.map { min($0.bytes.count, 65_535) })
 }

@@ -1,5 +1,6 @@
 import CPcap
 import PacketCapture
+import Timestamps
 
 /// A sum over frames that changes with any of them.
 struct FrameDigest: Equatable {
@@ -10,7 +11,7 @@ struct FrameDigest: Equatable {
 
     mutating func add(_ frame: CapturedFrame) {
         count += 1
-        times = times &* 31 &+ frame.timeNanoseconds
+        times = times &* 31 &+ frame.time
         mix(UInt64(frame.wireLength))
         for byte in frame.bytes { mix(UInt64(byte)) }
     }
@@ -49,8 +50,8 @@ final class LibpcapReader {
             }
             digest.add(
                 CapturedFrame(
-                    timeNanoseconds: Int64(head.ts.tv_sec) * 1_000_000_000
-                        + Int64(head.ts.tv_usec),
+                    time: Timestamp(
+                        second: head.ts.tv_sec, nanoseconds: Int64(head.ts.tv_usec)),
                     wireLength: head.len, linkType: 1, source: 0,
                     bytes: UnsafeRawBufferPointer(start: bytes, count: Int(head.caplen))))
             code = pcap_next_ex(handle, &header, &bytes)

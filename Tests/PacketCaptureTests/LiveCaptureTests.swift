@@ -3,6 +3,7 @@ import Foundation
 import PacketCapture
 import TestKit
 import Testing
+import Timestamps
 
 /// A pair of interfaces, what goes in at one end comes out at the other; gone with the test.
 private final class VirtualLink {

@@ -2,6 +2,7 @@ import NetworkAddresses
 import PacketDecoding
 import TestKit
 import Testing
+import Timestamps
 
 /// The inner packet of every encapsulation: TCP 10.1.0.1:40000 to 10.1.0.2:443, SYN.
 private let inner = Frame.ipv4("10.1.0.1", "10.1.0.2", 6, Frame.tcp(40_000, 443, flags: 2))
@@ -130,7 +131,7 @@ func everyShorterCaptureOfAFrameIsSafe(_ wrapped: Encapsulation) {
     var decoder = PacketDecoder()
     var packet = Packet()
     decoder.decode(
-        payload.span.bytes, linkType: .raw, timeNanoseconds: 0,
+        payload.span.bytes, linkType: .raw, time: .epoch,
         wireLength: UInt32(payload.count), into: &packet)
     #expect(packet.kind == .ip && packet.ipProtocol == 4)
     #expect(decoder.statistics.nestingTooDeep == 1)
@@ -155,7 +156,7 @@ func decoded(_ frame: [UInt8], _ link: LinkType, _ wireLength: Int? = nil) -> Pa
     var decoder = PacketDecoder()
     var packet = Packet()
     decoder.decode(
-        frame.span.bytes, linkType: link, timeNanoseconds: 1,
+        frame.span.bytes, linkType: link, time: .epoch,
         wireLength: UInt32(wireLength ?? frame.count), into: &packet)
     return packet
 }

@@ -2,6 +2,7 @@ import NetworkAddresses
 import PacketDecoding
 import TestKit
 import Testing
+import Timestamps
 
 @Test func aRequestForAnAddressIsReadFromARP() {
     let packet = decoded(
@@ -106,7 +107,7 @@ func everyWayToBeBadHasItsCounter(name: String, link: LinkType, frame: [UInt8]) 
     var packet = Packet()
     let bytes = name == "too_many_extensions" ? Frame.ipv6("::1", "::2", 60, endlessChain) : frame
     decoder.decode(
-        bytes.span.bytes, linkType: link, timeNanoseconds: 0, wireLength: UInt32(bytes.count),
+        bytes.span.bytes, linkType: link, time: .epoch, wireLength: UInt32(bytes.count),
         into: &packet)
     for (counter, count) in decoder.statistics.malformed {
         #expect(count == (counter == name ? 1 : 0), "\(counter)")
@@ -123,12 +124,12 @@ private let endlessChain = (0..<300).flatMap { _ in [60, 0, 0, 0, 0, 0, 0, 0] as
     var packet = Packet()
     var bytes = Frame.ipv4("10.0.0.1", "10.0.0.2", 6, Frame.tcp(1, 2, flags: 2))
     decoder.decode(
-        bytes.span.bytes, linkType: .raw, timeNanoseconds: 0, wireLength: 40, into: &packet)
+        bytes.span.bytes, linkType: .raw, time: .epoch, wireLength: 40, into: &packet)
     #expect(decoder.statistics.wrongIPv4Checksum == 0)
     #expect(decoder.statistics.wrongTransportChecksum == 1)
     bytes[10] ^= 1
     decoder.decode(
-        bytes.span.bytes, linkType: .raw, timeNanoseconds: 0, wireLength: 40, into: &packet)
+        bytes.span.bytes, linkType: .raw, time: .epoch, wireLength: 40, into: &packet)
     #expect(decoder.statistics.wrongIPv4Checksum == 1)
 }
 

@@ -4,13 +4,14 @@ import PacketDecoding
 import Testing
 
 @testable import PacketIntake
+import Timestamps
 
 /// Packets of several interfaces come out by time, and each of them once.
 struct PacketMergeTests {
     private func packet(_ milliseconds: Int64, sequence: UInt32) -> Packet {
         var packet = Packet()
         packet.kind = .ip
-        packet.timeNanoseconds = milliseconds * 1_000_000
+        packet.time = .epoch + .milliseconds(milliseconds)
         packet.source = IPAddress(v4: 0x0A00_0001)
         packet.destination = IPAddress(v4: 0x0A00_0002)
         packet.ipProtocol = 6
@@ -21,7 +22,8 @@ struct PacketMergeTests {
     }
 
     private func merged(
-        _ sights: [(source: Int32, milliseconds: Int64, sequence: UInt32)], until: Int64 = .max
+        _ sights: [(source: Int32, milliseconds: Int64, sequence: UInt32)],
+        until: Timestamp = .distantFuture
     ) -> (sequences: [UInt32], duplicates: UInt64) {
         var merge = PacketMerge(interfaces: 2)
         var sequences: [UInt32] = []
@@ -42,7 +44,8 @@ struct PacketMergeTests {
     }
 
     @Test func nothingBeyondTheHorizonIsHandedOn() {
-        #expect(merged([(0, 10, 1), (1, 200, 2)], until: 100_000_000).sequences == [1])
+        #expect(
+            merged([(0, 10, 1), (1, 200, 2)], until: .epoch + .milliseconds(100)).sequences == [1])
     }
 
     @Test func aForwardedPacketIsSeenOnce() {

@@ -3,6 +3,7 @@ import TestKit
 import Testing
 
 @testable import Quarantine
+import Timestamps
 
 struct PolicyTests {
     @Test func oneWindowIsWatchedTwoInARowAreFenced() {
@@ -13,7 +14,7 @@ struct PolicyTests {
         let decisions = quarantine.consider(request("10.0.0.2", at: 110))
         #expect(decisions.map(\.kind) == [.add])
         let rule = decisions[0].rule
-        #expect(rule.expires == (110 + 600) * second && rule.eventID == "e110")
+        #expect(rule.expires == Timestamp(second: 110 + 600) && rule.eventID == "e110")
         #expect(rule.undo == "lazaret quarantine release 10.0.0.2")
     }
 
@@ -28,7 +29,7 @@ struct PolicyTests {
         // Two windows in a row, but of two workloads.
         #expect(quarantine.consider(by("job", at: 110)).isEmpty)
         #expect(quarantine.consider(by("job", at: 120)).map(\.kind) == [.add])
-        _ = quarantine.expire(at: 720 * second)
+        _ = quarantine.expire(at: Timestamp(second: 720))
         // A window of the one before, judged after the address passed on.
         quarantine.policy.inventory = inventory(1)
         #expect(quarantine.consider(by("job", at: 730, score: 1)).isEmpty)
@@ -52,9 +53,9 @@ struct PolicyTests {
 
     @Test func repeatersStayLongerAndAreForgivenInTime() {
         var quarantine = PlannedQuarantine()
-        func fence(at time: Int64) -> Int64 {
+        func fence(at time: Int64) -> Int {
             let decisions = quarantine.consider(request("10.0.0.2", at: time, score: 0.9))
-            return decisions.last.map { ($0.rule.expires - $0.time) / second } ?? 0
+            return decisions.last.map { ($0.rule.expires - $0.time).wholeSeconds } ?? 0
         }
         #expect(fence(at: 0) == 600)
         #expect(fence(at: 1000) == 3600)
@@ -71,9 +72,11 @@ struct PolicyTests {
         _ = quarantine.consider(request("10.0.0.2", at: 0, score: 0.9))
         #expect(quarantine.consider(request("10.0.0.2", at: 30, score: 0.9)).isEmpty)
         let decisions = quarantine.consider(request("10.0.0.2", at: 60, score: 0.9))
-        #expect(decisions.map(\.kind) == [.extend] && decisions[0].rule.expires == 660 * second)
-        #expect(quarantine.expire(at: 659 * second).isEmpty)
-        #expect(quarantine.expire(at: 660 * second).map(\.kind) == [.expire])
+        #expect(
+            decisions.map(\.kind) == [.extend]
+                && decisions[0].rule.expires == Timestamp(second: 660))
+        #expect(quarantine.expire(at: Timestamp(second: 659)).isEmpty)
+        #expect(quarantine.expire(at: Timestamp(second: 660)).map(\.kind) == [.expire])
         #expect(quarantine.rules.isEmpty)
     }
 
@@ -102,7 +105,7 @@ struct PolicyTests {
         var quarantine = PlannedQuarantine()
         quarantine.policy.protected.add(prefix("10.0.0.1"), reason: "default gateway")
         quarantine.policy.allowlist = [
-            AllowEntry(prefix("10.0.9.0/24"), reason: "test", expires: 50 * second)
+            AllowEntry(prefix("10.0.9.0/24"), reason: "test", expires: Timestamp(second: 50))
         ]
         let first = quarantine.consider(request("10.0.0.1", at: 0, score: 0.9))
         #expect(
@@ -118,10 +121,11 @@ struct PolicyTests {
 
     @Test func youngWorkloadsWarmUp() {
         var quarantine = PlannedQuarantine()
-        quarantine.policy.options.warmUpSeconds = 60
+        quarantine.policy.options.warmUp = .seconds(60)
         quarantine.policy.inventory = KnownInventory(workloads: [
             KnownWorkload(
-                name: "w", addresses: [prefix("10.0.0.2").address], knownSince: 10 * second)
+                name: "w", addresses: [prefix("10.0.0.2").address],
+                knownSince: Timestamp(second: 10))
         ])
         let early = quarantine.consider(request("10.0.0.2", at: 69, score: 0.9))
         #expect(early.map(\.kind) == [.refuse(.warmingUp)])
@@ -140,8 +144,8 @@ struct PolicyTests {
                 .add, .add, .refuse(.budgetOfRules(2)), .refuse(.breakerOpen),
             ])
         #expect(
-            quarantine.policy.isBreakerOpen(at: 599 * second)
-                && !quarantine.policy.isBreakerOpen(at: 600 * second))
+            quarantine.policy.isBreakerOpen(at: Timestamp(second: 599))
+                && !quarantine.policy.isBreakerOpen(at: Timestamp(second: 600)))
     }
 
     @Test func noMoreThanAShareOfTheKnownWorkloadsIsFenced() {

@@ -1,12 +1,14 @@
+public import Timestamps
+
 /// Bytes of capture files for tests.
 public enum CaptureFile {
     public struct Record: Sendable {
-        public var nanoseconds: Int64
+        public var time: Timestamp
         public var bytes: [UInt8]
         public var wireLength: Int
 
-        public init(_ nanoseconds: Int64, _ bytes: [UInt8], wireLength: Int? = nil) {
-            self.nanoseconds = nanoseconds
+        public init(_ time: Timestamp, _ bytes: [UInt8], wireLength: Int? = nil) {
+            self.time = time
             self.bytes = bytes
             self.wireLength = wireLength ?? bytes.count
         }
@@ -24,8 +26,8 @@ public enum CaptureFile {
         var file = word(isNanosecond ? 0xA1B2_3C4D : 0xA1B2_C3D4)
         file += word(2, 2) + word(4, 2) + word(0) + word(0) + word(65_535) + word(linkType)
         for record in records {
-            let fraction = record.nanoseconds % 1_000_000_000
-            file += word(UInt32(record.nanoseconds / 1_000_000_000))
+            let fraction = record.time.nanosecondOfSecond
+            file += word(UInt32(record.time.second))
             file += word(UInt32(isNanosecond ? fraction : fraction / 1000))
             file += word(UInt32(record.bytes.count)) + word(UInt32(record.wireLength))
             file += record.bytes

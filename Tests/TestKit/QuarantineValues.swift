@@ -1,8 +1,6 @@
 public import NetworkAddresses
 public import Quarantine
-
-/// Nanoseconds of a second.
-public let second: Int64 = 1_000_000_000
+import Timestamps
 
 /// A prefix or an address, as text.
 public func prefix(_ text: String) -> IPPrefix {
@@ -21,7 +19,7 @@ public func request(
     _ address: String, at seconds: Int64, score: Double = 0.7, link: String? = nil
 ) -> EnforcementRequest {
     EnforcementRequest(
-        time: seconds * second, offender: prefix(address).address,
+        time: Timestamp(second: seconds), offender: prefix(address).address,
         spoofingLink: link.flatMap { MACAddress($0) }, score: score, threshold: 0.6,
         eventID: "e\(seconds)", reason: "fan-out", features: "peers=40")
 }

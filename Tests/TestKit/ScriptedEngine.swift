@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Synchronization
+public import Timestamps
 
 /// Docker as it answers, without containers: addresses from a pool that is used again at once, events
 /// in their order, all of it recorded from Docker 20.10.
@@ -10,12 +11,11 @@ public final class ScriptedEngine: Sendable {
         public var labels: [String: String] = [:]
         public var v4: String
         public var v6: String
-        /// Nanoseconds since 1970.
-        public var since: Int64
+        public var since: Timestamp
 
         public init(
             id: String, name: String, labels: [String: String] = [:], v4: String, v6: String,
-            since: Int64
+            since: Timestamp
         ) {
             self.id = id
             self.name = name
@@ -95,7 +95,7 @@ public final class ScriptedEngine: Sendable {
     private static func describe(_ life: Life) -> String {
         """
         {"Id":"\(life.id)","Names":["/\(life.name)"],"Image":"job:1","ImageID":"sha256:00",\
-        "Created":\(life.since / 1_000_000_000),"State":"running","Labels":\(json(life.labels)),\
+        "Created":\(life.since.second),"State":"running","Labels":\(json(life.labels)),\
         "NetworkSettings":{"Networks":{"net":{"IPAddress":"\(life.v4)","GlobalIPv6Address":\
         "\(life.v6)","MacAddress":"02:42:0a:00:00:05"}}}}
         """
@@ -130,12 +130,12 @@ public final class ScriptedEngine: Sendable {
             ), ("container", "start", life.id, told),
         ] {
             tell(
-                #"{"Type":"\#(kind)","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":\#(facts)},"time":\#(life.since / 1_000_000_000),"timeNano":\#(life.since)}"#
+                #"{"Type":"\#(kind)","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":\#(facts)},"time":\#(life.since.second),"timeNano":\#(life.since.nanoseconds)}"#
             )
         }
     }
 
-    public func end(_ id: String, at time: Int64, tells: Bool = true) {
+    public func end(_ id: String, at time: Timestamp, tells: Bool = true) {
         state.withLock { $0.running[id] = nil }
         guard tells else { return }
         for action in ["die", "destroy"] {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import TextFormats
+import Timestamps
 
 struct TextFormatsTests {
     @Test(arguments: [
@@ -10,7 +11,7 @@ struct TextFormatsTests {
         (4_102_444_800_000_000_000, "2100-01-01T00:00:00.000000+0000"),
     ])
     func timesAreUTC(nanoseconds: Int64, text: String) {
-        #expect(UTC.timestamp(nanoseconds: nanoseconds) == text)
+        #expect(UTC.timestamp(Timestamp(nanoseconds: nanoseconds)) == text)
     }
 
     @Test func jsonIsEscapedAndKeepsItsOrder() {

@@ -5,6 +5,7 @@ import TestKit
 import Testing
 
 @testable import Workloads
+import Timestamps
 
 private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
 
@@ -12,7 +13,7 @@ private func container(_ id: String, _ workload: String) -> Container {
     WorkloadNaming().container(id: id, name: "\(workload)-1", image: "\(workload):1", labels: [:])
 }
 
-private func tenancy(_ id: String, _ workload: String, since: Int64) -> Tenancy {
+private func tenancy(_ id: String, _ workload: String, since: Timestamp) -> Tenancy {
     Tenancy(container: container(id, workload), network: "net", mac: nil, since: since)
 }
 
@@ -20,29 +21,32 @@ struct DirectoryTests {
     @Test func aFlowIsWhoseAddressItWasThen() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
-        let second: Int64 = 1_000_000_000
-        directory.begin("d", [(spot, tenancy("a", "web", since: 100 * second))])
-        directory.end("d", container: "a", at: 200 * second)
-        directory.begin("d", [(spot, tenancy("b", "job", since: 200 * second + 300_000_000))])
+        directory.begin("d", [(spot, tenancy("a", "web", since: Timestamp(second: 100)))])
+        directory.end("d", container: "a", at: Timestamp(second: 200))
+        directory.begin(
+            "d", [(spot, tenancy("b", "job", since: Timestamp(second: 200) + .milliseconds(300)))])
         // Heard late: it lived between the two that are known.
-        func name(_ time: Int64) -> String? {
+        func name(_ time: Timestamp) -> String? {
             directory.tenant(of: spot, at: time)?.container.workload
         }
-        #expect(name(99 * second) == nil)
-        #expect(name(100 * second) == "web" && name(200 * second) == "web")
-        #expect(name(200 * second + 299_999_999) == "web")
-        #expect(name(200 * second + 300_000_000) == "job" && name(900 * second) == "job")
+        #expect(name(Timestamp(second: 99)) == nil)
+        #expect(name(Timestamp(second: 100)) == "web" && name(Timestamp(second: 200)) == "web")
+        #expect(name(Timestamp(second: 200) + .nanoseconds(299_999_999)) == "web")
+        #expect(
+            name(Timestamp(second: 200) + .milliseconds(300)) == "job"
+                && name(Timestamp(second: 900)) == "job")
         // An answer that comes after the end brings nobody back.
-        directory.end("d", container: "b", at: 300 * second)
-        directory.begin("d", [(spot, tenancy("b", "job", since: 200 * second + 300_000_000))])
+        directory.end("d", container: "b", at: Timestamp(second: 300))
+        directory.begin(
+            "d", [(spot, tenancy("b", "job", since: Timestamp(second: 200) + .milliseconds(300)))])
         #expect(directory.inventory().workload(of: spot) == nil)
-        #expect(name(303 * second) == nil)
+        #expect(name(Timestamp(second: 303)) == nil)
         // The same container, started again.
-        directory.begin("d", [(spot, tenancy("b", "job", since: 400 * second))])
-        #expect(name(350 * second) == nil && name(401 * second) == "job")
+        directory.begin("d", [(spot, tenancy("b", "job", since: Timestamp(second: 400)))])
+        #expect(name(Timestamp(second: 350)) == nil && name(Timestamp(second: 401)) == "job")
         // Taken without anybody hearing of the end.
-        directory.begin("d", [(spot, tenancy("c", "db", since: 500 * second))])
-        #expect(name(499 * second) == "job" && name(500 * second) == "db")
+        directory.begin("d", [(spot, tenancy("c", "db", since: Timestamp(second: 500)))])
+        #expect(name(Timestamp(second: 499)) == "job" && name(Timestamp(second: 500)) == "db")
     }
 
     @Test func whoLivedAndDiedBeforeTheAnswerIsKnownAfterwards() throws {
@@ -82,11 +86,11 @@ struct DirectoryTests {
 
     @Test func tenThousandLivesLeaveNothing() throws {
         let directory = WorkloadDirectory()
-        var now: Int64 = 1_000_000_000_000
+        var now = Timestamp(second: 1000)
         var largest = 0
         for life in 0..<10_000 {
             // Twenty a second, each for one second, over a few hundred addresses; half have IPv6 too.
-            now += 50_000_000
+            now += .milliseconds(50)
             let v4 = try address("10.0.\(life % 2).\(2 + life % 200)")
             let v6 = try address("fd00::\(String(2 + life % 200, radix: 16))")
             directory.begin("d", [(v4, tenancy("c\(life)", "job", since: now))])
@@ -99,7 +103,7 @@ struct DirectoryTests {
         for life in 9980..<10_000 { directory.end("d", container: "c\(life)", at: now) }
         #expect(largest <= 15_000 && directory.size().refused == 0)
         // A quarter of an hour later nothing is left.
-        directory.end("d", container: "none", at: now + 1_000_000_000_000)
+        directory.end("d", container: "none", at: now + .seconds(1000))
         #expect(directory.size().tenancies == 0 && directory.size().addresses == 0)
         #expect(directory.size().containers <= 1)
     }

@@ -4,6 +4,7 @@ import TestKit
 import Testing
 
 @testable import Workloads
+import Timestamps
 
 private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
 
@@ -41,7 +42,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         return .init(
             id: String(repeating: "0", count: 64 - hex.count) + hex, name: "job-\(number)",
             labels: labels, v4: "10.0.\(spot / 250).\(2 + spot % 250)",
-            v6: "fd00::\(String(2 + spot, radix: 16))", since: ContainerEngine.now())
+            v6: "fd00::\(String(2 + spot, radix: 16))", since: Clock.now())
     }
 
     @Test func itIsHeardBeforeItRunsAndForgottenWhenItEnds() async throws {
@@ -62,8 +63,8 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         }
         #expect(isKnown)
         #expect(try directory.tenant(of: address(one.v4), at: one.since)?.container.name == "job-1")
-        #expect(try directory.tenant(of: address(one.v4), at: one.since - 1) == nil)
-        engine.end(one.id, at: one.since + 5_000_000_000)
+        #expect(try directory.tenant(of: address(one.v4), at: one.since - .nanoseconds(1)) == nil)
+        engine.end(one.id, at: one.since + .seconds(5))
         let isGone = await eventually { directory.inventory().workloads.isEmpty }
         #expect(isGone)
         #expect(directory.source.hasPrefix("docker /"))
@@ -77,10 +78,10 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         let areKnown = await eventually { directory.tenants().count == 4 }
         #expect(areKnown)
         engine.stop()
-        engine.end(old.id, at: ContainerEngine.now(), tells: false)
+        engine.end(old.id, at: Clock.now(), tells: false)
         // Another took its address meanwhile.
         var new = life(3, spot: 1)
-        new.since += 2_000_000_000
+        new.since += .seconds(2)
         engine.begin(new, tells: false)
         let isTold = await eventually { directory.source.contains("not answering") }
         #expect(isTold)
@@ -88,11 +89,11 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(directory.tenants().count == 4)
         try engine.start()
         let isFound = try await eventually {
-            try directory.tenant(of: address(new.v4), at: .max)?.container.name == "job-3"
+            try directory.tenant(of: address(new.v4), at: .distantFuture)?.container.name == "job-3"
         }
         #expect(isFound)
         #expect(try directory.tenant(of: address(old.v4), at: old.since)?.container.name == "job-1")
-        #expect(try directory.tenant(of: address(kept.v4), at: .max)?.since == kept.since)
+        #expect(try directory.tenant(of: address(kept.v4), at: .distantFuture)?.since == kept.since)
         #expect(!directory.source.contains("not answering"))
     }
 
@@ -103,10 +104,10 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         let (lives, slots) = (max(given ?? 2000, 200), 100)
         var made: [ScriptedEngine.Life] = []
         // Twenty a second in the engine's own time; heard as fast as they come.
-        let start = ContainerEngine.now() - Int64(lives) * 50_000_000
+        let start = Clock.now() - .milliseconds(lives * 50)
         for number in 0..<lives {
             var one = life(number + 1, spot: number % slots)
-            one.since = start + Int64(number) * 50_000_000
+            one.since = start + .milliseconds(number * 50)
             engine.begin(one)
             made.append(one)
             if number >= slots / 2 {
@@ -116,15 +117,16 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             // Nobody has ended before anybody could ask for it.
             if number % 25 == 24 {
                 let isHeard = try await eventually {
-                    try directory.tenant(of: address(one.v4), at: .max)?.container.name == one.name
+                    try directory.tenant(of: address(one.v4), at: .distantFuture)?.container.name
+                        == one.name
                 }
                 try #require(isHeard, "\(number)")
             }
         }
         var wrong = 0
         for (number, one) in made.enumerated().suffix(4000) {
-            let end = number + slots / 2 < lives ? made[number + slots / 2].since : .max - 1
-            for time in [one.since, one.since + 1_000_000, end - 1] {
+            let end = number + slots / 2 < lives ? made[number + slots / 2].since : .distantFuture
+            for time in [one.since, one.since + .milliseconds(1), end - .nanoseconds(1)] {
                 for spot in [one.v4, one.v6] {
                     let found = try directory.tenant(of: address(spot), at: time)
                     if found?.container.name != one.name { wrong += 1 }
@@ -135,10 +137,10 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         let size = directory.size()
         // A quarter of an hour at twenty a second, two addresses each, whatever came before.
         #expect(size.tenancies <= 36_200 && size.addresses <= 2 * slots && size.refused == 0)
-        for one in made.suffix(slots / 2) { engine.end(one.id, at: ContainerEngine.now()) }
+        for one in made.suffix(slots / 2) { engine.end(one.id, at: Clock.now()) }
         let isEmpty = await eventually { directory.tenants().isEmpty }
         #expect(isEmpty)
-        directory.end("docker", container: "none", at: ContainerEngine.now() + 1_000_000_000_000)
+        directory.end("docker", container: "none", at: Clock.now() + .seconds(1000))
         #expect(directory.size().tenancies == 0 && directory.size().containers <= slots)
     }
 

@@ -5,6 +5,7 @@ import TestKit
 import Testing
 
 @testable import Workloads
+import Timestamps
 
 private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
 
@@ -119,8 +120,8 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         try cluster.get().put("pods", "p1", webMetadata, text)
         try await follow()
         #expect(try name("10.244.1.5") == "shop/web")
-        let tenancy = try directory.tenant(of: address("10.244.1.5"), at: ContainerEngine.now())
-        #expect(tenancy.map { $0.since >= 0 } == true)
+        let tenancy = try directory.tenant(of: address("10.244.1.5"), at: Clock.now())
+        #expect(tenancy.map { $0.since >= .epoch } == true)
     }
 
     @Test func whatChangesIsHeardAndWhatIsForgottenListedAnew() async throws {

@@ -1,6 +1,7 @@
 import NetworkAddresses
 import Testing
 import Workloads
+import Timestamps
 
 /// Changes of workloads as text, as recordings keep them.
 struct NoteTests {
@@ -12,11 +13,15 @@ struct NoteTests {
             change.holders[address(1)] = .some(
                 Inventory.Holder(
                     workload: "shop/web", image: "nginx", labels: ["tier": "front"],
-                    mac: MACAddress("02:42:0a:00:00:01"), instance: "docker 3f2a", since: 5))
+                    mac: MACAddress("02:42:0a:00:00:01"), instance: "docker 3f2a",
+                    since: Timestamp(nanoseconds: 5)))
             change.holders[try #require(IPAddress("fd00::7"))] = .some(
                 Inventory.Holder(workload: "büro \"7\""))
             change.holders[address(2)] = .some(nil)
-            change.times = [address(1): 1_700_000_000_123_456_789, address(2): 7]
+            change.times = [
+                address(1): Timestamp(nanoseconds: 1_700_000_000_123_456_789),
+                address(2): Timestamp(nanoseconds: 7),
+            ]
             change.networks = [
                 Inventory.Network(
                     name: "shop", prefix: try #require(IPPrefix("10.0.0.0/24")),
@@ -53,7 +58,7 @@ struct NoteTests {
         var change = WorkloadChange()
         for number in 1...3000 {
             change.holders[address(number)] = .some(Inventory.Holder(workload: "w\(number)"))
-            change.times[address(number)] = Int64(number)
+            change.times[address(number)] = Timestamp(nanoseconds: Int64(number))
         }
         let notes = change.notes(limit: 4096)
         #expect(notes.count > 10 && notes.allSatisfy { $0.utf8.count <= 4096 })

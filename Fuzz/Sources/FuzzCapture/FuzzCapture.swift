@@ -21,7 +21,7 @@ public func fuzzCapture(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
                 var packet = Packet()
                 decoder.decode(
                     frames[index].bytes, linkType: LinkType(rawValue: frames[index].linkType),
-                    timeNanoseconds: frames[index].timeNanoseconds,
+                    time: frames[index].time,
                     wireLength: frames[index].wireLength, into: &packet)
                 _ = meter.observe(&packet)
                 seen += 1

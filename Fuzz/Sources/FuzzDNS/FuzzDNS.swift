@@ -1,4 +1,5 @@
 import PacketDecoding
+import Timestamps
 
 /// The input as a DNS message over UDP, and behind a length over TCP.
 @c(LLVMFuzzerTestOneInput)
@@ -10,7 +11,7 @@ public func fuzzDNS(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         var packet = Packet()
         frame.withUnsafeBytes { bytes in
             decoder.decode(
-                bytes, linkType: .raw, timeNanoseconds: 0, wireLength: UInt32(bytes.count),
+                bytes, linkType: .raw, time: .epoch, wireLength: UInt32(bytes.count),
                 into: &packet)
         }
         precondition(packet.kind == .ip)

@@ -1,5 +1,6 @@
 import FlowMetering
 import PacketDecoding
+import Timestamps
 
 /// One frame, or several parted by their lengths, through decoder and meter. The first byte chooses
 /// the link type, the second whether checksums are verified.
@@ -14,13 +15,13 @@ public func fuzzDecoder(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     var meter = smallMeter()
     var packet = Packet()
     var at = 2
-    var time: Int64 = 0
+    var time = Timestamp.epoch
     while at + 2 <= count {
         let length = min(Int(start[at]) << 3 | Int(start[at + 1]) & 7, count - at - 2)
-        time &+= Int64(start[at + 1]) << 26
+        time += .nanoseconds(Int64(start[at + 1]) << 26)
         let bytes = UnsafeRawBufferPointer(start: start + at + 2, count: length)
         decoder.decode(
-            bytes, linkType: link, timeNanoseconds: time, wireLength: UInt32(length) &+ 3,
+            bytes, linkType: link, time: time, wireLength: UInt32(length) &+ 3,
             into: &packet)
         let update = meter.observe(&packet)
         meter.setTag(7, of: update.flow)

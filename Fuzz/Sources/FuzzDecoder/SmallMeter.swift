@@ -1,4 +1,5 @@
 import FlowMetering
+import Timestamps
 
 /// A meter so small that eviction, intervals and expiry happen in a short input.
 func smallMeter() -> FlowMeter {

@@ -3,6 +3,7 @@ import FeatureExtraction
 import IsolationForest
 import NetworkAddresses
 import Workloads
+import Timestamps
 
 extension Model {
     /// The version of the file's layout.
@@ -71,8 +72,8 @@ extension ByteWriter {
     mutating func put(_ provenance: Model.Provenance) {
         put(UInt32(provenance.sources.count))
         for source in provenance.sources { put(source) }
-        put(UInt64(bitPattern: provenance.firstNanoseconds))
-        put(UInt64(bitPattern: provenance.lastNanoseconds))
+        put(UInt64(bitPattern: provenance.first.nanoseconds))
+        put(UInt64(bitPattern: provenance.last.nanoseconds))
         put(UInt64(provenance.packetCount))
         put(provenance.seed)
         put(provenance.falseAlarmsPerDay.bitPattern)
@@ -157,8 +158,8 @@ extension ByteReader {
     mutating func provenance() throws(ModelError) -> Model.Provenance {
         var provenance = Model.Provenance()
         for _ in 0..<(try count(ofSize: 4)) { provenance.sources.append(try text()) }
-        provenance.firstNanoseconds = Int64(bitPattern: try uint64())
-        provenance.lastNanoseconds = Int64(bitPattern: try uint64())
+        provenance.first = Timestamp(nanoseconds: Int64(bitPattern: try uint64()))
+        provenance.last = Timestamp(nanoseconds: Int64(bitPattern: try uint64()))
         provenance.packetCount = Int(clamping: try uint64())
         provenance.seed = try uint64()
         provenance.falseAlarmsPerDay = Double(bitPattern: try uint64())

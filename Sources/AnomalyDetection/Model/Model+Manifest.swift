@@ -1,4 +1,5 @@
 import FeatureExtraction
+import Timestamps
 
 extension Model {
     /// The readable part of the file: one JSON object with schema, calibration and provenance, keys
@@ -28,8 +29,8 @@ extension Model {
               "format": \(Self.formatVersion),
               "schema": \(FeatureSchema.version),
               "sources": [\(provenance.sources.map(quoted).joined(separator: ", "))],
-              "first_packet_ns": \(provenance.firstNanoseconds),
-              "last_packet_ns": \(provenance.lastNanoseconds),
+              "first_packet_ns": \(provenance.first.nanoseconds),
+              "last_packet_ns": \(provenance.last.nanoseconds),
               "packets": \(provenance.packetCount),
               "seed": \(provenance.seed),
               "false_alarms_per_day": \(provenance.falseAlarmsPerDay),

@@ -1,6 +1,7 @@
 public import FeatureExtraction
 import IsolationForest
 public import Workloads
+public import Timestamps
 
 /// Everything that training learnt: baselines, graph, forests, calibration and where it came from.
 public struct Model: Sendable, Equatable {
@@ -22,9 +23,9 @@ public struct Model: Sendable, Equatable {
     public struct Provenance: Sendable, Equatable {
         /// Names of the captures, as given.
         public var sources: [String] = []
-        /// Packet times, in nanoseconds since 1970 UTC.
-        public var firstNanoseconds: Int64 = 0
-        public var lastNanoseconds: Int64 = 0
+        /// Packet times.
+        public var first = Timestamp.epoch
+        public var last = Timestamp.epoch
         public var packetCount = 0
         public var seed: UInt64 = 0
         public var falseAlarmsPerDay: Double = 1

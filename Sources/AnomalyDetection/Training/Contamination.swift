@@ -4,6 +4,7 @@ package import NetworkAddresses
 package import PacketDecoding
 import TextFormats
 package import Workloads
+import Timestamps
 
 /// Looks for attacks in what is to be learnt as clean.
 ///
@@ -33,7 +34,7 @@ package struct Contamination {
 
         /// What it sent and got in that time.
         package func owns(_ packet: Packet) -> Bool {
-            let second = Int(packet.timeNanoseconds / 1_000_000_000)
+            let second = packet.time.second
             guard seconds.contains(second) else { return false }
             if packet.source == subject || packet.destination == subject { return true }
             return mac != .zero && packet.sourceMAC == mac
@@ -65,7 +66,7 @@ package struct Contamination {
     ///
     /// - Returns: the tag to set on its flow.
     package mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
-        tracker.advance(to: packet.timeNanoseconds)
+        tracker.advance(to: packet.time)
         noteWindows()
         return tracker.observe(packet, update)
     }

@@ -1,6 +1,7 @@
 public import FeatureExtraction
 import NetworkAddresses
 public import Workloads
+public import Timestamps
 
 /// Follows traffic that changes slowly: a reservoir of windows that raised nothing, from which new
 /// baselines are made, within bounds that a patient attacker cannot move.
@@ -53,9 +54,9 @@ public struct Retrainer: Sendable {
     /// A model of what was taken in, within the anchor's bounds.
     ///
     /// - Throws: `.tooLittleData` before any window was.
-    public func model(lastNanoseconds: Int64) throws(ModelError) -> Model {
+    public func model(last: Timestamp) throws(ModelError) -> Model {
         var provenance = anchor.provenance
-        provenance.lastNanoseconds = max(provenance.lastNanoseconds, lastNanoseconds)
+        provenance.last = max(provenance.last, last)
         var made = try trainer.finish(graph: anchor.graph, provenance: provenance)
         for scale in Scale.allCases {
             made.scales[scale.rawValue].baseline = bounded(

@@ -2,6 +2,7 @@ internal import EventStore
 internal import Events
 internal import HTTPServer
 internal import Monitor
+internal import Timestamps
 
 extension ControlRoutes {
     static let eventOperations: [Operation] = [
@@ -14,7 +15,7 @@ extension ControlRoutes {
             answers: .json(.array(of: .event))
         ) { context, limit, before in
             let events = try store(context.board).events(
-                limit: Int(limit), before: before ?? .max)
+                limit: Int(limit), before: Timestamp(nanoseconds: before ?? .max))
             return JSONText.response(JSONText.array(events.map(\.line)))
         },
         Operation(

@@ -3,6 +3,7 @@ internal import HTTPServer
 internal import Monitor
 internal import Quarantine
 internal import TextFormats
+internal import Timestamps
 
 extension ControlRoutes {
     static let quarantineOperations: [Operation] = [
@@ -34,7 +35,7 @@ extension ControlRoutes {
             do throws(MonitorBoard.Objection) {
                 return addition(
                     try await context.board.add(
-                        target, action: action, seconds: duration.seconds, reason: reason,
+                        target, action: action, duration: duration.interval, reason: reason,
                         actor: context.caller.actor(actor), force: force))
             } catch { throw problem(error) }
         },
@@ -90,8 +91,8 @@ extension ControlRoutes {
         object.put("id", added.rule.id)
         object.put("target", "\(added.rule.target)")
         object.put("response", added.rule.action.rawValue)
-        object.put("until", UTC.timestamp(nanoseconds: added.rule.expires))
-        object.put("until_ns", Int(added.rule.expires))
+        object.put("until", UTC.timestamp(added.rule.expires))
+        object.put("until_ns", Int(added.rule.expires.nanoseconds))
         object.put("overridden", added.overridden)
         return JSONText.response(object.text, status: .created)
     }

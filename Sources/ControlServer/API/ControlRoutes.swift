@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
 internal import TextFormats
+internal import Timestamps
 
 /// Every operation of the API; the router and the OpenAPI document are made of them.
 enum ControlRoutes {
@@ -127,7 +128,7 @@ enum ControlRoutes {
             let models = try store(context.board).models().map { model in
                 JSONText.object([
                     ("id", JSONText.quoted(model.id)),
-                    ("created", JSONText.quoted(UTC.timestamp(nanoseconds: model.created))),
+                    ("created", JSONText.quoted(UTC.timestamp(model.created))),
                     ("sources", JSONText.quoted(model.path)),
                     ("note", JSONText.quoted(model.note)),
                     ("active", "\(model.isActive)"),
@@ -178,7 +179,7 @@ enum ControlRoutes {
             JSONText.response(text + "\n", status: status, type: "text/plain")
         }
         guard let status = board.status else { return answer(.unavailable, "starting") }
-        let age = Int64(Date().timeIntervalSince1970) - status.updated / 1_000_000_000
+        let age = Int64(Date().timeIntervalSince1970) - Int64(status.updated.second)
         // A clock that was set makes one second look old; a loop that hangs stays old.
         guard abs(age) < 10 else {
             return answer(.unavailable, "no packet was worked off for \(age) s")

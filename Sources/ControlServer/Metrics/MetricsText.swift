@@ -1,14 +1,16 @@
 import Monitor
+import Timestamps
 
 /// A monitor's status in Prometheus' text format. No label holds an address or a workload: their number has no bound.
 enum MetricsText {
     static func text(_ status: MonitorStatus) -> String {
         var page = Page()
         page.gauge("build_info", "Always 1.", 1, ["version": status.version])
-        page.gauge("start_time_seconds", "When it began, since 1970.", Double(status.started) / 1e9)
+        page.gauge(
+            "start_time_seconds", "When it began, since 1970.", status.started.secondsSince1970)
         page.gauge(
             "last_update_seconds", "When packets were last worked off, since 1970.",
-            Double(status.updated) / 1e9)
+            status.updated.secondsSince1970)
         page.gauge("enforcing", "1 where offenders are fenced.", status.isEnforcing ? 1 : 0)
         page.gauge(
             "detecting", "1 where it judges by a model; 0 while it learns.",

@@ -1,4 +1,5 @@
 internal import SystemSupport
+internal import Timestamps
 
 /// On which run of the machine a ledger's ends were stored, and when that run started by the clock
 /// of then. If the clock says otherwise now, it was set meanwhile.
@@ -7,11 +8,10 @@ struct ClockNote {
     static let name = "clock"
 
     private var run: String
-    private var start: Int64
+    private var start: Timestamp
 
-    /// - Parameter start: when the machine started, as the clock has it now, in nanoseconds since
-    ///   1970.
-    init(startedAt start: Int64) {
+    /// - Parameter start: when the machine started, as the clock has it now.
+    init(startedAt start: Timestamp) {
         let identifier = try? readFile("/proc/sys/kernel/random/boot_id")
         run = identifier.map { String(decoding: $0, as: UTF8.self).trimmed } ?? ""
         self.start = start
@@ -21,16 +21,16 @@ struct ClockNote {
     init?(_ text: String) {
         let parts = text.split(separator: " ")
         guard parts.count == 2, let start = Int64(parts[1]) else { return nil }
-        (run, self.start) = (String(parts[0]), start)
+        (run, self.start) = (String(parts[0]), Timestamp(nanoseconds: start))
     }
 
-    var text: String { "\(run) \(start)" }
+    var text: String { "\(run) \(start.nanoseconds)" }
 
-    /// How far the clock was set since `earlier`, in nanoseconds, zero where it was not; nil after a
+    /// How far the clock was set since `earlier`, zero where it was not; nil after a
     /// start of the machine, when time has passed that nobody measured.
-    func step(since earlier: ClockNote) -> Int64? {
+    func step(since earlier: ClockNote) -> Interval? {
         guard earlier.run == run, !run.isEmpty else { return nil }
-        let step = start &- earlier.start
-        return abs(step) >= ClockWatch.least ? step : 0
+        let step = start - earlier.start
+        return step.magnitude >= ClockWatch.least ? step : .zero
     }
 }

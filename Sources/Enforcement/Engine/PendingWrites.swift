@@ -1,4 +1,5 @@
 public import Quarantine
+import Timestamps
 
 /// What could not be written to the ledger yet: the disk is full, or another program holds the
 /// file.
@@ -8,8 +9,8 @@ public struct PendingWrites: Sendable {
     private(set) var rules: [QuarantineRule] = []
     private(set) var entries: [AuditEntry] = []
     private(set) var notes: [String: String] = [:]
-    /// When to try again, in nanoseconds since 1970.
-    var retryAt: Int64 = 0
+    /// When to try again.
+    var retryAt = Timestamp.epoch
 
     /// Audit entries that may wait; beyond, no further rule is put in place.
     static let capacity = 10_000

@@ -1,4 +1,5 @@
 package import Quarantine
+package import Timestamps
 
 extension QuarantineEngine where Actuator: ~Copyable {
     /// Moves the ends of all rules along if the clock was set since they were stored; the kernel,
@@ -8,11 +9,12 @@ extension QuarantineEngine where Actuator: ~Copyable {
     /// are moved once, by whichever process comes first.
     ///
     /// - Parameters:
-    ///   - start: when the machine started, as the clock has it now, in nanoseconds since 1970.
-    ///   - noticed: how far this process saw the clock being set, in nanoseconds; counts while the
+    ///   - start: when the machine started, as the clock has it now.
+    ///   - noticed: how far this process saw the clock being set; counts while the
     ///     ledger cannot be read.
     package mutating func followClock(
-        startedAt start: Int64, noticing noticed: Int64 = 0, now: Int64, actor: String
+        startedAt start: Timestamp, noticing noticed: Interval = .zero, now: Timestamp,
+        actor: String
     ) throws(QuarantineError) {
         let access = try open(isUrgent: true)
         defer { close(access) }
@@ -28,8 +30,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
             if stored == nil { stored = try ledger.note(ClockNote.name) }
             if let earlier = stored.flatMap(ClockNote.init) {
                 let found = note.step(since: earlier)
-                isNoted = found == 0
-                step = found ?? 0
+                isNoted = found == .zero
+                step = found ?? .zero
             }
         } catch {
             // The step comes once only: what is known is moved.
@@ -37,11 +39,11 @@ extension QuarantineEngine where Actuator: ~Copyable {
         }
         let mine = rules.moved(by: step)
         if !isNoted {
-            var moved = step == 0 ? [] : Array(mine.values)
-            if step != 0 { moved += others.map { $0.moved(by: step) } }
+            var moved = step == .zero ? [] : Array(mine.values)
+            if step != .zero { moved += others.map { $0.moved(by: step) } }
             let entry = AuditEntry(
                 time: now, actor: actor, action: "clock", subject: "\(moved.count) fences",
-                detail: "the clock was set by \(step / 1_000_000_000) s; their ends with it")
+                detail: "the clock was set by \(step.wholeSeconds) s; their ends with it")
             try record(
                 moved, moved.isEmpty ? [] : [entry], notes: [ClockNote.name: note.text],
                 isUrgent: true, access)

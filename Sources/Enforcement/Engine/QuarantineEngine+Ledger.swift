@@ -1,15 +1,16 @@
 internal import Quarantine
+internal import Timestamps
 
 /// How the ledger can be used during one call.
 struct LedgerAccess {
-    /// Nanoseconds that the lock took: by so much a time that was read before is older.
-    var waited: Int64 = 0
+    /// How long the lock took: by so much a time that was read before is older.
+    var waited = Interval.zero
     /// Why the ledger cannot be written now; nil when it can.
     var obstacle: QuarantineError?
 }
 
 extension QuarantineEngine where Actuator: ~Copyable {
-    private static var patience: Int64 { 2_000_000_000 }
+    private static var patience: Interval { .seconds(2) }
 
     /// Takes the ledger's lock. If another process holds it, what is urgent is done all the same
     /// and recorded later.
@@ -49,7 +50,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     }
 
     /// Writes what is pending, if that is possible; tried every two seconds.
-    mutating func writePending(now: Int64) {
+    mutating func writePending(now: Timestamp) {
         guard !pendingWrites.isEmpty,
             now >= pendingWrites.retryAt || now < pendingWrites.retryAt - Self.patience,
             let access = try? open(isUrgent: false)
@@ -67,7 +68,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     }
 
     /// Takes over what other processes have written, if they have.
-    mutating func catchUp(now: Int64) throws(QuarantineError) {
+    mutating func catchUp(now: Timestamp) throws(QuarantineError) {
         if try ledger.hasChangedElsewhere() { try reload(now: now) }
     }
 
@@ -76,7 +77,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     ///
     /// - Returns: rules of the other mode, enforcing or dry run.
     @discardableResult
-    mutating func reload(now: Int64) throws(QuarantineError) -> [QuarantineRule] {
+    mutating func reload(now: Timestamp) throws(QuarantineError) -> [QuarantineRule] {
         let before = rules
         let others = try replaceRules()
         hasForeignWrites = true
@@ -108,7 +109,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     ///
     /// - Parameter restored: rules that are not reported as new.
     mutating func noteChanges(
-        since before: ActiveRules, now: Int64,
+        since before: ActiveRules, now: Timestamp,
         excluding restored: Set<QuarantineRule.Key> = []
     ) -> [QuarantineOutcome] {
         var decisions: [QuarantineDecision] = []

@@ -1,10 +1,10 @@
 internal import NetworkAddresses
 public import Quarantine
-internal import Timestamps
+public import Timestamps
 
 extension QuarantineEngine where Actuator: ~Copyable {
     /// Ends further apart than this are put right; less is the kernel's clock and rounding.
-    private static var tolerance: Int64 { 2_000_000_000 }
+    private static var tolerance: Interval { .seconds(2) }
 
     /// Makes ledger and kernel agree: at start, and after another program changed either.
     ///
@@ -12,10 +12,9 @@ extension QuarantineEngine where Actuator: ~Copyable {
     /// to the ledger if it ends by itself, and removed if it does not.
     ///
     /// - Parameters:
-    ///   - now: nanoseconds since 1970.
     ///   - cause: for the audit trail.
     public mutating func reconcile(
-        now: Int64, cause: String, actor: String = "policy"
+        now: Timestamp, cause: String, actor: String = "policy"
     ) throws(QuarantineError) -> ReconciliationReport {
         let access = try open(isUrgent: true)
         defer { close(access) }
@@ -62,7 +61,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     }
 
     private mutating func compareWithKernel(
-        now: Int64, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
+        now: Timestamp, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
     ) throws(QuarantineError) {
         let isIntact = try actuator.isIntact()
         let elements = try actuator.elements()
@@ -80,7 +79,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
 
     /// Leaves the kernel's elements alone when they are right, and makes them anew when not.
     private mutating func settleKernel(
-        _ elements: [FirewallElement], isIntact: Bool, isMissing: Bool, now: Int64,
+        _ elements: [FirewallElement], isIntact: Bool, isMissing: Bool, now: Timestamp,
         _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
     ) throws(QuarantineError) {
         if isIntact, !isMissing, report.restored.isEmpty, report.removed.isEmpty,
@@ -100,7 +99,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
 
     /// Ends rules whose time is over, and those whose release was cut short.
     private mutating func endDue(
-        now: Int64, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
+        now: Timestamp, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
     ) {
         let due = rules.values.filter { $0.state == .removing || $0.expires <= now }
         for rule in due.sorted(by: { $0.key < $1.key }) {
@@ -118,7 +117,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     ///
     /// - Returns: the rules that the kernel lacks, or holds with another end.
     private mutating func compare(
-        _ elements: [FirewallElement], now: Int64, _ report: inout ReconciliationReport,
+        _ elements: [FirewallElement], now: Timestamp, _ report: inout ReconciliationReport,
         _ written: inout [QuarantineRule]
     ) throws(QuarantineError) -> [QuarantineRule.Key] {
         if elements.isEmpty { return Array(rules.keys) }
@@ -129,20 +128,18 @@ extension QuarantineEngine where Actuator: ~Copyable {
         var active = RuleIndex(rules.keys.lazy.filter { !$0.target.isSingle }.map { ($0, ()) })
         for element in elements {
             let key = element.key
-            // Somebody else's element may last longer than nanoseconds can tell.
-            let ends = element.remainingMilliseconds.map {
-                now.addingClamping($0.multipliedClamping(by: 1_000_000))
-            }
+            let ends = element.remaining.map { now + $0 }
             if let expires = wanted[key] {
-                let gap = (ends ?? .max).subtractingReportingOverflow(expires)
-                let isOnTime = !gap.overflow && abs(gap.partialValue) <= Self.tolerance
+                let gap = (ends ?? .distantFuture) - expires
+                let isOnTime = gap.magnitude <= Self.tolerance
                 if isOnTime, element.isComplete || expires - now <= Self.tolerance {
                     wanted[key] = nil
                 }
             } else if let ends, !over.overlaps(key), !active.overlaps(key) {
                 guard ends > now + Self.tolerance else { continue }
                 let rule = QuarantineRule(
-                    id: "found-" + String(now / 1000, radix: 36), target: element.target,
+                    id: "found-" + String(now.nanoseconds / 1000, radix: 36),
+                    target: element.target,
                     action: element.action, state: .active, created: now, expires: ends,
                     reason: "found in the kernel, not in the ledger", origin: "reconcile")
                 rules.update(rule)
@@ -162,7 +159,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
 
     /// A rail may have come since; a rule that it forbids is ended and reported.
     private mutating func rebuild(
-        now: Int64, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
+        now: Timestamp, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
     ) throws(QuarantineError) {
         while true {
             do {
@@ -205,7 +202,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     }
 
     private func entries(
-        _ report: ReconciliationReport, now: Int64, cause: String, actor: String
+        _ report: ReconciliationReport, now: Timestamp, cause: String, actor: String
     ) -> [AuditEntry] {
         func entry(_ action: String, _ subject: String, _ detail: String) -> AuditEntry {
             AuditEntry(time: now, actor: actor, action: action, subject: subject, detail: detail)
@@ -222,7 +219,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     }
 
     /// The rules with time left and what they held back, and what else the kernel holds.
-    public mutating func list(now: Int64) throws(QuarantineError) -> RuleListing {
+    public mutating func list(now: Timestamp) throws(QuarantineError) -> RuleListing {
         let stored = try ledger.openRules()
         let isDryRun = actuator.isDryRun
         var mine = ActiveRules(stored.filter { $0.isDryRun == isDryRun })
@@ -237,7 +234,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
                 let isMine = rule.isDryRun == isDryRun
                 let (packets, bytes) = isMine ? Self.counts(of: rule, held) : (0, 0)
                 return RuleStatus(
-                    rule: rule, remainingMilliseconds: max(0, (rule.expires - now) / 1_000_000),
+                    rule: rule, remaining: max(.zero, rule.expires - now),
                     packets: rule.packets &+ packets, bytes: rule.bytes &+ bytes,
                     isInForce: isMine && held.overlaps(rule.key))
             },

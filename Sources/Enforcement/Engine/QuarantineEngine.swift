@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 public import Quarantine
+public import Timestamps
 
 /// The quarantine: owns the rules that are active, decides by its policy, and carries decisions
 /// out.
@@ -45,11 +46,11 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     /// Weighs one detection and does what the policy decides.
     ///
-    /// - Parameter now: nanoseconds since 1970; the ends in the kernel count from it.
+    /// - Parameter now: the time; the ends in the kernel count from it.
     /// - Throws: `.ledger` before anything was done; the kernel's failures are part of the
     ///   outcomes.
     public mutating func consider(
-        _ request: EnforcementRequest, now: Int64
+        _ request: EnforcementRequest, now: Timestamp
     ) throws(QuarantineError) -> [QuarantineOutcome] {
         // A request of before the clock was set back would end every rule, and begin the next in
         // what is the future now.
@@ -66,7 +67,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// wrote.
     ///
     /// - Returns: with what other processes did to the rules.
-    public mutating func tick(now: Int64) throws(QuarantineError) -> [QuarantineOutcome] {
+    public mutating func tick(now: Timestamp) throws(QuarantineError) -> [QuarantineOutcome] {
         let expired = try expire(now: now)
         writePending(now: now)
         if try ledger.hasChangedElsewhere() { hasForeignWrites = true }
@@ -79,7 +80,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// Ends rules whose time is over; the kernel has removed them by itself.
     ///
     /// - Complexity: O(1) before the first end.
-    public mutating func expire(now: Int64) throws(QuarantineError) -> [QuarantineOutcome] {
+    public mutating func expire(now: Timestamp) throws(QuarantineError) -> [QuarantineOutcome] {
         try perform(rules.expired(at: now).map(QuarantineDecision.expiry), now: now)
     }
 
@@ -88,12 +89,14 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     ///
     /// - Returns: with the rule as it is now.
     public mutating func add(
-        _ target: QuarantineTarget, action: QuarantineRule.Action, seconds: Int64, reason: String,
-        now: Int64, actor: String, force: Bool
+        _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
+        reason: String,
+        now: Timestamp, actor: String, force: Bool
     ) throws(QuarantineError) -> QuarantineOutcome {
         let rule = QuarantineRule(
-            id: "h" + String(now / 1000, radix: 36), target: target, action: action, created: now,
-            expires: now + seconds * 1_000_000_000, reason: reason)
+            id: "h" + String(now.nanoseconds / 1000, radix: 36), target: target, action: action,
+            created: now,
+            expires: now + duration, reason: reason)
         let decision = QuarantineDecision(.add, rule, time: now)
         var outcome = try perform([decision], now: now, actor: actor, force: force)[0]
         if outcome.failure == nil, let active = rules[rule.key] { outcome.decision.rule = active }
@@ -105,7 +108,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     ///
     /// - Throws: `.noSuchFence` or `.partOf` when there is none.
     public mutating func release(
-        _ target: QuarantineTarget, reason: String, now: Int64, actor: String
+        _ target: QuarantineTarget, reason: String, now: Timestamp, actor: String
     ) throws(QuarantineError) -> [QuarantineOutcome] {
         let access = try open(isUrgent: false)
         defer { close(access) }
@@ -125,7 +128,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     /// Removes every rule of this mode.
     public mutating func flush(
-        reason: String, now: Int64, actor: String
+        reason: String, now: Timestamp, actor: String
     ) throws(QuarantineError) -> [QuarantineOutcome] {
         let access = try open(isUrgent: false)
         defer { close(access) }
@@ -139,7 +142,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// A rule of the policy on an address that is another workload's now is removed: it was meant
     /// for the last holder. Rules by hand stay.
     public mutating func follow(
-        _ inventory: KnownInventory, now: Int64
+        _ inventory: KnownInventory, now: Timestamp
     ) throws(QuarantineError) -> [QuarantineOutcome] {
         policy.inventory = inventory
         let moved = rules.sorted.compactMap { rule -> QuarantineDecision? in
@@ -169,7 +172,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// - Throws: `.ledger` before anything was done; the kernel's failures are part of the
     ///   outcomes.
     mutating func perform(
-        _ decisions: [QuarantineDecision], now: Int64, actor: String = "policy", force: Bool = false
+        _ decisions: [QuarantineDecision], now: Timestamp, actor: String = "policy",
+        force: Bool = false
     ) throws(QuarantineError) -> [QuarantineOutcome] {
         guard !decisions.isEmpty else { return [] }
         let isUrgent = decisions.contains {
@@ -188,7 +192,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     }
 
     private mutating func remove(
-        _ rules: [QuarantineRule], reason: String, now: Int64, actor: String, _ access: LedgerAccess
+        _ rules: [QuarantineRule], reason: String, now: Timestamp, actor: String,
+        _ access: LedgerAccess
     ) throws(QuarantineError) -> [QuarantineOutcome] {
         let outcomes = try carryOut(
             rules.map { .release(of: $0, time: now, reason: reason) }, access, by: Actor(actor),
@@ -225,7 +230,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     /// - Returns: the outcomes in the order of `decisions`.
     private mutating func carryOut(
-        _ decisions: [QuarantineDecision], _ access: LedgerAccess, by actor: Actor, now: Int64,
+        _ decisions: [QuarantineDecision], _ access: LedgerAccess, by actor: Actor, now: Timestamp,
         isUrgent: Bool
     ) throws(QuarantineError) -> [QuarantineOutcome] {
         var outcomes = decisions.map { QuarantineOutcome($0) }
@@ -244,7 +249,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     }
 
     private func stage(
-        _ decision: QuarantineDecision, _ index: Int, by actor: Actor, now: Int64,
+        _ decision: QuarantineDecision, _ index: Int, by actor: Actor, now: Timestamp,
         _ step: inout Step
     ) {
         let key = decision.rule.key
@@ -256,7 +261,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             step.rules[key] = rule
             step.replaced[key] = rules[key]
             step.changes.append((index, .put(rule)))
-            detail += "; until \(rule.expires); \(rule.action.rawValue); \(rule.id)"
+            detail += "; until \(rule.expires.nanoseconds); \(rule.action.rawValue); \(rule.id)"
             if actor.isForcing { detail += "; forced" }
         case .release:
             guard var rule = known else { return }
@@ -279,7 +284,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     private func entry(
         _ action: String, _ decision: QuarantineDecision, _ detail: String, _ actor: Actor,
-        _ now: Int64
+        _ now: Timestamp
     ) -> AuditEntry {
         AuditEntry(
             time: now, actor: actor.name, action: (actuator.isDryRun ? "dry-run " : "") + action,
@@ -308,7 +313,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     }
 
     /// Changes the kernel in one transaction; without what a rail forbids.
-    private mutating func act(_ step: inout Step, now: Int64) -> [Int: QuarantineError] {
+    private mutating func act(_ step: inout Step, now: Timestamp) -> [Int: QuarantineError] {
         var failures: [Int: QuarantineError] = [:]
         var changes = step.changes
         while !changes.isEmpty {
@@ -342,7 +347,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     /// Records what the kernel's answer was.
     private mutating func settle(
-        _ step: Step, _ failures: [Int: QuarantineError], by actor: Actor, now: Int64,
+        _ step: Step, _ failures: [Int: QuarantineError], by actor: Actor, now: Timestamp,
         _ access: LedgerAccess
     ) throws(QuarantineError) {
         var settled: [QuarantineRule] = []
@@ -374,7 +379,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     /// Ends rules of the other mode, which the kernel does not have.
     private mutating func endDormant(
-        _ rules: [QuarantineRule], reason: String, now: Int64, actor: String, _ access: LedgerAccess
+        _ rules: [QuarantineRule], reason: String, now: Timestamp, actor: String,
+        _ access: LedgerAccess
     ) throws(QuarantineError) {
         guard !rules.isEmpty else { return }
         let entries = rules.map { rule in

@@ -2,6 +2,7 @@ internal import Dispatch
 public import Quarantine
 internal import Synchronization
 internal import SystemSupport
+public import Timestamps
 
 /// The quarantine of a running monitor: the engine behind a lock, with a thread that hears of other
 /// programs' changes to the firewall and puts them right at once.
@@ -34,12 +35,12 @@ public final class QuarantineService: Sendable {
         var protection: ProtectionSources
         /// Nil: `now` is whatever the caller says.
         var clock: ClockWatch?
-        /// How far the clock was set, in nanoseconds, if the rules have not followed it yet.
-        var clockStep: Int64?
+        /// How far the clock was set, if the rules have not followed it yet.
+        var clockStep: Interval?
     }
 
     private let state: Mutex<State>
-    private let clock: @Sendable () -> Int64
+    private let clock: @Sendable () -> Timestamp
     private let isStopping = Atomic<Bool>(false)
     private let hasStopped = DispatchSemaphore(value: 0)
     private let queue = DispatchQueue(label: "quarantine")
@@ -48,12 +49,12 @@ public final class QuarantineService: Sendable {
     /// network namespace of the calling thread.
     ///
     /// - Parameters:
-    ///   - clock: nanoseconds since 1970.
+    ///   - clock: tells the time.
     ///   - report: called on the thread whenever it has looked.
     /// - Throws: `.notPermitted` without CAP_NET_ADMIN when enforcing; `.ledger`.
     public init(
         policy: QuarantinePolicy, ledger: any QuarantineLedger, options: Options,
-        clock: @escaping @Sendable () -> Int64, report: @escaping @Sendable (Finding) -> Void
+        clock: @escaping @Sendable () -> Timestamp, report: @escaping @Sendable (Finding) -> Void
     ) throws(QuarantineError) {
         self.clock = clock
         let now = clock()
@@ -87,10 +88,10 @@ public final class QuarantineService: Sendable {
 
     /// Uses the engine; other threads wait meanwhile.
     ///
-    /// - Parameter body: gets the time, in nanoseconds since 1970.
+    /// - Parameter body: gets the time.
     public func with<T: Sendable>(
         _ body: (
-            _ engine: inout QuarantineEngine<Firewall>, _ now: Int64
+            _ engine: inout QuarantineEngine<Firewall>, _ now: Timestamp
         ) throws(QuarantineError) -> sending T
     ) throws(QuarantineError) -> sending T {
         try state.withLock { (state: inout State) throws(QuarantineError) in
@@ -104,7 +105,7 @@ public final class QuarantineService: Sendable {
     package func use<T: Sendable>(
         _ body:
             @escaping @Sendable (
-                _ engine: inout QuarantineEngine<Firewall>, _ now: Int64
+                _ engine: inout QuarantineEngine<Firewall>, _ now: Timestamp
             ) throws(QuarantineError) -> T
     ) async throws(QuarantineError) -> T {
         try await onQueue { [self] () throws(QuarantineError) in
@@ -195,7 +196,7 @@ public final class QuarantineService: Sendable {
             } catch {
                 report(Finding(cause: cause, failure: error))
                 // Whatever it is, it is not cured by trying faster.
-                rest(milliseconds: 1000)
+                rest(.milliseconds(1000))
             }
         }
     }
@@ -204,10 +205,10 @@ public final class QuarantineService: Sendable {
 extension QuarantineService.State {
     /// Moves every end along when the clock is set: the kernel counts time that passes, and so do
     /// rules.
-    fileprivate mutating func keepTime(_ now: Int64) throws(QuarantineError) {
+    fileprivate mutating func keepTime(_ now: Timestamp) throws(QuarantineError) {
         if let step = clock?.step(to: now) {
             engine.policy.clockStepped(by: step)
-            clockStep = (clockStep ?? 0) &+ step
+            clockStep = (clockStep ?? .zero) + step
         }
         guard let clockStep, let start = clock?.start else { return }
         try engine.followClock(

@@ -2,6 +2,7 @@ internal import CNetfilter
 internal import NetworkAddresses
 internal import Nftables
 public import Quarantine
+internal import Timestamps
 
 extension Firewall {
     mutating func begin(reserving capacity: Int = 4096) -> NetlinkWriter {
@@ -192,7 +193,7 @@ extension Firewall {
             }
             return FirewallElement(
                 target: key.target, action: key.action,
-                remainingMilliseconds: remaining.map(Int64.init(clamping:)),
+                remaining: remaining.map(Interval.milliseconds),
                 packets: total(inet.packets, bridge.packets),
                 bytes: total(inet.bytes, bridge.bytes),
                 isComplete: bridge.isThere && (inet.isThere || key.target.prefix == nil))

@@ -3,6 +3,7 @@ internal import Glibc
 public import NetworkAddresses
 internal import Nftables
 public import Quarantine
+public import Timestamps
 
 /// Choices of the actuator.
 public struct FirewallOptions: Sendable {
@@ -32,7 +33,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     var sequence: UInt32 = 0
     var actions: Set<QuarantineRule.Action> = []
     /// Fenced prefixes that are not hosts.
-    var networks: [NetworkGroup: [IPPrefix: Int64]] = [:]
+    var networks: [NetworkGroup: [IPPrefix: Timestamp]] = [:]
     private let updatesInPlace: Bool
 
     struct NetworkGroup: Hashable {
@@ -82,7 +83,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
 
     public mutating func rebuild(
         _ rules: [QuarantineRule], protecting protected: ProtectedSet = ProtectedSet(),
-        now: Int64
+        now: Timestamp
     ) throws(QuarantineError) {
         for rule in rules { try check(rule, protected) }
         let wanted = expected(rules, now: now)
@@ -97,7 +98,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     }
 
     public mutating func adopt(
-        _ rules: [QuarantineRule], now: Int64
+        _ rules: [QuarantineRule], now: Timestamp
     ) throws(QuarantineError) {
         actions.formUnion(rules.map(\.action))
         try install()
@@ -105,8 +106,8 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     }
 
     public func expected(
-        _ rules: [QuarantineRule], now: Int64
-    ) -> [QuarantineRule.Key: Int64] {
+        _ rules: [QuarantineRule], now: Timestamp
+    ) -> [QuarantineRule.Key: Timestamp] {
         Self.laidOut(rules.lazy.filter { $0.expires > now })
     }
 
@@ -114,8 +115,8 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     /// not overlap.
     static func laidOut(
         _ rules: some Sequence<QuarantineRule>
-    ) -> [QuarantineRule.Key: Int64] {
-        var ends: [QuarantineRule.Key: Int64] = [:]
+    ) -> [QuarantineRule.Key: Timestamp] {
+        var ends: [QuarantineRule.Key: Timestamp] = [:]
         ends.reserveCapacity(rules.underestimatedCount)
         for rule in rules where rule.target.isSingle {
             ends[rule.key] = max(rule.expires, ends[rule.key] ?? rule.expires)
@@ -130,7 +131,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
 
     public mutating func apply(
         _ changes: [FirewallChange], protecting protected: ProtectedSet = ProtectedSet(),
-        now: Int64
+        now: Timestamp
     ) throws(QuarantineError) {
         guard !changes.isEmpty else { return }
         var batch = begin(reserving: changes.count * 256)
@@ -170,7 +171,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         }
     }
 
-    private mutating func remember(_ rules: [QuarantineRule], now: Int64) {
+    private mutating func remember(_ rules: [QuarantineRule], now: Timestamp) {
         networks = Self.grouped(rules.lazy.filter { $0.expires > now })
     }
 }
@@ -182,13 +183,13 @@ extension Firewall {
     struct Plan {
         var removals: Elements = [:]
         var additions: Elements = [:]
-        var networks: [NetworkGroup: [IPPrefix: Int64]] = [:]
+        var networks: [NetworkGroup: [IPPrefix: Timestamp]] = [:]
     }
 
     private static func grouped(
         _ rules: some Sequence<QuarantineRule>
-    ) -> [NetworkGroup: [IPPrefix: Int64]] {
-        var groups: [NetworkGroup: [IPPrefix: Int64]] = [:]
+    ) -> [NetworkGroup: [IPPrefix: Timestamp]] {
+        var groups: [NetworkGroup: [IPPrefix: Timestamp]] = [:]
         for rule in rules {
             guard let prefix = rule.target.prefix, !prefix.isHost else { continue }
             let group = NetworkGroup(action: rule.action, key: FirewallLayout.Key(rule.target))
@@ -198,11 +199,11 @@ extension Firewall {
         return groups
     }
 
-    static func pieces(_ ends: [IPPrefix: Int64]) -> [PrefixPieces.Piece] {
+    static func pieces(_ ends: [IPPrefix: Timestamp]) -> [PrefixPieces.Piece] {
         PrefixPieces.flatten(ends.map { .init(prefix: $0.key, expires: $0.value) })
     }
 
-    func plan(_ changes: [FirewallChange], now: Int64) -> Plan {
+    func plan(_ changes: [FirewallChange], now: Timestamp) -> Plan {
         var plan = Plan(networks: networks)
         var touched: [NetworkGroup: [IPPrefix]] = [:]
         for change in changes {
@@ -210,7 +211,7 @@ extension Firewall {
             let set = set(key)
             if let prefix = key.target.prefix, !prefix.isHost {
                 let group = NetworkGroup(action: key.action, key: set.key)
-                var expires: Int64?
+                var expires: Timestamp?
                 if case .put(let rule) = change { expires = rule.expires }
                 plan.networks[group, default: [:]][prefix] = expires
                 touched[group, default: []].append(prefix)
@@ -230,10 +231,10 @@ extension Firewall {
 
     /// Works out which pieces of a prefix set change; only what overlaps the change is looked at.
     private func cut(
-        _ group: NetworkGroup, _ prefixes: [IPPrefix], now: Int64, _ plan: inout Plan
+        _ group: NetworkGroup, _ prefixes: [IPPrefix], now: Timestamp, _ plan: inout Plan
     ) {
         plan.networks[group] = plan.networks[group]?.filter { $0.value > now }
-        func near(_ ends: [IPPrefix: Int64]) -> [IPPrefix: Int64] {
+        func near(_ ends: [IPPrefix: Timestamp]) -> [IPPrefix: Timestamp] {
             let roots = ends.keys.filter { key in prefixes.contains { $0.overlaps(key) } }
             return ends.filter { entry in
                 roots.contains { $0.contains(entry.key) }
@@ -262,13 +263,14 @@ extension Firewall {
     }
 
     private func element(
-        _ target: QuarantineTarget, expires: Int64, now: Int64
+        _ target: QuarantineTarget, expires: Timestamp, now: Timestamp
     ) -> ElementWriter.Element {
-        .init(target: target, timeoutMilliseconds: UInt64(max(1, (expires - now) / 1_000_000)))
+        .init(
+            target: target, timeoutMilliseconds: UInt64(max(1, (expires - now).wholeMilliseconds)))
     }
 
     func add(
-        _ ends: [QuarantineRule.Key: Int64], now: Int64, to batch: inout NetlinkWriter
+        _ ends: [QuarantineRule.Key: Timestamp], now: Timestamp, to batch: inout NetlinkWriter
     ) {
         var elements: Elements = [:]
         for (key, expires) in ends {

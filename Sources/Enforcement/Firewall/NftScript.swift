@@ -1,6 +1,7 @@
 public import NetworkAddresses
 import Nftables
 public import Quarantine
+import Timestamps
 
 /// The exact rules that enforcing installs, as a script for `nft -f`.
 ///
@@ -36,19 +37,21 @@ public enum NftScript {
         var text = "#!/usr/sbin/nft -f\n# What lazaret's enforcing installs.\n"
         for rule in rules {
             text += "#   \(rule.id) \(rule.target) \(rule.action.rawValue) for "
-            text += "\((rule.expires - rule.created) / 1_000_000_000) s: \(comment(rule.reason))"
+            text += "\((rule.expires - rule.created).wholeSeconds) s: \(comment(rule.reason))"
             if !rule.eventID.isEmpty { text += " (event \(comment(rule.eventID)))" }
             text += "; undo: \(rule.undo)\n"
         }
         for (target, why) in refusals {
             text += "#   not fenced: \(target): \(comment("\(why)"))\n"
         }
+        // Each element lasts as long as its rule: as if all rules began in 1970.
         let lengths = rules.map { rule in
             var rule = rule
-            rule.expires -= rule.created
+            rule.expires = .epoch + (rule.expires - rule.created)
             return rule
         }
-        return text + render(layout) + render(Firewall.laidOut(lengths))
+        let elements = Firewall.laidOut(lengths).mapValues { $0 - .epoch }
+        return text + render(layout) + render(elements)
     }
 
     /// The tables, sets, chains and rules without elements.
@@ -86,8 +89,8 @@ public enum NftScript {
         }.joined()
     }
 
-    /// - Parameter lengths: nanoseconds that each element lasts.
-    private static func render(_ lengths: [QuarantineRule.Key: Int64]) -> String {
+    /// - Parameter lengths: how long each element lasts.
+    private static func render(_ lengths: [QuarantineRule.Key: Interval]) -> String {
         var text = "\n"
         let elements = lengths.sorted { $0.key < $1.key }
         for family in FirewallLayout.Family.allCases {
@@ -96,7 +99,7 @@ public enum NftScript {
                 guard key != .link || family == .bridge else { continue }
                 let set = FirewallLayout.SetSpec.name(element.action, key)
                 text += "add element \(family.word) \(FirewallLayout.tableName) \(set) "
-                text += "{ \(element.target) timeout \(time(max(1, length / 1_000_000))) }\n"
+                text += "{ \(element.target) timeout \(time(max(1, length.wholeMilliseconds))) }\n"
             }
         }
         return text

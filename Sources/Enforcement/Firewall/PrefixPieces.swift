@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 internal import Quarantine
+internal import Timestamps
 
 /// Lays overlapping fences side by side, because a kernel set's intervals may not overlap.
 ///
@@ -11,8 +12,7 @@ enum PrefixPieces {
     /// One interval of the kernel's set.
     struct Piece: Hashable, Sendable {
         var prefix: IPPrefix
-        /// Nanoseconds since 1970.
-        var expires: Int64
+        var expires: Timestamp
     }
 
     /// Disjoint prefixes that give every address its latest end, in ascending order.

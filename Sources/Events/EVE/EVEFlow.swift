@@ -1,4 +1,5 @@
 package import NetworkAddresses
+package import Timestamps
 
 /// A flow event, as `lazaret flows --format eve` and Suricata write it.
 package struct EVEFlow: Sendable {
@@ -10,8 +11,8 @@ package struct EVEFlow: Sendable {
     package var transport: String
     package var communityID: String?
     /// Nanoseconds since 1970.
-    package var start: Int64
-    package var end: Int64
+    package var start: Timestamp
+    package var end: Timestamp
     package var state: String?
     package var packetsToServer: UInt64
     package var packetsToClient: UInt64

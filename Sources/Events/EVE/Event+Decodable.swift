@@ -4,6 +4,7 @@ public import FoundationEssentials
 import NetworkAddresses
 import Quarantine
 import TextFormats
+import Timestamps
 
 /// Why a line is no event that this program knows.
 public enum EVEError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -133,14 +134,15 @@ extension Event.Alert {
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)
     }
 
-    /// Seconds that a time in nanoseconds can say.
-    private static let seconds = -(Int64.max / 1_000_000_000)...(Int64.max / 1_000_000_000)
+    /// Seconds that a time can say.
+    private static let seconds =
+        Timestamp.distantPast.second + 1...Timestamp.distantFuture.second
 
     private static func window(_ details: KeyedDecodingContainer<Key>) throws -> Range<Int>? {
         guard let start = try details.decodeIfPresent(Int.self, forKey: .windowStart),
             let end = try details.decodeIfPresent(Int.self, forKey: .windowEnd)
         else { return nil }
-        guard seconds.contains(Int64(start)), seconds.contains(Int64(end)), start <= end else {
+        guard seconds.contains(start), seconds.contains(end), start <= end else {
             throw details.meaningless(.windowEnd)
         }
         return start..<end
@@ -236,9 +238,8 @@ extension KeyedDecodingContainer {
         contains(key) ? try parse(key) as T : nil
     }
 
-    /// Nanoseconds since 1970.
-    func time(_ key: Key) throws -> Int64 {
-        guard let time = UTC.nanoseconds(try decode(String.self, forKey: key)), time >= 0 else {
+    func time(_ key: Key) throws -> Timestamp {
+        guard let time = UTC.time(try decode(String.self, forKey: key)), time >= .epoch else {
             throw meaningless(key)
         }
         return time

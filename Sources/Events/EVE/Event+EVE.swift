@@ -10,7 +10,7 @@ extension Event {
     /// The event as one line, without the newline.
     public var eve: String {
         var line = JSONObject()
-        line.put("timestamp", UTC.timestamp(nanoseconds: time))
+        line.put("timestamp", UTC.timestamp(time))
         line.put("event_type", kind.rawValue)
         switch payload {
         case .alert(let alert): alert.put(in: &line)
@@ -98,7 +98,7 @@ extension Event.QuarantineChange {
         object.put("refused_because", refusal)
         object.put("target", "\(target)")
         object.put("response", response.rawValue)
-        object.put("until", UTC.timestamp(nanoseconds: until))
+        object.put("until", UTC.timestamp(until))
         object.put("reason", reason)
         object.put("event_id", eventID)
         object.put("workload", workload)

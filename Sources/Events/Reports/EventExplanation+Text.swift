@@ -3,6 +3,7 @@ import FeatureExtraction
 import NetworkAddresses
 import Quarantine
 import TextFormats
+import Timestamps
 
 extension EventExplanation {
     /// The explanation as a person reads it.
@@ -25,7 +26,7 @@ extension EventExplanation {
             ? offender : "\(alert.workload) (\(offender))"
         let what = title + (alert.technique.map { " (\($0))" } ?? "")
         var lines = [
-            "event \(alert.identifier ?? "")  \(UTC.timestamp(nanoseconds: time))",
+            "event \(alert.identifier ?? "")  \(UTC.timestamp(time))",
             "  \(who), as source, over \(alert.scale.seconds) s: \(what)",
         ]
         if let contact { lines.append("  last flow to \(contact)") }
@@ -105,7 +106,7 @@ extension EventExplanation {
         let lines = zip(flows, ends).map { flow, ends in
             let new = flow.isNew == true ? "  new to the baseline" : ""
             return
-                "  \(UTC.clock(flow.startNanoseconds / 1_000_000_000))  \(flow.transport)  \(ends)"
+                "  \(UTC.clock(flow.start))  \(flow.transport)  \(ends)"
                 + String(repeating: " ", count: width - ends.count)
                 + "  \(flow.packetsOut)/\(flow.packetsIn) packets"
                 + "  \(flow.bytesOut)/\(flow.bytesIn) bytes"
@@ -130,7 +131,7 @@ extension EventExplanation {
                 change.failure.map { ", which failed: \($0)" }
                 ?? (change.isDryRun ? " (not enforced)" : "")
             return "\(change.action.rawValue) of \(change.target), \(change.response.rawValue), "
-                + "until \(UTC.timestamp(nanoseconds: change.until))\(how)"
+                + "until \(UTC.timestamp(change.until))\(how)"
         }
         return (done.isEmpty ? ["nothing was fenced for it"] : done) + undo.map { "  " + $0 }
     }
@@ -143,7 +144,7 @@ extension EventExplanation {
     public var json: String {
         var object = JSONObject()
         object.put("event_id", alert.identifier)
-        object.put("timestamp", UTC.timestamp(nanoseconds: time))
+        object.put("timestamp", UTC.timestamp(time))
         object.put("workload", alert.workload)
         object.put("offender", "\(alert.offender)")
         object.put("signature", title)
@@ -196,7 +197,7 @@ extension EventExplanation {
 
     private static func object(_ flow: Flow) -> JSONObject {
         var object = JSONObject()
-        object.put("start", UTC.timestamp(nanoseconds: flow.startNanoseconds))
+        object.put("start", UTC.timestamp(flow.start))
         object.put("source", flow.source)
         object.put("destination", flow.destination)
         object.put("proto", flow.transport)
@@ -210,13 +211,13 @@ extension EventExplanation {
         return object
     }
 
-    private static func object(_ time: Int64, _ change: Event.QuarantineChange) -> JSONObject {
+    private static func object(_ time: Timestamp, _ change: Event.QuarantineChange) -> JSONObject {
         var object = JSONObject()
-        object.put("timestamp", UTC.timestamp(nanoseconds: time))
+        object.put("timestamp", UTC.timestamp(time))
         object.put("action", change.action.rawValue)
         object.put("target", "\(change.target)")
         object.put("response", change.response.rawValue)
-        object.put("until", UTC.timestamp(nanoseconds: change.until))
+        object.put("until", UTC.timestamp(change.until))
         object.put("dry_run", change.isDryRun)
         object.put("failure", change.failure)
         return object

@@ -1,5 +1,6 @@
 import AnomalyDetection
 import NetworkAddresses
+public import Timestamps
 
 /// Why an alert was raised, against what, what stands behind it, and what would take it back.
 public struct EventExplanation: Sendable {
@@ -43,7 +44,7 @@ public struct EventExplanation: Sendable {
 
     /// One flow behind the alert.
     public struct Flow: Sendable {
-        public var startNanoseconds: Int64
+        public var start: Timestamp
         public var source: String
         public var destination: String
         public var transport: String
@@ -57,11 +58,11 @@ public struct EventExplanation: Sendable {
         public var isNew: Bool?
 
         public init(
-            startNanoseconds: Int64, source: String, destination: String, transport: String,
+            start: Timestamp, source: String, destination: String, transport: String,
             packetsOut: UInt64, packetsIn: UInt64, bytesOut: UInt64, bytesIn: UInt64,
             state: String, communityID: String, isNew: Bool?
         ) {
-            self.startNanoseconds = startNanoseconds
+            self.start = start
             self.source = source
             self.destination = destination
             self.transport = transport
@@ -75,7 +76,7 @@ public struct EventExplanation: Sendable {
         }
     }
 
-    public var time: Int64
+    public var time: Timestamp
     public var alert: Event.Alert
 
     /// The group that it was compared with, what kind of group that is, and how many windows it
@@ -96,14 +97,14 @@ public struct EventExplanation: Sendable {
     /// Whether the file with the incident's packets is there.
     public var isCaptureFileThere = false
     /// What was done about the offender, with when.
-    public var changes: [(time: Int64, change: Event.QuarantineChange)] = []
+    public var changes: [(time: Timestamp, change: Event.QuarantineChange)] = []
     /// Commands that take back what followed, the rule first.
     public var undo: [String] = []
     /// What the reader should know before relying on it.
     public var notes: [String] = []
 
     /// What the alert itself says.
-    public init(of alert: Event.Alert, at time: Int64) {
+    public init(of alert: Event.Alert, at time: Timestamp) {
         self.alert = alert
         self.time = time
         baseline = alert.baseline

@@ -3,6 +3,7 @@ import FeatureExtraction
 import NetworkAddresses
 public import Quarantine
 import TextFormats
+import Timestamps
 
 /// Incidents as a person reads them.
 public enum IncidentReport {
@@ -62,12 +63,12 @@ public enum IncidentReport {
     {
         if let fence = fence(of: incident, decisions) {
             let words = "-> quarantine \(fence.target), \(fence.rule.action.rawValue), "
-            let isOlder = fence.time < Int64(incident.firstSecond) * 1_000_000_000
+            let isOlder = fence.time < Timestamp(second: incident.firstSecond)
             if isOlder || fence.kind == .extend {
                 return words
-                    + "stood already, until \(UTC.clock(fence.rule.expires / 1_000_000_000))"
+                    + "stood already, until \(UTC.clock(fence.rule.expires))"
             }
-            return words + "for \((fence.rule.expires - fence.time) / 60_000_000_000) min"
+            return words + "for \((fence.rule.expires - fence.time).wholeSeconds / 60) min"
         }
         for decided in decisionsOf(incident, decisions) {
             if case .refuse(let why) = decided.kind { return "-> watch: not fenced, \(why)" }
@@ -80,8 +81,8 @@ public enum IncidentReport {
     package static func fence(
         of incident: Incident, _ decisions: [QuarantineDecision]
     ) -> QuarantineDecision? {
-        let first = Int64(incident.firstSecond - 1) * 1_000_000_000
-        let last = Int64(incident.lastSecond + 2) * 1_000_000_000
+        let first = Timestamp(second: incident.firstSecond - 1)
+        let last = Timestamp(second: incident.lastSecond + 2)
         var fence: QuarantineDecision?
         for decided in decisions where decided.time < last && concerns(decided, incident) {
             switch decided.kind {
@@ -100,7 +101,7 @@ public enum IncidentReport {
         _ incident: Incident, _ decisions: [QuarantineDecision]
     ) -> [QuarantineDecision] {
         decisions.filter { decided in
-            let second = Int(decided.time / 1_000_000_000)
+            let second = decided.time.second
             return second >= incident.firstSecond - 1 && second <= incident.lastSecond + 1
                 && concerns(decided, incident)
         }

@@ -2,6 +2,7 @@ public import AnomalyDetection
 import NetworkAddresses
 public import Quarantine
 import TextFormats
+import Timestamps
 
 /// One incident as JSON: what `replay --format json`, the store and the control server give.
 public struct IncidentSummary: Sendable, Equatable {

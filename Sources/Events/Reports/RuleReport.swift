@@ -1,6 +1,7 @@
 import NetworkAddresses
 public import Quarantine
 import TextFormats
+import Timestamps
 
 /// What is quarantined, as JSON.
 public enum RuleReport {
@@ -13,9 +14,9 @@ public enum RuleReport {
         object.put("response", rule.action.rawValue)
         object.put("in_force", status.isInForce)
         object.put("dry_run", rule.isDryRun)
-        object.put("remaining_seconds", Double(status.remainingMilliseconds) / 1000, digits: 3)
-        object.put("until_ns", Int(rule.expires))
-        object.put("until", UTC.timestamp(nanoseconds: rule.expires))
+        object.put("remaining_seconds", status.remaining.inSeconds, digits: 3)
+        object.put("until_ns", Int(rule.expires.nanoseconds))
+        object.put("until", UTC.timestamp(rule.expires))
         object.put("packets_held", Int(clamping: status.packets))
         object.put("bytes_held", Int(clamping: status.bytes))
         object.put("level", rule.level)

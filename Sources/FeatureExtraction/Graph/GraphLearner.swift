@@ -2,6 +2,7 @@ public import FlowMetering
 import NetworkAddresses
 public import PacketDecoding
 public import Workloads
+import Timestamps
 
 /// Learns the communication graph from clean traffic: the first of the two passes of training.
 public struct GraphLearner: Sendable {
@@ -19,7 +20,7 @@ public struct GraphLearner: Sendable {
 
     /// Takes in one packet and what it did to its flow.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) {
-        let second = Int(packet.timeNanoseconds / 1_000_000_000)
+        let second = packet.time.second
         let epoch = Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds)
         guard packet.kind != .other else { return }
         if update.events.contains(.answered) { links.noteNextHop(packet) }

@@ -1,3 +1,5 @@
+import Timestamps
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -66,7 +68,7 @@ extension HostState {
 
     /// The most regular of the tracked peers.
     private func beaconRegularity(_ second: Int) -> Float {
-        let now = Int64(second + 1) * 1_000_000_000
+        let now = Timestamp(second: second + 1)
         return tracks.reduce(0) { max($0, $1.regularity(now: now)) }
     }
 }

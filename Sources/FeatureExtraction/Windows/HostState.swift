@@ -1,5 +1,6 @@
 public import NetworkAddresses
 import Workloads
+import Timestamps
 
 /// The sums that a window needs; at most sixteen, so that a bucket is one vector.
 enum Counter: Int {
@@ -36,16 +37,16 @@ extension Counters {
 /// Intervals between flows to one peer and port.
 struct IntervalTrack: Sendable {
     var key: UInt64
-    var lastNanoseconds: Int64
+    var last: Timestamp
     var count: Int32 = 0
     var mean: Double = 0
     var squares: Double = 0
 
     /// Welford's update; opening several flows at once is one beat.
-    mutating func beat(at time: Int64) {
-        let interval = Double(time - lastNanoseconds) / 1e9
+    mutating func beat(at time: Timestamp) {
+        let interval = (time - last).inSeconds
         guard interval >= 0.5 else { return }
-        lastNanoseconds = time
+        last = time
         count += 1
         let delta = interval - mean
         mean += delta / Double(count)
@@ -53,8 +54,8 @@ struct IntervalTrack: Sendable {
     }
 
     /// 1 for a clock, 0 for chance or worse; 0 too below five intervals.
-    func regularity(now: Int64) -> Float {
-        guard count >= 5, mean > 0, Double(now - lastNanoseconds) / 1e9 < mean * 3 else { return 0 }
+    func regularity(now: Timestamp) -> Float {
+        guard count >= 5, mean > 0, (now - last).inSeconds < mean * 3 else { return 0 }
         let deviation = (squares / Double(count)).squareRoot()
         return Float(max(0, 1 - deviation / mean))
     }
@@ -107,15 +108,15 @@ struct HostState: Sendable {
         self.lastSecond = second
     }
 
-    mutating func beat(_ key: UInt64, at time: Int64) {
+    mutating func beat(_ key: UInt64, at time: Timestamp) {
         if let index = tracks.firstIndex(where: { $0.key == key }) {
             tracks[index].beat(at: time)
         } else if tracks.count < Self.trackLimit {
-            tracks.append(IntervalTrack(key: key, lastNanoseconds: time))
+            tracks.append(IntervalTrack(key: key, last: time))
         } else if let oldest = tracks.indices.min(by: {
-            tracks[$0].lastNanoseconds < tracks[$1].lastNanoseconds
+            tracks[$0].last < tracks[$1].last
         }) {
-            tracks[oldest] = IntervalTrack(key: key, lastNanoseconds: time)
+            tracks[oldest] = IntervalTrack(key: key, last: time)
         }
     }
 

@@ -2,6 +2,7 @@ public import FlowMetering
 public import NetworkAddresses
 public import PacketDecoding
 public import Workloads
+public import Timestamps
 
 /// Keeps sliding windows for every address that opens flows, and hands out a window of each scale
 /// whenever its newest bucket is full and something happened in it.
@@ -130,9 +131,9 @@ public struct WindowTracker: Sendable {
         }
     }
 
-    /// Ends every second before that of `timeNanoseconds`; `nextWindow` hands out the full windows.
-    public mutating func advance(to timeNanoseconds: Int64) {
-        let reached = Int(timeNanoseconds / 1_000_000_000)
+    /// Ends every second before that of `time`; `nextWindow` hands out the full windows.
+    public mutating func advance(to time: Timestamp) {
+        let reached = time.second
         guard reached > second else { return }
         if second == Int.min { second = reached }
         target = max(target, reached)
@@ -253,7 +254,7 @@ public struct WindowTracker: Sendable {
             ? peer.place == .outside && packet.destinationPort != 53
                 && packet.destinationPort != 123
             : novelty.isNewOutside || novelty.isNewEdge
-        if isStrange { hosts[slot].beat(edge, at: packet.timeNanoseconds) }
+        if isStrange { hosts[slot].beat(edge, at: packet.time) }
         var contact = Contact()
         contact.address = packet.destination
         contact.sourcePort = packet.sourcePort

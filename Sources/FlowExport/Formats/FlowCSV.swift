@@ -1,6 +1,7 @@
 package import FlowMetering
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// Comma-separated values (RFC 4180): every counter of a record, one line a record.
 extension FlowText {
@@ -21,11 +22,11 @@ extension FlowText {
 
     package mutating func addCSV(_ flow: borrowing FlowRecord) {
         let key = flow.key
-        add(flow.startNanoseconds)
+        add(flow.start.nanoseconds)
         comma()
-        add(flow.endNanoseconds)
+        add(flow.end.nanoseconds)
         comma()
-        add(flow.flowStartNanoseconds)
+        add(flow.flowStart.nanoseconds)
         comma()
         add(UInt64(key.ipProtocol))
         comma()
@@ -88,9 +89,9 @@ extension FlowText {
             add(",0,0,0,0,")
         } else {
             comma()
-            add(side.intervalMinimum)
+            add(side.intervalMinimum.nanoseconds)
             comma()
-            add(side.intervalMaximum)
+            add(side.intervalMaximum.nanoseconds)
             comma()
             add(whole: side.intervalMean)
             comma()

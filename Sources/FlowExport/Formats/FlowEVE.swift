@@ -1,13 +1,14 @@
 package import FlowMetering
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// Suricata's EVE JSON, event type `flow` (docs.suricata.io): the originator is the client.
 extension FlowText {
     package mutating func addEVE(_ flow: borrowing FlowRecord, flowIdentifier: UInt64) {
         let key = flow.key
         add("{\"timestamp\":\"")
-        add(timestamp: flow.endNanoseconds)
+        add(timestamp: flow.end)
         add("\",\"flow_id\":")
         add(flowIdentifier)
         add(",\"event_type\":\"flow\"")
@@ -77,11 +78,11 @@ extension FlowText {
         add(",\"bytes_toclient\":")
         add(flow.responder.wireOctetCount)
         add(",\"start\":\"")
-        add(timestamp: flow.startNanoseconds)
+        add(timestamp: flow.start)
         add("\",\"end\":\"")
-        add(timestamp: flow.endNanoseconds)
+        add(timestamp: flow.end)
         add("\",\"age\":")
-        add(UInt64(flow.durationNanoseconds / 1_000_000_000))
+        add(UInt64(flow.duration.wholeSeconds))
         add(",\"state\":\"")
         add(flow.eveState)
         add("\",\"reason\":\"")

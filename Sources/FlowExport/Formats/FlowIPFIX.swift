@@ -1,6 +1,7 @@
 package import FlowMetering
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// IPFIX messages (RFC 7011) with bidirectional flows (RFC 5103), for files (RFC 5655), UDP and
 /// TCP.
@@ -65,7 +66,7 @@ package struct FlowIPFIX {
         if messageStart >= 0, text.count - messageStart > messageLimit - Self.recordLimit {
             close(&text)
         }
-        if messageStart < 0 { open(at: flow.endNanoseconds, &text) }
+        if messageStart < 0 { open(at: flow.end, &text) }
         let identifier: UInt16 = flow.key.ipVersion == 4 ? 256 : 257
         if identifier != setIdentifier || setStart < 0 {
             closeSet(&text)
@@ -94,12 +95,12 @@ package struct FlowIPFIX {
         setStart = -1
     }
 
-    private mutating func open(at time: Int64, _ text: inout FlowText) {
+    private mutating func open(at time: Timestamp, _ text: inout FlowText) {
         messageStart = text.count
         text.addBinary(10, bytes: 2)
         text.addBinary(0, bytes: 2)
         // The export time is packet time, so that a replay writes the same bytes each time.
-        text.addBinary(UInt64(bitPattern: time / 1_000_000_000), bytes: 4)
+        text.addBinary(UInt64(bitPattern: Int64(time.second)), bytes: 4)
         text.addBinary(UInt64(sequence), bytes: 4)
         text.addBinary(0, bytes: 4)
         if messages % templateInterval == 0 { addTemplates(&text) }
@@ -126,11 +127,12 @@ package struct FlowIPFIX {
 
     private func addRecord(_ flow: borrowing FlowRecord, _ text: inout FlowText) {
         let key = flow.key
-        for time in [flow.startNanoseconds, flow.endNanoseconds] {
-            text.addBinary(max(0, time).magnitude / 1_000_000, bytes: 8)
+        for time in [flow.start, flow.end] {
+            text.addBinary(
+                (max(time, .epoch) - .epoch).wholeMilliseconds.magnitude, bytes: 8)
         }
-        text.addBinary(Self.ntp(flow.startNanoseconds), bytes: 8)
-        text.addBinary(Self.ntp(flow.endNanoseconds), bytes: 8)
+        text.addBinary(Self.ntp(flow.start), bytes: 8)
+        text.addBinary(Self.ntp(flow.end), bytes: 8)
         for address in [key.originator, key.responder] {
             if key.ipVersion == 4 {
                 text.addBinary(UInt64(address.v4), bytes: 4)
@@ -161,11 +163,12 @@ package struct FlowIPFIX {
     }
 
     /// NTP's 64 bits: seconds since 1900 and a binary fraction (RFC 7011, 6.1.10).
-    private static func ntp(_ nanoseconds: Int64) -> UInt64 {
-        let bounded = max(0, nanoseconds).magnitude
-        let seconds = bounded / 1_000_000_000 &+ 2_208_988_800
+    private static func ntp(_ time: Timestamp) -> UInt64 {
+        let bounded = max(time, .epoch)
+        let seconds = UInt64(bounded.second) &+ 2_208_988_800
         // Rounded up, so that a reader that cuts off gets the same nanosecond back.
-        let fraction = (((bounded % 1_000_000_000) << 32) + 999_999_999) / 1_000_000_000
+        let second = UInt64(Interval.seconds(1).nanoseconds)
+        let fraction = (UInt64(bounded.nanosecondOfSecond) << 32 + second - 1) / second
         return seconds << 32 | fraction
     }
 }

@@ -1,17 +1,18 @@
 package import FlowMetering
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// Lazaret's own JSON lines: every counter of a record, one object a line.
 extension FlowText {
     package mutating func addJSON(_ flow: borrowing FlowRecord) {
         let key = flow.key
         add("{\"start_ns\":")
-        add(flow.startNanoseconds)
+        add(flow.start.nanoseconds)
         add(",\"end_ns\":")
-        add(flow.endNanoseconds)
+        add(flow.end.nanoseconds)
         add(",\"flow_start_ns\":")
-        add(flow.flowStartNanoseconds)
+        add(flow.flowStart.nanoseconds)
         add(",\"proto\":")
         add(UInt64(key.ipProtocol))
         add(",\"orig\":\"")
@@ -65,8 +66,8 @@ extension FlowText {
         add(hundredths: side.sizeMean)
         add(",\"size_dev\":")
         add(hundredths: side.sizeDeviation)
-        add(name: ",\"gap_min_ns\":", UInt64(side.intervalMinimum))
-        add(name: ",\"gap_max_ns\":", UInt64(side.intervalMaximum))
+        add(name: ",\"gap_min_ns\":", UInt64(side.intervalMinimum.nanoseconds))
+        add(name: ",\"gap_max_ns\":", UInt64(side.intervalMaximum.nanoseconds))
         add(",\"gap_mean_ns\":")
         add(whole: side.intervalMean)
         add(",\"gap_dev_ns\":")

@@ -1,5 +1,6 @@
 package import FlowMetering
 internal import NetworkAddresses
+internal import Timestamps
 
 /// Lines for people: as wide as the terminal and no wider, coloured where there is one.
 extension FlowText {
@@ -47,11 +48,11 @@ extension FlowText {
         let start = count
         let columns = Columns(width: width)
         // Time of day in UTC to the millisecond: characters 11 to 22 of the time stamp.
-        add(timestamp: flow.startNanoseconds)
+        add(timestamp: flow.start)
         moveToFront(from: start + 11, length: 12, to: start)
         if !columns.isNarrow {
             pad(to: start + 13)
-            add(hundredths: Double(flow.durationNanoseconds) / 1e9)
+            add(hundredths: flow.duration.inSeconds)
             add("s")
         }
         pad(to: start + columns.proto)

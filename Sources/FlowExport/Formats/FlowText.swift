@@ -1,4 +1,5 @@
 package import NetworkAddresses
+package import Timestamps
 
 /// A growing buffer of bytes with the few conversions that flow formats need, none of which
 /// allocates once the buffer has its size.
@@ -161,13 +162,19 @@ package struct FlowText: ~Copyable {
         }
     }
 
+    /// Seconds since 1970 with six digits after the point.
+    package mutating func add(seconds time: Timestamp) {
+        add(seconds: time - .epoch, digits: 6)
+    }
+
     /// Seconds with nine, or six, digits after the point.
-    package mutating func add(seconds nanoseconds: Int64, digits: Int = 9) {
-        if nanoseconds < 0 { add(byte: 45) }
-        let magnitude = nanoseconds.magnitude
-        add(magnitude / 1_000_000_000)
+    package mutating func add(seconds interval: Interval, digits: Int = 9) {
+        if interval < .zero { add(byte: 45) }
+        let second = UInt64(Interval.seconds(1).nanoseconds)
+        let magnitude = interval.nanoseconds.magnitude
+        add(magnitude / second)
         add(byte: 46)
-        let fraction = magnitude % 1_000_000_000
+        let fraction = magnitude % second
         add(digits == 6 ? fraction / 1000 : fraction, digits: digits)
     }
 
@@ -234,9 +241,8 @@ package struct FlowText: ~Copyable {
     }
 
     /// ISO 8601 in UTC with microseconds and `+0000`, as Suricata writes it.
-    package mutating func add(timestamp nanoseconds: Int64) {
-        let micro = nanoseconds.floorDivided(by: 1000)
-        let seconds = micro.floorDivided(by: 1_000_000)
+    package mutating func add(timestamp time: Timestamp) {
+        let seconds = Int64(time.second)
         let days = seconds.floorDivided(by: 86_400)
         let second = UInt64(truncatingIfNeeded: seconds - days * 86_400)
         // Days to civil date (Hinnant, "chrono-compatible low-level date algorithms").
@@ -262,7 +268,7 @@ package struct FlowText: ~Copyable {
         add(byte: 58)
         add(second % 60, digits: 2)
         add(byte: 46)
-        add(UInt64(truncatingIfNeeded: micro - seconds * 1_000_000), digits: 6)
+        add(UInt64(time.nanosecondOfSecond / 1000), digits: 6)
         add("+0000")
     }
 }

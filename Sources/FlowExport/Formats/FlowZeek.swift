@@ -1,6 +1,7 @@
 package import FlowMetering
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// Zeek's `conn.log` (docs.zeek.org/en/master/logs/conn.html), tab-separated with its header.
 extension FlowText {
@@ -19,7 +20,7 @@ extension FlowText {
 
     package mutating func addZeek(_ flow: borrowing FlowRecord, flowIdentifier: UInt64) {
         let key = flow.key
-        add(seconds: flow.startNanoseconds, digits: 6)
+        add(seconds: flow.start)
         add("\tC")
         addBase62(Self.mixed(flow, flowIdentifier))
         tab()
@@ -39,7 +40,7 @@ extension FlowText {
         }
         add("\t-\t")
         if flow.packetCount > 1 {
-            add(seconds: flow.durationNanoseconds, digits: 6)
+            add(seconds: flow.duration, digits: 6)
         } else {
             add("-")
         }
@@ -88,7 +89,7 @@ extension FlowText {
 
     private static func mixed(_ flow: borrowing FlowRecord, _ identifier: UInt64) -> UInt64 {
         var value =
-            UInt64(bitPattern: flow.startNanoseconds) ^ identifier &* 0x9E37_79B9_7F4A_7C15
+            UInt64(bitPattern: flow.start.nanoseconds) ^ identifier &* 0x9E37_79B9_7F4A_7C15
         value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
         value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
         return value ^ value >> 31

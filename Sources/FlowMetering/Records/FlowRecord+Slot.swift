@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 internal import PacketDecoding
+public import Timestamps
 
 extension FlowRecord {
     /// The report of an ended slot.
@@ -15,9 +16,9 @@ extension FlowRecord {
         tunnel = bits.tunnel
         outerOriginator = wrapping.map { isHigh ? $0.high : $0.low } ?? .unspecified
         outerResponder = wrapping.map { isHigh ? $0.low : $0.high } ?? .unspecified
-        flowStartNanoseconds = slot.startNanoseconds
-        startNanoseconds = slot.recordStart
-        endNanoseconds = slot.lastNanoseconds
+        flowStart = slot.start
+        start = slot.recordStart
+        end = slot.last
         endReason = bits.reason
         isContinuation = bits.contains(.continued)
         isMidstream = bits.contains(.midstream)
@@ -30,7 +31,7 @@ extension FlowRecord {
             isTCP: slot.ipProtocol == 6, originator: slot.originatorLetters,
             responder: slot.responderLetters, isAnswered: bits.contains(.answered),
             hasOriginated: originator.packetCount > 0 || isHigh
-                ? slot.fromHigh.last != .min : slot.fromLow.last != .min)
+                ? slot.fromHigh.last != .distantPast : slot.fromLow.last != .distantPast)
     }
 
     /// Zeek's `history`: what happened, once for each end, in its order; upper case is the
@@ -56,7 +57,7 @@ extension FlowRecord {
     /// Bytes on the wire of both ends.
     public var wireOctetCount: UInt64 { originator.wireOctetCount &+ responder.wireOctetCount }
     /// From the first packet to the last.
-    public var durationNanoseconds: Int64 { max(0, endNanoseconds &- startNanoseconds) }
+    public var duration: Interval { max(.zero, end - start) }
 }
 
 extension FlowSide {
@@ -67,8 +68,8 @@ extension FlowSide {
         wireOctetCount = side.wireBytes
         ipOctetCount = side.ipBytes
         payloadOctetCount = side.payloadBytes
-        startNanoseconds = side.first
-        endNanoseconds = side.last
+        start = side.first
+        end = side.last
         sizeMinimum = side.sizeMinimum
         sizeMaximum = side.sizeMaximum
         sizeMean = Double(side.wireBytes) / count
@@ -78,7 +79,7 @@ extension FlowSide {
         guard side.packets > 1 else { return }
         intervalMinimum = SideCounters.decode(side.intervalMinimum)
         intervalMaximum = SideCounters.decode(side.intervalMaximum)
-        intervalMean = Double(side.last &- side.first) / (count - 1)
+        intervalMean = Double((side.last - side.first).nanoseconds) / (count - 1)
         intervalDeviation = Self.deviation(side.intervalSquares, intervalMean, count - 1)
     }
 

@@ -1,6 +1,7 @@
 public import NetworkAddresses
 
 public import PacketDecoding
+public import Timestamps
 
 /// What makes a flow one flow: both ends, protocol, and the network it was seen in.
 ///
@@ -45,12 +46,12 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     /// without a tunnel.
     public var outerOriginator: IPAddress
     public var outerResponder: IPAddress
-    /// When the flow began, in nanoseconds since 1970 UTC.
-    public var flowStartNanoseconds: Int64
+    /// When the flow began.
+    public var flowStart: Timestamp
     /// The first packet of this report.
-    public var startNanoseconds: Int64
+    public var start: Timestamp
     /// The last packet of this report.
-    public var endNanoseconds: Int64
+    public var end: Timestamp
     public var endReason: FlowEndReason
     /// Whether an earlier interval of the flow was reported before.
     public var isContinuation: Bool
@@ -77,18 +78,19 @@ public struct FlowSide: Sendable, BitwiseCopyable {
     public var ipOctetCount: UInt64 = 0
     /// Bytes behind the transport header.
     public var payloadOctetCount: UInt64 = 0
-    /// First and last packet; 0 without packets.
-    public var startNanoseconds: Int64 = 0
-    public var endNanoseconds: Int64 = 0
+    /// First and last packet; 1970 without packets.
+    public var start = Timestamp.epoch
+    public var end = Timestamp.epoch
     /// Smallest and largest frame in bytes; 0 without packets.
     public var sizeMinimum: UInt32 = 0
     public var sizeMaximum: UInt32 = 0
     public var sizeMean: Double = 0
     /// Of the population.
     public var sizeDeviation: Double = 0
-    /// Time between one packet and the next of the same end, in nanoseconds; 0 below two packets.
-    public var intervalMinimum: Int64 = 0
-    public var intervalMaximum: Int64 = 0
+    /// Time between one packet and the next of the same end; 0 below two packets.
+    public var intervalMinimum = Interval.zero
+    public var intervalMaximum = Interval.zero
+    /// In nanoseconds, as is its deviation.
     public var intervalMean: Double = 0
     public var intervalDeviation: Double = 0
     /// Segments whose payload was sent before.

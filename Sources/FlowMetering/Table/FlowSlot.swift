@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// One flow in the table: four cache lines of 64 bytes, the key and the links in the first.
 ///
@@ -22,7 +23,7 @@ struct FlowSlot: BitwiseCopyable {
     var tag: UInt32
     /// Index of the outer pair of a tunnelled flow; -1 without.
     var wrapping: Int32
-    var startNanoseconds: Int64
+    var start: Timestamp
     /// Zeek's history, five bits a letter, first letter lowest.
     var history: UInt64
     /// Sent by the lower end.
@@ -44,11 +45,11 @@ struct FlowSlot: BitwiseCopyable {
 
     /// The time of the last packet.
     @inline(__always)
-    var lastNanoseconds: Int64 { max(fromLow.last, fromHigh.last) }
+    var last: Timestamp { max(fromLow.last, fromHigh.last) }
 
     /// The time of the first packet of the interval that is being counted.
-    var recordStart: Int64 {
-        if fromLow.packets == 0 { return fromHigh.packets == 0 ? startNanoseconds : fromHigh.first }
+    var recordStart: Timestamp {
+        if fromLow.packets == 0 { return fromHigh.packets == 0 ? start : fromHigh.first }
         return fromHigh.packets == 0 ? fromLow.first : min(fromLow.first, fromHigh.first)
     }
 }
@@ -86,7 +87,7 @@ struct FlowBits: OptionSet, BitwiseCopyable {
 /// What one end sent, in 88 bytes. What the other end's packets need of it stands first: so a
 /// packet of the lower end touches three cache lines of the slot.
 struct SideCounters: BitwiseCopyable {
-    var last: Int64 = .min
+    var last = Timestamp.distantPast
     var packets: UInt32 = 0
     var retransmissions: UInt32 = 0
     var wireBytes: UInt64 = 0
@@ -96,7 +97,7 @@ struct SideCounters: BitwiseCopyable {
     var sizeSquares: Double = 0
     /// Sum of the squares of the intervals, in ns².
     var intervalSquares: Double = 0
-    var first: Int64 = 0
+    var first = Timestamp.epoch
     var sizeMinimum: UInt32 = .max
     var sizeMaximum: UInt32 = 0
     /// As `encode` gives it.
@@ -114,19 +115,21 @@ struct SideCounters: BitwiseCopyable {
     /// An interval in four bytes: exact below 2^31 ns, in steps of 1,024 ns to 36 minutes, and no
     /// more. Codes compare as the intervals do.
     @inline(__always)
-    static func encode(_ nanoseconds: Int64) -> UInt32 {
+    static func encode(_ interval: Interval) -> UInt32 {
+        let nanoseconds = interval.nanoseconds
         if nanoseconds < 0x8000_0000 { return UInt32(truncatingIfNeeded: max(0, nanoseconds)) }
         return 0x8000_0000 | UInt32(min(nanoseconds >> 10, 0x7FFF_FFFF))
     }
 
-    static func decode(_ code: UInt32) -> Int64 {
-        code < 0x8000_0000 ? Int64(code) : Int64(code & 0x7FFF_FFFF) << 10
+    static func decode(_ code: UInt32) -> Interval {
+        Interval(
+            nanoseconds: code < 0x8000_0000 ? Int64(code) : Int64(code & 0x7FFF_FFFF) << 10)
     }
 
     /// Counts a packet.
     @inline(__always)
     mutating func count(_ packet: inout Packet) {
-        let time = packet.timeNanoseconds
+        let time = packet.time
         let size = packet.wireLength
         wireBytes &+= UInt64(size)
         ipBytes &+= UInt64(packet.ipLength)
@@ -139,8 +142,8 @@ struct SideCounters: BitwiseCopyable {
             first = time
             last = time
         } else {
-            let interval = max(0, time &- last)
-            let square = Double(interval)
+            let interval = max(.zero, time - last)
+            let square = Double(interval.nanoseconds)
             intervalSquares += square * square
             let code = Self.encode(interval)
             intervalMinimum = min(intervalMinimum, code)

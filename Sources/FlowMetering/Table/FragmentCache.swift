@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 internal import PacketDecoding
+internal import Timestamps
 
 /// Remembers which ports the first fragment of a packet had, so that the later ones find their
 /// flow.
@@ -9,14 +10,14 @@ internal import PacketDecoding
 struct FragmentCache {
     private struct Entry {
         var identity: UInt64 = 0
-        var time: Int64 = .min
+        var time = Timestamp.distantPast
         var sourcePort: UInt16 = 0
         var destinationPort: UInt16 = 0
         var ipProtocol: UInt8 = 0
     }
 
     /// RFC 8200 section 4.5 gives reassembly 60 seconds.
-    private static let lifetime: Int64 = 60_000_000_000
+    private static let lifetime = Interval.seconds(60)
     private var entries: [Entry] = []
     private let capacity: Int
 
@@ -29,7 +30,7 @@ struct FragmentCache {
     }
 
     mutating func remember(
-        _ identity: UInt64, time: Int64, sourcePort: UInt16, destinationPort: UInt16,
+        _ identity: UInt64, time: Timestamp, sourcePort: UInt16, destinationPort: UInt16,
         ipProtocol: UInt8
     ) {
         if entries.isEmpty { entries = Array(repeating: Entry(), count: capacity) }
@@ -47,13 +48,13 @@ struct FragmentCache {
 
     /// The ports and protocol of the packet's first fragment, or nil.
     func find(
-        _ identity: UInt64, time: Int64
+        _ identity: UInt64, time: Timestamp
     ) -> (sourcePort: UInt16, destinationPort: UInt16, ipProtocol: UInt8)? {
         guard !entries.isEmpty else { return nil }
         let first = Int(truncatingIfNeeded: identity) & (capacity - 1) & ~1
         for place in first...first + 1 where entries[place].identity == identity {
             let entry = entries[place]
-            guard time &- entry.time <= Self.lifetime else { return nil }
+            guard time - entry.time <= Self.lifetime else { return nil }
             return (entry.sourcePort, entry.destinationPort, entry.ipProtocol)
         }
         return nil

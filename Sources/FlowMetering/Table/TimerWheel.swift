@@ -1,3 +1,5 @@
+internal import Timestamps
+
 /// When flows must be looked at next: a wheel of buckets, each a list through the slots themselves.
 ///
 /// A flow stays in its bucket while packets come; when the bucket is due, a flow whose deadline has
@@ -6,7 +8,7 @@
 struct TimerWheel {
     private var heads: [Int32]
     /// log2 of the nanoseconds of a step.
-    let shift: Int64
+    private let shift: Int64
     private let mask: Int64
     /// Steps up to this one are done.
     private(set) var step: Int64 = .min
@@ -15,25 +17,29 @@ struct TimerWheel {
 
     static let bucketCount = 4096
 
-    /// A wheel for deadlines at most `longest` nanoseconds away.
-    init(longest: Int64) {
+    /// A wheel for deadlines at most `longest` away.
+    init(longest: Interval) {
         heads = Array(repeating: -1, count: Self.bucketCount)
         mask = Int64(Self.bucketCount - 1)
         var shift: Int64 = 16
-        while longest >> shift >= Int64(Self.bucketCount / 2) { shift += 1 }
+        while longest.nanoseconds >> shift >= Int64(Self.bucketCount / 2) { shift += 1 }
         self.shift = shift
     }
 
     /// Whether `time` lies in a step that was not yet reached.
     @inline(__always)
-    func isDue(_ time: Int64) -> Bool { time &>> shift > step }
+    func isDue(_ time: Timestamp) -> Bool { step(of: time) > step }
+
+    /// The step that `time` lies in.
+    @inline(__always)
+    func step(of time: Timestamp) -> Int64 { time.nanoseconds &>> shift }
 
     /// Puts a slot into the bucket where `deadline` has passed.
-    mutating func insert(_ slot: Int32, deadline: Int64, in table: borrowing FlowTable) {
-        if step == .min { step = (deadline &>> shift) &- 1 }
+    mutating func insert(_ slot: Int32, deadline: Timestamp, in table: borrowing FlowTable) {
+        if step == .min { step = step(of: deadline) &- 1 }
         let nearest = step &+ 1
         let target = min(
-            max((deadline &>> shift) &+ 1, nearest), step &+ Int64(Self.bucketCount) &- 1)
+            max(step(of: deadline) &+ 1, nearest), step &+ Int64(Self.bucketCount) &- 1)
         let bucket = Int(target & mask)
         let head = heads[bucket]
         table[slot].next = head
@@ -56,15 +62,15 @@ struct TimerWheel {
     }
 
     /// Sets the clock of an empty wheel.
-    mutating func start(at time: Int64) {
-        step = time &>> shift
+    mutating func start(at time: Timestamp) {
+        step = step(of: time)
         earliest = step
     }
 
     /// Takes the next step towards `time` and returns the head of its list, which is now the
     /// caller's; nil when the steps are done. -1 is an empty list.
-    mutating func advance(towards time: Int64) -> Int32? {
-        let goal = time &>> shift
+    mutating func advance(towards time: Timestamp) -> Int32? {
+        let goal = step(of: time)
         guard step < goal else { return nil }
         // After a long gap one turn visits every bucket.
         if goal &- step > Int64(Self.bucketCount) { step = goal &- Int64(Self.bucketCount) }

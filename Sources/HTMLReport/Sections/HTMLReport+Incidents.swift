@@ -4,6 +4,7 @@ internal import FeatureExtraction
 internal import NetworkAddresses
 internal import Quarantine
 internal import TextFormats
+internal import Timestamps
 
 extension HTMLReport {
     /// A table of all incidents, and each of them in full.
@@ -146,13 +147,13 @@ extension HTMLReport {
             return "<dt>Decision</dt><dd>\(String(words))</dd>"
         }
         let steps: [HTML] = own.prefix(8).map { decided in
-            let at = UTC.clock(decided.time / 1_000_000_000)
+            let at = UTC.clock(decided.time)
             if case .refuse(let why) = decided.kind {
                 return "<div>\(at) not fenced: \("\(why)")</div>"
             }
-            let until = UTC.clock(decided.rule.expires / 1_000_000_000)
+            let until = UTC.clock(decided.rule.expires)
             let length = Self.length(
-                seconds: (decided.rule.expires - decided.time) / 1_000_000_000)
+                seconds: Int64((decided.rule.expires - decided.time).wholeSeconds))
             return """
                 <div>\(at) \("\(decided.kind)") <strong>\("\(decided.target)")</strong>, \(decided.rule.action.rawValue), \
                 until \(until) (\(length))</div>

@@ -1,6 +1,7 @@
 internal import AnomalyDetection
 internal import FeatureExtraction
 internal import Quarantine
+internal import Timestamps
 
 extension HTMLReport {
     /// The numbers, and what they mean in a sentence or two.
@@ -79,7 +80,7 @@ extension HTMLReport {
 
     private func baselineText(_ model: Model) -> HTML {
         let provenance = model.provenance
-        let seconds = (provenance.lastNanoseconds - provenance.firstNanoseconds) / 1_000_000_000
+        let seconds = Int64((provenance.last - provenance.first).wholeSeconds)
         let capped: HTML =
             Scale.allCases.contains { model[$0].isCapped }
             ? """

@@ -1,6 +1,5 @@
 internal import AnomalyDetection
 internal import Decisions
-internal import Dispatch
 internal import Enforcement
 internal import EventDelivery
 internal import Events
@@ -10,6 +9,7 @@ internal import NetworkAddresses
 internal import SystemSupport
 internal import Quarantine
 internal import Synchronization
+internal import Timestamps
 
 /// Decisions, fences and events, on a thread of their own: a slow disk or kernel holds up no
 /// packet.
@@ -24,17 +24,7 @@ final class DecisionThread: Sendable {
         case model(String)
     }
 
-    private struct Waiting {
-        var messages: [Message] = []
-        var dropped: UInt64 = 0
-        var isStopping = false
-    }
-
-    private static let capacity = 4096
-
-    private let waiting = Mutex(Waiting())
-    private let news = DispatchSemaphore(value: 0)
-    private let ended = DispatchSemaphore(value: 0)
+    private let worker = Worker<Message>(capacity: 4096)
     private let outlet: EventOutlet
     private let board: MonitorBoard
     private let recorder: EventRecorder?
@@ -68,30 +58,28 @@ final class DecisionThread: Sendable {
         self.board = board
         self.recorder = recorder
         self.complain = complain
-        let handover = Mutex<AlertPipeline<LiveDecider>?>(alerts)
-        startThread { [self] in
-            if let alerts = handover.withLock({ $0.take() }) { work(alerts) }
-            ended.signal()
+        worker.start(with: Progress(alerts: alerts), period: .milliseconds(250)) {
+            [self] progress, batch in work(batch, &progress)
         }
     }
 
     /// Verdicts that found the queue full.
-    var dropped: UInt64 { waiting.withLock { $0.dropped } }
+    var dropped: UInt64 { worker.refused }
     /// How the places where events go are doing.
     var sinks: [SinkStatus] { outlet.statuses }
 
     /// What came of verdicts so far.
     var counts: Tallies { tallies.withLock { $0 } }
 
-    func submit(_ verdict: Verdict) { push(.verdict(verdict)) }
+    func submit(_ verdict: Verdict) { worker.submit(.verdict(verdict)) }
     /// Tells what was done to fences by others than the policy.
     func submit(_ outcomes: [QuarantineOutcome]) {
-        if !outcomes.isEmpty { push(.outcomes(outcomes)) }
+        if !outcomes.isEmpty { worker.submit(.outcomes(outcomes)) }
     }
     /// Publishes an event behind what waits.
-    func submit(_ event: Event) { push(.event(event)) }
+    func submit(_ event: Event) { worker.submit(.event(event)) }
     /// Names the model by which later verdicts are reached.
-    func follow(modelID: String) { push(.model(modelID)) }
+    func follow(modelID: String) { worker.submit(.model(modelID)) }
     /// Goes on with other sinks; what the old ones still hold they deliver.
     func replaceSinks(_ path: String, _ options: DeliveryOptions) throws(DeliveryError) {
         try outlet.replace(path: path, with: options)
@@ -99,46 +87,30 @@ final class DecisionThread: Sendable {
     /// Opens the event file anew.
     func reopen() { outlet.reopen() }
 
-    /// Works off what waits, and ends the thread.
+    /// Works off what waits, for five seconds at most, and ends the thread.
     func stop() {
-        waiting.withLock { $0.isStopping = true }
-        news.signal()
-        ended.wait()
+        let left = worker.stop(by: Clock.monotonic() + .seconds(5))
+        if left > 0 { complain("\(left) decisions and events are left undone") }
     }
 
-    private func push(_ message: Message) {
-        let isTaken = waiting.withLock { waiting in
-            guard waiting.messages.count < Self.capacity else {
-                waiting.dropped += 1
-                return false
-            }
-            waiting.messages.append(message)
-            return true
-        }
-        if isTaken { news.signal() }
-    }
-
-    private func work(_ alerts: consuming AlertPipeline<LiveDecider>) {
-        var nextTick = Clock.now()
-        var ticks = 0
-        var isEnding = false
+    /// What the thread has at hand.
+    private struct Progress {
+        var alerts: AlertPipeline<LiveDecider>
         var history = History()
-        while !isEnding {
-            _ = news.wait(timeout: .now() + .milliseconds(250))
-            let (messages, isStopping) = waiting.withLock { waiting in
-                defer { waiting.messages.removeAll(keepingCapacity: true) }
-                return (waiting.messages, waiting.isStopping)
-            }
-            isEnding = isStopping
-            for message in messages { handle(message, &alerts, &history) }
-            let now = Clock.now()
-            guard now >= nextTick || now < nextTick - 2_000_000_000 else { continue }
-            nextTick = now + 1_000_000_000
-            tick(&alerts, refreshes: ticks % 5 == 0)
-            tell(of: &alerts.incidents, &history)
-            ticks += 1
+        var nextTick = Clock.monotonic()
+        var ticks = 0
+    }
+
+    private func work(_ batch: Worker<Message>.Batch, _ progress: inout Progress) {
+        for message in batch.items { handle(message, &progress.alerts, &progress.history) }
+        let now = Clock.monotonic()
+        if now >= progress.nextTick {
+            progress.nextTick = now + .seconds(1)
+            tick(&progress.alerts, refreshes: progress.ticks % 5 == 0)
+            tell(of: &progress.alerts.incidents, &progress.history)
+            progress.ticks += 1
         }
-        tell(of: &alerts.incidents, &history)
+        if batch.isLast { tell(of: &progress.alerts.incidents, &progress.history) }
     }
 
     /// What incidents are told by.
@@ -202,8 +174,8 @@ final class DecisionThread: Sendable {
     }
 
     private func note(_ verdict: Verdict, _ result: AlertPipeline<LiveDecider>.Result) {
-        let end = Int64(verdict.window.endSecond + 1) * 1_000_000_000
-        let seconds = Double(Clock.now() - end) / 1e9
+        let end = Timestamp(second: verdict.window.endSecond + 1)
+        let seconds = (Clock.now() - end).inSeconds
         tallies.withLock { tallies in
             tallies.verdictLatency.add(seconds)
             if result.isSuppressed { tallies.suppressed &+= 1 }
@@ -232,7 +204,7 @@ final class DecisionThread: Sendable {
         recorder?.record(changed)
         history.changedSince = .max
         incidents.settle(
-            before: Int(Clock.now() / 1_000_000_000) - Self.quietSeconds,
+            before: Clock.now().second - Self.quietSeconds,
             keeping: Self.incidentLimit)
     }
 
@@ -242,7 +214,7 @@ final class DecisionThread: Sendable {
         for (order, event) in events.enumerated() {
             let rendered = RenderedEvent(event)
             outlet.write(rendered)
-            recorder?.record(rendered, at: now + Int64(order))
+            recorder?.record(rendered, at: now + .nanoseconds(order))
             if event.kind == .alert { tallies.withLock { $0.alerts &+= 1 } }
             // Counters are told by the status, which is newer.
             if event.kind != .stats { board.publish(rendered) }

@@ -9,6 +9,7 @@ internal import SystemSupport
 internal import Quarantine
 internal import Synchronization
 public import Workloads
+internal import Timestamps
 
 /// The containers of this node as their engines tell, for as long as a monitor runs.
 public final class LiveWorkloads: Sendable {
@@ -94,7 +95,7 @@ public final class LiveWorkloads: Sendable {
         if let cluster { run { await cluster.follow(tell: tell) } }
         let end = Date().addingTimeInterval(3)
         let expected = engines.count(where: \.isPresent) + (cluster == nil ? 0 : 1)
-        while Date() < end, answering < expected { rest(milliseconds: 10) }
+        while Date() < end, answering < expected { rest(.milliseconds(10)) }
     }
 
     private var answering: Int { directory.states().count { $0.state != .absent } }

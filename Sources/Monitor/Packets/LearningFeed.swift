@@ -5,6 +5,7 @@ import PacketCapture
 import PacketDecoding
 import PacketIntake
 import Workloads
+import Timestamps
 
 /// Frames in, a model out: what the packet thread of a monitor does while it has no model.
 ///
@@ -22,15 +23,16 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     private var packets: UInt64 = 0
     private var factCount = 0
     private var update = FlowUpdate()
-    private var started: Int64
+    private var started: Timestamp
     /// When the windows begin to be learnt.
-    private var windowsFrom: Int64
-    private let seconds: Int
+    private var windowsFrom: Timestamp
+    private let length: Interval
     private let refreshSeconds: Int
     private var nextRefresh = 0
 
     init(
-        inventory: Inventory, interfaces: Int, hashSeed: UInt64, seconds: Int, started: Int64,
+        inventory: Inventory, interfaces: Int, hashSeed: UInt64, length: Interval,
+        started: Timestamp,
         limits: ResourceLimits = ResourceLimits()
     ) {
         intake = FrameIntake(interfaces: interfaces)
@@ -46,11 +48,11 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         trainer = Trainer(inventory: inventory, seed: 1)
         contamination = Contamination(
             inventory: inventory,
-            habits: LearningHabits(started: Int(started / 1_000_000_000), seconds: seconds))
+            habits: LearningHabits(started: started.second, seconds: length.wholeSeconds))
         self.started = started
-        self.seconds = seconds
-        windowsFrom = started + Int64(seconds) * 1_000_000_000 / 3
-        refreshSeconds = max(1, min(CommunicationGraph.epochSeconds, seconds / 10))
+        self.length = length
+        windowsFrom = started + length / 3
+        refreshSeconds = max(1, min(CommunicationGraph.epochSeconds, length.wholeSeconds / 10))
     }
 
     // MARK: - Packets
@@ -64,12 +66,12 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     }
 
     /// Moves the clock on to `now`, whether or not packets came.
-    mutating func advance(to now: Int64) {
-        observePackets(until: now - FrameIntake.holdNanoseconds)
-        learnWindows(before: now - LiveFeed.lagNanoseconds)
+    mutating func advance(to now: Timestamp) {
+        observePackets(until: now - FrameIntake.hold)
+        learnWindows(before: now - LiveFeed.lag)
     }
 
-    private mutating func observePackets(until horizon: Int64) {
+    private mutating func observePackets(until horizon: Timestamp) {
         intake.release(until: horizon)
         observePackets()
     }
@@ -78,7 +80,7 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     private mutating func observePackets() {
         while intake.next() {
             packets &+= 1
-            learnWindows(before: intake.packet.timeNanoseconds)
+            learnWindows(before: intake.packet.time)
             meter.observe(&intake.packet, &update)
             graph.observe(intake.packet, update)
             if let tag = tracker.observe(intake.packet, update) {
@@ -87,8 +89,8 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
         }
     }
 
-    private mutating func learnWindows(before time: Int64) {
-        let second = Int(time / 1_000_000_000)
+    private mutating func learnWindows(before time: Timestamp) {
+        let second = time.second
         if second >= nextRefresh {
             nextRefresh = second + refreshSeconds
             let known = graph.finish()
@@ -108,7 +110,7 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
 
     /// Goes on with other holders of addresses. Windows within 0.1 s of a change of hands are not
     /// trusted.
-    mutating func apply(_ change: WorkloadChange, now: Int64) {
+    mutating func apply(_ change: WorkloadChange, now: Timestamp) {
         graph.apply(change)
         tracker.apply(change)
     }
@@ -120,12 +122,12 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     }
 
     /// Goes on after the clock was set: the time that is to be learnt does not change.
-    mutating func clockStepped(by step: Int64) {
-        observePackets(until: .max)
+    mutating func clockStepped(by step: Interval) {
+        observePackets(until: .distantFuture)
         started += step
         windowsFrom += step
-        contamination.clockStepped(by: Int(step / 1_000_000_000))
-        guard step < 0 else { return }
+        contamination.clockStepped(by: step.wholeSeconds)
+        guard step < .zero else { return }
         tracker.restart()
         nextRefresh = 0
         meter = FlowMeter(options: meter.options)
@@ -133,12 +135,12 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
 
     // MARK: - Results
 
-    func isOver(at now: Int64) -> Bool { now - started >= Int64(seconds) * 1_000_000_000 }
+    func isOver(at now: Timestamp) -> Bool { now - started >= length }
 
-    func progress(at now: Int64) -> MonitorStatus.Learning {
+    func progress(at now: Timestamp) -> MonitorStatus.Learning {
         var progress = MonitorStatus.Learning()
-        progress.secondsDone = min(seconds, Int((now - started) / 1_000_000_000))
-        progress.secondsTotal = seconds
+        progress.secondsDone = min(length, now - started).wholeSeconds
+        progress.secondsTotal = length.wholeSeconds
         progress.windows = windows
         progress.workloads = trainer.workloadCount
         progress.facts = factCount

@@ -5,6 +5,7 @@ import PacketCapture
 import PacketDecoding
 import PacketIntake
 import Workloads
+import Timestamps
 
 /// Frames in, verdicts out: what the packet thread of a monitor does.
 struct LiveFeed: ~Copyable, WorkloadFollower {
@@ -20,10 +21,10 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     private let scores: ScoreHistory
     private let submit: (Verdict) -> Void
     /// Addresses that change hands at a time that the packets have not reached, by time.
-    private var handovers: [(time: Int64, change: WorkloadChange)] = []
+    private var handovers: [(time: Timestamp, change: WorkloadChange)] = []
 
     /// How far the windows' clock stays behind the system's where no packet moves it.
-    static let lagNanoseconds: Int64 = 250_000_000
+    static let lag = Interval.milliseconds(250)
 
     /// Most windows of unknown hosts that are scored in a second, with a pattern and without one:
     /// some 30 ms of work, and five times as many as the alerts that are reported.
@@ -79,27 +80,27 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     }
 
     /// Moves the clock on to `now`, whether or not packets came.
-    mutating func advance(to now: Int64) {
-        let horizon = now - FrameIntake.holdNanoseconds
+    mutating func advance(to now: Timestamp) {
+        let horizon = now - FrameIntake.hold
         while let first = handovers.first, first.time <= horizon {
             observePackets(until: first.time)
             tracker.apply(first.change)
             handovers.removeFirst()
         }
         observePackets(until: horizon)
-        meter.advance(to: now - Self.lagNanoseconds)
-        tracker.advance(to: now - Self.lagNanoseconds)
+        meter.advance(to: now - Self.lag)
+        tracker.advance(to: now - Self.lag)
         judgeWindows()
     }
 
     /// Judges what is held back and the second that has begun.
     mutating func finish() {
-        observePackets(until: .max)
+        observePackets(until: .distantFuture)
         tracker.finish()
         judgeWindows()
     }
 
-    private mutating func observePackets(until horizon: Int64) {
+    private mutating func observePackets(until horizon: Timestamp) {
         intake.release(until: horizon)
         observePackets()
     }
@@ -107,7 +108,7 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
     /// Observes the packets that are no longer held, and judges the windows that end before them.
     private mutating func observePackets() {
         while intake.next() {
-            tracker.advance(to: intake.packet.timeNanoseconds)
+            tracker.advance(to: intake.packet.time)
             judgeWindows()
             meter.observe(&intake.packet, &update)
             if let tag = tracker.observe(intake.packet, update) {
@@ -133,10 +134,10 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     /// Goes on after the clock was set. Where it was set back, windows and flows begin anew: they
     /// would wait for their time to come again.
-    mutating func clockStepped(by step: Int64) {
+    mutating func clockStepped(by step: Interval) {
         for handover in handovers { tracker.apply(handover.change) }
         handovers = []
-        guard step < 0 else { return observePackets(until: .max) }
+        guard step < .zero else { return observePackets(until: .distantFuture) }
         finish()
         tracker.restart()
         meter = FlowMeter(options: meter.options)
@@ -152,10 +153,10 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     /// Goes on with other holders of addresses: for the packets from their time on. Those before it,
     /// of whoever had the address then, may still be held.
-    mutating func apply(_ change: WorkloadChange, now: Int64) {
+    mutating func apply(_ change: WorkloadChange, now: Timestamp) {
         var rest = change
         guard intake.isHolding else { return tracker.apply(change) }
-        for (address, time) in change.times where time > now - FrameIntake.holdNanoseconds {
+        for (address, time) in change.times where time > now - FrameIntake.hold {
             guard let holder = rest.holders.removeValue(forKey: address) else { continue }
             var part = WorkloadChange()
             part.holders[address] = .some(holder)

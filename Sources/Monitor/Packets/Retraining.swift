@@ -2,6 +2,7 @@ import AnomalyDetection
 import ModelFiles
 import SystemSupport
 import Synchronization
+import Timestamps
 
 /// Makes a new model now and then while a monitor runs, on a thread of its own.
 ///
@@ -9,21 +10,21 @@ import Synchronization
 /// gone back to: `lazaret monitor -m STATE/models/…`.
 final class Retraining: Sendable {
     private struct State {
-        var due: Int64
+        var due: Timestamp
         var isBusy = false
         var made: Result<Model, ModelError>?
         /// The model in use; nil: the one that was given.
         var current: Model?
     }
 
-    private let intervalNanoseconds: Int64
+    private let interval: Interval
     private let directory: String
     private let state: Mutex<State>
 
-    init(every seconds: Int, directory: String, now: Int64) {
-        intervalNanoseconds = Int64(seconds) * 1_000_000_000
+    init(every interval: Interval, directory: String, now: Timestamp) {
+        self.interval = interval
         self.directory = directory + "/models"
-        state = Mutex(State(due: now + intervalNanoseconds))
+        state = Mutex(State(due: now + interval))
     }
 
     /// `anchor`'s graph and feedback with the newest model's ranges.
@@ -39,12 +40,12 @@ final class Retraining: Sendable {
     /// Begins a model when it is time.
     ///
     /// - Returns: a model that has become ready, to judge by from now on.
-    func step(_ retrainer: Retrainer, now: Int64, tell: (String) -> Void) -> Model? {
+    func step(_ retrainer: Retrainer, now: Timestamp, tell: (String) -> Void) -> Model? {
         let (made, begins) = state.withLock { state in
             let begins = !state.isBusy && now >= state.due
             if begins {
                 state.isBusy = true
-                state.due = now + intervalNanoseconds
+                state.due = now + interval
             }
             defer { state.made = nil }
             return (state.made, begins)
@@ -62,10 +63,10 @@ final class Retraining: Sendable {
         }
     }
 
-    private func begin(_ retrainer: Retrainer, _ now: Int64) {
+    private func begin(_ retrainer: Retrainer, _ now: Timestamp) {
         startThread { [self] in
             let made = Result { () throws(ModelError) in
-                try retrainer.model(lastNanoseconds: now)
+                try retrainer.model(last: now)
             }
             state.withLock { state in
                 state.made = made
@@ -75,9 +76,9 @@ final class Retraining: Sendable {
     }
 
     private func keep(
-        _ model: Model, _ now: Int64, _ retrainer: Retrainer, _ tell: (String) -> Void
+        _ model: Model, _ now: Timestamp, _ retrainer: Retrainer, _ tell: (String) -> Void
     ) {
-        let path = "\(directory)/\(now / 1_000_000_000).model"
+        let path = "\(directory)/\(now.second).model"
         var place = "kept as \(path)"
         do {
             try makeFolders(directory, mode: 0o700)

@@ -1,10 +1,10 @@
-internal import Dispatch
 internal import EventDelivery
 internal import NetworkAddresses
 internal import PacketCapture
 internal import Synchronization
 internal import SystemSupport
 internal import Workloads
+internal import Timestamps
 
 /// Copies frames and the names of workloads to a pcapng file, which a thread of its own writes.
 ///
@@ -16,13 +16,13 @@ final class PacketRecording: Sendable {
     /// Further interfaces are described as the last one.
     private static let interfaceLimit = 4096
     /// How long a chunk gathers.
-    private static let gatherNanoseconds: Int64 = 250_000_000
+    private static let gatherTime = Interval.milliseconds(250)
 
     /// What the packet thread fills.
     private struct Filling {
         var bytes: [UInt8] = []
         var packets: UInt64 = 0
-        var began: Int64 = 0
+        var began = Timestamp.epoch
         /// Numbers of interface blocks, by the source's number.
         var numbers: [UInt32?] = []
         var byName: [String: UInt32] = [:]
@@ -95,10 +95,10 @@ final class PacketRecording: Sendable {
     }
 
     /// Hands on what has waited long enough. To be called often.
-    func advance(to now: Int64) {
+    func advance(to now: Timestamp) {
         filling.withLock { filling in
             guard filling.packets > 0,
-                !(0..<Self.gatherNanoseconds).contains(now - filling.began)
+                !(.zero..<Self.gatherTime).contains(now - filling.began)
             else { return }
             handOver(&filling)
         }

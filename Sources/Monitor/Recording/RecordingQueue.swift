@@ -1,12 +1,13 @@
-internal import Dispatch
 internal import Synchronization
+internal import SystemSupport
 internal import Workloads
+internal import Timestamps
 
 /// What waits between the packet thread and the file's.
 final class RecordingQueue: Sendable {
     enum Item {
         /// Whole blocks, which need the first `interfaces` descriptions before them.
-        case packets([UInt8], count: UInt64, interfaces: Int, at: Int64)
+        case packets([UInt8], count: UInt64, interfaces: Int, at: Timestamp)
         case names(WorkloadChange)
         case reopen
         case stop
@@ -18,8 +19,11 @@ final class RecordingQueue: Sendable {
         var descriptions: [[UInt8]] = []
     }
 
+    /// From here on, what can be joined is.
+    private static let itemLimit = 256
+
     private let state: Mutex<State>
-    private let news = DispatchSemaphore(value: 0)
+    private let news = Signal()
     private let lostCount = Atomic<UInt64>(0)
 
     init(chunks: Int, size: Int) {
@@ -53,17 +57,43 @@ final class RecordingQueue: Sendable {
         state.withLock { $0.descriptions[range.clamped(to: $0.descriptions.indices)] }
     }
 
+    /// Adds an item. Packets are bounded by their chunks; where `itemLimit` items wait, names join
+    /// those that wait last, and a second request to reopen is the first.
     func add(_ item: Item) {
-        state.withLock { $0.items.append(item) }
-        news.signal()
+        state.withLock { state in
+            if state.items.count >= Self.itemLimit {
+                switch (state.items.last, item) {
+                case (.names(var waiting), .names(let later)):
+                    waiting.merge(later)
+                    state.items[state.items.count - 1] = .names(waiting)
+                    return
+                case (.reopen, .reopen): return
+                default: break
+                }
+            }
+            state.items.append(item)
+        }
+        news.raise()
     }
 
-    /// Waits a moment for items, and takes all there are.
-    func take(milliseconds: Int) -> (items: [Item], free: Int) {
-        _ = news.wait(timeout: .now() + .milliseconds(milliseconds))
+    /// Waits for items, and takes all there are.
+    func take(within interval: Interval) -> (items: [Item], free: Int) {
+        news.wait(until: Clock.monotonic() + interval)
         return state.withLock { state in
             defer { state.items.removeAll(keepingCapacity: true) }
             return (state.items, state.free.count)
         }
+    }
+}
+
+extension WorkloadChange {
+    /// Goes on with what is known later.
+    fileprivate mutating func merge(_ later: WorkloadChange) {
+        for (address, holder) in later.holders {
+            holders[address] = .some(holder)
+            times[address] = later.times[address]
+        }
+        networks = later.networks ?? networks
+        bridges = later.bridges ?? bridges
     }
 }

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import EventDelivery
 internal import Glibc
 internal import NetworkAddresses
@@ -7,12 +6,13 @@ internal import SystemSupport
 internal import Synchronization
 internal import TextFormats
 internal import Workloads
+internal import Timestamps
 
 /// The thread that writes a recording: a pcapng section of its own in each file, which begins with all
 /// names that are known.
 final class RecordingThread: Sendable {
     /// How long packets wait, so that the name of who sent them is in the file before them.
-    private static let holdNanoseconds: Int64 = 250_000_000
+    private static let hold = Interval.milliseconds(250)
     /// Where fewer chunks than this are free, nothing waits.
     private static let leastFree = 8
 
@@ -20,7 +20,7 @@ final class RecordingThread: Sendable {
     private let path: String
     private let queue: RecordingQueue
     private let complain: @Sendable (String) -> Void
-    private let ended = DispatchSemaphore(value: 0)
+    private let ended = Signal()
     private let written = Atomic<UInt64>(0)
     private let waiting = Atomic<Int>(0)
     private let trouble = Mutex<String?>(nil)
@@ -36,7 +36,7 @@ final class RecordingThread: Sendable {
         let file = Mutex<File?>(try File(path, options))
         startThread { [self] in
             if let file = file.withLock({ $0.take() }) { work(file) }
-            ended.signal()
+            ended.raise()
         }
     }
 
@@ -52,14 +52,14 @@ final class RecordingThread: Sendable {
 
     func stop() {
         queue.add(.stop)
-        _ = ended.wait(timeout: .now() + .seconds(5))
+        ended.wait(until: Clock.monotonic() + .seconds(5))
     }
 
     private struct Chunk {
         var bytes: [UInt8]
         var count: UInt64
         var interfaces: Int
-        var time: Int64
+        var time: Timestamp
     }
 
     private func work(_ file: consuming File) {
@@ -67,7 +67,7 @@ final class RecordingThread: Sendable {
         var held: [Chunk] = []
         var isStopping = false
         while !isStopping {
-            let (items, free) = queue.take(milliseconds: 50)
+            let (items, free) = queue.take(within: .milliseconds(50))
             for item in items {
                 switch item {
                 case .packets(let bytes, let count, let interfaces, let time):
@@ -78,10 +78,10 @@ final class RecordingThread: Sendable {
                 case .stop: isStopping = true
                 }
             }
-            let horizon = Clock.now() - Self.holdNanoseconds
+            let horizon = Clock.now() - Self.hold
             while let time = held.first?.time,
                 isStopping || free < Self.leastFree || time <= horizon
-                    || time > horizon + 2 * Self.holdNanoseconds
+                    || time > horizon + Self.hold * 2
             {
                 var chunk = held.removeFirst()
                 let failure = file.write(chunk.bytes, chunk.interfaces, queue)

@@ -1,6 +1,7 @@
 internal import Enforcement
 public import Quarantine
 internal import SystemSupport
+public import Timestamps
 
 extension MonitorBoard {
     /// Why something could not be done that was asked for.
@@ -38,14 +39,15 @@ extension MonitorBoard {
     ///
     /// - Parameter actor: who asks, for the audit trail.
     public func add(
-        _ target: QuarantineTarget, action: QuarantineRule.Action, seconds: Int64, reason: String,
+        _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
+        reason: String,
         actor: String, force: Bool
     ) async throws(Objection) -> Addition {
         guard status?.isEnforcing == true else { throw .observing }
         let (outcome, overridden) = try await use { (engine, now) throws(QuarantineError) in
             let overridden = engine.policy.protected.objection(to: target)
             let outcome = try engine.add(
-                target, action: action, seconds: seconds, reason: reason, now: now, actor: actor,
+                target, action: action, duration: duration, reason: reason, now: now, actor: actor,
                 force: force)
             return (outcome, overridden)
         }
@@ -88,7 +90,7 @@ extension MonitorBoard {
     private func use<T: Sendable>(
         _ body:
             @escaping @Sendable (
-                _ engine: inout QuarantineEngine<Firewall>, _ now: Int64
+                _ engine: inout QuarantineEngine<Firewall>, _ now: Timestamp
             ) throws(QuarantineError) -> T
     ) async throws(Objection) -> T {
         guard let (quarantine, _) = quarantine() else { throw .notRunning }

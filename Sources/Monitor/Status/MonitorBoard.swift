@@ -7,6 +7,7 @@ internal import FeatureExtraction
 internal import Quarantine
 internal import Synchronization
 internal import SystemSupport
+internal import Timestamps
 
 /// What a running monitor shows to others, and what others may ask of it: the one door between its
 /// threads and the control server.
@@ -80,7 +81,7 @@ public final class MonitorBoard: Sendable {
     /// The highest score of each workload in each of the last `minutes` minutes, in hundredths, the
     /// latest last.
     public func scores(ofMinutes minutes: Int) -> [(workload: String, scores: [UInt8])] {
-        scores.rows(of: minutes, until: Int(Clock.now() / 1_000_000_000))
+        scores.rows(of: minutes, until: Clock.now().second)
     }
 
     /// The incidents of this run, the latest first.
@@ -146,7 +147,7 @@ public final class MonitorBoard: Sendable {
             state.status = status
             state.rates.append(
                 Rate(
-                    second: status.updated / 1_000_000_000, packets: status.packetsPerSecond,
+                    second: Int64(status.updated.second), packets: status.packetsPerSecond,
                     bits: status.bitsPerSecond, verdicts: status.verdicts &- before))
             if state.rates.count > 660 { state.rates.removeFirst(60) }
         }

@@ -10,6 +10,7 @@ import PacketIntake
 import Quarantine
 import SystemSupport
 import Workloads
+import Timestamps
 
 /// Once a second tells how a monitor is: to the board, the store and the operator.
 struct MonitorReporter {
@@ -17,25 +18,25 @@ struct MonitorReporter {
     private let parts: MonitorParts
     private let board: MonitorBoard
     private let limits: ResourceLimits
-    private let statisticsNanoseconds: Int64
+    private let statisticsInterval: Interval
     private var missing: [String] = []
     private var down: [String] = []
     /// What could not be written down yet.
     private var pendingWrites = PendingWrites()
     private var namesVersion = -1
-    private var nextSecond: Int64 = 0
-    private var nextStatistics: Int64
+    private var nextSecond = Clock.monotonic()
+    private var nextStatistics: Instant
     private var kernelDrops = RecentRise()
     private var hostsDropped = RecentRise()
     private var verdictsDropped = RecentRise()
     private var windowsUnscored = RecentRise()
 
-    init(_ options: Monitor.Options, board: MonitorBoard, parts: MonitorParts, started: Int64) {
+    init(_ options: Monitor.Options, board: MonitorBoard, parts: MonitorParts, started: Timestamp) {
         self.parts = parts
         self.board = board
         limits = options.limits
-        statisticsNanoseconds = Int64(options.statisticsInterval) * 1_000_000_000
-        nextStatistics = started + statisticsNanoseconds
+        statisticsInterval = options.statisticsInterval
+        nextStatistics = Clock.monotonic() + statisticsInterval
         status.pid = getpid()
         status.started = started
         status.isEnforcing = options.isEnforcing
@@ -46,7 +47,7 @@ struct MonitorReporter {
     /// Goes on with this; the next second begins at once.
     mutating func begin(_ phase: MonitorStatus.Phase) {
         status.phase = phase
-        nextSecond = 0
+        nextSecond = Clock.monotonic()
     }
 
     /// Whether more memory is used than may be.
@@ -55,14 +56,14 @@ struct MonitorReporter {
         return status.residentBytes > limits.memory
     }
 
-    mutating func isSecondOver(_ now: Int64) -> Bool {
-        // A clock that was set back must not silence it.
-        guard now >= nextSecond || now < nextSecond - 2_000_000_000 else { return false }
-        nextSecond = now + 1_000_000_000
+    mutating func isSecondOver() -> Bool {
+        let now = Clock.monotonic()
+        guard now >= nextSecond else { return false }
+        nextSecond = now + .seconds(1)
         return true
     }
 
-    mutating func take(_ feed: borrowing LearningFeed, at now: Int64) {
+    mutating func take(_ feed: borrowing LearningFeed, at now: Timestamp) {
         status.learning = feed.progress(at: now)
         count(feed.intake, feed.meter.statistics)
         status.hosts = feed.hosts
@@ -84,8 +85,8 @@ struct MonitorReporter {
         let capture = parts.source.statistics
         let decoder = intake.decoder.statistics
         let bytes = decoder.wireBytes
-        let seconds = max(Double(Clock.now() - status.updated) / 1e9, 0.001)
-        if status.updated > 0 {
+        let seconds = max((Clock.now() - status.updated).inSeconds, 0.001)
+        if status.updated > .epoch {
             let packets = capture.packets &- status.capture.kernelPackets
             let more = bytes &- status.decoder.wireBytes
             status.packetsPerSecond = Double(packets) / seconds
@@ -106,7 +107,7 @@ struct MonitorReporter {
     /// Once a second: everything that is not the feed's, and the board.
     ///
     /// - Parameter rested: nanoseconds that the packet thread has rested.
-    mutating func publish(_ now: Int64, rested: Int64) {
+    mutating func publish(_ now: Timestamp, rested: Interval) {
         if parts.source.missing != missing {
             missing = parts.source.missing
             parts.tell(
@@ -146,12 +147,13 @@ struct MonitorReporter {
         status.sinks =
             outlets.map(MonitorStatus.Sink.init) + [parts.recorder.status]
             + [parts.recording?.status].compactMap(\.self)
-        status.restedSeconds = Double(rested) / 1e9
+        status.restedSeconds = rested.inSeconds
         status.updated = now
-        status.troubles = troubles(now)
+        status.troubles = troubles(Clock.monotonic())
         board.publish(status)
-        guard now >= nextStatistics || now < nextStatistics - 172_800_000_000_000 else { return }
-        nextStatistics = now + statisticsNanoseconds
+        let reached = Clock.monotonic()
+        guard reached >= nextStatistics else { return }
+        nextStatistics = reached + statisticsInterval
         parts.decisions.submit(status.event)
     }
 
@@ -165,7 +167,7 @@ struct MonitorReporter {
         pendingWrites = pending
     }
 
-    private mutating func troubles(_ now: Int64) -> [String] {
+    private mutating func troubles(_ now: Instant) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
         troubles += down.map { "interface \($0) is down" }
         if let cause = pendingWrites.cause {
@@ -210,14 +212,14 @@ struct MonitorReporter {
 /// A counter of losses, and when it last rose: what is long over is no trouble.
 private struct RecentRise {
     private var last: UInt64 = 0
-    private var time = Int64.min
+    private var time: Instant?
 
-    mutating func isRecent(_ count: UInt64, _ now: Int64) -> Bool {
+    mutating func isRecent(_ count: UInt64, _ now: Instant) -> Bool {
         if count != last {
             last = count
             time = now
         }
-        return time != .min && (0..<60_000_000_000).contains(now &- time)
+        return time.map { now - $0 < .seconds(60) } ?? false
     }
 }
 

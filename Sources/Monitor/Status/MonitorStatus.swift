@@ -4,6 +4,7 @@ internal import FoundationEssentials
 internal import PacketDecoding
 internal import Quarantine
 internal import TextFormats
+public import Timestamps
 
 /// What a running monitor has seen, lost and done, once a second: the one source of `lazaret
 /// status`, of the `stats` events, of the metrics and of the dashboard.
@@ -112,9 +113,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
 
     public var version = Version.text
     public var pid: Int32 = 0
-    /// Nanoseconds since 1970.
-    public var started: Int64 = 0
-    public var updated: Int64 = 0
+    public var started = Timestamp.epoch
+    public var updated = Timestamp.epoch
     public var phase = Phase.detecting
     public var isEnforcing = false
     /// Whose ledger it keeps; an absolute path.
@@ -165,7 +165,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
 
     public init() {}
 
-    public var uptimeSeconds: Int { Int((updated - started) / 1_000_000_000) }
+    public var uptimeSeconds: Int { (updated - started).wholeSeconds }
 
     /// The `stats` event.
     var event: Event {

@@ -4,6 +4,7 @@ public import NetworkAddresses
 import Quarantine
 public import SystemSupport
 import Workloads
+import Timestamps
 
 /// How well a replay does against labels.
 public struct Evaluation: Sendable {
@@ -103,7 +104,7 @@ public struct Evaluator {
         let covers = outcome.decisions.filter { $0.kind == .add || $0.kind == .extend }
         evaluation.attacks = labels.map { attack($0, covers) }
         evaluation.incidentCount = outcome.incidents.count
-        let seconds = Double(outcome.lastNanoseconds - outcome.firstNanoseconds) / 1e9
+        let seconds = (outcome.last - outcome.first).inSeconds
         evaluation.hours = seconds / 3600
         evaluation.windowCount = outcome.windowCount
         evaluation.windowAUC = Self.rankAUC(positives, negatives)
@@ -136,7 +137,7 @@ public struct Evaluator {
         _ fence: QuarantineDecision, _ inventory: Inventory, _ evaluation: inout Evaluation
     ) {
         guard let prefix = fence.target.prefix else { return }
-        let time = Double(fence.time) / 1e9
+        let time = fence.time.secondsSince1970
         for workload in inventory.workloads {
             for address in workload.addresses
             where address.isHost && prefix.contains(address.address) {
@@ -175,14 +176,14 @@ public struct Evaluator {
         attack.reason = strongest?.reasons.first?.text
         let links = Set(own.map(\.window.mac))
         let fence = fences.first { fence in
-            let time = Double(fence.time) / 1e9
+            let time = fence.time.secondsSince1970
             guard time > label.start, time <= label.end + Evaluation.grace else { return false }
             if let prefix = fence.target.prefix {
                 return label.sources.contains { prefix.contains($0) }
             }
             return links.contains { fence.target == .link($0) }
         }
-        attack.secondsToQuarantine = fence.map { Double($0.time) / 1e9 - label.start }
+        attack.secondsToQuarantine = fence.map { $0.time.secondsSince1970 - label.start }
         return attack
     }
 

@@ -148,8 +148,8 @@ public struct EventExplainer {
         }
         var flows = OffenderFlows(
             offender: alert.offender,
-            from: Int64(window.lowerBound).multipliedClamping(by: 1_000_000_000),
-            to: Int64(window.upperBound).multipliedClamping(by: 1_000_000_000))
+            from: Timestamp(second: window.lowerBound),
+            to: Timestamp(second: window.upperBound))
         flows.link = alert.pattern == .spoofing ? alert.link : nil
         flows.prefersVolume = alert.pattern?.isByVolume ?? false
         flows.contact = alert.contact.map { OffenderFlows.end("\($0.address)", $0.port) }

@@ -8,6 +8,7 @@ import PacketIntake
 import SystemSupport
 import TextFormats
 import Workloads
+import Timestamps
 
 /// The flows that an offender opened in a stretch of time: all of them counted, the most telling
 /// kept.
@@ -15,9 +16,9 @@ struct OffenderFlows {
     static let limit = 20
 
     let offender: IPAddress
-    /// Nanoseconds since 1970; `to` is the first that no longer counts.
-    let from: Int64
-    let to: Int64
+    /// `to` is the first that no longer counts.
+    let from: Timestamp
+    let to: Timestamp
     /// The interface of an offender that borrowed addresses: what it sent is its own.
     var link: MACAddress?
     /// Whether flows with more bytes tell more than those that came first.
@@ -29,7 +30,7 @@ struct OffenderFlows {
     private var known: Set<String>?
     private var identities = IdentityMap(inventory: .empty)
 
-    init(offender: IPAddress, from: Int64, to: Int64) {
+    init(offender: IPAddress, from: Timestamp, to: Timestamp) {
         self.offender = offender
         self.from = from
         self.to = to
@@ -44,7 +45,7 @@ struct OffenderFlows {
         var isNew: Bool
         var hasFailed: Bool
         var bytes: UInt64
-        var start: Int64
+        var start: Timestamp
         var name: String
 
         /// The more telling is the smaller.
@@ -81,7 +82,7 @@ struct OffenderFlows {
         let rank = Rank(
             isContact: contact == flow.destination,
             isNew: flow.isNew ?? false, hasFailed: hasFailed && !prefersVolume,
-            bytes: prefersVolume ? flow.bytesOut : 0, start: flow.startNanoseconds,
+            bytes: prefersVolume ? flow.bytesOut : 0, start: flow.start,
             name: flow.communityID)
         if kept.count >= Self.limit, let last = kept.last, last.rank < rank { return }
         let place = kept.firstIndex { rank < $0.rank } ?? kept.count
@@ -103,7 +104,7 @@ struct OffenderFlows {
         var frames = 0
         while let frame = try capture.next() {
             decoder.decode(frame, into: &packet)
-            guard packet.timeNanoseconds < to else { break }
+            guard packet.time < to else { break }
             frames += 1
             if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
             let isOwn = packet.source == offender || link.map { packet.sourceMAC == $0 } ?? false
@@ -119,8 +120,8 @@ struct OffenderFlows {
 
     private mutating func add(_ record: FlowRecord) {
         let key = record.key
-        guard record.tag == 1, record.endNanoseconds >= from, key.originator != key.responder,
-            record.startNanoseconds < to
+        guard record.tag == 1, record.end >= from, key.originator != key.responder,
+            record.start < to
         else { return }
         let service = Service(ipProtocol: key.ipProtocol, port: key.responderPort)
         let hasPorts = [6, 17, 132].contains(key.ipProtocol)
@@ -128,7 +129,7 @@ struct OffenderFlows {
             Self.end("\(address)", hasPorts ? port : nil)
         }
         let flow = EventExplanation.Flow(
-            startNanoseconds: record.startNanoseconds,
+            start: record.start,
             source: end(key.originator, key.originatorPort),
             destination: end(key.responder, key.responderPort),
             transport: Service.protocolName(key.ipProtocol),
@@ -149,7 +150,7 @@ struct OffenderFlows {
             ipProtocol: Service.protocolNumber(event.transport) ?? 0,
             port: event.destinationPort ?? 0)
         let flow = EventExplanation.Flow(
-            startNanoseconds: event.start, source: Self.end("\(event.source)", event.sourcePort),
+            start: event.start, source: Self.end("\(event.source)", event.sourcePort),
             destination: Self.end("\(event.destination)", event.destinationPort),
             transport: event.transport, packetsOut: event.packetsToServer,
             packetsIn: event.packetsToClient, bytesOut: event.bytesToServer,

@@ -7,6 +7,7 @@ import PacketDecoding
 import PacketIntake
 public import SystemSupport
 import TextFormats
+import Timestamps
 
 /// Cuts the packets of each incident out of captures, into files of their own.
 ///
@@ -14,8 +15,8 @@ import TextFormats
 /// of
 /// `bufferSize`. A file has another name until it is whole.
 public struct PacketSlices {
-    /// Nanoseconds before the first odd window from which packets are kept.
-    static let lead: Int64 = 2_000_000_000
+    /// How long before the first odd window packets are kept.
+    static let lead = Interval.seconds(2)
     private static let openLimit = 64
     private static let bufferSize = 128 << 10
 
@@ -23,8 +24,8 @@ public struct PacketSlices {
     private struct Slice {
         var path: String
         var comment: String
-        var from: Int64
-        var to: Int64
+        var from: Timestamp
+        var to: Timestamp
         var address: IPAddress
         var link: MACAddress?
         var packetCount = 0
@@ -59,8 +60,8 @@ public struct PacketSlices {
                 path: incident.packetPath(in: folder),
                 comment: "lazaret: \(incident.strongest.summary); offender \(incident.offender), "
                     + "event \(incident.eventID)",
-                from: Int64(incident.windowStartSecond) * 1_000_000_000 - Self.lead,
-                to: Int64(incident.lastSecond + 1) * 1_000_000_000, address: incident.offender,
+                from: Timestamp(second: incident.windowStartSecond) - Self.lead,
+                to: Timestamp(second: incident.lastSecond + 1), address: incident.offender,
                 link: incident.spoofingLink)
         }
         for (index, slice) in slices.enumerated() {
@@ -117,7 +118,7 @@ public struct PacketSlices {
 
     private mutating func take(_ frame: CapturedFrame, _ packet: Packet) throws {
         guard packet.kind != .other else { return }
-        let time = frame.timeNanoseconds
+        let time = frame.time
         var taken: [Int] = []
         func consider(_ candidates: [Int]?) {
             for index in candidates ?? []

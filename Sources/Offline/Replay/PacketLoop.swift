@@ -4,6 +4,7 @@ import PacketDecoding
 import PacketIntake
 import SystemSupport
 import Workloads
+import Timestamps
 
 /// Reads captures, decodes and meters them: the packets of training, replay and evaluation.
 ///
@@ -26,8 +27,8 @@ struct PacketReader: ~Copyable {
     /// What was read, and what was wrong with it.
     struct Report: Sendable {
         var packetCount = 0
-        var firstNanoseconds: Int64 = 0
-        var lastNanoseconds: Int64 = 0
+        var first = Timestamp.epoch
+        var last = Timestamp.epoch
         var capture = CaptureStatistics()
         var decoding = DecodeStatistics()
         var metering = FlowMeterStatistics()
@@ -79,7 +80,7 @@ struct PacketReader: ~Copyable {
             }
             isWaiting = true
         }
-        if let change = names.next(at: packet.timeNanoseconds) { return .names(change) }
+        if let change = names.next(at: packet.time) { return .names(change) }
         isWaiting = false
         meter.observe(&packet, &update)
         return .packet
@@ -110,9 +111,9 @@ struct PacketReader: ~Copyable {
     private mutating func decode(_ frame: CapturedFrame) {
         decoder.decode(frame, into: &packet)
         // A file may claim any time; windows and reports count from 1970 to 2116.
-        packet.timeNanoseconds = min(max(packet.timeNanoseconds, 0), 1 << 62)
-        if counts.packetCount == 0 { counts.firstNanoseconds = packet.timeNanoseconds }
-        counts.lastNanoseconds = max(counts.lastNanoseconds, packet.timeNanoseconds)
+        packet.time = min(max(packet.time, .epoch), FrameIntake.lastTime)
+        if counts.packetCount == 0 { counts.first = packet.time }
+        counts.last = max(counts.last, packet.time)
         counts.packetCount += 1
         if counts.packetCount & 0x3FF == 0 {
             progress?.update(capture.statistics.fileBytes, of: totalBytes)

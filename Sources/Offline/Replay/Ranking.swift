@@ -49,7 +49,7 @@ public struct Ranking {
                     record?.follow(change)
                 case .packet:
                     let packet = packets.packet
-                    tracker.advance(to: packet.timeNanoseconds)
+                    tracker.advance(to: packet.time)
                     while let window = tracker.nextWindow() { body(window) }
                     guard let tag = tracker.observe(packet, packets.update) else { continue }
                     packets.setTag(tag)

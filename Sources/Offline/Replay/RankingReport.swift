@@ -3,6 +3,7 @@ public import Events
 import FeatureExtraction
 import NetworkAddresses
 import TextFormats
+import Timestamps
 
 /// Addresses ranked without a baseline.
 public enum RankingReport {
@@ -55,6 +56,6 @@ public enum RankingReport {
             workload: entry.workload, scale: entry.window.scale, score: Double(entry.score))
         alert.reasons = entry.reasons.map { Event.Alert.Reason(text: $0.text) }
         alert.decision = .undecided
-        return Event(time: Int64(entry.window.endSecond + 1) * 1_000_000_000, .alert(alert))
+        return Event(time: Timestamp(second: entry.window.endSecond + 1), .alert(alert))
     }
 }

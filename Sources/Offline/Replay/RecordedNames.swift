@@ -1,6 +1,7 @@
 import NetworkAddresses
 import PacketDecoding
 import Workloads
+import Timestamps
 
 /// What a monitor has noted beside the packets that it kept: who had which address, and from when
 /// on. As in the monitor, a name holds for the packets from its time on.
@@ -10,7 +11,7 @@ struct RecordedNames {
     /// What holds from the beginning, latest first.
     private var ready: [WorkloadChange] = []
     /// Addresses that change hands at a time that the packets have not reached, from `first` on.
-    private var handovers: [(time: Int64, change: WorkloadChange)] = []
+    private var handovers: [(time: Timestamp, change: WorkloadChange)] = []
     private var first = 0
     private var isSorted = true
     private var networkChanges = 0
@@ -46,7 +47,7 @@ struct RecordedNames {
     }
 
     /// The next change that holds at `time`; nil when all were handed out.
-    mutating func next(at time: Int64) -> WorkloadChange? {
+    mutating func next(at time: Timestamp) -> WorkloadChange? {
         if let change = ready.popLast() { return change }
         guard first < handovers.count else { return nil }
         if !isSorted {

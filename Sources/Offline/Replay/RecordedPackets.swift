@@ -1,11 +1,12 @@
 import PacketDecoding
 import PacketIntake
+import Timestamps
 
 /// The packets of a recording in their order, and those that were forwarded, and so recorded twice,
 /// once.
 struct RecordedPackets {
     private var merge = PacketMerge(interfaces: 2)
-    private var newest = Int64.min
+    private var newest = Timestamp.distantPast
 
     /// Interfaces that are told apart: a packet comes out of the gateway by another one than it
     /// came in by.
@@ -16,8 +17,8 @@ struct RecordedPackets {
     /// - Precondition: between two packets, `next` was called until it returned false.
     mutating func add(_ packet: Packet, from interface: UInt32) {
         merge.add(packet, from: Int32(interface % Self.interfaceCount))
-        newest = max(newest, packet.timeNanoseconds)
-        merge.release(until: newest - FrameIntake.holdNanoseconds)
+        newest = max(newest, packet.time)
+        merge.release(until: newest - FrameIntake.hold)
     }
 
     /// Hands out the rest.

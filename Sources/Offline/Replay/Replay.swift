@@ -9,6 +9,7 @@ import PacketDecoding
 public import Quarantine
 public import SystemSupport
 public import Workloads
+public import Timestamps
 
 /// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have
 /// done.
@@ -34,8 +35,8 @@ public struct Replay {
         /// In order of time.
         public var events: [Event] = []
         public var packetCount = 0
-        public var firstNanoseconds: Int64 = 0
-        public var lastNanoseconds: Int64 = 0
+        public var first = Timestamp.epoch
+        public var last = Timestamp.epoch
         public var windowCount = 0
         public var verdictCount = 0
         /// Lines to tell on standard error.
@@ -84,7 +85,7 @@ public struct Replay {
                 record?.follow(change)
                 judge.follow(change)
             case .packet:
-                tracker.advance(to: packets.packet.timeNanoseconds)
+                tracker.advance(to: packets.packet.time)
                 judgeWindows()
                 guard let tag = tracker.observe(packets.packet, packets.update) else { continue }
                 packets.setTag(tag)
@@ -99,8 +100,8 @@ public struct Replay {
         let report = packets.report
         var outcome = judge.outcome
         outcome.packetCount = report.packetCount
-        outcome.firstNanoseconds = report.firstNanoseconds
-        outcome.lastNanoseconds = report.lastNanoseconds
+        outcome.first = report.first
+        outcome.last = report.last
         outcome.warnings = report.warnings.map { spool?.named($0.description) ?? $0.description }
         if tracker.droppedHosts > 0 {
             outcome.warnings.append(

@@ -6,6 +6,7 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 public import Workloads
+import Timestamps
 
 /// What a report shows beside the incidents: scores over time, and who talked to whom. Replay fills
 /// it when a report is asked for.
@@ -110,8 +111,8 @@ public final class ReplayRecord {
         report.contacts = contacts
         report.packetCount = loop.packetCount
         report.windowCount = windowCount
-        report.firstNanoseconds = loop.firstNanoseconds
-        report.lastNanoseconds = loop.lastNanoseconds
+        report.first = loop.first
+        report.last = loop.last
         report.warnings = warnings
         let malformed = loop.decoding.malformed
         report.malformed = malformed

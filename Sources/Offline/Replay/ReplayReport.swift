@@ -1,10 +1,11 @@
 import Quarantine
 import TextFormats
+import Timestamps
 
 /// What a replay comes to, in a few lines under the incidents.
 public enum ReplayReport {
     public static func footer(_ outcome: Replay.Outcome) -> String {
-        let seconds = Double(outcome.lastNanoseconds - outcome.firstNanoseconds) / 1e9
+        let seconds = (outcome.last - outcome.first).inSeconds
         let fences = outcome.decisions.filter { $0.kind == .add }
         var text =
             "\n\(outcome.packetCount) packets over \(JSONObject.number(seconds, digits: 0)) s, "

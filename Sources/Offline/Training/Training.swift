@@ -5,6 +5,7 @@ public import PacketCapture
 import PacketDecoding
 public import SystemSupport
 public import Workloads
+import Timestamps
 
 /// Makes a model of clean captures: one pass for the communication graph, one for the windows.
 public struct Training {
@@ -75,7 +76,7 @@ public struct Training {
             switch step {
             case .names(let change): tracker.apply(change)
             case .packet:
-                tracker.advance(to: packets.packet.timeNanoseconds)
+                tracker.advance(to: packets.packet.time)
                 while let window = tracker.nextWindow() { trainer.observe(window) }
                 guard isClean(packets.packet) else { continue }
                 if let tag = tracker.observe(packets.packet, packets.update) { packets.setTag(tag) }
@@ -85,8 +86,8 @@ public struct Training {
         while let window = tracker.nextWindow() { trainer.observe(window) }
         var provenance = Model.Provenance()
         provenance.sources = paths.map(\.lastPathComponent)
-        provenance.firstNanoseconds = first.firstNanoseconds
-        provenance.lastNanoseconds = first.lastNanoseconds
+        provenance.first = first.first
+        provenance.last = first.last
         provenance.packetCount = first.packetCount
         provenance.seed = seed
         provenance.falseAlarmsPerDay =
@@ -119,7 +120,7 @@ public struct Training {
     private func advice(_ model: Model) -> [String] {
         var advice: [String] = []
         let seconds =
-            (model.provenance.lastNanoseconds - model.provenance.firstNanoseconds) / 1_000_000_000
+            Int64((model.provenance.last - model.provenance.first).wholeSeconds)
         if seconds < 900 {
             advice.append(
                 "only \(seconds) s of traffic: rare harmless events will be anomalous; train on 15 minutes"

@@ -1,11 +1,12 @@
 internal import Glibc
+internal import Timestamps
 
 /// Notifies systemd of the service's state (sd_notify(3)); does nothing without NOTIFY_SOCKET.
 public struct ServiceNotice: Sendable {
     private let socket: String?
-    /// Nanoseconds between watchdog notices; nil if systemd expects none.
-    private let interval: Int64?
-    private var nextBeat: Int64 = 0
+    /// Time between watchdog notices; nil if systemd expects none.
+    private let interval: Interval?
+    private var nextBeat = Clock.monotonic()
 
     /// - Parameter environment: of the process.
     public init(environment: [String: String]) {
@@ -14,7 +15,7 @@ public struct ServiceNotice: Sendable {
         let isOurs = environment["WATCHDOG_PID"].map { $0 == "\(getpid())" } ?? true
         // Twice as often as must be.
         interval = environment["WATCHDOG_USEC"].flatMap(Int64.init).flatMap { limit in
-            isOurs && limit > 0 && limit < Int64.max / 1000 ? limit * 500 : nil
+            isOurs && limit > 0 ? .microseconds(limit) / 2 : nil
         }
     }
 
@@ -26,7 +27,7 @@ public struct ServiceNotice: Sendable {
 
     /// The configuration is being reloaded; `ready` ends this state.
     public func reloading() {
-        send("RELOADING=1\nMONOTONIC_USEC=\(Clock.monotonic() / 1000)")
+        send("RELOADING=1\nMONOTONIC_USEC=\(Clock.monotonic().nanoseconds / 1000)")
     }
 
     public func stopping() { send("STOPPING=1") }

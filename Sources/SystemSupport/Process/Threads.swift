@@ -1,4 +1,5 @@
 import Glibc
+package import Timestamps
 
 /// Runs `body` on a new detached thread.
 ///
@@ -27,9 +28,10 @@ private final class Work: Sendable {
 }
 
 /// Lets this thread rest; a signal may end it early.
-package func rest(milliseconds: UInt32) {
+package func rest(_ interval: Interval) {
+    let seconds = interval.wholeSeconds
     var span = timespec(
-        tv_sec: Int(milliseconds / 1000), tv_nsec: Int(milliseconds % 1000) * 1_000_000)
+        tv_sec: seconds, tv_nsec: Int((interval - .seconds(seconds)).nanoseconds))
     // SAFETY: the structure is ours.
     unsafe _ = nanosleep(&span, nil)
 }

@@ -1,8 +1,10 @@
+internal import Timestamps
+
 /// When to try again: after half a second, then twice as long each time, 30 s at most.
 package struct Backoff: Sendable {
     package private(set) var isFailing = false
-    private var seconds = 0.25
-    private var due: Int64 = 0
+    private var pause = Interval.milliseconds(250)
+    private var due = Clock.monotonic()
 
     package var isOver: Bool { Clock.monotonic() >= due }
 
@@ -10,7 +12,7 @@ package struct Backoff: Sendable {
 
     package mutating func fail() {
         isFailing = true
-        seconds = min(30, seconds * 2)
-        due = Clock.monotonic() + Int64(seconds * 1e9)
+        pause = min(.seconds(30), pause * 2)
+        due = Clock.monotonic() + pause
     }
 }

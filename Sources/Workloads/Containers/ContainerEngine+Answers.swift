@@ -178,8 +178,10 @@ struct EngineEvent: Decodable {
         case Action, Actor, time, timeNano
     }
 
-    /// Nanoseconds since 1970, as told.
-    var nanoseconds: Int64? { timeNano ?? time.map { $0.multipliedClamping(by: 1_000_000_000) } }
+    /// When it happened, as told.
+    var moment: Timestamp? {
+        timeNano.map(Timestamp.init(nanoseconds:)) ?? time.map { Timestamp(second: $0) }
+    }
 }
 
 /// What an engine says of itself.

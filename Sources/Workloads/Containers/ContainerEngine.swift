@@ -90,7 +90,7 @@ public struct ContainerEngine: Sendable {
     private final class Desk: Sendable {
         struct Waiting {
             /// Containers to ask for, and since when they have what they have.
-            var containers: [String: Int64] = [:]
+            var containers: [String: Timestamp] = [:]
             /// Docker's networks whose members to ask for, each with what `containers` holds of
             /// them.
             var networks: Set<String> = []
@@ -98,7 +98,7 @@ public struct ContainerEngine: Sendable {
             var listsAll = false
             /// Containers as their `create` told, until they are asked for.
             var created: [String: Container] = [:]
-            var joined: [String: Int64] = [:]
+            var joined: [String: Timestamp] = [:]
             /// Containers that have died since the last question.
             var over: Set<String> = []
             var isOpen = false
@@ -160,8 +160,8 @@ public struct ContainerEngine: Sendable {
         guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
         let attributes = event.Actor?.Attributes ?? [:]
         // An event cannot lie in the future, whatever the engine's clock says.
-        let now = Self.now()
-        let time = min(max(event.nanoseconds ?? now, 0), now)
+        let now = Clock.now()
+        let time = min(max(event.moment ?? now, .epoch), now)
         switch (event.kind, event.Action) {
         case ("container", "create"):
             let container = naming.container(
@@ -279,7 +279,7 @@ public struct ContainerEngine: Sendable {
 
     private func listAll(_ http: HTTPSource, _ isPodman: Bool) async throws {
         try await listNetworks(http, isPodman)
-        let asked = Self.now()
+        let asked = Clock.now()
         let found = try await http.get(Lenient<EngineContainer>.self, "/containers/json")
         let pods = isPodman ? try await pods(http) : [:]
         directory.replaceAll(
@@ -308,7 +308,8 @@ public struct ContainerEngine: Sendable {
 
     /// Docker gives out addresses before it starts a container: its network knows them first.
     private func begin(
-        members network: EngineNetwork, _ joined: [String: Int64], _ created: [String: Container]
+        members network: EngineNetwork, _ joined: [String: Timestamp],
+        _ created: [String: Container]
     ) {
         var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
         for (id, member) in network.Containers ?? [:] {
@@ -330,7 +331,7 @@ public struct ContainerEngine: Sendable {
     }
 
     private func tenancies(
-        of found: EngineContainer, since: Int64?, _ pods: [String: PodmanPod],
+        of found: EngineContainer, since: Timestamp?, _ pods: [String: PodmanPod],
         _ all: [EngineContainer]
     ) -> [(address: IPAddress, tenancy: Tenancy)] {
         let pod = pods[found.Id]
@@ -341,7 +342,7 @@ public struct ContainerEngine: Sendable {
             pod.infra == found.Id ? nil : addresses(ofInfra: pod.infra, all)
         }
         let created = found.Created.map {
-            min(max($0.multipliedClamping(by: 1_000_000_000), 0), Self.now())
+            min(max(Timestamp(second: $0), .epoch), Clock.now())
         }
         var result: [(address: IPAddress, tenancy: Tenancy)] = []
         for (network, endpoint) in found.NetworkSettings?.Networks ?? [:] {
@@ -355,7 +356,7 @@ public struct ContainerEngine: Sendable {
                         Tenancy(
                             container: container, network: WorkloadNaming.clean(network),
                             mac: endpoint.MacAddress.flatMap { MACAddress($0) },
-                            since: since ?? created ?? 0)
+                            since: since ?? created ?? .epoch)
                     ))
             }
         }
@@ -374,12 +375,5 @@ public struct ContainerEngine: Sendable {
     private static func address(_ text: String?) -> IPAddress? {
         guard let text, !text.isEmpty, text.utf8.count < 64 else { return nil }
         return IPAddress(String(text.prefix { $0 != "/" }))
-    }
-
-    static func now() -> Int64 {
-        var time = timespec()
-        // SAFETY: the structure is ours.
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

@@ -1,5 +1,5 @@
 public import NetworkAddresses
-import Timestamps
+public import Timestamps
 
 /// Owners of an address, with start and end of each.
 public struct Tenancy: Sendable, Equatable {
@@ -7,22 +7,22 @@ public struct Tenancy: Sendable, Equatable {
     /// The network's name, as its engine calls it.
     public var network: String
     public var mac: MACAddress?
-    /// Nanoseconds since 1970; the address was the container's from here ...
-    public var since: Int64
-    /// ... to here; `Int64.max` while it still is.
-    public var until: Int64 = .max
+    /// The address was the container's from here ...
+    public var since: Timestamp
+    /// ... to here; the distant future while it still is.
+    public var until = Timestamp.distantFuture
 
-    public var isOpen: Bool { until == .max }
+    public var isOpen: Bool { until == .distantFuture }
 }
 
-/// The addresses of containers over time. What is over is forgotten after `keepNanoseconds`, so
+/// The addresses of containers over time. What is over is forgotten after `keepTime`, so
 /// that memory follows the containers that run, not those that ever ran.
 struct AddressBook: Sendable {
     /// Longer than the longest window: whatever is still judged can still be named.
-    static let keepNanoseconds: Int64 = 900_000_000_000
+    static let keepTime = Interval.seconds(900)
     /// Packets that a container has left behind are still its own for this long, unless another
     /// has taken its address.
-    static let lingerNanoseconds: Int64 = 2_000_000_000
+    static let lingerTime = Interval.seconds(2)
     /// Addresses at one time, tenancies of one address, addresses of one container.
     static let addressLimit = 262_144
     static let tenancyLimit = 256
@@ -31,7 +31,7 @@ struct AddressBook: Sendable {
     struct Life: Sendable {
         var addresses: Set<IPAddress> = []
         /// The end of its last run, or nil while it runs.
-        var ended: Int64?
+        var ended: Timestamp?
     }
 
     private(set) var tenancies: [IPAddress: [Tenancy]] = [:]
@@ -45,12 +45,12 @@ struct AddressBook: Sendable {
     }
 
     /// The owner of `address` at `time`.
-    func tenant(of address: IPAddress, at time: Int64) -> Tenancy? {
+    func tenant(of address: IPAddress, at time: Timestamp) -> Tenancy? {
         guard let tenancy = tenancies[address]?.last(where: { $0.since <= time }) else {
             return nil
         }
         guard !tenancy.isOpen else { return tenancy }
-        return time < tenancy.until.addingClamping(Self.lingerNanoseconds) ? tenancy : nil
+        return time < tenancy.until + Self.lingerTime ? tenancy : nil
     }
 
     /// A container has an address; hearing so again changes nothing.
@@ -82,7 +82,7 @@ struct AddressBook: Sendable {
         }
         if let last = list.last, new.isOpen {
             // The newest report wins, even if the engine's clock gives an earlier start.
-            new.since = max(new.since, last.isOpen ? last.since.addingClamping(1) : last.until)
+            new.since = max(new.since, last.isOpen ? last.since + .nanoseconds(1) : last.until)
         }
         let at = list.firstIndex { $0.since > new.since } ?? list.count
         list.insert(new, at: at)
@@ -97,7 +97,7 @@ struct AddressBook: Sendable {
     /// A container has ended, or has left `network`.
     ///
     /// - Returns: the addresses that are free now.
-    mutating func end(_ id: String, network: String? = nil, at time: Int64) -> [IPAddress] {
+    mutating func end(_ id: String, network: String? = nil, at time: Timestamp) -> [IPAddress] {
         if network == nil {
             if lives[id] == nil, lives.count >= Self.addressLimit { refused += 1 }
             if lives[id] != nil || lives.count < Self.addressLimit {
@@ -117,9 +117,9 @@ struct AddressBook: Sendable {
         return freed
     }
 
-    /// Forgets what was over `keepNanoseconds` before `now`.
-    mutating func prune(now: Int64) {
-        let horizon = now.addingClamping(-Self.keepNanoseconds)
+    /// Forgets what was over `keepTime` before `now`.
+    mutating func prune(now: Timestamp) {
+        let horizon = now - Self.keepTime
         for (address, list) in tenancies where list[0].until < horizon {
             let kept = list.filter { $0.until >= horizon }
             tenancies[address] = kept.isEmpty ? nil : kept

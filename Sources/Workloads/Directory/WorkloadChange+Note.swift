@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import NetworkAddresses
+internal import Timestamps
 
 /// Changes as text, for recordings: one JSON object a note.
 ///
@@ -62,7 +63,7 @@ extension WorkloadChange {
         }
         add(held[...]) { Note(holders: Array($0)) }
         let freed = sorted.filter { $0.value == nil }.map {
-            Note.Freed(address: "\($0.key)", since: times[$0.key])
+            Note.Freed(address: "\($0.key)", since: times[$0.key]?.nanoseconds)
         }
         add(freed[...]) { Note(freed: Array($0)) }
         return notes
@@ -72,7 +73,8 @@ extension WorkloadChange {
         Note.Holder(
             address: "\(address)", workload: holder.workload, image: holder.image,
             labels: holder.labels.isEmpty ? nil : holder.labels,
-            mac: holder.mac.map { "\($0)" }, instance: holder.instance, since: times[address])
+            mac: holder.mac.map { "\($0)" }, instance: holder.instance,
+            since: times[address]?.nanoseconds)
     }
 
     /// Reads a note; nil for what is none. Parts that make no sense are left out, and names are
@@ -88,19 +90,20 @@ extension WorkloadChange {
             ).map {
                 (WorkloadNaming.clean($0.key), WorkloadNaming.clean($0.value))
             }
+            let since = part.since.map(Timestamp.init(nanoseconds:))
             holders[address] = .some(
                 Inventory.Holder(
                     workload: WorkloadNaming.clean(part.workload),
                     image: part.image.map(WorkloadNaming.clean),
                     labels: Dictionary(labels) { first, _ in first },
                     mac: part.mac.flatMap { MACAddress($0) },
-                    instance: part.instance.map(WorkloadNaming.clean), since: part.since ?? 0))
-            times[address] = part.since
+                    instance: part.instance.map(WorkloadNaming.clean), since: since ?? .epoch))
+            times[address] = since
         }
         for part in note.freed ?? [] {
             guard let address = IPAddress(part.address) else { continue }
             holders[address] = .some(nil)
-            times[address] = part.since
+            times[address] = part.since.map(Timestamp.init(nanoseconds:))
         }
         networks = note.networks.map { networks in
             networks.prefix(WorkloadDirectory.networkLimit).compactMap { part in

@@ -1,6 +1,6 @@
 public import NetworkAddresses
 internal import Synchronization
-internal import Timestamps
+public import Timestamps
 
 /// A container network as its engine describes it.
 public struct ContainerNetwork: Sendable, Equatable {
@@ -24,8 +24,8 @@ public struct ContainerNetwork: Sendable, Equatable {
 public struct WorkloadChange: Sendable {
     /// By address: its current owner, or nil.
     public var holders: [IPAddress: Inventory.Holder?] = [:]
-    /// By address: since when that is so, in nanoseconds since 1970; without, it always was.
-    public var times: [IPAddress: Int64] = [:]
+    /// By address: since when that is so; without, it always was.
+    public var times: [IPAddress: Timestamp] = [:]
     /// Every network, where one came or went.
     public var networks: [Inventory.Network]?
     /// The bridges to watch, where one came or went.
@@ -60,8 +60,8 @@ public final class WorkloadDirectory: Sendable {
         var states: [String: SourceState] = [:]
         var change = WorkloadChange()
         /// Since when a workload is known, as long as it has or had a container.
-        var firstSeen: [String: Int64] = [:]
-        var pruned: Int64 = 0
+        var firstSeen: [String: Timestamp] = [:]
+        var pruned = Timestamp.epoch
     }
 
     /// How a source is doing.
@@ -85,7 +85,7 @@ public final class WorkloadDirectory: Sendable {
     /// - Parameter time: time of the query; containers that started later are kept.
     func replaceAll(
         _ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)],
-        containers: Set<String>, at time: Int64
+        containers: Set<String>, at time: Timestamp
     ) {
         write(at: time) { state in
             let prefix = Self.key(source, "")
@@ -106,11 +106,11 @@ public final class WorkloadDirectory: Sendable {
 
     /// Containers that have addresses.
     func begin(_ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)]) {
-        write(at: tenancies.map(\.tenancy.since).max() ?? 0) { begin(source, tenancies, &$0) }
+        write(at: tenancies.map(\.tenancy.since).max() ?? .epoch) { begin(source, tenancies, &$0) }
     }
 
     /// A container is over, or has left one network.
-    func end(_ source: String, container: String, network: String? = nil, at time: Int64) {
+    func end(_ source: String, container: String, network: String? = nil, at time: Timestamp) {
         write(at: time) { state in
             note(
                 state.book.end(Self.key(source, container), network: network, at: time), at: time,
@@ -119,7 +119,7 @@ public final class WorkloadDirectory: Sendable {
     }
 
     func setNetworks(_ source: String, _ networks: [ContainerNetwork]) {
-        write(at: 0) { state in
+        write(at: .epoch) { state in
             let networks = Array(networks.prefix(Self.networkLimit))
             guard state.networks[source] ?? [] != networks else { return }
             state.networks[source] = networks
@@ -132,12 +132,12 @@ public final class WorkloadDirectory: Sendable {
     func setFixed(
         _ source: String, _ fixed: [IPAddress: Inventory.Holder], protected: [IPAddress: String]
     ) {
-        write(at: 0) { state in
+        write(at: .epoch) { state in
             let before = state.fixed[source] ?? [:]
             state.fixed[source] = fixed
             state.protected[source] = protected
             let touched = Set(before.keys).union(fixed.keys).filter { before[$0] != fixed[$0] }
-            note(Array(touched), at: 0, &state)
+            note(Array(touched), at: .epoch, &state)
         }
     }
 
@@ -169,10 +169,10 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    private func write(at time: Int64, _ body: (inout State) -> Void) {
+    private func write(at time: Timestamp, _ body: (inout State) -> Void) {
         let hasNews = state.withLock { state in
             body(&state)
-            if time.addingClamping(-10_000_000_000) > state.pruned {
+            if time - .seconds(10) > state.pruned {
                 state.pruned = time
                 state.book.prune(now: time)
                 let names = Set(state.book.tenancies.values.joined().map(\.container.workload))
@@ -193,11 +193,11 @@ public final class WorkloadDirectory: Sendable {
             guard state.book.begin(address, tenancy) else { continue }
             note([address], at: tenancy.since, &state)
             let name = tenancy.container.workload
-            state.firstSeen[name] = min(state.firstSeen[name] ?? .max, tenancy.since)
+            state.firstSeen[name] = min(state.firstSeen[name] ?? .distantFuture, tenancy.since)
         }
     }
 
-    private func note(_ addresses: [IPAddress], at time: Int64, _ state: inout State) {
+    private func note(_ addresses: [IPAddress], at time: Timestamp, _ state: inout State) {
         for address in addresses {
             state.change.times[address] = time
             state.change.holders[address] = .some(Self.holder(of: address, state))
@@ -239,9 +239,9 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Who had `address` at `time`, in nanoseconds since 1970; nil for nobody that is known, or too
+    /// Who had `address` at `time`; nil for nobody that is known, or too
     /// long ago.
-    public func tenant(of address: IPAddress, at time: Int64) -> Tenancy? {
+    public func tenant(of address: IPAddress, at time: Timestamp) -> Tenancy? {
         state.withLock { state in
             var tenancy = state.book.tenant(of: address, at: time)
             if let id = tenancy?.container.id, let space = id.firstIndex(of: " ") {
@@ -279,8 +279,8 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Since when each workload is known, in nanoseconds since 1970.
-    public func firstSeen() -> [String: Int64] { state.withLock { $0.firstSeen } }
+    /// Since when each workload is known.
+    public func firstSeen() -> [String: Timestamp] { state.withLock { $0.firstSeen } }
 
     public func networks() -> [ContainerNetwork] {
         state.withLock { state in

@@ -1,4 +1,5 @@
 public import NetworkAddresses
+public import Timestamps
 
 /// Workloads of this node by address, and their networks.
 ///
@@ -68,12 +69,11 @@ public struct Inventory: Sendable, Equatable {
         /// Which container or pod it is: the same for all its addresses. Nil where that is not
         /// known.
         public var instance: String?
-        /// Nanoseconds since 1970.
-        public var since: Int64
+        public var since: Timestamp
 
         public init(
             workload: String, image: String? = nil, labels: [String: String] = [:],
-            mac: MACAddress? = nil, instance: String? = nil, since: Int64 = 0
+            mac: MACAddress? = nil, instance: String? = nil, since: Timestamp = .epoch
         ) {
             self.workload = workload
             self.image = image

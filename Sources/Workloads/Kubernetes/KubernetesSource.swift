@@ -61,8 +61,8 @@ public struct KubernetesSource: Sendable {
     private struct Kind: Sendable {
         var name: String
         var path: String
-        var takeAll: @Sendable ([KubernetesObject], Int64) -> Void
-        var take: @Sendable (KubernetesObject, _ isGone: Bool, Int64) -> Void
+        var takeAll: @Sendable ([KubernetesObject], Timestamp) -> Void
+        var take: @Sendable (KubernetesObject, _ isGone: Bool, Timestamp) -> Void
     }
 
     private var all: [Kind] {
@@ -153,7 +153,7 @@ public struct KubernetesSource: Sendable {
         var objects: [KubernetesObject] = []
         var version = ""
         var next: String?
-        let asked = ContainerEngine.now()
+        let asked = Clock.now()
         repeat {
             var path = kind.path + (kind.path.contains("?") ? "&" : "?") + "limit=500"
             if let next { path += "&continue=\(next.percentEncoded)" }
@@ -198,13 +198,13 @@ public struct KubernetesSource: Sendable {
                 reached.withLock { $0 = seen }
             }
             guard event.type != "BOOKMARK" else { return }
-            kind.take(event.object, event.type == "DELETED", ContainerEngine.now())
+            kind.take(event.object, event.type == "DELETED", Clock.now())
         }
     }
 
     // MARK: - Pods
 
-    private func takePods(_ objects: [KubernetesObject], at time: Int64) {
+    private func takePods(_ objects: [KubernetesObject], at time: Timestamp) {
         var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
         var ids: Set<String> = []
         for object in objects where !object.isOver {
@@ -215,7 +215,7 @@ public struct KubernetesSource: Sendable {
         directory.replaceAll(source, tenancies, containers: ids, at: time)
     }
 
-    private func take(pod object: KubernetesObject, isGone: Bool, at time: Int64) {
+    private func take(pod object: KubernetesObject, isGone: Bool, at time: Timestamp) {
         guard let uid = object.metadata?.uid else { return }
         let id = WorkloadNaming.clean(uid)
         if isGone || object.isOver {
@@ -226,7 +226,7 @@ public struct KubernetesSource: Sendable {
     }
 
     private func tenancies(
-        of pod: KubernetesObject, at time: Int64
+        of pod: KubernetesObject, at time: Timestamp
     ) -> [(address: IPAddress, tenancy: Tenancy)] {
         // A pod in the node's own network is the node.
         guard let metadata = pod.metadata, let id = metadata.uid, pod.spec?.hostNetwork != true
@@ -241,7 +241,9 @@ public struct KubernetesSource: Sendable {
         let began = pod.status?.startTime.flatMap {
             try? Date.ISO8601FormatStyle().parse($0)
         }
-        let since = began.map { max(Int64(clampingSeconds: $0.timeIntervalSince1970), 0) }
+        let since = began.map {
+            max(Timestamp(secondsSince1970: $0.timeIntervalSince1970), .epoch)
+        }
         return texts.prefix(AddressBook.addressesOfContainer).compactMap { IPAddress($0) }.map {
             ($0, Tenancy(container: container, network: "pods", since: min(since ?? time, time)))
         }

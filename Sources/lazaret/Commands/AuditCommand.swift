@@ -3,6 +3,7 @@ import EventStore
 import FoundationEssentials
 import Quarantine
 import TextFormats
+import Timestamps
 
 /// `lazaret audit`: the trail of everything the quarantine did.
 struct AuditCommand: ParsableCommand {
@@ -61,7 +62,9 @@ struct AuditCommand: ParsableCommand {
             // The chain holds the end as the ledger does; people read it as they read the time
             // before it.
             let detail = entry.detail.replacing(/until (\d{16,19});/) { match in
-                "until " + (Int64(match.1).map(AuditCommand.time) ?? "\(match.1)") + ";"
+                "until "
+                    + (Int64(match.1).map { AuditCommand.time(Timestamp(nanoseconds: $0)) }
+                        ?? "\(match.1)") + ";"
             }
             let line =
                 "\(record.number)  \(AuditCommand.time(entry.time))  \(entry.actor)  "
@@ -92,8 +95,8 @@ struct AuditCommand: ParsableCommand {
     }
 
     /// ISO 8601 with microseconds, UTC.
-    static func time(_ nanoseconds: Int64) -> String {
-        UTC.timestamp(nanoseconds: nanoseconds).dropLast("+0000".count) + "Z"
+    static func time(_ time: Timestamp) -> String {
+        UTC.timestamp(time).dropLast("+0000".count) + "Z"
     }
 
     /// Runs `body` on the store; an error becomes one line and exit code 1.

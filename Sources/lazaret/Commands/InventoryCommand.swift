@@ -5,6 +5,7 @@ import NetworkAddresses
 import Settings
 import TextFormats
 import Workloads
+import Timestamps
 
 /// Workloads of this node, as Docker, Podman and Kubernetes report them.
 struct InventoryCommand: ParsableCommand {
@@ -56,7 +57,7 @@ struct InventoryCommand: ParsableCommand {
             let tenants = live.directory.tenants()
             let told = Set(tenants.map(\.address))
             for (address, tenancy) in tenants {
-                let since = Date(timeIntervalSince1970: Double(tenancy.since / 1_000_000_000))
+                let since = Date(timeIntervalSince1970: Double(tenancy.since.second))
                 rows.append([
                     live.inventory.workload(of: address)?.name ?? tenancy.container.workload,
                     "\(address)", tenancy.container.name, tenancy.container.reference,

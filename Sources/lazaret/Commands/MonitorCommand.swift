@@ -11,6 +11,7 @@ import Settings
 import SystemSupport
 import TextFormats
 import Workloads
+import Timestamps
 
 /// Watches interfaces, and fences offenders where that is asked for.
 struct MonitorCommand: ParsableCommand {
@@ -114,10 +115,10 @@ struct MonitorCommand: ParsableCommand {
         settings.monitor.output = output ?? settings.monitor.output
         settings.monitor.recording.path = write ?? settings.monitor.recording.path
         if let retrain {
-            settings.monitor.retrainSeconds = TimeSpan(retrain).map { Int($0.seconds) }
+            settings.monitor.retrainInterval = TimeSpan(retrain)?.interval
         }
         if let learn, let span = TimeSpan(learn) {
-            settings.monitor.learnSeconds = Int(span.seconds)
+            settings.monitor.learningTime = span.interval
         }
         if let socket { settings.control.socket = socket == "never" ? nil : socket }
         settings.monitor.controlSocket = settings.control.socket

@@ -97,7 +97,7 @@ struct QuarantineCommand: ParsableCommand {
                 try await place.ask {
                     RuleListing(rules: try await $0.rules())
                 } orAlone: {
-                    try $0.list(now: now())
+                    try $0.list(now: Clock.now())
                 }
             }
             try Output.write(style.render(listing), to: nil)
@@ -136,11 +136,11 @@ struct QuarantineCommand: ParsableCommand {
         }
 
         private func add(alone quarantine: LocalQuarantine) throws -> String {
-            var engine = try quarantine.engine(now: now(), actor: person())
+            var engine = try quarantine.engine(now: Clock.now(), actor: person())
             let overridden = engine.policy.protected.objection(to: target)
-            let time = now()
+            let time = Clock.now()
             let outcome = try engine.add(
-                target, action: response, seconds: span.seconds, reason: reason, now: time,
+                target, action: response, duration: span.interval, reason: reason, now: time,
                 actor: person(), force: force)
             if let failure = outcome.failure { throw failure }
             let rule = outcome.decision.rule
@@ -152,25 +152,26 @@ struct QuarantineCommand: ParsableCommand {
             let own = ProtectedDiscovery.ownSession(ProcessInfo.processInfo.environment)
                 .objection(to: target)
             if let own, !force { throw QuarantineError.protected(target, why: own) }
-            let time = now()
+            let time = Clock.now()
             let added = try await monitor.add(
                 target, action: response, seconds: span.seconds, reason: reason, actor: person(),
                 force: force)
             return text(
-                added.response, expires: added.untilNs, asked: time, own ?? added.overridden)
+                added.response, expires: Timestamp(nanoseconds: added.untilNs), asked: time,
+                own ?? added.overridden)
         }
 
         /// What was done: of an end that was asked for and one that was there already, the later
         /// counts.
         private func text(
-            _ action: String, expires: Int64, asked time: Int64, _ overridden: String?
+            _ action: String, expires: Timestamp, asked time: Timestamp, _ overridden: String?
         ) -> String {
             if let overridden { complain("--force overrides: \(overridden)") }
             let undo = "; undo: lazaret quarantine release \(target)\n"
-            guard expires > (time + span.nanoseconds).addingClamping(1_000_000_000) else {
+            guard expires > time + span.interval + .seconds(1) else {
                 return "\(target) fenced (\(action)) for \(span)" + undo
             }
-            let second = expires / 1_000_000_000
+            let second = Int64(expires.second)
             return "\(target) is already fenced (\(action)) until \(UTC.date(second)) "
                 + "\(UTC.clock(second)) UTC, which is later than \(span) from now" + undo
         }
@@ -191,9 +192,9 @@ struct QuarantineCommand: ParsableCommand {
                 try await place.ask {
                     try await $0.release(target, reason: reason, actor: person())
                 } orAlone: {
-                    var engine = try $0.engine(now: now(), actor: person())
+                    var engine = try $0.engine(now: Clock.now(), actor: person())
                     return try released(
-                        engine.release(target, reason: reason, now: now(), actor: person()))
+                        engine.release(target, reason: reason, now: Clock.now(), actor: person()))
                 }
             }
         }
@@ -211,8 +212,9 @@ struct QuarantineCommand: ParsableCommand {
                 try await place.ask {
                     try await $0.flush(reason: reason, actor: person())
                 } orAlone: {
-                    var engine = try $0.engine(now: now(), actor: person())
-                    return try released(engine.flush(reason: reason, now: now(), actor: person()))
+                    var engine = try $0.engine(now: Clock.now(), actor: person())
+                    return try released(
+                        engine.flush(reason: reason, now: Clock.now(), actor: person()))
                 }
             }
         }
@@ -245,13 +247,6 @@ struct QuarantineCommand: ParsableCommand {
     private static func finish(_ body: () async throws -> [String]) async throws {
         let targets = try await exiting(body)
         try Output.write(targets.map { "\($0) released\n" }.joined(), to: nil)
-    }
-
-    /// Nanoseconds since 1970.
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// The user of the terminal, for the audit trail.
@@ -298,15 +293,13 @@ extension QuarantineCommand {
                 return "nothing is fenced\n"
             }
             let head = ["TARGET", "RESPONSE", "LEFT", "PACKETS", "BYTES", "BY", "WHY"]
-            func left(_ milliseconds: Int64) -> String {
-                "\(TimeSpan(seconds: milliseconds / 1000))"
-            }
+            func left(_ interval: Interval) -> String { "\(TimeSpan(interval))" }
             let known = listing.rules.map { status in
                 let rule = status.rule
                 return [
                     "\(rule.target)", rule.action.rawValue + (rule.isDryRun ? " (dry run)" : ""),
                     status.isInForce || rule.isDryRun
-                        ? left(status.remainingMilliseconds) : "not in force",
+                        ? left(status.remaining) : "not in force",
                     "\(status.packets)", "\(status.bytes)", rule.origin.printable,
                     (rule.reason + (rule.workload.map { " (\($0))" } ?? "")).printable,
                 ]
@@ -316,7 +309,7 @@ extension QuarantineCommand {
                 + listing.unknown.map { element in
                     [
                         "\(element.target)", element.action.rawValue,
-                        element.remainingMilliseconds.map(left) ?? "no end",
+                        element.remaining.map(left) ?? "no end",
                         "\(element.packets)", "\(element.bytes)", "-",
                         "in the kernel, not in the ledger",
                     ]

@@ -50,9 +50,9 @@ struct MeterOptionGroup: ParsableArguments {
     /// The options as the meter takes them; a live meter gets a random hash key.
     func meterOptions(isLive: Bool) -> FlowMeterOptions {
         var options = FlowMeterOptions()
-        options.idleTimeout = .milliseconds(Int64(idleTimeout * 1000))
-        options.activeTimeout = .milliseconds(Int64(activeTimeout * 1000))
-        options.tcpCloseTimeout = .milliseconds(Int64(tcpCloseTimeout * 1000))
+        options.idleTimeout = .milliseconds(Int(idleTimeout * 1000))
+        options.activeTimeout = .milliseconds(Int(activeTimeout * 1000))
+        options.tcpCloseTimeout = .milliseconds(Int(tcpCloseTimeout * 1000))
         options.capacity = maxFlows
         if isLive { options.hashSeed = UInt64.random(in: 1...UInt64.max) }
         return options
