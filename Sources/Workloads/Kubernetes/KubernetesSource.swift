@@ -233,7 +233,8 @@ public struct KubernetesSource: Sendable {
         let container = naming.container(
             id: id, name: "\(space)/\(metadata.name ?? "")",
             image: pod.spec?.containers?.elements.first?.image ?? "",
-            labels: metadata.labels ?? [:], owner: "\(space)/\(pod.owner)")
+            labels: metadata.labels ?? [:],
+            owner: ContainerOwner(scope: space, name: "\(space)/\(pod.owner)"))
         var texts = (pod.status?.podIPs?.elements ?? []).compactMap(\.ip)
         if texts.isEmpty, let one = pod.status?.podIP { texts = [one] }
         let began = pod.status?.startTime.flatMap {
