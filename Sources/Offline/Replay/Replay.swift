@@ -18,6 +18,8 @@ public struct Replay {
     /// remembers.
     public var inventory: Inventory?
     public var model: Model
+    /// Whether notes in the captures name workloads.
+    public var trustsNotes = false
     public var policyOptions = QuarantinePolicyOptions()
     /// Where captures that are read twice are; nil: at `paths`.
     public var spool: InputSpool?
@@ -68,7 +70,8 @@ public struct Replay {
             policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
         var packets = try PacketReader(
-            paths: spool?.paths ?? paths, filter: filter, progress: progress)
+            paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
+            progress: progress)
         func judgeWindows() {
             while let window = tracker.nextWindow() {
                 let verdict = judge.consider(window)
@@ -101,6 +104,7 @@ public struct Replay {
         outcome.firstNanoseconds = report.firstNanoseconds
         outcome.lastNanoseconds = report.lastNanoseconds
         outcome.warnings = report.warnings.map { spool?.named($0.description) ?? $0.description }
+        outcome.warnings += report.remarks
         if tracker.droppedHosts > 0 {
             outcome.warnings.append(
                 "\(tracker.droppedHosts) flows of hosts past the table's limit were not watched")

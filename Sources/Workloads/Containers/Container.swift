@@ -146,11 +146,15 @@ public struct WorkloadNaming: Sendable, Equatable {
 
     /// No workload may be called as something that Lazaret names itself.
     private static func apart(_ name: String) -> String {
-        let isTaken =
-            name == IdentityMap.outside || name == "node" || name == "group"
-            || ["image ", "network ", "gateway of ", "service ", "node "].contains {
-                name.hasPrefix($0)
-            } || IPPrefix(name) != nil
+        let isTaken = isReserved(name) || name.hasPrefix("service ") || name.hasPrefix("node ")
         return isTaken ? "container \(name)" : name
+    }
+
+    /// Whether Lazaret calls something so that no source of names may name: the node, all that is outside, a group, a
+    /// gateway, an address.
+    static func isReserved(_ name: String) -> Bool {
+        name == IdentityMap.outside || name == "node" || name == "group"
+            || ["image ", "network ", "gateway of "].contains { name.hasPrefix($0) }
+            || IPPrefix(name) != nil
     }
 }
