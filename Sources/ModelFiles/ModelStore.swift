@@ -6,7 +6,7 @@ public import Workloads
 public enum ModelStore {
     /// Writes the model beside its place and moves it there.
     public static func write(_ model: Model, to path: String) throws {
-        try OutputFile.replace(path, with: model.encoded())
+        try OutputFile.replace(path, with: model.encoded(), access: .everybody)
     }
 
     /// Reads a model with what was said of its alerts: what judges traffic uses this.

@@ -7,10 +7,12 @@ enum Output {
     /// Writes `text` to `path`, or to standard output.
     ///
     /// - Throws: the system's words, with the file's name.
-    static func write(_ text: String, to path: String?) throws {
+    static func write(
+        _ text: String, to path: String?, access: OutputFile.Access = .owner
+    ) throws {
         let data = Data(text.utf8)
         if let path, path != "-" {
-            try OutputFile.replace(path, with: Array(text.utf8))
+            try OutputFile.replace(path, with: Array(text.utf8), access: access)
             return
         }
         var offset = 0

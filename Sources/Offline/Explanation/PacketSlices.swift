@@ -28,6 +28,7 @@ public struct PacketSlices {
         var link: MACAddress?
         var packetCount = 0
         var isBegun = false
+        var isWhole = false
     }
 
     /// A file that is open, and what waits to be written to it.
@@ -87,7 +88,14 @@ public struct PacketSlices {
     public mutating func write(
         from paths: [String], filter: String, progress: ProgressReport? = nil
     ) throws -> [(path: String, packetCount: Int)?] {
-        defer { for handle in open.values { close(handle.descriptor) } }
+        defer {
+            for handle in open.values { close(handle.descriptor) }
+            // What has not become whole is taken back.
+            // SAFETY: the path is lent for the call.
+            for slice in slices where slice.isBegun && !slice.isWhole {
+                unsafe _ = unlink(slice.path + ".part")
+            }
+        }
         guard !slices.isEmpty else { return [] }
         var options = CaptureOptions()
         options.filter = filter
@@ -105,11 +113,13 @@ public struct PacketSlices {
             if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
         }
         for index in Array(open.keys) { try rest(index) }
-        return try slices.map { slice in
+        return try slices.indices.map { index in
+            let slice = slices[index]
             guard slice.packetCount > 0 else { return nil }
             guard unsafe rename(slice.path + ".part", slice.path) == 0 else {
                 throw Self.failure(slice.path)
             }
+            slices[index].isWhole = true
             return (slice.path, slice.packetCount)
         }
     }
