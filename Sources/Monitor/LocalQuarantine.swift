@@ -3,6 +3,7 @@ internal import EventStore
 internal import FoundationEssentials
 internal import Glibc
 public import Quarantine
+internal import SystemSupport
 
 /// The quarantine for a command that runs without a monitor: opens ledger and kernel itself.
 public struct LocalQuarantine {
@@ -32,7 +33,10 @@ public struct LocalQuarantine {
         firewall.limitPacketsPerSecond = options.policy.limitPacketsPerSecond
         policy.protected = protection.all
         let store: EventStore
-        do { store = try EventStore(directory: directory) } catch { throw .ledger("\(error)") }
+        do {
+            try FileOwner.become(ownerOf: directory)
+            store = try EventStore(directory: directory)
+        } catch { throw .ledger("\(error)") }
         return QuarantineEngine(
             policy: policy, ledger: store, actuator: try Firewall(firewall))
     }

@@ -1,4 +1,4 @@
-public import Foundation
+internal import Foundation
 
 /// Runs the program and tells how much memory it had at its peak.
 public struct Bounded {
