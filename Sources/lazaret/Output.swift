@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import SystemSupport
+import TextFormats
 
 /// Where a command's result goes: a file that is whole or not there, or standard output.
 enum Output {
@@ -41,4 +42,4 @@ enum Output {
 }
 
 /// One line on standard error.
-func complain(_ text: String) { StandardError.write("lazaret: \(text)\n") }
+func complain(_ text: String) { StandardError.write("lazaret: \(text.printable)\n") }

@@ -87,7 +87,7 @@ struct AuditCommand: ParsableCommand {
                 number: record.number, timestamp: AuditCommand.time(entry.time), by: entry.actor,
                 action: entry.action, subject: entry.subject, detail: entry.detail,
                 hash: record.hash)
-            return String(decoding: try encoder.encode(line), as: UTF8.self)
+            return String(decoding: try encoder.encode(line), as: UTF8.self).escapedJSON
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlServer
 import FoundationEssentials
+import TextFormats
 
 /// Shows alerts and quarantine actions of the running monitor.
 struct EventsCommand: AsyncParsableCommand {
@@ -30,9 +31,11 @@ struct EventsCommand: AsyncParsableCommand {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             for event in try JSONDecoder().decode([JSONValue].self, from: Data(bytes)).reversed() {
                 let line = try encoder.encode(event)
-                try Output.write(String(decoding: line, as: UTF8.self) + "\n", to: nil)
+                let text = String(decoding: line, as: UTF8.self).escapedJSON
+                try Output.write(text + "\n", to: nil)
             }
         }
-        if follow { try await client.follow { try Output.write($0 + "\n", to: nil) } }
+        guard follow else { return }
+        try await client.follow { try Output.write($0.escapedJSON + "\n", to: nil) }
     }
 }
