@@ -16,6 +16,8 @@ public struct PacketSlices {
     /// Nanoseconds before the first odd window from which packets are kept.
     static let lead: Int64 = 2_000_000_000
     private static let openLimit = 64
+    /// Files that are written: those of the first incidents.
+    public static let fileLimit = 1000
     private static let bufferSize = 128 << 10
 
     /// One incident's file.
@@ -54,7 +56,7 @@ public struct PacketSlices {
     public init(_ incidents: [Incident], folder: String, version: String) throws {
         self.folder = folder
         self.version = version
-        slices = incidents.map { incident in
+        slices = incidents.prefix(Self.fileLimit).map { incident in
             Slice(
                 path: incident.packetPath(in: folder),
                 comment: "lazaret: \(incident.strongest.summary); offender \(incident.offender), "

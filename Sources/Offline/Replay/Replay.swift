@@ -103,8 +103,9 @@ public struct Replay {
         outcome.packetCount = report.packetCount
         outcome.firstNanoseconds = report.firstNanoseconds
         outcome.lastNanoseconds = report.lastNanoseconds
-        outcome.warnings = report.warnings.map { spool?.named($0.description) ?? $0.description }
-        outcome.warnings += report.remarks
+        outcome.warnings =
+            report.warnings.map { spool?.named($0.description) ?? $0.description } + report.remarks
+            + outcome.warnings
         if tracker.droppedHosts > 0 {
             outcome.warnings.append(
                 "\(tracker.droppedHosts) flows of hosts past the table's limit were not watched")

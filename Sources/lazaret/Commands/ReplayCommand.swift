@@ -116,6 +116,11 @@ struct ReplayCommand: ParsableCommand {
     /// Writes the packets of each incident; the files by the incidents' first events.
     private func cut(_ incidents: [Incident], _ spool: InputSpool?) throws -> [String: String] {
         guard let pcapOut else { return [:] }
+        if incidents.count > PacketSlices.fileLimit {
+            Output.warn(
+                "--pcap-out writes the packets of the first \(PacketSlices.fileLimit) incidents, of \(incidents.count)"
+            )
+        }
         var slices = try PacketSlices(incidents, folder: pcapOut, version: Version.text)
         let written = try slices.write(
             from: spool?.paths ?? input.files, filter: input.filter,
