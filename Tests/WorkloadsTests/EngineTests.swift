@@ -62,8 +62,8 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
     ]
 
-    /// Who sets which label, and what comes of it.
-    @Test(arguments: [
+    /// Labels of a container, labels of its image, and what the container is called.
+    private static let claims: [([String: String], [String: String], String)] = [
         // An image's author names nobody.
         ([:], shop, "job"),
         ([:], ["io.kubernetes.pod.namespace": "shop", "io.kubernetes.pod.name": "web-0"], "job"),
@@ -86,7 +86,9 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
                 "io.kubernetes.pod.namespace": "lab", "io.kubernetes.pod.name": "scan-0",
             ]) { $1 }, [:], "job"
         ),
-    ])
+    ]
+
+    @Test(arguments: EngineTests.claims)
     func labelsNameWithinWhatTheirAuthorOwns(
         own: [String: String], image: [String: String], name: String
     ) async throws {
@@ -243,6 +245,33 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             try directory.inventory().workload(of: address(one.v4))?.name == "job"
         }
         #expect(isKnown)
+    }
+
+    @Test func oneThatGoesAndComesFillsNoLog() async throws {
+        try await follow()
+        for _ in 0..<4 {
+            engine.stop()
+            let isLost = await eventually { directory.source.contains("not answering") }
+            try #require(isLost)
+            try engine.start()
+            let isBack = await eventually { !directory.source.contains("not answering") }
+            try #require(isBack)
+        }
+        let lines = told.all
+        #expect(lines.count == 2, "\(lines)")
+        #expect(lines.first?.contains("is lost") == true)
+        #expect(lines.last?.contains("answers again") == true)
+    }
+
+    @Test func aLossIsToldAgainAfterAMinute() {
+        let notice = SourceNotice()
+        let second: Int64 = 1_000_000_000
+        #expect(notice.back("back") == nil)
+        #expect(notice.lost("lost", now: 0) == "lost" && notice.lost("lost", now: second) == nil)
+        #expect(notice.back("back") == "back" && notice.back("back") == nil)
+        #expect(notice.lost("lost", now: 59 * second) == nil && notice.back("back") == nil)
+        let again = notice.lost("lost", now: 60 * second)
+        #expect(again?.hasPrefix("lost; it is not the first time") == true)
     }
 
     @Test func aLineWithoutEndIsNotKept() async throws {

@@ -223,6 +223,50 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(told.withLock { $0.last }?.contains("told again") == true)
     }
 
+    @Test func emptyPagesAreReadAndNotForEver() async throws {
+        let cluster = try cluster.get()
+        cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5"]))
+        let source = KubernetesSource(
+            access: try access(), node: nil, naming: WorkloadNaming(), directory: directory)
+        cluster.state.withLock { $0.emptyPages = 5 }
+        try await source.list()
+        #expect(try name("10.244.1.5") == "shop/web")
+        cluster.state.withLock { state in
+            state.emptyPages = nil
+            state.requests = []
+        }
+        await #expect(throws: SourceError.self) { try await source.list() }
+        let asked = cluster.state.withLock { $0.requests.count }
+        #expect(asked == KubernetesSource.pageLimit)
+    }
+
+    @Test func aTokenIsNotSentInTheOpen() throws {
+        func kubeconfig(_ cluster: String) throws -> String {
+            try file(
+                "open",
+                """
+                current-context: here
+                contexts: [{name: here, context: {cluster: c, user: u}}]
+                clusters: [{name: c, cluster: {\(cluster)}}]
+                users: [{name: u, user: {token: secret}}]
+                """)
+        }
+        for server in ["http://10.0.0.1:8080", "http://localhost.example.com", "http://[::2]"] {
+            let path = try kubeconfig("server: '\(server)'")
+            let error = #expect(throws: KubernetesAccess.Unusable.self) {
+                try KubernetesAccess(kubeconfig: path)
+            }
+            #expect(error?.reason.contains("use https://") == true, "\(server)")
+        }
+        for server in ["http://127.0.0.1:8001", "http://[::1]:8001", "https://10.0.0.1"] {
+            let access = try KubernetesAccess(kubeconfig: kubeconfig("server: '\(server)'"))
+            #expect(access.warning == nil, "\(server)")
+        }
+        let unverified = try KubernetesAccess(
+            kubeconfig: kubeconfig("server: 'https://10.0.0.1', insecure-skip-tls-verify: true"))
+        #expect(unverified.warning?.contains("give 'certificate-authority' instead") == true)
+    }
+
     @Test func whoMayNotAskIsTold() async throws {
         let access = try access()
         _ = try file("token", "wrong")

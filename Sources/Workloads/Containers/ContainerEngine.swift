@@ -47,15 +47,15 @@ public struct ContainerEngine: Sendable {
     /// - Parameter tell: called with a line for the operator when it goes or comes back.
     public func follow(tell: @escaping @Sendable (String) -> Void) async {
         let http = HTTPSource(socket: path)
+        let notice = SourceNotice()
         var pause = Self.shortestPause
         var wasLost = false
         while !Task.isCancelled {
             let desk = Desk()
             if isPresent {
                 do {
-                    let isBack = wasLost
                     try await session(http, desk) {
-                        if isBack { tell("\(source) answers again") }
+                        if let line = notice.back("\(source) answers again") { tell(line) }
                         if let reason = images.takeRefusal() {
                             tell(
                                 "\(source) does not show its images (\(reason)): no label names a workload;"
@@ -66,9 +66,8 @@ public struct ContainerEngine: Sendable {
                     if Task.isCancelled { break }
                     let reason = Self.words(error)
                     directory.setState(source, .lost(reason))
-                    if desk.isOpen || !wasLost {
-                        tell("\(source) is lost: \(reason); what it named stays")
-                    }
+                    let line = "\(source) is lost: \(reason); what it named stays"
+                    if let line = notice.lost(line) { tell(line) }
                     wasLost = true
                 }
             } else if !wasLost {
@@ -343,23 +342,6 @@ public struct ContainerEngine: Sendable {
             }
         }
         directory.begin(source, tenancies)
-    }
-
-    /// A container whose image is asked for where labels may name it.
-    ///
-    /// - Parameter original: the image's digest or reference.
-    private func container(
-        id: String, name: String, image: String, digest: String = "", labels: [String: String],
-        owner: ContainerOwner? = nil, of original: String, _ http: HTTPSource
-    ) async throws -> Container {
-        var imageLabels: [String: String] = [:]
-        if labels.keys.contains(where: naming.mayName) {
-            // Where nobody knows, they are all taken for the image's.
-            imageLabels = try await images.labels(of: original, naming, http) ?? labels
-        }
-        return naming.container(
-            id: id, name: name, image: image, digest: digest, labels: labels,
-            imageLabels: imageLabels, owner: owner)
     }
 
     private func tenancies(

@@ -79,6 +79,25 @@ final class ImageLabels: Sendable {
     }
 }
 
+extension ContainerEngine {
+    /// A container whose image is asked for where labels may name it.
+    ///
+    /// - Parameter original: the image's digest or reference.
+    func container(
+        id: String, name: String, image: String, digest: String = "", labels: [String: String],
+        owner: ContainerOwner? = nil, of original: String, _ http: HTTPSource
+    ) async throws -> Container {
+        var imageLabels: [String: String] = [:]
+        if labels.keys.contains(where: naming.mayName) {
+            // Where nobody knows, they are all taken for the image's.
+            imageLabels = try await images.labels(of: original, naming, http) ?? labels
+        }
+        return naming.container(
+            id: id, name: name, image: image, digest: digest, labels: labels,
+            imageLabels: imageLabels, owner: owner)
+    }
+}
+
 extension [String: String] {
     /// Bytes of keys and values.
     var byteCount: Int { reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count } }
