@@ -5,7 +5,8 @@ public enum UTC {
     /// `2026-11-21T08:15:30.000123+0000`, as Suricata writes it.
     public static func timestamp(nanoseconds: Int64) -> String {
         let seconds = nanoseconds.flooredQuotient(1_000_000_000)
-        let micros = (nanoseconds - seconds * 1_000_000_000) / 1000
+        let rest = nanoseconds % 1_000_000_000
+        let micros = (rest < 0 ? rest + 1_000_000_000 : rest) / 1000
         let digits = String(micros)
         return "\(date(seconds))T\(clock(seconds))."
             + String(repeating: "0", count: 6 - digits.count)
