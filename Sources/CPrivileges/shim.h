@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <stdint.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,6 +44,25 @@ static inline int lazaret_cut_bounding_set(uint64_t kept) {
 /// Whether permitted capabilities outlive the change to another user.
 static inline int lazaret_keep_capabilities(int keeps) {
     return prctl(PR_SET_KEEPCAPS, keeps, 0, 0, 0) == 0 ? 0 : errno;
+}
+
+/// Makes the calling thread use files as a user and a group do; all else that it may do stays.
+static inline int lazaret_use_files_as(uint32_t user, uint32_t group) {
+    setfsgid(group);
+    setfsuid(user);
+    // Both answer what was there before, and -1 changes nothing.
+    return (uint32_t)setfsuid((uid_t)-1) == user && (uint32_t)setfsgid((gid_t)-1) == group ? 0 : EPERM;
+}
+
+/// Closes every descriptor from `first` on.
+static inline int lazaret_close_from(unsigned first) {
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, first, ~0U, 0) == 0) return 0;
+    if (errno != ENOSYS) return errno;
+#endif
+    long limit = sysconf(_SC_OPEN_MAX);
+    for (long number = first; number < limit; number++) close((int)number);
+    return 0;
 }
 
 /// Makes that no program that is run can gain anything.

@@ -31,13 +31,14 @@ protocol DatabaseValue {
 @safe struct Database: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
 
-    /// Opens the file, and makes it if it is missing.
+    /// Opens the file, and makes it if it is missing; a link is not followed.
     ///
     /// - Parameter milliseconds: how long a statement waits for who holds the file.
     init(path: String, waiting milliseconds: Int32) throws(DatabaseError) {
         var opened: OpaquePointer?
         // Without a mutex of SQLite's: one user at a time is what this type promises.
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let flags =
+            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW
         let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
         guard code == SQLITE_OK, let made = unsafe opened else {
             // SAFETY: there may be a connection all the same, for its words; nil does no harm.

@@ -1,6 +1,7 @@
 internal import CSQLite
 internal import Glibc
 internal import Synchronization
+internal import SystemSupport
 public import Timestamps
 
 /// Why the store could not do what was asked.
@@ -57,7 +58,9 @@ public final class EventStore: Sendable {
         let made = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if made >= 0 { close(made) }
         do {
-            let opened = try Database(path: path, waiting: 10_000)
+            // SQLite takes links anywhere in a path for one; which directory it is, others say.
+            let place = Self.directory(of: path).realPath + "/" + path.lastPathComponent
+            let opened = try Database(path: place, waiting: 10_000)
             // Reads the file's head: what is none of SQLite's is told before anything else.
             try opened.execute("SELECT count(*) FROM sqlite_master")
             let mode = try opened.text("PRAGMA journal_mode = WAL")

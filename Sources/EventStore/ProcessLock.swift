@@ -50,7 +50,8 @@ final class ProcessLock: Sendable {
 
     private static func open(_ path: String) throws(EventStoreError) -> Int32 {
         // SAFETY: the path is lent for the call.
-        let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = unsafe Glibc.open(
+            path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .open(path: path, why: words(errno)) }
         return descriptor
     }

@@ -1,10 +1,15 @@
 internal import Glibc
+internal import SystemSupport
 
 /// Where flows are written: a descriptor, or a collector over UDP or TCP.
 package final class FlowOutput {
     private let descriptor: Int32
     private let name: String
     private let isOwned: Bool
+    /// A plain file that has yet to take its place, or that has taken it.
+    private let draft: DraftFile?
+    /// A pipe or a device.
+    private let special: Descriptor?
     /// Whether each write must be one message.
     package let isDatagram: Bool
 
@@ -14,23 +19,50 @@ package final class FlowOutput {
         name = "standard output"
         isOwned = false
         isDatagram = false
+        draft = nil
+        special = nil
     }
 
     /// A file, which is replaced; or `udp://HOST:PORT` or `tcp://HOST:PORT`.
-    package init(_ target: String) throws(FlowOutputError) {
+    ///
+    /// - Parameter isLive: whether the file is there from the beginning, to be followed while it
+    ///   grows; else only once `finish` is called.
+    package init(_ target: String, isLive: Bool) throws(FlowOutputError) {
         name = target
-        isOwned = true
         isDatagram = target.hasPrefix("udp://")
-        if isDatagram || target.hasPrefix("tcp://") {
+        isOwned = isDatagram || target.hasPrefix("tcp://")
+        if isOwned {
             descriptor = try Self.connect(target, isDatagram: isDatagram)
-        } else {
-            descriptor = unsafe open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-            guard descriptor >= 0 else {
-                throw FlowOutputError(
-                    "\(target): cannot be written: \(Self.errorText()); check the path and its "
-                        + "permissions")
-            }
+            draft = nil
+            special = nil
+            return
         }
+        do {
+            switch try OutputPlace.at(target) {
+            case .special(let file):
+                descriptor = file.number
+                special = file
+                draft = nil
+            case .file(let existing):
+                let made = try DraftFile(target, .owner, replacing: existing)
+                if isLive { try made.publish() }
+                descriptor = made.number
+                draft = made
+                special = nil
+            }
+        } catch {
+            throw Self.unwritable(error)
+        }
+    }
+
+    /// Gives the file its name: all of it is there.
+    package func finish() throws(FlowOutputError) {
+        do { try draft?.publish() } catch { throw Self.unwritable(error) }
+    }
+
+    private static func unwritable(_ error: IOError) -> FlowOutputError {
+        FlowOutputError(
+            "\(error.path): cannot be written: \(error.reason); check the path and its permissions")
     }
 
     deinit { if isOwned, descriptor >= 0 { close(descriptor) } }

@@ -131,7 +131,11 @@ public enum FeedbackFile {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let text = try lines.map { String(decoding: try encoder.encode($0), as: UTF8.self) + "\n" }
-        try OutputFile.replace(path(of: model), with: Array(text.joined().utf8))
+        let folder = model.parentPath
+        try FileOwner.acting(asOwnerOf: folder.isEmpty ? "." : folder) {
+            try OutputFile.replace(
+                path(of: model), with: Array(text.joined().utf8), access: .everybody)
+        }
     }
 
     // MARK: events

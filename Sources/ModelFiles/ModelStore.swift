@@ -6,7 +6,7 @@ public import Workloads
 public enum ModelStore {
     /// Writes the model beside its place and moves it there.
     public static func write(_ model: Model, to path: String) throws {
-        try OutputFile.replace(path, with: model.encoded())
+        try OutputFile.replace(path, with: model.encoded(), access: .everybody)
     }
 
     /// Reads a model with what was said of its alerts: what judges traffic uses this.
@@ -21,7 +21,7 @@ public enum ModelStore {
     /// Reads a model and checks all of it.
     public static func read(_ path: String) throws -> Model {
         let bytes: [UInt8]
-        do { bytes = try readFile(path) } catch {
+        do { bytes = try readFile(path, limit: Model.largestFile) } catch {
             throw IOError.input(path: path, reason: "\(error); 'lazaret train' makes one")
         }
         do { return try Model(decoding: bytes) } catch {

@@ -45,7 +45,10 @@ public struct LocalQuarantine {
         firewall.limitPacketsPerSecond = options.policy.limitPacketsPerSecond
         policy.protected = protection.all
         let store: EventStore
-        do { store = try EventStore(directory: directory) } catch { throw .ledger("\(error)") }
+        do {
+            try FileOwner.become(ownerOf: directory)
+            store = try EventStore(directory: directory)
+        } catch { throw .ledger("\(error)") }
         return QuarantineEngine(
             policy: policy, ledger: store, actuator: try Firewall(firewall))
     }

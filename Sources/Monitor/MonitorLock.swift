@@ -15,7 +15,7 @@ final class MonitorLock {
     init(directory: String, socket: String?) throws(IOError) {
         let path = Self.path(in: directory)
         // SAFETY: the path is lent for the call.
-        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             // SAFETY: the text is copied before another call could change it.
             throw .output(path: path, reason: unsafe String(cString: strerror(errno)))

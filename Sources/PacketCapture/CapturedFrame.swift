@@ -65,6 +65,8 @@ public struct CaptureOptions: Sendable {
     public var filter = ""
     /// LINKTYPE numbers that the reader of the frames understands; empty takes all.
     public var linkTypes: [Int32] = []
+    /// Files: bytes of monitors' notes that wait for whoever takes them; further ones are left out.
+    public var noteLimit = 0
     /// Files: asked when a signal interrupts a read; true ends the source there, as at its end.
     public var shouldStop: @Sendable () -> Bool = { false }
 

@@ -79,9 +79,13 @@ public final class FileCapture {
         for reader in readers where !reader.notes.isEmpty {
             notes += reader.notes.map { String($0.dropFirst(PcapNGBlock.notePrefix.count)) }
             reader.notes = []
+            reader.noteBytes = 0
         }
         return notes
     }
+
+    /// Notes that were left out, because more of them waited than `CaptureOptions.noteLimit` allows.
+    public var lostNotes: UInt64 { readers.reduce(0) { $0 + $1.lostNotes } }
 
     /// Lends the next frames, at most 64, to `body`, and returns false when there are no more.
     ///

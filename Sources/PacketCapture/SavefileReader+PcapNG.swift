@@ -219,8 +219,14 @@ extension SavefileReader {
         options(from: record, to: end) { code, value, size in
             guard code == 1, size <= end - value else { return }
             // SAFETY: the option lies in the block, and the block in the filled part of the buffer.
-            let text = unsafe String(decoding: buffer[value..<value + size], as: UTF8.self)
-            if text.hasPrefix(PcapNGBlock.notePrefix) { notes.append(text) }
+            let bytes = unsafe buffer[value..<value + size]
+            guard unsafe bytes.starts(with: PcapNGBlock.notePrefix.utf8) else { return }
+            guard noteBytes + size <= noteLimit else {
+                lostNotes += 1
+                return
+            }
+            noteBytes += size
+            unsafe notes.append(String(decoding: bytes, as: UTF8.self))
         }
     }
 

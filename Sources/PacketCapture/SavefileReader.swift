@@ -36,6 +36,11 @@ final class SavefileReader {
     var section = PcapNGSection()
     /// What a monitor has noted in name blocks, up to the batch at hand.
     var notes: [String] = []
+    /// Bytes of `notes`, and how many may be there.
+    var noteBytes = 0
+    let noteLimit: Int
+    /// Notes that found no room.
+    var lostNotes: UInt64 = 0
 
     enum Format {
         case pcap(PcapFormat)
@@ -61,6 +66,7 @@ final class SavefileReader {
         input = try ByteInput(path: path, shouldStop: options.shouldStop)
         self.index = index
         supported = options.linkTypes
+        noteLimit = options.noteLimit
         unsafe frames = .allocate(capacity: Self.batchLimit)
         unsafe buffer = .allocate(byteCount: 512 << 10, alignment: 64)
         try readFileHeader()

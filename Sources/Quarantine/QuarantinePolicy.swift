@@ -67,14 +67,22 @@ public struct QuarantinePolicy: Sendable {
         let rule = decision.rule
         switch decision.kind {
         case .add, .extend:
-            guard !rule.isByHand else { return }
-            for target in [decision.subject, rule.target] {
-                records[target, default: Record()].level = rule.level
-                records[target]?.lastEnd = rule.expires
-            }
+            record(rule, on: rule.target)
+            if decision.subject != rule.target { record(rule, on: decision.subject) }
         case .expire: records[rule.target]?.windowsInRow = 0
         case .release, .refuse: break
         }
+    }
+
+    /// Notes a rule that was active before.
+    package mutating func record(active rule: QuarantineRule) { record(rule, on: rule.target) }
+
+    private mutating func record(_ rule: QuarantineRule, on target: QuarantineTarget) {
+        guard !rule.isByHand else { return }
+        var record = records[target] ?? Record()
+        record.level = rule.level
+        record.lastEnd = rule.expires
+        records[target] = record
     }
 
     /// Notes that a person has removed a rule: the target is left alone for a while.

@@ -66,8 +66,6 @@ public struct QuarantineRule: Sendable, Equatable {
         }
     }
 
-    /// The decision's name; rules on several targets may share it.
-    public var id: String
     public var target: QuarantineTarget
     public var action: Action
     public var state: State
@@ -77,16 +75,6 @@ public struct QuarantineRule: Sendable, Equatable {
     public var expires: Timestamp
     /// 1 for the first rule on an offender, 2 for the second, and so on; 0 by hand.
     public var level: Int
-    /// Why, in words.
-    public var reason: String
-    /// The event that led here; empty by hand.
-    public var eventID: String
-    /// The features behind it.
-    public var features: String
-    /// The workload's name, when known.
-    public var workload: String?
-    /// Who decided: "policy", or a person's name.
-    public var origin: String
     /// Whether somebody overrode the protected set for it.
     public var isForced: Bool
     /// Whether it was decided in a dry run and never applied.
@@ -94,8 +82,8 @@ public struct QuarantineRule: Sendable, Equatable {
     /// Packets and bytes held back before the kernel's counters were last made anew.
     public var packets: UInt64
     public var bytes: UInt64
-    /// Why it is over: "time over", "released: …", …; empty while it is not.
-    public var ending: String
+    /// Shared by copies: a hundred thousand rules are copied often, and their words rarely change.
+    private var words: SharedWords
 
     public init(
         id: String = "", target: QuarantineTarget, action: Action = .drop, state: State = .pending,
@@ -104,23 +92,20 @@ public struct QuarantineRule: Sendable, Equatable {
         origin: String = "policy", isForced: Bool = false, isDryRun: Bool = false,
         packets: UInt64 = 0, bytes: UInt64 = 0, ending: String = ""
     ) {
-        self.id = id
         self.target = target
         self.action = action.applied(to: target)
         self.state = state
         self.created = created
         self.expires = expires
         self.level = level
-        self.reason = reason
-        self.eventID = eventID
-        self.features = features
-        self.workload = workload
-        self.origin = origin
         self.isForced = isForced
         self.isDryRun = isDryRun
         self.packets = packets
         self.bytes = bytes
-        self.ending = ending
+        words = SharedWords(
+            Words(
+                id: id, reason: reason, eventID: eventID, features: features, workload: workload,
+                origin: origin, ending: ending))
     }
 
     public var key: Key { Key(target: target, action: action) }
@@ -144,5 +129,76 @@ public struct QuarantineRule: Sendable, Equatable {
         rule.state = .ended
         rule.ending = ending
         return rule
+    }
+}
+
+extension QuarantineRule {
+    /// What a rule says of itself.
+    private struct Words: Sendable, Equatable {
+        var id: String
+        var reason: String
+        var eventID: String
+        var features: String
+        var workload: String?
+        var origin: String
+        var ending: String
+    }
+
+    private final class SharedWords: Sendable, Equatable {
+        let value: Words
+
+        init(_ value: Words) { self.value = value }
+
+        static func == (left: SharedWords, right: SharedWords) -> Bool {
+            left === right || left.value == right.value
+        }
+    }
+
+    private mutating func change(_ body: (inout Words) -> Void) {
+        var value = words.value
+        body(&value)
+        words = SharedWords(value)
+    }
+
+    /// The decision's name; rules on several targets may share it.
+    public var id: String {
+        get { words.value.id }
+        set { change { $0.id = newValue } }
+    }
+
+    /// Why, in words.
+    public var reason: String {
+        get { words.value.reason }
+        set { change { $0.reason = newValue } }
+    }
+
+    /// The event that led here; empty by hand.
+    public var eventID: String {
+        get { words.value.eventID }
+        set { change { $0.eventID = newValue } }
+    }
+
+    /// The features behind it.
+    public var features: String {
+        get { words.value.features }
+        set { change { $0.features = newValue } }
+    }
+
+    /// The workload's name, when known.
+    public var workload: String? {
+        get { words.value.workload }
+        set { change { $0.workload = newValue } }
+    }
+
+    /// Who decided: "policy", or a person's name.
+    public var origin: String {
+        get { words.value.origin }
+        set { change { $0.origin = newValue } }
+    }
+
+    /// Why it is over: "time over", "released: …", …; empty while it is not.
+    public var ending: String {
+        get { words.value.ending }
+        set { change { $0.ending = newValue } }
     }
 }

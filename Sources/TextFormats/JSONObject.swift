@@ -55,7 +55,7 @@ public struct JSONObject: Sendable {
         return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
     }
 
-    /// Text as a JSON string (RFC 8259).
+    /// Text as a JSON string (RFC 8259) that is safe on a terminal.
     public static func quoted(_ text: String) -> String {
         // Most text needs no escape.
         let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }
@@ -68,9 +68,7 @@ public struct JSONObject: Sendable {
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            case _ where scalar.isUnprintable: result += scalar.escape
             default: result.unicodeScalars.append(scalar)
             }
         }

@@ -61,7 +61,9 @@ package struct YAMLReader {
         return root
     }
 
-    /// The text of a file.
+    private static let largestFile = 64 << 20
+
+    /// The text of a file of at most 64 MiB.
     package static func read(_ path: String) throws(YAMLError) -> String {
         guard let file = unsafe fopen(path, "rb") else {
             throw .unreadable(path: path, reason: unsafe String(cString: strerror(errno)))
@@ -74,6 +76,9 @@ package struct YAMLReader {
             // SAFETY: `chunk` has the size that is passed.
             let count = unsafe fread(&chunk, 1, chunk.count, file)
             if count == 0 { break }
+            guard bytes.count + count <= largestFile else {
+                throw .unreadable(path: path, reason: "has more than \(largestFile >> 20) MiB")
+            }
             bytes.append(contentsOf: chunk[..<count])
         }
         guard unsafe ferror(file) == 0 else {

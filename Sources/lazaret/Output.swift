@@ -1,16 +1,19 @@
 import FoundationEssentials
 import Glibc
 import SystemSupport
+import TextFormats
 
 /// Where a command's result goes: a file that is whole or not there, or standard output.
 enum Output {
     /// Writes `text` to `path`, or to standard output.
     ///
     /// - Throws: the system's words, with the file's name.
-    static func write(_ text: String, to path: String?) throws {
+    static func write(
+        _ text: String, to path: String?, access: OutputFile.Access = .owner
+    ) throws {
         let data = Data(text.utf8)
         if let path, path != "-" {
-            try OutputFile.replace(path, with: Array(text.utf8))
+            try OutputFile.replace(path, with: Array(text.utf8), access: access)
             return
         }
         var offset = 0
@@ -39,4 +42,4 @@ enum Output {
 }
 
 /// One line on standard error.
-func complain(_ text: String) { StandardError.write("lazaret: \(text)\n") }
+func complain(_ text: String) { StandardError.write("lazaret: \(text.printable)\n") }

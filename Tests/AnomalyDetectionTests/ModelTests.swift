@@ -1,7 +1,9 @@
 import FeatureExtraction
+import Foundation
 import NetworkAddresses
 import TestKit
 import Testing
+import Timestamps
 import Workloads
 
 @testable import AnomalyDetection
@@ -26,6 +28,36 @@ private func window(_ host: UInt32, second: Int, _ values: [Float]) -> Window {
     Window(
         subject: IPAddress(v4: 0x0A00_0000 + host), scale: .short, endSecond: second, values: values
     )
+}
+
+/// Ways to spoil a model.
+enum Damage: CaseIterable {
+    case noThreshold, endlessThreshold, highThreshold, noBaseline, endlessBaseline, unordered
+    case noNode, noTail, flatTail, noBudget, noScore, earliest, latest
+
+    func apply(to model: inout Model) {
+        func change(_ body: (inout GroupBaseline) -> Void) {
+            let node = model.scales[1].baseline.groups[ScaleBaseline.node]
+            guard var group = node else { return }
+            body(&group)
+            model.scales[1].baseline.groups[ScaleBaseline.node] = group
+        }
+        switch self {
+        case .noThreshold: model.scales[0].threshold = .nan
+        case .endlessThreshold: model.scales[2].threshold = .infinity
+        case .highThreshold: model.scales[0].threshold = 0.9
+        case .noBaseline: change { $0.median[0] = .nan }
+        case .endlessBaseline: change { $0.largest[3] = .infinity }
+        case .unordered: change { $0.median[0] = $0.largest[0] + 1 }
+        case .noNode: model.scales[0].baseline.groups[ScaleBaseline.node] = nil
+        case .noTail: model.scales[0].calibration.tailShape = .nan
+        case .flatTail: model.scales[0].calibration.tailScale = 0
+        case .noBudget: model.provenance.falseAlarmsPerDay = -.infinity
+        case .noScore: model.scales[0].calibration.scores = [.nan]
+        case .earliest: model.provenance.first = .distantPast
+        case .latest: model.provenance.last = .distantFuture
+        }
+    }
 }
 
 private func cleanModel(seed: UInt64 = 1) throws -> Model {
@@ -65,6 +97,36 @@ struct ModelTests {
         }
         #expect(throws: ModelError.notAModel) { try Model(decoding: Array("no model at all".utf8)) }
         #expect(throws: ModelError.notAModel) { try Model(decoding: []) }
+    }
+
+    /// Numbers that no training gives, in files whose digest is right: each would judge nothing, or end the program.
+    @Test(arguments: Damage.allCases) func aNumberOutOfRangeIsRefused(damage: Damage) throws {
+        var model = try cleanModel()
+        damage.apply(to: &model)
+        let bytes = model.encoded()
+        #expect(throws: ModelError.self, "\(damage)") { try Model(decoding: bytes) }
+        let scratch = try Scratch()
+        let path = try scratch.write("bad.model", Data(bytes))
+        for words in [
+            ["model", "show", path], ["model", "verify", path],
+            [
+                "replay", "-r", "captures/clean-test.pcap", "-m", path, "--report",
+                scratch.path("r.html"),
+            ],
+        ] {
+            let run = try Run(words)
+            #expect(run.status == 1, "\(words): \(run.status) \(run.errors)")
+            #expect(run.errors.contains("is damaged: "), "\(words): \(run.errors)")
+        }
+    }
+
+    @Test(.needs("python3")) func aFileThatIsTooLargeIsNotRead() throws {
+        let scratch = try Scratch()
+        let path = try scratch.write("sparse.model", Data(cleanModel().encoded().prefix(14)))
+        #expect(truncate(path, 8 << 30) == 0)
+        let run = try Bounded(["model", "show", path])
+        #expect(run.status == 1 && run.errors.contains("File too large"), "\(run.errors)")
+        #expect(run.peakBytes < 100 << 20, "\(run.peakBytes >> 20) MiB")
     }
 
     @Test func cleanWindowsPassAndOddOnesAreToldWithReasons() throws {

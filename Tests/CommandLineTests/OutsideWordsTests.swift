@@ -67,6 +67,35 @@ struct OutsideWordsTests {
     }
 }
 
+/// Names that steer a terminal, from an inventory as from anywhere else.
+struct TerminalTests {
+    @Test(arguments: [
+        ["--format", "json"], ["--format", "eve"], ["--format", "table"],
+    ]) func noNameSteersTheTerminal(words: [String]) throws {
+        let scratch = try Scratch()
+        let inventory = try scratch.write(
+            "inventory.yaml",
+            Data(
+                #"workloads: [{name: "w\e[31m\x9b2J\u202ex", addresses: [10.60.4.13]}]"#.utf8))
+        let model = try scratch.model()
+        for more in [["-m", model], []] {
+            let run = try Run(
+                ["replay", "-r", "captures/mixed.pcap", "--inventory", inventory] + words + more)
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(run.output.contains("10.60.4.13"))
+            for text in [run.output, run.errors] {
+                #expect(
+                    !text.unicodeScalars.contains {
+                        "\u{1B}\u{9B}\u{202E}".unicodeScalars.contains($0)
+                    })
+            }
+        }
+        // A file's name in an error.
+        let missing = try Run("replay", "-r", "/no\u{1B}[31m\u{9B}where", "-m", model)
+        #expect(missing.status == 1 && missing.errors.contains("/no?[31m?where"))
+    }
+}
+
 /// Standard streams that cannot be written, or are not there at all.
 struct LostStreamTests {
     private func shell(_ script: String) throws -> (status: Int32, text: String) {

@@ -70,15 +70,22 @@ struct RecordingTests {
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(dumped().count == 40, "\(dumped())")
 
-        // The file alone tells who is who.
-        let replay = try Run("replay", "-r", kept, "-m", model, "--format", "eve")
+        // The file alone tells who is who, where it is trusted.
+        let replay = try Run(
+            "replay", "-r", kept, "-m", model, "--format", "eve", "--trust-notes")
         #expect(replay.status == 0 && replay.errors.isEmpty, "\(replay.errors)")
         let again = incidents(replay.output)
         #expect(
             again.contains { $0.address == lab.a.v4 && $0.workload == "crawler" },
             "\(replay.output)")
         #expect(Set(again.map(\.workload)) == Set(live().map(\.workload)))
-        let trained = try Run("train", "-r", kept, "-o", scratch.path("kept.model"))
+        let doubted = try Run("replay", "-r", kept, "-m", model, "--format", "eve")
+        #expect(!incidents(doubted.output).contains { $0.workload == "crawler" })
+        #expect(
+            doubted.errors.contains("crawler") && doubted.errors.contains("--trust-notes"),
+            "\(doubted.errors)")
+        let trained = try Run(
+            "train", "-r", kept, "-o", scratch.path("kept.model"), "--trust-notes")
         #expect(trained.status == 0, "\(trained.errors)")
         let shown = try Run("model", "show", scratch.path("kept.model"))
         #expect(shown.output.contains("crawler"), "\(shown.output)")

@@ -157,7 +157,8 @@ final class DeployTests {
 
         // What was kept tells the same, each packet under the name of who had the address then.
         let replay = try Run(
-            "replay", "-r", scratch.path("kept.pcapng"), "-m", model, "--format", "eve")
+            "replay", "-r", scratch.path("kept.pcapng"), "-m", model, "--format", "eve",
+            "--trust-notes")
         #expect(replay.status == 0 && replay.errors.isEmpty, "\(replay.errors)")
         let again = replay.output.split(separator: "\n").compactMap {
             try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]

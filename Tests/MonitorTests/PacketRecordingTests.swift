@@ -82,7 +82,8 @@ final class PacketRecordingTests {
     private func read(_ paths: [String]? = nil) throws -> [(port: UInt16, holder: String?)] {
         var holder: String?
         var seen: [(port: UInt16, holder: String?)] = []
-        var packets = try PacketReader(paths: paths ?? [path], filter: "", progress: nil)
+        var packets = try PacketReader(
+            paths: paths ?? [path], filter: "", trustsNotes: true, progress: nil)
         while let step = try packets.next() {
             switch step {
             case .names(let change): change.holders[web].map { holder = $0?.workload }

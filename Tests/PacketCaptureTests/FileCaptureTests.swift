@@ -211,9 +211,15 @@ func notesOfAMonitorAreGivenOutOnceAndOthersAreNot(isBigEndian: Bool) throws {
         CaptureFile.pcapng([.init()], [(0, 1, [1, 2, 3, 4])], isBigEndian: isBigEndian)
             + nameBlock(ours, isBigEndian: isBigEndian)
             + nameBlock(theirs, isBigEndian: isBigEndian))
-    let (frames, capture) = try readAll([file])
-    #expect(frames.count == 1 && capture.warnings.isEmpty)
+    var options = CaptureOptions()
+    options.noteLimit = 100
+    let (frames, capture) = try readAll([file], options)
+    #expect(frames.count == 1 && capture.warnings.isEmpty && capture.lostNotes == 0)
     #expect(capture.takeNotes() == ["{}"] && capture.takeNotes().isEmpty)
+    // Whoever does not ask for notes keeps none.
+    options.noteLimit = 10
+    let (_, other) = try readAll([file], options)
+    #expect(other.takeNotes().isEmpty && other.lostNotes == 1)
 }
 
 @Test(arguments: [
@@ -224,6 +230,8 @@ func nameBlocksThatLieAboutTheirPartsDoNoHarm(body: [UInt8]) throws {
     let file = try TemporaryFile(
         CaptureFile.pcapng([.init()], [(0, 1, [1, 2, 3, 4])]) + nameBlock(body)
             + CaptureFile.pcapng([.init()], [(0, 1, [5, 6, 7, 8])]))
-    let (frames, capture) = try readAll([file])
+    var options = CaptureOptions()
+    options.noteLimit = 1 << 20
+    let (frames, capture) = try readAll([file], options)
     #expect(frames.count == 2 && capture.takeNotes().isEmpty)
 }

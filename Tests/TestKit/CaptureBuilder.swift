@@ -78,4 +78,32 @@ public enum CaptureFile {
         }
         return file
     }
+
+    /// A name resolution block with what a monitor notes, in the little-endian order of `pcapng`.
+    public static func note(_ text: String) -> [UInt8] {
+        func half(_ value: Int) -> [UInt8] { Frame.bytes(UInt64(value), 2).reversed() }
+        func word(_ value: Int) -> [UInt8] { Frame.bytes(UInt64(value), 4).reversed() }
+        let comment = Array("lazaret: \(text)".utf8)
+        let padding = [UInt8](repeating: 0, count: (4 - comment.count % 4) % 4)
+        let body = word(0) + half(1) + half(comment.count) + comment + padding + word(0)
+        return word(4) + word(12 + body.count) + body + word(12 + body.count)
+    }
+
+    /// The packets of a pcap file in microseconds as `pcapng` takes them.
+    public static func records(
+        ofPcap file: [UInt8]
+    ) -> [(interface: Int, stamp: UInt64, bytes: [UInt8])] {
+        func word(_ at: Int) -> Int {
+            file[at..<at + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+        }
+        var records: [(interface: Int, stamp: UInt64, bytes: [UInt8])] = []
+        var at = 24
+        while at + 16 <= file.count {
+            let end = at + 16 + word(at + 8)
+            let stamp = UInt64(word(at)) * 1_000_000 + UInt64(word(at + 4))
+            records.append((0, stamp, Array(file[at + 16..<end])))
+            at = end
+        }
+        return records
+    }
 }

@@ -12,18 +12,24 @@ public final class ScriptedEngine: Sendable {
         public var v4: String
         public var v6: String
         public var since: Timestamp
+        /// Of its image; its containers have them too.
+        public var imageLabels: [String: String] = [:]
 
         public init(
             id: String, name: String, labels: [String: String] = [:], v4: String, v6: String,
-            since: Timestamp
+            since: Timestamp, imageLabels: [String: String] = [:]
         ) {
             self.id = id
+            self.imageLabels = imageLabels
             self.name = name
             self.labels = labels
             self.v4 = v4
             self.v6 = v6
             self.since = since
         }
+
+        var allLabels: [String: String] { imageLabels.merging(labels) { $1 } }
+        var image: String { imageLabels.isEmpty ? "job:1" : "job:\(id.suffix(8))" }
     }
 
     private struct State {
@@ -31,6 +37,7 @@ public final class ScriptedEngine: Sendable {
         var streams: [ScriptedServer.Stream] = []
         var server: ScriptedServer?
         var lists = 0
+        var hidesImages = false
     }
 
     public let path: String
@@ -85,7 +92,21 @@ public final class ScriptedEngine: Sendable {
             let wanted = running.filter { target == "/containers/json" || target.contains($0.id) }
             return .whole(200, "[\(wanted.map(Self.describe).joined(separator: ","))]")
         }
+        // Each container has an image of its own.
+        let image =
+            running.first { target == "/images/\($0.image)/json" }
+            ?? running.first { target == "/images/sha256:\($0.id)/json" }
+        if let image {
+            guard !hidesImages else { return .whole(403, "no") }
+            return .whole(200, #"{"Config":{"Labels":\#(Self.json(image.imageLabels))}}"#)
+        }
         return .whole(404, "{}")
+    }
+
+    /// As a proxy before the engine that lets only some questions through.
+    public var hidesImages: Bool {
+        get { state.withLock { $0.hidesImages } }
+        set { state.withLock { $0.hidesImages = newValue } }
     }
 
     private static func json(_ value: some Encodable) -> String {
@@ -94,8 +115,8 @@ public final class ScriptedEngine: Sendable {
 
     private static func describe(_ life: Life) -> String {
         """
-        {"Id":"\(life.id)","Names":["/\(life.name)"],"Image":"job:1","ImageID":"sha256:00",\
-        "Created":\(life.since.second),"State":"running","Labels":\(json(life.labels)),\
+        {"Id":"\(life.id)","Names":["/\(life.name)"],"Image":"\(life.image)","ImageID":"sha256:\(life.id)",\
+        "Created":\(life.since.second),"State":"running","Labels":\(json(life.allLabels)),\
         "NetworkSettings":{"Networks":{"net":{"IPAddress":"\(life.v4)","GlobalIPv6Address":\
         "\(life.v6)","MacAddress":"02:42:0a:00:00:05"}}}}
         """
@@ -118,9 +139,9 @@ public final class ScriptedEngine: Sendable {
     public func begin(_ life: Life, tells: Bool = true) {
         state.withLock { $0.running[life.id] = life }
         guard tells else { return }
-        var attributes = life.labels
+        var attributes = life.allLabels
         attributes["name"] = life.name
-        attributes["image"] = "job:1"
+        attributes["image"] = life.image
         let told = Self.json(attributes)
         for (kind, action, id, facts) in [
             ("container", "create", life.id, told),

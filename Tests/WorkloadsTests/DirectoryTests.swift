@@ -147,6 +147,17 @@ struct NamingTests {
         #expect(WorkloadNaming.repository(of: reference) == name)
     }
 
+    /// PROJECT/SERVICE and NAMESPACE/OWNER are no image's names.
+    @Test(arguments: [
+        ("nginx:1.27", "nginx"), ("shop/web:1", "docker.io/shop/web"),
+        ("docker.io/shop/web", "docker.io/shop/web"), ("localhost/shop/web", "localhost/shop/web"),
+        ("localhost/bb:1", "bb"), ("registry:5000/team/app", "registry:5000/team/app"),
+        ("quay.io/team/app@sha256:00", "quay.io/team/app"),
+    ])
+    func imagesWithAPathAreCalledByTheirRegistryToo(reference: String, name: String) {
+        #expect(WorkloadNaming.name(ofImage: reference) == name)
+    }
+
     @Test func labelsComeBeforeImages() {
         let compose = [
             "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
@@ -158,7 +169,9 @@ struct NamingTests {
         }
         #expect(made(compose).workload == "shop/web" && made(compose).image == "nginx")
         #expect(made(compose).labels == ["team": "a"])
-        #expect(made(compose.merging(["app": "front"]) { $1 }).workload == "front")
+        // Within its own project.
+        #expect(made(compose.merging(["app": "front"]) { $1 }).workload == "shop/front")
+        #expect(made(["app": "front"]).workload == "front")
         #expect(made([:]).workload == "nginx")
         #expect(made([:], image: "sha256:" + String(repeating: "a", count: 64)).workload == "web")
     }

@@ -1,5 +1,6 @@
 import Foundation
 import NetworkAddresses
+import Synchronization
 import TestKit
 import Testing
 
@@ -13,6 +14,15 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     private let engine: ScriptedEngine
     private let directory = WorkloadDirectory()
     private var task: Task<Void, Never>?
+    private var naming = WorkloadNaming()
+    private let told = Told()
+
+    /// Lines for the operator.
+    private final class Told: Sendable {
+        private let lines = Mutex<[String]>([])
+        func add(_ line: String) { lines.withLock { $0.append(line) } }
+        var all: [String] { lines.withLock { $0 } }
+    }
 
     init() throws {
         engine = try ScriptedEngine(
@@ -27,22 +37,87 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
 
     private func follow() async throws {
         let follower = ContainerEngine(
-            name: "docker", path: engine.path, naming: WorkloadNaming(), directory: directory)
-        task = Task.detached(executorPreference: OwnThreads()) { await follower.follow { _ in } }
+            name: "docker", path: engine.path, naming: naming, directory: directory)
+        task = Task.detached(executorPreference: OwnThreads()) { [told] in
+            await follower.follow { told.add($0) }
+        }
         let isThere = await eventually {
             engine.listeners > 0 && directory.source.contains("containers)")
         }
         try #require(isThere)
     }
 
-    private func life(_ number: Int, spot: Int, labels: [String: String] = [:])
-        -> ScriptedEngine.Life
-    {
+    private func life(
+        _ number: Int, spot: Int, labels: [String: String] = [:],
+        imageLabels: [String: String] = [:]
+    ) -> ScriptedEngine.Life {
         let hex = String(number, radix: 16)
         return .init(
             id: String(repeating: "0", count: 64 - hex.count) + hex, name: "job-\(number)",
             labels: labels, v4: "10.0.\(spot / 250).\(2 + spot % 250)",
-            v6: "fd00::\(String(2 + spot, radix: 16))", since: Clock.now())
+            v6: "fd00::\(String(2 + spot, radix: 16))", since: Clock.now(),
+            imageLabels: imageLabels)
+    }
+
+    private static let shop = [
+        "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
+    ]
+
+    /// Labels of a container, labels of its image, and what the container is called.
+    private static let claims: [([String: String], [String: String], String)] = [
+        // An image's author names nobody.
+        ([:], shop, "job"),
+        ([:], ["io.kubernetes.pod.namespace": "shop", "io.kubernetes.pod.name": "web-0"], "job"),
+        ([:], ["com.docker.swarm.service.name": "web"], "job"), ([:], ["app": "web"], "job"),
+        // Compose sets its own labels over the image's, and marks what it starts from its own builds.
+        (["com.docker.compose.project": "lab", "com.docker.compose.service": "x"], shop, "lab/x"),
+        (["com.docker.compose.config-hash": "0f"], shop, "shop/web"),
+        // A label names within its project, and elsewhere nothing that looks like one's.
+        (shop.merging(["app": "db"]) { $1 }, [:], "shop/db"), (["app": "db"], [:], "db"),
+        (["app": "shop/web"], [:], "job"),
+        (["com.docker.compose.service": "shop/web"], [:], "job"),
+        (
+            ["com.docker.compose.project": "shop/web", "com.docker.compose.service": "x"], [:],
+            "job"
+        ),
+        // Two owners are none.
+        (shop.merging(["com.docker.swarm.service.name": "db"]) { $1 }, [:], "job"),
+        (
+            shop.merging([
+                "io.kubernetes.pod.namespace": "lab", "io.kubernetes.pod.name": "scan-0",
+            ]) { $1 }, [:], "job"
+        ),
+    ]
+
+    @Test(arguments: EngineTests.claims)
+    func labelsNameWithinWhatTheirAuthorOwns(
+        own: [String: String], image: [String: String], name: String
+    ) async throws {
+        naming = WorkloadNaming(nameLabel: "app")
+        try await follow()
+        let one = life(1, spot: 3, labels: own, imageLabels: image)
+        engine.begin(one)
+        let isHeard = try await eventually {
+            try directory.inventory().workload(of: address(one.v4)) != nil
+        }
+        #expect(isHeard)
+        #expect(try directory.inventory().workload(of: address(one.v4))?.name == name)
+        let listed = WorkloadDirectory()
+        try await ContainerEngine(
+            name: "docker", path: engine.path, naming: naming, directory: listed
+        ).list()
+        #expect(try listed.inventory().workload(of: address(one.v6))?.name == name)
+    }
+
+    @Test func whereImagesAreNotShownNoLabelNamesAndTheOperatorIsTold() async throws {
+        engine.hidesImages = true
+        engine.begin(life(1, spot: 3, labels: Self.shop))
+        try await follow()
+        #expect(try directory.inventory().workload(of: address("10.0.0.5"))?.name == "job")
+        let isTold = await eventually {
+            told.all.contains { $0.contains("allow GET /images/NAME/json") }
+        }
+        #expect(isTold)
     }
 
     @Test func itIsHeardBeforeItRunsAndForgottenWhenItEnds() async throws {
@@ -172,6 +247,34 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             try directory.inventory().workload(of: address(one.v4))?.name == "job"
         }
         #expect(isKnown)
+    }
+
+    @Test func oneThatGoesAndComesFillsNoLog() async throws {
+        try await follow()
+        for _ in 0..<4 {
+            engine.stop()
+            let isLost = await eventually { directory.source.contains("not answering") }
+            try #require(isLost)
+            try engine.start()
+            let isBack = await eventually { !directory.source.contains("not answering") }
+            try #require(isBack)
+        }
+        let lines = told.all
+        #expect(lines.count == 2, "\(lines)")
+        #expect(lines.first?.contains("is lost") == true)
+        #expect(lines.last?.contains("answers again") == true)
+    }
+
+    @Test func aLossIsToldAgainAfterAMinute() {
+        let notice = SourceNotice()
+        let start = Clock.monotonic()
+        #expect(notice.back("back") == nil)
+        #expect(notice.lost("lost", now: start) == "lost")
+        #expect(notice.lost("lost", now: start + .seconds(1)) == nil)
+        #expect(notice.back("back") == "back" && notice.back("back") == nil)
+        #expect(notice.lost("lost", now: start + .seconds(59)) == nil && notice.back("back") == nil)
+        let again = notice.lost("lost", now: start + .seconds(60))
+        #expect(again?.hasPrefix("lost; it is not the first time") == true)
     }
 
     @Test func aLineWithoutEndIsNotKept() async throws {

@@ -24,6 +24,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
         UUID().uuidString)
     private var task: Task<Void, Never>?
+    private var naming = WorkloadNaming()
 
     init() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -55,7 +56,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
 
     private func follow() async throws {
         let source = KubernetesSource(
-            access: try access(), node: "worker-1", naming: WorkloadNaming(), directory: directory)
+            access: try access(), node: "worker-1", naming: naming, directory: directory)
         task = Task.detached(executorPreference: OwnThreads()) { await source.follow { _ in } }
         let cluster = try cluster.get()
         let isThere = await eventually {
@@ -112,6 +113,27 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             asked.contains {
                 $0.contains("allowWatchBookmarks=true") && $0.contains("resourceVersion=10")
             })
+    }
+
+    @Test func aPodsLabelsNameNobodyOutsideOfItsNamespace() async throws {
+        let cluster = try cluster.get()
+        let labels = [
+            #""com.docker.compose.project":"shop","com.docker.compose.service":"web""#,
+            #""io.kubernetes.pod.namespace":"shop","io.kubernetes.pod.name":"web-0""#,
+            #""com.docker.swarm.service.name":"web""#, #""app":"web""#, #""app":"../shop/web""#,
+        ]
+        for (number, label) in labels.enumerated() {
+            cluster.put(
+                "pods", "p\(number)",
+                #""name":"scan-\#(number)","namespace":"lab","labels":{\#(label)}"#,
+                pod(["10.244.1.\(number)"]))
+        }
+        naming.nameLabel = "app"
+        try await follow()
+        #expect(
+            try (0..<5).map { try name("10.244.1.\($0)") } == [
+                "lab/scan-0", "lab/scan-1", "lab/scan-2", "lab/web", "lab/../shop/web",
+            ])
     }
 
     @Test(arguments: ["2290-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
@@ -200,6 +222,50 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         let isBack = await eventually { directory.states().first?.state == .connected }
         #expect(isBack)
         #expect(told.withLock { $0.last }?.contains("available again") == true)
+    }
+
+    @Test func emptyPagesAreReadAndNotForEver() async throws {
+        let cluster = try cluster.get()
+        cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5"]))
+        let source = KubernetesSource(
+            access: try access(), node: nil, naming: WorkloadNaming(), directory: directory)
+        cluster.state.withLock { $0.emptyPages = 5 }
+        try await source.list()
+        #expect(try name("10.244.1.5") == "shop/web")
+        cluster.state.withLock { state in
+            state.emptyPages = nil
+            state.requests = []
+        }
+        await #expect(throws: SourceError.self) { try await source.list() }
+        let asked = cluster.state.withLock { $0.requests.count }
+        #expect(asked == KubernetesSource.pageLimit)
+    }
+
+    @Test func aTokenIsNotSentInTheOpen() throws {
+        func kubeconfig(_ cluster: String) throws -> String {
+            try file(
+                "open",
+                """
+                current-context: here
+                contexts: [{name: here, context: {cluster: c, user: u}}]
+                clusters: [{name: c, cluster: {\(cluster)}}]
+                users: [{name: u, user: {token: secret}}]
+                """)
+        }
+        for server in ["http://10.0.0.1:8080", "http://localhost.example.com", "http://[::2]"] {
+            let path = try kubeconfig("server: '\(server)'")
+            let error = #expect(throws: KubernetesAccess.Unusable.self) {
+                try KubernetesAccess(kubeconfig: path)
+            }
+            #expect(error?.reason.contains("use https://") == true, "\(server)")
+        }
+        for server in ["http://127.0.0.1:8001", "http://[::1]:8001", "https://10.0.0.1"] {
+            let access = try KubernetesAccess(kubeconfig: kubeconfig("server: '\(server)'"))
+            #expect(access.warning == nil, "\(server)")
+        }
+        let unverified = try KubernetesAccess(
+            kubeconfig: kubeconfig("server: 'https://10.0.0.1', insecure-skip-tls-verify: true"))
+        #expect(unverified.warning?.contains("give 'certificate-authority' instead") == true)
     }
 
     @Test func whoMayNotAskIsTold() async throws {

@@ -12,6 +12,8 @@ final class ScriptedCluster: Sendable {
         var oldest = 0
         /// Kinds that may be listed but not watched.
         var unwatched: Set<String> = []
+        /// Empty pages before each list's first object; nil: without end.
+        var emptyPages: Int? = 0
     }
 
     let state = Mutex(State())
@@ -37,6 +39,13 @@ final class ScriptedCluster: Sendable {
             state.requests.append(target)
             let items = (state.objects[kind] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
             guard target.contains("watch=1") else {
+                let empty =
+                    target.range(of: "continue=e").flatMap { Int(target[$0.upperBound...]) } ?? 0
+                let isBefore = !target.contains("continue=") || target.contains("continue=e")
+                if isBefore, empty < state.emptyPages ?? .max {
+                    return .whole(
+                        200, #"{"metadata":{"continue":"e\#(empty + 1)"},"items":[]}"#)
+                }
                 // Two to a page.
                 let from =
                     target.range(of: "continue=").flatMap { Int(target[$0.upperBound...]) } ?? 0

@@ -40,17 +40,49 @@ struct ByteReader {
         try take(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 
+    /// Text of at most 64 KiB: names of files, workloads and networks.
     mutating func text() throws(ModelError) -> String {
-        String(decoding: try take(Int(try uint32())), as: UTF8.self)
+        let size = try count(ofSize: 1, limit: 65_536, "a text")
+        return String(decoding: try take(size), as: UTF8.self)
     }
 
-    /// A number of items, each of `size` bytes at least: refused before memory is taken for what
-    /// cannot be there.
-    mutating func count(ofSize size: Int) throws(ModelError) -> Int {
+    /// A number of items, each of at least `size` bytes. Rejected before memory is allocated if the
+    /// file is too short for them, or if a model never holds as many.
+    mutating func count(
+        ofSize size: Int, limit: Int, _ name: String
+    ) throws(ModelError) -> Int {
         let count = Int(try uint32())
         guard count <= (bytes.endIndex - offset) / size else {
             throw .damaged("claims more items than it has bytes for")
         }
+        guard count <= limit else { throw .damaged("\(name) has more than \(limit) parts") }
         return count
+    }
+
+    /// A whole number within `range`.
+    mutating func integer(
+        in range: ClosedRange<Int64>, _ name: String
+    ) throws(ModelError) -> Int64 {
+        let value = Int64(bitPattern: try uint64())
+        guard range.contains(value) else { throw .damaged("\(name) is out of range") }
+        return value
+    }
+
+    /// A number within `range`, so no NaN and nothing infinite.
+    mutating func double(
+        in range: ClosedRange<Double>, _ name: String
+    ) throws(ModelError) -> Double {
+        let value = Double(bitPattern: try uint64())
+        guard range.contains(value) else { throw .damaged("\(name) is out of range") }
+        return value
+    }
+
+    /// A number within `range`, so no NaN and nothing infinite.
+    mutating func float(
+        in range: ClosedRange<Float>, _ name: String
+    ) throws(ModelError) -> Float {
+        let value = Float(bitPattern: try uint32())
+        guard range.contains(value) else { throw .damaged("\(name) is out of range") }
+        return value
     }
 }

@@ -12,6 +12,8 @@ extension Model {
     private static let magic = [UInt8]("LAZARET MODEL\n".utf8)
     private static let digestSize = 32
     private static let endOfManifest: UInt8 = 0
+    /// Bytes of a file that may be a model: a graph as large as they come, with long names, and more.
+    public static let largestFile = 512 << 20
 
     /// The model as a file: a magic line, the version, the readable manifest up to a zero byte, the
     /// contents, and the SHA-256 of everything before it. The same model gives the same bytes.
@@ -157,12 +159,14 @@ extension ByteWriter {
 extension ByteReader {
     mutating func provenance() throws(ModelError) -> Model.Provenance {
         var provenance = Model.Provenance()
-        for _ in 0..<(try count(ofSize: 4)) { provenance.sources.append(try text()) }
-        provenance.first = Timestamp(nanoseconds: Int64(bitPattern: try uint64()))
-        provenance.last = Timestamp(nanoseconds: Int64(bitPattern: try uint64()))
-        provenance.packetCount = Int(clamping: try uint64())
+        for _ in 0..<(try count(ofSize: 4, limit: 65_536, "the list of sources")) {
+            provenance.sources.append(try text())
+        }
+        provenance.first = try time("the first packet's time")
+        provenance.last = try time("the last packet's time")
+        provenance.packetCount = Int(try integer(in: Self.counts, "the number of packets"))
         provenance.seed = try uint64()
-        provenance.falseAlarmsPerDay = Double(bitPattern: try uint64())
+        provenance.falseAlarmsPerDay = try double(in: 0...1e18, "the false-alarm budget")
         provenance.inventoryDigest = try text()
         provenance.inventory = try inventory()
         return provenance
@@ -170,23 +174,25 @@ extension ByteReader {
 
     mutating func inventory() throws(ModelError) -> Inventory {
         var workloads: [Inventory.Workload] = []
-        for _ in 0..<(try count(ofSize: 16)) {
+        for _ in 0..<(try count(ofSize: 16, limit: Self.most, "the inventory")) {
             let name = try text()
             let image = try text()
             var addresses: [IPPrefix] = []
-            for _ in 0..<(try count(ofSize: 4)) {
+            for _ in 0..<(try count(ofSize: 4, limit: Self.most, "a workload")) {
                 guard let prefix = IPPrefix(try text()) else { throw .damaged("an address") }
                 addresses.append(prefix)
             }
             var macs: [MACAddress] = []
-            for _ in 0..<(try count(ofSize: 8)) { macs.append(MACAddress(try uint64())) }
+            for _ in 0..<(try count(ofSize: 8, limit: Self.most, "a workload")) {
+                macs.append(MACAddress(try uint64()))
+            }
             workloads.append(
                 Inventory.Workload(
                     name: name, image: image.isEmpty ? nil : image, addresses: addresses, macs: macs
                 ))
         }
         var networks: [Inventory.Network] = []
-        for _ in 0..<(try count(ofSize: 12)) {
+        for _ in 0..<(try count(ofSize: 12, limit: Self.most, "the inventory")) {
             let name = try text()
             guard let prefix = IPPrefix(try text()) else { throw .damaged("a network's prefix") }
             networks.append(
@@ -201,21 +207,34 @@ extension ByteReader {
 
     mutating func graph() throws(ModelError) -> CommunicationGraph {
         var parts = CommunicationGraph.Stored()
-        for _ in 0..<(try count(ofSize: 4)) { parts.names.append(try text()) }
-        for _ in 0..<(try count(ofSize: 12)) {
+        /// A number of facts of one kind.
+        func facts(_ size: Int, _ name: String) throws(ModelError) -> Range<Int> {
+            0..<(try count(ofSize: size, limit: CommunicationGraph.factLimit, name))
+        }
+        // Each edge has a subject and a peer, each of which may bring its network's name.
+        let names = try count(
+            ofSize: 4, limit: 4 * CommunicationGraph.factLimit, "the list of names")
+        for _ in 0..<names { parts.names.append(try text()) }
+        for _ in try facts(12, "the communication graph") {
             parts.edges.append(
                 CommunicationGraph.Edge(
                     subject: try uint32(), peer: try uint32(),
                     service: Service(rawValue: try uint32())))
         }
-        for _ in 0..<(try count(ofSize: 4)) { parts.subjects.append(try uint32()) }
-        for _ in 0..<(try count(ofSize: 16)) { parts.outsideAddresses.append(try address()) }
-        for _ in 0..<(try count(ofSize: 8)) { parts.dnsNames.append(try uint64()) }
-        for _ in 0..<(try count(ofSize: 16)) {
+        for _ in 0..<(try count(ofSize: 4, limit: names, "the list of subjects")) {
+            parts.subjects.append(try uint32())
+        }
+        for _ in try facts(16, "the list of outside addresses") {
+            parts.outsideAddresses.append(try address())
+        }
+        for _ in try facts(8, "the list of DNS names") { parts.dnsNames.append(try uint64()) }
+        for _ in try facts(16, "the list of hardware addresses") {
             let mac = MACAddress(try uint64())
             let isRouter = try uint32() != 0
             var addresses: [IPAddress] = []
-            for _ in 0..<(try count(ofSize: 16)) { addresses.append(try address()) }
+            for _ in 0..<(try count(ofSize: 16, limit: Self.most, "a hardware address")) {
+                addresses.append(try address())
+            }
             parts.links.append((mac, .init(addresses: addresses, isRouter: isRouter)))
         }
         guard let graph = CommunicationGraph(stored: parts) else {
@@ -226,21 +245,19 @@ extension ByteReader {
 
     mutating func scaleModel() throws(ModelError) -> Model.ScaleModel {
         var groups: [String: GroupBaseline] = [:]
-        for _ in 0..<(try count(ofSize: 12 + Feature.count * 12)) {
+        let size = 12 + Feature.count * 12
+        for _ in 0..<(try count(ofSize: size, limit: Self.most, "the list of baselines")) {
             let name = try text()
-            let windowCount = Int(clamping: try uint64())
-            groups[name] = GroupBaseline(
-                windowCount: windowCount, median: try floats(Feature.count),
-                p99: try floats(Feature.count), largest: try floats(Feature.count))
+            groups[name] = try group()
         }
-        let scores = try floats(try count(ofSize: 4))
-        let blockCount = Int(clamping: try uint64())
-        var numbers: [Double] = []
-        for _ in 0..<5 { numbers.append(Double(bitPattern: try uint64())) }
-        let threshold = Float(bitPattern: try uint32())
-        let size = try count(ofSize: 1)
+        guard groups[ScaleBaseline.node] != nil else {
+            throw .damaged("the node's baseline is missing")
+        }
+        let calibration = try calibration()
+        let threshold = try float(in: 0...Trainer.highestThreshold, "a threshold")
         let forest: IsolationForest
         do {
+            let size = try count(ofSize: 1, limit: Self.largestForest, "a forest")
             forest = try IsolationForest(decoding: Array(try take(size)))
         } catch let error as ModelError {
             throw error
@@ -251,21 +268,62 @@ extension ByteReader {
             throw .damaged("a forest has \(forest.columnCount) columns, not \(Feature.count)")
         }
         return Model.ScaleModel(
-            baseline: ScaleBaseline(groups: groups),
-            calibration: Calibration(
-                scores: scores, blockCount: blockCount, blocksPerDay: numbers[0],
-                tailStart: numbers[1], tailShare: numbers[2], tailScale: numbers[3],
-                tailShape: numbers[4]),
+            baseline: ScaleBaseline(groups: groups), calibration: calibration,
             threshold: threshold, forest: forest)
+    }
+
+    /// A group's numbers, each as the transform of its feature gives them, and in their order.
+    private mutating func group() throws(ModelError) -> GroupBaseline {
+        let windowCount = Int(try integer(in: Self.counts, "the windows of a baseline"))
+        let ranges: [ClosedRange<Float>] = FeatureSchema.table
+            .sorted { $0.feature.rawValue < $1.feature.rawValue }
+            .map { $0.transform == .logarithmic ? 0...Self.largestLogarithm : -1000...1000 }
+        var rows: [[Float]] = []
+        for _ in 0..<3 {
+            var row: [Float] = []
+            for range in ranges { row.append(try float(in: range, "a baseline")) }
+            rows.append(row)
+        }
+        for column in ranges.indices {
+            guard rows[0][column] <= rows[1][column], rows[1][column] <= rows[2][column] else {
+                throw .damaged("a baseline's numbers are not in order")
+            }
+        }
+        return GroupBaseline(
+            windowCount: windowCount, median: rows[0], p99: rows[1], largest: rows[2])
+    }
+
+    /// What `Calibration.init(blockMaxima:blocksPerDay:)` makes.
+    private mutating func calibration() throws(ModelError) -> Calibration {
+        var scores: [Float] = []
+        let count = try count(ofSize: 4, limit: Calibration.keptLimit, "the list of clean scores")
+        for _ in 0..<count {
+            scores.append(try float(in: (scores.last ?? 0)...1, "a clean score"))
+        }
+        return Calibration(
+            scores: scores, blockCount: Int(try integer(in: Self.counts, "the blocks")),
+            blocksPerDay: try double(in: 0...1e18, "the blocks of a day"),
+            tailStart: try double(in: 0...100, "the tail's start"),
+            tailShare: try double(in: 0...1, "the tail's share"),
+            tailScale: try double(in: 0.001...1000, "the tail's scale"),
+            tailShape: try double(in: -0.5...0.5, "the tail's shape"))
+    }
+
+    /// Nanoseconds since 1970 that captures are read with: to 2116.
+    private static var times: ClosedRange<Int64> { 0...(1 << 62) }
+    private static var counts: ClosedRange<Int64> { 0...(1 << 53) }
+    /// Workloads and addresses, at most.
+    private static var most: Int { 262_144 }
+    /// Bytes; one of the default options takes half a megabyte.
+    private static var largestForest: Int { 4 << 20 }
+    /// Of 1 + the largest `Float`.
+    private static var largestLogarithm: Float { 88.73 }
+
+    private mutating func time(_ name: String) throws(ModelError) -> Timestamp {
+        Timestamp(nanoseconds: try integer(in: Self.times, name))
     }
 
     private mutating func address() throws(ModelError) -> IPAddress {
         IPAddress(high: try uint64(), low: try uint64())
-    }
-
-    private mutating func floats(_ count: Int) throws(ModelError) -> [Float] {
-        var values: [Float] = []
-        for _ in 0..<count { values.append(Float(bitPattern: try uint32())) }
-        return values
     }
 }

@@ -18,37 +18,50 @@ extension QuarantineEngine where Actuator: ~Copyable {
     ) throws(QuarantineError) {
         let access = try open(isUrgent: true)
         defer { close(access) }
-        let now = now + access.waited
         let note = ClockNote(startedAt: start)
-        let before = rules.moved(by: noticed)
         var step = noticed
-        var others: [QuarantineRule] = []
         var isNoted = false
         do throws(QuarantineError) {
-            others = try replaceRules()
-            var stored = pendingWrites.notes[ClockNote.name]
-            if stored == nil { stored = try ledger.note(ClockNote.name) }
-            if let earlier = stored.flatMap(ClockNote.init) {
-                let found = note.step(since: earlier)
-                isNoted = found == .zero
-                step = found ?? .zero
+            if let earlier = try clockNote().flatMap(ClockNote.init) {
+                step = note.step(since: earlier) ?? .zero
+                isNoted = note.step(since: earlier) == .zero
             }
+        } catch {
+            guard defersWrites else { throw error }
+        }
+        if noticed == .zero, step == .zero {
+            if !isNoted {
+                try record(
+                    [], [], notes: [ClockNote.name: note.text], isUrgent: true, access)
+            }
+            return
+        }
+        let before = rules.moved(by: noticed)
+        var moved = before
+        var others: [QuarantineRule] = []
+        do throws(QuarantineError) {
+            others = try replaceRules().map { $0.moved(by: step) }
+            moved = rules.moved(by: step)
         } catch {
             // The step comes once only: what is known is moved.
             guard defersWrites else { throw error }
         }
-        let mine = rules.moved(by: step)
         if !isNoted {
-            var moved = step == .zero ? [] : Array(mine.values)
-            if step != .zero { moved += others.map { $0.moved(by: step) } }
+            let all = step == .zero ? [] : Array(moved.values) + others
             let entry = AuditEntry(
-                time: now, actor: actor, action: "clock", subject: "\(moved.count) fences",
+                time: now + access.waited, actor: actor, action: "clock",
+                subject: "\(all.count) fences",
                 detail: "the clock was set by \(step.wholeSeconds) s; their ends with it")
             try record(
-                moved, moved.isEmpty ? [] : [entry], notes: [ClockNote.name: note.text],
+                all, all.isEmpty ? [] : [entry], notes: [ClockNote.name: note.text],
                 isUrgent: true, access)
         }
-        rules = mine
-        if hasStarted { foreign += noteChanges(since: before, now: now) }
+        rules = moved
+        if hasStarted { foreign += noteChanges(since: before, now: now + access.waited) }
+    }
+
+    private func clockNote() throws(QuarantineError) -> String? {
+        if let pending = pendingWrites.notes[ClockNote.name] { return pending }
+        return try ledger.note(ClockNote.name)
     }
 }

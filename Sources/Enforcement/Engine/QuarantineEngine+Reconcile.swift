@@ -48,10 +48,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
                     QuarantineDecision(.add, $0, time: now, reason: "put back: \(cause)"),
                     isPutBack: true)
             }
-        } else {
-            for rule in rules.values { policy.record(QuarantineDecision(.add, rule, time: now)) }
-            hasStarted = true
         }
+        hasStarted = true
         try record(
             written, entries(report, now: now, cause: cause, actor: actor), isUrgent: true, access)
         hasForeignWrites = false

@@ -32,7 +32,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     var hasStarted = false
 
     /// - Parameter ledger: read by `reconcile`, which comes before anything else. The first one
-    ///   reports nothing of what was active before.
+    ///   reports nothing of what was active before, and the policy does not hear of it.
     public init(
         policy: QuarantinePolicy = QuarantinePolicy(), ledger: any QuarantineLedger,
         actuator: consuming Actuator

@@ -76,6 +76,7 @@ public final class QuarantineService: Sendable {
         }
         _ = try engine.reconcile(now: now, cause: "start", actor: "lazaret")
         engine.defersWrites = true
+        for rule in engine.rules.values { engine.policy.record(active: rule) }
         let port = engine.actuator.port
         state = Mutex(
             State(engine: engine, protection: protection, clock: watch))

@@ -170,6 +170,10 @@ struct MonitorReporter {
     private mutating func troubles(_ now: Instant) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
         troubles += down.map { "interface \($0) is down" }
+        for (source, state) in parts.live.directory.states() {
+            guard case .lost(let reason) = state else { continue }
+            troubles.append("\(source) does not answer: \(reason); its names may be old")
+        }
         if let cause = pendingWrites.cause {
             troubles.append("\(pendingWrites.count) entries wait to be written down: \(cause)")
         }

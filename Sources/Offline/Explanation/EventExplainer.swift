@@ -18,6 +18,8 @@ public struct EventExplainer {
     public var inventory: Inventory?
     /// Captures that hold its packets.
     public var captures: [String] = []
+    /// Whether notes in the captures name workloads.
+    public var trustsNotes = false
 
     public init(eventID: String, events: String) {
         self.eventID = eventID
@@ -67,6 +69,7 @@ public struct EventExplainer {
         var replay = Replay(paths: captures, model: model)
         replay.spool = spool
         replay.inventory = inventory
+        replay.trustsNotes = trustsNotes
         var found: Window?
         _ = try replay.run(progress: progress) { window, _ in
             if window.subject == alert.offender, window.scale == alert.scale,

@@ -18,6 +18,8 @@ public struct PacketSlices {
     /// How long before the first odd window packets are kept.
     static let lead = Interval.seconds(2)
     private static let openLimit = 64
+    /// Files that are written: those of the first incidents.
+    public static let fileLimit = 1000
     private static let bufferSize = 128 << 10
 
     /// One incident's file.
@@ -30,6 +32,7 @@ public struct PacketSlices {
         var link: MACAddress?
         var packetCount = 0
         var isBegun = false
+        var isWhole = false
     }
 
     /// A file that is open, and what waits to be written to it.
@@ -55,7 +58,7 @@ public struct PacketSlices {
     public init(_ incidents: [Incident], folder: String, version: String) throws {
         self.folder = folder
         self.version = version
-        slices = incidents.map { incident in
+        slices = incidents.prefix(Self.fileLimit).map { incident in
             Slice(
                 path: incident.packetPath(in: folder),
                 comment: "lazaret: \(incident.strongest.summary); offender \(incident.offender), "
@@ -89,7 +92,14 @@ public struct PacketSlices {
     public mutating func write(
         from paths: [String], filter: String, progress: ProgressReport? = nil
     ) throws -> [(path: String, packetCount: Int)?] {
-        defer { for handle in open.values { close(handle.descriptor) } }
+        defer {
+            for handle in open.values { close(handle.descriptor) }
+            // What has not become whole is taken back.
+            // SAFETY: the path is lent for the call.
+            for slice in slices where slice.isBegun && !slice.isWhole {
+                unsafe _ = unlink(slice.path + ".part")
+            }
+        }
         guard !slices.isEmpty else { return [] }
         var options = CaptureOptions()
         options.filter = filter
@@ -107,11 +117,13 @@ public struct PacketSlices {
             if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
         }
         for index in Array(open.keys) { try rest(index) }
-        return try slices.map { slice in
+        return try slices.indices.map { index in
+            let slice = slices[index]
             guard slice.packetCount > 0 else { return nil }
             guard unsafe rename(slice.path + ".part", slice.path) == 0 else {
                 throw Self.failure(slice.path)
             }
+            slices[index].isWhole = true
             return (slice.path, slice.packetCount)
         }
     }

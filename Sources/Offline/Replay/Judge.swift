@@ -13,6 +13,15 @@ struct Judge {
     /// Whether the policy has yet to hear of a change.
     private var isBehind = false
     private var result = Replay.Outcome()
+    /// Bytes of the events so far, and events that found no room.
+    private var eventBytes = 0
+    private var lostEvents = 0
+
+    /// Offenders that incidents follow at a time, bytes of events, and odd windows of strangers that are scored in a second:
+    /// a capture of forged sources takes no more.
+    private static let mostOffenders = 16_384
+    private static let mostEventBytes = 256 << 20
+    private static let strangersPerSecond = 10_000
 
     init(
         model: Model, known: NotedWorkloads, policyOptions: QuarantinePolicyOptions,
@@ -21,10 +30,12 @@ struct Judge {
         self.known = known
         let inventory = known.inventory
         detector = Detector(model: model, inventory: inventory)
+        detector.strangerLimit = Self.strangersPerSecond
         alerts = AlertPipeline(
             modelID: model.identifier, origin: capture.map(Event.Alert.Origin.capture),
             decider: PlannedQuarantine(
-                QuarantinePolicy(options: policyOptions, inventory: inventory)))
+                QuarantinePolicy(options: policyOptions, inventory: inventory)),
+            openLimit: Self.mostOffenders)
         alerts.sliceFolder = sliceFolder
     }
 
@@ -34,7 +45,17 @@ struct Judge {
         outcome.incidents = alerts.incidents.all
         outcome.windowCount = detector.seenCount
         outcome.inventory = known.inventory
+        outcome.warnings += warnings
         return outcome
+    }
+
+    /// What was left out.
+    private var warnings: [String] {
+        [
+            (detector.unscoredCount, "anomalous windows of unknown hosts were not scored"),
+            (alerts.incidents.overlooked, "verdicts exceeded the limit of open incidents"),
+            (lostEvents, "events past \(Self.mostEventBytes >> 20) MiB were left out"),
+        ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1): the capture has too many sources" }
     }
 
     /// Applies changes of address owners.
@@ -52,7 +73,14 @@ struct Judge {
         let what = alerts.process(verdict)
         result.verdictCount += 1
         result.decisions += what.outcomes.map(\.decision)
-        result.events += what.events
+        for event in what.events {
+            guard eventBytes + event.utf8.count <= Self.mostEventBytes else {
+                lostEvents += 1
+                continue
+            }
+            eventBytes += event.utf8.count
+            result.events.append(event)
+        }
         return verdict
     }
 }

@@ -33,24 +33,35 @@ struct PacketReader: ~Copyable {
         var decoding = DecodeStatistics()
         var metering = FlowMeterStatistics()
         var warnings: [CaptureWarning] = []
+        /// What was left out of the captures' notes.
+        var remarks: [String] = []
     }
 
     private(set) var packet = Packet()
     private(set) var update = FlowUpdate()
     private let capture: FileCapture
+    private let trustsNotes: Bool
     private let totalBytes: UInt64?
     private let progress: ProgressReport?
     private var decoder = PacketDecoder()
     private var meter: FlowMeter
-    private var names = RecordedNames()
+    private var names: RecordedNames
     /// Puts the packets of a monitor's recording in order; nil where there is none.
     private var recorded: RecordedPackets?
     private var counts = Report()
     /// Whether `packet` is still to be handed out, after the names that hold for it.
     private var isWaiting = false
 
-    init(paths: [String], filter: String, progress: ProgressReport?) throws(CaptureError) {
+    /// - Parameter trustsNotes: whether the captures' notes say who is who; else they are only
+    ///   shown.
+    init(
+        paths: [String], filter: String, trustsNotes: Bool, progress: ProgressReport?
+    ) throws(CaptureError) {
+        self.trustsNotes = trustsNotes
+        names = RecordedNames(isTrusted: trustsNotes)
         var options = CaptureOptions()
+        // All that a monitor knows, where a file begins with it.
+        options.noteLimit = trustsNotes ? 64 << 20 : 1 << 20
         options.filter = filter
         options.linkTypes = LinkType.supported.map(\.rawValue)
         capture = try FileCapture(paths: paths, options: options)
@@ -68,6 +79,11 @@ struct PacketReader: ~Copyable {
         report.decoding = decoder.statistics
         report.metering = meter.statistics
         report.warnings = capture.warnings
+        report.remarks = [names.remark].compactMap(\.self)
+        if trustsNotes, capture.lostNotes > 0 {
+            report.remarks.append(
+                "\(capture.lostNotes) notes past 64 MiB before one packet were left out")
+        }
         return report
     }
 

@@ -13,6 +13,8 @@ public struct Ranking {
     public var filter = ""
     public var inventory = Inventory.empty
     public var seed: UInt64 = 1
+    /// Whether notes in the captures name workloads.
+    public var trustsNotes = false
     /// Where captures that are read twice are; nil: made for the run.
     public var spool: InputSpool?
 
@@ -41,7 +43,8 @@ public struct Ranking {
             _ record: ReplayRecord?, _ body: (Window) -> Void
         ) throws(CaptureError) -> PacketReader.Report {
             var tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
-            var packets = try PacketReader(paths: spool.paths, filter: filter, progress: progress)
+            var packets = try PacketReader(
+                paths: spool.paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
             while let step = try packets.next() {
                 switch step {
                 case .names(let change):
@@ -62,7 +65,7 @@ public struct Ranking {
         }
         let report = try pass(nil) { ranking.collect($0) }
         var outcome = Outcome()
-        outcome.warnings = report.warnings.map { spool.named($0.description) }
+        outcome.warnings = report.warnings.map { spool.named($0.description) } + report.remarks
         outcome.packetCount = report.packetCount
         if ranking.fit() {
             _ = try pass(record) { window in

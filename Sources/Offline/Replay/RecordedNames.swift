@@ -5,45 +5,111 @@ import Timestamps
 
 /// What a monitor has noted beside the packets that it kept: who had which address, and from when
 /// on. As in the monitor, a name holds for the packets from its time on.
+///
+/// Whoever writes a capture can write such notes. Only trusted notes name a workload; others are
+/// counted, and their first names are shown.
 struct RecordedNames {
     /// Whether a monitor's notes were found.
     private(set) var isRecording = false
+    /// Addresses that were named and found no room.
+    private(set) var lostCount = 0
+
+    private let isTrusted: Bool
+    /// Names that are shown and not believed.
+    private var untrusted: [String] = []
+    private var readCount = 0
     /// What holds from the beginning, latest first.
     private var ready: [WorkloadChange] = []
     /// Addresses that change hands at a time that the packets have not reached, from `first` on.
-    private var handovers: [(time: Timestamp, change: WorkloadChange)] = []
+    private var handovers: [Handover] = []
     private var first = 0
     private var isSorted = true
     private var networkChanges = 0
+    /// Bytes of what was said of each address that has a holder.
+    private var sizes: [IPAddress: Int] = [:]
+    private var size = 0
 
-    /// Changes that wait at most; no monitor knows more addresses.
+    private struct Handover {
+        var time: Timestamp
+        var address: IPAddress
+        var holder: Inventory.Holder?
+    }
+
+    /// Changes that wait at most, and addresses with a holder; no monitor knows more.
     private static let limit = 262_144
+    /// Bytes of what is said of all holders at most.
+    private static let sizeLimit = 128 << 20
     /// Changes of networks that are followed at most: each costs a look at every host.
     private static let networkChangeLimit = 10_000
+    /// Notes that are read, and names that are kept, where they are only shown.
+    private static let shownNotes = 64
+    private static let shownNames = 8
+
+    init(isTrusted: Bool) { self.isTrusted = isTrusted }
+
+    /// A line on what was not taken in; nil where everything was.
+    var remark: String? {
+        if !untrusted.isEmpty {
+            return
+                "a capture's notes name workloads (\(untrusted.joined(separator: ", "))\(readCount > 1 ? ", …" : ""))"
+                + " and are not believed; --trust-notes takes them from a recording that you trust"
+        }
+        return lostCount > 0
+            ? "a capture's notes name \(lostCount) addresses past the limit; they keep their addresses as names"
+            : nil
+    }
 
     /// Takes in notes.
     mutating func add(_ notes: [String]) {
+        guard isTrusted else { return show(notes) }
         handovers.removeFirst(first)
         first = 0
         var fresh: [WorkloadChange] = []
-        for change in notes.compactMap({ WorkloadChange(note: $0) }) {
+        for change in notes.lazy.compactMap({ WorkloadChange(note: $0) }) {
             isRecording = true
             var rest = change
             if change.networks != nil {
                 networkChanges += 1
                 if networkChanges > Self.networkChangeLimit { rest.networks = nil }
             }
-            for (address, time) in change.times where handovers.count < Self.limit {
-                guard let holder = rest.holders.removeValue(forKey: address) else { continue }
-                var part = WorkloadChange()
-                part.holders[address] = .some(holder)
-                part.times[address] = time
-                handovers.append((time, part))
+            for (address, holder) in change.holders {
+                guard hasRoom(for: address, holder) else {
+                    rest.holders[address] = nil
+                    lostCount += 1
+                    continue
+                }
+                guard let time = change.times[address] else { continue }
+                rest.holders[address] = nil
+                handovers.append(Handover(time: time, address: address, holder: holder))
                 isSorted = false
             }
             if !rest.isEmpty { fresh.append(rest) }
         }
         ready = fresh.reversed() + ready
+    }
+
+    private mutating func show(_ notes: [String]) {
+        for note in notes where readCount < Self.shownNotes {
+            guard let change = WorkloadChange(note: note) else { continue }
+            isRecording = true
+            readCount += 1
+            for name in change.holders.values.compactMap({ $0?.workload }).sorted()
+            where untrusted.count < Self.shownNames && !untrusted.contains(name) {
+                untrusted.append(name)
+            }
+        }
+    }
+
+    private mutating func hasRoom(for address: IPAddress, _ holder: Inventory.Holder?) -> Bool {
+        guard handovers.count < Self.limit else { return false }
+        let before = sizes[address] ?? 0
+        let after = holder?.byteCount ?? 0
+        guard after == 0 || before > 0 || sizes.count < Self.limit,
+            size - before + after <= Self.sizeLimit
+        else { return false }
+        sizes[address] = after == 0 ? nil : after
+        size += after - before
+        return true
     }
 
     /// The next change that holds at `time`; nil when all were handed out.
@@ -54,8 +120,20 @@ struct RecordedNames {
             handovers.sort { $0.time < $1.time }
             isSorted = true
         }
-        guard handovers[first].time <= time else { return nil }
-        defer { first += 1 }
-        return handovers[first].change
+        let next = handovers[first]
+        guard next.time <= time else { return nil }
+        first += 1
+        var change = WorkloadChange()
+        change.holders[next.address] = .some(next.holder)
+        change.times[next.address] = next.time
+        return change
+    }
+}
+
+extension Inventory.Holder {
+    /// What it takes in memory, roughly.
+    fileprivate var byteCount: Int {
+        128 + workload.utf8.count + (image?.utf8.count ?? 0) + (instance?.utf8.count ?? 0)
+            + labels.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 64 }
     }
 }

@@ -20,6 +20,8 @@ public struct Replay {
     /// remembers.
     public var inventory: Inventory?
     public var model: Model
+    /// Whether notes in the captures name workloads.
+    public var trustsNotes = false
     public var policyOptions = QuarantinePolicyOptions()
     /// Where captures that are read twice are; nil: at `paths`.
     public var spool: InputSpool?
@@ -70,7 +72,8 @@ public struct Replay {
             policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
         var packets = try PacketReader(
-            paths: spool?.paths ?? paths, filter: filter, progress: progress)
+            paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
+            progress: progress)
         func judgeWindows() {
             while let window = tracker.nextWindow() {
                 let verdict = judge.consider(window)
@@ -102,7 +105,9 @@ public struct Replay {
         outcome.packetCount = report.packetCount
         outcome.first = report.first
         outcome.last = report.last
-        outcome.warnings = report.warnings.map { spool?.named($0.description) ?? $0.description }
+        outcome.warnings =
+            report.warnings.map { spool?.named($0.description) ?? $0.description } + report.remarks
+            + outcome.warnings
         if tracker.droppedHosts > 0 {
             outcome.warnings.append(
                 "\(tracker.droppedHosts) flows of hosts beyond the table's limit were ignored")

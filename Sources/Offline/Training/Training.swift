@@ -18,6 +18,8 @@ public struct Training {
     /// Whether the budget is that of each workload, and not of the whole node.
     public var budgetIsPerWorkload = false
     public var seed: UInt64 = 1
+    /// Whether notes in the captures name workloads.
+    public var trustsNotes = false
     /// Whether what looks like an attack is left out of what is learnt.
     public var excludesSuspects = false
 
@@ -35,7 +37,8 @@ public struct Training {
     public func run(progress: ProgressReport? = nil) throws -> Outcome {
         let spool = try InputSpool(paths)
         func reader() throws(CaptureError) -> PacketReader {
-            try PacketReader(paths: spool.paths, filter: filter, progress: progress)
+            try PacketReader(
+                paths: spool.paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
         }
         var check = Contamination(inventory: inventory)
         var learner = GraphLearner(inventory: inventory)
@@ -96,7 +99,8 @@ public struct Training {
         provenance.inventory = noted.inventory
         let model = try trainer.finish(graph: graph, provenance: provenance).identified()
         return Outcome(
-            model: model, warnings: first.warnings, advice: warnings(suspects) + advice(model))
+            model: model, warnings: first.warnings,
+            advice: first.remarks + warnings(suspects) + advice(model))
     }
 
     private func digest() throws -> String {

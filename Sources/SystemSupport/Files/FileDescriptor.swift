@@ -52,15 +52,21 @@ package struct FileDescriptor: ~Copyable {
     }
 
     /// All that is left of the file.
-    package func readToEnd() throws(SystemError) -> [UInt8] {
+    ///
+    /// - Throws: what the system answered; `EFBIG` for more than `limit` bytes.
+    package func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {
         var all: [UInt8] = []
         var facts = stat()
         // SAFETY: the structure is ours. Files of /proc say that they have no bytes.
-        if unsafe fstat(number, &facts) == 0 { all.reserveCapacity(Int(facts.st_size)) }
+        if unsafe fstat(number, &facts) == 0 {
+            guard facts.st_size <= limit else { throw SystemError(EFBIG) }
+            all.reserveCapacity(max(Int(facts.st_size), 0))
+        }
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = try read(into: &chunk)
             if count == 0 { return all }
+            guard all.count + count <= limit else { throw SystemError(EFBIG) }
             all.append(contentsOf: chunk[..<count])
         }
     }
@@ -68,9 +74,12 @@ package struct FileDescriptor: ~Copyable {
 
 /// The bytes of a file.
 ///
-/// - Throws: what the system answered.
-package func readFile(_ path: String) throws(SystemError) -> [UInt8] {
-    try FileDescriptor(path, O_RDONLY).readToEnd()
+/// - Parameter limit: bytes at most; whoever reads larger files says so.
+/// - Throws: what the system answered; `EFBIG` for more than `limit` bytes.
+package func readFile(
+    _ path: String, limit: Int = 64 << 20
+) throws(SystemError) -> [UInt8] {
+    try FileDescriptor(path, O_RDONLY).readToEnd(limit: limit)
 }
 
 /// Whether a file can be read: that the system may say why not.

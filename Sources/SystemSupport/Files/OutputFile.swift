@@ -1,56 +1,128 @@
-import Glibc
+package import Glibc
 
 /// Files that are whole or not there.
 public enum OutputFile {
+    /// Who may read a file that is made; one that is replaced keeps owner and mode.
+    public enum Access: Sendable {
+        /// Its owner: whatever tells of traffic.
+        case owner
+        /// Everybody, as far as the umask allows: what the monitor's user reads.
+        case everybody
+    }
+
     /// Puts `bytes` at `path` in one step; a special file such as /dev/stdout is written as it is.
     ///
-    /// - Throws: `.output` with the system's words.
-    public static func replace(_ path: String, with bytes: [UInt8]) throws(IOError) {
+    /// - Throws: `.output` with the system's words; for a symbolic link, which is not followed.
+    public static func replace(
+        _ path: String, with bytes: [UInt8], access: Access = .owner
+    ) throws(IOError) {
+        switch try OutputPlace.at(path) {
+        case .special(let file):
+            if let code = WholeWrite.write(bytes, to: file.number).failure {
+                throw IOError(output: path, code: code)
+            }
+        case .file(let existing):
+            let draft = try DraftFile(path, access, replacing: existing)
+            try draft.write(bytes)
+            try draft.publish()
+        }
+    }
+}
+
+/// What is at the path of an output.
+package enum OutputPlace {
+    /// A pipe, a device, a standard stream.
+    case special(Descriptor)
+    /// A plain file, with its facts, or nothing yet.
+    case file(existing: stat?)
+
+    /// - Throws: `.output` for a folder or a link, and with the system's words.
+    package static func at(_ path: String) throws(IOError) -> OutputPlace {
+        if let stream = standardStream(path) {
+            let copy = fcntl(stream, F_DUPFD_CLOEXEC, 3)
+            guard copy >= 0 else { throw IOError(output: path, code: errno) }
+            return .special(Descriptor(copy))
+        }
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the call.
-        let exists = unsafe stat(path, &facts) == 0
-        let kind = facts.st_mode & S_IFMT
-        do {
-            if exists, kind == S_IFDIR {
-                throw IOError.output(path: path, reason: "is a directory; name a file")
-            }
-            if exists, kind != S_IFREG {
-                try FileDescriptor(path, O_WRONLY).write(bytes.span)
-            } else {
-                try replaceFile(path, with: bytes, mode: exists ? facts.st_mode & 0o7777 : nil)
-            }
-        } catch let error as IOError {
-            throw error
-        } catch {
-            throw .output(path: path, reason: "\(error)")
+        // SAFETY: the structure is ours, the path is lent for the calls.
+        guard unsafe lstat(path, &facts) == 0 else {
+            guard errno == ENOENT else { throw IOError(output: path, code: errno) }
+            return .file(existing: nil)
         }
-    }
-
-    /// Writes a file beside the other, and renames it.
-    private static func replaceFile(
-        _ path: String, with bytes: [UInt8], mode: mode_t?
-    ) throws(SystemError) {
-        // What a link leads to is replaced, and not the link.
-        let target = resolved(path)
-        let draft = target + ".\(UInt32.random(in: 0...UInt32.max)).new"
-        let file = try FileDescriptor(draft, O_WRONLY | O_CREAT | O_EXCL, mode: mode ?? 0o666)
-        do throws(SystemError) {
-            try file.write(bytes.span)
-            // The mode that `open` gave lacks what the umask takes away.
-            if let mode, fchmod(file.number, mode) != 0 { throw SystemError(errno) }
-            // SAFETY: the paths are lent for the call.
-            guard unsafe rename(draft, target) == 0 else { throw SystemError(errno) }
-        } catch {
+        let isLink = facts.st_mode & S_IFMT == S_IFLNK
+        if isLink, unsafe stat(path, &facts) != 0 { facts.st_mode = S_IFREG }
+        switch facts.st_mode & S_IFMT {
+        case S_IFDIR: throw .output(path: path, reason: "is a directory; name a file")
+        case S_IFREG where isLink:
+            throw .output(
+                path: path, reason: "is a symbolic link; name the file that it leads to")
+        case S_IFREG: return .file(existing: facts)
+        default:
             // SAFETY: as above.
-            unsafe _ = unlink(draft)
-            throw error
+            let file = unsafe open(path, O_WRONLY | O_CLOEXEC)
+            guard file >= 0 else { throw IOError(output: path, code: errno) }
+            return .special(Descriptor(file))
         }
     }
 
-    private static func resolved(_ path: String) -> String {
-        // SAFETY: the text is ours to copy and to free.
-        guard let whole = unsafe realpath(path, nil) else { return path }
-        defer { unsafe free(whole) }
-        return unsafe String(cString: whole)
+    /// The number of a standard stream that goes by a name.
+    private static func standardStream(_ path: String) -> Int32? {
+        switch path {
+        case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1": STDOUT_FILENO
+        case "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2": STDERR_FILENO
+        default: nil
+        }
+    }
+}
+
+/// A file that takes its place when it is whole; one that is given up leaves nothing. Used by one thread.
+package final class DraftFile {
+    private let file: Descriptor
+    private let path: String
+    private let draft: String
+    private var isPublished = false
+
+    package var number: Int32 { file.number }
+
+    /// Begins a file beside `path`.
+    ///
+    /// - Parameter existing: the facts of the file that is replaced: owner and mode stay.
+    package init(
+        _ path: String, _ access: OutputFile.Access, replacing existing: stat?
+    ) throws(IOError) {
+        self.path = path
+        draft = path + ".\(UInt32.random(in: 0...UInt32.max)).new"
+        // SAFETY: the path is lent for the call.
+        let made = unsafe open(
+            draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+            access == .owner || existing != nil ? 0o600 : 0o644)
+        guard made >= 0 else { throw IOError(output: path, code: errno) }
+        file = Descriptor(made)
+        guard let existing else { return }
+        // Whoever is not root keeps the file as his own.
+        _ = fchown(made, existing.st_uid, existing.st_gid)
+        guard fchmod(made, existing.st_mode & 0o777) == 0 else {
+            throw IOError(output: path, code: errno)
+        }
+    }
+
+    package func write(_ bytes: [UInt8]) throws(IOError) {
+        guard let code = WholeWrite.write(bytes, to: file.number).failure else { return }
+        throw IOError(output: path, code: code)
+    }
+
+    /// Gives the file its name; what is written later goes to the same file.
+    package func publish() throws(IOError) {
+        guard !isPublished else { return }
+        // SAFETY: the paths are lent for the call.
+        guard fsync(file.number) == 0, unsafe rename(draft, path) == 0 else {
+            throw IOError(output: path, code: errno)
+        }
+        isPublished = true
+    }
+
+    deinit {
+        // SAFETY: the path is lent for the call.
+        if !isPublished { unsafe _ = unlink(draft) }
     }
 }

@@ -18,7 +18,8 @@ public enum Privileges {
     ///
     /// Capabilities belong to threads: this has to come before there is a second one. State
     /// directory and event file are made for the user; what a monitor of root has left in them
-    /// becomes the user's.
+    /// becomes the user's. Any other directory or file is rejected. Inherited descriptors are
+    /// closed.
     ///
     /// - Parameters:
     ///   - events: path of the event file; `-` is standard output.
@@ -28,6 +29,7 @@ public enum Privileges {
         to user: String, state: String, events: String, socket: String? = nil
     ) throws(IOError) {
         let account = try account(user)
+        try check(lazaret_close_from(3 + socketsOfSystemd), user, "inherited descriptors")
         if geteuid() == account.user, getuid() == account.user {
             return try check(lazaret_no_new_privileges(), user, "no_new_privs")
         }
@@ -58,6 +60,13 @@ public enum Privileges {
         else {
             throw fail(user, "privileges are not given up as they should be")
         }
+    }
+
+    /// Descriptors that systemd hands over, from 3 on (sd_listen_fds(3)).
+    private static var socketsOfSystemd: UInt32 {
+        let environment = ProcessInfo.processInfo.environment
+        guard environment["LISTEN_PID"] == "\(getpid())" else { return 0 }
+        return environment["LISTEN_FDS"].flatMap { UInt32($0) }.map { min($0, 1024) } ?? 0
     }
 
     private static func account(_ name: String) throws(IOError) -> Account {
@@ -95,20 +104,50 @@ private struct OwnedFiles {
     func make(state: String, events: String, socket: String?) throws(IOError) {
         if let socket { try makeFolder(socket.parentPath) }
         try makeFolder(state)
-        let folder = try own(state, O_DIRECTORY)
+        let folder = try open(state, O_DIRECTORY)
         defer { close(folder) }
+        try demandOwn(folder, state)
+        guard fchown(folder, user, group) == 0 else { throw fail(state) }
         ownContents(of: folder, depth: 0)
         guard events != "-" else { return }
         try makeFolder(events.parentPath)
         // SAFETY: the path is lent for the call.
-        let made = unsafe open(
-            events, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        let made = unsafe Glibc.open(
+            events, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard made >= 0 else { throw fail(events) }
         defer { close(made) }
         var facts = stat()
         // SAFETY: the structure is ours.
         guard unsafe fstat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return }
+        guard facts.st_uid == user || holdsEvents(made) else {
+            throw .output(
+                path: events, reason: "holds something else than events; name another file with -o")
+        }
         guard facts.st_nlink == 1, fchown(made, user, group) == 0 else { throw fail(events) }
+    }
+
+    /// Whether a file is empty or begins as JSON does.
+    private func holdsEvents(_ file: Int32) -> Bool {
+        var first: UInt8 = 0
+        // SAFETY: the byte is ours.
+        let count = unsafe pread(file, &first, 1, 0)
+        return count == 0 || count == 1 && first == UInt8(ascii: "{")
+    }
+
+    /// A directory is the program's own where it is the user's already, empty, or marked by a file that a monitor makes.
+    private func demandOwn(_ folder: Int32, _ path: String) throws(IOError) {
+        var facts = stat()
+        // SAFETY: the structure is ours.
+        guard unsafe fstat(folder, &facts) == 0 else { throw fail(path) }
+        guard facts.st_uid != user else { return }
+        let names = names(in: folder)
+        let marks = ["lazaret.db", "lazaret.lock", "monitor.lock"]
+        guard names.isEmpty || marks.contains(where: { names.contains($0) }) else {
+            throw .output(
+                path: path,
+                reason: "holds files of others and is not given to another user;"
+                    + " name an empty directory with --state")
+        }
     }
 
     /// Makes a folder for the user where there is none.
@@ -117,7 +156,9 @@ private struct OwnedFiles {
         guard !path.isEmpty, unsafe access(path, F_OK) != 0 else { return }
         try makeParent(of: path)
         guard unsafe mkdir(path, 0o700) == 0 else { throw fail(path) }
-        close(try own(path, O_DIRECTORY))
+        let made = try open(path, O_DIRECTORY)
+        defer { close(made) }
+        guard fchown(made, user, group) == 0 else { throw fail(path) }
     }
 
     private func makeParent(of path: String) throws(IOError) {
@@ -128,34 +169,41 @@ private struct OwnedFiles {
         }
     }
 
-    private func own(_ path: String, _ flags: Int32) throws(IOError) -> Int32 {
+    private func open(_ path: String, _ flags: Int32) throws(IOError) -> Int32 {
         // SAFETY: the path is lent for the call.
-        let made = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
+        let made = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
         guard made >= 0 else { throw fail(path) }
-        guard fchown(made, user, group) == 0 else {
-            close(made)
-            throw fail(path)
-        }
         return made
     }
 
-    /// What a monitor of root left: its own names only, in the folder and those of models and
-    /// spool.
-    private func ownContents(of folder: Int32, depth: Int) {
+    /// The names in a folder, without `.` and `..`.
+    private func names(in folder: Int32) -> [String] {
         // SAFETY: the stream takes over a copy of the descriptor, and is closed once.
-        guard let stream = unsafe fdopendir(dup(folder)) else { return }
+        guard let stream = unsafe fdopendir(dup(folder)) else { return [] }
         defer { unsafe _ = closedir(stream) }
+        // The copy goes on where the other has stopped.
+        unsafe rewinddir(stream)
+        var names: [String] = []
         while let item = unsafe readdir(stream) {
             // SAFETY: the name ends with a zero and lives until the next call.
             let name = unsafe withUnsafeBytes(of: &item.pointee.d_name) { bytes in
                 unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// What a monitor of root left: its own names only, in the folder and those of models and spool.
+    private func ownContents(of folder: Int32, depth: Int) {
+        for name in names(in: folder) {
             let isOurs =
                 depth > 0
                 ? !name.hasPrefix(".")
                 : ["lazaret.", "learnt.", "monitor.", "models", "spool"].contains(
                     where: name.hasPrefix)
             guard isOurs else { continue }
+            // SAFETY: the name is lent for the call, the structure is ours.
             let entry = unsafe openat(
                 folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
             guard entry >= 0 else { continue }

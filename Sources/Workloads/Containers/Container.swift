@@ -38,38 +38,51 @@ public struct WorkloadNaming: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - labels: all it has.
-    ///   - owner: a name that takes precedence over the image's, such as a pod's namespace and
-    ///     Deployment.
-    public func container(
+    ///   - imageLabels: those of its image, which Docker and Podman list among the container's.
+    ///   - owner: who owns it in the engine's own words; without, labels may say so.
+    func container(
         id: String, name: String, image: String, digest: String = "", labels: [String: String],
-        owner: String? = nil
+        imageLabels: [String: String] = [:], owner: ContainerOwner? = nil
     ) -> Container {
         let name = Self.clean(name)
-        let repository = Self.repository(of: Self.clean(image))
+        let reference = Self.clean(image)
         var kept: [String: String] = [:]
         for key in self.labels.prefix(Self.labelLimit) {
             if let value = labels[key] { kept[Self.clean(key)] = Self.clean(value) }
         }
-        let given = named(by: labels) ?? owner ?? repository ?? Self.withoutNumber(name)
+        let own = labels.filter { imageLabels[$0.key] != $0.value }
+        let owner = owner ?? ContainerOwner(labels: labels, own: own)
+        let given =
+            named(by: own, within: owner?.scope) ?? owner?.name ?? Self.name(ofImage: reference)
+            ?? Self.withoutNumber(name)
         return Container(
             id: Self.clean(id), name: name, workload: Self.apart(Self.clean(given)),
-            image: repository, reference: Self.clean(image), digest: Self.clean(digest),
-            labels: kept)
+            image: Self.repository(of: reference), reference: reference,
+            digest: Self.clean(digest), labels: kept)
     }
 
-    private func named(by labels: [String: String]) -> String? {
-        func value(_ key: String) -> String? { labels[key].flatMap { $0.isEmpty ? nil : $0 } }
-        if let nameLabel, let name = value(nameLabel) { return name }
-        for prefix in ["com.docker.compose", "io.podman.compose"] {
-            guard let service = value(prefix + ".service") else { continue }
-            return value(prefix + ".project").map { "\($0)/\(service)" } ?? service
+    /// A label names within its container's owner. Where there is none, the name has no `/`: such
+    /// names are those of projects, namespaces and registries.
+    private func named(by labels: [String: String], within scope: String?) -> String? {
+        guard let nameLabel, let name = labels[nameLabel], !name.isEmpty else { return nil }
+        guard let scope else { return name.contains("/") ? nil : name }
+        return "\(scope)/\(name)"
+    }
+
+    /// Whether a name or an owner may come of this label.
+    func mayName(_ label: String) -> Bool {
+        label == nameLabel || ContainerOwner.prefixes.contains { label.hasPrefix($0) }
+    }
+
+    /// What a container is called after its image. A path keeps its registry: `shop/web` is a
+    /// project's or a namespace's name.
+    static func name(ofImage reference: String) -> String? {
+        guard let repository = repository(of: reference), repository.contains("/") else {
+            return repository(of: reference)
         }
-        if let name = value("io.kubernetes.pod.name"),
-            let space = value("io.kubernetes.pod.namespace")
-        {
-            return "\(space)/\(Self.owner(ofPod: name))"
-        }
-        return value("com.docker.swarm.service.name")
+        let isWhole = repository.prefix { $0 != "/" }.contains { $0 == "." || $0 == ":" }
+        if isWhole { return repository }
+        return (reference.hasPrefix("localhost/") ? "localhost/" : "docker.io/") + repository
     }
 
     /// `docker.io/library/nginx:1.27@sha256:…` is `nginx`; nil for a bare identifier.
@@ -133,11 +146,15 @@ public struct WorkloadNaming: Sendable, Equatable {
 
     /// No workload may be called as something that Lazaret names itself.
     private static func apart(_ name: String) -> String {
-        let isTaken =
-            name == IdentityMap.outside || name == "node" || name == "group"
-            || ["image ", "network ", "gateway of ", "service ", "node "].contains {
-                name.hasPrefix($0)
-            } || IPPrefix(name) != nil
+        let isTaken = isReserved(name) || name.hasPrefix("service ") || name.hasPrefix("node ")
         return isTaken ? "container \(name)" : name
+    }
+
+    /// Whether Lazaret calls something so that no source of names may name: the node, all that is outside, a group, a
+    /// gateway, an address.
+    static func isReserved(_ name: String) -> Bool {
+        name == IdentityMap.outside || name == "node" || name == "group"
+            || ["image ", "network ", "gateway of "].contains { name.hasPrefix($0) }
+            || IPPrefix(name) != nil
     }
 }

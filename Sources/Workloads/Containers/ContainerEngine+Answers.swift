@@ -184,6 +184,27 @@ struct EngineEvent: Decodable {
     }
 }
 
+/// A container as its `create` told, until it is asked for.
+struct CreatedContainer: Sendable {
+    var name: String
+    var image: String
+    /// Those that matter.
+    var labels: [String: String]
+
+    /// Bytes of the labels that wait with it.
+    private static let byteLimit = 65_536
+
+    /// - Parameter attributes: the event's: the labels, and beside them name and image.
+    init?(_ attributes: [String: String], _ naming: WorkloadNaming) {
+        name = WorkloadNaming.clean(attributes["name"] ?? "")
+        image = WorkloadNaming.clean(attributes["image"] ?? "")
+        labels = attributes.filter {
+            naming.mayName($0.key) || naming.labels.contains($0.key)
+        }
+        guard labels.byteCount <= Self.byteLimit else { return nil }
+    }
+}
+
 /// What an engine says of itself.
 struct EngineVersion: Decodable {
     struct Component: Decodable {

@@ -19,6 +19,7 @@ public struct ContainerEngine: Sendable {
     public let path: String
     let directory: WorkloadDirectory
     let naming: WorkloadNaming
+    let images = ImageLabels()
 
     public init(
         name: String, path: String, naming: WorkloadNaming, directory: WorkloadDirectory
@@ -46,23 +47,27 @@ public struct ContainerEngine: Sendable {
     /// - Parameter tell: called with a line for the operator when it goes or comes back.
     public func follow(tell: @escaping @Sendable (String) -> Void) async {
         let http = HTTPSource(socket: path)
+        let notice = SourceNotice()
         var pause = Self.shortestPause
         var wasLost = false
         while !Task.isCancelled {
             let desk = Desk()
             if isPresent {
                 do {
-                    let isBack = wasLost
                     try await session(http, desk) {
-                        if isBack { tell("\(source) answers again") }
+                        if let line = notice.back("\(source) answers again") { tell(line) }
+                        if let reason = images.takeRefusal() {
+                            tell(
+                                "\(source) does not show its images (\(reason)): no label names a workload;"
+                                    + " allow GET /images/NAME/json")
+                        }
                     }
                 } catch {
                     if Task.isCancelled { break }
                     let reason = Self.words(error)
                     directory.setState(source, .lost(reason))
-                    if desk.isOpen || !wasLost {
-                        tell("\(source) is unreachable: \(reason); its names stay in use")
-                    }
+                    let line = "\(source) is unreachable: \(reason); its names stay in use"
+                    if let line = notice.lost(line) { tell(line) }
                     wasLost = true
                 }
             } else if !wasLost {
@@ -97,7 +102,7 @@ public struct ContainerEngine: Sendable {
             var listsNetworks = false
             var listsAll = false
             /// Containers as their `create` told, until they are asked for.
-            var created: [String: Container] = [:]
+            var created: [String: CreatedContainer] = [:]
             var joined: [String: Timestamp] = [:]
             /// Containers that have died since the last question.
             var over: Set<String> = []
@@ -164,9 +169,8 @@ public struct ContainerEngine: Sendable {
         let time = min(max(event.moment ?? now, .epoch), now)
         switch (event.kind, event.Action) {
         case ("container", "create"):
-            let container = naming.container(
-                id: id, name: attributes["name"] ?? "", image: attributes["image"] ?? "",
-                labels: attributes)
+            // What is too large to wait is known when it is asked for.
+            guard let container = CreatedContainer(attributes, naming) else { return }
             desk.waiting.withLock { waiting in
                 if waiting.created.count > Self.waitingLimit { waiting.created.removeAll() }
                 waiting.created[id] = container
@@ -236,7 +240,7 @@ public struct ContainerEngine: Sendable {
                     try await http.get(EngineNetwork.self, "/networks/\(network)")
                 })
             else { continue }
-            begin(members: answer, waiting.joined, waiting.created)
+            try await begin(members: answer, waiting.joined, waiting.created, http)
         }
         let ids = waiting.containers.keys.filter(Self.isIdentifier)
         guard !ids.isEmpty else { return }
@@ -245,11 +249,12 @@ public struct ContainerEngine: Sendable {
         let found = try await http.get(
             Lenient<EngineContainer>.self, "/containers/json?all=1&filters=\(filter)")
         let pods = isPodman ? try await pods(http) : [:]
-        directory.begin(
-            source,
-            found.elements.flatMap { one in
-                tenancies(of: one, since: waiting.containers[one.Id], pods, found.elements)
-            })
+        var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
+        for one in found.elements {
+            tenancies += try await self.tenancies(
+                of: one, since: waiting.containers[one.Id], pods, found.elements, http)
+        }
+        directory.begin(source, tenancies)
         desk.waiting.withLock { now in
             for id in ids where now.containers[id] == nil && now.joined[id] == waiting.joined[id] {
                 now.created[id] = nil
@@ -282,10 +287,13 @@ public struct ContainerEngine: Sendable {
         let asked = Clock.now()
         let found = try await http.get(Lenient<EngineContainer>.self, "/containers/json")
         let pods = isPodman ? try await pods(http) : [:]
+        var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
+        for one in found.elements {
+            tenancies += try await self.tenancies(
+                of: one, since: nil, pods, found.elements, http)
+        }
         directory.replaceAll(
-            source,
-            found.elements.flatMap { tenancies(of: $0, since: nil, pods, found.elements) },
-            containers: Set(found.elements.map(\.Id)), at: asked)
+            source, tenancies, containers: Set(found.elements.map(\.Id)), at: asked)
         directory.setState(source, .connected)
     }
 
@@ -309,13 +317,20 @@ public struct ContainerEngine: Sendable {
     /// Docker gives out addresses before it starts a container: its network knows them first.
     private func begin(
         members network: EngineNetwork, _ joined: [String: Timestamp],
-        _ created: [String: Container]
-    ) {
+        _ created: [String: CreatedContainer], _ http: HTTPSource
+    ) async throws {
         var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
         for (id, member) in network.Containers ?? [:] {
-            guard let since = joined[id],
-                let container = created[id] ?? directory.container(id, of: source)
-            else { continue }
+            guard let since = joined[id] else { continue }
+            let known: Container?
+            if let one = created[id] {
+                known = try await container(
+                    id: id, name: one.name, image: one.image, labels: one.labels, of: one.image,
+                    http)
+            } else {
+                known = directory.container(id, of: source)
+            }
+            guard let container = known else { continue }
             for text in [member.IPv4Address, member.IPv6Address] {
                 guard let address = Self.address(text) else { continue }
                 tenancies.append(
@@ -332,12 +347,16 @@ public struct ContainerEngine: Sendable {
 
     private func tenancies(
         of found: EngineContainer, since: Timestamp?, _ pods: [String: PodmanPod],
-        _ all: [EngineContainer]
-    ) -> [(address: IPAddress, tenancy: Tenancy)] {
+        _ all: [EngineContainer], _ http: HTTPSource
+    ) async throws -> [(address: IPAddress, tenancy: Tenancy)] {
         let pod = pods[found.Id]
-        let container = naming.container(
+        let owner = pod.flatMap { pod in
+            pod.infra == found.Id ? ContainerOwner(scope: pod.name, name: pod.name) : nil
+        }
+        let container = try await container(
             id: found.Id, name: found.name, image: found.Image ?? "", digest: found.ImageID ?? "",
-            labels: found.Labels ?? [:], owner: pod?.infra == found.Id ? pod?.name : nil)
+            labels: found.Labels ?? [:], owner: owner, of: found.ImageID ?? found.Image ?? "",
+            http)
         let shared = pod.flatMap { pod in
             pod.infra == found.Id ? nil : addresses(ofInfra: pod.infra, all)
         }

@@ -77,14 +77,17 @@ extension WorkloadChange {
             since: times[address]?.nanoseconds)
     }
 
-    /// Reads a note; nil for what is none. Parts that make no sense are left out, and names are
-    /// made harmless.
+    /// Reads a note; nil for what is none. Parts that make no sense and names that Lazaret gives
+    /// itself are left out, and other names are made harmless.
     public init?(note: String) {
         guard let note = try? JSONDecoder().decode(Note.self, from: Data(note.utf8)) else {
             return nil
         }
         for part in note.holders ?? [] {
-            guard let address = IPAddress(part.address), !part.workload.isEmpty else { continue }
+            let workload = WorkloadNaming.clean(part.workload)
+            guard let address = IPAddress(part.address), !workload.isEmpty,
+                !WorkloadNaming.isReserved(workload)
+            else { continue }
             let labels = (part.labels ?? [:]).sorted { $0.key < $1.key }.prefix(
                 WorkloadNaming.labelLimit
             ).map {
@@ -93,7 +96,7 @@ extension WorkloadChange {
             let since = part.since.map(Timestamp.init(nanoseconds:))
             holders[address] = .some(
                 Inventory.Holder(
-                    workload: WorkloadNaming.clean(part.workload),
+                    workload: workload,
                     image: part.image.map(WorkloadNaming.clean),
                     labels: Dictionary(labels) { first, _ in first },
                     mac: part.mac.flatMap { MACAddress($0) },
@@ -107,11 +110,12 @@ extension WorkloadChange {
         }
         networks = note.networks.map { networks in
             networks.prefix(WorkloadDirectory.networkLimit).compactMap { part in
-                IPPrefix(part.prefix).map {
-                    Inventory.Network(
-                        name: WorkloadNaming.clean(part.name), prefix: $0,
-                        gateway: part.gateway.flatMap { IPAddress($0) })
+                let name = WorkloadNaming.clean(part.name)
+                guard let prefix = IPPrefix(part.prefix), !WorkloadNaming.isReserved(name) else {
+                    return nil
                 }
+                return Inventory.Network(
+                    name: name, prefix: prefix, gateway: part.gateway.flatMap { IPAddress($0) })
             }
         }
     }

@@ -56,6 +56,11 @@ extension YAMLReader {
             node, "a workload",
             keys: ["name", "image", "labels", "addresses", "macs", "instances"])
         let name = try text(keys["name"], "name", in: node)
+        guard !WorkloadNaming.isReserved(name) else {
+            throw fail(
+                keys["name"] ?? node,
+                "'\(name)' is a name that Lazaret gives itself; choose another")
+        }
         var labels: [String: String] = [:]
         if let map = keys["labels"]?.mapping {
             for (key, value) in map { labels[key.string ?? ""] = value.string ?? "" }

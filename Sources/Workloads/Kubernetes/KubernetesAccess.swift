@@ -18,6 +18,8 @@ public struct KubernetesAccess: Sendable {
     /// Read for each request, because the kubelet renews it.
     private let tokenFile: String?
     private let token: String?
+    /// What an operator should know before it is used.
+    let warning: String?
 
     /// The service account of the pod that this program runs in; nil outside of a cluster.
     ///
@@ -40,6 +42,7 @@ public struct KubernetesAccess: Sendable {
         self.tls = tls
         tokenFile = folder + "/token"
         token = nil
+        warning = nil
     }
 
     /// A kubeconfig's current context: a token, a token's file or a client certificate.
@@ -66,6 +69,10 @@ public struct KubernetesAccess: Sendable {
         let user = try entry("users", context["user"]?.string, "user")
         guard let server = cluster["server"]?.string, server.hasPrefix("http") else {
             throw fail("'server' of the cluster is missing")
+        }
+        guard server.hasPrefix("https://") || Self.isHere(server) else {
+            throw fail(
+                "'server' is \(server): token and names would travel in the open; use https://")
         }
         self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
@@ -99,6 +106,11 @@ public struct KubernetesAccess: Sendable {
             tls.key = key
         }
         tls.verifies = cluster["insecure-skip-tls-verify"]?.bool != true
+        warning =
+            tls.verifies
+            ? nil
+            : "\(path): 'insecure-skip-tls-verify' lets anybody on the way read the token and name workloads;"
+                + " give 'certificate-authority' instead"
         self.tls = tls
         token = user["token"]?.string
         tokenFile = user["tokenFile"]?.string.map(place)
@@ -109,6 +121,12 @@ public struct KubernetesAccess: Sendable {
                 "its user has a credential plugin (exec), which is not supported; use a token, tokenFile or client-certificate"
             )
         }
+    }
+
+    /// Whether a server is this node's, as `kubectl proxy` is.
+    private static func isHere(_ server: String) -> Bool {
+        let host = URL(string: server)?.host()
+        return ["127.0.0.1", "localhost", "::1", "[::1]"].contains(host ?? "")
     }
 
     /// Whether there is a PEM block whose label ends so: `EC PRIVATE KEY` is a `PRIVATE KEY`.

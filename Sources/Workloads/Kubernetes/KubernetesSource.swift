@@ -32,6 +32,8 @@ public struct KubernetesSource: Sendable {
 
     /// Seconds that one watch lasts, and the silence after which it is taken for dead.
     private static let watchSeconds = 300
+    /// Pages of one list: twice as many as objects that are kept need.
+    static let pageLimit = 1024
 
     private func connection() -> HTTPSource {
         HTTPSource(
@@ -101,6 +103,7 @@ public struct KubernetesSource: Sendable {
 
     /// Follows the cluster until the task is cancelled.
     public func follow(tell: @escaping @Sendable (String) -> Void) async {
+        if let warning = access.warning { tell(warning) }
         let http = connection()
         await withTaskGroup(of: Void.self) { group in
             for kind in all { group.addTask { await follow(kind, http, tell) } }
@@ -111,8 +114,8 @@ public struct KubernetesSource: Sendable {
         _ kind: Kind, _ http: HTTPSource, _ tell: @Sendable (String) -> Void
     ) async {
         var version: String?
+        let notice = SourceNotice()
         var pause: Int64 = 200
-        var wasLost = false
         while !Task.isCancelled {
             do {
                 let from: String
@@ -121,8 +124,9 @@ public struct KubernetesSource: Sendable {
                 // A client may be allowed to list but not to watch: the source is back only after a
                 // watch.
                 try await watch(kind, http, &version) {
-                    if wasLost { tell("\(kind.name) of \(source) are available again") }
-                    wasLost = false
+                    if let line = notice.back("\(kind.name) of \(source) are available again") {
+                        tell(line)
+                    }
                     pause = 200
                     setState(kind, lost: nil)
                 }
@@ -136,10 +140,9 @@ public struct KubernetesSource: Sendable {
                 version = nil
                 let reason = ContainerEngine.words(error)
                 setState(kind, lost: reason)
-                if !wasLost {
-                    tell("\(kind.name) of \(source) are unavailable: \(reason); names stay in use")
-                }
-                wasLost = true
+                let line =
+                    "\(kind.name) of \(source) are unavailable: \(reason); names stay in use"
+                if let line = notice.lost(line) { tell(line) }
                 pause = min(pause * 2, 30_000)
             }
             try? await Task.sleep(for: .milliseconds(pause + Int64.random(in: 0...pause / 4)))
@@ -153,6 +156,7 @@ public struct KubernetesSource: Sendable {
         var objects: [KubernetesObject] = []
         var version = ""
         var next: String?
+        var pages = 0
         let asked = Clock.now()
         repeat {
             var path = kind.path + (kind.path.contains("?") ? "&" : "?") + "limit=500"
@@ -161,6 +165,12 @@ public struct KubernetesSource: Sendable {
             objects += page.items?.elements ?? []
             version = page.metadata?.resourceVersion ?? version
             next = page.metadata?.continue.flatMap { $0.isEmpty ? nil : $0 }
+            pages += 1
+            // A page may be empty and go on, where none of its objects is asked for; not for ever.
+            guard next == nil || pages < Self.pageLimit else {
+                throw SourceError.malformed(
+                    path: kind.path, reason: "a list of more than \(Self.pageLimit) pages")
+            }
         } while next != nil && objects.count < AddressBook.addressLimit
         kind.takeAll(objects, asked)
         return version
@@ -235,7 +245,8 @@ public struct KubernetesSource: Sendable {
         let container = naming.container(
             id: id, name: "\(space)/\(metadata.name ?? "")",
             image: pod.spec?.containers?.elements.first?.image ?? "",
-            labels: metadata.labels ?? [:], owner: "\(space)/\(pod.owner)")
+            labels: metadata.labels ?? [:],
+            owner: ContainerOwner(scope: space, name: "\(space)/\(pod.owner)"))
         var texts = (pod.status?.podIPs?.elements ?? []).compactMap(\.ip)
         if texts.isEmpty, let one = pod.status?.podIP { texts = [one] }
         let began = pod.status?.startTime.flatMap {

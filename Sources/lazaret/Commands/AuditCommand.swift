@@ -2,6 +2,7 @@ import ArgumentParser
 import EventStore
 import FoundationEssentials
 import Quarantine
+import SystemSupport
 import TextFormats
 import Timestamps
 
@@ -90,7 +91,7 @@ struct AuditCommand: ParsableCommand {
                 number: record.number, timestamp: AuditCommand.time(entry.time), by: entry.actor,
                 action: entry.action, subject: entry.subject, detail: entry.detail,
                 hash: record.hash)
-            return String(decoding: try encoder.encode(line), as: UTF8.self)
+            return String(decoding: try encoder.encode(line), as: UTF8.self).escapedJSON
         }
     }
 
@@ -103,11 +104,13 @@ struct AuditCommand: ParsableCommand {
     private static func store<T>(
         _ state: QuarantineCommand.State, _ body: (EventStore) throws(EventStoreError) -> T
     ) throws -> T {
-        let path = try state.directory() + "/lazaret.db"
+        let directory = try state.directory()
+        let path = directory + "/lazaret.db"
         guard FileManager.default.fileExists(atPath: path) else {
             complain("\(path): no such file; --state names another directory")
             throw ExitCode(1)
         }
+        try FileOwner.become(ownerOf: directory)
         do throws(EventStoreError) {
             return try body(EventStore(path: path))
         } catch {

@@ -12,6 +12,7 @@ struct EvaluateCommand: ParsableCommand {
 
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput
+    @OptionGroup var notes: NotesInput
 
     @Option(name: [.short, .long], help: "Model made by 'lazaret train'.")
     var model: String
@@ -35,6 +36,7 @@ struct EvaluateCommand: ParsableCommand {
             paths: input.files, model: try ModelStore.readForJudging(model, inventory: given))
         replay.filter = input.filter
         replay.inventory = given
+        replay.trustsNotes = notes.areTrusted
         var evaluator = Evaluator(replay: replay, labels: labels)
         let (evaluation, outcome) = try evaluator.run(progress: ProgressReport(label: "evaluating"))
         for warning in outcome.warnings { Output.warn(warning) }

@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlServer
 import Events
 import FoundationEssentials
+import TextFormats
 
 /// Shows alerts and quarantine actions of the running monitor.
 struct EventsCommand: AsyncParsableCommand {
@@ -28,8 +29,9 @@ struct EventsCommand: AsyncParsableCommand {
         if count > 0 {
             let bytes = try await client.get("/api/v1/events?limit=\(count)")
             let events = try JSONDecoder().decode([Event].self, from: Data(bytes))
-            try Output.write(events.reversed().map { $0.eve + "\n" }.joined(), to: nil)
+            try Output.write(events.reversed().map { $0.eve.escapedJSON + "\n" }.joined(), to: nil)
         }
-        if follow { try await client.follow { try Output.write($0 + "\n", to: nil) } }
+        guard follow else { return }
+        try await client.follow { try Output.write($0.escapedJSON + "\n", to: nil) }
     }
 }

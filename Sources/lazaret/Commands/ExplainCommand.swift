@@ -18,6 +18,7 @@ struct ExplainCommand: ParsableCommand {
 
     @OptionGroup var alert: AlertInput
     @OptionGroup var inventory: InventoryInput
+    @OptionGroup var notes: NotesInput
 
     @Option(name: [.short, .long], help: "The model that raised the alert.")
     var model: String?
@@ -39,6 +40,7 @@ struct ExplainCommand: ParsableCommand {
     func run() throws {
         var explainer = EventExplainer(eventID: alert.eventID ?? "", events: alert.events ?? "")
         explainer.captures = captures
+        explainer.trustsNotes = notes.areTrusted
         explainer.inventory = try inventory.read()
         if let model {
             explainer.model = (

@@ -54,7 +54,9 @@ struct FlowsCommand: ParsableCommand {
         options.decode = meter.decodeOptions
         options.format = format
         do {
-            let target = try output.map { path in try FlowOutput(path) } ?? FlowOutput()
+            let isLive = capture.files.isEmpty
+            let target =
+                try output.map { try FlowOutput($0, isLive: isLive) } ?? FlowOutput()
             if format == .ipfix, target.isTerminal {
                 complain("ipfix is binary; send it to a file or a collector with -o")
                 throw ExitCode(2)
@@ -62,6 +64,7 @@ struct FlowsCommand: ParsableCommand {
             options.width = target.columns ?? 120
             options.isColoured = target.isTerminal && getenv("NO_COLOR") == nil
             let outcome = try meterPackets(options, to: target)
+            try target.finish()
             for warning in outcome.warnings { complain("warning: \(warning)") }
             if stats { print(outcome) }
             if outcome.isDamaged { throw ExitCode(1) }

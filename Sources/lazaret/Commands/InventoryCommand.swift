@@ -3,6 +3,7 @@ import FoundationEssentials
 import Monitor
 import NetworkAddresses
 import Settings
+import SystemSupport
 import TextFormats
 import Workloads
 import Timestamps
@@ -104,7 +105,8 @@ struct InventoryCommand: ParsableCommand {
             let live = try await sources.ask()
             let header =
                 "# Workloads and networks, written by 'lazaret inventory export' from \(live.source).\n"
-            try Output.write(header + live.inventory.yaml, to: output)
+            try Output.write(
+                header + live.inventory.yaml, to: output, access: .everybody)
         }
     }
 }

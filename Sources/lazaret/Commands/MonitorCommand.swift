@@ -143,6 +143,11 @@ struct MonitorCommand: ParsableCommand {
             try Privileges.drop(
                 to: user, state: settings.monitor.stateDirectory, events: settings.monitor.output,
                 socket: settings.control.socket)
+        } else if let owner = FileOwner.other(of: settings.monitor.stateDirectory) {
+            // Root would follow that user's links, and leave files that the user cannot write.
+            throw IOError.output(
+                path: settings.monitor.stateDirectory,
+                reason: "belongs to user \(owner); start with --user, or name another with --state")
         }
         Signals.install(reopens: true)
         let check = try check(settings)

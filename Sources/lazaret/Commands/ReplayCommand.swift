@@ -19,6 +19,7 @@ struct ReplayCommand: ParsableCommand {
 
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput
+    @OptionGroup var notes: NotesInput
 
     @Option(
         name: [.short, .long],
@@ -77,6 +78,7 @@ struct ReplayCommand: ParsableCommand {
             paths: input.files, model: try ModelStore.readForJudging(modelPath, inventory: given))
         replay.filter = input.filter
         replay.inventory = given
+        replay.trustsNotes = notes.areTrusted
         replay.spool = spool
         replay.sliceFolder = pcapOut
         let record = report.map { _ in
@@ -115,6 +117,11 @@ struct ReplayCommand: ParsableCommand {
     /// Writes the packets of each incident; the files by the incidents' first events.
     private func cut(_ incidents: [Incident], _ spool: InputSpool?) throws -> [String: String] {
         guard let pcapOut else { return [:] }
+        if incidents.count > PacketSlices.fileLimit {
+            Output.warn(
+                "--pcap-out writes the packets of the first \(PacketSlices.fileLimit) incidents, of \(incidents.count)"
+            )
+        }
         var slices = try PacketSlices(incidents, folder: pcapOut, version: Version.text)
         let written = try slices.write(
             from: spool?.paths ?? input.files, filter: input.filter,
@@ -147,6 +154,7 @@ struct ReplayCommand: ParsableCommand {
         for file in input.files { words += ["-r", file] }
         if let model { words += ["-m", model] }
         if let path = inventory.path { words += ["--inventory", path] }
+        if notes.areTrusted { words.append("--trust-notes") }
         if let pcapOut { words += ["--pcap-out", pcapOut] }
         return Shell.line(words + ["--report", "report.html"] + input.bpf)
     }
@@ -156,6 +164,7 @@ struct ReplayCommand: ParsableCommand {
         ranking.filter = input.filter
         ranking.inventory = try inventory.read() ?? .empty
         ranking.spool = spool
+        ranking.trustsNotes = notes.areTrusted
         let record = report.map { _ in ReplayRecord(model: nil, inventory: ranking.inventory) }
         let result = try ranking.run(progress: ProgressReport(label: "ranking"), record: record)
         for warning in result.warnings { Output.warn(warning) }

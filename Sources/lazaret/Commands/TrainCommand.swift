@@ -11,6 +11,7 @@ struct TrainCommand: ParsableCommand {
 
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput
+    @OptionGroup var notes: NotesInput
 
     @Option(
         name: [.short, .long], help: ArgumentHelp("Where to write the model.", valueName: "model"))
@@ -36,6 +37,7 @@ struct TrainCommand: ParsableCommand {
         training.falseAlarmsPerDay = falseAlarms.perDay
         training.budgetIsPerWorkload = falseAlarms.isPerWorkload
         training.seed = seed
+        training.trustsNotes = notes.areTrusted
         training.excludesSuspects = excludeSuspects
         let outcome = try training.run(progress: ProgressReport(label: "training"))
         for warning in outcome.warnings { Output.warn("\(warning)") }

@@ -9,7 +9,7 @@ struct FalseAlarmRate: ExpressibleByArgument {
 
     init?(argument: String) {
         let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
-        guard let count = Double(parts[0]), count > 0, count.isFinite, parts.count <= 3,
+        guard let count = Double(parts[0]), count > 0, count <= 1e9, parts.count <= 3,
             parts.count < 3 || parts[2] == "workload"
         else { return nil }
         isPerWorkload = parts.count == 3

@@ -1,0 +1,104 @@
+internal import Synchronization
+
+/// What an engine answers to `/images/{name}/json`, the part that matters.
+struct EngineImage: Decodable {
+    struct Configuration: Decodable {
+        var Labels: [String: String]?
+    }
+
+    var Config: Configuration?
+}
+
+/// The labels of an engine's images: what a container did not get from whoever started it.
+final class ImageLabels: Sendable {
+    private struct State {
+        /// By digest, which names the same image for ever.
+        var known: [String: [String: String]] = [:]
+        /// Why the engine does not tell, until somebody has asked.
+        var refusal: String?
+        var isRefused = false
+    }
+
+    private static let imageLimit = 1024
+    /// Bytes of the labels of one image that are remembered.
+    private static let byteLimit = 65_536
+
+    private let state = Mutex(State())
+
+    /// The labels of `image` that may name a workload; nil where the engine does not tell.
+    ///
+    /// - Parameter image: a digest or a reference.
+    func labels(
+        of image: String, _ naming: WorkloadNaming, _ http: HTTPSource
+    ) async throws -> [String: String]? {
+        if let known = state.withLock({ $0.known[image] }) { return known }
+        guard Self.isReference(image) else { return nil }
+        let answer: EngineImage
+        do {
+            answer = try await http.get(EngineImage.self, "/images/\(image)/json")
+        } catch SourceError.refused(404, _, _) {
+            return nil
+        } catch let error as SourceError {
+            guard case .refused = error else { throw error }
+            state.withLock { state in
+                if !state.isRefused { state.refusal = "\(error)" }
+                state.isRefused = true
+            }
+            return nil
+        }
+        let labels = (answer.Config?.Labels ?? [:]).filter { naming.mayName($0.key) }
+        if image.hasPrefix("sha256:"), labels.byteCount <= Self.byteLimit {
+            state.withLock { state in
+                if state.known.count >= Self.imageLimit { state.known.removeAll() }
+                state.known[image] = labels
+            }
+        }
+        return labels
+    }
+
+    /// Why the engine does not tell of its images; once.
+    func takeRefusal() -> String? {
+        state.withLock { state in
+            defer { state.refusal = nil }
+            return state.refusal
+        }
+    }
+
+    /// Whether a name can stand in a path as it is: `docker.io/library/nginx:1.27@sha256:…`.
+    private static func isReference(_ text: String) -> Bool {
+        text.utf8.count <= 512
+            && text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
+                part.first.map { $0 != "." } ?? false
+                    && part.utf8.allSatisfy { byte in
+                        switch byte {
+                        case 0x30...0x3A, 0x40...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+                        default: false
+                        }
+                    }
+            }
+    }
+}
+
+extension ContainerEngine {
+    /// A container whose image is asked for where labels may name it.
+    ///
+    /// - Parameter original: the image's digest or reference.
+    func container(
+        id: String, name: String, image: String, digest: String = "", labels: [String: String],
+        owner: ContainerOwner? = nil, of original: String, _ http: HTTPSource
+    ) async throws -> Container {
+        var imageLabels: [String: String] = [:]
+        if labels.keys.contains(where: naming.mayName) {
+            // Where nobody knows, they are all taken for the image's.
+            imageLabels = try await images.labels(of: original, naming, http) ?? labels
+        }
+        return naming.container(
+            id: id, name: name, image: image, digest: digest, labels: labels,
+            imageLabels: imageLabels, owner: owner)
+    }
+}
+
+extension [String: String] {
+    /// Bytes of keys and values.
+    var byteCount: Int { reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count } }
+}

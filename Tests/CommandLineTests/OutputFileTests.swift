@@ -1,0 +1,187 @@
+import Foundation
+import Glibc
+import TestKit
+import Testing
+
+/// Files that commands write: whole or not at all, for their owner, and never through a link.
+@Suite(.serialized)
+struct OutputFileTests {
+    private let scratch = try! Scratch()
+    private let model: String
+
+    init() throws { model = try scratch.model() }
+
+    private func mode(_ path: String) throws -> mode_t {
+        var facts = stat()
+        try #require(lstat(path, &facts) == 0, "\(path)")
+        return facts.st_mode & 0o7777
+    }
+
+    /// Every command that writes a file, with the mode of one that it makes.
+    private func commands(_ path: String) -> [(words: [String], mode: mode_t)] {
+        let replay = ["replay", "-r", "captures/clean-test.pcap", "-m", model]
+        return [
+            (replay + ["-o", path], 0o600), (replay + ["--plan", path], 0o600),
+            (replay + ["--report", path], 0o600),
+            (["evaluate", "-r", "captures/clean-test.pcap", "-m", model, "-o", path], 0o600),
+            (["flows", "-r", "captures/clean-test.pcap", "--format", "csv", "-o", path], 0o600),
+            (["train", "-r", "captures/clean-train.pcap", "-o", path], 0o644),
+        ]
+    }
+
+    @Test func aLinkIsRefusedAndWhatItLeadsToStays() throws {
+        let target = try scratch.write("target", Data("mine".utf8))
+        let link = scratch.path("link")
+        for (to, isThere) in [(target, true), (scratch.path("nothing"), false)] {
+            #expect(symlink(to, link) == 0)
+            for (words, _) in commands(link) {
+                let run = try Run(words)
+                #expect(run.status == 1, "\(words)")
+                #expect(run.errors.contains("\(link): "), "\(run.errors)")
+                #expect(run.errors.contains("is a symbolic link; name the file"), "\(run.errors)")
+            }
+            #expect(FileManager.default.fileExists(atPath: to) == isThere)
+            #expect(unlink(link) == 0)
+        }
+        #expect(try String(contentsOfFile: target, encoding: .utf8) == "mine")
+    }
+
+    @Test func whatTellsOfTrafficIsItsOwnersAndAFileKeepsItsMode() throws {
+        for (words, made) in commands(scratch.path("out")) {
+            #expect(try Run(words).status == 0, "\(words)")
+            #expect(try mode(scratch.path("out")) == made, "\(words)")
+            chmod(scratch.path("out"), 0o640)
+            #expect(try Run(words).status == 0, "\(words)")
+            #expect(try mode(scratch.path("out")) == 0o640, "\(words)")
+            #expect(unlink(scratch.path("out")) == 0)
+        }
+        let left = try FileManager.default.contentsOfDirectory(atPath: scratch.url.path)
+        #expect(left == ["clean.model"], "\(left)")
+    }
+
+    /// No file may grow beyond 4 KiB: the disk is full, so to speak.
+    @Test func afterAnErrorTheOldFileIsAsItWas() throws {
+        let out = try scratch.write("out", Data("old".utf8))
+        for (words, _) in commands(out) where !words.contains("--plan") && words[0] != "evaluate" {
+            // The incidents of the other capture make more text.
+            let more = words.map { $0.replacingOccurrences(of: "clean-test", with: "mixed") }
+            let program = try Background(
+                more, behind: ["sh", "-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"])
+            #expect(program.status == 1, "\(more): \(program.errors)")
+            #expect(program.errors.contains("File too large"), "\(program.errors)")
+            #expect(try String(contentsOfFile: out, encoding: .utf8) == "old", "\(more)")
+        }
+        let left = try FileManager.default.contentsOfDirectory(atPath: scratch.url.path).sorted()
+        #expect(left == ["clean.model", "out"], "\(left)")
+    }
+
+    @Test func standardOutputGoesByItsNameToo() throws {
+        let words = ["replay", "-r", "captures/mixed.pcap", "-m", model, "--format", "eve"]
+        let plain = try Run(words).output
+        #expect(try !plain.isEmpty && Run(words + ["-o", "/dev/stdout"]).output == plain)
+        let appended = try Background(
+            words + ["-o", "/dev/stdout"], behind: ["sh", "-c", "echo first; exec \"$@\"", "sh"])
+        #expect(appended.status == 0 && appended.output == "first\n" + plain)
+    }
+}
+
+/// A state directory that belongs to the monitor's user, who may do with it as he likes.
+@Suite(.needsKernel)
+struct StateDirectoryTests {
+    private let space: Namespace
+    private let scratch: Scratch
+    private let state: String
+    private static let nobody: uid_t = 65534
+
+    init() throws {
+        space = try Namespace()
+        scratch = try Scratch()
+        state = scratch.path("state")
+        chmod(scratch.url.path, 0o755)
+        #expect(mkdir(state, 0o700) == 0 && chown(state, Self.nobody, Self.nobody) == 0)
+    }
+
+    private func run(
+        _ words: [String], behind: [String] = []
+    ) throws -> (status: Int32, errors: String) {
+        let program = try Background(in: space, words, behind: behind)
+        return (program.status, program.errors)
+    }
+
+    private func owner(_ path: String) -> uid_t? {
+        var facts = stat()
+        return lstat(path, &facts) == 0 ? facts.st_uid : nil
+    }
+
+    @Test func whatRootMakesThereIsTheUsers() throws {
+        let added = try run(["quarantine", "add", "10.9.0.1", "--state", state])
+        #expect(added.status == 0, "\(added.errors)")
+        let names = try FileManager.default.contentsOfDirectory(atPath: state)
+        #expect(names.contains("lazaret.db") && names.contains("lazaret.lock"), "\(names)")
+        for name in names { #expect(owner("\(state)/\(name)") == Self.nobody, "\(name)") }
+        let rules = try space.run("nft", "list", "table", "inet", "lazaret")
+        #expect(rules.contains("10.9.0.1"))
+        let audit = try run(["audit", "verify", "--state", state])
+        #expect(audit.status == 0, "\(audit.errors)")
+    }
+
+    @Test(arguments: ["lazaret.lock", "lazaret.db", "lazaret.db-wal", "lazaret.db-shm"])
+    func rootFollowsNoLinkOfTheUser(name: String) throws {
+        // One that is there, for root only, and one that is not.
+        let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
+        for target in [secret, scratch.path("new")] {
+            #expect(symlink(target, "\(state)/\(name)") == 0)
+            _ = try run(["quarantine", "add", "10.9.0.1", "--state", state])
+            _ = try run(["audit", "list", "--state", state])
+            #expect(owner(scratch.path("new")) == nil)
+            #expect(try String(contentsOfFile: secret, encoding: .utf8) == "root's")
+            _ = unlink("\(state)/\(name)")
+        }
+    }
+
+    @Test func aMonitorOfRootDoesNotWorkInIt() throws {
+        let started = try run(
+            ["monitor", "-i", "lo", "--state", state, "--socket", "never"])
+        #expect(started.status == 1, "\(started.errors)")
+        #expect(started.errors.contains("belongs to user 65534; start with --user"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: state).isEmpty)
+    }
+
+    @Test func whatIsNotTheProgramsIsGivenToNobody() throws {
+        let other = scratch.path("other")
+        #expect(mkdir(other, 0o755) == 0)
+        try scratch.write("other/passwd", Data("root:x:0:0\n".utf8))
+        let words = ["monitor", "-i", "lo", "--socket", "never", "--user", "nobody"]
+        let directory = try run(words + ["--state", other])
+        #expect(directory.status == 1, "\(directory.errors)")
+        #expect(directory.errors.contains("holds files of others"), "\(directory.errors)")
+        #expect(owner(other) == 0)
+        let file = try run(words + ["--state", state, "-o", other + "/passwd"])
+        #expect(file.status == 1 && file.errors.contains("something else than events"))
+        #expect(owner(other + "/passwd") == 0)
+        // A directory of a monitor that root had started is one.
+        try scratch.write("other/monitor.lock", Data())
+        let own = try Background(in: space, words + ["--state", other])
+        let isReady = eventually { !own.isRunning || owner(other) == Self.nobody }
+        #expect(isReady && owner(other) == Self.nobody, "\(own.errors)")
+        #expect(owner(other + "/passwd") == 0)
+        own.signal(SIGKILL)
+    }
+
+    @Test func descriptorsThatAreLeftOpenAreClosed() throws {
+        let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
+        let program = try Background(
+            in: space,
+            [
+                "monitor", "-i", "lo", "--socket", "never", "--user", "nobody", "--state", state,
+            ], behind: ["sh", "-c", "exec 7<\(secret) 8</dev/null; exec \"$@\"", "sh"])
+        let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
+        #expect(isReady && program.isRunning, "\(program.errors)")
+        let folder = "/proc/\(program.identifier)/fd"
+        let open = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
+        }
+        #expect(!open.isEmpty && !open.contains(secret), "\(open)")
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+    }
+}
