@@ -71,7 +71,7 @@ struct PacketMergeTests {
             }
         }
         #expect(count > 5000 && merge.hurried > 0)
-        merge.release(until: .max)
+        merge.release(until: .distantFuture)
         while merge.next(into: &next) { count += 1 }
         #expect(count == 10_000)
     }

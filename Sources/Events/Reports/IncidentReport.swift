@@ -87,7 +87,7 @@ public enum IncidentReport {
         for decided in decisions where decided.time < last && concerns(decided, incident) {
             switch decided.kind {
             case .add, .extend:
-                if decided.rule.expires >= fence?.rule.expires ?? 0 { fence = decided }
+                if decided.rule.expires >= fence?.rule.expires ?? .distantPast { fence = decided }
             case .release, .expire:
                 if decided.time < first, fence?.target == decided.target { fence = nil }
             case .refuse: break

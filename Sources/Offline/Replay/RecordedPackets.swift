@@ -22,7 +22,7 @@ struct RecordedPackets {
     }
 
     /// Hands out the rest.
-    mutating func finish() { merge.release(until: .max) }
+    mutating func finish() { merge.release(until: .distantFuture) }
 
     /// Takes the next packet that is old enough; false where there is none.
     mutating func next(into packet: inout Packet) -> Bool { merge.next(into: &packet) }
