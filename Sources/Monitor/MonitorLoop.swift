@@ -279,7 +279,7 @@ struct MonitorLoop {
         notice.beat()
         pace.keep()
         let now = Clock.now()
-        recording?.advance(to: now)
+        recording?.advance(to: Clock.monotonic())
         return (now, clock.step(to: now))
     }
 

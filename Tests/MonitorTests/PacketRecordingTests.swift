@@ -103,7 +103,7 @@ final class PacketRecordingTests {
         add(recording, at: 200, port: 3)
         // The engine tells of it only when packets have come already.
         recording.note(change("thief", at: 150))
-        recording.advance(to: .max)
+        recording.advance(to: Clock.monotonic() + .seconds(1))
         add(recording, at: 300, port: 4)
         recording.note(change(nil, at: 350))
         add(recording, at: 400, port: 5)
@@ -152,7 +152,7 @@ final class PacketRecordingTests {
         try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
         let recording = try recording()
         add(recording, at: 0, port: 1)
-        recording.advance(to: .max)
+        recording.advance(to: Clock.monotonic() + .seconds(1))
         let isWritten = eventually { recording.status.written == 1 }
         #expect(isWritten)
         try FileManager.default.moveItem(atPath: path, toPath: path + ".mine")
@@ -174,7 +174,7 @@ final class PacketRecordingTests {
             add(recording, at: Int64(number), port: UInt16(number + 1), payload: 1400)
             if number % 500 == 0 { keepPace(recording, number) }
         }
-        recording.advance(to: .max)
+        recording.advance(to: Clock.monotonic() + .seconds(1))
         let status = { recording.status }
         let isSettled = eventually { status().written + status().lost == 4000 }
         #expect(isSettled, "\(status())")

@@ -22,7 +22,7 @@ final class PacketRecording: Sendable {
     private struct Filling {
         var bytes: [UInt8] = []
         var packets: UInt64 = 0
-        var began = Timestamp.epoch
+        var began = Clock.monotonic()
         /// Numbers of interface blocks, by the source's number.
         var numbers: [UInt32?] = []
         var byName: [String: UInt32] = [:]
@@ -60,7 +60,7 @@ final class PacketRecording: Sendable {
             guard let bytes = queue.takeFree() else { return queue.noteLost(1) }
             filling.bytes = bytes
         }
-        if filling.packets == 0 { filling.began = Clock.now() }
+        if filling.packets == 0 { filling.began = Clock.monotonic() }
         let number = self.number(frame, &filling, name)
         PcapNGBlock.append(frame, interface: number, to: &filling.bytes)
         filling.packets += 1
@@ -89,17 +89,15 @@ final class PacketRecording: Sendable {
         queue.add(
             .packets(
                 filling.bytes, count: filling.packets, interfaces: filling.byName.count,
-                at: Clock.now()))
+                at: Clock.monotonic()))
         filling.bytes = []
         filling.packets = 0
     }
 
     /// Hands on what has waited long enough. To be called often.
-    func advance(to now: Timestamp) {
+    func advance(to now: Instant) {
         filling.withLock { filling in
-            guard filling.packets > 0,
-                !(.zero..<Self.gatherTime).contains(now - filling.began)
-            else { return }
+            guard filling.packets > 0, now - filling.began >= Self.gatherTime else { return }
             handOver(&filling)
         }
     }

@@ -7,7 +7,7 @@ internal import Timestamps
 final class RecordingQueue: Sendable {
     enum Item {
         /// Whole blocks, which need the first `interfaces` descriptions before them.
-        case packets([UInt8], count: UInt64, interfaces: Int, at: Timestamp)
+        case packets([UInt8], count: UInt64, interfaces: Int, at: Instant)
         case names(WorkloadChange)
         case reopen
         case stop

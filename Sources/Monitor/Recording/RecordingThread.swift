@@ -59,7 +59,7 @@ final class RecordingThread: Sendable {
         var bytes: [UInt8]
         var count: UInt64
         var interfaces: Int
-        var time: Timestamp
+        var time: Instant
     }
 
     private func work(_ file: consuming File) {
@@ -78,10 +78,9 @@ final class RecordingThread: Sendable {
                 case .stop: isStopping = true
                 }
             }
-            let horizon = Clock.now() - Self.hold
+            let now = Clock.monotonic()
             while let time = held.first?.time,
-                isStopping || free < Self.leastFree || time <= horizon
-                    || time > horizon + Self.hold * 2
+                isStopping || free < Self.leastFree || now - time >= Self.hold
             {
                 var chunk = held.removeFirst()
                 let failure = file.write(chunk.bytes, chunk.interfaces, queue)
