@@ -9,8 +9,8 @@ public struct PendingWrites: Sendable {
     private(set) var rules: [QuarantineRule] = []
     private(set) var entries: [AuditEntry] = []
     private(set) var notes: [String: String] = [:]
-    /// When to try again.
-    var retryAt = Timestamp.epoch
+    /// When to try again; nil: at once.
+    var retryAt: Instant?
 
     /// Audit entries that may wait; beyond, no further rule is put in place.
     static let capacity = 10_000

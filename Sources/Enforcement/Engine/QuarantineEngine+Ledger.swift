@@ -52,7 +52,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     /// Writes what is pending, if that is possible; tried every two seconds.
     mutating func writePending(now: Timestamp) {
         guard !pendingWrites.isEmpty,
-            now >= pendingWrites.retryAt || now < pendingWrites.retryAt - Self.patience,
+            pendingWrites.retryAt.map({ Clock.monotonic() >= $0 }) ?? true,
             let access = try? open(isUrgent: false)
         else { return }
         defer { close(access) }
@@ -63,7 +63,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
             pendingWrites = PendingWrites()
         } catch {
             pendingWrites.add([], [], cause: error)
-            pendingWrites.retryAt = now + Self.patience
+            pendingWrites.retryAt = Clock.monotonic() + Self.patience
         }
     }
 
