@@ -141,7 +141,9 @@ public struct Monitor {
             stateDirectory: options.stateDirectory, complain: tell)
         defer { outlet.stop() }
         let quarantine = try startQuarantine(store, live, tell)
-        defer { quarantine.service.stop() }
+        defer {
+            if !quarantine.service.stop() { tell("what watches the firewall is left busy") }
+        }
         // Its own connection: what takes long there never makes a fence wait for longer than a
         // write.
         let recorder = EventRecorder(

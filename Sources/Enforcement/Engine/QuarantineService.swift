@@ -42,7 +42,7 @@ public final class QuarantineService: Sendable {
     private let state: Mutex<State>
     private let clock: @Sendable () -> Timestamp
     private let isStopping = Atomic<Bool>(false)
-    private let hasStopped = DispatchSemaphore(value: 0)
+    private let ended = Signal()
     private let queue = DispatchQueue(label: "quarantine")
 
     /// Opens the kernel, makes it agree with the ledger, and starts the thread; works on the
@@ -83,7 +83,7 @@ public final class QuarantineService: Sendable {
         let monitor = Mutex<RulesetMonitor?>(try RulesetMonitor(ignoring: [port]))
         startThread { [self] in
             if let monitor = monitor.withLock({ $0.take() }) { self.watch(monitor, report) }
-            hasStopped.signal()
+            ended.raise()
         }
     }
 
@@ -175,11 +175,16 @@ public final class QuarantineService: Sendable {
         }
     }
 
-    /// Ends the thread; returns when it has ended. Rules stay until the kernel ends them.
-    public func stop() {
+    /// Ends the thread. Rules stay until the kernel ends them.
+    ///
+    /// - Returns: false where it is still busy after five seconds, with the ledger or the kernel.
+    @discardableResult
+    public func stop() -> Bool {
         isStopping.store(true, ordering: .relaxed)
-        hasStopped.wait()
-        hasStopped.signal()
+        guard ended.wait(until: Clock.monotonic() + .seconds(5)) else { return false }
+        // For whoever else waits.
+        ended.raise()
+        return true
     }
 
     private func watch(
