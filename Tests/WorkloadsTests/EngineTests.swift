@@ -249,22 +249,6 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(isKnown)
     }
 
-    @Test func oneThatGoesAndComesFillsNoLog() async throws {
-        try await follow()
-        for _ in 0..<4 {
-            engine.stop()
-            let isLost = await eventually { directory.source.contains("not answering") }
-            try #require(isLost)
-            try engine.start()
-            let isBack = await eventually { !directory.source.contains("not answering") }
-            try #require(isBack)
-        }
-        let lines = told.all
-        #expect(lines.count == 2, "\(lines)")
-        #expect(lines.first?.contains("is lost") == true)
-        #expect(lines.last?.contains("answers again") == true)
-    }
-
     @Test func aLossIsToldAgainAfterAMinute() {
         let notice = SourceNotice()
         let start = Clock.monotonic()

@@ -13,14 +13,13 @@ struct Judge {
     /// Whether the policy has yet to hear of a change.
     private var isBehind = false
     private var result = Replay.Outcome()
-    /// Bytes of the events so far, and events that found no room.
-    private var eventBytes = 0
+    /// Events beyond `mostEvents`.
     private var lostEvents = 0
 
-    /// Offenders that incidents follow at a time, bytes of events, and odd windows of strangers that are scored in a second:
-    /// a capture of forged sources takes no more.
+    /// Offenders that incidents follow at a time, events, and anomalous windows of unknown hosts
+    /// that are scored in a second: a capture of forged sources takes no more memory and time.
     private static let mostOffenders = 16_384
-    private static let mostEventBytes = 256 << 20
+    private static let mostEvents = 200_000
     private static let strangersPerSecond = 10_000
 
     init(
@@ -54,7 +53,7 @@ struct Judge {
         [
             (detector.unscoredCount, "anomalous windows of unknown hosts were not scored"),
             (alerts.incidents.overlooked, "verdicts exceeded the limit of open incidents"),
-            (lostEvents, "events past \(Self.mostEventBytes >> 20) MiB were left out"),
+            (lostEvents, "events past the first \(Self.mostEvents) were left out"),
         ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1): the capture has too many sources" }
     }
 
@@ -74,11 +73,10 @@ struct Judge {
         result.verdictCount += 1
         result.decisions += what.outcomes.map(\.decision)
         for event in what.events {
-            guard eventBytes + event.utf8.count <= Self.mostEventBytes else {
+            guard result.events.count < Self.mostEvents else {
                 lostEvents += 1
                 continue
             }
-            eventBytes += event.utf8.count
             result.events.append(event)
         }
         return verdict
