@@ -42,7 +42,7 @@ struct TopScreen {
         lines.append(paint(clip("FENCED               LEFT       HELD BACK  WHY"), "1"))
         for status in rules.prefix(max(3, size.rows / 4)) {
             let rule = status.rule
-            let left = TimeSpan(seconds: status.remainingMilliseconds / 1000)
+            let left = TimeSpan(status.remaining)
             lines.append(
                 clip(
                     column("\(rule.target)" + (rule.isDryRun ? " (dry)" : ""), 21)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FlowMetering
 import PacketDecoding
+import Timestamps
 
 /// How flows are cut; shared by every command that meters.
 struct MeterOptionGroup: ParsableArguments {
