@@ -276,7 +276,7 @@ let package = Package(
             ]),
         tests(
             of: "HTMLReport",
-            uses: ["TextFormats", "Digests"]),
+            uses: ["Timestamps", "TextFormats", "Digests"]),
         tests(
             of: "Monitor",
             uses: [

@@ -37,7 +37,7 @@ struct DualStackTests {
         func exchange(_ time: Timestamp, _ from: Host, _ port: UInt16, _ door: UInt16, v6: Bool) {
             records.append(.init(time, frame(from, store, Frame.tcp(port, door, flags: 2), v6: v6)))
             let answer = Frame.tcp(door, port, flags: door == 80 ? 0x12 : 0x14)
-            records.append(.init(time + 100_000, frame(store, from, answer, v6: v6)))
+            records.append(.init(time + .microseconds(100), frame(store, from, answer, v6: v6)))
         }
         for number in 0..<600 {
             let time = Self.base + .milliseconds(number * 50)

@@ -2,6 +2,7 @@ import Foundation
 import NetworkAddresses
 import TestKit
 import Testing
+import Timestamps
 
 @testable import Workloads
 
@@ -60,7 +61,7 @@ import Testing
         #expect(holder(pod, directory) == "frontdoor")
         // Nobody else has ever had it.
         let since = try #require(directory.tenant(of: pod, at: Clock.now())?.since)
-        #expect(directory.tenant(of: pod, at: since - 1) == nil)
+        #expect(directory.tenant(of: pod, at: since - .nanoseconds(1)) == nil)
 
         // A list says the same as what was heard.
         let listed = WorkloadDirectory()

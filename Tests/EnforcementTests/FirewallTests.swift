@@ -74,7 +74,7 @@ struct FirewallTests {
         #expect(Set(held.map(\.target)) == Set(rules.map(\.target)))
         for element in held {
             let left = try #require(element.remaining)
-            #expect(left > 500_000 && left <= 600_000 && element.isComplete)
+            #expect(left > .seconds(500) && left <= .seconds(600) && element.isComplete)
             #expect(element.packets == 0)
         }
         try firewall.apply(rules.map { .remove($0.key) }, now: .epoch)

@@ -3,6 +3,7 @@ import NetworkAddresses
 import Quarantine
 import TestKit
 import Testing
+import Timestamps
 
 @testable import Enforcement
 

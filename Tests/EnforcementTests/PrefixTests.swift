@@ -67,15 +67,15 @@ struct PrefixTests {
 
     @Test func anInnerPrefixThatEndsLaterCutsTheWiderOne() {
         let pieces = PrefixPieces.flatten([
-            .init(prefix: prefix("10.0.0.0/24"), expires: 10),
-            .init(prefix: prefix("10.0.0.64/26"), expires: 20),
-            .init(prefix: prefix("10.0.0.128/25"), expires: 5),
+            .init(prefix: prefix("10.0.0.0/24"), expires: Timestamp(second: 10)),
+            .init(prefix: prefix("10.0.0.64/26"), expires: Timestamp(second: 20)),
+            .init(prefix: prefix("10.0.0.128/25"), expires: Timestamp(second: 5)),
         ])
         #expect(
             pieces == [
-                .init(prefix: prefix("10.0.0.0/26"), expires: 10),
-                .init(prefix: prefix("10.0.0.64/26"), expires: 20),
-                .init(prefix: prefix("10.0.0.128/25"), expires: 10),
+                .init(prefix: prefix("10.0.0.0/26"), expires: Timestamp(second: 10)),
+                .init(prefix: prefix("10.0.0.64/26"), expires: Timestamp(second: 20)),
+                .init(prefix: prefix("10.0.0.128/25"), expires: Timestamp(second: 10)),
             ])
     }
 }

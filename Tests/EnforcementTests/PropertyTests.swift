@@ -56,7 +56,7 @@ struct PropertyTests {
     ) throws -> String? {
         let before = Clock.now()
         let held = try firewall.elements()
-        let tolerance = .seconds(1) + max(slowest, Clock.now() - before)
+        let tolerance = Interval.seconds(1) + max(slowest, Clock.now() - before)
         func table(_ rules: [QuarantineRule]) -> [Key: Timestamp] {
             firewall.expected(rules, now: .epoch)
         }
@@ -72,9 +72,9 @@ struct PropertyTests {
                 return "too many: \(element)"
             }
             missing[key] = nil
-            guard abs(end - before) > tolerance else { continue }
+            guard (end - before).magnitude > tolerance else { continue }
             let left = element.remaining ?? .longest / 2
-            guard element.isComplete, abs(before + left - end) < 2 * tolerance else {
+            guard element.isComplete, (before + left - end).magnitude < tolerance * 2 else {
                 return "wrong end: \(element), model \((end - before).wholeMilliseconds) ms"
             }
         }

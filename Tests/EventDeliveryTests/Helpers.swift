@@ -64,7 +64,7 @@ func alert(
 let stats = RenderedEvent(Event(time: .epoch, .stats(Event.Statistics(uptimeSeconds: 1))))
 
 func queued(_ events: [RenderedEvent]) -> ArraySlice<QueuedEvent> {
-    ArraySlice(events.map { QueuedEvent(rendered: $0, handedOver: 1) })
+    ArraySlice(events.map { QueuedEvent(rendered: $0, handedOver: Timestamp(second: 1)) })
 }
 
 /// The lines of a file.

@@ -216,7 +216,7 @@ struct EventStoreTests {
         #expect(try store.events(limit: 1).isEmpty && store.incidents(limit: 1).isEmpty)
         let counters = (1...3).map { statistics(time: Int64($0)) }
         try store.record(statistics: counters)
-        #expect(try store.statistics(limit: 2).map(\.time) == [3, 2])
+        #expect(try store.statistics(limit: 2).map(\.time.nanoseconds) == [3, 2])
         #expect(try store.statistics(limit: 9, before: Timestamp(nanoseconds: 2)) == [counters[0]])
         try store.prune(
             before: Timestamp(nanoseconds: 3), largerThan: 1 << 30, now: Timestamp(nanoseconds: 1))
@@ -258,7 +258,7 @@ struct EventStoreTests {
             #expect(try liveBytes(scratch) <= 1 << 20)
             #expect(try store.incidents(limit: 1).map(\.id) == ["i3999"])
             #expect(try store.events(limit: 1).map(\.id) == ["e999"])
-            #expect(try store.statistics(limit: 1).map(\.time) == [199])
+            #expect(try store.statistics(limit: 1).map(\.time.nanoseconds) == [199])
             // What was there goes by its share: nothing is emptied for another's sake.
             let left = try [store.incidents(limit: 9999).count, store.events(limit: 9999).count]
             #expect(left[0] > 300 && left[1] > 75 && (3...4).contains(left[0] / left[1]), "\(left)")

@@ -2,6 +2,7 @@ import AnomalyDetection
 import Foundation
 import NetworkAddresses
 import Testing
+import Timestamps
 
 @testable import Events
 
@@ -71,7 +72,7 @@ struct EventExplanationTests {
     @Test func anAlertThatSaysLittleIsExplainedAsFarAsItGoes() {
         var alert = Samples.rankedAlert
         alert.workload = "\u{1B}[31mred"
-        let text = EventExplanation(of: alert, at: 0).text
+        let text = EventExplanation(of: alert, at: .epoch).text
         #expect(text.contains("?[31mred (fd00::1), as source, over 600 s: unusual traffic\n"))
         #expect(text.contains("Why\n  3034 flows opened in 600 s\n"))
         #expect(

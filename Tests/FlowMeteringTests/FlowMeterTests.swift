@@ -228,7 +228,7 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     bench.feed(udp(1, 2), at: 101)
     let records = bench.finish()
     #expect(records.map(\.originator.packetCount) == [4])
-    #expect(records[0].originator.intervalMinimum == 0)
+    #expect(records[0].originator.intervalMinimum == .zero)
     #expect(bench.meter.statistics.timeBackwards == 2)
 }
 

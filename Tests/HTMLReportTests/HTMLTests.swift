@@ -2,6 +2,7 @@ import Digests
 import Foundation
 import Testing
 import TextFormats
+import Timestamps
 
 @testable import HTMLReport
 

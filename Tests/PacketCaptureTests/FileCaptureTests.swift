@@ -74,7 +74,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
             ], isBigEndian: isBigEndian))
     let (frames, _) = try readAll([file])
     #expect(
-        frames.map(\.time) == [
+        frames.map(\.time.nanoseconds) == [
             1_700_000_000_000_001_000, 1_700_000_000_000_000_002, 1_700_000_000_500_000_000,
         ])
     #expect(frames.map(\.bytes) == [[1, 2, 3], [4], [5, 6]])
@@ -132,7 +132,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
 @Test func aFilterTakesWhatItSays() throws {
     func frame(_ port: UInt16) -> CaptureFile.Record {
         .init(
-            0,
+            .epoch,
             Frame.ethernet(0x0800, Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1, port, []))))
     }
     let file = try TemporaryFile(CaptureFile.pcap([frame(53), frame(80), frame(53)]))

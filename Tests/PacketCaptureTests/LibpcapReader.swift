@@ -11,7 +11,7 @@ struct FrameDigest: Equatable {
 
     mutating func add(_ frame: CapturedFrame) {
         count += 1
-        times = times &* 31 &+ frame.time
+        times = times &* 31 &+ frame.time.nanoseconds
         mix(UInt64(frame.wireLength))
         for byte in frame.bytes { mix(UInt64(byte)) }
     }

@@ -52,20 +52,22 @@ struct DirectoryTests {
     @Test func whoLivedAndDiedBeforeTheAnswerIsKnownAfterwards() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
-        directory.end("d", container: "short", at: 2000)
-        directory.begin("d", [(spot, tenancy("short", "job", since: 1000))])
-        #expect(directory.tenant(of: spot, at: 1500)?.container.workload == "job")
+        directory.end("d", container: "short", at: Timestamp(second: 2000))
+        directory.begin("d", [(spot, tenancy("short", "job", since: Timestamp(second: 1000)))])
+        #expect(
+            directory.tenant(of: spot, at: Timestamp(second: 1500))?.container.workload == "job")
         #expect(directory.inventory().workloads.isEmpty)
     }
 
     @Test func aListEndsWhoIsNotNamedAndSparesTheYounger() throws {
         let directory = WorkloadDirectory()
         let (one, two) = (try address("10.0.0.5"), try address("10.0.0.6"))
-        directory.begin("d", [(one, tenancy("a", "web", since: 100))])
-        directory.begin("d", [(two, tenancy("b", "job", since: 300))])
-        directory.begin("k", [(try address("10.9.0.1"), tenancy("p", "pod", since: 100))])
+        directory.begin("d", [(one, tenancy("a", "web", since: Timestamp(second: 100)))])
+        directory.begin("d", [(two, tenancy("b", "job", since: Timestamp(second: 300)))])
+        directory.begin(
+            "k", [(try address("10.9.0.1"), tenancy("p", "pod", since: Timestamp(second: 100)))])
         // Asked at 200, when b was not there yet.
-        directory.replaceAll("d", [], containers: [], at: 200)
+        directory.replaceAll("d", [], containers: [], at: Timestamp(second: 200))
         #expect(directory.inventory().workloads.map(\.name) == ["job", "pod"])
     }
 
@@ -73,13 +75,13 @@ struct DirectoryTests {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         let version = directory.version
-        directory.begin("d", [(spot, tenancy("a", "web", since: 100))])
+        directory.begin("d", [(spot, tenancy("a", "web", since: Timestamp(second: 100)))])
         #expect(directory.version != version)
         #expect(directory.takeChange().holders[spot]??.workload == "web")
         #expect(directory.takeChange().isEmpty)
-        directory.begin("d", [(spot, tenancy("a", "web", since: 100))])
+        directory.begin("d", [(spot, tenancy("a", "web", since: Timestamp(second: 100)))])
         #expect(directory.takeChange().isEmpty)
-        directory.end("d", container: "a", at: 200)
+        directory.end("d", container: "a", at: Timestamp(second: 200))
         let change = directory.takeChange()
         #expect(change.holders.keys.contains(spot) && change.holders[spot] == .some(nil))
     }
