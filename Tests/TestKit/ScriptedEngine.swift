@@ -161,7 +161,7 @@ public final class ScriptedEngine: Sendable {
         guard tells else { return }
         for action in ["die", "destroy"] {
             tell(
-                #"{"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":{"exitCode":"0"}},"timeNano":\#(time)}"#
+                #"{"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":{"exitCode":"0"}},"timeNano":\#(time.nanoseconds)}"#
             )
         }
     }
