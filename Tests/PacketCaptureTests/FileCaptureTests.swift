@@ -80,6 +80,19 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     #expect(frames.map(\.bytes) == [[1, 2, 3], [4], [5, 6]])
 }
 
+@Test func whatLiesBeyondAllTimesIsTheLastTime() throws {
+    let file = try TemporaryFile(
+        CaptureFile.pcapng(
+            [.init(), .init(resolution: 9), .init(resolution: 0), .init(resolution: 0x80)],
+            [
+                (0, .max, [1]), (1, 1 << 63, [2]), (1, 1 << 63 - 2, [3]), (2, 1 << 40, [4]),
+                (3, .max, [5]),
+            ]))
+    let (frames, _) = try readAll([file])
+    let last = Timestamp.distantFuture
+    #expect(frames.map(\.time) == [last, last, last - .nanoseconds(1), last, last])
+}
+
 @Test func severalFilesAreMergedByTime() throws {
     let odd = try TemporaryFile(
         CaptureFile.pcap(records.enumerated().filter { $0.offset % 2 == 1 }.map(\.element)))
