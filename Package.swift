@@ -101,7 +101,8 @@ let package = Package(
         library("PacketCapture", uses: ["Timestamps", "CPcap", "CCompression"]),
         library("PacketDecoding", uses: ["Timestamps", "NetworkAddresses"]),
         library(
-            "FlowMetering", uses: ["Timestamps", "NetworkAddresses", "PacketDecoding", "CPrefetch"]),
+            "FlowMetering",
+            uses: ["Timestamps", "NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         library(
             "PacketIntake",
             uses: ["Timestamps", "NetworkAddresses", "PacketCapture", "PacketDecoding"]),
@@ -241,7 +242,9 @@ let package = Package(
         tests(of: "Workloads", uses: ["Timestamps", "NetworkAddresses"]),
         tests(
             of: "FeatureExtraction",
-            uses: ["Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads"]),
+            uses: [
+                "Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+            ]),
         tests(of: "IsolationForest"),
         tests(
             of: "AnomalyDetection",

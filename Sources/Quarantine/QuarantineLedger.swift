@@ -35,7 +35,7 @@ public protocol QuarantineLedger: Sendable {
     func hasChangedElsewhere() throws(QuarantineError) -> Bool
     /// Keeps other processes out until `unlock`; does not nest.
     ///
-    /// - Returns: nanoseconds that it waited: by so much a time that was read before is older.
+    /// - Returns: how long it waited: by so much a time that was read before is older.
     /// - Throws: `.ledger` where another process holds it for too long.
     func lock() throws(QuarantineError) -> Interval
     func unlock()

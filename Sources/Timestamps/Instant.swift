@@ -1,5 +1,5 @@
-/// A reading of the clock that never jumps: what timers count by. It tells how much time has passed,
-/// and nothing about the time of day.
+/// A reading of the clock that never jumps: what timers count by. It tells how much time has
+/// passed, and nothing about the time of day.
 package struct Instant: Hashable, Comparable, Sendable {
     /// Since an unspecified start.
     package var nanoseconds: Int64

@@ -94,7 +94,8 @@ struct WorkerTests {
         #expect(record.items == [0, 1, 2])
     }
 
-    /// Each submitter waits until its item was worked on: one wake-up lost, and it waits for a minute.
+    /// Each submitter waits until its item was worked on: one wake-up lost, and it waits for a
+    /// minute.
     @Test func noWakeUpIsLost() {
         let worker = Worker<Signal>(capacity: 64)
         worker.start(with: (), period: .seconds(60)) { _, batch in

@@ -10,7 +10,6 @@ package struct EVEFlow: Sendable {
     /// The protocol's name, or its number.
     package var transport: String
     package var communityID: String?
-    /// Nanoseconds since 1970.
     package var start: Timestamp
     package var end: Timestamp
     package var state: String?

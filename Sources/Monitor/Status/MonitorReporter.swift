@@ -106,7 +106,7 @@ struct MonitorReporter {
 
     /// Once a second: everything that is not the feed's, and the board.
     ///
-    /// - Parameter rested: nanoseconds that the packet thread has rested.
+    /// - Parameter rested: how long the packet thread has rested.
     mutating func publish(_ now: Timestamp, rested: Interval) {
         if parts.source.missing != missing {
             missing = parts.source.missing
