@@ -58,8 +58,28 @@ struct ServiceTests {
             atPath: scratch.path("log"), withIntermediateDirectories: true)
         chown(scratch.path("log"), 65534, 65534)
 
-        let program = try monitor(["--user", "nobody"])
-        let tasks = "/proc/\(program.identifier)/task"
+        // Foundation takes a process for ended when its inherited descriptor is closed, and this
+        // monitor closes those. So a shell waits for it, and passes SIGTERM on.
+        let shell = """
+            exec 7>"$1"; shift; "$@" & pid=$!; echo $pid >"$0"
+            trap 'kill -TERM $pid' TERM; wait $pid; status=$?
+            while kill -0 $pid 2>/dev/null; do wait $pid; status=$?; done; exit $status
+            """
+        let program = try monitor(
+            ["--user", "nobody"],
+            behind: ["sh", "-c", shell, scratch.path("pid"), scratch.path("inherited")])
+        let identifier = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let tasks = "/proc/\(identifier)/task"
+        // Standard streams, sockets, databases and events: nothing that the shell left open.
+        let inherited = try FileManager.default.contentsOfDirectory(
+            atPath: "/proc/\(identifier)/fd"
+        ).filter { name in
+            let target = try? FileManager.default.destinationOfSymbolicLink(
+                atPath: "/proc/\(identifier)/fd/\(name)")
+            return target == scratch.path("inherited")
+        }
+        #expect(inherited.isEmpty)
         func check() throws -> Int {
             let threads = try FileManager.default.contentsOfDirectory(atPath: tasks)
             for thread in threads {
