@@ -170,14 +170,23 @@ struct StateDirectoryTests {
 
     @Test func descriptorsThatAreLeftOpenAreClosed() throws {
         let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
+        let shell = """
+            exec 7<"$1" 8</dev/null; shift; "$@" & pid=$!; echo $pid >"$0"
+            trap 'kill -TERM $pid' TERM; wait $pid; status=$?
+            while kill -0 $pid 2>/dev/null; do wait $pid; status=$?; done; exit $status
+            """
         let program = try Background(
             in: space,
             [
                 "monitor", "-i", "lo", "--socket", "never", "--user", "nobody", "--state", state,
-            ], behind: ["sh", "-c", "exec 7<\(secret) 8</dev/null; exec \"$@\"", "sh"])
+            ],
+            // Foundation takes a process for ended when its inherited descriptor is closed: the
+            // shell stays.
+            behind: ["sh", "-c", shell, scratch.path("pid"), secret])
         let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
         #expect(isReady && program.isRunning, "\(program.errors)")
-        let folder = "/proc/\(program.identifier)/fd"
+        let identifier = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)
+        let folder = "/proc/\(identifier.trimmingCharacters(in: .newlines))/fd"
         let open = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap {
             try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
         }
