@@ -36,7 +36,7 @@ package struct EVEReader {
         }
         if let found { return found }
         let reason =
-            if let unreadable, hasEvents {
+            if let unreadable {
                 "event \(identifier) cannot be read: \(unreadable)"
             } else if hasEvents {
                 "holds no alert with event_id \(identifier); name the file with --events"

@@ -136,13 +136,13 @@ extension Event.Alert {
     /// Seconds that a time in nanoseconds can say.
     private static let seconds = -(Int64.max / 1_000_000_000)...(Int64.max / 1_000_000_000)
 
-    /// The window, or nil where the alert has none or its times are beyond what nanoseconds reach.
     private static func window(_ details: KeyedDecodingContainer<Key>) throws -> Range<Int>? {
         guard let start = try details.decodeIfPresent(Int.self, forKey: .windowStart),
-            let end = try details.decodeIfPresent(Int.self, forKey: .windowEnd),
-            seconds.contains(Int64(start)), seconds.contains(Int64(end))
+            let end = try details.decodeIfPresent(Int.self, forKey: .windowEnd)
         else { return nil }
-        guard start <= end else { throw details.meaningless(.windowEnd) }
+        guard seconds.contains(Int64(start)), seconds.contains(Int64(end)), start <= end else {
+            throw details.meaningless(.windowEnd)
+        }
         return start..<end
     }
 }
