@@ -183,7 +183,7 @@ struct StateDirectoryTests {
             // Foundation takes a process for ended when its inherited descriptor is closed: the
             // shell stays.
             behind: ["sh", "-c", shell, scratch.path("pid"), secret])
-        let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
+        let isReady = eventually { !program.isRunning || program.errors.contains("learning") }
         #expect(isReady && program.isRunning, "\(program.errors)")
         let identifier = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)
         let folder = "/proc/\(identifier.trimmingCharacters(in: .newlines))/fd"
