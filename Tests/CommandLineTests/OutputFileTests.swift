@@ -170,19 +170,12 @@ struct StateDirectoryTests {
 
     @Test func descriptorsThatAreLeftOpenAreClosed() throws {
         let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
-        let shell = """
-            exec 7<"$1" 8</dev/null; shift; "$@" & pid=$!; echo $pid >"$0"
-            trap 'kill -TERM $pid' TERM; wait $pid; status=$?
-            while kill -0 $pid 2>/dev/null; do wait $pid; status=$?; done; exit $status
-            """
         let program = try Background(
             in: space,
             [
                 "monitor", "-i", "lo", "--socket", "never", "--user", "nobody", "--state", state,
             ],
-            // Foundation takes a process for ended when its inherited descriptor is closed: the
-            // shell stays.
-            behind: ["sh", "-c", shell, scratch.path("pid"), secret])
+            behind: Background.supervised(identifier: scratch.path("pid"), inheriting: secret))
         let isReady = eventually { !program.isRunning || program.errors.contains("learning") }
         #expect(isReady && program.isRunning, "\(program.errors)")
         let identifier = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)

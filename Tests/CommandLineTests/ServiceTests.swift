@@ -58,16 +58,10 @@ struct ServiceTests {
             atPath: scratch.path("log"), withIntermediateDirectories: true)
         chown(scratch.path("log"), 65534, 65534)
 
-        // Foundation takes a process for ended when its inherited descriptor is closed, and this
-        // monitor closes those. So a shell waits for it, and passes SIGTERM on.
-        let shell = """
-            exec 7>"$1"; shift; "$@" & pid=$!; echo $pid >"$0"
-            trap 'kill -TERM $pid' TERM; wait $pid; status=$?
-            while kill -0 $pid 2>/dev/null; do wait $pid; status=$?; done; exit $status
-            """
         let program = try monitor(
             ["--user", "nobody"],
-            behind: ["sh", "-c", shell, scratch.path("pid"), scratch.path("inherited")])
+            behind: Background.supervised(
+                identifier: scratch.path("pid"), inheriting: scratch.path("inherited")))
         let identifier = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)
             .trimmingCharacters(in: .whitespacesAndNewlines)
         let tasks = "/proc/\(identifier)/task"
