@@ -65,7 +65,7 @@ public enum IncidentReport {
             let isOlder = fence.time < Int64(incident.firstSecond) * 1_000_000_000
             if isOlder || fence.kind == .extend {
                 return words
-                    + "stood already, until \(UTC.clock(fence.rule.expires / 1_000_000_000))"
+                    + "already active, until \(UTC.clock(fence.rule.expires / 1_000_000_000))"
             }
             return words + "for \((fence.rule.expires - fence.time) / 60_000_000_000) min"
         }
