@@ -57,8 +57,10 @@ public struct JSONObject: Sendable {
 
     /// Text as a JSON string (RFC 8259) that is safe on a terminal.
     public static func quoted(_ text: String) -> String {
-        // Most text needs no escape.
-        let isPlain = text.utf8.allSatisfy { 0x20..<0x7F ~= $0 && $0 != 0x22 && $0 != 0x5C }
+        // Most text is printable ASCII that needs no escape.
+        let isPlain = text.utf8.allSatisfy {
+            (0x20...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C
+        }
         guard !isPlain else { return "\"\(text)\"" }
         var result = "\""
         for scalar in text.unicodeScalars {

@@ -84,7 +84,7 @@ struct FeedbackTests {
         for (words, status, part) in [
             (["0123456789abcdef", "--benign"], 1, "holds no alert with event_id 0123456789abcdef"),
             (["0123456789abcdef", "--withdraw"], 1, "nothing was said of event"),
-            (["0123456789abcdef"], 2, "say --benign"), (["--benign"], 2, "which alert"),
+            (["0123456789abcdef"], 2, "give --benign"), (["--benign"], 2, "of an alert is missing"),
         ] as [([String], Int32, String)] {
             let run = try Run(["feedback", "-m", model, "--events", events] + words)
             #expect(run.status == status && run.errors.contains(part), "\(run.errors)")

@@ -78,7 +78,8 @@ struct LimitsTests {
     }
 
     @Test(arguments: [
-        ("{memory: 8MiB}", "256MiB"), ("{memory: much}", "amount"), ("{cpu: 0}", "cores"),
+        ("{memory: 8MiB}", "256MiB"), ("{memory: much}", "a size with its unit"),
+        ("{cpu: 0}", "cores"),
         ("{cpu: fast}", "cores"), ("{disk: 1}", "disk"),
     ])
     func whatIsNoLimitIsRefusedWithItsLine(limits: String, word: String) throws {

@@ -224,7 +224,7 @@ struct MonitorTests {
         let left = try doctor(["-i", "br1", "-m", model], behind: mount)
         #expect(left.0 == 0 && left.1.contains("not watched: br2"), "\(left.1)")
         let missing = try doctor(["-i", "lznone"])
-        #expect(missing.0 == 1 && missing.1.contains("is not there"), "\(missing.1)")
+        #expect(missing.0 == 1 && missing.1.contains("does not exist"), "\(missing.1)")
         #expect(missing.1.contains("none: the monitor will learn for 1d"), "\(missing.1)")
         let unable = try doctor(
             ["-i", "br1", "-m", model],

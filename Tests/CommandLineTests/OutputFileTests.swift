@@ -174,10 +174,12 @@ struct StateDirectoryTests {
             in: space,
             [
                 "monitor", "-i", "lo", "--socket", "never", "--user", "nobody", "--state", state,
-            ], behind: ["sh", "-c", "exec 7<\(secret) 8</dev/null; exec \"$@\"", "sh"])
-        let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
+            ],
+            behind: Background.supervised(identifier: scratch.path("pid"), inheriting: secret))
+        let isReady = eventually { !program.isRunning || program.errors.contains("learning") }
         #expect(isReady && program.isRunning, "\(program.errors)")
-        let folder = "/proc/\(program.identifier)/fd"
+        let identifier = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)
+        let folder = "/proc/\(identifier.trimmingCharacters(in: .newlines))/fd"
         let open = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap {
             try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
         }

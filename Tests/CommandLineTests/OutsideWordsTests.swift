@@ -24,9 +24,10 @@ struct OutsideWordsTests {
 
     private func alert(_ start: String, _ end: String) throws -> String {
         let line =
-            #"{"timestamp":"2026-01-01T00:00:00.000000+0000","event_type":"alert","lazaret":"#
+            #"{"timestamp":"2026-01-01T00:00:00.000000+0000","event_type":"alert","#
+            + #""alert":{"action":"allowed","signature":"s","category":"c","severity":1},"lazaret":"#
             + #"{"event_id":"e1","workload":"web","offender":"10.0.0.1","window_start":\#(start),"#
-            + #""window_end":\#(end),"scale_s":10,"reasons":[]}}"#
+            + #""window_end":\#(end),"scale_s":10,"score":0.8,"reasons":[]}}"#
         let flow =
             #"{"timestamp":"x","event_type":"flow","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","proto":"TCP","#
             + #""flow":{"pkts_toserver":1,"pkts_toclient":1,"bytes_toserver":1,"bytes_toclient":1,"#
@@ -38,16 +39,20 @@ struct OutsideWordsTests {
         ("99999999999", "99999999999"), ("-9223372036854775808", "-9223372036854775808"),
         ("0", "9223372036854775807"),
     ])
-    func anAlertMaySayAnyTime(start: String, end: String) throws {
+    func anAlertWithATimeBeyondAllClocksIsRefusedInOneLine(start: String, end: String) throws {
         let run = try Run("explain", "e1", "--events", try alert(start, end))
-        #expect(run.status == 0 && run.output.contains("event e1"), "\(run.errors)")
+        #expect(run.status == 1 && run.errors.contains("'lazaret.window_end'"), "\(run.errors)")
+        #expect(run.errors.count { $0 == "\n" } == 1)
     }
 
     @Test func aFileThatHoldsNoEventsSaysHowTheyAreMade() throws {
-        for text in ["{\"event_id\":\"e1\"}\n", "interfaces: [eth0]\n", ""] {
+        for (text, why) in [
+            ("{\"event_id\":\"e1\"}\n", "event e1 cannot be read: 'event_type' is missing"),
+            ("interfaces: [eth0]\n", "--format eve"), ("", "--format eve"),
+        ] {
             let file = try scratch.write("other", Data(text.utf8))
             let run = try Run("explain", "e1", "--events", file)
-            #expect(run.status == 1 && run.errors.contains("--format eve"), "\(run.errors)")
+            #expect(run.status == 1 && run.errors.contains(why), "\(run.errors)")
         }
         let run = try Run("explain", "e2", "--events", try alert("1", "2"))
         #expect(run.status == 1 && run.errors.contains("no alert with event_id e2"))

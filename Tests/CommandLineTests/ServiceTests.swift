@@ -58,8 +58,22 @@ struct ServiceTests {
             atPath: scratch.path("log"), withIntermediateDirectories: true)
         chown(scratch.path("log"), 65534, 65534)
 
-        let program = try monitor(["--user", "nobody"])
-        let tasks = "/proc/\(program.identifier)/task"
+        let program = try monitor(
+            ["--user", "nobody"],
+            behind: Background.supervised(
+                identifier: scratch.path("pid"), inheriting: scratch.path("inherited")))
+        let identifier = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let tasks = "/proc/\(identifier)/task"
+        // Standard streams, sockets, databases and events: nothing that the shell left open.
+        let inherited = try FileManager.default.contentsOfDirectory(
+            atPath: "/proc/\(identifier)/fd"
+        ).filter { name in
+            let target = try? FileManager.default.destinationOfSymbolicLink(
+                atPath: "/proc/\(identifier)/fd/\(name)")
+            return target == scratch.path("inherited")
+        }
+        #expect(inherited.isEmpty)
         func check() throws -> Int {
             let threads = try FileManager.default.contentsOfDirectory(atPath: tasks)
             for thread in threads {

@@ -25,6 +25,21 @@ public final class Background {
         try process.runUnblocked()
     }
 
+    /// Words before a program that closes the descriptors it inherits. Foundation takes a process
+    /// for ended when one of these is closed; so a shell waits for it, and passes SIGTERM on.
+    ///
+    /// - Parameters:
+    ///   - path: where the shell writes the program's identifier.
+    ///   - file: what the program inherits as descriptor 7; it is made where it is missing.
+    public static func supervised(identifier path: String, inheriting file: String) -> [String] {
+        let shell = """
+            exec 7<>"$1"; shift; "$@" & pid=$!; echo $pid >"$0"
+            trap 'kill -TERM $pid' TERM; wait $pid; status=$?
+            while kill -0 $pid 2>/dev/null; do wait $pid; status=$?; done; exit $status
+            """
+        return ["sh", "-c", shell, path, file]
+    }
+
     deinit {
         if process.isRunning {
             signal(SIGKILL)

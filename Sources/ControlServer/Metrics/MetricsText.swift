@@ -72,10 +72,12 @@ enum MetricsText {
     private static func detection(_ status: MonitorStatus, _ page: inout Page) {
         page.gauge("hosts", "Addresses that are watched.", Double(status.hosts))
         page.counter(
-            "hosts_refused_total", "Addresses that found no room.", UInt64(status.hostsDropped))
+            "hosts_refused_total", "Addresses not watched: the table of hosts was full.",
+            UInt64(status.hostsDropped))
         page.counter("windows_total", "Windows that were judged.", UInt64(status.windows))
         page.counter(
-            "windows_unscored_total", "Odd windows of strangers that were too many to be scored.",
+            "windows_unscored_total",
+            "Anomalous windows of unknown hosts beyond the limit of a second.",
             UInt64(status.windowsUnscored))
         page.counter("verdicts_total", "Windows that were odd.", status.verdicts)
         page.counter(

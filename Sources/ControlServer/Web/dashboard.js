@@ -83,7 +83,7 @@ function show(status, rates) {
   enforcing = status.is_enforcing;
   $('node').textContent = status.interfaces.join(', ');
   $('headline').textContent = status.phase === 'learning' ? 'Learning what is usual'
-    : enforcing ? 'Judging, and fencing offenders' : 'Judging; offenders are only told of';
+    : enforcing ? 'Detecting, and fencing offenders' : 'Detecting; offenders are only reported';
   $('troubles').replaceChildren(...status.troubles.map(text => make('li', {}, text)));
   $('learning').hidden = !status.learning;
   if (status.learning) {
@@ -120,7 +120,7 @@ async function refreshFences() {
   fetched = Date.now();
   const body = $('fences').tBodies[0];
   $('fences-caption').textContent = fences.length === 0 ? 'Nothing is fenced.'
-    : fences.length + (fences.length === 1 ? ' fence stands' : ' fences stand') + (enforcing ? '' : '; a dry run: nothing is held back');
+    : fences.length + (fences.length === 1 ? ' active fence' : ' active fences') + (enforcing ? '' : '; a dry run: no packet is dropped');
   $('fences').tHead.hidden = fences.length === 0;
   body.replaceChildren(...fences.map(fence => make('tr', {},
     make('th', {scope: 'row'}, fence.target, fence.workload ? ' (' + fence.workload + ')' : '', make('br'),

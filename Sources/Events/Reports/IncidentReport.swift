@@ -66,7 +66,7 @@ public enum IncidentReport {
             let isOlder = fence.time < Timestamp(second: incident.firstSecond)
             if isOlder || fence.kind == .extend {
                 return words
-                    + "stood already, until \(UTC.clock(fence.rule.expires))"
+                    + "already active, until \(UTC.clock(fence.rule.expires))"
             }
             return words + "for \((fence.rule.expires - fence.time).wholeSeconds / 60) min"
         }

@@ -185,21 +185,20 @@ struct MonitorReporter {
         }
         if status.residentBytes > limits.memory {
             troubles.append(
-                "\(status.residentBytes >> 20) MiB of memory are in use, more than limits.memory: further strangers "
-                    + "are not watched")
+                "\(status.residentBytes >> 20) MiB of memory are in use, more than limits.memory: "
+                    + "further unknown hosts are not watched")
         }
         if hostsDropped.isRecent(UInt64(status.hostsDropped), now) {
             troubles.append(
-                "\(status.hostsDropped) addresses found no room: there are too many; who is seen once is forgotten"
-            )
+                "\(status.hostsDropped) addresses are not watched: the table of hosts is full")
         }
         if status.isBreakerOpen {
-            troubles.append("too many fences: until the breaker closes offenders are only told of")
+            troubles.append("too many fences: offenders are only reported until the breaker closes")
         }
         if windowsUnscored.isRecent(UInt64(status.windowsUnscored), now) {
             troubles.append(
-                "\(status.windowsUnscored) windows of strangers were not scored: too many are odd at a time"
-            )
+                "\(status.windowsUnscored) windows of unknown hosts were not scored: too many were "
+                    + "anomalous at a time")
         }
         if verdictsDropped.isRecent(status.verdictsDropped, now) {
             troubles.append("\(status.verdictsDropped) verdicts found the queue full")
