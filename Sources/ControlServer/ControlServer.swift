@@ -9,7 +9,7 @@ public import Settings
 /// Who may connect to the socket may look; to act takes root, the monitor's own user, or one of
 /// `operators`. On loopback everything but the page, health and readiness takes the token.
 public struct ControlServer: Sendable {
-    private let board: MonitorBoard
+    private let hub: MonitorHub
     private let socket: String?
     private let port: Int?
     private let token: String?
@@ -18,9 +18,9 @@ public struct ControlServer: Sendable {
     /// - Parameter log: gets one line where something goes wrong while it runs.
     /// - Throws: `IOError` where a name, a file or a path cannot be used.
     public init(
-        board: MonitorBoard, options: ControlOptions, log: @escaping @Sendable (String) -> Void
+        hub: MonitorHub, options: ControlOptions, log: @escaping @Sendable (String) -> Void
     ) throws {
-        self.board = board
+        self.hub = hub
         self.log = log
         socket = options.socket
         port = options.port
@@ -76,7 +76,7 @@ public struct ControlServer: Sendable {
     /// Serves from when the monitor has its state directory for itself until the task is cancelled.
     /// One that is refused has never answered, and leaves the socket of the other alone.
     public func run() async throws {
-        while board.store == nil {
+        while hub.store == nil {
             guard !Task.isCancelled else { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
@@ -105,7 +105,7 @@ public struct ControlServer: Sendable {
     private func server(
         on listener: consuming Listener, _ authentication: AuthenticationMiddleware
     ) throws(ServerError) -> Server {
-        let router = ControlRoutes.router(board, authentication)
+        let router = ControlRoutes.router(hub, authentication)
         return try Server(listener, name: "lazaret") { await router.respond(to: $0) }
     }
 }

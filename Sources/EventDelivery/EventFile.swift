@@ -46,7 +46,7 @@ struct EventFile: SinkDriver {
     }
 
     mutating func deliver(
-        _ events: ArraySlice<QueuedEvent>, _ account: SinkAccount
+        _ events: ArraySlice<QueuedEvent>, _ statistics: SinkStatistics
     ) -> Delivery {
         var delivery = Delivery()
         var next = events.startIndex
@@ -71,7 +71,7 @@ struct EventFile: SinkDriver {
                 return delivery
             }
             let count = end - next
-            account.change { $0.written += UInt64(count) }
+            statistics.change { $0.written += UInt64(count) }
             delivery.settled += count
             next = end
         }

@@ -18,7 +18,7 @@ public struct SinkStatus: Sendable, Equatable {
 }
 
 /// What a sink was given and what became of it; several threads write and read.
-final class SinkAccount: Sendable {
+final class SinkStatistics: Sendable {
     struct Numbers: Sendable {
         /// Lines that were handed over, or found on disk at the start.
         var given: UInt64 = 0

@@ -14,22 +14,23 @@ struct Delivery {
 
 /// The way to one place; used by one thread, and free to block it.
 protocol SinkDriver: Sendable {
-    /// Delivers events in their order, and enters in the account what it wrote or gave up.
-    mutating func deliver(_ events: ArraySlice<QueuedEvent>, _ account: SinkAccount) -> Delivery
+    /// Delivers events in their order, and enters in the statistics what it wrote or gave up.
+    mutating func deliver(_ events: ArraySlice<QueuedEvent>, _ statistics: SinkStatistics)
+        -> Delivery
     /// What there is to do beside; called several times a second.
     ///
     /// - Parameter wake: calls it again immediately; thread-safe.
-    mutating func attend(_ account: SinkAccount, wake: @escaping @Sendable () -> Void)
+    mutating func attend(_ statistics: SinkStatistics, wake: @escaping @Sendable () -> Void)
     /// Opens files anew.
     mutating func reopen() throws(DeliveryError)
     /// The last call.
-    mutating func finish(_ account: SinkAccount)
+    mutating func finish(_ statistics: SinkStatistics)
 }
 
 extension SinkDriver {
-    mutating func attend(_ account: SinkAccount, wake: @escaping @Sendable () -> Void) {}
+    mutating func attend(_ statistics: SinkStatistics, wake: @escaping @Sendable () -> Void) {}
     mutating func reopen() throws(DeliveryError) {}
-    mutating func finish(_ account: SinkAccount) {}
+    mutating func finish(_ statistics: SinkStatistics) {}
 }
 
 /// A sink with a thread and a bounded queue of its own: however slow it is, it holds up nothing
@@ -52,7 +53,7 @@ final class SinkWorker: Sendable {
     let name: String
     private let kinds: Set<Event.Kind>?
     private let queue = Mutex(Queue())
-    private let account: SinkAccount
+    private let statistics: SinkStatistics
     private let news = Signal()
     private let ended = Signal()
     /// The same for a successor.
@@ -65,12 +66,13 @@ final class SinkWorker: Sendable {
     ///   - kinds: of the events that it takes; nil: all.
     ///   - predecessor: whose end it waits for before it delivers: one at a time may use a spool.
     init(
-        _ name: String, kinds: Set<Event.Kind>?, _ driver: some SinkDriver, account: SinkAccount,
+        _ name: String, kinds: Set<Event.Kind>?, _ driver: some SinkDriver,
+        statistics: SinkStatistics,
         after predecessor: SinkWorker? = nil, complain: @escaping @Sendable (String) -> Void
     ) {
         self.name = name
         self.kinds = kinds
-        self.account = account
+        self.statistics = statistics
         self.complain = complain
         hasFinished.enter()
         startThread { [self] in
@@ -85,7 +87,7 @@ final class SinkWorker: Sendable {
     /// Hands an event over; never waits.
     func offer(_ event: QueuedEvent) {
         if let kinds, !kinds.contains(event.event.kind) { return }
-        account.change { $0.given += 1 }
+        statistics.change { $0.given += 1 }
         let (isTaken, isNews) = queue.withLock { queue in
             guard !queue.hasEnded, queue.events.count + queue.taken < Self.capacity else {
                 defer { queue.isFull = true }
@@ -98,7 +100,7 @@ final class SinkWorker: Sendable {
             if isNews { news.raise() }
             return
         }
-        account.change { $0.dropped += 1 }
+        statistics.change { $0.dropped += 1 }
         if isNews {
             complain("\(name): \(Self.capacity) events wait already; further ones are dropped")
         }
@@ -113,7 +115,7 @@ final class SinkWorker: Sendable {
         let oldest = queue.withLock { queue in
             queue.taken > 0 ? queue.oldestTaken : queue.events.first?.handedOver
         }
-        let numbers = account.now
+        let numbers = statistics.now
         var status = SinkStatus(name: name)
         status.written = numbers.written
         status.dropped = numbers.dropped
@@ -141,7 +143,7 @@ final class SinkWorker: Sendable {
             return queue.events.count + queue.taken
         }
         guard left > 0 else { return }
-        account.change { $0.dropped += UInt64(min(left, $0.waiting)) }
+        statistics.change { $0.dropped += UInt64(min(left, $0.waiting)) }
         complain("\(name): \(left) events are not delivered")
     }
 
@@ -169,16 +171,16 @@ final class SinkWorker: Sendable {
                     complain("\(error); what was open stays in use")
                 }
             }
-            driver.attend(account) { [news] in news.raise() }
+            driver.attend(statistics) { [news] in news.raise() }
         }
-        driver.finish(account)
+        driver.finish(statistics)
     }
 
     private func deliver(
         _ hand: inout ArraySlice<QueuedEvent>, by driver: inout some SinkDriver,
         _ pause: inout Backoff
     ) {
-        let delivery = driver.deliver(hand, account)
+        let delivery = driver.deliver(hand, statistics)
         hand = ArraySlice(hand.dropFirst(delivery.settled))
         let left = hand
         queue.withLock { queue in
@@ -192,11 +194,11 @@ final class SinkWorker: Sendable {
                 complain("\(name): \(trouble)\(wait)")
             }
             pause.fail()
-            account.change { $0.trouble = trouble }
+            statistics.change { $0.trouble = trouble }
         } else if pause.isFailing {
             pause = Backoff()
-            account.change { $0.trouble = nil }
-            complain("\(name): delivers again; \(account.now.dropped) events were dropped")
+            statistics.change { $0.trouble = nil }
+            complain("\(name): delivers again; \(statistics.now.dropped) events were dropped")
         }
     }
 }

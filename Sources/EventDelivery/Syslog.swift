@@ -28,14 +28,14 @@ struct Syslog: SinkDriver {
     static func name(_ options: SyslogOptions) -> String { "syslog \(options.address)" }
 
     mutating func deliver(
-        _ events: ArraySlice<QueuedEvent>, _ account: SinkAccount
+        _ events: ArraySlice<QueuedEvent>, _ statistics: SinkStatistics
     ) -> Delivery {
         var delivery = Delivery()
         if case .tcp = options.address, let open = socket, Sockets.isClosed(open) { socket = nil }
         for event in events {
             do throws(DeliveryError) {
                 let isSent = try send(message(event))
-                account.change { isSent ? ($0.written += 1) : ($0.dropped += 1) }
+                statistics.change { isSent ? ($0.written += 1) : ($0.dropped += 1) }
                 delivery.settled += 1
             } catch {
                 socket = nil

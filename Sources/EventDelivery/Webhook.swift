@@ -68,12 +68,12 @@ struct Webhook: SinkDriver {
         spool = try Spool(directory: directory, limit: options.spoolBytes)
     }
 
-    private mutating func load(_ account: SinkAccount) {
+    private mutating func load(_ statistics: SinkStatistics) {
         guard !isLoaded else { return }
         isLoaded = true
         spool.load()
         let found = UInt64(spool.count)
-        account.change { $0.given += found }
+        statistics.change { $0.given += found }
     }
 
     /// Scheme, host and port only: paths of such addresses often are secrets.
@@ -100,9 +100,9 @@ struct Webhook: SinkDriver {
     mutating func reopen() throws(DeliveryError) { key = try Self.key(options) }
 
     mutating func deliver(
-        _ events: ArraySlice<QueuedEvent>, _ account: SinkAccount
+        _ events: ArraySlice<QueuedEvent>, _ statistics: SinkStatistics
     ) -> Delivery {
-        load(account)
+        load(statistics)
         var delivery = Delivery()
         var rest = events
         while !rest.isEmpty {
@@ -119,48 +119,48 @@ struct Webhook: SinkDriver {
                 let dropped = try spool.append(
                     lines, now: events.first?.handedOver ?? Clock.now(),
                     keeping: flight?.entries ?? failed ?? 0)
-                if dropped > 0, account.now.dropped == 0 {
+                if dropped > 0, statistics.now.dropped == 0 {
                     complain("\(name): the spool is full; the oldest events are dropped")
                 }
-                account.change { $0.dropped += UInt64(dropped) }
+                statistics.change { $0.dropped += UInt64(dropped) }
             } catch {
                 delivery.trouble = "\(error)"
                 break
             }
             delivery.settled += lines.count
         }
-        enter(account)
+        enter(statistics)
         return delivery
     }
 
-    mutating func attend(_ account: SinkAccount, wake: @escaping @Sendable () -> Void) {
-        load(account)
-        settle(account)
+    mutating func attend(_ statistics: SinkStatistics, wake: @escaping @Sendable () -> Void) {
+        load(statistics)
+        settle(statistics)
         if flight == nil, pause.isOver {
-            while flight == nil, !spool.entries.isEmpty { flight = batch(account) }
+            while flight == nil, !spool.entries.isEmpty { flight = batch(statistics) }
             send(wake)
         }
-        enter(account)
+        enter(statistics)
     }
 
-    mutating func finish(_ account: SinkAccount) {
+    mutating func finish(_ statistics: SinkStatistics) {
         // What is under way may arrive yet; what does not stays on disk.
         for _ in 0..<20 where flight?.task != nil && flight?.answer.now == nil {
             rest(.milliseconds(50))
         }
-        settle(account)
-        enter(account)
+        settle(statistics)
+        enter(statistics)
         flight?.task?.cancel()
     }
 
-    private func enter(_ account: SinkAccount) {
+    private func enter(_ statistics: SinkStatistics) {
         let oldest = spool.entries.first?.time
-        account.change { $0.oldestSpooled = oldest }
+        statistics.change { $0.oldestSpooled = oldest }
     }
 
     /// The oldest entries, as many as a batch holds; nil where the first cannot be read, which is
     /// dropped.
-    private mutating func batch(_ account: SinkAccount) -> Flight? {
+    private mutating func batch(_ statistics: SinkStatistics) -> Flight? {
         var lines: [String] = []
         var bytes = 0
         var entries = 0
@@ -176,7 +176,7 @@ struct Webhook: SinkDriver {
         guard entries > 0 else {
             let lost = spool.entries[0]
             complain("\(name): \(lost.name) in the spool cannot be read; \(lost.count) events lost")
-            account.change { $0.dropped += UInt64(lost.count) }
+            statistics.change { $0.dropped += UInt64(lost.count) }
             spool.removeEntry(at: 0)
             failed = nil
             return nil
@@ -225,38 +225,38 @@ struct Webhook: SinkDriver {
     }
 
     /// Takes the answer to the batch that is under way, if there is one.
-    private mutating func settle(_ account: SinkAccount) {
+    private mutating func settle(_ statistics: SinkStatistics) {
         guard let flight, let outcome = flight.answer.now else { return }
         let trouble: String
         switch outcome {
         case .status(200..<300):
-            done(flight, account)
+            done(flight, statistics)
             let events = UInt64(flight.events)
-            account.change { $0.written += events }
+            statistics.change { $0.written += events }
             if pause.isFailing { complain("\(name): delivers again") }
             pause = Backoff()
             return
         case .status(let code) where [400, 413, 422].contains(code):
             // The same again would be refused again, and hold up all that follows.
             complain("\(name): answers \(code); \(flight.events) events are dropped")
-            done(flight, account)
+            done(flight, statistics)
             let events = UInt64(flight.events)
-            account.change { $0.dropped += events }
+            statistics.change { $0.dropped += events }
             return
         case .status(let code): trouble = "answers \(code)"
         case .failure(let reason): trouble = reason
         }
         if !pause.isFailing { complain("\(name): \(trouble); events wait in the spool") }
         pause.fail()
-        account.change { $0.trouble = trouble }
+        statistics.change { $0.trouble = trouble }
         // Signed anew next time: the secret may have changed.
         failed = flight.entries
         self.flight = nil
     }
 
-    private mutating func done(_ flight: Flight, _ account: SinkAccount) {
+    private mutating func done(_ flight: Flight, _ statistics: SinkStatistics) {
         spool.removeFirst(flight.entries)
-        account.change { $0.trouble = nil }
+        statistics.change { $0.trouble = nil }
         failed = nil
         self.flight = nil
     }

@@ -30,7 +30,7 @@ public struct ScoreTimeline: Sendable {
     public init() {}
 
     /// Takes in the score of a window that ended with `second`.
-    public mutating func add(_ score: Float, isOdd: Bool, of workload: String, second: Int) {
+    public mutating func add(_ score: Float, isAnomalous: Bool, of workload: String, second: Int) {
         guard score.isFinite else { return }
         if binCount == 0 { firstSecond = second }
         var bin = max(0, second - firstSecond) / binSeconds
@@ -44,7 +44,7 @@ public struct ScoreTimeline: Sendable {
             return
         }
         Self.raise(&lines[workload, default: Line()].scores, bin, score)
-        if isOdd { Self.raise(&lines[workload, default: Line()].odd, bin, score) }
+        if isAnomalous { Self.raise(&lines[workload, default: Line()].odd, bin, score) }
     }
 
     private static func raise(_ values: inout [Float?], _ bin: Int, _ score: Float) {

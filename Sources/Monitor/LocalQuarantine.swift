@@ -28,7 +28,7 @@ public struct LocalQuarantine {
         now: Timestamp, actor: String
     ) throws(QuarantineError) -> QuarantineEngine<Firewall> {
         var engine = try opened()
-        try engine.followClock(startedAt: ClockWatch(now: now).start, now: now, actor: actor)
+        try engine.followClock(startedAt: ClockStepDetector(now: now).start, now: now, actor: actor)
         _ = try engine.reconcile(now: now, cause: "command line", actor: actor)
         return engine
     }

@@ -88,20 +88,20 @@ public struct Monitor {
     public let model: Model?
     /// What was given; nil: what engines tell, and else the model's own.
     public let inventory: Inventory?
-    let board: MonitorBoard
+    let hub: MonitorHub
 
     /// - Parameters:
     ///   - model: nil: the one that this node has learnt before, or else is learnt now.
     ///   - inventory: nil: what engines tell, and else the model's own.
-    ///   - board: what others see of it.
+    ///   - hub: what others see of it.
     public init(
         options: Options, model: Model?, inventory: Inventory? = nil,
-        board: MonitorBoard = MonitorBoard()
+        hub: MonitorHub = MonitorHub()
     ) {
         self.options = options
         self.model = model
         self.inventory = inventory
-        self.board = board
+        self.hub = hub
     }
 
     /// Where the model lies that a node has learnt by itself.
@@ -136,10 +136,10 @@ public struct Monitor {
         let source = try LiveCapture(
             interfaces: options.interfaces.filter { $0 != LiveWorkloads.allBridges },
             options: capture)
-        let outlet = try EventOutlet(
+        let dispatcher = try EventDispatcher(
             path: options.output, options: options.delivery,
             stateDirectory: options.stateDirectory, complain: tell)
-        defer { outlet.stop() }
+        defer { dispatcher.stop() }
         let quarantine = try startQuarantine(store, live, tell)
         defer {
             if !quarantine.service.stop() { tell("what watches the firewall is left busy") }
@@ -162,11 +162,11 @@ public struct Monitor {
                 decider: LiveDecider(
                     quarantine: quarantine.service, isEnforcing: options.isEnforcing,
                     complain: tell), openLimit: options.limits.hostLimit),
-            outlet: outlet, board: board, recorder: recorder, complain: tell)
+            dispatcher: dispatcher, hub: hub, recorder: recorder, complain: tell)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
-        board.connect(quarantine.service, decisions, store)
-        defer { board.close() }
+        hub.connect(quarantine.service, decisions, store)
+        defer { hub.close() }
         live.connect(quarantine.service, decisions, tell: tell)
         var watch = MonitorLoop(
             monitor: self,

@@ -19,11 +19,11 @@ struct MonitorLoop {
     private let monitor: Monitor
     private let parts: MonitorParts
     private var reporter: MonitorReporter
-    private var sight: LiveSight
-    private var pace: CPUPace
-    private var clock = ClockWatch(now: Clock.now())
+    private var context: CaptureContext
+    private var pace: CPULimiter
+    private var clock = ClockStepDetector(now: Clock.now())
     private let requests: Monitor.Requests
-    private var notice: ServiceNotice
+    private var notice: SystemdNotifier
     private var delivery: DeliveryOptions
     private var output: String
 
@@ -40,14 +40,14 @@ struct MonitorLoop {
         self.parts = parts
         self.requests = requests
         reporter = MonitorReporter(
-            options, board: monitor.board, parts: parts, started: Clock.now())
-        notice = ServiceNotice(environment: options.discovery.environment)
+            options, hub: monitor.hub, parts: parts, started: Clock.now())
+        notice = SystemdNotifier(environment: options.discovery.environment)
         delivery = options.delivery
         output = options.output
-        sight = LiveSight(
+        context = CaptureContext(
             capture: parts.source, interfaces: options.interfaces, recording: parts.recording,
             tell: parts.tell)
-        pace = CPUPace(cores: options.limits.cores)
+        pace = CPULimiter(cores: options.limits.cores)
     }
 
     private func tell(_ line: String) { parts.tell(line) }
@@ -79,30 +79,30 @@ struct MonitorLoop {
         model: Model, progress: MonitorStatus.Learning
     )? {
         let began = Clock.now()
-        var feed = LearningFeed(
+        var pipeline = TrainingPipeline(
             inventory: monitor.inventory ?? .empty, interfaces: interfaceCount,
             hashSeed: options.hashSeed, length: options.learningTime, started: began,
             limits: options.limits)
-        live.begin(&feed, sight)
+        live.begin(&pipeline, context)
         var now = began
-        while !feed.isOver(at: now) {
+        while !pipeline.isOver(at: now) {
             guard !requests.shouldStop() else { return nil }
-            live.update(&feed, sight)
+            live.update(&pipeline, context)
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
-                feed.take(frames)
+                pipeline.take(frames)
                 recording?.record(frames, name: source.name)
             }
             let tick = tick()
             now = tick.now
             if let step = tick.step {
-                tell("\(ClockWatch.text(step)); what is learnt stays")
-                feed.clockStepped(by: step)
+                tell("\(ClockStepDetector.text(step)); what is learnt stays")
+                pipeline.clockStepped(by: step)
             }
-            feed.intake.advance(to: now)
-            feed.advance(to: now)
+            pipeline.intake.advance(to: now)
+            pipeline.advance(to: now)
             if reporter.isSecondOver() {
-                feed.isCramped = reporter.isCramped()
-                reporter.take(feed, at: now)
+                pipeline.isCramped = reporter.isCramped()
+                reporter.take(pipeline, at: now)
                 publish(now)
             }
             if takeReopen() {
@@ -110,12 +110,12 @@ struct MonitorLoop {
                 if reload() != nil {
                     tell("a model is used from the next start: this one learns its own")
                 }
-                feed.intake.hold(interfaces: interfaceCount)
+                pipeline.intake.hold(interfaces: interfaceCount)
                 notice.ready("learning what is usual")
             }
         }
         do throws(ModelError) {
-            return (try feed.model(provenance(began, now)), feed.progress(at: now))
+            return (try pipeline.model(provenance(began, now)), pipeline.progress(at: now))
         } catch {
             tell("nothing learnt yet: \(error); going on")
             return nil
@@ -155,7 +155,7 @@ struct MonitorLoop {
     mutating func run(by model: Model) throws {
         reporter.begin(.detecting)
         reporter.status.model = MonitorStatus.ModelSummary(model)
-        monitor.board.publish(contacts: MonitorBoard.Contact.all(in: model))
+        monitor.hub.publish(contacts: MonitorHub.Contact.all(in: model))
         parts.recorder.record(StoredModel(model, created: Clock.now()))
         decisions.follow(modelID: model.identifier)
         let summary =
@@ -166,62 +166,62 @@ struct MonitorLoop {
         tell(summary)
         notice.ready(summary)
         defer { notice.stopping() }
-        var feed = LiveFeed(
+        var pipeline = DetectionPipeline(
             model: model, inventory: monitor.inventory ?? .empty,
             remembered: monitor.inventory == nil ? model.provenance.inventory : .empty,
             interfaces: interfaceCount, hashSeed: options.hashSeed,
             isRetraining: options.retrainInterval != nil,
-            scores: monitor.board.scores, limits: options.limits,
+            scores: monitor.hub.scores, limits: options.limits,
             submit: { [decisions] in decisions.submit($0) })
-        live.begin(&feed, sight)
+        live.begin(&pipeline, context)
         let retraining = options.retrainInterval.map {
             Retraining(every: $0, directory: options.stateDirectory, now: Clock.now())
         }
         while !requests.shouldStop() {
-            live.update(&feed, sight)
+            live.update(&pipeline, context)
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
-                feed.take(frames)
+                pipeline.take(frames)
                 recording?.record(frames, name: source.name)
             }
             let (now, step) = tick()
             if let step {
-                tell("\(ClockWatch.text(step)); fences keep the time that is left to them")
-                feed.clockStepped(by: step)
+                tell("\(ClockStepDetector.text(step)); fences keep the time that is left to them")
+                pipeline.clockStepped(by: step)
             }
-            feed.intake.advance(to: now)
-            feed.advance(to: now)
+            pipeline.intake.advance(to: now)
+            pipeline.advance(to: now)
             if takeReopen() {
                 notice.reloading()
-                if let model = reload() { follow(retraining?.followed(model) ?? model, &feed) }
-                feed.intake.hold(interfaces: interfaceCount)
+                if let model = reload() { follow(retraining?.followed(model) ?? model, &pipeline) }
+                pipeline.intake.hold(interfaces: interfaceCount)
                 notice.ready(summary)
             }
-            if let retraining, let retrainer = feed.retrainer,
+            if let retraining, let retrainer = pipeline.retrainer,
                 let model = retraining.step(retrainer, now: now, tell: tell)
             {
-                follow(model, &feed)
+                follow(model, &pipeline)
             }
             if reporter.isSecondOver() {
-                feed.isCramped = reporter.isCramped()
-                reporter.take(feed)
+                pipeline.isCramped = reporter.isCramped()
+                reporter.take(pipeline)
                 publish(now)
             } else if requests.takeReport() {
-                reporter.take(feed)
+                reporter.take(pipeline)
                 publish(now)
                 tell(reporter.status.text)
             }
         }
-        feed.finish()
-        reporter.take(feed)
+        pipeline.finish()
+        reporter.take(pipeline)
         publish(Clock.now())
         decisions.submit(reporter.status.event)
         tell("stopped: " + reporter.status.text)
     }
 
-    private mutating func follow(_ model: Model, _ feed: inout LiveFeed) {
-        feed.replaceModel(model)
+    private mutating func follow(_ model: Model, _ pipeline: inout DetectionPipeline) {
+        pipeline.replaceModel(model)
         decisions.follow(modelID: model.identifier)
-        monitor.board.publish(contacts: MonitorBoard.Contact.all(in: model))
+        monitor.hub.publish(contacts: MonitorHub.Contact.all(in: model))
         parts.recorder.record(StoredModel(model, created: Clock.now()))
         reporter.status.model = MonitorStatus.ModelSummary(model)
     }
@@ -254,21 +254,21 @@ struct MonitorLoop {
 
     /// Watches these interfaces from now on; those that stay lose no packet.
     private mutating func follow(interfaces: [String]) {
-        guard interfaces != sight.interfaces else { return }
-        sight.interfaces = interfaces
+        guard interfaces != context.interfaces else { return }
+        context.interfaces = interfaces
         reporter.status.interfaces = interfaces
-        live.watch(live.directory.bridges(), sight)
+        live.watch(live.directory.bridges(), context)
     }
 
     /// Packets are held for a moment where there are several, or where names are to come in time
     /// for them.
     private var interfaceCount: Int {
-        live.holdsPackets(sight.interfaces)
-            ? max(2, sight.interfaces.count) : sight.interfaces.count
+        live.holdsPackets(context.interfaces)
+            ? max(2, context.interfaces.count) : context.interfaces.count
     }
 
     private func takeReopen() -> Bool {
-        let isAsked = monitor.board.takeReload()
+        let isAsked = monitor.hub.takeReload()
         return requests.takeReopen() || isAsked
     }
 

@@ -17,7 +17,7 @@ package struct FrameIntake: ~Copyable {
     /// Whether `packet` was decoded and is not held.
     private var isReady = false
     package private(set) var decoder = PacketDecoder()
-    package private(set) var merge: PacketMerge
+    package private(set) var merge: ReorderBuffer
     private var interfaces: Int
     /// No packet is from later: what the kernel stamped before the clock was set back is taken for
     /// new.
@@ -25,7 +25,7 @@ package struct FrameIntake: ~Copyable {
 
     /// - Parameter interfaces: of several, packets are held for a moment.
     package init(interfaces: Int) {
-        merge = PacketMerge(interfaces: interfaces)
+        merge = ReorderBuffer(interfaces: interfaces)
         self.interfaces = interfaces
     }
 
@@ -34,7 +34,7 @@ package struct FrameIntake: ~Copyable {
 
     /// From now on packets come from so many interfaces.
     package mutating func hold(interfaces count: Int) {
-        if count > 1, interfaces <= 1 { merge = PacketMerge(interfaces: count) }
+        if count > 1, interfaces <= 1 { merge = ReorderBuffer(interfaces: count) }
         interfaces = max(interfaces, count)
     }
 

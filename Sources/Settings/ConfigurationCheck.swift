@@ -74,7 +74,7 @@ public struct ConfigurationCheck {
         self.model = model ?? nil
         if case .path(let path) = configuration.monitor.workloads.kubernetes {
             _ = attempt("workloads.kubernetes") {
-                do throws(KubernetesAccess.Unusable) {
+                do throws(KubernetesAccessError) {
                     _ = try KubernetesAccess(kubeconfig: path)
                 } catch {
                     throw IOError.input(path: error.path, reason: error.reason)

@@ -16,7 +16,7 @@ enum Failure {
         // ArgumentParser adds the usage on further lines; the first one says what is wrong.
         let message = isUsage ? Lazaret.message(for: error) : "\(error)"
         let line = message.split(separator: "\n").joined(separator: " ")
-        let isConfiguration = error is ConfigurationError || error is KubernetesAccess.Unusable
+        let isConfiguration = error is ConfigurationError || error is KubernetesAccessError
         let hint = isUsage ? "; see 'lazaret --help'" : ""
         complain("\(line)\(hint)")
         Glibc.exit(isUsage || isConfiguration ? 2 : 1)

@@ -87,7 +87,7 @@ struct StoreFaultTests {
             try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
         }
         #expect(isCaughtUp, "\(program.errors)")
-        // Told once, and nothing of it was put back.
+        // Reported once, and nothing of it was put back.
         #expect(bench.fencesTold(over: bench.lab.a) == 1)
         let isKept = try eventually {
             try Run("events", "--socket", bench.socket).output.contains(bench.lab.a.v4)

@@ -118,7 +118,7 @@ struct LivingContainersTests {
             ])
             if life % 2 == 1 {
                 let isKnown = await eventually {
-                    directory.tenants().contains { $0.tenancy.container.name == label }
+                    directory.leases().contains { $0.lease.container.name == label }
                         && ear.words.withLock { $0.contains { $0.name == label } }
                 }
                 #expect(isKnown, "\(label)")
@@ -133,12 +133,12 @@ struct LivingContainersTests {
             }
         }
         let seconds = Date().timeIntervalSince(began)
-        let areGone = await eventually { directory.tenants().isEmpty }
-        #expect(areGone, "\(directory.tenants())")
+        let areGone = await eventually { directory.leases().isEmpty }
+        #expect(areGone, "\(directory.leases())")
         let words = ear.words.withLock { $0 }
         var wrong: [String] = []
         for word in words {
-            let found = directory.tenant(of: word.source, at: word.time)
+            let found = directory.lease(of: word.source, at: word.time)
             if found?.container.name != word.name {
                 wrong.append("\(word.name) at \(word.source): \(found?.container.name ?? "nobody")")
             }

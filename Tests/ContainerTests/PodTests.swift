@@ -60,8 +60,8 @@ import Timestamps
         #expect(isHeard, "\(directory.inventory().yaml)")
         #expect(holder(pod, directory) == "frontdoor")
         // Nobody else has ever had it.
-        let since = try #require(directory.tenant(of: pod, at: Clock.now())?.since)
-        #expect(directory.tenant(of: pod, at: since - .nanoseconds(1)) == nil)
+        let since = try #require(directory.lease(of: pod, at: Clock.now())?.since)
+        #expect(directory.lease(of: pod, at: since - .nanoseconds(1)) == nil)
 
         // A list says the same as what was heard.
         let listed = WorkloadDirectory()

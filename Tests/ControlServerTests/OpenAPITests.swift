@@ -99,9 +99,9 @@ struct OpenAPITests {
             $0.malformed = ["truncated_tcp": 1]
             $0.scores = [1, 2]
         }
-        client.board.publish(contacts: [.init(from: "a", to: "b", service: "tcp/80")])
-        client.board.configuration = "enforce: true\n"
-        client.board.scores.note("web", score: 0.99, second: Int(Date().timeIntervalSince1970))
+        client.hub.publish(contacts: [.init(from: "a", to: "b", service: "tcp/80")])
+        client.hub.configuration = "enforce: true\n"
+        client.hub.scores.note("web", score: 0.99, second: Int(Date().timeIntervalSince1970))
         var checked = 0
         for operation in ControlRoutes.operations where operation.method == .get {
             let answer = try await client.ask(.get, operation.path)

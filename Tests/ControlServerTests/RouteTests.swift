@@ -126,13 +126,13 @@ struct RouteTests {
 
     @Test func theConfigurationIsShownAndAReloadIsAskedFor() async throws {
         let client = TestClient()
-        client.board.configuration = "enforce: true\n"
+        client.hub.configuration = "enforce: true\n"
         let shown = try await client.ask(.get, "/api/v1/config")
         #expect(shown.text == "enforce: true\n")
         #expect(shown.response.headers["Content-Type"] == "application/yaml")
-        #expect(!client.board.takeReload())
+        #expect(!client.hub.takeReload())
         #expect(try await client.ask(.post, "/api/v1/reload").status == 202)
-        #expect(client.board.takeReload())
+        #expect(client.hub.takeReload())
     }
 
     @Test(arguments: ["", "{", "[]", "null", "7", #"{"target"}"#])
@@ -203,7 +203,7 @@ struct RouteTests {
 
     @Test func eventsAreFollowedFromWhereAClientLeftOff() async throws {
         let client = TestClient()
-        for number in 1...3 { client.board.publish(Self.event("\(number)")) }
+        for number in 1...3 { client.hub.publish(Self.event("\(number)")) }
         let answer = try await client.ask(
             .get, "/api/v1/events/stream", headers: ["Last-Event-ID": "1"])
         #expect(answer.response.headers["Content-Type"] == "text/event-stream")
@@ -212,8 +212,8 @@ struct RouteTests {
             return
         }
         #expect(stream.first == Array("retry: 2000\n\n".utf8))
-        client.board.publish(Self.event("4"))
-        client.board.close()
+        client.hub.publish(Self.event("4"))
+        client.hub.close()
         var text = ""
         for await chunk in stream.chunks { text += String(decoding: chunk, as: UTF8.self) }
         #expect(

@@ -9,14 +9,14 @@ import Timestamps
 
 /// Asks the control server's routes without a socket: here every caller is known already.
 struct TestClient {
-    let board = MonitorBoard()
+    let hub = MonitorHub()
     private let router: Router<Caller>
 
     /// A caller on the Unix socket; root may act.
     var peer: Peer? = Peer(pid: 1, uid: 0, gid: 0)
 
     init(entry: AuthenticationMiddleware.Entry = .socket([1234])) {
-        router = ControlRoutes.router(board, AuthenticationMiddleware(entry: entry))
+        router = ControlRoutes.router(hub, AuthenticationMiddleware(entry: entry))
     }
 
     func ask(
@@ -31,7 +31,7 @@ struct TestClient {
         var status = MonitorStatus()
         status.updated = Clock.now()
         change(&status)
-        board.publish(status)
+        hub.publish(status)
     }
 }
 

@@ -8,17 +8,17 @@ import Testing
 /// The event file: whole lines, its owner's alone, new at a size or when it was moved.
 struct EventFileTests {
     private let folder = try! Folder()
-    private let account = SinkAccount()
+    private let statistics = SinkStatistics()
 
     @Test func linesAreAppendedAndAFileThatWasMovedIsOpenedAnew() throws {
         let path = folder.path("eve.json")
         try folder.write("eve.json", "before\n")
         var file = try EventFile(path: path, rotation: nil)
-        let delivery = file.deliver(queued([alert(1), alert(2)]), account)
+        let delivery = file.deliver(queued([alert(1), alert(2)]), statistics)
         try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
         try file.reopen()
-        _ = file.deliver(queued([alert(3)]), account)
-        #expect(delivery.trouble == nil && delivery.settled == 2 && account.now.written == 3)
+        _ = file.deliver(queued([alert(3)]), statistics)
+        #expect(delivery.trouble == nil && delivery.settled == 2 && statistics.now.written == 3)
         #expect(folder.text("eve.json.1") == "before\n" + text([alert(1), alert(2)]))
         #expect(folder.text("eve.json") == text([alert(3)]))
         #expect(try folder.mode("eve.json") == 0o600)
@@ -31,7 +31,7 @@ struct EventFileTests {
         rotation.size = 3 * (lines[0].line.utf8.count + 1) + 10
         rotation.kept = 2
         var file = try EventFile(path: folder.path("eve.json"), rotation: rotation)
-        #expect(file.deliver(queued(lines), account).settled == 10)
+        #expect(file.deliver(queued(lines), statistics).settled == 10)
         #expect(folder.text("eve.json") == text(lines[9..<10]))
         #expect(folder.text("eve.json.1") == text(lines[6..<9]))
         #expect(folder.text("eve.json.2") == text(lines[3..<6]))
@@ -39,7 +39,7 @@ struct EventFileTests {
         #expect(try folder.mode("eve.json") == 0o600)
         // What is there already counts, also for a program that has just begun.
         var again = try EventFile(path: folder.path("eve.json"), rotation: rotation)
-        _ = again.deliver(queued(Array(lines[0..<3])), account)
+        _ = again.deliver(queued(Array(lines[0..<3])), statistics)
         #expect(folder.text("eve.json.1") == text(lines[9..<10]) + text(lines[0..<2]))
         #expect(folder.text("eve.json") == text(lines[2..<3]))
     }
@@ -49,7 +49,7 @@ struct EventFileTests {
         rotation.size = alert(1).line.utf8.count + 10
         var file = try EventFile(path: folder.path("eve.json"), rotation: rotation)
         let lines = [alert(1), alert(2, padding: 50), alert(3)]
-        #expect(file.deliver(queued(lines), account).settled == 3)
+        #expect(file.deliver(queued(lines), statistics).settled == 3)
         #expect(folder.text("eve.json.2") == text(lines[..<1]))
         #expect(folder.text("eve.json.1") == text(lines[1..<2]))
         #expect(folder.text("eve.json") == text(lines[2...]))
@@ -58,24 +58,24 @@ struct EventFileTests {
     @Test func theBeginningOfALineIsEnded() throws {
         try folder.write("eve.json", "{\"half")
         var file = try EventFile(path: folder.path("eve.json"), rotation: nil)
-        _ = file.deliver(queued([alert(1)]), account)
+        _ = file.deliver(queued([alert(1)]), statistics)
         #expect(folder.text("eve.json") == "{\"half\n" + text([alert(1)]))
     }
 
     @Test func aFullDiskIsToldOnceAndItsLinesWait() throws {
         let complaints = Complaints()
-        let outlet = try EventOutlet(
+        let dispatcher = try EventDispatcher(
             path: "/dev/full", options: DeliveryOptions(), stateDirectory: folder.path(""),
             complain: { complaints.add($0) })
-        for number in 0..<3 { outlet.write(alert(number)) }
+        for number in 0..<3 { dispatcher.write(alert(number)) }
         let isTold = eventually {
-            let status = outlet.statuses[0]
+            let status = dispatcher.statuses[0]
             return status.lagSeconds > 0.5 && status.trouble?.contains("No space left") == true
         }
-        #expect(isTold && outlet.statuses[0].waiting == 3, "\(outlet.statuses[0])")
+        #expect(isTold && dispatcher.statuses[0].waiting == 3, "\(dispatcher.statuses[0])")
         #expect(complaints.all.count { $0.contains("No space left") } == 1)
-        outlet.stop()
-        #expect(outlet.statuses[0].dropped == 3)
+        dispatcher.stop()
+        #expect(dispatcher.statuses[0].dropped == 3)
         #expect(complaints.all.last == "/dev/full: 3 events are not delivered")
     }
 

@@ -72,7 +72,7 @@ func text(_ events: some Sequence<RenderedEvent>) -> String {
     events.map { $0.line + "\n" }.joined()
 }
 
-extension EventOutlet {
+extension EventDispatcher {
     func status(_ prefix: String) -> SinkStatus {
         statuses.first { $0.name.hasPrefix(prefix) } ?? SinkStatus(name: "none")
     }

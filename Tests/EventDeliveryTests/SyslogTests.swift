@@ -11,11 +11,13 @@ struct SyslogTests {
     private let folder = try! Folder()
     private let complaints = Complaints()
 
-    private func outlet(_ address: String, facility: String = "local0") throws -> EventOutlet {
+    private func dispatcher(_ address: String, facility: String = "local0") throws
+        -> EventDispatcher
+    {
         var options = DeliveryOptions()
         options.syslog = SyslogOptions(try #require(SyslogOptions.Address(address)))
         options.syslog?.facility = facility
-        return try EventOutlet(
+        return try EventDispatcher(
             path: folder.path("eve.json"), options: options, stateDirectory: folder.path(""),
             complain: { [complaints] in complaints.add($0) })
     }
@@ -35,27 +37,27 @@ struct SyslogTests {
             let receiver =
                 try isUnix
                 ? Receiver.unix(folder.path("log")) : Receiver.internet(SOCK_DGRAM)
-            let outlet = try outlet(
+            let dispatcher = try dispatcher(
                 isUnix ? "unix:" + folder.path("log") : "udp:127.0.0.1:\(receiver.port)",
                 facility: isUnix ? "daemon" : "local0")
-            defer { outlet.stop() }
-            outlet.write(stats)
-            outlet.write(alert(1))
-            outlet.write(alert(2, severity: .low))
+            defer { dispatcher.stop() }
+            dispatcher.write(stats)
+            dispatcher.write(alert(1))
+            dispatcher.write(alert(2, severity: .low))
             let facility = isUnix ? 24 : 128
             let (first, second) = (receiver.receive(), receiver.receive())
             #expect(isWhole(first, priority: facility + 2, alert(1)), "\(first ?? "")")
             #expect(isWhole(second, priority: facility + 5, alert(2, severity: .low)))
-            let isCounted = eventually { outlet.status("syslog").written == 2 }
-            #expect(isCounted && outlet.status("syslog").waiting == 0)
+            let isCounted = eventually { dispatcher.status("syslog").written == 2 }
+            #expect(isCounted && dispatcher.status("syslog").waiting == 0)
         }
     }
 
     @Test func aServerThatWasGoneGetsWhatHasWaited() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
-        let outlet = try outlet("tcp:127.0.0.1:\(listener.port)")
-        defer { outlet.stop() }
-        outlet.write(alert(1, padding: 5000))
+        let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
+        defer { dispatcher.stop() }
+        dispatcher.write(alert(1, padding: 5000))
         var connection: Receiver? = try listener.accept()
         let message = try connection?.frame()
         #expect(isWhole(message, priority: 130, alert(1, padding: 5000)), "\(message ?? "")")
@@ -64,57 +66,57 @@ struct SyslogTests {
         shutdown(listener.number, Int32(SHUT_RDWR))
         let isEnded = eventually { listener.isEndSeen }
         #expect(isEnded)
-        for number in 2..<5 { outlet.write(alert(number)) }
-        let isTold = eventually { outlet.status("syslog").trouble != nil }
-        #expect(isTold && outlet.status("syslog").waiting == 3)
+        for number in 2..<5 { dispatcher.write(alert(number)) }
+        let isTold = eventually { dispatcher.status("syslog").trouble != nil }
+        #expect(isTold && dispatcher.status("syslog").waiting == 3)
         let again = try Receiver.internet(SOCK_STREAM, port: listener.port)
         let next = try again.accept()
         for number in 2..<5 {
             #expect(isWhole(try next.frame(), priority: 130, alert(number)))
         }
         let isCounted = eventually {
-            outlet.status("syslog").written == 4 && outlet.status("syslog").trouble == nil
+            dispatcher.status("syslog").written == 4 && dispatcher.status("syslog").trouble == nil
         }
-        #expect(isCounted && outlet.status("syslog").dropped == 0)
+        #expect(isCounted && dispatcher.status("syslog").dropped == 0)
         #expect(complaints.all.count { $0.contains("events wait") } == 1)
     }
 
     @Test func aServerThatDoesNotReadHoldsUpNothing() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
-        let outlet = try outlet("tcp:127.0.0.1:\(listener.port)")
+        let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
         let total = SinkWorker.capacity + 8000
         let event = alert(1, padding: 2000)
         // Whoever waited for the server would wait for ever.
         for number in 0..<total {
-            outlet.write(event)
+            dispatcher.write(event)
             if number % 500 == 0 {
-                let isWritten = eventually { outlet.statuses[0].waiting < 1000 }
+                let isWritten = eventually { dispatcher.statuses[0].waiting < 1000 }
                 #expect(isWritten)
             }
         }
-        let isWritten = eventually { outlet.statuses[0].written == UInt64(total) }
-        #expect(isWritten && outlet.statuses[0].dropped == 0)
-        let status = outlet.status("syslog")
+        let isWritten = eventually { dispatcher.statuses[0].written == UInt64(total) }
+        #expect(isWritten && dispatcher.statuses[0].dropped == 0)
+        let status = dispatcher.status("syslog")
         #expect(status.waiting <= SinkWorker.capacity && status.dropped > 0)
         #expect(Int(status.written) + status.waiting + Int(status.dropped) == total)
         #expect(complaints.all.count { $0.contains("further ones are dropped") } == 1)
         // Nor does it hold up who replaces it: what it has is given up five seconds later.
-        try outlet.replace(path: folder.path("eve.json"), with: DeliveryOptions())
+        try dispatcher.replace(path: folder.path("eve.json"), with: DeliveryOptions())
         #expect(!complaints.all.contains { $0.contains("are not delivered") })
-        outlet.write(alert(total))
-        let isNext = eventually { outlet.statuses[0].written == UInt64(total) + 1 }
-        #expect(isNext && outlet.statuses.count == 1)
+        dispatcher.write(alert(total))
+        let isNext = eventually { dispatcher.statuses[0].written == UInt64(total) + 1 }
+        #expect(isNext && dispatcher.statuses.count == 1)
         let isGivenUp = eventually { complaints.all.contains { $0.contains("are not delivered") } }
         #expect(isGivenUp)
-        outlet.stop()
+        dispatcher.stop()
     }
 
     @Test func whatEndsIsCounted() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
-        let outlet = try outlet("tcp:127.0.0.1:\(listener.port)")
-        for number in 0..<6000 { outlet.write(alert(number, padding: 2000)) }
-        outlet.stop()
-        let last = outlet.status("syslog")
+        let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
+        for number in 0..<6000 { dispatcher.write(alert(number, padding: 2000)) }
+        dispatcher.stop()
+        let last = dispatcher.status("syslog")
         #expect(last.waiting == 0 && last.dropped > 0 && last.written + last.dropped == 6000)
     }
 

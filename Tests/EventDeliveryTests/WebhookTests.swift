@@ -43,14 +43,14 @@ struct WebhookTests {
 
     private func start() throws -> PythonServer { try PythonServer(server, [folder.path("")]) }
 
-    private func outlet(port: String, spool: Int = 64 << 20) throws -> EventOutlet {
+    private func dispatcher(port: String, spool: Int = 64 << 20) throws -> EventDispatcher {
         try? folder.write("secret", "a long secret\n")
         var options = DeliveryOptions()
         options.webhook = WebhookOptions(url: "http://127.0.0.1:\(port)/hook/private")
         options.webhook?.secretFile = folder.path("secret")
         options.webhook?.timeoutSeconds = 1
         options.webhook?.spoolBytes = spool
-        return try EventOutlet(
+        return try EventDispatcher(
             path: folder.path("eve.json"), options: options, stateDirectory: folder.path(""),
             complain: { [complaints] in complaints.add($0) })
     }
@@ -65,29 +65,30 @@ struct WebhookTests {
     @Test func aServerThatHangsThenFailsThenWorksGetsEverything() throws {
         try folder.write("mode", "hang")
         let server = try start()
-        let outlet = try outlet(port: server.firstLine)
-        defer { outlet.stop() }
-        for number in 0..<300 { outlet.write(alert(number)) }
-        outlet.write(stats)
+        let dispatcher = try dispatcher(port: server.firstLine)
+        defer { dispatcher.stop() }
+        for number in 0..<300 { dispatcher.write(alert(number)) }
+        dispatcher.write(stats)
         // The file has them at once, whatever the server does.
-        let isWritten = eventually { outlet.statuses[0].written == 301 }
+        let isWritten = eventually { dispatcher.statuses[0].written == 301 }
         #expect(isWritten && folder.text("taken").isEmpty)
-        let isTold = eventually { outlet.status("webhook").trouble != nil }
-        #expect(isTold && outlet.status("webhook").waiting == 300)
-        #expect(outlet.status("webhook").lagSeconds > 0.5)
+        let isTold = eventually { dispatcher.status("webhook").trouble != nil }
+        #expect(isTold && dispatcher.status("webhook").waiting == 300)
+        #expect(dispatcher.status("webhook").lagSeconds > 0.5)
         try folder.write("mode", "500")
-        let hasFailed = eventually { outlet.status("webhook").trouble == "answers 500" }
+        let hasFailed = eventually { dispatcher.status("webhook").trouble == "answers 500" }
         #expect(hasFailed)
-        for number in 300..<400 { outlet.write(alert(number)) }
+        for number in 300..<400 { dispatcher.write(alert(number)) }
         try folder.write("mode", "ok")
-        let isTaken = eventually { outlet.status("webhook").written == 400 }
-        #expect(isTaken, "\(outlet.statuses) \(complaints.all)")
+        let isTaken = eventually { dispatcher.status("webhook").written == 400 }
+        #expect(isTaken, "\(dispatcher.statuses) \(complaints.all)")
         #expect(taken == Array(0..<400))
-        let status = outlet.status("webhook")
+        let status = dispatcher.status("webhook")
         #expect(status.waiting == 0 && status.dropped == 0 && status.trouble == nil)
         #expect(complaints.all.count { $0.contains("events wait in the spool") } == 1)
         // What an address leads to is nobody's business.
-        #expect(!(complaints.all + outlet.statuses.map(\.name)).contains { $0.contains("private") })
+        #expect(
+            !(complaints.all + dispatcher.statuses.map(\.name)).contains { $0.contains("private") })
         #expect(server.isRunning)
         // Each try of a batch bears the same name.
         let asked = Set(
@@ -98,7 +99,7 @@ struct WebhookTests {
 
     @Test func whatIsNotTakenOutlivesTheProgram() throws {
         let closed = try Receiver.internet(SOCK_STREAM, isListening: false)
-        let first = try outlet(port: "\(closed.port)")
+        let first = try dispatcher(port: "\(closed.port)")
         for number in 0..<50 { first.write(alert(number)) }
         let isSpooled = eventually {
             first.statuses[0].written == 50 && first.status("webhook").trouble != nil
@@ -115,7 +116,7 @@ struct WebhookTests {
         try folder.write("spool/0000000000000000002-3.jsonl", "spoilt\n")
         try folder.write("mode", "ok")
         let server = try start()
-        let second = try outlet(port: server.firstLine)
+        let second = try dispatcher(port: server.firstLine)
         let isTaken = eventually { second.status("webhook").written == 50 }
         #expect(isTaken && taken == Array(0..<50), "\(second.statuses)")
         #expect(second.status("webhook").dropped == 3)
@@ -127,14 +128,14 @@ struct WebhookTests {
     @Test func aBatchThatIsRefusedForGoodHoldsUpNothing() throws {
         try folder.write("mode", "413")
         let server = try start()
-        let outlet = try outlet(port: server.firstLine)
-        defer { outlet.stop() }
-        outlet.write(alert(1))
-        let isDropped = eventually { outlet.status("webhook").dropped == 1 }
+        let dispatcher = try dispatcher(port: server.firstLine)
+        defer { dispatcher.stop() }
+        dispatcher.write(alert(1))
+        let isDropped = eventually { dispatcher.status("webhook").dropped == 1 }
         #expect(isDropped)
         try folder.write("mode", "ok")
-        outlet.write(alert(2))
-        let isTaken = eventually { outlet.status("webhook").written == 1 }
+        dispatcher.write(alert(2))
+        let isTaken = eventually { dispatcher.status("webhook").written == 1 }
         #expect(isTaken && taken == [2] && server.isRunning)
     }
 
@@ -158,24 +159,24 @@ struct WebhookTests {
         try folder.write("mode", "ok")
         let server = try start()
         let closed = try Receiver.internet(SOCK_STREAM, isListening: false)
-        let outlet = try outlet(port: "\(closed.port)")
-        outlet.write(alert(1))
-        let isSpooled = eventually { outlet.status("webhook").trouble != nil }
+        let dispatcher = try dispatcher(port: "\(closed.port)")
+        dispatcher.write(alert(1))
+        let isSpooled = eventually { dispatcher.status("webhook").trouble != nil }
         #expect(isSpooled)
         var options = DeliveryOptions()
         options.webhook = WebhookOptions(url: "http://127.0.0.1:\(server.firstLine)/")
         options.webhook?.secretFile = folder.path("none")
         #expect(throws: DeliveryError.self) {
-            try outlet.replace(path: folder.path("eve.json"), with: options)
+            try dispatcher.replace(path: folder.path("eve.json"), with: options)
         }
         options.webhook?.secretFile = folder.path("secret")
-        try outlet.replace(path: folder.path("eve.json"), with: options)
-        let isTaken = eventually { outlet.status("webhook").written == 1 }
-        #expect(isTaken && taken == [1] && outlet.statuses[0].written == 1)
-        try outlet.replace(path: folder.path("other.json"), with: DeliveryOptions())
-        outlet.write(alert(2))
-        outlet.stop()
-        #expect(outlet.statuses.count == 1 && folder.text("other.json") == text([alert(2)]))
+        try dispatcher.replace(path: folder.path("eve.json"), with: options)
+        let isTaken = eventually { dispatcher.status("webhook").written == 1 }
+        #expect(isTaken && taken == [1] && dispatcher.statuses[0].written == 1)
+        try dispatcher.replace(path: folder.path("other.json"), with: DeliveryOptions())
+        dispatcher.write(alert(2))
+        dispatcher.stop()
+        #expect(dispatcher.statuses.count == 1 && folder.text("other.json") == text([alert(2)]))
         #expect(server.isRunning)
     }
 

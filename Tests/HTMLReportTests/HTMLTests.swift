@@ -44,10 +44,10 @@ struct HTMLTests {
         var timeline = ScoreTimeline()
         for second in 0..<100_000 {
             timeline.add(
-                second == 77_777 ? 0.99 : 0.4, isOdd: second == 77_777, of: "web",
+                second == 77_777 ? 0.99 : 0.4, isAnomalous: second == 77_777, of: "web",
                 second: 1_700_000_000 + second)
         }
-        timeline.add(.nan, isOdd: true, of: "web", second: 1_700_000_000)
+        timeline.add(.nan, isAnomalous: true, of: "web", second: 1_700_000_000)
         #expect(timeline.binCount <= ScoreTimeline.binLimit)
         #expect(timeline.binCount * timeline.binSeconds >= 100_000)
         let line = timeline.lines["web"]
@@ -59,8 +59,8 @@ struct HTMLTests {
 
     @Test func aTimeThatJumpsFarAheadIsNoTrouble() {
         var timeline = ScoreTimeline()
-        timeline.add(0.5, isOdd: false, of: "a", second: 0)
-        timeline.add(0.5, isOdd: false, of: "a", second: 4_611_686_018)
+        timeline.add(0.5, isAnomalous: false, of: "a", second: 0)
+        timeline.add(0.5, isAnomalous: false, of: "a", second: 4_611_686_018)
         #expect(timeline.binCount <= ScoreTimeline.binLimit && !timeline.ticks(limit: 7).isEmpty)
     }
 

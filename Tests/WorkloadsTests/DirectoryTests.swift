@@ -13,21 +13,21 @@ private func container(_ id: String, _ workload: String) -> Container {
     WorkloadNaming().container(id: id, name: "\(workload)-1", image: "\(workload):1", labels: [:])
 }
 
-private func tenancy(_ id: String, _ workload: String, since: Timestamp) -> Tenancy {
-    Tenancy(container: container(id, workload), network: "net", mac: nil, since: since)
+private func lease(_ id: String, _ workload: String, since: Timestamp) -> Lease {
+    Lease(container: container(id, workload), network: "net", mac: nil, since: since)
 }
 
 struct DirectoryTests {
     @Test func aFlowIsWhoseAddressItWasThen() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
-        directory.begin("d", [(spot, tenancy("a", "web", since: Timestamp(second: 100)))])
+        directory.begin("d", [(spot, lease("a", "web", since: Timestamp(second: 100)))])
         directory.end("d", container: "a", at: Timestamp(second: 200))
         directory.begin(
-            "d", [(spot, tenancy("b", "job", since: Timestamp(second: 200) + .milliseconds(300)))])
+            "d", [(spot, lease("b", "job", since: Timestamp(second: 200) + .milliseconds(300)))])
         // Heard late: it lived between the two that are known.
         func name(_ time: Timestamp) -> String? {
-            directory.tenant(of: spot, at: time)?.container.workload
+            directory.lease(of: spot, at: time)?.container.workload
         }
         #expect(name(Timestamp(second: 99)) == nil)
         #expect(name(Timestamp(second: 100)) == "web" && name(Timestamp(second: 200)) == "web")
@@ -38,14 +38,14 @@ struct DirectoryTests {
         // An answer that comes after the end brings nobody back.
         directory.end("d", container: "b", at: Timestamp(second: 300))
         directory.begin(
-            "d", [(spot, tenancy("b", "job", since: Timestamp(second: 200) + .milliseconds(300)))])
+            "d", [(spot, lease("b", "job", since: Timestamp(second: 200) + .milliseconds(300)))])
         #expect(directory.inventory().workload(of: spot) == nil)
         #expect(name(Timestamp(second: 303)) == nil)
         // The same container, started again.
-        directory.begin("d", [(spot, tenancy("b", "job", since: Timestamp(second: 400)))])
+        directory.begin("d", [(spot, lease("b", "job", since: Timestamp(second: 400)))])
         #expect(name(Timestamp(second: 350)) == nil && name(Timestamp(second: 401)) == "job")
         // Taken without anybody hearing of the end.
-        directory.begin("d", [(spot, tenancy("c", "db", since: Timestamp(second: 500)))])
+        directory.begin("d", [(spot, lease("c", "db", since: Timestamp(second: 500)))])
         #expect(name(Timestamp(second: 499)) == "job" && name(Timestamp(second: 500)) == "db")
     }
 
@@ -53,19 +53,19 @@ struct DirectoryTests {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         directory.end("d", container: "short", at: Timestamp(second: 2000))
-        directory.begin("d", [(spot, tenancy("short", "job", since: Timestamp(second: 1000)))])
+        directory.begin("d", [(spot, lease("short", "job", since: Timestamp(second: 1000)))])
         #expect(
-            directory.tenant(of: spot, at: Timestamp(second: 1500))?.container.workload == "job")
+            directory.lease(of: spot, at: Timestamp(second: 1500))?.container.workload == "job")
         #expect(directory.inventory().workloads.isEmpty)
     }
 
     @Test func aListEndsWhoIsNotNamedAndSparesTheYounger() throws {
         let directory = WorkloadDirectory()
         let (one, two) = (try address("10.0.0.5"), try address("10.0.0.6"))
-        directory.begin("d", [(one, tenancy("a", "web", since: Timestamp(second: 100)))])
-        directory.begin("d", [(two, tenancy("b", "job", since: Timestamp(second: 300)))])
+        directory.begin("d", [(one, lease("a", "web", since: Timestamp(second: 100)))])
+        directory.begin("d", [(two, lease("b", "job", since: Timestamp(second: 300)))])
         directory.begin(
-            "k", [(try address("10.9.0.1"), tenancy("p", "pod", since: Timestamp(second: 100)))])
+            "k", [(try address("10.9.0.1"), lease("p", "pod", since: Timestamp(second: 100)))])
         // Asked at 200, when b was not there yet.
         directory.replaceAll("d", [], containers: [], at: Timestamp(second: 200))
         #expect(directory.inventory().workloads.map(\.name) == ["job", "pod"])
@@ -75,11 +75,11 @@ struct DirectoryTests {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         let version = directory.version
-        directory.begin("d", [(spot, tenancy("a", "web", since: Timestamp(second: 100)))])
+        directory.begin("d", [(spot, lease("a", "web", since: Timestamp(second: 100)))])
         #expect(directory.version != version)
         #expect(directory.takeChange().holders[spot]??.workload == "web")
         #expect(directory.takeChange().isEmpty)
-        directory.begin("d", [(spot, tenancy("a", "web", since: Timestamp(second: 100)))])
+        directory.begin("d", [(spot, lease("a", "web", since: Timestamp(second: 100)))])
         #expect(directory.takeChange().isEmpty)
         directory.end("d", container: "a", at: Timestamp(second: 200))
         let change = directory.takeChange()
@@ -95,18 +95,18 @@ struct DirectoryTests {
             now += .milliseconds(50)
             let v4 = try address("10.0.\(life % 2).\(2 + life % 200)")
             let v6 = try address("fd00::\(String(2 + life % 200, radix: 16))")
-            directory.begin("d", [(v4, tenancy("c\(life)", "job", since: now))])
+            directory.begin("d", [(v4, lease("c\(life)", "job", since: now))])
             if life % 2 == 0 {
-                directory.begin("d", [(v6, tenancy("c\(life)", "job", since: now))])
+                directory.begin("d", [(v6, lease("c\(life)", "job", since: now))])
             }
             if life >= 20 { directory.end("d", container: "c\(life - 20)", at: now) }
-            largest = max(largest, directory.size().tenancies)
+            largest = max(largest, directory.size().leases)
         }
         for life in 9980..<10_000 { directory.end("d", container: "c\(life)", at: now) }
         #expect(largest <= 15_000 && directory.size().refused == 0)
         // A quarter of an hour later nothing is left.
         directory.end("d", container: "none", at: now + .seconds(1000))
-        #expect(directory.size().tenancies == 0 && directory.size().addresses == 0)
+        #expect(directory.size().leases == 0 && directory.size().addresses == 0)
         #expect(directory.size().containers <= 1)
     }
 

@@ -15,10 +15,10 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     private let directory = WorkloadDirectory()
     private var task: Task<Void, Never>?
     private var naming = WorkloadNaming()
-    private let told = Told()
+    private let told = Reported()
 
     /// Lines for the operator.
-    private final class Told: Sendable {
+    private final class Reported: Sendable {
         private let lines = Mutex<[String]>([])
         func add(_ line: String) { lines.withLock { $0.append(line) } }
         var all: [String] { lines.withLock { $0 } }
@@ -137,8 +137,8 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             try directory.inventory().workload(of: address(one.v6))?.name == "shop/web"
         }
         #expect(isKnown)
-        #expect(try directory.tenant(of: address(one.v4), at: one.since)?.container.name == "job-1")
-        #expect(try directory.tenant(of: address(one.v4), at: one.since - .nanoseconds(1)) == nil)
+        #expect(try directory.lease(of: address(one.v4), at: one.since)?.container.name == "job-1")
+        #expect(try directory.lease(of: address(one.v4), at: one.since - .nanoseconds(1)) == nil)
         engine.end(one.id, at: one.since + .seconds(5))
         let isGone = await eventually { directory.inventory().workloads.isEmpty }
         #expect(isGone)
@@ -150,9 +150,9 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         let (old, kept) = (life(1, spot: 1), life(2, spot: 2))
         engine.begin(old)
         engine.begin(kept)
-        let areKnown = await eventually { directory.tenants().count == 4 }
+        let areKnown = await eventually { directory.leases().count == 4 }
         #expect(areKnown)
-        let since = try #require(directory.tenant(of: address(kept.v4), at: .distantFuture)?.since)
+        let since = try #require(directory.lease(of: address(kept.v4), at: .distantFuture)?.since)
         engine.stop()
         engine.end(old.id, at: Clock.now(), tells: false)
         // Another took its address meanwhile.
@@ -162,15 +162,15 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         let isTold = await eventually { directory.source.contains("not answering") }
         #expect(isTold)
         // What was known stays known.
-        #expect(directory.tenants().count == 4)
+        #expect(directory.leases().count == 4)
         try engine.start()
         let isFound = try await eventually {
-            try directory.tenant(of: address(new.v4), at: .distantFuture)?.container.name == "job-3"
+            try directory.lease(of: address(new.v4), at: .distantFuture)?.container.name == "job-3"
         }
         #expect(isFound)
-        #expect(try directory.tenant(of: address(old.v4), at: old.since)?.container.name == "job-1")
+        #expect(try directory.lease(of: address(old.v4), at: old.since)?.container.name == "job-1")
         // Its event or a list has named it, which tells whole seconds; the gap changes nothing.
-        #expect(try directory.tenant(of: address(kept.v4), at: .distantFuture)?.since == since)
+        #expect(try directory.lease(of: address(kept.v4), at: .distantFuture)?.since == since)
         #expect((since - kept.since).magnitude < .seconds(1))
         #expect(!directory.source.contains("not answering"))
     }
@@ -195,7 +195,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             // Nobody has ended before anybody could ask for it.
             if number % 25 == 24 {
                 let isHeard = try await eventually {
-                    try directory.tenant(of: address(one.v4), at: .distantFuture)?.container.name
+                    try directory.lease(of: address(one.v4), at: .distantFuture)?.container.name
                         == one.name
                 }
                 try #require(isHeard, "\(number)")
@@ -206,7 +206,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             let end = number + slots / 2 < lives ? made[number + slots / 2].since : .distantFuture
             for time in [one.since, one.since + .milliseconds(1), end - .nanoseconds(1)] {
                 for spot in [one.v4, one.v6] {
-                    let found = try directory.tenant(of: address(spot), at: time)
+                    let found = try directory.lease(of: address(spot), at: time)
                     if found?.container.name != one.name { wrong += 1 }
                 }
             }
@@ -214,12 +214,12 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(wrong == 0)
         let size = directory.size()
         // A quarter of an hour at twenty a second, two addresses each, whatever came before.
-        #expect(size.tenancies <= 36_200 && size.addresses <= 2 * slots && size.refused == 0)
+        #expect(size.leases <= 36_200 && size.addresses <= 2 * slots && size.refused == 0)
         for one in made.suffix(slots / 2) { engine.end(one.id, at: Clock.now()) }
-        let isEmpty = await eventually { directory.tenants().isEmpty }
+        let isEmpty = await eventually { directory.leases().isEmpty }
         #expect(isEmpty)
         directory.end("docker", container: "none", at: Clock.now() + .seconds(1000))
-        #expect(directory.size().tenancies == 0 && directory.size().containers <= slots)
+        #expect(directory.size().leases == 0 && directory.size().containers <= slots)
     }
 
     @Test func whatNobodyWouldSayDoesNoHarm() async throws {
@@ -267,7 +267,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     @Test func aLineWithoutEndIsNotKept() async throws {
         try await follow()
         let before = engine.lists
-        engine.tell(String(repeating: "x", count: 2 * HTTPSource.lineLimit))
+        engine.tell(String(repeating: "x", count: 2 * SourceConnection.lineLimit))
         // It hangs up, and asks for everything anew.
         let isBack = await eventually { engine.lists > before }
         #expect(isBack)

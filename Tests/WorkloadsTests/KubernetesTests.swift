@@ -142,8 +142,8 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         try cluster.get().put("pods", "p1", webMetadata, text)
         try await follow()
         #expect(try name("10.244.1.5") == "shop/web")
-        let tenancy = try directory.tenant(of: address("10.244.1.5"), at: Clock.now())
-        #expect(tenancy.map { $0.since >= .epoch } == true)
+        let lease = try directory.lease(of: address("10.244.1.5"), at: Clock.now())
+        #expect(lease.map { $0.since >= .epoch } == true)
     }
 
     @Test func whatChangesIsHeardAndWhatIsForgottenListedAnew() async throws {
@@ -254,7 +254,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         }
         for server in ["http://10.0.0.1:8080", "http://localhost.example.com", "http://[::2]"] {
             let path = try kubeconfig("server: '\(server)'")
-            let error = #expect(throws: KubernetesAccess.Unusable.self) {
+            let error = #expect(throws: KubernetesAccessError.self) {
                 try KubernetesAccess(kubeconfig: path)
             }
             #expect(error?.reason.contains("use https://") == true, "\(server)")

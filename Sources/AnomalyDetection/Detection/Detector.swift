@@ -20,9 +20,9 @@ public struct Detector: Sendable {
     private let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
     /// Recent alerts of each subject: one entry for each pattern and scale.
-    private var told: [IPAddress: [Told]] = [:]
+    private var reported: [IPAddress: [Reported]] = [:]
 
-    private struct Told {
+    private struct Reported {
         var second: Int
         var scale: Scale
         var pattern: Pattern?
@@ -52,10 +52,10 @@ public struct Detector: Sendable {
     /// Most anomalous windows of unknown hosts scored per second, and as many again that match a
     /// known pattern; further ones are only counted. Nil: no limit, for captures; a live
     /// monitor must keep up with its packets.
-    public var strangerLimit: Int?
+    public var unknownHostLimit: Int?
     /// Windows that this limit left out.
     public private(set) var unscoredCount = 0
-    private var strangers = (second: Int.min, plain: 0, patterned: 0)
+    private var unknownHosts = (second: Int.min, plain: 0, patterned: 0)
 
     /// Counts on from where another detector is, whose place it takes.
     public mutating func resumeCounts(of other: Detector) {
@@ -101,15 +101,15 @@ public struct Detector: Sendable {
     private mutating func isOneTooMany(
         _ window: Window, _ identity: Identity, hasPattern: Bool
     ) -> Bool {
-        guard let strangerLimit else { return false }
+        guard let unknownHostLimit else { return false }
         let isKnown =
             identity.place == .inside
             && (identity.isNamed || model[window.scale].baseline.groups[identity.name] != nil)
         guard !isKnown else { return false }
-        if strangers.second != window.endSecond { strangers = (window.endSecond, 0, 0) }
-        strangers.plain += hasPattern ? 0 : 1
-        strangers.patterned += hasPattern ? 1 : 0
-        return (hasPattern ? strangers.patterned : strangers.plain) > strangerLimit
+        if unknownHosts.second != window.endSecond { unknownHosts = (window.endSecond, 0, 0) }
+        unknownHosts.plain += hasPattern ? 0 : 1
+        unknownHosts.patterned += hasPattern ? 1 : 0
+        return (hasPattern ? unknownHosts.patterned : unknownHosts.plain) > unknownHostLimit
     }
 
     /// The narrowest baseline that has enough windows, with what was called benign.
@@ -154,11 +154,11 @@ public struct Detector: Sendable {
         return scaleModel.forest.score(RelativeVector.relative(transformed, to: group.baseline))
     }
 
-    /// Whether a longer window only repeats what a shorter one has already told: any alert within
+    /// Whether a longer window only repeats what a shorter one has already reported: any alert within
     /// it, unless it shows a plain pattern that no shorter window has shown.
     private func isEcho(_ window: Window, _ identity: Identity, _ pattern: Pattern?) -> Bool {
-        guard let told = told[window.subject] else { return false }
-        let shorter = told.filter {
+        guard let reported = reported[window.subject] else { return false }
+        let shorter = reported.filter {
             $0.scale.rawValue < window.scale.rawValue && $0.second >= window.startSecond
                 && $0.workload == identity.name
         }
@@ -169,17 +169,17 @@ public struct Detector: Sendable {
     }
 
     private mutating func remember(_ window: Window, _ identity: Identity, _ pattern: Pattern?) {
-        if told.count > 65_536 { told.removeAll() }
-        var list = told[window.subject] ?? []
+        if reported.count > 65_536 { reported.removeAll() }
+        var list = reported[window.subject] ?? []
         list.removeAll {
             ($0.pattern == pattern && $0.scale == window.scale) || $0.workload != identity.name
                 || window.endSecond - $0.second > Scale.long.seconds
         }
         list.append(
-            Told(
+            Reported(
                 second: window.endSecond, scale: window.scale, pattern: pattern,
                 workload: identity.name))
-        told[window.subject] = list
+        reported[window.subject] = list
     }
 
     private func verdict(

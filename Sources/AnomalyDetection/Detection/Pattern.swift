@@ -95,7 +95,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// The plainest pattern in a window where there is no baseline, and how strong it is in
     /// multiples of the least that counts.
     public static func match(_ window: Window) -> (pattern: Pattern, strength: Float)? {
-        guard var found = match(window, isOdd: { _ in true }) else { return nil }
+        guard var found = match(window, isAnomalous: { _ in true }) else { return nil }
         // Uploads are common: without a baseline, only five times as much counts.
         if found.pattern == .exfiltration { found.strength /= 5 }
         return found.strength >= 1 ? found : nil
@@ -104,16 +104,16 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// The plainest pattern in a window, and how strong it is in multiples of the least that
     /// counts.
     ///
-    /// - Parameter isOdd: whether a feature is beyond the clean range; always true without a
+    /// - Parameter isAnomalous: whether a feature is beyond the clean range; always true without a
     ///   baseline.
     static func match(
-        _ window: Window, isOdd: (Feature) -> Bool
+        _ window: Window, isAnomalous: (Feature) -> Bool
     ) -> (pattern: Pattern, strength: Float)? {
         var best: (pattern: Pattern, strength: Float)?
-        let spoofed = spoofing.strength(in: window, isOdd: isOdd)
+        let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
         if spoofed >= 1 { return (.spoofing, spoofed) }
         for pattern in allCases {
-            let strength = pattern.strength(in: window, isOdd: isOdd)
+            let strength = pattern.strength(in: window, isAnomalous: isAnomalous)
             // Earlier patterns are more particular; a later one must be clearly stronger.
             if strength >= 1, best.map({ strength > $0.strength * 3 }) ?? true {
                 best = (pattern, strength)
@@ -123,35 +123,42 @@ public enum Pattern: String, CaseIterable, Sendable {
     }
 
     /// How strong this pattern is, in multiples of the least that counts; below 1 it is not there.
-    private func strength(in window: Window, isOdd: (Feature) -> Bool) -> Float {
+    private func strength(in window: Window, isAnomalous: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
         let failedShare = window.unanswered / flows
         let length = (Float(window.scale.seconds) / 10).squareRoot()
         switch self {
         case .spoofing:
-            return isOdd(.foreignSources) ? window[.foreignSources] / 3 : 0
+            return isAnomalous(.foreignSources) ? window[.foreignSources] / 3 : 0
         case .arpSweep:
-            return isOdd(.arpTargets) ? window[.arpTargets] / (12 * length) : 0
+            return isAnomalous(.arpTargets) ? window[.arpTargets] / (12 * length) : 0
         case .verticalScan:
-            guard isOdd(.ports) || isOdd(.newPorts) || isOdd(.newEdges) else { return 0 }
+            guard isAnomalous(.ports) || isAnomalous(.newPorts) || isAnomalous(.newEdges) else {
+                return 0
+            }
             guard window[.ports] >= window[.peers], failedShare > 0.5 else { return 0 }
             return window[.ports] / 10
         case .horizontalScan:
-            guard isOdd(.peers) || isOdd(.newEdges) else { return 0 }
+            guard isAnomalous(.peers) || isAnomalous(.newEdges) else { return 0 }
             guard window[.peers] > window[.ports], failedShare > 0.4 else { return 0 }
             return window[.peers] / 10
-        case .synFlood: return window.lastContact.ipProtocol == 6 ? flowFlood(window, isOdd) : 0
+        case .synFlood:
+            return window.lastContact.ipProtocol == 6 ? flowFlood(window, isAnomalous) : 0
         case .packetFlood:
-            let flows = window.lastContact.ipProtocol == 6 ? 0 : flowFlood(window, isOdd)
-            guard isOdd(.packetsOut), window[.outboundExcess] > 0.7 else { return flows }
+            let flows = window.lastContact.ipProtocol == 6 ? 0 : flowFlood(window, isAnomalous)
+            guard isAnomalous(.packetsOut), window[.outboundExcess] > 0.7 else { return flows }
             guard window[.bytesPerPacket] < 1200 else { return flows }
             return max(flows, window[.packetsOut] / (1000 * length))
         case .requestFlood:
-            guard isOdd(.flows) || isOdd(.flowsPerEdge), failedShare < 0.5 else { return 0 }
+            guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), failedShare < 0.5 else {
+                return 0
+            }
             return window[.flowsPerEdge] / (400 * length)
-        case .guessing: return guessing(window, isOdd, flows, failedShare, length)
+        case .guessing: return guessing(window, isAnomalous, flows, failedShare, length)
         case .dnsTunnel:
-            guard isOdd(.dnsNewNames) || isOdd(.dnsNameLength) || isOdd(.dnsQueries) else {
+            guard
+                isAnomalous(.dnsNewNames) || isAnomalous(.dnsNameLength) || isAnomalous(.dnsQueries)
+            else {
                 return 0
             }
             guard
@@ -160,46 +167,50 @@ public enum Pattern: String, CaseIterable, Sendable {
             else { return 0 }
             return window[.dnsQueries] / (10 * length)
         case .icmpTunnel:
-            guard isOdd(.icmpPackets) || isOdd(.icmpPayload) else { return 0 }
+            guard isAnomalous(.icmpPackets) || isAnomalous(.icmpPayload) else { return 0 }
             let bytes = window[.icmpPackets] * window[.icmpPayload]
             return window[.icmpPayload] > 100 ? bytes / (3000 * length) : 0
         case .exfiltration:
-            guard isOdd(.bytesOutside), window[.outsideExcess] > 0.7, window[.bytesPerPacket] > 400
+            guard isAnomalous(.bytesOutside), window[.outsideExcess] > 0.7,
+                window[.bytesPerPacket] > 400
             else { return 0 }
             return window[.bytesOutside] / (100_000 * length)
         case .beacon:
-            return isOdd(.regularity) && window[.regularity] > 0.6 ? window[.regularity] / 0.6 : 0
+            return isAnomalous(.regularity) && window[.regularity] > 0.6
+                ? window[.regularity] / 0.6 : 0
         case .lateralMovement:
-            guard isOdd(.newEdges), window[.newOutsidePeers] == 0 else { return 0 }
+            guard isAnomalous(.newEdges), window[.newOutsidePeers] == 0 else { return 0 }
             return window[.newEdges] > window[.newEdgeFailed] ? window[.newEdges] : 0
         case .newService:
             guard window.isToStrangers else { return 0 }
-            return isOdd(.newEdges) || isOdd(.newPeers) || isOdd(.newNetworks)
-                || isOdd(.newOutsidePeers) ? 1 : 0
+            return isAnomalous(.newEdges) || isAnomalous(.newPeers) || isAnomalous(.newNetworks)
+                || isAnomalous(.newOutsidePeers) ? 1 : 0
         }
     }
 
     /// Refused, unanswered, or dropped at once: many flows to few doors without a word said.
-    private func flowFlood(_ window: Window, _ isOdd: (Feature) -> Bool) -> Float {
+    private func flowFlood(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
-        guard isOdd(.flows) || isOdd(.failed), window[.flowsPerEdge] > 10 else { return 0 }
+        guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
+            return 0
+        }
         guard window.unanswered / flows > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
         return window[.flows] / (100 * (Float(window.scale.seconds) / 10).squareRoot())
     }
 
     private func guessing(
-        _ window: Window, _ isOdd: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
+        _ window: Window, _ isAnomalous: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
         _ length: Float
     ) -> Float {
         guard window.lastContact.ipProtocol == 6, window[.edges] <= 8,
             failedShare < 0.6
         else { return 0 }
-        if isOdd(.logins), window[.logins] >= 4, window[.logins] > flows / 2 {
+        if isAnomalous(.logins), window[.logins] >= 4, window[.logins] > flows / 2 {
             return window[.logins] / (5 * length)
         }
         // Few doors, many short knocks: little is said each time, either way.
         let said = window[.bytesOut] / flows
-        guard isOdd(.flows) || isOdd(.flowsPerEdge), said > 180, said < 6000,
+        guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), said > 180, said < 6000,
             window[.bytesIn] / flows < 12_000
         else { return 0 }
         return window[.flowsPerEdge] / (12 * length)

@@ -14,7 +14,7 @@ extension ControlRoutes {
                 "Nanoseconds since 1970: only older events"),
             answers: .json(.array(of: .event))
         ) { context, limit, before in
-            let events = try store(context.board).events(
+            let events = try store(context.hub).events(
                 limit: Int(limit), before: Timestamp(nanoseconds: before ?? .max))
             return JSONText.response(JSONText.array(events.map(\.line)))
         },
@@ -25,7 +25,7 @@ extension ControlRoutes {
                 "Begins after this event, where it is still at hand"),
             answers: Operation.Answer(type: "text/event-stream")
         ) { context, last in
-            let events = context.board.follow(after: last.map(UInt64.init)).map { item in
+            let events = context.hub.follow(after: last.map(UInt64.init)).map { item in
                 ServerSentEvent(
                     id: "\(item.number)", event: item.event.event.kind.rawValue,
                     data: item.event.line)
@@ -35,7 +35,7 @@ extension ControlRoutes {
         Operation(
             .get, "/api/v1/events/{id}", "One event", inputs: identifier, answers: .json(.event)
         ) { context, id in
-            guard let event = try store(context.board).event(id: id) else {
+            guard let event = try store(context.hub).event(id: id) else {
                 throw ProblemDetails(
                     .notFound, "no event \(id); it may be older than what is kept")
             }
@@ -50,10 +50,10 @@ extension ControlRoutes {
             answers: .json(.array(of: .incident))
         ) { context, limit, before in
             let before = before ?? .max
-            // What goes on is on the board before it is in the store.
-            let fresh = context.board.incidents.filter { $0.start < before }
+            // What goes on is on the hub before it is in the store.
+            let fresh = context.hub.incidents.filter { $0.start < before }
             let known = Set(fresh.map(\.id))
-            let stored = try store(context.board).incidents(limit: Int(limit), before: before)
+            let stored = try store(context.hub).incidents(limit: Int(limit), before: before)
                 .filter { !known.contains($0.id) }
             let all = (fresh + stored).sorted { $0.start > $1.start }.prefix(Int(limit))
             return JSONText.response(JSONText.array(all.map(\.json)))
@@ -62,8 +62,8 @@ extension ControlRoutes {
             .get, "/api/v1/incidents/{id}", "One incident, by its first event",
             inputs: identifier, answers: .json(.incident)
         ) { context, id in
-            let stored = try store(context.board).incident(id: id)
-            guard let found = context.board.incidents.first(where: { $0.id == id }) ?? stored
+            let stored = try store(context.hub).incident(id: id)
+            guard let found = context.hub.incidents.first(where: { $0.id == id }) ?? stored
             else { throw ProblemDetails(.notFound, "no incident begins with event \(id)") }
             return JSONText.response(found.json)
         },

@@ -11,8 +11,8 @@ extension ControlRoutes {
             .get, "/api/v1/quarantine", "Active rules, with what the kernel counted",
             answers: .json(.array(of: .rule))
         ) { context in
-            do throws(MonitorBoard.Objection) {
-                let rules = try await context.board.rules().rules
+            do throws(MonitorHub.Objection) {
+                let rules = try await context.hub.rules().rules
                 return JSONText.response(JSONText.array(rules.map(RuleReport.json)))
             } catch { throw problem(error) }
         },
@@ -32,9 +32,9 @@ extension ControlRoutes {
                 "Quarantines even what is protected"),
             actor, answers: .json(.addition, .created)
         ) { context, target, duration, action, reason, force, actor in
-            do throws(MonitorBoard.Objection) {
+            do throws(MonitorHub.Objection) {
                 return addition(
-                    try await context.board.add(
+                    try await context.hub.add(
                         target, action: action, duration: duration.interval, reason: reason,
                         actor: context.caller.actor(actor), force: force))
             } catch { throw problem(error) }
@@ -43,9 +43,9 @@ extension ControlRoutes {
             .delete, "/api/v1/quarantine", "Releases every rule within a target", access: .act,
             inputs: target(in: .query), reason(in: .query), answers: .json(.targets)
         ) { context, target, reason in
-            do throws(MonitorBoard.Objection) {
+            do throws(MonitorHub.Objection) {
                 return targets(
-                    try await context.board.release(
+                    try await context.hub.release(
                         target, reason: reason, actor: context.caller.name))
             } catch { throw problem(error) }
         },
@@ -55,9 +55,9 @@ extension ControlRoutes {
             access: .act,
             inputs: target(in: .body), reason(in: .body), actor, answers: .json(.targets)
         ) { context, target, reason, actor in
-            do throws(MonitorBoard.Objection) {
+            do throws(MonitorHub.Objection) {
                 return targets(
-                    try await context.board.release(
+                    try await context.hub.release(
                         target, reason: reason, actor: context.caller.actor(actor)))
             } catch { throw problem(error) }
         },
@@ -65,9 +65,9 @@ extension ControlRoutes {
             .post, "/api/v1/quarantine/flush", "Releases every rule", access: .act,
             inputs: reason(in: .body), actor, answers: .json(.targets)
         ) { context, reason, actor in
-            do throws(MonitorBoard.Objection) {
+            do throws(MonitorHub.Objection) {
                 return targets(
-                    try await context.board.flush(
+                    try await context.hub.flush(
                         reason: reason, actor: context.caller.actor(actor)))
             } catch { throw problem(error) }
         },
@@ -86,7 +86,7 @@ extension ControlRoutes {
     private static let actor = Input.optional(
         "by", in: .body, .text(maxLength: 200), "Who decided; taken from root only")
 
-    private static func addition(_ added: MonitorBoard.Addition) -> Response {
+    private static func addition(_ added: MonitorHub.Addition) -> Response {
         var object = JSONObject()
         object.put("id", added.rule.id)
         object.put("target", "\(added.rule.target)")
@@ -101,7 +101,7 @@ extension ControlRoutes {
         JSONText.response(JSONText.array(targets.map { JSONText.quoted("\($0)") }))
     }
 
-    private static func problem(_ objection: MonitorBoard.Objection) -> ProblemDetails {
+    private static func problem(_ objection: MonitorHub.Objection) -> ProblemDetails {
         switch objection {
         case .notRunning: ProblemDetails(.unavailable, "\(objection)")
         case .observing: ProblemDetails(.conflict, "\(objection)")

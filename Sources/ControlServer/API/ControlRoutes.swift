@@ -18,7 +18,7 @@ enum ControlRoutes {
         ] + Dashboard.operations
 
     static func router(
-        _ board: MonitorBoard, _ authentication: AuthenticationMiddleware
+        _ hub: MonitorHub, _ authentication: AuthenticationMiddleware
     ) -> Router<Caller> {
         let routes = operations.map { operation in
             Router<Caller>.Route(operation.method, operation.pattern) { request, caller in
@@ -27,7 +27,7 @@ enum ControlRoutes {
                         .forbidden, "\(caller.name) may look but not act; see control.operators")
                 }
                 return try await operation.respond(
-                    Operation.Context(request: request, caller: caller, board: board))
+                    Operation.Context(request: request, caller: caller, hub: hub))
             }
         }
         return Router(
@@ -42,20 +42,20 @@ enum ControlRoutes {
             .get, "/healthz", "200 while packets are processed", access: .anyone,
             answers: .plain, .unhealthy
         ) { context in
-            health(context.board, isReadiness: false)
+            health(context.hub, isReadiness: false)
         },
         Operation(
             .get, "/readyz", "200 while it detects, and every interface is there", access: .anyone,
             answers: .plain, .unhealthy
         ) { context in
-            health(context.board, isReadiness: true)
+            health(context.hub, isReadiness: true)
         },
         Operation(
             .get, "/metrics", "Metrics in Prometheus' text format",
             answers: Operation.Answer(type: "text/plain; version=0.0.4; charset=utf-8")
         ) { context in
             JSONText.response(
-                MetricsText.text(try status(context.board)),
+                MetricsText.text(try status(context.hub)),
                 type: "text/plain; version=0.0.4; charset=utf-8")
         },
     ]
@@ -67,13 +67,13 @@ enum ControlRoutes {
             .get, "/api/v1/status", "What the monitor has seen, lost and done",
             answers: .json(.status)
         ) { context in
-            JSONText.response(try JSONText.encoded(try status(context.board)))
+            JSONText.response(try JSONText.encoded(try status(context.hub)))
         },
         Operation(
             .get, "/api/v1/rates", "Packets, bits and verdicts of the last ten minutes",
             answers: .json(.array(of: .rate))
         ) { context in
-            JSONText.response(try JSONText.encoded(context.board.rates))
+            JSONText.response(try JSONText.encoded(context.hub.rates))
         },
         Operation(
             .get, "/api/v1/stats", "The stats events that are kept, the latest first",
@@ -81,7 +81,7 @@ enum ControlRoutes {
                 "limit", in: .query, .integer(1...10_000), default: 60, "Most events"),
             answers: .json(.array(of: .event))
         ) { context, limit in
-            let stats = try store(context.board).statistics(limit: Int(limit))
+            let stats = try store(context.hub).statistics(limit: Int(limit))
             return JSONText.response(JSONText.array(stats.map(\.line)))
         },
         Operation(
@@ -98,34 +98,34 @@ enum ControlRoutes {
             answers: .json(.scores)
         ) { context, minutes, limit, match in
             scores(
-                context.board.scores(ofMinutes: Int(minutes)), limit: Int(limit),
+                context.hub.scores(ofMinutes: Int(minutes)), limit: Int(limit),
                 match: match.lowercased())
         },
         Operation(
             .get, "/api/v1/contacts", "Contacts of the model's clean traffic",
             answers: .json(.array(of: .contact))
         ) { context in
-            JSONText.response(try JSONText.encoded(context.board.contacts))
+            JSONText.response(try JSONText.encoded(context.hub.contacts))
         },
         Operation(
             .get, "/api/v1/config", "The configuration in use",
             answers: Operation.Answer(type: "application/yaml")
         ) { context in
-            JSONText.response(context.board.configuration, type: "application/yaml")
+            JSONText.response(context.hub.configuration, type: "application/yaml")
         },
         Operation(
             .post, "/api/v1/reload",
             "Reads configuration, model and feedback again, as SIGHUP does",
             access: .act, answers: .json(.object([]), .accepted)
         ) { context in
-            context.board.requestReload()
+            context.hub.requestReload()
             return JSONText.response("{}", status: .accepted)
         },
         Operation(
             .get, "/api/v1/models", "Models that this node has used, the latest first",
             answers: .json(.array(of: .model))
         ) { context in
-            let models = try store(context.board).models().map { model in
+            let models = try store(context.hub).models().map { model in
                 JSONText.object([
                     ("id", JSONText.quoted(model.id)),
                     ("created", JSONText.quoted(UTC.timestamp(model.created))),
@@ -140,15 +140,15 @@ enum ControlRoutes {
 
     // MARK: - Helpers
 
-    static func status(_ board: MonitorBoard) throws(ProblemDetails) -> MonitorStatus {
-        guard let status = board.status else {
+    static func status(_ hub: MonitorHub) throws(ProblemDetails) -> MonitorStatus {
+        guard let status = hub.status else {
             throw ProblemDetails(.unavailable, "the monitor has only begun")
         }
         return status
     }
 
-    static func store(_ board: MonitorBoard) throws(ProblemDetails) -> EventStore {
-        guard let store = board.store else {
+    static func store(_ hub: MonitorHub) throws(ProblemDetails) -> EventStore {
+        guard let store = hub.store else {
             throw ProblemDetails(.unavailable, "the monitor is not running")
         }
         return store
@@ -174,11 +174,11 @@ enum ControlRoutes {
             ]))
     }
 
-    private static func health(_ board: MonitorBoard, isReadiness: Bool) -> Response {
+    private static func health(_ hub: MonitorHub, isReadiness: Bool) -> Response {
         func answer(_ status: Status, _ text: String) -> Response {
             JSONText.response(text + "\n", status: status, type: "text/plain")
         }
-        guard let status = board.status else { return answer(.unavailable, "starting") }
+        guard let status = hub.status else { return answer(.unavailable, "starting") }
         let age = Int64(Date().timeIntervalSince1970) - Int64(status.updated.second)
         // A clock that was set makes one second look old; a loop that hangs stays old.
         guard abs(age) < 10 else {

@@ -30,7 +30,7 @@ struct Operation: Sendable {
     struct Context: Sendable {
         var request: Request
         var caller: Caller
-        var board: MonitorBoard
+        var hub: MonitorHub
     }
 
     let method: HTTPServer.Method

@@ -31,6 +31,6 @@ struct ClockNote {
     func step(since earlier: ClockNote) -> Interval? {
         guard earlier.run == run, !run.isEmpty else { return nil }
         let step = start - earlier.start
-        return step.magnitude >= ClockWatch.least ? step : .zero
+        return step.magnitude >= ClockStepDetector.least ? step : .zero
     }
 }

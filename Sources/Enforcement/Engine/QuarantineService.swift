@@ -34,7 +34,7 @@ public final class QuarantineService: Sendable {
         var engine: QuarantineEngine<Firewall>
         var protection: ProtectionSources
         /// Nil: `now` is whatever the caller says.
-        var clock: ClockWatch?
+        var clock: ClockStepDetector?
         /// How far the clock was set, if the rules have not followed it yet.
         var clockStep: Interval?
     }
@@ -70,7 +70,7 @@ public final class QuarantineService: Sendable {
         firewall.flushesConnections = options.flushesConnections
         var engine = QuarantineEngine(
             policy: policy, ledger: ledger, actuator: try Firewall(firewall))
-        let watch = options.followsClock ? ClockWatch(now: now) : nil
+        let watch = options.followsClock ? ClockStepDetector(now: now) : nil
         if let watch {
             try engine.followClock(startedAt: watch.start, now: now, actor: "lazaret")
         }

@@ -6,7 +6,7 @@ extension CommunicationGraph {
     public mutating func know(
         _ source: IPAddress, _ destination: IPAddress, _ service: Service, inventory: Inventory
     ) {
-        var resolver = Resolver(identities: IdentityMap(inventory: inventory))
+        var resolver = IdentityResolver(identities: IdentityMap(inventory: inventory))
         let peer = resolver.learn(destination, in: &self)
         guard peer.place != .group else { return }
         let subject = resolver.learn(source, in: &self)

@@ -7,12 +7,12 @@ import Timestamps
 /// Learns the communication graph from clean traffic: the first of the two passes of training.
 public struct GraphLearner: Sendable {
     private var graph = CommunicationGraph()
-    private var resolver: Resolver
-    private var links: LinkTable
+    private var resolver: IdentityResolver
+    private var links: MACBindingTable
 
     public init(inventory: Inventory) {
-        resolver = Resolver(identities: IdentityMap(inventory: inventory))
-        links = LinkTable(graph: nil, inventory: inventory, isLearning: true)
+        resolver = IdentityResolver(identities: IdentityMap(inventory: inventory))
+        links = MACBindingTable(graph: nil, inventory: inventory, isLearning: true)
     }
 
     /// Applies changes of address owners.

@@ -20,7 +20,7 @@ struct Novelty {
         guard let graph else { return }
         let who = subject.asSubject
         func knows(_ peer: UInt32, _ service: Service) -> Bool {
-            peer != Resolver.unknown && graph.knows(who, peer, service, outside: epoch)
+            peer != IdentityResolver.unknown && graph.knows(who, peer, service, outside: epoch)
         }
         let standsForNetwork = !peer.isNamed && peer.place == .inside
         isNewEdge =

@@ -26,13 +26,13 @@ public struct WindowTracker: Sendable {
     }
 
     public internal(set) var droppedHosts = 0
-    public private(set) var links: LinkTable
+    public private(set) var links: MACBindingTable
     var graph: CommunicationGraph?
     private let mode: Mode
     let hostLimit: Int
     /// Whether memory is short: then no further unknown host is added.
     public var isCramped = false
-    var resolver: Resolver
+    var resolver: IdentityResolver
     var hosts: [HostState] = []
     var slots: [IPAddress: Int] = [:]
     var free: [Int] = []
@@ -44,7 +44,7 @@ public struct WindowTracker: Sendable {
     private var window: Window
     /// By flow: the slot of its responder, or -1.
     private var servers: [Int32] = []
-    private var relay = NameRelay()
+    private var relay = ForwardedQueries()
     /// Where the search for a transient host continues.
     var hand = 0
 
@@ -61,9 +61,9 @@ public struct WindowTracker: Sendable {
         self.graph = mode == .withoutBaseline ? nil : graph
         self.mode = mode
         self.hostLimit = hostLimit
-        resolver = Resolver(
+        resolver = IdentityResolver(
             identities: IdentityMap(inventory: inventory, remembered: remembered))
-        links = LinkTable(
+        links = MACBindingTable(
             graph: graph, inventory: inventory.isEmpty ? remembered : inventory,
             isLearning: mode == .training)
         window = Window(
@@ -197,7 +197,7 @@ public struct WindowTracker: Sendable {
         hosts[slot].now[.served] &+= 1
     }
 
-    private mutating func sender(of packet: Packet) -> LinkTable.Sender {
+    private mutating func sender(of packet: Packet) -> MACBindingTable.Sender {
         let place = resolver.resolve(packet.source, in: graph).place
         return links.sender(
             of: packet, second: second, isFromAfar: place == .outside || place == .gateway)

@@ -25,8 +25,8 @@ final class DecisionThread: Sendable {
     }
 
     private let worker = Worker<Message>(capacity: 4096)
-    private let outlet: EventOutlet
-    private let board: MonitorBoard
+    private let dispatcher: EventDispatcher
+    private let hub: MonitorHub
     private let recorder: EventRecorder?
     private let tallies = Mutex(Tallies())
     private let complain: @Sendable (String) -> Void
@@ -51,11 +51,11 @@ final class DecisionThread: Sendable {
 
     /// Starts the thread.
     init(
-        alerts: sending AlertPipeline<LiveDecider>, outlet: EventOutlet, board: MonitorBoard,
+        alerts: sending AlertPipeline<LiveDecider>, dispatcher: EventDispatcher, hub: MonitorHub,
         recorder: EventRecorder?, complain: @escaping @Sendable (String) -> Void
     ) {
-        self.outlet = outlet
-        self.board = board
+        self.dispatcher = dispatcher
+        self.hub = hub
         self.recorder = recorder
         self.complain = complain
         worker.start(with: Progress(alerts: alerts), period: .milliseconds(250)) {
@@ -66,7 +66,7 @@ final class DecisionThread: Sendable {
     /// Verdicts that found the queue full.
     var dropped: UInt64 { worker.refused }
     /// How the places where events go are doing.
-    var sinks: [SinkStatus] { outlet.statuses }
+    var sinks: [SinkStatus] { dispatcher.statuses }
 
     /// What came of verdicts so far.
     var counts: Tallies { tallies.withLock { $0 } }
@@ -82,10 +82,10 @@ final class DecisionThread: Sendable {
     func follow(modelID: String) { worker.submit(.model(modelID)) }
     /// Goes on with other sinks; what the old ones still hold they deliver.
     func replaceSinks(_ path: String, _ options: DeliveryOptions) throws(DeliveryError) {
-        try outlet.replace(path: path, with: options)
+        try dispatcher.replace(path: path, with: options)
     }
     /// Opens the event file anew.
-    func reopen() { outlet.reopen() }
+    func reopen() { dispatcher.reopen() }
 
     /// Works off what waits, for five seconds at most, and ends the thread.
     func stop() {
@@ -186,7 +186,7 @@ final class DecisionThread: Sendable {
         count(result.outcomes)
     }
 
-    /// Brings incidents that have changed to the board and into the store.
+    /// Brings incidents that have changed to the hub and into the store.
     private func tell(of incidents: inout IncidentTracker, _ history: inout History) {
         history.alertsThisSecond = 0
         guard history.changedSince != .max else { return }
@@ -200,7 +200,7 @@ final class DecisionThread: Sendable {
         var all = history.incidents.values.sorted { ($1.start, $0.id) < ($0.start, $1.id) }
         for over in all.dropFirst(Self.incidentLimit) { history.incidents[over.id] = nil }
         all = Array(all.prefix(Self.incidentLimit))
-        board.publish(all)
+        hub.publish(all)
         recorder?.record(changed)
         history.changedSince = .max
         incidents.settle(
@@ -213,11 +213,11 @@ final class DecisionThread: Sendable {
         let now = Clock.now()
         for (order, event) in events.enumerated() {
             let rendered = RenderedEvent(event)
-            outlet.write(rendered)
+            dispatcher.write(rendered)
             recorder?.record(rendered, at: now + .nanoseconds(order))
             if event.kind == .alert { tallies.withLock { $0.alerts &+= 1 } }
             // Counters are told by the status, which is newer.
-            if event.kind != .stats { board.publish(rendered) }
+            if event.kind != .stats { hub.publish(rendered) }
         }
     }
 }

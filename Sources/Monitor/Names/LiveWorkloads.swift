@@ -33,7 +33,7 @@ public final class LiveWorkloads: Sendable {
     /// - Throws: for a kubeconfig that cannot be used.
     public init(
         options: WorkloadOptions, given: Inventory?, remembered: Inventory = .empty
-    ) throws(KubernetesAccess.Unusable) {
+    ) throws(KubernetesAccessError) {
         self.options = options
         self.given = given ?? .empty
         self.remembered = given == nil ? remembered : .empty
@@ -69,7 +69,7 @@ public final class LiveWorkloads: Sendable {
 
     private static func cluster(
         _ options: WorkloadOptions, _ directory: WorkloadDirectory
-    ) throws(KubernetesAccess.Unusable) -> KubernetesSource? {
+    ) throws(KubernetesAccessError) -> KubernetesSource? {
         let access: KubernetesAccess?
         switch options.kubernetes {
         case .never: return nil
@@ -160,20 +160,24 @@ public final class LiveWorkloads: Sendable {
 
     /// Takes in what changed since the last call. For the thread of the packets, before every
     /// batch.
-    func update<Feed: WorkloadFollower & ~Copyable>(_ feed: inout Feed, _ sight: LiveSight) {
+    func update<Pipeline: WorkloadObserver & ~Copyable>(
+        _ pipeline: inout Pipeline, _ context: CaptureContext
+    ) {
         let version = directory.version
         let isNew = seen.withLock { seen in
             defer { seen = version }
             return seen != version
         }
-        if isNew { take(directory.takeChange(), &feed, sight) }
+        if isNew { take(directory.takeChange(), &pipeline, context) }
     }
 
-    /// Gives a new feed everything that is known.
-    func begin<Feed: WorkloadFollower & ~Copyable>(_ feed: inout Feed, _ sight: LiveSight) {
+    /// Gives a new pipeline everything that is known.
+    func begin<Pipeline: WorkloadObserver & ~Copyable>(
+        _ pipeline: inout Pipeline, _ context: CaptureContext
+    ) {
         seen.withLock { $0 = directory.version }
-        sight.recording?.note(givenHolders)
-        take(directory.takeAll(), &feed, sight)
+        context.recording?.note(givenHolders)
+        take(directory.takeAll(), &pipeline, context)
     }
 
     /// What the inventory file says of single addresses, as a change: it holds from the beginning.
@@ -195,31 +199,31 @@ public final class LiveWorkloads: Sendable {
         return change
     }
 
-    private func take<Feed: WorkloadFollower & ~Copyable>(
-        _ change: WorkloadChange, _ feed: inout Feed, _ sight: LiveSight
+    private func take<Pipeline: WorkloadObserver & ~Copyable>(
+        _ change: WorkloadChange, _ pipeline: inout Pipeline, _ context: CaptureContext
     ) {
-        feed.apply(change, now: Clock.now())
-        guard let recording = sight.recording else { return follow(change.bridges, sight) }
+        pipeline.apply(change, now: Clock.now())
+        guard let recording = context.recording else { return follow(change.bridges, context) }
         var noted = change
         for address in change.holders.keys where given.workload(of: address) != nil {
             noted.holders[address] = nil
         }
         noted.networks = change.networks.map { given.networks + $0 }
         recording.note(noted)
-        follow(change.bridges, sight)
+        follow(change.bridges, context)
     }
 
-    private func follow(_ bridges: [String]?, _ sight: LiveSight) {
-        if sight.interfaces.contains(Self.allBridges) { watch(bridges, sight) }
+    private func follow(_ bridges: [String]?, _ context: CaptureContext) {
+        if context.interfaces.contains(Self.allBridges) { watch(bridges, context) }
     }
 
     /// Captures on what is asked for, where this is the list of bridges.
-    func watch(_ bridges: [String]?, _ sight: LiveSight) {
+    func watch(_ bridges: [String]?, _ context: CaptureContext) {
         guard let bridges else { return }
-        let names = Self.interfaces(sight.interfaces, bridges: bridges)
-        sight.capture.replaceInterfaces(names)
-        sight.recording?.forgetSources()
-        sight.tell("watching \(names.isEmpty ? "no bridge yet" : names.joined(separator: ", "))")
+        let names = Self.interfaces(context.interfaces, bridges: bridges)
+        context.capture.replaceInterfaces(names)
+        context.recording?.forgetSources()
+        context.tell("watching \(names.isEmpty ? "no bridge yet" : names.joined(separator: ", "))")
     }
 
     /// The interfaces to watch: those that are named, and the bridges of container networks where

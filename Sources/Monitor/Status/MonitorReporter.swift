@@ -12,11 +12,11 @@ import SystemSupport
 import Workloads
 import Timestamps
 
-/// Once a second tells how a monitor is: to the board, the store and the operator.
+/// Once a second tells how a monitor is: to the hub, the store and the operator.
 struct MonitorReporter {
     var status = MonitorStatus()
     private let parts: MonitorParts
-    private let board: MonitorBoard
+    private let hub: MonitorHub
     private let limits: ResourceLimits
     private let statisticsInterval: Interval
     private var missing: [String] = []
@@ -31,9 +31,9 @@ struct MonitorReporter {
     private var verdictsDropped = RecentRise()
     private var windowsUnscored = RecentRise()
 
-    init(_ options: Monitor.Options, board: MonitorBoard, parts: MonitorParts, started: Timestamp) {
+    init(_ options: Monitor.Options, hub: MonitorHub, parts: MonitorParts, started: Timestamp) {
         self.parts = parts
-        self.board = board
+        self.hub = hub
         limits = options.limits
         statisticsInterval = options.statisticsInterval
         nextStatistics = Clock.monotonic() + statisticsInterval
@@ -63,22 +63,22 @@ struct MonitorReporter {
         return true
     }
 
-    mutating func take(_ feed: borrowing LearningFeed, at now: Timestamp) {
-        status.learning = feed.progress(at: now)
-        count(feed.intake, feed.meter.statistics)
-        status.hosts = feed.hosts
-        status.windows = feed.windows
+    mutating func take(_ pipeline: borrowing TrainingPipeline, at now: Timestamp) {
+        status.learning = pipeline.progress(at: now)
+        count(pipeline.intake, pipeline.meter.statistics)
+        status.hosts = pipeline.hosts
+        status.windows = pipeline.windows
     }
 
-    mutating func take(_ feed: borrowing LiveFeed) {
-        count(feed.intake, feed.meter.statistics)
-        status.hosts = feed.hosts
-        status.hostsDropped = feed.droppedHosts
-        status.windows = feed.detector.seenCount
-        status.windowsScored = feed.detector.scoredCount
-        status.scores = feed.detector.scoreCounts
-        status.windowsUnscored = feed.detector.unscoredCount
-        status.verdicts = feed.verdicts
+    mutating func take(_ pipeline: borrowing DetectionPipeline) {
+        count(pipeline.intake, pipeline.meter.statistics)
+        status.hosts = pipeline.hosts
+        status.hostsDropped = pipeline.droppedHosts
+        status.windows = pipeline.detector.seenCount
+        status.windowsScored = pipeline.detector.scoredCount
+        status.scores = pipeline.detector.scoreCounts
+        status.windowsUnscored = pipeline.detector.unscoredCount
+        status.verdicts = pipeline.verdicts
     }
 
     private mutating func count(_ intake: borrowing FrameIntake, _ meter: FlowMeterStatistics) {
@@ -97,14 +97,14 @@ struct MonitorReporter {
         status.capture.interfaceDrops = capture.interfaceDrops
         status.capture.reopened = capture.reopened
         status.capture.duplicates = intake.merge.duplicates
-        status.capture.hurried = intake.merge.hurried
+        status.capture.overflowed = intake.merge.overflowed
         status.decoder = MonitorStatus.Decoder(decoder)
         status.malformed = Dictionary(
             uniqueKeysWithValues: decoder.malformed.map { ($0.name, $0.count) })
         status.flow = MonitorStatus.Flow(meter)
     }
 
-    /// Once a second: everything that is not the feed's, and the board.
+    /// Once a second: everything that is not the pipeline's, and the hub.
     ///
     /// - Parameter rested: how long the packet thread has rested.
     mutating func publish(_ now: Timestamp, rested: Interval) {
@@ -150,7 +150,7 @@ struct MonitorReporter {
         status.restedSeconds = rested.inSeconds
         status.updated = now
         status.troubles = troubles(Clock.monotonic())
-        board.publish(status)
+        hub.publish(status)
         let reached = Clock.monotonic()
         guard reached >= nextStatistics else { return }
         nextStatistics = reached + statisticsInterval

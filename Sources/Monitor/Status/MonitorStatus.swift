@@ -60,7 +60,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         /// Packets seen on a second interface.
         public var duplicates: UInt64 = 0
         /// Packets that went on before their time because too many waited.
-        public var hurried: UInt64 = 0
+        public var overflowed: UInt64 = 0
 
         public init() {}
     }
@@ -142,7 +142,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var hostsDropped = 0
     public var windows = 0
     public var windowsScored = 0
-    /// Odd windows of strangers that were not scored because there were too many in that second.
+    /// Odd windows of unknown hosts that were not scored because there were too many in that second.
     public var windowsUnscored = 0
     public var verdicts: UInt64 = 0
     public var verdictsDropped: UInt64 = 0

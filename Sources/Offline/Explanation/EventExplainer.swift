@@ -109,7 +109,7 @@ public struct EventExplainer {
         let asked = Window(
             subject: offender, scale: scale, endSecond: alert.window?.upperBound ?? 0,
             values: values)
-        guard let remedy = detector.remedy(for: asked) else {
+        guard let counterfactual = detector.counterfactual(for: asked) else {
             explanation.nearestNote =
                 window == nil
                 ? "the alert alone does not reproduce the anomaly; name its capture with -r"
@@ -117,13 +117,15 @@ public struct EventExplainer {
             return
         }
         explanation.nearest = EventExplanation.Nearest(
-            changes: remedy.changes.map { change in
+            changes: counterfactual.changes.map { change in
                 let description = FeatureSchema.description(of: change.feature)
                 return EventExplanation.Change(
                     feature: description.name, unit: description.unit, from: Double(change.from),
                     to: Double(change.to))
-            }, scoreBefore: Double(remedy.scoreBefore), scoreAfter: Double(remedy.scoreAfter),
-            threshold: Double(remedy.threshold), isWithinRange: remedy.isWithinRange,
+            }, scoreBefore: Double(counterfactual.scoreBefore),
+            scoreAfter: Double(counterfactual.scoreAfter),
+            threshold: Double(counterfactual.threshold),
+            isWithinRange: counterfactual.isWithinRange,
             isExact: window != nil)
     }
 

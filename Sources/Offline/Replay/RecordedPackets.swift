@@ -5,7 +5,7 @@ import Timestamps
 /// The packets of a recording in their order, and those that were forwarded, and so recorded twice,
 /// once.
 struct RecordedPackets {
-    private var merge = PacketMerge(interfaces: 2)
+    private var merge = ReorderBuffer(interfaces: 2)
     private var newest = Timestamp.distantPast
 
     /// Interfaces that are told apart: a packet comes out of the gateway by another one than it

@@ -58,7 +58,7 @@ public struct Replay {
     ///   - record: is filled with what a report shows.
     ///   - observe: sees every window with its verdict, for evaluation.
     public func run(
-        progress: ProgressReport? = nil, record: ReplayRecord? = nil,
+        progress: ProgressReport? = nil, record: ReplayReportData? = nil,
         observe: ((Window, Verdict?) -> Void)? = nil
     ) throws -> Outcome {
         // What the capture itself tells goes before what the model remembers, but not before what
@@ -67,8 +67,8 @@ public struct Replay {
         let remembered = inventory == nil ? model.provenance.inventory : .empty
         var tracker = WindowTracker(
             inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring)
-        var judge = Judge(
-            model: model, known: NotedWorkloads(given: given, remembered: remembered),
+        var judge = CaptureAnalyzer(
+            model: model, known: RecordedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
         var packets = try PacketReader(

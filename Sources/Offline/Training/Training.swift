@@ -40,9 +40,9 @@ public struct Training {
             try PacketReader(
                 paths: spool.paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
         }
-        var check = Contamination(inventory: inventory)
+        var check = TrainingSanitizer(inventory: inventory)
         var learner = GraphLearner(inventory: inventory)
-        var noted = NotedWorkloads(given: inventory, remembered: .empty)
+        var noted = RecordedWorkloads(given: inventory, remembered: .empty)
         var packets = try reader()
         while let step = try packets.next() {
             switch step {
@@ -108,7 +108,7 @@ public struct Training {
         return try FileDigest.sha256(inventoryPath).digest
     }
 
-    private func warnings(_ suspects: [Contamination.Suspect]) -> [String] {
+    private func warnings(_ suspects: [TrainingSanitizer.Suspect]) -> [String] {
         let shown = suspects.prefix(8).map { suspect in
             (excludesSuspects ? "left out: " : "does not look clean: ") + suspect.text
         }

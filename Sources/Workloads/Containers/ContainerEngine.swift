@@ -37,7 +37,7 @@ public struct ContainerEngine: Sendable {
 
     /// Asks once for everything.
     public func list() async throws {
-        let http = HTTPSource(socket: path)
+        let http = SourceConnection(socket: path)
         let isPodman = try await http.get(EngineVersion.self, "/version").isPodman
         try await listAll(http, isPodman)
     }
@@ -46,15 +46,15 @@ public struct ContainerEngine: Sendable {
     ///
     /// - Parameter tell: called with a line for the operator when it goes or comes back.
     public func follow(tell: @escaping @Sendable (String) -> Void) async {
-        let http = HTTPSource(socket: path)
+        let http = SourceConnection(socket: path)
         let notice = SourceNotice()
         var pause = Self.shortestPause
         var wasLost = false
         while !Task.isCancelled {
-            let desk = Desk()
+            let pending = PendingQueries()
             if isPresent {
                 do {
-                    try await session(http, desk) {
+                    try await session(http, pending) {
                         if let line = notice.back("\(source) answers again") { tell(line) }
                         if let reason = images.takeRefusal() {
                             tell(
@@ -74,7 +74,7 @@ public struct ContainerEngine: Sendable {
                 directory.setState(source, .absent)
             }
             // An engine that answered before is retried soon.
-            if desk.isOpen { pause = Self.shortestPause }
+            if pending.isOpen { pause = Self.shortestPause }
             try? await Task.sleep(for: .milliseconds(pause + Int64.random(in: 0...pause / 4)))
             pause = min(pause * 2, Self.longestPause)
         }
@@ -92,7 +92,7 @@ public struct ContainerEngine: Sendable {
     // MARK: - One connection
 
     /// What waits to be asked for, between the one who hears and the one who asks.
-    private final class Desk: Sendable {
+    private final class PendingQueries: Sendable {
         struct Waiting {
             /// Containers to ask for, and since when they have what they have.
             var containers: [String: Timestamp] = [:]
@@ -131,26 +131,26 @@ public struct ContainerEngine: Sendable {
     private static let waitingLimit = 1024
 
     private func session(
-        _ http: HTTPSource, _ desk: Desk, opened: @escaping @Sendable () -> Void
+        _ http: SourceConnection, _ pending: PendingQueries, opened: @escaping @Sendable () -> Void
     ) async throws {
         let isPodman = try await http.get(EngineVersion.self, "/version").isPodman
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                defer { desk.close() }
+                defer { pending.close() }
                 try await http.lines("/events") {
                     // The stream is open: whatever happens from here on is heard.
                     try await listAll(http, isPodman)
-                    desk.waiting.withLock { $0.isOpen = true }
+                    pending.waiting.withLock { $0.isOpen = true }
                     opened()
                 } _: { line in
                     guard let event = try? JSONDecoder().decode(EngineEvent.self, from: line) else {
                         return
                     }
-                    hear(event, isPodman, desk)
+                    hear(event, isPodman, pending)
                 }
             }
             group.addTask {
-                for await _ in desk.bell { try await ask(http, isPodman, desk) }
+                for await _ in pending.bell { try await ask(http, isPodman, pending) }
             }
             // The first to end ends the other.
             do { try await group.next() } catch {
@@ -161,7 +161,7 @@ public struct ContainerEngine: Sendable {
         }
     }
 
-    private func hear(_ event: EngineEvent, _ isPodman: Bool, _ desk: Desk) {
+    private func hear(_ event: EngineEvent, _ isPodman: Bool, _ pending: PendingQueries) {
         guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
         let attributes = event.Actor?.Attributes ?? [:]
         // An event cannot lie in the future, whatever the engine's clock says.
@@ -171,12 +171,12 @@ public struct ContainerEngine: Sendable {
         case ("container", "create"):
             // What is too large to wait is known when it is asked for.
             guard let container = CreatedContainer(attributes, naming) else { return }
-            desk.waiting.withLock { waiting in
+            pending.waiting.withLock { waiting in
                 if waiting.created.count > Self.waitingLimit { waiting.created.removeAll() }
                 waiting.created[id] = container
             }
         case ("container", "init"), ("container", "start"), ("container", "restart"):
-            desk.with { waiting in
+            pending.with { waiting in
                 if waiting.over.remove(id) != nil { waiting.joined[id] = nil }
                 // It has had its addresses since it was set up: before its first process ran.
                 let since = waiting.joined[id] ?? time
@@ -189,12 +189,12 @@ public struct ContainerEngine: Sendable {
         case ("container", "die"), ("container", "died"), ("container", "remove"),
             ("container", "destroy"):
             directory.end(source, container: id, at: time)
-            desk.with { $0.over.insert(id) }
+            pending.with { $0.over.insert(id) }
         case ("network", "connect"):
             guard let container = attributes["container"], container.utf8.count <= 256 else {
                 return
             }
-            desk.with { waiting in
+            pending.with { waiting in
                 if waiting.over.remove(container) != nil { waiting.joined[container] = nil }
                 waiting.joined[container] = waiting.joined[container] ?? time
                 waiting.networks.insert(id)
@@ -204,21 +204,23 @@ public struct ContainerEngine: Sendable {
             guard let container = attributes["container"] else { return }
             directory.end(source, container: container, network: attributes["name"], at: time)
         case ("network", "create"), ("network", "destroy"), ("network", "remove"):
-            desk.with { $0.listsNetworks = true }
+            pending.with { $0.listsNetworks = true }
         case ("daemon", "reload"), ("system", _):
-            desk.with { $0.listsAll = true }
+            pending.with { $0.listsAll = true }
         default: break
         }
     }
 
-    private static func bound(_ waiting: inout Desk.Waiting) {
+    private static func bound(_ waiting: inout PendingQueries.Waiting) {
         let count = max(waiting.containers.count, waiting.networks.count, waiting.joined.count)
         guard count > waitingLimit else { return }
-        waiting = Desk.Waiting(listsAll: true, isOpen: waiting.isOpen)
+        waiting = PendingQueries.Waiting(listsAll: true, isOpen: waiting.isOpen)
     }
 
-    private func ask(_ http: HTTPSource, _ isPodman: Bool, _ desk: Desk) async throws {
-        let waiting = desk.waiting.withLock { waiting in
+    private func ask(_ http: SourceConnection, _ isPodman: Bool, _ pending: PendingQueries)
+        async throws
+    {
+        let waiting = pending.waiting.withLock { waiting in
             let all = waiting
             waiting.containers = [:]
             waiting.networks = []
@@ -249,13 +251,13 @@ public struct ContainerEngine: Sendable {
         let found = try await http.get(
             Lenient<EngineContainer>.self, "/containers/json?all=1&filters=\(filter)")
         let pods = isPodman ? try await pods(http) : [:]
-        var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
+        var leases: [(address: IPAddress, lease: Lease)] = []
         for one in found.elements {
-            tenancies += try await self.tenancies(
+            leases += try await self.leases(
                 of: one, since: waiting.containers[one.Id], pods, found.elements, http)
         }
-        directory.begin(source, tenancies)
-        desk.waiting.withLock { now in
+        directory.begin(source, leases)
+        pending.waiting.withLock { now in
             for id in ids where now.containers[id] == nil && now.joined[id] == waiting.joined[id] {
                 now.created[id] = nil
                 now.joined[id] = nil
@@ -282,29 +284,29 @@ public struct ContainerEngine: Sendable {
 
     // MARK: - Answers
 
-    private func listAll(_ http: HTTPSource, _ isPodman: Bool) async throws {
+    private func listAll(_ http: SourceConnection, _ isPodman: Bool) async throws {
         try await listNetworks(http, isPodman)
         let asked = Clock.now()
         let found = try await http.get(Lenient<EngineContainer>.self, "/containers/json")
         let pods = isPodman ? try await pods(http) : [:]
-        var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
+        var leases: [(address: IPAddress, lease: Lease)] = []
         for one in found.elements {
-            tenancies += try await self.tenancies(
+            leases += try await self.leases(
                 of: one, since: nil, pods, found.elements, http)
         }
         directory.replaceAll(
-            source, tenancies, containers: Set(found.elements.map(\.Id)), at: asked)
+            source, leases, containers: Set(found.elements.map(\.Id)), at: asked)
         directory.setState(source, .connected)
     }
 
-    private func pods(_ http: HTTPSource) async throws -> [String: PodmanPod] {
+    private func pods(_ http: SourceConnection) async throws -> [String: PodmanPod] {
         PodmanPod.pods(
             of: try await http.get(
                 Lenient<PodmanContainer>.self, "/v4.0.0/libpod/containers/json?all=true"
             ).elements)
     }
 
-    private func listNetworks(_ http: HTTPSource, _ isPodman: Bool) async throws {
+    private func listNetworks(_ http: SourceConnection, _ isPodman: Bool) async throws {
         let networks =
             isPodman
             ? try await http.get(Lenient<PodmanNetwork>.self, "/v4.0.0/libpod/networks/json")
@@ -317,9 +319,9 @@ public struct ContainerEngine: Sendable {
     /// Docker gives out addresses before it starts a container: its network knows them first.
     private func begin(
         members network: EngineNetwork, _ joined: [String: Timestamp],
-        _ created: [String: CreatedContainer], _ http: HTTPSource
+        _ created: [String: CreatedContainer], _ http: SourceConnection
     ) async throws {
-        var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
+        var leases: [(address: IPAddress, lease: Lease)] = []
         for (id, member) in network.Containers ?? [:] {
             guard let since = joined[id] else { continue }
             let known: Container?
@@ -333,22 +335,22 @@ public struct ContainerEngine: Sendable {
             guard let container = known else { continue }
             for text in [member.IPv4Address, member.IPv6Address] {
                 guard let address = Self.address(text) else { continue }
-                tenancies.append(
+                leases.append(
                     (
                         address,
-                        Tenancy(
+                        Lease(
                             container: container, network: network.Name,
                             mac: member.MacAddress.flatMap { MACAddress($0) }, since: since)
                     ))
             }
         }
-        directory.begin(source, tenancies)
+        directory.begin(source, leases)
     }
 
-    private func tenancies(
+    private func leases(
         of found: EngineContainer, since: Timestamp?, _ pods: [String: PodmanPod],
-        _ all: [EngineContainer], _ http: HTTPSource
-    ) async throws -> [(address: IPAddress, tenancy: Tenancy)] {
+        _ all: [EngineContainer], _ http: SourceConnection
+    ) async throws -> [(address: IPAddress, lease: Lease)] {
         let pod = pods[found.Id]
         let owner = pod.flatMap { pod in
             pod.infra == found.Id ? ContainerOwner(scope: pod.name, name: pod.name) : nil
@@ -363,7 +365,7 @@ public struct ContainerEngine: Sendable {
         let created = found.Created.map {
             min(max(Timestamp(second: $0), .epoch), Clock.now())
         }
-        var result: [(address: IPAddress, tenancy: Tenancy)] = []
+        var result: [(address: IPAddress, lease: Lease)] = []
         for (network, endpoint) in found.NetworkSettings?.Networks ?? [:] {
             for text in [endpoint.IPAddress, endpoint.GlobalIPv6Address] {
                 guard let address = Self.address(text), shared?.contains(address) != true else {
@@ -372,7 +374,7 @@ public struct ContainerEngine: Sendable {
                 result.append(
                     (
                         address,
-                        Tenancy(
+                        Lease(
                             container: container, network: WorkloadNaming.clean(network),
                             mac: endpoint.MacAddress.flatMap { MACAddress($0) },
                             since: since ?? created ?? .epoch)

@@ -29,7 +29,7 @@ final class ImageLabels: Sendable {
     ///
     /// - Parameter image: a digest or a reference.
     func labels(
-        of image: String, _ naming: WorkloadNaming, _ http: HTTPSource
+        of image: String, _ naming: WorkloadNaming, _ http: SourceConnection
     ) async throws -> [String: String]? {
         if let known = state.withLock({ $0.known[image] }) { return known }
         guard Self.isReference(image) else { return nil }
@@ -85,7 +85,7 @@ extension ContainerEngine {
     /// - Parameter original: the image's digest or reference.
     func container(
         id: String, name: String, image: String, digest: String = "", labels: [String: String],
-        owner: ContainerOwner? = nil, of original: String, _ http: HTTPSource
+        owner: ContainerOwner? = nil, of original: String, _ http: SourceConnection
     ) async throws -> Container {
         var imageLabels: [String: String] = [:]
         if labels.keys.contains(where: naming.mayName) {

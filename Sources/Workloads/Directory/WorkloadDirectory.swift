@@ -51,7 +51,7 @@ public final class WorkloadDirectory: Sendable {
     static let networkLimit = 4096
 
     private struct State {
-        var book = AddressBook()
+        var leases = LeaseTable()
         var networks: [String: [ContainerNetwork]] = [:]
         /// Addresses that are no container's: services and nodes of a cluster.
         var fixed: [String: [IPAddress: Inventory.Holder]] = [:]
@@ -84,36 +84,37 @@ public final class WorkloadDirectory: Sendable {
     ///
     /// - Parameter time: time of the query; containers that started later are kept.
     func replaceAll(
-        _ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)],
+        _ source: String, _ leases: [(address: IPAddress, lease: Lease)],
         containers: Set<String>, at time: Timestamp
     ) {
         write(at: time) { state in
             let prefix = Self.key(source, "")
-            let gone = state.book.lives.filter {
+            let gone = state.leases.lives.filter {
                 $0.key.hasPrefix(prefix) && $0.value.ended == nil
                     && !containers.contains(String($0.key.dropFirst(prefix.count)))
             }
             for id in gone.keys {
                 let isYounger = gone[id]?.addresses.contains {
-                    state.book.current($0).map { $0.container.id == id && $0.since > time } ?? false
+                    state.leases.current($0).map { $0.container.id == id && $0.since > time }
+                        ?? false
                 }
                 guard isYounger != true else { continue }
-                note(state.book.end(id, at: time), at: time, &state)
+                note(state.leases.end(id, at: time), at: time, &state)
             }
-            begin(source, tenancies, &state)
+            begin(source, leases, &state)
         }
     }
 
     /// Containers that have addresses.
-    func begin(_ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)]) {
-        write(at: tenancies.map(\.tenancy.since).max() ?? .epoch) { begin(source, tenancies, &$0) }
+    func begin(_ source: String, _ leases: [(address: IPAddress, lease: Lease)]) {
+        write(at: leases.map(\.lease.since).max() ?? .epoch) { begin(source, leases, &$0) }
     }
 
     /// A container is over, or has left one network.
     func end(_ source: String, container: String, network: String? = nil, at time: Timestamp) {
         write(at: time) { state in
             note(
-                state.book.end(Self.key(source, container), network: network, at: time), at: time,
+                state.leases.end(Self.key(source, container), network: network, at: time), at: time,
                 &state)
         }
     }
@@ -149,9 +150,9 @@ public final class WorkloadDirectory: Sendable {
     func container(_ id: String, of source: String) -> Container? {
         state.withLock { state in
             let key = Self.key(source, id)
-            for address in state.book.lives[key]?.addresses ?? [] {
-                let tenancy = state.book.tenancies[address]?.last { $0.container.id == key }
-                guard var container = tenancy?.container else { continue }
+            for address in state.leases.lives[key]?.addresses ?? [] {
+                let lease = state.leases.leases[address]?.last { $0.container.id == key }
+                guard var container = lease?.container else { continue }
                 container.id = id
                 return container
             }
@@ -163,8 +164,8 @@ public final class WorkloadDirectory: Sendable {
     func addresses(of id: String, _ source: String) -> Set<IPAddress> {
         state.withLock { state in
             let key = Self.key(source, id)
-            return (state.book.lives[key]?.addresses ?? []).filter {
-                state.book.current($0)?.container.id == key
+            return (state.leases.lives[key]?.addresses ?? []).filter {
+                state.leases.current($0)?.container.id == key
             }
         }
     }
@@ -174,8 +175,8 @@ public final class WorkloadDirectory: Sendable {
             body(&state)
             if time - .seconds(10) > state.pruned {
                 state.pruned = time
-                state.book.prune(now: time)
-                let names = Set(state.book.tenancies.values.joined().map(\.container.workload))
+                state.leases.prune(now: time)
+                let names = Set(state.leases.leases.values.joined().map(\.container.workload))
                 state.firstSeen = state.firstSeen.filter { names.contains($0.key) }
             }
             return !state.change.isEmpty
@@ -184,16 +185,16 @@ public final class WorkloadDirectory: Sendable {
     }
 
     private func begin(
-        _ source: String, _ tenancies: [(address: IPAddress, tenancy: Tenancy)],
+        _ source: String, _ leases: [(address: IPAddress, lease: Lease)],
         _ state: inout State
     ) {
-        for (address, tenancy) in tenancies {
-            var tenancy = tenancy
-            tenancy.container.id = Self.key(source, tenancy.container.id)
-            guard state.book.begin(address, tenancy) else { continue }
-            note([address], at: tenancy.since, &state)
-            let name = tenancy.container.workload
-            state.firstSeen[name] = min(state.firstSeen[name] ?? .distantFuture, tenancy.since)
+        for (address, lease) in leases {
+            var lease = lease
+            lease.container.id = Self.key(source, lease.container.id)
+            guard state.leases.begin(address, lease) else { continue }
+            note([address], at: lease.since, &state)
+            let name = lease.container.workload
+            state.firstSeen[name] = min(state.firstSeen[name] ?? .distantFuture, lease.since)
         }
     }
 
@@ -226,7 +227,7 @@ public final class WorkloadDirectory: Sendable {
         return state.withLock { state in
             state.change = WorkloadChange()
             var all = WorkloadChange()
-            for address in state.book.tenancies.keys {
+            for address in state.leases.leases.keys {
                 all.holders[address] = .some(Self.holder(of: address, state))
             }
             for (address, holder) in state.fixed.values.joined()
@@ -241,13 +242,13 @@ public final class WorkloadDirectory: Sendable {
 
     /// Who had `address` at `time`; nil for nobody that is known, or too
     /// long ago.
-    public func tenant(of address: IPAddress, at time: Timestamp) -> Tenancy? {
+    public func lease(of address: IPAddress, at time: Timestamp) -> Lease? {
         state.withLock { state in
-            var tenancy = state.book.tenant(of: address, at: time)
-            if let id = tenancy?.container.id, let space = id.firstIndex(of: " ") {
-                tenancy?.container.id = String(id[id.index(after: space)...])
+            var lease = state.leases.lease(of: address, at: time)
+            if let id = lease?.container.id, let space = id.firstIndex(of: " ") {
+                lease?.container.id = String(id[id.index(after: space)...])
             }
-            return tenancy
+            return lease
         }
     }
 
@@ -255,7 +256,7 @@ public final class WorkloadDirectory: Sendable {
     public func inventory() -> Inventory {
         state.withLock { state in
             var holders: [IPAddress: Inventory.Holder] = [:]
-            for address in state.book.tenancies.keys {
+            for address in state.leases.leases.keys {
                 holders[address] = Self.holder(of: address, state)
             }
             for fixed in state.fixed.values { holders.merge(fixed) { mine, _ in mine } }
@@ -264,10 +265,10 @@ public final class WorkloadDirectory: Sendable {
     }
 
     /// The containers that have addresses, by name.
-    public func tenants() -> [(address: IPAddress, tenancy: Tenancy)] {
+    public func leases() -> [(address: IPAddress, lease: Lease)] {
         state.withLock { state in
-            state.book.tenancies.compactMap { address, _ in
-                state.book.current(address).map { (address, $0) }
+            state.leases.leases.compactMap { address, _ in
+                state.leases.current(address).map { (address, $0) }
             }
         }.sorted { ($0.1.container.workload, $0.0) < ($1.1.container.workload, $1.0) }
     }
@@ -291,12 +292,12 @@ public final class WorkloadDirectory: Sendable {
     /// The bridges of container networks.
     public func bridges() -> [String] { state.withLock { Self.bridges($0) } }
 
-    /// How many addresses, tenancies and containers are remembered, and how many found no room.
-    public func size() -> (addresses: Int, tenancies: Int, containers: Int, refused: Int) {
+    /// How many addresses, leases and containers are remembered, and how many found no room.
+    public func size() -> (addresses: Int, leases: Int, containers: Int, refused: Int) {
         state.withLock { state in
             (
-                state.book.tenancies.count, state.book.tenancies.values.reduce(0) { $0 + $1.count },
-                state.book.lives.count, state.book.refused
+                state.leases.leases.count, state.leases.leases.values.reduce(0) { $0 + $1.count },
+                state.leases.lives.count, state.leases.refused
             )
         }
     }
@@ -329,16 +330,16 @@ public final class WorkloadDirectory: Sendable {
     private func running(_ source: String) -> Int {
         state.withLock { state in
             let prefix = Self.key(source, "")
-            return state.book.lives.count { $0.value.ended == nil && $0.key.hasPrefix(prefix) }
+            return state.leases.lives.count { $0.value.ended == nil && $0.key.hasPrefix(prefix) }
         }
     }
 
     private static func holder(of address: IPAddress, _ state: State) -> Inventory.Holder? {
-        if let tenancy = state.book.current(address) {
+        if let lease = state.leases.current(address) {
             return Inventory.Holder(
-                workload: tenancy.container.workload, image: tenancy.container.image,
-                labels: tenancy.container.labels, mac: tenancy.mac, instance: tenancy.container.id,
-                since: tenancy.since)
+                workload: lease.container.workload, image: lease.container.image,
+                labels: lease.container.labels, mac: lease.mac, instance: lease.container.id,
+                since: lease.since)
         }
         return state.fixed.values.lazy.compactMap { $0[address] }.first
     }

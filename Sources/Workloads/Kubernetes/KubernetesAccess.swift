@@ -2,16 +2,16 @@ internal import FoundationEssentials
 internal import HTTPClient
 internal import YAML
 
+/// A kubeconfig that cannot be used.
+public struct KubernetesAccessError: Error, Sendable, CustomStringConvertible {
+    public var path: String
+    public var reason: String
+
+    public var description: String { "\(path): \(reason)" }
+}
+
 /// Address and credentials of a cluster's API.
 public struct KubernetesAccess: Sendable {
-    /// A kubeconfig that cannot be used.
-    public struct Unusable: Error, Sendable, CustomStringConvertible {
-        public var path: String
-        public var reason: String
-
-        public var description: String { "\(path): \(reason)" }
-    }
-
     /// `https://10.96.0.1:443`.
     public let server: String
     let tls: TLSOptions
@@ -46,15 +46,19 @@ public struct KubernetesAccess: Sendable {
     }
 
     /// A kubeconfig's current context: a token, a token's file or a client certificate.
-    public init(kubeconfig path: String) throws(Unusable) {
-        func fail(_ reason: String) -> Unusable { Unusable(path: path, reason: reason) }
+    public init(kubeconfig path: String) throws(KubernetesAccessError) {
+        func fail(_ reason: String) -> KubernetesAccessError {
+            KubernetesAccessError(path: path, reason: reason)
+        }
         let root: YAMLNode
         do throws(YAMLError) {
             root = try YAMLReader(path: path).root(of: YAMLReader.read(path))
         } catch {
             throw fail(error.reason)
         }
-        func entry(_ list: String, _ name: String?, _ kind: String) throws(Unusable) -> YAMLNode {
+        func entry(_ list: String, _ name: String?, _ kind: String) throws(KubernetesAccessError)
+            -> YAMLNode
+        {
             let found = root[list]?.sequence?.first { $0["name"]?.string == name }
             guard name != nil, let entry = found?[kind] else {
                 throw fail("'\(list)' has no '\(name ?? "?")'")
@@ -78,7 +82,9 @@ public struct KubernetesAccess: Sendable {
         let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
         func place(_ name: String) -> String { URL(fileURLWithPath: name, relativeTo: folder).path }
         /// The bytes of `key-data`, or of the file that `key` names.
-        func bytes(_ node: YAMLNode, _ key: String, _ label: String) throws(Unusable) -> [UInt8]? {
+        func bytes(_ node: YAMLNode, _ key: String, _ label: String) throws(KubernetesAccessError)
+            -> [UInt8]?
+        {
             let found: Data
             if let text = node[key + "-data"]?.string {
                 guard let data = Data(base64Encoded: text) else {

@@ -35,8 +35,8 @@ public struct KubernetesSource: Sendable {
     /// Pages of one list: twice as many as objects that are kept need.
     static let pageLimit = 1024
 
-    private func connection() -> HTTPSource {
-        HTTPSource(
+    private func connection() -> SourceConnection {
+        SourceConnection(
             base: access.server, tls: access.tls, idleTimeout: .seconds(Self.watchSeconds + 30)
         ) { [access] in access.headers() }
     }
@@ -111,7 +111,7 @@ public struct KubernetesSource: Sendable {
     }
 
     private func follow(
-        _ kind: Kind, _ http: HTTPSource, _ tell: @Sendable (String) -> Void
+        _ kind: Kind, _ http: SourceConnection, _ tell: @Sendable (String) -> Void
     ) async {
         var version: String?
         let notice = SourceNotice()
@@ -152,7 +152,7 @@ public struct KubernetesSource: Sendable {
     // MARK: - List and watch
 
     /// - Returns: the list's version.
-    private func list(_ kind: Kind, _ http: HTTPSource) async throws -> String {
+    private func list(_ kind: Kind, _ http: SourceConnection) async throws -> String {
         var objects: [KubernetesObject] = []
         var version = ""
         var next: String?
@@ -171,7 +171,7 @@ public struct KubernetesSource: Sendable {
                 throw SourceError.malformed(
                     path: kind.path, reason: "a list of more than \(Self.pageLimit) pages")
             }
-        } while next != nil && objects.count < AddressBook.addressLimit
+        } while next != nil && objects.count < LeaseTable.addressLimit
         kind.takeAll(objects, asked)
         return version
     }
@@ -186,7 +186,7 @@ public struct KubernetesSource: Sendable {
     }
 
     private func watch(
-        _ kind: Kind, _ http: HTTPSource, _ version: inout String?, opened: () -> Void
+        _ kind: Kind, _ http: SourceConnection, _ version: inout String?, opened: () -> Void
     ) async throws {
         let from = (version ?? "").percentEncoded
         let path =
@@ -215,14 +215,14 @@ public struct KubernetesSource: Sendable {
     // MARK: - Pods
 
     private func takePods(_ objects: [KubernetesObject], at time: Timestamp) {
-        var tenancies: [(address: IPAddress, tenancy: Tenancy)] = []
+        var leases: [(address: IPAddress, lease: Lease)] = []
         var ids: Set<String> = []
         for object in objects where !object.isOver {
             guard let id = object.metadata?.uid else { continue }
             ids.insert(WorkloadNaming.clean(id))
-            tenancies += self.tenancies(of: object, at: time)
+            leases += self.leases(of: object, at: time)
         }
-        directory.replaceAll(source, tenancies, containers: ids, at: time)
+        directory.replaceAll(source, leases, containers: ids, at: time)
     }
 
     private func take(pod object: KubernetesObject, isGone: Bool, at time: Timestamp) {
@@ -231,13 +231,13 @@ public struct KubernetesSource: Sendable {
         if isGone || object.isOver {
             directory.end(source, container: id, at: time)
         } else {
-            directory.begin(source, tenancies(of: object, at: time))
+            directory.begin(source, leases(of: object, at: time))
         }
     }
 
-    private func tenancies(
+    private func leases(
         of pod: KubernetesObject, at time: Timestamp
-    ) -> [(address: IPAddress, tenancy: Tenancy)] {
+    ) -> [(address: IPAddress, lease: Lease)] {
         // A pod in the node's own network is the node.
         guard let metadata = pod.metadata, let id = metadata.uid, pod.spec?.hostNetwork != true
         else { return [] }
@@ -255,8 +255,8 @@ public struct KubernetesSource: Sendable {
         let since = began.map {
             max(Timestamp(secondsSince1970: $0.timeIntervalSince1970), .epoch)
         }
-        return texts.prefix(AddressBook.addressesOfContainer).compactMap { IPAddress($0) }.map {
-            ($0, Tenancy(container: container, network: "pods", since: min(since ?? time, time)))
+        return texts.prefix(LeaseTable.addressesOfContainer).compactMap { IPAddress($0) }.map {
+            ($0, Lease(container: container, network: "pods", since: min(since ?? time, time)))
         }
     }
 

@@ -55,14 +55,14 @@ struct InventoryCommand: ParsableCommand {
             }
             var text = Self.table(rows) + "\n"
             rows = [["WORKLOAD", "ADDRESS", "CONTAINER", "IMAGE", "NETWORK", "SINCE"]]
-            let tenants = live.directory.tenants()
-            let told = Set(tenants.map(\.address))
-            for (address, tenancy) in tenants {
-                let since = Date(timeIntervalSince1970: Double(tenancy.since.second))
+            let leases = live.directory.leases()
+            let told = Set(leases.map(\.address))
+            for (address, lease) in leases {
+                let since = Date(timeIntervalSince1970: Double(lease.since.second))
                 rows.append([
-                    live.inventory.workload(of: address)?.name ?? tenancy.container.workload,
-                    "\(address)", tenancy.container.name, tenancy.container.reference,
-                    tenancy.network, since.ISO8601Format(),
+                    live.inventory.workload(of: address)?.name ?? lease.container.workload,
+                    "\(address)", lease.container.name, lease.container.reference,
+                    lease.network, since.ISO8601Format(),
                 ])
             }
             for workload in live.inventory.workloads {

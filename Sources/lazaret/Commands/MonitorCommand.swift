@@ -151,12 +151,12 @@ struct MonitorCommand: ParsableCommand {
         }
         Signals.install(reopens: true)
         let check = try check(settings)
-        let board = MonitorBoard()
-        board.configuration = settings.shownText
+        let hub = MonitorHub()
+        hub.configuration = settings.shownText
         let monitor = Monitor(
             options: settings.monitor, model: check.model, inventory: check.inventory,
-            board: board)
-        let server = try ControlServer(board: board, options: settings.control) { complain($0) }
+            hub: hub)
+        let server = try ControlServer(hub: hub, options: settings.control) { complain($0) }
         let background = BackgroundTask { try await server.run() }
         defer { background.stop() }
         do {
@@ -165,7 +165,7 @@ struct MonitorCommand: ParsableCommand {
                     shouldStop: { Signals.shouldStop },
                     takeReport: { Signals.takeReport() },
                     takeReopen: { Signals.takeReopen() },
-                    reload: { try reload(settings, board) }),
+                    reload: { try reload(settings, hub) }),
                 tell: { complain($0) })
         } catch CaptureError.filter(let expression, let reason) {
             complain("\(CaptureError.filter(expression: expression, reason: reason))")
@@ -185,7 +185,7 @@ struct MonitorCommand: ParsableCommand {
 
     /// Reloads the files and reports changes that take effect at the next start.
     private func reload(
-        _ old: Configuration, _ board: MonitorBoard
+        _ old: Configuration, _ hub: MonitorHub
     ) throws -> (options: Monitor.Options, model: Model?) {
         let new = try settings()
         let check = try check(new)
@@ -194,7 +194,7 @@ struct MonitorCommand: ParsableCommand {
         if !waiting.isEmpty {
             complain("\(waiting.joined(separator: ", ")): changed, and in use from the next start")
         }
-        board.configuration = new.shownText
+        hub.configuration = new.shownText
         return (new.monitor, model)
     }
 

@@ -82,7 +82,7 @@ struct ReplayCommand: ParsableCommand {
         replay.spool = spool
         replay.sliceFolder = pcapOut
         let record = report.map { _ in
-            ReplayRecord(model: replay.model, inventory: given)
+            ReplayReportData(model: replay.model, inventory: given)
         }
         let outcome = try replay.run(progress: ProgressReport(label: "replay"), record: record)
         for warning in outcome.warnings { Output.warn(warning) }
@@ -117,12 +117,12 @@ struct ReplayCommand: ParsableCommand {
     /// Writes the packets of each incident; the files by the incidents' first events.
     private func cut(_ incidents: [Incident], _ spool: InputSpool?) throws -> [String: String] {
         guard let pcapOut else { return [:] }
-        if incidents.count > PacketSlices.fileLimit {
+        if incidents.count > IncidentPcapExporter.fileLimit {
             Output.warn(
-                "--pcap-out writes the packets of the first \(PacketSlices.fileLimit) incidents, of \(incidents.count)"
+                "--pcap-out writes the packets of the first \(IncidentPcapExporter.fileLimit) incidents, of \(incidents.count)"
             )
         }
-        var slices = try PacketSlices(incidents, folder: pcapOut, version: Version.text)
+        var slices = try IncidentPcapExporter(incidents, folder: pcapOut, version: Version.text)
         let written = try slices.write(
             from: spool?.paths ?? input.files, filter: input.filter,
             progress: ProgressReport(label: "packets"))
@@ -160,12 +160,12 @@ struct ReplayCommand: ParsableCommand {
     }
 
     private func rank(_ spool: InputSpool?) throws -> Int {
-        var ranking = Ranking(paths: input.files)
+        var ranking = HostRanking(paths: input.files)
         ranking.filter = input.filter
         ranking.inventory = try inventory.read() ?? .empty
         ranking.spool = spool
         ranking.trustsNotes = notes.areTrusted
-        let record = report.map { _ in ReplayRecord(model: nil, inventory: ranking.inventory) }
+        let record = report.map { _ in ReplayReportData(model: nil, inventory: ranking.inventory) }
         let result = try ranking.run(progress: ProgressReport(label: "ranking"), record: record)
         for warning in result.warnings { Output.warn(warning) }
         let text =

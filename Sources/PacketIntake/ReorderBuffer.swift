@@ -8,11 +8,11 @@ package import Timestamps
 /// another: they are held until `release(until:)` asks for them. A gateway sees a packet that it
 /// forwards on its way in and again on its way out; the later sight, on another interface, is left
 /// out. Memory is fixed.
-package struct PacketMerge {
+package struct ReorderBuffer {
     /// Later sights of a packet that were left out.
     package private(set) var duplicates: UInt64 = 0
     /// Packets handed on before their time because the room was full.
-    package private(set) var hurried: UInt64 = 0
+    package private(set) var overflowed: UInt64 = 0
 
     private var queues: [Queue]
     private var sights: [Sight]
@@ -64,7 +64,7 @@ package struct PacketMerge {
         queues[index].count += 1
         count += 1
         guard queues[index].count > Self.queueCapacity else { return }
-        hurried &+= 1
+        overflowed &+= 1
         release(until: queues[index].first)
     }
 

@@ -11,7 +11,7 @@ import Workloads
 import Timestamps
 
 /// What a node learns by itself, seeing every packet once, is as good as what is trained from a capture.
-struct LearningFeedTests {
+struct TrainingPipelineTests {
     private static let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("captures").path
@@ -20,24 +20,24 @@ struct LearningFeedTests {
         var options = CaptureOptions()
         options.linkTypes = LinkType.supported.map(\.rawValue)
         let capture = try FileCapture(paths: ["\(Self.captures)/\(name).pcap"], options: options)
-        var feed: LearningFeed?
+        var pipeline: TrainingPipeline?
         var now = Timestamp.epoch
         var more = true
         while more {
             more = try capture.nextBatch { frames in
-                if feed == nil {
-                    feed = LearningFeed(
+                if pipeline == nil {
+                    pipeline = TrainingPipeline(
                         inventory: inventory, interfaces: 1, hashSeed: 7, length: .seconds(900),
                         started: frames[0].time)
                 }
                 now = frames[frames.count - 1].time
-                feed?.take(frames)
+                pipeline?.take(frames)
             }
         }
         var provenance = Model.Provenance()
         provenance.last = now
         provenance.inventory = inventory
-        return try #require(try feed?.model(provenance))
+        return try #require(try pipeline?.model(provenance))
     }
 
     @Test func whatIsLearntInOnePassFindsTheAttacksAndSpareTheClean() throws {

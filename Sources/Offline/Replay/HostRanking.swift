@@ -8,7 +8,7 @@ public import SystemSupport
 public import Workloads
 
 /// Ranks the addresses of captures against each other, without a model.
-public struct Ranking {
+public struct HostRanking {
     public var paths: [String]
     public var filter = ""
     public var inventory = Inventory.empty
@@ -35,12 +35,12 @@ public struct Ranking {
     ///
     /// - Parameter record: is filled with what a report shows.
     public func run(
-        progress: ProgressReport? = nil, record: ReplayRecord? = nil
+        progress: ProgressReport? = nil, record: ReplayReportData? = nil
     ) throws -> Outcome {
         let spool = try self.spool ?? InputSpool(paths)
         var ranking = OutlierRanking(inventory: inventory, seed: seed)
         func pass(
-            _ record: ReplayRecord?, _ body: (Window) -> Void
+            _ record: ReplayReportData?, _ body: (Window) -> Void
         ) throws(CaptureError) -> PacketReader.Report {
             var tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
             var packets = try PacketReader(
@@ -70,7 +70,7 @@ public struct Ranking {
         if ranking.fit() {
             _ = try pass(record) { window in
                 ranking.rank(window)
-                record?.note(window, score: ranking.score(window), isOdd: false)
+                record?.note(window, score: ranking.score(window), isAnomalous: false)
             }
             outcome.entries = ranking.entries
         }

@@ -14,7 +14,7 @@ import Timestamps
 /// A second pass over the captures: at most `openLimit` files are open at once, each with a buffer
 /// of
 /// `bufferSize`. A file has another name until it is whole.
-public struct PacketSlices {
+public struct IncidentPcapExporter {
     /// How long before the first odd window packets are kept.
     static let lead = Interval.seconds(2)
     private static let openLimit = 64

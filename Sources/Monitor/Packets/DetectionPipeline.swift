@@ -8,7 +8,7 @@ import Workloads
 import Timestamps
 
 /// Frames in, verdicts out: what the packet thread of a monitor does.
-struct LiveFeed: ~Copyable, WorkloadFollower {
+struct DetectionPipeline: ~Copyable, WorkloadObserver {
     var intake: FrameIntake
     private(set) var meter: FlowMeter
     private(set) var detector: Detector
@@ -28,7 +28,7 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     /// Most windows of unknown hosts that are scored in a second, with a pattern and without one:
     /// some 30 ms of work, and five times as many as the alerts that are reported.
-    private static let strangerLimit = 1000
+    private static let unknownHostLimit = 1000
 
     /// - Parameter submit: called with each verdict.
     init(
@@ -56,7 +56,7 @@ struct LiveFeed: ~Copyable, WorkloadFollower {
 
     private static func detector(_ model: Model, _ inventory: Inventory) -> Detector {
         var detector = Detector(model: model, inventory: inventory)
-        detector.strangerLimit = strangerLimit
+        detector.unknownHostLimit = unknownHostLimit
         return detector
     }
 

@@ -10,7 +10,7 @@ import Timestamps
 ///
 /// A baseline that holds a scan takes scans for normal. Shapes that need no baseline tell who
 /// scans, floods, guesses or tunnels; beacons are left out, since whatever polls looks like one.
-package struct Contamination {
+package struct TrainingSanitizer {
     /// A subject whose traffic does not look clean, from its first to its last such window.
     package struct Suspect {
         package var subject: IPAddress
@@ -50,10 +50,10 @@ package struct Contamination {
     private var found: [IPAddress: Suspect] = [:]
     private let identities: IdentityMap
     /// Nil for a capture, which has none.
-    private var habits: LearningHabits?
+    private var habits: HabitFilter?
     private var isSettled = false
 
-    package init(inventory: Inventory, habits: LearningHabits? = nil) {
+    package init(inventory: Inventory, habits: HabitFilter? = nil) {
         self.habits = habits
         tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
         identities = IdentityMap(inventory: inventory)

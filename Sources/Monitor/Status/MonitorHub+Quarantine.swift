@@ -3,7 +3,7 @@ public import Quarantine
 internal import SystemSupport
 public import Timestamps
 
-extension MonitorBoard {
+extension MonitorHub {
     /// Why something could not be done that was asked for.
     public enum Objection: Error, Sendable, CustomStringConvertible {
         /// The monitor does not run, or no longer.

@@ -3,9 +3,9 @@ import Workloads
 
 /// An address as the graph knows it: numbers instead of names, looked up once.
 struct Resolved: Sendable {
-    /// Number of its name, or `Resolver.unknown`.
+    /// Number of its name, or `IdentityResolver.unknown`.
     var name: UInt32
-    /// Number of its network's name, or `Resolver.unknown`.
+    /// Number of its network's name, or `IdentityResolver.unknown`.
     var network: UInt32
     /// Whose edges count for it: its own name's, else its network's, else everybody's.
     var asSubject: UInt32
@@ -14,12 +14,12 @@ struct Resolved: Sendable {
 
     /// A workload that has a name, or that the baseline has seen as itself.
     var isKnown: Bool {
-        place == .inside && (isNamed || name != Resolver.unknown && asSubject == name)
+        place == .inside && (isNamed || name != IdentityResolver.unknown && asSubject == name)
     }
 }
 
 /// Resolves addresses to the graph's numbers and keeps the answers.
-struct Resolver: Sendable {
+struct IdentityResolver: Sendable {
     static let unknown = UInt32.max
     /// Answers kept; outside addresses need none.
     static let cacheLimit = 65_536

@@ -6,10 +6,10 @@ import Quarantine
 import Workloads
 
 /// Detector, incidents and policy together, for captures: one window in, events out.
-struct Judge {
+struct CaptureAnalyzer {
     private var detector: Detector
     private var alerts: AlertPipeline<PlannedQuarantine>
-    private var known: NotedWorkloads
+    private var known: RecordedWorkloads
     /// Whether the policy has yet to hear of a change.
     private var isBehind = false
     private var result = Replay.Outcome()
@@ -20,16 +20,16 @@ struct Judge {
     /// that are scored in a second: a capture of forged sources takes no more memory and time.
     private static let mostOffenders = 16_384
     private static let mostEvents = 200_000
-    private static let strangersPerSecond = 10_000
+    private static let unknownHostsPerSecond = 10_000
 
     init(
-        model: Model, known: NotedWorkloads, policyOptions: QuarantinePolicyOptions,
+        model: Model, known: RecordedWorkloads, policyOptions: QuarantinePolicyOptions,
         capture: String?, sliceFolder: String? = nil
     ) {
         self.known = known
         let inventory = known.inventory
         detector = Detector(model: model, inventory: inventory)
-        detector.strangerLimit = Self.strangersPerSecond
+        detector.unknownHostLimit = Self.unknownHostsPerSecond
         alerts = AlertPipeline(
             modelID: model.identifier, origin: capture.map(Event.Alert.Origin.capture),
             decider: PlannedQuarantine(

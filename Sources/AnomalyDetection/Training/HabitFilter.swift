@@ -7,7 +7,7 @@ import NetworkAddresses
 /// leaving: whoever does so in the first third of the time, and from its first tenth, works like
 /// that. An attack that comes in between stands out against it. Scans, spoofing, SYN floods and
 /// tunnels are nobody's habit.
-package struct LearningHabits {
+package struct HabitFilter {
     private struct Habit {
         var firstSecond: Int
         var windows = 0

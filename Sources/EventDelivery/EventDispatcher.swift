@@ -6,7 +6,7 @@ internal import Timestamps
 
 /// Where events go: the event file or standard output, and what is configured beside it. No sink
 /// holds up another one or who hands events over.
-public final class EventOutlet: Sendable {
+public final class EventDispatcher: Sendable {
     private struct Sinks {
         var path: String?
         var options = DeliveryOptions()
@@ -104,7 +104,7 @@ public final class EventOutlet: Sendable {
         after predecessor: SinkWorker? = nil
     ) -> SinkWorker {
         SinkWorker(
-            name, kinds: kinds, driver, account: SinkAccount(), after: predecessor,
+            name, kinds: kinds, driver, statistics: SinkStatistics(), after: predecessor,
             complain: complain)
     }
 

@@ -10,7 +10,7 @@ import Timestamps
 
 /// What a report shows beside the incidents: scores over time, and who talked to whom. Replay fills
 /// it when a report is asked for.
-public final class ReplayRecord {
+public final class ReplayReportData {
     private var detector: Detector?
     private let model: Model?
     private var identities: IdentityMap
@@ -54,15 +54,15 @@ public final class ReplayRecord {
 
     /// Takes in a window with the verdict on it.
     func note(_ window: Window, _ verdict: Verdict?) {
-        note(window, score: verdict?.score ?? detector?.score(window), isOdd: verdict != nil)
+        note(window, score: verdict?.score ?? detector?.score(window), isAnomalous: verdict != nil)
     }
 
     /// Takes in a window with its score.
-    func note(_ window: Window, score: Float?, isOdd: Bool) {
+    func note(_ window: Window, score: Float?, isAnomalous: Bool) {
         windowCount += 1
         guard let score else { return }
         timeline.add(
-            score, isOdd: isOdd, of: window.identity?.name ?? name(window.subject),
+            score, isAnomalous: isAnomalous, of: window.identity?.name ?? name(window.subject),
             second: window.endSecond)
     }
 

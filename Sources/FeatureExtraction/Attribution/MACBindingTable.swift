@@ -6,7 +6,7 @@ import Workloads
 ///
 /// A MAC address that others use as their next hop is a router and may carry any source. Every
 /// other one may use its own addresses; a frame from it with another's address is its own doing.
-public struct LinkTable: Sendable {
+public struct MACBindingTable: Sendable {
     /// Addresses that one interface may hold as its own.
     static let addressLimit = 8
     /// Addresses that an interface may take on after the first, before more are called foreign.

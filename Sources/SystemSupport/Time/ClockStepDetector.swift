@@ -5,7 +5,7 @@ package import Timestamps
 /// started.
 ///
 /// A clock that is slewed, as NTP does, is followed without a word.
-package struct ClockWatch: Sendable {
+package struct ClockStepDetector: Sendable {
     /// Less than this is no step: a busy machine has its pauses between two readings.
     package static let least = Interval.seconds(2)
 

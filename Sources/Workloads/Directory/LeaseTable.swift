@@ -2,7 +2,7 @@ public import NetworkAddresses
 public import Timestamps
 
 /// Owners of an address, with start and end of each.
-public struct Tenancy: Sendable, Equatable {
+public struct Lease: Sendable, Equatable {
     public var container: Container
     /// The network's name, as its engine calls it.
     public var network: String
@@ -17,15 +17,15 @@ public struct Tenancy: Sendable, Equatable {
 
 /// The addresses of containers over time. What is over is forgotten after `keepTime`, so
 /// that memory follows the containers that run, not those that ever ran.
-struct AddressBook: Sendable {
+struct LeaseTable: Sendable {
     /// Longer than the longest window: whatever is still judged can still be named.
     static let keepTime = Interval.seconds(900)
     /// Packets that a container has left behind are still its own for this long, unless another
     /// has taken its address.
     static let lingerTime = Interval.seconds(2)
-    /// Addresses at one time, tenancies of one address, addresses of one container.
+    /// Addresses at one time, leases of one address, addresses of one container.
     static let addressLimit = 262_144
-    static let tenancyLimit = 256
+    static let leaseLimit = 256
     static let addressesOfContainer = 64
 
     struct Life: Sendable {
@@ -34,34 +34,34 @@ struct AddressBook: Sendable {
         var ended: Timestamp?
     }
 
-    private(set) var tenancies: [IPAddress: [Tenancy]] = [:]
+    private(set) var leases: [IPAddress: [Lease]] = [:]
     private(set) var lives: [String: Life] = [:]
     /// What found no room.
     private(set) var refused = 0
 
     /// The current owner of `address`.
-    func current(_ address: IPAddress) -> Tenancy? {
-        tenancies[address]?.last.flatMap { $0.isOpen ? $0 : nil }
+    func current(_ address: IPAddress) -> Lease? {
+        leases[address]?.last.flatMap { $0.isOpen ? $0 : nil }
     }
 
     /// The owner of `address` at `time`.
-    func tenant(of address: IPAddress, at time: Timestamp) -> Tenancy? {
-        guard let tenancy = tenancies[address]?.last(where: { $0.since <= time }) else {
+    func lease(of address: IPAddress, at time: Timestamp) -> Lease? {
+        guard let lease = leases[address]?.last(where: { $0.since <= time }) else {
             return nil
         }
-        guard !tenancy.isOpen else { return tenancy }
-        return time < tenancy.until + Self.lingerTime ? tenancy : nil
+        guard !lease.isOpen else { return lease }
+        return time < lease.until + Self.lingerTime ? lease : nil
     }
 
     /// A container has an address; hearing so again changes nothing.
     ///
     /// - Returns: whether anything is different now.
-    mutating func begin(_ address: IPAddress, _ new: Tenancy) -> Bool {
+    mutating func begin(_ address: IPAddress, _ new: Lease) -> Bool {
         var new = new
         let id = new.container.id
         // The answer to a question that was asked before it died.
         if let ended = lives[id]?.ended, new.since <= ended { new.until = ended }
-        var list = tenancies[address] ?? []
+        var list = leases[address] ?? []
         if let same = list.lastIndex(where: { $0.container.id == id }),
             list[same].isOpen || new.since <= list[same].until
         {
@@ -70,11 +70,11 @@ struct AddressBook: Sendable {
                 list[same].container.digest = new.container.digest
             }
             if learnsMAC { list[same].mac = new.mac }
-            tenancies[address] = list
+            leases[address] = list
             return learnsMAC && list[same].isOpen
         }
-        guard list.count < Self.tenancyLimit,
-            !list.isEmpty || tenancies.count < Self.addressLimit,
+        guard list.count < Self.leaseLimit,
+            !list.isEmpty || leases.count < Self.addressLimit,
             (lives[id]?.addresses.count ?? 0) < Self.addressesOfContainer
         else {
             refused += 1
@@ -88,7 +88,7 @@ struct AddressBook: Sendable {
         list.insert(new, at: at)
         if at > 0 { list[at - 1].until = min(list[at - 1].until, new.since) }
         if at + 1 < list.count { list[at].until = min(list[at].until, list[at + 1].since) }
-        tenancies[address] = list
+        leases[address] = list
         lives[id, default: Life()].addresses.insert(address)
         if new.isOpen { lives[id]?.ended = nil }
         return true
@@ -106,12 +106,12 @@ struct AddressBook: Sendable {
         }
         var freed: [IPAddress] = []
         for address in lives[id]?.addresses ?? [] {
-            guard var list = tenancies[address], let last = list.last, last.isOpen,
+            guard var list = leases[address], let last = list.last, last.isOpen,
                 last.container.id == id, network == nil || last.network == network,
                 last.since <= time
             else { continue }
             list[list.count - 1].until = time
-            tenancies[address] = list
+            leases[address] = list
             freed.append(address)
         }
         return freed
@@ -120,9 +120,9 @@ struct AddressBook: Sendable {
     /// Forgets what was over `keepTime` before `now`.
     mutating func prune(now: Timestamp) {
         let horizon = now - Self.keepTime
-        for (address, list) in tenancies where list[0].until < horizon {
+        for (address, list) in leases where list[0].until < horizon {
             let kept = list.filter { $0.until >= horizon }
-            tenancies[address] = kept.isEmpty ? nil : kept
+            leases[address] = kept.isEmpty ? nil : kept
             for gone in list where gone.until < horizon {
                 guard !kept.contains(where: { $0.container.id == gone.container.id }) else {
                     continue

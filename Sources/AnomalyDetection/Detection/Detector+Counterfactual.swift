@@ -4,7 +4,7 @@ public import NetworkAddresses
 
 extension Detector {
     /// What would have to be different in an odd window for it to be none.
-    public struct Remedy: Sendable {
+    public struct Counterfactual: Sendable {
         /// One feature, from what it was to the most that it may be, raw.
         public struct Change: Sendable {
             public var feature: Feature
@@ -45,24 +45,24 @@ extension Detector {
     /// that is odd, those that were not needed stay, and the rest goes back only as far as it must.
     ///
     /// - Returns: nil where the window is not odd as it is.
-    public func remedy(for window: Window) -> Remedy? {
+    public func counterfactual(for window: Window) -> Counterfactual? {
         guard let group = group(of: window.subject, scale: window.scale)?.baseline else {
             return nil
         }
         let trial = Trial(part: model[window.scale], group: group, seconds: window.scale.seconds)
         let start = trial.transformed(window.values)
-        guard trial.isOdd(start) else { return nil }
+        guard trial.isAnomalous(start) else { return nil }
         let clean = trial.cleanEnds(start)
         var row = start
         var moved: [Int] = []
-        for column in trial.columnsByWeight(start) where trial.isOdd(row) {
+        for column in trial.columnsByWeight(start) where trial.isAnomalous(row) {
             row[column] = clean[column]
             moved.append(column)
         }
         for column in moved.dropLast() {
             var without = row
             without[column] = start[column]
-            guard !trial.isOdd(without) else { continue }
+            guard !trial.isAnomalous(without) else { continue }
             row = without
             moved.removeAll { $0 == column }
         }
@@ -72,11 +72,11 @@ extension Detector {
             func raw(_ value: Float) -> Float {
                 description.raw(value, seconds: window.scale.seconds)
             }
-            return Remedy.Change(
+            return Counterfactual.Change(
                 feature: description.feature, from: window.values[column], to: raw(row[column]),
                 baselineLargest: raw(group.largest[column]))
         }
-        return Remedy(
+        return Counterfactual(
             changes: changes, scoreBefore: trial.score(start), scoreAfter: trial.score(row),
             threshold: model[window.scale].threshold,
             isWithinRange: !trial.excess(row).contains { $0 >= 1 })
@@ -99,7 +99,7 @@ private struct Trial {
         part.forest.score(RelativeVector.relative(row, to: group))
     }
 
-    func isOdd(_ row: [Float]) -> Bool {
+    func isAnomalous(_ row: [Float]) -> Bool {
         excess(row).contains { $0 >= 1 } && score(row) >= part.threshold
     }
 
@@ -130,14 +130,14 @@ private struct Trial {
         for _ in 0..<24 {
             var trial = row
             trial[column] = (low + high) / 2
-            if isOdd(trial) { high = trial[column] } else { low = trial[column] }
+            if isAnomalous(trial) { high = trial[column] } else { low = trial[column] }
         }
         let raw = description.raw(low, seconds: seconds)
         let step: Float = description.transform == .linear ? 100 : 1
         for value in [(raw * step).rounded(.down) / step, raw] {
             var trial = row
             trial[column] = description.transformed(value, seconds: seconds)
-            if trial[column] >= row[column], !isOdd(trial) {
+            if trial[column] >= row[column], !isAnomalous(trial) {
                 best = trial
                 break
             }

@@ -2,7 +2,7 @@ import NetworkAddresses
 import Workloads
 
 /// The inventory of all recorded names so far.
-struct NotedWorkloads {
+struct RecordedWorkloads {
     private let given: Inventory
     private let remembered: Inventory
     private var holders: [IPAddress: Inventory.Holder] = [:]

@@ -1,7 +1,7 @@
 internal import PacketCapture
 
 /// What follows the names and bridges of containers beside a feed.
-struct LiveSight {
+struct CaptureContext {
     let capture: LiveCapture
     /// As they were asked for; `LiveWorkloads.allBridges` may be one of them.
     var interfaces: [String]

@@ -12,14 +12,14 @@ import Timestamps
 /// Packets are seen once, so what is new is judged by what was known before: the first third of the
 /// time only the communication graph is learnt, from then on the windows too, against the graph as it
 /// was up to their epoch. Windows that look like an attack are left out and reported.
-struct LearningFeed: ~Copyable, WorkloadFollower {
+struct TrainingPipeline: ~Copyable, WorkloadObserver {
     var intake: FrameIntake
     private(set) var meter: FlowMeter
     private(set) var windows = 0
     private var graph: GraphLearner
     private var tracker: WindowTracker
     private var trainer: Trainer
-    private var contamination: Contamination
+    private var contamination: TrainingSanitizer
     private var packets: UInt64 = 0
     private var factCount = 0
     private var update = FlowUpdate()
@@ -46,9 +46,9 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
             inventory: inventory, graph: CommunicationGraph(), mode: .training,
             hostLimit: limits.hostLimit)
         trainer = Trainer(inventory: inventory, seed: 1)
-        contamination = Contamination(
+        contamination = TrainingSanitizer(
             inventory: inventory,
-            habits: LearningHabits(started: started.second, seconds: length.wholeSeconds))
+            habits: HabitFilter(started: started.second, seconds: length.wholeSeconds))
         self.started = started
         self.length = length
         windowsFrom = started + length / 3
@@ -68,7 +68,7 @@ struct LearningFeed: ~Copyable, WorkloadFollower {
     /// Moves the clock on to `now`, whether or not packets came.
     mutating func advance(to now: Timestamp) {
         observePackets(until: now - FrameIntake.hold)
-        learnWindows(before: now - LiveFeed.lag)
+        learnWindows(before: now - DetectionPipeline.lag)
     }
 
     private mutating func observePackets(until horizon: Timestamp) {

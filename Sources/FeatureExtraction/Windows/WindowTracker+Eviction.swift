@@ -4,7 +4,7 @@ import Workloads
 /// Admission to the table of hosts, and eviction from it.
 extension WindowTracker {
     private static let placesLookedAt = 16
-    private static let passerByFlows: UInt64 = 3
+    private static let transientHostFlows: UInt64 = 3
 
     /// Restarts with another clock; names, links and the graph stay.
     public mutating func restart() {
@@ -76,7 +76,7 @@ extension WindowTracker {
     private func isPasserBy(_ slot: Int) -> Bool {
         // The second that it was last seen in has to be judged first.
         isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
-            && hosts[slot].sum(.long)[.flows] <= Self.passerByFlows
+            && hosts[slot].sum(.long)[.flows] <= Self.transientHostFlows
     }
 
     private func isCurrent(_ slot: Int) -> Bool {

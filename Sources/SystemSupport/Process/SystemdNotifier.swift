@@ -2,7 +2,7 @@ internal import Glibc
 internal import Timestamps
 
 /// Notifies systemd of the service's state (sd_notify(3)); does nothing without NOTIFY_SOCKET.
-public struct ServiceNotice: Sendable {
+public struct SystemdNotifier: Sendable {
     private let socket: String?
     /// Time between watchdog notices; nil if systemd expects none.
     private let interval: Interval?

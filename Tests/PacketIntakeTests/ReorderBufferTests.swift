@@ -7,7 +7,7 @@ import Testing
 import Timestamps
 
 /// Packets of several interfaces come out by time, and each of them once.
-struct PacketMergeTests {
+struct ReorderBufferTests {
     private func packet(_ milliseconds: Int64, sequence: UInt32) -> Packet {
         var packet = Packet()
         packet.kind = .ip
@@ -25,7 +25,7 @@ struct PacketMergeTests {
         _ sights: [(source: Int32, milliseconds: Int64, sequence: UInt32)],
         until: Timestamp = .distantFuture
     ) -> (sequences: [UInt32], duplicates: UInt64) {
-        var merge = PacketMerge(interfaces: 2)
+        var merge = ReorderBuffer(interfaces: 2)
         var sequences: [UInt32] = []
         var next = Packet()
         for sight in sights {
@@ -60,7 +60,7 @@ struct PacketMergeTests {
     }
 
     @Test func aFullRoomHurriesTheOldest() {
-        var merge = PacketMerge(interfaces: 2)
+        var merge = ReorderBuffer(interfaces: 2)
         var next = Packet()
         var count: UInt32 = 0
         for number in 0..<UInt32(10_000) {
@@ -70,7 +70,7 @@ struct PacketMergeTests {
                 count += 1
             }
         }
-        #expect(count > 5000 && merge.hurried > 0)
+        #expect(count > 5000 && merge.overflowed > 0)
         merge.release(until: .distantFuture)
         while merge.next(into: &next) { count += 1 }
         #expect(count == 10_000)

@@ -3,7 +3,7 @@ import NetworkAddresses
 /// Remembers which names hosts were asked for lately, so that a resolver that passes a question on
 /// is not taken for the one who asks. A table of fixed size: a newer question may take an older
 /// one's place.
-struct NameRelay: Sendable {
+struct ForwardedQueries: Sendable {
     private var asked = [UInt64](repeating: 0, count: 8192)
 
     /// Records that a client asked `server` for a name.

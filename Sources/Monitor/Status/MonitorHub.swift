@@ -11,7 +11,7 @@ internal import Timestamps
 
 /// What a running monitor shows to others, and what others may ask of it: the one door between its
 /// threads and the control server.
-public final class MonitorBoard: Sendable {
+public final class MonitorHub: Sendable {
     /// An event and its place in the stream.
     public struct Numbered: Sendable {
         public var number: UInt64

@@ -1,7 +1,7 @@
 package import Timestamps
 
 /// Keeps a process to its share of CPU by letting one thread rest.
-package struct CPUPace {
+package struct CPULimiter {
     private let cores: Double?
     /// CPU time that may be used at once.
     private var credit = Interval.zero

@@ -2,6 +2,6 @@ internal import Workloads
 internal import Timestamps
 
 /// What goes on with other holders of addresses.
-protocol WorkloadFollower: ~Copyable {
+protocol WorkloadObserver: ~Copyable {
     mutating func apply(_ change: WorkloadChange, now: Timestamp)
 }
