@@ -11,8 +11,8 @@ let strict: [SwiftSetting] = [
 ]
 let librarySettings = strict + [.strictMemorySafety()]
 
-/// A library target. It can import only the targets and products in `uses`; the build refuses others
-/// (`swift build --explicit-target-dependency-import-check error`).
+/// A library target. It can import only the targets and products in `uses`; the build refuses
+/// others (`swift build --explicit-target-dependency-import-check error`).
 ///
 /// - Parameter files: are compiled into the program, as `PackageResources`.
 func library(
@@ -34,8 +34,8 @@ func tests(
 
 /// The program contains Swift's libraries, so that it runs on machines without Swift. Tests cannot,
 /// because Swift Testing exists as a shared library only. So everything is compiled once, against
-/// the shared libraries, and only the program is linked against the static ones. Sanitizers need the
-/// shared ones there, too: they set LAZARET_SHARED_RUNTIME. Swift's own list for static programs
+/// the shared libraries, and only the program is linked against the static ones. Sanitizers need
+/// the shared ones there, too: they set LAZARET_SHARED_RUNTIME. Swift's own list for static programs
 /// exports every symbol; nothing here is looked up by name at run time, so none is kept for that.
 let isShared = Context.environment["LAZARET_SHARED_RUNTIME"] != nil
 let staticRuntime: [LinkerSetting] =
@@ -52,6 +52,9 @@ let staticRuntime: [LinkerSetting] =
                 ]).flatMap { ["-Xlinker", $0] })
     ]
 
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let memoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
+
 let package = Package(
     name: "lazaret",
     products: [
@@ -65,7 +68,8 @@ let package = Package(
             targets: ["Timestamps", "Quarantine", "Enforcement", "NetworkAddresses"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -115,7 +119,7 @@ let package = Package(
         library(
             "Workloads",
             uses: [
-                "Timestamps", "YAML", "NetworkAddresses", "SystemSupport", "HTTPClient",
+                "Timestamps", "YAML", "NetworkAddresses", "SystemSupport", "HTTPClient", logging,
             ]),
         library(
             "FeatureExtraction",
@@ -165,6 +169,7 @@ let package = Package(
             "EventDelivery",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "HTTPClient", "Events", "Digests",
+                logging,
             ]),
         library(
             "ModelFiles",
@@ -186,14 +191,14 @@ let package = Package(
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
-                "Decisions", "EventStore", "EventDelivery", "ModelFiles",
+                "Decisions", "EventStore", "EventDelivery", "ModelFiles", logging,
             ]),
         library(
             "Settings",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "YAML", "NetworkAddresses",
                 "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
-                "Events", "EventDelivery", "ModelFiles", "Monitor",
+                "Events", "EventDelivery", "ModelFiles", "Monitor", logging,
             ]),
         library(
             "ControlServer",
@@ -210,12 +215,14 @@ let package = Package(
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
                 "EventStore", "ModelFiles", "Offline", "Monitor", "Settings", "ControlServer",
+                logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
 
         .target(
-            name: "TestKit", dependencies: ["Timestamps", "NetworkAddresses", "Quarantine"],
+            name: "TestKit",
+            dependencies: ["Timestamps", "NetworkAddresses", "Quarantine", logging, memoryLogging],
             path: "Tests/TestKit", swiftSettings: strict),
         tests(of: "Timestamps"),
         tests(of: "SystemSupport", uses: ["Timestamps"]),

@@ -17,7 +17,10 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
         case .unreachable(let socket, let reason):
             "\(socket): \(reason); is 'lazaret monitor' running, with this control.socket?"
         case .notPermitted(let socket):
-            "\(socket): permission denied; root and the members of the socket's group may ask the monitor"
+            """
+            \(socket): permission denied; root and the members of the socket's group may ask the \
+            monitor
+            """
         case .refused(let why): why
         }
     }

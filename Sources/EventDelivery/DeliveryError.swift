@@ -1,6 +1,7 @@
 internal import SystemSupport
 
-/// Why events cannot be delivered: the sink as the operator knows it, and the cure or the system's words.
+/// Why events cannot be delivered: the sink as the operator knows it, and the cure or the system's
+/// words.
 public struct DeliveryError: Error, CustomStringConvertible {
     public var sink: String
     public var reason: String

@@ -1,3 +1,4 @@
+public import Logging
 internal import Dispatch
 public import Events
 internal import SystemSupport
@@ -21,21 +22,21 @@ public final class EventDispatcher: Sendable {
     /// Sinks that are no longer used, and still deliver what they have.
     private let retired = DispatchGroup()
     private let spool: String
-    private let complain: @Sendable (String) -> Void
+    private let logger: Logger
 
     /// Opens every sink.
     ///
     /// - Parameters:
     ///   - path: of the event file; `-` is standard output.
     ///   - stateDirectory: where the webhook's spool lies.
-    ///   - complain: called with one line for the operator, from any thread.
+    ///   - logger: for the operator.
     /// - Throws: where a file, secret or option cannot be used. A server that does not answer is no
     ///   error.
     public init(
         path: String, options: DeliveryOptions, stateDirectory: String,
-        complain: @escaping @Sendable (String) -> Void
+        logger: Logger
     ) throws(DeliveryError) {
-        self.complain = complain
+        self.logger = logger
         spool = stateDirectory + "/spool"
         sinks = Mutex(Sinks())
         try replace(path: path, with: options)
@@ -67,13 +68,13 @@ public final class EventDispatcher: Sendable {
             ? nil : try EventFile(path: path, rotation: options.rotation)
         let syslog =
             options.syslog == old.options.syslog ? nil : try options.syslog.map(Syslog.init)
-        let complain = complain
+        let logger = logger
         let spool = spool
         let webhook =
             options.webhook == old.options.webhook
             ? nil
             : try options.webhook.map { options throws(DeliveryError) in
-                try Webhook(options, directory: spool, complain: complain)
+                try Webhook(options, directory: spool, logger: logger)
             }
         var next = old
         next.path = path
@@ -105,7 +106,7 @@ public final class EventDispatcher: Sendable {
     ) -> SinkWorker {
         SinkWorker(
             name, kinds: kinds, driver, statistics: SinkStatistics(), after: predecessor,
-            complain: complain)
+            logger: logger)
     }
 
     /// Delivers what waits, as far as five seconds allow, and ends.

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Dispatch
 internal import Events
 internal import SystemSupport
@@ -58,7 +59,7 @@ final class SinkWorker: Sendable {
     private let ended = Signal()
     /// The same for a successor.
     private let hasFinished = DispatchGroup()
-    private let complain: @Sendable (String) -> Void
+    private let logger: Logger
 
     /// Starts the thread.
     ///
@@ -68,12 +69,12 @@ final class SinkWorker: Sendable {
     init(
         _ name: String, kinds: Set<Event.Kind>?, _ driver: some SinkDriver,
         statistics: SinkStatistics,
-        after predecessor: SinkWorker? = nil, complain: @escaping @Sendable (String) -> Void
+        after predecessor: SinkWorker? = nil, logger: Logger
     ) {
         self.name = name
         self.kinds = kinds
         self.statistics = statistics
-        self.complain = complain
+        self.logger = logger
         hasFinished.enter()
         startThread { [self] in
             var driver = driver
@@ -102,7 +103,8 @@ final class SinkWorker: Sendable {
         }
         statistics.change { $0.dropped += 1 }
         if isNews {
-            complain("\(name): \(Self.capacity) events wait already; further ones are dropped")
+            logger.warning(
+                "\(name): \(Self.capacity) events wait already; further ones are dropped")
         }
     }
 
@@ -133,8 +135,8 @@ final class SinkWorker: Sendable {
         news.raise()
     }
 
-    /// Waits for the end, which `askToStop` has asked for; what is left in memory then is dropped and
-    /// counted.
+    /// Waits for the end, which `askToStop` has asked for; what is left in memory then is dropped
+    /// and counted.
     func waitForEnd(until deadline: Instant) {
         ended.wait(until: deadline)
         let left = queue.withLock { queue in
@@ -144,7 +146,7 @@ final class SinkWorker: Sendable {
         }
         guard left > 0 else { return }
         statistics.change { $0.dropped += UInt64(min(left, $0.waiting)) }
-        complain("\(name): \(left) events are not delivered")
+        logger.warning("\(name): \(left) events are not delivered")
     }
 
     private func work(_ driver: inout some SinkDriver) {
@@ -168,7 +170,7 @@ final class SinkWorker: Sendable {
             }
             if reopens {
                 do { try driver.reopen() } catch {
-                    complain("\(error); what was open stays in use")
+                    logger.error("\(error); what was open stays in use")
                 }
             }
             driver.attend(statistics) { [news] in news.raise() }
@@ -191,14 +193,14 @@ final class SinkWorker: Sendable {
         if let trouble = delivery.trouble {
             if !pause.isFailing {
                 let wait = left.isEmpty ? "" : "; events wait, \(Self.capacity) at most"
-                complain("\(name): \(trouble)\(wait)")
+                logger.error("\(name): \(trouble)\(wait)")
             }
             pause.fail()
             statistics.change { $0.trouble = trouble }
         } else if pause.isFailing {
             pause = Backoff()
             statistics.change { $0.trouble = nil }
-            complain("\(name): delivers again; \(statistics.now.dropped) events were dropped")
+            logger.notice("\(name): delivers again; \(statistics.now.dropped) events were dropped")
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Digests
 internal import Dispatch
 internal import FoundationEssentials
@@ -40,7 +41,7 @@ struct Webhook: SinkDriver {
 
     private let options: WebhookOptions
     private let name: String
-    private let complain: @Sendable (String) -> Void
+    private let logger: Logger
     private var key: [UInt8]?
     private var spool: Spool
     private var isLoaded = false
@@ -54,7 +55,7 @@ struct Webhook: SinkDriver {
     /// - Throws: where URL, secret or spool cannot be used.
     init(
         _ options: WebhookOptions, directory: String,
-        complain: @escaping @Sendable (String) -> Void
+        logger: Logger
     ) throws(DeliveryError) {
         name = Self.name(options)
         guard options.isUsable else {
@@ -63,7 +64,7 @@ struct Webhook: SinkDriver {
                 reason: "'url' must be https://HOST/PATH or http://…, without user and password")
         }
         self.options = options
-        self.complain = complain
+        self.logger = logger
         key = try Self.key(options)
         spool = try Spool(directory: directory, limit: options.spoolBytes)
     }
@@ -120,7 +121,7 @@ struct Webhook: SinkDriver {
                     lines, now: events.first?.handedOver ?? Clock.now(),
                     keeping: flight?.entries ?? failed ?? 0)
                 if dropped > 0, statistics.now.dropped == 0 {
-                    complain("\(name): the spool is full; the oldest events are dropped")
+                    logger.warning("\(name): the spool is full; the oldest events are dropped")
                 }
                 statistics.change { $0.dropped += UInt64(dropped) }
             } catch {
@@ -175,7 +176,8 @@ struct Webhook: SinkDriver {
         }
         guard entries > 0 else {
             let lost = spool.entries[0]
-            complain("\(name): \(lost.name) in the spool cannot be read; \(lost.count) events lost")
+            logger.warning(
+                "\(name): \(lost.name) in the spool cannot be read; \(lost.count) events lost")
             statistics.change { $0.dropped += UInt64(lost.count) }
             spool.removeEntry(at: 0)
             failed = nil
@@ -233,12 +235,12 @@ struct Webhook: SinkDriver {
             done(flight, statistics)
             let events = UInt64(flight.events)
             statistics.change { $0.written += events }
-            if pause.isFailing { complain("\(name): delivers again") }
+            if pause.isFailing { logger.notice("\(name): delivers again") }
             pause = Backoff()
             return
         case .status(let code) where [400, 413, 422].contains(code):
             // The same again would be refused again, and hold up all that follows.
-            complain("\(name): answers \(code); \(flight.events) events are dropped")
+            logger.warning("\(name): answers \(code); \(flight.events) events are dropped")
             done(flight, statistics)
             let events = UInt64(flight.events)
             statistics.change { $0.dropped += events }
@@ -246,7 +248,7 @@ struct Webhook: SinkDriver {
         case .status(let code): trouble = "answers \(code)"
         case .failure(let reason): trouble = reason
         }
-        if !pause.isFailing { complain("\(name): \(trouble); events wait in the spool") }
+        if !pause.isFailing { logger.error("\(name): \(trouble); events wait in the spool") }
         pause.fail()
         statistics.change { $0.trouble = trouble }
         // Signed anew next time: the secret may have changed.

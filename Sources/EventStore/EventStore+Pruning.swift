@@ -7,9 +7,10 @@ extension EventStore {
     private static let recordsKept: Int64 = 100
 
     /// Forgets events, incidents and counters older than `time`, and the oldest of each
-    /// while the file's pages in use take more than `bytes`. Of the audit trail the oldest records beyond a quarter of
-    /// `bytes` go, whatever their age. Fences stay; where they take more than half of `bytes`, the others have
-    /// the other half all the same, since nothing would be won by forgetting all of it.
+    /// while the file's pages in use take more than `bytes`. Of the audit trail the oldest records
+    /// beyond a quarter of `bytes` go, whatever their age. Fences stay; where they take more than
+    /// half of `bytes`, the others have the other half all the same, since nothing would be won by
+    /// forgetting all of it.
     ///
     /// - Parameter now: for the audit trail.
     /// - Returns: events forgotten.
@@ -42,8 +43,8 @@ extension EventStore {
         return gone
     }
 
-    /// Forgets some of the oldest events, incidents and counters, of each as many for its number, so that the newest
-    /// of each stay.
+    /// Forgets some of the oldest events, incidents and counters, of each as many for its number,
+    /// so that the newest of each stay.
     ///
     /// - Returns: events forgotten; nil: the file is small enough, or nothing is left to forget.
     private func forgetOldest(beyond room: Int64) throws(EventStoreError) -> Int? {
@@ -72,7 +73,8 @@ extension EventStore {
         }
     }
 
-    /// How many of the last records of the trail to keep; nil: all of it takes no more than `bytes`.
+    /// How many of the last records of the trail to keep; nil: all of it takes no more than
+    /// `bytes`.
     ///
     /// Fewer than there is room for, so that not every call forgets some, which is a record too.
     private func auditRecords(within bytes: Int64) throws(EventStoreError) -> Int64? {

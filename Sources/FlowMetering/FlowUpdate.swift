@@ -18,8 +18,8 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
     public var relatedTag: UInt32 = 0
     /// When that flow began.
     public var relatedStart = Timestamp.epoch
-    /// `.refused` the first time it was found unreachable; `.fromOriginator` where the quoted packet
-    /// was the originator's.
+    /// `.refused` the first time it was found unreachable; `.fromOriginator` where the quoted
+    /// packet was the originator's.
     public var relatedEvents: Events = []
 
     public init() {}

@@ -87,9 +87,9 @@ public struct ContactGraph: Sendable {
         if list.count < serviceLimit { list.append(service) } else { hasMore = true }
     }
 
-    /// The same with at most `limit` names, as can be drawn: unnamed addresses become one node for each of
-    /// their networks. First those that only one other met, as the targets of a scan; then those with the
-    /// fewest contacts. `kept` names stay.
+    /// The same with at most `limit` names, as can be drawn: unnamed addresses become one node for
+    /// each of their networks. First those that only one other met, as the targets of a scan; then
+    /// those with the fewest contacts. `kept` names stay.
     public func gathered(limit: Int, keeping kept: Set<String>) -> ContactGraph {
         var degree = [Int](repeating: 0, count: nodes.count)
         for pair in contacts.keys {

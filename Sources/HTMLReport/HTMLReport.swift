@@ -85,7 +85,8 @@ public struct HTMLReport: Sendable {
             \(captureSection)
             \(reproductionSection)
             </main>
-            <footer><p>Made by Lazaret \(version). Times are UTC. The file loads nothing and runs one script of its own: \
+            <footer><p>Made by Lazaret \(version). Times are UTC. The file loads nothing and runs \
+            one script of its own: \
             the theme's button.</p></footer>
             """
         return HTMLTheme.page(

@@ -1,5 +1,5 @@
-/// The highest score of each workload in each stretch of time. The stretches double whenever there would
-/// be too many of them, so that an hour and a month cost the same.
+/// The highest score of each workload in each stretch of time. The stretches double whenever there
+/// would be too many of them, so that an hour and a month cost the same.
 public struct ScoreTimeline: Sendable {
     /// Stretches at most.
     public static let binLimit = 480

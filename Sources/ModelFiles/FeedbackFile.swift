@@ -49,8 +49,11 @@ public enum FeedbackFile {
             let contact = feedback.peer.map { " to \($0) \(feedback.service)" } ?? ""
             let text =
                 "\(line.time)  \(feedback.eventID)  \(line.judgement)  \(feedback.workload)"
-                + "\(contact)  \(feedback.pattern?.title ?? "no pattern"), \(feedback.scale.seconds) s: "
-                + values.joined(separator: ", ")
+                    + """
+                    \(contact)  \(feedback.pattern?.title ?? "no pattern"), \
+                    \(feedback.scale.seconds) s: \
+                    \(values.joined(separator: ", "))
+                    """
             return text.printable
         }.joined(separator: "\n") + "\n"
     }

@@ -12,18 +12,27 @@ public enum ModelReport {
         let own = workloads(model)
         var lines = [
             "model \(model.identifier)",
-            "  learnt from    \(provenance.sources.joined(separator: ", ")): \(provenance.packetCount) packets, "
-                + "\(length(seconds)) from \(UTC.timestamp(provenance.first))",
+            """
+              learnt from    \(provenance.sources.joined(separator: ", ")): \
+            \(provenance.packetCount) packets, \
+            \(length(seconds)) from \(UTC.timestamp(provenance.first))
+            """,
             "  workloads      \(own.count): \(own.joined(separator: ", "))",
-            "  graph          \(model.graph.namedEdges.count) edges, \(model.graph.dnsNames.count) DNS names, "
-                + "\(model.graph.outsideAddresses.count) outside addresses, \(model.graph.links.count) interfaces",
+            """
+              graph          \(model.graph.namedEdges.count) edges, \(model.graph.dnsNames.count) \
+            DNS names, \
+            \(model.graph.outsideAddresses.count) outside addresses, \
+            \(model.graph.links.count) interfaces
+            """,
         ]
         for scale in Scale.allCases {
             let part = model[scale]
             lines.append(
                 "  \(scale.seconds) s windows".padded(to: 17)
-                    + "\(part.baseline.groups[ScaleBaseline.node]?.windowCount ?? 0) clean, threshold "
-                    + "\(JSONObject.number(Double(part.threshold), digits: 3))")
+                    + """
+                    \(part.baseline.groups[ScaleBaseline.node]?.windowCount ?? 0) clean, \
+                    threshold \(JSONObject.number(Double(part.threshold), digits: 3))
+                    """)
         }
         lines.append("  budget         " + budget(model))
         let constant = constantFeatures(model)
@@ -65,7 +74,10 @@ public enum ModelReport {
         for edge in edges(old).subtracting(edges(new)).sorted() { lines.append("- \(edge)") }
         for scale in Scale.allCases where old[scale].threshold != new[scale].threshold {
             lines.append(
-                "~ threshold of \(scale.seconds) s: \(JSONObject.number(Double(old[scale].threshold), digits: 4))"
+                """
+                ~ threshold of \(scale.seconds) s: \
+                \(JSONObject.number(Double(old[scale].threshold), digits: 4))
+                """
                     + " -> \(JSONObject.number(Double(new[scale].threshold), digits: 4))")
         }
         return lines.isEmpty
@@ -80,8 +92,11 @@ public enum ModelReport {
                 "the thresholds allow \(asked) at this node, counted over all windows and workloads"
         }
         return
-            "\(asked) was asked for, which this little traffic cannot prove: the threshold is held at its"
-            + " highest; train on more"
+            """
+            \(asked) was asked for, which this little traffic cannot prove: the threshold is held \
+            at its
+            """
+                + " highest; train on more"
     }
 
     private static func isWorkload(_ name: String) -> Bool {

@@ -1,3 +1,4 @@
+public import Logging
 public import AnomalyDetection
 internal import Decisions
 public import Enforcement
@@ -111,13 +112,12 @@ public struct Monitor {
 
     /// Runs until it is asked to stop. Fences stay, with the ends that they have.
     ///
-    /// - Parameter tell: called with one line for the operator, from any thread.
+    /// - Parameter logger: for the operator.
     /// - Throws: `CaptureError`, `QuarantineError` or `IOError` where it cannot start.
-    public func run(
-        _ requests: Requests, tell: @escaping @Sendable (String) -> Void
-    ) throws {
+    public func run(_ requests: Requests, logger: Logger) throws {
         let store = try EventStore.repairing(
-            directory: options.stateDirectory, now: Clock.now(), report: tell)
+            directory: options.stateDirectory, now: Clock.now(),
+            report: { logger.warning("\($0)") })
         // A rule does not wait for who holds the ledger.
         try store.waits(.seconds(1))
         let lock = try MonitorLock(
@@ -125,11 +125,11 @@ public struct Monitor {
         defer { lock.release() }
         let alone = options.isEnforcing ? try EnforcerLock() : nil
         defer { alone?.release() }
-        let model = try model ?? learntModel(tell)
+        let model = try model ?? learntModel(logger)
         let live = try LiveWorkloads(
             options: options.workloads, given: inventory,
             remembered: model?.provenance.inventory ?? .empty)
-        live.start(tell: tell)
+        live.start(logger: logger)
         defer { live.stop() }
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
@@ -138,20 +138,22 @@ public struct Monitor {
             options: capture)
         let dispatcher = try EventDispatcher(
             path: options.output, options: options.delivery,
-            stateDirectory: options.stateDirectory, complain: tell)
+            stateDirectory: options.stateDirectory, logger: logger)
         defer { dispatcher.stop() }
-        let quarantine = try startQuarantine(store, live, tell)
+        let quarantine = try startQuarantine(store, live, logger)
         defer {
-            if !quarantine.service.stop() { tell("what watches the firewall is left busy") }
+            if !quarantine.service.stop() {
+                logger.warning("what watches the firewall is left busy")
+            }
         }
         // Its own connection: what takes long there never makes a fence wait for longer than a
         // write.
         let recorder = EventRecorder(
             store: try EventStore(directory: options.stateDirectory),
-            limits: .init(time: options.keepTime, bytes: options.keepBytes), complain: tell)
+            limits: .init(time: options.keepTime, bytes: options.keepBytes), logger: logger)
         defer { recorder.stop() }
         let recording = try options.recording.path.map { path throws(IOError) in
-            try PacketRecording(options.recording, path: path, complain: tell)
+            try PacketRecording(options.recording, path: path, logger: logger)
         }
         defer { recording?.stop() }
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
@@ -161,35 +163,35 @@ public struct Monitor {
                 origin: one.map(Event.Alert.Origin.interface),
                 decider: LiveDecider(
                     quarantine: quarantine.service, isEnforcing: options.isEnforcing,
-                    complain: tell), openLimit: options.limits.hostLimit),
-            dispatcher: dispatcher, hub: hub, recorder: recorder, complain: tell)
+                    logger: logger), openLimit: options.limits.hostLimit),
+            dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
         hub.connect(quarantine.service, decisions, store)
         defer { hub.close() }
-        live.connect(quarantine.service, decisions, tell: tell)
+        live.connect(quarantine.service, decisions, logger: logger)
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(
                 source: source, live: live, decisions: decisions, quarantine: quarantine.service,
-                recorder: recorder, recording: recording, tell: tell),
+                recorder: recorder, recording: recording, logger: logger),
             requests: requests)
         guard let model = try model ?? watch.learn() else { return }
         try watch.run(by: model)
     }
 
     /// What this node has learnt at an earlier start.
-    private func learntModel(_ tell: (String) -> Void) throws -> Model? {
+    private func learntModel(_ logger: Logger) throws -> Model? {
         let path = Self.learntModelPath(in: options.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         let model = try ModelStore.readForJudging(path, inventory: inventory)
-        tell("judging by what this node has learnt before: \(path); delete it to learn anew")
+        logger.info("judging by what this node has learnt before: \(path); delete it to learn anew")
         return model
     }
 
     private func startQuarantine(
         _ store: EventStore, _ live: LiveWorkloads,
-        _ tell: @escaping @Sendable (String) -> Void
+        _ logger: Logger
     ) throws -> (service: QuarantineService, repairs: RepairReporter) {
         var choices = QuarantineService.Options()
         choices.isEnforcing = options.isEnforcing
@@ -202,7 +204,7 @@ public struct Monitor {
                 options: options.policy, inventory: live.inventory, allowlist: options.allowlist),
             ledger: store, options: choices, clock: { Clock.now() }
         ) { finding in
-            repairs.report(finding, tell: tell)
+            repairs.report(finding, logger: logger)
         }
         return (service, repairs)
     }

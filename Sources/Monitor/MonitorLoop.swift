@@ -1,3 +1,4 @@
+import Logging
 import AnomalyDetection
 import Enforcement
 import EventDelivery
@@ -14,7 +15,7 @@ import TextFormats
 import Workloads
 import Timestamps
 
-/// The thread of a monitor's packets: learns, then judges, and once a second tells how it is.
+/// The thread of a monitor's packets: learns, then judges, and once a second publishes its state.
 struct MonitorLoop {
     private let monitor: Monitor
     private let parts: MonitorParts
@@ -46,11 +47,11 @@ struct MonitorLoop {
         output = options.output
         context = CaptureContext(
             capture: parts.source, interfaces: options.interfaces, recording: parts.recording,
-            tell: parts.tell)
+            logger: parts.logger)
         pace = CPULimiter(cores: options.limits.cores)
     }
 
-    private func tell(_ line: String) { parts.tell(line) }
+    private var logger: Logger { parts.logger }
 
     // MARK: - Learning
 
@@ -60,16 +61,19 @@ struct MonitorLoop {
     mutating func learn() throws -> Model? {
         let path = Monitor.learntModelPath(in: options.stateDirectory)
         reporter.begin(.learning)
-        tell(
-            "no model: learning what is usual on \(options.interfaces.joined(separator: ", ")) for "
-                + "\(TimeSpan(options.learningTime)); nothing is judged meanwhile")
+        let names = options.interfaces.joined(separator: ", ")
+        logger.info(
+            """
+            no model: learning what is usual on \(names) for \(TimeSpan(options.learningTime)); \
+            nothing is judged meanwhile
+            """)
         notice.ready("learning what is usual")
         while !requests.shouldStop() {
             if let learnt = try learnOnce() {
                 return try keep(learnt.model, at: path, learnt.progress)
             }
         }
-        tell("stopped while learning; it begins anew at the next start")
+        logger.info("stopped while learning; it begins anew at the next start")
         return nil
     }
 
@@ -95,7 +99,7 @@ struct MonitorLoop {
             let tick = tick()
             now = tick.now
             if let step = tick.step {
-                tell("\(ClockStepDetector.text(step)); what is learnt stays")
+                logger.notice("\(ClockStepDetector.text(step)); what is learnt stays")
                 pipeline.clockStepped(by: step)
             }
             pipeline.intake.advance(to: now)
@@ -108,7 +112,7 @@ struct MonitorLoop {
             if takeReopen() {
                 notice.reloading()
                 if reload() != nil {
-                    tell("a model is used from the next start: this one learns its own")
+                    logger.info("a model is used from the next start: this one learns its own")
                 }
                 pipeline.intake.hold(interfaces: interfaceCount)
                 notice.ready("learning what is usual")
@@ -117,7 +121,7 @@ struct MonitorLoop {
         do throws(ModelError) {
             return (try pipeline.model(provenance(began, now)), pipeline.progress(at: now))
         } catch {
-            tell("nothing learnt yet: \(error); going on")
+            logger.warning("nothing learnt yet: \(error); going on")
             return nil
         }
     }
@@ -138,13 +142,17 @@ struct MonitorLoop {
         reporter.status.learning = nil
         var place = "kept as \(path)"
         do { try ModelStore.write(model, to: path) } catch { place = "not kept: \(error)" }
-        tell(
-            "learnt \(progress.workloads) workloads from \(progress.windows) windows; "
-                + "model \(model.identifier.prefix(12)) \(place)")
+        logger.info(
+            """
+            learnt \(progress.workloads) workloads from \(progress.windows) windows; \
+            model \(model.identifier.prefix(12)) \(place)
+            """)
         for suspect in progress.suspects {
-            tell(
-                "left out of what was learnt, it does not look clean: \(suspect); if whom it talked to is "
-                    + "not to be trusted either, delete the model and learn anew")
+            logger.warning(
+                """
+                left out of what was learnt, it does not look clean: \(suspect); if whom it \
+                talked to is not to be trusted either, delete the model and learn anew
+                """)
         }
         return model
     }
@@ -163,7 +171,7 @@ struct MonitorLoop {
             + "\(model.identifier.prefix(12)), "
             + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders")
             + "; names from \(live.source)"
-        tell(summary)
+        logger.info("\(summary)")
         notice.ready(summary)
         defer { notice.stopping() }
         var pipeline = DetectionPipeline(
@@ -185,7 +193,8 @@ struct MonitorLoop {
             }
             let (now, step) = tick()
             if let step {
-                tell("\(ClockStepDetector.text(step)); fences keep the time that is left to them")
+                logger.notice(
+                    "\(ClockStepDetector.text(step)); fences keep the time that is left to them")
                 pipeline.clockStepped(by: step)
             }
             pipeline.intake.advance(to: now)
@@ -197,7 +206,7 @@ struct MonitorLoop {
                 notice.ready(summary)
             }
             if let retraining, let retrainer = pipeline.retrainer,
-                let model = retraining.step(retrainer, now: now, tell: tell)
+                let model = retraining.step(retrainer, now: now, logger: logger)
             {
                 follow(model, &pipeline)
             }
@@ -208,14 +217,14 @@ struct MonitorLoop {
             } else if requests.takeReport() {
                 reporter.take(pipeline)
                 publish(now)
-                tell(reporter.status.text)
+                logger.notice("\(reporter.status.text)")
             }
         }
         pipeline.finish()
         reporter.take(pipeline)
         publish(Clock.now())
         decisions.submit(reporter.status.event)
-        tell("stopped: " + reporter.status.text)
+        logger.info("stopped: \(reporter.status.text)")
     }
 
     private mutating func follow(_ model: Model, _ pipeline: inout DetectionPipeline) {
@@ -244,10 +253,10 @@ struct MonitorLoop {
             let named = options.discovery.named
             try parts.quarantine.reconfigure(policy, allowlist: allowlist, protecting: named)
             follow(interfaces: options.interfaces)
-            tell("configuration, model and feedback read anew")
+            logger.info("configuration, model and feedback read anew")
             return model
         } catch {
-            tell("\(error); what was in use stays")
+            logger.error("\(error); what was in use stays")
             return nil
         }
     }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Enforcement
 internal import PacketCapture
 
@@ -10,5 +11,5 @@ struct MonitorParts {
     let recorder: EventRecorder
     let recording: PacketRecording?
     /// Called with one line, from any thread.
-    let tell: @Sendable (String) -> Void
+    let logger: Logger
 }

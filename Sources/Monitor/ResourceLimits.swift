@@ -4,10 +4,11 @@ internal import Glibc
 
 /// What a monitor may take of its node.
 public struct ResourceLimits: Sendable, Equatable {
-    /// Bytes of memory. Tables are as large as it allows; beyond it no stranger is watched until there is room again.
+    /// Bytes of memory. Tables are as large as it allows; beyond it no stranger is watched until
+    /// there is room again.
     public var memory = 2 << 30
-    /// Cores of CPU, such as 0.5; nil: as many as it can use. The packet thread rests when they are used up, and what
-    /// comes meanwhile waits in the kernel's ring.
+    /// Cores of CPU, such as 0.5; nil: as many as it can use. The packet thread rests when they are
+    /// used up, and what comes meanwhile waits in the kernel's ring.
     public var cores: Double?
 
     public init() {}
@@ -27,7 +28,8 @@ public struct ResourceLimits: Sendable, Equatable {
     /// Half for hosts; the rest is for those that talk to many others, and for incidents.
     var hostLimit: Int { min(100_000, room / 2 / Self.bytesPerHost) }
 
-    /// Bytes of this process that are in memory (proc(5), `statm`), without pages that it shares: the kernel's rings.
+    /// Bytes of this process that are in memory (proc(5), `statm`), without pages that it shares:
+    /// the kernel's rings.
     static var residentBytes: Int? {
         guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else {
             return nil

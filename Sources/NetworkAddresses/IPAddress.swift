@@ -1,4 +1,5 @@
-/// An IPv4 or IPv6 address, held as 128 bits in host order; IPv4 as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
+/// An IPv4 or IPv6 address, held as 128 bits in host order; IPv4 as `::ffff:a.b.c.d` (RFC 4291,
+/// 2.5.5.2).
 ///
 /// Both families sort and hash alike. A real IPv6 packet that carries a mapped address is told from
 /// IPv4 by the flow key's IP version, not here.

@@ -58,7 +58,8 @@ extension IPPrefix: CustomStringConvertible, LosslessStringConvertible {
     /// `10.0.0.0/8`; a host without its length.
     public var description: String { isHost ? "\(address)" : "\(address)/\(length)" }
 
-    /// Parses an address, or an address, a slash and a length. Host bits may be set and are cleared.
+    /// Parses an address, or an address, a slash and a length. Host bits may be set and are
+    /// cleared.
     public init?(_ text: String) {
         guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
             guard let address = IPAddress(text) else { return nil }

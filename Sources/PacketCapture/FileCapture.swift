@@ -84,7 +84,8 @@ public final class FileCapture {
         return notes
     }
 
-    /// Notes that were left out, because more of them waited than `CaptureOptions.noteLimit` allows.
+    /// Notes that were left out, because more of them waited than `CaptureOptions.noteLimit`
+    /// allows.
     public var lostNotes: UInt64 { readers.reduce(0) { $0 + $1.lostNotes } }
 
     /// Lends the next frames, at most 64, to `body`, and returns false when there are no more.

@@ -103,7 +103,7 @@ extension QuarantineDecision.Refusal: CustomStringConvertible {
         case .protected(let why): why
         case .allowlisted(let why): "allowlisted: \(why)"
         case .warmingUp: "the workload is still warming up"
-        case .budgetOfRules(let most): "\(most) fences stand already"
+        case .budgetOfRules(let most): "\(most) fences are active already"
         case .budgetOfWorkloads(let percent):
             "more than \(percent) % of the known workloads would be fenced"
         case .breakerOpen: "the circuit breaker is open: too many fences were called for"

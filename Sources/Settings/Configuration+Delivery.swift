@@ -85,8 +85,8 @@ extension Configuration {
         return kinds
     }
 
-    /// `text` for whoever may look at the monitor: of the webhook's address the host only, since paths of such
-    /// addresses often are secrets.
+    /// `text` for whoever may look at the monitor: of the webhook's address the host only, since
+    /// paths of such addresses often are secrets.
     public var shownText: String {
         var shown = self
         if let webhook = monitor.delivery.webhook, let url = URL(string: webhook.url) {

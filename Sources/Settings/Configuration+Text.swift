@@ -39,6 +39,7 @@ extension Configuration {
             "state: \(Self.quoted(monitor.stateDirectory))",
             "user: \(user.map(Self.quoted) ?? "")",
             "events: \(Self.quoted(monitor.output))",
+            "log_level: \(logLevel)",
         ]
         lines += deliveryText
         lines += [

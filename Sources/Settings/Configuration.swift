@@ -1,4 +1,5 @@
 import Enforcement
+public import Logging
 public import Monitor
 import NetworkAddresses
 import PacketCapture
@@ -20,6 +21,8 @@ public struct Configuration: Sendable {
     public var control = ControlOptions()
     /// Whom a monitor that root starts becomes; nil: it stays what it is.
     public var user: String?
+    /// The least level of log lines that are written.
+    public var logLevel = Logger.Level.info
     /// The file that it was read from; nil: nothing was read.
     public private(set) var path: String?
     /// The options of the command line that were taken instead, by the key that each stands for.
@@ -62,6 +65,7 @@ public struct Configuration: Sendable {
             "interfaces", "filter", "capture", "model", "inventory", "state", "user", "events",
             "rotate", "syslog", "webhook", "statistics", "enforce", "learn", "retrain", "keep",
             "control", "quarantine", "protected", "allow", "kept", "workloads", "record", "limits",
+            "log_level",
         ])
         try top["interfaces"]?.list { item throws(YAMLError) in
             monitor.interfaces.append(try item.text())
@@ -70,6 +74,10 @@ public struct Configuration: Sendable {
         if let node = top["capture"] { try readCapture(node) }
         if let node = top["record"] { try readRecording(node) }
         if let node = top["limits"] { try readLimits(node) }
+        if let node = top["log_level"] {
+            let word = try node.word(of: Logger.Level.allCases.map { "\($0)" })
+            logLevel = Logger.Level(rawValue: word) ?? logLevel
+        }
         model = try top["model"]?.text()
         inventory = try top["inventory"]?.text()
         if let node = top["workloads"] { try readWorkloads(node) }

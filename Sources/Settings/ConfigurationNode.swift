@@ -113,8 +113,10 @@ struct ConfigurationNode {
     func bytes(_ range: ClosedRange<Int>) throws(YAMLError) -> Int {
         guard let count = ByteCount(try text()), range.contains(count.bytes) else {
             throw expected(
-                "a size with its unit (512KiB, 100MiB, 2GiB), \(ByteCount(bytes: range.lowerBound)) "
-                    + "to \(ByteCount(bytes: range.upperBound))")
+                """
+                a size with its unit (512KiB, 100MiB, 2GiB), \
+                \(ByteCount(bytes: range.lowerBound)) to \(ByteCount(bytes: range.upperBound))
+                """)
         }
         return count.bytes
     }

@@ -20,7 +20,9 @@ extension Doctor {
             ? note(.good, "bridged traffic", "passes the inet tables")
             : note(
                 .mind, "bridged traffic",
-                "does not pass the inet tables (\(hidden.joined(separator: ", "))): fences work, but"
+                """
+                does not pass the inet tables (\(hidden.joined(separator: ", "))): fences work, but
+                """
                     + " the 'egress' action cannot filter UDP on one bridge")
     }
 
@@ -30,7 +32,10 @@ extension Doctor {
         ring < 4096
             ? note(
                 .mind, "buffers",
-                "\(ring) KiB for each interface: 10,000 packets a second fill them in less than half a second; say"
+                """
+                \(ring) KiB for each interface: 10,000 packets a second fill them in less than \
+                half a second; say
+                """
                     + " 'buffer_kib: 16384'")
             : note(.good, "buffers", "\(ring) KiB for each interface")
         // A full table looks like an outage, and to the windows like scans.
@@ -40,7 +45,10 @@ extension Doctor {
         {
             note(
                 .mind, "connections",
-                "the kernel's table is nearly full (\(count) of \(most)): the kernel drops new connections; raise"
+                """
+                the kernel's table is nearly full (\(count) of \(most)): the kernel drops new \
+                connections; raise
+                """
                     + " net.netfilter.nf_conntrack_max")
         }
     }

@@ -121,7 +121,10 @@ public struct Doctor {
         if !left.isEmpty, !named.contains("any"), !named.contains(LiveWorkloads.allBridges) {
             note(
                 .mind, "interfaces",
-                "not watched: \(left.joined(separator: ", ")); traffic inside a bridge is visible only there"
+                """
+                not watched: \(left.joined(separator: ", ")); traffic inside a bridge is visible \
+                only there
+                """
             )
         }
     }
@@ -140,7 +143,10 @@ public struct Doctor {
             let found = try configuration.monitor.discovery.discover()
             note(
                 .good, "protected",
-                "\(found.protected.entries.count) addresses and prefixes, \(found.protected.links.count) network cards"
+                """
+                \(found.protected.entries.count) addresses and prefixes, \
+                \(found.protected.links.count) network cards
+                """
             )
         } catch {
             note(.bad, "protected", "cannot be determined: \(error)")
@@ -155,7 +161,10 @@ public struct Doctor {
             let span = TimeSpan(configuration.monitor.learningTime)
             return note(
                 .mind, "model",
-                "none: the monitor will learn for \(span) and not detect until then; 'lazaret train' makes a model from a capture"
+                """
+                none: the monitor will learn for \(span) and not detect until then; 'lazaret \
+                train' makes a model from a capture
+                """
             )
         }
         do {
@@ -173,13 +182,19 @@ public struct Doctor {
         hours < 1
             ? note(
                 .mind, "model",
-                "\(path): trained on only \(Int(hours * 60)) min\(said); rare harmless events will be anomalous"
+                """
+                \(path): trained on only \(Int(hours * 60)) min\(said); rare harmless events will \
+                be anomalous
+                """
             )
             : note(.good, "model", "\(path): learnt from \(Int(hours)) h\(said)")
         if provenance.inventory.isEmpty, configuration.inventory == nil {
             note(
                 .mind, "inventory",
-                "none: every address is a workload of its own, and a replaced container is an unknown host"
+                """
+                none: every address is a workload of its own, and a replaced container is an \
+                unknown host
+                """
             )
         }
     }
@@ -214,7 +229,9 @@ public struct Doctor {
             ? note(.good, "clock", "is kept")
             : note(
                 .mind, "clock",
-                "no time service found: times will differ from other machines; run chrony or similar"
+                """
+                no time service found: times will differ from other machines; run chrony or similar
+                """
             )
     }
 
@@ -228,7 +245,10 @@ public struct Doctor {
         available < rings + 512
             ? note(
                 .mind, "memory",
-                "\(available) MB available, \(rings) MB of it for the kernel's rings; a busy node needs 1 GB (docs/performance.md)"
+                """
+                \(available) MB available, \(rings) MB of it for the kernel's rings; a busy node \
+                needs 1 GB (docs/performance.md)
+                """
             )
             : note(
                 .good, "memory",

@@ -26,7 +26,10 @@ package struct YAMLReader {
             guard keys.contains(text) else {
                 throw fail(
                     key,
-                    "unknown key '\(text)' in \(name); known: \(keys.sorted().joined(separator: ", "))"
+                    """
+                    unknown key '\(text)' in \(name); known: \
+                    \(keys.sorted().joined(separator: ", "))
+                    """
                 )
             }
             result[text] = value

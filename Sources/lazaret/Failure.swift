@@ -18,7 +18,7 @@ enum Failure {
         let line = message.split(separator: "\n").joined(separator: " ")
         let isConfiguration = error is ConfigurationError || error is KubernetesAccessError
         let hint = isUsage ? "; see 'lazaret --help'" : ""
-        complain("\(line)\(hint)")
+        printError("\(line)\(hint)")
         Glibc.exit(isUsage || isConfiguration ? 2 : 1)
     }
 }

@@ -13,7 +13,8 @@ struct Lazaret: AsyncParsableCommand {
               lazaret train  -r clean.pcap -o node.model --inventory inventory.yaml
               lazaret replay -r suspect.pcap -m node.model --inventory inventory.yaml
 
-            Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (with --exit-code).
+            Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (with \
+            --exit-code).
             """,
         version: Version.text,
         subcommands: [

@@ -32,7 +32,7 @@ enum Output {
 
     /// A line on standard error.
     static func warn(_ text: String) {
-        complain("warning: \(text)")
+        printError("warning: \(text)")
     }
 
     /// Whether standard output is a terminal that wants colours.
@@ -41,5 +41,5 @@ enum Output {
     }
 }
 
-/// One line on standard error.
-func complain(_ text: String) { StandardError.write("lazaret: \(text.printable)\n") }
+/// Why a command failed, as one line on standard error.
+func printError(_ text: String) { StandardError.write("lazaret: \(text.printable)\n") }

@@ -99,7 +99,8 @@ struct ModelTests {
         #expect(throws: ModelError.notAModel) { try Model(decoding: []) }
     }
 
-    /// Numbers that no training gives, in files whose digest is right: each would judge nothing, or end the program.
+    /// Numbers that no training gives, in files whose digest is right: each would judge nothing, or
+    /// end the program.
     @Test(arguments: Damage.allCases) func aNumberOutOfRangeIsRefused(damage: Damage) throws {
         var model = try cleanModel()
         damage.apply(to: &model)

@@ -7,7 +7,8 @@ import Workloads
 @testable import AnomalyDetection
 import Timestamps
 
-/// An attacker who grows a little every window, and lets every retraining take the last step for clean.
+/// An attacker who grows a little every window, and lets every retraining take the last step for
+/// clean.
 struct RetrainerTests {
     private func window(
         _ host: UInt32, second: Int, ports: Float, _ generator: inout SeededGenerator
@@ -70,7 +71,8 @@ struct RetrainerTests {
     @Test func patienceBuysOneStepAndNoMore() throws {
         let row = FeatureSchema.description(of: .ports)
         let clean = row.transformed(3, seconds: 10)
-        // A step that any model forgives, the one that retraining adds, and what passes until the next window.
+        // A step that any model forgives, the one that retraining adds, and what passes until the
+        // next window.
         let bound = row.raw(clean + row.resolution * 2, seconds: 10) * 1.03
         let told = try caught(at: 1000) { retrainer, _ in
             try retrainer.model(last: Timestamp(nanoseconds: 0))

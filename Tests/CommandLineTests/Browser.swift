@@ -2,8 +2,9 @@ import Foundation
 import TestKit
 import Testing
 
-/// A real browser without a window, perhaps in a network namespace; it is told what to do by the DevTools protocol
-/// over a pair of pipes (`--remote-debugging-pipe`: messages end with a zero byte).
+/// A real browser without a window, perhaps in a network namespace; it is told what to do by the
+/// DevTools protocol over a pair of pipes (`--remote-debugging-pipe`: messages end with a zero
+/// byte).
 final class Browser {
     /// Chromium's place; nil where there is none.
     static let path = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]

@@ -2,7 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// Hours of clean traffic of a network that the detector was not made for, and that the model did not see.
+/// Hours of clean traffic of a network that the detector was not made for, and that the model did
+/// not see.
 struct BudgetTests {
     private func synthesise(_ words: String...) throws {
         let python = Process()
@@ -29,7 +30,8 @@ struct BudgetTests {
             "evaluate", "-r", clean + ".pcap", "--inventory", clean + ".inventory.yaml", "-m",
             scratch.path("m"), "--format", "json")
         let result = try #require(try run.json.first)
-        // One a day is a quarter in six hours: three or more come by chance twice in a thousand runs.
+        // One a day is a quarter in six hours: three or more come by chance twice in a thousand
+        // runs.
         let count = try #require(result["incidents"] as? Int)
         #expect(count <= 2, "\(run.output)")
         #expect((result["clean_workloads_quarantined"] as? [Any])?.isEmpty == true)

@@ -9,8 +9,9 @@ private let compiler = (ProcessInfo.processInfo.environment["PATH"] ?? "")
 
 /// What a monitor does when somebody sets the clock by an hour.
 ///
-/// The machine's own clock is left alone: a library that is loaded before libc and libpcap moves the clock that the program
-/// reads and the stamps of its packets, as the kernel would. Timers of the kernel go on as they do then.
+/// The machine's own clock is left alone: a library that is loaded before libc and libpcap moves
+/// the clock that the program reads and the stamps of its packets, as the kernel would. Timers of
+/// the kernel go on as they do then.
 @Suite(.needsKernel, .enabled(if: compiler != nil, "needs a C compiler"))
 struct ClockTests {
     private static let source = """
@@ -56,7 +57,8 @@ struct ClockTests {
         struct header { struct timeval time; uint32_t captured, length; };
         typedef void (*handler)(unsigned char *, const struct header *, const unsigned char *);
         struct call { handler body; unsigned char *user; };
-        static void moved(unsigned char *user, const struct header *was, const unsigned char *bytes) {
+        static void moved(unsigned char *user, const struct header *was, const unsigned char \
+        *bytes) {
           struct call *call = (struct call *)user;
           struct header header = *was;
           header.time.tv_sec += step();
@@ -115,7 +117,8 @@ struct ClockTests {
         return program
     }
 
-    /// Seconds that the ledger gives each fence, by its target, as the command line shows them to `monitor`'s clock.
+    /// Seconds that the ledger gives each fence, by its target, as the command line shows them to
+    /// `monitor`'s clock.
     private func timeLeft() throws -> [String: Double] {
         let program = try Background(
             in: lab.node.space,

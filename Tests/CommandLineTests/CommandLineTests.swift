@@ -283,7 +283,8 @@ struct ConfigurationTests {
               subnets: {fenced: false, within: 3m}
             protected: [{prefix: 10.0.0.0/8, reason: "a: b"}]
             allow: [{prefix: fd00::1, reason: scanner, until: 2030-01-02T03:04:05Z}]
-            kept: [{name: DNS, address: 10.0.0.53, port: udp/53}, {name: forensic, address: 10.0.0.9}]
+            kept: [{name: DNS, address: 10.0.0.53, port: udp/53}, {name: forensic, address: \
+            10.0.0.9}]
 
             """
         let once = try Run("config", "dump", "-c", try scratch.write("a", Data(text.utf8)))

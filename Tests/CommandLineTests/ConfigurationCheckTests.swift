@@ -2,7 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// What keeps a monitor from starting is said by `config check`, `doctor`, the start and SIGHUP alike.
+/// What keeps a monitor from starting is said by `config check`, `doctor`, the start and SIGHUP
+/// alike.
 struct ConfigurationCheckTests {
     private let scratch: Scratch
 
@@ -145,7 +146,8 @@ struct RunningConfigurationTests {
     @Test(.needs("strace"))
     func theSecondMonitorOfAStateSaysOnlyThatAndLeavesTheFirstAlone() throws {
         let first = try monitor()
-        // Time enough for a server to begin before the refusal, and to end before it is done beginning.
+        // Time enough for a server to begin before the refusal, and to end before it is done
+        // beginning.
         let slowly = [
             "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=flock,chmod",
             "-e", "inject=flock:delay_enter=20000", "-e", "inject=chmod:delay_enter=300000",

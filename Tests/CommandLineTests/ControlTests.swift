@@ -137,7 +137,8 @@ struct ControlTests {
         {
             #expect(try ask("POST", "/api/v1/quarantine", body).contains("400"), "\(body)")
         }
-        // What is done by hand is told and counted; a fence that stands for longer goes on doing so.
+        // What is done by hand is told and counted; a fence that stands for longer goes on doing
+        // so.
         let stands = try #require(made.firstMatch(of: /"until":"([^"]+)"/)).1
         let again = try ask(
             "POST", "/api/v1/quarantine", #"{"target": "\#(lab.a.v4)", "duration": "5s"}"#)
@@ -254,7 +255,8 @@ struct ControlTests {
         #expect(program.errors.contains("watching br2"), "\(program.errors)")
         // What is not watched is not seen, however odd it is.
         try lab.scan(lab.b, by: lab.a)
-        // Windows end for everybody at once: when one of later traffic is judged, so would one of the scan be.
+        // Windows end for everybody at once: when one of later traffic is judged, so would one of
+        // the scan be.
         var before = try windows()
         for _ in 0..<2 {
             let isJudged = try eventually {
@@ -323,7 +325,10 @@ struct ControlTests {
         let isAsked = try browser.waits(for: "document.getElementById('login')?.hidden === false")
         #expect(isAsked)
         _ = try browser.evaluate(
-            "(document.getElementById('token').value = '\(token)', document.querySelector('#login button').click())"
+            """
+            (document.getElementById('token').value = '\(token)', document.querySelector('#login \
+            button').click())
+            """
         )
         // The incident, opened, says why.
         let isShown = try browser.waits(for: "document.querySelectorAll('.incident').length > 0")
@@ -342,7 +347,10 @@ struct ControlTests {
         #expect(try browser.evaluate("document.getElementById('ask').open") == "true")
         #expect(try lab.isHeldBack(lab.a, lab.b))
         _ = try browser.evaluate(
-            "(document.getElementById('reason').value = 'seen in the browser', document.getElementById('yes').click())"
+            """
+            (document.getElementById('reason').value = 'seen in the browser', \
+            document.getElementById('yes').click())
+            """
         )
         let isGone = try browser.waits(
             for: "document.querySelectorAll('#fences tbody tr').length === 0")

@@ -16,7 +16,8 @@ struct DeliveryConfigurationTests {
             user: lazaret
             rotate: {size: 1536KiB, keep: 3}
             syslog: {to: 'tcp:[fd00::1]:601', facility: local5, kinds: [alert]}
-            webhook: {url: 'https://host/a', secret_file: /s, kinds: [stats], spool: 2GiB, timeout: 1m}
+            webhook: {url: 'https://host/a', secret_file: /s, kinds: [stats], spool: 2GiB, \
+            timeout: 1m}
             """
         let once = try run("dump", text)
         #expect(once.status == 0, "\(once.errors)")

@@ -116,7 +116,8 @@ struct DualStackTests {
             scanningOver: false,
             """
               - name: web
-                addresses: [\(web.map(\.v4).joined(separator: ", ")), '\(web[0].v6)', '\(web[1].v6)']
+                addresses: [\(web.map(\.v4).joined(separator: ", ")), '\(web[0].v6)', \
+                '\(web[1].v6)']
               - {name: store, addresses: [\(store.v4), '\(store.v6)']}
 
             """)

@@ -33,13 +33,18 @@ struct FloodFaultTests {
             with open(path, "wb") as file:
                 file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
                 for number in range(count):
-                    address = struct.pack("!I", random.randrange(0x0B000000, 0xDF000000)) + socket.inet_aton(to)
-                    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, number & 65535, 0, 64, 6, 0) + address
+                    address = struct.pack("!I", random.randrange(0x0B000000, 0xDF000000)) + \
+                    socket.inet_aton(to)
+                    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, number & 65535, 0, 64, 6, 0) + \
+                    address
                     total = sum(struct.unpack("!10H", ip))
                     total = (total & 65535) + (total >> 16)
-                    ip = ip[:10] + struct.pack("!H", ~((total & 65535) + (total >> 16)) & 65535) + ip[12:]
-                    tcp = struct.pack("!HHIIBBHHH", 1024 + number % 60000, 1 + number % 1000, number, 0, 0x50, 2, 64240, 0, 0)
-                    file.write(struct.pack("<IIII", number // 200000, number % 200000, 54, 54) + link + ip + tcp)
+                    ip = ip[:10] + struct.pack("!H", ~((total & 65535) + (total >> 16)) & 65535) \
+                    + ip[12:]
+                    tcp = struct.pack("!HHIIBBHHH", 1024 + number % 60000, 1 + number % 1000, \
+                    number, 0, 0x50, 2, 64240, 0, 0)
+                    file.write(struct.pack("<IIII", number // 200000, number % 200000, 54, 54) + \
+                    link + ip + tcp)
             """, path, "\(Self.count)", link(bench.lab.b), link(bench.lab.a), bench.lab.b.v4,
         ])
         return path

@@ -3,7 +3,8 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A dialogue in every wrapping that is followed, as a capture file, and the record that it must give.
+/// A dialogue in every wrapping that is followed, as a capture file, and the record that it must
+/// give.
 struct GoldenCapture: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let bytes: [UInt8]
@@ -19,7 +20,8 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
     /// Wraps an IP packet; the flag says whether it travels back.
     typealias Wrap = (_ packet: [UInt8], _ isReply: Bool) -> [UInt8]
 
-    /// A handshake, 100 bytes there, 300 back, and an orderly end; one millisecond between the packets.
+    /// A handshake, 100 bytes there, 300 back, and an orderly end; one millisecond between the
+    /// packets.
     static func dialogue(version: Int = 4, _ wrap: Wrap) -> [CaptureFile.Record] {
         let steps: [(isReply: Bool, flags: UInt8, sequence: UInt32, length: Int)] = [
             (false, 0x02, 1000, 0), (true, 0x12, 5000, 0), (false, 0x10, 1001, 0),
@@ -206,7 +208,8 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
     }
 }
 
-/// The columns that a golden record has: all but the end reason and the statistics of sizes and gaps.
+/// The columns that a golden record has: all but the end reason and the statistics of sizes and
+/// gaps.
 private let columns = Array(3...13) + Array(15...20) + Array(31...34)
 
 @Suite struct GoldenFlowTests {

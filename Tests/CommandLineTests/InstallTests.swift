@@ -72,7 +72,10 @@ struct InstallTests {
         for page in ["lazaret.1", "lazaret.yaml.5"] {
             let said = try Namespace.command([
                 "sh", "-c",
-                "LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l -Tutf8 -Z \(folder)/\(page) 2>&1 >/dev/null",
+                """
+                LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l -Tutf8 -Z \(folder)/\(page) 2>&1 \
+                >/dev/null
+                """,
             ])
             #expect(said.isEmpty, "\(said)")
         }

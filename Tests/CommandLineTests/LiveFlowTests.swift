@@ -7,7 +7,8 @@ import Testing
 struct LiveFlowTests {
     /// Waits until the program captures; packets before that are nobody's.
     private func untilReady(_ program: Background) throws {
-        // A handler is there before the capture is; then SIGUSR1 is answered by the loop of the capture.
+        // A handler is there before the capture is; then SIGUSR1 is answered by the loop of the
+        // capture.
         let isReady = eventually {
             guard program.isRunning else { return true }
             guard program.handles(SIGUSR1) else { return false }

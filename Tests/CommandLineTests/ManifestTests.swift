@@ -2,7 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// The manifests for Kubernetes are what its API takes, and give no right that the program does not need.
+/// The manifests for Kubernetes are what its API takes, and give no right that the program does not
+/// need.
 struct ManifestTests {
     private static let validator = Run.root.appendingPathComponent(
         ".build/venv/bin/kubernetes-validate"

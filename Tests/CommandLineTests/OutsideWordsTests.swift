@@ -25,11 +25,16 @@ struct OutsideWordsTests {
     private func alert(_ start: String, _ end: String) throws -> String {
         let line =
             #"{"timestamp":"2026-01-01T00:00:00.000000+0000","event_type":"alert","#
-            + #""alert":{"action":"allowed","signature":"s","category":"c","severity":1},"lazaret":"#
+                + #"""
+                "alert":{"action":"allowed","signature":"s","category":"c","severity":1},"lazaret":
+                """#
             + #"{"event_id":"e1","workload":"web","offender":"10.0.0.1","window_start":\#(start),"#
             + #""window_end":\#(end),"scale_s":10,"score":0.8,"reasons":[]}}"#
         let flow =
-            #"{"timestamp":"x","event_type":"flow","src_ip":"10.0.0.1","dest_ip":"10.0.0.2","proto":"TCP","#
+            #"""
+            {"timestamp":"x","event_type":"flow","src_ip":"10.0.0.1","dest_ip":"10.0.0.2",\#
+            "proto":"TCP",
+            """#
             + #""flow":{"pkts_toserver":1,"pkts_toclient":1,"bytes_toserver":1,"bytes_toclient":1,"#
             + #""start":"9999-12-31T23:59:59.9+0000","end":"9999-12-31T23:59:59.9+0000"}}"#
         return try scratch.write("eve.json", Data("\(line)\n\(flow)\n".utf8))

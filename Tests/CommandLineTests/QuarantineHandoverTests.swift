@@ -40,7 +40,8 @@ struct QuarantineHandoverTests {
         while b"\\r\\n\\r\\n" not in head:
             head += connection.recv(4096)
         length = b"Content-Length: %d\\r\\n" % len(status)
-        connection.sendall(b"HTTP/1.1 200 OK\\r\\n" + length + b"Connection: close\\r\\n\\r\\n" + status)
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\n" + length + b"Connection: close\\r\\n\\r\\n" + \
+        status)
         listener.close()
         os.unlink(path)
         connection.close()

@@ -3,7 +3,8 @@ import Glibc
 import TestKit
 import Testing
 
-/// `lazaret monitor` as a service: what it gives up, what it tells systemd, and sinks that do not work.
+/// `lazaret monitor` as a service: what it gives up, what it tells systemd, and sinks that do not
+/// work.
 @Suite(.needsKernel)
 struct ServiceTests {
     private let lab: Lab

@@ -16,7 +16,7 @@ struct StoreFaultTests {
         let program = try bench.monitor(state: state)
         try disk.fill()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually { program.errors.contains("disk is full; fences are put up") }
+        let isTold = eventually { program.errors.contains("disk is full; fences are applied") }
         #expect(isTold, "\(program.errors)")
         let isShown = eventually { bench.status().contains("disk is full") }
         #expect(isShown, "\(bench.status())")
@@ -61,7 +61,10 @@ struct StoreFaultTests {
             process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
             process.arguments = [
                 "-c",
-                "import sys\npath = sys.argv[1]\n\(script)\nprint('held', flush=True)\nsys.stdin.read()",
+                """
+                import sys\npath = sys.argv[1]\n\(script)\nprint('held', \
+                flush=True)\nsys.stdin.read()
+                """,
                 path,
             ]
             process.standardInput = input
@@ -80,7 +83,7 @@ struct StoreFaultTests {
         let program = try bench.monitor()
         let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually { program.errors.contains("database is locked; fences are put up") }
+        let isTold = eventually { program.errors.contains("database is locked; fences are applied") }
         #expect(isTold, "\(program.errors)")
         try holder.letGo()
         let isCaughtUp = try eventually {
@@ -104,7 +107,7 @@ struct StoreFaultTests {
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         let isTold = eventually {
-            program.errors.contains("using the ledger for 1 s; fences are put up")
+            program.errors.contains("using the ledger for 1 s; fences are applied")
         }
         #expect(isTold, "\(program.errors)")
         // The one who asks is not kept waiting either.

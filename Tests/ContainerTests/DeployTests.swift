@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// A shop of real containers behind `lazaret monitor --enforce`: what a deploy does is no offence, and
-/// whoever takes a trusted container's address is not trusted.
+/// A shop of real containers behind `lazaret monitor --enforce`: what a deploy does is no offence,
+/// and whoever takes a trusted container's address is not trusted.
 @Suite(.serialized, .needs(.docker), .needs("tcpdump"), .timeLimit(.minutes(20)))
 final class DeployTests {
     private let scratch: Scratch
@@ -66,7 +66,10 @@ final class DeployTests {
     private func job(at spot: Int, image: String = "job:1") throws -> String {
         try run(
             "job", image, at: spot,
-            "while true; do for n in 11 12 13 14; do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 10.67.0.$n 80 >/dev/null & usleep 200000; done; done"
+            """
+            while true; do for n in 11 12 13 14; do printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 \
+            10.67.0.$n 80 >/dev/null & usleep 200000; done; done
+            """
         )
     }
 
@@ -108,7 +111,8 @@ final class DeployTests {
         let isReady = eventually { !monitor.isRunning || monitor.errors.contains("watching ") }
         try #require(isReady && monitor.isRunning, "\(monitor.errors)")
         #expect(monitor.errors.contains("names from docker \(host.socket)"), "\(monitor.errors)")
-        // Rolling, addresses given on from one to the next, and one more on an address that was never used.
+        // Rolling, addresses given on from one to the next, and one more on an address that was
+        // never used.
         var last = try web(at: 14, image: "web:2")
         for (index, spot) in [11, 12, 13].enumerated() {
             try host.run("rm", "-f", "web-\(index + 1)")
@@ -131,7 +135,10 @@ final class DeployTests {
         try host.run([
             "run", "-d", "--init", "--name", "thief", "--network", network, "--ip", "10.67.0.22",
             "intruder:1", "sh", "-c",
-            "while true; do p=1000; while [ $p -lt 1400 ]; do nc -w 1 10.67.0.11 $p </dev/null; p=$((p+1)); done; done",
+            """
+            while true; do p=1000; while [ $p -lt 1400 ]; do nc -w 1 10.67.0.11 $p </dev/null; \
+            p=$((p+1)); done; done
+            """,
         ])
         let isFenced = eventually {
             events.contains {

@@ -26,7 +26,10 @@ final class ImageTests {
         #expect(image == "localhost/lazaret:" + version.trimmingCharacters(in: .newlines))
         let files = try Namespace.command([
             "sh", "-c",
-            "docker -H unix://\(host.socket) export $(docker -H unix://\(host.socket) create \(image)) | tar -t",
+            """
+            docker -H unix://\(host.socket) export $(docker -H unix://\(host.socket) create \
+            \(image)) | tar -t
+            """,
         ])
         #expect(files.contains("usr/bin/lazaret") && files.contains("ca-certificates.crt"))
         #expect(!files.contains("bin/sh") && !files.contains("bin/bash"))

@@ -7,8 +7,9 @@ import Testing
 @testable import Workloads
 import Timestamps
 
-/// Real containers, each of which says its own name in every packet: what the directory says of the packet's
-/// source must be the same. `LAZARET_LIVES` says how many containers live, six unless it is set.
+/// Real containers, each of which says its own name in every packet: what the directory says of the
+/// packet's source must be the same. `LAZARET_LIVES` says how many containers live, six unless it
+/// is set.
 @Suite(.serialized)
 struct LivingContainersTests {
     private let lives =
@@ -106,10 +107,15 @@ struct LivingContainersTests {
         defer { ear.stop() }
         let began = Date()
         for life in 0..<lives {
-            // Every container says its name at once, again and again, and dies after a moment. Some are removed by hand.
+            // Every container says its name at once, again and again, and dies after a moment. Some
+            // are removed by hand.
             let label = "lz-\(name)-\(life)"
             let say =
-                "i=0; while [ $i -lt \(life % 2 == 0 ? 4 : 15) ]; do read up rest </proc/uptime; for to in 10.66.0.1 fd66::1; do (echo \(label) $up | nc -w 20 $to 9999) & done; usleep 200000; i=$((i+1)); done; wait"
+                """
+                i=0; while [ $i -lt \(life % 2 == 0 ? 4 : 15) ]; do read up rest </proc/uptime; \
+                for to in 10.66.0.1 fd66::1; do (echo \(label) $up | nc -w 20 $to 9999) & done; \
+                usleep 200000; i=$((i+1)); done; wait
+                """
             try host.run([
                 "run", "-d", "--rm", "--name", label, "--network", name, "--label",
                 "com.docker.compose.project=p", "--label",
@@ -146,7 +152,10 @@ struct LivingContainersTests {
         let heard = Set(words.map(\.name)).count
         let spots = Set(words.map(\.source)).count
         print(
-            "\(kind.rawValue): \(lives) lives in \(seconds) s, \(heard) heard of at \(spots) addresses, \(words.count) packets, \(wrong.count) wrongly attributed"
+            """
+            \(kind.rawValue): \(lives) lives in \(seconds) s, \(heard) heard of at \(spots) \
+            addresses, \(words.count) packets, \(wrong.count) wrongly attributed
+            """
         )
         #expect(heard >= lives * 9 / 10 && words.contains { !$0.source.isIPv4 })
         #expect(wrong.isEmpty, "\(wrong.count) of \(words.count): \(wrong.prefix(5))")

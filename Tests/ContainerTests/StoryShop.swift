@@ -12,7 +12,8 @@ final class StoryShop {
         var address: String { "10.68.0.\(spot)" }
     }
 
-    /// Whoever will be an offender stands among neighbours that will not: a prefix is fenced where most misbehave.
+    /// Whoever will be an offender stands among neighbours that will not: a prefix is fenced where
+    /// most misbehave.
     static let containers = [
         Container(service: "web", spot: 11, role: "serve 80 30000"),
         Container(service: "web", spot: 35, role: "serve 80 30000"),

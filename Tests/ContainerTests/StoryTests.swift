@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// The whole story, with real containers: a node learns by itself, is attacked by five of its own, fences them and
-/// nobody else, is restarted in the middle, and can tell of it afterwards.
+/// The whole story, with real containers: a node learns by itself, is attacked by five of its own,
+/// fences them and nobody else, is restarted in the middle, and can tell of it afterwards.
 @Suite(
     .serialized, .needs(.docker), .needs("python3"),
     .timeLimit(.minutes(20)))
@@ -139,7 +139,8 @@ final class StoryTests {
         #expect(isJudging)
     }
 
-    /// Stops the monitor in the middle of an attack and starts it anew: nothing of what it did is lost.
+    /// Stops the monitor in the middle of an attack and starts it anew: nothing of what it did is
+    /// lost.
     private func restart(_ program: Background) throws -> Background {
         let (before, alerts) = (try fenced(), try events("alert").map { detail($0, "event_id") })
         #expect(before.count >= 3 && alerts.count >= 3)
@@ -194,7 +195,7 @@ final class StoryTests {
     }
 
     private func aDaemonThatStartsAnewNamesWhoComes(_ program: Background) throws {
-        #expect(try ask("status").contains("5 fences stand"))
+        #expect(try ask("status").contains("5 active fences"))
         shop.host.stopServer()
         try shop.host.start()
         let late = Container(service: "late", spot: 100, role: "scan")

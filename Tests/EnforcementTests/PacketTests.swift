@@ -165,8 +165,9 @@ struct PacketTests {
         #expect(try !reaches(lab.outside, lab.a, expected: false))
         #expect(try #require(firewall.elements().first).packets == 0)
         try firewall.forgetCounts { _ in false }
-        // A counter needs a cell for each processor, which the kernel takes from a small reserve, since it may not wait
-        // there. Where that is empty the packet is held uncounted, and a worker fills it up: the next ones count.
+        // A counter needs a cell for each processor, which the kernel takes from a small reserve,
+        // since it may not wait there. Where that is empty the packet is held uncounted, and a
+        // worker fills it up: the next ones count.
         let isCounting = try eventually {
             #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
             return try #require(firewall.elements().first).packets >= 1
@@ -224,21 +225,29 @@ struct PacketTests {
     /// workload, an isolated forward chain, and a table with verdicts of its own.
     private static let rulesOfOthers = """
         table ip nat {
-            chain KUBE-SEP { ip saddr 10.77.1.11 meta mark set meta mark or 0x4000; meta l4proto udp dnat to 10.77.1.11:4000; }
+            chain KUBE-SEP { ip saddr 10.77.1.11 meta mark set meta mark or 0x4000; meta l4proto \
+            udp dnat to 10.77.1.11:4000; }
             chain KUBE-SVC { jump KUBE-SEP; }
             chain KUBE-SERVICES { ip daddr 10.96.0.10 udp dport 53 jump KUBE-SVC; }
-            chain PREROUTING { type nat hook prerouting priority dstnat; policy accept; jump KUBE-SERVICES; }
+            chain PREROUTING { type nat hook prerouting priority dstnat; policy accept; jump \
+            KUBE-SERVICES; }
             chain OUTPUT { type nat hook output priority -100; policy accept; jump KUBE-SERVICES; }
-            chain NETAVARK { ip daddr 10.77.1.0/24 accept; ip daddr != 224.0.0.0/4 ip saddr 10.77.1.0/24 oifname uplink masquerade; }
-            chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept; meta mark and 0x4000 == 0x4000 masquerade; jump NETAVARK; }
+            chain NETAVARK { ip daddr 10.77.1.0/24 accept; ip daddr != 224.0.0.0/4 ip saddr \
+            10.77.1.0/24 oifname uplink masquerade; }
+            chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept; meta \
+            mark and 0x4000 == 0x4000 masquerade; jump NETAVARK; }
         }
         table ip filter {
-            chain NETAVARK_FORWARD { ip daddr 10.77.1.0/24 accept; ip saddr 10.77.1.0/24 accept; ip saddr 10.77.2.0/24 accept; }
-            chain FORWARD { type filter hook forward priority filter; policy drop; jump NETAVARK_FORWARD; }
+            chain NETAVARK_FORWARD { ip daddr 10.77.1.0/24 accept; ip saddr 10.77.1.0/24 accept; \
+            ip saddr 10.77.2.0/24 accept; }
+            chain FORWARD { type filter hook forward priority filter; policy drop; jump \
+            NETAVARK_FORWARD; }
         }
         table inet firewalld {
-            chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; ct state established,related accept; }
-            chain filter_INPUT { type filter hook input priority filter + 10; policy accept; ct state invalid drop; }
+            chain filter_FORWARD { type filter hook forward priority filter + 10; policy accept; \
+            ct state established,related accept; }
+            chain filter_INPUT { type filter hook input priority filter + 10; policy accept; ct \
+            state invalid drop; }
         }
 
         """

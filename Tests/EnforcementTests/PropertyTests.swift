@@ -49,8 +49,8 @@ struct PropertyTests {
 
     /// Nil when the kernel holds what it must; otherwise the difference.
     ///
-    /// Ends within a second of now may or may not have come in the kernel, whose fences end later than the model's by
-    /// what a step took.
+    /// Ends within a second of now may or may not have come in the kernel, whose fences end later
+    /// than the model's by what a step took.
     private func difference(
         _ firewall: inout Firewall, _ model: Model, slowest: Interval
     ) throws -> String? {
@@ -66,7 +66,8 @@ struct PropertyTests {
         for element in held {
             let key = Key(target: element.target, action: element.action)
             guard let end = all[key] else {
-                // The kernel rounds a short fence up to its ticks; every other lasts an hour or more.
+                // The kernel rounds a short fence up to its ticks; every other lasts an hour or
+                // more.
                 let left = element.remaining ?? .longest / 2
                 if left < tolerance { continue }
                 return "too many: \(element)"

@@ -63,20 +63,20 @@ struct EventFileTests {
     }
 
     @Test func aFullDiskIsToldOnceAndItsLinesWait() throws {
-        let complaints = Complaints()
+        let log = CollectedLog()
         let dispatcher = try EventDispatcher(
             path: "/dev/full", options: DeliveryOptions(), stateDirectory: folder.path(""),
-            complain: { complaints.add($0) })
+            logger: log.logger)
         for number in 0..<3 { dispatcher.write(alert(number)) }
         let isTold = eventually {
             let status = dispatcher.statuses[0]
             return status.lagSeconds > 0.5 && status.trouble?.contains("No space left") == true
         }
         #expect(isTold && dispatcher.statuses[0].waiting == 3, "\(dispatcher.statuses[0])")
-        #expect(complaints.all.count { $0.contains("No space left") } == 1)
+        #expect(log.lines.count { $0.contains("No space left") } == 1)
         dispatcher.stop()
         #expect(dispatcher.statuses[0].dropped == 3)
-        #expect(complaints.all.last == "/dev/full: 3 events are not delivered")
+        #expect(log.lines.last == "/dev/full: 3 events are not delivered")
     }
 
     @Test func aPathThatCannotBeOpenedIsAnError() {

@@ -4,7 +4,6 @@ import FeatureExtraction
 import Foundation
 import Glibc
 import NetworkAddresses
-import Synchronization
 import TestKit
 import Testing
 
@@ -36,16 +35,6 @@ final class Folder: Sendable {
     func mode(_ name: String) throws -> Int? {
         try FileManager.default.attributesOfItem(atPath: path(name))[.posixPermissions] as? Int
     }
-}
-
-/// What the operator was told.
-final class Complaints: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    /// A copy of its own: ThreadSanitizer does not see who is the last to hold an array.
-    var all: [String] { lines.withLock { $0.map(\.self) } }
-
-    func add(_ line: String) { lines.withLock { $0.append(line) } }
 }
 
 /// An alert with its number as identifier; its workload looks like another event's key.
@@ -141,7 +130,8 @@ final class Receiver {
         return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
 
-    /// Whether the other side of a connection to this port knows that it has ended (/proc/net/tcp: CLOSE_WAIT).
+    /// Whether the other side of a connection to this port knows that it has ended (/proc/net/tcp:
+    /// CLOSE_WAIT).
     var isEndSeen: Bool {
         let table = (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)) ?? ""
         let here = "0100007F:" + String(format: "%04X", port)

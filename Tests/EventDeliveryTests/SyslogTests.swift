@@ -9,7 +9,7 @@ import Testing
 /// Syslog servers of each kind, and what happens while there is none.
 struct SyslogTests {
     private let folder = try! Folder()
-    private let complaints = Complaints()
+    private let log = CollectedLog()
 
     private func dispatcher(_ address: String, facility: String = "local0") throws
         -> EventDispatcher
@@ -19,7 +19,7 @@ struct SyslogTests {
         options.syslog?.facility = facility
         return try EventDispatcher(
             path: folder.path("eve.json"), options: options, stateDirectory: folder.path(""),
-            complain: { [complaints] in complaints.add($0) })
+            logger: log.logger)
     }
 
     /// RFC 5424: priority and version, time, host, program, process, kind, no data, and the JSON.
@@ -78,7 +78,7 @@ struct SyslogTests {
             dispatcher.status("syslog").written == 4 && dispatcher.status("syslog").trouble == nil
         }
         #expect(isCounted && dispatcher.status("syslog").dropped == 0)
-        #expect(complaints.all.count { $0.contains("events wait") } == 1)
+        #expect(log.lines.count { $0.contains("events wait") } == 1)
     }
 
     @Test func aServerThatDoesNotReadHoldsUpNothing() throws {
@@ -99,14 +99,14 @@ struct SyslogTests {
         let status = dispatcher.status("syslog")
         #expect(status.waiting <= SinkWorker.capacity && status.dropped > 0)
         #expect(Int(status.written) + status.waiting + Int(status.dropped) == total)
-        #expect(complaints.all.count { $0.contains("further ones are dropped") } == 1)
+        #expect(log.lines.count { $0.contains("further ones are dropped") } == 1)
         // Nor does it hold up who replaces it: what it has is given up five seconds later.
         try dispatcher.replace(path: folder.path("eve.json"), with: DeliveryOptions())
-        #expect(!complaints.all.contains { $0.contains("are not delivered") })
+        #expect(!log.lines.contains { $0.contains("are not delivered") })
         dispatcher.write(alert(total))
         let isNext = eventually { dispatcher.statuses[0].written == UInt64(total) + 1 }
         #expect(isNext && dispatcher.statuses.count == 1)
-        let isGivenUp = eventually { complaints.all.contains { $0.contains("are not delivered") } }
+        let isGivenUp = eventually { log.lines.contains { $0.contains("are not delivered") } }
         #expect(isGivenUp)
         dispatcher.stop()
     }

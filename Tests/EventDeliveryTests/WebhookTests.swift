@@ -6,7 +6,8 @@ import Testing
 @testable import EventDelivery
 import Timestamps
 
-/// A server that hangs, fails or works, as the file `mode` says; it notes what it takes and whether the signature holds.
+/// A server that hangs, fails or works, as the file `mode` says; it notes what it takes and whether
+/// the signature holds.
 private let server = """
     import hashlib, hmac, http.server, json, sys, time
     folder = sys.argv[1]
@@ -39,7 +40,7 @@ private let server = """
 @Suite(.needs("python3"))
 struct WebhookTests {
     private let folder = try! Folder()
-    private let complaints = Complaints()
+    private let log = CollectedLog()
 
     private func start() throws -> PythonServer { try PythonServer(server, [folder.path("")]) }
 
@@ -52,7 +53,7 @@ struct WebhookTests {
         options.webhook?.spoolBytes = spool
         return try EventDispatcher(
             path: folder.path("eve.json"), options: options, stateDirectory: folder.path(""),
-            complain: { [complaints] in complaints.add($0) })
+            logger: log.logger)
     }
 
     /// The numbers that were taken, each once, where every signature held.
@@ -81,14 +82,14 @@ struct WebhookTests {
         for number in 300..<400 { dispatcher.write(alert(number)) }
         try folder.write("mode", "ok")
         let isTaken = eventually { dispatcher.status("webhook").written == 400 }
-        #expect(isTaken, "\(dispatcher.statuses) \(complaints.all)")
+        #expect(isTaken, "\(dispatcher.statuses) \(log.lines)")
         #expect(taken == Array(0..<400))
         let status = dispatcher.status("webhook")
         #expect(status.waiting == 0 && status.dropped == 0 && status.trouble == nil)
-        #expect(complaints.all.count { $0.contains("events wait in the spool") } == 1)
+        #expect(log.lines.count { $0.contains("events wait in the spool") } == 1)
         // What an address leads to is nobody's business.
         #expect(
-            !(complaints.all + dispatcher.statuses.map(\.name)).contains { $0.contains("private") })
+            !(log.lines + dispatcher.statuses.map(\.name)).contains { $0.contains("private") })
         #expect(server.isRunning)
         // Each try of a batch bears the same name.
         let asked = Set(

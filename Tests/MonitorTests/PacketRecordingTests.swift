@@ -3,7 +3,6 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
-import Synchronization
 import SystemSupport
 import TestKit
 import Testing
@@ -19,11 +18,7 @@ final class PacketRecordingTests {
     private var path: String { folder + "/kept.pcapng" }
     private let start = Timestamp(second: 1_700_000_000)
     private let web = IPAddress(v4: 0x0A00_0007)
-    private let complaints = Complaints()
-
-    private final class Complaints: Sendable {
-        let lines = Mutex<[String]>([])
-    }
+    private let log = CollectedLog()
 
     init() throws {
         try FileManager.default.createDirectory(
@@ -36,9 +31,7 @@ final class PacketRecordingTests {
         var options = RecordingOptions()
         options.size = size
         options.kept = kept
-        return try PacketRecording(options, path: path) { [complaints] line in
-            complaints.lines.withLock { $0.append(line) }
-        }
+        return try PacketRecording(options, path: path, logger: log.logger)
     }
 
     /// A datagram of 10.0.0.7, `milliseconds` after the start.
@@ -179,7 +172,7 @@ final class PacketRecordingTests {
         let isSettled = eventually { status().written + status().lost == 4000 }
         #expect(isSettled, "\(status())")
         #expect(status().lost > 0 && status().trouble != nil, "\(status())")
-        #expect(complaints.lines.withLock { $0.count } == 1)
+        #expect(log.lines.count == 1)
         let written = Int(status().written)
         #expect(try read().count == written && written > 0)
         try FileManager.default.moveItem(atPath: path, toPath: folder + ".moved")
@@ -193,7 +186,7 @@ final class PacketRecordingTests {
     @Test(arguments: ["/nowhere/at/all.pcapng", "/dev/null", "/tmp"])
     func whereNothingCanBeKeptIsToldAtTheStart(path: String) {
         #expect(throws: IOError.self) {
-            _ = try PacketRecording(RecordingOptions(), path: path) { _ in }
+            _ = try PacketRecording(RecordingOptions(), path: path, logger: log.logger)
         }
     }
 }

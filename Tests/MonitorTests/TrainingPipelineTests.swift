@@ -10,7 +10,8 @@ import Workloads
 @testable import Offline
 import Timestamps
 
-/// What a node learns by itself, seeing every packet once, is as good as what is trained from a capture.
+/// What a node learns by itself, seeing every packet once, is as good as what is trained from a
+/// capture.
 struct TrainingPipelineTests {
     private static let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()

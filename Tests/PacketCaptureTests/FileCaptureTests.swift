@@ -165,8 +165,8 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     #expect(frames.map(\.bytes.count) == large.map { min($0.bytes.count, 65_535) })
 }
 
-/// The sample captures, and those below the folder that `LAZARET_DATA` names, with libpcap's own reader as the judge of
-/// every frame.
+/// The sample captures, and those below the folder that `LAZARET_DATA` names, with libpcap's own
+/// reader as the judge of every frame.
 @Test func everyCaptureGivesTheFramesThatLibpcapGives() throws {
     let more = ProcessInfo.processInfo.environment["LAZARET_DATA"]
     let roots = [Run.root.appendingPathComponent("captures").path] + [more].compactMap(\.self)

@@ -59,7 +59,8 @@ private final class VirtualLink {
     }
 }
 
-/// Reads until `count` frames came, for as long as patience lasts: their source ports and wire bytes.
+/// Reads until `count` frames came, for as long as patience lasts: their source ports and wire
+/// bytes.
 private func collect(_ capture: LiveCapture, _ count: Int) throws -> (ports: [Int], bytes: Int) {
     var ports: [Int] = []
     var bytes = 0
@@ -130,8 +131,8 @@ struct LiveCaptureTests {
                 let capture = try LiveCapture(interfaces: interfaces, options: options())
                 busy.send(4000)
                 quiet.send(40)
-                // Both rings hold all of it before anything is read: the kernel hands over a block that is not full
-                // after 50 ms.
+                // Both rings hold all of it before anything is read: the kernel hands over a block
+                // that is not full after 50 ms.
                 Thread.sleep(forTimeInterval: 0.5)
                 var names: [String] = []
                 for _ in 0..<4 {

@@ -65,7 +65,8 @@ public final class Background {
         return mask >> UInt64(number - 1) & 1 == 1
     }
 
-    /// Sends the signal and waits for the end: the exit status, or the negated signal that ended it.
+    /// Sends the signal and waits for the end: the exit status, or the negated signal that ended
+    /// it.
     public func end(by number: Int32) -> Int32 {
         signal(number)
         return status

@@ -12,15 +12,18 @@ public final class ContainerHost {
     private let folder: String
     private var server: Int32?
 
-    /// Foundation knows that a program has ended by a socket that all its children inherit: a container's
-    /// shim would keep it open, so it is closed first.
+    /// Foundation knows that a program has ended by a socket that all its children inherit: a
+    /// container's shim would keep it open, so it is closed first.
     private static let alone = [
         "bash", "-c",
-        #"for f in /proc/$$/fd/*; do n=${f##*/}; [ "$n" -gt 2 ] && eval "exec $n>&-"; done; exec "$@""#,
+        #"""
+        for f in /proc/$$/fd/*; do n=${f##*/}; [ "$n" -gt 2 ] && eval "exec $n>&-"; done; exec "$@"
+        """#,
         "-",
     ]
 
-    /// Whether an engine can run here: root, the engine itself, and a shell that needs no libraries.
+    /// Whether an engine can run here: root, the engine itself, and a shell that needs no
+    /// libraries.
     public static func isPossible(_ engine: Engine) -> Bool {
         let programs =
             engine == .docker
@@ -121,7 +124,8 @@ public final class ContainerHost {
 
     /// Makes a network with both families.
     ///
-    /// - Returns: the engine's name for it; unique, because Podman keeps addresses for the whole machine.
+    /// - Returns: the engine's name for it; unique, because Podman keeps addresses for the whole
+    ///   machine.
     public func network(_ label: String, v4: String, v6: String? = nil) throws -> String {
         let name = "lz\(UInt16.random(in: 0...UInt16.max))\(label)"
         var words = ["network", "create", "--subnet", v4]
@@ -155,7 +159,8 @@ public final class ContainerHost {
 }
 
 extension ContainerHost {
-    /// Ends what still runs for this host: a container that ends while its server does may leave its shim behind.
+    /// Ends what still runs for this host: a container that ends while its server does may leave
+    /// its shim behind.
     private func killLeftovers() {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         for process in names.compactMap({ Int32($0) }) {
@@ -170,7 +175,10 @@ extension Trait where Self == ConditionTrait {
     public static func needs(_ engine: ContainerHost.Engine) -> Self {
         .enabled(
             if: ContainerHost.isPossible(engine),
-            "needs root, \(engine.rawValue), runc, curl and a static busybox to run containers in a namespace"
+            """
+            needs root, \(engine.rawValue), runc, curl and a static busybox to run containers in a \
+            namespace
+            """
         )
     }
 }

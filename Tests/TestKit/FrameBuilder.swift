@@ -1,7 +1,7 @@
 public import NetworkAddresses
 
-/// Bytes of packets for tests, from the inside out: each function wraps what it is given. All lengths
-/// are right; checksums are zero where nothing verifies them.
+/// Bytes of packets for tests, from the inside out: each function wraps what it is given. All
+/// lengths are right; checksums are zero where nothing verifies them.
 public enum Frame {
     /// The low `count` bytes of `value`, network byte order.
     public static func bytes(_ value: UInt64, _ count: Int) -> [UInt8] {
@@ -55,7 +55,8 @@ public enum Frame {
         return header + payload
     }
 
-    /// `next` is the number of the first thing in `payload`, which may begin with extension headers.
+    /// `next` is the number of the first thing in `payload`, which may begin with extension
+    /// headers.
     public static func ipv6(
         _ source: String, _ destination: String, _ next: UInt8, _ payload: [UInt8]
     ) -> [UInt8] {

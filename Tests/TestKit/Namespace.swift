@@ -102,8 +102,8 @@ public func enterNamespace<T>(_ path: String, _ body: () throws -> T) throws -> 
 }
 
 extension Process {
-    /// Runs it with no signal blocked: the threads of a test may block all of them, programs inherit that,
-    /// and one that waits for its children or is asked to end would not hear of it.
+    /// Runs it with no signal blocked: the threads of a test may block all of them, programs
+    /// inherit that, and one that waits for its children or is asked to end would not hear of it.
     func runUnblocked() throws {
         var none = sigset_t()
         var before = sigset_t()

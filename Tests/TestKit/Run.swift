@@ -68,7 +68,8 @@ public struct Run {
         errors = try text("err")
     }
 
-    /// How many windows the monitor that answers on `socket` has judged: what was before them is judged too.
+    /// How many windows the monitor that answers on `socket` has judged: what was before them is
+    /// judged too.
     public static func windows(judgedBy socket: String) -> Int {
         let run = try? Run("status", "--format", "json", "--socket", socket)
         return (try? run?.json.first)?["windows"] as? Int ?? 0

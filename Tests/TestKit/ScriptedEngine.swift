@@ -2,8 +2,8 @@ internal import Foundation
 internal import Synchronization
 public import Timestamps
 
-/// Docker as it answers, without containers: addresses from a pool that is used again at once, events
-/// in their order, all of it recorded from Docker 20.10.
+/// Docker as it answers, without containers: addresses from a pool that is used again at once,
+/// events in their order, all of it recorded from Docker 20.10.
 public final class ScriptedEngine: Sendable {
     public struct Life: Sendable {
         public var id: String
@@ -124,7 +124,10 @@ public final class ScriptedEngine: Sendable {
 
     private static func describe(_ lives: [Life]) -> String {
         let members = lives.map {
-            #""\#($0.id)":{"Name":"\#($0.name)","MacAddress":"02:42:0a:00:00:05","IPv4Address":"\#($0.v4)/16","IPv6Address":"\#($0.v6)/64"}"#
+            #"""
+            "\#($0.id)":{"Name":"\#($0.name)","MacAddress":"02:42:0a:00:00:05",\#
+            "IPv4Address":"\#($0.v4)/16","IPv6Address":"\#($0.v6)/64"}
+            """#
         }
         return """
             {"Name":"net","Id":"\(network)","Driver":"bridge","IPAM":{"Config":[{"Subnet":"10.0.0.0/16"},\
@@ -151,7 +154,11 @@ public final class ScriptedEngine: Sendable {
             ), ("container", "start", life.id, told),
         ] {
             tell(
-                #"{"Type":"\#(kind)","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":\#(facts)},"time":\#(life.since.second),"timeNano":\#(life.since.nanoseconds)}"#
+                #"""
+                {"Type":"\#(kind)","Action":"\#(action)","Actor":{"ID":"\#(id)",\#
+                "Attributes":\#(facts)},"time":\#(life.since.second),\#
+                "timeNano":\#(life.since.nanoseconds)}
+                """#
             )
         }
     }
@@ -161,7 +168,10 @@ public final class ScriptedEngine: Sendable {
         guard tells else { return }
         for action in ["die", "destroy"] {
             tell(
-                #"{"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":{"exitCode":"0"}},"timeNano":\#(time.nanoseconds)}"#
+                #"""
+                {"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)",\#
+                "Attributes":{"exitCode":"0"}},"timeNano":\#(time.nanoseconds)}
+                """#
             )
         }
     }

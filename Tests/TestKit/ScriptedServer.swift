@@ -126,7 +126,10 @@ public final class ScriptedServer: Sendable {
                 switch answer(Request(target: String(words[1]), head: head)) {
                 case .whole(let status, let body):
                     let isSent = send(
-                        "HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)",
+                        """
+                        HTTP/1.1 \(status) X\r\nContent-Type: application/json\r\nContent-Length: \
+                        \(body.utf8.count)\r\n\r\n\(body)
+                        """,
                         to: descriptor)
                     guard isSent else { return }
                 case .stream(let body):

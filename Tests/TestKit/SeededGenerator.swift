@@ -1,4 +1,5 @@
-/// SplitMix64 (Steele, Lea, Flood 2014): a seeded generator, so that a failing case can be repeated.
+/// SplitMix64 (Steele, Lea, Flood 2014): a seeded generator, so that a failing case can be
+/// repeated.
 public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

@@ -1,6 +1,7 @@
 internal import Foundation
 
-/// Seconds that a test waits for what must come. A busy machine only delays it, so it is long; what comes ends the wait.
+/// Seconds that a test waits for what must come. A busy machine only delays it, so it is long; what
+/// comes ends the wait.
 public let patience = 180.0
 
 /// Waits until `condition` holds; false where it does not within so many seconds.

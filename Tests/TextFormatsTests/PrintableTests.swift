@@ -5,7 +5,8 @@ import Testing
 
 /// Text from outside on a terminal.
 struct PrintableTests {
-    /// Escape, CSI as one character, right-to-left override, isolate, mark of direction, line end of Unicode.
+    /// Escape, CSI as one character, right-to-left override, isolate, mark of direction, line end
+    /// of Unicode.
     static let marks = [
         "\u{1B}", "\u{9B}", "\u{202E}", "\u{2066}", "\u{200F}", "\u{2028}", "\u{7F}",
     ]

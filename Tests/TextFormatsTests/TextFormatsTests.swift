@@ -25,7 +25,10 @@ struct TextFormatsTests {
         object.put("list", ["x", "y"])
         #expect(
             object.text
-                == #"{"b":"a \"quoted\"\\ line\n\u0001é","a":1.23,"whole":3,"tiny":1e-12,"none":null,"list":["x","y"]}"#
+                == #"""
+                {"b":"a \"quoted\"\\ line\n\u0001é","a":1.23,"whole":3,"tiny":1e-12,\#
+                "none":null,"list":["x","y"]}
+                """#
         )
     }
 }

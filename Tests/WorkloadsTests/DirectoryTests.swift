@@ -91,7 +91,8 @@ struct DirectoryTests {
         var now = Timestamp(second: 1000)
         var largest = 0
         for life in 0..<10_000 {
-            // Twenty a second, each for one second, over a few hundred addresses; half have IPv6 too.
+            // Twenty a second, each for one second, over a few hundred addresses; half have IPv6
+            // too.
             now += .milliseconds(50)
             let v4 = try address("10.0.\(life % 2).\(2 + life % 200)")
             let v6 = try address("fd00::\(String(2 + life % 200, radix: 16))")
@@ -115,7 +116,8 @@ struct DirectoryTests {
             yaml: "workloads: [{name: printer, addresses: [10.0.0.9]}]", path: "i")
         let model = try Inventory(
             yaml: """
-                workloads: [{name: old, addresses: [10.0.0.5]}, {name: partner, addresses: [203.0.113.5]}]
+                workloads: [{name: old, addresses: [10.0.0.5]}, {name: partner, addresses: \
+                [203.0.113.5]}]
                 networks: [{name: net, prefix: 10.0.0.0/24, gateway: 10.0.0.1}]
                 """, path: "m")
         var map = IdentityMap(inventory: given, remembered: model)

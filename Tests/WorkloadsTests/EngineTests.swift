@@ -1,6 +1,5 @@
 import Foundation
 import NetworkAddresses
-import Synchronization
 import TestKit
 import Testing
 
@@ -15,14 +14,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     private let directory = WorkloadDirectory()
     private var task: Task<Void, Never>?
     private var naming = WorkloadNaming()
-    private let told = Reported()
-
-    /// Lines for the operator.
-    private final class Reported: Sendable {
-        private let lines = Mutex<[String]>([])
-        func add(_ line: String) { lines.withLock { $0.append(line) } }
-        var all: [String] { lines.withLock { $0 } }
-    }
+    private let log = CollectedLog()
 
     init() throws {
         engine = try ScriptedEngine(
@@ -38,8 +30,8 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     private func follow() async throws {
         let follower = ContainerEngine(
             name: "docker", path: engine.path, naming: naming, directory: directory)
-        task = Task.detached(executorPreference: OwnThreads()) { [told] in
-            await follower.follow { told.add($0) }
+        task = Task.detached(executorPreference: OwnThreads()) { [logger = log.logger] in
+            await follower.run(logger: logger)
         }
         let isThere = await eventually {
             engine.listeners > 0 && directory.source.contains("containers)")
@@ -69,7 +61,8 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         ([:], shop, "job"),
         ([:], ["io.kubernetes.pod.namespace": "shop", "io.kubernetes.pod.name": "web-0"], "job"),
         ([:], ["com.docker.swarm.service.name": "web"], "job"), ([:], ["app": "web"], "job"),
-        // Compose sets its own labels over the image's, and marks what it starts from its own builds.
+        // Compose sets its own labels over the image's, and marks what it starts from its own
+        // builds.
         (["com.docker.compose.project": "lab", "com.docker.compose.service": "x"], shop, "lab/x"),
         (["com.docker.compose.config-hash": "0f"], shop, "shop/web"),
         // A label names within its project, and elsewhere nothing that looks like one's.
@@ -115,7 +108,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         try await follow()
         #expect(try directory.inventory().workload(of: address("10.0.0.5"))?.name == "job")
         let isTold = await eventually {
-            told.all.contains { $0.contains("allow GET /images/NAME/json") }
+            log.lines.contains { $0.contains("allow GET /images/NAME/json") }
         }
         #expect(isTold)
     }
@@ -229,19 +222,39 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             "", "{", "null", "[]", "{}", #"{"Type":"container"}"#,
             String(repeating: "[", count: 10_000),
             ##"{"Type":"container","Action":"start","Actor":{"ID":"../../x?y=\"#,\""}}"##,
-            #"{"Type":"container","Action":"start","Actor":{"ID":"\#(long)"},"timeNano":9223372036854775807}"#,
-            #"{"Type":"network","Action":"connect","Actor":{"ID":"\#(long)","Attributes":{"container":"a"}}}"#,
-            #"{"Type":"container","Action":"die","Actor":{"ID":"\#(long)"},"time":9223372036854775807}"#,
+            #"""
+            {"Type":"container","Action":"start","Actor":{"ID":"\#(long)"},\#
+            "timeNano":9223372036854775807}
+            """#,
+            #"""
+            {"Type":"network","Action":"connect","Actor":{"ID":"\#(long)",\#
+            "Attributes":{"container":"a"}}}
+            """#,
+            #"""
+            {"Type":"container","Action":"die","Actor":{"ID":"\#(long)"},"time":9223372036854775807}
+            """#,
             // Times that no clock tells, of one whose identifier is kept.
-            #"{"Type":"container","Action":"start","Actor":{"ID":"b"},"timeNano":9223372036854775807}"#,
-            #"{"Type":"container","Action":"die","Actor":{"ID":"b"},"timeNano":9223372036854775807}"#,
-            #"{"Type":"container","Action":"die","Actor":{"ID":"b"},"timeNano":-9223372036854775808}"#,
+            #"""
+            {"Type":"container","Action":"start","Actor":{"ID":"b"},"timeNano":9223372036854775807}
+            """#,
+            #"""
+            {"Type":"container","Action":"die","Actor":{"ID":"b"},"timeNano":9223372036854775807}
+            """#,
+            #"""
+            {"Type":"container","Action":"die","Actor":{"ID":"b"},"timeNano":-9223372036854775808}
+            """#,
             #"{"Type":"container","Action":"die","Actor":{"ID":"b"},"time":-9223372036854775808}"#,
-            #"{"Type":"container","Action":"create","Actor":{"ID":"a","Attributes":{"name":"\#(long)","com.docker.compose.service":"\#(long)"}}}"#,
+            #"""
+            {"Type":"container","Action":"create","Actor":{"ID":"a",\#
+            "Attributes":{"name":"\#(long)","com.docker.compose.service":"\#(long)"}}}
+            """#,
         ] { engine.tell(line) }
         for number in 0..<5000 {
             engine.tell(
-                #"{"Type":"container","Action":"start","Actor":{"ID":"f\#(number)"},"timeNano":\#(number)}"#
+                #"""
+                {"Type":"container","Action":"start","Actor":{"ID":"f\#(number)"},\#
+                "timeNano":\#(number)}
+                """#
             )
         }
         let one = life(1, spot: 3)

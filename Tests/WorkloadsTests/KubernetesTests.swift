@@ -10,12 +10,18 @@ import Timestamps
 private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
 
 private let webMetadata =
-    #""name":"web-6d4cf56db6-x7k2p","namespace":"shop","labels":{"pod-template-hash":"6d4cf56db6"},"ownerReferences":[{"kind":"ReplicaSet","name":"web-6d4cf56db6","controller":true}]"#
+    #"""
+    "name":"web-6d4cf56db6-x7k2p","namespace":"shop","labels":{"pod-template-hash":"6d4cf56db6"},\#
+    "ownerReferences":[{"kind":"ReplicaSet","name":"web-6d4cf56db6","controller":true}]
+    """#
 
 private func pod(_ addresses: [String], phase: String = "Running", host: Bool = false) -> String {
     let ips = addresses.map { #"{"ip":"\#($0)"}"# }.joined(separator: ",")
     return
-        #""spec":{"hostNetwork":\#(host),"containers":[{"image":"nginx:1.27"}]},"status":{"phase":"\#(phase)","podIPs":[\#(ips)],"startTime":"2026-01-01T00:00:00Z"}"#
+        #"""
+        "spec":{"hostNetwork":\#(host),"containers":[{"image":"nginx:1.27"}]},\#
+        "status":{"phase":"\#(phase)","podIPs":[\#(ips)],"startTime":"2026-01-01T00:00:00Z"}
+        """#
 }
 
 @Suite(.timeLimit(.minutes(20))) final class KubernetesTests {
@@ -57,7 +63,9 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     private func follow() async throws {
         let source = KubernetesSource(
             access: try access(), node: "worker-1", naming: naming, directory: directory)
-        task = Task.detached(executorPreference: OwnThreads()) { await source.follow { _ in } }
+        task = Task.detached(executorPreference: OwnThreads()) {
+            await source.run(logger: CollectedLog().logger)
+        }
         let cluster = try cluster.get()
         let isThere = await eventually {
             cluster.watchers("pods") > 0 && cluster.watchers("nodes") > 0
@@ -75,18 +83,27 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5", "fd00:1::5"]))
         cluster.put(
             "pods", "p2",
-            #""name":"backup-29012345-abcde","namespace":"shop","ownerReferences":[{"kind":"Job","name":"backup-29012345","controller":true}]"#,
+            #"""
+            "name":"backup-29012345-abcde","namespace":"shop","ownerReferences":[{"kind":"Job",\#
+            "name":"backup-29012345","controller":true}]
+            """#,
             pod(["10.244.1.6"]))
         cluster.put(
             "pods", "p3",
-            #""name":"proxy-worker-1","namespace":"kube-system","ownerReferences":[{"kind":"Node","name":"worker-1"}]"#,
+            #"""
+            "name":"proxy-worker-1","namespace":"kube-system","ownerReferences":[{"kind":"Node",\#
+            "name":"worker-1"}]
+            """#,
             pod(["192.0.2.9"], host: true))
         cluster.put(
             "pods", "p4", #""name":"done","namespace":"shop""#,
             pod(["10.244.1.7"], phase: "Succeeded"))
         cluster.put(
             "pods", "p5",
-            #""name":"db-0","namespace":"shop","ownerReferences":[{"kind":"StatefulSet","name":"db","controller":true}]"#,
+            #"""
+            "name":"db-0","namespace":"shop","ownerReferences":[{"kind":"StatefulSet",\#
+            "name":"db","controller":true}]
+            """#,
             pod(["10.244.1.8"]))
         cluster.put(
             "services", "s1", #""name":"web","namespace":"shop""#,
@@ -96,7 +113,10 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         )
         cluster.put(
             "nodes", "n1", #""name":"worker-1""#,
-            #""spec":{"podCIDRs":["10.244.1.0/24"]},"status":{"addresses":[{"type":"Hostname","address":"worker-1"},{"type":"InternalIP","address":"192.0.2.9"}]}"#
+            #"""
+            "spec":{"podCIDRs":["10.244.1.0/24"]},"status":{"addresses":[{"type":"Hostname",\#
+            "address":"worker-1"},{"type":"InternalIP","address":"192.0.2.9"}]}
+            """#
         )
         try await follow()
         #expect(try name("10.244.1.5") == "shop/web" && name("fd00:1::5") == "shop/web")
@@ -156,7 +176,9 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         // A watch that ends is taken up where it was: a bookmark moved it on.
         for stream in cluster.state.withLock({ $0.streams["pods"] ?? [] }) {
             stream.write(
-                #"{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"7777"}}}"#
+                #"""
+                {"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"7777"}}}
+                """#
             )
         }
         cluster.hangUp(forgets: false)
@@ -192,11 +214,11 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     @Test func aKindThatMayNotBeWatchedIsLostWhateverTheOthersSay() async throws {
         let cluster = try cluster.get()
         cluster.state.withLock { _ = $0.unwatched.insert("pods") }
-        let told = Mutex<[String]>([])
+        let log = CollectedLog()
         let source = KubernetesSource(
             access: try access(), node: nil, naming: WorkloadNaming(), directory: directory)
         task = Task.detached(executorPreference: OwnThreads()) {
-            await source.follow { line in told.withLock { $0.append(line) } }
+            await source.run(logger: log.logger)
         }
         let areOthersThere = await eventually {
             cluster.watchers("nodes") > 0 && cluster.watchers("services") > 0
@@ -217,11 +239,11 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             return
         }
         #expect(reason.hasPrefix("pods: ") && reason.contains("403"), "\(reason)")
-        #expect(told.withLock { $0 }.count == 1, "\(told.withLock { $0 })")
+        #expect(log.lines.count == 1, "\(log.lines)")
         cluster.state.withLock { $0.unwatched = [] }
         let isBack = await eventually { directory.states().first?.state == .connected }
         #expect(isBack)
-        #expect(told.withLock { $0.last }?.contains("available again") == true)
+        #expect(log.lines.last?.contains("available again") == true)
     }
 
     @Test func emptyPagesAreReadAndNotForEver() async throws {
@@ -282,19 +304,34 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         ("", "the file is empty"), ("current-context: a", "'contexts' has no 'a'"),
         ("contexts: []", "'current-context' is missing"),
         (
-            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {}}]\nusers: [{name: u, user: {}}]",
+            """
+            current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: \
+            [{name: c, cluster: {}}]\nusers: [{name: u, user: {}}]
+            """,
             "'server' of the cluster is missing"
         ),
         (
-            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x', certificate-authority-data: '%'}}]\nusers: [{name: u, user: {}}]",
+            """
+            current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: \
+            [{name: c, cluster: {server: 'https://x', certificate-authority-data: '%'}}]\nusers: \
+            [{name: u, user: {}}]
+            """,
             "is not base64"
         ),
         (
-            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x'}}]\nusers: [{name: u, user: {exec: {command: aws}}}]",
+            """
+            current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: \
+            [{name: c, cluster: {server: 'https://x'}}]\nusers: [{name: u, user: {exec: {command: \
+            aws}}}]
+            """,
             "credential plugin (exec)"
         ),
         (
-            "current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: [{name: c, cluster: {server: 'https://x', certificate-authority-data: bm9uZQ==}}]\nusers: [{name: u, user: {}}]",
+            """
+            current-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\nclusters: \
+            [{name: c, cluster: {server: 'https://x', certificate-authority-data: \
+            bm9uZQ==}}]\nusers: [{name: u, user: {}}]
+            """,
             "a certificate or key cannot be used"
         ),
     ])
@@ -320,14 +357,18 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             class Handler(http.server.BaseHTTPRequestHandler):
                 def do_GET(self):
                     shown = self.connection.getpeercert()
-                    who = dict(x[0] for x in shown["subject"])["commonName"] if shown else self.headers["Authorization"].split()[-1]
-                    body = b'{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"u","name":"%s","namespace":"n"},"status":{"podIP":"10.244.0.9"}}]}' % who.encode()
-                    self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+                    who = dict(x[0] for x in shown["subject"])["commonName"] if shown else \
+                    self.headers["Authorization"].split()[-1]
+                    body = \
+                    b'{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"u","name":"%s","namespace":"n"},"status":{"podIP":"10.244.0.9"}}]}' % who.encode()
+                    self.send_response(200); self.send_header("Content-Length", str(len(body))); \
+                    self.end_headers(); self.wfile.write(body)
                 def log_message(self, *a): pass
             httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
             httpd.handle_error = lambda *a: None
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain("server.crt", "server.key"); context.load_verify_locations("ca.crt"); context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_cert_chain("server.crt", "server.key"); \
+            context.load_verify_locations("ca.crt"); context.verify_mode = ssl.CERT_OPTIONAL
             httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
             print(httpd.server_port, flush=True)
             httpd.serve_forever()
@@ -340,8 +381,10 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
                 """
                 current-context: here
                 contexts: [{name: here, context: {cluster: c, user: u}}]
-                clusters: [{name: c, cluster: {server: "https://127.0.0.1:\(port)/", certificate-authority: ca.crt}}]
-                users: [{name: u, user: {client-certificate-data: \(certificate.base64EncodedString()), client-key: admin.key}}]
+                clusters: [{name: c, cluster: {server: "https://127.0.0.1:\(port)/", \
+                certificate-authority: ca.crt}}]
+                users: [{name: u, user: {client-certificate-data: \
+                \(certificate.base64EncodedString()), client-key: admin.key}}]
                 """))
         let source = KubernetesSource(
             access: access, node: nil, naming: WorkloadNaming(), directory: directory)

@@ -74,9 +74,15 @@ struct NoteTests {
 
     @Test func whatMakesNoSenseIsLeftOutAndNamesAreMadeHarmless() {
         let text =
-            #"{"holders": [{"address": "10.0.0.300", "workload": "a"}, {"address": "10.0.0.1", "workload": ""},"#
+            #"""
+            {"holders": [{"address": "10.0.0.300", "workload": "a"}, {"address": "10.0.0.1", \#
+            "workload": ""},
+            """#
             + #" {"address": "10.0.0.2", "workload": "x\u001b[31m\u202ey", "mac": "no"}],"#
-            + #" "freed": [{"address": "?"}], "networks": [{"name": "n", "prefix": "1.2.3"}], "other": 1}"#
+                + #"""
+                 "freed": [{"address": "?"}], "networks": [{"name": "n", "prefix": "1.2.3"}], \#
+                "other": 1}
+                """#
         let change = WorkloadChange(note: text)
         #expect(change?.holders.count == 1 && change?.networks == [])
         #expect(change?.holders[address(2)]??.workload == "x?[31m?y")

@@ -53,7 +53,10 @@ final class ScriptedCluster: Sendable {
                 let next = from + 2 < items.count ? #","continue":"\#(from + 2)""# : ""
                 return .whole(
                     200,
-                    #"{"kind":"List","metadata":{"resourceVersion":"\#(state.version)"\#(next)},"items":[\#(page.joined(separator: ","))]}"#
+                    #"""
+                    {"kind":"List","metadata":{"resourceVersion":"\#(state.version)"\#(next)},\#
+                    "items":[\#(page.joined(separator: ","))]}
+                    """#
                 )
             }
             if state.unwatched.contains(kind) {
@@ -64,7 +67,10 @@ final class ScriptedCluster: Sendable {
             if from < state.oldest {
                 return .stream { stream in
                     stream.write(
-                        #"{"type":"ERROR","object":{"kind":"Status","status":"Failure","reason":"Expired","code":410}}"#
+                        #"""
+                        {"type":"ERROR","object":{"kind":"Status","status":"Failure",\#
+                        "reason":"Expired","code":410}}
+                        """#
                     )
                     stream.close()
                 }
@@ -83,7 +89,10 @@ final class ScriptedCluster: Sendable {
         let (object, streams) = state.withLock { state in
             state.version += 1
             let object =
-                #"{"metadata":{"uid":"\#(uid)","resourceVersion":"\#(state.version)",\#(metadata)},\#(rest)}"#
+                #"""
+                {"metadata":{"uid":"\#(uid)","resourceVersion":"\#(state.version)",\#(metadata)},\#
+                \#(rest)}
+                """#
             state.objects[kind]?[uid] = type == "DELETED" ? nil : object
             return (object, state.streams[kind] ?? [])
         }

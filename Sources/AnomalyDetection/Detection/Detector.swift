@@ -154,8 +154,8 @@ public struct Detector: Sendable {
         return scaleModel.forest.score(RelativeVector.relative(transformed, to: group.baseline))
     }
 
-    /// Whether a longer window only repeats what a shorter one has already reported: any alert within
-    /// it, unless it shows a plain pattern that no shorter window has shown.
+    /// Whether a longer window only repeats what a shorter one has already reported: any alert
+    /// within it, unless it shows a plain pattern that no shorter window has shown.
     private func isEcho(_ window: Window, _ identity: Identity, _ pattern: Pattern?) -> Bool {
         guard let reported = reported[window.subject] else { return false }
         let shorter = reported.filter {

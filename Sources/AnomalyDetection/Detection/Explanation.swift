@@ -22,7 +22,10 @@ enum Explanation {
                 + " (last \(contact(window.lastContact))); \(clean)"
         case .outboundExcess, .outsideExcess:
             return
-                "\(ratio(value)) times as much sent as fetched in \(length) s; clean maximum \(ratio(largest))"
+                """
+                \(ratio(value)) times as much sent as fetched in \(length) s; clean maximum \
+                \(ratio(largest))
+                """
         case .regularity:
             return
                 "regularity \(amount) of intervals to one peer (\(contact(window.regularContact)));"

@@ -97,7 +97,10 @@ public struct OutlierRanking: Sendable {
                 baselineP99: raw(node.p99), baselineLargest: raw(node.largest),
                 share: shares[feature.rawValue],
                 text: Explanation.number(window[feature], description) + " \(description.counts) in"
-                    + " \(window.scale.seconds) s (median of all \(Explanation.number(median, description)))"
+                    + """
+                     \(window.scale.seconds) s (median of all \
+                    \(Explanation.number(median, description)))
+                    """
             )
         }
     }

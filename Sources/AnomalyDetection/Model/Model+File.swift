@@ -12,7 +12,8 @@ extension Model {
     private static let magic = [UInt8]("LAZARET MODEL\n".utf8)
     private static let digestSize = 32
     private static let endOfManifest: UInt8 = 0
-    /// Bytes of a file that may be a model: a graph as large as they come, with long names, and more.
+    /// Bytes of a file that may be a model: a graph as large as they come, with long names, and
+    /// more.
     public static let largestFile = 512 << 20
 
     /// The model as a file: a magic line, the version, the readable manifest up to a zero byte, the

@@ -7,16 +7,22 @@ extension Model {
     public var manifest: String {
         let features = FeatureSchema.table.map {
             "{\"name\": \(quoted($0.name)), \"unit\": \(quoted($0.unit)), \"transform\": "
-                + "\(quoted($0.transform.rawValue)), \"scale\": \($0.scale), \"resolution\": \($0.resolution)}"
+                + """
+                \(quoted($0.transform.rawValue)), "scale": \($0.scale), "resolution": \
+                \($0.resolution)}
+                """
         }
         let windows = Scale.allCases.map { scale in
             let part = self[scale]
             let node = part.baseline.groups[ScaleBaseline.node]?.windowCount ?? 0
             return
-                "{\"seconds\": \(scale.seconds), \"windows\": \(node), \"threshold\": \(part.threshold), "
-                + "\"blocks\": \(part.calibration.blockCount), \"tail\": {\"start\": \(part.calibration.tailStart), "
-                + "\"share\": \(part.calibration.tailShare), \"scale\": \(part.calibration.tailScale), "
-                + "\"shape\": \(part.calibration.tailShape)}}"
+                """
+                {"seconds": \(scale.seconds), "windows": \(node), "threshold": \(part.threshold), \
+                "blocks": \(part.calibration.blockCount), "tail": {"start": \
+                \(part.calibration.tailStart), \
+                "share": \(part.calibration.tailShare), "scale": \(part.calibration.tailScale), \
+                "shape": \(part.calibration.tailShape)}}
+                """
         }
         let workloads = self[.short].baseline.groups.sorted { $0.key < $1.key }.map {
             "{\"name\": \(quoted($0.key)), \"windows\": \($0.value.windowCount)}"

@@ -86,9 +86,15 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
         case .notAModel:
             "is not a Lazaret model; make one with 'lazaret train -r CLEAN.pcap -o MODEL'"
         case .newerVersion(let version):
-            "has format version \(version), newer than this program's \(Model.formatVersion); upgrade lazaret"
+            """
+            has format version \(version), newer than this program's \(Model.formatVersion); \
+            upgrade lazaret
+            """
         case .otherSchema(let version):
-            "was trained with feature schema \(version), this program has \(FeatureSchema.version); train again"
+            """
+            was trained with feature schema \(version), this program has \(FeatureSchema.version); \
+            train again
+            """
         case .damaged(let what): "is damaged: \(what); restore it from a copy or train again"
         case .tooLittleData(let what): what
         }

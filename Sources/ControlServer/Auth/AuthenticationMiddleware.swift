@@ -61,8 +61,8 @@ struct AuthenticationMiddleware: Sendable {
         var found: UnsafeMutablePointer<passwd>?
         // The longest entry that is looked at; sssd and the like have more than files.
         return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64 << 10) { text in
-            // SAFETY: entry and text are this call's own, unlike getpwuid's, which all threads share; the name lies in
-            // the text and is copied before that goes.
+            // SAFETY: entry and text are this call's own, unlike getpwuid's, which all threads
+            // share; the name lies in the text and is copied before that goes.
             let code = unsafe getpwuid_r(uid, &entry, text.baseAddress!, text.count, &found)
             guard code == 0, unsafe found != nil else { return nil }
             return unsafe String(cString: entry.pw_name)

@@ -1,7 +1,8 @@
 import Monitor
 import Timestamps
 
-/// A monitor's status in Prometheus' text format. No label holds an address or a workload: their number has no bound.
+/// A monitor's status in Prometheus' text format. No label holds an address or a workload: their
+/// number has no bound.
 enum MetricsText {
     static func text(_ status: MonitorStatus) -> String {
         var page = Page()

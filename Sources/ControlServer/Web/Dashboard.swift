@@ -3,8 +3,8 @@ internal import HTTPServer
 
 /// The dashboard: a document, a style sheet and a script, which reads what the API answers.
 ///
-/// The script sets text from the network as `textContent` only, and the policy allows no script that
-/// is not served here.
+/// The script sets text from the network as `textContent` only, and the policy allows no script
+/// that is not served here.
 enum Dashboard {
     static let operations: [Operation] = [
         operation("/", "The dashboard", "text/html", PackageResources.index_html),

@@ -50,9 +50,14 @@ public enum IncidentReport {
             lines.append("      sent by interface \(link), which borrowed the addresses of others")
         }
         lines.append(
-            "      score \(JSONObject.number(Double(incident.strongest.score), digits: 3)), threshold "
-                + "\(JSONObject.number(Double(incident.strongest.threshold), digits: 3)), against the baseline of "
-                + "\(incident.strongest.baselineName.printable); \(incident.verdictCount) odd windows"
+            """
+                  score \(JSONObject.number(Double(incident.strongest.score), digits: 3)), \
+            threshold \
+            \(JSONObject.number(Double(incident.strongest.threshold), digits: 3)), against \
+            the baseline of \
+            \(incident.strongest.baselineName.printable); \(incident.verdictCount) odd \
+            windows
+            """
         )
         lines.append("      " + decision(incident, decisions).printable)
         return lines.joined(separator: "\n") + "\n"

@@ -35,7 +35,8 @@ public struct CommunicationGraph: Sendable, Equatable {
 
     /// What is known of a hardware address.
     public struct Link: Sendable, Equatable {
-        /// Addresses that it sent from, in order of appearance, at most `MACBindingTable.addressLimit`.
+        /// Addresses that it sent from, in order of appearance, at most
+        /// `MACBindingTable.addressLimit`.
         public var addresses: [IPAddress]
         /// Whether it carries the addresses of others by right.
         public var isRouter: Bool

@@ -4,7 +4,8 @@ import Timestamps
 
 /// The sums that a window needs; at most sixteen, so that a bucket is one vector.
 enum Counter: Int {
-    /// `accepted` flows were answered and not refused; `served` counts packets that others sent it on flows of theirs.
+    /// `accepted` flows were answered and not refused; `served` counts packets that others sent it
+    /// on flows of theirs.
     case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside, bytesFromOutside
     /// Two sums, as `dnsNames` and `icmp` hold: flows on new pairs in the high 32 bits, and those
     /// of them that were answered and not refused in the low.

@@ -12,8 +12,9 @@ public import Timestamps
 /// The subject is the initiator: traffic that an address receives or answers is not charged to it.
 /// Memory is bounded: a host costs at most about 150 KB, however many peers it talks to, and there
 /// are at most
-/// `hostLimit` of them. When full, a new host replaces a transient one, and a known workload replaces any
-/// unknown host; otherwise the new host is dropped. Both are counted in `droppedHosts`.
+/// `hostLimit` of them. When full, a new host replaces a transient one, and a known workload
+/// replaces any unknown host; otherwise the new host is dropped. Both are counted in
+/// `droppedHosts`.
 public struct WindowTracker: Sendable {
     /// What the graph is used for.
     public enum Mode: Sendable {

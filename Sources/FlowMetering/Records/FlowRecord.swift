@@ -5,7 +5,8 @@ public import Timestamps
 
 /// What makes a flow one flow: both ends, protocol, and the network it was seen in.
 ///
-/// `originator` is the sender that opened the flow: the sender of the TCP SYN, else of the first packet.
+/// `originator` is the sender that opened the flow: the sender of the TCP SYN, else of the first
+/// packet.
 public struct FlowKey: Hashable, Sendable, BitwiseCopyable {
     public var originator: IPAddress
     public var responder: IPAddress

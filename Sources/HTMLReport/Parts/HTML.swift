@@ -1,7 +1,8 @@
 import TextFormats
 
-/// HTML in which text cannot turn into markup: whatever is interpolated into it is escaped, unless it is
-/// HTML itself. Names in reports come from inventories and packets, and anybody may have written them.
+/// HTML in which text cannot turn into markup: whatever is interpolated into it is escaped, unless
+/// it is HTML itself. Names in reports come from inventories and packets, and anybody may have
+/// written them.
 public struct HTML: Sendable, ExpressibleByStringInterpolation {
     /// The markup.
     public private(set) var text: String
@@ -41,8 +42,8 @@ public struct HTML: Sendable, ExpressibleByStringInterpolation {
 
     /// Text as HTML shows it, in an element or in an attribute between double quotes.
     ///
-    /// Characters that have no place in HTML, and those that would turn the direction of the text around
-    /// them and so make it read as something else, are written as their number.
+    /// Characters that have no place in HTML, and those that would turn the direction of the text
+    /// around them and so make it read as something else, are written as their number.
     public static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {

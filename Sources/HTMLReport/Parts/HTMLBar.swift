@@ -2,10 +2,11 @@ public import AnomalyDetection
 import FeatureExtraction
 import TextFormats
 
-/// A reason as a bar: the window's value against what clean windows held, on the detector's own scale.
+/// A reason as a bar: the window's value against what clean windows held, on the detector's own
+/// scale.
 ///
-/// The left part is the range of clean windows; beyond it every step of the feature's resolution is as
-/// wide as in the bars beside it, so that their lengths can be compared.
+/// The left part is the range of clean windows; beyond it every step of the feature's resolution is
+/// as wide as in the bars beside it, so that their lengths can be compared.
 public struct HTMLBar: Sendable {
     public var reason: Verdict.Reason
     /// Length of the window that the values are of.
@@ -56,7 +57,8 @@ public struct HTMLBar: Sendable {
             <svg class="bar" role="img" height="18"><title>\(title)</title><desc>\(words)</desc>\
             <rect class="track" width="100%" height="18" rx="3"/>\
             <rect class="band" width="\(.percent(place(reason.baselineP99)))" height="18" rx="3"/>\
-            <rect class="value" y="5" width="\(.percent(max(place(reason.value), 0.004)))" height="8" rx="2"/>\
+            <rect class="value" y="5" width="\(.percent(max(place(reason.value), 0.004)))" \
+            height="8" rx="2"/>\
             \(tick("median", place(reason.baselineMedian)))\(tick("most", Self.cleanPart))</svg>
             """
     }

@@ -1,5 +1,5 @@
-/// A contact graph as SVG: names on an ring, those of a network side by side, so that one graph always gives
-/// one picture.
+/// A contact graph as SVG: names on an ring, those of a network side by side, so that one graph
+/// always gives one picture.
 public struct HTMLContactGraph: Sendable {
     /// Nodes that can be told apart.
     public static let nodeLimit = 36
@@ -37,8 +37,8 @@ public struct HTMLContactGraph: Sendable {
     private var height: Double { Double(max((graph.nodes.count + 1) / 2, 6)) * Self.row + 24 }
     private var middle: Point { Point(x: Self.width / 2, y: height / 2) }
 
-    /// The place of each node, from the top clockwise: down the right side and up the left, each in a row
-    /// of its own, so that no name covers another.
+    /// The place of each node, from the top clockwise: down the right side and up the left, each in
+    /// a row of its own, so that no name covers another.
     private var places: [Point] {
         let order = order
         let rightCount = (order.count + 1) / 2
@@ -61,7 +61,8 @@ public struct HTMLContactGraph: Sendable {
         let known = sorted.filter { !$0.contact.isNew }
         let new = sorted.filter(\.contact.isNew)
         return """
-            <div class="scroll" tabindex="0" role="region" aria-label="Picture of the communication graph">
+            <div class="scroll" tabindex="0" role="region" \
+            aria-label="Picture of the communication graph">
             <svg class="graph" role="img" viewBox="0 0 \(.number(Self.width)) \(.number(height))">\
             <title>Communication graph</title><desc>\(words(known.count, new.count))</desc>
             <defs>\(tip("known"))\(tip("new"))</defs>
@@ -84,8 +85,10 @@ public struct HTMLContactGraph: Sendable {
 
     private func tip(_ kind: String) -> HTML {
         """
-        <marker id="tip-\(kind)" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" \
-        markerUnits="userSpaceOnUse" orient="auto"><path class="tip-\(kind)" d="M0 0L8 4L0 8z"/></marker>
+        <marker id="tip-\(kind)" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" \
+        markerHeight="7" \
+        markerUnits="userSpaceOnUse" orient="auto"><path class="tip-\(kind)" \
+        d="M0 0L8 4L0 8z"/></marker>
         """
     }
 
@@ -105,7 +108,9 @@ public struct HTMLContactGraph: Sendable {
             "\(graph.nodes[pair.from].name) to \(graph.nodes[pair.to].name): "
             + contact.serviceText(onlyNew: false)
         return """
-            <path class="\(kind)" marker-end="url(#tip-\(kind))" d="M\(Self.point(from))Q\(Self.point(bend)) \(Self.point(to))"><title>\(title)</title></path>
+            <path class="\(kind)" marker-end="url(#tip-\(kind))" \
+            d="M\(Self.point(from))Q\(Self.point(bend)) \
+            \(Self.point(to))"><title>\(title)</title></path>
 
             """
     }
@@ -134,7 +139,8 @@ public struct HTMLContactGraph: Sendable {
         let below = [node.name.hasSuffix(node.network) ? nil : node.network, note].compactMap { $0 }
             .joined(separator: ", ")
         return """
-            \(shape)<text class="name" x="\(labelX)" y="\(.number(place.y.rounded() - 1))" text-anchor="\(isLeft ? "end" : "start")">\(Self.short(node.name))\
+            \(shape)<text class="name" x="\(labelX)" y="\(.number(place.y.rounded() - 1))" \
+            text-anchor="\(isLeft ? "end" : "start")">\(Self.short(node.name))\
             <tspan class="dim" x="\(labelX)" dy="14">\(Self.short(below))</tspan></text>
 
             """
@@ -149,13 +155,21 @@ public struct HTMLContactGraph: Sendable {
         let new: HTML =
             hasBaseline
             ? """
-            <li><svg width="34" height="10" class="graph" style="min-width:0;width:34px" aria-hidden="true"><path class="new" d="M0 5H34"/></svg>dashed: contact that the baseline never saw</li>
+            <li><svg width="34" height="10" class="graph" style="min-width:0;width:34px" \
+            aria-hidden="true"><path class="new" d="M0 5H34"/></svg>dashed: contact that the \
+            baseline never saw</li>
             """ : ""
         return """
             <ul class="legend">
-            <li><svg width="34" height="10" class="graph" style="min-width:0;width:34px" aria-hidden="true"><path class="known" d="M0 5H34"/></svg>\(hasBaseline ? "solid: contact that the baseline knows" : "contact")</li>
+            <li><svg width="34" height="10" class="graph" style="min-width:0;width:34px" \
+            aria-hidden="true"><path class="known" \
+            d="M0 \
+            5H34"/></svg>\(hasBaseline ? "solid: contact that the baseline knows" : "contact")</li>
             \(new)
-            <li><svg width="22" height="22" class="graph" style="min-width:0;width:22px" aria-hidden="true"><path class="bad" d="M11 11m0-10l10 10l-10 10l-10-10z"/></svg>diamond: \(hasBaseline ? "offender" : "stands out")</li>
+            <li><svg width="22" height="22" class="graph" style="min-width:0;width:22px" \
+            aria-hidden="true"><path class="bad" \
+            d="M11 11m0-10l10 10l-10 10l-10-10z"/></svg>diamond: \
+            \(hasBaseline ? "offender" : "stands out")</li>
             </ul>
             """
     }

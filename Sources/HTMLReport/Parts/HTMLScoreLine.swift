@@ -1,5 +1,5 @@
-/// A time line of scores as SVG that takes the width it is given: what is odd stands out by colour and by
-/// height over the threshold, marks carry a number.
+/// A time line of scores as SVG that takes the width it is given: what is odd stands out by colour
+/// and by height over the threshold, marks carry a number.
 public struct HTMLScoreLine: Sendable {
     /// A stretch of time with a label, in parts of the whole, 0...1.
     public struct Mark: Sendable {
@@ -48,11 +48,13 @@ public struct HTMLScoreLine: Sendable {
 
     public var svg: HTML {
         let curve: HTML = """
-            <svg y="\(Self.top)" width="100%" height="\(Self.height - Self.top)" viewBox="0 0 \(binCount) 100" preserveAspectRatio="none">\
+            <svg y="\(Self.top)" width="100%" height="\(Self.height - Self.top)" \
+            viewBox="0 0 \(binCount) 100" preserveAspectRatio="none">\
             <path class="all" d="\(path(scores))"/><path class="odd" d="\(path(odd))"/></svg>
             """
         return """
-            <svg class="line" role="img" height="\(Self.height)"><title>\(title)</title><desc>\(summary)</desc>\
+            <svg class="line" role="img" \
+            height="\(Self.height)"><title>\(title)</title><desc>\(summary)</desc>\
             \(marks.map(band))\(curve)\(Set(thresholds).sorted().map { rule($0, "least") })\(rule(0, "zero"))\(labels)</svg>
             """
     }
@@ -60,14 +62,18 @@ public struct HTMLScoreLine: Sendable {
     private func rule(_ score: Float, _ kind: String) -> HTML {
         let y = Double(Self.height) - Double(score) * Double(Self.height - Self.top)
         return
-            "<line class=\"\(kind)\" x1=\"0\" x2=\"100%\" y1=\"\(.number(y))\" y2=\"\(.number(y))\"/>"
+            """
+            <line class="\(kind)" x1="0" x2="100%" y1="\(.number(y))" y2="\(.number(y))"/>
+            """
     }
 
     private func band(_ mark: Mark) -> HTML {
         let width = max(mark.end - mark.start, 0.002)
         return """
-            <rect class="mark" x="\(.percent(mark.start))" width="\(.percent(width))" y="\(Self.top)" height="\(Self.height - Self.top)"/>\
-            <line class="edge" x1="\(.percent(mark.start))" x2="\(.percent(mark.start))" y1="\(Self.top - 2)" y2="\(Self.height)"/>
+            <rect class="mark" x="\(.percent(mark.start))" width="\(.percent(width))" \
+            y="\(Self.top)" height="\(Self.height - Self.top)"/>\
+            <line class="edge" x1="\(.percent(mark.start))" x2="\(.percent(mark.start))" \
+            y1="\(Self.top - 2)" y2="\(Self.height)"/>
             """
     }
 
@@ -79,7 +85,8 @@ public struct HTMLScoreLine: Sendable {
             last = mark.start
             let isAtEnd = mark.start > 0.94
             return """
-                <text x="\(.percent(mark.start))" y="9" text-anchor="\(isAtEnd ? "end" : "start")">\(mark.label)</text>
+                <text x="\(.percent(mark.start))" y="9" \
+                text-anchor="\(isAtEnd ? "end" : "start")">\(mark.label)</text>
                 """
         }
     }
@@ -111,7 +118,8 @@ extension HTMLScoreLine {
             let anchor = label.place < 0.03 ? "start" : label.place > 0.97 ? "end" : "middle"
             return """
                 <line x1="\(.percent(label.place))" x2="\(.percent(label.place))" y1="15" y2="20"/>\
-                <text x="\(.percent(label.place))" y="11" text-anchor="\(anchor)">\(label.text)</text>
+                <text x="\(.percent(label.place))" y="11" \
+                text-anchor="\(anchor)">\(label.text)</text>
                 """
         }
         return "<svg class=\"axis\" height=\"20\" aria-hidden=\"true\">\(ticks)</svg>"

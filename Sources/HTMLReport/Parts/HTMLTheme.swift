@@ -1,5 +1,5 @@
-/// Colours, type and parts that every page of Lazaret shares. The page of a report loads nothing: it
-/// contains its style and its script.
+/// Colours, type and parts that every page of Lazaret shares. The page of a report loads nothing:
+/// it contains its style and its script.
 public enum HTMLTheme {
     /// Colours by the system's theme, or by `data-theme` on the root, and what every page shares.
     /// All colours of text have a contrast of 4.5 and more on all backgrounds (WCAG 2.2, 1.4.3).
@@ -23,7 +23,8 @@ public enum HTMLTheme {
             <html lang="en">
             <head>
             <meta charset="utf-8">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+            <meta http-equiv="Content-Security-Policy" \
+            content="default-src 'none'; style-src 'unsafe-inline'; \
             script-src 'sha256-\(scriptDigest)'; base-uri 'none'; form-action 'none'">
             <meta name="viewport" content="width=device-width,initial-scale=1">
             <meta name="referrer" content="no-referrer">
@@ -35,7 +36,8 @@ public enum HTMLTheme {
             <body>
             <a class="skip" href="#main">Skip to the content</a>
             <div class="wrap">
-            <div class="top"><p class="brand">Lazaret</p><button id="theme" type="button" hidden>Theme</button></div>
+            <div class="top"><p class="brand">Lazaret</p><button id="theme" type="button" \
+            hidden>Theme</button></div>
             \(body)
             </div>
             <script>\(HTML(stringLiteral: script))</script>

@@ -14,7 +14,8 @@ extension HTMLReport {
         return """
             <section id="capture" aria-labelledby="capture-title">
             <h2 id="capture-title">Capture</h2>
-            <p class="muted small">What was lost before the capture was written is not known from its files.</p>
+            <p class="muted small">What was lost before the capture was written is not known from \
+            its files.</p>
             <div class="columns">\(tables)</div>
             \(badTable)
             </section>
@@ -23,11 +24,14 @@ extension HTMLReport {
 
     private func table(_ title: String, _ rows: [(name: String, count: UInt64)]) -> HTML {
         let body: [HTML] = rows.map {
-            "<tr><th scope=\"row\">\($0.name)</th><td class=\"n\">\(HTML.grouped($0.count))</td></tr>\n"
+            """
+            <tr><th scope="row">\($0.name)</th><td class="n">\(HTML.grouped($0.count))</td></tr>\n
+            """
         }
         return """
             <table><caption>\(title)</caption>
-            <thead class="hidden"><tr><th scope="col">Counter</th><th scope="col">Count</th></tr></thead>
+            <thead class="hidden"><tr><th scope="col">Counter</th><th \
+            scope="col">Count</th></tr></thead>
             <tbody>\(body)</tbody></table>
             """
     }
@@ -36,7 +40,8 @@ extension HTMLReport {
     var reproductionSection: HTML {
         let rows: [HTML] = files.map { file in
             """
-            <tr><th scope="row">\(file.role)</th><td>\(file.name)</td><td class="n">\(HTML.grouped(file.byteCount))</td>\
+            <tr><th scope="row">\(file.role)</th><td>\(file.name)</td><td \
+            class="n">\(HTML.grouped(file.byteCount))</td>\
             <td><code>\(file.digest)</code></td></tr>
 
             """
@@ -50,7 +55,8 @@ extension HTMLReport {
             <pre><code>\(command)</code></pre>
             <dl class="facts"><dt>Version</dt><dd>Lazaret \(version)</dd>\(identifier)</dl>
             <table><caption>Files that were read</caption>
-            <thead><tr><th scope="col">Used as</th><th scope="col">Name</th><th scope="col" class="n">Bytes</th><th scope="col">SHA-256</th></tr></thead>
+            <thead><tr><th scope="col">Used as</th><th scope="col">Name</th><th scope="col" \
+            class="n">Bytes</th><th scope="col">SHA-256</th></tr></thead>
             <tbody>\(rows)</tbody></table>
             </section>
             """

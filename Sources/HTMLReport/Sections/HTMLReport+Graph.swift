@@ -37,7 +37,10 @@ extension HTMLReport {
         let all = graph.sortedContacts
         guard model != nil else {
             return
-                "<details><summary>All \(all.count) pairs</summary>\(table(graph, all, onlyNew: false))</details>"
+                """
+                <details><summary>All \(all.count) \
+                pairs</summary>\(table(graph, all, onlyNew: false))</details>
+                """
         }
         let new = all.filter(\.contact.isNew).sorted {
             ($1.contact.newFlowCount, graph.nodes[$0.pair.from].name)
@@ -52,11 +55,15 @@ extension HTMLReport {
         let restTable: HTML =
             rest.isEmpty
             ? ""
-            : "<details><summary>\(rest.count) more new ones</summary>\(table(graph, rest, onlyNew: true))</details>"
+            : """
+            <details><summary>\(rest.count) more new \
+            ones</summary>\(table(graph, rest, onlyNew: true))</details>
+            """
         return """
             \(newTable)
             \(restTable)
-            <details><summary>\(known.count) pairs that the baseline knows</summary>\(table(graph, known, onlyNew: false))</details>
+            <details><summary>\(known.count) pairs that the baseline \
+            knows</summary>\(table(graph, known, onlyNew: false))</details>
             """
     }
 
@@ -74,18 +81,22 @@ extension HTMLReport {
                 onlyNew || model == nil
                 ? contact.serviceText(onlyNew: onlyNew) : contact.services.joined(separator: ", ")
             return """
-                <tr><th scope="row">\(graph.nodes[pair.from].name)</th><td>\(graph.nodes[pair.to].name)</td>\
+                <tr><th \
+                scope="row">\(graph.nodes[pair.from].name)</th><td>\(graph.nodes[pair.to].name)</td>\
                 <td>\(services)</td><td class="n">\(HTML.grouped(flows))</td></tr>
 
                 """
         }
         let more: HTML =
             rows.count > Self.contactLimit
-            ? "<p class=\"muted small\">and \(HTML.grouped(rows.count - Self.contactLimit)) more</p>"
+            ? """
+            <p class="muted small">and \(HTML.grouped(rows.count - Self.contactLimit)) more</p>
+            """
             : ""
         return """
             <div class="scroll"><table><caption>\(caption)</caption>
-            <thead><tr><th scope="col">From</th><th scope="col">To</th><th scope="col">Services</th><th scope="col" class="n">Flows here</th></tr></thead>
+            <thead><tr><th scope="col">From</th><th scope="col">To</th><th \
+            scope="col">Services</th><th scope="col" class="n">Flows here</th></tr></thead>
             <tbody>\(body)</tbody></table></div>\(more)
             """
     }

@@ -15,7 +15,8 @@ extension HTMLReport {
         let rest: HTML =
             incidents.count > Self.toldLimit
             ? """
-            <p class="muted">\(HTML.grouped(incidents.count - Self.toldLimit)) further incidents are not told in full here; \
+            <p class="muted">\(HTML.grouped(incidents.count - Self.toldLimit)) further incidents \
+            are not told in full here; \
             <code>--format json</code> has all.</p>
             """ : ""
         let content: HTML =
@@ -37,7 +38,8 @@ extension HTMLReport {
                 number <= Self.toldLimit
                 ? "<a href=\"#incident-\(number)\">#\(number)</a>" : "#\(number)"
             return """
-                <tr><th scope="row">\(link)</th><td class="nowrap wide">\(UTC.clock(Int64(incident.firstSecond)))</td>\
+                <tr><th scope="row">\(link)</th><td \
+                class="nowrap wide">\(UTC.clock(Int64(incident.firstSecond)))</td>\
                 <td>\(Self.who(incident.workload, "\(incident.offender)"))</td><td>\(Self.titles(incident))</td>\
                 <td class="wide">\(incident.strongest.pattern?.technique ?? "–")</td>\
                 <td class="n wide">\(HTML.fixed(incident.strongest.score))</td>\
@@ -46,9 +48,12 @@ extension HTMLReport {
                 """
         }
         return """
-            <div class="scroll"><table class="index"><caption>All incidents, by their start</caption>
-            <thead><tr><th scope="col">No.</th><th scope="col" class="wide">Start</th><th scope="col">Offender</th><th scope="col">Looks like</th>\
-            <th scope="col" class="wide">ATT&amp;CK</th><th scope="col" class="n wide">Score</th><th scope="col">Decision</th></tr></thead>
+            <div class="scroll"><table class="index"><caption>All incidents, by their \
+            start</caption>
+            <thead><tr><th scope="col">No.</th><th scope="col" class="wide">Start</th><th \
+            scope="col">Offender</th><th scope="col">Looks like</th>\
+            <th scope="col" class="wide">ATT&amp;CK</th><th scope="col" \
+            class="n wide">Score</th><th scope="col">Decision</th></tr></thead>
             <tbody>\(rows)</tbody></table></div>
             """
     }
@@ -73,7 +78,8 @@ extension HTMLReport {
         let title = "incident-\(number)-title"
         return """
             <article class="incident" id="incident-\(number)" aria-labelledby="\(title)">
-            <div class="head"><h3 id="\(title)">#\(number) \(Self.titles(incident))</h3> \(tag(incident))</div>
+            <div class="head"><h3 id="\(title)">#\(number) \(Self.titles(incident))</h3> \
+            \(tag(incident))</div>
             <p class="small">\(facts(incident))</p>
             \(Self.reasons(strongest.reasons, window: strongest.window, number: number))
             \(others(incident))
@@ -89,12 +95,16 @@ extension HTMLReport {
         let windows = "\(incident.verdictCount) odd window\(incident.verdictCount == 1 ? "" : "s")"
         let link: HTML =
             incident.spoofingLink.map {
-                " Sent by interface <code>\("\($0)")</code>, which borrowed the addresses of others."
+                """
+                 Sent by interface <code>\("\($0)")</code>, which borrowed the addresses of others.
+                """
             } ?? ""
         let technique = strongest.pattern?.technique.map { " ATT&CK \($0)." } ?? ""
         return """
-            <strong>\(Self.who(incident.workload, "\(incident.offender)"))</strong> as source\(role), \
-            \(UTC.clock(Int64(incident.firstSecond))) to \(UTC.clock(Int64(incident.lastSecond + 1))), \(windows). \
+            <strong>\(Self.who(incident.workload, "\(incident.offender)"))</strong> as \
+            source\(role), \
+            \(UTC.clock(Int64(incident.firstSecond))) to \
+            \(UTC.clock(Int64(incident.lastSecond + 1))), \(windows). \
             Score \(HTML.fixed(strongest.score)), threshold \
             \(HTML.fixed(strongest.threshold)), against the baseline of \
             \(strongest.baselineName).\(technique)\(link)
@@ -116,15 +126,23 @@ extension HTMLReport {
                 reason, seconds: seconds, cleanEnd: cleanEnd(reason), fullSteps: steps.max() ?? 1)
             return """
                 <tr role="row"><th role="rowheader" scope="row">\(reason.text)\(bar.svg)</th>\
-                <td role="cell" class="n" data-name="value">\(HTMLBar.text(reason.value))</td><td role="cell" class="n" data-name="median">\(HTMLBar.text(reason.baselineMedian))</td>\
-                <td role="cell" class="n" data-name="99 %">\(HTMLBar.text(reason.baselineP99))</td><td role="cell" class="unit">\(unit)</td></tr>
+                <td role="cell" class="n" data-name="value">\(HTMLBar.text(reason.value))</td><td \
+                role="cell" class="n" \
+                data-name="median">\(HTMLBar.text(reason.baselineMedian))</td>\
+                <td role="cell" class="n" data-name="99 \
+                %">\(HTMLBar.text(reason.baselineP99))</td><td role="cell" \
+                class="unit">\(unit)</td></tr>
 
                 """
         }
         return """
-            <table class="reasons" role="table"><caption class="hidden">Reasons of #\(number), most telling first</caption>
-            <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Why</th><th role="columnheader" scope="col" class="n">Value</th><th role="columnheader" scope="col" class="n">Clean median</th>\
-            <th role="columnheader" scope="col" class="n">Clean 99 %</th><th role="columnheader" scope="col" class="unit">Unit</th></tr></thead>
+            <table class="reasons" role="table"><caption class="hidden">Reasons of #\(number), \
+            most telling first</caption>
+            <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Why</th><th \
+            role="columnheader" scope="col" class="n">Value</th><th role="columnheader" \
+            scope="col" class="n">Clean median</th>\
+            <th role="columnheader" scope="col" class="n">Clean 99 %</th><th role="columnheader" \
+            scope="col" class="unit">Unit</th></tr></thead>
             <tbody role="rowgroup">\(rows)</tbody></table>
             """
     }
@@ -155,7 +173,8 @@ extension HTMLReport {
             let length = Self.length(
                 seconds: Int64((decided.rule.expires - decided.time).wholeSeconds))
             return """
-                <div>\(at) \("\(decided.kind)") <strong>\("\(decided.target)")</strong>, \(decided.rule.action.rawValue), \
+                <div>\(at) \("\(decided.kind)") <strong>\("\(decided.target)")</strong>, \
+                \(decided.rule.action.rawValue), \
                 until \(until) (\(length))</div>
                 """
         }
@@ -175,11 +194,18 @@ extension HTMLReport {
     static let barKey: HTML = """
         <h3 class="small bars">How to read the bars</h3>
         <ul class="key">
-        <li><svg class="bar" aria-hidden="true"><rect class="band" width="100%" height="18" rx="3"/></svg>wide: up to 99 % of clean windows</li>
-        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><line class="median" x1="50%" x2="50%" y1="0" y2="18"/></svg>line: their median</li>
-        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><line class="most" x1="50%" x2="50%" y1="0" y2="18"/></svg>dotted: where the clean range ends</li>
-        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" rx="3"/><rect class="value" y="5" width="100%" height="8" rx="2"/></svg>narrow: this window</li>
-        <li class="muted">Right of it, equal lengths are equally many of the detector's steps; counts and bytes are logarithmic.</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="band" width="100%" height="18" \
+        rx="3"/></svg>wide: up to 99 % of clean windows</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
+        rx="3"/><line class="median" x1="50%" x2="50%" y1="0" y2="18"/></svg>line: their median</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
+        rx="3"/><line class="most" x1="50%" x2="50%" y1="0" y2="18"/></svg>dotted: where the \
+        clean range ends</li>
+        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
+        rx="3"/><rect class="value" y="5" width="100%" height="8" rx="2"/></svg>narrow: this \
+        window</li>
+        <li class="muted">Right of it, equal lengths are equally many of the detector's steps; \
+        counts and bytes are logarithmic.</li>
         </ul>
         """
 }

@@ -15,7 +15,8 @@ extension HTMLReport {
         let rest: HTML =
             ranking.count > Self.rankedLimit
             ? """
-            <p class="muted">\(HTML.grouped(ranking.count - Self.rankedLimit)) further addresses stand out less; \
+            <p class="muted">\(HTML.grouped(ranking.count - Self.rankedLimit)) further addresses \
+            stand out less; \
             <code>--format json</code> has all.</p>
             """ : ""
         let content: HTML =
@@ -42,9 +43,11 @@ extension HTMLReport {
                 cleanEnd: { $0.baselineP99 })
         return """
             <article class="incident" id="incident-\(number)" aria-labelledby="\(title)">
-            <div class="head"><h3 id="\(title)">#\(number) \(Self.who(entry.workload, "\(entry.subject)"))</h3> \
+            <div class="head"><h3 id="\(title)">#\(number) \
+            \(Self.who(entry.workload, "\(entry.subject)"))</h3> \
             <span class="\(entry.pattern == nil ? "muted" : "tag seen")">\(what)</span></div>
-            <p class="small">Score \(HTML.fixed(entry.score)) in the \(entry.window.scale.seconds) s up to \
+            <p class="small">Score \(HTML.fixed(entry.score)) in the \
+            \(entry.window.scale.seconds) s up to \
             \(UTC.clock(Int64(entry.window.endSecond + 1))).\(technique)</p>
             \(reasons)
             </article>

@@ -52,7 +52,10 @@ extension HTMLReport {
         let fenced = Set(decisions.filter { $0.kind == .add }.map { "\($0.target)" }).sorted()
         let fences: HTML =
             fenced.isEmpty
-            ? "Nothing would have been fenced: what was found is plain enough to watch, not to act on."
+            ? """
+            Nothing would have been fenced: what was found is plain enough to watch, not to \
+            act on.
+            """
             : "Enforcing would have fenced <strong>\(Self.list(fenced, limit: 20))</strong>."
         return [fences, byPattern, baselineText(model)]
     }
@@ -60,7 +63,8 @@ extension HTMLReport {
     private var rankingSummary: [HTML] {
         [
             """
-            No model was given, so nothing is known to be clean: these addresses stand out against the others \
+            No model was given, so nothing is known to be clean: these addresses stand out \
+            against the others \
             of the same capture. A model of clean traffic tells more, and tells what is new: \
             <code>lazaret train -r CLEAN.pcap -o MODEL</code>.
             """
@@ -84,11 +88,14 @@ extension HTMLReport {
         let capped: HTML =
             Scale.allCases.contains { model[$0].isCapped }
             ? """
-             That is too little to prove the false-alarm budget it was trained for; its thresholds are the highest there are.
+             That is too little to prove the false-alarm budget it was trained for; its \
+             thresholds are the highest there are.
             """ : ""
         return """
-            Judged by model <code>\(model.identifier)</code>, learnt from \(Self.list(provenance.sources, limit: 4)): \
-            \(HTML.grouped(provenance.packetCount)) packets over \(Self.length(seconds: seconds)).\(capped)
+            Judged by model <code>\(model.identifier)</code>, learnt from \
+            \(Self.list(provenance.sources, limit: 4)): \
+            \(HTML.grouped(provenance.packetCount)) packets over \
+            \(Self.length(seconds: seconds)).\(capped)
             """
     }
 

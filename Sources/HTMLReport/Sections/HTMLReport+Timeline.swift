@@ -15,13 +15,19 @@ extension HTMLReport {
             ? "<p class=\"muted small\">\(HTML.grouped(rest)) more workloads scored lower.</p>" : ""
         let table: HTML =
             names.isEmpty
-            ? "<p>No window was full: the capture is shorter than a second, or nobody opened a flow.</p>"
+            ? """
+            <p>No window was full: the capture is shorter than a second, or nobody opened a \
+            flow.</p>
+            """
             : """
             <table class="lines" role="table">
             <caption>\(explanation)</caption>
-            <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader"><span class="word">Workload</span></th>\
-            <th scope="col" role="columnheader" class="pic"><span class="hidden">Scores</span>\(axis)</th>\
-            <th scope="col" role="columnheader" class="n"><span class="word">Highest</span></th></tr></thead>
+            <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader"><span \
+            class="word">Workload</span></th>\
+            <th scope="col" role="columnheader" class="pic"><span \
+            class="hidden">Scores</span>\(axis)</th>\
+            <th scope="col" role="columnheader" class="n"><span \
+            class="word">Highest</span></th></tr></thead>
             <tbody role="rowgroup">
             \(names.map(row))</tbody>
             </table>
@@ -57,8 +63,10 @@ extension HTMLReport {
                 "\(what) Without a model a score says how easily a window is told from the others."
         }
         return """
-            \(what) The dashed line is the threshold. A filled peak with a number over it is an incident; \
-            windows over the threshold without one lay within what clean windows held, or were more of the same.
+            \(what) The dashed line is the threshold. A filled peak with a number over it is an \
+            incident; \
+            windows over the threshold without one lay within what clean windows held, or were \
+            more of the same.
             """
     }
 
@@ -99,8 +107,10 @@ extension HTMLReport {
         }
         let more: HTML = own.count > 12 ? "and \(own.count - 12) more" : ""
         return """
-            <tr role="row"><th scope="row" role="rowheader">\(name)<div class="small refs">\(links)\(more)</div></th>\
-            <td role="cell" class="pic">\(picture.svg)</td><td role="cell" class="n">\(highest)</td></tr>
+            <tr role="row"><th scope="row" role="rowheader">\(name)<div \
+            class="small refs">\(links)\(more)</div></th>\
+            <td role="cell" class="pic">\(picture.svg)</td><td role="cell" \
+            class="n">\(highest)</td></tr>
 
             """
     }

@@ -10,8 +10,8 @@ extension IsolationForest {
     //                leaf   varint 2 × rows + 1
     //              then its boxes, of every node that has one by the rule of `Box`, in the order of
     //              the nodes' places: a mask of 2 × columns bits, the lowest first, set where the
-    //              centre or (second half) half extent differs from that of the box above, or from 0
-    //              for the first; and the values of those that are set.
+    //              centre or (second half) half extent differs from that of the box above, or from
+    //              0 for the first; and the values of those that are set.
 
     /// The first four bytes of every encoding: "IFOR".
     static var mark: UInt32 { 0x524F_4649 }

@@ -3,8 +3,8 @@
 /// SAFETY, for every access below. A walker lives only inside `IsolationForest.withWalker`, which
 /// keeps the arrays. A place is a node of its tree: it starts at 0 and moves only to `left` or
 /// `left + 1`, which fitting and decoding keep inside the tree; a leaf moves to itself, because its
-/// threshold is infinite and the values of a row that `reader` has copied are finite. A column is below
-/// the column count, so below the length of a copied row. A number in `boxNumbers` or
+/// threshold is infinite and the values of a row that `reader` has copied are finite. A column is
+/// below the column count, so below the length of a copied row. A number in `boxNumbers` or
 /// `boxParents` is negative or that of a box, and parents come before their children.
 @safe
 struct Walker {

@@ -1,3 +1,4 @@
+internal import Logging
 internal import AnomalyDetection
 internal import Decisions
 internal import Enforcement
@@ -29,7 +30,7 @@ final class DecisionThread: Sendable {
     private let hub: MonitorHub
     private let recorder: EventRecorder?
     private let tallies = Mutex(Tallies())
-    private let complain: @Sendable (String) -> Void
+    private let logger: Logger
 
     /// What came of verdicts so far.
     struct Tallies: Sendable {
@@ -52,12 +53,12 @@ final class DecisionThread: Sendable {
     /// Starts the thread.
     init(
         alerts: sending AlertPipeline<LiveDecider>, dispatcher: EventDispatcher, hub: MonitorHub,
-        recorder: EventRecorder?, complain: @escaping @Sendable (String) -> Void
+        recorder: EventRecorder?, logger: Logger
     ) {
         self.dispatcher = dispatcher
         self.hub = hub
         self.recorder = recorder
-        self.complain = complain
+        self.logger = logger
         worker.start(with: Progress(alerts: alerts), period: .milliseconds(250)) {
             [self] progress, batch in work(batch, &progress)
         }
@@ -90,7 +91,7 @@ final class DecisionThread: Sendable {
     /// Works off what waits, for five seconds at most, and ends the thread.
     func stop() {
         let left = worker.stop(by: Clock.monotonic() + .seconds(5))
-        if left > 0 { complain("\(left) decisions and events are left undone") }
+        if left > 0 { logger.warning("\(left) decisions and events are left undone") }
     }
 
     /// What the thread has at hand.
@@ -107,10 +108,10 @@ final class DecisionThread: Sendable {
         if now >= progress.nextTick {
             progress.nextTick = now + .seconds(1)
             tick(&progress.alerts, refreshes: progress.ticks % 5 == 0)
-            tell(of: &progress.alerts.incidents, &progress.history)
+            publish(&progress.alerts.incidents, &progress.history)
             progress.ticks += 1
         }
-        if batch.isLast { tell(of: &progress.alerts.incidents, &progress.history) }
+        if batch.isLast { publish(&progress.alerts.incidents, &progress.history) }
     }
 
     /// What incidents are told by.
@@ -140,10 +141,10 @@ final class DecisionThread: Sendable {
             publish(result.events)
             for outcome in result.outcomes {
                 if let failure = outcome.failure {
-                    complain("\(outcome.decision.target): \(failure)")
+                    logger.error("\(outcome.decision.target): \(failure)")
                 }
             }
-        case .outcomes(let outcomes): tell(outcomes, alerts)
+        case .outcomes(let outcomes): publish(outcomes, alerts)
         case .model(let identifier): alerts.modelID = identifier
         case .event(let event): publish([event])
         }
@@ -154,11 +155,11 @@ final class DecisionThread: Sendable {
         _ alerts: inout AlertPipeline<LiveDecider>, refreshes: Bool
     ) {
         do throws(QuarantineError) {
-            tell(try alerts.decider.quarantine.tick(refreshes: refreshes), alerts)
-        } catch { complain("\(error)") }
+            publish(try alerts.decider.quarantine.tick(refreshes: refreshes), alerts)
+        } catch { logger.error("\(error)") }
     }
 
-    private func tell(
+    private func publish(
         _ outcomes: [QuarantineOutcome], _ alerts: borrowing AlertPipeline<LiveDecider>
     ) {
         count(outcomes)
@@ -187,7 +188,7 @@ final class DecisionThread: Sendable {
     }
 
     /// Brings incidents that have changed to the hub and into the store.
-    private func tell(of incidents: inout IncidentTracker, _ history: inout History) {
+    private func publish(_ incidents: inout IncidentTracker, _ history: inout History) {
         history.alertsThisSecond = 0
         guard history.changedSince != .max else { return }
         let latest = incidents.changed(since: history.changedSince)

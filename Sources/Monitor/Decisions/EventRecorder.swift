@@ -1,3 +1,4 @@
+internal import Logging
 internal import EventStore
 internal import Events
 internal import SystemSupport
@@ -38,7 +39,7 @@ final class EventRecorder: Sendable {
 
     private let store: EventStore
     private let limits: Limits
-    private let complain: @Sendable (String) -> Void
+    private let logger: Logger
     // Events of a second go into one transaction.
     private let worker = Worker<Item>(capacity: capacity, wakesAtOnce: false)
     private let lostCount = Atomic<UInt64>(0)
@@ -47,11 +48,11 @@ final class EventRecorder: Sendable {
     private let trouble = Mutex<String?>(nil)
 
     init(
-        store: EventStore, limits: Limits, complain: @escaping @Sendable (String) -> Void
+        store: EventStore, limits: Limits, logger: Logger
     ) {
         self.store = store
         self.limits = limits
-        self.complain = complain
+        self.logger = logger
         worker.start(with: Backlog(), period: .seconds(1)) { [self] backlog, batch in
             take(batch.items, into: &backlog)
             write(&backlog, isLast: batch.isLast)
@@ -87,7 +88,7 @@ final class EventRecorder: Sendable {
     /// Writes what waits, for five seconds at most, and ends the thread.
     func stop() {
         let left = worker.stop(by: Clock.monotonic() + .seconds(5))
-        if left > 0 { complain("\(left) events and incidents are not kept") }
+        if left > 0 { logger.warning("\(left) events and incidents are not kept") }
     }
 
     private func take(_ items: [Item], into backlog: inout Backlog) {
@@ -135,7 +136,7 @@ final class EventRecorder: Sendable {
             try prune(&backlog)
         } catch {
             let words = "\(error)"
-            if !backlog.isFailing { complain("\(words); events wait until it works again") }
+            if !backlog.isFailing { logger.error("\(words); events wait until it works again") }
             backlog.isFailing = true
             trouble.withLock { $0 = words }
             if isLast { lostCount.wrappingAdd(UInt64(backlog.events.count), ordering: .relaxed) }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Decisions
 internal import Enforcement
 internal import NetworkAddresses
@@ -7,22 +8,22 @@ internal import Quarantine
 struct LiveDecider: QuarantineDecider {
     let quarantine: QuarantineService
     let isEnforcing: Bool
-    let complain: @Sendable (String) -> Void
+    let logger: Logger
 
     func decide(
         _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress
     ) -> (outcomes: [QuarantineOutcome], rule: QuarantineRule?) {
-        let complain = complain
+        let logger = logger
         do throws(QuarantineError) {
             return try quarantine.with { (engine, now) throws(QuarantineError) in
                 var outcomes: [QuarantineOutcome] = []
                 do throws(QuarantineError) {
                     if let request { outcomes = try engine.consider(request, now: now) }
-                } catch { complain("\(subject) is not fenced: \(error)") }
+                } catch { logger.error("\(subject) is not fenced: \(error)") }
                 return (outcomes, engine.rules.rule(over: subject, link: link))
             }
         } catch {
-            if request != nil { complain("\(subject) is not fenced: \(error)") }
+            if request != nil { logger.error("\(subject) is not fenced: \(error)") }
             return ([], nil)
         }
     }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Enforcement
 internal import Quarantine
 internal import Synchronization
@@ -9,19 +10,20 @@ final class RepairReporter: Sendable {
     func connect(_ thread: DecisionThread) { decisions.withLock { $0 = thread } }
 
     func report(
-        _ finding: QuarantineService.Finding, tell: (String) -> Void
+        _ finding: QuarantineService.Finding, logger: Logger
     ) {
         let cause = finding.cause.map { "\($0)" } ?? "watching the firewall"
         if let failure = finding.failure {
-            tell("\(cause): \(failure)")
+            logger.error("\(cause): \(failure)")
             return
         }
         let outcomes = finding.report.outcomes
         // The command line changes the tables too, and leaves them as the ledger has it.
         if finding.report.wasNeeded {
-            tell("\(cause); put right, \(outcomes.count(where: \.isPutBack)) fences put back")
+            logger.notice(
+                "\(cause); put right, \(outcomes.count(where: \.isPutBack)) fences put back")
         } else if finding.cause?.isUncertain == true {
-            tell("\(cause); everything is as it should be")
+            logger.notice("\(cause); everything is as it should be")
         }
         decisions.withLock { $0 }?.submit(outcomes)
     }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import PacketCapture
 
 /// What follows the names and bridges of containers beside a feed.
@@ -6,5 +7,5 @@ struct CaptureContext {
     /// As they were asked for; `LiveWorkloads.allBridges` may be one of them.
     var interfaces: [String]
     let recording: PacketRecording?
-    let tell: @Sendable (String) -> Void
+    let logger: Logger
 }

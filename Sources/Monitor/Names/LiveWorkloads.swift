@@ -1,3 +1,4 @@
+public import Logging
 internal import Decisions
 internal import Dispatch
 internal import Enforcement
@@ -84,15 +85,15 @@ public final class LiveWorkloads: Sendable {
     }
 
     /// Begins to follow every source, and waits a moment for those that are there.
-    public func start(tell: @escaping @Sendable (String) -> Void) {
+    public func start(logger: Logger) {
         for engine in engines {
             let isAsked = engine.name == "docker" ? options.docker : options.podman
             if isAsked != .auto, !engine.isPresent {
-                tell("\(engine.name): \(engine.path) is not there; waiting for it")
+                logger.warning("\(engine.name): \(engine.path) is not there; waiting for it")
             }
-            run { await engine.follow(tell: tell) }
+            run { await engine.run(logger: logger) }
         }
-        if let cluster { run { await cluster.follow(tell: tell) } }
+        if let cluster { run { await cluster.run(logger: logger) } }
         let end = Date().addingTimeInterval(3)
         let expected = engines.count(where: \.isPresent) + (cluster == nil ? 0 : 1)
         while Date() < end, answering < expected { rest(.milliseconds(10)) }
@@ -223,7 +224,8 @@ public final class LiveWorkloads: Sendable {
         let names = Self.interfaces(context.interfaces, bridges: bridges)
         context.capture.replaceInterfaces(names)
         context.recording?.forgetSources()
-        context.tell("watching \(names.isEmpty ? "no bridge yet" : names.joined(separator: ", "))")
+        context.logger.info(
+            "watching \(names.isEmpty ? "no bridge yet" : names.joined(separator: ", "))")
     }
 
     /// The interfaces to watch: those that are named, and the bridges of container networks where
@@ -241,7 +243,7 @@ public final class LiveWorkloads: Sendable {
     /// done: a fence must not stay around who has only come by its address.
     func connect(
         _ quarantine: QuarantineService, _ decisions: DecisionThread,
-        tell: @escaping @Sendable (String) -> Void
+        logger: Logger
     ) {
         run { [self] in
             var done = -1
@@ -252,12 +254,14 @@ public final class LiveWorkloads: Sendable {
                     do throws(QuarantineError) {
                         // What the kernel refused is told there.
                         decisions.submit(try await follow(quarantine))
-                        if trouble != nil { tell("the quarantine follows the containers again") }
+                        if trouble != nil {
+                            logger.notice("the quarantine follows the containers again")
+                        }
                         done = version
                         trouble = nil
                     } catch {
                         if trouble != "\(error)" {
-                            tell("the quarantine cannot follow the containers: \(error)")
+                            logger.error("the quarantine cannot follow the containers: \(error)")
                         }
                         trouble = "\(error)"
                     }

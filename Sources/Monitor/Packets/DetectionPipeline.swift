@@ -151,8 +151,8 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
         detector = next
     }
 
-    /// Goes on with other holders of addresses: for the packets from their time on. Those before it,
-    /// of whoever had the address then, may still be held.
+    /// Goes on with other holders of addresses: for the packets from their time on. Those before
+    /// it, of whoever had the address then, may still be held.
     mutating func apply(_ change: WorkloadChange, now: Timestamp) {
         var rest = change
         guard intake.isHolding else { return tracker.apply(change) }

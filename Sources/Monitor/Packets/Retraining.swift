@@ -1,3 +1,4 @@
+internal import Logging
 import AnomalyDetection
 import ModelFiles
 import SystemSupport
@@ -6,8 +7,8 @@ import Timestamps
 
 /// Makes a new model now and then while a monitor runs, on a thread of its own.
 ///
-/// Every model is written to the state directory under the time it was made, so that any of them can be
-/// gone back to: `lazaret monitor -m STATE/models/…`.
+/// Every model is written to the state directory under the time it was made, so that any of them
+/// can be gone back to: `lazaret monitor -m STATE/models/…`.
 final class Retraining: Sendable {
     private struct State {
         var due: Timestamp
@@ -40,7 +41,7 @@ final class Retraining: Sendable {
     /// Begins a model when it is time.
     ///
     /// - Returns: a model that has become ready, to judge by from now on.
-    func step(_ retrainer: Retrainer, now: Timestamp, tell: (String) -> Void) -> Model? {
+    func step(_ retrainer: Retrainer, now: Timestamp, logger: Logger) -> Model? {
         let (made, begins) = state.withLock { state in
             let begins = !state.isBusy && now >= state.due
             if begins {
@@ -54,10 +55,10 @@ final class Retraining: Sendable {
         switch made {
         case nil: return nil
         case .failure(let error):
-            tell("no new model: \(error)")
+            logger.warning("no new model: \(error)")
             return nil
         case .success(let model):
-            keep(model, now, retrainer, tell)
+            keep(model, now, retrainer, logger)
             state.withLock { $0.current = model }
             return model
         }
@@ -76,7 +77,7 @@ final class Retraining: Sendable {
     }
 
     private func keep(
-        _ model: Model, _ now: Timestamp, _ retrainer: Retrainer, _ tell: (String) -> Void
+        _ model: Model, _ now: Timestamp, _ retrainer: Retrainer, _ logger: Logger
     ) {
         let path = "\(directory)/\(now.second).model"
         var place = "kept as \(path)"
@@ -86,8 +87,10 @@ final class Retraining: Sendable {
         } catch {
             place = "not kept: \(error)"
         }
-        tell(
-            "model \(model.identifier.prefix(12)) made of \(retrainer.learntCount) windows, "
-                + "\(retrainer.leftOutCount) left out; \(place)")
+        logger.info(
+            """
+            model \(model.identifier.prefix(12)) made of \(retrainer.learntCount) windows, \
+            \(retrainer.leftOutCount) left out; \(place)
+            """)
     }
 }

@@ -10,8 +10,8 @@ import Timestamps
 /// Frames in, a model out: what the packet thread of a monitor does while it has no model.
 ///
 /// Packets are seen once, so what is new is judged by what was known before: the first third of the
-/// time only the communication graph is learnt, from then on the windows too, against the graph as it
-/// was up to their epoch. Windows that look like an attack are left out and reported.
+/// time only the communication graph is learnt, from then on the windows too, against the graph as
+/// it was up to their epoch. Windows that look like an attack are left out and reported.
 struct TrainingPipeline: ~Copyable, WorkloadObserver {
     var intake: FrameIntake
     private(set) var meter: FlowMeter

@@ -1,3 +1,4 @@
+internal import Logging
 internal import EventDelivery
 internal import NetworkAddresses
 internal import PacketCapture
@@ -8,8 +9,8 @@ internal import Timestamps
 
 /// Copies frames and the names of workloads to a pcapng file, which a thread of its own writes.
 ///
-/// The packet thread fills chunks that are made once; where the disk is too slow to give them back, frames are
-/// left out and counted.
+/// The packet thread fills chunks that are made once; where the disk is too slow to give them back,
+/// frames are left out and counted.
 final class PacketRecording: Sendable {
     static let chunkSize = 1 << 20
     private static let chunkCount = 32
@@ -36,10 +37,10 @@ final class PacketRecording: Sendable {
     ///
     /// - Throws: `.output` where it cannot be made.
     init(
-        _ options: RecordingOptions, path: String, complain: @escaping @Sendable (String) -> Void
+        _ options: RecordingOptions, path: String, logger: Logger
     ) throws(IOError) {
         queue = RecordingQueue(chunks: Self.chunkCount, size: Self.chunkSize)
-        file = try RecordingThread(options, path: path, queue: queue, complain: complain)
+        file = try RecordingThread(options, path: path, queue: queue, logger: logger)
     }
 
     /// Copies a batch of frames; never waits.

@@ -1,3 +1,4 @@
+internal import Logging
 internal import EventDelivery
 internal import Glibc
 internal import NetworkAddresses
@@ -8,8 +9,8 @@ internal import TextFormats
 internal import Workloads
 internal import Timestamps
 
-/// The thread that writes a recording: a pcapng section of its own in each file, which begins with all
-/// names that are known.
+/// The thread that writes a recording: a pcapng section of its own in each file, which begins with
+/// all names that are known.
 final class RecordingThread: Sendable {
     /// How long packets wait, so that the name of who sent them is in the file before them.
     private static let hold = Interval.milliseconds(250)
@@ -19,7 +20,7 @@ final class RecordingThread: Sendable {
     private let options: RecordingOptions
     private let path: String
     private let queue: RecordingQueue
-    private let complain: @Sendable (String) -> Void
+    private let logger: Logger
     private let ended = Signal()
     private let written = Atomic<UInt64>(0)
     private let waiting = Atomic<Int>(0)
@@ -27,12 +28,12 @@ final class RecordingThread: Sendable {
 
     init(
         _ options: RecordingOptions, path: String, queue: RecordingQueue,
-        complain: @escaping @Sendable (String) -> Void
+        logger: Logger
     ) throws(IOError) {
         self.options = options
         self.path = path
         self.queue = queue
-        self.complain = complain
+        self.logger = logger
         let file = Mutex<File?>(try File(path, options))
         startThread { [self] in
             if let file = file.withLock({ $0.take() }) { work(file) }
@@ -73,8 +74,8 @@ final class RecordingThread: Sendable {
                 case .packets(let bytes, let count, let interfaces, let time):
                     held.append(
                         Chunk(bytes: bytes, count: count, interfaces: interfaces, time: time))
-                case .names(let change): tell(file.note(change))
-                case .reopen: tell(file.reopenIfMoved())
+                case .names(let change): log(file.note(change))
+                case .reopen: log(file.reopenIfMoved())
                 case .stop: isStopping = true
                 }
             }
@@ -89,7 +90,7 @@ final class RecordingThread: Sendable {
                 } else {
                     queue.noteLost(chunk.count)
                 }
-                tell(failure)
+                log(failure)
                 let bytes = chunk.bytes
                 chunk.bytes = []
                 queue.giveBack(bytes)
@@ -98,13 +99,15 @@ final class RecordingThread: Sendable {
         }
     }
 
-    /// Says what is wrong, once.
-    private func tell(_ failure: String?) {
+    /// Logs what is wrong, once.
+    private func log(_ failure: String?) {
         let isNew = trouble.withLock { trouble in
             defer { trouble = failure }
             return failure != nil && trouble == nil
         }
-        if isNew, let failure { complain("\(path): \(failure); packets are not kept meanwhile") }
+        if isNew, let failure {
+            logger.error("\(path): \(failure); packets are not kept meanwhile")
+        }
     }
 
     /// The file that is written, and what a further one has to begin with.

@@ -1,4 +1,5 @@
-/// Times in buckets, as Prometheus counts them: each bucket holds what is at most its bound, beyond the one before.
+/// Times in buckets, as Prometheus counts them: each bucket holds what is at most its bound, beyond
+/// the one before.
 public struct LatencyHistogram: Codable, Sendable, Equatable {
     /// Upper ends in seconds; what is above the last is in one more bucket.
     public static let bounds = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30]

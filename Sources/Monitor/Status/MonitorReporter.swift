@@ -1,3 +1,4 @@
+import Logging
 import AnomalyDetection
 import Enforcement
 import EventDelivery
@@ -12,7 +13,7 @@ import SystemSupport
 import Workloads
 import Timestamps
 
-/// Once a second tells how a monitor is: to the hub, the store and the operator.
+/// Publishes a monitor's state once a second: to the hub, the store and the log.
 struct MonitorReporter {
     var status = MonitorStatus()
     private let parts: MonitorParts
@@ -110,18 +111,21 @@ struct MonitorReporter {
     mutating func publish(_ now: Timestamp, rested: Interval) {
         if parts.source.missing != missing {
             missing = parts.source.missing
-            parts.tell(
-                missing.isEmpty
-                    ? "every interface is there again"
-                    : "waiting for \(missing.joined(separator: ", ")) to come back")
+            if missing.isEmpty {
+                parts.logger.notice("every interface is there again")
+            } else {
+                parts.logger.error("waiting for \(missing.joined(separator: ", ")) to come back")
+            }
         }
         status.missing = missing
         if parts.source.down != down {
             down = parts.source.down
-            parts.tell(
-                down.isEmpty
-                    ? "no interface is down any more"
-                    : "nothing comes from \(down.joined(separator: ", ")): taken down")
+            if down.isEmpty {
+                parts.logger.notice("no interface is down any more")
+            } else {
+                let names = down.joined(separator: ", ")
+                parts.logger.error("nothing comes from \(names): taken down")
+            }
         }
         if parts.live.directory.version != namesVersion {
             namesVersion = parts.live.directory.version
@@ -159,10 +163,10 @@ struct MonitorReporter {
 
     private mutating func note(_ pending: PendingWrites) {
         if let cause = pending.cause, pendingWrites.isEmpty {
-            parts.tell(
-                "\(cause); fences are put up all the same, and written down when it works again")
+            parts.logger.error(
+                "\(cause); fences are applied all the same, and recorded when it works again")
         } else if pending.isEmpty, !pendingWrites.isEmpty {
-            parts.tell("the ledger is caught up with")
+            parts.logger.notice("the ledger is caught up with")
         }
         pendingWrites = pending
     }

@@ -142,7 +142,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var hostsDropped = 0
     public var windows = 0
     public var windowsScored = 0
-    /// Odd windows of unknown hosts that were not scored because there were too many in that second.
+    /// Odd windows of unknown hosts that were not scored because there were too many in that
+    /// second.
     public var windowsUnscored = 0
     public var verdicts: UInt64 = 0
     public var verdictsDropped: UInt64 = 0
@@ -202,8 +203,11 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         "\(uptimeSeconds) s, \(capture.kernelPackets) packets "
             + "(\(capture.kernelDrops) lost by the kernel, "
             + "\(capture.duplicates) seen twice), \(flow.flowsStarted) flows, "
-            + "\(hosts) hosts, \(windows) windows, \(verdicts) verdicts (\(verdictsDropped) dropped), "
-            + "\(eventsLost) events lost, \(fences) fences"
+                + """
+                \(hosts) hosts, \(windows) windows, \(verdicts) verdicts (\(verdictsDropped) \
+                dropped), \
+                \(eventsLost) events lost, \(fences) fences
+                """
     }
 }
 

@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// The highest score of each workload in each minute of the last 24 hours, for the dashboard.
 ///
-/// Memory is bounded: 1.5 kB for each of at most `workloadLimit` workloads; minutes without an odd window are 0.
+/// Memory is bounded: 1.5 kB for each of at most `workloadLimit` workloads; minutes without an odd
+/// window are 0.
 final class ScoreHistory: Sendable {
     static let minutes = 1440
     static let workloadLimit = 5000
@@ -47,7 +48,8 @@ final class ScoreHistory: Sendable {
         state.lastMinute = minute
     }
 
-    /// Rows of the last `count` minutes, the latest last, of those that had a score then; in order of their names.
+    /// Rows of the last `count` minutes, the latest last, of those that had a score then; in order
+    /// of their names.
     func rows(
         of count: Int, until second: Int
     ) -> [(workload: String, scores: [UInt8])] {

@@ -11,7 +11,10 @@ public enum StatusText {
         var rows: [(String, String)] = [
             (
                 "lazaret \(status.version)",
-                "\(paint(status.phase.rawValue, "1")), \(mode), up \(span(status.uptimeSeconds)), pid \(status.pid)"
+                """
+                \(paint(status.phase.rawValue, "1")), \(mode), up \(span(status.uptimeSeconds)), \
+                pid \(status.pid)
+                """
             ),
             ("interfaces", status.interfaces.joined(separator: ", ").printable),
             ("names", names(status).printable),
@@ -21,9 +24,11 @@ public enum StatusText {
             rows.append(
                 (
                     "learning",
-                    "\(percent) %, \(span(learning.secondsDone)) of \(span(learning.secondsTotal)): "
-                        + "\(learning.workloads) workloads, \(learning.windows) windows, "
-                        + "\(learning.facts) contacts"
+                    """
+                    \(percent) %, \(span(learning.secondsDone)) of \(span(learning.secondsTotal)): \
+                    \(learning.workloads) workloads, \(learning.windows) windows, \
+                    \(learning.facts) contacts
+                    """
                 ))
             for suspect in learning.suspects.prefix(5) {
                 rows.append(("", paint("not clean: \(suspect)".printable, "33")))
@@ -64,14 +69,21 @@ public enum StatusText {
         return [
             (
                 "packets",
-                "\(grouped(status.capture.kernelPackets)), now \(grouped(UInt64(status.packetsPerSecond.rounded())))/s, "
-                    + "\(rate(status.bitsPerSecond)); \(grouped(status.capture.kernelDrops)) dropped by the kernel, "
-                    + "\(grouped(bad)) malformed"
+                """
+                \(grouped(status.capture.kernelPackets)), now \
+                \(grouped(UInt64(status.packetsPerSecond.rounded())))/s, \
+                \(rate(status.bitsPerSecond)); \(grouped(status.capture.kernelDrops)) \
+                dropped by the kernel, \
+                \(grouped(bad)) malformed
+                """
             ),
             (
                 "flows",
                 "\(grouped(status.flow.activeFlows)) active, "
-                    + "\(grouped(status.flow.flowsStarted)) so far; \(grouped(UInt64(status.hosts))) addresses watched"
+                    + """
+                    \(grouped(status.flow.flowsStarted)) so far; \
+                    \(grouped(UInt64(status.hosts))) addresses watched
+                    """
             ),
             (
                 "windows",
@@ -82,9 +94,11 @@ public enum StatusText {
             ),
             (
                 "quarantine",
-                "\(status.fences) fences \(status.isEnforcing ? "stand" : "would stand"); so far \(status.actions.fence) put up, "
-                    + "\(status.actions.release) released, \(status.actions.expire) ended, "
-                    + "\(status.actions.refuse) refused"
+                """
+                \(status.fences) active fences\(status.isEnforcing ? "" : " if enforced"); so far \
+                \(status.actions.fence) added, \(status.actions.release) released, \
+                \(status.actions.expire) expired, \(status.actions.refuse) refused
+                """
             ),
         ]
     }

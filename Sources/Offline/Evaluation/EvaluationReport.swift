@@ -56,9 +56,13 @@ public enum EvaluationReport {
             text += "\n"
         }
         text +=
-            "\(evaluation.incidentCount) incidents in \(JSONObject.number(evaluation.hours * 60, digits: 1)) min, "
-            + "\(evaluation.falseIncidents.count) of them false "
-            + "(\(JSONObject.number(evaluation.falseIncidentsPerHour, digits: 1)) an hour)\n"
+            """
+            \(evaluation.incidentCount) incidents in \
+            \(JSONObject.number(evaluation.hours * 60, digits: 1)) min, \
+            \(evaluation.falseIncidents.count) of them false \
+            (\(JSONObject.number(evaluation.falseIncidentsPerHour, digits: 1)) an hour)
+
+            """
         for incident in evaluation.falseIncidents { text += "  false: \(incident.printable)\n" }
         text +=
             "victims flagged: \(list(evaluation.victimsFlagged.map(\.description)))"

@@ -43,7 +43,9 @@ public struct Label: Sendable {
             }
             guard let parsed = try? JSONDecoder().decode(Line.self, from: Data(line)) else {
                 throw fail(
-                    "is no label; expected {\"start\": s, \"end\": s, \"kind\": \"...\", \"src\": [\"ip\"]}"
+                    """
+                    is no label; expected {"start": s, "end": s, "kind": "...", "src": ["ip"]}
+                    """
                 )
             }
             func prefixes(_ texts: [String]) throws -> [IPPrefix] {

@@ -51,11 +51,17 @@ struct RecordedNames {
     var remark: String? {
         if !untrusted.isEmpty {
             return
-                "a capture's notes name workloads (\(untrusted.joined(separator: ", "))\(readCount > 1 ? ", …" : ""))"
-                + " and are not believed; --trust-notes takes them from a recording that you trust"
+                """
+                a capture's notes name workloads \
+                (\(untrusted.joined(separator: ", "))\(readCount > 1 ? ", …" : ""))
+                """
+                    + " and are not believed; --trust-notes takes them from a recording that you trust"
         }
         return lostCount > 0
-            ? "a capture's notes name \(lostCount) addresses past the limit; they keep their addresses as names"
+            ? """
+            a capture's notes name \(lostCount) addresses past the limit; they keep their \
+            addresses as names
+            """
             : nil
     }
 

@@ -127,7 +127,10 @@ public struct Training {
             Int64((model.provenance.last - model.provenance.first).wholeSeconds)
         if seconds < 900 {
             advice.append(
-                "only \(seconds) s of traffic: rare harmless events will be anomalous; train on 15 minutes"
+                """
+                only \(seconds) s of traffic: rare harmless events will be anomalous; train on 15 \
+                minutes
+                """
                     + " or more, preferably a day")
         }
         let least = ScaleBaseline.leastWindows[.short] ?? 0
@@ -142,7 +145,9 @@ public struct Training {
         }
         if model.provenance.inventory.isEmpty {
             advice.append(
-                "no inventory: every address is a workload of its own, and a replaced container is an"
+                """
+                no inventory: every address is a workload of its own, and a replaced container is an
+                """
                     + " unknown host; name them with --inventory")
         }
         return advice

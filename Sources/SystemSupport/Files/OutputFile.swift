@@ -75,7 +75,8 @@ package enum OutputPlace {
     }
 }
 
-/// A file that takes its place when it is whole; one that is given up leaves nothing. Used by one thread.
+/// A file that takes its place when it is whole; one that is given up leaves nothing. Used by one
+/// thread.
 package final class DraftFile {
     private let file: Descriptor
     private let path: String

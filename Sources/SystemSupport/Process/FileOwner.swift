@@ -3,9 +3,9 @@ internal import Glibc
 
 /// How root uses a folder that belongs to another user: as that user.
 ///
-/// A state directory belongs to the monitor's user, who may put links into it. Where root's commands use files as that
-/// user does, a link leads nowhere that the user could not go, and what is made there is the user's. What root may do
-/// besides, such as changing rules, stays.
+/// A state directory belongs to the monitor's user, who may put links into it. Where root's
+/// commands use files as that user does, a link leads nowhere that the user could not go, and what
+/// is made there is the user's. What root may do besides, such as changing rules, stays.
 package enum FileOwner {
     /// The user that a folder belongs to, where this process is root and the folder is not root's.
     package static func other(of directory: String) -> UInt32? { foreign(directory)?.st_uid }

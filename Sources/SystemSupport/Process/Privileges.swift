@@ -134,7 +134,8 @@ private struct OwnedFiles {
         return count == 0 || count == 1 && first == UInt8(ascii: "{")
     }
 
-    /// A directory is the program's own where it is the user's already, empty, or marked by a file that a monitor makes.
+    /// A directory is the program's own where it is the user's already, empty, or marked by a file
+    /// that a monitor makes.
     private func demandOwn(_ folder: Int32, _ path: String) throws(IOError) {
         var facts = stat()
         // SAFETY: the structure is ours.
@@ -194,7 +195,8 @@ private struct OwnedFiles {
         return names
     }
 
-    /// What a monitor of root left: its own names only, in the folder and those of models and spool.
+    /// What a monitor of root left: its own names only, in the folder and those of models and
+    /// spool.
     private func ownContents(of folder: Int32, depth: Int) {
         for name in names(in: folder) {
             let isOurs =

@@ -150,8 +150,8 @@ public struct WorkloadNaming: Sendable, Equatable {
         return isTaken ? "container \(name)" : name
     }
 
-    /// Whether Lazaret calls something so that no source of names may name: the node, all that is outside, a group, a
-    /// gateway, an address.
+    /// Whether Lazaret calls something so that no source of names may name: the node, all that is
+    /// outside, a group, a gateway, an address.
     static func isReserved(_ name: String) -> Bool {
         name == IdentityMap.outside || name == "node" || name == "group"
             || ["image ", "network ", "gateway of "].contains { name.hasPrefix($0) }

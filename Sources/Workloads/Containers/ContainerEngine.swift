@@ -1,3 +1,4 @@
+public import Logging
 internal import FoundationEssentials
 internal import Glibc
 internal import NetworkAddresses
@@ -44,8 +45,8 @@ public struct ContainerEngine: Sendable {
 
     /// Follows the engine until the task is cancelled.
     ///
-    /// - Parameter tell: called with a line for the operator when it goes or comes back.
-    public func follow(tell: @escaping @Sendable (String) -> Void) async {
+    /// - Parameter logger: gets a line when the engine stops or starts to answer.
+    public func run(logger: Logger) async {
         let http = SourceConnection(socket: path)
         let notice = SourceNotice()
         var pause = Self.shortestPause
@@ -55,11 +56,15 @@ public struct ContainerEngine: Sendable {
             if isPresent {
                 do {
                     try await session(http, pending) {
-                        if let line = notice.back("\(source) answers again") { tell(line) }
+                        if let line = notice.back("\(source) answers again") {
+                            logger.notice("\(line)")
+                        }
                         if let reason = images.takeRefusal() {
-                            tell(
-                                "\(source) does not show its images (\(reason)): no label names a workload;"
-                                    + " allow GET /images/NAME/json")
+                            logger.warning(
+                                """
+                                \(source) does not show its images (\(reason)): no label names a \
+                                workload; allow GET /images/NAME/json
+                                """)
                         }
                     }
                 } catch {
@@ -67,7 +72,7 @@ public struct ContainerEngine: Sendable {
                     let reason = Self.words(error)
                     directory.setState(source, .lost(reason))
                     let line = "\(source) is unreachable: \(reason); its names stay in use"
-                    if let line = notice.lost(line) { tell(line) }
+                    if let line = notice.lost(line) { logger.error("\(line)") }
                     wasLost = true
                 }
             } else if !wasLost {

@@ -20,7 +20,8 @@ enum SourceError: Error, CustomStringConvertible {
 
 /// An engine's interface over HTTP: whole answers and endless streams of lines, both bounded.
 struct SourceConnection: Sendable {
-    /// Bytes of an answer, which takes sixteen times as much while it is read, and of one line of a stream.
+    /// Bytes of an answer, which takes sixteen times as much while it is read, and of one line of a
+    /// stream.
     static let answerLimit = 16 << 20
     static let lineLimit = 4 << 20
 

@@ -1,8 +1,8 @@
 internal import Synchronization
 internal import Timestamps
 
-/// Says when a source of names is lost and when it is back, at most once a minute: one that goes and comes all the time
-/// fills no log.
+/// Says when a source of names is lost and when it is back, at most once a minute: one that goes
+/// and comes all the time fills no log.
 final class SourceNotice: Sendable {
     private struct State {
         /// Whether the last line said that it is lost.

@@ -7,7 +7,10 @@ extension Inventory {
         for network in networks {
             let gateway = network.gateway.map { ", gateway: \(Self.quoted("\($0)"))" } ?? ""
             lines.append(
-                "  - {name: \(Self.quoted(network.name)), prefix: \(Self.quoted("\(network.prefix)"))\(gateway)}"
+                """
+                  - {name: \(Self.quoted(network.name)), prefix: \
+                \(Self.quoted("\(network.prefix)"))\(gateway)}
+                """
             )
         }
         lines.append("workloads:" + (workloads.isEmpty ? " []" : ""))

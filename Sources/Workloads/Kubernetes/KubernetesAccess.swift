@@ -115,7 +115,10 @@ public struct KubernetesAccess: Sendable {
         warning =
             tls.verifies
             ? nil
-            : "\(path): 'insecure-skip-tls-verify' lets anybody on the way read the token and name workloads;"
+            : """
+            \(path): 'insecure-skip-tls-verify' lets anybody on the way read the token and \
+            name workloads;
+            """
                 + " give 'certificate-authority' instead"
         self.tls = tls
         token = user["token"]?.string
@@ -124,7 +127,10 @@ public struct KubernetesAccess: Sendable {
             user["exec"] == nil || token != nil || tokenFile != nil || tls.certificate != nil
         else {
             throw fail(
-                "its user has a credential plugin (exec), which is not supported; use a token, tokenFile or client-certificate"
+                """
+                its user has a credential plugin (exec), which is not supported; use a token, \
+                tokenFile or client-certificate
+                """
             )
         }
     }

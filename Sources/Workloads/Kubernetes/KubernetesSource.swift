@@ -1,3 +1,4 @@
+public import Logging
 internal import FoundationEssentials
 internal import NetworkAddresses
 internal import SystemSupport
@@ -102,16 +103,16 @@ public struct KubernetesSource: Sendable {
     }
 
     /// Follows the cluster until the task is cancelled.
-    public func follow(tell: @escaping @Sendable (String) -> Void) async {
-        if let warning = access.warning { tell(warning) }
+    public func run(logger: Logger) async {
+        if let warning = access.warning { logger.warning("\(warning)") }
         let http = connection()
         await withTaskGroup(of: Void.self) { group in
-            for kind in all { group.addTask { await follow(kind, http, tell) } }
+            for kind in all { group.addTask { await follow(kind, http, logger) } }
         }
     }
 
     private func follow(
-        _ kind: Kind, _ http: SourceConnection, _ tell: @Sendable (String) -> Void
+        _ kind: Kind, _ http: SourceConnection, _ logger: Logger
     ) async {
         var version: String?
         let notice = SourceNotice()
@@ -125,7 +126,7 @@ public struct KubernetesSource: Sendable {
                 // watch.
                 try await watch(kind, http, &version) {
                     if let line = notice.back("\(kind.name) of \(source) are available again") {
-                        tell(line)
+                        logger.notice("\(line)")
                     }
                     pause = 200
                     setState(kind, lost: nil)
@@ -142,7 +143,7 @@ public struct KubernetesSource: Sendable {
                 setState(kind, lost: reason)
                 let line =
                     "\(kind.name) of \(source) are unavailable: \(reason); names stay in use"
-                if let line = notice.lost(line) { tell(line) }
+                if let line = notice.lost(line) { logger.error("\(line)") }
                 pause = min(pause * 2, 30_000)
             }
             try? await Task.sleep(for: .milliseconds(pause + Int64.random(in: 0...pause / 4)))

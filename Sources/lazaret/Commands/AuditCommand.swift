@@ -27,7 +27,7 @@ struct AuditCommand: ParsableCommand {
             }
             guard report.problems.isEmpty else {
                 try Output.write(report.problems.map { "\($0)\n" }.joined(), to: nil)
-                complain("the audit trail in \(try state.directory()) was tampered with")
+                printError("the audit trail in \(try state.directory()) was tampered with")
                 throw ExitCode(1)
             }
             try Output.write(
@@ -107,14 +107,14 @@ struct AuditCommand: ParsableCommand {
         let directory = try state.directory()
         let path = directory + "/lazaret.db"
         guard FileManager.default.fileExists(atPath: path) else {
-            complain("\(path): no such file; --state names another directory")
+            printError("\(path): no such file; --state names another directory")
             throw ExitCode(1)
         }
         try FileOwner.become(ownerOf: directory)
         do throws(EventStoreError) {
             return try body(EventStore(path: path))
         } catch {
-            complain("\(error)")
+            printError("\(error)")
             throw ExitCode(1)
         }
     }

@@ -19,7 +19,10 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Labels: JSON lines {\"start\", \"end\", \"kind\", \"src\": [...], \"dst\": [...]}. Without labels, the capture counts as clean.",
+            """
+            Labels: JSON lines {"start", "end", "kind", "src": [...], "dst": [...]}. Without \
+            labels, the capture counts as clean.
+            """,
             valueName: "file"))
     var truth: String?
 

@@ -10,7 +10,8 @@ struct ExplainCommand: ParsableCommand {
         commandName: "explain",
         abstract: "Explain an alert: its reasons, its flows, and how to undo its effects.",
         discussion: """
-            The alert alone gives the reasons. With its model: the number of clean windows it was compared \
+            The alert alone gives the reasons. With its model: the number of clean windows it was \
+            compared \
             with, and which values would not have raised it. With its capture: the flows behind it.
             """)
 

@@ -8,9 +8,12 @@ struct FeedbackCommand: ParsableCommand {
         commandName: "feedback",
         abstract: "Mark an alert as benign or malicious; without an alert, list the feedback.",
         discussion: """
-            --benign: the contact named in the alert becomes known, and its values become clean for that \
-            workload. --malicious: the same pattern from that workload may be fenced even if it is weak. \
-            --withdraw removes the feedback. It is stored in MODEL.feedback.jsonl; the model does not \
+            --benign: the contact named in the alert becomes known, and its values become clean \
+            for that \
+            workload. --malicious: the same pattern from that workload may be fenced even if it \
+            is weak. \
+            --withdraw removes the feedback. It is stored in MODEL.feedback.jsonl; the model does \
+            not \
             change. A running monitor reads it on SIGHUP.
             """)
 

@@ -13,7 +13,8 @@ struct FlowsCommand: ParsableCommand {
         abstract: "Meter packets and write flow records.",
         discussion: """
             Reads captures (-r) or interfaces (-i) and writes one record for each flow that ends. \
-            SIGINT and SIGTERM end every flow and write the remaining records; SIGUSR1 prints counters.
+            SIGINT and SIGTERM end every flow and write the remaining records; SIGUSR1 prints \
+            counters.
             """)
 
     @OptionGroup(title: "Packets") var capture: CaptureOptionGroup
@@ -58,21 +59,21 @@ struct FlowsCommand: ParsableCommand {
             let target =
                 try output.map { try FlowOutput($0, isLive: isLive) } ?? FlowOutput()
             if format == .ipfix, target.isTerminal {
-                complain("ipfix is binary; send it to a file or a collector with -o")
+                printError("ipfix is binary; send it to a file or a collector with -o")
                 throw ExitCode(2)
             }
             options.width = target.columns ?? 120
             options.isColoured = target.isTerminal && getenv("NO_COLOR") == nil
             let outcome = try meterPackets(options, to: target)
             try target.finish()
-            for warning in outcome.warnings { complain("warning: \(warning)") }
+            for warning in outcome.warnings { printError("warning: \(warning)") }
             if stats { print(outcome) }
             if outcome.isDamaged { throw ExitCode(1) }
         } catch let error as ExitCode {
             throw error
         } catch {
             FlowProgress.clear()
-            complain("\(error)")
+            printError("\(error)")
             if case .some(.filter) = error as? CaptureError { throw ExitCode(2) }
             throw ExitCode(1)
         }
@@ -88,7 +89,7 @@ struct FlowsCommand: ParsableCommand {
                 progress: { done, total in
                     FlowProgress.show(done, of: total)
                     if Signals.takeReport() {
-                        complain("bytes read \(done)" + (total.map { " of \($0)" } ?? ""))
+                        printError("bytes read \(done)" + (total.map { " of \($0)" } ?? ""))
                     }
                 })
             FlowProgress.clear()

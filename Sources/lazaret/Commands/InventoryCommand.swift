@@ -28,7 +28,7 @@ struct InventoryCommand: ParsableCommand {
             let live = try LiveWorkloads(
                 options: settings.monitor.workloads, given: try path.map(InventoryInput.read))
             let failures = await live.listOnce()
-            for failure in failures { complain("\(failure.source): \(failure.reason)") }
+            for failure in failures { printError("\(failure.source): \(failure.reason)") }
             guard failures.isEmpty || live.directory.isLive || path != nil else {
                 throw ExitCode(1)
             }
@@ -104,7 +104,10 @@ struct InventoryCommand: ParsableCommand {
         func run() async throws {
             let live = try await sources.ask()
             let header =
-                "# Workloads and networks, written by 'lazaret inventory export' from \(live.source).\n"
+                """
+                # Workloads and networks, written by 'lazaret inventory export' from \
+                \(live.source).\n
+                """
             try Output.write(
                 header + live.inventory.yaml, to: output, access: .everybody)
         }

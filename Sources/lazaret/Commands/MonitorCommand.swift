@@ -1,3 +1,4 @@
+import Logging
 import AnomalyDetection
 import ArgumentParser
 import ControlServer
@@ -21,8 +22,10 @@ struct MonitorCommand: ParsableCommand {
         discussion: """
             Name every bridge of the gateway and the uplink: a forwarded packet is counted once. \
             '-i containers' means every bridge of a container network, including later ones. \
-            Without --enforce, the monitor detects and alerts but applies no fence. SIGINT and SIGTERM stop \
-            it; fences stay active until they expire. SIGHUP reloads configuration, model and feedback, and \
+            Without --enforce, the monitor detects and alerts but applies no fence. SIGINT and \
+            SIGTERM stop \
+            it; fences stay active until they expire. SIGHUP reloads configuration, model and \
+            feedback, and \
             reopens the event file. SIGUSR1 prints counters.
             """)
 
@@ -43,7 +46,10 @@ struct MonitorCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Unix socket for 'lazaret status' and probes, or never; default: as configured, else /run/lazaret/control.sock.",
+            """
+            Unix socket for 'lazaret status' and probes, or never; default: as configured, else \
+            /run/lazaret/control.sock.
+            """,
             valueName: "path"))
     var socket: String?
 
@@ -53,7 +59,10 @@ struct MonitorCommand: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Retrain at this interval (24h) on windows without alerts, within narrow bounds around the given model. Kept in the state directory.",
+            """
+            Retrain at this interval (24h) on windows without alerts, within narrow bounds around \
+            the given model. Kept in the state directory.
+            """,
             valueName: "time"))
     var retrain: String?
 
@@ -73,7 +82,10 @@ struct MonitorCommand: ParsableCommand {
     @Option(
         name: [.customShort("w"), .customLong("write")],
         help: ArgumentHelp(
-            "Record the packets in a pcapng file, with the names of workloads; old files become FILE.1, FILE.2 and so on.",
+            """
+            Record the packets in a pcapng file, with the names of workloads; old files become \
+            FILE.1, FILE.2 and so on.
+            """,
             valueName: "file"))
     var write: String?
 
@@ -150,13 +162,16 @@ struct MonitorCommand: ParsableCommand {
                 reason: "belongs to user \(owner); start with --user, or name another with --state")
         }
         Signals.install(reopens: true)
+        LogOutput.setLevel(settings.logLevel)
         let check = try check(settings)
         let hub = MonitorHub()
         hub.configuration = settings.shownText
         let monitor = Monitor(
             options: settings.monitor, model: check.model, inventory: check.inventory,
             hub: hub)
-        let server = try ControlServer(hub: hub, options: settings.control) { complain($0) }
+        let server = try ControlServer(hub: hub, options: settings.control) { line in
+            LogOutput.logger.error("\(line)")
+        }
         let background = BackgroundTask { try await server.run() }
         defer { background.stop() }
         do {
@@ -166,9 +181,9 @@ struct MonitorCommand: ParsableCommand {
                     takeReport: { Signals.takeReport() },
                     takeReopen: { Signals.takeReopen() },
                     reload: { try reload(settings, hub) }),
-                tell: { complain($0) })
+                logger: LogOutput.logger)
         } catch CaptureError.filter(let expression, let reason) {
-            complain("\(CaptureError.filter(expression: expression, reason: reason))")
+            printError("\(CaptureError.filter(expression: expression, reason: reason))")
             throw ExitCode(2)
         }
     }
@@ -192,8 +207,10 @@ struct MonitorCommand: ParsableCommand {
         let model = try check.model ?? learntModel(new, check.inventory)
         let waiting = new.needsRestart(after: old)
         if !waiting.isEmpty {
-            complain("\(waiting.joined(separator: ", ")): changed, and in use from the next start")
+            let names = waiting.joined(separator: ", ")
+            LogOutput.logger.warning("\(names): changed, and in use from the next start")
         }
+        LogOutput.setLevel(new.logLevel)
         hub.configuration = new.shownText
         return (new.monitor, model)
     }

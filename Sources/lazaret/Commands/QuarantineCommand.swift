@@ -102,9 +102,12 @@ struct QuarantineCommand: ParsableCommand {
             }
             try Output.write(style.render(listing), to: nil)
             if !listing.unknown.isEmpty {
-                complain(
-                    "fences in the kernel but not in the ledger: \(listing.unknown.count) (ledger in "
-                        + "\(place.directory)); the next change or a monitor's start records them")
+                printError(
+                    """
+                    fences in the kernel but not in the ledger: \(listing.unknown.count) \
+                    (ledger in \(place.directory)); the next change or a monitor's start records \
+                    them
+                    """)
             }
         }
     }
@@ -166,7 +169,7 @@ struct QuarantineCommand: ParsableCommand {
         private func text(
             _ action: String, expires: Timestamp, asked time: Timestamp, _ overridden: String?
         ) -> String {
-            if let overridden { complain("--force overrides: \(overridden)") }
+            if let overridden { printError("--force overrides: \(overridden)") }
             let undo = "; undo: lazaret quarantine release \(target)\n"
             guard expires > time + span.interval + .seconds(1) else {
                 return "\(target) fenced (\(action)) for \(span)" + undo
@@ -260,7 +263,7 @@ struct QuarantineCommand: ParsableCommand {
         do { return try await body() } catch let error as ExitCode {
             throw error
         } catch {
-            complain("\(error)")
+            printError("\(error)")
             throw ExitCode(1)
         }
     }

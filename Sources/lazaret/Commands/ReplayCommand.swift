@@ -28,7 +28,10 @@ struct ReplayCommand: ParsableCommand {
 
     @Option(
         help:
-            "table: incidents as text; json: one incident per line; eve: alerts in Suricata's EVE JSON."
+            """
+            table: incidents as text; json: one incident per line; eve: alerts in Suricata's EVE \
+            JSON.
+            """
     )
     var format: Format = .table
 
@@ -119,7 +122,10 @@ struct ReplayCommand: ParsableCommand {
         guard let pcapOut else { return [:] }
         if incidents.count > IncidentPcapExporter.fileLimit {
             Output.warn(
-                "--pcap-out writes the packets of the first \(IncidentPcapExporter.fileLimit) incidents, of \(incidents.count)"
+                """
+                --pcap-out writes the packets of the first \(IncidentPcapExporter.fileLimit) \
+                incidents, of \(incidents.count)
+                """
             )
         }
         var slices = try IncidentPcapExporter(incidents, folder: pcapOut, version: Version.text)

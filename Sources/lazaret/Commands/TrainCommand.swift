@@ -19,7 +19,10 @@ struct TrainCommand: ParsableCommand {
 
     @Option(
         help:
-            "Accepted false alarms: of this node, such as 1/day or 2/hour, or of each workload, such as 1/week/workload."
+            """
+            Accepted false alarms: of this node, such as 1/day or 2/hour, or of each workload, \
+            such as 1/week/workload.
+            """
     )
     var falseAlarms: FalseAlarmRate = FalseAlarmRate(perDay: 1)
 

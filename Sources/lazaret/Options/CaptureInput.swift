@@ -5,7 +5,10 @@ struct CaptureInput: ParsableArguments {
     @Option(
         name: [.customShort("r"), .customLong("read")], parsing: .singleValue,
         help: ArgumentHelp(
-            "Capture to read: pcap or pcapng, also gzip or zstd; '-' is standard input. Repeatable: merged by time.",
+            """
+            Capture to read: pcap or pcapng, also gzip or zstd; '-' is standard input. Repeatable: \
+            merged by time.
+            """,
             valueName: "file"))
     var files: [String] = []
 

@@ -6,7 +6,10 @@ struct CaptureOptionGroup: ParsableArguments {
     @Option(
         name: .customShort("r"),
         help: ArgumentHelp(
-            "Read a pcap or pcapng file, also gzip or zstd; - is standard input. Several are merged by time.",
+            """
+            Read a pcap or pcapng file, also gzip or zstd; - is standard input. Several are merged \
+            by time.
+            """,
             valueName: "file"))
     var files: [String] = []
 

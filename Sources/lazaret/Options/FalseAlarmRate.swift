@@ -1,6 +1,7 @@
 import ArgumentParser
 
-/// `1/day`, `2/hour`, `3/week`, or a number of them a day; with `/workload` behind it of each workload.
+/// `1/day`, `2/hour`, `3/week`, or a number of them a day; with `/workload` behind it of each
+/// workload.
 struct FalseAlarmRate: ExpressibleByArgument {
     var perDay: Double
     var isPerWorkload = false

@@ -6,7 +6,10 @@ struct InventoryInput: ParsableArguments {
     @Option(
         name: .customLong("inventory"),
         help: ArgumentHelp(
-            "YAML or JSON file that names workloads and networks; a model stores the one it was trained with.",
+            """
+            YAML or JSON file that names workloads and networks; a model stores the one it was \
+            trained with.
+            """,
             valueName: "file"))
     var path: String?
 

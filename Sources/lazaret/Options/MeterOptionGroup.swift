@@ -24,7 +24,10 @@ struct MeterOptionGroup: ParsableArguments {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Most flows at once; when the table is full, the longest-idle flow ends. About 336 bytes each.",
+            """
+            Most flows at once; when the table is full, the longest-idle flow ends. About 336 \
+            bytes each.
+            """,
             valueName: "n"))
     var maxFlows = 4 << 20
 

@@ -1,0 +1,13 @@
+public import Logging
+import InMemoryLogging
+
+/// Keeps the lines that its logger gets.
+public struct CollectedLog: Sendable {
+    private let handler = InMemoryLogHandler()
+
+    public init() {}
+
+    public var logger: Logger { Logger(label: "test") { [handler] _ in handler } }
+
+    public var lines: [String] { handler.entries.map { "\($0.message)" } }
+}
