@@ -47,6 +47,7 @@ sanitize: dependencies
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
+	@! LC_ALL=C.UTF-8 grep -rnE --include='*.swift' '^.{101}' Sources Tests Package.swift
 
 format:
 	swift format --in-place --recursive Sources Tests Package.swift

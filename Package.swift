@@ -35,8 +35,9 @@ func tests(
 /// The program contains Swift's libraries, so that it runs on machines without Swift. Tests cannot,
 /// because Swift Testing exists as a shared library only. So everything is compiled once, against
 /// the shared libraries, and only the program is linked against the static ones. Sanitizers need
-/// the shared ones there, too: they set LAZARET_SHARED_RUNTIME. Swift's own list for static programs
-/// exports every symbol; nothing here is looked up by name at run time, so none is kept for that.
+/// the shared ones there, too: they set LAZARET_SHARED_RUNTIME. Swift's own list for static
+/// programs exports every symbol; nothing here is looked up by name at run time, so none is kept
+/// for that.
 let isShared = Context.environment["LAZARET_SHARED_RUNTIME"] != nil
 let staticRuntime: [LinkerSetting] =
     isShared
@@ -287,6 +288,8 @@ let package = Package(
         tests(
             of: "HTMLReport",
             uses: ["Timestamps", "TextFormats", "Digests"]),
+        tests(of: "Offline"),
+        tests(of: "Settings", uses: ["Timestamps", "Monitor", "Quarantine", logging]),
         tests(
             of: "Monitor",
             uses: [

@@ -7,9 +7,9 @@ import TextFormats
 
 /// Writes log lines to standard error.
 ///
-/// Where standard error is the journal, a line begins with its priority, which the journal takes off
-/// again (sd-daemon(3)). Elsewhere it begins with the program's name, and from `warning` on with
-/// the level.
+/// Where standard error is the journal, a line begins with its priority, which the journal removes
+/// (sd-daemon(3)). Elsewhere it begins with the program's name, and from `warning` on with the
+/// level too.
 struct LogOutput: LogHandler {
     /// The least level that is written, for every logger of the program.
     private static let least = Atomic<Int>(rank(.info))

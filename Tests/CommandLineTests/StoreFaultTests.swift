@@ -83,7 +83,9 @@ struct StoreFaultTests {
         let program = try bench.monitor()
         let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually { program.errors.contains("database is locked; fences are applied") }
+        let isTold = eventually {
+            program.errors.contains("database is locked; fences are applied")
+        }
         #expect(isTold, "\(program.errors)")
         try holder.letGo()
         let isCaughtUp = try eventually {

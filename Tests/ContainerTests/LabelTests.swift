@@ -39,7 +39,7 @@ import Testing
             name: engine.rawValue, path: host.socket, naming: WorkloadNaming(),
             directory: directory)
         let task = Task.detached(executorPreference: OwnThreads()) {
-            await follower.follow { _ in }
+            await follower.run(logger: CollectedLog().logger)
         }
         defer { task.cancel() }
         let isThere = await eventually { directory.source.contains("containers)") }

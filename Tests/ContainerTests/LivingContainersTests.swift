@@ -99,7 +99,9 @@ struct LivingContainersTests {
         let directory = WorkloadDirectory()
         let engine = ContainerEngine(
             name: kind.rawValue, path: host.socket, naming: WorkloadNaming(), directory: directory)
-        let task = Task.detached(executorPreference: OwnThreads()) { await engine.follow { _ in } }
+        let task = Task.detached(executorPreference: OwnThreads()) {
+            await engine.run(logger: CollectedLog().logger)
+        }
         defer { task.cancel() }
         let isThere = await eventually { directory.networks().contains { $0.name == name } }
         try #require(isThere)

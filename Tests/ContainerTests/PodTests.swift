@@ -30,7 +30,9 @@ import Timestamps
     @Test func theAddressIsThePodsAndNotOneOfItsContainers() async throws {
         let follower = ContainerEngine(
             name: "podman", path: host.socket, naming: WorkloadNaming(), directory: directory)
-        task = Task.detached(executorPreference: OwnThreads()) { await follower.follow { _ in } }
+        task = Task.detached(executorPreference: OwnThreads()) {
+            await follower.run(logger: CollectedLog().logger)
+        }
         let isThere = await eventually { directory.source.contains("containers)") }
         try #require(isThere)
         try host.run([

@@ -115,7 +115,8 @@ public final class ScriptedEngine: Sendable {
 
     private static func describe(_ life: Life) -> String {
         """
-        {"Id":"\(life.id)","Names":["/\(life.name)"],"Image":"\(life.image)","ImageID":"sha256:\(life.id)",\
+        {"Id":"\(life.id)","Names":["/\(life.name)"],"Image":"\(life.image)",\
+        "ImageID":"sha256:\(life.id)",\
         "Created":\(life.since.second),"State":"running","Labels":\(json(life.allLabels)),\
         "NetworkSettings":{"Networks":{"net":{"IPAddress":"\(life.v4)","GlobalIPv6Address":\
         "\(life.v6)","MacAddress":"02:42:0a:00:00:05"}}}}
@@ -130,7 +131,8 @@ public final class ScriptedEngine: Sendable {
             """#
         }
         return """
-            {"Name":"net","Id":"\(network)","Driver":"bridge","IPAM":{"Config":[{"Subnet":"10.0.0.0/16"},\
+            {"Name":"net","Id":"\(network)","Driver":"bridge",\
+            "IPAM":{"Config":[{"Subnet":"10.0.0.0/16"},\
             {"Subnet":"fd00::/64"}]},"Options":{},"Containers":{\(members.joined(separator: ","))}}
             """
     }

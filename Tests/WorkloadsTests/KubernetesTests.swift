@@ -360,7 +360,9 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
                     who = dict(x[0] for x in shown["subject"])["commonName"] if shown else \
                     self.headers["Authorization"].split()[-1]
                     body = \
-                    b'{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"uid":"u","name":"%s","namespace":"n"},"status":{"podIP":"10.244.0.9"}}]}' % who.encode()
+                    b'{"metadata":{"resourceVersion":"1"},"items":[{"metadata":\
+                    {"uid":"u","name":"%s","namespace":"n"},"status":\
+                    {"podIP":"10.244.0.9"}}]}' % who.encode()
                     self.send_response(200); self.send_header("Content-Length", str(len(body))); \
                     self.end_headers(); self.wfile.write(body)
                 def log_message(self, *a): pass

@@ -115,7 +115,8 @@ public enum FeatureSchema {
         row(.peers, "peers", "addresses", 3, 0.9, "distinct peers", "horizontal scans, worms"),
         row(.ports, "ports", "ports", 3, 0.9, "distinct destination ports", "vertical scans"),
         row(
-            .edges, "edges", "peer and port pairs", 4, 0.9, "distinct peer and port pairs", "scans"),
+            .edges, "edges", "peer and port pairs", 4, 0.9, "distinct peer and port pairs",
+            "scans"),
         row(
             .flowsPerEdge, "flows_per_edge", "flows", 5, 1.2, "flows to each peer and port",
             "password guessing, request floods"),

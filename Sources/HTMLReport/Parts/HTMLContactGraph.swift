@@ -66,7 +66,8 @@ public struct HTMLContactGraph: Sendable {
             <svg class="graph" role="img" viewBox="0 0 \(.number(Self.width)) \(.number(height))">\
             <title>Communication graph</title><desc>\(words(known.count, new.count))</desc>
             <defs>\(tip("known"))\(tip("new"))</defs>
-            \(known.map { edge($0.pair, $0.contact, places) })\(new.map { edge($0.pair, $0.contact, places) })
+            \(known.map { edge($0.pair, $0.contact, places) })\
+            \(new.map { edge($0.pair, $0.contact, places) })
             \(graph.nodes.indices.map { node($0, places[$0]) })</svg>
             </div>
             \(legend)

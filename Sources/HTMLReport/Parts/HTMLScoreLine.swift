@@ -55,7 +55,8 @@ public struct HTMLScoreLine: Sendable {
         return """
             <svg class="line" role="img" \
             height="\(Self.height)"><title>\(title)</title><desc>\(summary)</desc>\
-            \(marks.map(band))\(curve)\(Set(thresholds).sorted().map { rule($0, "least") })\(rule(0, "zero"))\(labels)</svg>
+            \(marks.map(band))\(curve)\
+            \(Set(thresholds).sorted().map { rule($0, "least") })\(rule(0, "zero"))\(labels)</svg>
             """
     }
 

@@ -82,7 +82,8 @@ extension HTMLReport {
                 ? contact.serviceText(onlyNew: onlyNew) : contact.services.joined(separator: ", ")
             return """
                 <tr><th \
-                scope="row">\(graph.nodes[pair.from].name)</th><td>\(graph.nodes[pair.to].name)</td>\
+                scope="row">\(graph.nodes[pair.from].name)</th>\
+                <td>\(graph.nodes[pair.to].name)</td>\
                 <td>\(services)</td><td class="n">\(HTML.grouped(flows))</td></tr>
 
                 """

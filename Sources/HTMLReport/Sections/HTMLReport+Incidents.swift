@@ -40,7 +40,8 @@ extension HTMLReport {
             return """
                 <tr><th scope="row">\(link)</th><td \
                 class="nowrap wide">\(UTC.clock(Int64(incident.firstSecond)))</td>\
-                <td>\(Self.who(incident.workload, "\(incident.offender)"))</td><td>\(Self.titles(incident))</td>\
+                <td>\(Self.who(incident.workload, "\(incident.offender)"))</td>\
+                <td>\(Self.titles(incident))</td>\
                 <td class="wide">\(incident.strongest.pattern?.technique ?? "–")</td>\
                 <td class="n wide">\(HTML.fixed(incident.strongest.score))</td>\
                 <td>\(tag(incident))</td></tr>

@@ -53,9 +53,9 @@ struct RecordedNames {
             return
                 """
                 a capture's notes name workloads \
-                (\(untrusted.joined(separator: ", "))\(readCount > 1 ? ", …" : ""))
+                (\(untrusted.joined(separator: ", "))\(readCount > 1 ? ", …" : "")) \
+                and are not believed; --trust-notes takes them from a recording that you trust
                 """
-                    + " and are not believed; --trust-notes takes them from a recording that you trust"
         }
         return lostCount > 0
             ? """

@@ -5,9 +5,6 @@ internal import NetworkAddresses
 internal import Synchronization
 internal import Timestamps
 
-#if canImport(Glibc)
-#endif
-
 /// Follows Docker or Podman: lists what runs, then hears of every change.
 ///
 /// Docker tells when a container gets an address, before its first process runs; Podman when the
@@ -96,42 +93,6 @@ public struct ContainerEngine: Sendable {
 
     // MARK: - One connection
 
-    /// What waits to be asked for, between the one who hears and the one who asks.
-    private final class PendingQueries: Sendable {
-        struct Waiting {
-            /// Containers to ask for, and since when they have what they have.
-            var containers: [String: Timestamp] = [:]
-            /// Docker's networks whose members to ask for, each with what `containers` holds of
-            /// them.
-            var networks: Set<String> = []
-            var listsNetworks = false
-            var listsAll = false
-            /// Containers as their `create` told, until they are asked for.
-            var created: [String: CreatedContainer] = [:]
-            var joined: [String: Timestamp] = [:]
-            /// Containers that have died since the last question.
-            var over: Set<String> = []
-            var isOpen = false
-        }
-
-        let waiting = Mutex(Waiting())
-        let bell: AsyncStream<Void>
-        private let ring: AsyncStream<Void>.Continuation
-
-        init() {
-            (bell, ring) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        }
-
-        var isOpen: Bool { waiting.withLock { $0.isOpen } }
-
-        func with(_ body: (inout Waiting) -> Void) {
-            waiting.withLock { body(&$0) }
-            ring.yield()
-        }
-
-        func close() { ring.finish() }
-    }
-
     /// Containers that wait; more of them, and everything is listed instead.
     private static let waitingLimit = 1024
 
@@ -155,7 +116,7 @@ public struct ContainerEngine: Sendable {
                 }
             }
             group.addTask {
-                for await _ in pending.bell { try await ask(http, isPodman, pending) }
+                for await _ in pending.wakeUps { try await ask(http, isPodman, pending) }
             }
             // The first to end ends the other.
             do { try await group.next() } catch {

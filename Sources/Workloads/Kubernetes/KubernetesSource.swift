@@ -192,7 +192,8 @@ public struct KubernetesSource: Sendable {
         let from = (version ?? "").percentEncoded
         let path =
             kind.path + (kind.path.contains("?") ? "&" : "?")
-            + "watch=1&allowWatchBookmarks=true&timeoutSeconds=\(Self.watchSeconds)&resourceVersion=\(from)"
+            + "watch=1&allowWatchBookmarks=true&timeoutSeconds=\(Self.watchSeconds)"
+            + "&resourceVersion=\(from)"
         // Where the watch is, for the next one to begin there.
         let reached = Mutex<String?>(version)
         defer { version = reached.withLock { $0 } }

@@ -1,0 +1,39 @@
+internal import Synchronization
+internal import Timestamps
+
+/// The queries that an engine's events ask for, between the task that reads events and the task
+/// that queries.
+final class PendingQueries: Sendable {
+    struct Waiting {
+        /// Containers to ask for, and since when they have what they have.
+        var containers: [String: Timestamp] = [:]
+        /// Docker's networks whose members to ask for, each with what `containers` holds of
+        /// them.
+        var networks: Set<String> = []
+        var listsNetworks = false
+        var listsAll = false
+        /// Containers as their `create` told, until they are asked for.
+        var created: [String: CreatedContainer] = [:]
+        var joined: [String: Timestamp] = [:]
+        /// Containers that have died since the last question.
+        var over: Set<String> = []
+        var isOpen = false
+    }
+
+    let waiting = Mutex(Waiting())
+    let wakeUps: AsyncStream<Void>
+    private let wakeUp: AsyncStream<Void>.Continuation
+
+    init() {
+        (wakeUps, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    var isOpen: Bool { waiting.withLock { $0.isOpen } }
+
+    func with(_ body: (inout Waiting) -> Void) {
+        waiting.withLock { body(&$0) }
+        wakeUp.yield()
+    }
+
+    func close() { wakeUp.finish() }
+}

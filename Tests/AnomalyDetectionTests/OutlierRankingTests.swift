@@ -1,0 +1,72 @@
+import FeatureExtraction
+import NetworkAddresses
+import TestKit
+import Testing
+import Workloads
+
+@testable import AnomalyDetection
+
+/// Addresses of a capture, ranked against each other.
+struct OutlierRankingTests {
+    private func window(_ host: UInt32, at second: Int, _ values: [Feature: Float]) -> Window {
+        var raw = [Float](repeating: 0, count: Feature.count)
+        for (feature, value) in values { raw[feature.rawValue] = value }
+        var window = Window(
+            subject: IPAddress(v4: host), scale: .short, endSecond: second, values: raw)
+        window.contact.address = IPAddress(v4: 99)
+        window.contact.port = 80
+        window.contact.ipProtocol = 6
+        window.contact.second = window.endSecond
+        window.unanswered = values[.failed] ?? 0
+        return window
+    }
+
+    /// Ten hosts that do the same, one that sends more, one that scans a little and one that scans.
+    private var windows: [Window] {
+        var generator = SeededGenerator(seed: 3)
+        var windows: [Window] = []
+        for second in 100..<160 {
+            for host in UInt32(1)...10 {
+                windows.append(
+                    window(
+                        host, at: second,
+                        [
+                            .flows: Float(Int.random(in: 2...6, using: &generator)), .peers: 1,
+                            .ports: 1, .edges: 1,
+                            .bytesOut: Float(Int.random(in: 900...1400, using: &generator)),
+                        ]))
+            }
+        }
+        windows.append(window(20, at: 130, [.flows: 40, .peers: 4, .ports: 1, .bytesOut: 90_000]))
+        for (host, ports) in [(UInt32(30), Float(40)), (31, 900)] {
+            windows.append(
+                window(
+                    host, at: 140,
+                    [.flows: ports, .peers: 1, .ports: ports, .edges: ports, .failed: ports]))
+        }
+        return windows
+    }
+
+    @Test func aPlainPatternGoesBeforeAScore() throws {
+        var ranking = OutlierRanking(inventory: .empty, seed: 1)
+        for window in windows { ranking.collect(window) }
+        #expect(ranking.score(windows[0]) == nil)
+        let isFitted = ranking.fit()
+        try #require(isFitted)
+        for window in windows { ranking.rank(window) }
+        let entries = ranking.entries
+        #expect(entries.count == 13)
+        #expect(entries.prefix(3).map(\.subject) == [31, 30, 20].map { IPAddress(v4: $0) })
+        #expect(entries.prefix(3).map(\.pattern) == [.verticalScan, .verticalScan, nil])
+        #expect(entries[0].reasons.contains { $0.feature == .ports && $0.value == 900 })
+        #expect(zip(entries, entries.dropFirst()).allSatisfy { $0.rank >= $1.rank })
+        // The time line's score is that of the ranking.
+        #expect(ranking.score(entries[2].window) == entries[2].score)
+    }
+
+    @Test func withoutAWindowThereIsNothingToRank() {
+        var ranking = OutlierRanking(inventory: .empty, seed: 1)
+        let isFitted = ranking.fit()
+        #expect(!isFitted && ranking.entries.isEmpty)
+    }
+}

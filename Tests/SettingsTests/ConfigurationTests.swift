@@ -1,0 +1,84 @@
+import Foundation
+import Logging
+import Monitor
+import Quarantine
+import TestKit
+import Testing
+import Timestamps
+
+@testable import Settings
+
+/// The configuration file: keys, defaults and what a reload cannot take over.
+struct ConfigurationTests {
+    private let scratch = try! Scratch()
+
+    private func read(_ text: String) throws -> Configuration {
+        try Configuration(path: scratch.write("lazaret.yaml", Data(text.utf8)))
+    }
+
+    @Test func anEmptyFileGivesTheDefaults() throws {
+        #expect(try read("").text == Configuration().text)
+    }
+
+    @Test func theShippedFileHasTheDefaultsOfTheProgram() throws {
+        let shipped = try Configuration(path: Run.root.path + "/config/lazaret.yaml")
+        let standard = Configuration()
+        // It names what a package's service uses beside the defaults.
+        let own = Set(shipped.text.split(separator: "\n"))
+            .symmetricDifference(standard.text.split(separator: "\n"))
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+        #expect(own.allSatisfy { $0.hasPrefix("interfaces:") || $0.hasPrefix("docker:") }, "\(own)")
+    }
+
+    @Test func itsTextIsReadAsItWas() throws {
+        let text = """
+            interfaces: [br0, 'eth0']
+            filter: 'not port 22'
+            log_level: warning
+            limits: {memory: 1GiB, cpu: 0.5}
+            learn: 2h
+            retrain: 1d
+            control: {socket: never}
+            quarantine: {durations: [1m, 10m], breaker: 5m, subnets: {fenced: true}}
+            protected: [{prefix: 10.0.0.0/8, reason: 'it''s ours'}]
+            allow: [{prefix: 192.0.2.1, reason: scanner, until: '2030-01-01T00:00:00Z'}]
+            kept: [{name: dns, address: 10.0.0.53, port: 53}]
+            """
+        let once = try read(text)
+        #expect(once.monitor.interfaces == ["br0", "eth0"] && once.logLevel == .warning)
+        #expect(once.monitor.learningTime == .seconds(7200))
+        #expect(once.monitor.limits.memory == 1 << 30 && once.monitor.limits.cores == 0.5)
+        #expect(once.monitor.policy.durations == [.seconds(60), .seconds(600)])
+        #expect(try read(once.text).text == once.text)
+    }
+
+    @Test(arguments: [
+        ("interfaces: br0", "line 1"), ("learn: 10", "with its unit"),
+        ("enforce: maybe", "'enforce'"),
+        ("a: 1", "unknown key 'a'"), ("limits: {memory: 1}", "with its unit"),
+        ("limits: {memory: 1MiB}", "256MiB to"), ("quarantine: {durations: []}", "at least one"),
+        ("control: {port: 8080}", "needs a 'token_file'"),
+        ("allow: [{prefix: 10.0.0.0/8}]", "reason"),
+        ("statistics: 0s", "'statistics'"), ("log_level: loud", "one of trace, debug, info"),
+        ("enforce: true\nenforce: true", "line 2"),
+    ])
+    func whatCannotBeUsedIsNamed(text: String, words: String) throws {
+        let error = try #require(throws: ConfigurationError.self) { _ = try read(text) }
+        #expect("\(error)".contains(words), "\(error)")
+    }
+
+    @Test func aReloadNamesTheKeysThatWaitForAStart() throws {
+        let old = try read("interfaces: [br0]")
+        let new = try read(
+            """
+            interfaces: [br1]
+            state: /elsewhere
+            enforce: true
+            limits: {cpu: 1}
+            log_level: debug
+            learn: 1h
+            """)
+        #expect(new.needsRestart(after: old) == ["state", "enforce", "limits"])
+        #expect(old.needsRestart(after: old).isEmpty)
+    }
+}
