@@ -8,7 +8,7 @@ extension KnownInventory {
     ///   been known.
     package init(_ inventory: Inventory, since: [String: Timestamp] = [:]) {
         self.init(
-            // Each replica is a workload of its own: the misbehavior of one is no evidence against
+            // Each replica is a workload of its own: the misbehaviour of one is no evidence against
             // the others.
             workloads: inventory.workloads.flatMap { workload in
                 workload.members.map {
