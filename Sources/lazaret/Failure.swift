@@ -3,7 +3,7 @@ import Glibc
 import Settings
 import Workloads
 
-/// How the program ends when something went wrong.
+/// Reports an error and ends the program with the matching exit code.
 enum Failure {
     /// Anomalies were found and `--exit-code` was given.
     static let anomaliesFound: Int32 = 3
