@@ -10,7 +10,7 @@ struct EventFile: SinkDriver {
     private var size: Int?
     private var needsNewline = false
 
-    /// Opens `path`; a new file is readable for its owner only; `-` is standard output.
+    /// Opens `path`; a new file is readable only by its owner; `-` is standard output.
     init(path: String, rotation: DeliveryOptions.Rotation?) throws(DeliveryError) {
         self.path = path
         self.rotation = rotation

@@ -57,7 +57,7 @@ final class SinkWorker: Sendable {
     private let statistics: SinkStatistics
     private let news = Signal()
     private let ended = Signal()
-    /// The same event for a successor.
+    /// Left when the thread has ended; a successor waits for it.
     private let hasFinished = DispatchGroup()
     private let logger: Logger
 
@@ -130,7 +130,7 @@ final class SinkWorker: Sendable {
         return status
     }
 
-    /// Requests the thread to deliver the events that it can, and to end.
+    /// Signals the thread to deliver the events that it can, and to end.
     func askToStop() {
         queue.withLock { $0.isStopping = true }
         news.raise()

@@ -50,7 +50,7 @@ public final class EventStore: Sendable {
     public init(path: String) throws(EventStoreError) {
         self.path = path
         processLock = ProcessLock(path: Self.directory(of: path) + "/lazaret.lock")
-        // Fences and their reasons are readable for the operator only; SQLite creates its other
+        // Fences and their reasons are readable only by the owner; SQLite creates its other
         // files with the same mode. The file is only created here, and an existing one is not
         // opened: closing any descriptor of a file releases all locks that this process has on it
         // (POSIX), including those of an open store, whose log the next reader would then delete.

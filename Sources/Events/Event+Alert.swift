@@ -80,7 +80,7 @@ extension Event {
         /// Suricata's name for the class of the alert.
         public var category: String
         public var severity: Severity
-        /// Whether a rule acts on the offender's packets.
+        /// Whether a rule is enforced on the offender's packets.
         public var isBlocked = false
         public var offender: IPAddress
         /// The workload, `outside`, or the address.

@@ -15,8 +15,8 @@ final class EnforcerLock {
     init() throws(IOError) {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         descriptor = socket(AF_UNIX, type, 0)
-        // Enforcement is allowed if the name cannot be bound, or is held by a process that may not
-        // enforce.
+        // Enforcement is also allowed if the socket cannot be created or bound at all, or if the
+        // name is held by a process that may not enforce.
         guard descriptor >= 0, unsafe Self.call(bind, descriptor) != 0, errno == EADDRINUSE else {
             // Connections are never accepted: those of refused monitors stay in the queue.
             listen(descriptor, SOMAXCONN)

@@ -14,13 +14,13 @@ public enum FirewallChange: Sendable {
     }
 }
 
-/// An element of the kernel's sets, both address families together.
+/// An element of the kernel's sets, with both table families together.
 public struct FirewallElement: Hashable, Sendable {
     public var target: QuarantineTarget
     public var action: QuarantineRule.Action
     /// Time until the kernel removes it by itself; nil: never, so it is not ours.
     public var remaining: Interval?
-    /// Packets and bytes that matched; they were dropped, except with `observe`.
+    /// Packets and bytes that were dropped (`observe`: counted).
     public var packets: UInt64
     public var bytes: UInt64
     /// Whether it is in every table that should contain it.

@@ -78,7 +78,7 @@ public struct QuarantineRule: Sendable, Equatable {
     public var isForced: Bool
     /// Whether it was decided in a dry run and never applied.
     public var isDryRun: Bool
-    /// Packets and bytes that matched before the kernel's counters were last recreated.
+    /// Packets and bytes that were dropped before the kernel's counters were last recreated.
     public var packets: UInt64
     public var bytes: UInt64
     /// Shared by copies: 100,000 rules are copied often, and their texts rarely change.

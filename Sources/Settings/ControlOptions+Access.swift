@@ -26,7 +26,7 @@ extension ControlOptions {
 
     /// The token for the loopback port; nil: no file is configured.
     ///
-    /// - Throws: if the file cannot be read, is not one word, or is readable for others.
+    /// - Throws: if the file cannot be read, is not one word, or is readable by others.
     public func token() throws(ConfigurationError) -> String? {
         guard let path = tokenFile else { return nil }
         guard let bytes = try? readFile(path) else {

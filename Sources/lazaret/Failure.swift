@@ -13,7 +13,7 @@ enum Failure {
         let code = Lazaret.exitCode(for: error)
         guard code != .success else { Lazaret.exit(withError: error) }
         let isUsage = code == .validationFailure
-        // ArgumentParser adds the usage on further lines; the first one says what is wrong.
+        // ArgumentParser adds the usage on further lines; the first one states the error.
         let message = isUsage ? Lazaret.message(for: error) : "\(error)"
         let line = message.split(separator: "\n").joined(separator: " ")
         let isConfiguration = error is ConfigurationError || error is KubernetesAccessError

@@ -43,7 +43,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         self.actuator = actuator
     }
 
-    // MARK: - What happens
+    // MARK: - Requests and expiry
 
     /// Decides on one detection and carries the decisions out.
     ///

@@ -55,7 +55,7 @@ public final class MonitorHub: Sendable {
         public var verdicts: UInt64
     }
 
-    /// The most recent events that are kept for late followers.
+    /// The most events that are kept for late followers.
     private static let recentLimit = 2048
     /// The most events that wait for a slow follower; beyond, it misses the oldest.
     private static let followerLimit = 1024
@@ -67,7 +67,7 @@ public final class MonitorHub: Sendable {
 
     public init() {}
 
-    // MARK: - What is shown
+    // MARK: - State
 
     /// The latest status; nil before the monitor has started.
     public var status: MonitorStatus? { state.withLock { $0.status } }
@@ -117,7 +117,7 @@ public final class MonitorHub: Sendable {
         }
     }
 
-    // MARK: - What may be asked
+    // MARK: - Requests
 
     /// Requests that the monitor reads its files again, as SIGHUP does.
     public func requestReload() { reload.store(true, ordering: .relaxed) }
@@ -132,7 +132,7 @@ public final class MonitorHub: Sendable {
         guardian.withLock { $0 }
     }
 
-    // MARK: - What the monitor tells
+    // MARK: - Publishing
 
     func connect(
         _ quarantine: QuarantineService, _ decisions: DecisionThread, _ store: EventStore

@@ -25,7 +25,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var windows = 0
         public var workloads = 0
         public var facts = 0
-        /// Learned traffic that looks like an attack.
+        /// Traffic that looks like an attack, although it should be clean.
         public var suspects: [String] = []
 
         public init() {}

@@ -18,7 +18,8 @@ internal import Glibc
         let opened = try unsafe Self.open(family, groups)
         unsafe handle = opened
         unsafe port = mnl_socket_get_portid(opened)
-        // Best effort: without these options, only messages and very large transactions are lost.
+        // Best effort: without these options, only the kernel's error texts and very large
+        // transactions are lost.
         var on: CInt = 1
         _ = unsafe mnl_socket_setsockopt(opened, NETLINK_EXT_ACK, &on, 4)
         _ = unsafe mnl_socket_setsockopt(opened, NETLINK_CAP_ACK, &on, 4)

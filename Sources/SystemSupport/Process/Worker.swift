@@ -97,7 +97,7 @@ package final class Worker<Item: Sendable>: Sendable {
     /// The number of waiting items, including those of the current batch.
     package var waiting: Int { mailbox.withLock { $0.items.count + $0.inHand } }
 
-    /// Requests the thread to process the waiting items and to end, and waits for it.
+    /// Signals the thread to process the waiting items and to end, and waits for it.
     ///
     /// - Returns: the number of items that were not done by `deadline`; the thread may still be
     ///   busy then.
