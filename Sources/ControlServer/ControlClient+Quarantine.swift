@@ -4,19 +4,19 @@ public import Quarantine
 internal import SystemSupport
 internal import Timestamps
 
-/// The quarantine of a running monitor, as the command line uses it.
+/// The quarantine of a running monitor, for the command line.
 extension ControlClient {
     /// A rule that the monitor has added.
     public struct Addition: Decodable, Sendable {
         public var response: String
         public var untilNs: Int64
-        /// What protects the target and was overridden; nil: nothing.
+        /// The protection of the target that was overridden; nil: none.
         public var overridden: String?
     }
 
-    /// Whether a monitor answers that enforces with the ledger in `directory`.
+    /// Whether a running monitor enforces with the ledger in `directory`.
     ///
-    /// - Throws: `.notPermitted` if the caller may not ask.
+    /// - Throws: `.notPermitted` if the caller may not connect.
     public func isEnforcing(with directory: String) async throws(ControlError) -> Bool {
         do {
             let status = try await status(timeout: .seconds(3))
@@ -29,7 +29,7 @@ extension ControlClient {
 
     /// Adds a rule.
     ///
-    /// - Parameter actor: who decided; counts where the caller is root.
+    /// - Parameter actor: the author of the decision; used if the caller is root.
     public func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, seconds: Int64, reason: String,
         actor: String, force: Bool
@@ -65,7 +65,7 @@ extension ControlClient {
         return try decode(try await post(Self.path + "/flush", body))
     }
 
-    /// Every rule with what the kernel counted.
+    /// Every rule, with the kernel's counters.
     public func rules() async throws -> [RuleStatus] {
         let rows: [RuleRow] = try decode(
             try await get(Self.path, timeout: .seconds(60)))
@@ -81,7 +81,7 @@ extension ControlClient {
     }
 }
 
-/// What `RuleReport` writes.
+/// A rule in the format of `RuleReport`.
 private struct RuleRow: Decodable {
     var id: String
     var target: String
@@ -100,7 +100,7 @@ private struct RuleRow: Decodable {
     var by: String
     var forced: Bool
 
-    /// Nil where its words mean nothing.
+    /// Nil if a value is unknown.
     var status: RuleStatus? {
         guard let target = QuarantineTarget(target),
             let action = QuarantineRule.Action(rawValue: response)

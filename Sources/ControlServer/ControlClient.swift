@@ -3,13 +3,13 @@ internal import Glibc
 internal import HTTPClient
 public import Monitor
 
-/// Why a running monitor could not be asked.
+/// The reason why a request to a running monitor failed.
 public enum ControlError: Error, Sendable, CustomStringConvertible {
-    /// Nobody answers on the socket.
+    /// There is no server on the socket.
     case unreachable(socket: String, reason: String)
-    /// Whoever asks may not.
+    /// The caller may not connect.
     case notPermitted(socket: String)
-    /// It answers, but does not do it.
+    /// The monitor refused the request.
     case refused(String)
 
     public var description: String {
@@ -26,13 +26,13 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Asks a running monitor by its Unix socket: what the command line uses.
+/// Sends requests to a running monitor over its Unix socket, for the command line.
 public struct ControlClient: Sendable {
     public let socket: String
 
     public init(socket: String) { self.socket = socket }
 
-    /// What the monitor has seen, lost and done.
+    /// The status of the monitor.
     public func status(timeout: Duration = .seconds(10)) async throws -> MonitorStatus {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -40,24 +40,24 @@ public struct ControlClient: Sendable {
         return try decoder.decode(MonitorStatus.self, from: Data(bytes))
     }
 
-    /// Any page's text.
+    /// The body of any path as text.
     public func get(
         _ path: String, timeout: Duration = .seconds(10)
     ) async throws -> [UInt8] {
         try await ask(path, timeout: timeout) { try await $0.collect(upTo: 256 << 20) }
     }
 
-    /// Asks for something to be done.
+    /// Sends a command.
     ///
     /// - Parameter json: the request's body.
-    /// - Returns: the answer's body.
+    /// - Returns: the response's body.
     func post(_ path: String, _ json: String) async throws -> [UInt8] {
         try await ask(path, body: Array(json.utf8), timeout: .seconds(60)) {
             try await $0.collect(upTo: 256 << 20)
         }
     }
 
-    /// Events as they come, one EVE line each, until the monitor ends.
+    /// Calls `body` with each new event as an EVE line, until the monitor stops.
     public func follow(_ body: (String) throws -> Void) async throws {
         try await ask("/api/v1/events/stream", timeout: nil) { response in
             var rest: [UInt8] = []
@@ -103,13 +103,13 @@ public struct ControlClient: Sendable {
     }
 
     private func whyUnreachable() -> ControlError {
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         guard unsafe access(socket, R_OK | W_OK) != 0 else {
             return .unreachable(socket: socket, reason: "nobody answers")
         }
         let code = errno
         if code == EACCES || code == EPERM { return .notPermitted(socket: socket) }
-        // SAFETY: the text is copied at once.
+        // SAFETY: the text is copied immediately.
         return .unreachable(socket: socket, reason: unsafe String(cString: strerror(code)))
     }
 }

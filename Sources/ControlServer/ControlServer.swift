@@ -4,10 +4,11 @@ public import Monitor
 internal import SystemSupport
 public import Settings
 
-/// What a running monitor answers to: HTTP on a Unix socket and, where asked for, on loopback.
+/// The control server of a running monitor: HTTP on a Unix socket and, if configured, on loopback.
 ///
-/// Who may connect to the socket may look; to act takes root, the monitor's own user, or one of
-/// `operators`. On loopback everything but the page, health and readiness takes the token.
+/// Every user that can connect to the socket may read; to act requires root, the monitor's own
+/// user, or one of `operators`. On loopback everything except the page, health and readiness
+/// requires the token.
 public struct ControlServer: Sendable {
     private let hub: MonitorHub
     private let socket: String?
@@ -15,8 +16,8 @@ public struct ControlServer: Sendable {
     private let token: String?
     private let operators: Set<UInt32>
     private let log: @Sendable (String) -> Void
-    /// - Parameter log: gets one line where something goes wrong while it runs.
-    /// - Throws: `IOError` where a name, a file or a path cannot be used.
+    /// - Parameter log: called with one line if an error occurs while the server runs.
+    /// - Throws: `IOError` if a name, a file or a path cannot be used.
     public init(
         hub: MonitorHub, options: ControlOptions, log: @escaping @Sendable (String) -> Void
     ) throws {
@@ -35,7 +36,7 @@ public struct ControlServer: Sendable {
         if let socket { try Self.prepare(socket) }
     }
 
-    /// Makes the socket's directory, and takes away a socket that nobody listens on any more.
+    /// Creates the socket's directory, and removes a socket that no process listens on.
     private static func prepare(_ path: String) throws {
         let folder = path.parentPath
         do {
@@ -50,7 +51,7 @@ public struct ControlServer: Sendable {
             throw IOError.output(
                 path: path, reason: "another monitor answers there; name another socket, or never")
         }
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         guard unsafe access(folder, W_OK) == 0 else {
             throw IOError.output(path: path, reason: "its directory cannot be written to")
         }
@@ -62,7 +63,8 @@ public struct ControlServer: Sendable {
         defer { close(descriptor) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        // SAFETY: the path was checked to be shorter than the field, which is zero behind it.
+        // SAFETY: the path was checked to be shorter than the field, whose remaining bytes are
+        // zero.
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { field in
             unsafe field.copyBytes(from: path.utf8)
         }
@@ -73,8 +75,9 @@ public struct ControlServer: Sendable {
         }
     }
 
-    /// Serves from when the monitor has its state directory for itself until the task is cancelled.
-    /// One that is refused has never answered, and leaves the socket of the other alone.
+    /// Serves until the task is cancelled, from when the monitor has locked its state directory. A
+    /// monitor that does not get the lock has never served, and does not touch the other one's
+    /// socket.
     public func run() async throws {
         while hub.store == nil {
             guard !Task.isCancelled else { return }

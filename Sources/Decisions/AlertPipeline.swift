@@ -5,23 +5,23 @@ internal import NetworkAddresses
 package import Quarantine
 internal import Timestamps
 
-/// What follows from verdicts: incidents, decisions, and the events that report them. The same in
-/// replay and live.
+/// Processes verdicts into incidents, decisions, and the events that report them, both in replay
+/// and live.
 package struct AlertPipeline<Decider: QuarantineDecider> {
     package var modelID: String
     /// The capture or the interface; nil for several.
     package var origin: Event.Alert.Origin?
     package var decider: Decider
     package var incidents: IncidentTracker
-    /// Where the packets of incidents go; nil where they go nowhere.
+    /// The folder for the packets of incidents; nil: they are not saved.
     package var sliceFolder: String?
 
-    /// What came of one verdict.
+    /// The results of one verdict.
     package struct Result {
         package var outcomes: [QuarantineOutcome]
         /// Whether an alert was due and was suppressed.
         package var isSuppressed = false
-        /// In their order.
+        /// The events in order.
         package var events: [Event]
     }
 
@@ -35,10 +35,10 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         self.decider = decider
     }
 
-    /// Takes in one verdict.
+    /// Processes one verdict.
     ///
-    /// - Parameter mayAlert: false where too many alerts were reported already; a new rule is
-    ///   reported all the same.
+    /// - Parameter mayAlert: false if too many alerts have already been reported; a new rule is
+    ///   reported nevertheless.
     package mutating func process(_ verdict: Verdict, mayAlert: Bool = true) -> Result {
         let eventID = Self.eventID(verdict, modelID)
         let (outcomes, rule) = decider.decide(
@@ -68,14 +68,14 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         return Event(time: Self.end(of: verdict), .alert(alert))
     }
 
-    /// The event of something done, or not done.
+    /// The event of a decision that was carried out, or failed.
     package func event(_ outcome: QuarantineOutcome) -> Event {
         Event(
             outcome.decision, isDryRun: !decider.isEnforcing,
             failure: outcome.failure.map { "\($0)" })
     }
 
-    /// When the window ended.
+    /// The end of the verdict's window.
     private static func end(of verdict: Verdict) -> Timestamp {
         Timestamp(second: verdict.window.endSecond + 1)
     }
@@ -94,7 +94,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
                 .joined(separator: ","))
     }
 
-    /// 16 hexadecimal digits that follow from model, subject, scale and time (FNV-1a).
+    /// The event's identifier: 16 hexadecimal digits, the FNV-1a hash of model, subject, scale and
+    /// time.
     private static func eventID(_ verdict: Verdict, _ modelID: String) -> String {
         let window = verdict.window
         let text = "\(modelID) \(verdict.subject) \(window.scale.seconds) \(window.endSecond)"

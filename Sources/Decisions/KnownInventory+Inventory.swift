@@ -4,10 +4,12 @@ package import Workloads
 package import Timestamps
 
 extension KnownInventory {
-    /// - Parameter since: when a workload was first seen, where it has not always been known.
+    /// - Parameter since: when a workload was first seen; workloads without an entry have always
+    ///   been known.
     package init(_ inventory: Inventory, since: [String: Timestamp] = [:]) {
         self.init(
-            // Replicas are members of their own: one that misbehaves says nothing of the others.
+            // Each replica is a workload of its own: the misbehaviour of one is no evidence against
+            // the others.
             workloads: inventory.workloads.flatMap { workload in
                 workload.members.map {
                     KnownWorkload(

@@ -1,21 +1,21 @@
 package import NetworkAddresses
 package import Quarantine
 
-/// Decides what follows from a detection: planned in replay, enforced live.
+/// Decides on detections: only planned in replay, enforced live.
 package protocol QuarantineDecider {
-    /// Weighs a request for a rule, and finds the rule over its subject.
+    /// Decides on a request for a rule, and finds the rule that acts on its subject.
     ///
-    /// - Parameter request: nil where no rule is asked for.
-    /// - Returns: what was decided, and done where there is something to do; and the rule that acts
-    ///   on the subject's packets then, nil without.
+    /// - Parameter request: nil if no rule is requested.
+    /// - Returns: the decisions with their results, and the rule that acts on the subject's packets
+    ///   afterwards; nil if there is none.
     mutating func decide(
         _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress
     ) -> (outcomes: [QuarantineOutcome], rule: QuarantineRule?)
-    /// Whether rules hold packets back.
+    /// Whether rules are applied to packets.
     var isEnforcing: Bool { get }
 }
 
-/// In replay nothing is done: the policy's decisions are all there is.
+/// In replay, the policy's decisions are not carried out.
 extension PlannedQuarantine: QuarantineDecider {
     package var isEnforcing: Bool { false }
 

@@ -3,7 +3,7 @@ package import Quarantine
 package import Workloads
 
 extension QuarantinePolicy {
-    /// The policy of a node where an inventory says who is who.
+    /// Creates the policy of a node with this inventory.
     package init(
         options: QuarantinePolicyOptions, inventory: Inventory, allowlist: [AllowEntry] = []
     ) {

@@ -1,7 +1,7 @@
 internal import SystemSupport
 
-/// Why events cannot be delivered: the sink as the operator knows it, and the cure or the system's
-/// words.
+/// The reason why events cannot be delivered: the name of the sink, and the remedy or the system's
+/// message.
 public struct DeliveryError: Error, CustomStringConvertible {
     public var sink: String
     public var reason: String

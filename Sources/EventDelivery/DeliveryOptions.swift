@@ -1,18 +1,18 @@
 public import Events
 internal import FoundationEssentials
 
-/// Where events go beside the event file, and when that file begins anew.
+/// The sinks in addition to the event file, and the rotation of that file.
 public struct DeliveryOptions: Sendable, Equatable {
-    /// When the event file becomes `FILE.1`; nil: never.
+    /// When the event file is renamed to `FILE.1`; nil: never.
     public var rotation: Rotation? = Rotation()
     public var syslog: SyslogOptions?
     public var webhook: WebhookOptions?
 
     /// Rotation of the event file by its size.
     public struct Rotation: Sendable, Equatable {
-        /// Bytes that the file does not outgrow.
+        /// The most bytes of a file.
         public var size = 100 << 20
-        /// How many old files stay.
+        /// How many old files are kept.
         public var kept = 7
 
         public init() {}
@@ -21,9 +21,9 @@ public struct DeliveryOptions: Sendable, Equatable {
     public init() {}
 }
 
-/// A syslog server, spoken to as RFC 5424 says.
+/// A syslog server (RFC 5424).
 public struct SyslogOptions: Sendable, Equatable {
-    /// Where it listens.
+    /// The address of the server.
     public enum Address: Sendable, Equatable, CustomStringConvertible {
         /// A datagram socket of this machine, such as `/dev/log`.
         case unix(path: String)
@@ -83,27 +83,27 @@ public struct SyslogOptions: Sendable, Equatable {
     public init(_ address: Address) { self.address = address }
 }
 
-/// An HTTP server that takes events.
+/// An HTTP server that receives events.
 public struct WebhookOptions: Sendable, Equatable {
     /// `http` or `https`, without user or password.
     public var url: String
-    /// File with the key of the signature; nil: bodies are not signed.
+    /// The file with the key of the signature; nil: bodies are not signed.
     public var secretFile: String?
     public var kinds: Set<Event.Kind> = [.alert, .quarantine]
-    /// Bytes that undelivered events may take on disk.
+    /// The most bytes of undelivered events on disk.
     public var spoolBytes = 64 << 20
-    /// How long an answer may take.
+    /// The timeout of a request.
     public var timeoutSeconds = 10
 
     public init(url: String) { self.url = url }
 
-    /// Whether the URL is one that events can be sent to, and holds no password.
+    /// Whether events can be sent to the URL, and it contains no password.
     public var isUsable: Bool {
         guard let parts = URL(string: url), let host = parts.host else { return false }
         return !host.isEmpty && (parts.scheme == "https" || parts.scheme == "http")
             && parts.user == nil && parts.password == nil
     }
 
-    /// Whether the secret can be read, where one is named.
+    /// Checks that the secret can be read, if one is configured.
     public func checkSecret() throws(DeliveryError) { _ = try Webhook.key(self) }
 }

@@ -5,8 +5,8 @@ internal import SystemSupport
 internal import Synchronization
 internal import Timestamps
 
-/// Where events go: the event file or standard output, and what is configured beside it. No sink
-/// holds up another one or who hands events over.
+/// Writes events to all sinks: the event file or standard output, and the other configured ones. A
+/// slow sink delays neither the other sinks nor the caller.
 public final class EventDispatcher: Sendable {
     private struct Sinks {
         var path: String?
@@ -19,7 +19,7 @@ public final class EventDispatcher: Sendable {
     }
 
     private let sinks: Mutex<Sinks>
-    /// Sinks that are no longer used, and still deliver what they have.
+    /// Sinks that have been replaced, and still deliver the events that they hold.
     private let retired = DispatchGroup()
     private let spool: String
     private let logger: Logger
@@ -27,11 +27,10 @@ public final class EventDispatcher: Sendable {
     /// Opens every sink.
     ///
     /// - Parameters:
-    ///   - path: of the event file; `-` is standard output.
-    ///   - stateDirectory: where the webhook's spool lies.
+    ///   - path: the path of the event file; `-` is standard output.
+    ///   - stateDirectory: the directory of the webhook's spool.
     ///   - logger: for the operator.
-    /// - Throws: where a file, secret or option cannot be used. A server that does not answer is no
-    ///   error.
+    /// - Throws: if a file, secret or option cannot be used. An unreachable server is no error.
     public init(
         path: String, options: DeliveryOptions, stateDirectory: String,
         logger: Logger
@@ -42,27 +41,27 @@ public final class EventDispatcher: Sendable {
         try replace(path: path, with: options)
     }
 
-    /// Hands an event to every sink that takes its kind; never waits for one.
+    /// Queues an event for every sink that accepts its kind; never waits.
     public func write(_ rendered: RenderedEvent) {
         let event = QueuedEvent(rendered: rendered, handedOver: Clock.now())
         for sink in sinks.withLock({ $0.all }) { sink.offer(event) }
     }
 
-    /// Opens the event file anew, and reads secrets anew.
+    /// Reopens the event file, and reads the secrets again.
     public func reopen() {
         for sink in sinks.withLock({ $0.all }) { sink.reopen() }
     }
 
-    /// How each sink is doing.
+    /// The status of each sink.
     public var statuses: [SinkStatus] { sinks.withLock { $0.all }.map(\.status) }
 
-    /// Goes on with other sinks; those whose options are the same go on as they are. The others
-    /// deliver what they have beside, as far as five seconds allow; nobody waits for them.
+    /// Replaces the sinks; those whose options have not changed stay. The others deliver the events
+    /// that they hold in the background, for five seconds at most.
     ///
-    /// - Throws: where a file, secret or option cannot be used; then nothing is changed.
+    /// - Throws: if a file, secret or option cannot be used; then nothing is changed.
     public func replace(path: String, with options: DeliveryOptions) throws(DeliveryError) {
         let old = sinks.withLock { $0 }
-        // What can fail comes first, and then the threads.
+        // Everything that can fail comes before the threads are started.
         let file =
             path == old.path && options.rotation == old.options.rotation
             ? nil : try EventFile(path: path, rotation: options.rotation)
@@ -109,7 +108,7 @@ public final class EventDispatcher: Sendable {
             logger: logger)
     }
 
-    /// Delivers what waits, as far as five seconds allow, and ends.
+    /// Delivers the queued events, for five seconds at most, and stops.
     public func stop() {
         Self.stop(sinks.withLock { $0.all })
         _ = retired.wait(timeout: .now() + .seconds(5))

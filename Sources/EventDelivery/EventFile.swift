@@ -1,16 +1,16 @@
 internal import Glibc
 internal import SystemSupport
 
-/// A file that is appended to, in whole lines, and that begins anew at a size; or standard output.
+/// A file to which whole lines are appended, and which is rotated at a size; or standard output.
 struct EventFile: SinkDriver {
     let path: String
     private let rotation: DeliveryOptions.Rotation?
     private var file: Descriptor
-    /// Bytes in the file; nil where it is none that can be rotated.
+    /// Bytes in the file; nil if it cannot be rotated.
     private var size: Int?
     private var needsNewline = false
 
-    /// Opens `path`, which only its owner may read if it is made; `-` is standard output.
+    /// Opens `path`; a new file is readable only by its owner; `-` is standard output.
     init(path: String, rotation: DeliveryOptions.Rotation?) throws(DeliveryError) {
         self.path = path
         self.rotation = rotation
@@ -18,15 +18,15 @@ struct EventFile: SinkDriver {
         try reopen()
     }
 
-    /// Opens the path anew, for log rotation by others; the old file stays in use where that fails.
+    /// Reopens the path, for log rotation by other programs; on an error the old file stays in use.
     mutating func reopen() throws(DeliveryError) {
         guard path != "-" else { return }
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         let made = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard made >= 0 else { throw DeliveryError(sink: path, code: errno) }
         file = Descriptor(made)
         var facts = stat()
-        // SAFETY: the structure is ours.
+        // SAFETY: the structure is valid for the call.
         guard unsafe fstat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
             size = nil
             return
@@ -35,10 +35,10 @@ struct EventFile: SinkDriver {
         needsNewline = endsWithinLine(size ?? 0)
     }
 
-    /// Whether a program that was killed, or a full disk, left the beginning of a line.
+    /// Whether the last line is incomplete, because a program was killed or the disk was full.
     private func endsWithinLine(_ size: Int) -> Bool {
         guard size > 0 else { return false }
-        // SAFETY: the path is lent for the call; the byte is ours.
+        // SAFETY: the path and the byte are valid for the calls.
         let reader = Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC))
         var last: UInt8 = 10
         return unsafe reader.number >= 0 && pread(reader.number, &last, 1, size - 1) == 1
@@ -51,7 +51,7 @@ struct EventFile: SinkDriver {
         var delivery = Delivery()
         var next = events.startIndex
         while next < events.endIndex {
-            // As many whole lines as fit the file, half a megabyte at a time.
+            // As many whole lines as the file can hold, half a megabyte at a time.
             var bytes: [UInt8] = needsNewline ? [10] : []
             var end = next
             while end < events.endIndex {
@@ -83,14 +83,15 @@ struct EventFile: SinkDriver {
         return size + bytes.count + line.count + 1 > rotation.size
     }
 
-    /// Moves each file on by one, and begins a new one.
+    /// Renames each file to the next number, and starts a new one.
     ///
-    /// - Returns: why that cannot be done; the file is appended to all the same.
+    /// - Returns: the reason if that fails; further events are appended to the old file
+    ///   nevertheless.
     private mutating func rotate() -> String? {
         guard let rotation else { return nil }
         func name(_ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
         for number in (0..<rotation.kept).reversed() {
-            // SAFETY: the paths are lent for the call.
+            // SAFETY: the pointers are valid for the call.
             if unsafe rename(name(number), name(number + 1)) != 0, errno != ENOENT {
                 return "cannot be rotated: \(DeliveryError.text(errno))"
             }
@@ -99,11 +100,11 @@ struct EventFile: SinkDriver {
         return nil
     }
 
-    /// Writes all of it or, where the file allows, nothing.
+    /// Writes all of the bytes or, if the file can be truncated, none.
     private mutating func write(_ bytes: [UInt8]) -> String? {
         var offset = 0
         while offset < bytes.count {
-            // SAFETY: the range lies in the array.
+            // SAFETY: the range is within the array.
             let count = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe Glibc.write(
                     file.number, buffer.baseAddress.unsafelyUnwrapped + offset,
@@ -115,7 +116,7 @@ struct EventFile: SinkDriver {
             }
             if count < 0, errno == EINTR { continue }
             let code = errno
-            // A beginning is taken back, so that the file has whole lines only.
+            // A partial write is removed, so that the file contains whole lines only.
             if offset > 0 {
                 needsNewline = size.map { ftruncate(file.number, $0) != 0 } ?? true
             }

@@ -4,7 +4,7 @@ internal import Timestamps
 /// An event that waits for a sink.
 struct QueuedEvent: Sendable {
     let rendered: RenderedEvent
-    /// When it was handed over.
+    /// When it was queued.
     let handedOver: Timestamp
 
     var event: Event { rendered.event }

@@ -5,24 +5,24 @@ internal import SystemSupport
 internal import Synchronization
 internal import Timestamps
 
-/// What became of events that a driver was given.
+/// The result of passing events to a driver.
 struct Delivery {
-    /// Events from the front that need not be given again: written, kept elsewhere or given up.
+    /// The number of events from the front that are done: written, stored elsewhere or dropped.
     var settled = 0
-    /// Why the rest could not be delivered; they are given again, a little later.
+    /// Why the others could not be delivered; they are passed again later.
     var trouble: String?
 }
 
-/// The way to one place; used by one thread, and free to block it.
+/// Delivers events to one sink; used by one thread, which it may block.
 protocol SinkDriver: Sendable {
-    /// Delivers events in their order, and enters in the statistics what it wrote or gave up.
+    /// Delivers events in order, and counts those that it has written or dropped.
     mutating func deliver(_ events: ArraySlice<QueuedEvent>, _ statistics: SinkStatistics)
         -> Delivery
-    /// What there is to do beside; called several times a second.
+    /// Performs other work; called several times a second.
     ///
-    /// - Parameter wake: calls it again immediately; thread-safe.
+    /// - Parameter wake: requests another call immediately; thread-safe.
     mutating func attend(_ statistics: SinkStatistics, wake: @escaping @Sendable () -> Void)
-    /// Opens files anew.
+    /// Reopens files.
     mutating func reopen() throws(DeliveryError)
     /// The last call.
     mutating func finish(_ statistics: SinkStatistics)
@@ -34,12 +34,12 @@ extension SinkDriver {
     mutating func finish(_ statistics: SinkStatistics) {}
 }
 
-/// A sink with a thread and a bounded queue of its own: however slow it is, it holds up nothing
-/// else.
+/// A sink with a thread and a bounded queue of its own, so that it delays nothing else, however
+/// slow it is.
 final class SinkWorker: Sendable {
     private struct Queue {
         var events: [QueuedEvent] = []
-        /// Events that the thread has taken and not settled.
+        /// Events that the thread has removed from the queue and not yet settled.
         var taken = 0
         var oldestTaken = Timestamp.epoch
         var isFull = false
@@ -48,7 +48,7 @@ final class SinkWorker: Sendable {
         var hasEnded = false
     }
 
-    /// Events that may wait.
+    /// The most events that wait.
     static let capacity = 8192
 
     let name: String
@@ -57,15 +57,16 @@ final class SinkWorker: Sendable {
     private let statistics: SinkStatistics
     private let news = Signal()
     private let ended = Signal()
-    /// The same for a successor.
+    /// Left when the thread has ended; a successor waits for it.
     private let hasFinished = DispatchGroup()
     private let logger: Logger
 
     /// Starts the thread.
     ///
     /// - Parameters:
-    ///   - kinds: of the events that it takes; nil: all.
-    ///   - predecessor: whose end it waits for before it delivers: one at a time may use a spool.
+    ///   - kinds: the kinds of events that it accepts; nil: all.
+    ///   - predecessor: it waits for its end before it delivers, since only one sink may use a
+    ///     spool.
     init(
         _ name: String, kinds: Set<Event.Kind>?, _ driver: some SinkDriver,
         statistics: SinkStatistics,
@@ -85,7 +86,7 @@ final class SinkWorker: Sendable {
         }
     }
 
-    /// Hands an event over; never waits.
+    /// Queues an event; never waits.
     func offer(_ event: QueuedEvent) {
         if let kinds, !kinds.contains(event.event.kind) { return }
         statistics.change { $0.given += 1 }
@@ -129,14 +130,14 @@ final class SinkWorker: Sendable {
         return status
     }
 
-    /// Asks the thread to deliver what it can, and to end.
+    /// Signals the thread to deliver the events that it can, and to end.
     func askToStop() {
         queue.withLock { $0.isStopping = true }
         news.raise()
     }
 
-    /// Waits for the end, which `askToStop` has asked for; what is left in memory then is dropped
-    /// and counted.
+    /// Waits for the end that `askToStop` has requested; events that are then left in memory are
+    /// dropped and counted.
     func waitForEnd(until deadline: Instant) {
         ended.wait(until: deadline)
         let left = queue.withLock { queue in

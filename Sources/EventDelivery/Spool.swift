@@ -2,15 +2,15 @@ internal import Glibc
 internal import SystemSupport
 internal import Timestamps
 
-/// Events on disk until they are delivered: files that are whole or not there, the oldest of which
-/// go where their bytes are too many.
+/// Events on disk until they are delivered, in files that are written atomically. If they exceed
+/// the limit, the oldest files are deleted.
 struct Spool: Sendable {
-    /// One file: events that came together.
+    /// One file of events that were written together.
     struct Entry: Sendable, Equatable {
         /// Later than every earlier entry's.
         var time: Timestamp
         var count: Int
-        /// What it takes on disk.
+        /// The size on disk.
         var bytes: Int
 
         var name: String {
@@ -27,11 +27,11 @@ struct Spool: Sendable {
 
     var count: Int { entries.reduce(0) { $0 + $1.count } }
 
-    /// Makes the directory, for its owner alone.
+    /// Creates the directory, with access for its owner only.
     init(directory: String, limit: Int) throws(DeliveryError) {
         self.directory = directory
         self.limit = limit
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         if unsafe mkdir(directory, 0o700) != 0, errno != EEXIST {
             throw DeliveryError(sink: directory, code: errno)
         }
@@ -40,11 +40,11 @@ struct Spool: Sendable {
         }
     }
 
-    /// Takes up what lies there.
+    /// Loads the existing entries.
     mutating func load() {
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         guard let stream = unsafe opendir(directory) else { return }
-        // SAFETY: the stream is ours, and closed once.
+        // SAFETY: only this function uses the stream, and closes it once.
         defer { unsafe _ = closedir(stream) }
         while let item = unsafe readdir(stream) {
             // SAFETY: the name ends with a zero and lives until the next call.
@@ -64,7 +64,7 @@ struct Spool: Sendable {
             let count = Int(parts[1].dropLast(6)), 1...1_000_000 ~= count
         else { return nil }
         var facts = stat()
-        // SAFETY: the structure is ours.
+        // SAFETY: the path and the structure are valid for the call.
         guard unsafe stat("\(directory)/\(name)", &facts) == 0 else { return nil }
         let entry = Entry(
             time: Timestamp(nanoseconds: time), count: count, bytes: Self.blocks(Int(facts.st_size))
@@ -74,10 +74,10 @@ struct Spool: Sendable {
 
     private static func blocks(_ size: Int) -> Int { (size + 4095) / 4096 * 4096 }
 
-    /// Writes one file with all the lines.
+    /// Writes all the lines to a new file.
     ///
-    /// - Parameter kept: entries at the front that may not go.
-    /// - Returns: events of old files that had to go.
+    /// - Parameter kept: the number of entries at the front that may not be deleted.
+    /// - Returns: the number of events in deleted old files.
     mutating func append(
         _ lines: [String], now: Timestamp, keeping kept: Int
     ) throws(DeliveryError) -> Int {
@@ -98,7 +98,7 @@ struct Spool: Sendable {
 
     private func write(_ content: [UInt8], to path: String) throws(DeliveryError) {
         let temporary = path + ".new"
-        // SAFETY: paths and bytes are lent for the calls.
+        // SAFETY: the paths and bytes are valid for the calls.
         let file = Descriptor(
             unsafe open(
                 temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600))
@@ -118,10 +118,10 @@ struct Spool: Sendable {
         if folder.number >= 0 { fsync(folder.number) }
     }
 
-    /// The lines of an entry; nil where they cannot be read.
+    /// The lines of an entry; nil if they cannot be read.
     func lines(of entry: Entry) -> [String]? {
         let path = "\(directory)/\(entry.name)"
-        // SAFETY: the path is lent for the call; the array has the size that is passed.
+        // SAFETY: the path is valid for the call, and the array has the size that is passed.
         let file = Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW))
         guard file.number >= 0 else { return nil }
         var content = [UInt8](repeating: 0, count: entry.bytes)
@@ -140,7 +140,7 @@ struct Spool: Sendable {
     mutating func removeEntry(at index: Int) {
         let entry = entries.remove(at: index)
         bytes -= entry.bytes
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         _ = unsafe unlink("\(directory)/\(entry.name)")
     }
 }

@@ -3,17 +3,17 @@ internal import Glibc
 internal import SystemSupport
 internal import TextFormats
 
-/// Events as syslog messages (RFC 5424): the JSON is the message.
+/// Sends events as syslog messages (RFC 5424) with the JSON as the message.
 struct Syslog: SinkDriver {
     private let options: SyslogOptions
     private let facility: Int
     private let host: String
     private var socket: Descriptor?
 
-    /// Longest datagram of UDP; what is longer is given up.
+    /// The longest UDP datagram; longer messages are dropped.
     private static let longest = 65_507
 
-    /// - Throws: where the facility is none.
+    /// - Throws: if the facility is unknown.
     init(_ options: SyslogOptions) throws(DeliveryError) {
         guard let facility = SyslogOptions.facilities.firstIndex(of: options.facility) else {
             throw DeliveryError(
@@ -46,7 +46,7 @@ struct Syslog: SinkDriver {
         return delivery
     }
 
-    /// - Returns: false where the message is too long for this way.
+    /// - Returns: false if the message is too long for this transport.
     private mutating func send(_ message: [UInt8]) throws(DeliveryError) -> Bool {
         var bytes = message
         if case .tcp = options.address { bytes = Array("\(message.count) ".utf8) + message }
@@ -71,7 +71,7 @@ struct Syslog: SinkDriver {
 
     private func message(_ event: QueuedEvent) -> [UInt8] {
         let priority = facility * 8 + Self.severity(event.event.severity)
-        // RFC 3339 takes the zone with a colon, or as one letter.
+        // RFC 3339 requires a colon in the zone, or the letter Z.
         let time = UTC.timestamp(event.event.time).dropLast("+0000".count)
         let text =
             "<\(priority)>1 \(time)Z \(host) lazaret \(getpid()) \(event.event.kind.rawValue) - "

@@ -7,21 +7,21 @@ internal import SystemSupport
 internal import Synchronization
 internal import Timestamps
 
-/// Events to an HTTP server, in batches: each goes to disk first and leaves it when the server has
-/// said that it has it. A server may be given a batch twice, never none.
+/// Sends events to an HTTP server in batches. Each batch is written to disk first and deleted when
+/// the server has acknowledged it: a server may receive a batch twice, but always receives it.
 struct Webhook: SinkDriver {
-    /// A batch under way.
+    /// A batch that is being sent.
     private struct Flight {
         let request: HTTPRequest
-        /// Entries of the spool that it consists of.
+        /// The number of spool entries in the batch.
         let entries: Int
         let events: Int
         let answer = Answer()
-        /// Sends it; nil: not under way yet.
+        /// The task that sends it; nil: not started yet.
         var task: Task<Void, Never>?
     }
 
-    /// What the server said, as soon as it did.
+    /// The server's response, once there is one.
     private final class Answer: Sendable {
         enum Outcome: Sendable {
             case status(Int)
@@ -35,7 +35,7 @@ struct Webhook: SinkDriver {
         func set(_ outcome: Outcome) { self.outcome.withLock { $0 = outcome } }
     }
 
-    /// Bytes of a batch; servers often take no more than a megabyte.
+    /// The most bytes of a batch; many servers accept no more than a megabyte.
     private static let batchBytes = 512 << 10
     private static let batchEvents = 500
 
@@ -47,12 +47,12 @@ struct Webhook: SinkDriver {
     private var isLoaded = false
     private var flight: Flight?
     private let executor = WebhookExecutor()
-    /// Entries of the batch that failed: the next try is made of the same ones.
+    /// The number of entries of the batch that failed: the next attempt consists of the same ones.
     private var failed: Int?
     private var pause = Backoff()
 
-    /// - Parameter directory: of the spool.
-    /// - Throws: where URL, secret or spool cannot be used.
+    /// - Parameter directory: the directory of the spool.
+    /// - Throws: if URL, secret or spool cannot be used.
     init(
         _ options: WebhookOptions, directory: String,
         logger: Logger
@@ -77,7 +77,7 @@ struct Webhook: SinkDriver {
         statistics.change { $0.given += found }
     }
 
-    /// Scheme, host and port only: paths of such addresses often are secrets.
+    /// Scheme, host and port only, since the path of a webhook is often a secret.
     static func name(_ options: WebhookOptions) -> String {
         let url = URL(string: options.url)
         let port = url?.port.map { ":\($0)" } ?? ""
@@ -97,7 +97,7 @@ struct Webhook: SinkDriver {
         return Array(secret)
     }
 
-    /// Reads the secret anew.
+    /// Reads the secret again.
     mutating func reopen() throws(DeliveryError) { key = try Self.key(options) }
 
     mutating func deliver(
@@ -145,7 +145,7 @@ struct Webhook: SinkDriver {
     }
 
     mutating func finish(_ statistics: SinkStatistics) {
-        // What is under way may arrive yet; what does not stays on disk.
+        // A batch that is being sent may still arrive; otherwise it stays on disk.
         for _ in 0..<20 where flight?.task != nil && flight?.answer.now == nil {
             rest(.milliseconds(50))
         }
@@ -159,8 +159,7 @@ struct Webhook: SinkDriver {
         statistics.change { $0.oldestSpooled = oldest }
     }
 
-    /// The oldest entries, as many as a batch holds; nil where the first cannot be read, which is
-    /// dropped.
+    /// A batch of the oldest entries; nil if the first one cannot be read, which is dropped.
     private mutating func batch(_ statistics: SinkStatistics) -> Flight? {
         var lines: [String] = []
         var bytes = 0
@@ -185,7 +184,7 @@ struct Webhook: SinkDriver {
         }
         let body = Array("[\(lines.joined(separator: ","))]".utf8)
         let timeout = Duration.seconds(options.timeoutSeconds)
-        // Foundation escapes what libcurl would refuse.
+        // Foundation escapes characters that libcurl would reject.
         let url = URL(string: options.url)?.absoluteString ?? options.url
         var request = HTTPRequest(url: url)
         request.connectTimeout = timeout
@@ -193,7 +192,8 @@ struct Webhook: SinkDriver {
         request.body = body
         request.headers = [
             ("Content-Type", "application/json"), ("User-Agent", "lazaret"),
-            // The same for each try of a batch, and for no other, so that a server can tell.
+            // The same for each attempt of a batch and different for other batches, so that a
+            // server can recognize duplicates.
             ("X-Lazaret-Delivery", "\(spool.entries[0].time)-\(lines.count)"),
         ]
         if let key {
@@ -216,17 +216,17 @@ struct Webhook: SinkDriver {
         }
     }
 
-    /// Sends the batch and returns the answer's status; at most 64 KiB of the body are read.
+    /// Sends the batch and returns the response's status; at most 64 KiB of the body are read.
     private static func status(_ request: HTTPRequest) async throws -> Int {
         try await request.withResponse { response in
-            // A connection can be used again only when its answer was read to the end.
+            // A connection can be reused only after its response was read to the end.
             var rest = 64 << 10
             while rest > 0, let part = try await response.next() { rest -= part.count }
             return response.status
         }
     }
 
-    /// Takes the answer to the batch that is under way, if there is one.
+    /// Processes the response to the current batch, if there is one.
     private mutating func settle(_ statistics: SinkStatistics) {
         guard let flight, let outcome = flight.answer.now else { return }
         let trouble: String
@@ -239,7 +239,7 @@ struct Webhook: SinkDriver {
             pause = Backoff()
             return
         case .status(let code) where [400, 413, 422].contains(code):
-            // The same again would be refused again, and hold up all that follows.
+            // Another attempt would be rejected too, and would delay all later events.
             logger.warning("\(name): answers \(code); \(flight.events) events are dropped")
             done(flight, statistics)
             let events = UInt64(flight.events)
@@ -251,7 +251,7 @@ struct Webhook: SinkDriver {
         if !pause.isFailing { logger.error("\(name): \(trouble); events wait in the spool") }
         pause.fail()
         statistics.change { $0.trouble = trouble }
-        // Signed anew next time: the secret may have changed.
+        // The next attempt is signed again, since the secret may have changed.
         failed = flight.entries
         self.flight = nil
     }
@@ -264,7 +264,7 @@ struct Webhook: SinkDriver {
     }
 }
 
-/// Runs the webhook's tasks apart from the cooperative pool, which other work may keep busy.
+/// Runs the webhook's tasks outside the cooperative pool, which other work may keep busy.
 private final class WebhookExecutor: TaskExecutor {
     private let queue = DispatchQueue(label: "webhook")
 

@@ -1,47 +1,48 @@
 internal import CSQLite
 internal import Timestamps
 
-/// What SQLite answered instead of doing what it was asked.
+/// An error of SQLite.
 struct DatabaseError: Error {
     /// A primary result code, `SQLITE_BUSY` and so on.
     let code: Int32
-    /// SQLite's own words.
+    /// SQLite's own message.
     let message: String
 }
 
 extension DatabaseError {
-    /// - Parameter code: what a call answered.
+    /// - Parameter code: the result code of a call.
     fileprivate init(_ code: Int32, of connection: OpaquePointer?) {
         // SAFETY: the text is SQLite's own until the next call; it is copied here.
         unsafe self.init(code: code & 0xff, message: String(cString: sqlite3_errmsg(connection)))
     }
 
-    /// What is wrong though SQLite found nothing.
+    /// An error that SQLite has not reported.
     init(message: String) { self.init(code: SQLITE_ERROR, message: message) }
 }
 
-/// A value that SQLite can keep.
+/// A value that can be stored in SQLite.
 protocol DatabaseValue {
-    /// Gives the value to the parameter of that number, counted from 1.
+    /// Binds the value to the parameter of that number, counted from 1.
     func bind(to statement: borrowing Statement, at index: Int32) -> Int32
 }
 
-/// One connection to a database file, used by one thread at a time.
-// Unchecked: a connection may move between threads; `EventStore` takes turns at its own.
+/// A connection to a database file, used by one thread at a time.
+// Unchecked: a connection may move between threads; `EventStore` serializes access to its own.
 @safe struct Database: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
 
-    /// Opens the file, and makes it if it is missing; a link is not followed.
+    /// Opens the file, and creates it if it is missing; symbolic links are not followed.
     ///
-    /// - Parameter milliseconds: how long a statement waits for who holds the file.
+    /// - Parameter milliseconds: how long a statement waits for another connection's lock.
     init(path: String, waiting milliseconds: Int32) throws(DatabaseError) {
         var opened: OpaquePointer?
-        // Without a mutex of SQLite's: one user at a time is what this type promises.
+        // Without SQLite's mutex: the caller ensures that only one thread uses the connection.
         let flags =
             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW
         let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
         guard code == SQLITE_OK, let made = unsafe opened else {
-            // SAFETY: there may be a connection all the same, for its words; nil does no harm.
+            // SAFETY: there may be a connection despite the error, which has the message; closing
+            // nil is harmless.
             defer { unsafe _ = sqlite3_close_v2(opened) }
             throw unsafe DatabaseError(code, of: opened)
         }
@@ -49,10 +50,11 @@ protocol DatabaseValue {
         waits(milliseconds: milliseconds)
     }
 
-    // SAFETY: the connection is ours alone, and no statement outlives the call that made it.
+    // SAFETY: only this value owns the connection, and no statement outlives the call that created
+    // it.
     deinit { unsafe sqlite3_close_v2(handle) }
 
-    /// A statement waits no longer than this for who holds the file.
+    /// Sets how long a statement waits for another connection's lock.
     func waits(milliseconds: Int32) { unsafe _ = sqlite3_busy_timeout(handle, milliseconds) }
 
     private func check(_ code: Int32) throws(DatabaseError) {
@@ -60,12 +62,12 @@ protocol DatabaseValue {
         throw unsafe DatabaseError(code, of: handle)
     }
 
-    /// Runs statements that take no values and give none.
+    /// Runs statements that have no values and return no rows.
     func execute(_ sql: String) throws(DatabaseError) {
         try unsafe check(sqlite3_exec(handle, sql, nil, nil, nil))
     }
 
-    /// Runs one statement with values for its question marks.
+    /// Runs one statement with values for its parameters.
     func execute(_ sql: String, _ values: [any DatabaseValue]) throws(DatabaseError) {
         let statement = try prepare(sql)
         try statement.execute(values)
@@ -78,7 +80,7 @@ protocol DatabaseValue {
         return unsafe Statement(statement)
     }
 
-    /// Hands each row to `body`, until there are no more or it returns false.
+    /// Calls `body` with each row, until there are no more or it returns false.
     func rows(
         _ sql: String, _ values: [any DatabaseValue] = [],
         _ body: (borrowing Statement) throws -> Bool
@@ -88,7 +90,7 @@ protocol DatabaseValue {
         while try statement.step(), try body(statement) {}
     }
 
-    /// What `body` makes of each row; nil is left out.
+    /// The results of `body` for each row, without nil.
     func all<T>(
         _ sql: String, _ values: [any DatabaseValue] = [],
         _ body: (borrowing Statement) -> T?
@@ -101,7 +103,7 @@ protocol DatabaseValue {
         return found
     }
 
-    /// What `body` makes of the first row; nil where there is none.
+    /// The result of `body` for the first row; nil if there is none.
     func first<T>(
         _ sql: String, _ values: [any DatabaseValue] = [],
         _ body: (borrowing Statement) -> T
@@ -114,7 +116,7 @@ protocol DatabaseValue {
         return found
     }
 
-    /// The number of a statement that has always one, such as a count.
+    /// The integer that a statement such as a count returns.
     func integer(_ sql: String) throws -> Int64 { try first(sql) { $0.integer(0) } ?? 0 }
 
     /// The text in the first column of the first row.
@@ -122,10 +124,10 @@ protocol DatabaseValue {
         try first(sql, values) { $0.text(0) }
     }
 
-    /// Rows that the last statement has inserted, changed or deleted.
+    /// The number of rows that the last statement has inserted, changed or deleted.
     var changesCount: Int { unsafe Int(sqlite3_changes(handle)) }
 
-    /// All of `body` or nothing of it; it begins with `begin`.
+    /// Runs `body` in a transaction, which is started with `begin` and rolled back on an error.
     func transaction<T>(_ begin: String, _ body: (borrowing Database) throws -> T) throws -> T {
         try execute(begin)
         do {
@@ -133,18 +135,18 @@ protocol DatabaseValue {
             try execute("COMMIT")
             return result
         } catch {
-            // After some errors SQLite has rolled back already.
+            // After some errors SQLite has already rolled back.
             if unsafe sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
             throw error
         }
     }
 }
 
-/// One statement, to be run once or often; also the row at which it stands.
+/// A prepared statement, with its current row.
 @safe struct Statement: ~Copyable {
     fileprivate let handle: OpaquePointer
 
-    // SAFETY: the caller hands over a statement that nobody else finalizes.
+    // SAFETY: the caller transfers a statement that no one else finalizes.
     fileprivate init(_ handle: OpaquePointer) { unsafe self.handle = handle }
 
     deinit { unsafe sqlite3_finalize(handle) }
@@ -154,7 +156,7 @@ protocol DatabaseValue {
         throw unsafe DatabaseError(code, of: sqlite3_db_handle(handle))
     }
 
-    /// Gives its values to the question marks, one to each.
+    /// Binds one value to each parameter.
     func bind(_ values: [any DatabaseValue]) throws(DatabaseError) {
         precondition(unsafe values.count == sqlite3_bind_parameter_count(handle))
         for (index, value) in values.enumerated() {
@@ -162,7 +164,7 @@ protocol DatabaseValue {
         }
     }
 
-    /// Goes to the next row.
+    /// Advances to the next row.
     func step() throws(DatabaseError) -> Bool {
         let code = unsafe sqlite3_step(handle)
         if code == SQLITE_ROW { return true }
@@ -171,9 +173,9 @@ protocol DatabaseValue {
         return false
     }
 
-    /// Runs it to its end with these values, and makes it ready to run again.
+    /// Runs the statement with these values to its end, and resets it.
     func execute(_ values: [any DatabaseValue]) throws(DatabaseError) {
-        // Its result repeats that of `step`.
+        // The result of `reset` repeats that of `step`.
         defer { unsafe _ = sqlite3_reset(handle) }
         try bind(values)
         while try step() {}
@@ -186,11 +188,11 @@ protocol DatabaseValue {
 
     func bool(_ column: Int32) -> Bool { integer(column) != 0 }
 
-    /// The text in a column, counted from 0; empty where there is none.
+    /// The text in a column, counted from 0; empty for NULL.
     func text(_ column: Int32) -> String { optionalText(column) ?? "" }
 
     func optionalText(_ column: Int32) -> String? {
-        // SAFETY: the text is SQLite's own until the next step; it is copied here.
+        // SAFETY: SQLite owns the text until the next step; it is copied here.
         guard let start = unsafe sqlite3_column_text(handle, column) else { return nil }
         let count = unsafe Int(sqlite3_column_bytes(handle, column))
         return unsafe String(

@@ -2,7 +2,7 @@ internal import Digests
 public import Quarantine
 public import Timestamps
 
-/// An entry in its place in the chain.
+/// An audit entry with its position in the chain.
 public struct AuditRecord: Sendable, Equatable {
     /// Counts from 1 without gaps.
     public var number: Int64
@@ -11,17 +11,17 @@ public struct AuditRecord: Sendable, Equatable {
     public var hash: String
 }
 
-/// What is wrong with an audit trail.
+/// A problem in an audit trail.
 public enum AuditProblem: Sendable, Equatable, CustomStringConvertible {
-    /// A record's hash does not follow from its content and the record before.
+    /// A record's hash does not match its content and the previous record.
     case changed(number: Int64)
-    /// Records are not there, first and last of the gap.
+    /// Records are missing: first and last of the gap.
     case missing(first: Int64, last: Int64)
-    /// There are records beyond the noted end.
+    /// There is a record after the recorded end.
     case added(number: Int64)
-    /// The trail does not end with the hash that was noted when its last record was written.
+    /// The trail does not end with the hash that was recorded with its last record.
     case wrongEnd(number: Int64)
-    /// The hash that was expected is nowhere in the trail.
+    /// The expected hash is not in the trail.
     case notInTrail(hash: String)
 
     public var description: String {
@@ -36,13 +36,13 @@ public enum AuditProblem: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// What `verifyAudit` found.
+/// The results of `verifyAudit`.
 public struct AuditReport: Sendable, Equatable {
     public var records: Int64 = 0
     /// Number of the first record that is still kept.
     public var first: Int64 = 1
-    /// Hash of the last record, in hexadecimal: kept elsewhere, it proves that the trail's end was
-    /// not rewritten as a whole.
+    /// Hash of the last record, in hexadecimal. A copy kept elsewhere proves later that the trail
+    /// was not rewritten as a whole.
     public var head = ""
     /// At most `EventStore.problemsTold`.
     public var problems: [AuditProblem] = []
@@ -75,7 +75,7 @@ extension EventStore {
         try database.execute("UPDATE audit_ends SET last = ?, hash = ?", [number, hash])
     }
 
-    /// The records behind `number`, oldest first.
+    /// The records after `number`, oldest first.
     public func audit(
         after number: Int64 = 0, limit: Int = 1000
     ) throws(EventStoreError) -> [AuditRecord] {
@@ -96,7 +96,7 @@ extension EventStore {
         }
     }
 
-    /// Forgets the oldest records beyond `kept`; the chain goes on from a noted anchor.
+    /// Deletes the oldest records beyond `kept`; the chain then starts from a recorded anchor.
     public func pruneAudit(keeping kept: Int64, time: Timestamp) throws(EventStoreError) {
         try write { database in
             let ends = try database.first("SELECT first, last FROM audit_ends") {
@@ -117,12 +117,12 @@ extension EventStore {
         }
     }
 
-    /// Follows the whole chain.
+    /// Verifies the whole chain.
     ///
-    /// Finds any record that was changed, is missing (at the end too), or was added. Somebody who
-    /// rewrites the whole file can only be found out with a hash that was kept elsewhere.
+    /// Finds records that were changed, removed (also at the end) or added. An attacker who
+    /// rewrites the whole file is only detected with a hash that was kept elsewhere.
     ///
-    /// - Parameter hash: must be in the trail, or be the anchor of what was pruned.
+    /// - Parameter hash: must be in the trail, or be the anchor of the pruned records.
     public func verifyAudit(expecting hash: String? = nil) throws(EventStoreError) -> AuditReport {
         try read { database in
             var report = AuditReport()
@@ -152,7 +152,7 @@ extension EventStore {
                 {
                     tell(.changed(number: record.number))
                 }
-                // The record after a gap cannot be checked; the chain goes on from what it says.
+                // The record after a gap cannot be verified; the chain continues from its hash.
                 previous = record.hash
                 isFound = isFound || record.hash == hash
                 next = record.number + 1
@@ -166,7 +166,7 @@ extension EventStore {
         }
     }
 
-    /// SHA-256 over the hash before, the number and each field with its length.
+    /// SHA-256 of the previous hash, the number, and each field with its length.
     static func chain(_ previous: String, _ number: Int64, _ entry: AuditEntry) -> String {
         let fields = [
             previous, "\(number)", "\(entry.time.nanoseconds)", entry.actor, entry.action,
@@ -185,7 +185,7 @@ extension EventStore {
 extension AuditRecord {
     fileprivate static let columns = "number, time, actor, action, subject, detail, hash"
 
-    /// - Parameter row: with `columns`.
+    /// - Parameter row: a row with `columns`.
     fileprivate init(_ row: borrowing Statement) {
         self.init(
             number: row.integer(0),

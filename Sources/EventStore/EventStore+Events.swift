@@ -1,21 +1,21 @@
 public import Events
 public import Timestamps
 
-/// One event in its row.
+/// An event as a row of the store.
 public struct StoredEvent: Sendable, Equatable {
-    /// An alert's identifier. Changes of a rule share that of the rule: theirs goes on with what
-    /// was done and when it was recorded.
+    /// The identifier of an alert. For a change of a rule, the rule's identifier followed by the
+    /// action and the time of recording.
     public var id: String
-    /// The alert's own time, else when it was recorded.
+    /// The time of an alert, otherwise the time of recording.
     public var time: Timestamp
     /// The raw value of `Event.Kind`.
     public var kind: String
-    /// The workload or target it is about.
+    /// The workload or target of the event.
     public var subject: String
     /// The event as EVE JSON.
     public var line: String
 
-    /// - Parameter recorded: another time for each event.
+    /// - Parameter recorded: the time of recording, different for each event.
     public init(_ rendered: RenderedEvent, recorded: Timestamp) {
         let event = rendered.event
         switch event.payload {
@@ -35,7 +35,7 @@ public struct StoredEvent: Sendable, Equatable {
     }
 }
 
-/// One trained model that this node has used.
+/// A trained model that this node has used.
 public struct StoredModel: Sendable, Equatable {
     public var id: String
     public var created: Timestamp
@@ -67,7 +67,7 @@ extension EventStore {
         }
     }
 
-    /// The event of that name, or nil.
+    /// The event with this identifier, or nil.
     public func event(id: String) throws(EventStoreError) -> StoredEvent? {
         try read { database in
             try database.first(
@@ -75,7 +75,7 @@ extension EventStore {
         }
     }
 
-    /// The latest events, the latest first.
+    /// The latest events, latest first.
     public func events(
         limit: Int, before time: Timestamp = .distantFuture
     ) throws(EventStoreError) -> [StoredEvent] {
@@ -88,7 +88,7 @@ extension EventStore {
         }
     }
 
-    /// Writes a model down; an active one takes the place of the one before.
+    /// Records a model; an active one replaces the previous active one.
     public func record(model: StoredModel) throws(EventStoreError) {
         try write { database in
             if model.isActive { try database.execute("UPDATE models SET active = 0") }
@@ -98,7 +98,7 @@ extension EventStore {
         }
     }
 
-    /// Every model, the latest first.
+    /// Every model, latest first.
     public func models() throws(EventStoreError) -> [StoredModel] {
         try read { database in
             try database.all(
@@ -115,7 +115,7 @@ extension EventStore {
 extension StoredEvent {
     fileprivate static let columns = "id, time, kind, subject, body"
 
-    /// - Parameter row: with `columns`.
+    /// - Parameter row: a row with `columns`.
     fileprivate init(_ row: borrowing Statement) {
         id = row.text(0)
         time = row.time(1)

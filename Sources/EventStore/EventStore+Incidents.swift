@@ -1,8 +1,8 @@
 public import Events
 
-/// One incident in its row: what one offender did until it was quiet for a while.
+/// An incident as a row of the store: the activity of one offender until it was quiet for a while.
 public struct StoredIncident: Sendable, Equatable {
-    /// Identifier of its first alert.
+    /// The identifier of its first alert.
     public var id: String
     /// Seconds since 1970.
     public var start: Int64
@@ -23,7 +23,7 @@ public struct StoredIncident: Sendable, Equatable {
 }
 
 extension EventStore {
-    /// Writes incidents, in place of what was known of them.
+    /// Records incidents, replacing their earlier versions.
     public func record(incidents: [StoredIncident]) throws(EventStoreError) {
         guard !incidents.isEmpty else { return }
         try write { database in
@@ -38,7 +38,7 @@ extension EventStore {
         }
     }
 
-    /// Incidents, the latest first.
+    /// Incidents, latest first.
     public func incidents(
         limit: Int, before second: Int64 = .max
     ) throws(EventStoreError) -> [StoredIncident] {
@@ -51,7 +51,7 @@ extension EventStore {
         }
     }
 
-    /// The incident of that name, or nil.
+    /// The incident with this identifier, or nil.
     public func incident(id: String) throws(EventStoreError) -> StoredIncident? {
         try read { database in
             try database.first(
@@ -60,7 +60,7 @@ extension EventStore {
         }
     }
 
-    /// What is wrong with the file; nil: nothing.
+    /// A description of the file's damage; nil if it is intact.
     public func damage() throws(EventStoreError) -> String? {
         do {
             return try read { database in
@@ -76,7 +76,7 @@ extension EventStore {
 extension StoredIncident {
     fileprivate static let columns = "id, start, end, offender, workload, body"
 
-    /// - Parameter row: with `columns`.
+    /// - Parameter row: a row with `columns`.
     fileprivate init(_ row: borrowing Statement) {
         id = row.text(0)
         start = row.integer(1)

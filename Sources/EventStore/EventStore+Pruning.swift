@@ -1,19 +1,19 @@
 public import Timestamps
 
 extension EventStore {
-    /// Rows of one kind that one transaction forgets at most: a fence does not wait for more.
+    /// The most rows per table that one transaction deletes, so that a fence waits briefly at most.
     private static let rowsForgotten = 1000
-    /// The least that is kept of the audit trail.
+    /// The least number of audit records that are kept.
     private static let recordsKept: Int64 = 100
 
-    /// Forgets events, incidents and counters older than `time`, and the oldest of each
-    /// while the file's pages in use take more than `bytes`. Of the audit trail the oldest records
-    /// beyond a quarter of `bytes` go, whatever their age. Fences stay; where they take more than
-    /// half of `bytes`, the others have the other half all the same, since nothing would be won by
-    /// forgetting all of it.
+    /// Deletes events, incidents and counters older than `time`, and then the oldest of each while
+    /// the file's used pages exceed `bytes`. Audit records beyond a quarter of `bytes` are deleted
+    /// whatever their age, oldest first. Fences stay. If they need more than half of `bytes`, the
+    /// other tables nevertheless get as much as half of `bytes`, since deleting all of it would not
+    /// make the file small enough.
     ///
     /// - Parameter now: for the audit trail.
-    /// - Returns: events forgotten.
+    /// - Returns: the number of deleted events.
     @discardableResult
     public func prune(
         before time: Timestamp, largerThan bytes: Int64, now: Timestamp
@@ -30,7 +30,7 @@ extension EventStore {
             try pruneAudit(keeping: max(kept, Self.recordsKept), time: now)
         }
         let fences = try read { database in
-            // With what SQLite adds to a row, and pages that are two thirds full.
+            // An estimate, with SQLite's overhead for each row and pages that are two thirds full.
             try database.integer(
                 """
                 SELECT coalesce(sum(length(target) * 2 + length(id) * 2 + length(reason)
@@ -43,13 +43,14 @@ extension EventStore {
         return gone
     }
 
-    /// Forgets some of the oldest events, incidents and counters, of each as many for its number,
+    /// Deletes some of the oldest events, incidents and counters, in proportion to their numbers,
     /// so that the newest of each stay.
     ///
-    /// - Returns: events forgotten; nil: the file is small enough, or nothing is left to forget.
+    /// - Returns: the number of deleted events; nil: the file is small enough, or the tables are
+    ///   empty.
     private func forgetOldest(beyond room: Int64) throws(EventStoreError) -> Int? {
         try write { database in
-            // Pages that are free are used again before the file grows.
+            // Free pages are reused before the file grows.
             let free = try database.integer("PRAGMA freelist_count")
             let pages = try database.integer("PRAGMA page_count") - free
             guard try pages * database.integer("PRAGMA page_size") > room else { return nil }
@@ -73,10 +74,10 @@ extension EventStore {
         }
     }
 
-    /// How many of the last records of the trail to keep; nil: all of it takes no more than
-    /// `bytes`.
+    /// How many of the last audit records to keep; nil: all of them fit into `bytes`.
     ///
-    /// Fewer than there is room for, so that not every call forgets some, which is a record too.
+    /// This is fewer than would fit, because each pruning adds a record and should not be needed on
+    /// every call.
     private func auditRecords(within bytes: Int64) throws(EventStoreError) -> Int64? {
         try read { database in
             var (all, kept): (Int64, Int64) = (0, 0)

@@ -4,7 +4,7 @@ public import Timestamps
 
 /// The quarantine's ledger: rules by target, action and decision, with the audit trail.
 extension EventStore: QuarantineLedger {
-    /// The most ended rules that are kept; the ones that ended longest ago go first.
+    /// The most ended rules that are kept; those that ended longest ago are deleted first.
     public static let endedRulesKept = 100_000
 
     public func openRules() throws(QuarantineError) -> [QuarantineRule] {
@@ -13,7 +13,7 @@ extension EventStore: QuarantineLedger {
         }
     }
 
-    /// The rules that ended last, the latest first.
+    /// The rules that ended last, latest first.
     public func endedRules(limit: Int) throws(EventStoreError) -> [QuarantineRule] {
         try read { database in
             try Self.rules(
@@ -70,7 +70,7 @@ extension EventStore: QuarantineLedger {
 
     public func unlock() { processLock.unlock() }
 
-    /// A number that changes when another connection, of this process or another, has written.
+    /// A number that changes when another connection of this or another process has written.
     func dataVersion() throws(EventStoreError) -> Int64 {
         try read { try $0.integer("PRAGMA data_version") }
     }
@@ -81,8 +81,8 @@ extension EventStore: QuarantineLedger {
         do { return try body() } catch { throw .ledger("\(error)") }
     }
 
-    /// Reads rows one at a time and by column number: a start waits for a hundred thousand. A row
-    /// whose words mean nothing was not written by this program, and is left out.
+    /// Reads rows one at a time and by column number, since a start waits for 100,000 of them. A
+    /// row with unknown values was not written by this program, and is left out.
     private static func rules(
         _ database: borrowing Database, _ clause: String, _ values: [any DatabaseValue]
     ) throws -> [QuarantineRule] {
@@ -98,7 +98,7 @@ extension QuarantineRule {
         actor, forced, dry, packets, bytes, ending
         """
 
-    /// - Parameter row: with `columns`.
+    /// - Parameter row: a row with `columns`.
     fileprivate init?(_ row: borrowing Statement) {
         guard let target = QuarantineTarget(row.text(0)),
             let action = Action(rawValue: row.text(1)), let state = State(rawValue: row.text(3))

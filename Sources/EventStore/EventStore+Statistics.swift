@@ -1,7 +1,7 @@
 public import Events
 public import Timestamps
 
-/// The counters of a monitor at one moment.
+/// The counters of a monitor at one time.
 public struct StoredStatistics: Sendable, Equatable {
     public var time: Timestamp
     /// The `stats` event as EVE JSON.
@@ -27,7 +27,7 @@ extension EventStore {
         }
     }
 
-    /// Counters of before `time`, the latest first.
+    /// Counters from before `time`, latest first.
     public func statistics(
         limit: Int, before time: Timestamp = .distantFuture
     ) throws(EventStoreError) -> [StoredStatistics] {

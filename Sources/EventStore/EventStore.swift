@@ -4,15 +4,15 @@ internal import Synchronization
 internal import SystemSupport
 public import Timestamps
 
-/// Why the store could not do what was asked.
+/// The reason why a request to the store failed.
 public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The file cannot be opened or made.
+    /// The file cannot be opened or created.
     case open(path: String, why: String)
-    /// The file is damaged, or none of SQLite's.
+    /// The file is damaged, or is no SQLite database.
     case damaged(path: String, why: String)
     /// A newer program has written the file.
     case newer(path: String)
-    /// SQLite failed; its own words.
+    /// SQLite failed; its own message.
     case database(String)
     /// Another process holds the lock on the ledger.
     case busy(seconds: Int64)
@@ -35,39 +35,39 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
 /// Several processes may use one file. Every write is one durable transaction.
 public final class EventStore: Sendable {
     private let database: Database
-    /// Held by whoever uses the connection.
+    /// Held while the connection is used.
     private let turn = Mutex(())
     /// The file's path.
     public let path: String
-    /// Keeps other processes from changing rules; in the directory of the file.
+    /// Prevents other processes from changing rules; in the directory of the file.
     let processLock: ProcessLock
-    /// What `dataVersion` was when it was last compared.
+    /// The `dataVersion` at the last comparison.
     let lastSeenVersion = Mutex<Int64>(0)
 
-    /// Opens the file, and makes it if it is missing; its directory has to exist.
+    /// Opens the file, and creates it if it is missing; its directory has to exist.
     ///
     /// - Throws: `.open`; `.damaged`; `.newer`.
     public init(path: String) throws(EventStoreError) {
         self.path = path
         processLock = ProcessLock(path: Self.directory(of: path) + "/lazaret.lock")
-        // What is fenced, and why, is the operator's affair; SQLite gives its other files the same
-        // mode. Only where it is not there: closing any descriptor of a file ends all locks that
-        // this process has on it (POSIX), also those of a store that is open already; whoever looks
-        // in then takes its log away.
-        // SAFETY: the path is lent for the call.
+        // Fences and their reasons are readable only by the owner; SQLite creates its other
+        // files with the same mode. The file is only created here, and an existing one is not
+        // opened: closing any descriptor of a file releases all locks that this process has on it
+        // (POSIX), including those of an open store, whose log the next reader would then delete.
+        // SAFETY: the pointer is valid for the call.
         let made = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if made >= 0 { close(made) }
         do {
-            // SQLite takes links anywhere in a path for one; which directory it is, others say.
+            // SQLite rejects links anywhere in a path, so the directory's links are resolved here.
             let place = Self.directory(of: path).realPath + "/" + path.lastPathComponent
             let opened = try Database(path: place, waiting: 10_000)
-            // Reads the file's head: what is none of SQLite's is told before anything else.
+            // Reads the file's header, so that a file of another format is reported first.
             try opened.execute("SELECT count(*) FROM sqlite_master")
             let mode = try opened.text("PRAGMA journal_mode = WAL")
             guard mode == "wal" else {
                 throw DatabaseError(message: "could not activate WAL Mode at path: \(path)")
             }
-            // A commit survives a power cut: a fence of 24 hours must not be forgotten.
+            // A commit survives a power failure: a fence of 24 hours must not be lost.
             try opened.execute("PRAGMA synchronous = FULL")
             try Self.migrate(opened, path)
             database = opened
@@ -80,18 +80,19 @@ public final class EventStore: Sendable {
         }
     }
 
-    /// Opens `lazaret.db` in `directory`, which is made if it is missing, for its owner only.
+    /// Opens `lazaret.db` in `directory`, which is created if it is missing, with access for its
+    /// owner only.
     public convenience init(directory: String) throws(EventStoreError) {
         try Self.make(directory)
         try self.init(path: directory + "/lazaret.db")
     }
 
-    /// The same, for a monitor: a damaged store is set aside, and a new one is begun. The rules
-    /// that the kernel still has are added to it by the next reconciliation.
+    /// The same, for a monitor: a damaged store is renamed, and a new one created. The next
+    /// reconciliation adds the rules that the kernel still has.
     ///
     /// - Parameters:
     ///   - now: for the damaged file's new name.
-    ///   - report: gets one line where that was needed.
+    ///   - report: called with one line if the store was damaged.
     public static func repairing(
         directory: String, now: Timestamp, report: (String) -> Void
     ) throws(EventStoreError) -> EventStore {
@@ -106,7 +107,7 @@ public final class EventStore: Sendable {
             damage = why
         } catch { throw error }
         let aside = "\(path).damaged-\(now.second)"
-        // SAFETY: the paths are lent for the calls.
+        // SAFETY: the pointers are valid for the calls.
         guard unsafe rename(path, aside) == 0 else {
             throw .open(path: path, why: ProcessLock.words(errno))
         }
@@ -118,7 +119,7 @@ public final class EventStore: Sendable {
     }
 
     private static func make(_ directory: String) throws(EventStoreError) {
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {
             throw .open(path: directory, why: ProcessLock.words(errno))
         }
@@ -135,7 +136,7 @@ public final class EventStore: Sendable {
             ? .damaged(path: path, why: words(error)) : .open(path: path, why: words(error))
     }
 
-    /// Takes the steps of the layout that the file has not taken yet.
+    /// Applies the schema migrations that the file lacks.
     private static func migrate(_ database: borrowing Database, _ path: String) throws {
         let steps = [
             "1": schema, "2": incidentSchema,
@@ -144,9 +145,9 @@ public final class EventStore: Sendable {
         let before = try stepsTaken(database)
         guard before.isSubset(of: steps.keys) else { throw EventStoreError.newer(path: path) }
         guard before.count < steps.count else { return }
-        // Another program may be at it: what is missing is asked again with the write lock.
+        // Another program may do the same: the missing ones are queried again under the write lock.
         try database.transaction("BEGIN IMMEDIATE") { database in
-            // The name is that of the library which kept this table first.
+            // The name comes from the library that first maintained this table.
             try database.execute(
                 "CREATE TABLE IF NOT EXISTS grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
             let before = try stepsTaken(database)
@@ -193,7 +194,8 @@ public final class EventStore: Sendable {
         CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         """
 
-    // With row numbers: without them, a body above a quarter of a page takes a page of its own.
+    // The table has row numbers: without them, a row above a quarter of a page would use a page of
+    // its own.
     private static let incidentSchema = """
         CREATE TABLE incidents (
             id TEXT PRIMARY KEY, start INTEGER NOT NULL, end INTEGER NOT NULL,
@@ -213,12 +215,13 @@ public final class EventStore: Sendable {
         (error as? DatabaseError)?.message ?? "\(error)"
     }
 
-    /// What `body` reads, all of it as of one moment.
+    /// Runs `body` in a read transaction, so that it sees the state of one moment.
     func read<T: Sendable>(_ body: (borrowing Database) throws -> T) throws(EventStoreError) -> T {
         try transaction("BEGIN", body)
     }
 
-    /// One transaction that takes the write lock at once, so that it reads what it builds on.
+    /// Runs `body` in a transaction that acquires the write lock first, so that its reads stay
+    /// current.
     func write<T: Sendable>(_ body: (borrowing Database) throws -> T) throws(EventStoreError) -> T {
         try transaction("BEGIN IMMEDIATE", body)
     }
@@ -231,8 +234,7 @@ public final class EventStore: Sendable {
         } catch { throw .database(Self.words(error)) }
     }
 
-    /// Waits no longer than this for another process that holds file or lock, from now on; 10 s
-    /// until then.
+    /// Sets how long to wait for another process that holds the file or the lock; 10 s by default.
     public func waits(_ patience: Interval) throws(EventStoreError) {
         processLock.setPatience(patience)
         turn.withLock { _ in
@@ -240,12 +242,12 @@ public final class EventStore: Sendable {
         }
     }
 
-    /// What was noted under `name`, or nil.
+    /// The value stored under `name`, or nil.
     public func setting(_ name: String) throws(EventStoreError) -> String? {
         try read { try $0.text("SELECT value FROM settings WHERE name = ?", [name]) }
     }
 
-    /// Notes `value` under `name`, in place of what was there.
+    /// Stores `value` under `name`, replacing an earlier one.
     public func set(_ name: String, to value: String) throws(EventStoreError) {
         try write { try Self.set(name, to: value, $0) }
     }

@@ -3,7 +3,7 @@ internal import Synchronization
 internal import SystemSupport
 internal import Timestamps
 
-/// A lock between processes (flock(2)) on a file that is made when it is first taken.
+/// A lock between processes (flock(2)) on a file that is created when the lock is first acquired.
 final class ProcessLock: Sendable {
     private struct State {
         var descriptor: Int32 = -1
@@ -20,13 +20,13 @@ final class ProcessLock: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Waits no longer than this for another process; 10 s until set.
+    /// Sets how long to wait for another process; 10 s by default.
     func setPatience(_ patience: Interval) { state.withLock { $0.patience = patience } }
 
-    /// Takes the lock.
+    /// Acquires the lock.
     ///
     /// - Returns: how long it waited.
-    /// - Throws: `.open`; `.busy` when another process holds it for too long.
+    /// - Throws: `.open`; `.busy` if another process holds it for too long.
     func lock() throws(EventStoreError) -> Interval {
         let (descriptor, patience) = try state.withLock { state throws(EventStoreError) in
             if state.descriptor < 0 { state.descriptor = try Self.open(path) }
@@ -49,7 +49,7 @@ final class ProcessLock: Sendable {
     func unlock() { _ = state.withLock { flock($0.descriptor, LOCK_UN) } }
 
     private static func open(_ path: String) throws(EventStoreError) -> Int32 {
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         let descriptor = unsafe Glibc.open(
             path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .open(path: path, why: words(errno)) }

@@ -3,16 +3,16 @@ public import FeatureExtraction
 public import NetworkAddresses
 
 extension Event {
-    /// An odd window of one offender, and why it is odd.
+    /// An anomalous window of one offender, with the reasons.
     public struct Alert: Sendable, Equatable {
-        /// What was decided about the offender.
+        /// The decision about the offender.
         public enum Decision: String, Sendable, Decodable {
-            /// There is no baseline to decide by.
+            /// There is no baseline to decide from.
             case undecided = "none"
             case watch, quarantine
         }
 
-        /// Where packets came from.
+        /// The source of the packets.
         public enum Origin: Sendable, Equatable {
             case capture(String)
             case interface(String)
@@ -22,7 +22,7 @@ extension Event {
         public struct Contact: Sendable, Equatable {
             public var address: IPAddress
             public var ipProtocol: UInt8
-            /// Source and destination port; nil where the protocol has none.
+            /// Source and destination port; nil if the protocol has none.
             public var sourcePort: UInt16?
             public var port: UInt16?
 
@@ -37,11 +37,11 @@ extension Event {
             }
         }
 
-        /// One reason.
+        /// A reason for the alert.
         public struct Reason: Sendable, Equatable {
             /// A sentence.
             public var text: String
-            /// What was measured; nil where addresses are ranked without a baseline.
+            /// The measured value; nil if addresses are ranked without a baseline.
             public var measurement: Measurement?
 
             public init(text: String, measurement: Measurement? = nil) {
@@ -50,7 +50,7 @@ extension Event {
             }
         }
 
-        /// A feature of the window beside those of clean windows.
+        /// A feature of the window, compared with clean windows.
         public struct Measurement: Sendable, Equatable {
             /// Its name in `FeatureSchema`.
             public var feature: String
@@ -58,7 +58,7 @@ extension Event {
             public var unit: String
             public var baselineMedian: Double?
             public var baselineP99: Double?
-            /// Its part of the score, 0...1.
+            /// Its share of the score, 0...1.
             public var share: Double?
 
             public init(
@@ -74,23 +74,23 @@ extension Event {
             }
         }
 
-        /// 16 hexadecimal digits; nil where addresses are ranked without a baseline.
+        /// 16 hexadecimal digits; nil if addresses are ranked without a baseline.
         public var identifier: String?
         public var signature: String
-        /// Suricata's word for the class of the alert.
+        /// Suricata's name for the class of the alert.
         public var category: String
         public var severity: Severity
-        /// Whether a rule holds the offender's packets back.
+        /// Whether a rule is enforced on the offender's packets.
         public var isBlocked = false
         public var offender: IPAddress
-        /// Workload, `outside`, or the address.
+        /// The workload, `outside`, or the address.
         public var workload: String
-        /// The offender's interface, where it is known.
+        /// The offender's MAC address, if it is known.
         public var link: MACAddress?
         public var contact: Contact?
         /// Nil: several captures or interfaces.
         public var origin: Origin?
-        /// The file that holds the incident's packets.
+        /// The file with the incident's packets.
         public var captureFile: String?
         /// Seconds since 1970.
         public var window: Range<Int>?
@@ -107,11 +107,11 @@ extension Event {
         public var technique: String?
         public var reasons: [Reason] = []
         public var decision: Decision?
-        /// The rule over the offender.
+        /// The rule that acts on the offender.
         public var quarantineID: String?
 
-        /// - Parameter pattern: gives the alert its words. The window need not be known to show it:
-        ///   without a baseline it only looks like it, and `pattern` stays nil.
+        /// - Parameter pattern: determines the texts of the alert. Without a baseline the pattern
+        ///   is not certain, and the property `pattern` stays nil.
         public init(
             identifier: String? = nil, looksLike pattern: Pattern?, severity: Severity,
             offender: IPAddress, workload: String, scale: Scale, score: Double

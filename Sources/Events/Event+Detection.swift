@@ -5,7 +5,7 @@ public import Quarantine
 import Timestamps
 
 extension Event.Alert {
-    /// What a verdict says; what was decided about its offender is for the caller to add.
+    /// Creates an alert from a verdict; the caller adds the decision about its offender.
     public init(_ verdict: Verdict, identifier: String, modelID: String) {
         let window = verdict.window
         self.init(
@@ -27,7 +27,8 @@ extension Event.Alert {
 extension Event {
     /// The event of a decision about a rule.
     ///
-    /// - Parameter failure: why it could not be done; nil: done, or all but done in a dry run.
+    /// - Parameter failure: why it failed; nil: done, except for the last call to the kernel in a
+    ///   dry run.
     public init(_ decision: QuarantineDecision, isDryRun: Bool, failure: String? = nil) {
         let rule = decision.rule
         var change = QuarantineChange(
@@ -50,7 +51,7 @@ extension Event.Severity {
 }
 
 extension Event.Alert.Contact {
-    /// The last flow that was opened in the window; nil where there was none.
+    /// The last flow that was initiated in the window; nil if there was none.
     fileprivate init?(of window: Window) {
         let contact = window.lastContact
         guard contact.second >= window.startSecond, !contact.address.isUnspecified else {

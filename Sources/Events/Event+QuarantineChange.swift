@@ -2,9 +2,9 @@ public import Quarantine
 public import Timestamps
 
 extension Event {
-    /// A decision about a quarantine rule, and what became of it.
+    /// A decision about a quarantine rule, and its result.
     public struct QuarantineChange: Sendable, Equatable {
-        /// What was decided; the raw values are the words of events and of the audit trail.
+        /// The action; the raw values are the words in events and in the audit trail.
         public enum Action: String, Sendable {
             case add = "fence"
             case extend, release, expire, refuse
@@ -13,20 +13,20 @@ extension Event {
         /// Rules on several targets may share it.
         public var quarantineID: String
         public var action: Action
-        /// The rail that forbade the rule.
+        /// The safety limit that forbade the rule.
         public var refusal: String?
         public var target: QuarantineTarget
         public var response: QuarantineRule.Action
-        /// When the rule ends.
+        /// When the rule expires.
         public var until: Timestamp
         public var reason: String
-        /// The alert that led to the rule; nil by hand.
+        /// The alert that led to the rule; nil if an operator added it.
         public var eventID: String?
         public var workload: String?
         /// The command that removes the rule.
         public var undo: String
         public var isDryRun = false
-        /// Why it could not be done; nil: done, or all but done in a dry run.
+        /// Why it failed; nil: done, except for the last call to the kernel in a dry run.
         public var failure: String?
 
         public init(

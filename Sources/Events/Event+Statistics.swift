@@ -1,7 +1,7 @@
 extension Event {
     /// A monitor's counters since its start.
     public struct Statistics: Sendable, Equatable, Decodable {
-        /// How one sink of events is doing.
+        /// The status of one sink of events.
         public struct Sink: Sendable, Equatable, Decodable {
             public var name: String
             public var written: UInt64
@@ -9,7 +9,7 @@ extension Event {
             public var waiting: Int
             /// How long the oldest event has waited.
             public var lagSeconds: Double
-            /// Why it does not deliver at the moment; nil where it does.
+            /// The reason why it currently does not deliver; nil if it does.
             public var trouble: String?
 
             public init(
@@ -31,7 +31,7 @@ extension Event {
         }
 
         public var uptimeSeconds: Int
-        /// Counters by name, as Suricata groups them.
+        /// Counters by name, in Suricata's groups.
         public var capture: [String: UInt64] = [:]
         public var decoder: [String: UInt64] = [:]
         public var flow: [String: UInt64] = [:]

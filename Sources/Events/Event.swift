@@ -1,9 +1,9 @@
 public import Timestamps
 
-/// Something that Lazaret reports: an alert, a change of the quarantine, or a monitor's counters.
+/// An event that Lazaret reports: an alert, a change of the quarantine, or a monitor's counters.
 ///
-/// The value is made where it happens, and everything downstream filters on its fields. EVE JSON is
-/// one way to write it down: `eve` renders a line, `init(eve:)` reads one.
+/// It is created where it happens, and later stages filter on its fields. EVE JSON is one of its
+/// formats: `eve` renders a line, `init(eve:)` parses one.
 public struct Event: Sendable, Equatable {
     /// What an event reports; the raw values are those of `event_type`.
     public enum Kind: String, Sendable, CaseIterable {
@@ -56,7 +56,7 @@ public struct Event: Sendable, Equatable {
         }
     }
 
-    /// The workload or the target that it is about; empty for counters.
+    /// The workload or the target of the event; empty for counters.
     public var subject: String {
         switch payload {
         case .alert(let alert): alert.workload
@@ -66,7 +66,7 @@ public struct Event: Sendable, Equatable {
     }
 }
 
-/// An event with its line of EVE JSON, rendered once for everything that takes it.
+/// An event with its line of EVE JSON, which is rendered once for all sinks.
 public struct RenderedEvent: Sendable {
     public let event: Event
     /// One JSON object, without the newline.

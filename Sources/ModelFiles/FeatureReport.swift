@@ -1,9 +1,9 @@
 import FeatureExtraction
 import TextFormats
 
-/// The feature table as a page of documentation.
+/// The feature table as Markdown.
 public enum FeatureReport {
-    /// Markdown of all features, in column order: what `docs/features.md` holds.
+    /// Markdown of all features in column order: the content of `docs/features.md`.
     public static var markdown: String {
         var text = """
             # Features

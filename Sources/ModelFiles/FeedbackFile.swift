@@ -6,7 +6,7 @@ import NetworkAddresses
 import SystemSupport
 import TextFormats
 
-/// What was said of a model's alerts: JSON lines in a file beside the model's, newest last.
+/// The feedback on a model's alerts: JSON lines in a file beside the model's, newest last.
 public enum FeedbackFile {
     /// One line.
     private struct Line: Codable {
@@ -31,14 +31,14 @@ public enum FeedbackFile {
     /// The file that belongs to the model at `path`.
     public static func path(of model: String) -> String { model + ".feedback.jsonl" }
 
-    /// Everything that was said of the model at `path`; nothing where there is no file.
+    /// The feedback on the model at `path`; empty if there is no file.
     ///
     /// - Throws: `.input` with the line that cannot be read.
     public static func read(_ model: String) throws -> [Feedback] {
         try lines(model).map(\.feedback)
     }
 
-    /// Everything that was said, a line for a person each.
+    /// The feedback as text, one line for each alert.
     public static func list(_ model: String) throws -> String {
         let lines = try lines(model)
         guard !lines.isEmpty else { return "no feedback on \(model)\n" }
@@ -58,11 +58,10 @@ public enum FeedbackFile {
         }.joined(separator: "\n") + "\n"
     }
 
-    /// Adds what is said of the alert `eventID`, in the place of anything that was said of it
-    /// before.
+    /// Adds feedback on the alert `eventID`, replacing earlier feedback on it.
     ///
-    /// - Parameter events: EVE file that holds the alert.
-    /// - Throws: `.input` where the alert is not there, `.output` where the file cannot be written.
+    /// - Parameter events: the EVE file with the alert.
+    /// - Throws: `.input` if the alert is not found, `.output` if the file cannot be written.
     @discardableResult
     public static func add(
         _ eventID: String, _ judgement: Feedback.Judgement, events: String, model: String
@@ -74,9 +73,9 @@ public enum FeedbackFile {
         return try feedback(line, "\(events): event \(eventID)")
     }
 
-    /// Takes back what was said of the alert `eventID`.
+    /// Removes the feedback on the alert `eventID`.
     ///
-    /// - Throws: `.input` where nothing was.
+    /// - Throws: `.input` if there is none.
     public static func withdraw(_ eventID: String, model: String) throws {
         let all = try lines(model).map(\.line)
         let kept = all.filter { $0.eventID != eventID }

@@ -5,7 +5,7 @@ import Timestamps
 
 /// A model's content as text.
 public enum ModelReport {
-    /// The model on one page; `withGraph` adds the list of contacts.
+    /// The model on one page; `withGraph` adds its contacts.
     public static func text(_ model: Model, withGraph: Bool = false) -> String {
         let provenance = model.provenance
         let seconds = Int64((provenance.last - provenance.first).wholeSeconds)
@@ -49,13 +49,13 @@ public enum ModelReport {
         return lines.map(\.printable).joined(separator: "\n") + "\n"
     }
 
-    /// The workloads that have a baseline of their own, by name; the graph knows networks too, and
-    /// who was seen too seldom.
+    /// The workloads that have a baseline of their own, by name. The graph also contains networks
+    /// and workloads that were seen too rarely.
     package static func workloads(_ model: Model) -> [String] {
         model[.short].baseline.groups.keys.filter(isWorkload).sorted()
     }
 
-    /// What `new` knows that `old` does not, and the other way round.
+    /// The differences between the contents of two models.
     public static func difference(_ old: Model, _ new: Model) -> String {
         func edges(_ model: Model) -> Set<String> {
             Set(model.graph.namedEdges.map { "\($0.subject) -> \($0.peer) \($0.service)" })
@@ -84,7 +84,7 @@ public enum ModelReport {
             ? "no difference\n" : lines.map(\.printable).joined(separator: "\n") + "\n"
     }
 
-    /// What the thresholds promise, and where the data are too few to promise it.
+    /// The promised rate of false alarms, with a note if the data are too few for it.
     private static func budget(_ model: Model) -> String {
         let asked = rate(model.provenance.falseAlarmsPerDay)
         guard Scale.allCases.contains(where: { model[$0].isCapped }) else {

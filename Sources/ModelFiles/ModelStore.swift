@@ -2,14 +2,14 @@ public import AnomalyDetection
 import SystemSupport
 public import Workloads
 
-/// Model files: written whole or not at all.
+/// Reads and writes model files; they are written atomically.
 public enum ModelStore {
-    /// Writes the model beside its place and moves it there.
+    /// Writes the model to a temporary file and renames it.
     public static func write(_ model: Model, to path: String) throws {
         try OutputFile.replace(path, with: model.encoded(), access: .everybody)
     }
 
-    /// Reads a model with what was said of its alerts: what judges traffic uses this.
+    /// Reads a model with its feedback, for judging traffic.
     ///
     /// - Parameter inventory: names of workloads; nil: those stored in the model.
     public static func readForJudging(_ path: String, inventory: Inventory?) throws -> Model {
@@ -18,7 +18,7 @@ public enum ModelStore {
         return model
     }
 
-    /// Reads a model and checks all of it.
+    /// Reads a model and verifies all of it.
     public static func read(_ path: String) throws -> Model {
         let bytes: [UInt8]
         do { bytes = try readFile(path, limit: Model.largestFile) } catch {

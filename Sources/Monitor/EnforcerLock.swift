@@ -1,10 +1,10 @@
 internal import Glibc
 internal import SystemSupport
 
-/// One enforcing monitor to a network namespace: each of two would take the other's fences for a
-/// stranger's, and undo them.
+/// The lock that allows one enforcing monitor per network namespace. Two monitors would each remove
+/// the other's fences as unknown rules.
 ///
-/// An abstract socket lives and dies with who holds it, and is seen in its network namespace only
+/// An abstract socket exists as long as its holder, and is visible only in its network namespace
 /// (unix(7)).
 final class EnforcerLock {
     private let descriptor: Int32
@@ -15,10 +15,10 @@ final class EnforcerLock {
     init() throws(IOError) {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         descriptor = socket(AF_UNIX, type, 0)
-        // A name that somebody took who may not enforce, or that cannot be had at all, keeps nobody
-        // from enforcing.
+        // Enforcement is also allowed if the socket cannot be created or bound at all, or if the
+        // name is held by a process that may not enforce.
         guard descriptor >= 0, unsafe Self.call(bind, descriptor) != 0, errno == EADDRINUSE else {
-            // Nobody takes the calls: each that was turned away stays in the queue.
+            // Connections are never accepted: those of refused monitors stay in the queue.
             listen(descriptor, SOMAXCONN)
             return
         }
@@ -39,8 +39,8 @@ final class EnforcerLock {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let family = MemoryLayout<sa_family_t>.size
-        // SAFETY: the name is shorter than the field behind the family; the call reads what is
-        // ours.
+        // SAFETY: the name is shorter than the field after the family, and the call reads only
+        // `address`.
         return unsafe withUnsafeMutableBytes(of: &address) { bytes in
             unsafe bytes[family...].copyBytes(from: name)
             return unsafe body(
@@ -54,10 +54,11 @@ final class EnforcerLock {
         // struct ucred: process, user, group.
         var peer: InlineArray<3, UInt32> = [0, .max, .max]
         var size = socklen_t(MemoryLayout.size(ofValue: peer))
-        // SAFETY: the numbers are ours and have the size that is passed.
+        // SAFETY: `peer` and `size` are local, and `size` is the size of `peer`.
         let status = unsafe getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size)
         guard status == 0 else { return false }
-        // A monitor of another user has the capability without being root; CAP_NET_ADMIN is 12.
+        // A monitor of another user can have the capability without being root; CAP_NET_ADMIN is
+        // 12.
         let facts =
             (try? readFile("/proc/\(peer[0])/status")).map {
                 String(decoding: $0, as: UTF8.self)

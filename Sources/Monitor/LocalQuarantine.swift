@@ -6,23 +6,24 @@ public import Quarantine
 internal import SystemSupport
 public import Timestamps
 
-/// The quarantine for a command that runs without a monitor: opens ledger and kernel itself.
+/// The quarantine for a command that runs without a monitor: it opens the ledger and the kernel's
+/// tables itself.
 public struct LocalQuarantine {
     private let directory: String
     private let options: Monitor.Options
 
     /// - Parameters:
-    ///   - directory: where the ledger lies.
-    ///   - options: what the configuration says of protected addresses and kept services.
+    ///   - directory: the directory of the ledger.
+    ///   - options: the protected addresses and kept services of the configuration.
     public init(directory: String, options: Monitor.Options) {
         self.directory = directory
         self.options = options
     }
 
-    /// Opens ledger and kernel, and makes them agree.
+    /// Opens the ledger and the kernel's tables, and reconciles them.
     ///
     /// - Parameters:
-    ///   - actor: who asks, for the audit trail.
+    ///   - actor: the caller, for the audit trail.
     /// - Throws: `.ledger`; `.notPermitted` without CAP_NET_ADMIN.
     public func engine(
         now: Timestamp, actor: String
@@ -53,10 +54,9 @@ public struct LocalQuarantine {
             policy: policy, ledger: store, actuator: try Firewall(firewall))
     }
 
-    /// What is in force. Looking makes nothing: where there is no ledger, the kernel alone is
-    /// asked.
+    /// The active rules. Listing creates no ledger: without one, only the kernel's tables are read.
     public func list(now: Timestamp) throws(QuarantineError) -> RuleListing {
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         guard unsafe access(directory + "/lazaret.db", F_OK) == 0 || errno != ENOENT else {
             var firewall = try Firewall()
             return RuleListing(unknown: try firewall.elements())
@@ -65,7 +65,8 @@ public struct LocalQuarantine {
         return try engine.list(now: now)
     }
 
-    /// Where the monitor of a state directory answers, as it has noted there; nil where it has not.
+    /// The control socket that the monitor of a state directory has recorded there; nil if it has
+    /// not.
     public static func socket(ofMonitorIn directory: String) -> String? {
         let text = try? String(contentsOfFile: MonitorLock.path(in: directory), encoding: .utf8)
         return text?.split(separator: "\n").first.map(String.init)

@@ -17,59 +17,64 @@ internal import SystemSupport
 public import Workloads
 public import Timestamps
 
-/// Watches interfaces by a model, and fences offenders where that is asked for: `lazaret monitor`.
+/// The `lazaret monitor` command: monitors interfaces with a model and, if enforcing, fences
+/// offenders.
 ///
-/// The calling thread captures, decodes, meters and judges; the kernel's rings hold what comes
-/// meanwhile. Decisions, ledger, kernel and events are a second thread's, and a third one guards
-/// the tables against other programs. Without a model it learns one first.
+/// The calling thread captures, decodes, meters and judges; until it reads them, packets wait in
+/// the kernel's rings. A second thread handles decisions, the ledger, the kernel's tables and
+/// events. A third one protects the tables against other programs. Without a model, the monitor
+/// first learns one.
 public struct Monitor {
     public struct Options: Sendable {
         public var interfaces: [String] = []
         public var capture = CaptureOptions()
-        /// The key of the flow table's hash; random, so that nobody can aim at one bucket.
+        /// The key of the flow table's hash; random, so that an attacker cannot choose flows of one
+        /// bucket.
         public var hashSeed = UInt64.random(in: 1...UInt64.max)
-        /// False: everything but the last call to the kernel.
+        /// Whether rules are applied in the kernel; if false, everything else is still done.
         public var isEnforcing = false
-        /// Where ledger and lock lie.
+        /// The directory of the ledger and the lock.
         public var stateDirectory = "/var/lib/lazaret"
-        /// Where this monitor answers the command line; nil: nowhere.
+        /// The path of the control socket for the command line; nil: none.
         public var controlSocket: String?
-        /// File of the events; `-` is standard output.
+        /// The path of the event file; `-` is standard output.
         public var output = "-"
-        /// Rotation of that file, and where events go beside it.
+        /// Rotation of that file, and the other sinks of events.
         public var delivery = DeliveryOptions()
         public var policy = QuarantinePolicyOptions()
-        /// Whom the policy leaves alone.
+        /// The entries that the policy never fences.
         public var allowlist: [AllowEntry] = []
-        /// Whether a fence also deletes the target's entries of connection tracking.
+        /// Whether a fence also deletes the target's connection tracking entries.
         public var flushesConnections = false
         public var discovery = ProtectedDiscovery()
         /// How long a node without a model learns before it judges.
         public var learningTime = Interval.seconds(86_400)
-        /// After this long a new model is made of what raised nothing; nil: never.
+        /// The interval at which a new model is trained from windows that raised no verdict; nil:
+        /// never.
         public var retrainInterval: Interval?
-        /// Where names of containers come from.
+        /// The sources of container names.
         public var workloads = WorkloadOptions()
-        /// Time between `stats` events.
+        /// The interval between `stats` events.
         public var statisticsInterval = Interval.seconds(60)
-        /// How long, and in how many bytes, events and incidents are kept in the state directory.
+        /// The time and the number of bytes for which the state directory keeps events and
+        /// incidents.
         public var keepTime = Interval.seconds(30 * 86_400)
         public var keepBytes: Int64 = 512 << 20
-        /// Where packets are kept.
+        /// The options for recording packets.
         public var recording = RecordingOptions()
         public var limits = ResourceLimits()
 
         public init() {}
     }
 
-    /// What signals ask for.
+    /// Requests from signals.
     public struct Requests {
         public var shouldStop: () -> Bool
-        /// Whether counters were asked for since the last call.
+        /// Whether counters were requested since the last call.
         public var takeReport: () -> Bool
-        /// Whether files are to be opened anew since the last call.
+        /// Whether reopening the files was requested since the last call.
         public var takeReopen: () -> Bool
-        /// Reads configuration, model and feedback anew; a nil model is the one in use.
+        /// Reads configuration, model and feedback again; a nil model means the one in use.
         public var reload: () throws -> (options: Options, model: Model?)
 
         public init(
@@ -85,16 +90,16 @@ public struct Monitor {
     }
 
     public let options: Options
-    /// Nil: one is learnt first.
+    /// Nil: the monitor first learns one.
     public let model: Model?
-    /// What was given; nil: what engines tell, and else the model's own.
+    /// The given inventory; nil: that of the container engines, else the model's own.
     public let inventory: Inventory?
     let hub: MonitorHub
 
     /// - Parameters:
-    ///   - model: nil: the one that this node has learnt before, or else is learnt now.
-    ///   - inventory: nil: what engines tell, and else the model's own.
-    ///   - hub: what others see of it.
+    ///   - model: nil: the one that this node has learned before, else it first learns one.
+    ///   - inventory: nil: that of the container engines, else the model's own.
+    ///   - hub: publishes the monitor's state.
     public init(
         options: Options, model: Model?, inventory: Inventory? = nil,
         hub: MonitorHub = MonitorHub()
@@ -105,20 +110,20 @@ public struct Monitor {
         self.hub = hub
     }
 
-    /// Where the model lies that a node has learnt by itself.
+    /// The path of the model that a node has learned by itself.
     public static func learntModelPath(in stateDirectory: String) -> String {
         stateDirectory + "/learnt.model"
     }
 
-    /// Runs until it is asked to stop. Fences stay, with the ends that they have.
+    /// Runs until a stop is requested. Fences stay until they expire.
     ///
     /// - Parameter logger: for the operator.
-    /// - Throws: `CaptureError`, `QuarantineError` or `IOError` where it cannot start.
+    /// - Throws: `CaptureError`, `QuarantineError` or `IOError` if it cannot start.
     public func run(_ requests: Requests, logger: Logger) throws {
         let store = try EventStore.repairing(
             directory: options.stateDirectory, now: Clock.now(),
             report: { logger.warning("\($0)") })
-        // A rule does not wait for who holds the ledger.
+        // A rule does not wait long for another process that has locked the ledger.
         try store.waits(.seconds(1))
         let lock = try MonitorLock(
             directory: options.stateDirectory, socket: options.controlSocket)
@@ -146,8 +151,8 @@ public struct Monitor {
                 logger.warning("what watches the firewall is left busy")
             }
         }
-        // Its own connection: what takes long there never makes a fence wait for longer than a
-        // write.
+        // A connection of its own, so that a fence waits for a single write of the recorder at
+        // most.
         let recorder = EventRecorder(
             store: try EventStore(directory: options.stateDirectory),
             limits: .init(time: options.keepTime, bytes: options.keepBytes), logger: logger)
@@ -180,7 +185,7 @@ public struct Monitor {
         try watch.run(by: model)
     }
 
-    /// What this node has learnt at an earlier start.
+    /// The model that this node has learned in an earlier run.
     private func learntModel(_ logger: Logger) throws -> Model? {
         let path = Self.learntModelPath(in: options.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }

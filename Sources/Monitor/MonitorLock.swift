@@ -4,17 +4,17 @@ internal import Quarantine
 internal import Synchronization
 internal import SystemSupport
 
-/// One monitor to a state directory.
+/// The lock that allows one monitor per state directory.
 final class MonitorLock {
     private let descriptor: Int32
 
     static func path(in directory: String) -> String { directory + "/monitor.lock" }
 
-    /// - Parameter socket: where the monitor answers, for commands that know only the directory.
-    /// - Throws: `.input` where another monitor holds it.
+    /// - Parameter socket: the control socket, for commands that know only the directory.
+    /// - Throws: `.input` if another monitor holds the lock.
     init(directory: String, socket: String?) throws(IOError) {
         let path = Self.path(in: directory)
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             // SAFETY: the text is copied before another call could change it.
@@ -28,10 +28,10 @@ final class MonitorLock {
                     "another monitor uses this state directory; stop it, or name one with --state")
         }
         let line = (socket?.absolutePath ?? "") + "\n"
-        // Where it cannot be written, a command finds the socket by its configuration.
+        // If the write fails, a command finds the socket through its configuration.
         _ = ftruncate(descriptor, 0)
         let bytes = Array(line.utf8)
-        // SAFETY: the bytes are lent for the call.
+        // SAFETY: the buffer is valid for the call.
         _ = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     }
 

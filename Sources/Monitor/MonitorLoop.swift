@@ -15,7 +15,7 @@ import TextFormats
 import Workloads
 import Timestamps
 
-/// The thread of a monitor's packets: learns, then judges, and once a second publishes its state.
+/// The packet thread of a monitor: learns, then judges, and publishes its state once a second.
 struct MonitorLoop {
     private let monitor: Monitor
     private let parts: MonitorParts
@@ -55,9 +55,10 @@ struct MonitorLoop {
 
     // MARK: - Learning
 
-    /// Learns what is usual here.
+    /// Learns what is usual on the interfaces.
     ///
-    /// - Returns: the model, which is kept in the state directory; nil when asked to stop before.
+    /// - Returns: the model, which is saved in the state directory; nil if a stop was requested
+    ///   before.
     mutating func learn() throws -> Model? {
         let path = Monitor.learntModelPath(in: options.stateDirectory)
         reporter.begin(.learning)
@@ -77,8 +78,8 @@ struct MonitorLoop {
         return nil
     }
 
-    /// Learns for as long as is asked for; nil where there was nothing to learn from, or it is
-    /// asked to stop.
+    /// Learns for the configured time; nil if there was nothing to learn from, or a stop was
+    /// requested.
     private mutating func learnOnce() throws -> (
         model: Model, progress: MonitorStatus.Learning
     )? {
@@ -159,7 +160,7 @@ struct MonitorLoop {
 
     // MARK: - Judging
 
-    /// Judges until it is asked to stop.
+    /// Judges until a stop is requested.
     mutating func run(by model: Model) throws {
         reporter.begin(.detecting)
         reporter.status.model = MonitorStatus.ModelSummary(model)
@@ -235,10 +236,10 @@ struct MonitorLoop {
         reporter.status.model = MonitorStatus.ModelSummary(model)
     }
 
-    /// Takes in what the configuration and the model's file say now; what cannot be used is refused
-    /// whole.
+    /// Applies the current configuration and the model's file; if any part is unusable, none of it
+    /// is applied.
     ///
-    /// - Returns: the model to go on with; nil: the one in use.
+    /// - Returns: the model to use from now on; nil: the one in use.
     private mutating func reload() -> Model? {
         decisions.reopen()
         recording?.reopen()
@@ -261,7 +262,7 @@ struct MonitorLoop {
         }
     }
 
-    /// Watches these interfaces from now on; those that stay lose no packet.
+    /// Changes the monitored interfaces; those that stay lose no packet.
     private mutating func follow(interfaces: [String]) {
         guard interfaces != context.interfaces else { return }
         context.interfaces = interfaces
@@ -269,8 +270,8 @@ struct MonitorLoop {
         live.watch(live.directory.bridges(), context)
     }
 
-    /// Packets are held for a moment where there are several, or where names are to come in time
-    /// for them.
+    /// The number of interfaces for the reorder buffer. Packets are held for a moment if there are
+    /// several interfaces, or if names of containers have to arrive before them.
     private var interfaceCount: Int {
         live.holdsPackets(context.interfaces)
             ? max(2, context.interfaces.count) : context.interfaces.count
@@ -281,9 +282,9 @@ struct MonitorLoop {
         return requests.takeReopen() || isAsked
     }
 
-    /// Between two batches: tells the supervisor, rests, and looks at the clock.
+    /// Between two batches: notifies the supervisor, keeps to the CPU limit, and reads the clock.
     ///
-    /// - Returns: what it is now, and how far it was set since the last time.
+    /// - Returns: the current time, and how far the clock was set since the last call.
     private mutating func tick() -> (now: Timestamp, step: Interval?) {
         notice.beat()
         pace.keep()
@@ -306,7 +307,7 @@ extension MonitorStatus.ModelSummary {
 }
 
 extension StoredModel {
-    /// The model that is in use from now on.
+    /// The record of a model that is in use from now on.
     fileprivate init(_ model: Model, created: Timestamp) {
         self.init(
             id: model.identifier, created: created,

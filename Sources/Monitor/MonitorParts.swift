@@ -2,7 +2,7 @@ internal import Logging
 internal import Enforcement
 internal import PacketCapture
 
-/// What works beside the packet thread of a monitor, and where it tells the operator.
+/// The components that work beside the packet thread of a monitor, and the operator's logger.
 struct MonitorParts {
     let source: LiveCapture
     let live: LiveWorkloads
@@ -10,6 +10,6 @@ struct MonitorParts {
     let quarantine: QuarantineService
     let recorder: EventRecorder
     let recording: PacketRecording?
-    /// Called with one line, from any thread.
+    /// Called from any thread, with one line.
     let logger: Logger
 }

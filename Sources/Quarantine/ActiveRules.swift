@@ -1,12 +1,13 @@
 public import NetworkAddresses
 package import Timestamps
 
-/// The rules that are active, or are being put in place or removed: the quarantine's one state.
+/// The rules that are active, or are being applied or removed. This is the only state of the
+/// quarantine.
 ///
-/// A rule is found by its target and action; a target may have one rule of each action.
+/// A rule is identified by its target and action; a target may have one rule of each action.
 public struct ActiveRules: Sendable {
     private var rules: [QuarantineRule.Key: QuarantineRule] = [:]
-    /// No rule ends before this.
+    /// No rule expires before this.
     private var earliestEnd = Timestamp.distantFuture
 
     public init() {}
@@ -19,10 +20,10 @@ public struct ActiveRules: Sendable {
     public var isEmpty: Bool { rules.isEmpty }
     public var count: Int { rules.count }
     package var keys: some Collection<QuarantineRule.Key> { rules.keys }
-    /// In no order.
+    /// The rules in no order.
     package var values: some Collection<QuarantineRule> { rules.values }
 
-    /// By target and action.
+    /// The rules ordered by target and action.
     public var sorted: [QuarantineRule] { rules.values.sorted { $0.key < $1.key } }
 
     public subscript(key: QuarantineRule.Key) -> QuarantineRule? { rules[key] }
@@ -39,15 +40,15 @@ public struct ActiveRules: Sendable {
         }
     }
 
-    /// The rule that acts on a host's packets; of several the first by target and action.
+    /// The rule that acts on a host's packets; of several, the first by target and action.
     public func rule(over address: IPAddress, link: MACAddress) -> QuarantineRule? {
         rules.values.lazy.filter { $0.state != .removing && $0.target.matches(address, link: link) }
             .min { $0.key < $1.key }
     }
 
-    /// The rules whose time is over at `time`, the first to end first.
+    /// The rules that have expired at `time`, in order of expiry.
     ///
-    /// - Complexity: O(1) before the first end.
+    /// - Complexity: O(1) before the first expiry.
     package mutating func expired(at time: Timestamp) -> [QuarantineRule] {
         guard time >= earliestEnd else { return [] }
         earliestEnd = rules.values.lazy.map(\.expires).min() ?? .distantFuture
@@ -55,12 +56,12 @@ public struct ActiveRules: Sendable {
             .sorted { ($0.expires, $0.key) < ($1.expires, $1.key) }
     }
 
-    /// The rules when the clock was set by `step`.
+    /// The rules after the clock was set by `step`.
     package func moved(by step: Interval) -> ActiveRules {
         step == .zero ? self : ActiveRules(rules.values.map { $0.moved(by: step) })
     }
 
-    /// Adds a rule, or replaces the one with its target and action; one that has ended is removed.
+    /// Adds a rule, or replaces the one with the same target and action; an ended rule is removed.
     package mutating func update(_ rule: QuarantineRule) {
         rules[rule.key] = rule.state == .ended ? nil : rule
         earliestEnd = min(earliestEnd, rule.expires)

@@ -1,32 +1,31 @@
 public import NetworkAddresses
 public import Timestamps
 
-/// A detection that asks for a rule: who, when, how far above the threshold, and why.
+/// A detection that requests a rule: offender, time, score and reason.
 public struct EnforcementRequest: Sendable, Equatable {
     /// Packet time of the window's end.
     public var time: Timestamp
-    /// Length of the window; two requests closer than one and a half windows are "in
-    /// a row".
+    /// Length of the window; requests within one and a half windows of each other are in a row.
     public var window: Interval
-    /// Who misbehaved.
+    /// The misbehaving address.
     public var offender: IPAddress
-    /// Set when the source addresses are borrowed: then the rule is on this network card, not on
-    /// the address.
+    /// Set if the source addresses are spoofed: then the rule is on this MAC address, not on an IP
+    /// address.
     public var spoofingLink: MACAddress?
-    /// The workload's name, when the inventory knows it.
+    /// The workload's name; nil if the inventory does not know it.
     public var workload: String?
     /// The anomaly score, 0...1.
     public var score: Double
-    /// The threshold that the score is above.
+    /// The threshold, which the score exceeds.
     public var threshold: Double
-    /// So far above the threshold that one window is enough; the policy adds its own test on the
-    /// score.
+    /// Whether the score is so far above the threshold that one window is enough; the policy adds
+    /// its own test of the score.
     public var isFarBeyond: Bool
     /// The event that reports this detection.
     public var eventID: String
-    /// Why, in words.
+    /// The reason as text.
     public var reason: String
-    /// The features behind it, in words or numbers.
+    /// The features behind it, as text or numbers.
     public var features: String
 
     public init(

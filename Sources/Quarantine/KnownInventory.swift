@@ -1,15 +1,15 @@
 public import NetworkAddresses
 public import Timestamps
 
-/// One member of a workload as the policy sees it: a container, pod or host with all its addresses.
+/// One member of a workload as seen by the policy: a container, pod or host with all its addresses.
 ///
-/// Replicas of a service are members of their own that share the name.
+/// Replicas of a service are separate members with the same name.
 public struct KnownWorkload: Sendable, Equatable {
     public var name: String
     public var addresses: [IPAddress]
-    /// Its network cards, where they are known.
+    /// Its MAC addresses, if they are known.
     public var links: [MACAddress]
-    /// Packet time of its first sight; its warm-up counts from here.
+    /// Packet time when it was first seen; its warm-up starts here.
     public var knownSince: Timestamp
 
     public init(
@@ -24,7 +24,7 @@ public struct KnownWorkload: Sendable, Equatable {
 
     /// Every address that a rule on this member must include.
     ///
-    /// Where it uses IPv6, that is also the link-local address that follows from each card.
+    /// If it uses IPv6, this includes the link-local address derived from each MAC address.
     var allAddresses: [IPAddress] {
         guard addresses.contains(where: { !$0.isIPv4 }) else { return addresses }
         return addresses + links.map { IPAddress(linkLocalOf: $0) }
@@ -44,7 +44,7 @@ public struct KnownNetwork: Sendable, Equatable {
     }
 }
 
-/// The known workloads and networks, by which shares and subnets are decided.
+/// The known workloads and networks, from which the policy derives subnets and shares of workloads.
 public struct KnownInventory: Sendable, Equatable {
     public private(set) var workloads: [KnownWorkload]
     public private(set) var networks: [KnownNetwork]
@@ -65,7 +65,7 @@ public struct KnownInventory: Sendable, Equatable {
         byAddress[address].map { workloads[$0] }
     }
 
-    /// The workload that has the network card `link`, or nil.
+    /// The workload that has the MAC address `link`, or nil.
     public func workload(at link: MACAddress) -> KnownWorkload? {
         byLink[link].map { workloads[$0] }
     }
@@ -79,7 +79,7 @@ public struct KnownInventory: Sendable, Equatable {
 }
 
 extension IPAddress {
-    /// The link-local IPv6 address that follows from a MAC address (RFC 4291, appendix A).
+    /// The link-local IPv6 address derived from a MAC address (RFC 4291, appendix A).
     init(linkLocalOf link: MACAddress) {
         let upper = (link.value >> 24 ^ 0x02_0000) << 40
         self.init(high: 0xFE80 << 48, low: upper | 0xFF_FE00_0000 | link.value & 0xFF_FFFF)

@@ -1,15 +1,15 @@
 import Timestamps
 
-/// Policy and rules without ledger and kernel: what would be enforced. For replay.
+/// The policy and its rules without ledger and kernel, for replay: the rules that would be applied.
 public struct PlannedQuarantine: Sendable {
     public var policy: QuarantinePolicy
     public private(set) var rules = ActiveRules()
 
     public init(_ policy: QuarantinePolicy = QuarantinePolicy()) { self.policy = policy }
 
-    /// Weighs one detection above the threshold.
+    /// Decides on one detection above the threshold.
     ///
-    /// - Returns: expiries that came due, then what this request leads to.
+    /// - Returns: the rules that have expired, then the decisions on this request.
     public mutating func consider(_ request: EnforcementRequest) -> [QuarantineDecision] {
         let expired = expire(at: request.time)
         let decided = policy.decide(request, active: rules)
@@ -17,7 +17,7 @@ public struct PlannedQuarantine: Sendable {
         return expired + decided
     }
 
-    /// Moves time forward to `time`.
+    /// Advances the time to `time`.
     mutating func expire(at time: Timestamp) -> [QuarantineDecision] {
         let expired = rules.expired(at: time).map(QuarantineDecision.expiry)
         apply(expired)

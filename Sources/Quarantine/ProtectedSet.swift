@@ -15,10 +15,11 @@ public struct ProtectedSet: Sendable, Equatable {
     }
 
     public private(set) var entries: [Entry] = []
-    /// Network cards that are never fenced, with their reasons.
+    /// MAC addresses that are never fenced, with their reasons.
     public private(set) var links: [MACAddress: String] = [:]
 
-    /// A set with what no fence may ever cover: loopback, multicast, broadcast, "no address".
+    /// A set with the prefixes that no fence may ever cover: loopback, multicast, broadcast and
+    /// unspecified addresses.
     public init() {
         let always = [
             ("127.0.0.0/8", "loopback"), ("::1", "loopback"), ("0.0.0.0/8", "this network"),
@@ -36,7 +37,7 @@ public struct ProtectedSet: Sendable, Equatable {
         entries.append(Entry(prefix, reason: reason))
     }
 
-    /// Protects one network card.
+    /// Protects one MAC address.
     public mutating func add(_ link: MACAddress, reason: String) {
         if links[link] == nil { links[link] = reason }
     }
@@ -50,12 +51,12 @@ public struct ProtectedSet: Sendable, Equatable {
         links.merge(other.links) { mine, _ in mine }
     }
 
-    /// The first entry that shares an address with `prefix`, or nil when it may be fenced.
+    /// The first entry that shares an address with `prefix`; nil if `prefix` may be fenced.
     public func check(_ prefix: IPPrefix) -> Entry? {
         entries.first { $0.prefix.overlaps(prefix) }
     }
 
-    /// Why `target` may not be fenced, or nil when it may.
+    /// The reason why `target` may not be fenced; nil if it may.
     public func objection(to target: QuarantineTarget) -> String? {
         switch target {
         case .prefix(let prefix):
@@ -66,9 +67,10 @@ public struct ProtectedSet: Sendable, Equatable {
         }
     }
 
-    /// The fewest prefixes that together hold every address of `prefix` but the protected ones.
+    /// The fewest prefixes that together contain every address of `prefix` except the protected
+    /// ones.
     ///
-    /// - Returns: in ascending order; `[prefix]` when nothing in it is protected, empty when all
+    /// - Returns: in ascending order; `[prefix]` if nothing in it is protected, empty if everything
     ///   is.
     /// - Complexity: at most one prefix per bit and protected entry.
     public func split(_ prefix: IPPrefix) -> [IPPrefix] {

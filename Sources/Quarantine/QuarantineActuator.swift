@@ -2,7 +2,7 @@ public import Timestamps
 
 /// One change of the kernel's rules.
 public enum FirewallChange: Sendable {
-    /// Puts a rule in place, or moves its end.
+    /// Adds a rule, or changes its expiry.
     case put(QuarantineRule)
     case remove(QuarantineRule.Key)
 
@@ -14,16 +14,16 @@ public enum FirewallChange: Sendable {
     }
 }
 
-/// One element as the kernel holds it, both families together.
+/// An element of the kernel's sets, with both table families together.
 public struct FirewallElement: Hashable, Sendable {
     public var target: QuarantineTarget
     public var action: QuarantineRule.Action
-    /// Time until the kernel drops it by itself; nil: never, so it is not ours.
+    /// Time until the kernel removes it by itself; nil: never, so it is not ours.
     public var remaining: Interval?
-    /// Packets and bytes that were held back (`observe`: seen).
+    /// Packets and bytes that were dropped (`observe`: counted).
     public var packets: UInt64
     public var bytes: UInt64
-    /// Whether every table that should hold it does.
+    /// Whether it is in every table that should contain it.
     public var isComplete: Bool
 
     public init(
@@ -41,37 +41,39 @@ public struct FirewallElement: Hashable, Sendable {
     package var key: QuarantineRule.Key { QuarantineRule.Key(target: target, action: action) }
 }
 
-/// What applies rules. The real one is `Firewall`.
+/// Applies rules to the kernel. `Firewall` is the implementation in use.
 public protocol QuarantineActuator: ~Copyable {
-    /// Whether everything is done but the last call.
+    /// Whether the last call to the kernel is omitted.
     var isDryRun: Bool { get }
-    /// Makes tables, chains and rules, and makes the sets hold exactly `rules`: one transaction.
+    /// Creates tables, chains and rules, and sets with exactly `rules`, in one transaction.
     ///
-    /// - Parameter protected: what no rule may cover unless it is forced: the last check.
+    /// - Parameter protected: the prefixes that no rule may cover unless it is forced: the final
+    ///   check.
     /// - Throws: `.protected` before anything is changed.
     mutating func rebuild(
         _ rules: [QuarantineRule], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError)
-    /// Takes over what is in force already: the sets hold `rules`, laid side by side.
+    /// Adopts the active sets, which contain `rules` without overlap.
     mutating func adopt(_ rules: [QuarantineRule], now: Timestamp) throws(QuarantineError)
-    /// Changes the sets in one transaction: all of it or nothing.
+    /// Changes the sets in one transaction.
     ///
-    /// - Parameter protected: what no rule may cover unless it is forced: the last check.
+    /// - Parameter protected: the prefixes that no rule may cover unless it is forced: the final
+    ///   check.
     /// - Throws: `.protected` before anything is changed.
     mutating func apply(
         _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError)
-    /// What the kernel holds.
+    /// The elements in the kernel's sets.
     mutating func elements() throws(QuarantineError) -> [FirewallElement]
-    /// Forgets what was counted for hosts without a rule, so that a host that gets another one
-    /// counts from nothing.
+    /// Forgets the counters of hosts without a rule, so that the next rule on the same host counts
+    /// from zero.
     mutating func forgetCounts(
         unless isActive: (QuarantineRule.Key) -> Bool
     ) throws(QuarantineError)
-    /// What the kernel should hold when `rules` are in force, each with its end.
+    /// The elements that the kernel should have for `rules`, each with its expiry.
     func expected(_ rules: [QuarantineRule], now: Timestamp) -> [QuarantineRule.Key: Timestamp]
-    /// Whether tables, chains and rules are all there.
+    /// Whether all tables, chains and rules exist.
     mutating func isIntact() throws(QuarantineError) -> Bool
-    /// Removes everything of ours from the kernel.
+    /// Removes all of our tables from the kernel.
     mutating func remove() throws(QuarantineError)
 }

@@ -1,22 +1,22 @@
 public import Timestamps
 
-/// One decision about a rule: what to do, with what the rule is then and the reason.
+/// One decision about a rule: its kind, the resulting rule and the reason.
 public struct QuarantineDecision: Sendable, Equatable {
-    /// What is to be done.
+    /// The kind of a decision.
     public enum Kind: Sendable, Equatable {
-        /// Put the rule in place.
+        /// Apply the rule.
         case add
-        /// Move the end of an active rule.
+        /// Postpone the expiry of an active rule.
         case extend
-        /// Remove an active rule before its time.
+        /// Remove an active rule before it expires.
         case release
-        /// A rule came to its end by itself.
+        /// A rule has expired.
         case expire
-        /// A rule was called for and a rail forbade it: alert only.
+        /// A rule was requested and a safety limit forbade it: alert only.
         case refuse(Refusal)
     }
 
-    /// The rail that forbade a rule.
+    /// The safety limit that forbade a rule.
     public enum Refusal: Sendable, Equatable {
         case protected(String)
         case allowlisted(String)
@@ -27,13 +27,13 @@ public struct QuarantineDecision: Sendable, Equatable {
     }
 
     public var kind: Kind
-    /// The rule as the decision leaves it.
+    /// The rule after the decision.
     public var rule: QuarantineRule
     /// Packet time of the decision.
     public var time: Timestamp
-    /// Why, in words.
+    /// The reason as text.
     public var reason: String
-    /// Whose escalation it counts for: the offender, or the prefix that was cut into pieces.
+    /// The target whose escalation level it raises: the offender, or the prefix that was split.
     var subject: QuarantineTarget
 
     /// - Parameters:
@@ -52,12 +52,12 @@ public struct QuarantineDecision: Sendable, Equatable {
 
     public var target: QuarantineTarget { rule.target }
 
-    /// A rule came to its end.
+    /// The expiry of a rule.
     package static func expiry(of rule: QuarantineRule) -> QuarantineDecision {
         QuarantineDecision(.expire, rule, time: rule.expires)
     }
 
-    /// A rule is removed at `time`.
+    /// The release of a rule at `time`.
     package static func release(
         of rule: QuarantineRule, time: Timestamp, reason: String
     ) -> QuarantineDecision {
@@ -67,12 +67,13 @@ public struct QuarantineDecision: Sendable, Equatable {
     }
 }
 
-/// What became of one decision.
+/// The result of one decision.
 public struct QuarantineOutcome: Sendable, Equatable {
     public var decision: QuarantineDecision
-    /// Nil: done (or, in a dry run, all but done). Otherwise why not.
+    /// Nil: done, except for the last call to the kernel in a dry run. Otherwise the reason why
+    /// not.
     public var failure: QuarantineError?
-    /// Whether it is a rule that was active before, put back.
+    /// Whether the rule was active before and has been restored.
     public var isPutBack: Bool
 
     public init(
@@ -85,7 +86,7 @@ public struct QuarantineOutcome: Sendable, Equatable {
 }
 
 extension QuarantineDecision.Kind: CustomStringConvertible {
-    /// One word, as in events and in the audit trail: fence, extend, release, expire, refuse.
+    /// The word used in events and in the audit trail: fence, extend, release, expire, refuse.
     public var description: String {
         switch self {
         case .add: "fence"

@@ -1,18 +1,18 @@
-/// Why the quarantine could not do what was asked.
+/// The reason why a request to the quarantine failed.
 public enum QuarantineError: Error, Equatable, Sendable {
-    /// The kernel refused; `code` is its errno, `words` its own text, `operation` what was asked.
+    /// The kernel refused `operation`; `code` is its errno, `words` its own message.
     case kernel(operation: String, code: Int32, words: String)
     /// No CAP_NET_ADMIN in this network namespace.
     case notPermitted(operation: String)
-    /// A rail forbids it.
+    /// A safety limit forbids it.
     case protected(QuarantineTarget, why: String)
-    /// The kernel's answer makes no sense.
+    /// The kernel's reply is invalid.
     case malformedAnswer(String)
     /// The ledger could not be read or written.
     case ledger(String)
-    /// The fence that was named does not stand.
+    /// There is no active fence on the target.
     case noSuchFence(QuarantineTarget)
-    /// It does not stand by itself, but lies in a wider one.
+    /// The target has no fence of its own, but is part of a wider one.
     case partOf(QuarantineTarget, wider: QuarantineTarget)
 }
 

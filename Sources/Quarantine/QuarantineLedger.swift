@@ -4,7 +4,7 @@ public import Timestamps
 public struct AuditEntry: Sendable, Equatable {
     public var time: Timestamp
     public var actor: String
-    /// What happened: "fence", "extend", "release", "expire", "refuse", "reconcile", …
+    /// The action: "fence", "extend", "release", "expire", "refuse", "reconcile", …
     public var action: String
     public var subject: String
     public var detail: String
@@ -18,25 +18,25 @@ public struct AuditEntry: Sendable, Equatable {
     }
 }
 
-/// Where rules are stored before the kernel is changed.
+/// The storage to which rules are written before the kernel is changed.
 ///
-/// Several processes may use one ledger: the monitor and the command line.
+/// Several processes can use one ledger: the monitor and the command line.
 public protocol QuarantineLedger: Sendable {
-    /// Rules that are not ended.
+    /// The rules that have not ended.
     func openRules() throws(QuarantineError) -> [QuarantineRule]
-    /// Writes rules (by target, action and id), audit entries, and notes by their names: all or
-    /// nothing, and durably.
+    /// Writes rules (by target, action and id), audit entries and named notes, durably and in one
+    /// transaction.
     func write(
         _ rules: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String]
     ) throws(QuarantineError)
-    /// What was noted under `name`; nil: nothing.
+    /// The note named `name`; nil if there is none.
     func note(_ name: String) throws(QuarantineError) -> String?
-    /// Whether another process has written since the last time this was asked.
+    /// Whether another process has written since the last call.
     func hasChangedElsewhere() throws(QuarantineError) -> Bool
-    /// Keeps other processes out until `unlock`; does not nest.
+    /// Excludes other processes until `unlock`; does not nest.
     ///
-    /// - Returns: how long it waited: by so much a time that was read before is older.
-    /// - Throws: `.ledger` where another process holds it for too long.
+    /// - Returns: how long it waited, so that the caller can correct a time that it read before.
+    /// - Throws: `.ledger` if another process holds the lock for too long.
     func lock() throws(QuarantineError) -> Interval
     func unlock()
 }

@@ -2,7 +2,7 @@ internal import NetworkAddresses
 internal import Timestamps
 
 extension QuarantinePolicy {
-    /// Decides on the offender itself: its network card, or every address of its workload.
+    /// Decides on the offender itself: its MAC address, or every address of its workload.
     mutating func hostDecisions(
         for request: EnforcementRequest, subject: QuarantineTarget, active: ActiveRules
     ) -> [QuarantineDecision] {
@@ -18,8 +18,7 @@ extension QuarantinePolicy {
         return add(targets, subject: subject, for: request, reason: request.reason)
     }
 
-    /// Decides on a prefix when enough of its known workloads misbehave together; nil: not the
-    /// case.
+    /// Decides on a prefix if enough of its known workloads misbehave together; nil if they do not.
     mutating func subnetDecisions(
         for request: EnforcementRequest, active: ActiveRules
     ) -> [QuarantineDecision]? {
@@ -49,7 +48,7 @@ extension QuarantinePolicy {
         return nil
     }
 
-    /// Inventory networks first, the narrowest first; then /24 to /28, or /64.
+    /// The inventory's networks, the narrowest first; then /24 to /28, or /64.
     private func candidates(for address: IPAddress) -> [IPPrefix] {
         let networks = inventory.networks.map(\.prefix).filter {
             $0.contains(address) && !$0.isHost
@@ -109,7 +108,7 @@ extension QuarantinePolicy {
         time - workload.knownSince < options.warmUp
     }
 
-    /// Whether `targets` would go beyond the number of rules or the share of known workloads.
+    /// The refusal if `targets` would exceed the number of rules or the share of known workloads.
     private func budgetObjection(
         adding targets: [QuarantineTarget], to active: ActiveRules
     ) -> QuarantineDecision.Refusal? {
@@ -146,7 +145,7 @@ extension QuarantinePolicy {
         return [QuarantineDecision(.refuse(refusal), rule, time: request.time)]
     }
 
-    /// Rules on `targets` as one decision; `subject` carries the escalation.
+    /// Adds rules on `targets` as one decision; `subject` carries the escalation level.
     private mutating func add(
         _ targets: [QuarantineTarget], subject: QuarantineTarget, for request: EnforcementRequest,
         reason: String

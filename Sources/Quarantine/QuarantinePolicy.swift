@@ -1,22 +1,24 @@
 internal import NetworkAddresses
 public import Timestamps
 
-/// Decides whose packets are acted on, how, and until when; never acts.
+/// Decides which targets get a rule, with which action, and until when. It never applies rules
+/// itself.
 ///
-/// Requests, packet time and the active rules go in, decisions come out: the same requests give the
-/// same decisions, live and in replay. Memory is bounded by `options.maximumTracked`.
+/// Its inputs are requests, packet time and the active rules, and its outputs are decisions: the
+/// same requests lead to the same decisions, live and in replay. Memory is bounded by
+/// `options.maximumTracked`.
 public struct QuarantinePolicy: Sendable {
     public var options: QuarantinePolicyOptions
-    /// What no rule may cover; prefixes are split around it.
+    /// The prefixes that no rule may cover; wider prefixes are split around them.
     public var protected: ProtectedSet
     /// The known workloads and networks.
     public var inventory: KnownInventory
-    /// What somebody asked to leave alone.
+    /// The prefixes that the operator has excluded from fences.
     public var allowlist: [AllowEntry]
 
-    /// What is remembered of an offender.
+    /// The history of an offender.
     struct Record: Sendable {
-        /// Whose record it is: another holder of the address has none.
+        /// The workload of the record; another holder of the address starts without one.
         var workload: String?
         var lastRequest = Timestamp.distantPast
         var windowsInRow = 0
@@ -41,14 +43,15 @@ public struct QuarantinePolicy: Sendable {
         self.allowlist = allowlist
     }
 
-    /// Whether the circuit breaker is open at `time`: the policy alerts and decides no rule.
+    /// Whether the circuit breaker is open at `time`: the policy then reports alerts but adds no
+    /// rule.
     public func isBreakerOpen(at time: Timestamp) -> Bool { time < breakerUntil }
 
-    /// Weighs one detection above the threshold.
+    /// Decides on one detection above the threshold.
     ///
     /// - Parameter active: the rules that are active at the time of the request.
-    /// - Returns: what the request leads to; empty while the offender is only watched. Whoever
-    ///   carries a decision out calls `record` with it.
+    /// - Returns: the decisions; empty while the offender is only watched. The caller that carries
+    ///   out a decision passes it to `record`.
     package mutating func decide(
         _ request: EnforcementRequest, active: ActiveRules
     ) -> [QuarantineDecision] {
@@ -61,8 +64,8 @@ public struct QuarantinePolicy: Sendable {
             ?? hostDecisions(for: request, subject: subject, active: active)
     }
 
-    /// Notes that a decision has been carried out: an offender's level and the end of its last
-    /// rule.
+    /// Records that a decision has been carried out: the offender's level and the expiry of its
+    /// last rule.
     package mutating func record(_ decision: QuarantineDecision) {
         let rule = decision.rule
         switch decision.kind {
@@ -74,7 +77,7 @@ public struct QuarantinePolicy: Sendable {
         }
     }
 
-    /// Notes a rule that was active before.
+    /// Records a rule that was already active.
     package mutating func record(active rule: QuarantineRule) { record(rule, on: rule.target) }
 
     private mutating func record(_ rule: QuarantineRule, on target: QuarantineTarget) {
@@ -85,7 +88,7 @@ public struct QuarantinePolicy: Sendable {
         records[target] = record
     }
 
-    /// Notes that a person has removed a rule: the target is left alone for a while.
+    /// Records that an operator has removed a rule: the target is not fenced again for a while.
     package mutating func recordRelease(of rule: QuarantineRule, time: Timestamp) {
         if let prefix = rule.target.prefix, options.releaseGrace > .zero {
             let expires = time + options.releaseGrace
@@ -98,13 +101,14 @@ public struct QuarantinePolicy: Sendable {
         records[rule.target]?.lastEnd = time
     }
 
-    /// Notes that a rule was removed because it no longer fits: it does not count for the next one.
+    /// Records that a rule was removed because its target has changed: it does not count for
+    /// escalation.
     package mutating func recordWithdrawal(of rule: QuarantineRule) {
         records[rule.target]?.level = max(0, rule.level - 1)
     }
 
-    /// Moves everything that is remembered along when the clock is set, by `step`. Ends
-    /// of the allowlist that people have named stay as they are.
+    /// Moves all remembered times by `step` when the clock is set. Expiries that the operator has
+    /// set in the allowlist stay.
     package mutating func clockStepped(by step: Interval) {
         func moved(_ time: Timestamp) -> Timestamp {
             time == .distantPast || time == .distantFuture ? time : time + step
@@ -123,13 +127,13 @@ public struct QuarantinePolicy: Sendable {
         breakerUntil = moved(breakerUntil)
     }
 
-    /// Replaces the allowlist; what was released by hand is still left alone as long as was
-    /// promised.
+    /// Replaces the allowlist; targets that an operator has released stay excluded until their
+    /// grace period ends.
     public mutating func replaceAllowlist(_ entries: [AllowEntry]) {
         allowlist = entries + allowlist.filter { $0.reason == Self.releasedByHand }
     }
 
-    /// Why what was released is left alone for a while.
+    /// The reason of allowlist entries for released targets.
     package static let releasedByHand = "released by hand"
 
     mutating func nextID(_ time: Timestamp) -> String {
@@ -149,8 +153,8 @@ public struct QuarantinePolicy: Sendable {
         }
     }
 
-    /// Whether the address is still whose it was in the window: what its last holder did is not
-    /// held against the next one. An offender that had no name then may have got one since.
+    /// Whether the address still has the holder that it had in the window, so that a new holder is
+    /// not fenced for the previous one. An offender without a name may have got one since.
     private func isStillTheirs(_ request: EnforcementRequest) -> Bool {
         guard let then = request.workload, then != "\(request.offender)",
             let now = inventory.workload(at: request.offender)?.name
@@ -158,8 +162,8 @@ public struct QuarantinePolicy: Sendable {
         return then == now
     }
 
-    /// Counts the request; true when the offender's row of windows is long enough, or the score is
-    /// far beyond the threshold.
+    /// Counts the request; true if enough windows in a row are above the threshold, or the score is
+    /// far above it.
     private mutating func isConfirmed(
         _ request: EnforcementRequest, of subject: QuarantineTarget, active: ActiveRules
     ) -> Bool {
@@ -188,7 +192,7 @@ public struct QuarantinePolicy: Sendable {
         return isConfirmed
     }
 
-    /// Forgets the quarter of the offenders that was seen longest ago, except targets of active
+    /// Evicts the quarter of the offenders that was seen longest ago, except targets of active
     /// rules.
     private mutating func evictOldest(_ active: ActiveRules) {
         let oldest = records.filter { !active.contains($0.key) }
@@ -196,9 +200,9 @@ public struct QuarantinePolicy: Sendable {
         for (key, _) in oldest.prefix(max(1, oldest.count / 4)) { records[key] = nil }
     }
 
-    /// Moves the end of the rules on an offender that goes on; nil when there are none.
+    /// Postpones the expiry of the rules on an offender that continues; nil if it has none.
     ///
-    /// A rule by hand is left as it is.
+    /// Rules added by an operator are not changed.
     private func extend(
         _ subject: QuarantineTarget, for request: EnforcementRequest, active: ActiveRules
     ) -> [QuarantineDecision]? {

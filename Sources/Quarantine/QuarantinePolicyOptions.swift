@@ -1,30 +1,31 @@
 public import NetworkAddresses
 public import Timestamps
 
-/// Every choice of the policy, with the defaults that a node gets.
+/// The options of the policy, with their defaults.
 public struct QuarantinePolicyOptions: Sendable, Equatable {
-    /// Windows in a row above the threshold before a fence goes up.
+    /// Windows in a row above the threshold before a fence is applied.
     public var persistenceWindows = 2
     /// One window is enough when the score is this share of the way from the threshold to 1; nil:
     /// never.
     public var farBeyondShare: Double? = 0.5
-    /// How long the first, second, third… fence of an offender stands; the last repeats.
+    /// Durations of the first, second, third… fence of an offender; the last one repeats.
     public var durations: [Interval] = [.seconds(600), .seconds(3600), .seconds(86_400)]
-    /// After this long without a fence an offender is forgiven one step.
+    /// After this long without a fence, the escalation level of an offender drops by one.
     public var decay = Interval.seconds(86_400)
-    /// Fences that may stand at a time, the ones by hand not counted.
+    /// The most active fences, not counting those added by an operator.
     public var maximumActive = 64
-    /// Share of the known workloads that may be fenced at a time; one is always allowed.
+    /// The largest share of the known workloads that may be fenced at a time; one is always
+    /// allowed.
     public var maximumShareOfWorkloads = 0.5
     /// How long the circuit breaker stays open after a budget was exceeded.
     public var breaker = Interval.seconds(600)
     /// A known workload younger than this is not fenced.
     public var warmUp = Interval.zero
-    /// What each step of the escalation does; the last repeats.
+    /// The action of each escalation level; the last one repeats.
     public var actions: [QuarantineRule.Action] = [.drop]
-    /// Packets a second that the `limit` action lets through, each way.
+    /// Packets per second that the `limit` action allows in each direction.
     public var limitPacketsPerSecond: UInt64 = 100
-    /// What fenced targets may still reach.
+    /// The services that fenced targets may still reach.
     public var kept: [KeptService] = []
     /// Whether prefixes are fenced when enough of their workloads misbehave together.
     public var fencesSubnets = true
@@ -34,13 +35,13 @@ public struct QuarantinePolicyOptions: Sendable, Equatable {
     public var subnetShare = 0.75
     /// …within this time.
     public var subnetSpan = Interval.seconds(60)
-    /// The most prefixes that a subnet may fall into around protected addresses.
+    /// The most prefixes into which a subnet may be split around protected addresses.
     public var subnetPieces = 64
-    /// After a release by hand the target is left alone for this long.
+    /// How long a target is not fenced again after an operator has released it.
     public var releaseGrace = Interval.seconds(600)
     /// The same refusal is not repeated sooner than this.
     public var refusalRepeat = Interval.seconds(600)
-    /// Offenders remembered; beyond it the ones seen longest ago are forgotten.
+    /// The most offenders that are remembered; beyond, those seen longest ago are evicted.
     public var maximumTracked = 65_536
 
     public init() {}
@@ -55,11 +56,11 @@ public struct QuarantinePolicyOptions: Sendable, Equatable {
     }
 }
 
-/// What is never fenced by the policy because somebody said so, for a time or for good.
+/// A prefix that the operator has excluded from the policy's fences, for a time or permanently.
 public struct AllowEntry: Sendable, Equatable {
     public var prefix: IPPrefix
     public var reason: String
-    /// Packet time of its end; nil: for good.
+    /// Packet time of its expiry; nil: permanent.
     public var expires: Timestamp?
 
     public init(_ prefix: IPPrefix, reason: String, expires: Timestamp? = nil) {

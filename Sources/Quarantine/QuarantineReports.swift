@@ -1,39 +1,39 @@
 public import Timestamps
 
-/// What a reconciliation found and put right.
+/// The findings and repairs of a reconciliation.
 public struct ReconciliationReport: Sendable, Equatable {
-    /// What changed for the policy and for events: what others did, then what was put back.
+    /// The changes for the policy and for events: those made by others, then the restored rules.
     public var outcomes: [QuarantineOutcome] = []
-    /// Rules of the ledger that the kernel lacked, or held with another end: put right.
+    /// Rules of the ledger that were missing in the kernel, or had another expiry there; restored.
     public var restored: [QuarantineRule] = []
-    /// Rules whose release had been cut short, or that a rail forbids by now.
+    /// Rules whose release had been interrupted, or that a safety limit now forbids.
     public var ended: [QuarantineRule] = []
-    /// Elements without a rule: added to the ledger.
+    /// Elements without a rule; added to the ledger.
     public var adopted: [QuarantineRule] = []
-    /// Elements without an end and without a rule, and remnants of rules that are over or laid out
-    /// otherwise: removed.
+    /// Elements without an expiry and without a rule, and remnants of rules that have ended or are
+    /// split differently; removed.
     public var removed: [QuarantineTarget] = []
-    /// Whether tables, chains or rules had to be made anew.
+    /// Whether tables, chains or rules had to be recreated.
     public var wasRebuilt = false
 
     public init() {}
 
     /// Whether ledger and kernel agreed.
     public var isClean: Bool { ended.isEmpty && !wasNeeded }
-    /// Whether the kernel was not as it should be.
+    /// Whether the kernel's tables had to be repaired.
     public var wasNeeded: Bool {
         wasRebuilt || !restored.isEmpty || !removed.isEmpty || !adopted.isEmpty
     }
 }
 
-/// A rule with what the kernel counted.
+/// A rule with its kernel counters.
 public struct RuleStatus: Sendable, Equatable {
     public var rule: QuarantineRule
-    /// Until the kernel ends it by itself.
+    /// Time until the kernel removes it by itself.
     public var remaining: Interval
     public var packets: UInt64
     public var bytes: UInt64
-    /// Whether the kernel holds it.
+    /// Whether the kernel has it.
     public var isInForce: Bool
 
     public init(
@@ -48,10 +48,10 @@ public struct RuleStatus: Sendable, Equatable {
     }
 }
 
-/// Everything that is in force or should be.
+/// The rules in the ledger and the elements in the kernel.
 public struct RuleListing: Sendable, Equatable {
     public var rules: [RuleStatus]
-    /// Elements of the kernel without a rule in the ledger; `reconcile` puts them right.
+    /// Elements of the kernel without a rule in the ledger; `reconcile` repairs them.
     public var unknown: [FirewallElement]
 
     public init(rules: [RuleStatus] = [], unknown: [FirewallElement] = []) {

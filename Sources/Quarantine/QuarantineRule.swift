@@ -1,23 +1,22 @@
 public import Timestamps
 
-/// One quarantine rule: whose packets it acts on, what happens to them, until when, and why.
+/// One quarantine rule: its target, action, expiry and reason.
 ///
-/// The same value is decided by the policy, owned by the engine, stored in the ledger and applied
-/// by the actuator.
+/// The policy decides on it, the engine owns it, the ledger stores it and the actuator applies it.
 public struct QuarantineRule: Sendable, Equatable {
     /// What happens to the target's packets; the strictest comes first.
     public enum Action: String, Hashable, Sendable, CaseIterable, Comparable {
-        /// Nothing goes in or out, except to services that are kept reachable.
+        /// All packets are dropped, except those to and from kept services.
         case drop
-        /// Only what the target initiates goes through; it answers nobody.
+        /// Only connections that the target initiates are allowed.
         case egress
-        /// More than a stated number of packets a second is dropped.
+        /// Packets above a given number per second are dropped.
         case limit
-        /// Packets are counted and let through.
+        /// Packets are counted and accepted.
         case observe
 
-        /// The action that can be applied to `target`: whose connections a network card opens
-        /// cannot be told, so `egress` becomes `drop`.
+        /// The action that can be applied to `target`. With a MAC address it is not known which
+        /// side initiated a connection, so `egress` becomes `drop`.
         public func applied(to target: QuarantineTarget) -> Action {
             self == .egress && target.prefix == nil ? .drop : self
         }
@@ -37,13 +36,13 @@ public struct QuarantineRule: Sendable, Equatable {
         }
     }
 
-    /// How far a rule has come; written before the kernel is changed and after.
+    /// The progress of a rule, written before the kernel is changed and after.
     ///
-    /// The raw values are those of the ledger's file.
+    /// The raw values are those in the ledger's file.
     public enum State: String, Sendable, CaseIterable {
         /// Decided; the kernel may or may not have it yet.
         case pending = "intended"
-        /// In the kernel, as far as we know.
+        /// In the kernel, as far as is known.
         case active = "standing"
         /// To be removed; the kernel may still have it.
         case removing = "releasing"
@@ -51,7 +50,7 @@ public struct QuarantineRule: Sendable, Equatable {
         case ended
     }
 
-    /// What tells a rule from all others that are active.
+    /// The key that identifies a rule among the active ones.
     public struct Key: Hashable, Comparable, Sendable {
         public var target: QuarantineTarget
         public var action: Action
@@ -73,16 +72,16 @@ public struct QuarantineRule: Sendable, Equatable {
     public var created: Timestamp
     /// When the kernel removes it by itself.
     public var expires: Timestamp
-    /// 1 for the first rule on an offender, 2 for the second, and so on; 0 by hand.
+    /// 1 for the first rule on an offender, 2 for the second, and so on; 0 if added by an operator.
     public var level: Int
-    /// Whether somebody overrode the protected set for it.
+    /// Whether the operator overrode the protected set for it.
     public var isForced: Bool
     /// Whether it was decided in a dry run and never applied.
     public var isDryRun: Bool
-    /// Packets and bytes held back before the kernel's counters were last made anew.
+    /// Packets and bytes that were dropped before the kernel's counters were last recreated.
     public var packets: UInt64
     public var bytes: UInt64
-    /// Shared by copies: a hundred thousand rules are copied often, and their words rarely change.
+    /// Shared by copies: 100,000 rules are copied often, and their texts rarely change.
     private var words: SharedWords
 
     public init(
@@ -110,20 +109,20 @@ public struct QuarantineRule: Sendable, Equatable {
 
     public var key: Key { Key(target: target, action: action) }
 
-    /// Whether a person decided it, not the policy.
+    /// Whether an operator added it, not the policy.
     public var isByHand: Bool { level == 0 }
 
     /// The command that removes it.
     public var undo: String { "lazaret quarantine release \(target)" }
 
-    /// The rule when the clock was set by `step`.
+    /// The rule after the clock was set by `step`.
     package func moved(by step: Interval) -> QuarantineRule {
         var rule = self
         rule.expires += step
         return rule
     }
 
-    /// The rule when it is over.
+    /// The rule in the state `ended`.
     package func ended(_ ending: String) -> QuarantineRule {
         var rule = self
         rule.state = .ended
@@ -133,7 +132,7 @@ public struct QuarantineRule: Sendable, Equatable {
 }
 
 extension QuarantineRule {
-    /// What a rule says of itself.
+    /// The texts of a rule.
     private struct Words: Sendable, Equatable {
         var id: String
         var reason: String
@@ -160,19 +159,19 @@ extension QuarantineRule {
         words = SharedWords(value)
     }
 
-    /// The decision's name; rules on several targets may share it.
+    /// The identifier of the decision; rules on several targets may share it.
     public var id: String {
         get { words.value.id }
         set { change { $0.id = newValue } }
     }
 
-    /// Why, in words.
+    /// The reason as text.
     public var reason: String {
         get { words.value.reason }
         set { change { $0.reason = newValue } }
     }
 
-    /// The event that led here; empty by hand.
+    /// The event that led to it; empty if added by an operator.
     public var eventID: String {
         get { words.value.eventID }
         set { change { $0.eventID = newValue } }
@@ -190,13 +189,13 @@ extension QuarantineRule {
         set { change { $0.workload = newValue } }
     }
 
-    /// Who decided: "policy", or a person's name.
+    /// The origin: "policy", or a person's name.
     public var origin: String {
         get { words.value.origin }
         set { change { $0.origin = newValue } }
     }
 
-    /// Why it is over: "time over", "released: …", …; empty while it is not.
+    /// How it ended: "time over", "released: …", …; empty if it has not.
     public var ending: String {
         get { words.value.ending }
         set { change { $0.ending = newValue } }

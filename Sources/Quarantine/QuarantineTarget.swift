@@ -1,10 +1,10 @@
 public import NetworkAddresses
 
-/// Whose packets a rule acts on: the addresses of a prefix, or one network card.
+/// The target of a rule: the addresses of a prefix, or one MAC address.
 public enum QuarantineTarget: Hashable, Comparable, Sendable {
     /// An address or a network, matched as source and as destination.
     case prefix(IPPrefix)
-    /// A MAC address, for hosts that borrow other addresses. Matched on this node's bridges only.
+    /// A MAC address, for hosts that spoof IP addresses. Matched on this node's bridges only.
     case link(MACAddress)
 
     /// The prefix, or nil for a MAC address.
@@ -12,7 +12,7 @@ public enum QuarantineTarget: Hashable, Comparable, Sendable {
         if case .prefix(let prefix) = self { prefix } else { nil }
     }
 
-    /// Whether this is one address or one network card, not a network.
+    /// Whether this is one IP or MAC address, not a network.
     public var isSingle: Bool { prefix?.isHost ?? true }
 
     /// Whether a release of this target includes rules on `other`.
@@ -21,7 +21,7 @@ public enum QuarantineTarget: Hashable, Comparable, Sendable {
         return self == other
     }
 
-    /// Whether packets of a host with this address and network card match.
+    /// Whether packets of a host with this IP and MAC address match.
     func matches(_ address: IPAddress, link: MACAddress) -> Bool {
         prefix?.contains(address) ?? (self == .link(link))
     }
@@ -52,7 +52,7 @@ public struct KeptService: Hashable, Sendable {
     /// The transport a kept port belongs to.
     public enum Transport: String, Hashable, Sendable { case tcp, udp }
 
-    /// What it is, for the operator: "DNS", "forensic host".
+    /// A name for the operator: "DNS", "forensic host".
     public var name: String
     public var address: IPAddress
     /// The port that stays reachable; nil keeps the whole address reachable.

@@ -7,7 +7,7 @@ import Workloads
 import YAML
 import Timestamps
 
-/// Where events go: the keys `rotate`, `syslog` and `webhook`.
+/// The sinks of events: the keys `rotate`, `syslog` and `webhook`.
 extension Configuration {
     mutating func readDelivery(
         _ top: [String: ConfigurationNode]
@@ -85,8 +85,8 @@ extension Configuration {
         return kinds
     }
 
-    /// `text` for whoever may look at the monitor: of the webhook's address the host only, since
-    /// paths of such addresses often are secrets.
+    /// `text` for every user that may read from the monitor. Of the webhook's URL it contains only
+    /// the host, since the path of a webhook is often a secret.
     public var shownText: String {
         var shown = self
         if let webhook = monitor.delivery.webhook, let url = URL(string: webhook.url) {
@@ -97,12 +97,12 @@ extension Configuration {
         return shown.text
     }
 
-    /// Whether the secrets that are named can be read.
+    /// Checks that the configured secrets can be read.
     public func checkSecrets() throws {
         try monitor.delivery.webhook?.checkSecret()
     }
 
-    /// These keys as `text` has them.
+    /// These keys in the format of `text`.
     var deliveryText: [String] {
         let syslog = monitor.delivery.syslog
         let webhook = monitor.delivery.webhook

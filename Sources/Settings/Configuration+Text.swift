@@ -9,7 +9,7 @@ import Workloads
 import Timestamps
 
 extension Configuration {
-    /// The whole of it as a configuration file, defaults included.
+    /// The whole configuration as a file, including defaults.
     public var text: String {
         let policy = monitor.policy
         let capture = monitor.capture
@@ -114,7 +114,7 @@ extension Configuration {
         items.isEmpty ? ["\(key): []"] : ["\(key):"] + items.map { "  - \($0)" }
     }
 
-    /// As YAML's single-quoted scalar.
+    /// Returns a single-quoted YAML scalar.
     static func quoted(_ text: String) -> String {
         "'" + text.replacing("'", with: "''") + "'"
     }

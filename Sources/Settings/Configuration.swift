@@ -7,33 +7,31 @@ import Quarantine
 import Workloads
 import YAML
 
-/// `/etc/lazaret/lazaret.yaml`: every setting of `lazaret monitor`, with
-/// its default.
+/// The settings of `lazaret monitor` with their defaults, from `/etc/lazaret/lazaret.yaml`.
 public struct Configuration: Sendable {
-    /// Where it is looked for unless another file is named.
+    /// The path of the configuration unless another file is named.
     public static let standardPath = "/etc/lazaret/lazaret.yaml"
 
     public var monitor = Monitor.Options()
-    /// Path of the model; nil: to be named on the command line.
+    /// Path of the model; nil: not configured, but it may be named on the command line.
     public var model: String?
     /// Path of the inventory; nil: the model's own.
     public var inventory: String?
     public var control = ControlOptions()
-    /// Whom a monitor that root starts becomes; nil: it stays what it is.
+    /// The user that a monitor started by root switches to; nil: it does not switch.
     public var user: String?
-    /// The least level of log lines that are written.
+    /// The lowest level of log lines that are written.
     public var logLevel = Logger.Level.info
-    /// The file that it was read from; nil: nothing was read.
+    /// The file that it was read from; nil: none.
     public private(set) var path: String?
-    /// The options of the command line that were taken instead, by the key that each stands for.
+    /// The options of the command line that replaced a key, by that key.
     public var options: [String: String] = [:]
 
     public init() {}
 
     /// Reads a file.
     ///
-    /// - Throws: where it cannot be used, with line, key and what is expected there; no key is
-    ///   ignored.
+    /// - Throws: an error with line, key and the expected value; unknown keys are errors too.
     public init(path: String) throws(ConfigurationError) {
         self.path = path
         do throws(YAMLError) {
@@ -45,7 +43,7 @@ public struct Configuration: Sendable {
         }
     }
 
-    /// The keys that differ from `other` and that a running monitor cannot take over.
+    /// The keys that differ from `other` and that a running monitor cannot apply.
     public func needsRestart(after other: Configuration) -> [String] {
         let new = monitor
         let old = other.monitor

@@ -7,25 +7,25 @@ internal import PacketCapture
 internal import SystemSupport
 public import Workloads
 
-/// What can be known of a configuration on this machine before a monitor starts: `config check`,
-/// `doctor`, the start itself and SIGHUP all refuse the same, with the same words.
+/// Checks a configuration on this machine before a monitor starts: `config check`, `doctor`, the
+/// start itself and SIGHUP refuse the same faults with the same messages.
 public struct ConfigurationCheck {
-    /// What keeps a monitor from starting.
+    /// A fault that prevents a monitor from starting.
     public struct Fault: Sendable {
-        /// As it is written in the file, such as `control.token_file`.
+        /// The key as written in the file, such as `control.token_file`.
         public var key: String
-        /// What is wrong, and what to do.
+        /// What is wrong, and the remedy.
         public var reason: String
     }
 
     public private(set) var faults: [Fault] = []
-    /// What was given; nil: none, or it cannot be used.
+    /// The configured inventory; nil: there is none, or it cannot be used.
     public private(set) var inventory: Inventory?
-    /// With what was said of its alerts; nil: none is named, or it cannot be used.
+    /// The configured model with its feedback; nil: there is none, or it cannot be used.
     public private(set) var model: Model?
     private let configuration: Configuration
 
-    /// Looks at everything, and reads the files that are named.
+    /// Checks everything, and reads the named files.
     public init(_ configuration: Configuration) {
         self.configuration = configuration
         if let reason = configuration.userFault {
@@ -56,7 +56,7 @@ public struct ConfigurationCheck {
         if let twice = names.first(where: { !seen.insert($0).inserted }) {
             faults.append(Fault(key: "interfaces", reason: "\(twice) is named twice"))
         }
-        // What 'any' gives is cooked (v2), everything else most likely Ethernet.
+        // The interface 'any' has cooked packets (v2), all others most likely Ethernet.
         let linkType: Int32 = names == ["any"] ? 276 : 1
         _ = attempt("filter") { try configuration.monitor.capture.checkFilter(linkType: linkType) }
     }
@@ -86,7 +86,7 @@ public struct ConfigurationCheck {
 
     private mutating func checkOutputs() {
         let monitor = configuration.monitor
-        // A monitor that becomes another user makes these two folders for it first.
+        // A monitor that switches to another user first creates these two folders for it.
         if configuration.user == nil || geteuid() != 0 {
             if monitor.output != "-" { checkFile("events", monitor.output) }
             checkFolder("state", of: monitor.stateDirectory)
@@ -96,7 +96,7 @@ public struct ConfigurationCheck {
 
     private mutating func checkFile(_ key: String, _ path: String) {
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the call.
+        // SAFETY: the structure and the path are valid for the call.
         if unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR {
             faults.append(Fault(key: key, reason: "\(path): is a directory; name a file"))
         }
@@ -106,8 +106,8 @@ public struct ConfigurationCheck {
     private mutating func checkFolder(_ key: String, of path: String) {
         let folder = path.parentPath
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the call. Who may not look there
-        // cannot tell.
+        // SAFETY: the structure and the path are valid for the call. Without access to the folder
+        // the check is skipped.
         guard !folder.isEmpty, unsafe stat(folder, &facts) != 0, errno != EACCES else { return }
         faults.append(
             Fault(
@@ -134,7 +134,7 @@ public struct ConfigurationCheck {
 }
 
 extension Configuration {
-    /// What is wrong with `user`: all that may be looked at before root has become it.
+    /// The fault of `user`: checked before root has switched to it.
     fileprivate var userFault: String? {
         guard let user else { return nil }
         guard let number = ControlOptions.user(user) else {
@@ -149,8 +149,8 @@ extension Configuration {
         if let reason = userFault { throw error(.init(key: "user", reason: reason)) }
     }
 
-    /// What the file says is a wrong configuration; what the command line says is told as its
-    /// option.
+    /// A fault in the file is a configuration error; a fault on the command line is reported with
+    /// its option.
     fileprivate func error(_ fault: ConfigurationCheck.Fault) -> any Error {
         if let option = options[fault.key] {
             return IOError.input(path: option, reason: fault.reason)

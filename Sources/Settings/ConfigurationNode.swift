@@ -7,7 +7,7 @@ import Timestamps
 import Workloads
 import YAML
 
-/// One value of a configuration, with the name that errors call it by.
+/// One value of a configuration, with its name for errors.
 struct ConfigurationNode {
     private let node: YAMLNode
     private let name: String
@@ -25,7 +25,7 @@ struct ConfigurationNode {
         fail("'\(name)' is '\(node.string ?? "a list or mapping")'; expected \(what)")
     }
 
-    /// The keys that are given, without those that are left empty.
+    /// The given keys, without those that are empty.
     func mapping(_ keys: Set<String>) throws(YAMLError) -> [String: ConfigurationNode] {
         var result: [String: ConfigurationNode] = [:]
         for (key, value) in try reader.mapping(node, name, keys: keys) where !value.isNull {
@@ -49,7 +49,7 @@ struct ConfigurationNode {
 
     var isMapping: Bool { node.mapping != nil }
 
-    /// One of some words.
+    /// One of the given words.
     func word(of words: [String]) throws(YAMLError) -> String {
         let text = try text()
         guard words.contains(text) else {
@@ -140,7 +140,7 @@ struct ConfigurationNode {
         return KeptService.Port(transport, number)
     }
 
-    /// A date beyond what nanoseconds can tell is as good as never.
+    /// A date beyond the range of nanoseconds means never.
     func moment() throws(YAMLError) -> Timestamp {
         let format = Date.ISO8601FormatStyle(includingFractionalSeconds: false)
         guard let date = try? format.parse(try text()) else {
@@ -151,7 +151,7 @@ struct ConfigurationNode {
 }
 
 extension [String: ConfigurationNode] {
-    /// A key that must be there.
+    /// A required key.
     func need(
         _ key: String, in whole: ConfigurationNode
     ) throws(YAMLError) -> ConfigurationNode {

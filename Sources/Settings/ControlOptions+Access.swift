@@ -2,7 +2,7 @@ internal import Glibc
 internal import SystemSupport
 
 extension ControlOptions {
-    /// The number of a user; nil: there is none.
+    /// The number of a user; nil if there is no such user.
     static func user(_ name: String) -> UInt32? {
         // SAFETY: the entry is read before another call could change it.
         guard let entry = unsafe getpwnam(name) else { return nil }
@@ -11,7 +11,7 @@ extension ControlOptions {
 
     /// The numbers of the operators.
     ///
-    /// - Throws: where one is no user.
+    /// - Throws: if one is no user.
     public func operatorNumbers() throws(ConfigurationError) -> Set<UInt32> {
         var numbers: Set<UInt32> = []
         for name in operators {
@@ -24,9 +24,9 @@ extension ControlOptions {
         return numbers
     }
 
-    /// The word that the loopback port takes; nil: no file is named.
+    /// The token for the loopback port; nil: no file is configured.
     ///
-    /// - Throws: where it cannot be read, is no word, or others can read it.
+    /// - Throws: if the file cannot be read, is not one word, or is readable by others.
     public func token() throws(ConfigurationError) -> String? {
         guard let path = tokenFile else { return nil }
         guard let bytes = try? readFile(path) else {
@@ -41,7 +41,8 @@ extension ControlOptions {
                 path: path, reason: "a token is one word of at least 16 characters")
         }
         var facts = stat()
-        // SAFETY: as above. A link has no rights of its own; those of what it leads to count.
+        // SAFETY: as above. Symbolic links are followed, since a link has no permissions of its
+        // own.
         guard unsafe stat(path, &facts) == 0, facts.st_mode & 0o077 == 0 else {
             throw ConfigurationError(
                 path: path, reason: "other users can read the token; chmod 600 \(path)")

@@ -5,7 +5,7 @@ import Monitor
 import PacketCapture
 import SystemSupport
 
-/// What the kernel and the configuration are set to.
+/// Checks of settings in the kernel and in the configuration.
 extension Doctor {
     mutating func bridges() {
         let settings = ["iptables", "ip6tables"].map {
@@ -26,7 +26,7 @@ extension Doctor {
                     + " the 'egress' action cannot filter UDP on one bridge")
     }
 
-    /// The kernel's rings of the interfaces, and what else it holds for a monitor.
+    /// Checks the kernel's rings of the interfaces, and its other buffers for a monitor.
     mutating func buffers() {
         let ring = configuration.monitor.capture.bufferSize >> 10
         ring < 4096
@@ -38,7 +38,7 @@ extension Doctor {
                 """
                     + " 'buffer_kib: 16384'")
             : note(.good, "buffers", "\(ring) KiB for each interface")
-        // A full table looks like an outage, and to the windows like scans.
+        // A full table causes failed connections, which look like scans.
         if let most = Self.text("/proc/sys/net/netfilter/nf_conntrack_max").flatMap(Int.init),
             let count = Self.text("/proc/sys/net/netfilter/nf_conntrack_count").flatMap(Int.init),
             most > 0, count * 10 > most * 9
@@ -53,13 +53,13 @@ extension Doctor {
         }
     }
 
-    /// Where events go.
+    /// Checks the sinks of events.
     mutating func sinks() {
         let output = configuration.monitor.output
         let delivery = configuration.monitor.delivery
         if output != "-", !isFaulty("events") {
             let folder = output.parentPath
-            // SAFETY: the path is lent for the call.
+            // SAFETY: the pointer is valid for the call.
             unsafe access(folder.isEmpty ? "." : folder, W_OK) == 0
                 ? note(.good, "events", output)
                 : note(
@@ -79,7 +79,7 @@ extension Doctor {
             )
         }
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the call.
+        // SAFETY: the structure and the path are valid for the call.
         guard unsafe stat(secret, &facts) == 0 else { return }
         facts.st_mode & 0o007 != 0
             ? note(.mind, "webhook", "\(secret): all users can read it; chmod o-rwx")

@@ -11,8 +11,7 @@ import TextFormats
 import Workloads
 import Timestamps
 
-/// Looks at a node before a monitor runs there: what is missing, what to mind, and what to do about
-/// it.
+/// Examines a node before a monitor runs there: reports what is missing, risks, and the remedies.
 public struct Doctor {
     public enum Grade: String, Sendable {
         case good = "ok"
@@ -20,11 +19,11 @@ public struct Doctor {
         case bad = "BAD"
     }
 
-    /// One thing that was looked at.
+    /// The result of one check.
     public struct Finding: Sendable {
         public var grade: Grade
         public var subject: String
-        /// What was found, and where it is not good what to do.
+        /// The finding, with a remedy if it is not good.
         public var text: String
     }
 
@@ -37,10 +36,10 @@ public struct Doctor {
         check = ConfigurationCheck(configuration)
     }
 
-    /// Looks at everything, in the order in which it would fail.
+    /// Runs all checks, in the order in which a start would fail.
     public mutating func examine() -> [Finding] {
         findings = []
-        // What keeps a monitor from starting is told once, here, and the parts below leave it out.
+        // A fault that prevents the start is reported once, here, and not by the later checks.
         for fault in check.faults { note(.bad, fault.key, fault.reason) }
         rights()
         interfaces()
@@ -81,7 +80,7 @@ public struct Doctor {
     /// The interfaces of this network namespace, and whether each is up.
     private static func interfaces() -> [String: Bool] {
         var first: UnsafeMutablePointer<ifaddrs>?
-        // SAFETY: the list is walked while it is ours, and given back at the end.
+        // SAFETY: the list belongs to this function, and is freed after use.
         guard unsafe getifaddrs(&first) == 0 else { return [:] }
         defer { unsafe freeifaddrs(first) }
         var found: [String: Bool] = [:]
@@ -210,7 +209,7 @@ public struct Doctor {
             return note(.bad, "state", "\(path): is not writable; set another with 'state:'")
         }
         var numbers = statvfs()
-        // SAFETY: the structure is ours.
+        // SAFETY: the structure is valid for the call.
         if unsafe statvfs(place, &numbers) == 0 {
             let megabytes = (UInt64(numbers.f_bavail) * UInt64(numbers.f_frsize)) >> 20
             guard megabytes >= 100 else {
@@ -223,7 +222,7 @@ public struct Doctor {
     }
 
     private mutating func clock() {
-        // What systemd-timesyncd, chrony and ntpd leave while they run.
+        // Files of systemd-timesyncd, chrony and ntpd that exist while they run.
         let keepers = ["/run/systemd/timesync/synchronized", "/run/chrony", "/run/ntpd.pid"]
         keepers.contains { FileManager.default.fileExists(atPath: $0) }
             ? note(.good, "clock", "is kept")

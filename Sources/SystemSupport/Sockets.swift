@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Sockets that are connected, and give up after five seconds.
+/// Connected sockets with timeouts of five seconds.
 package enum Sockets {
     private static let seconds = 5
 
-    /// A datagram socket to a path, or to an abstract name where it begins with `@`.
+    /// Sends a datagram to a Unix socket: a path, or an abstract name if it starts with `@`.
     package static func send(_ bytes: [UInt8], toUnix path: String) throws(IOError) {
         let socket = try unixDatagram(path)
         if let code = send(bytes, by: socket) { throw IOError(output: path, code: code) }
@@ -18,7 +18,7 @@ package enum Sockets {
         guard name.count < 108 else { throw IOError(output: path, code: ENAMETOOLONG) }
         if name.first == UInt8(ascii: "@") { name[0] = 0 }
         let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
-        // SAFETY: the name is shorter than the field; connect reads what is ours.
+        // SAFETY: the name is shorter than the field, and connect reads only `address`.
         let status = unsafe withUnsafeMutableBytes(of: &address) { bytes in
             unsafe bytes.baseAddress.unsafelyUnwrapped.advanced(
                 by: MemoryLayout<sa_family_t>.size
@@ -31,15 +31,15 @@ package enum Sockets {
         return made
     }
 
-    /// A socket to the first address of a name that answers.
+    /// A socket that is connected to the first address of a host that responds.
     package static func internet(
         _ host: String, _ port: UInt16, isStream: Bool
     ) throws(IOError) -> Descriptor {
-        // SAFETY: the structure is ours, and empty.
+        // SAFETY: the structure is local, and zero.
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32((isStream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
         unsafe hints.ai_flags = AI_NUMERICSERV
-        // SAFETY: the list is walked while it is ours, and given back at the end.
+        // SAFETY: the list belongs to this function, and is freed after use.
         var list: UnsafeMutablePointer<addrinfo>?
         let status = unsafe getaddrinfo(host, "\(port)", &hints, &list)
         guard status == 0 else {
@@ -64,14 +64,14 @@ package enum Sockets {
         throw failure
     }
 
-    /// SO_SNDTIMEO bounds connect and send alike.
+    /// SO_SNDTIMEO limits both connect and send.
     private static func open(
         _ family: Int32, _ type: __socket_type, _ name: String
     ) throws(IOError) -> Descriptor {
         let made = socket(family, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard made >= 0 else { throw IOError(output: name, code: errno) }
         var limit = timeval(tv_sec: seconds, tv_usec: 0)
-        // SAFETY: the structure is ours and has the size that is passed.
+        // SAFETY: the structure is local and has the size that is passed.
         unsafe setsockopt(
             made, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         return Descriptor(made)
@@ -80,21 +80,21 @@ package enum Sockets {
     private static func keepAlive(_ socket: Descriptor) {
         func set(_ level: Int32, _ name: Int32, _ value: Int32) {
             var value = value
-            // SAFETY: the number is ours and has the size that is passed.
+            // SAFETY: the number is local and has the size that is passed.
             unsafe setsockopt(socket.number, level, name, &value, 4)
         }
         set(SOL_SOCKET, SO_KEEPALIVE, 1)
-        // A peer that has vanished is noticed by what it does not acknowledge.
+        // A peer that has vanished is detected by missing acknowledgements.
         set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(seconds * 2000))
     }
 
-    /// Sends all of it.
+    /// Sends all of the bytes.
     ///
-    /// - Returns: `errno`; nil where it is done.
+    /// - Returns: `errno`; nil if all were sent.
     package static func send(_ bytes: [UInt8], by socket: Descriptor) -> Int32? {
         var offset = 0
         while offset < bytes.count {
-            // SAFETY: the range lies in the array.
+            // SAFETY: the range is within the array.
             let count = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe Glibc.send(
                     socket.number, buffer.baseAddress.unsafelyUnwrapped + offset,
@@ -107,11 +107,11 @@ package enum Sockets {
         return nil
     }
 
-    /// Whether the other side has closed a stream: what is sent now would be lost.
+    /// Whether the peer has closed a stream, so that further data would be lost.
     package static func isClosed(_ socket: Descriptor) -> Bool {
         var byte: UInt8 = 0
         while true {
-            // SAFETY: the byte is ours. What servers say is of no interest.
+            // SAFETY: the byte is valid for the call. Data from the server is ignored.
             let count = unsafe recv(socket.number, &byte, 1, Int32(MSG_DONTWAIT))
             if count > 0 || (count < 0 && errno == EINTR) { continue }
             return count == 0 || errno != EAGAIN

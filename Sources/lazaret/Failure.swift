@@ -3,7 +3,7 @@ import Glibc
 import Settings
 import Workloads
 
-/// How the program ends when something went wrong.
+/// Reports an error and ends the program with the matching exit code.
 enum Failure {
     /// Anomalies were found and `--exit-code` was given.
     static let anomaliesFound: Int32 = 3
@@ -13,7 +13,7 @@ enum Failure {
         let code = Lazaret.exitCode(for: error)
         guard code != .success else { Lazaret.exit(withError: error) }
         let isUsage = code == .validationFailure
-        // ArgumentParser adds the usage on further lines; the first one says what is wrong.
+        // ArgumentParser adds the usage on further lines; the first one states the error.
         let message = isUsage ? Lazaret.message(for: error) : "\(error)"
         let line = message.split(separator: "\n").joined(separator: " ")
         let isConfiguration = error is ConfigurationError || error is KubernetesAccessError

@@ -1,7 +1,7 @@
 import Glibc
 import SystemSupport
 
-/// A bar on standard error where that is a terminal; nothing in a pipe.
+/// A progress bar on standard error if that is a terminal; otherwise nothing.
 enum FlowProgress {
     private static let isShown = isatty(2) == 1
 
@@ -13,7 +13,7 @@ enum FlowProgress {
         StandardError.write("\r[\(bar)] \(Int(share * 100))%")
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     static func clear() {
         if isShown { StandardError.write("\r\u{1B}[K") }
     }

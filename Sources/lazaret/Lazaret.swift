@@ -26,7 +26,7 @@ struct Lazaret: AsyncParsableCommand {
 
     /// Errors become one line on standard error and the documented exit codes.
     static func main() async {
-        // A reader that went away is an error of the write, not the end of the program.
+        // A closed pipe is an error of the write, and must not end the program.
         signal(SIGPIPE, SIG_IGN)
         holdStandardStreams()
         do {
@@ -41,9 +41,9 @@ struct Lazaret: AsyncParsableCommand {
         }
     }
 
-    /// Fills the places of standard streams that the caller has closed: else the next file that is
-    /// opened, which may be the ledger, would get what is written there. Writing to them fails as
-    /// it would have.
+    /// Opens placeholders for standard streams that the caller has closed: otherwise the next
+    /// opened file, such as the ledger, would receive their output. Writing to a placeholder fails,
+    /// as it would on the closed stream.
     private static func holdStandardStreams() {
         for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
             _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)

@@ -7,11 +7,11 @@ import TextFormats
 
 /// Writes log lines to standard error.
 ///
-/// Where standard error is the journal, a line begins with its priority, which the journal removes
-/// (sd-daemon(3)). Elsewhere it begins with the program's name, and from `warning` on with the
-/// level too.
+/// If standard error is the journal, a line begins with its priority, which the journal removes
+/// (sd-daemon(3)). Otherwise it begins with the program's name, and from `warning` on with the
+/// level.
 struct LogOutput: LogHandler {
-    /// The least level that is written, for every logger of the program.
+    /// The lowest level that is written, for every logger of the program.
     private static let least = Atomic<Int>(rank(.info))
 
     private static let writesToJournal = isJournal(
@@ -30,7 +30,7 @@ struct LogOutput: LogHandler {
     /// A logger that writes to standard error.
     static let logger = Logger(label: "lazaret") { _ in LogOutput() }
 
-    /// Takes effect at once, for every logger.
+    /// Takes effect immediately, for every logger.
     static func setLevel(_ level: Logger.Level) {
         least.store(rank(level), ordering: .relaxed)
     }

@@ -3,11 +3,11 @@ import Glibc
 import SystemSupport
 import TextFormats
 
-/// Where a command's result goes: a file that is whole or not there, or standard output.
+/// Writes a command's result to standard output, or atomically to a file.
 enum Output {
     /// Writes `text` to `path`, or to standard output.
     ///
-    /// - Throws: the system's words, with the file's name.
+    /// - Throws: the system's message, with the file's name.
     static func write(
         _ text: String, to path: String?, access: OutputFile.Access = .owner
     ) throws {
@@ -30,16 +30,16 @@ enum Output {
         }
     }
 
-    /// A line on standard error.
+    /// Writes a warning to standard error.
     static func warn(_ text: String) {
         printError("warning: \(text)")
     }
 
-    /// Whether standard output is a terminal that wants colours.
+    /// Whether standard output is a terminal that accepts colours.
     static var isColoured: Bool {
         isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     }
 }
 
-/// Why a command failed, as one line on standard error.
+/// Writes the reason of a failure as one line to standard error.
 func printError(_ text: String) { StandardError.write("lazaret: \(text.printable)\n") }

@@ -1,14 +1,15 @@
 import Glibc
 import Synchronization
 
-/// What signals ask of `lazaret flows` and `lazaret monitor`. Handlers only set a flag.
+/// The requests that `lazaret flows` and `lazaret monitor` receive by signals. Handlers only set a
+/// flag.
 enum Signals {
     private static let stop = Atomic<Bool>(false)
     private static let report = Atomic<Bool>(false)
     private static let reopen = Atomic<Bool>(false)
 
-    /// Takes over SIGINT, SIGTERM and SIGUSR1, and SIGHUP where files can be opened anew; a closed
-    /// pipe becomes an error of the write.
+    /// Handles SIGINT, SIGTERM and SIGUSR1, and SIGHUP if files can be reopened; a closed pipe
+    /// becomes an error of the write.
     static func install(reopens: Bool = false) {
         // The flags must exist before a handler may touch them.
         _ = stop.load(ordering: .relaxed)
@@ -23,7 +24,7 @@ enum Signals {
 
     static var shouldStop: Bool { stop.load(ordering: .relaxed) }
 
-    /// Whether a report was asked for since the last call.
+    /// Whether a report was requested since the last call.
     static func takeReport() -> Bool {
         report.load(ordering: .relaxed) && report.exchange(false, ordering: .relaxed)
     }
@@ -33,12 +34,12 @@ enum Signals {
         reopen.load(ordering: .relaxed) && reopen.exchange(false, ordering: .relaxed)
     }
 
-    /// Without SA_RESTART, so that a read that waits for a pipe ends.
+    /// Without SA_RESTART, so that a signal ends a read that waits for a pipe.
     private static func handle(_ number: Int32, _ body: @escaping @convention(c) (Int32) -> Void) {
         var action = sigaction()
         action.__sigaction_handler.sa_handler = body
         sigaction(number, &action, nil)
-        // A parent may have started the program with it blocked.
+        // A parent process may have blocked the signal.
         var set = sigset_t()
         sigemptyset(&set)
         sigaddset(&set, number)

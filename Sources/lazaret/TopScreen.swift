@@ -5,7 +5,7 @@ import Monitor
 import Quarantine
 import TextFormats
 
-/// What one screen shows.
+/// The content of one screen.
 struct TopScreen {
     private struct Rate: Decodable {
         var packets: Double

@@ -50,7 +50,7 @@ extension ControlRoutes {
             answers: .json(.array(of: .incident))
         ) { context, limit, before in
             let before = before ?? .max
-            // What goes on is on the hub before it is in the store.
+            // The hub has current incidents before the store does.
             let fresh = context.hub.incidents.filter { $0.start < before }
             let known = Set(fresh.map(\.id))
             let stored = try store(context.hub).incidents(limit: Int(limit), before: before)

@@ -5,7 +5,7 @@ internal import Monitor
 internal import TextFormats
 internal import Timestamps
 
-/// Every operation of the API; the router and the OpenAPI document are made of them.
+/// Every operation of the API; the router and the OpenAPI document are generated from them.
 enum ControlRoutes {
     static let operations: [Operation] =
         healthOperations + statusOperations + eventOperations + quarantineOperations
@@ -180,7 +180,8 @@ enum ControlRoutes {
         }
         guard let status = hub.status else { return answer(.unavailable, "starting") }
         let age = Int64(Date().timeIntervalSince1970) - Int64(status.updated.second)
-        // A clock that was set makes one second look old; a loop that hangs stays old.
+        // A step of the clock makes the status look old for one second; a loop that hangs stays
+        // old.
         guard abs(age) < 10 else {
             return answer(.unavailable, "no packet was worked off for \(age) s")
         }

@@ -1,12 +1,12 @@
 internal import FoundationEssentials
 internal import HTTPServer
 
-/// One thing that an operation takes: a parameter, or a member of the JSON object in the body.
+/// An input of an operation: a parameter, or a member of the JSON object in the body.
 struct Input<Value: Sendable>: Sendable {
     let description: InputDescription
     let decode: @Sendable (RequestInputs) throws(ProblemDetails) -> Value
 
-    /// An input that has to be there.
+    /// A required input.
     init(
         _ name: String, in place: InputDescription.Place, _ format: ValueFormat<Value>,
         _ description: String
@@ -20,7 +20,7 @@ struct Input<Value: Sendable>: Sendable {
         }
     }
 
-    /// An input that is `value` where it is left out.
+    /// An input with the default `value`.
     init(
         _ name: String, in place: InputDescription.Place, _ format: ValueFormat<Value>,
         default value: Value, _ description: String
@@ -31,7 +31,7 @@ struct Input<Value: Sendable>: Sendable {
         }
     }
 
-    /// An input that may be left out.
+    /// An optional input.
     static func optional<Wrapped>(
         _ name: String, in place: InputDescription.Place, _ format: ValueFormat<Wrapped>,
         _ description: String
@@ -55,7 +55,7 @@ struct Input<Value: Sendable>: Sendable {
     }
 }
 
-/// What the OpenAPI document says of an input.
+/// The description of an input in the OpenAPI document.
 struct InputDescription: Sendable {
     enum Place: String, Sendable {
         case path, query, header
@@ -70,13 +70,13 @@ struct InputDescription: Sendable {
     var isRequired: Bool
 }
 
-/// The inputs of one request, checked to be known ones.
+/// The inputs of one request, checked against the known ones.
 struct RequestInputs {
     private let request: Request
     private let body: [String: RequestValue]
 
-    /// - Throws: 400 where the request has a parameter or a member that is not in `known`, or where
-    ///   the body is not a JSON object.
+    /// - Throws: 400 if the request has a parameter or a member that is not in `known`, or if the
+    ///   body is not a JSON object.
     init(_ request: Request, known: [InputDescription]) throws(ProblemDetails) {
         self.request = request
         body =
@@ -105,7 +105,7 @@ struct RequestInputs {
         }
     }
 
-    /// - Returns: nil where the request leaves it out.
+    /// - Returns: nil if the request does not contain it.
     func value<Value>(
         _ name: String, in place: InputDescription.Place, _ format: ValueFormat<Value>
     ) throws(ProblemDetails) -> Value? {

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import HTTPServer
 internal import TextFormats
 
-/// JSON that is put together from JSON.
+/// Composes JSON from JSON texts.
 enum JSONText {
     static func quoted(_ text: String) -> String { JSONObject.quoted(text) }
 
@@ -14,7 +14,7 @@ enum JSONText {
 
     static func array(_ items: [String]) -> String { "[" + items.joined(separator: ",") + "]" }
 
-    /// Something that can be encoded, with the keys in snake case and sorted.
+    /// Encodes a value, with the keys in snake case and sorted.
     static func encoded(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase

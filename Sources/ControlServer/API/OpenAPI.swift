@@ -1,7 +1,7 @@
 internal import HTTPServer
 internal import TextFormats
 
-/// The API as an OpenAPI 3.1 document, made of the operations that the router serves.
+/// The API as an OpenAPI 3.1 document, generated from the operations that the router serves.
 enum OpenAPI {
     static let document = JSONText.object([
         ("openapi", JSONText.quoted("3.1.0")),

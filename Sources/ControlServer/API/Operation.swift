@@ -1,23 +1,23 @@
 internal import HTTPServer
 internal import Monitor
 
-/// One operation of the API, declared once: the router, the decoding of its inputs, the right it
-/// needs and its part of the OpenAPI document follow from this.
+/// One operation of the API, declared once: the router, the decoding of its inputs, the required
+/// access and its part of the OpenAPI document follow from this.
 struct Operation: Sendable {
-    /// Who may call it.
+    /// The callers that may use it.
     enum Access: Sendable {
-        /// Anyone who can connect.
+        /// Every client that can connect.
         case anyone
-        /// Anyone who may connect to the Unix socket, or has the token.
+        /// Every client of the Unix socket, and those with the token.
         case read
-        /// Those who may quarantine and release.
+        /// Clients that may add and remove rules.
         case act
     }
 
-    /// What it answers where it succeeds.
+    /// The response of a successful request.
     struct Answer: Sendable {
         var status = Status.ok
-        /// Media type, as in the field Content-Type.
+        /// The media type for the field Content-Type.
         var type: String
         var schema = Schema.string
 
@@ -26,7 +26,7 @@ struct Operation: Sendable {
         }
     }
 
-    /// The request, who sent it, and the monitor that it is for.
+    /// The request, its caller, and the monitor.
     struct Context: Sendable {
         var request: Request
         var caller: Caller
@@ -43,8 +43,8 @@ struct Operation: Sendable {
     let respond: @Sendable (Context) async throws -> Response
 
     /// - Parameters:
-    ///   - inputs: in the order in which `respond` gets their values.
-    ///   - answers: those that are not problem details.
+    ///   - inputs: in the order in which `respond` receives their values.
+    ///   - answers: the responses that are not problem details.
     init<each Value: Sendable>(
         _ method: HTTPServer.Method, _ path: String, _ summary: String, access: Access = .read,
         inputs: repeat Input<each Value>, answers: Answer...,
@@ -65,7 +65,7 @@ struct Operation: Sendable {
         }
     }
 
-    /// The path as `Router` takes it: `/api/v1/events/:id`.
+    /// The path in the format of `Router`: `/api/v1/events/:id`.
     var pattern: String {
         path.split(separator: "/").map { part in
             part.hasPrefix("{") ? "/:" + part.dropFirst().dropLast() : "/" + part

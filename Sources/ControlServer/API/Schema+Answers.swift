@@ -1,7 +1,7 @@
 internal import Monitor
 internal import Quarantine
 
-/// What the operations answer.
+/// The responses of the operations.
 extension Schema {
     static let status = object(
         [
@@ -65,7 +65,7 @@ extension Schema {
         ("active", boolean),
     ])
 
-    /// EVE JSON has more members, by the event's type.
+    /// EVE JSON has further members, depending on the event's type.
     static let event = open([("timestamp", timestamp), ("event_type", string)])
 
     static let incident = open([
@@ -96,6 +96,6 @@ extension Schema {
     private static let action = string(oneOf: QuarantineRule.Action.allCases.map(\.rawValue))
     /// Nanoseconds since 1970.
     private static let nanoseconds = integer(0...Int64.max)
-    /// As EVE JSON writes it: 2026-11-21T01:12:57.000250+0000.
+    /// The format of EVE JSON: 2026-11-21T01:12:57.000250+0000.
     private static let timestamp = string
 }

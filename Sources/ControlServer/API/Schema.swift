@@ -8,7 +8,7 @@ struct Schema: Sendable {
 
     var json: String { JSONText.object(members.map { ($0.name, $0.json) }) }
 
-    /// The same with one more keyword.
+    /// This schema with one more keyword.
     func with(_ keyword: String, _ json: String) -> Schema {
         var schema = self
         schema.members.append((keyword, json))
@@ -41,7 +41,7 @@ struct Schema: Sendable {
 
     static func array(of items: Schema) -> Schema { Schema("array", [("items", items.json)]) }
 
-    /// An object with any names, whose values are all alike.
+    /// An object with any names, whose values all have the same schema.
     static func map(of values: Schema) -> Schema {
         Schema("object", [("additionalProperties", values.json)])
     }

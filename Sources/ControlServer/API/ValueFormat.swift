@@ -1,12 +1,12 @@
 internal import Quarantine
 internal import TextFormats
 
-/// A value as a request contains it: the text of a query, or a member of a JSON object.
+/// A value in a request: the text of a query, or a member of a JSON object.
 enum RequestValue: Decodable, Sendable {
     case text(String)
     case boolean(Bool)
     case null
-    /// A number, an array or an object, which no operation takes.
+    /// A number, an array or an object, which no operation accepts.
     case other
 
     init(from decoder: any Decoder) throws {
@@ -23,19 +23,20 @@ enum RequestValue: Decodable, Sendable {
     }
 }
 
-/// How a request writes values of one type: the schema for the OpenAPI document, and the decoder.
+/// The format of values of one type in requests: the schema for the OpenAPI document, and the
+/// decoder.
 struct ValueFormat<Value: Sendable>: Sendable {
     let schema: Schema
-    /// What the value has to be, for a client that sent another one.
+    /// The expected value, for the error to a client that sent another one.
     let expectation: String
-    /// Nil where the request's value is not one of this format.
+    /// Returns nil if the request's value does not have this format.
     let decode: @Sendable (RequestValue) -> Value?
     /// A value as JSON, for defaults in the OpenAPI document.
     let json: @Sendable (Value) -> String
 }
 
 extension ValueFormat where Value == Int64 {
-    /// A whole number of a query or a header field.
+    /// A whole number in a query or a header field.
     static func integer(_ range: ClosedRange<Int64>) -> Self {
         Self(
             schema: .integer(range),
@@ -91,7 +92,7 @@ extension ValueFormat where Value: RawRepresentable & CaseIterable, Value.RawVal
 }
 
 extension ValueFormat where Value == TimeSpan {
-    /// A time such as 10m, longer than nothing.
+    /// A positive time such as 10m.
     static var duration: Self {
         Self(
             schema: .string.with("pattern", JSONText.quoted("^([0-9]+[dhms])+$")),

@@ -2,34 +2,35 @@ internal import Digests
 internal import Glibc
 internal import HTTPServer
 
-/// Who sent a request.
+/// The sender of a request.
 struct Caller: Sendable {
-    /// For the audit trail.
+    /// The name in the audit trail.
     var name: String
     var mayAct: Bool
-    /// Whether it may name somebody else as the one who decided.
+    /// Whether it may name another actor.
     var isRoot = false
 
-    /// Who is in the audit trail.
+    /// The actor in the audit trail.
     func actor(_ other: String?) -> String { isRoot ? other ?? name : name }
 }
 
-/// Finds out who sent a request, and refuses unknown callers.
+/// Identifies the sender of a request, and refuses unknown callers.
 struct AuthenticationMiddleware: Sendable {
     enum Entry: Sendable {
-        /// The kernel says who connects; these users may act, beside root and the monitor's own.
+        /// The kernel identifies the user; these users may act, and also root and the monitor's
+        /// own.
         case socket(Set<UInt32>)
-        /// Whoever sends the token may look and act.
+        /// Callers with the token may read and act.
         case token(String)
     }
 
     let entry: Entry
 
-    /// Paths that need no token: the page itself, and what supervisors ask.
+    /// Paths that need no token: the page itself, and the health checks of supervisors.
     private static let publicPaths = Set(
         ControlRoutes.operations.filter { $0.access == .anyone }.map(\.path))
 
-    /// - Throws: 401 or 403 where the caller is unknown, 421 where the request is for another host.
+    /// - Throws: 401 or 403 if the caller is unknown, 421 if the request is for another host.
     func authenticate(_ request: Request) throws(ProblemDetails) -> Caller {
         switch entry {
         case .socket(let operators):
@@ -40,7 +41,7 @@ struct AuthenticationMiddleware: Sendable {
             return Caller(
                 name: Self.name(of: uid) ?? "uid \(uid)", mayAct: mayAct, isRoot: uid == 0)
         case .token(let token):
-            // A page of another origin may point its name at 127.0.0.1 (DNS rebinding).
+            // A page of another origin can point its host name at 127.0.0.1 (DNS rebinding).
             let host = request.authority?.split(separator: ":").first.map(String.init)
             guard ["127.0.0.1", "localhost"].contains(host) else {
                 throw ProblemDetails(.misdirected, "ask for 127.0.0.1 or localhost")
@@ -59,10 +60,10 @@ struct AuthenticationMiddleware: Sendable {
     private static func name(of uid: UInt32) -> String? {
         var entry = unsafe passwd()
         var found: UnsafeMutablePointer<passwd>?
-        // The longest entry that is looked at; sssd and the like have more than files.
+        // The longest entry that is read; sssd and others have longer ones than files.
         return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64 << 10) { text in
-            // SAFETY: entry and text are this call's own, unlike getpwuid's, which all threads
-            // share; the name lies in the text and is copied before that goes.
+            // SAFETY: entry and text are local, unlike getpwuid's, which all threads share; the
+            // name is in the text and is copied before that is freed.
             let code = unsafe getpwuid_r(uid, &entry, text.baseAddress!, text.count, &found)
             guard code == 0, unsafe found != nil else { return nil }
             return unsafe String(cString: entry.pw_name)

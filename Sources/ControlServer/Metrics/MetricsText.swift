@@ -1,8 +1,8 @@
 import Monitor
 import Timestamps
 
-/// A monitor's status in Prometheus' text format. No label holds an address or a workload: their
-/// number has no bound.
+/// A monitor's status in Prometheus' text format. No label contains an address or a workload, since
+/// their number is unbounded.
 enum MetricsText {
     static func text(_ status: MonitorStatus) -> String {
         var page = Page()
@@ -91,7 +91,7 @@ enum MetricsText {
         page.histogram(
             "window_score", "Scores of the windows that left their baseline.",
             bounds: (1...20).map { Double($0) / 20 }, counts: status.scores,
-            // The middle of each twentieth stands for its windows.
+            // Each twentieth counts with its middle value.
             sum: status.scores.enumerated().reduce(0) {
                 $0 + (Double($1.offset) + 0.5) / 20 * Double($1.element)
             })
@@ -143,7 +143,7 @@ enum MetricsText {
         }
     }
 
-    /// The text while it grows: each name's help and type once.
+    /// The text under construction; help and type are written once per name.
     private struct Page {
         var text = ""
         private var last = ""
@@ -154,7 +154,7 @@ enum MetricsText {
             line(name, help, "counter", "\(value)", labels)
         }
 
-        /// Seconds, which may be part of one.
+        /// Seconds with a fraction.
         mutating func counter(_ name: String, _ help: String, seconds: Double) {
             line(name, help, "counter", Self.number(seconds), [:])
         }

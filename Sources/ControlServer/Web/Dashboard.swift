@@ -1,10 +1,10 @@
 internal import HTMLReport
 internal import HTTPServer
 
-/// The dashboard: a document, a style sheet and a script, which reads what the API answers.
+/// The dashboard: a document, a style sheet and a script that reads the API.
 ///
-/// The script sets text from the network as `textContent` only, and the policy allows no script
-/// that is not served here.
+/// The script inserts text from the network as `textContent` only, and the content security policy
+/// allows only scripts that are served here.
 enum Dashboard {
     static let operations: [Operation] = [
         operation("/", "The dashboard", "text/html", PackageResources.index_html),

@@ -1,8 +1,8 @@
 internal import SystemSupport
 internal import Timestamps
 
-/// On which run of the machine a ledger's ends were stored, and when that run started by the clock
-/// of then. If the clock says otherwise now, it was set meanwhile.
+/// Records the boot during which a ledger's expiries were stored, and when that boot started by the
+/// clock of that time. A different start time for the same boot shows that the clock has been set.
 struct ClockNote {
     /// The note's name in the ledger.
     static let name = "clock"
@@ -10,14 +10,14 @@ struct ClockNote {
     private var run: String
     private var start: Timestamp
 
-    /// - Parameter start: when the machine started, as the clock has it now.
+    /// - Parameter start: when the machine started, by the current clock.
     init(startedAt start: Timestamp) {
         let identifier = try? readFile("/proc/sys/kernel/random/boot_id")
         run = identifier.map { String(decoding: $0, as: UTF8.self).trimmed } ?? ""
         self.start = start
     }
 
-    /// Reads what `text` has written; nil for what is none.
+    /// Parses `text`; nil if it is not a clock note.
     init?(_ text: String) {
         let parts = text.split(separator: " ")
         guard parts.count == 2, let start = Int64(parts[1]) else { return nil }
@@ -26,8 +26,8 @@ struct ClockNote {
 
     var text: String { "\(run) \(start.nanoseconds)" }
 
-    /// How far the clock was set since `earlier`, zero where it was not; nil after a
-    /// start of the machine, when time has passed that nobody measured.
+    /// How far the clock was set since `earlier`, zero if it was not; nil after a reboot, when the
+    /// time that has passed is unknown.
     func step(since earlier: ClockNote) -> Interval? {
         guard earlier.run == run, !run.isEmpty else { return nil }
         let step = start - earlier.start

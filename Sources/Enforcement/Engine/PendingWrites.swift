@@ -1,29 +1,29 @@
 public import Quarantine
 import Timestamps
 
-/// What could not be written to the ledger yet: the disk is full, or another program holds the
-/// file.
+/// The entries that could not be written to the ledger yet, because the disk is full or another
+/// program has locked the file.
 public struct PendingWrites: Sendable {
-    /// Why; nil when nothing is pending.
+    /// The reason; nil if nothing is pending.
     public private(set) var cause: QuarantineError?
     private(set) var rules: [QuarantineRule] = []
     private(set) var entries: [AuditEntry] = []
     private(set) var notes: [String: String] = [:]
-    /// When to try again; nil: at once.
+    /// When to try again; nil: immediately.
     var retryAt: Instant?
 
-    /// Audit entries that may wait; beyond, no further rule is put in place.
+    /// The most audit entries that wait; beyond, no further rule is applied.
     static let capacity = 10_000
 
-    /// Nothing is pending.
+    /// Creates an empty list.
     public init() {}
 
     public var isEmpty: Bool { cause == nil }
-    /// Entries of the audit trail that wait.
+    /// The number of waiting audit entries.
     public var count: Int { entries.count }
     var isFull: Bool { entries.count >= Self.capacity }
 
-    /// Adds what was refused; a rule replaces an earlier state of the same one.
+    /// Adds entries that could not be written; a rule replaces its earlier state.
     mutating func add(
         _ more: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String] = [:],
         cause: QuarantineError
@@ -36,7 +36,7 @@ public struct PendingWrites: Sendable {
         self.cause = cause
     }
 
-    /// What tells one rule of the ledger from another.
+    /// The key that identifies a rule in the ledger.
     private struct Row: Hashable {
         var key: QuarantineRule.Key
         var id: String
@@ -44,10 +44,10 @@ public struct PendingWrites: Sendable {
         init(_ rule: QuarantineRule) { (key, id) = (rule.key, rule.id) }
     }
 
-    /// Applies what is pending to the rules that the ledger has.
+    /// Applies the pending rules to those in the ledger.
     ///
-    /// A rule that another program has found in the kernel meanwhile, and stored by another name,
-    /// keeps that name.
+    /// If another program has since found a rule in the kernel and stored it with another
+    /// identifier, the rule keeps that identifier.
     mutating func overlay(_ stored: inout ActiveRules) {
         for index in rules.indices {
             let known = stored[rules[index].key]

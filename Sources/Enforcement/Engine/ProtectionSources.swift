@@ -1,13 +1,13 @@
 package import NetworkAddresses
 package import Quarantine
 
-/// Where the protected set comes from: the configuration, what this node shows, and what engines
-/// name.
+/// The sources of the protected set: the configuration, discovery on this node, and the container
+/// engines.
 package struct ProtectionSources: Sendable {
     package var discovery: ProtectedDiscovery
-    /// Protected as long as the monitor runs.
+    /// Protected for as long as the monitor runs.
     private let configured: ProtectedSet
-    /// What the node showed when it was last looked at.
+    /// The results of the last discovery.
     private var discovered = ProtectedSet()
     private var named: [ProtectedSet.Entry] = []
 
@@ -26,8 +26,8 @@ package struct ProtectionSources: Sendable {
         configured = protected
     }
 
-    /// Everything that no rule may cover. What is no longer found is no longer protected: cards and
-    /// addresses come and go.
+    /// Everything that no rule may cover. Addresses that are no longer found are no longer
+    /// protected, since interfaces and addresses change.
     package var all: ProtectedSet {
         var all = configured
         for entry in named { all.add(entry.prefix, reason: entry.reason) }
@@ -35,18 +35,20 @@ package struct ProtectionSources: Sendable {
         return all
     }
 
-    /// Looks at the node anew.
+    /// Runs discovery again.
     ///
-    /// - Returns: its own addresses, whose neighbour discovery is needed to reach what is kept.
+    /// - Returns: this node's own addresses, whose neighbour discovery is needed to reach kept
+    ///   services.
     package mutating func refresh() throws(QuarantineError) -> [IPAddress] {
         let found = try discovery.discover()
         discovered = found.protected
         return found.ownAddresses
     }
 
-    /// Goes on with other networks.
+    /// Replaces the networks.
     ///
-    /// - Parameter protected: what engines name, beside the networks' gateways.
+    /// - Parameter protected: addresses from the container engines, in addition to the networks'
+    ///   gateways.
     package mutating func follow(
         _ inventory: KnownInventory, protecting protected: [ProtectedSet.Entry]
     ) {

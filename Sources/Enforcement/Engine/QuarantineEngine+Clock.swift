@@ -2,16 +2,15 @@ package import Quarantine
 package import Timestamps
 
 extension QuarantineEngine where Actuator: ~Copyable {
-    /// Moves the ends of all rules along if the clock was set since they were stored; the kernel,
-    /// which counts time that passes, is not changed.
+    /// Moves the expiries of all rules if the clock was set since they were stored. The kernel
+    /// counts elapsed time and is not changed.
     ///
-    /// How far it was set follows from a note in the ledger, which is written with the ends: they
-    /// are moved once, by whichever process comes first.
+    /// The step follows from a note in the ledger, which is written in the same transaction as the
+    /// expiries: they are moved once, by the first process that notices.
     ///
     /// - Parameters:
-    ///   - start: when the machine started, as the clock has it now.
-    ///   - noticed: how far this process saw the clock being set; counts while the
-    ///     ledger cannot be read.
+    ///   - start: when the machine started, by the current clock.
+    ///   - noticed: the step that this process has detected; used while the ledger cannot be read.
     package mutating func followClock(
         startedAt start: Timestamp, noticing noticed: Interval = .zero, now: Timestamp,
         actor: String
@@ -43,7 +42,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
             others = try replaceRules().map { $0.moved(by: step) }
             moved = rules.moved(by: step)
         } catch {
-            // The step comes once only: what is known is moved.
+            // The step is reported only once, so the known rules are moved now.
             guard defersWrites else { throw error }
         }
         if !isNoted {

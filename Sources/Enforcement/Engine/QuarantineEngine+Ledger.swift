@@ -1,19 +1,19 @@
 internal import Quarantine
 internal import Timestamps
 
-/// How the ledger can be used during one call.
+/// The state of the ledger during one call.
 struct LedgerAccess {
-    /// How long the lock took: by so much a time that was read before is older.
+    /// How long the lock took, to correct a time that was read before.
     var waited = Interval.zero
-    /// Why the ledger cannot be written now; nil when it can.
+    /// Why the ledger cannot be written now; nil if it can.
     var obstacle: QuarantineError?
 }
 
 extension QuarantineEngine where Actuator: ~Copyable {
     private static var patience: Interval { .seconds(2) }
 
-    /// Takes the ledger's lock. If another process holds it, what is urgent is done all the same
-    /// and recorded later.
+    /// Acquires the ledger's lock. If another process holds it, urgent changes are applied
+    /// nevertheless and recorded later.
     mutating func open(isUrgent: Bool) throws(QuarantineError) -> LedgerAccess {
         do { return LedgerAccess(waited: try ledger.lock()) } catch {
             guard isUrgent, defersWrites else { throw error }
@@ -25,8 +25,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
         if access.obstacle == nil { ledger.unlock() }
     }
 
-    /// Writes to the ledger, with what is pending; what is urgent and cannot be written is pending
-    /// too.
+    /// Writes to the ledger, including the pending entries; urgent entries that cannot be written
+    /// become pending.
     mutating func record(
         _ rules: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String] = [:],
         isUrgent: Bool, _ access: LedgerAccess
@@ -49,7 +49,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         }
     }
 
-    /// Writes what is pending, if that is possible; tried every two seconds.
+    /// Tries to write the pending entries, at most every two seconds.
     mutating func writePending(now: Timestamp) {
         guard !pendingWrites.isEmpty,
             pendingWrites.retryAt.map({ Clock.monotonic() >= $0 }) ?? true,
@@ -67,15 +67,15 @@ extension QuarantineEngine where Actuator: ~Copyable {
         }
     }
 
-    /// Takes over what other processes have written, if they have.
+    /// Reloads the rules if other processes have written to the ledger.
     mutating func catchUp(now: Timestamp) throws(QuarantineError) {
         if try ledger.hasChangedElsewhere() { try reload(now: now) }
     }
 
-    /// Takes over the ledger's rules; the next `tick` or `reconcile` returns what that changed, and
-    /// `tick` compares the kernel with them.
+    /// Replaces the rules by the ledger's. The next `tick` or `reconcile` returns the changes, and
+    /// `tick` compares the kernel with the rules.
     ///
-    /// - Returns: rules of the other mode, enforcing or dry run.
+    /// - Returns: the rules of the other mode, enforcing or dry run.
     @discardableResult
     mutating func reload(now: Timestamp) throws(QuarantineError) -> [QuarantineRule] {
         let before = rules
@@ -85,9 +85,9 @@ extension QuarantineEngine where Actuator: ~Copyable {
         return others
     }
 
-    /// Replaces the rules by the ledger's, with what is pending.
+    /// Replaces the rules by the ledger's, with the pending ones applied.
     ///
-    /// - Returns: rules of the other mode.
+    /// - Returns: the rules of the other mode.
     mutating func replaceRules() throws(QuarantineError) -> [QuarantineRule] {
         let stored = try ledger.openRules()
         let isDryRun = actuator.isDryRun
@@ -96,16 +96,16 @@ extension QuarantineEngine where Actuator: ~Copyable {
         return stored.filter { $0.isDryRun != isDryRun }
     }
 
-    /// What other processes did to the rules.
+    /// The changes to the rules by other processes; removes them from the list.
     mutating func takeForeign() -> [QuarantineOutcome] {
         defer { foreign = [] }
         return foreign
     }
 
-    /// What has changed since the rules were `before`: what is missing, then what is new or lasts
-    /// longer. The policy takes it in.
+    /// The changes since the rules were `before`: missing rules, then new or extended ones. They
+    /// are also recorded in the policy.
     ///
-    /// What is missing was removed by a person, unless its time is over.
+    /// A missing rule was removed by an operator, unless it has expired.
     ///
     /// - Parameter restored: rules that are not reported as new.
     mutating func noteChanges(

@@ -3,13 +3,14 @@ public import Quarantine
 public import Timestamps
 
 extension QuarantineEngine where Actuator: ~Copyable {
-    /// Ends further apart than this are put right; less is the kernel's clock and rounding.
+    /// Expiries that differ by more than this are corrected; smaller differences come from the
+    /// kernel's clock and from rounding.
     private static var tolerance: Interval { .seconds(2) }
 
-    /// Makes ledger and kernel agree: at start, and after another program changed either.
+    /// Reconciles ledger and kernel: at start, and after another program has changed either.
     ///
-    /// The ledger is right about which rules there are. What the kernel holds beyond that is added
-    /// to the ledger if it ends by itself, and removed if it does not.
+    /// The ledger is authoritative. Further elements in the kernel are added to the ledger if they
+    /// expire, and removed if they do not.
     ///
     /// - Parameters:
     ///   - cause: for the audit trail.
@@ -38,7 +39,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         for index in written.indices {
             if let fresh = rules[written[index].key] { written[index] = fresh }
         }
-        // Rules of the other mode: nobody else is there to end them.
+        // Expired rules of the other mode are ended here, since no other process does it.
         written += others.filter { $0.expires <= now }.map { $0.ended("time over") }
         if hasStarted {
             foreign += noteChanges(
@@ -64,7 +65,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         let isIntact = try actuator.isIntact()
         let elements = try actuator.elements()
         let missing = try compare(elements, now: now, &report, &written)
-        // Nothing to hold and nothing held: the first rule will bring the tables.
+        // There are no rules and no elements: the first rule will create the tables.
         let isIdle = rules.isEmpty && elements.isEmpty && written.isEmpty
         if isIntact || !isIdle {
             try settleKernel(
@@ -75,7 +76,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         report.restored += missing.filter { !known.contains($0) }.sorted().compactMap { rules[$0] }
     }
 
-    /// Leaves the kernel's elements alone when they are right, and makes them anew when not.
+    /// Keeps the kernel's elements if they are correct, and rebuilds them if not.
     private mutating func settleKernel(
         _ elements: [FirewallElement], isIntact: Bool, isMissing: Bool, now: Timestamp,
         _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
@@ -87,7 +88,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
                 try actuator.adopt(Array(rules.values), now: now)
                 return
             } catch .kernel {
-                // Sets of another make, for instance another limit: only anew they fit.
+                // The sets have other properties, for instance another limit, and have to be
+                // rebuilt.
             } catch { throw error }
         }
         keepCounts(elements, &written)
@@ -95,7 +97,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         try rebuild(now: now, &report, &written)
     }
 
-    /// Ends rules whose time is over, and those whose release was cut short.
+    /// Ends expired rules, and those whose release was interrupted.
     private mutating func endDue(
         now: Timestamp, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
     ) {
@@ -105,23 +107,23 @@ extension QuarantineEngine where Actuator: ~Copyable {
             let ended = rule.ended(
                 !isRelease ? "time over" : rule.ending.isEmpty ? "released" : rule.ending)
             rules.update(ended)
-            // Time that is over needs nothing done in the kernel.
+            // The kernel has already removed expired rules.
             if isRelease { report.ended.append(ended) }
             written.append(ended)
         }
     }
 
-    /// Compares what the kernel holds with what it should hold.
+    /// Compares the kernel's elements with the expected ones.
     ///
-    /// - Returns: the rules that the kernel lacks, or holds with another end.
+    /// - Returns: the rules that the kernel lacks, or has with another expiry.
     private mutating func compare(
         _ elements: [FirewallElement], now: Timestamp, _ report: inout ReconciliationReport,
         _ written: inout [QuarantineRule]
     ) throws(QuarantineError) -> [QuarantineRule.Key] {
         if elements.isEmpty { return Array(rules.keys) }
         var wanted = actuator.expected(Array(rules.values), now: now)
-        // An element may be left over from a rule that ends in this very reconciliation, or from a
-        // network that is laid out otherwise by now.
+        // An element may be left from a rule that ends in this reconciliation, or from a network
+        // that is now split differently.
         let over = RuleIndex(written.map { ($0.key, ()) })
         var active = RuleIndex(rules.keys.lazy.filter { !$0.target.isSingle }.map { ($0, ()) })
         for element in elements {
@@ -144,7 +146,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
                 written.append(rule)
                 report.adopted.append(rule)
                 if !element.target.isSingle { active.insert(key, ()) }
-                // Half an element, or an element of the wrong table, is made whole.
+                // An element that is missing from one of its tables is completed.
                 if !element.isComplete { report.restored.append(rule) }
             } else {
                 report.removed.append(element.target)
@@ -155,7 +157,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         return rules.keys.filter { missing.overlaps($0) }
     }
 
-    /// A rail may have come since; a rule that it forbids is ended and reported.
+    /// Rebuilds the tables. A rule that a newer safety limit forbids is ended and reported.
     private mutating func rebuild(
         now: Timestamp, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
     ) throws(QuarantineError) {
@@ -175,7 +177,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         }
     }
 
-    /// The kernel's counters start anew after a rebuild: what they said is kept in the rules.
+    /// Adds the kernel's counters to the rules, because a rebuild resets them.
     private mutating func keepCounts(
         _ elements: [FirewallElement], _ written: inout [QuarantineRule]
     ) {
@@ -191,7 +193,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         }
     }
 
-    /// What the kernel counted for a rule; a network's pieces are added up.
+    /// The kernel's counters of a rule, summed over the pieces of a network.
     private static func counts(
         of rule: QuarantineRule, _ elements: RuleIndex<FirewallElement>
     ) -> (UInt64, UInt64) {
@@ -216,7 +218,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
         return entries
     }
 
-    /// The rules with time left and what they held back, and what else the kernel holds.
+    /// The rules that have not expired, with their counters, and the unknown elements of the
+    /// kernel.
     public mutating func list(now: Timestamp) throws(QuarantineError) -> RuleListing {
         let stored = try ledger.openRules()
         let isDryRun = actuator.isDryRun

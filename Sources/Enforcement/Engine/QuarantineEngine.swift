@@ -2,37 +2,38 @@ internal import NetworkAddresses
 public import Quarantine
 public import Timestamps
 
-/// The quarantine: owns the rules that are active, decides by its policy, and carries decisions
-/// out.
+/// The quarantine: owns the active rules, decides through its policy, and carries decisions out.
 ///
-/// Ledger first, then the kernel, then the ledger again: a crash at any point leaves a rule that
-/// says what to do at the next `reconcile`, and elements that the kernel removes by itself. Time
-/// and events are arguments; each call returns what was done. Several processes (monitor, command
-/// line) may share a ledger and a kernel; the ledger's lock orders them.
+/// Each change is written to the ledger, applied to the kernel, and then confirmed in the ledger.
+/// After a crash at any point, the next `reconcile` completes the change, and the kernel removes
+/// expired elements by itself. Time and events are arguments; each call returns what was done.
+/// Several processes (monitor, command line) may share a ledger and a kernel; the ledger's lock
+/// orders them.
 public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copyable {
     public var actuator: Actuator
-    /// Decides by what it remembers of offenders; its options, inventory, allowlist and protected
-    /// set may be replaced at any time.
+    /// Decides from its history of offenders; its options, inventory, allowlist and protected set
+    /// may be replaced at any time.
     public var policy: QuarantinePolicy
     /// The rules that are active in this mode, enforcing or dry run.
     public internal(set) var rules = ActiveRules()
-    /// If true, rules are applied while the ledger cannot be written, and recorded later; for
-    /// processes that live long enough. The kernel ends the rules in any case, and the next start
-    /// finds them there.
+    /// Whether rules are applied while the ledger cannot be written, and recorded later; for
+    /// long-running processes. The kernel expires the rules in any case, and the next start finds
+    /// them there.
     public var defersWrites = false
-    /// What could not be written to the ledger yet.
+    /// The entries that could not be written to the ledger yet.
     public internal(set) var pendingWrites = PendingWrites()
     let ledger: any QuarantineLedger
-    /// What other processes did to the rules; the next `tick` or `reconcile` returns it.
+    /// Changes to the rules by other processes; the next `tick` or `reconcile` returns them.
     var foreign: [QuarantineOutcome] = []
     /// Whether another process has written to the ledger since the last reconciliation. It may have
-    /// died half-way.
+    /// crashed before it finished.
     var hasForeignWrites = false
-    /// Whether ledger and kernel have been made to agree once.
+    /// Whether ledger and kernel have been reconciled once.
     var hasStarted = false
 
-    /// - Parameter ledger: read by `reconcile`, which comes before anything else. The first one
-    ///   reports nothing of what was active before, and the policy does not hear of it.
+    /// - Parameter ledger: read by `reconcile`, which must be the first call. The first
+    ///   reconciliation does not report rules that were active before, and does not record them in
+    ///   the policy.
     public init(
         policy: QuarantinePolicy = QuarantinePolicy(), ledger: any QuarantineLedger,
         actuator: consuming Actuator
@@ -42,18 +43,17 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         self.actuator = actuator
     }
 
-    // MARK: - What happens
+    // MARK: - Requests and expiry
 
-    /// Weighs one detection and does what the policy decides.
+    /// Decides on one detection and carries the decisions out.
     ///
-    /// - Parameter now: the time; the ends in the kernel count from it.
-    /// - Throws: `.ledger` before anything was done; the kernel's failures are part of the
-    ///   outcomes.
+    /// - Parameter now: the current time, from which the kernel's timeouts are computed.
+    /// - Throws: `.ledger` before anything was done; errors of the kernel are part of the outcomes.
     public mutating func consider(
         _ request: EnforcementRequest, now: Timestamp
     ) throws(QuarantineError) -> [QuarantineOutcome] {
-        // A request of before the clock was set back would end every rule, and begin the next in
-        // what is the future now.
+        // The time of a request from before the clock was set back would expire every rule, and
+        // start the next one in the future.
         var request = request
         request.time = min(request.time, now)
         let expired = rules.expired(at: request.time).map(QuarantineDecision.expiry)
@@ -63,10 +63,9 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return try perform(expired + policy.decide(request, active: active), now: now)
     }
 
-    /// Once a second: rules whose time is over, writes that are pending, and what other processes
-    /// wrote.
+    /// Once a second: processes expired rules, pending writes, and changes by other processes.
     ///
-    /// - Returns: with what other processes did to the rules.
+    /// - Returns: the outcomes, including those of other processes.
     public mutating func tick(now: Timestamp) throws(QuarantineError) -> [QuarantineOutcome] {
         let expired = try expire(now: now)
         writePending(now: now)
@@ -77,17 +76,17 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return expired + report.outcomes
     }
 
-    /// Ends rules whose time is over; the kernel has removed them by itself.
+    /// Ends expired rules; the kernel has already removed them.
     ///
-    /// - Complexity: O(1) before the first end.
+    /// - Complexity: O(1) before the first expiry.
     public mutating func expire(now: Timestamp) throws(QuarantineError) -> [QuarantineOutcome] {
         try perform(rules.expired(at: now).map(QuarantineDecision.expiry), now: now)
     }
 
-    /// Puts a rule on `target` by hand; of this rule and one that is active alike, the later end
-    /// counts.
+    /// Adds a rule on `target` for an operator. If the same rule is already active, the later
+    /// expiry counts.
     ///
-    /// - Returns: with the rule as it is now.
+    /// - Returns: the outcome, with the resulting rule.
     public mutating func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
         reason: String,
@@ -103,10 +102,10 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return outcome
     }
 
-    /// Removes every rule within `target`, those of the other mode included, which hold nothing
-    /// back; their targets are left alone for a while.
+    /// Removes every rule within `target`, including those of the other mode, which have no effect
+    /// in the kernel. The targets are not fenced again for a while.
     ///
-    /// - Throws: `.noSuchFence` or `.partOf` when there is none.
+    /// - Throws: `.noSuchFence` or `.partOf` if there is none.
     public mutating func release(
         _ target: QuarantineTarget, reason: String, now: Timestamp, actor: String
     ) throws(QuarantineError) -> [QuarantineOutcome] {
@@ -137,10 +136,10 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return try remove(rules.sorted, reason: reason, now: now, actor: actor, access)
     }
 
-    /// Goes on with other workloads and networks.
+    /// Replaces the workloads and networks.
     ///
-    /// A rule of the policy on an address that is another workload's now is removed: it was meant
-    /// for the last holder. Rules by hand stay.
+    /// A rule of the policy on an address that now belongs to another workload is removed, since it
+    /// was meant for the previous holder. Rules added by an operator stay.
     public mutating func follow(
         _ inventory: KnownInventory, now: Timestamp
     ) throws(QuarantineError) -> [QuarantineOutcome] {
@@ -169,8 +168,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     /// Carries decisions out under the ledger's lock; refusals are only recorded.
     ///
-    /// - Throws: `.ledger` before anything was done; the kernel's failures are part of the
-    ///   outcomes.
+    /// - Throws: `.ledger` before anything was done; errors of the kernel are part of the outcomes.
     mutating func perform(
         _ decisions: [QuarantineDecision], now: Timestamp, actor: String = "policy",
         force: Bool = false
@@ -183,7 +181,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         defer { close(access) }
         let now = now + access.waited
         if access.obstacle == nil { try catchUp(now: now) }
-        // Another process may have ended a rule, or moved its end.
+        // Another process may have ended a rule, or changed its expiry.
         let due = decisions.filter {
             $0.kind != .expire || rules[$0.rule.key].map { $0.expires <= now } ?? false
         }
@@ -204,7 +202,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return outcomes
     }
 
-    /// Who decided.
+    /// The author of a decision.
     private struct Actor {
         var name: String
         /// Whether the protected set is overridden.
@@ -216,15 +214,15 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         }
     }
 
-    /// What one call changes: rules before the kernel is touched, and its changes.
+    /// The changes of one call: rules for the ledger, and changes of the kernel.
     private struct Step {
         var rules: [QuarantineRule.Key: QuarantineRule] = [:]
         /// The rules that they replace.
         var replaced: [QuarantineRule.Key: QuarantineRule] = [:]
         var entries: [AuditEntry] = []
-        /// Which decision led to which change.
+        /// The kernel's changes, each with the index of its decision.
         var changes: [(index: Int, change: FirewallChange)] = []
-        /// Why the tables had to be made anew for it.
+        /// The error because of which the tables had to be rebuilt.
         var rebuilt: QuarantineError?
     }
 
@@ -270,7 +268,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             step.rules[key] = rule
             step.changes.append((index, .remove(key)))
         case .expire:
-            // The kernel has removed it by itself.
+            // The kernel has already removed it.
             guard let rule = known else { return }
             step.rules[key] = rule.ended("time over")
             step.entries.append(entry("expire", decision, "time over; \(rule.id)", actor, now))
@@ -291,7 +289,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             subject: "\(decision.target)", detail: detail)
     }
 
-    /// The rule that is put in place of `known`: the later end counts.
+    /// The rule that replaces `known`, with the later expiry.
     private func staged(
         _ decided: QuarantineRule, over known: QuarantineRule?, by actor: Actor
     ) -> QuarantineRule {
@@ -304,7 +302,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         rule.id = known.id
         rule.created = known.created
         rule.expires = max(known.expires, rule.expires)
-        // A rule by hand over one of the policy is still the policy's to extend.
+        // An operator's rule over one of the policy can still be extended by the policy.
         rule.level = max(known.level, rule.level)
         rule.packets = known.packets
         rule.bytes = known.bytes
@@ -312,7 +310,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return rule
     }
 
-    /// Changes the kernel in one transaction; without what a rail forbids.
+    /// Changes the kernel in one transaction, without the changes that a safety limit forbids.
     private mutating func act(_ step: inout Step, now: Timestamp) -> [Int: QuarantineError] {
         var failures: [Int: QuarantineError] = [:]
         var changes = step.changes
@@ -327,7 +325,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
                 }
                 changes.removeAll { $0.change.key.target == target }
             } catch {
-                // Somebody has changed the sets under us: make them anew from the ledger.
+                // Another program has changed the sets: rebuild them from the ledger.
                 step.rebuilt = error
                 let failed = Set(
                     step.changes.filter { failures[$0.index] != nil }.map(\.change.key.target))
@@ -345,7 +343,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return failures
     }
 
-    /// Records what the kernel's answer was.
+    /// Records the kernel's result.
     private mutating func settle(
         _ step: Step, _ failures: [Int: QuarantineError], by actor: Actor, now: Timestamp,
         _ access: LedgerAccess
@@ -363,21 +361,21 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             guard var rule = step.rules[change.key] else { continue }
             if let failure = failures[index] {
                 note("fail", "\(rule.target)", failure)
-                // What failed to be removed stays "removing" and is tried again.
+                // A rule that could not be removed stays `.removing` and is retried.
                 guard rule.state != .removing else { continue }
-                // The kernel still has what was to be replaced.
+                // The kernel still has the rule that was to be replaced.
                 rule = step.replaced[change.key] ?? rule.ended("failed: \(failure)")
             } else {
                 rule.state = rule.state == .removing ? .ended : .active
             }
             settled.append(rule)
         }
-        // What is done is done.
+        // The kernel has changed, so this write must not be lost.
         try record(settled, entries, isUrgent: true, access)
         for rule in settled { rules.update(rule) }
     }
 
-    /// Ends rules of the other mode, which the kernel does not have.
+    /// Ends rules of the other mode, which are not in the kernel.
     private mutating func endDormant(
         _ rules: [QuarantineRule], reason: String, now: Timestamp, actor: String,
         _ access: LedgerAccess
@@ -392,10 +390,10 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             rules.map { $0.ended("released: \(reason)") }, entries, isUrgent: false, access)
     }
 
-    /// Lets hosts whose rule is over count from nothing when they get another one.
+    /// Forgets the counters of hosts whose rule has ended, so that their next rule counts from
+    /// zero.
     ///
-    /// Changes nothing of what is in force, so a failure is not reported; it is made good next
-    /// time.
+    /// No active rule is affected, so an error is not reported; the next call tries again.
     mutating func forgetCounts() {
         guard !actuator.isDryRun else { return }
         let rules = rules

@@ -4,38 +4,39 @@ internal import Synchronization
 internal import SystemSupport
 public import Timestamps
 
-/// The quarantine of a running monitor: the engine behind a lock, with a thread that hears of other
-/// programs' changes to the firewall and puts them right at once.
+/// The quarantine of a running monitor: the engine behind a lock, with a thread that receives other
+/// programs' changes to the firewall and reverts them immediately.
 ///
-/// Any thread may use it.
+/// It can be used from any thread.
 public final class QuarantineService: Sendable {
     public struct Options: Sendable {
-        /// False is a dry run: everything but the last call to the kernel.
+        /// Whether rules are applied in the kernel; false is a dry run that omits only the last
+        /// call.
         public var isEnforcing = false
         public var discovery = ProtectedDiscovery()
         /// Whether connection tracking entries of new targets are deleted.
         public var flushesConnections = false
-        /// Whether `now` is the system's clock. Then rules keep the time that is left to them when
-        /// the clock is set, also while no monitor runs.
+        /// Whether `now` is the system's clock. If so, rules keep their remaining time when the
+        /// clock is set, even while no monitor runs.
         public var followsClock = false
 
         public init() {}
     }
 
-    /// What was found and put right without being asked, and why it was looked for.
+    /// The result of a reconciliation that the thread started, and its cause.
     public struct Finding: Sendable {
         public var cause: RulesetChange?
         public var report = ReconciliationReport()
         public var failure: QuarantineError?
     }
 
-    /// What is used by one thread at a time.
+    /// The state that one thread uses at a time.
     fileprivate struct State: ~Copyable, Sendable {
         var engine: QuarantineEngine<Firewall>
         var protection: ProtectionSources
-        /// Nil: `now` is whatever the caller says.
+        /// Nil: the caller sets the time.
         var clock: ClockStepDetector?
-        /// How far the clock was set, if the rules have not followed it yet.
+        /// How far the clock was set, if the rules have not been moved yet.
         var clockStep: Interval?
     }
 
@@ -45,12 +46,12 @@ public final class QuarantineService: Sendable {
     private let ended = Signal()
     private let queue = DispatchQueue(label: "quarantine")
 
-    /// Opens the kernel, makes it agree with the ledger, and starts the thread; works on the
-    /// network namespace of the calling thread.
+    /// Opens the kernel's tables, reconciles them with the ledger, and starts the thread. Works on
+    /// the network namespace of the calling thread.
     ///
     /// - Parameters:
-    ///   - clock: tells the time.
-    ///   - report: called on the thread whenever it has looked.
+    ///   - clock: returns the current time.
+    ///   - report: called on the thread after each reconciliation.
     /// - Throws: `.notPermitted` without CAP_NET_ADMIN when enforcing; `.ledger`.
     public init(
         policy: QuarantinePolicy, ledger: any QuarantineLedger, options: Options,
@@ -87,9 +88,9 @@ public final class QuarantineService: Sendable {
         }
     }
 
-    /// Uses the engine; other threads wait meanwhile.
+    /// Uses the engine; other threads wait until `body` returns.
     ///
-    /// - Parameter body: gets the time.
+    /// - Parameter body: receives the engine and the current time.
     public func with<T: Sendable>(
         _ body: (
             _ engine: inout QuarantineEngine<Firewall>, _ now: Timestamp
@@ -102,7 +103,8 @@ public final class QuarantineService: Sendable {
         }
     }
 
-    /// The same for a task: what waits is a thread that nothing else needs.
+    /// The same for a task: it waits on a separate queue, and blocks no thread of the concurrency
+    /// pool.
     package func use<T: Sendable>(
         _ body:
             @escaping @Sendable (
@@ -126,15 +128,16 @@ public final class QuarantineService: Sendable {
         return try result.get()
     }
 
-    /// Looks at the engine unless somebody is using it.
+    /// Reads the engine, unless another thread is using it.
     package func peek<T: Sendable>(_ body: (borrowing QuarantineEngine<Firewall>) -> T) -> T? {
         state.withLockIfAvailable { state in body(state.engine) }
     }
 
-    /// Once a second: what is due, and what other programs did to the ledger.
+    /// Once a second: processes expired rules, pending writes, and other programs' changes to the
+    /// ledger.
     ///
-    /// - Parameter refreshes: whether to look anew for what must be protected; every few seconds is
-    ///   often enough.
+    /// - Parameter refreshes: whether to discover protected addresses again; every few seconds is
+    ///   sufficient.
     package func tick(refreshes: Bool) throws(QuarantineError) -> [QuarantineOutcome] {
         if refreshes {
             try state.withLock { (state: inout State) throws(QuarantineError) in
@@ -144,7 +147,7 @@ public final class QuarantineService: Sendable {
         return try with { (engine, now) throws(QuarantineError) in try engine.tick(now: now) }
     }
 
-    /// Takes over another configuration; active rules keep their ends.
+    /// Applies another configuration; active rules keep their expiries.
     package func reconfigure(
         _ options: QuarantinePolicyOptions, allowlist: [AllowEntry],
         protecting named: [ProtectedSet.Entry]
@@ -157,10 +160,10 @@ public final class QuarantineService: Sendable {
         }
     }
 
-    /// Goes on with other workloads and networks.
+    /// Replaces the workloads and networks.
     ///
-    /// - Parameter protected: what must be protected, beside the networks' gateways.
-    /// - Returns: rules that were removed because their address is another workload's now.
+    /// - Parameter protected: addresses to protect, in addition to the networks' gateways.
+    /// - Returns: rules that were removed because their address now belongs to another workload.
     package func follow(
         _ inventory: KnownInventory, protecting protected: [ProtectedSet.Entry]
     ) async throws(QuarantineError) -> [QuarantineOutcome] {
@@ -175,14 +178,14 @@ public final class QuarantineService: Sendable {
         }
     }
 
-    /// Ends the thread. Rules stay until the kernel ends them.
+    /// Stops the thread. Rules stay in the kernel until they expire.
     ///
-    /// - Returns: false where it is still busy after five seconds, with the ledger or the kernel.
+    /// - Returns: false if it is still busy with the ledger or the kernel after five seconds.
     @discardableResult
     public func stop() -> Bool {
         isStopping.store(true, ordering: .relaxed)
         guard ended.wait(until: Clock.monotonic() + .seconds(5)) else { return false }
-        // For whoever else waits.
+        // Wakes other callers that wait.
         ended.raise()
         return true
     }
@@ -201,7 +204,7 @@ public final class QuarantineService: Sendable {
                 report(Finding(cause: cause, report: found))
             } catch {
                 report(Finding(cause: cause, failure: error))
-                // Whatever it is, it is not cured by trying faster.
+                // The error may persist: wait before the next attempt.
                 rest(.milliseconds(1000))
             }
         }
@@ -209,8 +212,7 @@ public final class QuarantineService: Sendable {
 }
 
 extension QuarantineService.State {
-    /// Moves every end along when the clock is set: the kernel counts time that passes, and so do
-    /// rules.
+    /// Moves every expiry when the clock is set, since the kernel counts elapsed time.
     fileprivate mutating func keepTime(_ now: Timestamp) throws(QuarantineError) {
         if let step = clock?.step(to: now) {
             engine.policy.clockStepped(by: step)

@@ -1,11 +1,11 @@
 internal import NetworkAddresses
 internal import Quarantine
 
-/// Finds entries by the fence they belong to without looking at each: a hundred thousand rows are
-/// compared with as many elements.
+/// Finds the entries of a fence without a linear search, since 100,000 rules are compared with as
+/// many elements.
 ///
-/// Hosts and network cards find only themselves; a network finds networks. Hosts live in sets of
-/// their own, so a network's fence has no part in them.
+/// Hosts and MAC addresses match only themselves, and networks match networks. Hosts are in sets of
+/// their own, so a network's fence does not include them.
 struct RuleIndex<Entry> {
     private var singles: [QuarantineRule.Key: Entry] = [:]
     private var networks: [Group: Networks] = [:]
@@ -21,7 +21,7 @@ struct RuleIndex<Entry> {
         var known: Set<IPPrefix> = []
         var lengths: Set<Int> = []
 
-        /// The first index whose network starts at `address` or behind it.
+        /// The index of the first network that starts at or after `address`.
         func index(from address: IPAddress) -> Int {
             var low = 0
             var high = sorted.count
@@ -72,7 +72,8 @@ struct RuleIndex<Entry> {
     func overlaps(_ key: QuarantineRule.Key) -> Bool {
         guard let prefix = Self.network(key) else { return singles[Self.single(key)] != nil }
         guard let group = networks[Self.group(key, prefix)] else { return false }
-        // Prefixes nest: one that is not in this one can only be around it.
+        // Prefixes either nest or are disjoint: one that is not inside this one can only enclose
+        // it.
         let at = group.index(from: prefix.address)
         if at < group.sorted.count, prefix.contains(group.sorted[at].prefix.address) { return true }
         return group.lengths.contains {
@@ -99,7 +100,7 @@ struct RuleIndex<Entry> {
         Group(action: key.action, isIPv4: prefix.address.isIPv4)
     }
 
-    /// A network card is found whatever the action.
+    /// A MAC address matches with any action.
     private static func single(_ key: QuarantineRule.Key) -> QuarantineRule.Key {
         QuarantineRule.Key(
             target: key.target, action: key.target.prefix == nil ? .drop : key.action)

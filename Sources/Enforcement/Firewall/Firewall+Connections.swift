@@ -3,8 +3,8 @@ internal import Nftables
 internal import Quarantine
 
 extension Firewall {
-    /// Deletes the connection tracking entries of what was just fenced, so that a connection does
-    /// not live on in the tracker after the fence has ended.
+    /// Deletes the connection tracking entries of new fences, so that no old connection continues
+    /// after the fence has expired.
     mutating func flushConnections(_ changes: [FirewallChange]) throws(QuarantineError) {
         let fenced = changes.compactMap { change -> IPPrefix? in
             guard case .put(let rule) = change, rule.action == .drop else { return nil }

@@ -14,7 +14,7 @@ extension Firewall {
         return batch
     }
 
-    /// The last call: everything before it is the same in a dry run.
+    /// Commits the transaction; this is the only call that a dry run omits.
     mutating func commit(
         _ batch: inout NetlinkWriter, _ operation: String
     ) throws(QuarantineError) {
@@ -49,7 +49,7 @@ extension Firewall {
         }
     }
 
-    /// The names of what `type` lists in our table of `family`.
+    /// The names of the objects of `type` in our table of `family`.
     private mutating func names(
         _ type: nf_tables_msg_types, _ family: FirewallLayout.Family, table: UInt16, name: UInt16
     ) throws(QuarantineError) -> [String] {
@@ -71,10 +71,10 @@ extension Firewall {
                 name: UInt16(NFTA_SET_NAME.rawValue)))
     }
 
-    /// Whether tables, chains and rules are all there; finds out which actions are installed.
+    /// Whether all tables, chains and rules exist; also determines which actions are installed.
     public mutating func isIntact() throws(QuarantineError) -> Bool {
         var installed = actions
-        // Not intact: the next change makes everything anew.
+        // If they are not intact, the next change recreates everything.
         actions = []
         let present = try setNames(.inet)
         for action in QuarantineRule.Action.allCases {
@@ -158,7 +158,7 @@ extension Firewall {
         return ElementReader.targets(raws.flatMap(\.self), key: set.key)
     }
 
-    /// What the tables hold of one fence.
+    /// The elements of one fence in both tables.
     private struct Found {
         private var remaining: UInt64?
         private var inet = Part()
@@ -186,7 +186,7 @@ extension Firewall {
         }
 
         func element(_ key: QuarantineRule.Key) -> FirewallElement {
-            // A dropped packet is counted where it was dropped; the others pass both tables.
+            // A dropped packet is counted in one table only; the others pass both.
             let isDropped = key.action == .drop || key.action == .egress
             func total(_ inet: UInt64, _ bridge: UInt64) -> UInt64 {
                 isDropped ? inet &+ bridge : max(inet, bridge)
@@ -202,7 +202,7 @@ extension Firewall {
 }
 
 extension NetlinkWriter {
-    /// Asks for an answer to the last message.
+    /// Requests an acknowledgement of the last message.
     fileprivate mutating func requestAnswer() {
         guard messages.count > 1 else { return }
         addFlags(UInt16(NLM_F_ACK), toMessageAt: lastStart)

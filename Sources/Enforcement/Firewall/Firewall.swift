@@ -5,28 +5,27 @@ internal import Nftables
 public import Quarantine
 public import Timestamps
 
-/// Choices of the actuator.
+/// The options of the actuator.
 public struct FirewallOptions: Sendable {
-    /// Do everything but the last call to the kernel.
+    /// Whether the last call to the kernel is omitted.
     public var isDryRun = false
-    /// What quarantined targets may still reach.
+    /// The services that fenced targets may still reach.
     public var kept: [KeptService] = []
-    /// Gateways whose neighbour discovery is needed to reach what is kept.
+    /// Gateways whose neighbour discovery is needed to reach kept services.
     public var keptNeighbours: [IPAddress] = []
-    /// Packets a second that the `limit` action lets through.
+    /// Packets per second that the `limit` action allows.
     public var limitPacketsPerSecond: UInt64 = 100
-    /// Whether connection tracking entries of what is fenced are deleted.
+    /// Whether the connection tracking entries of fenced targets are deleted.
     public var flushesConnections = false
 
     public init() {}
 }
 
-/// Puts fences into the kernel's firewall: tables `inet lazaret` and `bridge lazaret`, nothing
-/// else.
+/// Adds fences to the kernel's firewall, in the tables `inet lazaret` and `bridge lazaret` only.
 ///
-/// Works on the network namespace that the creating thread was in. Each call is one netlink
-/// transaction. It keeps in mind which prefixes are fenced, because a kernel set holds them cut
-/// into pieces that do not overlap; hosts and MAC addresses need no memory.
+/// Works on the network namespace of the thread that created it. Each call is one netlink
+/// transaction. It remembers the fenced prefixes, because a kernel set contains them split into
+/// pieces that do not overlap; hosts and MAC addresses need no such memory.
 public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     public var options: FirewallOptions
     var socket: NetlinkSocket
@@ -41,7 +40,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         var key: FirewallLayout.Key
     }
 
-    /// Opens the kernel's firewall; changes nothing.
+    /// Opens the kernel's firewall without changing it.
     public init(_ options: FirewallOptions = FirewallOptions()) throws(QuarantineError) {
         self.options = options
         do { socket = try NetlinkSocket(family: NETLINK_NETFILTER) } catch {
@@ -52,7 +51,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
 
     public var isDryRun: Bool { options.isDryRun }
 
-    /// The socket's name in netlink events: whoever hears of a change can tell ours.
+    /// The port of the netlink socket, which identifies our own changes in netlink events.
     public var port: UInt32 { socket.port }
 
     func layout(_ actions: Set<QuarantineRule.Action>) -> FirewallLayout {
@@ -61,7 +60,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
             limitPacketsPerSecond: options.limitPacketsPerSecond)
     }
 
-    /// Since Linux 6.12, adding a present element with another timeout moves its end.
+    /// Since Linux 6.12, adding an existing element with another timeout changes its expiry.
     private static var kernelUpdatesTimeouts: Bool {
         var name = utsname()
         guard unsafe uname(&name) == 0 else { return false }
@@ -73,7 +72,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         return (parts[0], parts[1]) >= (6, 12)
     }
 
-    /// Makes tables, chains and rules if they are missing; elements that are there stay.
+    /// Creates tables, chains and rules if they are missing; existing elements stay.
     public mutating func install() throws(QuarantineError) {
         var batch = begin()
         layout(actions).write(to: &batch)
@@ -111,8 +110,8 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         Self.laidOut(rules.lazy.filter { $0.expires > now })
     }
 
-    /// The elements that `rules` come to, each with its end: networks are cut into prefixes that do
-    /// not overlap.
+    /// The elements for `rules`, each with its expiry: networks are split into prefixes that do not
+    /// overlap.
     static func laidOut(
         _ rules: some Sequence<QuarantineRule>
     ) -> [QuarantineRule.Key: Timestamp] {
@@ -140,10 +139,10 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
             try check(rule, protected)
             wanted.insert(rule.action)
         }
-        // The first of its kind: its sets and rules come in the same transaction.
+        // The first rule of an action adds the action's sets and rules in the same transaction.
         if wanted != actions || actions.isEmpty { layout(wanted).write(to: &batch) }
         let plan = plan(changes, now: now)
-        // Adding first makes a removal succeed whether or not the kernel still has the element.
+        // Adding an element first lets its removal succeed even if the kernel no longer has it.
         write(plan.removals, isRemoval: false, to: &batch)
         write(plan.removals, isRemoval: true, to: &batch)
         write(plan.additions, isRemoval: false, to: &batch)
@@ -179,7 +178,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
 extension Firewall {
     typealias Elements = [FirewallLayout.SetSpec: [ElementWriter.Element]]
 
-    /// What a change means for the kernel's sets.
+    /// The changes of the kernel's sets.
     struct Plan {
         var removals: Elements = [:]
         var additions: Elements = [:]
@@ -229,7 +228,7 @@ extension Firewall {
         return plan
     }
 
-    /// Works out which pieces of a prefix set change; only what overlaps the change is looked at.
+    /// Determines which pieces of a prefix set change, from the prefixes that overlap the change.
     private func cut(
         _ group: NetworkGroup, _ prefixes: [IPPrefix], now: Timestamp, _ plan: inout Plan
     ) {

@@ -3,16 +3,16 @@ internal import NetworkAddresses
 internal import Nftables
 internal import Quarantine
 
-/// Adds set elements to a transaction, many to a message.
+/// Adds set elements to a transaction, several per message.
 struct ElementWriter {
-    /// One interval or host of one set.
+    /// An interval or host in a set.
     struct Element: Hashable {
         var target: QuarantineTarget
         /// 0: for a removal.
         var timeoutMilliseconds: UInt64
     }
 
-    /// An attribute's length has 16 bits: 400 elements of at most 120 bytes fit.
+    /// An attribute's length has 16 bits, which is enough for 400 elements of at most 120 bytes.
     private static let perMessage = 400
 
     /// Adds or removes `elements` in the set's tables; their bytes are the same in each.
@@ -43,7 +43,7 @@ struct ElementWriter {
         }
     }
 
-    /// Empties a set.
+    /// Removes all elements of a set.
     static func clear(
         _ set: FirewallLayout.SetSpec, family: FirewallLayout.Family, batch: inout NetlinkWriter
     ) {
@@ -75,7 +75,8 @@ struct ElementWriter {
             write(isEnd: false, element.timeoutMilliseconds, &batch) {
                 $0.attribute($1, prefix.address)
             }
-            // An interval's end is the first address after it; the last of all has none.
+            // An interval ends at the first address after it; the last interval of the family has
+            // no end.
             if !prefix.isHost, let next = prefix.lastAddress.successor {
                 write(isEnd: true, 0, &batch) { $0.attribute($1, next) }
             }
@@ -100,9 +101,9 @@ struct ElementWriter {
     }
 }
 
-/// Reads set elements out of the kernel's dump.
+/// Reads set elements from the kernel's dump.
 struct ElementReader {
-    /// One element, or one end of an interval.
+    /// An element, or one end of an interval.
     struct Raw {
         var key: [UInt8]
         var isEnd: Bool
@@ -144,7 +145,7 @@ struct ElementReader {
         raw.bytes = data.attribute(UInt16(NFTA_COUNTER_BYTES.rawValue))?.big ?? 0
     }
 
-    /// Targets out of raw elements; intervals are put together from their two ends.
+    /// The targets of raw elements; intervals are combined from their two ends.
     static func targets(_ raws: [Raw], key: FirewallLayout.Key) -> [(QuarantineTarget, Raw)] {
         if key == .link {
             return raws.map { (.link(MACAddress($0.key.reduce(0) { $0 << 8 | UInt64($1) })), $0) }
@@ -163,7 +164,7 @@ struct ElementReader {
 }
 
 extension [IPAddress] {
-    /// The first index at which `test` holds; everything after it holds too.
+    /// The first index at which `test` is true; it must be true for all later elements.
     fileprivate func partitioningIndex(_ test: (IPAddress) -> Bool) -> Int {
         var low = 0
         var high = count
@@ -186,7 +187,8 @@ extension IPAddress {
 }
 
 extension IPPrefix {
-    /// The widest prefix that starts at `first` and ends before `next` (nil: the family's end).
+    /// The widest prefix that starts at `first` and ends before `next` (nil: the end of the
+    /// family).
     init(from first: IPAddress, before next: IPAddress?) {
         for length in 0...first.bitWidth {
             let candidate = IPPrefix(first, length: length)

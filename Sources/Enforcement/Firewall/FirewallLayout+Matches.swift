@@ -2,25 +2,25 @@ internal import NetworkAddresses
 internal import Nftables
 internal import Quarantine
 
-/// The pieces that rules are put together from: each is `nft` text and the same in expressions.
+/// The parts of rules: each is `nft` text and the equivalent expressions.
 extension FirewallLayout.Rule {
     typealias Expression = FirewallLayout.Expression
     typealias Family = FirewallLayout.Family
     typealias Key = FirewallLayout.Key
     typealias End = FirewallLayout.End
 
-    /// Which way a tracked packet goes.
+    /// The direction of a tracked packet.
     enum Direction: UInt8, Sendable { case original = 0, reply = 1 }
 
     static let drop = Self(text: "drop", expressions: [.verdict(.drop)])
-    /// Leaves our chain; other tables still have their say.
+    /// Leaves our chain; other tables still process the packet.
     static let goOn = Self(text: "return", expressions: [.verdict(.goOn)])
 
     static func jump(_ chain: String) -> Self {
         Self(text: "jump \(chain)", expressions: [.verdict(.jump(chain))])
     }
 
-    /// `add @set { ip saddr counter }` and its like.
+    /// `add @set { ip saddr counter }` and similar.
     static func count(
         _ family: Family, _ key: Key, _ end: End, _ action: QuarantineRule.Action,
         typed: Bool = false
@@ -59,7 +59,7 @@ extension FirewallLayout.Rule {
         (isIPv4 ? "ip " : "ip6 ") + (end == .source ? "saddr" : "daddr")
     }
 
-    /// `ip saddr @set` and its like; `typed`: an earlier piece has told the family already.
+    /// `ip saddr @set` and similar; `typed`: an earlier part has already matched the family.
     static func address(
         _ family: Family, _ key: Key, _ end: End, set: String, typed: Bool = false
     ) -> Self {
@@ -69,7 +69,7 @@ extension FirewallLayout.Rule {
                 + [load(isIPv4: key.isIPv4, end), .lookup(set: set)])
     }
 
-    /// `ip6 daddr ADDRESS` where the family is told already.
+    /// `ip6 daddr ADDRESS`; an earlier part has already matched the family.
     static func address(_ address: IPAddress, _ end: End) -> Self {
         Self(
             text: "\(words(isIPv4: address.isIPv4, end)) \(address)",
@@ -102,7 +102,7 @@ extension FirewallLayout.Rule {
             ])
     }
 
-    /// A kept service as one end of a packet.
+    /// A kept service as the source or destination of a packet.
     static func service(_ service: KeptService, _ family: Family, _ end: End) -> Self {
         let isIPv4 = service.address.isIPv4
         var rule = Self(text: "", expressions: type(family, isIPv4: isIPv4))
@@ -140,7 +140,7 @@ extension FirewallLayout.Rule {
             ])
     }
 
-    /// A TCP packet that opens a connection, or the answer to one.
+    /// A TCP packet that opens a connection, or the reply to one.
     static func opening(_ key: Key, answer: Bool) -> Self {
         transport(6, key)
             + Self(

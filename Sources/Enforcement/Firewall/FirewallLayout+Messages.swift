@@ -3,8 +3,8 @@ internal import Nftables
 internal import Quarantine
 
 extension FirewallLayout {
-    /// Adds to `batch` what makes the tables, sets, chains and rules; what is there already stays,
-    /// elements included, except that the rules are made anew.
+    /// Adds to `batch` the messages that create the tables, sets, chains and rules. Existing
+    /// objects and elements stay, but the rules are replaced.
     func write(to batch: inout NetlinkWriter) {
         for table in tables {
             let family = table.family
@@ -38,7 +38,7 @@ extension FirewallLayout {
         }
     }
 
-    /// Adds to `batch` what removes our tables, whether they are there or not.
+    /// Adds to `batch` the messages that remove our tables, whether they exist or not.
     static func writeRemoval(to batch: inout NetlinkWriter) {
         for family in Family.allCases {
             batch.add(NFT_MSG_NEWTABLE, family, "make the \(family.word) table") {
@@ -68,7 +68,7 @@ extension FirewallLayout.SetSpec {
     fileprivate func object(_ family: FirewallLayout.Family, number: UInt32) -> NftSet {
         var flags = UInt32((key.isSeen ? NFT_SET_EVAL : NFT_SET_TIMEOUT).rawValue)
         if key.isInterval { flags |= UInt32(NFT_SET_INTERVAL.rawValue) }
-        // More than one expression in an element.
+        // The elements have more than one expression.
         if rate != nil, isCounting { flags |= UInt32(NFT_SET_EXPR.rawValue) }
         let object = NftSet(
             family: family, table: FirewallLayout.tableName, name: name, number: number,

@@ -3,7 +3,7 @@ internal import Nftables
 internal import Quarantine
 
 extension FirewallLayout {
-    /// One rule, as text for `nft` and as the kernel's expressions.
+    /// A rule, as text for `nft` and as the kernel's expressions.
     struct Rule: Sendable, Equatable {
         var text: String
         var expressions: [Expression]
@@ -15,7 +15,7 @@ extension FirewallLayout {
         }
     }
 
-    /// The kernel's expressions that the rules use; all of them work on register 1.
+    /// The kernel's expressions in the rules; all of them use register 1.
     enum Expression: Sendable, Equatable {
         /// Loads a packet's meta value.
         case meta(Meta)
@@ -23,7 +23,7 @@ extension FirewallLayout {
         case mask([UInt8])
         case equals([UInt8])
         case lookup(set: String)
-        /// Adds register 1 to a set, with a counter; where it is in the set already, it counts.
+        /// Adds register 1 to a set, with a counter; an existing element is counted.
         case count(set: String)
         case trackedDirection
         case verdict(Verdict)
@@ -33,7 +33,8 @@ extension FirewallLayout {
         enum Verdict: Sendable, Equatable { case drop, goOn, jump(String) }
     }
 
-    /// Before connection tracking (-200) and `raw` (-300), so that nobody's accept comes first.
+    /// Before connection tracking (-200) and `raw` (-300), so that no other chain accepts packets
+    /// first.
     private static let early: Int32 = -310
     /// After connection tracking, before address translation.
     private static let tracked: Int32 = -150
@@ -48,7 +49,8 @@ extension FirewallLayout {
             Chain(
                 name: "output", base: .init(hook: .output, priority: Self.early),
                 rules: kept + stateless(.inet, ends: ends)),
-            // Translated destinations are seen here only: published ports and replies.
+            // Only this hook sees translated destinations, which are those of published ports and
+            // replies.
             Chain(
                 name: "postrouting", base: .init(hook: .postrouting, priority: Self.early),
                 rules: kept + drops(.inet, ends: [.destination])),
@@ -80,7 +82,7 @@ extension FirewallLayout {
         ]
     }
 
-    /// Network cards; those that are cut off may not even reach what is kept.
+    /// The rules on MAC addresses. A dropped one may not even reach kept services.
     private func links(_ ends: [End]) -> [Rule] {
         ordered.filter { Table.holdsLinks(.bridge, $0) }.flatMap { action in
             ends.map { end in
@@ -94,8 +96,8 @@ extension FirewallLayout {
 
     /// Chains that count a host's packet and drop it.
     ///
-    /// Counting ends its rule when it fails, at a set that is full, so the verdict is a rule of its
-    /// own.
+    /// If counting fails because the set is full, the rest of its rule is skipped, so the verdict
+    /// is a rule of its own.
     func countingChains(_ family: Family) -> [Chain] {
         var chains: [Chain] = []
         for action in ordered where action != .observe {
@@ -125,7 +127,7 @@ extension FirewallLayout {
 
     private static func arpChain(_ end: End) -> String { "drop_arp_\(end.rawValue)" }
 
-    /// The end of a rule that drops: a host's packet is counted on the way.
+    /// The end of a rule that drops; a host's packet is counted first.
     private func dropping(_ action: QuarantineRule.Action, _ key: Key, _ end: End) -> Rule {
         key.seen == nil ? .drop : .jump(Self.chain(action, key, end))
     }
@@ -142,10 +144,10 @@ extension FirewallLayout {
         }
     }
 
-    /// What needs no connection tracking: drop, limit, observe.
+    /// The rules that need no connection tracking: drop, limit, observe.
     private func stateless(_ family: Family, ends: [End]) -> [Rule] {
         drops(family, ends: ends)
-            // The set's own `limit rate over` decides whether an element matches.
+            // The set's own `limit rate over` determines whether an element matches.
             + sets(.limit, ends: ends).map { key, end in
                 Rule.address(family, key, end, set: SetSpec.name(.limit, key))
                     + dropping(.limit, key, end)
@@ -165,7 +167,8 @@ extension FirewallLayout {
         }
     }
 
-    /// Egress on a bridge, which tracks no connections: what opens one is told by its flags.
+    /// Egress on a bridge, which does not track connections: the packet's flags show whether it
+    /// opens one.
     private var connectionless: [Rule] {
         sets(.egress, ends: [.destination]).flatMap { key, _ in
             let set = SetSpec.name(.egress, key)
@@ -199,7 +202,7 @@ extension FirewallLayout {
 
     private func keptNeighbourRules(_ family: Family) -> [Rule] {
         guard !kept.isEmpty else { return [] }
-        // ARP is not seen in the inet family, IPv6 neighbour discovery is.
+        // The inet family does not see ARP, but sees IPv6 neighbour discovery.
         let addresses = Set(keptNeighbours + kept.map(\.address))
             .filter { family == .bridge || !$0.isIPv4 }
         return addresses.sorted().flatMap { Self.keptNeighbour($0, family) }

@@ -2,18 +2,18 @@ internal import NetworkAddresses
 internal import Nftables
 internal import Quarantine
 
-/// The tables, sets, chains and rules that make a fence, described once.
+/// The tables, sets, chains and rules of a fence, described once.
 ///
-/// Both the actuator's netlink messages and the script of `NftScript` are made from this, so that
-/// they cannot differ. Elements are not part of it.
+/// Both the actuator's netlink messages and the script of `NftScript` are created from this
+/// description, so that they cannot differ. It does not contain elements.
 struct FirewallLayout: Sendable, Equatable {
     static let tableName = "lazaret"
 
-    /// What is installed: `drop` always, the others when first used, so that packets pay for no
-    /// more.
+    /// The installed actions: `drop` always, the others when first used, so that packets pass no
+    /// unneeded rules.
     var actions: Set<QuarantineRule.Action>
     var kept: [KeptService]
-    /// Addresses whose neighbour discovery fenced targets need in order to reach what is kept.
+    /// Addresses whose neighbour discovery fenced targets need to reach kept services.
     var keptNeighbours: [IPAddress]
     var limitPacketsPerSecond: UInt64
 
@@ -34,26 +34,26 @@ struct FirewallLayout: Sendable, Equatable {
 }
 
 extension FirewallLayout {
-    /// A fence needs both: routed and host traffic, and same-bridge traffic.
+    /// A fence needs both: one for routed and host traffic, one for traffic within a bridge.
     typealias Family = NftFamily
 
-    /// What a set's elements are.
+    /// The kind of a set's elements.
     ///
     /// Hosts are counted in sets of their own, `seen4` and `seen6`, to which the rules add a host
-    /// when its first packet is held back: a counter costs the kernel more than all the rest of an
+    /// when its first packet matches. A counter costs the kernel more than the rest of an
     /// element, and memory for each processor.
     enum Key: Sendable, CaseIterable {
         case host4, net4, host6, net6, link, seen4, seen6
 
         var isInterval: Bool { self == .net4 || self == .net6 }
         var isIPv4: Bool { self == .host4 || self == .net4 || self == .seen4 }
-        /// Whether the rules fill the set, and not we.
+        /// Whether the rules fill the set instead of us.
         var isSeen: Bool { self == .seen4 || self == .seen6 }
-        /// Where the packets of a set's elements are counted; nil: in the elements.
+        /// The set that counts the packets of a set's elements; nil: the elements themselves.
         var seen: Key? { self == .host4 ? .seen4 : self == .host6 ? .seen6 : nil }
         /// Bytes of one key.
         var length: Int { isIPv4 ? 4 : self == .link ? 6 : 16 }
-        /// The number that `nft` knows the type by (its datatypes TYPE_IPADDR and so on).
+        /// The number of the type in `nft` (its datatypes TYPE_IPADDR and so on).
         var typeNumber: UInt32 { isIPv4 ? 7 : self == .link ? 9 : 8 }
         var typeWord: String { isIPv4 ? "ipv4_addr" : self == .link ? "ether_addr" : "ipv6_addr" }
         var suffix: String {
@@ -68,7 +68,7 @@ extension FirewallLayout {
             }
         }
 
-        /// The kind of set that holds `target`.
+        /// The kind of set for `target`.
         init(_ target: QuarantineTarget) {
             guard let prefix = target.prefix else {
                 self = .link
@@ -83,10 +83,10 @@ extension FirewallLayout {
     struct SetSpec: Sendable, Hashable {
         var action: QuarantineRule.Action
         var key: Key
-        /// Packets a second of each element, for `limit`.
+        /// Packets per second of each element, for `limit`.
         var rate: UInt64?
         var name: String { Self.name(action, key) }
-        /// Whether each element counts from the start.
+        /// Whether the elements have a counter.
         var isCounting: Bool { !key.isSeen && key.seen == nil }
 
         static func name(_ action: QuarantineRule.Action, _ key: Key) -> String {
@@ -96,7 +96,7 @@ extension FirewallLayout {
 
     struct Chain: Sendable {
         var name: String
-        /// Nil: other chains' rules jump to it.
+        /// Nil: rules of other chains jump to it.
         var base: Base?
         var rules: [Rule]
 
@@ -141,7 +141,7 @@ extension FirewallLayout {
                 + (family == .inet ? layout.inetChains : layout.bridgeChains)
         }
 
-        /// Only frames have a network card, and `egress` cuts one off.
+        /// Only frames have a MAC address, and `egress` on one is applied as `drop`.
         static func holdsLinks(_ family: Family, _ action: QuarantineRule.Action) -> Bool {
             family == .bridge && action != .egress
         }

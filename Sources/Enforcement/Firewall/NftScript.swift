@@ -5,15 +5,14 @@ import Timestamps
 
 /// The exact rules that enforcing installs, as a script for `nft -f`.
 ///
-/// Made from the same description as the actuator's netlink messages.
+/// It is created from the same description as the actuator's netlink messages.
 public enum NftScript {
-    /// Renders what enforcing `decisions` would have installed.
+    /// Renders the rules that enforcing `decisions` would have installed.
     ///
-    /// Rules keep the time they were given, counted from the moment the script is loaded; the last
-    /// decision on a target counts, and what was released by hand is left out. Refusals become
-    /// comments.
+    /// Rules keep their durations, counted from the time when the script is loaded. The last
+    /// decision on a target counts, and released targets are left out. Refusals become comments.
     ///
-    /// - Parameter decisions: in their order.
+    /// - Parameter decisions: in order.
     /// - Returns: a script that creates the tables if they are missing and adds the elements.
     public static func render(
         _ decisions: [QuarantineDecision],
@@ -44,7 +43,8 @@ public enum NftScript {
         for (target, why) in refusals {
             text += "#   not fenced: \(target): \(comment("\(why)"))\n"
         }
-        // Each element lasts as long as its rule: as if all rules began in 1970.
+        // Each element's timeout is the duration of its rule: compute them as if all rules started
+        // in 1970.
         let lengths = rules.map { rule in
             var rule = rule
             rule.expires = .epoch + (rule.expires - rule.created)
@@ -80,7 +80,7 @@ public enum NftScript {
                 }
                 text += "\n"
             }
-            // Loading the script again must not double the rules.
+            // Loading the script again must not duplicate the rules.
             for chain in table.chains { text += "flush chain \(name) \(chain.name)\n" }
             for chain in table.chains {
                 for rule in chain.rules { text += "add rule \(name) \(chain.name) \(rule.text)\n" }
@@ -89,7 +89,7 @@ public enum NftScript {
         }.joined()
     }
 
-    /// - Parameter lengths: how long each element lasts.
+    /// - Parameter lengths: the timeout of each element.
     private static func render(_ lengths: [QuarantineRule.Key: Interval]) -> String {
         var text = "\n"
         let elements = lengths.sorted { $0.key < $1.key }
@@ -111,7 +111,7 @@ public enum NftScript {
         return rest == 0 ? "\(seconds)s" : seconds == 0 ? "\(rest)ms" : "\(seconds)s\(rest)ms"
     }
 
-    /// A text that cannot end its comment: reasons may carry names taken from packets.
+    /// Returns a text that cannot end its comment, because reasons may contain names from packets.
     private static func comment(_ text: String) -> String {
         var safe = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {

@@ -2,12 +2,12 @@ internal import NetworkAddresses
 internal import Quarantine
 internal import Timestamps
 
-/// Lays overlapping fences side by side, because a kernel set's intervals may not overlap.
+/// Splits overlapping fences into disjoint pieces, because the intervals of a kernel set may not
+/// overlap.
 ///
-/// The rule: every address stays fenced until the latest end of the fences that cover it. A prefix
-/// inside a fenced one, or around one, therefore never shortens and never widens anybody's fence;
-/// it cuts the wider one into pieces where their ends differ. Hosts live in sets of their own and
-/// are not cut.
+/// Every address stays fenced until the latest expiry of the fences that cover it. A prefix inside
+/// or around a fenced one therefore never shortens or widens the other fence; it splits the wider
+/// one into pieces where their expiries differ. Hosts are in sets of their own and are not split.
 enum PrefixPieces {
     /// One interval of the kernel's set.
     struct Piece: Hashable, Sendable {
@@ -15,15 +15,16 @@ enum PrefixPieces {
         var expires: Timestamp
     }
 
-    /// Disjoint prefixes that give every address its latest end, in ascending order.
+    /// Disjoint prefixes that have the latest expiry for every address, in ascending order.
     ///
-    /// Each fence gets what no later-ending one takes from it, in as few prefixes as possible. So
-    /// nothing moves in the kernel when a fence's time is over: who took from it outlives it.
+    /// Each fence keeps the addresses that no fence with a later expiry covers, in as few prefixes
+    /// as possible. Nothing has to change in the kernel when a fence expires, since the fences that
+    /// replaced it expire later.
     ///
     /// - Parameter ends: any prefixes of one family, overlapping or not.
     /// - Complexity: O(n log n) and the depth of the nesting.
     static func flatten(_ ends: [Piece]) -> [Piece] {
-        // An enclosing prefix comes before what it encloses.
+        // An enclosing prefix sorts before those inside it.
         let sorted = ends.sorted { ($0.prefix, $0.expires) < ($1.prefix, $1.expires) }
         var holes = [[IPPrefix]](repeating: [], count: sorted.count)
         var isTaken = [Bool](repeating: false, count: sorted.count)

@@ -4,37 +4,38 @@ public import NetworkAddresses
 internal import Nftables
 public import Quarantine
 
-/// Finds out what must never be fenced on this node.
+/// Discovers the addresses that must never be fenced on this node.
 ///
-/// Own addresses and network cards, gateways of all routes, resolvers, the orchestrator's API, and
-/// who is connected to this node's SSH right now, containers excepted. Cheap enough (a few dumps
-/// and small files) to be done anew every few seconds and before every change by hand.
+/// These are its own IP and MAC addresses, gateways of all routes, resolvers, the orchestrator's
+/// API, and the current peers of its SSH server, except containers. It needs a few dumps and small
+/// files, so it can run every few seconds and before every change by an operator.
 public struct ProtectedDiscovery: Sendable {
-    /// Where resolvers are configured.
+    /// The files that configure resolvers.
     public var resolverFiles = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]
     /// Ports of this node whose established peers are operators.
     public var loginPorts: Set<UInt16> = [22]
-    /// Ports of other hosts that are an orchestrator's API when this node talks to them.
+    /// Ports of orchestrators' APIs; other hosts to which this node is connected on them are
+    /// protected.
     public var orchestratorPorts: Set<UInt16> = [6443]
-    /// Networks of containers: nobody in there is taken for an operator, because a connection
-    /// alone, without a login, is all it takes.
+    /// Networks of containers: their addresses are never protected as operators, since any
+    /// connection would be enough, even without a login.
     public var containers: [IPPrefix] = []
-    /// What the configuration names.
+    /// The entries of the configuration.
     public var named: [ProtectedSet.Entry] = []
-    /// Environment of the program: `KUBERNETES_SERVICE_HOST` and `SSH_CONNECTION` are looked at.
+    /// The environment of the program: `KUBERNETES_SERVICE_HOST` and `SSH_CONNECTION` are used.
     public var environment: [String: String] = [:]
 
     public init() {}
 
-    /// What was found.
+    /// The results of a discovery.
     public struct Finding: Sendable {
         public var protected: ProtectedSet
-        /// Own addresses, link-local ones included: who is fenced but may reach a kept service
-        /// needs to find these neighbours.
+        /// This node's own addresses, including link-local ones: a fenced target needs their
+        /// neighbour discovery to reach a kept service.
         public var ownAddresses: [IPAddress]
     }
 
-    /// Looks around in the network namespace of the calling thread.
+    /// Runs discovery in the network namespace of the calling thread.
     ///
     /// - Throws: `.kernel` when a dump fails; a file that cannot be read counts as empty.
     public func discover() throws(QuarantineError) -> Finding {
@@ -74,8 +75,8 @@ public struct ProtectedDiscovery: Sendable {
         return Finding(protected: found, ownAddresses: own.map(\.0))
     }
 
-    /// The host from which this process' user is logged in, as `SSH_CONNECTION` says, with what is
-    /// always protected.
+    /// The host from which the user of this process is logged in, from `SSH_CONNECTION`, and the
+    /// addresses that are always protected.
     public static func ownSession(_ environment: [String: String]) -> ProtectedSet {
         var found = ProtectedSet()
         let peer = environment["SSH_CONNECTION"]?.split(separator: " ").first
@@ -95,13 +96,13 @@ public struct ProtectedDiscovery: Sendable {
         }
     }
 
-    /// Peers of established connections that matter: logins to this node, the orchestrator's API.
+    /// Relevant peers of established connections: logins to this node, and the orchestrator's API.
     private func sessions() -> [(IPAddress, String)] {
         var found: [(IPAddress, String)] = []
         if let host = environment["KUBERNETES_SERVICE_HOST"].flatMap({ IPAddress($0) }) {
             found.append((host, "orchestrator's API"))
         }
-        // The directory of the calling thread: threads may be in different namespaces.
+        // The path of the calling thread, since threads may be in different namespaces.
         for table in ["tcp", "tcp6"] {
             for line in Self.lines("/proc/thread-self/net/\(table)").dropFirst() {
                 let words = line.split(separator: " ")
@@ -143,7 +144,8 @@ public struct ProtectedDiscovery: Sendable {
         var text: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while text.count < 16 << 20 {
-            // SAFETY: the call writes at most `count` bytes into the array that is lent to it.
+            // SAFETY: the call writes at most `raw.count` bytes to the array's buffer, which is
+            // valid for the call.
             let count = unsafe chunk.withUnsafeMutableBytes { raw in
                 unsafe read(descriptor, raw.baseAddress, raw.count)
             }

@@ -3,14 +3,14 @@ internal import Glibc
 internal import Nftables
 public import Quarantine
 
-/// Somebody else changed our tables.
+/// A change of our tables by another program.
 public struct RulesetChange: Sendable, Equatable {
-    /// The program that did it, as the kernel names it, and its process number; nil: not told.
+    /// The name of the program in the kernel, and its process number; nil: not reported.
     public var program: String?
     public var process: UInt32?
-    /// Whether tables, chains, sets or rules are concerned, not elements only.
+    /// Whether tables, chains, sets or rules changed, not only elements.
     public var isStructural: Bool
-    /// Whether messages were lost, so that anything may have happened.
+    /// Whether messages were lost, so that any change is possible.
     public var isUncertain: Bool
 }
 
@@ -23,14 +23,15 @@ extension RulesetChange: CustomStringConvertible {
     }
 }
 
-/// Hears of changes to the firewall as they happen (netlink's nftables group).
+/// Receives changes to the firewall as they happen (netlink's nftables group).
 ///
-/// Blocks a thread while it waits. Belongs to the network namespace of the creating thread.
+/// Blocks the thread while it waits. Belongs to the network namespace of the thread that created
+/// it.
 public struct RulesetMonitor: ~Copyable, Sendable {
     private var socket: NetlinkSocket
     private let own: Set<UInt32>
 
-    /// - Parameter own: `Firewall.port` of everyone in this process; their changes are not
+    /// - Parameter own: `Firewall.port` of each firewall in this process; their changes are not
     ///   reported.
     public init(ignoring own: Set<UInt32>) throws(QuarantineError) {
         self.own = own
@@ -40,10 +41,10 @@ public struct RulesetMonitor: ~Copyable, Sendable {
         } catch { throw QuarantineError(error) }
     }
 
-    /// Waits for somebody else's change of our tables.
+    /// Waits for a change of our tables by another program.
     ///
-    /// - Returns: nil when `milliseconds` went by without one; other tables' changes count as none
-    ///   but end the wait early.
+    /// - Returns: nil if there was none within `milliseconds`; changes of other tables also end the
+    ///   wait.
     public mutating func wait(
         milliseconds: Int32
     ) throws(QuarantineError) -> RulesetChange? {
@@ -60,13 +61,13 @@ public struct RulesetMonitor: ~Copyable, Sendable {
             } catch { throw QuarantineError(error) }
             guard let datagram, let messages = NetlinkMessage.split(datagram) else { return seen }
             for message in messages { isOver = note(message, &seen) || isOver }
-            // A transaction's messages come together, its end last.
+            // A transaction's messages arrive together, with its end last.
             patience = 100
         }
         return seen
     }
 
-    /// Takes one message in; true when it ends a transaction.
+    /// Processes one message; true if it ends a transaction.
     private func note(_ message: NetlinkMessage, _ seen: inout RulesetChange?) -> Bool {
         guard message.type >> 8 == UInt16(NFNL_SUBSYS_NFTABLES) else { return false }
         let type = UInt32(message.type & 255)
@@ -78,8 +79,8 @@ public struct RulesetMonitor: ~Copyable, Sendable {
             }
             return true
         }
-        // The first attribute of everything below a table is the table's name; port 0 is the
-        // kernel itself, which takes out what has run out of time.
+        // The first attribute of every object in a table is the table's name. Port 0 is the kernel
+        // itself, which removes expired elements.
         guard message.port != 0, !own.contains(message.port),
             attributes.attribute(1)?.text == FirewallLayout.tableName,
             FirewallLayout.Family(rawValue: message.payload.first ?? 0) != nil

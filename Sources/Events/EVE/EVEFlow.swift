@@ -1,7 +1,7 @@
 package import NetworkAddresses
 package import Timestamps
 
-/// A flow event, as `lazaret flows --format eve` and Suricata write it.
+/// A flow event in the format of `lazaret flows --format eve` and Suricata.
 package struct EVEFlow: Sendable {
     package var source: IPAddress
     package var sourcePort: UInt16?

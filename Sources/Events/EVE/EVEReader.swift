@@ -7,7 +7,7 @@ package struct EVEReader {
     package let path: String
     private let data: Data
 
-    /// - Throws: `.input` with the system's words.
+    /// - Throws: `.input` with the system's message.
     package init(_ path: String) throws {
         self.path = path
         do {
@@ -20,14 +20,14 @@ package struct EVEReader {
 
     /// The alert with this identifier.
     ///
-    /// - Throws: `.input` where there is none, or where it cannot be read.
+    /// - Throws: `.input` if it is not found or cannot be read.
     package func alert(_ identifier: String) throws -> (event: Event, alert: Event.Alert) {
         var found: (Event, Event.Alert)?
         var unreadable: EVEError?
         forEachLine(holding: "\"\(identifier)\"") { line in
             do throws(EVEError) {
                 let event = try Event(eve: line)
-                // Quarantine changes have the identifier of their alert, too.
+                // Quarantine changes also contain the identifier of their alert.
                 if case .alert(let alert) = event.payload, alert.identifier == identifier {
                     found = (event, alert)
                 }
@@ -61,7 +61,7 @@ package struct EVEReader {
         return isFound
     }
 
-    /// Every change of a quarantine rule, in the file's order.
+    /// Every change of a quarantine rule, in file order.
     package func changes(
         ofRule quarantineID: String
     ) -> [(event: Event, change: Event.QuarantineChange)] {
@@ -77,7 +77,7 @@ package struct EVEReader {
         return found
     }
 
-    /// Hands the flows that an address opened to `body`.
+    /// Calls `body` with the flows that an address initiated.
     package func forEachFlow(from address: String, _ body: (EVEFlow) -> Void) {
         let decoder = JSONDecoder()
         forEachLine(holding: "\"src_ip\":\"\(address)\"") { line in
@@ -86,12 +86,12 @@ package struct EVEReader {
         }
     }
 
-    /// Hands the lines with `mark` in them to `body`, which says whether to go on. Longer ones than
-    /// an event may be are passed over.
+    /// Calls `body` with each line that contains `mark`, until it returns false. Lines longer than
+    /// the longest event are skipped.
     private func forEachLine(holding mark: String, _ body: (Data) -> Bool) {
         let mark = Array(mark.utf8)
         let newline = UInt8(ascii: "\n")
-        // SAFETY: all places lie within the bytes, which live until the closure returns.
+        // SAFETY: all offsets are within the bytes, which are valid until the closure returns.
         unsafe data.withUnsafeBytes { bytes in
             var at = 0
             while let hit = unsafe Self.find(mark, in: bytes, from: at) {
@@ -105,14 +105,14 @@ package struct EVEReader {
         }
     }
 
-    /// Where `mark` begins; `Data.range(of:)` takes milliseconds for each hit in a large file.
+    /// The offset of `mark`; `Data.range(of:)` needs milliseconds for each match in a large file.
     private static func find(
         _ mark: [UInt8], in bytes: UnsafeRawBufferPointer, from: Int
     ) -> Int? {
         guard let base = bytes.baseAddress, let first = mark.first else { return nil }
         var at = from
         while at + mark.count <= bytes.count {
-            // SAFETY: both calls stay within the bytes that are left.
+            // SAFETY: both calls stay within the remaining bytes.
             let left = bytes.count - mark.count + 1 - at
             guard let hit = unsafe memchr(base + at, Int32(first), left) else { return nil }
             at = unsafe base.distance(to: UnsafeRawPointer(hit))

@@ -6,7 +6,7 @@ import Quarantine
 import TextFormats
 import Timestamps
 
-/// Why a line is no event that this program knows.
+/// The reason why a line is not an event that this program knows.
 public enum EVEError: Error, Equatable, Sendable, CustomStringConvertible {
     case tooLong(byteCount: Int)
     /// The event type of another program, or of a later version.
@@ -23,12 +23,12 @@ public enum EVEError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension Event {
-    /// Bytes of a line that are read at most.
+    /// The most bytes of a line that are parsed.
     public static let longestLine = 1 << 20
 
-    /// Reads a line of EVE JSON.
+    /// Parses a line of EVE JSON.
     ///
-    /// Keys that are not known are passed over. Numbers have the digits that `eve` writes.
+    /// Unknown keys are ignored. Numbers are as precise as those that `eve` writes.
     public init(eve line: Data) throws(EVEError) {
         guard line.count <= Self.longestLine else { throw .tooLong(byteCount: line.count) }
         do {
@@ -103,7 +103,7 @@ extension Event.Alert {
         guard let scale = Scale.allCases.first(where: { $0.seconds == seconds }) else {
             throw details.meaningless(.scale)
         }
-        // A pattern of a later version is told by signature and technique alone.
+        // A pattern of a later version appears only in signature and technique.
         let pattern = try details.decodeIfPresent(String.self, forKey: .pattern)
             .flatMap(Pattern.init)
         self.init(
@@ -134,7 +134,7 @@ extension Event.Alert {
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)
     }
 
-    /// Seconds that a time can say.
+    /// The range of seconds that a timestamp can represent.
     private static let seconds =
         Timestamp.distantPast.second + 1...Timestamp.distantFuture.second
 

@@ -4,8 +4,8 @@ import NetworkAddresses
 import Quarantine
 import TextFormats
 
-/// Events as EVE JSON, one object a line: what reads Suricata reads these. The order of the keys is
-/// part of the format.
+/// Events as EVE JSON, one object per line, for programs that read Suricata's events. The order of
+/// the keys is part of the format.
 extension Event {
     /// The event as one line, without the newline.
     public var eve: String {
@@ -74,7 +74,7 @@ extension Event.Alert.Contact {
 }
 
 extension Event.Alert.Reason {
-    /// An object, or the sentence alone where nothing else is known.
+    /// An object, or only the sentence if there is no measurement.
     package var json: String {
         guard let measurement else { return JSONObject.quoted(text) }
         var object = JSONObject()

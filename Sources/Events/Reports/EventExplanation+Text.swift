@@ -6,7 +6,7 @@ import TextFormats
 import Timestamps
 
 extension EventExplanation {
-    /// The explanation as a person reads it.
+    /// The explanation as text for the operator.
     public var text: String {
         var lines = head
         lines += ["", "Why"] + alert.reasons.flatMap(Self.lines)

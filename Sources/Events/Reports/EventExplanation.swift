@@ -2,9 +2,10 @@ import AnomalyDetection
 import NetworkAddresses
 public import Timestamps
 
-/// Why an alert was raised, against what, what stands behind it, and what would take it back.
+/// The explanation of an alert: its reasons, its baseline, the flows behind it, and the commands
+/// that undo it.
 public struct EventExplanation: Sendable {
-    /// One feature that would have to be different.
+    /// A feature that would have to have another value.
     public struct Change: Sendable {
         public var feature: String
         public var unit: String
@@ -19,14 +20,14 @@ public struct EventExplanation: Sendable {
         }
     }
 
-    /// The normal window that lies nearest.
+    /// The nearest normal window.
     public struct Nearest: Sendable {
         public var changes: [Change]
         public var scoreBefore: Double
         public var scoreAfter: Double
         public var threshold: Double
         public var isWithinRange: Bool
-        /// Whether all of the window was known, and not only what the alert tells.
+        /// Whether the whole window was known, not only the values in the alert.
         public var isExact: Bool
 
         public init(
@@ -54,7 +55,7 @@ public struct EventExplanation: Sendable {
         public var bytesIn: UInt64
         public var state: String
         public var communityID: String
-        /// Whether the baseline never used peer and service; nil without a model.
+        /// Whether the baseline never used this peer and service; nil without a model.
         public var isNew: Bool?
 
         public init(
@@ -79,38 +80,38 @@ public struct EventExplanation: Sendable {
     public var time: Timestamp
     public var alert: Event.Alert
 
-    /// The group that it was compared with, what kind of group that is, and how many windows it
-    /// learnt.
+    /// The group that it was compared with, the kind of the group, and the number of windows that
+    /// it has learned.
     public var baseline: String?
     public var baselineKind: String?
     public var baselineWindows: Int?
     public var nearest: Nearest?
-    /// Why there is no nearest normal window.
+    /// The reason why there is no nearest normal window.
     public var nearestNote: String?
 
-    /// The most telling flows, of so many; nil where nothing could tell.
+    /// The most significant flows, and the number of all; nil if they could not be determined.
     public var flows: [Flow] = []
     public var flowCount: Int?
-    /// Where the flows come from, or why there are none.
+    /// The source of the flows, or the reason why there are none.
     public var flowSource = ""
 
-    /// Whether the file with the incident's packets is there.
+    /// Whether the file with the incident's packets exists.
     public var isCaptureFileThere = false
-    /// What was done about the offender, with when.
+    /// The decisions about the offender, with their times.
     public var changes: [(time: Timestamp, change: Event.QuarantineChange)] = []
-    /// Commands that take back what followed, the rule first.
+    /// Commands that undo the consequences, the rule first.
     public var undo: [String] = []
-    /// What the reader should know before relying on it.
+    /// Notes on the limits of the explanation.
     public var notes: [String] = []
 
-    /// What the alert itself says.
+    /// Creates an explanation with the contents of the alert.
     public init(of alert: Event.Alert, at time: Timestamp) {
         self.alert = alert
         self.time = time
         baseline = alert.baseline
     }
 
-    /// What it looks like.
+    /// The title of the pattern.
     var title: String { alert.pattern?.title ?? "unusual traffic" }
 
     /// The flow that the alert names.

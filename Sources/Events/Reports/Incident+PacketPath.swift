@@ -2,12 +2,12 @@ package import AnomalyDetection
 internal import TextFormats
 
 extension Incident {
-    /// The path of the file that holds its packets: time, workload and first event.
+    /// The path of the file with its packets: time, workload and first event.
     package func packetPath(in folder: String) -> String {
         let second = Int64(firstSecond)
         let time =
             UTC.date(second).filter { $0 != "-" } + "T" + UTC.clock(second).filter { $0 != ":" }
-        // A name from an inventory is no path.
+        // A name from an inventory may contain characters that are special in paths.
         let name = String(
             workload.utf8.prefix(48).map { byte -> Character in
                 switch byte {

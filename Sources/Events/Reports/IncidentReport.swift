@@ -5,12 +5,12 @@ public import Quarantine
 import TextFormats
 import Timestamps
 
-/// Incidents as a person reads them.
+/// Incidents as text for the operator.
 public enum IncidentReport {
-    /// A block of lines for each incident: who, when, what with numbers, what would be done.
+    /// A few lines for each incident: offender, time, pattern with numbers, and the decision.
     ///
     /// - Parameters:
-    ///   - decisions: what the policy decided, in order.
+    ///   - decisions: the policy's decisions, in order.
     ///   - isColoured: whether to use the terminal's colours.
     public static func table(
         _ incidents: [Incident], decisions: [QuarantineDecision], isColoured: Bool
@@ -63,7 +63,7 @@ public enum IncidentReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// What was decided about an incident, in words.
+    /// A description of the decision about an incident.
     package static func decision(_ incident: Incident, _ decisions: [QuarantineDecision]) -> String
     {
         if let fence = fence(of: incident, decisions) {
@@ -81,8 +81,8 @@ public enum IncidentReport {
         return incident.level == .quarantine ? "-> watch: once is not enough to fence" : "-> watch"
     }
 
-    /// The fence that an incident led to, or found standing around its offender: of several, the
-    /// one that ends last.
+    /// The fence that an incident led to, or that was already active for its offender; of several,
+    /// the one that expires last.
     package static func fence(
         of incident: Incident, _ decisions: [QuarantineDecision]
     ) -> QuarantineDecision? {

@@ -4,18 +4,18 @@ public import Quarantine
 import TextFormats
 import Timestamps
 
-/// One incident as JSON: what `replay --format json`, the store and the control server give.
+/// An incident as JSON, for `replay --format json`, the store and the control server.
 public struct IncidentSummary: Sendable, Equatable {
     /// Identifier of its first alert.
     public var eventID: String
     public var offender: String
     public var workload: String
-    /// The interface of an offender that borrowed addresses.
+    /// The MAC address of an offender that spoofed addresses.
     public var link: String?
     /// Seconds since 1970.
     public var start: Int
     public var end: Int
-    /// Strongest first.
+    /// The strongest pattern first.
     public var patterns: [String]
     public var technique: String?
     public var summary: String
@@ -23,7 +23,7 @@ public struct IncidentSummary: Sendable, Equatable {
     public var pValue: Double
     public var threshold: Double
     public var baseline: String
-    /// How many odd windows it had.
+    /// The number of its anomalous windows.
     public var windows: Int
     public var decision: Event.Alert.Decision
     public var quarantineID: String?
@@ -50,7 +50,7 @@ public struct IncidentSummary: Sendable, Equatable {
         self.reasons = reasons
     }
 
-    /// - Parameter decisions: what was decided about rules, in order.
+    /// - Parameter decisions: the decisions about rules, in order.
     public init(_ incident: Incident, decisions: [QuarantineDecision]) {
         let rule = IncidentReport.fence(of: incident, decisions)?.rule
         let strongest = incident.strongest

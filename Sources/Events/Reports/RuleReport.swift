@@ -3,7 +3,7 @@ public import Quarantine
 import TextFormats
 import Timestamps
 
-/// What is quarantined, as JSON.
+/// The active rules as JSON.
 public enum RuleReport {
     /// One JSON object.
     public static func json(_ status: RuleStatus) -> String {

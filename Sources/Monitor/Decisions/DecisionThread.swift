@@ -12,11 +12,11 @@ internal import Quarantine
 internal import Synchronization
 internal import Timestamps
 
-/// Decisions, fences and events, on a thread of their own: a slow disk or kernel holds up no
-/// packet.
+/// The thread that handles decisions, fences and events, so that a slow disk or kernel never delays
+/// a packet.
 ///
-/// Verdicts wait in a bounded queue; one more is dropped and counted, and the offender's next
-/// window brings the next verdict.
+/// Verdicts wait in a bounded queue. A verdict that finds the queue full is dropped and counted;
+/// the offender's next window produces the next verdict.
 final class DecisionThread: Sendable {
     private enum Message: Sendable {
         case verdict(Verdict)
@@ -32,7 +32,7 @@ final class DecisionThread: Sendable {
     private let tallies = Mutex(Tallies())
     private let logger: Logger
 
-    /// What came of verdicts so far.
+    /// The counters and latencies of the verdicts so far.
     struct Tallies: Sendable {
         var verdictLatency = LatencyHistogram()
         var fenceLatency = LatencyHistogram()
@@ -41,13 +41,13 @@ final class DecisionThread: Sendable {
         var actions = MonitorStatus.Actions()
     }
 
-    /// Alerts that are told in one second at most; a flood from forged addresses would bury the
-    /// others.
+    /// The most alerts that are reported per second; more, such as from a flood with forged
+    /// addresses, would bury the others.
     private static let alertsPerSecond = 200
-    /// Incidents that are kept at hand, and decisions by which theirs are told.
+    /// The most incidents kept in memory, and the most decisions kept for their summaries.
     private static let incidentLimit = 1000
     private static let decisionLimit = 4096
-    /// After so much quiet no verdict can belong to an incident any more.
+    /// After this many seconds without an anomaly, no new verdict can belong to an incident.
     private static let quietSeconds = IncidentTracker.quietSeconds + Scale.long.seconds
 
     /// Starts the thread.
@@ -66,35 +66,35 @@ final class DecisionThread: Sendable {
 
     /// Verdicts that found the queue full.
     var dropped: UInt64 { worker.refused }
-    /// How the places where events go are doing.
+    /// The status of each event sink.
     var sinks: [SinkStatus] { dispatcher.statuses }
 
-    /// What came of verdicts so far.
+    /// The counters and latencies of the verdicts so far.
     var counts: Tallies { tallies.withLock { $0 } }
 
     func submit(_ verdict: Verdict) { worker.submit(.verdict(verdict)) }
-    /// Tells what was done to fences by others than the policy.
+    /// Reports changes to fences that were not made by the policy.
     func submit(_ outcomes: [QuarantineOutcome]) {
         if !outcomes.isEmpty { worker.submit(.outcomes(outcomes)) }
     }
-    /// Publishes an event behind what waits.
+    /// Queues an event for publication.
     func submit(_ event: Event) { worker.submit(.event(event)) }
-    /// Names the model by which later verdicts are reached.
+    /// Sets the identifier of the model that later verdicts come from.
     func follow(modelID: String) { worker.submit(.model(modelID)) }
-    /// Goes on with other sinks; what the old ones still hold they deliver.
+    /// Replaces the sinks; the old ones still deliver the events that they hold.
     func replaceSinks(_ path: String, _ options: DeliveryOptions) throws(DeliveryError) {
         try dispatcher.replace(path: path, with: options)
     }
-    /// Opens the event file anew.
+    /// Reopens the event file.
     func reopen() { dispatcher.reopen() }
 
-    /// Works off what waits, for five seconds at most, and ends the thread.
+    /// Processes the queued messages, for five seconds at most, and ends the thread.
     func stop() {
         let left = worker.stop(by: Clock.monotonic() + .seconds(5))
         if left > 0 { logger.warning("\(left) decisions and events are left undone") }
     }
 
-    /// What the thread has at hand.
+    /// The state of the thread.
     private struct Progress {
         var alerts: AlertPipeline<LiveDecider>
         var history = History()
@@ -114,11 +114,11 @@ final class DecisionThread: Sendable {
         if batch.isLast { publish(&progress.alerts.incidents, &progress.history) }
     }
 
-    /// What incidents are told by.
+    /// The data from which incidents are summarized.
     private struct History {
         var decisions: [QuarantineDecision] = []
         var changedSince = Int.max
-        /// By their identifiers, the latest `incidentLimit`.
+        /// The latest `incidentLimit` incidents, by identifier.
         var incidents: [String: StoredIncident] = [:]
         var alertsThisSecond = 0
     }
@@ -150,7 +150,7 @@ final class DecisionThread: Sendable {
         }
     }
 
-    /// Expiries, what others did, and the protected set.
+    /// Processes expired rules, external changes and the protected set.
     private func tick(
         _ alerts: inout AlertPipeline<LiveDecider>, refreshes: Bool
     ) {
@@ -187,7 +187,7 @@ final class DecisionThread: Sendable {
         count(result.outcomes)
     }
 
-    /// Brings incidents that have changed to the hub and into the store.
+    /// Publishes incidents that have changed to the hub and the store.
     private func publish(_ incidents: inout IncidentTracker, _ history: inout History) {
         history.alertsThisSecond = 0
         guard history.changedSince != .max else { return }
@@ -209,7 +209,7 @@ final class DecisionThread: Sendable {
             keeping: Self.incidentLimit)
     }
 
-    /// Hands events to everything that takes them, each rendered once.
+    /// Writes events to the sinks, the store and the hub; each is rendered once.
     private func publish(_ events: [Event]) {
         let now = Clock.now()
         for (order, event) in events.enumerated() {
@@ -217,7 +217,7 @@ final class DecisionThread: Sendable {
             dispatcher.write(rendered)
             recorder?.record(rendered, at: now + .nanoseconds(order))
             if event.kind == .alert { tallies.withLock { $0.alerts &+= 1 } }
-            // Counters are told by the status, which is newer.
+            // The status carries the counters, and newer ones.
             if event.kind != .stats { hub.publish(rendered) }
         }
     }

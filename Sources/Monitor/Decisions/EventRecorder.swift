@@ -5,10 +5,10 @@ internal import SystemSupport
 internal import Synchronization
 internal import Timestamps
 
-/// Keeps events and incidents in the store, on a thread of its own: a slow or full disk holds up
+/// Writes events and incidents to the store on its own thread, so that a slow or full disk delays
 /// nothing else.
 final class EventRecorder: Sendable {
-    /// How long, and in how many bytes, events and incidents are kept.
+    /// The time and the number of bytes for which events and incidents are kept.
     struct Limits: Sendable {
         var time = Interval.seconds(30 * 86_400)
         var bytes: Int64 = 512 << 20
@@ -21,7 +21,7 @@ final class EventRecorder: Sendable {
         case model(StoredModel)
     }
 
-    /// What is to be written, the thread's own: what could not be written waits here.
+    /// The entries to be written, owned by the thread. Those that could not be written stay here.
     private struct Backlog {
         var events: [StoredEvent] = []
         var incidents: [String: StoredIncident] = [:]
@@ -31,8 +31,8 @@ final class EventRecorder: Sendable {
         var nextPruning = Clock.monotonic()
     }
 
-    /// Events that wait for the thread at most, and events that wait for the disk; beyond, the
-    /// latest are lost and counted.
+    /// The most events that wait for the thread, and the most that wait for the disk; further ones
+    /// are lost and counted.
     private static let capacity = 20_000
     private static let statisticsCapacity = 1440
     private static let modelCapacity = 64
@@ -40,7 +40,7 @@ final class EventRecorder: Sendable {
     private let store: EventStore
     private let limits: Limits
     private let logger: Logger
-    // Events of a second go into one transaction.
+    // The events of one second are written in one transaction.
     private let worker = Worker<Item>(capacity: capacity, wakesAtOnce: false)
     private let lostCount = Atomic<UInt64>(0)
     private let writtenCount = Atomic<UInt64>(0)
@@ -67,9 +67,9 @@ final class EventRecorder: Sendable {
             trouble: trouble.withLock { $0 })
     }
 
-    /// Keeps an event.
+    /// Records an event.
     ///
-    /// - Parameter time: when it is recorded, another one for each event.
+    /// - Parameter time: the time of recording, different for each event.
     func record(_ event: RenderedEvent, at time: Timestamp) {
         worker.submit(
             event.event.kind == .stats
@@ -77,15 +77,15 @@ final class EventRecorder: Sendable {
                 : .event(StoredEvent(event, recorded: time)))
     }
 
-    /// Keeps incidents, in place of what was known of them.
+    /// Records incidents, replacing their earlier versions.
     func record(_ incidents: [StoredIncident]) {
         if !incidents.isEmpty { worker.submit(.incidents(incidents)) }
     }
 
-    /// Writes down which model is in use from now on.
+    /// Records the model that is in use from now on.
     func record(_ model: StoredModel) { worker.submit(.model(model)) }
 
-    /// Writes what waits, for five seconds at most, and ends the thread.
+    /// Writes the queued entries, for five seconds at most, and ends the thread.
     func stop() {
         let left = worker.stop(by: Clock.monotonic() + .seconds(5))
         if left > 0 { logger.warning("\(left) events and incidents are not kept") }
@@ -106,7 +106,7 @@ final class EventRecorder: Sendable {
                 } else {
                     lostCount.wrappingAdd(1, ordering: .relaxed)
                 }
-            // The latest of an incident counts.
+            // Only the latest version of an incident is written.
             case .incidents(let incidents):
                 for incident in incidents
                 where backlog.incidents.count < Self.capacity
@@ -144,7 +144,7 @@ final class EventRecorder: Sendable {
         backlogCount.store(backlog.events.count, ordering: .relaxed)
     }
 
-    /// Once an hour, forgets what is older or more than is to be kept.
+    /// Once an hour, deletes entries that exceed the limits of time or bytes.
     private func prune(_ backlog: inout Backlog) throws(EventStoreError) {
         let now = Clock.monotonic()
         guard now >= backlog.nextPruning else { return }

@@ -4,7 +4,7 @@ internal import Enforcement
 internal import NetworkAddresses
 internal import Quarantine
 
-/// The quarantine of a running monitor, as its alerts ask it.
+/// The decider that applies verdicts to the quarantine of a running monitor.
 struct LiveDecider: QuarantineDecider {
     let quarantine: QuarantineService
     let isEnforcing: Bool

@@ -3,7 +3,8 @@ internal import Enforcement
 internal import Quarantine
 internal import Synchronization
 
-/// Brings what the quarantine puts right by itself to the events; it begins before they do.
+/// Publishes the quarantine's own repairs as events. Repairs can start before the decision thread
+/// does.
 final class RepairReporter: Sendable {
     private let decisions = Mutex<DecisionThread?>(nil)
 
@@ -18,7 +19,7 @@ final class RepairReporter: Sendable {
             return
         }
         let outcomes = finding.report.outcomes
-        // The command line changes the tables too, and leaves them as the ledger has it.
+        // The command line also changes the tables, and leaves them consistent with the ledger.
         if finding.report.wasNeeded {
             logger.notice(
                 "\(cause); put right, \(outcomes.count(where: \.isPutBack)) fences put back")

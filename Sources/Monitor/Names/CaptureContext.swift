@@ -1,10 +1,10 @@
 internal import Logging
 internal import PacketCapture
 
-/// What follows the names and bridges of containers beside a feed.
+/// The parts of a monitor that follow the names and bridges of containers.
 struct CaptureContext {
     let capture: LiveCapture
-    /// As they were asked for; `LiveWorkloads.allBridges` may be one of them.
+    /// The interfaces as configured; `LiveWorkloads.allBridges` may be one of them.
     var interfaces: [String]
     let recording: PacketRecording?
     let logger: Logger

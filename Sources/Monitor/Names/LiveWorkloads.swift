@@ -12,14 +12,14 @@ internal import Synchronization
 public import Workloads
 internal import Timestamps
 
-/// The containers of this node as their engines tell, for as long as a monitor runs.
+/// The containers of this node as reported by their engines, for as long as a monitor runs.
 public final class LiveWorkloads: Sendable {
-    /// The word that stands for every bridge of a container network.
+    /// The name that stands for every bridge of a container network.
     public static let allBridges = "containers"
 
     public let directory = WorkloadDirectory()
     private let options: WorkloadOptions
-    /// What was given by a person, and what a model remembers.
+    /// The operator's inventory, and the one stored in the model.
     private let given: Inventory
     private let remembered: Inventory
     private let engines: [ContainerEngine]
@@ -29,8 +29,8 @@ public final class LiveWorkloads: Sendable {
     private let running = DispatchGroup()
 
     /// - Parameters:
-    ///   - given: the inventory that was named; it goes before what engines tell.
-    ///   - remembered: the model's, which counts only where no engine has a network.
+    ///   - given: the operator's inventory; it takes precedence over the engines.
+    ///   - remembered: the model's inventory, which counts only where no engine has a network.
     /// - Throws: for a kubeconfig that cannot be used.
     public init(
         options: WorkloadOptions, given: Inventory?, remembered: Inventory = .empty
@@ -58,7 +58,7 @@ public final class LiveWorkloads: Sendable {
             case .auto: path = standard
             case .path(let given): path = given
             }
-            // Podman may stand in for Docker under Docker's name.
+            // Podman can provide Docker's socket under Docker's name.
             let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
             guard paths.insert(real).inserted else { continue }
             engines.append(
@@ -84,7 +84,7 @@ public final class LiveWorkloads: Sendable {
         }
     }
 
-    /// Begins to follow every source, and waits a moment for those that are there.
+    /// Starts to follow every source, and waits a moment for those that are available.
     public func start(logger: Logger) {
         for engine in engines {
             let isAsked = engine.name == "docker" ? options.docker : options.podman
@@ -110,9 +110,9 @@ public final class LiveWorkloads: Sendable {
         work.withLock { $0.append(task) }
     }
 
-    /// Asks every source once.
+    /// Queries every source once.
     ///
-    /// - Returns: what went wrong, by source.
+    /// - Returns: the errors, by source.
     public func listOnce() async -> [(source: String, reason: String)] {
         var failures: [(source: String, reason: String)] = []
         for engine in engines {
@@ -129,13 +129,13 @@ public final class LiveWorkloads: Sendable {
         return failures
     }
 
-    /// Ends; returns when every connection is closed, or after two seconds.
+    /// Stops; returns when every connection is closed, or after two seconds.
     public func stop() {
         for task in work.withLock({ $0 }) { task.cancel() }
         _ = running.wait(timeout: .now() + .seconds(2))
     }
 
-    /// Where names come from, in words.
+    /// A description of the sources of names.
     public var source: String {
         var words: [String] = []
         if !given.isEmpty { words.append("the inventory file") }
@@ -148,19 +148,18 @@ public final class LiveWorkloads: Sendable {
             : words.joined(separator: "; ")
     }
 
-    /// Who is who now, all sources together.
+    /// The current inventory, joined from all sources.
     public var inventory: Inventory {
         given.joined(live: directory.inventory(), remembered: remembered)
     }
 
-    /// Whether packets are held for a moment: for those of other bridges, and for names to come in
-    /// time.
+    /// Whether packets are held for a moment, to order them with those of other bridges and to let
+    /// names arrive before them.
     func holdsPackets(_ named: [String]) -> Bool {
         directory.isLive || named.contains(Self.allBridges)
     }
 
-    /// Takes in what changed since the last call. For the thread of the packets, before every
-    /// batch.
+    /// Applies the changes since the last call. Called by the packet thread before every batch.
     func update<Pipeline: WorkloadObserver & ~Copyable>(
         _ pipeline: inout Pipeline, _ context: CaptureContext
     ) {
@@ -172,7 +171,7 @@ public final class LiveWorkloads: Sendable {
         if isNew { take(directory.takeChange(), &pipeline, context) }
     }
 
-    /// Gives a new pipeline everything that is known.
+    /// Passes everything that is known to a new pipeline.
     func begin<Pipeline: WorkloadObserver & ~Copyable>(
         _ pipeline: inout Pipeline, _ context: CaptureContext
     ) {
@@ -181,7 +180,7 @@ public final class LiveWorkloads: Sendable {
         take(directory.takeAll(), &pipeline, context)
     }
 
-    /// What the inventory file says of single addresses, as a change: it holds from the beginning.
+    /// The addresses of the operator's inventory as a change that holds from the beginning.
     private var givenHolders: WorkloadChange {
         var change = WorkloadChange()
         for workload in given.workloads {
@@ -218,7 +217,7 @@ public final class LiveWorkloads: Sendable {
         if context.interfaces.contains(Self.allBridges) { watch(bridges, context) }
     }
 
-    /// Captures on what is asked for, where this is the list of bridges.
+    /// Captures on the configured interfaces, with `bridges` as the list of bridges.
     func watch(_ bridges: [String]?, _ context: CaptureContext) {
         guard let bridges else { return }
         let names = Self.interfaces(context.interfaces, bridges: bridges)
@@ -228,19 +227,19 @@ public final class LiveWorkloads: Sendable {
             "watching \(names.isEmpty ? "no bridge yet" : names.joined(separator: ", "))")
     }
 
-    /// The interfaces to watch: those that are named, and the bridges of container networks where
-    /// these are asked for.
+    /// The interfaces to monitor: the named ones, and the bridges of container networks if these
+    /// are requested.
     static func interfaces(_ named: [String], bridges: [String]) -> [String] {
         guard named.contains(allBridges) else { return named }
         let fixed = named.filter { $0 != allBridges }
         return fixed + bridges.filter { !fixed.contains($0) }
     }
 
-    /// Keeps the quarantine's workloads, networks and protected addresses true, on a task of its
-    /// own.
+    /// Keeps the quarantine's workloads, networks and protected addresses up to date, on a task of
+    /// its own.
     ///
-    /// What fails, because the ledger cannot be written for instance, is tried again until it is
-    /// done: a fence must not stay around who has only come by its address.
+    /// A failed update, for instance when the ledger cannot be written, is retried until it
+    /// succeeds: a fence must not stay on a workload that has only inherited the address.
     func connect(
         _ quarantine: QuarantineService, _ decisions: DecisionThread,
         logger: Logger
@@ -252,7 +251,7 @@ public final class LiveWorkloads: Sendable {
                 let version = directory.version
                 if version != done, directory.isLive {
                     do throws(QuarantineError) {
-                        // What the kernel refused is told there.
+                        // The quarantine reports what the kernel refused.
                         decisions.submit(try await follow(quarantine))
                         if trouble != nil {
                             logger.notice("the quarantine follows the containers again")

@@ -1,7 +1,7 @@
 internal import Workloads
 internal import Timestamps
 
-/// What goes on with other holders of addresses.
+/// A pipeline that applies changes of address holders.
 protocol WorkloadObserver: ~Copyable {
     mutating func apply(_ change: WorkloadChange, now: Timestamp)
 }

@@ -1,10 +1,10 @@
 public import Workloads
 
-/// Where a monitor learns who is who while it runs.
+/// The sources from which a running monitor learns the names of workloads.
 public struct WorkloadOptions: Sendable, Equatable {
-    /// Whether a source is asked, and where.
+    /// Whether a source is used, and its path.
     public enum Choice: Sendable, Equatable {
-        /// Where it usually is, if it is there.
+        /// At its usual path, if it exists there.
         case auto
         case never
         /// At this path.
@@ -13,10 +13,10 @@ public struct WorkloadOptions: Sendable, Equatable {
 
     public var docker = Choice.auto
     public var podman = Choice.auto
-    /// The path is a kubeconfig's.
+    /// The path is that of a kubeconfig.
     public var kubernetes = Choice.auto
     public var naming = WorkloadNaming()
-    /// Environment of the program: `KUBERNETES_SERVICE_HOST`, `NODE_NAME`, `KUBECONFIG`.
+    /// The environment of the program: `KUBERNETES_SERVICE_HOST`, `NODE_NAME`, `KUBECONFIG`.
     public var environment: [String: String] = [:]
 
     public init() {}

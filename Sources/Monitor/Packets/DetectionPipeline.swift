@@ -7,27 +7,28 @@ import PacketIntake
 import Workloads
 import Timestamps
 
-/// Frames in, verdicts out: what the packet thread of a monitor does.
+/// The work of a monitor's packet thread: turns frames into verdicts.
 struct DetectionPipeline: ~Copyable, WorkloadObserver {
     var intake: FrameIntake
     private(set) var meter: FlowMeter
     private(set) var detector: Detector
     private(set) var verdicts: UInt64 = 0
-    /// What a later model may be made of; nil where none is wanted.
+    /// Collects the windows for a later model; nil if the monitor does not retrain.
     private(set) var retrainer: Retrainer?
     private var tracker: WindowTracker
     private var update = FlowUpdate()
     private let inventory: Inventory
     private let scores: ScoreHistory
     private let submit: (Verdict) -> Void
-    /// Addresses that change hands at a time that the packets have not reached, by time.
+    /// Changes of address holders that take effect later than the packets so far, ordered by time.
     private var handovers: [(time: Timestamp, change: WorkloadChange)] = []
 
-    /// How far the windows' clock stays behind the system's where no packet moves it.
+    /// How far the windows' clock stays behind the system's when no packet moves it.
     static let lag = Interval.milliseconds(250)
 
-    /// Most windows of unknown hosts that are scored in a second, with a pattern and without one:
-    /// some 30 ms of work, and five times as many as the alerts that are reported.
+    /// The most windows of unknown hosts that are scored per second, separately for windows with a
+    /// pattern and without one: about 30 ms of work, and five times the number of alerts that are
+    /// reported.
     private static let unknownHostLimit = 1000
 
     /// - Parameter submit: called with each verdict.
@@ -63,7 +64,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
     var hosts: Int { tracker.hostCount }
     var droppedHosts: Int { tracker.droppedHosts }
 
-    /// Whether memory is short.
+    /// Whether memory is above its limit.
     var isCramped: Bool {
         get { tracker.isCramped }
         set { tracker.isCramped = newValue }
@@ -71,7 +72,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
 
     // MARK: - Packets
 
-    /// Takes in a batch.
+    /// Processes a batch of frames.
     mutating func take(_ frames: Span<CapturedFrame>) {
         for index in frames.indices {
             intake.take(frames[index])
@@ -79,7 +80,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
         }
     }
 
-    /// Moves the clock on to `now`, whether or not packets came.
+    /// Advances the clock to `now`, whether or not packets arrived.
     mutating func advance(to now: Timestamp) {
         let horizon = now - FrameIntake.hold
         while let first = handovers.first, first.time <= horizon {
@@ -93,7 +94,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
         judgeWindows()
     }
 
-    /// Judges what is held back and the second that has begun.
+    /// Judges the packets that are held back and the current second.
     mutating func finish() {
         observePackets(until: .distantFuture)
         tracker.finish()
@@ -132,8 +133,8 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
 
     // MARK: - Changes
 
-    /// Goes on after the clock was set. Where it was set back, windows and flows begin anew: they
-    /// would wait for their time to come again.
+    /// Adjusts to a step of the system clock. If it was set back, windows and flows start again,
+    /// since they would otherwise wait until the old time is reached.
     mutating func clockStepped(by step: Interval) {
         for handover in handovers { tracker.apply(handover.change) }
         handovers = []
@@ -143,7 +144,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
         meter = FlowMeter(options: meter.options)
     }
 
-    /// Goes on with another model or other feedback; windows and flows stay.
+    /// Replaces the model or its feedback; windows and flows stay.
     mutating func replaceModel(_ model: Model) {
         tracker.replaceGraph(model.graph)
         var next = Self.detector(model, inventory)
@@ -151,8 +152,8 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
         detector = next
     }
 
-    /// Goes on with other holders of addresses: for the packets from their time on. Those before
-    /// it, of whoever had the address then, may still be held.
+    /// Applies changes of address holders to the packets from their time on. Earlier packets, which
+    /// belong to the previous holder, may still be held.
     mutating func apply(_ change: WorkloadChange, now: Timestamp) {
         var rest = change
         guard intake.isHolding else { return tracker.apply(change) }

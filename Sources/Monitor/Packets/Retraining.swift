@@ -5,16 +5,16 @@ import SystemSupport
 import Synchronization
 import Timestamps
 
-/// Makes a new model now and then while a monitor runs, on a thread of its own.
+/// Trains a new model at intervals while a monitor runs, on a thread of its own.
 ///
-/// Every model is written to the state directory under the time it was made, so that any of them
-/// can be gone back to: `lazaret monitor -m STATE/models/…`.
+/// Every model is written to the state directory under its time of creation, so that the operator
+/// can return to it: `lazaret monitor -m STATE/models/…`.
 final class Retraining: Sendable {
     private struct State {
         var due: Timestamp
         var isBusy = false
         var made: Result<Model, ModelError>?
-        /// The model in use; nil: the one that was given.
+        /// The model in use; nil: the given one.
         var current: Model?
     }
 
@@ -38,9 +38,9 @@ final class Retraining: Sendable {
         }
     }
 
-    /// Begins a model when it is time.
+    /// Starts the training of a model when it is due.
     ///
-    /// - Returns: a model that has become ready, to judge by from now on.
+    /// - Returns: a model that has been completed, to judge by from now on.
     func step(_ retrainer: Retrainer, now: Timestamp, logger: Logger) -> Model? {
         let (made, begins) = state.withLock { state in
             let begins = !state.isBusy && now >= state.due

@@ -7,11 +7,12 @@ import PacketIntake
 import Workloads
 import Timestamps
 
-/// Frames in, a model out: what the packet thread of a monitor does while it has no model.
+/// The work of a monitor's packet thread while it has no model: turns frames into a model.
 ///
-/// Packets are seen once, so what is new is judged by what was known before: the first third of the
-/// time only the communication graph is learnt, from then on the windows too, against the graph as
-/// it was up to their epoch. Windows that look like an attack are left out and reported.
+/// Packets are seen once, so a contact is new if it was not known before. In the first third of the
+/// time only the communication graph is learned; after that the windows are learned too, against
+/// the graph as it was up to their epoch. Windows that look like an attack are left out and
+/// reported.
 struct TrainingPipeline: ~Copyable, WorkloadObserver {
     var intake: FrameIntake
     private(set) var meter: FlowMeter
@@ -24,7 +25,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
     private var factCount = 0
     private var update = FlowUpdate()
     private var started: Timestamp
-    /// When the windows begin to be learnt.
+    /// The time from which windows are learned.
     private var windowsFrom: Timestamp
     private let length: Interval
     private let refreshSeconds: Int
@@ -57,7 +58,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
 
     // MARK: - Packets
 
-    /// Takes in a batch.
+    /// Processes a batch of frames.
     mutating func take(_ frames: Span<CapturedFrame>) {
         for index in frames.indices {
             intake.take(frames[index])
@@ -65,7 +66,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
         }
     }
 
-    /// Moves the clock on to `now`, whether or not packets came.
+    /// Advances the clock to `now`, whether or not packets arrived.
     mutating func advance(to now: Timestamp) {
         observePackets(until: now - FrameIntake.hold)
         learnWindows(before: now - DetectionPipeline.lag)
@@ -108,20 +109,19 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
 
     // MARK: - Changes
 
-    /// Goes on with other holders of addresses. Windows within 0.1 s of a change of hands are not
-    /// trusted.
+    /// Applies changes of address holders. Windows within 0.1 s of such a change are not trusted.
     mutating func apply(_ change: WorkloadChange, now: Timestamp) {
         graph.apply(change)
         tracker.apply(change)
     }
 
-    /// Whether memory is short.
+    /// Whether memory is above its limit.
     var isCramped: Bool {
         get { tracker.isCramped }
         set { tracker.isCramped = newValue }
     }
 
-    /// Goes on after the clock was set: the time that is to be learnt does not change.
+    /// Adjusts to a step of the system clock; the learning time keeps its length.
     mutating func clockStepped(by step: Interval) {
         observePackets(until: .distantFuture)
         started += step
@@ -150,9 +150,9 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
 
     var hosts: Int { tracker.hostCount }
 
-    /// The model of everything that was taken in.
+    /// The model of everything observed.
     ///
-    /// - Throws: `.tooLittleData` where there is nothing to learn from yet.
+    /// - Throws: `.tooLittleData` if there is nothing to learn from yet.
     func model(_ provenance: Model.Provenance) throws(ModelError) -> Model {
         var provenance = provenance
         provenance.packetCount = Int(clamping: packets)

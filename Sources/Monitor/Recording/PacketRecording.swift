@@ -7,24 +7,25 @@ internal import SystemSupport
 internal import Workloads
 internal import Timestamps
 
-/// Copies frames and the names of workloads to a pcapng file, which a thread of its own writes.
+/// Copies frames and the names of workloads to a pcapng file, which is written by a thread of its
+/// own.
 ///
-/// The packet thread fills chunks that are made once; where the disk is too slow to give them back,
+/// The packet thread fills chunks that are allocated once. If the disk is too slow to return them,
 /// frames are left out and counted.
 final class PacketRecording: Sendable {
     static let chunkSize = 1 << 20
     private static let chunkCount = 32
-    /// Further interfaces are described as the last one.
+    /// The most interfaces that are described; further ones share the last description.
     private static let interfaceLimit = 4096
-    /// How long a chunk gathers.
+    /// How long a chunk is filled before it is handed over.
     private static let gatherTime = Interval.milliseconds(250)
 
-    /// What the packet thread fills.
+    /// The state of the packet thread.
     private struct Filling {
         var bytes: [UInt8] = []
         var packets: UInt64 = 0
         var began = Clock.monotonic()
-        /// Numbers of interface blocks, by the source's number.
+        /// The numbers of interface blocks, by the source's number.
         var numbers: [UInt32?] = []
         var byName: [String: UInt32] = [:]
     }
@@ -33,9 +34,9 @@ final class PacketRecording: Sendable {
     private let queue: RecordingQueue
     private let file: RecordingThread
 
-    /// Opens the file; one that is there becomes an old one.
+    /// Opens the file; an existing one is rotated.
     ///
-    /// - Throws: `.output` where it cannot be made.
+    /// - Throws: `.output` if it cannot be created.
     init(
         _ options: RecordingOptions, path: String, logger: Logger
     ) throws(IOError) {
@@ -95,7 +96,7 @@ final class PacketRecording: Sendable {
         filling.packets = 0
     }
 
-    /// Hands on what has waited long enough. To be called often.
+    /// Hands over a chunk that has waited long enough. Call it often.
     func advance(to now: Instant) {
         filling.withLock { filling in
             guard filling.packets > 0, now - filling.began >= Self.gatherTime else { return }
@@ -103,20 +104,20 @@ final class PacketRecording: Sendable {
         }
     }
 
-    /// Takes in who has which address.
+    /// Records changes of address holders.
     func note(_ change: WorkloadChange) {
         if !change.holders.isEmpty || change.networks != nil { queue.add(.names(change)) }
     }
 
-    /// The numbers of sources belong to other interfaces from here on.
+    /// Forgets the sources' numbers, which belong to other interfaces from now on.
     func forgetSources() { filling.withLock { $0.numbers = [] } }
 
-    /// Begins a new file where somebody has moved the old one away.
+    /// Starts a new file if another program has moved the old one away.
     func reopen() { queue.add(.reopen) }
 
     var status: MonitorStatus.Sink { file.status }
 
-    /// Writes what waits, as far as five seconds allow, and ends.
+    /// Writes the queued packets, for five seconds at most, and ends the thread.
     func stop() {
         filling.withLock { handOver(&$0) }
         file.stop()

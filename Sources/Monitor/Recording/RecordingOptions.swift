@@ -1,10 +1,10 @@
-/// Where a monitor keeps the packets that it sees, and in how many bytes.
+/// Where a monitor records packets, and in how many bytes.
 public struct RecordingOptions: Sendable, Equatable {
-    /// The pcapng file; nil: packets are not kept.
+    /// The path of the pcapng file; nil: packets are not recorded.
     public var path: String?
-    /// Bytes that a file does not outgrow: then it becomes `FILE.1`.
+    /// The most bytes of a file, which is then renamed to `FILE.1`.
     public var size = 1 << 30
-    /// How many old files stay.
+    /// How many old files are kept.
     public var kept = 3
 
     public init() {}

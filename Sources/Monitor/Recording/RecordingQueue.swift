@@ -3,7 +3,7 @@ internal import SystemSupport
 internal import Workloads
 internal import Timestamps
 
-/// What waits between the packet thread and the file's.
+/// The queue between the packet thread and the thread that writes the recording.
 final class RecordingQueue: Sendable {
     enum Item {
         /// Whole blocks, which need the first `interfaces` descriptions before them.
@@ -19,7 +19,7 @@ final class RecordingQueue: Sendable {
         var descriptions: [[UInt8]] = []
     }
 
-    /// From here on, what can be joined is.
+    /// The number of items from which new ones are merged into the last one if possible.
     private static let itemLimit = 256
 
     private let state: Mutex<State>
@@ -29,7 +29,7 @@ final class RecordingQueue: Sendable {
     init(chunks: Int, size: Int) {
         let free = (0..<chunks).map { _ in
             var bytes: [UInt8] = []
-            // A chunk may be outgrown by one large frame at most.
+            // A chunk exceeds its size by one large frame at most.
             bytes.reserveCapacity(size + 300_000)
             return bytes
         }
@@ -40,7 +40,7 @@ final class RecordingQueue: Sendable {
 
     func noteLost(_ count: UInt64) { lostCount.wrappingAdd(count, ordering: .relaxed) }
 
-    /// An empty chunk; nil where all of them wait for the disk.
+    /// An empty chunk; nil if all of them wait for the disk.
     func takeFree() -> [UInt8]? { state.withLock { $0.free.popLast() } }
 
     func giveBack(_ bytes: consuming [UInt8]) {
@@ -52,13 +52,13 @@ final class RecordingQueue: Sendable {
 
     func describe(_ block: [UInt8]) { state.withLock { $0.descriptions.append(block) } }
 
-    /// The descriptions from one number up to another.
+    /// The interface descriptions of a range of numbers.
     func descriptions(_ range: Range<Int>) -> ArraySlice<[UInt8]> {
         state.withLock { $0.descriptions[range.clamped(to: $0.descriptions.indices)] }
     }
 
-    /// Adds an item. Packets are bounded by their chunks; where `itemLimit` items wait, names join
-    /// those that wait last, and a second request to reopen is the first.
+    /// Adds an item. The chunks bound the number of packets. Once `itemLimit` items wait, names are
+    /// merged into names that are last in the queue, and repeated requests to reopen become one.
     func add(_ item: Item) {
         state.withLock { state in
             if state.items.count >= Self.itemLimit {
@@ -76,7 +76,7 @@ final class RecordingQueue: Sendable {
         news.raise()
     }
 
-    /// Waits for items, and takes all there are.
+    /// Waits for items, and removes all of them.
     func take(within interval: Interval) -> (items: [Item], free: Int) {
         news.wait(until: Clock.monotonic() + interval)
         return state.withLock { state in
@@ -87,7 +87,7 @@ final class RecordingQueue: Sendable {
 }
 
 extension WorkloadChange {
-    /// Goes on with what is known later.
+    /// Merges a later change into this one.
     fileprivate mutating func merge(_ later: WorkloadChange) {
         for (address, holder) in later.holders {
             holders[address] = .some(holder)

@@ -9,12 +9,12 @@ internal import TextFormats
 internal import Workloads
 internal import Timestamps
 
-/// The thread that writes a recording: a pcapng section of its own in each file, which begins with
-/// all names that are known.
+/// The thread that writes a recording. Each file is a pcapng section of its own, which starts with
+/// all known names.
 final class RecordingThread: Sendable {
-    /// How long packets wait, so that the name of who sent them is in the file before them.
+    /// How long packets wait, so that their senders' names precede them in the file.
     private static let hold = Interval.milliseconds(250)
-    /// Where fewer chunks than this are free, nothing waits.
+    /// If fewer chunks than this are free, packets are written at once.
     private static let leastFree = 8
 
     private let options: RecordingOptions
@@ -41,7 +41,7 @@ final class RecordingThread: Sendable {
         }
     }
 
-    /// How the sink's name begins.
+    /// The prefix of the sink's name.
     static let label = "packets to "
 
     var status: MonitorStatus.Sink {
@@ -99,7 +99,7 @@ final class RecordingThread: Sendable {
         }
     }
 
-    /// Logs what is wrong, once.
+    /// Logs a failure when it first occurs.
     private func log(_ failure: String?) {
         let isNew = trouble.withLock { trouble in
             defer { trouble = failure }
@@ -110,7 +110,7 @@ final class RecordingThread: Sendable {
         }
     }
 
-    /// The file that is written, and what a further one has to begin with.
+    /// The current file, and the names with which the next one has to start.
     private struct File: ~Copyable {
         private let path: String
         private let options: RecordingOptions
@@ -128,7 +128,7 @@ final class RecordingThread: Sendable {
 
         deinit { if descriptor >= 0 { close(descriptor) } }
 
-        /// Writes whole blocks, in a new file where this one would outgrow its size.
+        /// Writes whole blocks; starts a new file if this one would exceed its size.
         mutating func write(_ blocks: [UInt8], _ interfaces: Int, _ queue: RecordingQueue)
             -> String?
         {
@@ -164,7 +164,7 @@ final class RecordingThread: Sendable {
 
         mutating func reopenIfMoved() -> String? {
             var facts = stat()
-            // SAFETY: path and structure are lent for the call.
+            // SAFETY: the path and the structure are valid for the call.
             let isThere = unsafe stat(path, &facts) == 0
             let isSame =
                 isThere && UInt(facts.st_dev) == identity.device
@@ -172,14 +172,14 @@ final class RecordingThread: Sendable {
             return isSame ? nil : begin()
         }
 
-        /// Begins a file; the one that is there is moved on once the new one has its beginning.
+        /// Starts a file. The existing one is rotated after the new one's header has been written.
         private mutating func begin() -> String? {
             var facts = stat()
-            // SAFETY: paths and structures are lent for the calls, here and below.
+            // SAFETY: the paths and structures are valid for the calls, here and below.
             if unsafe lstat(path, &facts) == 0, facts.st_mode & S_IFMT != S_IFREG {
                 return "is no plain file; name one"
             }
-            // A file that somebody has deleted gives its room back only now.
+            // A deleted file frees its disk space only when it is closed.
             if descriptor >= 0 { close(descriptor) }
             descriptor = -1
             let part = path + ".part"
@@ -205,10 +205,10 @@ final class RecordingThread: Sendable {
             return nil
         }
 
-        /// Moves `part` to the first place, and files on by one as far as they are in the way.
+        /// Renames `part` to the first name, after rotating old files up to the first unused name.
         private func move(_ part: String) -> String? {
             func name(_ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
-            // SAFETY: the paths are lent for the calls.
+            // SAFETY: the pointers are valid for the calls.
             let free = (0..<options.kept).first { unsafe access(name($0), F_OK) != 0 }
             for number in (0..<(free ?? options.kept)).reversed() {
                 if unsafe rename(name(number), name(number + 1)) != 0 {
@@ -219,12 +219,12 @@ final class RecordingThread: Sendable {
             return unsafe rename(part, path) == 0 ? nil : Self.text(errno)
         }
 
-        /// Writes all of it or nothing.
+        /// Writes all of the bytes or none.
         private mutating func append(_ bytes: [UInt8]) -> String? {
             guard descriptor >= 0 else { return "is not open" }
             let (count, failure) = WholeWrite.write(bytes, to: descriptor)
             if let failure {
-                // Half a block would end what can be read of the file.
+                // A partial block would make the rest of the file unreadable.
                 if count > 0 { _ = ftruncate(descriptor, size) }
                 return Self.text(failure)
             }

@@ -1,7 +1,6 @@
-/// Times in buckets, as Prometheus counts them: each bucket holds what is at most its bound, beyond
-/// the one before.
+/// A histogram of times: each bucket counts the times up to its bound and above the previous one.
 public struct LatencyHistogram: Codable, Sendable, Equatable {
-    /// Upper ends in seconds; what is above the last is in one more bucket.
+    /// Upper bounds in seconds; one more bucket counts the times above the last.
     public static let bounds = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30]
 
     public private(set) var counts = [UInt64](repeating: 0, count: bounds.count + 1)

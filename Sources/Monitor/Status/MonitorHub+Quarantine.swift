@@ -4,11 +4,11 @@ internal import SystemSupport
 public import Timestamps
 
 extension MonitorHub {
-    /// Why something could not be done that was asked for.
+    /// The reason why a request was refused.
     public enum Objection: Error, Sendable, CustomStringConvertible {
-        /// The monitor does not run, or no longer.
+        /// The monitor is not running.
         case notRunning
-        /// It only observes; a rule would hold nothing back.
+        /// The monitor only observes; a rule would have no effect.
         case observing
         case refused(QuarantineError)
 
@@ -23,21 +23,21 @@ extension MonitorHub {
         }
     }
 
-    /// A rule that was added by hand.
+    /// A rule that an operator has added.
     public struct Addition: Sendable {
         public var rule: QuarantineRule
-        /// What protects the target and was overridden; nil: nothing.
+        /// The protection of the target that was overridden; nil: none.
         public var overridden: String?
     }
 
-    /// Every rule with what the kernel counted.
+    /// Every rule, with the kernel's counters.
     public func rules() async throws(Objection) -> RuleListing {
         try await use { (engine, now) throws(QuarantineError) in try engine.list(now: now) }
     }
 
-    /// Adds a rule by hand.
+    /// Adds a rule for an operator.
     ///
-    /// - Parameter actor: who asks, for the audit trail.
+    /// - Parameter actor: the caller, for the audit trail.
     public func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
         reason: String,
@@ -79,7 +79,7 @@ extension MonitorHub {
         return try report(outcomes)
     }
 
-    /// Brings what was done by hand to the events.
+    /// Publishes an operator's changes as events.
     @discardableResult
     private func report(_ outcomes: [QuarantineOutcome]) throws(Objection) -> [QuarantineTarget] {
         quarantine()?.decisions.submit(outcomes)

@@ -9,10 +9,10 @@ internal import Synchronization
 internal import SystemSupport
 internal import Timestamps
 
-/// What a running monitor shows to others, and what others may ask of it: the one door between its
-/// threads and the control server.
+/// The state that a running monitor publishes, and the requests that it accepts: the only
+/// connection between its threads and the control server.
 public final class MonitorHub: Sendable {
-    /// An event and its place in the stream.
+    /// An event with its number in the stream.
     public struct Numbered: Sendable {
         public var number: UInt64
         public var event: RenderedEvent
@@ -31,13 +31,13 @@ public final class MonitorHub: Sendable {
         var contacts: [Contact] = []
     }
 
-    /// One line of the model's communication graph.
+    /// An edge of the model's communication graph.
     public struct Contact: Codable, Sendable {
         public var from: String
         public var to: String
         public var service: String
 
-        /// Lines that are shown at most.
+        /// The most edges that are shown.
         static let limit = 20_000
 
         static func all(in model: Model) -> [Contact] {
@@ -55,9 +55,9 @@ public final class MonitorHub: Sendable {
         public var verdicts: UInt64
     }
 
-    /// Events that a late follower can still be given.
+    /// The most events that are kept for late followers.
     private static let recentLimit = 2048
-    /// Events that wait for a slow follower; beyond, it misses the oldest.
+    /// The most events that wait for a slow follower; beyond, it misses the oldest.
     private static let followerLimit = 1024
 
     let scores = ScoreHistory()
@@ -67,38 +67,38 @@ public final class MonitorHub: Sendable {
 
     public init() {}
 
-    // MARK: - What is shown
+    // MARK: - State
 
-    /// The monitor's last word on itself; nil before it watches.
+    /// The latest status; nil before the monitor has started.
     public var status: MonitorStatus? { state.withLock { $0.status } }
 
     /// The rates of the last ten minutes, oldest first.
     public var rates: [Rate] { state.withLock { $0.rates } }
 
-    /// Who talks to whom when all is well, as the model knows it.
+    /// The contacts of the model in use.
     public var contacts: [Contact] { state.withLock { $0.contacts } }
 
-    /// The highest score of each workload in each of the last `minutes` minutes, in hundredths, the
-    /// latest last.
+    /// The highest score of each workload in each of the last `minutes` minutes, in hundredths,
+    /// oldest first.
     public func scores(ofMinutes minutes: Int) -> [(workload: String, scores: [UInt8])] {
         scores.rows(of: minutes, until: Clock.now().second)
     }
 
-    /// The incidents of this run, the latest first.
+    /// The incidents of this run, latest first.
     public var incidents: [StoredIncident] { state.withLock { $0.incidents } }
 
-    /// The configuration in use, as a file would say it.
+    /// The configuration in use, in the format of the configuration file.
     public var configuration: String {
         get { state.withLock { $0.configuration } }
         set { state.withLock { $0.configuration = newValue } }
     }
 
-    /// Events of earlier and of now; nil where they are not kept.
+    /// The store of past and current events; nil if they are not kept.
     public var store: EventStore? { state.withLock { $0.store } }
 
-    /// Events as they come, after those behind `number` that are still at hand.
+    /// The stream of events, starting with those after `number` that are still kept.
     ///
-    /// A follower who does not keep up misses the oldest; their numbers tell.
+    /// A follower that is too slow misses the oldest events, and sees a gap in their numbers.
     public func follow(after number: UInt64?) -> AsyncStream<Numbered> {
         AsyncStream(bufferingPolicy: .bufferingNewest(Self.followerLimit)) { continuation in
             let key = state.withLock { state in
@@ -117,22 +117,22 @@ public final class MonitorHub: Sendable {
         }
     }
 
-    // MARK: - What may be asked
+    // MARK: - Requests
 
-    /// Asks the monitor to read its files anew, as SIGHUP does.
+    /// Requests that the monitor reads its files again, as SIGHUP does.
     public func requestReload() { reload.store(true, ordering: .relaxed) }
 
     func takeReload() -> Bool {
         reload.load(ordering: .relaxed) && reload.exchange(false, ordering: .relaxed)
     }
 
-    /// The quarantine of the running monitor, and where what is done to it is told; nil while there
-    /// is none.
+    /// The quarantine of the running monitor, and the thread that reports changes to it; nil if
+    /// there is none.
     func quarantine() -> (quarantine: QuarantineService, decisions: DecisionThread)? {
         guardian.withLock { $0 }
     }
 
-    // MARK: - What the monitor tells
+    // MARK: - Publishing
 
     func connect(
         _ quarantine: QuarantineService, _ decisions: DecisionThread, _ store: EventStore

@@ -22,7 +22,7 @@ struct MonitorReporter {
     private let statisticsInterval: Interval
     private var missing: [String] = []
     private var down: [String] = []
-    /// What could not be written down yet.
+    /// The ledger entries that could not be written yet.
     private var pendingWrites = PendingWrites()
     private var namesVersion = -1
     private var nextSecond = Clock.monotonic()
@@ -45,13 +45,13 @@ struct MonitorReporter {
         status.interfaces = options.interfaces
     }
 
-    /// Goes on with this; the next second begins at once.
+    /// Enters a phase; the next second starts at once.
     mutating func begin(_ phase: MonitorStatus.Phase) {
         status.phase = phase
         nextSecond = Clock.monotonic()
     }
 
-    /// Whether more memory is used than may be.
+    /// Whether more memory is used than allowed.
     mutating func isCramped() -> Bool {
         status.residentBytes = ResourceLimits.residentBytes ?? 0
         return status.residentBytes > limits.memory
@@ -105,9 +105,9 @@ struct MonitorReporter {
         status.flow = MonitorStatus.Flow(meter)
     }
 
-    /// Once a second: everything that is not the pipeline's, and the hub.
+    /// Once a second, collects everything that is not the pipeline's, and publishes it to the hub.
     ///
-    /// - Parameter rested: how long the packet thread has rested.
+    /// - Parameter rested: how long the packet thread has slept.
     mutating func publish(_ now: Timestamp, rested: Interval) {
         if parts.source.missing != missing {
             missing = parts.source.missing
@@ -132,7 +132,7 @@ struct MonitorReporter {
             status.identities = parts.live.source
             status.namedWorkloads = parts.live.inventory.workloads.count
         }
-        // The decisions may be waiting for the disk with it; then the last word stands.
+        // The decision thread may hold it while it waits for the disk; then the last values remain.
         if let known = parts.quarantine.peek({
             ($0.rules.count, $0.policy.isBreakerOpen(at: now), $0.pendingWrites)
         }) {
@@ -216,7 +216,7 @@ struct MonitorReporter {
     }
 }
 
-/// A counter of losses, and when it last rose: what is long over is no trouble.
+/// A counter of losses with the time of its last rise, so that old losses are not reported.
 private struct RecentRise {
     private var last: UInt64 = 0
     private var time: Instant?

@@ -6,26 +6,26 @@ internal import Quarantine
 internal import TextFormats
 public import Timestamps
 
-/// What a running monitor has seen, lost and done, once a second: the one source of `lazaret
-/// status`, of the `stats` events, of the metrics and of the dashboard.
+/// The counters and state of a running monitor, updated once a second: the only source for `lazaret
+/// status`, the `stats` events, the metrics and the dashboard.
 public struct MonitorStatus: Codable, Sendable, Equatable {
     public enum Phase: String, Codable, Sendable, CaseIterable {
-        /// No model yet: what is seen is taken for clean.
+        /// No model yet: all traffic is assumed to be clean.
         case learning
         /// Judging by a model.
         case detecting
         case stopped
     }
 
-    /// How far learning has come.
+    /// The progress of learning.
     public struct Learning: Codable, Sendable, Equatable {
         public var secondsDone = 0
         public var secondsTotal = 0
-        /// Windows, workloads and facts of the communication graph that were taken in.
+        /// The learned windows, workloads and edges of the communication graph.
         public var windows = 0
         public var workloads = 0
         public var facts = 0
-        /// What looks like an attack in what is learnt as clean.
+        /// Traffic that looks like an attack, although it should be clean.
         public var suspects: [String] = []
 
         public init() {}
@@ -39,33 +39,33 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var workloads: Int
     }
 
-    /// One sink of events.
+    /// An event sink.
     public struct Sink: Codable, Sendable, Equatable {
         public var name: String
         public var written: UInt64
         public var lost: UInt64
         public var waiting: Int
         public var lagSeconds: Double
-        /// Why it does not deliver at the moment; nil where it does.
+        /// The reason why it currently does not deliver; nil if it does.
         public var trouble: String?
     }
 
-    /// What the capture handed on and lost.
+    /// The packets that the capture delivered and lost.
     public struct Capture: Codable, Sendable, Equatable {
         public var kernelPackets: UInt64 = 0
         public var kernelDrops: UInt64 = 0
         public var interfaceDrops: UInt64 = 0
-        /// How often an interface that had gone was opened again.
+        /// How often an interface that had disappeared was reopened.
         public var reopened: UInt64 = 0
         /// Packets seen on a second interface.
         public var duplicates: UInt64 = 0
-        /// Packets that went on before their time because too many waited.
+        /// Packets that were released early because too many waited.
         public var overflowed: UInt64 = 0
 
         public init() {}
     }
 
-    /// What the decoder found, beside the frames that it could not read to their end.
+    /// The decoder's counters, except those of malformed frames.
     public struct Decoder: Codable, Sendable, Equatable {
         public var frames: UInt64 = 0
         public var wireBytes: UInt64 = 0
@@ -80,7 +80,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public init() {}
     }
 
-    /// What became of flows.
+    /// The flow meter's counters.
     public struct Flow: Codable, Sendable, Equatable {
         public var metered: UInt64 = 0
         public var arp: UInt64 = 0
@@ -100,7 +100,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public init() {}
     }
 
-    /// What was done to rules.
+    /// The changes of rules, by kind.
     public struct Actions: Codable, Sendable, Equatable {
         public var fence: UInt64 = 0
         public var extend: UInt64 = 0
@@ -117,33 +117,33 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var updated = Timestamp.epoch
     public var phase = Phase.detecting
     public var isEnforcing = false
-    /// Whose ledger it keeps; an absolute path.
+    /// The state directory of its ledger; an absolute path.
     public var stateDirectory: String?
     public var interfaces: [String] = []
-    /// Interfaces that are not there at the moment.
+    /// Interfaces that currently do not exist.
     public var missing: [String] = []
-    /// Where names come from.
+    /// The sources of names.
     public var identities = ""
     public var namedWorkloads = 0
     public var model: ModelSummary?
     public var learning: Learning?
     public var capture = Capture()
     public var decoder = Decoder()
-    /// Frames that could not be read to their end, by what was wrong.
+    /// Frames that could not be decoded to their end, by reason.
     public var malformed: [String: UInt64] = [:]
     public var flow = Flow()
     public var packetsPerSecond = 0.0
     public var bitsPerSecond = 0.0
-    /// Bytes of memory that the process has for itself.
+    /// The process's private resident memory in bytes.
     public var residentBytes = 0
-    /// Seconds that the packet thread has rested to keep to its share of CPU.
+    /// Seconds that the packet thread has slept to keep to its CPU limit.
     public var restedSeconds = 0.0
     public var hosts = 0
     public var hostsDropped = 0
     public var windows = 0
     public var windowsScored = 0
-    /// Odd windows of unknown hosts that were not scored because there were too many in that
-    /// second.
+    /// Anomalous windows of unknown hosts that were not scored because the limit per second was
+    /// reached.
     public var windowsUnscored = 0
     public var verdicts: UInt64 = 0
     public var verdictsDropped: UInt64 = 0
@@ -151,17 +151,17 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var isBreakerOpen = false
     public var eventsLost: UInt64 = 0
     public var sinks: [Sink] = []
-    /// How many scored windows fell into each twentieth of 0…1.
+    /// The number of scored windows in each twentieth of 0…1.
     public var scores: [UInt64] = []
-    /// Seconds from the end of a judged second to its verdict, and to the kernel's answer.
+    /// Seconds from the end of a judged second to its verdict, and to the kernel's reply.
     public var verdictLatency = LatencyHistogram()
     public var fenceLatency = LatencyHistogram()
     /// Alerts and quarantine actions so far, by kind.
     public var alerts: UInt64 = 0
-    /// Alerts that were not told because there were too many in that second.
+    /// Alerts that were not reported because the limit per second was reached.
     public var alertsSuppressed: UInt64 = 0
     public var actions = Actions()
-    /// What an operator should see to.
+    /// Problems that need the operator's attention.
     public var troubles: [String] = []
 
     public init() {}
@@ -193,12 +193,12 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     private static func counters(of group: some Encodable) -> [String: UInt64] {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        // Plain counters: encoding them cannot fail.
+        // The groups hold only counters: encoding them cannot fail.
         let data = try? encoder.encode(group)
         return data.flatMap { try? JSONDecoder().decode([String: UInt64].self, from: $0) } ?? [:]
     }
 
-    /// One line for a person.
+    /// The status in one line, for the log.
     var text: String {
         "\(uptimeSeconds) s, \(capture.kernelPackets) packets "
             + "(\(capture.kernelDrops) lost by the kernel, "

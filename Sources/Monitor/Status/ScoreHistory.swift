@@ -2,16 +2,16 @@ internal import Synchronization
 
 /// The highest score of each workload in each minute of the last 24 hours, for the dashboard.
 ///
-/// Memory is bounded: 1.5 kB for each of at most `workloadLimit` workloads; minutes without an odd
-/// window are 0.
+/// Memory is bounded: 1.5 kB for each of at most `workloadLimit` workloads. Minutes without an
+/// anomalous window are 0.
 final class ScoreHistory: Sendable {
     static let minutes = 1440
     static let workloadLimit = 5000
 
     private struct State {
-        /// The minute since 1970 that is last in every row.
+        /// The latest minute of every row, counted since 1970.
         var lastMinute = 0
-        /// Rings by minute modulo `minutes`, in hundredths.
+        /// Ring buffers indexed by minute modulo `minutes`, in hundredths.
         var rows: [String: [UInt8]] = [:]
     }
 
@@ -35,7 +35,7 @@ final class ScoreHistory: Sendable {
         }
     }
 
-    /// Clears what was 24 hours ago, and forgets who has been quiet since.
+    /// Clears the minutes that are 24 hours old, and removes workloads without a score since.
     private static func advance(_ state: inout State, to minute: Int) {
         guard minute > state.lastMinute else { return }
         let steps = min(minute - state.lastMinute, minutes)
@@ -48,8 +48,8 @@ final class ScoreHistory: Sendable {
         state.lastMinute = minute
     }
 
-    /// Rows of the last `count` minutes, the latest last, of those that had a score then; in order
-    /// of their names.
+    /// The last `count` minutes of each workload that had a score in them, oldest first, ordered by
+    /// name.
     func rows(
         of count: Int, until second: Int
     ) -> [(workload: String, scores: [UInt8])] {

@@ -103,7 +103,7 @@ public enum StatusText {
         ]
     }
 
-    /// 1234567 as 1,234,567.
+    /// Formats 1234567 as 1,234,567.
     static func grouped(_ value: UInt64) -> String {
         var text = ""
         for (index, digit) in String(value).reversed().enumerated() {

@@ -1,4 +1,4 @@
-/// The attributes in `bytes`, one after the other; ends at the first that does not fit.
+/// The attributes in `bytes` in order; ends at the first with an invalid length.
 package struct NetlinkAttributes: Sequence, IteratorProtocol {
     private var rest: ArraySlice<UInt8>
 
@@ -22,11 +22,11 @@ extension ArraySlice<UInt8> {
         return nil
     }
 
-    /// The number in network order that this is.
+    /// These bytes as a number in network order.
     package var big: UInt64 { reduce(0) { $0 << 8 | UInt64($1) } }
 
-    /// The first four bytes as a number in the machine's order, which is little-endian; 0 when
-    /// there are fewer.
+    /// The first four bytes as a number in the machine's order, which is little-endian; 0 if there
+    /// are fewer.
     package var native32: UInt32 {
         guard count >= 4 else { return 0 }
         let at = startIndex
@@ -34,7 +34,7 @@ extension ArraySlice<UInt8> {
             | UInt32(self[at + 3]) << 24
     }
 
-    /// The first two bytes as a number in the machine's order; 0 when there are fewer.
+    /// The first two bytes as a number in the machine's order; 0 if there are fewer.
     package var native16: UInt16 {
         guard count >= 2 else { return 0 }
         return UInt16(self[startIndex]) | UInt16(self[startIndex + 1]) << 8

@@ -1,9 +1,9 @@
-/// Why the kernel did not do what was asked over netlink.
+/// The reason why a netlink request failed.
 package enum NetlinkError: Error, Equatable, Sendable {
-    /// It refused; `code` is its errno, `words` its own text, `operation` what was asked.
+    /// The kernel refused `operation`; `code` is its errno, `words` its own message.
     case kernel(operation: String, code: Int32, words: String)
     /// No CAP_NET_ADMIN in this network namespace.
     case notPermitted(operation: String)
-    /// Its answer makes no sense.
+    /// The kernel's reply is invalid.
     case malformedAnswer(String)
 }

@@ -1,13 +1,13 @@
-/// One netlink message as it was received.
+/// A received netlink message.
 package struct NetlinkMessage {
     package var type: UInt16
     package var flags: UInt16
     package var sequence: UInt32
     package var port: UInt32
-    /// What follows the 16-byte header.
+    /// The bytes after the 16-byte header.
     package var payload: ArraySlice<UInt8>
 
-    /// The messages in a datagram; nil when a length does not fit.
+    /// The messages in a datagram; nil if a length is invalid.
     package static func split(_ bytes: [UInt8]) -> [NetlinkMessage]? {
         var messages: [NetlinkMessage] = []
         var at = 0

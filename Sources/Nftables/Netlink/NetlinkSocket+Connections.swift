@@ -2,9 +2,10 @@ internal import CNetfilter
 package import NetworkAddresses
 
 extension NetlinkSocket {
-    /// Deletes the entries of connection tracking that have an address for which `isHit` holds.
+    /// Deletes the connection tracking entries with an address for which `isHit` returns true.
     ///
-    /// - Parameter sequence: of the last message; moved on by those that are sent.
+    /// - Parameter sequence: the number of the last message; advanced by the messages that are
+    ///   sent.
     package mutating func deleteConnections(
         sequence: inout UInt32, where isHit: (IPAddress) -> Bool
     ) throws(NetlinkError) {
@@ -41,7 +42,7 @@ extension NetlinkSocket {
         request.end(start)
         sequence = request.sequence
         try send(request.bytes, for: "delete a connection")
-        // An entry that ended meanwhile is as good as deleted: the answer does not matter.
+        // The entry may have ended already, so the result does not matter.
         _ = try receive(milliseconds: 1000, for: "delete a connection")
     }
 

@@ -1,24 +1,25 @@
 internal import CNetfilter
 internal import Glibc
 
-/// Owns one netlink socket (libmnl); noncopyable, so it closes once.
+/// Owns a netlink socket (libmnl); noncopyable, so it is closed once.
 ///
-/// The socket belongs to the network namespace that the opening thread was in.
+/// The socket belongs to the network namespace of the thread that opened it.
 // @unchecked: the handle has one owner, which moves as a whole from thread to thread.
 @safe package struct NetlinkSocket: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
-    /// The kernel's name for this socket; notifications carry the name of who caused them.
+    /// The port of this socket; notifications contain the port of the socket that caused them.
     package let port: UInt32
     private var buffer = [UInt8](repeating: 0, count: 1 << 17)
 
     /// Opens a socket of one netlink family, for instance `NETLINK_NETFILTER`.
     ///
-    /// - Parameter groups: bits of the multicast groups to hear.
+    /// - Parameter groups: bits of the multicast groups to receive.
     package init(family: CInt, groups: UInt32 = 0) throws(NetlinkError) {
         let opened = try unsafe Self.open(family, groups)
         unsafe handle = opened
         unsafe port = mnl_socket_get_portid(opened)
-        // Best effort: with neither, words and very large transactions are lost, nothing else.
+        // Best effort: without these options, only the kernel's error texts and very large
+        // transactions are lost.
         var on: CInt = 1
         _ = unsafe mnl_socket_setsockopt(opened, NETLINK_EXT_ACK, &on, 4)
         _ = unsafe mnl_socket_setsockopt(opened, NETLINK_CAP_ACK, &on, 4)
@@ -35,7 +36,7 @@ internal import Glibc
         guard let opened = unsafe mnl_socket_open2(family, CInt(SOCK_CLOEXEC.rawValue)) else {
             throw failure("open a netlink socket", errno)
         }
-        // The kernel's port numbers start at the process number; 0 lets it choose.
+        // By default, the kernel's port numbers start at the process number; 0 lets it choose.
         guard unsafe mnl_socket_bind(opened, groups, 0) == 0 else {
             let code = errno
             unsafe mnl_socket_close(opened)
@@ -44,7 +45,7 @@ internal import Glibc
         return unsafe opened
     }
 
-    // SAFETY: the handle is ours alone.
+    // SAFETY: only this value owns the handle.
     deinit { unsafe mnl_socket_close(handle) }
 
     package func send(_ bytes: [UInt8], for operation: String) throws(NetlinkError) {
@@ -55,9 +56,9 @@ internal import Glibc
         guard sent == bytes.count else { throw Self.failure(operation, errno) }
     }
 
-    /// Waits for a datagram; nil when `milliseconds` went by without one (-1: waits for ever).
+    /// Waits for a datagram; nil if none arrived within `milliseconds` (-1: no limit).
     ///
-    /// - Throws: `.kernel` with ENOBUFS when messages were lost.
+    /// - Throws: `.kernel` with ENOBUFS if messages were lost.
     package mutating func receive(
         milliseconds: Int32, for operation: String
     ) throws(NetlinkError) -> [UInt8]? {
@@ -66,7 +67,8 @@ internal import Glibc
         let ready = unsafe poll(&wanted, 1, milliseconds)
         if ready == 0 || (ready < 0 && errno == EINTR) { return nil }
         guard ready > 0 else { throw Self.failure(operation, errno) }
-        // SAFETY: the call writes at most `count` bytes into the array that is lent to it.
+        // SAFETY: the call writes at most `raw.count` bytes to the array's buffer, which is valid
+        // for the call.
         let count = unsafe buffer.withUnsafeMutableBytes { raw in
             unsafe mnl_socket_recvfrom(handle, raw.baseAddress, raw.count)
         }
@@ -87,11 +89,11 @@ internal import Glibc
 }
 
 extension NetlinkSocket {
-    /// Sends a transaction and reads the kernel's whole answer.
+    /// Sends a transaction and reads all of the kernel's replies.
     ///
-    /// - Parameter batch: messages between a begin and an end; the last before the end, and it
-    ///   alone, asks for an answer.
-    /// - Throws: the first complaint, with the message it is about.
+    /// - Parameter batch: messages between a begin and an end; only the last one before the end
+    ///   requests an acknowledgement.
+    /// - Throws: the first error, with the message that caused it.
     package mutating func transact(
         _ batch: borrowing NetlinkWriter, for operation: String
     ) throws(NetlinkError) {
@@ -102,7 +104,7 @@ extension NetlinkSocket {
         var complaint: NetlinkError?
         var isComplete = false
         while !isComplete {
-            // The kernel has worked through the transaction before `send` returns.
+            // The kernel processes the transaction before `send` returns.
             guard let datagram = try receive(milliseconds: 10_000, for: operation) else {
                 throw complaint ?? .malformedAnswer("none came for: \(operation)")
             }
@@ -125,7 +127,7 @@ extension NetlinkSocket {
         if let complaint { throw complaint }
     }
 
-    /// The kernel's own text in an error message (NLMSGERR_ATTR_MSG), if it gave one.
+    /// The kernel's own text in an error message (NLMSGERR_ATTR_MSG), if there is one.
     private static func words(of answer: NetlinkMessage) -> String? {
         let isCapped = answer.flags & UInt16(NLM_F_CAPPED) != 0
         let echoed = isCapped ? 16 : Int((answer.payload.dropFirst(4).native32 + 3) & ~3)
@@ -133,8 +135,8 @@ extension NetlinkSocket {
         return attributes.attribute(UInt16(NLMSGERR_ATTR_MSG.rawValue)).map(\.text)
     }
 
-    /// Sends a request for a dump and gives each message to `body`; starts anew when the kernel
-    /// says that its tables changed meanwhile.
+    /// Sends a request for a dump and calls `body` with each message; starts again if the kernel
+    /// reports that its tables changed during the dump.
     package mutating func dump<T>(
         _ request: [UInt8], sequence: UInt32, for operation: String,
         _ body: (NetlinkMessage) throws(NetlinkError) -> T?

@@ -1,16 +1,16 @@
 package import NetworkAddresses
 
-/// Puts netlink messages together in one buffer, in the kernel's layout (native byte order,
-/// four-byte alignment; netfilter's numbers in network order).
+/// Writes netlink messages to one buffer, in the kernel's layout (native byte order, four-byte
+/// alignment; netfilter's numbers in network order).
 package struct NetlinkWriter {
     package private(set) var bytes: [UInt8] = []
-    /// Where each message began, and what it is for; errors are told with it.
+    /// The sequence number and purpose of each message; errors are reported with the purpose.
     package private(set) var messages: [(sequence: UInt32, purpose: Purpose)] = []
     package var sequence: UInt32
     /// Where the last message starts.
     package private(set) var lastStart = 0
 
-    /// What a message does; its words are made only when the kernel complains.
+    /// The purpose of a message; its text is only created for an error.
     package enum Purpose: Sendable {
         case begin, end
         case request(String)
@@ -32,7 +32,7 @@ package struct NetlinkWriter {
         bytes.reserveCapacity(capacity)
     }
 
-    /// Starts a message: netlink header and netfilter's own header. Returns where it began.
+    /// Starts a message with the headers of netlink and netfilter. Returns its offset.
     package mutating func begin(
         type: UInt16, flags: UInt16, family: UInt8, resource: UInt16 = 0, _ purpose: Purpose
     ) -> Int {
@@ -52,7 +52,7 @@ package struct NetlinkWriter {
         return start
     }
 
-    /// Starts a message of another netlink family; `header` is what follows netlink's own.
+    /// Starts a message of another netlink family; `header` follows netlink's own header.
     package mutating func begin(type: UInt16, flags: UInt16, header: [UInt8], for what: String)
         -> Int
     {
@@ -69,7 +69,7 @@ package struct NetlinkWriter {
         return start
     }
 
-    /// Closes a message: writes its length.
+    /// Ends a message: writes its length.
     package mutating func end(_ start: Int) {
         let count = UInt32(bytes.count - start)
         for index in 0..<4 { bytes[start + index] = UInt8(count >> (8 * index) & 255) }
@@ -83,7 +83,7 @@ package struct NetlinkWriter {
         pad()
     }
 
-    /// Sets a flag of a finished message.
+    /// Sets flags of a finished message.
     package mutating func addFlags(_ flags: UInt16, toMessageAt start: Int) {
         bytes[start + 6] |= UInt8(flags & 255)
         bytes[start + 7] |= UInt8(flags >> 8)

@@ -1,7 +1,7 @@
 internal import CNetfilter
 package import NetworkAddresses
 
-/// Asks the kernel's routing tables (rtnetlink) about this node.
+/// Queries the kernel's routing tables (rtnetlink).
 package struct RoutingSocket: ~Copyable {
     private var socket: NetlinkSocket
     private var sequence: UInt32 = 0
@@ -47,13 +47,13 @@ package struct RoutingSocket: ~Copyable {
         return Dictionary(found) { first, _ in first }
     }
 
-    /// Every address of this node with its interface's index.
+    /// Every address of this node, with its interface's index.
     package mutating func addresses() throws(NetlinkError) -> [(IPAddress, UInt32)] {
         try dump(Int32(RTM_GETADDR), headerLength: 8, for: "list addresses") {
             message -> (IPAddress, UInt32)? in
             guard message.payload.count >= 8 else { return nil }
             let attributes = message.payload.dropFirst(8)
-            // On a point-to-point link the plain attribute is the other end's.
+            // On a point-to-point link, the plain attribute is the address of the other end.
             let own =
                 attributes.attribute(UInt16(IFA_LOCAL))
                 ?? attributes.attribute(UInt16(IFA_ADDRESS))
@@ -62,7 +62,7 @@ package struct RoutingSocket: ~Copyable {
         }
     }
 
-    /// Every gateway of a route, and whether it is of the default route.
+    /// The gateway of every route, and whether it is that of the default route.
     package mutating func gateways() throws(NetlinkError) -> [(IPAddress, Bool)] {
         let found = try dump(Int32(RTM_GETROUTE), headerLength: 12, for: "list routes") {
             message -> [(IPAddress, Bool)]? in
@@ -86,7 +86,7 @@ package struct RoutingSocket: ~Copyable {
         return found.flatMap(\.self)
     }
 
-    /// The network cards of known neighbours.
+    /// The MAC addresses of known neighbours.
     package mutating func neighbours() throws(NetlinkError) -> [(IPAddress, MACAddress)] {
         try dump(Int32(RTM_GETNEIGH), headerLength: 12, for: "list neighbours") {
             message -> (IPAddress, MACAddress)? in

@@ -4,7 +4,7 @@ internal import CNetfilter
 @safe package struct NftChain: ~Copyable {
     private let handle: OpaquePointer
 
-    /// - Parameter base: where packets enter the chain, for one that other chains do not jump to.
+    /// - Parameter base: the hook for a base chain; nil: other chains jump to it.
     package init(
         family: NftFamily, table: String, name: String, base: (hook: UInt32, priority: Int32)?
     ) {

@@ -1,9 +1,9 @@
 internal import CNetfilter
 
-// libnftnl's objects have one noncopyable owner each; a failed allocation ends the program, as in
+// Each of libnftnl's objects has one noncopyable owner. A failed allocation ends the program, as in
 // the standard library. Attribute numbers are enum constants there, hence the raw values.
 
-/// Owns one `nftnl_expr` until a rule or set takes it over.
+/// Owns one `nftnl_expr` until a rule or set takes ownership.
 @safe package struct NftExpression: ~Copyable {
     private let handle: OpaquePointer
 
@@ -33,7 +33,7 @@ internal import CNetfilter
         }
     }
 
-    /// Makes `expression` a part of this one.
+    /// Adds `expression` to this one.
     package func set(_ attribute: Int, _ expression: consuming NftExpression) {
         // SAFETY: libnftnl keeps the object itself, whatever the length, and frees it with this
         // one.
@@ -41,7 +41,7 @@ internal import CNetfilter
             handle, UInt16(attribute), UnsafeRawPointer(expression.release()), 0)
     }
 
-    /// Hands the object to a rule, a set or an expression, which frees it.
+    /// Transfers the object to a rule, a set or an expression, which frees it.
     consuming func release() -> OpaquePointer {
         let handle = unsafe handle
         discard self

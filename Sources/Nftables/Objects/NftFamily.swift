@@ -1,4 +1,4 @@
-/// The families of tables that are used here, by their numbers in linux/netfilter.h.
+/// The families of tables in use, by their numbers in linux/netfilter.h.
 package enum NftFamily: UInt8, Sendable, CaseIterable {
     case inet = 1
     case bridge = 7

@@ -1,6 +1,6 @@
 internal import CNetfilter
 
-/// The header of a message that libnftnl fills.
+/// The header of a message that libnftnl writes.
 package struct NftMessage {
     package var type: Int
     package var family: NftFamily
@@ -14,11 +14,11 @@ package struct NftMessage {
         self.sequence = sequence
     }
 
-    /// The whole message; `build` writes what follows the header. No layout message comes near 16
-    /// KiB.
+    /// The whole message; `build` writes everything after the header. No layout message comes near
+    /// 16 KiB.
     func bytes(_ build: (UnsafeMutablePointer<nlmsghdr>) -> Void) -> [UInt8] {
-        // SAFETY: header and payload stay inside the buffer, whose first `nlmsg_len` bytes are
-        // written when `build` is done.
+        // SAFETY: header and payload stay within the buffer, whose first `nlmsg_len` bytes are
+        // initialized after `build`.
         unsafe [UInt8](unsafeUninitializedCapacity: 16_384) { buffer, count in
             unsafe buffer.withMemoryRebound(to: CChar.self) { raw in
                 guard let start = raw.baseAddress,

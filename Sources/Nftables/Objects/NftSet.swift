@@ -4,12 +4,12 @@ internal import CNetfilter
 @safe package struct NftSet: ~Copyable {
     private let handle: OpaquePointer
 
-    /// A set whose keys are of one of nft's datatypes, all of them in network order.
+    /// Creates a set whose keys have one of nft's datatypes, all of them in network order.
     ///
     /// - Parameters:
     ///   - number: identifies the set within its transaction.
-    ///   - keyType: the number that nft(8) knows the datatype by.
-    ///   - keyLength: bytes of a key.
+    ///   - keyType: the number of the datatype in nft(8).
+    ///   - keyLength: the number of bytes of a key.
     package init(
         family: NftFamily, table: String, name: String, number: UInt32, flags: UInt32,
         keyType: UInt32, keyLength: Int
@@ -29,8 +29,8 @@ internal import CNetfilter
         put(Int(NFTNL_SET_FLAGS.rawValue), flags)
         put(Int(NFTNL_SET_KEY_TYPE.rawValue), keyType)
         put(Int(NFTNL_SET_KEY_LEN.rawValue), UInt32(keyLength))
-        // What `nft` writes for itself: the key's byte order (0), four bytes long, is big-endian
-        // (2).
+        // The set's user data, which `nft` also writes: the key's byte order (0), four bytes long,
+        // is big-endian (2).
         let note: [UInt8] = [0, 4, 2, 0, 0, 0]
         // SAFETY: libnftnl copies the bytes.
         _ = unsafe note.withUnsafeBytes { raw in
@@ -41,7 +41,7 @@ internal import CNetfilter
 
     deinit { unsafe nftnl_set_free(handle) }
 
-    /// Every element gets a copy of `expression`.
+    /// Adds `expression` to every element.
     package func add(_ expression: consuming NftExpression) {
         unsafe nftnl_set_add_expr(handle, expression.release())
     }

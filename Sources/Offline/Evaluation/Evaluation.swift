@@ -6,17 +6,17 @@ public import SystemSupport
 import Workloads
 import Timestamps
 
-/// How well a replay does against labels.
+/// The results of comparing a replay with labels.
 public struct Evaluation: Sendable {
-    /// One labelled attack and what became of it.
+    /// A labelled attack and its detection.
     public struct Attack: Sendable {
         public var label: Label
-        /// Whether one of its sources was found while it went on, or shortly after.
+        /// Whether one of its sources was detected during the attack or shortly after.
         public var isDetected = false
-        /// Seconds from the first packet to the first verdict, and to the first fence.
+        /// Seconds from the start of the attack to the first verdict, and to the first fence.
         public var secondsToDetection: Double?
         public var secondsToQuarantine: Double?
-        /// Attackers that were found, of those labelled.
+        /// The detected attackers, of those labelled.
         public var offenders: [IPAddress] = []
         public var pattern: String?
         public var reason: String?
@@ -24,23 +24,24 @@ public struct Evaluation: Sendable {
 
     public var attacks: [Attack] = []
     public var incidentCount = 0
-    /// Incidents whose offender made no attack at that time.
+    /// Incidents whose offender was not attacking at that time.
     public var falseIncidents: [String] = []
     public var hours = 0.0
-    /// Addresses under attack that were taken for offenders, and that would have been fenced.
+    /// Targets of attacks that were taken for offenders, and those that would have been fenced.
     public var victimsFlagged: [IPAddress] = []
     public var victimsQuarantined: [IPAddress] = []
-    /// Workloads that attacked nobody and were taken for offenders, and that would have been
+    /// Workloads that attacked no one and were taken for offenders, and those that would have been
     /// fenced.
     public var cleanFlagged: [String] = []
     public var cleanQuarantined: [String] = []
-    /// Of windows of 10 s, by the forest's score alone.
+    /// The area under the ROC curve for windows of 10 s, by the forest's score alone.
     public var windowAUC: Double?
     public var windowCount = 0
 
-    /// Seconds after the end of an attack in which its windows may still be found.
+    /// Seconds after the end of an attack in which its windows still count as detections.
     static let grace = 60.0
-    /// Seconds after an attack in which a long window may still hold it: no false alarm.
+    /// Seconds after an attack in which a long window may still contain it, and so is no false
+    /// alarm.
     static let afterglow = 600.0
 
     public var detectedCount: Int { attacks.count { $0.isDetected } }
@@ -56,7 +57,7 @@ public struct Evaluation: Sendable {
     }
 }
 
-/// Collects what a replay says and compares it with labels.
+/// Collects the verdicts of a replay and compares them with labels.
 public struct Evaluator {
     private let labels: [Label]
     private var detector: Detector
@@ -74,7 +75,7 @@ public struct Evaluator {
             inventory: replay.inventory ?? replay.model.provenance.inventory)
     }
 
-    /// Runs the replay and judges it.
+    /// Runs the replay and evaluates it.
     public mutating func run(progress: ProgressReport? = nil) throws -> (Evaluation, Replay.Outcome)
     {
         var copy = self
@@ -132,7 +133,7 @@ public struct Evaluator {
         return evaluation
     }
 
-    /// Whom a fence would have hit without cause: known workloads, and labelled victims.
+    /// Collects what a fence would have hit without cause: known workloads and labelled targets.
     private func blame(
         _ fence: QuarantineDecision, _ inventory: Inventory, _ evaluation: inout Evaluation
     ) {
@@ -141,7 +142,7 @@ public struct Evaluator {
         for workload in inventory.workloads {
             for address in workload.addresses
             where address.isHost && prefix.contains(address.address) {
-                // An address that was not there was not hurt.
+                // Addresses without packets in the capture were not affected.
                 guard seen.contains(address.address), !isBlamed(address.address, time - 10, time)
                 else { continue }
                 evaluation.cleanQuarantined.append(workload.name)

@@ -14,7 +14,7 @@ public struct Label: Sendable {
     /// Whether `address` is one of the attackers.
     public func isSource(_ address: IPAddress) -> Bool { sources.contains { $0.contains(address) } }
 
-    /// Whether `address` is one of those attacked.
+    /// Whether `address` is one of the targets.
     public func isTarget(_ address: IPAddress) -> Bool { targets.contains { $0.contains(address) } }
 
     private struct Line: Decodable {

@@ -8,17 +8,17 @@ import TextFormats
 import Timestamps
 public import Workloads
 
-/// Gathers all there is to say of an alert: from the event file, from the model, and from captures.
+/// Collects the explanation of an alert from the event file, the model and captures.
 public struct EventExplainer {
     public var eventID: String
-    /// EVE file that holds the alert.
+    /// The EVE file that contains the alert.
     public var events: String
-    /// The model that raised it, with its path.
+    /// The model that raised the alert, with its path.
     public var model: (path: String, model: Model)?
     public var inventory: Inventory?
-    /// Captures that hold its packets.
+    /// Captures that contain its packets.
     public var captures: [String] = []
-    /// Whether notes in the captures name workloads.
+    /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
 
     public init(eventID: String, events: String) {
@@ -26,7 +26,7 @@ public struct EventExplainer {
         self.events = events
     }
 
-    /// - Throws: `.input` where the alert is not there or a capture cannot be read.
+    /// - Throws: `.input` if the alert is not found or a capture cannot be read.
     public func run(progress: ProgressReport? = nil) throws -> EventExplanation {
         let file = try EVEReader(events)
         let (event, alert) = try file.alert(eventID)
@@ -61,7 +61,7 @@ public struct EventExplainer {
 
     // MARK: - The model
 
-    /// The window that the alert is about, as replaying the captures gives it.
+    /// The window of the alert, found by replaying the captures.
     private func find(
         _ alert: Event.Alert, endSecond: Int, in spool: InputSpool, _ model: Model,
         _ progress: ProgressReport?
@@ -129,7 +129,7 @@ public struct EventExplainer {
             isExact: window != nil)
     }
 
-    /// The values that the alert tells, in an otherwise ordinary window.
+    /// The values that the alert contains; the others are the medians of the baseline.
     private func told(_ alert: Event.Alert, _ medians: [Float]?) -> [Float]? {
         guard var values = medians else { return nil }
         for measured in alert.reasons.compactMap(\.measurement) {
@@ -195,7 +195,7 @@ public struct EventExplainer {
 }
 
 extension Pattern {
-    /// Whether it is told by what one flow carries, and not by how many there are.
+    /// Whether the pattern shows in the volume of one flow, and not in the number of flows.
     fileprivate var isByVolume: Bool {
         switch self {
         case .packetFlood, .dnsTunnel, .icmpTunnel, .exfiltration: true

@@ -9,16 +9,15 @@ public import SystemSupport
 import TextFormats
 import Timestamps
 
-/// Cuts the packets of each incident out of captures, into files of their own.
+/// Extracts the packets of each incident from captures, into files of their own.
 ///
-/// A second pass over the captures: at most `openLimit` files are open at once, each with a buffer
-/// of
-/// `bufferSize`. A file has another name until it is whole.
+/// This is a second pass over the captures. At most `openLimit` files are open at a time, each with
+/// a buffer of `bufferSize`. A file has a temporary name until it is complete.
 public struct IncidentPcapExporter {
-    /// How long before the first odd window packets are kept.
+    /// How long before the first anomalous window packets are included.
     static let lead = Interval.seconds(2)
     private static let openLimit = 64
-    /// Files that are written: those of the first incidents.
+    /// The most files that are written: those of the first incidents.
     public static let fileLimit = 1000
     private static let bufferSize = 128 << 10
 
@@ -35,7 +34,7 @@ public struct IncidentPcapExporter {
         var isWhole = false
     }
 
-    /// A file that is open, and what waits to be written to it.
+    /// An open file, and the data that waits to be written to it.
     private struct Handle {
         var descriptor: Int32
         var writer: PcapNGWriter
@@ -48,13 +47,14 @@ public struct IncidentPcapExporter {
     private var byAddress: [IPAddress: [Int]] = [:]
     private var byLink: [MACAddress: [Int]] = [:]
     private var open: [Int: Handle] = [:]
-    /// Writers of files that were closed for a while: they know which interfaces have been written.
+    /// The writers of files that are temporarily closed; they know which interfaces have been
+    /// written.
     private var resting: [Int: PcapNGWriter] = [:]
     private var clock = 0
 
     /// Creates the folder with access for its owner only.
     ///
-    /// - Throws: `.output` where it cannot be made.
+    /// - Throws: `.output` if it cannot be created.
     public init(_ incidents: [Incident], folder: String, version: String) throws {
         self.folder = folder
         self.version = version
@@ -72,7 +72,7 @@ public struct IncidentPcapExporter {
             if let link = slice.link { byLink[link, default: []].append(index) }
         }
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the call.
+        // SAFETY: the structure and the path are valid for the call.
         if unsafe stat(folder, &facts) == 0 {
             guard facts.st_mode & S_IFMT == S_IFDIR else {
                 throw IOError.output(path: folder, reason: "is no directory; name one")
@@ -86,16 +86,16 @@ public struct IncidentPcapExporter {
 
     /// Reads the captures and writes the files.
     ///
-    /// - Returns: the path and the number of packets of each incident's file, in their order; nil
-    ///   where no packet was its own.
-    /// - Throws: `.output` with the file that cannot be written; what reading throws.
+    /// - Returns: the path and the number of packets of each incident's file, in the order of the
+    ///   incidents; nil if the incident has no packets.
+    /// - Throws: `.output` with the file that cannot be written; errors of reading.
     public mutating func write(
         from paths: [String], filter: String, progress: ProgressReport? = nil
     ) throws -> [(path: String, packetCount: Int)?] {
         defer {
             for handle in open.values { close(handle.descriptor) }
-            // What has not become whole is taken back.
-            // SAFETY: the path is lent for the call.
+            // Files that were not completed are deleted.
+            // SAFETY: the pointer is valid for the call.
             for slice in slices where slice.isBegun && !slice.isWhole {
                 unsafe _ = unlink(slice.path + ".part")
             }
@@ -156,7 +156,8 @@ public struct IncidentPcapExporter {
         if open[index]?.writer.bytes.count ?? 0 >= Self.bufferSize { try flush(index) }
     }
 
-    /// Opens a file, for the first time or again; the one that was not used for longest makes room.
+    /// Opens a file, for the first time or again. At the limit, the least recently used one is
+    /// closed.
     private mutating func begin(_ index: Int) throws {
         if open.count >= Self.openLimit,
             let oldest = open.min(by: { $0.value.lastUse < $1.value.lastUse })?.key

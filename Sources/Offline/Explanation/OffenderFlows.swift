@@ -10,20 +10,21 @@ import TextFormats
 import Workloads
 import Timestamps
 
-/// The flows that an offender opened in a stretch of time: all of them counted, the most telling
-/// kept.
+/// The flows that an offender initiated in a time range: all are counted, and the most significant
+/// are kept.
 struct OffenderFlows {
     static let limit = 20
 
     let offender: IPAddress
-    /// `to` is the first that no longer counts.
+    /// The range excludes `to`.
     let from: Timestamp
     let to: Timestamp
-    /// The interface of an offender that borrowed addresses: what it sent is its own.
+    /// The MAC address of an offender that spoofs addresses: packets from it are the offender's
+    /// own.
     var link: MACAddress?
-    /// Whether flows with more bytes tell more than those that came first.
+    /// Whether flows are ranked by their bytes rather than by their start.
     var prefersVolume = false
-    /// Address and port of the flow that the alert names: it comes first.
+    /// Address and port of the flow that the alert names, which ranks first.
     var contact: String?
     private(set) var count = 0
     private var kept: [(rank: Rank, flow: EventExplanation.Flow)] = []
@@ -36,10 +37,10 @@ struct OffenderFlows {
         self.to = to
     }
 
-    /// The flows that tell most, the most telling first.
+    /// The most significant flows, in order of rank.
     var telling: [EventExplanation.Flow] { kept.map(\.flow) }
 
-    /// What makes one flow tell more than another.
+    /// The order of flows by significance.
     private struct Rank: Comparable {
         var isContact: Bool
         var isNew: Bool
@@ -48,7 +49,7 @@ struct OffenderFlows {
         var start: Timestamp
         var name: String
 
-        /// The more telling is the smaller.
+        /// The more significant flow is the smaller.
         static func < (left: Rank, right: Rank) -> Bool {
             func key(_ rank: Rank) -> (Int, Int, Int) {
                 (rank.isContact ? 0 : 1, rank.isNew ? 0 : 1, rank.hasFailed ? 0 : 1)
@@ -64,7 +65,7 @@ struct OffenderFlows {
         return address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
     }
 
-    /// Tells contacts that a baseline knows from new ones.
+    /// Sets the baseline by which contacts are known or new.
     mutating func know(_ graph: CommunicationGraph, _ inventory: Inventory) {
         identities = IdentityMap(inventory: inventory)
         known = Set(graph.namedEdges.map { "\($0.subject) \($0.peer) \($0.service)" })
@@ -92,7 +93,8 @@ struct OffenderFlows {
 
     // MARK: - Captures
 
-    /// Meters captures up to the end of the time, only the packets that the offender sent or got.
+    /// Meters captures up to the end of the range, with only the packets that the offender sent or
+    /// received.
     mutating func meter(_ paths: [String], _ progress: ProgressReport?) throws {
         var options = CaptureOptions()
         options.linkTypes = LinkType.supported.map(\.rawValue)
@@ -143,7 +145,7 @@ struct OffenderFlows {
 
     // MARK: - Event files
 
-    /// Takes in a flow event, if it lies in the time.
+    /// Adds a flow event that overlaps the range.
     mutating func add(_ event: EVEFlow) {
         guard event.end >= from, event.start < to else { return }
         let service = Service(
@@ -156,7 +158,7 @@ struct OffenderFlows {
             packetsIn: event.packetsToClient, bytesOut: event.bytesToServer,
             bytesIn: event.bytesToClient, state: event.state ?? "",
             communityID: event.communityID ?? "-", isNew: isNew(event.destination, service))
-        // A lone answer to a TCP flow is its refusal.
+        // A single packet in reply to a TCP flow means that it was refused.
         let leastAnswer = event.transport == "TCP" ? 2 : 1
         add(flow, hasFailed: event.packetsToClient < leastAnswer)
     }

@@ -5,19 +5,20 @@ import FeatureExtraction
 import Quarantine
 import Workloads
 
-/// Detector, incidents and policy together, for captures: one window in, events out.
+/// Runs detector, incidents and policy on captures: consumes windows, and returns verdicts and
+/// events.
 struct CaptureAnalyzer {
     private var detector: Detector
     private var alerts: AlertPipeline<PlannedQuarantine>
     private var known: RecordedWorkloads
-    /// Whether the policy has yet to hear of a change.
+    /// Whether the policy's inventory lacks the latest changes.
     private var isBehind = false
     private var result = Replay.Outcome()
-    /// Events beyond `mostEvents`.
+    /// The number of events beyond `mostEvents`.
     private var lostEvents = 0
 
-    /// Offenders that incidents follow at a time, events, and anomalous windows of unknown hosts
-    /// that are scored in a second: a capture of forged sources takes no more memory and time.
+    /// Limits on the open incidents, the events, and the anomalous windows of unknown hosts that
+    /// are scored per second: they bound memory and time for a capture with forged sources.
     private static let mostOffenders = 16_384
     private static let mostEvents = 200_000
     private static let unknownHostsPerSecond = 10_000
@@ -38,7 +39,7 @@ struct CaptureAnalyzer {
         alerts.sliceFolder = sliceFolder
     }
 
-    /// Everything so far.
+    /// The results so far.
     var outcome: Replay.Outcome {
         var outcome = result
         outcome.incidents = alerts.incidents.all
@@ -48,7 +49,7 @@ struct CaptureAnalyzer {
         return outcome
     }
 
-    /// What was left out.
+    /// Warnings about the limits that were exceeded.
     private var warnings: [String] {
         [
             (detector.unscoredCount, "anomalous windows of unknown hosts were not scored"),

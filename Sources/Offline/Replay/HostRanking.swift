@@ -13,18 +13,18 @@ public struct HostRanking {
     public var filter = ""
     public var inventory = Inventory.empty
     public var seed: UInt64 = 1
-    /// Whether notes in the captures name workloads.
+    /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
-    /// Where captures that are read twice are; nil: made for the run.
+    /// Copies of captures that can be read only once; nil: created for the run.
     public var spool: InputSpool?
 
     public init(paths: [String]) { self.paths = paths }
 
-    /// What came of it.
+    /// The result of a ranking.
     public struct Outcome: Sendable {
-        /// The addresses, oddest first.
+        /// The addresses, most anomalous first.
         public var entries: [OutlierRanking.Entry] = []
-        /// Lines to tell on standard error.
+        /// Lines for standard error.
         public var warnings: [String] = []
         public var packetCount = 0
         /// Data for a report, if requested.
@@ -33,7 +33,7 @@ public struct HostRanking {
 
     /// Reads the captures twice.
     ///
-    /// - Parameter record: is filled with what a report shows.
+    /// - Parameter record: receives the data for a report.
     public func run(
         progress: ProgressReport? = nil, record: ReplayReportData? = nil
     ) throws -> Outcome {

@@ -6,9 +6,10 @@ import SystemSupport
 import Workloads
 import Timestamps
 
-/// Reads captures, decodes and meters them: the packets of training, replay and evaluation.
+/// Reads captures, decodes and meters them: the source of packets for training, replay and
+/// evaluation.
 ///
-/// Packets come in the order of the captures, and names before the packets that they hold for:
+/// Packets come in the order of the captures, and names precede the packets to which they apply:
 ///
 ///     while let step = try packets.next() {
 ///         switch step {
@@ -24,7 +25,7 @@ struct PacketReader: ~Copyable {
         case packet
     }
 
-    /// What was read, and what was wrong with it.
+    /// What was read, and the problems found.
     struct Report: Sendable {
         var packetCount = 0
         var first = Timestamp.epoch
@@ -33,7 +34,7 @@ struct PacketReader: ~Copyable {
         var decoding = DecodeStatistics()
         var metering = FlowMeterStatistics()
         var warnings: [CaptureWarning] = []
-        /// What was left out of the captures' notes.
+        /// Remarks on notes of the captures that were left out.
         var remarks: [String] = []
     }
 
@@ -46,13 +47,13 @@ struct PacketReader: ~Copyable {
     private var decoder = PacketDecoder()
     private var meter: FlowMeter
     private var names: RecordedNames
-    /// Puts the packets of a monitor's recording in order; nil where there is none.
+    /// Puts the packets of a monitor's recording in order; nil if there is no recording.
     private var recorded: RecordedPackets?
     private var counts = Report()
-    /// Whether `packet` is still to be handed out, after the names that hold for it.
+    /// Whether `packet` is still to be returned, after the names that apply to it.
     private var isWaiting = false
 
-    /// - Parameter trustsNotes: whether the captures' notes say who is who; else they are only
+    /// - Parameter trustsNotes: whether the captures' notes name workloads; if false, they are only
     ///   shown.
     init(
         paths: [String], filter: String, trustsNotes: Bool, progress: ProgressReport?
@@ -60,7 +61,7 @@ struct PacketReader: ~Copyable {
         self.trustsNotes = trustsNotes
         names = RecordedNames(isTrusted: trustsNotes)
         var options = CaptureOptions()
-        // All that a monitor knows, where a file begins with it.
+        // The notes at the start of a file contain all names that a monitor knew.
         options.noteLimit = trustsNotes ? 64 << 20 : 1 << 20
         options.filter = filter
         options.linkTypes = LinkType.supported.map(\.rawValue)
@@ -87,7 +88,7 @@ struct PacketReader: ~Copyable {
         return report
     }
 
-    /// Goes on to the next packet, or to names that hold from there on; nil at the end.
+    /// Advances to the next packet, or to names that apply from there on; nil at the end.
     mutating func next() throws(CaptureError) -> Step? {
         if !isWaiting {
             guard try read() else {
@@ -102,7 +103,8 @@ struct PacketReader: ~Copyable {
         return .packet
     }
 
-    /// Keeps a word with the flow of `packet` until it ends; `update.tag` brings it back.
+    /// Attaches a tag to the flow of `packet` until the flow ends; later packets return it in
+    /// `update.tag`.
     mutating func setTag(_ tag: UInt32) { meter.setTag(tag, of: update.flow) }
 
     /// Decodes the next packet; false at the end.
@@ -126,7 +128,7 @@ struct PacketReader: ~Copyable {
 
     private mutating func decode(_ frame: CapturedFrame) {
         decoder.decode(frame, into: &packet)
-        // A file may claim any time; windows and reports count from 1970 to 2116.
+        // A file can contain any timestamp; windows and reports count from 1970 to 2116.
         packet.time = min(max(packet.time, .epoch), FrameIntake.lastTime)
         if counts.packetCount == 0 { counts.first = packet.time }
         counts.last = max(counts.last, packet.time)

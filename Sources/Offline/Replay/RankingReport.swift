@@ -5,9 +5,9 @@ import NetworkAddresses
 import TextFormats
 import Timestamps
 
-/// Addresses ranked without a baseline.
+/// Reports on addresses ranked without a baseline.
 public enum RankingReport {
-    /// The oddest addresses, at most `limit`.
+    /// A table of the most anomalous addresses, at most `limit`.
     public static func table(
         _ entries: [OutlierRanking.Entry], packetCount: Int, limit: Int = 10
     ) -> String {

@@ -3,29 +3,30 @@ import PacketDecoding
 import Workloads
 import Timestamps
 
-/// What a monitor has noted beside the packets that it kept: who had which address, and from when
-/// on. As in the monitor, a name holds for the packets from its time on.
+/// The names that a monitor has recorded beside its packets: which workload had which address, and
+/// since when. As in the monitor, a name applies to the packets from its time on.
 ///
-/// Whoever writes a capture can write such notes. Only trusted notes name a workload; others are
-/// counted, and their first names are shown.
+/// Any program that writes a capture can write such notes. Only trusted notes name a workload; of
+/// others, the first names are shown.
 struct RecordedNames {
     /// Whether a monitor's notes were found.
     private(set) var isRecording = false
-    /// Addresses that were named and found no room.
+    /// Named addresses that exceeded the limits.
     private(set) var lostCount = 0
 
     private let isTrusted: Bool
-    /// Names that are shown and not believed.
+    /// Names from untrusted notes, which are only shown.
     private var untrusted: [String] = []
     private var readCount = 0
-    /// What holds from the beginning, latest first.
+    /// Changes that hold from the beginning, latest first.
     private var ready: [WorkloadChange] = []
-    /// Addresses that change hands at a time that the packets have not reached, from `first` on.
+    /// Changes of address holders that take effect later than the packets so far; those before
+    /// `first` have been returned.
     private var handovers: [Handover] = []
     private var first = 0
     private var isSorted = true
     private var networkChanges = 0
-    /// Bytes of what was said of each address that has a holder.
+    /// The bytes stored for each address that has a holder.
     private var sizes: [IPAddress: Int] = [:]
     private var size = 0
 
@@ -35,19 +36,19 @@ struct RecordedNames {
         var holder: Inventory.Holder?
     }
 
-    /// Changes that wait at most, and addresses with a holder; no monitor knows more.
+    /// The most changes that wait, and the most addresses with a holder; no monitor knows more.
     private static let limit = 262_144
-    /// Bytes of what is said of all holders at most.
+    /// The most bytes stored for all holders.
     private static let sizeLimit = 128 << 20
-    /// Changes of networks that are followed at most: each costs a look at every host.
+    /// The most changes of networks that are applied: each requires a pass over every host.
     private static let networkChangeLimit = 10_000
-    /// Notes that are read, and names that are kept, where they are only shown.
+    /// The most notes that are read, and names that are kept, of untrusted notes.
     private static let shownNotes = 64
     private static let shownNames = 8
 
     init(isTrusted: Bool) { self.isTrusted = isTrusted }
 
-    /// A line on what was not taken in; nil where everything was.
+    /// A line about names that were not applied; nil if all were.
     var remark: String? {
         if !untrusted.isEmpty {
             return
@@ -65,7 +66,7 @@ struct RecordedNames {
             : nil
     }
 
-    /// Takes in notes.
+    /// Adds notes.
     mutating func add(_ notes: [String]) {
         guard isTrusted else { return show(notes) }
         handovers.removeFirst(first)
@@ -118,7 +119,7 @@ struct RecordedNames {
         return true
     }
 
-    /// The next change that holds at `time`; nil when all were handed out.
+    /// The next change that holds at `time`; nil if all have been returned.
     mutating func next(at time: Timestamp) -> WorkloadChange? {
         if let change = ready.popLast() { return change }
         guard first < handovers.count else { return nil }
@@ -137,7 +138,7 @@ struct RecordedNames {
 }
 
 extension Inventory.Holder {
-    /// What it takes in memory, roughly.
+    /// The approximate size in memory.
     fileprivate var byteCount: Int {
         128 + workload.utf8.count + (image?.utf8.count ?? 0) + (instance?.utf8.count ?? 0)
             + labels.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 64 }

@@ -2,17 +2,17 @@ import PacketDecoding
 import PacketIntake
 import Timestamps
 
-/// The packets of a recording in their order, and those that were forwarded, and so recorded twice,
-/// once.
+/// Puts the packets of a recording in order. A forwarded packet, which was recorded twice, is
+/// returned once.
 struct RecordedPackets {
     private var merge = ReorderBuffer(interfaces: 2)
     private var newest = Timestamp.distantPast
 
-    /// Interfaces that are told apart: a packet comes out of the gateway by another one than it
-    /// came in by.
+    /// The number of distinguished interfaces: a forwarded packet leaves the gateway by another
+    /// interface than it arrived on.
     private static let interfaceCount: UInt32 = 64
 
-    /// Takes in a packet; `next` hands out what is so old that nothing older can come.
+    /// Adds a packet; `next` returns packets that no older one can precede.
     ///
     /// - Precondition: between two packets, `next` was called until it returned false.
     mutating func add(_ packet: Packet, from interface: UInt32) {
@@ -21,9 +21,9 @@ struct RecordedPackets {
         merge.release(until: newest - FrameIntake.hold)
     }
 
-    /// Hands out the rest.
+    /// Releases the remaining packets.
     mutating func finish() { merge.release(until: .distantFuture) }
 
-    /// Takes the next packet that is old enough; false where there is none.
+    /// Removes the next packet that is old enough; false if there is none.
     mutating func next(into packet: inout Packet) -> Bool { merge.next(into: &packet) }
 }

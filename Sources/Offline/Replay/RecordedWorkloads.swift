@@ -10,7 +10,7 @@ struct RecordedWorkloads {
 
     /// - Parameters:
     ///   - given: takes precedence over recorded names.
-    ///   - remembered: counts only outside the networks that are noted.
+    ///   - remembered: counts only outside the recorded networks.
     init(given: Inventory, remembered: Inventory) {
         self.given = given
         self.remembered = remembered

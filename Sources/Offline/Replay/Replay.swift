@@ -11,37 +11,36 @@ public import SystemSupport
 public import Workloads
 public import Timestamps
 
-/// Runs captures through a model: windows, verdicts, incidents, and what quarantine would have
-/// done.
+/// Runs captures through a model: windows, verdicts, incidents, and the rules that quarantine would
+/// have applied.
 public struct Replay {
     public var paths: [String]
     public var filter = ""
-    /// Who is who, where somebody says so; nil: what the captures tell, and then what the model
-    /// remembers.
+    /// The operator's inventory; nil: the names in the captures, then those stored in the model.
     public var inventory: Inventory?
     public var model: Model
-    /// Whether notes in the captures name workloads.
+    /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
     public var policyOptions = QuarantinePolicyOptions()
-    /// Where captures that are read twice are; nil: at `paths`.
+    /// Copies of captures that can be read only once; nil: the files at `paths` are read.
     public var spool: InputSpool?
-    /// Where the packets of incidents go; alerts name the file.
+    /// The folder for the packets of incidents; alerts name the file.
     public var sliceFolder: String?
 
-    /// What came of it.
+    /// The results of a replay.
     public struct Outcome: Sendable {
         /// The inventory at the end.
         public var inventory = Inventory.empty
         public var incidents: [Incident] = []
         public var decisions: [QuarantineDecision] = []
-        /// In order of time.
+        /// The events in order of time.
         public var events: [Event] = []
         public var packetCount = 0
         public var first = Timestamp.epoch
         public var last = Timestamp.epoch
         public var windowCount = 0
         public var verdictCount = 0
-        /// Lines to tell on standard error.
+        /// Lines for standard error.
         public var warnings: [String] = []
         /// Data for a report, if requested.
         public var report: HTMLReport?
@@ -55,14 +54,14 @@ public struct Replay {
     /// Runs the captures.
     ///
     /// - Parameters:
-    ///   - record: is filled with what a report shows.
-    ///   - observe: sees every window with its verdict, for evaluation.
+    ///   - record: receives the data for a report.
+    ///   - observe: called with every window and its verdict, for evaluation.
     public func run(
         progress: ProgressReport? = nil, record: ReplayReportData? = nil,
         observe: ((Window, Verdict?) -> Void)? = nil
     ) throws -> Outcome {
-        // What the capture itself tells goes before what the model remembers, but not before what
-        // was given.
+        // Names in the capture take precedence over those in the model, but not over the given
+        // inventory.
         let given = inventory ?? .empty
         let remembered = inventory == nil ? model.provenance.inventory : .empty
         var tracker = WindowTracker(

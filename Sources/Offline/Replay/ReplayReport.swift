@@ -2,7 +2,7 @@ import Quarantine
 import TextFormats
 import Timestamps
 
-/// What a replay comes to, in a few lines under the incidents.
+/// Summarizes a replay in a few lines below the incidents.
 public enum ReplayReport {
     public static func footer(_ outcome: Replay.Outcome) -> String {
         let seconds = (outcome.last - outcome.first).inSeconds

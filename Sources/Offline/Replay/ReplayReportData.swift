@@ -8,8 +8,8 @@ import PacketDecoding
 public import Workloads
 import Timestamps
 
-/// What a report shows beside the incidents: scores over time, and who talked to whom. Replay fills
-/// it when a report is asked for.
+/// The data that a report shows beside the incidents: scores over time, and contacts. The replay
+/// fills it when a report is requested.
 public final class ReplayReportData {
     private var detector: Detector?
     private let model: Model?
@@ -21,11 +21,11 @@ public final class ReplayReportData {
     private var names: [IPAddress: String] = [:]
     private var nodes: [IPAddress: Int] = [:]
     private var windowCount = 0
-    /// Answers that are kept.
+    /// The most names and nodes that are cached.
     private static let cacheLimit = 65_536
 
     /// - Parameters:
-    ///   - model: what windows are judged by; nil: nothing is known to be clean.
+    ///   - model: judges the windows; nil: nothing is known to be clean.
     ///   - given: names of workloads; nil: those stored in the model.
     public init(model: Model?, inventory given: Inventory?) {
         self.model = model
@@ -52,12 +52,12 @@ public final class ReplayReportData {
         }
     }
 
-    /// Takes in a window with the verdict on it.
+    /// Records a window with its verdict.
     func note(_ window: Window, _ verdict: Verdict?) {
         note(window, score: verdict?.score ?? detector?.score(window), isAnomalous: verdict != nil)
     }
 
-    /// Takes in a window with its score.
+    /// Records a window with its score.
     func note(_ window: Window, score: Float?, isAnomalous: Bool) {
         windowCount += 1
         guard let score else { return }
@@ -66,11 +66,11 @@ public final class ReplayReportData {
             second: window.endSecond)
     }
 
-    /// Takes in the first packet of a flow.
+    /// Records the first packet of a flow.
     ///
     /// - Parameters:
     ///   - subject: the initiator of the flow.
-    ///   - isNew: whether the baseline never used peer and service.
+    ///   - isNew: whether the baseline never used this peer and service.
     func note(_ packet: Packet, openedBy subject: IPAddress, isNew: Bool) {
         contacts.add(
             node(subject), node(packet.destination),
@@ -94,7 +94,7 @@ public final class ReplayReportData {
         return node
     }
 
-    /// The node of a name that a baseline knows.
+    /// The node of a name in the baseline.
     private func node(_ name: String) -> Int {
         if let address = IPAddress(name) { return node(address) }
         let gateway = inventory.networks.first { "gateway of \($0.name)" == name }
@@ -103,7 +103,7 @@ public final class ReplayReportData {
         return contacts.node(name, network: network ?? name, isNamed: true)
     }
 
-    /// The report, but for what only the command line knows.
+    /// The report, without the data that only the command line has.
     func report(_ loop: PacketReader.Report, warnings: [String]) -> HTMLReport {
         var report = HTMLReport()
         report.model = model

@@ -2,11 +2,11 @@ import Digests
 import Glibc
 import SystemSupport
 
-/// What tells a file from every other.
+/// The digest that identifies a file.
 public enum FileDigest {
-    /// SHA-256 in hexadecimal, and the number of bytes; reads the file once, in pieces.
+    /// Returns the SHA-256 in hexadecimal, and the number of bytes; reads the file once, in pieces.
     ///
-    /// - Throws: `.input` with the system's words.
+    /// - Throws: `.input` with the system's message.
     public static func sha256(_ path: String) throws -> (digest: String, byteCount: Int) {
         do {
             let file = try FileDescriptor(path, O_RDONLY)

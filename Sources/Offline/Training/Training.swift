@@ -7,7 +7,7 @@ public import SystemSupport
 public import Workloads
 import Timestamps
 
-/// Makes a model of clean captures: one pass for the communication graph, one for the windows.
+/// Trains a model on clean captures: one pass for the communication graph, one for the windows.
 public struct Training {
     public var paths: [String]
     public var filter = ""
@@ -15,15 +15,15 @@ public struct Training {
     /// Path of the inventory, for its digest.
     public var inventoryPath: String?
     public var falseAlarmsPerDay = 1.0
-    /// Whether the budget is that of each workload, and not of the whole node.
+    /// Whether the budget applies to each workload rather than to the whole node.
     public var budgetIsPerWorkload = false
     public var seed: UInt64 = 1
-    /// Whether notes in the captures name workloads.
+    /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
-    /// Whether what looks like an attack is left out of what is learnt.
+    /// Whether traffic that looks like an attack is left out.
     public var excludesSuspects = false
 
-    /// A model, and what there is to say about how it was made.
+    /// A model, and remarks on its training.
     public struct Outcome {
         public var model: Model
         public var warnings: [CaptureWarning]

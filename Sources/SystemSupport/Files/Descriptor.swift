@@ -6,6 +6,6 @@ package final class Descriptor: Sendable {
 
     package init(_ number: Int32) { self.number = number }
 
-    // Standard streams are not ours.
+    // Standard streams are not closed.
     deinit { if number > 2 { close(number) } }
 }

@@ -1,22 +1,22 @@
 package import Glibc
 
-/// Owns one open file; noncopyable, so it closes once.
+/// Owns an open file; noncopyable, so it is closed once.
 package struct FileDescriptor: ~Copyable {
     package let number: Int32
 
-    /// - Parameter flags: of open(2), beside `O_CLOEXEC`.
-    /// - Parameter mode: of a file that is made.
-    /// - Throws: what open(2) answered.
+    /// - Parameter flags: flags of open(2); `O_CLOEXEC` is added.
+    /// - Parameter mode: the mode of a new file.
+    /// - Throws: the error of open(2).
     package init(
         _ path: String, _ flags: Int32, mode: mode_t = 0o600
     ) throws(SystemError) {
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         let number = unsafe open(path, flags | O_CLOEXEC, mode)
         guard number >= 0 else { throw SystemError(errno) }
         self.number = number
     }
 
-    /// Another descriptor of a file that is open, such as standard input, which stays open.
+    /// Duplicates the descriptor of an open file such as standard input, which stays open.
     package init(copyOf other: Int32) throws(SystemError) {
         let number = fcntl(other, F_DUPFD_CLOEXEC, 0)
         guard number >= 0 else { throw SystemError(errno) }
@@ -25,9 +25,9 @@ package struct FileDescriptor: ~Copyable {
 
     deinit { close(number) }
 
-    /// Reads available bytes into the front of `buffer`; blocks until there are some.
+    /// Reads available bytes to the start of `buffer`; blocks until there are some.
     ///
-    /// - Returns: how many bytes; 0: the end.
+    /// - Returns: the number of bytes; 0 at the end.
     package func read(into buffer: inout [UInt8]) throws(SystemError) -> Int {
         while true {
             // SAFETY: the buffer has the size that is passed.
@@ -41,7 +41,7 @@ package struct FileDescriptor: ~Copyable {
     package func write(_ bytes: Span<UInt8>) throws(SystemError) {
         var rest = bytes
         while !rest.isEmpty {
-            // SAFETY: the range lies in the span.
+            // SAFETY: the range is within the span.
             let count = unsafe rest.withUnsafeBufferPointer {
                 unsafe Glibc.write(number, $0.baseAddress, $0.count)
             }
@@ -51,13 +51,13 @@ package struct FileDescriptor: ~Copyable {
         }
     }
 
-    /// All that is left of the file.
+    /// Reads the rest of the file.
     ///
-    /// - Throws: what the system answered; `EFBIG` for more than `limit` bytes.
+    /// - Throws: the system's error; `EFBIG` for more than `limit` bytes.
     package func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {
         var all: [UInt8] = []
         var facts = stat()
-        // SAFETY: the structure is ours. Files of /proc say that they have no bytes.
+        // SAFETY: the structure is valid for the call. Files in /proc have size 0.
         if unsafe fstat(number, &facts) == 0 {
             guard facts.st_size <= limit else { throw SystemError(EFBIG) }
             all.reserveCapacity(max(Int(facts.st_size), 0))
@@ -72,33 +72,33 @@ package struct FileDescriptor: ~Copyable {
     }
 }
 
-/// The bytes of a file.
+/// Reads a file.
 ///
-/// - Parameter limit: bytes at most; whoever reads larger files says so.
-/// - Throws: what the system answered; `EFBIG` for more than `limit` bytes.
+/// - Parameter limit: the most bytes; a caller that reads larger files sets it.
+/// - Throws: the system's error; `EFBIG` for more than `limit` bytes.
 package func readFile(
     _ path: String, limit: Int = 64 << 20
 ) throws(SystemError) -> [UInt8] {
     try FileDescriptor(path, O_RDONLY).readToEnd(limit: limit)
 }
 
-/// Whether a file can be read: that the system may say why not.
+/// Checks that a file can be read, so that the system's error can be reported.
 ///
-/// - Throws: what the system answered; `EISDIR` for a folder.
+/// - Throws: the system's error; `EISDIR` for a folder.
 package func checkReadable(_ path: String) throws(SystemError) {
     var facts = stat()
-    // SAFETY: the structure is ours, the path is lent for the calls.
+    // SAFETY: the structure and the path are valid for the calls.
     guard unsafe access(path, R_OK) == 0, unsafe stat(path, &facts) == 0 else {
         throw SystemError(errno)
     }
     guard facts.st_mode & S_IFMT != S_IFDIR else { throw SystemError(EISDIR) }
 }
 
-/// Makes a folder where there is none, and those that it lies in.
+/// Creates a folder and its parents, if they do not exist.
 ///
-/// - Parameter mode: of each that is made, whatever the umask.
+/// - Parameter mode: the mode of each created folder, whatever the umask.
 package func makeFolders(_ path: String, mode: mode_t) throws(SystemError) {
-    // SAFETY: the path is lent for the calls.
+    // SAFETY: the path is valid for the calls.
     if unsafe mkdir(path, mode) != 0 {
         switch errno {
         case EEXIST where isFolder(path): return
@@ -113,6 +113,6 @@ package func makeFolders(_ path: String, mode: mode_t) throws(SystemError) {
 
 private func isFolder(_ path: String) -> Bool {
     var facts = stat()
-    // SAFETY: the structure is ours, the path is lent for the call.
+    // SAFETY: the structure and the path are valid for the call.
     return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
 }

@@ -1,11 +1,13 @@
 internal import Glibc
 
-/// Why a file, a pipe or a socket cannot be used: its name, and the system's words or the cure.
+/// The reason why a file, a pipe or a socket cannot be used: its name, and the system's message or
+/// the remedy.
 public enum IOError: Error, CustomStringConvertible {
     case input(path: String, reason: String)
     case output(path: String, reason: String)
 
-    /// Its name; an option's where the command line asks for what cannot be had.
+    /// The name of the file, or of the option of the command line that requested something
+    /// unavailable.
     package var path: String {
         switch self {
         case .input(let path, _), .output(let path, _): path
@@ -23,7 +25,7 @@ public enum IOError: Error, CustomStringConvertible {
         self = .output(path: path, reason: Self.text(code))
     }
 
-    /// The system's words for `errno`.
+    /// The system's message for `errno`.
     package static func text(_ code: Int32) -> String {
         // SAFETY: the text is copied before another call could change it.
         unsafe String(cString: strerror(code))

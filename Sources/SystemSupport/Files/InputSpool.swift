@@ -1,17 +1,17 @@
 import FoundationEssentials
 import Glibc
 
-/// Captures that have to be read twice: standard input and pipes are copied to temporary files
-/// first, which are removed with the spool.
+/// Captures that have to be read twice. Standard input and pipes are first copied to temporary
+/// files, which are deleted with the spool.
 public final class InputSpool {
-    /// Where the captures are, in the order they were named.
+    /// The paths of the captures, in the order of their names.
     public private(set) var paths: [String] = []
-    /// Names as given, by the paths of their copies.
+    /// The given names, by the paths of their copies.
     private var copies: [String: String] = [:]
 
-    /// Copies what can be read only once.
+    /// Copies the captures that can be read only once.
     ///
-    /// - Throws: `.output` where there is no room for it.
+    /// - Throws: `.output` if there is not enough disk space.
     public init(_ names: [String]) throws {
         for name in names {
             guard Self.isPipe(name) else {
@@ -29,7 +29,7 @@ public final class InputSpool {
 
     private static func isPipe(_ name: String) -> Bool {
         var status = stat()
-        // SAFETY: the pointer is used within the call.
+        // SAFETY: the pointer is valid for the call.
         guard name != "-", unsafe stat(name, &status) == 0 else { return name == "-" }
         return status.st_mode & S_IFMT == S_IFIFO
     }
@@ -51,7 +51,7 @@ public final class InputSpool {
         }
     }
 
-    /// Text with what was copied called by its name, and not by that of its copy.
+    /// Replaces the paths of copies in `text` by the given names.
     package func named(_ text: String) -> String {
         copies.reduce(text) { $0.replacing($1.key, with: $1.value) }
     }

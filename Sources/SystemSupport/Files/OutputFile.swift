@@ -1,18 +1,19 @@
 package import Glibc
 
-/// Files that are whole or not there.
+/// Writes files atomically.
 public enum OutputFile {
-    /// Who may read a file that is made; one that is replaced keeps owner and mode.
+    /// The users that may read a new file; a replaced one keeps owner and mode.
     public enum Access: Sendable {
-        /// Its owner: whatever tells of traffic.
+        /// Only its owner: for files with data about traffic.
         case owner
-        /// Everybody, as far as the umask allows: what the monitor's user reads.
+        /// Everybody, as far as the umask allows: for files that the monitor's user reads.
         case everybody
     }
 
-    /// Puts `bytes` at `path` in one step; a special file such as /dev/stdout is written as it is.
+    /// Writes `bytes` to `path` atomically; a special file such as /dev/stdout is written directly.
     ///
-    /// - Throws: `.output` with the system's words; for a symbolic link, which is not followed.
+    /// - Throws: `.output` with the system's message; also for a symbolic link, which is not
+    ///   followed.
     public static func replace(
         _ path: String, with bytes: [UInt8], access: Access = .owner
     ) throws(IOError) {
@@ -29,14 +30,14 @@ public enum OutputFile {
     }
 }
 
-/// What is at the path of an output.
+/// The kind of file at the path of an output.
 package enum OutputPlace {
     /// A pipe, a device, a standard stream.
     case special(Descriptor)
-    /// A plain file, with its facts, or nothing yet.
+    /// A regular file with its status, or no file yet.
     case file(existing: stat?)
 
-    /// - Throws: `.output` for a folder or a link, and with the system's words.
+    /// - Throws: `.output` for a folder or a link, and with the system's message.
     package static func at(_ path: String) throws(IOError) -> OutputPlace {
         if let stream = standardStream(path) {
             let copy = fcntl(stream, F_DUPFD_CLOEXEC, 3)
@@ -44,7 +45,7 @@ package enum OutputPlace {
             return .special(Descriptor(copy))
         }
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the calls.
+        // SAFETY: the structure and the path are valid for the calls.
         guard unsafe lstat(path, &facts) == 0 else {
             guard errno == ENOENT else { throw IOError(output: path, code: errno) }
             return .file(existing: nil)
@@ -65,7 +66,7 @@ package enum OutputPlace {
         }
     }
 
-    /// The number of a standard stream that goes by a name.
+    /// The number of a standard stream with this name.
     private static func standardStream(_ path: String) -> Int32? {
         switch path {
         case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1": STDOUT_FILENO
@@ -75,8 +76,7 @@ package enum OutputPlace {
     }
 }
 
-/// A file that takes its place when it is whole; one that is given up leaves nothing. Used by one
-/// thread.
+/// A file that gets its name when it is complete; an abandoned one is deleted. Used by one thread.
 package final class DraftFile {
     private let file: Descriptor
     private let path: String
@@ -85,22 +85,22 @@ package final class DraftFile {
 
     package var number: Int32 { file.number }
 
-    /// Begins a file beside `path`.
+    /// Creates a temporary file beside `path`.
     ///
-    /// - Parameter existing: the facts of the file that is replaced: owner and mode stay.
+    /// - Parameter existing: the status of the file that is replaced: owner and mode are kept.
     package init(
         _ path: String, _ access: OutputFile.Access, replacing existing: stat?
     ) throws(IOError) {
         self.path = path
         draft = path + ".\(UInt32.random(in: 0...UInt32.max)).new"
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         let made = unsafe open(
             draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
             access == .owner || existing != nil ? 0o600 : 0o644)
         guard made >= 0 else { throw IOError(output: path, code: errno) }
         file = Descriptor(made)
         guard let existing else { return }
-        // Whoever is not root keeps the file as his own.
+        // Without root the owner cannot be changed, and the file belongs to the caller.
         _ = fchown(made, existing.st_uid, existing.st_gid)
         guard fchmod(made, existing.st_mode & 0o777) == 0 else {
             throw IOError(output: path, code: errno)
@@ -112,10 +112,10 @@ package final class DraftFile {
         throw IOError(output: path, code: code)
     }
 
-    /// Gives the file its name; what is written later goes to the same file.
+    /// Renames the file to its final name; later writes go to the same file.
     package func publish() throws(IOError) {
         guard !isPublished else { return }
-        // SAFETY: the paths are lent for the call.
+        // SAFETY: the pointers are valid for the call.
         guard fsync(file.number) == 0, unsafe rename(draft, path) == 0 else {
             throw IOError(output: path, code: errno)
         }
@@ -123,7 +123,7 @@ package final class DraftFile {
     }
 
     deinit {
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         if !isPublished { unsafe _ = unlink(draft) }
     }
 }

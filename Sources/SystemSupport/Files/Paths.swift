@@ -1,7 +1,7 @@
 internal import Glibc
 
 extension String {
-    /// The folder that a path lies in; empty where the path names none, and / for what lies in it.
+    /// The parent folder of a path; empty if the path contains none, and / for entries of the root.
     package var parentPath: String {
         let whole = withoutEndingSlashes
         guard let slash = whole.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
@@ -9,7 +9,7 @@ extension String {
         return parent.isEmpty ? "/" : parent
     }
 
-    /// A path's last part.
+    /// The last component of a path.
     package var lastPathComponent: String {
         let whole = withoutEndingSlashes
         guard let slash = whole.utf8.lastIndex(of: UInt8(ascii: "/")), whole != "/" else {
@@ -18,17 +18,17 @@ extension String {
         return String(whole[whole.utf8.index(after: slash)...])
     }
 
-    /// The path from the root: a relative one lies in the folder that the program works in.
+    /// The absolute path; a relative one starts in the working directory.
     package var absolutePath: String {
-        // SAFETY: what comes back is copied and freed.
+        // SAFETY: the result is copied and freed.
         guard !hasPrefix("/"), let folder = unsafe getcwd(nil, 0) else { return self }
         defer { unsafe free(folder) }
         return unsafe String(cString: folder) + "/" + self
     }
 
-    /// The path from the root without symbolic links; as it is where that is not known.
+    /// The absolute path without symbolic links; only the absolute path if they cannot be resolved.
     package var realPath: String {
-        // SAFETY: the path is lent for the call; what comes back is copied and freed.
+        // SAFETY: the path is valid for the call; the result is copied and freed.
         guard let found = unsafe realpath(self, nil) else { return absolutePath }
         defer { unsafe free(found) }
         return unsafe String(cString: found)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A progress line on standard error, only where that is a terminal.
+/// A progress line on standard error, if that is a terminal.
 public final class ProgressReport {
     private let label: String
     private let isShown: Bool

@@ -1,6 +1,6 @@
 extension String {
-    /// For a part of a URL: every byte but ASCII's letters and digits as % and two digits (RFC
-    /// 3986).
+    /// Returns the text for a part of a URL: every byte except ASCII letters and digits as % and
+    /// two digits (RFC 3986).
     package var percentEncoded: String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
@@ -18,7 +18,7 @@ extension String {
 }
 
 extension StringProtocol {
-    /// Without white space and line ends at both ends.
+    /// Returns the text without white space and line ends at both ends.
     package var trimmed: String {
         guard let first = firstIndex(where: { !$0.isWhitespace }),
             let last = lastIndex(where: { !$0.isWhitespace })

@@ -1,16 +1,16 @@
 internal import Glibc
 
-/// Files that are written as bytes come.
+/// Writes bytes completely.
 package enum WholeWrite {
     /// Writes all of `bytes`.
     ///
-    /// - Returns: how many were written, and the error number where that is not all.
+    /// - Returns: the number of written bytes, and the error number if that is not all of them.
     package static func write(_ bytes: [UInt8], to descriptor: Int32) -> (
         count: Int, failure: Int32?
     ) {
         var offset = 0
         while offset < bytes.count {
-            // SAFETY: the range lies in the array.
+            // SAFETY: the range is within the array.
             let count = unsafe bytes.withUnsafeBytes { buffer in
                 unsafe Glibc.write(
                     descriptor, buffer.baseAddress.unsafelyUnwrapped + offset,

@@ -1,17 +1,16 @@
 package import Timestamps
 
-/// Keeps a process to its share of CPU by letting one thread rest.
+/// Limits the CPU use of a process by pausing one thread.
 package struct CPULimiter {
     private let cores: Double?
-    /// CPU time that may be used at once.
+    /// The CPU time that may be used immediately.
     private var credit = Interval.zero
     private var lastTime: Instant
     private var lastCPU: Interval
-    /// How long the thread has rested.
+    /// How long the thread has paused.
     package private(set) var rested = Interval.zero
 
-    /// What was not used is saved up to this time's worth, and what was used too much is rested off
-    /// by it at most at once.
+    /// Unused time is saved up to this amount, and a single pause is not longer than this.
     private static let period = Interval.milliseconds(100)
 
     package init(cores: Double?) {
@@ -20,7 +19,7 @@ package struct CPULimiter {
         lastCPU = Clock.processCPU()
     }
 
-    /// Rests where the process has used more than its share since the last call.
+    /// Pauses if the process has used more than its share since the last call.
     package mutating func keep() {
         guard let cores else { return }
         let time = Clock.monotonic()

@@ -1,24 +1,24 @@
 internal import CPrivileges
 internal import Glibc
 
-/// How root uses a folder that belongs to another user: as that user.
+/// Lets root use a folder that belongs to another user with that user's rights.
 ///
-/// A state directory belongs to the monitor's user, who may put links into it. Where root's
-/// commands use files as that user does, a link leads nowhere that the user could not go, and what
-/// is made there is the user's. What root may do besides, such as changing rules, stays.
+/// A state directory belongs to the monitor's user, who may put links into it. If root's commands
+/// use files with that user's rights, a link cannot lead to a file that the user cannot access, and
+/// new files belong to the user. Root's other rights, such as changing rules, stay.
 package enum FileOwner {
-    /// The user that a folder belongs to, where this process is root and the folder is not root's.
+    /// The owner of a folder, if this process is root and the folder is not root's.
     package static func other(of directory: String) -> UInt32? { foreign(directory)?.st_uid }
 
-    /// From here on this thread uses files as the owner of `directory` does.
+    /// Uses files with the rights of the owner of `directory` from now on, on this thread.
     ///
-    /// - Throws: `.output` where that is not allowed.
+    /// - Throws: `.output` if that is not allowed.
     package static func become(ownerOf directory: String) throws(IOError) {
         guard let facts = foreign(directory) else { return }
         try use(facts.st_uid, facts.st_gid, directory)
     }
 
-    /// Runs `body` as the owner of `directory`.
+    /// Runs `body` with the rights of the owner of `directory`.
     package static func acting<T>(
         asOwnerOf directory: String, _ body: () throws -> T
     ) throws -> T {
@@ -30,7 +30,7 @@ package enum FileOwner {
 
     private static func foreign(_ directory: String) -> stat? {
         var facts = stat()
-        // SAFETY: the structure is ours, the path is lent for the call.
+        // SAFETY: the structure and the path are valid for the call.
         guard geteuid() == 0, unsafe stat(directory, &facts) == 0, facts.st_uid != 0 else {
             return nil
         }

@@ -2,29 +2,30 @@ internal import CPrivileges
 internal import FoundationEssentials
 internal import Glibc
 
-/// Gives up what root has and a monitor does not need.
+/// Drops the privileges of root that a monitor does not need.
 public enum Privileges {
     /// CAP_NET_ADMIN is 12, CAP_NET_RAW 13.
     static let kept: UInt64 = 1 << 12 | 1 << 13
 
-    /// Whom to become.
+    /// The user to switch to.
     private struct Account {
         var name: String
         var user: uid_t
         var group: gid_t
     }
 
-    /// Becomes another user for good, with CAP_NET_RAW and CAP_NET_ADMIN and nothing else of root.
+    /// Switches to another user permanently, with CAP_NET_RAW and CAP_NET_ADMIN and no other
+    /// privilege of root.
     ///
-    /// Capabilities belong to threads: this has to come before there is a second one. State
-    /// directory and event file are made for the user; what a monitor of root has left in them
-    /// becomes the user's. Any other directory or file is rejected. Inherited descriptors are
-    /// closed.
+    /// Capabilities belong to threads, so this must be called before there is a second one. State
+    /// directory and event file are created for the user; the files of a monitor that ran as root
+    /// in them are given to the user. Any other directory or file is rejected. Inherited
+    /// descriptors are closed.
     ///
     /// - Parameters:
     ///   - events: path of the event file; `-` is standard output.
-    ///   - socket: path of the control socket, whose folder is made for the user; nil: none.
-    /// - Throws: `IOError.output` with what could not be done, and what to do.
+    ///   - socket: path of the control socket, whose folder is created for the user; nil: none.
+    /// - Throws: `IOError.output` with the failed operation and the remedy.
     public static func drop(
         to user: String, state: String, events: String, socket: String? = nil
     ) throws(IOError) {
@@ -44,16 +45,16 @@ public enum Privileges {
             state: state, events: events, socket: socket)
         try check(lazaret_cut_bounding_set(kept), user, "bounding set")
         try check(lazaret_keep_capabilities(1), user, "keepcaps")
-        // SAFETY: the name is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         try check(unsafe initgroups(account.name, account.group) == 0 ? 0 : errno, user, "groups")
-        // For root these set the real, the effective and the saved one.
+        // For root, these set the real, the effective and the saved ID.
         try check(setgid(account.group) == 0 ? 0 : errno, user, "setgid")
         try check(setuid(account.user) == 0 ? 0 : errno, user, "setuid")
         try check(lazaret_set_capabilities(kept), user, "capset")
         try check(lazaret_keep_capabilities(0), user, "keepcaps")
         try check(lazaret_no_new_privileges(), user, "no_new_privs")
         var effective: UInt64 = 0
-        // SAFETY: the number is ours.
+        // SAFETY: the number is valid for the call.
         try check(unsafe lazaret_get_capabilities(&effective), user, "capget")
         guard effective == kept, setuid(0) != 0, getuid() == account.user,
             geteuid() == account.user, getgid() == account.group
@@ -62,7 +63,7 @@ public enum Privileges {
         }
     }
 
-    /// Descriptors that systemd hands over, from 3 on (sd_listen_fds(3)).
+    /// The number of descriptors that systemd passes, from 3 on (sd_listen_fds(3)).
     private static var socketsOfSystemd: UInt32 {
         let environment = ProcessInfo.processInfo.environment
         guard environment["LISTEN_PID"] == "\(getpid())" else { return 0 }
@@ -71,7 +72,7 @@ public enum Privileges {
 
     private static func account(_ name: String) throws(IOError) -> Account {
         errno = 0
-        // SAFETY: the entry lives until the next call of its kind, and there is one thread.
+        // SAFETY: the entry is valid until the next call of getpwnam, and there is one thread.
         guard let entry = unsafe getpwnam(name) else {
             throw fail(
                 name, "there is no such user; make it: useradd --system --no-create-home \(name)")
@@ -95,8 +96,8 @@ public enum Privileges {
     }
 }
 
-/// Makes what a monitor writes, for the user that it becomes. The user may have put links there:
-/// none is followed.
+/// Creates the files of a monitor for the user that it switches to. The user may have put links
+/// there; none is followed.
 private struct OwnedFiles {
     let user: uid_t
     let group: gid_t
@@ -111,13 +112,13 @@ private struct OwnedFiles {
         ownContents(of: folder, depth: 0)
         guard events != "-" else { return }
         try makeFolder(events.parentPath)
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         let made = unsafe Glibc.open(
             events, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard made >= 0 else { throw fail(events) }
         defer { close(made) }
         var facts = stat()
-        // SAFETY: the structure is ours.
+        // SAFETY: the structure is valid for the call.
         guard unsafe fstat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return }
         guard facts.st_uid == user || holdsEvents(made) else {
             throw .output(
@@ -126,19 +127,19 @@ private struct OwnedFiles {
         guard facts.st_nlink == 1, fchown(made, user, group) == 0 else { throw fail(events) }
     }
 
-    /// Whether a file is empty or begins as JSON does.
+    /// Whether a file is empty or starts like JSON.
     private func holdsEvents(_ file: Int32) -> Bool {
         var first: UInt8 = 0
-        // SAFETY: the byte is ours.
+        // SAFETY: the byte is valid for the call.
         let count = unsafe pread(file, &first, 1, 0)
         return count == 0 || count == 1 && first == UInt8(ascii: "{")
     }
 
-    /// A directory is the program's own where it is the user's already, empty, or marked by a file
-    /// that a monitor makes.
+    /// Checks that a directory is the monitor's: it belongs to the user, is empty, or contains a
+    /// file of a monitor.
     private func demandOwn(_ folder: Int32, _ path: String) throws(IOError) {
         var facts = stat()
-        // SAFETY: the structure is ours.
+        // SAFETY: the structure is valid for the call.
         guard unsafe fstat(folder, &facts) == 0 else { throw fail(path) }
         guard facts.st_uid != user else { return }
         let names = names(in: folder)
@@ -151,9 +152,9 @@ private struct OwnedFiles {
         }
     }
 
-    /// Makes a folder for the user where there is none.
+    /// Creates a folder for the user if it does not exist.
     private func makeFolder(_ path: String) throws(IOError) {
-        // SAFETY: the path is lent for the calls.
+        // SAFETY: the path is valid for the calls.
         guard !path.isEmpty, unsafe access(path, F_OK) != 0 else { return }
         try makeParent(of: path)
         guard unsafe mkdir(path, 0o700) == 0 else { throw fail(path) }
@@ -171,7 +172,7 @@ private struct OwnedFiles {
     }
 
     private func open(_ path: String, _ flags: Int32) throws(IOError) -> Int32 {
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         let made = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
         guard made >= 0 else { throw fail(path) }
         return made
@@ -179,14 +180,14 @@ private struct OwnedFiles {
 
     /// The names in a folder, without `.` and `..`.
     private func names(in folder: Int32) -> [String] {
-        // SAFETY: the stream takes over a copy of the descriptor, and is closed once.
+        // SAFETY: the stream owns a copy of the descriptor, and is closed once.
         guard let stream = unsafe fdopendir(dup(folder)) else { return [] }
         defer { unsafe _ = closedir(stream) }
-        // The copy goes on where the other has stopped.
+        // The copy shares the position of the descriptor.
         unsafe rewinddir(stream)
         var names: [String] = []
         while let item = unsafe readdir(stream) {
-            // SAFETY: the name ends with a zero and lives until the next call.
+            // SAFETY: the name ends with a zero byte and is valid until the next call.
             let name = unsafe withUnsafeBytes(of: &item.pointee.d_name) { bytes in
                 unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
@@ -195,8 +196,8 @@ private struct OwnedFiles {
         return names
     }
 
-    /// What a monitor of root left: its own names only, in the folder and those of models and
-    /// spool.
+    /// Gives the files of a monitor that ran as root to the user: only the names that a monitor
+    /// uses, in the folder and in those of models and spool.
     private func ownContents(of folder: Int32, depth: Int) {
         for name in names(in: folder) {
             let isOurs =
@@ -205,7 +206,7 @@ private struct OwnedFiles {
                 : ["lazaret.", "learnt.", "monitor.", "models", "spool"].contains(
                     where: name.hasPrefix)
             guard isOurs else { continue }
-            // SAFETY: the name is lent for the call, the structure is ours.
+            // SAFETY: the name and the structure are valid for the calls.
             let entry = unsafe openat(
                 folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
             guard entry >= 0 else { continue }

@@ -1,10 +1,10 @@
 internal import Glibc
 package import Timestamps
 
-/// A flag that a thread waits for and others raise. Raising it again before anybody has looked
-/// changes nothing, so a burst wakes once. How long it waits goes by the clock that never jumps.
+/// A flag that a thread waits for and others raise. Raising it repeatedly before the thread wakes
+/// has no further effect, so a burst wakes the thread once. Its timeout uses the monotonic clock.
 ///
-/// `@unchecked` because the compiler cannot see that `isRaised` is used under the mutex alone; the
+/// `@unchecked` because the compiler cannot see that `isRaised` is used only under the mutex; the
 /// two pointers never change.
 @safe
 package final class Signal: @unchecked Sendable {
@@ -13,7 +13,7 @@ package final class Signal: @unchecked Sendable {
     private var isRaised = false
 
     package init() {
-        // SAFETY: both are ours, made once here and destroyed in `deinit`.
+        // SAFETY: only this object owns both; they are created once here and destroyed in `deinit`.
         unsafe mutex = .allocate(capacity: 1)
         unsafe condition = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
@@ -32,19 +32,19 @@ package final class Signal: @unchecked Sendable {
     }
 
     package func raise() {
-        // SAFETY: both live as long as the object.
+        // SAFETY: both are valid as long as the object.
         unsafe pthread_mutex_lock(mutex)
         isRaised = true
         unsafe pthread_cond_broadcast(condition)
         unsafe pthread_mutex_unlock(mutex)
     }
 
-    /// Waits until it is raised, and lowers it.
+    /// Waits until the flag is raised, and clears it.
     ///
-    /// - Returns: false where `deadline` came first.
+    /// - Returns: false if `deadline` was reached first.
     @discardableResult
     package func wait(until deadline: Instant) -> Bool {
-        // A clock's seconds count from zero, and no wait is longer than the clock can tell.
+        // The seconds of a clock are not negative, and the deadline is within the clock's range.
         let end = max(deadline.nanoseconds, 0)
         let second = Interval.seconds(1).nanoseconds
         var time = timespec(tv_sec: Int(end / second), tv_nsec: Int(end % second))

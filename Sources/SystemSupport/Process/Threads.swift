@@ -3,12 +3,13 @@ package import Timestamps
 
 /// Runs `body` on a new detached thread.
 ///
-/// Work that blocks belongs on such a thread, and not on those that Swift's tasks share.
+/// Blocking work belongs on such a thread, not on those that Swift's tasks share.
 package func startThread(_ body: @escaping @Sendable () -> Void) {
     let work = unsafe Unmanaged.passRetained(Work(body))
     var attributes = pthread_attr_t()
     var thread = pthread_t()
-    // SAFETY: the attributes are ours; the thread takes over the one reference to the work.
+    // SAFETY: the attributes are local; the thread takes ownership of the only reference to the
+    // work.
     unsafe pthread_attr_init(&attributes)
     unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     let code = unsafe pthread_create(
@@ -27,11 +28,11 @@ private final class Work: Sendable {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 }
 
-/// Lets this thread rest; a signal may end it early.
+/// Pauses this thread; a signal may end the pause early.
 package func rest(_ interval: Interval) {
     let seconds = interval.wholeSeconds
     var span = timespec(
         tv_sec: seconds, tv_nsec: Int((interval - .seconds(seconds)).nanoseconds))
-    // SAFETY: the structure is ours.
+    // SAFETY: the structure is valid for the call.
     unsafe _ = nanosleep(&span, nil)
 }

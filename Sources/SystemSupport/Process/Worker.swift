@@ -1,22 +1,22 @@
 internal import Synchronization
 package import Timestamps
 
-/// A thread with a mailbox of its own: whoever submits items never waits for the work on them.
+/// A thread with a mailbox of its own; submitting an item never waits for the thread.
 ///
 /// The mailbox is bounded: when it is full, further items are refused and counted. A burst of items
-/// wakes the thread once, and the thread takes all there are.
+/// wakes the thread once, and the thread removes all of them.
 package final class Worker<Item: Sendable>: Sendable {
-    /// What the thread gets to work on.
+    /// The items of one call of `work`.
     package struct Batch: Sendable {
-        /// In the order in which they were submitted; empty where the time came first.
+        /// In order of submission; empty if the period ended first.
         package let items: [Item]
-        /// Whether the worker was asked to stop: there will be no further batch.
+        /// Whether the worker is stopping: there will be no further batch.
         package let isLast: Bool
     }
 
     private struct Mailbox {
         var items: [Item] = []
-        /// Items of the batch at hand.
+        /// The number of items in the current batch.
         var inHand = 0
         var refused: UInt64 = 0
         var isStopping = false
@@ -29,24 +29,25 @@ package final class Worker<Item: Sendable>: Sendable {
     private let ended = Signal()
 
     /// - Parameters:
-    ///   - capacity: items that may wait; those of the batch at hand do not count.
-    ///   - wakesAtOnce: whether an item wakes the thread; otherwise it waits for the period's end.
+    ///   - capacity: the most items that wait, without those of the current batch.
+    ///   - wakesAtOnce: whether an item wakes the thread; otherwise it waits for the end of the
+    ///     period.
     package init(capacity: Int, wakesAtOnce: Bool = true) {
         self.capacity = capacity
         self.wakesAtOnce = wakesAtOnce
     }
 
-    /// Starts the thread; to be called once.
+    /// Starts the thread; called once.
     ///
     /// - Parameters:
-    ///   - state: becomes the thread's own.
-    ///   - period: `work` is called this long after its last call, at the latest.
-    ///   - work: works on a batch; may block.
+    ///   - state: the state that the thread owns from now on.
+    ///   - period: the longest time between two calls of `work`.
+    ///   - work: processes a batch; may block.
     package func start<State>(
         with state: sending State, period: Interval,
         _ work: @escaping @Sendable (inout State, Batch) -> Void
     ) {
-        // A closure that is sent may not give away what it holds, so the state is taken out here.
+        // A closure that is sent cannot give its captures away, so the state is taken from a mutex.
         let handover = Mutex<State?>(state)
         startThread { [self] in
             guard var state = handover.withLock({ $0.take() }) else { return }
@@ -70,9 +71,9 @@ package final class Worker<Item: Sendable>: Sendable {
         }
     }
 
-    /// Puts an item into the mailbox.
+    /// Adds an item to the mailbox.
     ///
-    /// - Returns: false where it is refused: the mailbox is full, or the worker is stopping.
+    /// - Returns: false if it is refused, because the mailbox is full or the worker is stopping.
     @discardableResult
     package func submit(_ item: Item) -> Bool {
         let (isTaken, isFirst) = mailbox.withLock { mailbox in
@@ -87,24 +88,25 @@ package final class Worker<Item: Sendable>: Sendable {
         return isTaken
     }
 
-    /// Has the thread called now, with or without items.
+    /// Wakes the thread, with or without items.
     package func wake() { news.raise() }
 
-    /// Items that were refused.
+    /// The number of refused items.
     package var refused: UInt64 { mailbox.withLock { $0.refused } }
 
-    /// Items that wait, and those of the batch at hand.
+    /// The number of waiting items, including those of the current batch.
     package var waiting: Int { mailbox.withLock { $0.items.count + $0.inHand } }
 
-    /// Asks the thread to work on what waits and to end, and waits for that.
+    /// Signals the thread to process the waiting items and to end, and waits for it.
     ///
-    /// - Returns: items that the thread had not done by `deadline`; it may still be busy then.
+    /// - Returns: the number of items that were not done by `deadline`; the thread may still be
+    ///   busy then.
     @discardableResult
     package func stop(by deadline: Instant) -> Int {
         mailbox.withLock { $0.isStopping = true }
         news.raise()
         guard !ended.wait(until: deadline) else {
-            // For whoever else waits.
+            // Wakes other callers that wait.
             ended.raise()
             return 0
         }

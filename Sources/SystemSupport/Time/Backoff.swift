@@ -1,6 +1,6 @@
 internal import Timestamps
 
-/// When to try again: after half a second, then twice as long each time, 30 s at most.
+/// The delay between retries: half a second at first, then doubled each time, 30 s at most.
 package struct Backoff: Sendable {
     package private(set) var isFailing = false
     private var pause = Interval.milliseconds(250)

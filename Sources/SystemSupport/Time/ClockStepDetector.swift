@@ -1,20 +1,19 @@
 internal import TextFormats
 package import Timestamps
 
-/// Detects steps of the system clock: by comparing it with the time since the machine
-/// started.
+/// Detects steps of the system clock by comparing it with the time since the machine started.
 ///
-/// A clock that is slewed, as NTP does, is followed without a word.
+/// Slewing of the clock, as by NTP, is not reported.
 package struct ClockStepDetector: Sendable {
-    /// Less than this is no step: a busy machine has its pauses between two readings.
+    /// A smaller difference is not a step, since a busy machine pauses between the two readings.
     package static let least = Interval.seconds(2)
 
-    /// When the machine started, as the clock has it.
+    /// When the machine started, by the system clock.
     package private(set) var start: Timestamp
 
     package init(now: Timestamp) { start = now - Clock.sinceStart() }
 
-    /// How far the clock was set since the last call; nil where it was not.
+    /// How far the clock was set since the last call; nil if it was not.
     package mutating func step(to now: Timestamp) -> Interval? {
         let latest = now - Clock.sinceStart()
         let step = latest - start

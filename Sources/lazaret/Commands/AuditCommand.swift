@@ -6,7 +6,7 @@ import SystemSupport
 import TextFormats
 import Timestamps
 
-/// `lazaret audit`: the trail of everything the quarantine did.
+/// `lazaret audit`: the audit trail of the quarantine.
 struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit", abstract: "Show and verify the audit trail of the quarantine.",
@@ -60,8 +60,8 @@ struct AuditCommand: ParsableCommand {
 
         private func text(_ record: AuditRecord) -> String {
             let entry = record.entry
-            // The chain holds the end as the ledger does; people read it as they read the time
-            // before it.
+            // The chain contains the expiry in nanoseconds, as the ledger does; it is printed in
+            // the same format as the time of the entry.
             let detail = entry.detail.replacing(/until (\d{16,19});/) { match in
                 "until "
                     + (Int64(match.1).map { AuditCommand.time(Timestamp(nanoseconds: $0)) }

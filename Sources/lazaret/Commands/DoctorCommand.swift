@@ -2,7 +2,7 @@ import ArgumentParser
 import Monitor
 import Settings
 
-/// Says whether a monitor can run here.
+/// Checks whether a monitor can run here.
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",

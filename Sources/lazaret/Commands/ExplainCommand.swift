@@ -4,7 +4,7 @@ import ModelFiles
 import Offline
 import SystemSupport
 
-/// Says all there is to say of one alert.
+/// Explains one alert.
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",

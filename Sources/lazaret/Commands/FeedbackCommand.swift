@@ -2,7 +2,7 @@ import AnomalyDetection
 import ArgumentParser
 import ModelFiles
 
-/// Says what an alert was, and so changes what the next windows get.
+/// Records a judgement of an alert, which changes how later windows are judged.
 struct FeedbackCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "feedback",
@@ -41,7 +41,7 @@ struct FeedbackCommand: ParsableCommand {
     }
 
     func run() throws {
-        // What is no model has no feedback.
+        // A file that is no model has no feedback.
         _ = try ModelStore.read(model)
         switch action {
         case .benign: try add(.benign)

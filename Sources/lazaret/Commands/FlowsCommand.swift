@@ -101,7 +101,7 @@ struct FlowsCommand: ParsableCommand {
             report: { outcome in if Signals.takeReport() { print(outcome()) } })
     }
 
-    /// The counters, one a line; those of bad frames only where there were any.
+    /// Prints the counters, one per line; those of malformed frames only if there were any.
     private func print(_ outcome: FlowExport.Outcome) {
         let capture = outcome.capture
         var lines: [(String, UInt64)] = [

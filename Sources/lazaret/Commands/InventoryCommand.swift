@@ -15,12 +15,12 @@ struct InventoryCommand: ParsableCommand {
         abstract: "Show or export the workloads and networks of this node's containers.",
         subcommands: [Show.self, Export.self])
 
-    /// What both ask.
+    /// The options of both subcommands.
     struct Sources: ParsableArguments {
         @OptionGroup var file: ConfigurationInput
         @OptionGroup var inventory: InventoryInput
 
-        /// Asks every source that is there.
+        /// Queries every available source.
         func ask() async throws -> LiveWorkloads {
             var settings = try file.read()
             settings.monitor.workloads.environment = ProcessInfo.processInfo.environment

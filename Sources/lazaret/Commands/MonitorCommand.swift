@@ -14,7 +14,7 @@ import TextFormats
 import Workloads
 import Timestamps
 
-/// Watches interfaces, and fences offenders where that is asked for.
+/// Monitors interfaces, and fences offenders if enforcing.
 struct MonitorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "monitor",
@@ -107,7 +107,7 @@ struct MonitorCommand: ParsableCommand {
         }
     }
 
-    /// The configuration, with what the command line says instead.
+    /// The configuration, overridden by the options of the command line.
     private func settings() throws -> Configuration {
         var settings = try file.read()
         if !capture.interfaces.isEmpty { settings.monitor.interfaces = capture.interfaces }
@@ -149,14 +149,15 @@ struct MonitorCommand: ParsableCommand {
 
     func run() throws {
         let settings = try settings()
-        // Before there is a second thread, and before anything is read but the configuration.
+        // Privileges are dropped before there is a second thread, and before any file but the
+        // configuration is read.
         if let user = settings.user {
             try settings.checkUser()
             try Privileges.drop(
                 to: user, state: settings.monitor.stateDirectory, events: settings.monitor.output,
                 socket: settings.control.socket)
         } else if let owner = FileOwner.other(of: settings.monitor.stateDirectory) {
-            // Root would follow that user's links, and leave files that the user cannot write.
+            // Root would follow that user's links, and create files that the user cannot write.
             throw IOError.output(
                 path: settings.monitor.stateDirectory,
                 reason: "belongs to user \(owner); start with --user, or name another with --state")
@@ -188,7 +189,7 @@ struct MonitorCommand: ParsableCommand {
         }
     }
 
-    /// - Throws: what keeps a monitor from starting with these settings.
+    /// - Throws: the fault that prevents a monitor from starting with these settings.
     private func check(_ settings: Configuration) throws -> ConfigurationCheck {
         let check = ConfigurationCheck(settings)
         if !capture.filter.isEmpty, let fault = check.faults.first(where: { $0.key == "filter" }) {

@@ -13,15 +13,15 @@ import Timestamps
 
 /// `lazaret quarantine`: lists and changes fences, with and without a running monitor.
 ///
-/// Where a monitor enforces with the same ledger, it is asked by its control socket; otherwise the
-/// command opens ledger and kernel itself.
+/// If a monitor enforces with the same ledger, the request is sent to its control socket; otherwise
+/// the command opens ledger and kernel itself.
 struct QuarantineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quarantine",
         abstract: "List, add and release fences; works with and without a running monitor.",
         subcommands: [List.self, Add.self, Release.self, Flush.self], defaultSubcommand: List.self)
 
-    /// Where the ledger lies.
+    /// The directory of the ledger.
     struct State: ParsableArguments {
         @Option(
             name: .customLong("state"),
@@ -30,12 +30,12 @@ struct QuarantineCommand: ParsableCommand {
         var given: String?
         @OptionGroup var file: ConfigurationInput
 
-        /// Where the monitor of the same configuration has it; what is named is not looked up.
+        /// The state directory of the configuration, unless one was given.
         func directory() throws -> String { try given ?? file.read().monitor.stateDirectory }
 
         /// The owner of the rules.
         func quarantine() async throws -> Place {
-            // A directory that is named can be worked on whatever the standard configuration says.
+            // A given directory is used even if the standard configuration cannot be read.
             let settings =
                 given == nil || file.path != nil
                 ? try file.read() : (try? file.read()) ?? Configuration()
@@ -56,11 +56,11 @@ struct QuarantineCommand: ParsableCommand {
         var directory: String
         var options: Monitor.Options
         var monitor: ControlClient?
-        /// Why the caller may not ask the monitor that is there.
+        /// Why the caller may not use the running monitor.
         var refusal: ControlError?
 
-        /// Asks the monitor. Without one, or if it has stopped before it did what was asked, the
-        /// command works alone.
+        /// Sends the request to the monitor. If there is none, or it has stopped before it
+        /// finished, the command does the work itself.
         func ask<T>(
             _ body: (ControlClient) async throws -> T,
             orAlone alone: (LocalQuarantine) throws -> T
@@ -77,7 +77,7 @@ struct QuarantineCommand: ParsableCommand {
             } catch let error as QuarantineError {
                 guard let refusal else { throw error }
                 switch error {
-                // Who may not ask the monitor may rarely open what is the monitor's.
+                // A caller who may not use the monitor usually cannot open its files either.
                 case .ledger, .notPermitted: throw refusal
                 default: throw error
                 }
@@ -151,7 +151,7 @@ struct QuarantineCommand: ParsableCommand {
         }
 
         private func add(by monitor: ControlClient) async throws -> String {
-            // The monitor does not know the user of this terminal.
+            // The monitor does not know from which host the user of this terminal is logged in.
             let own = ProtectedDiscovery.ownSession(ProcessInfo.processInfo.environment)
                 .objection(to: target)
             if let own, !force { throw QuarantineError.protected(target, why: own) }
@@ -164,8 +164,7 @@ struct QuarantineCommand: ParsableCommand {
                 own ?? added.overridden)
         }
 
-        /// What was done: of an end that was asked for and one that was there already, the later
-        /// counts.
+        /// The result. Of the requested expiry and an existing one, the later one counts.
         private func text(
             _ action: String, expires: Timestamp, asked time: Timestamp, _ overridden: String?
         ) -> String {
@@ -237,7 +236,7 @@ struct QuarantineCommand: ParsableCommand {
         return response
     }
 
-    /// The targets of what was released.
+    /// The targets of the released rules.
     ///
     /// - Throws: the first failure, after the others were printed.
     private static func released(_ outcomes: [QuarantineOutcome]) throws -> [String] {
@@ -279,7 +278,7 @@ extension QuarantineCommand {
 }
 
 extension QuarantineCommand {
-    /// How a list is written.
+    /// The format of a list.
     struct Style: ParsableArguments {
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 

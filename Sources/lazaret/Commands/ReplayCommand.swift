@@ -69,7 +69,8 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
-        // A report names its files by their digests, and packets are cut out in a second pass.
+        // A report contains the digests of its files, and extracting packets requires a second
+        // pass.
         let spool = report == nil && pcapOut == nil ? nil : try InputSpool(input.files)
         let anomalies = try model.map { try judge($0, spool) } ?? rank(spool)
         if exitCode && anomalies > 0 { throw ExitCode(Failure.anomaliesFound) }
@@ -117,7 +118,7 @@ struct ReplayCommand: ParsableCommand {
         }
     }
 
-    /// Writes the packets of each incident; the files by the incidents' first events.
+    /// Writes the packets of each incident; returns the files by the incidents' first events.
     private func cut(_ incidents: [Incident], _ spool: InputSpool?) throws -> [String: String] {
         guard let pcapOut else { return [:] }
         if incidents.count > IncidentPcapExporter.fileLimit {
@@ -154,7 +155,7 @@ struct ReplayCommand: ParsableCommand {
         try OutputFile.replace(report ?? "", with: Array(page.render().utf8))
     }
 
-    /// What makes the same report again; the name of the output is not part of it.
+    /// The command that creates the same report again, without the name of the output.
     private var command: String {
         var words = ["lazaret", "replay"]
         for file in input.files { words += ["-r", file] }
@@ -193,12 +194,12 @@ struct ReplayCommand: ParsableCommand {
 }
 
 extension HTMLReport {
-    /// Names a file that the report was made from.
+    /// Adds an input file of the report.
     fileprivate mutating func add(_ role: String, _ name: String, at path: String) throws {
         let (digest, byteCount) = try FileDigest.sha256(path)
         files.append(File(role: role, name: name, byteCount: byteCount, digest: digest))
     }
 
-    /// Whether nothing was said of the model's alerts.
+    /// Whether the model has no feedback.
     fileprivate var feedbackIsEmpty: Bool { model?.feedback.isEmpty ?? true }
 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import ControlServer
 import Monitor
 
-/// Says how the running monitor is.
+/// Shows the status of the running monitor.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show the status of the running monitor on one screen.")

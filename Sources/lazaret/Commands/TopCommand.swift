@@ -3,7 +3,7 @@ import ControlServer
 import FoundationEssentials
 import Glibc
 
-/// Follows the running monitor on the terminal.
+/// Shows the running monitor on the terminal, continuously updated.
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
@@ -25,7 +25,7 @@ struct TopCommand: AsyncParsableCommand {
                 try await TopScreen.read(client).text(size: (100, 50), isColoured: false), to: nil)
         }
         Signals.install()
-        // The alternate screen: what was on the terminal is there again afterwards.
+        // The alternate screen: the previous content of the terminal is restored afterwards.
         try Output.write("\u{1B}[?1049h\u{1B}[?25l", to: nil)
         defer { try? Output.write("\u{1B}[?25h\u{1B}[?1049l", to: nil) }
         while !Signals.shouldStop {

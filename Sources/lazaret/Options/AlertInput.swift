@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Which alert, for every command that is about one.
+/// The alert argument, shared by every command about one alert.
 struct AlertInput: ParsableArguments {
     @Argument(help: ArgumentHelp("The alert's event_id.", valueName: "event"))
     var eventID: String?

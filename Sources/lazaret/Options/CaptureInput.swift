@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Which captures to read, for every command that reads them.
+/// The captures to read, shared by every command that reads captures.
 struct CaptureInput: ParsableArguments {
     @Option(
         name: [.customShort("r"), .customLong("read")], parsing: .singleValue,

@@ -1,7 +1,7 @@
 import ArgumentParser
 import PacketCapture
 
-/// Where packets come from; shared by every command that reads packets.
+/// The source of packets, shared by every command that reads packets.
 struct CaptureOptionGroup: ParsableArguments {
     @Option(
         name: .customShort("r"),
@@ -61,14 +61,14 @@ struct CaptureOptionGroup: ParsableArguments {
         }
     }
 
-    /// The options as the capture takes them.
+    /// The options for the capture.
     var captureOptions: CaptureOptions {
         var options = CaptureOptions()
         apply(to: &options)
         return options
     }
 
-    /// Puts what was given in the place of what `options` say.
+    /// Replaces the values in `options` by those given on the command line.
     func apply(to options: inout CaptureOptions) {
         if let snapLength { options.snapLength = snapLength }
         if let bufferSize { options.bufferSize = bufferSize << 10 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import ControlServer
 import Settings
 
-/// Where the running monitor answers.
+/// The control socket of the running monitor.
 struct ControlInput: ParsableArguments {
     @Option(
         help: ArgumentHelp(

@@ -1,7 +1,7 @@
 import ArgumentParser
 
-/// `1/day`, `2/hour`, `3/week`, or a number of them a day; with `/workload` behind it of each
-/// workload.
+/// A rate such as `1/day`, `2/hour`, `3/week`, or a number per day; with the suffix `/workload` for
+/// each workload.
 struct FalseAlarmRate: ExpressibleByArgument {
     var perDay: Double
     var isPerWorkload = false

@@ -3,7 +3,7 @@ import FlowMetering
 import PacketDecoding
 import Timestamps
 
-/// How flows are cut; shared by every command that meters.
+/// The limits of flows, shared by every command that meters.
 struct MeterOptionGroup: ParsableArguments {
     @Option(
         parsing: .unconditional,
@@ -51,7 +51,7 @@ struct MeterOptionGroup: ParsableArguments {
         }
     }
 
-    /// The options as the meter takes them; a live meter gets a random hash key.
+    /// The options for the meter; a live meter gets a random hash key.
     func meterOptions(isLive: Bool) -> FlowMeterOptions {
         var options = FlowMeterOptions()
         options.idleTimeout = .milliseconds(Int(idleTimeout * 1000))

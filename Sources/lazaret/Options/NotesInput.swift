@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Whether captures may say who is who.
+/// Whether notes in captures may name workloads.
 struct NotesInput: ParsableArguments {
     @Flag(
         name: .customLong("trust-notes"),
