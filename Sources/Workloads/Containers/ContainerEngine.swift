@@ -8,15 +8,15 @@ internal import Timestamps
 #if canImport(Glibc)
 #endif
 
-/// Follows Docker or Podman: lists what runs, then hears of every change.
+/// Follows Docker or Podman: lists the running containers, then receives an event for every change.
 ///
-/// Docker tells when a container gets an address, before its first process runs; Podman when the
-/// container is set up. The times are the engine's own, so that it does not matter how late they
-/// are heard. After a broken connection everything is listed again.
+/// Docker reports when a container gets an address, before its first process runs; Podman reports
+/// when the container is set up. The times are the engine's own, so a late event does no harm.
+/// After a broken connection everything is listed again.
 public struct ContainerEngine: Sendable {
-    /// What it is called: `docker` or `podman`.
+    /// The engine's name: `docker` or `podman`.
     public let name: String
-    /// Path of its Unix socket.
+    /// The path of its Unix socket.
     public let path: String
     let directory: WorkloadDirectory
     let naming: WorkloadNaming
@@ -33,10 +33,10 @@ public struct ContainerEngine: Sendable {
 
     private var source: String { "\(name) \(path)" }
 
-    /// Whether something lies at the socket's path.
+    /// Whether the socket's path exists.
     public var isPresent: Bool { unsafe access(path, F_OK) == 0 }
 
-    /// Asks once for everything.
+    /// Lists networks and containers once.
     public func list() async throws {
         let http = SourceConnection(socket: path)
         let isPodman = try await http.get(EngineVersion.self, "/version").isPodman
@@ -45,7 +45,7 @@ public struct ContainerEngine: Sendable {
 
     /// Follows the engine until the task is cancelled.
     ///
-    /// - Parameter logger: gets a line when the engine stops or starts to answer.
+    /// - Parameter logger: receives a line when the engine stops or starts to answer.
     public func run(logger: Logger) async {
         let http = SourceConnection(socket: path)
         let notice = SourceNotice()
@@ -96,20 +96,20 @@ public struct ContainerEngine: Sendable {
 
     // MARK: - One connection
 
-    /// What waits to be asked for, between the one who hears and the one who asks.
+    /// The queries that events have requested: the event reader adds them, the query task sends
+    /// them.
     private final class PendingQueries: Sendable {
         struct Waiting {
-            /// Containers to ask for, and since when they have what they have.
+            /// Containers to query, each with the time since when it has its addresses.
             var containers: [String: Timestamp] = [:]
-            /// Docker's networks whose members to ask for, each with what `containers` holds of
-            /// them.
+            /// Docker networks whose members to query.
             var networks: Set<String> = []
             var listsNetworks = false
             var listsAll = false
-            /// Containers as their `create` told, until they are asked for.
+            /// Containers as their `create` events describe them, until they are queried.
             var created: [String: CreatedContainer] = [:]
             var joined: [String: Timestamp] = [:]
-            /// Containers that have died since the last question.
+            /// Containers that have ended since the last query.
             var over: Set<String> = []
             var isOpen = false
         }
@@ -132,7 +132,7 @@ public struct ContainerEngine: Sendable {
         func close() { ring.finish() }
     }
 
-    /// Containers that wait; more of them, and everything is listed instead.
+    /// The greatest number of pending containers; beyond it, everything is listed instead.
     private static let waitingLimit = 1024
 
     private func session(
@@ -143,7 +143,7 @@ public struct ContainerEngine: Sendable {
             group.addTask {
                 defer { pending.close() }
                 try await http.lines("/events") {
-                    // The stream is open: whatever happens from here on is heard.
+                    // The stream is open, so every change from now on arrives as an event.
                     try await listAll(http, isPodman)
                     pending.waiting.withLock { $0.isOpen = true }
                     opened()
@@ -157,7 +157,7 @@ public struct ContainerEngine: Sendable {
             group.addTask {
                 for await _ in pending.bell { try await ask(http, isPodman, pending) }
             }
-            // The first to end ends the other.
+            // When one task ends, the other is cancelled.
             do { try await group.next() } catch {
                 group.cancelAll()
                 throw error
@@ -169,12 +169,12 @@ public struct ContainerEngine: Sendable {
     private func hear(_ event: EngineEvent, _ isPodman: Bool, _ pending: PendingQueries) {
         guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
         let attributes = event.Actor?.Attributes ?? [:]
-        // An event cannot lie in the future, whatever the engine's clock says.
+        // An event cannot be in the future, even if the engine's clock is ahead.
         let now = Clock.now()
         let time = min(max(event.moment ?? now, .epoch), now)
         switch (event.kind, event.Action) {
         case ("container", "create"):
-            // What is too large to wait is known when it is asked for.
+            // A container whose labels are too large to keep is queried later.
             guard let container = CreatedContainer(attributes, naming) else { return }
             pending.waiting.withLock { waiting in
                 if waiting.created.count > Self.waitingLimit { waiting.created.removeAll() }
@@ -183,11 +183,11 @@ public struct ContainerEngine: Sendable {
         case ("container", "init"), ("container", "start"), ("container", "restart"):
             pending.with { waiting in
                 if waiting.over.remove(id) != nil { waiting.joined[id] = nil }
-                // It has had its addresses since it was set up: before its first process ran.
+                // It has had its addresses since it was set up, before its first process ran.
                 let since = waiting.joined[id] ?? time
                 waiting.joined[id] = since
                 waiting.containers[id] = since
-                // A bridge may have come with its first container.
+                // A network's bridge may be created with its first container.
                 if isPodman { waiting.listsNetworks = true }
                 Self.bound(&waiting)
             }
@@ -241,7 +241,7 @@ public struct ContainerEngine: Sendable {
         if waiting.listsAll { return try await listAll(http, isPodman) }
         if waiting.listsNetworks { try await listNetworks(http, isPodman) }
         for network in waiting.networks where Self.isIdentifier(network) {
-            // It may be gone already.
+            // The network may be gone already.
             guard
                 let answer = try await Self.ifThere({
                     try await http.get(EngineNetwork.self, "/networks/\(network)")
@@ -268,7 +268,7 @@ public struct ContainerEngine: Sendable {
                 now.joined[id] = nil
             }
         }
-        // New networks show first with their containers.
+        // A new network may first be seen through its containers.
         let networks = Set(directory.networks().map(\.name))
         let used = Set(found.elements.flatMap { ($0.NetworkSettings?.Networks ?? [:]).keys })
         if !used.subtracting(["host", "none"]).isSubset(of: networks) {
@@ -321,7 +321,8 @@ public struct ContainerEngine: Sendable {
         directory.setNetworks(source, networks.sorted { $0.name < $1.name })
     }
 
-    /// Docker gives out addresses before it starts a container: its network knows them first.
+    /// Records a network's members. Docker assigns addresses before it starts a container, so the
+    /// network lists them first.
     private func begin(
         members network: EngineNetwork, _ joined: [String: Timestamp],
         _ created: [String: CreatedContainer], _ http: SourceConnection
@@ -389,7 +390,7 @@ public struct ContainerEngine: Sendable {
         return result
     }
 
-    /// What belongs to a pod, and not to each of its containers.
+    /// The addresses that belong to a pod, and not to each of its containers.
     private func addresses(ofInfra id: String, _ all: [EngineContainer]) -> Set<IPAddress> {
         let listed = all.first { $0.Id == id }?.NetworkSettings?.Networks ?? [:]
         let told = listed.values.flatMap { [$0.IPAddress, $0.GlobalIPv6Address] }
@@ -397,7 +398,7 @@ public struct ContainerEngine: Sendable {
         return Set(told).union(directory.addresses(of: id, source))
     }
 
-    /// With or without the prefix's length.
+    /// Parses an address with or without a prefix length.
     private static func address(_ text: String?) -> IPAddress? {
         guard let text, !text.isEmpty, text.utf8.count < 64 else { return nil }
         return IPAddress(String(text.prefix { $0 != "/" }))
