@@ -5,11 +5,12 @@
 /// Counts distinct keys over the sliding windows of every scale, in bounded memory.
 ///
 /// Each key stores when it was last seen and is counted in the bucket of that second, so a window's
-/// count is the sum of its buckets. Up to `exactLimit` keys are stored exactly; beyond that, a key
-/// is only a slot in a table of fixed size, and the count is an estimate (linear counting: Whang,
-/// Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating near 34,000).
+/// count is the sum of its buckets. Keys are stored exactly in a table of up to `exactLimit` slots;
+/// beyond that, a key is only a slot in a sketch of fixed size, and the count is an estimate
+/// (linear counting: Whang, Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating
+/// near 34,000).
 struct DistinctWindow: Sendable {
-    /// The greatest number of exact keys.
+    /// The greatest size of the exact table in slots; when it is full, it is converted to a sketch.
     static let exactLimit = 1024
     /// The number of slots of the sketch.
     static let sketchSlots = 4096
