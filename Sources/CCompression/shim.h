@@ -5,7 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-/// `inflateInit2` is a macro, which Swift does not see; 15 + 16 asks for the gzip format.
+/// `inflateInit2` is a macro, which Swift does not import; 15 + 16 selects the gzip format.
 static inline int lazaret_gunzip_init(z_stream *stream) {
     memset(stream, 0, sizeof *stream);
     return inflateInit2(stream, 15 + 16);

@@ -1,12 +1,13 @@
 #ifndef LAZARET_CCURL_SHIM_H
 #define LAZARET_CCURL_SHIM_H
 
-// Its type checks are macros around the variadic functions; the functions below have types.
+// Disables libcurl's type checks, which are macros around the variadic functions; the functions
+// below are typed.
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 
-// Swift cannot call variadic functions such as `curl_easy_setopt` and `curl_easy_getinfo`: here is
-// one function for each type of value.
+// Swift cannot call variadic functions such as `curl_easy_setopt` and `curl_easy_getinfo`; there is
+// one function here for each type of value.
 
 static inline CURLcode lazaret_curl_set_long(CURL *easy, CURLoption option, long value) {
     return curl_easy_setopt(easy, option, value);
@@ -48,7 +49,7 @@ static inline CURLcode lazaret_curl_global_init(void) {
     return curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-/// Allows `http` and `https` and nothing else.
+/// Allows only `http` and `https`.
 static inline CURLcode lazaret_curl_allow_http_only(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075500
     return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -57,9 +58,9 @@ static inline CURLcode lazaret_curl_allow_http_only(CURL *easy) {
 #endif
 }
 
-/// Lets a transfer end while a name is looked up. Without it, libcurl waits until the resolver's
-/// thread returns, which may take many seconds, and all other transfers wait too. libcurl before
-/// 7.87 does not have the option.
+/// Allows a transfer to end while a name is looked up. Without it, libcurl waits until the
+/// resolver's thread returns, which may take many seconds, and all other transfers wait too.
+/// libcurl before 7.87 does not have the option.
 static inline CURLcode lazaret_curl_leave_resolver(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075700
     return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);

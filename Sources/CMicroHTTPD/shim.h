@@ -33,14 +33,14 @@ static inline int lazaret_http_socket(struct MHD_Connection *connection) {
     return info ? info->connect_fd : -1;
 }
 
-/// What the owner keeps with a connection.
+/// The pointer that the owner stores with a connection.
 static inline void *lazaret_http_context(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
 }
 
-/// Bytes of a request's line and header fields.
+/// The size in bytes of a request's line and header fields.
 static inline size_t lazaret_http_header_size(struct MHD_Connection *connection) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);

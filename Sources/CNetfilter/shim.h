@@ -2,7 +2,7 @@
 #define LAZARET_CNETFILTER_SHIM_H
 
 // libnftnl pulls in linux/in.h, which clashes with glibc's netinet/in.h in a program that also
-// imports libpcap; including glibc's first settles it.
+// imports libpcap; including glibc's first avoids this.
 #include <netinet/in.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/batch.h>

@@ -31,7 +31,7 @@ static inline int lazaret_get_capabilities(uint64_t *capabilities) {
     return 0;
 }
 
-/// Takes everything but `kept` out of the bounding set.
+/// Removes all capabilities except `kept` from the bounding set.
 static inline int lazaret_cut_bounding_set(uint64_t kept) {
     for (int number = 0; number < 64; number++) {
         if (kept >> number & 1) continue;
@@ -41,16 +41,17 @@ static inline int lazaret_cut_bounding_set(uint64_t kept) {
     return 0;
 }
 
-/// Whether permitted capabilities outlive the change to another user.
+/// Sets whether permitted capabilities are kept when the thread changes to another user.
 static inline int lazaret_keep_capabilities(int keeps) {
     return prctl(PR_SET_KEEPCAPS, keeps, 0, 0, 0) == 0 ? 0 : errno;
 }
 
-/// Makes the calling thread use files as a user and a group do; all else that it may do stays.
+/// Sets the user and group that the calling thread accesses files as; its other rights do not
+/// change.
 static inline int lazaret_use_files_as(uint32_t user, uint32_t group) {
     setfsgid(group);
     setfsuid(user);
-    // Both answer what was there before, and -1 changes nothing.
+    // Both return the previous value, and -1 changes nothing.
     return (uint32_t)setfsuid((uid_t)-1) == user && (uint32_t)setfsgid((gid_t)-1) == group ? 0 : EPERM;
 }
 
@@ -65,7 +66,7 @@ static inline int lazaret_close_from(unsigned first) {
     return 0;
 }
 
-/// Makes that no program that is run can gain anything.
+/// Prevents programs that are executed from gaining privileges.
 static inline int lazaret_no_new_privileges(void) {
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;

@@ -3,7 +3,7 @@
 
 #include <sqlite3.h>
 
-/// SQLite copies the text at once; the constant is a cast, which Swift does not see.
+/// SQLite copies the text at once; the constant is a cast, which Swift does not import.
 static inline int lazaret_bind_text(sqlite3_stmt *statement, int index, const char *text, int count) {
     return sqlite3_bind_text(statement, index, text, count, SQLITE_TRANSIENT);
 }

@@ -1,7 +1,7 @@
 import CCrypto
 
-/// Whether both are the same, in a time that depends on their lengths only: how long it takes does
-/// not tell how much of a secret was right.
+/// Whether both are the same, in a time that depends on their lengths only, so that the time
+/// reveals nothing about a secret.
 package func isEqualInConstantTime(_ given: Span<UInt8>, _ wanted: Span<UInt8>) -> Bool {
     guard given.count == wanted.count else { return false }
     // SAFETY: libcrypto reads `count` bytes of each during the call.

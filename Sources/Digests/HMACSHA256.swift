@@ -1,13 +1,13 @@
 import CCrypto
 
-/// HMAC with SHA-256 (RFC 2104): says that who knows the key has written the message.
+/// HMAC with SHA-256 (RFC 2104): proves that the message was written with the key.
 package enum HMACSHA256 {
-    /// The code of `message`, `SHA256.byteCount` bytes; the key may have any length.
+    /// Returns the code of `message`, `SHA256.byteCount` bytes; the key may have any length.
     package static func code(for message: Span<UInt8>, key: [UInt8]) -> [UInt8] {
-        // Without an address libcrypto would take the key for missing, and an empty array has none.
+        // libcrypto treats a null pointer as a missing key, and an empty array has a null pointer.
         let present = key.isEmpty ? [0] : key
-        // SAFETY: libcrypto reads as many bytes as it is told during the call, keeps no pointer,
-        // and writes no more than the 32 bytes that `room` has.
+        // SAFETY: libcrypto reads the given number of bytes during the call, keeps no pointer, and
+        // writes no more than the 32 bytes of `room`.
         return unsafe LibCrypto.digest("EVP_Q_mac") { room in
             var written = 0
             return unsafe message.withUnsafeBufferPointer {

@@ -1,5 +1,5 @@
 extension [UInt8] {
-    /// Two lower-case hexadecimal digits for each byte.
+    /// The bytes as text, two lower-case hexadecimal digits each.
     package var hexadecimal: String {
         var digits: [UInt8] = []
         digits.reserveCapacity(2 * count)

@@ -1,9 +1,10 @@
 import CCrypto
 
-/// What all calls to libcrypto (OpenSSL 3.0 or newer) share.
+/// The shared parts of all calls to libcrypto (OpenSSL 3.0 or newer).
 enum LibCrypto {
-    /// A context of our own: no setting in the system's openssl.cnf can take SHA-256 away from it.
-    // SAFETY: libcrypto locks its contexts; this one is made once and never freed.
+    /// A separate library context, in which no setting of the system's openssl.cnf can disable
+    /// SHA-256.
+    // SAFETY: libcrypto locks its contexts; this one is created once and never freed.
     nonisolated(unsafe) static let library: OpaquePointer = {
         guard let made = unsafe OSSL_LIB_CTX_new() else { outOfMemory("OSSL_LIB_CTX_new") }
         return unsafe made
@@ -17,12 +18,11 @@ enum LibCrypto {
         return unsafe fetched
     }()
 
-    /// A SHA-256's worth of bytes that `fill` writes; it says whether it could.
+    /// Returns the 32 bytes that `fill` writes; `fill` returns whether it succeeded.
     static func digest(
         _ call: StaticString, _ fill: (UnsafeMutablePointer<UInt8>) -> Bool
     ) -> [UInt8] {
-        // SAFETY: `fill` is given as much room as it needs, and all of it is written or the program
-        // ends.
+        // SAFETY: `fill` gets as much space as it needs, and writes all of it, or the program ends.
         unsafe [UInt8](unsafeUninitializedCapacity: SHA256.byteCount) { room, written in
             guard let start = room.baseAddress, unsafe fill(start) else { outOfMemory(call) }
             written = SHA256.byteCount

@@ -1,11 +1,11 @@
 import CCrypto
 
-/// A SHA-256 under way (FIPS 180-4), computed by libcrypto.
+/// An incremental SHA-256 (FIPS 180-4), computed by libcrypto.
 ///
-/// Nothing here throws: libcrypto fails at SHA-256 only where memory has run out, and then the
-/// program ends, as it does when Swift itself finds none.
+/// Nothing here throws: SHA-256 fails in libcrypto only if memory is exhausted, and then the
+/// program ends, as it does in Swift itself.
 @safe package struct SHA256: ~Copyable {
-    /// Bytes of a digest.
+    /// The size of a digest in bytes.
     package static let byteCount = 32
 
     private let context: OpaquePointer
@@ -17,10 +17,10 @@ import CCrypto
         unsafe context = made
     }
 
-    // SAFETY: the context is ours alone.
+    // SAFETY: only this value uses the context.
     deinit { unsafe EVP_MD_CTX_free(context) }
 
-    /// Takes in further bytes, borrowed for the call.
+    /// Adds bytes, borrowed for the call.
     package mutating func update(_ bytes: Span<UInt8>) {
         // SAFETY: libcrypto reads `count` bytes during the call and keeps no pointer.
         let code = unsafe bytes.withUnsafeBufferPointer {
@@ -29,15 +29,15 @@ import CCrypto
         guard code == 1 else { LibCrypto.outOfMemory("EVP_DigestUpdate") }
     }
 
-    /// The digest of everything taken in, `byteCount` bytes.
+    /// Returns the digest of all added bytes, `byteCount` bytes.
     package consuming func finalize() -> [UInt8] {
-        // SAFETY: `room` has the 32 bytes that SHA-256 writes.
+        // SAFETY: `room` has space for the 32 bytes that SHA-256 writes.
         unsafe LibCrypto.digest("EVP_DigestFinal_ex") { room in
             unsafe EVP_DigestFinal_ex(context, room, nil) == 1
         }
     }
 
-    /// The digest of `bytes`, `byteCount` bytes.
+    /// Returns the digest of `bytes`, `byteCount` bytes.
     package static func hash(_ bytes: Span<UInt8>) -> [UInt8] {
         // SAFETY: as in `update` and `finalize`.
         unsafe LibCrypto.digest("EVP_Digest") { room in

@@ -6,9 +6,9 @@ internal import SystemSupport
 internal import Timestamps
 
 extension FlowExport {
-    /// Meters interfaces until `shouldStop`, and then ends every flow.
+    /// Meters interfaces until `shouldStop` returns true, then ends all flows.
     ///
-    /// - Parameter report: called between batches, with counters to show on request.
+    /// - Parameter report: called between batches, with the counters to print on request.
     package func run(
         interfaces: [String], output: FlowOutput, shouldStop: () -> Bool,
         report: (() -> Outcome) -> Void
@@ -22,11 +22,11 @@ extension FlowExport {
             var latest: Timestamp?
             _ = try source.nextBatch { frames in
                 thread.take(frames)
-                // Live, the next batch may be long in coming.
+                // On a live interface, the next batch may arrive much later.
                 thread.settle()
                 if frames.count > 0 { latest = frames[frames.count - 1].time }
             }
-            // Frames may wait in the kernel's ring for as long as a block is being filled.
+            // Frames may be in the kernel's ring for as long as a block is being filled.
             let reached = latest ?? Clock.now() - .seconds(1)
             if latest == nil { thread.meter.advance(to: reached) }
             let isDue = reached - flushed > .milliseconds(500) || reached < flushed

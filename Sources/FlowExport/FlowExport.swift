@@ -9,19 +9,19 @@ package struct FlowExport {
         package var meter = FlowMeterOptions()
         package var decode = PacketDecoder.Options()
         package var format = FlowFormat.table
-        /// Characters of a table's line.
+        /// The width of a table in characters.
         package var width = 120
         package var isColoured = false
         package init() {}
     }
 
-    /// What was seen, for `--stats`.
+    /// The counters for `--stats`.
     package struct Outcome {
         package var capture = CaptureStatistics()
         package var decode = DecodeStatistics()
         package var meter = FlowMeterStatistics()
         package var warnings: [CaptureWarning] = []
-        /// Whether a file was damaged, so that packets behind the damage are missing.
+        /// Whether a file was damaged, so packets after the damage are missing.
         package var isDamaged: Bool {
             warnings.contains { if case .damaged = $0.kind { true } else { false } }
         }
@@ -30,11 +30,11 @@ package struct FlowExport {
     package let options: Options
     package init(options: Options) { self.options = options }
 
-    /// Reads files to their end, or until `shouldStop`.
+    /// Reads files to their end, or until `shouldStop` returns true.
     ///
     /// - Parameters:
-    ///   - output: where the text goes.
-    ///   - progress: told the bytes read so far and in all, about every megabyte.
+    ///   - output: the destination of the text.
+    ///   - progress: called with the bytes read so far and in total, about every megabyte.
     package func run(
         files: [String], output: FlowOutput, shouldStop: () -> Bool = { false },
         progress: (UInt64, UInt64?) -> Void = { _, _ in }

@@ -1,12 +1,12 @@
 internal import Glibc
 internal import SystemSupport
 
-/// Where flows are written: a descriptor, or a collector over UDP or TCP.
+/// The destination of flows: a descriptor, or a collector over UDP or TCP.
 package final class FlowOutput {
     private let descriptor: Int32
     private let name: String
     private let isOwned: Bool
-    /// A plain file that has yet to take its place, or that has taken it.
+    /// A plain file, which gets its name when it is complete.
     private let draft: DraftFile?
     /// A pipe or a device.
     private let special: Descriptor?
@@ -23,10 +23,10 @@ package final class FlowOutput {
         special = nil
     }
 
-    /// A file, which is replaced; or `udp://HOST:PORT` or `tcp://HOST:PORT`.
+    /// Opens a file, which is replaced, or `udp://HOST:PORT` or `tcp://HOST:PORT`.
     ///
-    /// - Parameter isLive: whether the file is there from the beginning, to be followed while it
-    ///   grows; else only once `finish` is called.
+    /// - Parameter isLive: whether the file has its name from the start, so it can be followed
+    ///   while it grows; otherwise it gets it when `finish` is called.
     package init(_ target: String, isLive: Bool) throws(FlowOutputError) {
         name = target
         isDatagram = target.hasPrefix("udp://")
@@ -55,7 +55,7 @@ package final class FlowOutput {
         }
     }
 
-    /// Gives the file its name: all of it is there.
+    /// Gives the complete file its name.
     package func finish() throws(FlowOutputError) {
         do { try draft?.publish() } catch { throw Self.unwritable(error) }
     }
@@ -70,20 +70,20 @@ package final class FlowOutput {
     /// Whether the output is a terminal.
     package var isTerminal: Bool { isatty(descriptor) == 1 }
 
-    /// Columns of the terminal; nil without one.
+    /// The width of the terminal in columns; nil without one.
     package var columns: Int? {
         var size = winsize()
         let known = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
         return known && size.ws_col > 0 ? Int(size.ws_col) : nil
     }
 
-    /// Writes all bytes; over UDP message by message.
+    /// Writes all bytes; over UDP, one message at a time.
     @unsafe
     package func write(_ bytes: UnsafeRawBufferPointer) throws(FlowOutputError) {
         var start = 0
         while start < bytes.count {
             var length = bytes.count - start
-            // An IPFIX message has its length in its third and fourth byte.
+            // The third and fourth byte of an IPFIX message are its length.
             if isDatagram, length >= 4 {
                 let claimed = unsafe Int(bytes[start + 2]) << 8 | Int(bytes[start + 3])
                 if claimed >= 16 { length = min(length, claimed) }
@@ -91,13 +91,12 @@ package final class FlowOutput {
             let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + length])
             let written = unsafe Glibc.write(descriptor, part.baseAddress, length)
             if written < 0 {
-                // A UDP collector that is not there yet answers the next send with an error.
+                // If no UDP collector is listening, the next send fails with an error.
                 if errno == EINTR || isDatagram && errno == ECONNREFUSED { continue }
                 throw FlowOutputError(Self.describe(name))
             }
             start += isDatagram ? length : written
-            // UDP has no way to say that the collector's buffer is full, so a burst would be lost
-            // there.
+            // UDP has no flow control, so a burst would overflow the collector's buffer.
             if isDatagram { usleep(20) }
         }
     }

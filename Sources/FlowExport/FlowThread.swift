@@ -3,16 +3,16 @@ internal import PacketCapture
 internal import PacketDecoding
 internal import PacketIntake
 
-/// Decoder, meter and writer in a row: what one thread of packets goes through.
+/// Decoder, meter and writer of one thread of packets.
 ///
-/// A batch is metered one batch late: while the next one is decoded, the memory that its flows lie
-/// in comes into the cache.
+/// A batch is metered after the next one was decoded; in the meantime, the memory of its flows is
+/// prefetched.
 @safe
 struct FlowThread: ~Copyable {
     var decoder: PacketDecoder
     var meter: FlowMeter
     private var writer: FlowWriter
-    /// Two batches: the one that waits to be metered, and the one that is being decoded.
+    /// Two batches: the decoded one that is not yet metered, and the one that is being decoded.
     private let packets: UnsafeMutableBufferPointer<Packet>
     private var waitingStart = 0
     private var waitingCount = 0
@@ -31,13 +31,13 @@ struct FlowThread: ~Copyable {
         unsafe packets.initialize(repeating: Packet())
     }
 
-    // SAFETY: the buffer is ours alone, and packets need no destruction.
+    // SAFETY: only this value uses the buffer, and packets need no destruction.
     deinit { unsafe packets.deallocate() }
 
-    /// Decodes one batch, at most 64 frames, and meters the one before.
+    /// Decodes one batch, at most 64 frames, and meters the previous one.
     mutating func take(_ frames: Span<CapturedFrame>) {
         let buffer = unsafe packets
-        // SAFETY: the buffer lives as long as self and nothing else uses it meanwhile.
+        // SAFETY: the buffer lives as long as self, and nothing else uses it during the call.
         var span = unsafe buffer.mutableSpan
         let start = waitingStart == 0 ? Self.batch : 0
         let count = min(frames.count, Self.batch)
@@ -53,7 +53,7 @@ struct FlowThread: ~Copyable {
         waitingCount = count
     }
 
-    /// Meters the batch that waits.
+    /// Meters the batch that was decoded last.
     mutating func settle() {
         let buffer = unsafe packets
         // SAFETY: as in `take`.
@@ -72,7 +72,7 @@ struct FlowThread: ~Copyable {
         unsafe try writer.flush { bytes in unsafe try output.write(bytes) }
     }
 
-    /// Ends every flow and writes what is left.
+    /// Ends all flows and writes the remaining records.
     mutating func finish(_ output: FlowOutput) throws {
         settle()
         meter.finish()

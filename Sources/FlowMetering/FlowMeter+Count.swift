@@ -2,9 +2,9 @@ internal import NetworkAddresses
 internal import PacketDecoding
 internal import Timestamps
 
-/// What one packet does to its flow.
+/// The effect of one packet on its flow.
 extension FlowMeter {
-    /// Whether the flow in `slot` goes on with this packet. If not it has been ended.
+    /// Whether this packet continues the flow in `slot`; if not, the flow has been ended.
     @inline(__always)
     mutating func goesOn(_ slot: Int32, _ packet: inout Packet) -> Bool {
         let time = packet.time
@@ -14,7 +14,7 @@ extension FlowMeter {
             end(slot, isClosed ? .endOfFlow : .idleTimeout)
             return false
         }
-        // A new connection on the ports of a closed one.
+        // The packet opens a new connection on the ports of a closed one.
         if isClosed, packet.tcpFlags & 0x12 == 2 {
             end(slot, .endOfFlow)
             return false
@@ -29,7 +29,7 @@ extension FlowMeter {
         return true
     }
 
-    /// Makes a flow of a packet's key.
+    /// Creates a flow with a packet's key.
     @inline(never)
     mutating func begin(
         _ key: CanonicalKey, hash: UInt32, _ packet: inout Packet
@@ -60,8 +60,9 @@ extension FlowMeter {
         return slot
     }
 
-    /// The originator of a connection, by its first packet: the sender of the SYN, the receiver of
-    /// the SYN-ACK; else the end without a well-known port where only one has it, else the sender.
+    /// The originator of a connection, by its first packet: the sender of the SYN, or the receiver
+    /// of the SYN-ACK; otherwise, if only one end has a well-known port, the other end; otherwise
+    /// the sender.
     private static func tcpOriginator(_ packet: inout Packet, _ sender: FlowBits) -> FlowBits {
         let flags = packet.tcpFlags
         if flags & 0x12 == 2 { return sender }
@@ -75,7 +76,7 @@ extension FlowMeter {
         return bits
     }
 
-    /// Counts the packet and fills in the update.
+    /// Counts the packet and sets the update.
     @inline(__always)
     mutating func count(
         _ packet: inout Packet, _ slot: Int32, fromHigh: Bool, _ update: inout FlowUpdate
@@ -116,10 +117,12 @@ extension FlowMeter {
         }
     }
 
-    /// Finds a later fragment's ports, and remembers those of a first one. False for an orphan.
+    /// Finds a later fragment's ports, and stores those of a first one. Returns false for an
+    /// orphan.
     @inline(never)
     mutating func resolveFragment(_ packet: inout Packet, _ key: inout CanonicalKey) -> Bool {
-        // IPv4 tells packets apart by protocol too (RFC 791), IPv6 does not (RFC 8200).
+        // In IPv4 the protocol is part of a packet's identity (RFC 791), in IPv6 it is not (RFC
+        // 8200).
         let identity =
             CanonicalKey(
                 source: packet.source, destination: packet.destination,
@@ -153,7 +156,7 @@ extension FlowMeter {
         return true
     }
 
-    /// Marks the flow that an ICMP "unreachable" is about.
+    /// Marks the flow that an ICMP "unreachable" quotes as refused.
     @inline(never)
     mutating func refuseQuoted(_ packet: inout Packet, _ update: inout FlowUpdate) {
         guard packet.icmpType == (packet.ipVersion == 4 ? 3 : 1) else { return }
@@ -176,7 +179,7 @@ extension FlowMeter {
         update.relatedEvents.insert(.refused)
     }
 
-    /// Keeps the outer pair of a tunnelled flow.
+    /// Stores the outer pair of a tunnelled flow.
     private mutating func wrap(_ packet: inout Packet, _ key: CanonicalKey) -> Int32 {
         let made = Wrapping(
             low: key.isSwapped ? packet.outerDestination : packet.outerSource,

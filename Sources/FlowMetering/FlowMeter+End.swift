@@ -2,15 +2,15 @@ internal import NetworkAddresses
 internal import PacketDecoding
 internal import Timestamps
 
-/// How flows end and how their records come out.
+/// The end of flows, and their records.
 extension FlowMeter {
-    /// Whether a flow's last interval has passed by `time`; its deadline otherwise.
+    /// The time at which a flow expires if no further packet comes.
     private func deadline(of slot: Int32) -> Timestamp {
         table[slot].last
             + (table[slot].bits.contains(.closed) ? close : idle)
     }
 
-    /// Ends what is due by the clock.
+    /// Ends the flows that are due by the clock.
     @inline(never)
     mutating func expire() {
         if table.count == 0 {
@@ -33,7 +33,7 @@ extension FlowMeter {
         }
     }
 
-    /// Ends a flow that is in the wheel.
+    /// Ends a flow and removes it from the wheel.
     mutating func end(_ slot: Int32, _ reason: FlowEndReason) {
         wheel.remove(slot, from: table)
         endUnlinked(slot, reason)
@@ -44,7 +44,7 @@ extension FlowMeter {
         queue(slot, reason)
     }
 
-    /// Counts an end and keeps the slot for `drain`, or frees it.
+    /// Counts an end, and queues the slot for `drain` or frees it.
     private mutating func queue(_ slot: Int32, _ reason: FlowEndReason) {
         switch reason {
         case .idleTimeout: counters.endedIdle &+= 1
@@ -73,14 +73,14 @@ extension FlowMeter {
         table.release(slot)
     }
 
-    /// Reports an active flow: a copy of it ends, and its counters restart.
+    /// Reports an active flow: queues a copy of it, and resets its counters.
     @inline(never)
     mutating func report(_ slot: Int32) {
         if options.collectsRecords {
             let copy = allocate()
             table[copy] = table[slot]
             if table[slot].wrapping >= 0 {
-                // The copy takes a pair of its own, so that each is freed once.
+                // The copy gets its own pair, so that each is freed once.
                 let pair = wrappings[Int(table[slot].wrapping)]
                 wrappings.append(pair)
                 table[copy].wrapping = Int32(wrappings.count - 1)
@@ -94,14 +94,15 @@ extension FlowMeter {
         table[slot].bits.insert(.continued)
     }
 
-    /// A slot for a new flow. Where the cap is reached, the flow that has been idle longest ends.
+    /// Returns a slot for a new flow. If the table is full, ends the flow that has been idle
+    /// longest.
     mutating func allocateFlow() -> Int32 {
         if Int(table.count) >= options.capacity { evict() }
         return allocate()
     }
 
-    /// A free slot. A few more than the cap exist for records that wait; where nobody fetched them,
-    /// the oldest is lost.
+    /// Returns a free slot. There are some slots above the capacity for queued records; if they are
+    /// used up, the oldest record is dropped.
     mutating func allocate() -> Int32 {
         while true {
             if let slot = table.allocate() { return slot }
@@ -109,14 +110,14 @@ extension FlowMeter {
         }
     }
 
-    /// Ends the flow that has been idle longest, to within a step of the wheel.
+    /// Ends the flow that has been idle longest, with the precision of a step of the wheel.
     private mutating func evict() {
         while true {
             let slot = wheel.earliestSlot()
             guard slot >= 0 else { return }
             wheel.remove(slot, from: table)
             let due = deadline(of: slot)
-            // Packets have come since it was put there: it is put where it belongs now.
+            // Packets have arrived since it was inserted: insert it again by its new deadline.
             guard wheel.step(of: due) >= wheel.earliest else {
                 endUnlinked(slot, .lackOfResources)
                 return
@@ -125,7 +126,7 @@ extension FlowMeter {
         }
     }
 
-    /// Throws away the oldest record that waits.
+    /// Drops the oldest queued record.
     private mutating func dropRecord() {
         let slot = endedHead
         guard slot >= 0 else { return }
@@ -136,17 +137,17 @@ extension FlowMeter {
         free(slot)
     }
 
-    /// Ends every flow that is left, in the order of their slots. The meter can be used on.
+    /// Ends all remaining flows, in the order of their slots. The meter remains usable.
     public mutating func finish() {
         for slot in 0..<table.used where table.holds(slot) { queue(slot, .forcedEnd) }
         table.removeAll()
         wheel.removeAll()
     }
 
-    /// Whether records wait for `drain`.
+    /// Whether records are queued for `drain`.
     public var hasRecords: Bool { endedHead >= 0 }
 
-    /// Lends records that wait to `body`, in the order in which the flows ended, and forgets them.
+    /// Passes queued records to `body`, in the order in which the flows ended, and removes them.
     public mutating func drain(
         upTo limit: Int = .max, _ body: (borrowing FlowRecord) -> Void
     ) {

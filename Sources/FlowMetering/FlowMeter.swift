@@ -4,13 +4,13 @@ public import Timestamps
 
 /// Counts packets to bidirectional flows. Its only clock is the packets' time.
 ///
-/// A packet costs one look-up and no allocation. Flows end when they are idle, when their
-/// connection has closed, when the table is full, or at `finish`; long ones are reported in
+/// A packet needs one look-up and no allocation. Flows end when they are idle, when their
+/// connection is closed, when the table is full, or at `finish`; long flows are reported in
 /// intervals.
 @safe
 public struct FlowMeter: ~Copyable {
     public let options: FlowMeterOptions
-    /// What was seen so far.
+    /// The counters so far.
     public var statistics: FlowMeterStatistics {
         var all = counters
         all.activeFlows = UInt64(table.count)
@@ -29,12 +29,12 @@ public struct FlowMeter: ~Copyable {
     let active: Interval
     let close: Interval
     let seed: UInt64
-    /// Ended flows that wait for `drain`, first in first out.
+    /// The queue of ended flows for `drain`, first in, first out.
     var endedHead: Int32 = -1
     var endedTail: Int32 = -1
     var endedCount = 0
 
-    /// Slots above the cap, for records that wait for `drain`.
+    /// The number of slots above the capacity, for records that are queued for `drain`.
     private static let reserve = 4096
 
     public init(options: FlowMeterOptions = FlowMeterOptions()) {
@@ -48,16 +48,16 @@ public struct FlowMeter: ~Copyable {
         seed = options.hashSeed
     }
 
-    /// Between a millisecond and about 100 years.
+    /// Limits a timeout to between a millisecond and about 100 years.
     private static func bounded(_ timeout: Interval) -> Interval {
         min(max(timeout, .milliseconds(1)), .seconds(3_000_000_000))
     }
 
     // MARK: packets
 
-    /// Computes the hashes of packets that are about to be observed, and asks for the memory where
-    /// their flows are looked up. With `prefetch`, and other work between the three, the waits for
-    /// memory overlap; results are the same without.
+    /// Computes the hashes of packets before they are observed, and prefetches the index entries of
+    /// their flows. If `prefetch` and other work run between this and `observe`, memory accesses
+    /// overlap; the results are the same without.
     public mutating func prepare(_ packets: inout MutableSpan<Packet>, _ range: Range<Int>) {
         for position in range where packets[position].kind == .ip {
             let key = CanonicalKey(&packets[position])
@@ -68,7 +68,7 @@ public struct FlowMeter: ~Copyable {
         }
     }
 
-    /// Asks for the memory of the flows of packets that were prepared.
+    /// Prefetches the flows of prepared packets.
     public mutating func prefetch(_ packets: inout MutableSpan<Packet>, _ range: Range<Int>) {
         for position in range where packets[position].flowHash != 0 {
             packets[position].flowHint = table.prefetchSlot(
@@ -76,11 +76,10 @@ public struct FlowMeter: ~Copyable {
         }
     }
 
-    /// Counts a packet to its flow and says what it did there.
+    /// Counts a packet in its flow and returns its effect.
     ///
-    /// ARP, packets without IP, and later fragments whose first was not seen belong to no flow:
-    /// then
-    /// `flow` is -1. A later fragment gets the ports of its flow.
+    /// ARP, packets without IP, and later fragments without their first belong to no flow; `flow`
+    /// is then -1. A later fragment gets the ports of its flow.
     @inline(__always)
     public mutating func observe(_ packet: inout Packet) -> FlowUpdate {
         var update = FlowUpdate()
@@ -88,7 +87,7 @@ public struct FlowMeter: ~Copyable {
         return update
     }
 
-    /// The same; `update` is set anew.
+    /// The same; overwrites `update`.
     public mutating func observe(_ packet: inout Packet, _ update: inout FlowUpdate) {
         update = FlowUpdate()
         let time = packet.time
@@ -105,7 +104,7 @@ public struct FlowMeter: ~Copyable {
         observeIP(&packet, &update)
     }
 
-    /// The same for a packet that is not to be changed.
+    /// The same for a packet that must not be changed.
     public mutating func observe(_ packet: Packet) -> FlowUpdate {
         var copy = packet
         return observe(&copy)
@@ -140,7 +139,7 @@ public struct FlowMeter: ~Copyable {
         if packet.quotedProtocol != 0 { refuseQuoted(&packet, &update) }
     }
 
-    /// Keeps a word with a flow until it ends; `FlowUpdate.tag` brings it back.
+    /// Stores a word with a flow until it ends; `FlowUpdate.tag` returns it.
     ///
     /// - Parameter flow: a slot of the last update; others are ignored.
     public mutating func setTag(_ tag: UInt32, of flow: Int32) {
@@ -148,7 +147,7 @@ public struct FlowMeter: ~Copyable {
         table[flow].tag = tag
     }
 
-    /// Tells the meter that time has passed without packets.
+    /// Advances the clock without a packet.
     public mutating func advance(to time: Timestamp) {
         guard time > clock else { return }
         clock = time
@@ -157,8 +156,8 @@ public struct FlowMeter: ~Copyable {
 }
 
 extension CanonicalKey {
-    /// The key of a packet. ICMP has its type and counterpart, or type and code, in the ports'
-    /// places, as Community ID has it.
+    /// The key of a packet. For ICMP, the ports are type and counterpart, or type and code, as in
+    /// Community ID.
     @inline(__always)
     init(_ packet: inout Packet) {
         var source = packet.sourcePort
@@ -173,7 +172,7 @@ extension CanonicalKey {
             tunnelIdentifier: packet.tunnelIdentifier)
     }
 
-    /// The same for a packet whose ends were put in order before.
+    /// The same for a packet whose ends are already in order.
     @inline(__always)
     init(prepared packet: inout Packet) {
         var source = packet.sourcePort

@@ -1,30 +1,29 @@
 public import Timestamps
 
-/// What one packet did to its flow: what sliding windows need to know, and no more.
+/// The effect of one packet on its flow, as far as sliding windows need it.
 public struct FlowUpdate: Sendable, BitwiseCopyable {
-    /// Slot of the flow in the table, valid until the next packet.
+    /// The slot of the flow in the table, valid until the next packet.
     public var flow: Int32 = -1
-    /// Slot-independent word that the reader may keep with the flow (`FlowMeter.setTag`); 0 in a
-    /// new flow.
+    /// The word that the caller stored with the flow (`FlowMeter.setTag`); 0 in a new flow.
     public var tag: UInt32 = 0
     /// When the flow began.
     public var start = Timestamp.epoch
     public var events: Events = []
 
-    // The flow that an ICMP error is about, where it is known.
-    /// Slot of the flow that the packet quotes, valid until the next packet; -1 without.
+    // The flow that an ICMP error quotes, if it is known.
+    /// The slot of the quoted flow, valid until the next packet; -1 without.
     public var relatedFlow: Int32 = -1
-    /// Tag of that flow.
+    /// The tag of that flow.
     public var relatedTag: UInt32 = 0
     /// When that flow began.
     public var relatedStart = Timestamp.epoch
-    /// `.refused` the first time it was found unreachable; `.fromOriginator` where the quoted
-    /// packet was the originator's.
+    /// `.refused` the first time that it was unreachable; `.fromOriginator` if the originator sent
+    /// the quoted packet.
     public var relatedEvents: Events = []
 
     public init() {}
 
-    /// What happened; several may be set at once.
+    /// The events of a packet; several may be set at once.
     public struct Events: OptionSet, Sendable, BitwiseCopyable {
         public let rawValue: UInt16
         public init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -45,7 +44,7 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
         public static let finished = Events(rawValue: 64)
         /// TCP: the payload was sent before.
         public static let retransmission = Events(rawValue: 128)
-        /// The flow began before the capture, as far as can be told: TCP without its SYN.
+        /// The flow probably began before the capture: TCP without its SYN.
         public static let midstream = Events(rawValue: 256)
     }
 }

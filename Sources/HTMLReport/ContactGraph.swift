@@ -1,19 +1,19 @@
 internal import FeatureExtraction
 
-/// Who opens flows to whom, by name: what a baseline knows, and what a capture adds to it.
+/// Initiators and responders of flows, by name: the contacts of a baseline and those of a capture.
 public struct ContactGraph: Sendable {
-    /// Names kept; further ones are one node together.
+    /// The greatest number of names; further ones share one node.
     public static let nodeLimit = 8192
-    /// Ordered pairs kept; flows of further ones are counted in `droppedCount`.
+    /// The greatest number of ordered pairs; flows of further ones are counted in `droppedCount`.
     public static let pairLimit = 50_000
-    /// Services that are named of each pair; further ones are only counted.
+    /// The greatest number of services named for each pair; `hasMore` is set if there are others.
     public static let serviceLimit = 6
 
     public struct Node: Sendable {
         public var name: String
-        /// The network it lives in.
+        /// The network of the node.
         public var network: String
-        /// Whether an inventory or a baseline names it.
+        /// Whether it has a name in an inventory or a baseline.
         public var isNamed: Bool
     }
 
@@ -22,16 +22,16 @@ public struct ContactGraph: Sendable {
         public var to: Int
     }
 
-    /// What is known of a pair.
+    /// The flows between a pair.
     public struct Contact: Sendable {
-        /// Flows in the capture.
+        /// The number of flows in the capture.
         public var flowCount = 0
-        /// Those of them on peer and service that the baseline never used.
+        /// The number of those with a peer and service that are not in the baseline.
         public var newFlowCount = 0
-        /// Services by name, those of new flows apart.
+        /// The services by name; those of new flows are listed separately.
         public var services: [String] = []
         public var newServices: [String] = []
-        /// Whether there are more services than are named.
+        /// Whether there are further services that are not named.
         public var hasMore = false
 
         public var isNew: Bool { newFlowCount > 0 }
@@ -45,7 +45,7 @@ public struct ContactGraph: Sendable {
 
     public init() {}
 
-    /// The number of a name, given to it now if it has none.
+    /// Returns the number of a name, and adds the name if it is unknown.
     public mutating func node(_ name: String, network: String, isNamed: Bool) -> Int {
         if let index = indexOfName[name] { return index }
         guard nodes.count < Self.nodeLimit || name == Self.others else {
@@ -56,12 +56,12 @@ public struct ContactGraph: Sendable {
         return nodes.count - 1
     }
 
-    /// Takes in what a baseline knows of a pair.
+    /// Adds a contact of the baseline.
     public mutating func know(_ from: Int, _ to: Int, service: String) {
         note(Pair(from: from, to: to)) { Self.add(service, to: &$0.services, &$0.hasMore) }
     }
 
-    /// Takes in one flow.
+    /// Adds one flow.
     public mutating func add(_ from: Int, _ to: Int, service: String, isNew: Bool) {
         note(Pair(from: from, to: to)) { contact in
             contact.flowCount += 1
@@ -87,9 +87,10 @@ public struct ContactGraph: Sendable {
         if list.count < serviceLimit { list.append(service) } else { hasMore = true }
     }
 
-    /// The same with at most `limit` names, as can be drawn: unnamed addresses become one node for
-    /// each of their networks. First those that only one other met, as the targets of a scan; then
-    /// those with the fewest contacts. `kept` names stay.
+    /// Returns the graph with at most `limit` names, so it can be drawn: unnamed addresses become
+    /// one node for each of their networks. Addresses with a single contact, such as the targets of
+    /// a scan, are merged first; then those with the fewest contacts. Names in `kept` are merged
+    /// last.
     public func gathered(limit: Int, keeping kept: Set<String>) -> ContactGraph {
         var degree = [Int](repeating: 0, count: nodes.count)
         for pair in contacts.keys {
@@ -112,7 +113,7 @@ public struct ContactGraph: Sendable {
         !nodes[index].isNamed && degree[index] <= 1
     }
 
-    /// The same with all but these nodes gathered by network.
+    /// Returns the graph with all nodes except these merged by network.
     private func keeping(_ stay: Set<Int>) -> ContactGraph {
         var members: [String: Int] = [:]
         for index in nodes.indices where !stay.contains(index) {
@@ -160,7 +161,7 @@ extension ContactGraph.Contact {
         }
     }
 
-    /// Services as a list for a reader; `onlyNew` leaves out what the baseline knows.
+    /// The services as text; `onlyNew` omits those in the baseline.
     func serviceText(onlyNew: Bool) -> String {
         let list = (onlyNew ? newServices : services + newServices)
         return list.joined(separator: ", ") + (hasMore ? " and more" : "")

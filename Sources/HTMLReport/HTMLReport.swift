@@ -4,13 +4,13 @@ public import Quarantine
 import TextFormats
 public import Timestamps
 
-/// A replay as one HTML file: everything is in it, nothing is loaded, and the same input gives the
-/// same bytes. Sections are in `HTMLReport+….swift`, the parts they share with other pages in
+/// A replay as one self-contained HTML file, which loads nothing; the same input yields the same
+/// bytes. Sections are in `HTMLReport+….swift`, the parts that they share with other pages in
 /// `HTML….swift`.
 public struct HTMLReport: Sendable {
-    /// A file that went into the report.
+    /// A file that was read for the report.
     public struct File: Sendable {
-        /// What it was used for: capture, model, inventory.
+        /// The purpose of the file: capture, model, inventory.
         public var role: String
         public var name: String
         public var byteCount: Int
@@ -25,7 +25,7 @@ public struct HTMLReport: Sendable {
         }
     }
 
-    /// Counters of one stage, as `lazaret flows --stats` names them.
+    /// The counters of one stage, with the names of `lazaret flows --stats`.
     public struct Counters: Sendable {
         public var title: String
         public var rows: [(name: String, count: UInt64)]
@@ -36,11 +36,11 @@ public struct HTMLReport: Sendable {
         }
     }
 
-    /// What the windows were judged by; nil: ranked against each other.
+    /// The model that judged the windows; nil: they were ranked against each other.
     public var model: Model?
     public var incidents: [Incident] = []
     public var decisions: [QuarantineDecision] = []
-    /// Without a model: the addresses, oddest first.
+    /// Without a model: the addresses, most anomalous first.
     public var ranking: [OutlierRanking.Entry] = []
     /// The file with the packets of an incident, by its first event's identifier.
     public var slices: [String: String] = [:]
@@ -53,23 +53,24 @@ public struct HTMLReport: Sendable {
     public var first = Timestamp.epoch
     public var last = Timestamp.epoch
     public var counters: [Counters] = []
-    /// What is wrong with frames, by kind.
+    /// The counts of malformed frames, by kind.
     public var malformed: [(name: String, count: UInt64)] = []
     public var warnings: [String] = []
 
-    /// The program's version, the command that makes the report again, and what it reads.
+    /// The program's version, the command that creates the report again, and the files that it
+    /// reads.
     public var version = ""
     public var command = ""
     public var files: [File] = []
 
-    /// Incidents and addresses that are told in full, and those that are listed; a file of millions
-    /// would open in no browser.
+    /// The greatest number of incidents or addresses that are described in full, and that are
+    /// listed; no browser could open a page with millions.
     static let toldLimit = 200
     static let listLimit = 1000
 
     public init() {}
 
-    /// The page.
+    /// Returns the page.
     public func render() -> String {
         let body: HTML = """
             <header>
@@ -95,7 +96,7 @@ public struct HTMLReport: Sendable {
             body: body)
     }
 
-    /// Names of the captures, without their folders.
+    /// The names of the captures, without their folders.
     private var captureNames: String {
         let names = files.filter { $0.role == "capture" }.map { file in
             String(file.name.split(separator: "/").last ?? "capture")

@@ -1,16 +1,16 @@
-/// The highest score of each workload in each stretch of time. The stretches double whenever there
-/// would be too many of them, so that an hour and a month cost the same.
+/// The highest score of each workload in each bin of time. The bins double in length whenever there
+/// would be too many, so an hour and a month need the same memory.
 public struct ScoreTimeline: Sendable {
-    /// Stretches at most.
+    /// The greatest number of bins.
     public static let binLimit = 480
-    /// Workloads at most; further ones are counted in `droppedCount`.
+    /// The greatest number of workloads; windows of further ones are counted in `droppedCount`.
     public static let lineLimit = 4096
 
     /// One workload.
     public struct Line: Sendable {
-        /// Highest score of all windows by stretch, 0...1; nil where there was none.
+        /// The highest score of all windows by bin, 0...1; nil if it has none.
         public fileprivate(set) var scores: [Float?] = []
-        /// Highest score of the windows that were judged odd.
+        /// The highest score of the anomalous windows by bin.
         public fileprivate(set) var odd: [Float?] = []
 
         /// The highest score of all.
@@ -18,18 +18,18 @@ public struct ScoreTimeline: Sendable {
     }
 
     public private(set) var lines: [String: Line] = [:]
-    /// Where the first stretch begins, in seconds since 1970.
+    /// The start of the first bin, in seconds since 1970.
     public private(set) var firstSecond = 0
-    /// Length of a stretch.
+    /// The length of a bin in seconds.
     public private(set) var binSeconds = 1
-    /// Stretches so far.
+    /// The number of bins so far.
     public private(set) var binCount = 0
-    /// Windows of workloads past the limit.
+    /// The number of windows of workloads beyond the limit.
     public private(set) var droppedCount = 0
 
     public init() {}
 
-    /// Takes in the score of a window that ended with `second`.
+    /// Adds the score of a window that ended with `second`.
     public mutating func add(_ score: Float, isAnomalous: Bool, of workload: String, second: Int) {
         guard score.isFinite else { return }
         if binCount == 0 { firstSecond = second }
@@ -68,7 +68,7 @@ public struct ScoreTimeline: Sendable {
         binCount = (binCount + 1) / 2
     }
 
-    /// Where a time lies between the start of the first stretch, 0, and the end of the last, 1.
+    /// The position of a time between the start of the first bin, 0, and the end of the last, 1.
     public func place(_ second: Int) -> Double {
         guard binCount > 0 else { return 0 }
         return min(max(Double(second - firstSecond) / Double(binCount * binSeconds), 0), 1)

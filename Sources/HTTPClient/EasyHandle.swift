@@ -2,7 +2,7 @@ internal import CCurl
 internal import Glibc
 internal import Timestamps
 
-/// Owns libcurl's handle of one request; every call that sets it up is here.
+/// Owns libcurl's handle of one request and sets its options.
 @safe struct EasyHandle: ~Copyable {
     typealias Receiver = lazaret_curl_receiver
 
@@ -18,7 +18,8 @@ internal import Timestamps
         unsafe headers = nil
     }
 
-    // SAFETY: only this value uses the three. libcurl writes `message` until the handle is gone.
+    // SAFETY: only this value uses the three. libcurl writes to `message` until the handle is
+    // freed.
     deinit {
         unsafe curl_easy_cleanup(handle)
         unsafe curl_slist_free_all(headers)
@@ -40,7 +41,7 @@ internal import Timestamps
         try set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
         try set(CURLOPT_PATH_AS_IS, 1)
         try set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-        // Otherwise libcurl takes a proxy from the environment.
+        // Otherwise libcurl uses a proxy from the environment.
         try set(CURLOPT_PROXY, "")
         try set(CURLOPT_FOLLOWLOCATION, 0)
         try set(CURLOPT_BUFFERSIZE, 64 << 10)
@@ -57,7 +58,7 @@ internal import Timestamps
         try set(CURLOPT_SSL_VERIFYPEER, tls.verifies ? 1 : 0)
         try set(CURLOPT_SSL_VERIFYHOST, tls.verifies ? 2 : 0)
         if let authorities = tls.authorities {
-            // libcurl would trust the system's directory of authorities besides.
+            // Otherwise libcurl would also trust the system's directory of authorities.
             try set(CURLOPT_CAPATH, nil)
             try set(CURLOPT_CAINFO_BLOB, authorities)
         }
@@ -75,7 +76,7 @@ internal import Timestamps
         try check(
             unsafe lazaret_curl_set_size(
                 handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)))
-        // SAFETY: libcurl copies the bytes. Without an address it would read standard input.
+        // SAFETY: libcurl copies the bytes. With a null pointer it would read standard input.
         let code = unsafe (body.isEmpty ? [0] : body).withUnsafeBytes {
             unsafe lazaret_curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
         }
@@ -85,7 +86,7 @@ internal import Timestamps
     private mutating func add(
         _ fields: [(name: String, value: String)], posts: Bool
     ) throws(HTTPError) {
-        // libcurl leaves out a header that it would add when the list has its name without a value.
+        // A name without a value in the list makes libcurl omit a header that it would add.
         var lines = posts ? ["Expect:", "Content-Type:"] : []
         for (name, value) in fields {
             guard !name.isEmpty, name.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != 58 }) else {
@@ -122,7 +123,7 @@ internal import Timestamps
     }
 
     private func set(_ option: CURLoption, _ text: String?) throws(HTTPError) {
-        // C would end the string there.
+        // In C the string would end there.
         guard text?.utf8.contains(0) != true else {
             throw .unusable("the URL or the socket's path has a zero byte")
         }
@@ -138,14 +139,14 @@ internal import Timestamps
         throw .unusable(unsafe String(cString: curl_easy_strerror(code)))
     }
 
-    /// At least 1, because 0 stands for libcurl's default.
+    /// At least 1, because 0 means libcurl's default.
     private func milliseconds(_ duration: Duration) -> Int {
         Int(min(max(Interval(duration).wholeMilliseconds, 1), Int64(Int32.max)))
     }
 
     // MARK: - Result
 
-    /// The answer's status, when its head has come.
+    /// The answer's status; nil before its header has arrived.
     var status: Int? {
         var status = 0
         let code = unsafe lazaret_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
@@ -154,11 +155,11 @@ internal import Timestamps
 
     /// Continues after the body's function returned `CURL_WRITEFUNC_PAUSE`; may call that function.
     func resume() {
-        // libcurl reports an error as the transfer's end.
+        // libcurl reports an error as the end of the transfer.
         unsafe curl_easy_pause(handle, CURLPAUSE_CONT)
     }
 
-    /// What `code` means, in libcurl's words.
+    /// Returns the error for `code`, with libcurl's message.
     func error(_ code: CURLcode, _ request: HTTPRequest) -> HTTPError {
         var reason = unsafe String(cString: message)
         if reason.isEmpty { reason = unsafe String(cString: curl_easy_strerror(code)) }

@@ -1,10 +1,10 @@
-/// Why a request got no answer, or not all of it; each reason is one line.
+/// Why a request had no answer, or an incomplete one; each reason is one line.
 package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The URL, a header, a certificate or the key cannot be used.
     case unusable(String)
-    /// There is no connection: the name is unknown, or nothing listens.
+    /// No connection was possible: the name is unknown, or no server listens.
     case unreachable(String)
-    /// The TLS handshake failed; mostly because the server's certificate is not trusted.
+    /// The TLS handshake failed, usually because the server's certificate is not trusted.
     case insecure(String)
     /// The connection, the whole answer or the next part of it took too long.
     case timedOut(String)

@@ -1,35 +1,35 @@
-/// Which servers a client trusts, and how it identifies itself.
+/// The authorities that a client trusts, and its own certificate.
 package struct TLSOptions: Equatable, Sendable {
-    /// Certificates in PEM of the authorities to trust, and no others; nil: those of the system.
+    /// The only authorities to trust, as certificates in PEM; nil: those of the system.
     package var authorities: [UInt8]?
     /// The client's certificate in PEM; intermediate certificates follow it.
     package var certificate: [UInt8]?
     /// Private key of `certificate` in PEM, without a passphrase.
     package var key: [UInt8]?
-    /// Whether to check the server's certificate and that it is for the URL's host.
+    /// Whether to check that the server's certificate is trusted and is for the URL's host.
     package var verifies = true
 
     package init() {}
 }
 
-/// A GET, or with a body a POST, over HTTP/1.1.
+/// A GET request, or a POST request if it has a body, over HTTP/1.1.
 ///
 /// Redirects are not followed. There are no cookies, no proxies and no compression, and neither the
 /// environment nor files such as `.netrc` change the request.
 package struct HTTPRequest: Sendable {
-    /// `http` or `https`; without user and password.
+    /// An `http` or `https` URL without user and password.
     package var url: String
     /// Path of the Unix socket to connect to, whatever host `url` names.
     package var socket: String?
     package var headers: [(name: String, value: String)] = []
-    /// What to post; nil: the request is a GET.
+    /// The body of a POST; nil: the request is a GET.
     package var body: [UInt8]?
     package var tls = TLSOptions()
-    /// For name lookup, connection and TLS handshake together.
+    /// The time limit of name lookup, connection and TLS handshake together.
     package var connectTimeout: Duration = .seconds(5)
-    /// Longest silence of the server, before its answer and within; nil: any.
+    /// The longest silence of the server, before and within its answer; nil: no limit.
     package var idleTimeout: Duration?
-    /// For everything, up to the last byte of the answer; nil: any.
+    /// The time limit up to the last byte of the answer; nil: no limit.
     package var timeout: Duration?
 
     package init(url: String, socket: String? = nil) {
@@ -37,7 +37,7 @@ package struct HTTPRequest: Sendable {
         self.socket = socket
     }
 
-    /// Sends the request and lends the answer to `body` as soon as its status is known.
+    /// Sends the request and passes the answer to `body` as soon as its status is known.
     ///
     /// The transfer ends when `body` returns, whether or not it has read everything, and at once
     /// when the task is cancelled.
@@ -75,12 +75,12 @@ package struct HTTPResponse: Sendable {
         self.transfer = transfer
     }
 
-    /// What has come since the last call, one byte or more; nil at the end of the body.
+    /// Returns the bytes received since the last call, one or more; nil at the end of the body.
     ///
-    /// A slow reader makes the server wait: the client keeps about 256 KiB.
+    /// A slow reader makes the server wait: the client buffers about 256 KiB.
     package func next() async throws(HTTPError) -> [UInt8]? { try await transfer.next() }
 
-    /// The rest of the body.
+    /// Returns the rest of the body.
     ///
     /// - Throws: `.tooLarge` as soon as it is longer than `limit` bytes.
     package func collect(upTo limit: Int) async throws(HTTPError) -> [UInt8] {

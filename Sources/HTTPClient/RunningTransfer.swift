@@ -12,15 +12,15 @@ final class RunningTransfer {
     /// The reader is slow, so the server waits.
     private var isPaused = false
 
-    /// Most bytes of all header lines together.
+    /// The greatest number of bytes of all header lines together.
     private static let headerLimit = 256 << 10
 
     init(_ transfer: Transfer) throws(HTTPError) {
         self.transfer = transfer
         easy = try EasyHandle()
         try easy.ask(transfer.request)
-        // SAFETY: libcurl calls back only while the handle belongs to the multi handle. The thread
-        // keeps this object until it has removed the handle.
+        // SAFETY: libcurl calls the functions only while the handle belongs to the multi handle.
+        // The thread keeps this object until it has removed the handle.
         try unsafe easy.receive(
             into: Unmanaged.passUnretained(self).toOpaque(),
             head: { bytes, size, count, context in
@@ -37,7 +37,7 @@ final class RunningTransfer {
             })
     }
 
-    /// - Returns: the number of bytes; any other ends the transfer.
+    /// - Returns: the number of bytes; any other number ends the transfer.
     private func take(headerLine line: UnsafeRawBufferPointer) -> Int {
         lastSign = .now
         // A trailer, after the body.
@@ -67,14 +67,14 @@ final class RunningTransfer {
         }
     }
 
-    /// Continues when the reader has made room.
+    /// Continues when the reader has freed space.
     func resume() {
         lastSign = .now
         isPaused = false
         easy.resume()
     }
 
-    /// How much longer the server may be silent; nil: for ever.
+    /// How much longer the server may be silent; nil: no limit.
     func patience(at now: ContinuousClock.Instant) -> Duration? {
         guard let limit = transfer.request.idleTimeout, !isPaused else { return nil }
         return limit - (now - lastSign)

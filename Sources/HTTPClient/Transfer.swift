@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// A request and the part of its answer that was not read yet. The transfer thread writes it, and
-/// one task reads it.
+/// A request and the unread part of its answer. The transfer thread writes it, and one task reads
+/// it.
 final class Transfer: Sendable {
     enum End: Equatable { case whole, failed(HTTPError) }
 
@@ -9,14 +9,15 @@ final class Transfer: Sendable {
         var status: Int?
         /// Received and not read yet.
         var bytes: [UInt8] = []
-        /// The server waits until `bytes` was read.
+        /// The transfer is paused until `bytes` was read.
         var isPaused = false
         var end: End?
         /// The task that waits for a change.
         var reader: CheckedContinuation<Void, Never>?
     }
 
-    /// With so many bytes or more, the server waits; libcurl gives at most 16 KiB at a time.
+    /// With this many bytes or more, the transfer is paused; libcurl passes at most 16 KiB at a
+    /// time.
     static let bufferLimit = 256 << 10
 
     let request: HTTPRequest
@@ -30,12 +31,12 @@ final class Transfer: Sendable {
 
     // MARK: - Thread
 
-    /// Takes the status, when the answer's header is complete.
+    /// Stores the status when the answer's header is complete.
     func take(status: Int) { change { $0.status = status } }
 
     enum Taken { case all, none, isOver }
 
-    /// Takes a part of the body; `.none`: the buffer is full, and libcurl must give it again.
+    /// Stores a part of the body; `.none`: the buffer is full, and libcurl must pass it again.
     func take(_ bytes: UnsafeRawBufferPointer) -> Taken {
         change { state in
             guard state.end == nil else { return .isOver }
@@ -43,7 +44,7 @@ final class Transfer: Sendable {
                 state.isPaused = true
                 return .none
             }
-            // SAFETY: libcurl lends the bytes for the call, which copies them.
+            // SAFETY: the bytes are valid for the call, which copies them.
             unsafe state.bytes.append(contentsOf: bytes)
             return .all
         }
@@ -86,7 +87,7 @@ final class Transfer: Sendable {
             return (state.bytes, state.end, state.isPaused)
         }
         if wasPaused { thread.post(.resume(self)) }
-        // The reader gets what came before an error first.
+        // The reader first receives the bytes that came before an error.
         if case .failed(let error)? = end, error == .cancelled || bytes.isEmpty { throw error }
         return bytes.isEmpty ? nil : bytes
     }
@@ -108,7 +109,7 @@ final class Transfer: Sendable {
                 let isOver = state.withLock { $0.end != nil || isReady($0) }
                 if isOver { return }
                 await withCheckedContinuation { continuation in
-                    // Something may have come since.
+                    // The state may have changed since.
                     let goesOn = state.withLock { state in
                         if state.end != nil || isReady(state) { return true }
                         precondition(state.reader == nil, "one task reads an answer")

@@ -5,9 +5,9 @@ internal import Timestamps
 
 /// The thread that runs all transfers, with libcurl's multi interface.
 ///
-/// One thread serves all: transfers are few, and most of them wait for a server's next event. It
-/// can be woken to end a transfer at once (`curl_multi_wakeup`), which a thread of its own for each
-/// transfer (`curl_easy_perform`) cannot. It blocks, so it is not one of the cooperative pool. A
+/// One thread is enough: transfers are few, and most of them wait for a server's next event. It can
+/// be woken to end a transfer at once (`curl_multi_wakeup`); one thread per transfer
+/// (`curl_easy_perform`) could not. It blocks, so it does not belong to the cooperative pool. A
 /// connection stays open for the next transfer to the same server.
 ///
 /// The thread starts with the first transfer and never ends.
@@ -17,7 +17,7 @@ internal import Timestamps
 @safe final class TransferThread: @unchecked Sendable {
     enum Order: Sendable {
         case start(Transfer)
-        /// The reader has made room.
+        /// The reader has freed space.
         case resume(Transfer)
         case stop(Transfer)
     }
@@ -55,7 +55,7 @@ internal import Timestamps
     private func run() -> Never {
         // Other threads handle signals. Without SIGPIPE, a write to a closed connection fails.
         var all = sigset_t()
-        // SAFETY: the set is ours.
+        // SAFETY: the set is a local variable.
         unsafe sigfillset(&all)
         unsafe pthread_sigmask(SIG_SETMASK, &all, nil)
         var running: [ObjectIdentifier: RunningTransfer] = [:]
@@ -66,7 +66,7 @@ internal import Timestamps
             }
             for order in posted { follow(order, &running) }
             var count: Int32 = 0
-            // SAFETY: only this thread uses the handle, also below.
+            // SAFETY: only this thread uses the handle, here and below.
             var code = unsafe curl_multi_perform(multi, &count)
             finishEnded(&running)
             let milliseconds = finishSilent(&running)
@@ -124,9 +124,9 @@ internal import Timestamps
         }
     }
 
-    /// Ends the transfers whose server was silent too long.
+    /// Ends the transfers whose server was silent for too long.
     ///
-    /// - Returns: milliseconds until the next one may be, at most a minute.
+    /// - Returns: the milliseconds until the next one may be due, at most a minute.
     private func finishSilent(_ running: inout [ObjectIdentifier: RunningTransfer]) -> Int32 {
         var milliseconds: Int64 = 60_000
         let now = ContinuousClock.now

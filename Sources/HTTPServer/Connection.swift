@@ -1,40 +1,40 @@
 internal import Glibc
 
-/// One connection, and the request that is under way on it. It belongs to the loop's thread.
+/// One connection and its current request. Only the loop's thread uses it.
 final class Connection {
     enum Phase {
         /// Between two requests.
         case idle
-        /// A request comes in; `request` is there once its header fields are.
+        /// A request arrives; `request` is set once its header fields are complete.
         case receiving
-        /// A task makes the answer.
+        /// A task computes the answer.
         case answering
-        /// The answer goes out.
+        /// The answer is being sent.
         case sending
-        /// Its socket is shut down, and libmicrohttpd is about to find out.
+        /// Its socket is shut down; libmicrohttpd has not noticed yet.
         case closing
     }
 
     let number: UInt64
     let wire: Wire
     unowned let loop: EventLoop
-    /// Who is at the other end; nil where that is no process on a Unix socket.
+    /// The client's process; nil unless the connection is by a Unix socket.
     let peer: Peer?
     private(set) var phase = Phase.receiving
-    /// When the phase began.
+    /// When the current phase began.
     private(set) var since = ContinuousClock.now
-    /// When it is cut off, unless it gets on.
+    /// When the connection is closed unless it makes progress.
     var deadline: ContinuousClock.Instant?
-    /// Whether libmicrohttpd leaves it alone until it is resumed.
+    /// Whether it is suspended in libmicrohttpd until it is resumed.
     var isSuspended = false
 
-    // Of the request that is under way:
+    // The current request:
     var target = ""
     var request: Request?
     var task: Task<Void, Never>?
     var answer: Response?
     var stream: OutgoingStream?
-    /// When the stream has to show that it is still there.
+    /// When the stream must next send a sign of life.
     var nextBeat: ContinuousClock.Instant?
 
     init(_ wire: Wire, number: UInt64, loop: EventLoop, peersAreProcesses: Bool) {
@@ -44,35 +44,35 @@ final class Connection {
         peer = peersAreProcesses ? Self.peer(of: wire.socket) : nil
     }
 
-    /// - Parameter limit: how long the phase may last; nil: without end.
+    /// - Parameter limit: the greatest length of the phase; nil: no limit.
     func enter(_ phase: Phase, for limit: Duration?) {
         self.phase = phase
         since = .now
         deadline = limit.map { since + $0 }
     }
 
-    /// Forgets the request, and ends what is done for it.
+    /// Drops the request and cancels its task and stream.
     func forgetRequest() {
         task?.cancel()
         stream?.close()
         (target, request, task, answer, stream, nextBeat) = ("", nil, nil, nil, nil, nil)
     }
 
-    /// Whether the client has closed the connection, or its half of it. While it is suspended,
-    /// nobody else looks.
+    /// Whether the client has closed the connection or its half of it. While the connection is
+    /// suspended, libmicrohttpd does not check.
     var isLeft: Bool {
         var byte: UInt8 = 0
-        // SAFETY: the byte is ours, and stays unread in the socket.
+        // SAFETY: the byte is a local variable; with MSG_PEEK the data remains in the socket.
         let count = unsafe recv(
             wire.socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
         return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
     }
 
-    /// `struct ucred` of <sys/socket.h>, which glibc shows to GNU sources only.
+    /// `struct ucred` of <sys/socket.h>, which glibc declares for GNU sources only.
     private static func peer(of socket: Int32) -> Peer? {
         var peer = (pid: Int32(0), uid: UInt32(0), gid: UInt32(0))
         var size = socklen_t(MemoryLayout.size(ofValue: peer))
-        // SAFETY: the kernel fills in three numbers of 32 bits.
+        // SAFETY: the kernel writes three 32-bit numbers.
         guard unsafe getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 else {
             return nil
         }

@@ -1,24 +1,24 @@
 internal import CMicroHTTPD
 internal import Glibc
 
-/// Owns one daemon of libmicrohttpd without threads: it works while `run` is called, and never
-/// else.
+/// Owns one daemon of libmicrohttpd without threads: it works only while `run` is called.
 @safe
 struct Daemon: ~Copyable {
     private let handle: OpaquePointer
-    /// Can be read when there is something to `run` for.
+    /// Readable when there is work for `run`.
     let descriptor: Int32
 
     /// - Parameters:
-    ///   - listening: the daemon's own from now on.
-    ///   - memory: bytes of each connection's buffers.
-    ///   - loop: hears what happens; it has to outlive the daemon.
+    ///   - listening: the listening socket, which the daemon takes over.
+    ///   - memory: the size of each connection's buffers in bytes.
+    ///   - loop: receives the callbacks; it must outlive the daemon.
     init(
         address: String, listening: consuming Descriptor, connections: Int, memory: Int,
         loop: EventLoop
     ) throws(ServerError) {
         let owner = unsafe Unmanaged.passUnretained(loop).toOpaque()
-        // SAFETY: the loop outlives the daemon, and the functions take it back as what it is.
+        // SAFETY: the loop outlives the daemon, and the callbacks convert the pointer back to its
+        // type.
         let started = unsafe lazaret_http_start(
             listening.release(), UInt32(connections), memory, Callbacks.admit,
             Callbacks.connection, Callbacks.target, Callbacks.request, Callbacks.completed,
@@ -32,48 +32,48 @@ struct Daemon: ~Copyable {
         unsafe descriptor = lazaret_http_descriptor(started)
     }
 
-    // SAFETY: the handle is ours alone, and no connection is suspended any more: that would end the
-    // program.
+    // SAFETY: only this value has the handle. No connection may be suspended here: libmicrohttpd
+    // would abort the program.
     deinit { unsafe MHD_stop_daemon(handle) }
 
-    /// Reads, writes and calls back, without waiting.
+    /// Reads, writes and runs callbacks, without waiting.
     func run() {
-        // SAFETY: the handle lives as long as we do.
+        // SAFETY: the handle is valid as long as this value.
         unsafe _ = MHD_run(handle)
     }
 
-    /// Milliseconds after which to `run` whatever the descriptor says; nil: there is no hurry.
+    /// The greatest number of milliseconds until the next `run`, even if the descriptor is not
+    /// readable; nil: no limit.
     var patience: Int32? {
         var milliseconds: UInt64 = 0
-        // SAFETY: the handle lives as long as we do, and the number is ours.
+        // SAFETY: the handle is valid as long as this value, and the number is a local variable.
         guard unsafe MHD_get_timeout(handle, &milliseconds) == .YES else { return nil }
         return Int32(clamping: milliseconds)
     }
 
-    /// Takes no further connections.
+    /// Accepts no further connections.
     func stopListening() {
-        // SAFETY: the handle lives as long as we do; the socket is given back to us.
+        // SAFETY: the handle is valid as long as this value; the caller owns the returned socket.
         let socket = unsafe MHD_quiesce_daemon(handle)
         if socket >= 0 { close(socket) }
     }
 }
 
-/// A connection as libmicrohttpd knows it; to be used on the loop's thread, until
-/// `EventLoop.closed`.
+/// libmicrohttpd's handle of a connection; valid on the loop's thread until `EventLoop.closed`.
 @safe
 struct Wire {
     fileprivate let handle: OpaquePointer
 
     var socket: Int32 { unsafe lazaret_http_socket(handle) }
 
-    /// Bytes of the request's line and header fields.
+    /// The size in bytes of the request's line and header fields.
     var headerSize: Int { unsafe lazaret_http_header_size(handle) }
 
-    /// The request's header fields, as they came.
+    /// The request's header fields, unchanged.
     var headers: Headers {
         var headers = Headers()
-        // SAFETY: names and values are as long as said and live for the call; `headers` is lent to
-        // it.
+        // SAFETY: names and values have the given lengths and are valid for the call, as is
+        // `headers`.
         unsafe withUnsafeMutablePointer(to: &headers) { pointer in
             unsafe _ = MHD_get_connection_values_n(
                 handle, .HEADER_KIND,
@@ -87,18 +87,18 @@ struct Wire {
         return headers
     }
 
-    /// Leaves the connection alone until it is resumed; only from within a callback about it.
+    /// Suspends the connection until it is resumed; only within a callback about it.
     func suspend() { unsafe MHD_suspend_connection(handle) }
 
-    /// Takes up a connection that is suspended.
+    /// Resumes a suspended connection.
     func resume() { unsafe MHD_resume_connection(handle) }
 
-    /// Sends an answer; only from within `EventLoop.step`.
+    /// Sends an answer; only within `EventLoop.step`.
     ///
-    /// - Parameter connection: is asked for a stream's bytes by `fill`.
-    /// - Returns: false where it cannot be sent.
+    /// - Parameter connection: the connection for which `fill` provides a stream's bytes.
+    /// - Returns: false if it cannot be sent.
     func queue(_ response: Response, of connection: Connection) -> Bool {
-        // SAFETY: bytes are copied; a connection lives until it is closed, and is asked for nothing
+        // SAFETY: bytes are copied; the connection lives until it is closed, and has no callbacks
         // after that.
         let made: OpaquePointer?
         switch response.body {
@@ -113,7 +113,7 @@ struct Wire {
                 UInt64.max, 4096, Callbacks.fill, context, nil)
         }
         guard let made = unsafe made else { return false }
-        // SAFETY: the response is ours until here; a queued one is kept by the library.
+        // SAFETY: this releases our reference; the library has its own to a queued response.
         defer { unsafe MHD_destroy_response(made) }
         for (name, value) in response.headers.fields {
             guard unsafe MHD_add_response_header(made, name, value) == .YES else {
@@ -124,8 +124,8 @@ struct Wire {
     }
 }
 
-/// What libmicrohttpd calls. Every one is called on the loop's thread, within `Daemon.run` or its
-/// end.
+/// The callbacks of libmicrohttpd. All are called on the loop's thread, within `Daemon.run` or
+/// `deinit`.
 private enum Callbacks {
     static let admit: MHD_AcceptPolicyCallback = { owner, _, _ in
         unsafe loop(owner).admits() ? .YES : .NO
@@ -145,7 +145,7 @@ private enum Callbacks {
         }
     }
 
-    /// Comes with the request's line, before it is taken apart.
+    /// Called with the request's line before it is parsed.
     static let target:
         @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?)
             -> UnsafeMutableRawPointer? = { owner, text, handle in
@@ -164,7 +164,7 @@ private enum Callbacks {
         let goesOn = unsafe loop(owner).step(
             held(kept), method: method.map { unsafe String(cString: $0) } ?? "",
             version: version.map { unsafe String(cString: $0) } ?? "", upload: [UInt8](part))
-        // Everything was taken.
+        // All bytes were consumed.
         unsafe size.pointee = 0
         return goesOn ? .YES : .NO
     }
@@ -175,7 +175,7 @@ private enum Callbacks {
         unsafe loop(owner).completed(held(kept))
     }
 
-    /// Targets are decoded by `Request`, which knows a zero byte from an end.
+    /// Targets are decoded by `Request`, which distinguishes a zero byte from the end.
     static let unescape:
         @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafeMutablePointer<CChar>?)
             -> Int = { _, _, text in unsafe text.map { unsafe strlen($0) } ?? 0 }
@@ -191,15 +191,15 @@ private enum Callbacks {
         }
     }
 
-    /// MHD_CONTENT_READER_END_OF_STREAM, which is no plain constant.
+    /// MHD_CONTENT_READER_END_OF_STREAM, a macro that Swift does not import.
     private static let endOfStream = -1
 
-    // SAFETY: the pointer is that of the loop which owns the daemon.
+    // SAFETY: the pointer is that of the loop that owns the daemon.
     private static func loop(_ owner: UnsafeMutableRawPointer?) -> EventLoop {
         unsafe Unmanaged<EventLoop>.fromOpaque(owner!).takeUnretainedValue()
     }
 
-    // SAFETY: the pointer is that of a connection which was opened and is not closed.
+    // SAFETY: the pointer is that of an open connection.
     private static func held(_ context: UnsafeMutableRawPointer) -> Connection {
         unsafe Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
     }

@@ -2,21 +2,21 @@ internal import CMicroHTTPD
 internal import Glibc
 internal import Synchronization
 
-/// Serves one entrance on a thread of its own, which waits for libmicrohttpd's epoll descriptor and
-/// for messages.
+/// Serves one listening socket on its own thread, which waits for libmicrohttpd's epoll descriptor
+/// and for messages.
 ///
-/// The library could poll on a thread of its own. On ours, every call of it and all that is known
-/// of connections belong to one thread: there is nothing to lock, and a connection cannot be gone
-/// while it is resumed. The limits of time that the library does not have are looked after between
-/// two calls. Stopping leaves no connection suspended, which would end the program. Tasks that
-/// answer leave messages, and nothing else.
+/// The library could poll on a thread of its own. With this loop, all calls to the library and all
+/// state of connections belong to one thread: nothing is locked, and a connection cannot be closed
+/// while it is resumed. Time limits that the library does not have are checked between two calls.
+/// Stopping leaves no connection suspended, which would abort the program. Tasks that compute
+/// answers only post messages.
 ///
-/// `@unchecked Sendable`: `messages` and `bell` are for any thread; all else is the loop's, once it
-/// runs.
+/// `@unchecked Sendable`: any thread may use `messages` and `bell`; only the loop's thread uses the
+/// other properties once it runs.
 final class EventLoop: @unchecked Sendable {
     private enum Message: Sendable {
         case answer(UInt64, Response)
-        /// A stream that had nothing has something now, or has ended.
+        /// A stream that was empty has bytes to send, or has ended.
         case ready(UInt64)
         case stop
     }
@@ -26,7 +26,7 @@ final class EventLoop: @unchecked Sendable {
     private let respond: @Sendable (Request) async -> Response
     private let peersAreProcesses: Bool
     private let messages = Mutex<[Message]>([])
-    /// Can be read when there are messages (eventfd(2)).
+    /// The wake-up descriptor, readable when there are messages (eventfd(2)).
     private let bell: Descriptor
 
     private var daemon: Daemon?
@@ -34,12 +34,12 @@ final class EventLoop: @unchecked Sendable {
     private var connections: [UInt64: Connection] = [:]
     private var lastNumber: UInt64 = 0
     private var nextSweep = ContinuousClock.now
-    /// Whether somebody has connected since the library was called.
+    /// Whether a client has connected since the library was last called.
     private var hasAdmitted = false
-    /// When it ends at the latest; nil while nobody has asked it to.
+    /// The latest time at which the loop ends; nil until it is stopped.
     private var stopsBy: ContinuousClock.Instant?
 
-    /// How exact limits of time are.
+    /// The precision of time limits.
     private static let sweepTime = Duration.milliseconds(250)
 
     init(
@@ -54,7 +54,7 @@ final class EventLoop: @unchecked Sendable {
         let flags = Int32(EFD_CLOEXEC | EFD_NONBLOCK)
         bell = Descriptor(try ServerError.check(eventfd(0, flags), "eventfd", address))
         file = listener.file
-        // A connection that gives way to another one counts until the library has found out.
+        // A connection that was closed for another one counts until the library has noticed.
         daemon = try Daemon(
             address: address, listening: listener.descriptor, connections: limits.connections + 16,
             memory: limits.headerBytes * 2, loop: self)
@@ -66,14 +66,14 @@ final class EventLoop: @unchecked Sendable {
 
     private func post(_ message: Message) {
         messages.withLock { $0.append(message) }
-        // A bell that rings already cannot fail to be heard.
+        // If the write fails, a wake-up is pending already.
         eventfd_write(bell.number, 1)
     }
 
     // MARK: - The loop
 
-    /// Serves until it is stopped. The socket's file is gone when this returns, and so is every
-    /// connection.
+    /// Serves until stopped. When this returns, the socket's file is removed and all connections
+    /// are closed.
     func serve() {
         repeat {
             let isCalled = wait()
@@ -91,7 +91,7 @@ final class EventLoop: @unchecked Sendable {
         return connections.isEmpty || stopsBy <= .now
     }
 
-    /// Waits for messages or for the library's descriptor; true: the latter.
+    /// Waits for messages or the library's descriptor; returns true if the latter is readable.
     private func wait() -> Bool {
         var patience = daemon?.patience ?? -1
         if !connections.isEmpty || stopsBy != nil {
@@ -101,13 +101,13 @@ final class EventLoop: @unchecked Sendable {
         var events = [bell.number, daemon?.descriptor ?? -1].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
-        // SAFETY: the array is lent for the call, and has as many elements.
+        // SAFETY: the array is valid for the call and has the given number of elements.
         return unsafe poll(&events, nfds_t(events.count), patience) > 0 && events[1].revents != 0
     }
 
     private func takeMessages() -> [Message] {
         var count: UInt64 = 0
-        // SAFETY: the number is ours.
+        // SAFETY: the number is a local variable.
         unsafe _ = eventfd_read(bell.number, &count)
         return messages.withLock { messages in
             defer { messages = [] }
@@ -118,7 +118,7 @@ final class EventLoop: @unchecked Sendable {
     private func take(_ message: Message) {
         switch message {
         case .answer(let number, let answer):
-            // Whoever asked may be gone.
+            // The client may have disconnected.
             guard let connection = connections[number], connection.phase == .answering else {
                 break
             }
@@ -134,7 +134,7 @@ final class EventLoop: @unchecked Sendable {
             for connection in connections.values {
                 switch connection.phase {
                 case .idle, .receiving: cutOff(connection)
-                // Its stream ends.
+                // Cancelling the task ends the stream.
                 case .sending: connection.task?.cancel()
                 case .answering, .closing: break
                 }
@@ -146,12 +146,12 @@ final class EventLoop: @unchecked Sendable {
         let wasEmpty = connections.isEmpty
         hasAdmitted = false
         daemon?.run()
-        // Somebody connects, and there is no descriptor for it: the library would try again at
-        // once, and for ever.
+        // A client connects, and no descriptor is left: without a pause, the library would retry in
+        // a busy loop.
         if isCalled, wasEmpty, connections.isEmpty, !hasAdmitted { usleep(50_000) }
     }
 
-    /// Cuts off whoever has used up the time, and has quiet streams show that they are there.
+    /// Closes connections whose time is over, and makes silent streams send a sign of life.
     private func sweep() {
         let now = ContinuousClock.now
         guard nextSweep <= now else { return }
@@ -184,10 +184,11 @@ final class EventLoop: @unchecked Sendable {
     }
 }
 
-// What libmicrohttpd calls, on the loop's thread and within `Daemon.run` or the daemon's end.
+// The callbacks of libmicrohttpd, on the loop's thread and within `Daemon.run` or the daemon's
+// `deinit`.
 extension EventLoop {
-    /// Whether a further connection is taken. Where there is no place, whoever has let us wait
-    /// longest gives it up.
+    /// Whether a further connection is accepted. At the limit, the connection that has waited
+    /// longest for its client is closed in its favour.
     func admits() -> Bool {
         hasAdmitted = true
         let open = connections.values.filter { $0.phase != .closing }
@@ -212,13 +213,13 @@ extension EventLoop {
         connections[connection.number] = nil
     }
 
-    /// The request's line is there.
+    /// The request's line has arrived.
     func begun(_ connection: Connection, target: String) {
         connection.target = target
         if connection.phase == .idle { connection.enter(.receiving, for: limits.requestTime) }
     }
 
-    /// Takes the next step with a request: its header fields, a part of its body, its end, its
+    /// Processes the next part of a request: its header fields, a part of its body, its end, its
     /// answer.
     ///
     /// - Parameter upload: a part of the body; empty otherwise.
@@ -239,9 +240,9 @@ extension EventLoop {
             return true
         case .answering:
             if let answer = connection.answer { return send(answer, to: connection) }
-            // Not at once, in `answer`: the library would look for input first when it is resumed,
-            // and drop whoever has closed its half after the request. Where it has been called
-            // again, it knows that it waits for us.
+            // Suspend here and not in `answer`: after a resume the library would read first, and
+            // drop a client that has closed its half after the request. After this second call the
+            // library waits for the answer instead.
             connection.isSuspended = true
             connection.wire.suspend()
             return true
@@ -259,7 +260,7 @@ extension EventLoop {
             }
             let headers = wire.headers
             try headers.check(bodyBytes: limits.bodyBytes)
-            // Clients of a Unix socket have no name to ask for, and some leave the field out.
+            // Clients of a Unix socket have no host name, and some omit the field.
             guard peersAreProcesses || version == "HTTP/1.0" || headers["Host"] != nil else {
                 throw ProblemDetails(.badRequest, "HTTP/1.1 takes the field Host")
             }
@@ -267,7 +268,8 @@ extension EventLoop {
                 Method(method), connection.target, headers: headers, peer: connection.peer)
             return true
         } catch {
-            // The library closes the connection after an answer to a request that it has not read.
+            // The library closes the connection after an answer to a request that it has not fully
+            // read.
             return send(error.response, to: connection)
         }
     }
@@ -305,8 +307,8 @@ extension EventLoop {
         return connection.wire.queue(answer, of: connection)
     }
 
-    /// Gives the next bytes of a stream; where there are none, the connection is left alone until
-    /// there are.
+    /// Provides the next bytes of a stream; if there are none, suspends the connection until there
+    /// are.
     func fill(
         _ connection: Connection, _ room: UnsafeMutableRawBufferPointer
     ) -> OutgoingStream.Taken {
@@ -323,7 +325,7 @@ extension EventLoop {
         return taken
     }
 
-    /// The request is answered, or lost.
+    /// The request was answered, or its connection failed.
     func completed(_ connection: Connection) {
         connection.forgetRequest()
         guard connection.phase != .closing else { return }

@@ -1,4 +1,4 @@
-/// Header fields in their order; names are the same whatever their case (RFC 9110, section 5).
+/// Header fields in their order; names are case-insensitive (RFC 9110, section 5).
 package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
     package private(set) var fields: [(name: String, value: String)] = []
 
@@ -26,9 +26,9 @@ package struct Headers: Sendable, ExpressibleByDictionaryLiteral {
 }
 
 extension Headers {
-    /// Refuses what others may understand in another way (RFC 9112, section 11.2).
+    /// Refuses fields that other programs may parse differently (RFC 9112, section 11.2).
     ///
-    /// libmicrohttpd has refused lines without a colon, and a length that is no number.
+    /// libmicrohttpd has already refused lines without a colon and a length that is not a number.
     func check(bodyBytes: Int) throws(ProblemDetails) {
         for (name, value) in fields {
             guard !name.isEmpty, name.utf8.allSatisfy(Self.isToken),

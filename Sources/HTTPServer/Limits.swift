@@ -1,38 +1,38 @@
 internal import Glibc
 
-/// What one entrance holds at most, and for how long.
+/// The limits of one listening socket, in size and time.
 package struct Limits: Sendable {
-    /// Connections at once. One more takes the place of the one that has waited longest for its
-    /// client; where none waits, it is closed.
+    /// The greatest number of connections. A further one replaces the one that has waited longest
+    /// for its client; if none waits, it is closed.
     package var connections = 64
-    /// Streams among them. One more gets 503.
+    /// The greatest number of streams among them. A further one is answered with 503.
     package var streams = 32
-    /// Bytes of a request's line and header fields. More get 431.
+    /// The greatest size in bytes of a request's line and header fields. More is answered with 431.
     package var headerBytes = 16 << 10
-    /// Bytes of a request's body. More get 413.
+    /// The greatest size in bytes of a request's body. More is answered with 413.
     package var bodyBytes = 64 << 10
-    /// Bytes of a stream that wait for its client. While there are as many, no further chunk is
-    /// taken.
+    /// The greatest number of buffered bytes of a stream. At this limit, no further chunk is
+    /// requested.
     package var streamBytes = 64 << 10
-    /// From the connection, or from a later request's line, until the request is whole.
+    /// The time from the connection, or from a later request's line, until the request is complete.
     package var requestTime = Duration.seconds(10)
-    /// From an answer until the next request.
+    /// The time from an answer until the next request.
     package var idleTime = Duration.seconds(60)
-    /// Until a client has taken an answer, or the part of a stream that is under way.
+    /// The time until a client has received an answer, or the current part of a stream.
     package var sendTime = Duration.seconds(30)
-    /// Until a stream that has nothing to send shows that it is there.
+    /// The time after which a stream with nothing to send sends a sign of life.
     package var beatTime = Duration.seconds(15)
-    /// From the order to stop until what is still open is cut off.
+    /// The time from the stop until connections that are still open are closed.
     package var stopTime = Duration.seconds(2)
 
     package init() {}
 }
 
-/// Why an entrance could not be opened.
+/// Why a listening socket could not be opened.
 package enum ServerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// `step` is the system call that failed.
     case listen(address: String, step: String, reason: String)
-    /// libmicrohttpd did not start: there is no memory, or no descriptor.
+    /// libmicrohttpd did not start: no memory or no descriptor was left.
     case start(address: String, reason: String)
 
     package var description: String {
@@ -45,7 +45,7 @@ package enum ServerError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension ServerError {
-    /// - Returns: the system call's result, where it is not negative.
+    /// - Returns: the system call's result, if it is not negative.
     static func check(
         _ result: Int32, _ step: String, _ address: String
     ) throws(ServerError) -> Int32 {

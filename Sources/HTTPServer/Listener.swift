@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Owns a descriptor, and closes it.
+/// Owns a file descriptor and closes it.
 struct Descriptor: ~Copyable {
     let number: Int32
 
@@ -8,7 +8,7 @@ struct Descriptor: ~Copyable {
 
     deinit { close(number) }
 
-    /// Gives it to another owner.
+    /// Passes the descriptor to another owner.
     consuming func release() -> Int32 {
         let number = number
         discard self
@@ -16,13 +16,13 @@ struct Descriptor: ~Copyable {
     }
 }
 
-/// Owns the file of a Unix socket, and removes it, unless another one has taken its place.
+/// Owns the file of a Unix socket and removes it, unless it was replaced by another file.
 struct SocketFile: ~Copyable {
     private let path: String
     private let device: dev_t
     private let inode: ino_t
 
-    /// Nil where there is no socket.
+    /// Nil if there is no socket at the path.
     init?(_ path: String) {
         guard let found = Self.find(path) else { return nil }
         self.path = path
@@ -34,13 +34,13 @@ struct SocketFile: ~Copyable {
         guard let found = Self.find(path), found.st_dev == device, found.st_ino == inode else {
             return
         }
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         unsafe _ = unlink(path)
     }
 
     private static func find(_ path: String) -> stat? {
         var found = stat()
-        // SAFETY: the path is lent for the call, and the structure is ours.
+        // SAFETY: the pointer is valid for the call, and the structure is a local variable.
         guard unsafe lstat(path, &found) == 0, found.st_mode & S_IFMT == S_IFSOCK else {
             return nil
         }
@@ -48,17 +48,17 @@ struct SocketFile: ~Copyable {
     }
 }
 
-/// Owns a listening socket, and the file of a Unix socket; both are gone when it is.
+/// Owns a listening socket and the file of a Unix socket; closes and removes them at its end.
 package struct Listener: ~Copyable {
-    /// For messages: a path, or an address with its port.
+    /// The path, or the address with its port, for messages.
     package let address: String
-    /// The port, which the system has chosen where 0 was asked for; nil for a Unix socket.
+    /// The port, chosen by the system if 0 was given; nil for a Unix socket.
     package let port: UInt16?
     let descriptor: Descriptor
     let file: SocketFile?
 
-    /// Listens on a Unix socket. One that is there is replaced; nobody can connect before the mode
-    /// is set.
+    /// Listens on a Unix socket. An existing socket is replaced; no client can connect before the
+    /// mode is set.
     ///
     /// - Parameter path: at most 107 bytes.
     package static func unix(_ path: String, mode: UInt32 = 0o660) throws(ServerError) -> Listener {
@@ -67,7 +67,7 @@ package struct Listener: ~Copyable {
         guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
             throw .listen(address: path, step: "bind", reason: "longer than 107 bytes")
         }
-        // SAFETY: the path is shorter than the field, which is zero behind it.
+        // SAFETY: the path is shorter than the field, which is zero after it.
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { field in
             unsafe field.copyBytes(from: path.utf8)
         }
@@ -75,19 +75,19 @@ package struct Listener: ~Copyable {
         let descriptor = try socket(AF_UNIX, path)
         try bind(descriptor.number, address, path)
         let file = SocketFile(path)
-        // SAFETY: the path is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         _ = try ServerError.check(unsafe chmod(path, mode), "chmod", path)
         _ = try ServerError.check(listen(descriptor.number, backlog), "listen", path)
         return Listener(address: path, port: nil, descriptor: descriptor, file: file)
     }
 
-    /// Listens on 127.0.0.1; on a port that the system chooses where it is 0.
+    /// Listens on 127.0.0.1; if `port` is 0, the system chooses one.
     package static func loopback(port: UInt16) throws(ServerError) -> Listener {
         let name = "127.0.0.1:\(port)"
         let descriptor = try socket(AF_INET, name)
-        // A port whose last connections are not forgotten yet can be used again.
+        // Allows a port with connections in TIME_WAIT to be used again.
         var on: Int32 = 1
-        // SAFETY: the number is lent for the call.
+        // SAFETY: the pointer is valid for the call.
         unsafe _ = setsockopt(
             descriptor.number, SOL_SOCKET, SO_REUSEADDR, &on,
             socklen_t(MemoryLayout<Int32>.size))
@@ -98,7 +98,7 @@ package struct Listener: ~Copyable {
         try bind(descriptor.number, address, name)
         _ = try ServerError.check(listen(descriptor.number, backlog), "listen", name)
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // SAFETY: the structure is ours, and as large as said.
+        // SAFETY: the structure is a local variable of the given size.
         let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe getsockname(descriptor.number, $0, &size)
@@ -110,7 +110,7 @@ package struct Listener: ~Copyable {
             address: "127.0.0.1:\(bound)", port: bound, descriptor: descriptor, file: nil)
     }
 
-    /// Connections that wait to be taken.
+    /// The greatest number of connections that wait to be accepted.
     private static let backlog: Int32 = 128
 
     private static func socket(_ family: Int32, _ name: String) throws(ServerError) -> Descriptor {
@@ -123,7 +123,7 @@ package struct Listener: ~Copyable {
     private static func bind<T: BitwiseCopyable>(
         _ descriptor: Int32, _ address: T, _ name: String
     ) throws(ServerError) {
-        // SAFETY: every address of a socket begins as sockaddr does, and its size is said.
+        // SAFETY: every socket address starts like sockaddr, and its size is passed.
         let result = unsafe withUnsafePointer(to: address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<T>.size))

@@ -1,23 +1,23 @@
 internal import Synchronization
 
-/// A stream's bytes between the task that makes them and the loop that sends them.
+/// A stream's bytes between the task that produces them and the loop that sends them.
 ///
-/// At most `limit` bytes and one chunk wait; while there are as many, the task takes no further
+/// At most `limit` bytes and one chunk are buffered; at this limit, the task requests no further
 /// chunk.
 final class OutgoingStream: Sendable {
     private struct State {
         var bytes: [UInt8]
-        /// Nothing more is taken in.
+        /// No more bytes are accepted.
         var isEnded = false
-        /// The loop has found nothing, and is to be woken.
+        /// The loop has found no bytes and must be woken.
         var isAwaited = false
-        /// The task, while it waits for room.
+        /// The task, while it waits for space.
         var producer: CheckedContinuation<Void, Never>?
     }
 
     enum Taken: Equatable {
         case some(Int)
-        /// There is nothing yet; the loop will be woken.
+        /// There are no bytes yet; the loop will be woken.
         case nothing
         case end
     }
@@ -28,7 +28,8 @@ final class OutgoingStream: Sendable {
     private let limit: Int
     private let wake: @Sendable () -> Void
 
-    /// - Parameter wake: called from any thread when a loop that found nothing should look again.
+    /// - Parameter wake: called from any thread when there are bytes again, or the end, after the
+    ///   loop found none.
     init(_ body: Response.Stream, limit: Int, wake: @escaping @Sendable () -> Void) {
         state = Mutex(State(bytes: body.first))
         chunks = body.chunks
@@ -37,7 +38,8 @@ final class OutgoingStream: Sendable {
         self.wake = wake
     }
 
-    /// Takes in chunks until there are no more, or the task is cancelled; what waits is still sent.
+    /// Reads chunks until there are no more or the task is cancelled; buffered bytes are still
+    /// sent.
     func run() async {
         await takeIn(chunks)
         end()
@@ -51,7 +53,7 @@ final class OutgoingStream: Sendable {
         }
     }
 
-    /// Shows the client that the stream is still there.
+    /// Sends a sign of life to the client.
     func showLife() { add(beat) }
 
     private func add(_ bytes: [UInt8]) {
@@ -64,7 +66,7 @@ final class OutgoingStream: Sendable {
         if isAwaited { wake() }
     }
 
-    /// Moves what fits into `room`.
+    /// Moves as many bytes as fit into `room`.
     func take(into room: UnsafeMutableRawBufferPointer) -> Taken {
         var producer: CheckedContinuation<Void, Never>?
         let taken: Taken = state.withLock { state in
@@ -73,7 +75,7 @@ final class OutgoingStream: Sendable {
                 state.isAwaited = !state.isEnded
                 return state.isEnded ? .end : .nothing
             }
-            // SAFETY: `room` is lent for the call, and has at least that many bytes.
+            // SAFETY: `room` is valid for the call and has at least that many bytes.
             unsafe room.copyBytes(from: state.bytes[..<count])
             state.bytes.removeFirst(count)
             if state.bytes.count < limit { producer = state.producer.take() }
@@ -83,7 +85,7 @@ final class OutgoingStream: Sendable {
         return taken
     }
 
-    /// Forgets what waits, for there is nobody to send it to.
+    /// Drops the buffered bytes, because the connection is closed, and ends the stream.
     func close() {
         state.withLock { $0.bytes = [] }
         end()

@@ -1,12 +1,12 @@
 internal import FoundationEssentials
 
-/// Why a request failed, which the client gets as problem details (RFC 9457).
+/// Why a request failed; sent to the client as problem details (RFC 9457).
 package struct ProblemDetails: Error, Sendable {
     package var status: Status
     package var detail: String
-    /// The parameter or member of the request that is wrong; an extension member of the answer.
+    /// The invalid parameter or member of the request; sent as an extension member of the answer.
     package var parameter: String?
-    /// Fields beside the usual ones, such as Allow.
+    /// Additional header fields, such as Allow.
     package var headers: Headers
 
     package init(
@@ -27,7 +27,7 @@ package struct ProblemDetails: Error, Sendable {
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Plain members: encoding them cannot fail.
+        // Encoding plain members cannot fail.
         let details = try? encoder.encode(
             Details(
                 title: status.reason, status: status.code, detail: detail, parameter: parameter))

@@ -1,4 +1,4 @@
-/// The word that a request begins with (RFC 9110, section 9).
+/// The method of a request (RFC 9110, section 9).
 package struct Method: Hashable, Sendable {
     package let name: String
 
@@ -12,7 +12,7 @@ package struct Method: Hashable, Sendable {
     package static let delete = Method("DELETE")
 }
 
-/// The process at the other end of a Unix socket, as the kernel tells (SO_PEERCRED, unix(7)).
+/// The process at the other end of a Unix socket, as the kernel reports it (SO_PEERCRED, unix(7)).
 package struct Peer: Equatable, Sendable {
     package var pid: Int32
     package var uid: UInt32
@@ -25,24 +25,24 @@ package struct Peer: Equatable, Sendable {
     }
 }
 
-/// A whole request.
+/// A complete request.
 package struct Request: Sendable {
     package var method: Method
-    /// Segments of the path, percent-decoded; none of them is empty.
+    /// The segments of the path, percent-decoded; none of them is empty.
     package var path: [String]
-    /// Members of the query, percent-decoded; of those with the same name, the first.
+    /// The parameters of the query, percent-decoded; of those with the same name, the first.
     package var query: [String: String]
-    /// Host and port that the request is for, from the target or the Host field; nil without.
+    /// The requested host and port, from the target or the Host field; nil without.
     package var authority: String?
     package var headers: Headers
     package var body: [UInt8]
-    /// Who asks; nil where it did not come by a Unix socket.
+    /// The client's process; nil unless the request came by a Unix socket.
     package var peer: Peer?
-    /// What the named segments of the route stand for.
+    /// The values of the route's named segments.
     package internal(set) var parameters: [String: String] = [:]
 
     /// - Parameter target: path and query as in a request's line, or a whole URL.
-    /// - Throws: `ProblemDetails` 400 where the target is malformed.
+    /// - Throws: `ProblemDetails` 400 if the target is malformed.
     package init(
         _ method: Method, _ target: String, headers: Headers = [:], body: [UInt8] = [],
         peer: Peer? = nil
@@ -58,7 +58,7 @@ package struct Request: Sendable {
     }
 }
 
-/// What a request is for (RFC 9112, section 3.2): `/path?query`, or the same behind `http://host`.
+/// The target of a request (RFC 9112, section 3.2): `/path?query`, or the same after `http://host`.
 private struct Target {
     var authority: String?
     var path: [String]

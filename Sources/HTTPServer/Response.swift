@@ -1,4 +1,4 @@
-/// How a request ended (RFC 9110, section 15).
+/// The status code of an answer (RFC 9110, section 15).
 package struct Status: Hashable, Sendable {
     package var code: Int
     package var reason: String
@@ -21,19 +21,20 @@ package struct Status: Hashable, Sendable {
     package static let unavailable = Status(code: 503, reason: "Service Unavailable")
 }
 
-/// An answer.
+/// An answer to a request.
 package struct Response: Sendable {
     package enum Body: Sendable {
         case bytes([UInt8])
         case stream(Stream)
     }
 
-    /// A body that goes on until its chunks end, the client goes away, or the server stops.
+    /// A body that continues until its chunks end, the client disconnects, or the server stops.
     package struct Stream: Sendable {
         /// Sent at once.
         var first: [UInt8] = []
         var chunks: any AsyncSequence<[UInt8], Never> & Sendable
-        /// Sent whenever there was nothing to send for `Limits.beatTime`; empty: nothing is.
+        /// Sent whenever there was nothing to send for `Limits.beatTime`; if empty, nothing is
+        /// sent.
         var beat: [UInt8] = []
     }
 
@@ -41,7 +42,7 @@ package struct Response: Sendable {
     package var headers: Headers
     package var body: Body
 
-    /// An answer that is not to be cached, and not to be taken for anything but `type`.
+    /// Creates an answer that must not be cached or interpreted as another type than `type`.
     package init(_ status: Status = .ok, type: String, body: Body) {
         self.status = status
         headers = [
@@ -54,9 +55,9 @@ package struct Response: Sendable {
         self.init(status, type: type, body: .bytes(Array(text.utf8)))
     }
 
-    /// Server-sent events, with comments in between that show whether the client is still there.
+    /// Creates an answer with server-sent events. Comments in between detect a client that is gone.
     ///
-    /// - Parameter retryMilliseconds: after how long a client that was cut off comes back.
+    /// - Parameter retryMilliseconds: the time after which a disconnected client reconnects.
     package init(
         events: some AsyncSequence<ServerSentEvent, Never> & Sendable, retryMilliseconds: Int
     ) {
@@ -69,7 +70,7 @@ package struct Response: Sendable {
 
 /// One event of a stream (HTML Living Standard, section 9.2).
 package struct ServerSentEvent: Sendable {
-    /// What a client sends as `Last-Event-ID` when it comes back; one line.
+    /// The value that a client sends as `Last-Event-ID` when it reconnects; one line.
     package var id: String
     /// One line.
     package var event: String

@@ -1,14 +1,14 @@
-/// Finds who answers a request; a plain value, which can be asked without any server.
+/// Finds the handler of a request. It is a plain value that can be used without a server.
 ///
-/// `Context` is what `admit` knows of whoever asks.
+/// `Context` is what `admit` returns for the client.
 package struct Router<Context: Sendable>: Sendable {
     package struct Route: Sendable {
         var method: Method
         var path: [String]
         var answer: @Sendable (Request, Context) async throws -> Response
 
-        /// - Parameter path: such as `/events/:id`; a segment with a colon stands for any, and is
-        ///   found by its name in `Request.parameters`.
+        /// - Parameter path: such as `/events/:id`; a segment with a colon matches any segment; its
+        ///   value is stored by name in `Request.parameters`.
         package init(
             _ method: Method, _ path: String,
             answer: @escaping @Sendable (Request, Context) async throws -> Response
@@ -18,7 +18,7 @@ package struct Router<Context: Sendable>: Sendable {
             self.answer = answer
         }
 
-        /// What the named segments stand for; nil where the path is another one.
+        /// The values of the named segments; nil if the path does not match.
         func parameters(of path: [String]) -> [String: String]? {
             guard path.count == self.path.count else { return nil }
             var parameters: [String: String] = [:]
@@ -38,9 +38,9 @@ package struct Router<Context: Sendable>: Sendable {
     private let problem: @Sendable (any Error) -> ProblemDetails
 
     /// - Parameters:
-    ///   - routes: of those that fit, the first answers. HEAD goes to the route for GET.
-    ///   - admit: knows whoever asks, or throws a `ProblemDetails`; it comes before all else.
-    ///   - problem: says what a client is told of an error that is no `ProblemDetails`.
+    ///   - routes: the first that matches answers. HEAD uses the route for GET.
+    ///   - admit: authenticates the client, or throws a `ProblemDetails`; it is called first.
+    ///   - problem: converts an error that is no `ProblemDetails` for the client.
     package init(
         _ routes: [Route], admit: @escaping @Sendable (Request) throws -> Context,
         problem: @escaping @Sendable (any Error) -> ProblemDetails

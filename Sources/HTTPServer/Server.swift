@@ -1,13 +1,13 @@
 internal import SystemSupport
 
-/// An HTTP/1.1 server on one socket, made with libmicrohttpd.
+/// An HTTP/1.1 server on one listening socket, based on libmicrohttpd.
 package struct Server: Sendable {
     private let loop: EventLoop
 
     /// - Parameters:
-    ///   - name: for the field Server.
-    ///   - respond: answers requests, several at once; its task is cancelled when the client is
-    ///     gone.
+    ///   - name: the value of the Server field.
+    ///   - respond: answers requests, several concurrently; its task is cancelled when the client
+    ///     disconnects.
     package init(
         _ listener: consuming Listener, limits: Limits = Limits(), name: String,
         respond: @escaping @Sendable (Request) async -> Response
@@ -15,9 +15,9 @@ package struct Server: Sendable {
         loop = try EventLoop(listener, limits: limits, name: name, respond: respond)
     }
 
-    /// Serves until the task is cancelled, which stops it within `Limits.stopTime`: nobody is let
-    /// in any more, the socket's file is removed, streams end, and answers that are under way are
-    /// sent. To be called once.
+    /// Serves until the task is cancelled, which stops it within `Limits.stopTime`: no further
+    /// client is accepted, the socket's file is removed, streams end, and pending answers are sent.
+    /// May be called once only.
     package func run() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { ended in

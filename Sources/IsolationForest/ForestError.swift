@@ -6,13 +6,13 @@ public enum ForestError: Error, Equatable, Sendable {
     case badOption(String)
     /// The bytes end before the encoding does.
     case truncated(needed: Int, got: Int)
-    /// The bytes do not start with the mark of an encoded forest.
+    /// The bytes do not start with the marker of an encoded forest.
     case foreign
-    /// The encoding is of a version that this library does not read.
+    /// The encoding has a version that this library does not support.
     case unknownVersion(UInt16)
     /// The content does not match its checksum.
     case damaged
-    /// The checksum holds, but the content is no forest; the text names the first field that is
-    /// wrong.
+    /// The checksum is valid, but the content is not a forest; the text names the first invalid
+    /// field.
     case malformed(String)
 }

@@ -1,34 +1,37 @@
 /// An isolation forest over rows of `Float` (Liu, Ting, Zhou 2008 and 2012), with insertion-aware
 /// scoring and an explanation of each score.
 ///
-/// A forest is a value: fitted once, it never changes, and any number of threads may score with it.
-/// The same rows and options give the same forest and the same scores, bit for bit, on any machine
-/// and with any number of threads.
+/// A forest is an immutable value, and any number of threads may score with it. The same rows and
+/// options yield the same forest and the same scores, bit for bit, on any machine and with any
+/// number of threads.
 ///
-/// Values that are not ordinary numbers follow one rule, in training and in scoring: NaN means
-/// "unknown" and counts as the column's median in the first tree's sample; infinities and anything
-/// beyond ±2¹²⁴ count as ±2¹²⁴.
+/// Special values are treated the same in training and in scoring: NaN means "unknown" and is
+/// replaced by the column's median in the first tree's sample; infinities and values beyond ±2¹²⁴
+/// count as ±2¹²⁴.
 public struct IsolationForest: Sendable, Equatable {
-    /// What a forest is grown with; every default is that of the papers.
+    /// The options of a fit; all defaults are those of the papers.
     public struct Options: Sendable, Equatable {
-        /// Trees in the forest, `1...65_535`; times the sample size, 2²⁹ at most.
+        /// The number of trees, `1...65_535`; at most 2²⁹ when multiplied by the sample size.
         public var treeCount = 100
-        /// Rows each tree is grown from, without replacement, `2...32_768`; fewer where there are
-        /// fewer rows.
+        /// The number of rows sampled for each tree, without replacement, `2...32_768`; fewer if
+        /// there are fewer rows.
         public var sampleSize = 256
-        /// Splits from the root to a leaf at most, `1...64`; nil is ⌈log₂ sample size⌉.
+        /// The greatest number of splits from the root to a leaf, `1...64`; nil is ⌈log₂ sample
+        /// size⌉.
         public var heightLimit: Int?
-        /// Columns each tree may split on, `1...columnCount`; nil is all of them.
+        /// The number of columns that each tree may split on, `1...columnCount`; nil is all of
+        /// them.
         public var columnsPerTree: Int?
-        /// The smallest difference that means anything, one per column and in its unit; empty is 0
-        /// for every column.
+        /// The smallest significant difference, one per column and in its unit; empty is 0 for
+        /// every column.
         ///
-        /// In a column that is constant in training any deviation is odd; the resolution says how
-        /// large a deviation must be to count: one as large as the resolution counts half.
+        /// In a column that is constant in training, any deviation is anomalous. The resolution
+        /// defines how large a deviation must be to count: one as large as the resolution counts
+        /// half.
         public var resolution: [Float] = []
-        /// Where the random numbers start.
+        /// The seed of the random numbers.
         public var seed: UInt64
-        /// Threads to grow trees on, at least 1; the forest does not depend on it.
+        /// The number of threads that build trees, at least 1; the forest does not depend on it.
         public var threadCount = 1
 
         public init(seed: UInt64) {
@@ -36,70 +39,70 @@ public struct IsolationForest: Sendable, Equatable {
         }
     }
 
-    /// How a row is scored.
+    /// The method of scoring a row.
     public enum Scoring: Sendable, Equatable {
         /// The score of the papers: 2^(−mean path length / c(sample size)).
         case classic
-        /// The mean path length is that of the row's own insertion into the trees, which also
-        /// notices what lies outside of all that was seen in training.
+        /// The mean path length is that of the row's insertion into the trees, which also detects
+        /// values outside the range seen in training.
         case insertionAware
     }
 
     /// Values in a row.
     public let columnCount: Int
-    /// Rows each tree was grown from.
+    /// The number of rows that each tree was built from.
     public let sampleSize: Int
-    /// Splits from the root to a leaf at most.
+    /// The greatest number of splits from the root to a leaf.
     public let heightLimit: Int
 
-    /// The trees, one after the other; tree t is `treeStarts[t]..<treeStarts[t + 1]` of the nodes.
+    /// The starts of the trees; tree t is `treeStarts[t]..<treeStarts[t + 1]` of the nodes.
     let treeStarts: [Int32]
     /// By tree: splits from the root to its lowest leaf.
     let treeDepths: [UInt8]
     let nodes: [Node]
-    /// By node: training rows that reached it.
+    /// By node: the number of training rows that reached it.
     let rowCounts: [UInt16]
     /// By node: depth + c(rows) at a leaf, 0 elsewhere.
     let leafPaths: [Float]
-    /// By node: the number of the nearest box at or above it, −1 where there is none.
+    /// By node: the number of the nearest box at or above it, −1 if there is none.
     let boxNumbers: [Int32]
-    /// By box: the number of the box above it in its tree, −1 where there is none.
+    /// By box: the number of the box above it in its tree, −1 if there is none.
     let boxParents: [Int32]
     /// By box: the depth of its node.
     let boxDepths: [Float]
     /// By box, vector after vector of the columns: centre, inverse and offset of `Box.scaled`.
     let boxes: [SIMD8<Float>]
-    /// By box: half its extent.
+    /// By box: the half extent.
     let boxHalves: [SIMD8<Float>]
-    /// `Options.resolution`, then what NaN counts as, by column and padded with 0.
+    /// `Options.resolution`, then the replacement of NaN, by column and padded with 0.
     let columns: [SIMD8<Float>]
     /// c(0) … c(`sampleSize`).
     let averages: [Float]
 
-    /// Trees in the forest.
+    /// The number of trees in the forest.
     public var treeCount: Int { treeStarts.count - 1 }
-    /// Bytes of memory that the trees take.
+    /// The memory of the trees in bytes.
     public var memoryByteCount: Int {
         nodes.count * (MemoryLayout<Node>.stride + 2 + 4 + 4) + treeCount * 5
             + (boxes.count + boxHalves.count + columns.count) * MemoryLayout<SIMD8<Float>>.stride
             + (averages.count + boxParents.count + boxDepths.count) * 4
     }
 
-    /// Vectors of 8 that hold one row.
+    /// The number of vectors of 8 values for one row.
     var vectorCount: Int { (columnCount + 7) / 8 }
 
-    /// Trees times sample size at most, so that 32 bits count the nodes.
+    /// The limit of trees times sample size, so that 32 bits can count the nodes.
     static var mostRows: Int { 1 << 29 }
 
-    /// Beyond this, in either direction, a value counts as this.
+    /// The limit of values in either direction; values beyond it count as the limit.
     static var largest: Float { 0x1p124 }
 
-    /// One node, of 8 bytes; a leaf is its own left child behind a threshold that nothing reaches.
+    /// One node of 8 bytes; a leaf is its own left child, with a threshold that no value reaches.
     struct Node: Equatable, Sendable, BitwiseCopyable {
         /// Rows below it go left, the others right.
         var threshold: Float
         var column: UInt16
-        /// The left child's place in its tree; the right child is the next one.
+        /// The left child's index in its tree; the right child is the next one.
         var left: UInt16
 
         static func leaf(at place: Int) -> Node {

@@ -73,7 +73,7 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
                 let quad = parseQuad(text[text.index(after: colon)...])
             else { return nil }
             tail = [UInt16(quad >> 16), UInt16(quad & 0xFFFF)]
-            // "::1.2.3.4" and "1::1.2.3.4": the colon cut off belongs to the gap.
+            // In "::1.2.3.4" and "1::1.2.3.4", the last colon belongs to the `::`.
             text = text[..<colon].hasSuffix(":") ? text[...colon] : text[..<colon]
         }
         func parse(_ part: Substring) -> [UInt16]? {
@@ -101,7 +101,7 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
 }
 
 extension Substring {
-    /// The first place where `pattern` stands, or nil.
+    /// The range of the first occurrence of `pattern`, or nil.
     fileprivate func range(of pattern: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {

@@ -1,8 +1,7 @@
-/// An IPv4 or IPv6 address, held as 128 bits in host order; IPv4 as `::ffff:a.b.c.d` (RFC 4291,
-/// 2.5.5.2).
+/// An IPv4 or IPv6 address as 128 bits in host order; IPv4 as `::ffff:a.b.c.d` (RFC 4291, 2.5.5.2).
 ///
-/// Both families sort and hash alike. A real IPv6 packet that carries a mapped address is told from
-/// IPv4 by the flow key's IP version, not here.
+/// Both families sort and hash in the same way. The IP version of the flow key, not this type,
+/// distinguishes IPv4 from an IPv6 packet with a mapped address.
 @frozen
 public struct IPAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// Bits 127 to 64.
@@ -10,20 +9,20 @@ public struct IPAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// Bits 63 to 0.
     public var low: UInt64
 
-    /// An address from its two halves, in host order.
+    /// Creates an address from its two halves in host order.
     @inlinable
     public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
 
-    /// An IPv4 address from its 32 bits in host order.
+    /// Creates an IPv4 address from its 32 bits in host order.
     @inlinable
     public init(v4: UInt32) {
         self.init(high: 0, low: 0xFFFF_0000_0000 | UInt64(v4))
     }
 
-    /// `::`, which stands for "no address" in records.
+    /// `::`, which means "no address" in records.
     @inlinable
     public static var unspecified: IPAddress { IPAddress(high: 0, low: 0) }
 
@@ -31,11 +30,11 @@ public struct IPAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
     @inlinable
     public var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
-    /// The 32 bits of an IPv4 address, in host order; of an IPv6 address its last 32 bits.
+    /// The 32 bits of an IPv4 address in host order; for IPv6, the last 32 bits.
     @inlinable
     public var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
 
-    /// 32 or 128.
+    /// The number of bits of the family: 32 or 128.
     @inlinable
     public var bitWidth: Int { isIPv4 ? 32 : 128 }
 
@@ -47,7 +46,7 @@ public struct IPAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
         return isIPv4 ? Array(all[12...]) : all
     }
 
-    /// An address from 4 or 16 bytes in network order; nil for any other count.
+    /// Creates an address from 4 or 16 bytes in network order; nil for any other count.
     public init?(bytes: some Collection<UInt8>) {
         switch bytes.count {
         case 4: self.init(v4: bytes.reduce(0) { $0 << 8 | UInt32($1) })

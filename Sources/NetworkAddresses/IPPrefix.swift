@@ -2,23 +2,24 @@
 public struct IPPrefix: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// The first address of the prefix.
     public let address: IPAddress
-    /// Leading bits that count: 0...32 for IPv4, 0...128 for IPv6.
+    /// The number of leading bits: 0...32 for IPv4, 0...128 for IPv6.
     public let length: Int
 
-    /// The prefix of `length` bits that holds `address`; `length` is clamped to the family's width.
+    /// Creates the prefix of `length` bits that contains `address`; `length` is clamped to the
+    /// family's width.
     public init(_ address: IPAddress, length: Int) {
         let clamped = min(max(length, 0), address.bitWidth)
         self.length = clamped
         self.address = address.masked(to: clamped + (128 - address.bitWidth))
     }
 
-    /// The prefix that holds this one address.
+    /// Creates the prefix of a single address.
     public init(host address: IPAddress) {
         self.address = address
         self.length = address.bitWidth
     }
 
-    /// Whether the prefix holds one address only.
+    /// Whether the prefix contains one address only.
     public var isHost: Bool { length == address.bitWidth }
 
     /// The last address of the prefix.
@@ -28,18 +29,18 @@ public struct IPPrefix: Hashable, Comparable, Sendable, BitwiseCopyable {
         return IPAddress(high: address.high | ~high, low: address.low | ~low)
     }
 
-    /// Whether `other` lies in this prefix; never across families.
+    /// Whether `other` is in this prefix; false for another family.
     public func contains(_ other: IPAddress) -> Bool {
         other.isIPv4 == address.isIPv4
             && other.masked(to: length + (128 - address.bitWidth)) == address
     }
 
-    /// Whether every address of `other` lies in this prefix.
+    /// Whether every address of `other` is in this prefix.
     public func contains(_ other: IPPrefix) -> Bool {
         other.length >= length && contains(other.address)
     }
 
-    /// Whether the two share an address.
+    /// Whether the two prefixes have an address in common.
     public func overlaps(_ other: IPPrefix) -> Bool { contains(other) || other.contains(self) }
 
     /// The two halves of the prefix, or nil for a host.
@@ -55,10 +56,10 @@ public struct IPPrefix: Hashable, Comparable, Sendable, BitwiseCopyable {
 }
 
 extension IPPrefix: CustomStringConvertible, LosslessStringConvertible {
-    /// `10.0.0.0/8`; a host without its length.
+    /// The prefix as text, `10.0.0.0/8`; a host without its length.
     public var description: String { isHost ? "\(address)" : "\(address)/\(length)" }
 
-    /// Parses an address, or an address, a slash and a length. Host bits may be set and are
+    /// Parses an address, or an address, a slash and a length. Host bits may be set; they are
     /// cleared.
     public init?(_ text: String) {
         guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else {
@@ -83,7 +84,7 @@ extension IPAddress {
     }
 
     static func mask(_ bits: Int) -> (UInt64, UInt64) {
-        // Smart shifts: a shift by 64 or more gives zero, never a trap.
+        // Smart shifts: a shift by 64 or more yields zero and does not trap.
         (~(UInt64.max >> UInt64(min(bits, 64))), ~(UInt64.max >> UInt64(max(bits - 64, 0))))
     }
 }

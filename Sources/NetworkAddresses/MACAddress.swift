@@ -4,11 +4,11 @@ public struct MACAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// The address in the low 48 bits; the high 16 are zero.
     public var value: UInt64
 
-    /// An address from the low 48 bits of `value`.
+    /// Creates an address from the low 48 bits of `value`.
     @inlinable
     public init(_ value: UInt64) { self.value = value & 0xFFFF_FFFF_FFFF }
 
-    /// 00:00:00:00:00:00, which stands for "not known".
+    /// 00:00:00:00:00:00, which means "unknown".
     @inlinable
     public static var zero: MACAddress { MACAddress(0 as UInt64) }
 
@@ -31,7 +31,7 @@ extension MACAddress: CustomStringConvertible, LosslessStringConvertible {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
     }
 
-    /// Parses six pairs of hexadecimal digits parted by `:` or `-`. Nil for anything else.
+    /// Parses six pairs of hexadecimal digits separated by `:` or `-`. Nil for anything else.
     public init?(_ text: String) {
         let parts = text.split(omittingEmptySubsequences: false) { $0 == ":" || $0 == "-" }
         guard parts.count == 6 else { return nil }

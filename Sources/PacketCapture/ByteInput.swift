@@ -1,7 +1,7 @@
 internal import CCompression
 internal import Glibc
 
-/// The bytes of a file or of standard input, unpacked where they are gzip or zstd.
+/// The bytes of a file or of standard input, decompressed if they are gzip or zstd.
 ///
 /// The first four bytes decide the format (RFC 1952, RFC 8878), not the file's name.
 @safe
@@ -9,19 +9,19 @@ final class ByteInput {
     let path: String
     private let descriptor: Int32
     private let shouldStop: @Sendable () -> Bool
-    /// Bytes taken from the descriptor.
+    /// Bytes read from the descriptor.
     private(set) var bytesRead: UInt64 = 0
-    /// Size of the file; nil for a pipe.
+    /// The size of the file; nil for a pipe.
     let size: UInt64?
     private var packed = Packed.plain
-    /// Compressed bytes that wait to be unpacked, or the first bytes of a plain file.
+    /// Compressed bytes that are not yet decompressed, or the first bytes of a plain file.
     private var pending: UnsafeMutableRawBufferPointer
     private var pendingAt = 0
     private var pendingEnd = 0
     private var atEnd = false
     private var stream: z_stream = unsafe z_stream()
     private var decompressor: OpaquePointer?
-    /// Whether the last call filled its room: then more may come without more input.
+    /// Whether the last call filled its output: then there may be more without further input.
     private var mayHoldMore = false
 
     private enum Packed { case plain, gzip, zstd }
@@ -45,7 +45,7 @@ final class ByteInput {
         try recognise()
     }
 
-    // SAFETY: each resource is ours alone and released once.
+    // SAFETY: only this object uses each resource, and releases it once.
     deinit {
         close(descriptor)
         unsafe pending.deallocate()
@@ -69,7 +69,7 @@ final class ByteInput {
         }
     }
 
-    /// Reads more compressed bytes behind those that wait; false at the end.
+    /// Reads more compressed bytes after the pending ones; returns false at the end.
     private func refill() throws(CaptureError) -> Bool {
         if pendingAt == pendingEnd {
             pendingAt = 0
@@ -100,7 +100,7 @@ final class ByteInput {
         }
     }
 
-    /// Fills the start of `room` with at least one byte; 0 at the end.
+    /// Reads at least one byte into the start of `room`; returns 0 at the end.
     @unsafe
     func read(into room: UnsafeMutableRawBufferPointer) throws(CaptureError) -> Int {
         switch packed {
@@ -122,7 +122,7 @@ final class ByteInput {
             if pendingAt == pendingEnd, !mayHoldMore {
                 guard try refill() else { return 0 }
             }
-            // SAFETY: both windows lie in their buffers, and zlib stays within the counts.
+            // SAFETY: both ranges are inside their buffers, and zlib stays within the counts.
             unsafe stream.next_in = pending.baseAddress?.advanced(by: pendingAt)
                 .assumingMemoryBound(to: UInt8.self)
             unsafe stream.avail_in = UInt32(pendingEnd - pendingAt)
@@ -147,7 +147,7 @@ final class ByteInput {
             if pendingAt == pendingEnd, !mayHoldMore {
                 guard try refill() else { return 0 }
             }
-            // SAFETY: both windows lie in their buffers, and zstd stays within the counts.
+            // SAFETY: both ranges are inside their buffers, and zstd stays within the counts.
             var input = unsafe ZSTD_inBuffer(
                 src: pending.baseAddress, size: pendingEnd, pos: pendingAt)
             var output = unsafe ZSTD_outBuffer(dst: room.baseAddress, size: room.count, pos: 0)

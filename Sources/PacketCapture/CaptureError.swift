@@ -1,11 +1,12 @@
-/// Why packets could not be had. Each description is one line: what, where, and how to mend it.
+/// Why packets could not be captured or read. Each description is one line with the problem, the
+/// place and the remedy.
 public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file could not be opened; the reason is the system's text.
     case open(path: String, reason: String)
     case isDirectory(path: String)
     case notACapture(path: String)
     case empty(path: String)
-    /// The header is a capture's, but of a version or shape that is not read.
+    /// The header is that of a capture, but of an unsupported version or variant.
     case unsupportedFormat(path: String, what: String)
     case unsupportedLinkType(path: String, name: String)
     case read(path: String, reason: String)
@@ -39,20 +40,20 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What was wrong with a capture whose whole packets were used all the same.
+/// A problem of a capture whose complete packets were used nevertheless.
 public struct CaptureWarning: Equatable, Sendable, CustomStringConvertible {
     public enum Kind: Equatable, Sendable {
-        /// The file ends inside a record; so does every capture whose writer was killed.
+        /// The file ends inside a record, as when its writer was killed.
         case cut
-        /// A record makes no sense, and nothing behind it can be found.
+        /// A record is invalid, so the rest of the file cannot be read.
         case damaged(String)
-        /// Frames of a link type that is not supported were left out.
+        /// Frames of an unsupported link type were skipped.
         case skippedLinkType(String, frames: UInt64)
     }
 
     public let path: String
     public let kind: Kind
-    /// Whole packets that came before.
+    /// The number of complete packets before it.
     public let packets: UInt64
 
     public var description: String {

@@ -1,25 +1,25 @@
 public import Timestamps
 
-/// One frame as it was captured.
+/// One captured frame.
 ///
-/// Its bytes are lent: they are gone when the call that lent them to a closure returns, or when the
-/// source is asked for the next frame.
+/// Its bytes are borrowed: they are valid until the call that passed them to a closure returns, or
+/// until the next frame is requested.
 @safe
 public struct CapturedFrame: BitwiseCopyable {
-    /// When it was captured.
+    /// The time of the capture.
     public var time: Timestamp
-    /// Bytes of the frame on the wire; `bytes.count` of them were captured.
+    /// The length of the frame on the wire in bytes; `bytes.count` of them were captured.
     public var wireLength: UInt32
-    /// LINKTYPE number of what the frame begins with.
+    /// The LINKTYPE number of the frame's first header.
     public var linkType: Int32
-    /// Which of the source's files or interfaces it came from, counted from 0 as they were named.
+    /// The file or interface that the frame is from, counted from 0 in the given order.
     public var source: Int32
     /// The number of its interface within a pcapng section; 0 elsewhere.
     public var interface: UInt32
     /// The captured bytes.
     @unsafe public var bytes: UnsafeRawBufferPointer
 
-    /// A frame over `bytes`, which the caller keeps alive.
+    /// Creates a frame over `bytes`, which the caller keeps alive.
     public init(
         time: Timestamp, wireLength: UInt32, linkType: Int32, source: Int32,
         interface: UInt32 = 0, bytes: UnsafeRawBufferPointer
@@ -33,21 +33,21 @@ public struct CapturedFrame: BitwiseCopyable {
     }
 }
 
-/// What a source has seen and what it has lost.
+/// The counters of a source: frames delivered and lost.
 public struct CaptureStatistics: Equatable, Sendable {
-    /// Frames handed on.
+    /// Frames delivered.
     public var packets: UInt64 = 0
-    /// Frames that the filter left out.
+    /// Frames that the filter rejected.
     public var filtered: UInt64 = 0
-    /// Frames of a link type that is not supported.
+    /// Frames of an unsupported link type.
     public var skipped: UInt64 = 0
-    /// Bytes of the files read so far, as they lie on the disk.
+    /// Bytes of the files read so far, before decompression.
     public var fileBytes: UInt64 = 0
-    /// Live: frames that the kernel had no room for (`ps_drop`).
+    /// Live: frames that the kernel dropped because its buffer was full (`ps_drop`).
     public var kernelDrops: UInt64 = 0
     /// Live: frames that the interface or its driver lost (`ps_ifdrop`).
     public var interfaceDrops: UInt64 = 0
-    /// Live: how often an interface that had gone was opened again.
+    /// Live: the number of times that a missing interface was opened again.
     public var reopened: UInt64 = 0
 
     public init() {}
@@ -55,19 +55,20 @@ public struct CaptureStatistics: Equatable, Sendable {
 
 /// How packets are captured.
 public struct CaptureOptions: Sendable {
-    /// Live: bytes of each frame that are kept.
+    /// Live: the greatest number of bytes captured of each frame.
     public var snapLength = 65_535
-    /// Live: bytes of the kernel's ring, per interface.
+    /// Live: the size of the kernel's ring in bytes, per interface.
     public var bufferSize = 16 << 20
     public var isPromiscuous = true
     public var direction = Direction.both
-    /// A BPF expression (pcap-filter(7)); empty takes everything.
+    /// A BPF expression (pcap-filter(7)); empty accepts every frame.
     public var filter = ""
-    /// LINKTYPE numbers that the reader of the frames understands; empty takes all.
+    /// The supported LINKTYPE numbers; empty accepts all.
     public var linkTypes: [Int32] = []
-    /// Files: bytes of monitors' notes that wait for whoever takes them; further ones are left out.
+    /// Files: the greatest number of bytes of monitors' notes that wait for `takeNotes`; further
+    /// notes are dropped.
     public var noteLimit = 0
-    /// Files: asked when a signal interrupts a read; true ends the source there, as at its end.
+    /// Files: called when a signal interrupts a read; if it returns true, the source ends there.
     public var shouldStop: @Sendable () -> Bool = { false }
 
     public init() {}

@@ -2,22 +2,22 @@ import Timestamps
 
 /// Frames of one capture file, or of several merged by time.
 ///
-/// Each file keeps its own order; between files the earlier frame comes first, and of equals the
-/// one of the file named first. A file whose times go backwards is not sorted.
+/// Each file keeps its order; between files, the earlier frame comes first, and with equal times
+/// that of the file named first. A file whose times go backwards is not sorted.
 @safe
 public final class FileCapture {
     private let readers: [SavefileReader]
     private var finished: [Bool]
     private let filter: PacketFilter?
     private var counters = CaptureStatistics()
-    /// What `next` hands out, frame by frame.
+    /// The batch from which `next` returns frames.
     private var batch: UnsafeMutableBufferPointer<CapturedFrame>
     private var position = 0
     private let merged: UnsafeMutableBufferPointer<CapturedFrame>
 
     /// Opens all files and reads their headers; `-` is standard input.
     ///
-    /// - Throws: what is wrong with the first file or the filter that cannot be used.
+    /// - Throws: the error of the filter or of the first file that cannot be used.
     public init(paths: [String], options: CaptureOptions = CaptureOptions()) throws(CaptureError) {
         filter = options.filter.isEmpty ? nil : try PacketFilter(options.filter)
         var opened: [SavefileReader] = []
@@ -32,10 +32,10 @@ public final class FileCapture {
         unsafe batch = UnsafeMutableBufferPointer(start: nil, count: 0)
     }
 
-    // SAFETY: the buffer is ours alone.
+    // SAFETY: only this object uses the buffer.
     deinit { unsafe merged.deallocate() }
 
-    /// What was read so far.
+    /// The counters so far.
     public var statistics: CaptureStatistics {
         var all = counters
         for reader in readers {
@@ -45,7 +45,7 @@ public final class FileCapture {
         return all
     }
 
-    /// Bytes of all files together; nil where one is a pipe.
+    /// The size of all files together in bytes; nil if one is a pipe.
     public var totalBytes: UInt64? {
         var sum: UInt64 = 0
         for reader in readers {
@@ -55,7 +55,7 @@ public final class FileCapture {
         return sum
     }
 
-    /// What was wrong with files whose packets were used; complete when the last batch was read.
+    /// The problems of files whose packets were used; complete after the last batch.
     public var warnings: [CaptureWarning] {
         readers.flatMap { reader in
             reader.warnings
@@ -68,11 +68,11 @@ public final class FileCapture {
         }
     }
 
-    /// Whether monitors have noted something in name blocks before the frames of the latest batch.
+    /// Whether there are monitors' notes from name blocks before the frames of the latest batch.
     public private(set) var hasNotes = false
 
-    /// What monitors have noted in name blocks before the frames of the latest batch, without the
-    /// prefix that marks such notes; each is given out once.
+    /// Returns the monitors' notes from name blocks before the frames of the latest batch, without
+    /// the prefix that marks them; each is returned once.
     public func takeNotes() -> [String] {
         hasNotes = false
         var notes: [String] = []
@@ -84,15 +84,14 @@ public final class FileCapture {
         return notes
     }
 
-    /// Notes that were left out, because more of them waited than `CaptureOptions.noteLimit`
-    /// allows.
+    /// The number of notes that were dropped because of `CaptureOptions.noteLimit`.
     public var lostNotes: UInt64 { readers.reduce(0) { $0 + $1.lostNotes } }
 
-    /// Lends the next frames, at most 64, to `body`, and returns false when there are no more.
+    /// Passes the next frames, at most 64, to `body`; returns false when there are no more.
     ///
-    /// The bytes lie in the reader's own blocks and are gone when `body` returns.
-    /// - Throws: `.read` where the system or a decompressor gives up; `.unsupportedLinkType` at the
-    ///   end of a file that had frames of unsupported types only.
+    /// The bytes are in the reader's buffers and are valid until `body` returns.
+    /// - Throws: `.read` if the system or a decompressor fails; `.unsupportedLinkType` at the end
+    ///   of a file that had frames of unsupported types only.
     public func nextBatch(
         _ body: (Span<CapturedFrame>) -> Void
     ) throws(CaptureError) -> Bool {
@@ -101,9 +100,9 @@ public final class FileCapture {
         return true
     }
 
-    /// The next frame, or nil when there are no more.
+    /// Returns the next frame, or nil when there are no more.
     ///
-    /// Its bytes lie in the reader's own blocks and are gone at the next call.
+    /// Its bytes are in the reader's buffers and are valid until the next call.
     /// - Throws: as `nextBatch`.
     public func next() throws(CaptureError) -> CapturedFrame? {
         if unsafe position == batch.count {
@@ -115,7 +114,7 @@ public final class FileCapture {
         return unsafe batch[position]
     }
 
-    /// Reads the next frames that the filter takes, at least one; nil at the end.
+    /// Reads the next frames that the filter accepts, at least one; nil at the end.
     private func readBatch() throws(CaptureError) -> UnsafeMutableBufferPointer<CapturedFrame>? {
         while true {
             let ready = readers.count == 1 ? unsafe try single() : unsafe try merge()
@@ -134,7 +133,7 @@ public final class FileCapture {
         return unsafe UnsafeMutableBufferPointer(rebasing: reader.frames[..<reader.count])
     }
 
-    /// Reads the next batch of one file; false when it has no more.
+    /// Reads the next batch of one file; returns false when it has no more.
     private func advance(_ index: Int) throws(CaptureError) -> Bool {
         let reader = readers[index]
         guard !finished[index] else { return false }
@@ -146,7 +145,8 @@ public final class FileCapture {
         return false
     }
 
-    /// Takes frames in order of time until a file's batch is used up: its next one moves its bytes.
+    /// Merges frames in order of time until a file's batch is used up: reading its next batch would
+    /// invalidate the bytes.
     private func merge() throws(CaptureError) -> UnsafeMutableBufferPointer<CapturedFrame>? {
         for (index, reader) in readers.enumerated() where reader.next == reader.count {
             _ = try advance(index)
@@ -173,7 +173,7 @@ public final class FileCapture {
         return unsafe UnsafeMutableBufferPointer(rebasing: merged[..<count])
     }
 
-    /// Moves the frames that the filter takes to the front.
+    /// Moves the frames that the filter accepts to the front.
     private func applyFilter(
         _ frames: UnsafeMutableBufferPointer<CapturedFrame>
     ) throws(CaptureError) -> UnsafeMutableBufferPointer<CapturedFrame> {

@@ -2,11 +2,11 @@ internal import CPcap
 internal import Glibc
 internal import Timestamps
 
-/// Frames from one or more interfaces as they come, with the same shape as `FileCapture`.
+/// Frames of one or more interfaces as they arrive, with the same interface as `FileCapture`.
 ///
-/// Each interface has a ring of its own in the kernel (TPACKET_V3 through libpcap); frames are
-/// copied out once, into a batch. An interface that goes away is waited for and opened again. What
-/// the kernel lost is counted, never silent. One thread uses a capture at a time.
+/// Each interface has its own ring in the kernel (TPACKET_V3 through libpcap); frames are copied
+/// once, into a batch. An interface that disappears is opened again when it returns. All frames
+/// that the kernel lost are counted. One thread uses a capture at a time.
 @safe
 public final class LiveCapture {
     private let options: CaptureOptions
@@ -15,9 +15,9 @@ public final class LiveCapture {
     private var counters = CaptureStatistics()
     private var polled: [pollfd] = []
 
-    /// Opens every interface; `any` is all of them at once.
+    /// Opens every interface; `any` captures on all of them.
     ///
-    /// - Throws: `.device` with what is missing, most often the right to capture.
+    /// - Throws: `.device` with the reason, most often a missing permission.
     public init(
         interfaces: [String], options: CaptureOptions = CaptureOptions()
     ) throws(CaptureError) {
@@ -29,9 +29,8 @@ public final class LiveCapture {
         }
     }
 
-    /// Captures on these interfaces from now on: what is named no more is closed, and what is new
-    /// is opened, or waited for where it is not there yet. Numbers of those that stay do not
-    /// change.
+    /// Captures on these interfaces from now on: closes those that are no longer named, and opens
+    /// new ones, now or when they appear. The numbers of the others do not change.
     public func replaceInterfaces(_ names: [String]) {
         for device in devices where !names.contains(device.name) {
             let lost = device.drops
@@ -52,13 +51,13 @@ public final class LiveCapture {
         devices.first { $0.index == source }?.name ?? ""
     }
 
-    /// Names of the interfaces that are gone and waited for.
+    /// The names of the missing interfaces, which are opened when they return.
     public var missing: [String] { devices.filter { !$0.isOpen }.map(\.name) }
 
-    /// Names of the interfaces that are there and taken down: nothing comes from them.
+    /// The names of the interfaces that exist but are down, and so deliver no frames.
     public var down: [String] { devices.filter { $0.isOpen && $0.isDown }.map(\.name) }
 
-    /// What was seen and lost so far, over all interfaces and reopenings.
+    /// The counters so far, over all interfaces and reopenings.
     public var statistics: CaptureStatistics {
         var all = counters
         for device in devices {
@@ -70,8 +69,8 @@ public final class LiveCapture {
         return all
     }
 
-    /// Lends the frames that have come, at most 64, to `body`: none when nothing came for
-    /// `timeoutMilliseconds`, or a signal interrupted the wait.
+    /// Passes the frames that have arrived, at most 64, to `body`: none if no frame arrived within
+    /// `timeoutMilliseconds`, or if a signal interrupted the wait.
     ///
     /// - Returns: always true; a live source has no end.
     public func nextBatch(
@@ -89,9 +88,8 @@ public final class LiveCapture {
         return true
     }
 
-    /// Takes what the rings hold, to a full batch; the interface that was first is last next time,
-    /// most of all where it left no room for the others: else one that is flooded would keep them
-    /// from being read.
+    /// Collects frames from the rings up to a full batch. The interface that was first is last next
+    /// time; otherwise a flooded interface would prevent the others from being read.
     private func collect() {
         for device in devices where stage.hasRoom { device.collect(into: stage) }
         if devices.count > 1 { devices.append(devices.removeFirst()) }
@@ -104,12 +102,12 @@ public final class LiveCapture {
                 polled.append(pollfd(fd: device.descriptor, events: Int16(POLLIN), revents: 0))
             }
         }
-        // SAFETY: the array holds as many entries as are named.
+        // SAFETY: the array has the given number of entries.
         _ = unsafe poll(&polled, nfds_t(polled.count), timeoutMilliseconds)
     }
 }
 
-/// One interface: its handle while it is there, and the count of what went wrong.
+/// One interface: its handle while it exists, and its counters of losses.
 @safe
 private final class LiveDevice {
     let name: String
@@ -121,7 +119,7 @@ private final class LiveDevice {
     private var lostBefore: (kernel: UInt64, interface: UInt64) = (0, 0)
     private var retryAt = Clock.monotonic()
     private var lookAt = Clock.monotonic()
-    /// The kernel's number for what was opened.
+    /// The kernel's index of the opened interface.
     private var number: UInt32 = 0
     private(set) var isDown = false
     private var linkType: Int32 = 1
@@ -135,7 +133,7 @@ private final class LiveDevice {
         try open()
     }
 
-    /// An interface that may not be there yet.
+    /// Creates an interface that may not exist yet.
     init(awaiting name: String, index: Int32, options: CaptureOptions) {
         self.name = name
         self.index = index
@@ -143,7 +141,7 @@ private final class LiveDevice {
         do { try open() } catch { retryAt = Clock.monotonic() + Self.firstRetry }
     }
 
-    // SAFETY: the handle is ours alone.
+    // SAFETY: only this object uses the handle.
     deinit { if let handle = unsafe handle { unsafe pcap_close(handle) } }
 
     private func open() throws(CaptureError) {
@@ -177,8 +175,8 @@ private final class LiveDevice {
         guard code >= 0 else {
             throw .device(name: name, operation: "capture", reason: unsafe Self.cure(code, made))
         }
-        // Cooked capture v2 names the interface of each packet; where it is not known, v1 is read
-        // too.
+        // Cooked capture v2 includes the interface of each packet; if libpcap does not support it,
+        // v1 is used.
         if name == "any" { unsafe pcap_set_datalink(made, DLT_LINUX_SLL2) }
         if options.direction != .both {
             let wanted = options.direction == .incoming ? PCAP_D_IN : PCAP_D_OUT
@@ -205,7 +203,7 @@ private final class LiveDevice {
         }
     }
 
-    /// Copies waiting frames into the stage. An error means that the interface has gone.
+    /// Copies available frames into the stage. An error means that the interface is gone.
     func collect(into stage: FrameStage) {
         guard let handle = unsafe handle else { return }
         stage.linkType = linkType
@@ -230,16 +228,16 @@ private final class LiveDevice {
         retryAt = Clock.monotonic() + Self.period
     }
 
-    /// How often an interface is looked at.
+    /// The interval between checks of an interface.
     private static let period = Interval.milliseconds(500)
-    /// A bridge that was announced comes soon.
+    /// The first retry is early, because a bridge that an engine has announced appears soon.
     private static let firstRetry = Interval.milliseconds(20)
 
-    /// Sees every half second whether the name still stands for what was opened, and opens it where
-    /// it is not open.
+    /// Checks every half second whether the name still belongs to the opened interface, and opens
+    /// the interface if it is not open.
     ///
-    /// A socket stays with an interface that is renamed, and hears nothing of what has its name
-    /// since.
+    /// A socket stays bound to an interface that is renamed, and receives nothing from a new
+    /// interface with the old name.
     func look() {
         guard isOpen else { return reopenIfDue() }
         let now = Clock.monotonic()
@@ -257,7 +255,7 @@ private final class LiveDevice {
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var request = unsafe ifreq()
-        // SAFETY: the name ends before its field does, or nothing of it could have been opened.
+        // SAFETY: the name is shorter than its field, otherwise it could not have been opened.
         unsafe withUnsafeMutableBytes(of: &request.ifr_ifrn) { raw in
             unsafe raw.copyBytes(from: name.utf8.prefix(raw.count - 1))
         }
@@ -265,7 +263,7 @@ private final class LiveDevice {
         return unsafe Int(request.ifr_ifru.ifru_flags) & Int(IFF_UP) == 0
     }
 
-    /// Tries every half second.
+    /// Tries to open the interface every half second.
     private func reopenIfDue() {
         guard !isOpen, Clock.monotonic() >= retryAt else { return }
         do {
@@ -287,7 +285,7 @@ private final class LiveDevice {
         )
     }
 
-    /// The library's text, with what to do about the two commonest reasons.
+    /// The library's text, or the remedy for the most common reasons.
     private static func cure(_ code: Int32, _ handle: OpaquePointer) -> String {
         let detail = unsafe text(of: handle)
         switch code {
@@ -312,7 +310,7 @@ private final class LiveDevice {
     }
 }
 
-/// Frames copied out of the kernel's rings, until they are lent on.
+/// The frames copied from the kernel's rings, until they are passed on.
 @safe
 private final class FrameStage {
     private let frameLimit: Int
@@ -326,12 +324,12 @@ private final class FrameStage {
     init(frameLimit: Int) {
         self.frameLimit = frameLimit
         unsafe frames = .allocate(capacity: frameLimit)
-        // As many of the largest frames as a batch may hold: snap lengths end at 262,144 bytes, and
+        // Space for a batch of the largest frames: snap lengths are at most 262,144 bytes, and
         // pages that no frame reaches are never touched.
         unsafe memory = .allocate(byteCount: frameLimit * 262_144, alignment: 16)
     }
 
-    // SAFETY: both regions are ours alone.
+    // SAFETY: only this object uses both regions.
     deinit {
         unsafe frames.deallocate()
         unsafe memory.deallocate()
@@ -349,9 +347,10 @@ private final class FrameStage {
         let length = unsafe min(Int(header.caplen), memory.count - used)
         guard count < frameLimit, let bytes = unsafe bytes, length >= 0 else { return }
         let target = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[used..<used + length])
-        // SAFETY: libpcap lends `caplen` bytes, and the target has room for `length` of them.
+        // SAFETY: libpcap's pointer is valid for `caplen` bytes, and the target has space for
+        // `length` of them.
         unsafe target.copyMemory(from: UnsafeRawBufferPointer(start: bytes, count: length))
-        // With nanosecond precision the field for microseconds holds nanoseconds.
+        // With nanosecond precision, the field for microseconds contains nanoseconds.
         let time = Timestamp(
             second: header.ts.tv_sec, nanoseconds: Int64(header.ts.tv_usec))
         unsafe (frames + count).initialize(

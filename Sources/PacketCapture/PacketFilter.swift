@@ -1,13 +1,13 @@
 internal import CPcap
 
-/// A BPF expression, compiled once for each link type it meets.
+/// A BPF expression, compiled once for each link type.
 @safe
 final class PacketFilter {
     private let expression: String
     private let snapLength: Int32
     private var programs: [Int32: UnsafeMutablePointer<bpf_program>] = unsafe [:]
 
-    /// Compiles `expression` for `linkType`, so that a mistake in it shows before any packet is
+    /// Compiles `expression` for `linkType`, so an error in it is reported before any packet is
     /// read.
     init(_ expression: String, linkType: Int32 = 1, snapLength: Int = 262_144) throws(CaptureError)
     {
@@ -16,7 +16,7 @@ final class PacketFilter {
         _ = unsafe try program(for: linkType)
     }
 
-    // SAFETY: the programs are ours alone.
+    // SAFETY: only this object uses the programs.
     deinit {
         unsafe programs.values.forEach { program in
             unsafe pcap_freecode(program)
@@ -24,7 +24,7 @@ final class PacketFilter {
         }
     }
 
-    /// Whether the filter takes the frame.
+    /// Whether the filter accepts the frame.
     func accepts(_ frame: CapturedFrame) throws(CaptureError) -> Bool {
         let program = unsafe try program(for: frame.linkType)
         var header = pcap_pkthdr()
@@ -40,7 +40,7 @@ final class PacketFilter {
         for linkType: Int32
     ) throws(CaptureError) -> UnsafeMutablePointer<bpf_program> {
         if let known = unsafe programs[linkType] { return unsafe known }
-        // Files say 101 for raw IP, the library 12; every other supported number is the same.
+        // Raw IP is 101 in files and 12 in the library; all other supported numbers are the same.
         guard let dead = unsafe pcap_open_dead(linkType == 101 ? 12 : linkType, snapLength) else {
             throw .filter(expression: expression, reason: "out of memory")
         }
@@ -60,7 +60,7 @@ final class PacketFilter {
 extension CaptureOptions {
     /// Whether the filter can be compiled for frames of this link type, without opening anything.
     ///
-    /// - Throws: `.filter` with the compiler's words.
+    /// - Throws: `.filter` with the compiler's message.
     public func checkFilter(linkType: Int32 = 1) throws(CaptureError) {
         if !filter.isEmpty { _ = try PacketFilter(filter, linkType: linkType) }
     }

@@ -2,16 +2,16 @@ import Timestamps
 
 /// Blocks of a pcapng file (draft-ietf-opsawg-pcapng), little-endian, with nanosecond stamps.
 package enum PcapNGBlock {
-    /// How a comment in a name block begins that `FileCapture.takeNotes` gives out.
+    /// The prefix of the comments in name blocks that `FileCapture.takeNotes` returns.
     static let notePrefix = "lazaret: "
-    /// A note is no longer than this.
+    /// The greatest size of a note in bytes.
     package static let noteLimit = 60_000
 
     /// The header of a section.
     ///
     /// - Parameters:
     ///   - application: the program's name and version.
-    ///   - comment: what the file holds, for people.
+    ///   - comment: a description of the file for its readers.
     package static func section(application: String, comment: String) -> [UInt8] {
         var body = word(0x1A2B_3C4D) + [1, 0, 0, 0] + [UInt8](repeating: 0xFF, count: 8)
         body += option(1, Array(comment.utf8.prefix(1024)))
@@ -19,7 +19,7 @@ package enum PcapNGBlock {
         return block(0x0A0D_0D0A, body)
     }
 
-    /// The description of an interface; `name` is empty where it has none.
+    /// The description of an interface; `name` is empty if it has none.
     package static func interface(linkType: Int32, name: String) -> [UInt8] {
         let type = UInt16(truncatingIfNeeded: linkType)
         var body: [UInt8] = [UInt8(type & 0xFF), UInt8(type >> 8), 0, 0] + word(262_144)
@@ -29,7 +29,7 @@ package enum PcapNGBlock {
         return block(1, body)
     }
 
-    /// A name resolution block: `records` for programs that show names, `note` for
+    /// A name resolution block: `records` for programs that display names, `note` for
     /// `FileCapture.takeNotes`.
     ///
     /// - Parameters:
@@ -47,13 +47,14 @@ package enum PcapNGBlock {
         return block(4, body)
     }
 
-    /// Bytes of a frame's block.
+    /// The size of a frame's block in bytes.
     @inline(__always)
     package static func length(of frame: CapturedFrame) -> Int {
         unsafe 32 + (frame.bytes.count + 3) & ~3
     }
 
-    /// Appends a frame of the `interface`th interface; allocates nothing while `bytes` has room.
+    /// Appends a frame of the interface with the number `interface`; allocates nothing while
+    /// `bytes` has capacity.
     package static func append(_ frame: CapturedFrame, interface: UInt32, to bytes: inout [UInt8]) {
         let time = UInt64(bitPattern: max(frame.time.nanoseconds, 0))
         let count = unsafe frame.bytes.count
@@ -65,7 +66,7 @@ package enum PcapNGBlock {
         append(UInt32(truncatingIfNeeded: time), &bytes)
         append(UInt32(count), &bytes)
         append(max(frame.wireLength, UInt32(count)), &bytes)
-        // SAFETY: the frame's bytes live for the call.
+        // SAFETY: the frame's bytes are valid for the call.
         unsafe bytes.append(contentsOf: frame.bytes)
         for _ in 0..<(4 - count % 4) % 4 { bytes.append(0) }
         append(length, &bytes)
@@ -73,7 +74,7 @@ package enum PcapNGBlock {
 
     @inline(__always)
     private static func append(_ value: UInt32, _ bytes: inout [UInt8]) {
-        // SAFETY: the four bytes of the value, for the call.
+        // SAFETY: the four bytes of the value are valid for the call.
         unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 
@@ -95,20 +96,20 @@ package enum PcapNGBlock {
     }
 }
 
-/// Writes frames as one section of a pcapng file. Bytes gather in `bytes`; whoever owns the writer
-/// writes them and empties it.
+/// Formats frames as one section of a pcapng file. The owner of the writer writes `bytes` and
+/// clears it.
 package struct PcapNGWriter {
-    /// What waits to be written.
+    /// The bytes that are not yet written.
     package var bytes: [UInt8]
     /// Link types, each with the number of its interface block.
     private var interfaces: [Int32: UInt32] = [:]
 
-    /// Begins with the section's header.
+    /// Creates a writer with the section's header in `bytes`.
     package init(application: String, comment: String) {
         bytes = PcapNGBlock.section(application: application, comment: comment)
     }
 
-    /// Adds a frame; the first one of a link type brings an interface with it.
+    /// Adds a frame; before the first one of a link type, adds an interface.
     package mutating func add(_ frame: CapturedFrame) {
         var number = UInt32(interfaces.count)
         if let known = interfaces[frame.linkType] {

@@ -1,6 +1,6 @@
 internal import Timestamps
 
-/// What is known of the section of a pcapng file that is being read.
+/// The current section of a pcapng file.
 struct PcapNGSection {
     var swapped = false
     var interfaces: [Interface] = []
@@ -8,14 +8,14 @@ struct PcapNGSection {
     struct Interface {
         var linkType: Int32
         var isSupported = true
-        /// Bytes of a frame that are kept; 0 in the file means no limit.
+        /// The greatest number of captured bytes of a frame; 0 in the file means no limit.
         var snapLength: Int
         var resolution = Resolution.decimal(multiplier: 1000)
-        /// To add to every time (`if_tsoffset`).
+        /// The offset to add to every time (`if_tsoffset`).
         var offset = Interval.zero
     }
 
-    /// Units of a time stamp.
+    /// The unit of a time stamp.
     enum Resolution {
         /// Nanoseconds in a unit.
         case decimal(multiplier: UInt64)
@@ -24,7 +24,7 @@ struct PcapNGSection {
         /// 2^-shift seconds, shift up to 63.
         case binary(shift: UInt64)
 
-        /// By the byte of option `if_tsresol`: the highest bit chooses base 2.
+        /// Creates the unit from the byte of option `if_tsresol`: the highest bit selects base 2.
         init(_ byte: UInt8) {
             if byte & 0x80 != 0 {
                 self = .binary(shift: UInt64(min(byte & 0x7F, 63)))
@@ -39,7 +39,7 @@ struct PcapNGSection {
             (0..<exponent).reduce(1) { value, _ in value &* 10 }
         }
 
-        /// The time of a stamp, as far as there are such times.
+        /// The time of a stamp, limited to the range of `Timestamp`.
         func time(_ stamp: UInt64) -> Timestamp {
             switch self {
             case .decimal(let multiplier):
@@ -64,12 +64,13 @@ struct PcapNGSection {
 
 /// Blocks of draft-ietf-opsawg-pcapng.
 extension SavefileReader {
-    /// Walks the whole blocks that lie in the buffer, to at most one batch.
+    /// Parses the complete blocks in the buffer, up to one batch.
     func parsePcapNG() throws(CaptureError) {
         while count < Self.batchLimit {
             guard limit &- at >= 12 else { return }
             let type = word(at, swapped: section.swapped)
-            // A section header has the same type in both byte orders, and brings its own order.
+            // A section header has the same type in both byte orders, and defines the order of its
+            // section.
             if type == 0x0A0D_0D0A {
                 let magic = word(at &+ 8, swapped: false)
                 guard Self.isByteOrderMagic(magic) else {
@@ -78,7 +79,7 @@ extension SavefileReader {
                 }
                 section = PcapNGSection(swapped: magic != 0x1A2B_3C4D)
             }
-            // What names say holds from here on: frames before are handed out first.
+            // Names apply from here on, so earlier frames are returned first.
             if type == Self.namesBlock, count > 0 { return }
             let length = Int(word(at &+ 4, swapped: section.swapped))
             guard length >= 12, length & 3 == 0, length <= Self.blockLimit else {
@@ -189,7 +190,7 @@ extension SavefileReader {
         section.interfaces.append(made)
     }
 
-    /// Gives code, place and length of each option to `body`.
+    /// Calls `body` with code, offset and length of each option.
     private func options(from: Int, to end: Int, _ body: (UInt32, Int, Int) -> Void) {
         var option = from
         while option + 4 <= end {
@@ -200,14 +201,15 @@ extension SavefileReader {
         }
     }
 
-    /// Two numbers of 16 bits: a code and a length.
+    /// Two 16-bit numbers: a code and a length.
     private func head(_ offset: Int) -> (code: UInt32, size: Int) {
         let head = word(offset, swapped: section.swapped)
         return section.swapped
             ? (head >> 16, Int(head & 0xFFFF)) : (head & 0xFFFF, Int(head >> 16))
     }
 
-    /// A name resolution block: its records are for other readers, the comments of ours say all.
+    /// Parses a name resolution block. Its records are for other programs; only comments with our
+    /// prefix are read.
     private func names(at: Int, length: Int) {
         let end = at + length - 4
         var record = at + 8
@@ -218,7 +220,8 @@ extension SavefileReader {
         }
         options(from: record, to: end) { code, value, size in
             guard code == 1, size <= end - value else { return }
-            // SAFETY: the option lies in the block, and the block in the filled part of the buffer.
+            // SAFETY: the option is inside the block, and the block inside the filled part of the
+            // buffer.
             let bytes = unsafe buffer[value..<value + size]
             guard unsafe bytes.starts(with: PcapNGBlock.notePrefix.utf8) else { return }
             guard noteBytes + size <= noteLimit else {

@@ -1,29 +1,29 @@
 internal import Glibc
 internal import Timestamps
 
-/// Reads one pcap or pcapng file in large blocks and lends its frames in batches, straight from the
-/// block.
+/// Reads one pcap or pcapng file in large blocks and returns its frames in batches, without copying
+/// their bytes.
 ///
-/// Frames are what libpcap would give (savefile(5), draft-ietf-opsawg-pcapng), with two additions:
-/// pcapng interfaces may differ in link type, and a record cut off at the end is reported, not
-/// fatal.
+/// Frames are the same as libpcap's (savefile(5), draft-ietf-opsawg-pcapng), with two differences:
+/// pcapng interfaces may have different link types, and a record that is cut off at the end is a
+/// warning, not an error.
 @safe
 final class SavefileReader {
     static let batchLimit = 32
-    /// libpcap's bound for the captured bytes of a frame.
+    /// libpcap's limit for the captured bytes of a frame.
     static let frameLimit = 262_144
-    /// No block of a pcapng file that is worth reading is larger.
+    /// The greatest accepted size of a pcapng block.
     static let blockLimit = 16 << 20
 
     let input: ByteInput
     let index: Int32
     private(set) var packets: UInt64 = 0
     private(set) var warnings: [CaptureWarning] = []
-    /// Frames of unsupported link types, by type.
+    /// The number of frames of unsupported link types, by type.
     var skipped: [Int32: UInt64] = [:]
     let supported: [Int32]
 
-    /// The frames of the batch at hand; the first `next` of them are used up.
+    /// The frames of the current batch; the first `next` of them were already returned.
     let frames: UnsafeMutableBufferPointer<CapturedFrame>
     var count = 0
     var next = 0
@@ -34,12 +34,12 @@ final class SavefileReader {
     private var ended = false
     var format = Format.pcap(PcapFormat())
     var section = PcapNGSection()
-    /// What a monitor has noted in name blocks, up to the batch at hand.
+    /// The monitors' notes from name blocks, up to the current batch.
     var notes: [String] = []
-    /// Bytes of `notes`, and how many may be there.
+    /// The bytes of `notes`, and their limit.
     var noteBytes = 0
     let noteLimit: Int
-    /// Notes that found no room.
+    /// The number of notes that were dropped because of the limit.
     var lostNotes: UInt64 = 0
 
     enum Format {
@@ -47,7 +47,7 @@ final class SavefileReader {
         case pcapng
     }
 
-    /// What the file header of a pcap file says.
+    /// The format by the file header of a pcap file.
     struct PcapFormat {
         var swapped = false
         /// Nanoseconds per unit of the fraction: 1 or 1,000.
@@ -56,7 +56,7 @@ final class SavefileReader {
         var snapLength = SavefileReader.frameLimit
         /// 16, or 24 in Alexey Kuznetzov's variant.
         var headerLength = 16
-        /// Versions before 2.3 had the two lengths the other way round; 2.3 may have.
+        /// Versions before 2.3 have the two lengths in reverse order; 2.3 may have.
         var lengthsSwapped = false
         var mayBeSwapped = false
     }
@@ -72,7 +72,7 @@ final class SavefileReader {
         try readFileHeader()
     }
 
-    // SAFETY: both buffers are ours alone.
+    // SAFETY: only this object uses both buffers.
     deinit {
         unsafe frames.deallocate()
         unsafe buffer.deallocate()
@@ -80,10 +80,11 @@ final class SavefileReader {
 
     // MARK: bytes
 
-    /// Moves what is left to the front and reads more behind it; false at the end of the file.
+    /// Moves the remaining bytes to the front and reads more after them; returns false at the end
+    /// of the file.
     func fill() throws(CaptureError) -> Bool {
         if at > 0 {
-            // SAFETY: both ranges lie in the buffer; memmove allows that they overlap.
+            // SAFETY: both ranges are inside the buffer; memmove allows overlap.
             let start = unsafe buffer.baseAddress.unsafelyUnwrapped
             unsafe memmove(start, start + at, limit - at)
             limit -= at
@@ -97,14 +98,14 @@ final class SavefileReader {
         return got > 0
     }
 
-    /// Makes at least `length` bytes available from `at` on; false when the file ends before.
+    /// Makes at least `length` bytes available from `at` on; returns false if the file ends before.
     func need(_ length: Int) throws(CaptureError) -> Bool {
         if length > capacity { grow(to: length) }
         while limit - at < length { guard try fill() else { return false } }
         return true
     }
 
-    /// Bytes that the buffer holds at most.
+    /// The size of the buffer in bytes.
     var capacity: Int { unsafe buffer.count }
 
     /// Moves to a larger buffer; no frame may point into the old one.
@@ -128,8 +129,8 @@ final class SavefileReader {
 
     // MARK: batches
 
-    /// Reads the next batch into `frames`; false at the end. The frames of the batch before are
-    /// gone.
+    /// Reads the next batch into `frames`; returns false at the end. The frames of the previous
+    /// batch become invalid.
     func readBatch() throws(CaptureError) -> Bool {
         count = 0
         next = 0
@@ -148,14 +149,14 @@ final class SavefileReader {
         }
     }
 
-    /// Set when a record made no sense.
+    /// Set when a record was invalid.
     private(set) var stopped = false
 
     func warn(_ kind: CaptureWarning.Kind) {
         warnings.append(CaptureWarning(path: input.path, kind: kind, packets: packets))
     }
 
-    /// Gives up the rest of the file.
+    /// Skips the rest of the file.
     func stop(_ what: String) {
         stopped = true
         packets &+= UInt64(count)
@@ -163,7 +164,7 @@ final class SavefileReader {
         packets &-= UInt64(count)
     }
 
-    /// Walks the whole records that lie in the buffer, to at most one batch.
+    /// Parses the complete records in the buffer, up to one batch.
     private func parsePcap(_ pcap: PcapFormat) {
         let header = pcap.headerLength
         let limit = limit
@@ -177,7 +178,7 @@ final class SavefileReader {
         let start = unsafe UnsafeRawPointer(buffer.baseAddress.unsafelyUnwrapped)
         while count < Self.batchLimit {
             guard limit &- at >= header else { return }
-            // SAFETY: the whole header, at least 16 bytes, lies in the filled part of the buffer.
+            // SAFETY: the whole header, at least 16 bytes, is inside the filled part of the buffer.
             let times = unsafe (start + at).loadUnaligned(as: SIMD2<UInt32>.self)
             let lengths = unsafe (start + at + 8).loadUnaligned(as: SIMD2<UInt32>.self)
             var (seconds, fraction) = (times.x, times.y)
@@ -200,7 +201,7 @@ final class SavefileReader {
                 if header &+ length > capacity, count == 0 { grow(to: header &+ length) }
                 return
             }
-            // SAFETY: the frame lies in the filled part, as just checked, and the slot in the
+            // SAFETY: the frame is inside the filled part, as just checked, and the slot inside the
             // batch.
             unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
                 to: CapturedFrame(
@@ -214,7 +215,7 @@ final class SavefileReader {
         }
     }
 
-    /// Adds a frame whose bytes lie in the buffer; the caller has checked that they do.
+    /// Adds a frame; the caller has checked that its bytes are inside the buffer.
     @inline(__always)
     func append(
         time: Timestamp, wireLength: UInt32, linkType: Int32, interface: UInt32, offset: Int,
@@ -222,7 +223,7 @@ final class SavefileReader {
     ) {
         precondition(offset >= 0 && length >= 0 && offset &+ length <= limit)
         precondition(count < Self.batchLimit)
-        // SAFETY: the range and the slot were checked just now.
+        // SAFETY: the range and the slot were just checked.
         unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
             to: CapturedFrame(
                 time: time, wireLength: wireLength, linkType: linkType, source: index,
@@ -266,7 +267,7 @@ final class SavefileReader {
         pcap.mayBeSwapped = major == 2 && minor == 3
         let snapLength = word(16, swapped: pcap.swapped)
         if snapLength > 0, snapLength < Self.frameLimit { pcap.snapLength = Int(snapLength) }
-        // The upper bits may hold the length of the frame check sequence.
+        // The upper bits may contain the length of the frame check sequence.
         pcap.linkType = Int32(word(20, swapped: pcap.swapped) & 0x03FF_FFFF)
         guard supported.isEmpty || supported.contains(pcap.linkType) else {
             throw .unsupportedLinkType(path: input.path, name: linkTypeName(pcap.linkType))

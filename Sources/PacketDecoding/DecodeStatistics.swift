@@ -1,12 +1,12 @@
-/// What was decoded, and one counter for every way a frame can be bad. All count frames.
+/// Counters of decoded frames, and one for every kind of malformed frame. All count frames.
 public struct DecodeStatistics: Equatable, Sendable {
     public var frames: UInt64 = 0
-    /// Bytes on the wire, all frames.
+    /// Bytes on the wire of all frames.
     public var wireBytes: UInt64 = 0
     public var ipv4: UInt64 = 0
     public var ipv6: UInt64 = 0
     public var arp: UInt64 = 0
-    /// Whole frames of other protocols: LLDP, STP, MACsec and the like.
+    /// Well-formed frames of other protocols, such as LLDP, STP and MACsec.
     public var notIP: UInt64 = 0
     public var fragments: UInt64 = 0
     public var tunnelled: UInt64 = 0
@@ -37,9 +37,9 @@ public struct DecodeStatistics: Equatable, Sendable {
     public var badUDPLength: UInt64 = 0
     public var truncatedICMP: UInt64 = 0
     public var truncatedSCTP: UInt64 = 0
-    /// A tunnel header cut off or impossible; the outer packet is metered.
+    /// A truncated or invalid tunnel header; the outer packet is metered.
     public var badTunnel: UInt64 = 0
-    /// More layers than the bound; the packet found so far is metered.
+    /// More layers than the limit; the packet found so far is metered.
     public var nestingTooDeep: UInt64 = 0
     public var malformedDNS: UInt64 = 0
     public var wrongIPv4Checksum: UInt64 = 0
@@ -47,7 +47,7 @@ public struct DecodeStatistics: Equatable, Sendable {
 
     public init() {}
 
-    /// Every counter with its name, good ones first.
+    /// Every counter with its name, those of well-formed frames first.
     public var named: [(name: String, count: UInt64)] {
         [
             ("frames", frames), ("wire_bytes", wireBytes), ("ipv4", ipv4), ("ipv6", ipv6),
@@ -56,7 +56,7 @@ public struct DecodeStatistics: Equatable, Sendable {
         ] + malformed
     }
 
-    /// The counters of bad frames.
+    /// The counters of malformed frames.
     public var malformed: [(name: String, count: UInt64)] {
         [
             ("unsupported_link_type", unsupportedLinkType), ("truncated_link", truncatedLink),

@@ -1,7 +1,7 @@
 internal import NetworkAddresses
 
-/// The bytes of one frame, lent for one call. A read past the end gives zero: it neither traps nor
-/// touches other memory, so no input can do harm whatever the code above it forgets to check.
+/// The bytes of one frame, borrowed for one call. A read past the end returns zero: it neither
+/// traps nor accesses other memory, so input is harmless even if a caller omits a check.
 @safe
 struct FrameBytes {
     private let base: UnsafeRawPointer
@@ -13,7 +13,7 @@ struct FrameBytes {
         count = buffer.count
     }
 
-    /// Whether `length` bytes at `offset` are all here.
+    /// Whether all `length` bytes at `offset` exist.
     @inline(__always)
     func has(_ length: Int, at offset: Int) -> Bool { offset &+ length <= count }
 

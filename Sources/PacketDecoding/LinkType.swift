@@ -1,4 +1,5 @@
-/// What a frame begins with, by libpcap's LINKTYPE number (www.tcpdump.org/linktypes.html).
+/// The type of a frame's first header, as libpcap's LINKTYPE number
+/// (www.tcpdump.org/linktypes.html).
 public struct LinkType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     public let rawValue: Int32
     @inlinable
@@ -23,8 +24,8 @@ public struct LinkType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
     /// Linux cooked capture v2.
     public static let linuxCooked2 = LinkType(rawValue: 276)
 
-    /// Every type that `PacketDecoder` reads; the two odd numbers are DLT_RAW as some systems write
-    /// it.
+    /// All types that `PacketDecoder` supports; the two literal numbers are DLT_RAW of some
+    /// systems.
     public static let supported: [LinkType] = [
         .null, .ethernet, .ppp, .pppHDLC, .pppEthernet, .raw, .ciscoHDLC, .loop, .linuxCooked,
         .ipv4, .ipv6, .nflog, .linuxCooked2, LinkType(rawValue: 12), LinkType(rawValue: 14),

@@ -1,32 +1,32 @@
 public import NetworkAddresses
 public import Timestamps
 
-/// What one frame says, as far as metering and features need it: the innermost IP packet, how it
-/// was wrapped, and who sent the frame. A plain value of fixed size; every field is set anew for
-/// each frame.
+/// The fields of one frame that metering and features need: the innermost IP packet, its
+/// encapsulation, and the frame's sender. A plain value of fixed size; every field is set for each
+/// frame.
 public struct Packet: Sendable, BitwiseCopyable {
-    /// When the frame was captured.
+    /// The time of the capture.
     public var time = Timestamp.epoch
-    /// Bytes of the whole frame on the wire.
+    /// The length of the frame on the wire in bytes.
     public var wireLength: UInt32 = 0
     /// What the frame carries.
     public var kind: Kind = .other
 
     // Innermost IP header.
-    /// 4 or 6; 0 where there is no IP header.
+    /// 4 or 6; 0 without an IP header.
     public var ipVersion: UInt8 = 0
     /// Protocol number (IANA) of the payload after extension headers; 6 TCP, 17 UDP, 1 ICMP, 58
     /// ICMPv6, 132 SCTP.
     public var ipProtocol: UInt8 = 0
-    /// Source of the innermost IP header; of ARP the sender's protocol address.
+    /// The source of the innermost IP header; for ARP, the sender's protocol address.
     public var source: IPAddress = .unspecified
-    /// Destination of the innermost IP header; of ARP the target's protocol address.
+    /// The destination of the innermost IP header; for ARP, the target's protocol address.
     public var destination: IPAddress = .unspecified
     /// Source port; 0 without ports. For ICMP echo the identifier is in `icmpIdentifier`.
     public var sourcePort: UInt16 = 0
     /// Destination port; 0 without ports.
     public var destinationPort: UInt16 = 0
-    /// Bytes of the IP packet, header included, as its length field claims.
+    /// The length of the IP packet in bytes with its header, by its length field.
     public var ipLength: UInt32 = 0
     /// Bytes after the transport header, by the IP length.
     public var payloadLength: UInt32 = 0
@@ -49,7 +49,7 @@ public struct Packet: Sendable, BitwiseCopyable {
     /// Sender's hardware address inside ARP.
     public var arpSenderMAC: MACAddress = .zero
 
-    // How it was wrapped.
+    // Encapsulation.
     /// Source MAC address of the outermost frame; zero without Ethernet.
     public var sourceMAC: MACAddress = .zero
     public var destinationMAC: MACAddress = .zero
@@ -64,30 +64,30 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var outerSource: IPAddress = .unspecified
     public var outerDestination: IPAddress = .unspecified
 
-    // What an ICMP error quotes (RFC 792, RFC 4443): the packet that it answers.
-    /// Protocol of the quoted packet; 0 where nothing is quoted or its ports were cut off.
+    // The packet that an ICMP error quotes (RFC 792, RFC 4443).
+    /// The protocol of the quoted packet; 0 if there is none or its ports were cut off.
     public var quotedProtocol: UInt8 = 0
     public var quotedSource: IPAddress = .unspecified
     public var quotedDestination: IPAddress = .unspecified
     public var quotedSourcePort: UInt16 = 0
     public var quotedDestinationPort: UInt16 = 0
 
-    /// Room for the flow table: the hash of the flow's key, set by `FlowMeter.prepare`; 0 before.
+    /// A field of the flow table: the hash of the flow's key, set by `FlowMeter.prepare`; 0 before.
     public var flowHash: UInt64 = 0
-    /// Room for the flow table: whether the sender is the higher end, set by `FlowMeter.prepare`.
+    /// A field of the flow table: whether the sender is the higher end, set by `FlowMeter.prepare`.
     public var isFromHigh = false
-    /// Room for the flow table: where `FlowMeter.prefetch` found the flow, counted from 1; 0
-    /// nowhere.
+    /// A field of the flow table: the slot that `FlowMeter.prefetch` found, counted from 1; 0 if
+    /// none.
     public var flowHint: Int32 = 0
 
-    /// What a DNS message over UDP or TCP port 53 says; `dns.kind == .none` for everything else.
+    /// The DNS message over UDP or TCP port 53; `dns.kind == .none` for all other packets.
     public var dns = DNSMessage()
 
-    /// A packet with nothing in it.
+    /// Creates an empty packet.
     public init() {}
 
     public enum Kind: UInt8, Sendable, BitwiseCopyable {
-        /// Neither of the others: not IP, or cut off before the end of its IP header.
+        /// Neither IP nor ARP, or cut off before the end of its IP header.
         case other
         case arp
         case ip
@@ -95,9 +95,10 @@ public struct Packet: Sendable, BitwiseCopyable {
 
     public enum Fragment: UInt8, Sendable, BitwiseCopyable {
         case none
-        /// Offset zero and more to come: it has the transport header.
+        /// The first fragment, with offset zero and the transport header.
         case first
-        /// Has no transport header; ports are zero until the flow table finds them.
+        /// A later fragment without a transport header; its ports are zero until the flow table
+        /// finds them.
         case later
     }
 
@@ -106,7 +107,7 @@ public struct Packet: Sendable, BitwiseCopyable {
     }
 }
 
-/// What the features need of one DNS message (RFC 1035).
+/// The fields of one DNS message that the features need (RFC 1035).
 public struct DNSMessage: Sendable, BitwiseCopyable {
     public var kind: Kind = .none
     /// RCODE; 3 is NXDOMAIN.
@@ -118,13 +119,13 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     /// Labels of the first question's name.
     public var labelCount: UInt8 = 0
     /// Shannon entropy of the name's bytes before its last two labels, in hundredths of a bit per
-    /// byte; of the whole name where it has no more than two labels.
+    /// byte; of the whole name if it has no more than two labels.
     public var nameEntropyHundredths: UInt16 = 0
-    /// A hash of the whole lower-cased name: equal names, equal hashes.
+    /// A hash of the whole name in lower case; equal names have equal hashes.
     public var nameHash: UInt64 = 0
     /// A hash of the last two labels, lower-cased.
     public var domainHash: UInt64 = 0
-    /// Answer records that the header claims.
+    /// The number of answer records by the header.
     public var answerCount: UInt16 = 0
     /// Transaction id.
     public var identifier: UInt16 = 0
@@ -133,7 +134,7 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
 
     public enum Kind: UInt8, Sendable, BitwiseCopyable {
         case none, query, response
-        /// On port 53, but not a DNS message as far as it was read.
+        /// On port 53, but not a valid DNS message.
         case malformed
     }
 }

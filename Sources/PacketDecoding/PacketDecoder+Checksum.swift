@@ -1,6 +1,6 @@
 internal import NetworkAddresses
 
-/// Checksums (RFC 1071), counted on request only.
+/// Checksums (RFC 1071), verified on request only.
 extension PacketDecoder {
     @inline(never)
     mutating func verifyIPv4(_ cursor: Cursor, headerLength: Int) {
@@ -10,12 +10,13 @@ extension PacketDecoder {
         }
     }
 
-    /// Verifies the segment at the cursor where all of it is here; `at` is the checksum's offset.
+    /// Verifies the segment at the cursor if it was captured completely; `at` is the checksum's
+    /// offset.
     @inline(never)
     mutating func verifyTransport(_ cursor: Cursor, _ packet: inout Packet, at offset: Int) {
         let length = cursor.end &- cursor.at
         guard packet.fragment == .none, length >= offset &+ 2, cursor.has(length) else { return }
-        // UDP over IPv4 may go without (RFC 768).
+        // UDP over IPv4 may have no checksum (RFC 768).
         if packet.ipProtocol == 17, cursor.u16(offset) == 0 { return }
         var start: UInt64 = 0
         if packet.ipProtocol != 1 {

@@ -1,12 +1,12 @@
 /// DNS as far as the features need it (RFC 1035).
 extension PacketDecoder {
-    /// One message over TCP, where a segment begins with its length.
+    /// Decodes a message over TCP, if a segment starts with its length.
     @inline(never)
     func dnsOverTCP(_ cursor: Cursor, _ packet: inout Packet) {
         var cursor = cursor
         let length = Int(cursor.u16(0))
         guard length >= 12, cursor.has(14) else { return }
-        // A segment in the middle of a message would be read as nonsense: the length must fit.
+        // A segment in the middle of a message must not be decoded: the length must be plausible.
         guard length &+ 2 <= max(Int(packet.payloadLength), 1460) else { return }
         cursor.at &+= 2
         dns(cursor, &packet)
@@ -26,7 +26,7 @@ extension PacketDecoder {
         message.responseCode = UInt8(flags & 15)
         message.answerCount = cursor.u16(6)
         let questions = cursor.u16(4)
-        // Opcodes above 6 are not assigned; several questions are not in use.
+        // Opcodes above 6 are not assigned; messages with many questions are not used.
         guard flags >> 11 & 15 <= 6, questions <= 16 else {
             message.kind = .malformed
             packet.dns = message
@@ -37,13 +37,13 @@ extension PacketDecoder {
         packet.dns = message
     }
 
-    /// Reads the first question; false where its name is not one.
+    /// Reads the first question; returns false if its name is invalid.
     private func question(_ cursor: borrowing Cursor, _ message: inout DNSMessage) -> Bool {
         let frame = cursor.frame
         let end = min(cursor.end, frame.count)
         var at = cursor.at &+ 12
         var nameLength = 0
-        // Where the last two labels began, and the hash of each label of them.
+        // The starts of the last two labels, and their hashes.
         var lastStart = 0
         var secondLastStart = 0
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -54,7 +54,7 @@ extension PacketDecoder {
             guard at < end else { return false }
             let length = Int(frame.u8(at))
             if length == 0 { break }
-            // No name comes before the first question's: a pointer has nothing to point to.
+            // The first question's name is the first name, so it cannot contain a pointer.
             guard length < 64, at &+ 1 &+ length <= end, nameLength &+ length < 255 else {
                 return false
             }
@@ -93,7 +93,7 @@ extension PacketDecoder {
     }
 }
 
-/// Shannon entropy of short names, by a table of n log2 n.
+/// Computes the Shannon entropy of short names with a table of n log2 n.
 struct EntropyTable: Sendable {
     private let weights: [Float]
 
@@ -103,7 +103,7 @@ struct EntropyTable: Sendable {
         }
     }
 
-    /// log2 by halving and squaring, exact to about 1e-6: a table this small does not need a
+    /// Computes log2 by halving and squaring, exact to about 1e-6; the small table needs no
     /// library.
     static func log2(_ value: Float) -> Float {
         var rest = Double(value.significand)
@@ -120,8 +120,8 @@ struct EntropyTable: Sendable {
         return Float(result)
     }
 
-    /// Of the label bytes of a name in wire form from `start` on, `count` bytes of its text, dots
-    /// left out; in hundredths of a bit per byte.
+    /// Returns the entropy of the label bytes of a name in wire format from `start` on: `count`
+    /// bytes of its text without dots; in hundredths of a bit per byte.
     func entropyHundredths(of frame: FrameBytes, from start: Int, count: Int) -> UInt16 {
         var histogram = InlineArray<256, UInt8>(repeating: 0)
         var at = start

@@ -2,7 +2,7 @@ internal import NetworkAddresses
 
 /// The network layer.
 extension PacketDecoder {
-    /// An IPv4 packet (RFC 791).
+    /// Decodes an IPv4 packet (RFC 791).
     @inline(__always)
     mutating func ipv4(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(20) else {
@@ -12,11 +12,11 @@ extension PacketDecoder {
         let first = cursor.u8(0)
         let headerLength = Int(first & 15) &* 4
         guard first >> 4 == 4, headerLength >= 20 else {
-            // The version field decides, whatever the layer below says.
+            // The version field decides, even if the layer below states another version.
             if first >> 4 == 6 { ipv6(&cursor, &packet) } else { statistics.badIPv4Header &+= 1 }
             return
         }
-        // Segmentation offload leaves the length at zero: then the frame's end is the packet's.
+        // Segmentation offload leaves the length at zero; the packet then ends with the frame.
         let room = cursor.end &- cursor.at
         let claimed = Int(cursor.u16(2))
         var length = claimed == 0 ? room : claimed
@@ -42,7 +42,7 @@ extension PacketDecoder {
         transport(ipProtocol, &cursor, &packet)
     }
 
-    /// An IPv6 packet (RFC 8200) with its extension headers.
+    /// Decodes an IPv6 packet (RFC 8200) with its extension headers.
     @inline(never)
     mutating func ipv6(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(40) else {
@@ -77,8 +77,8 @@ extension PacketDecoder {
         }
     }
 
-    /// Walks extension headers to the transport header (RFC 8200 section 4, RFC 4302, 6275, 7401,
-    /// 5533).
+    /// Skips extension headers up to the transport header (RFC 8200 section 4, RFC 4302, 6275,
+    /// 7401, 5533).
     @inline(never)
     private mutating func extensions(
         _ first: UInt8, _ cursor: inout Cursor, _ packet: inout Packet
@@ -92,8 +92,8 @@ extension PacketDecoder {
             case 51: length = (Int(cursor.u8(1)) &+ 2) &* 4
             case 44: break
             default:
-                // Where nothing follows (59), or nothing that can be read follows an
-                // authentication header, the last header is what the packet is about.
+                // If nothing follows (59), or nothing readable follows an authentication header,
+                // the last header is the packet's protocol.
                 let isLast = next == 59 || passed == 51 && (next == 50 || next == 108)
                 packet.ipProtocol = isLast ? passed : next
                 transport(packet.ipProtocol, &cursor, &packet)

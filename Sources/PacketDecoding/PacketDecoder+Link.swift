@@ -17,7 +17,7 @@ extension PacketDecoder {
         network(etherType, &cursor, &packet)
     }
 
-    /// Goes on by an Ethernet type; below 1,536 it is an 802.3 length and LLC follows.
+    /// Continues by an Ethernet type; below 1,536 it is an 802.3 length and LLC follows.
     @inline(__always)
     mutating func network(_ etherType: UInt16, _ cursor: inout Cursor, _ packet: inout Packet) {
         switch etherType {
@@ -52,7 +52,7 @@ extension PacketDecoder {
         }
     }
 
-    /// One tag of IEEE 802.1Q; the first of a frame is the outer one.
+    /// Decodes a tag of IEEE 802.1Q; the first of a frame is the outer one.
     private mutating func vlan(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(4) else {
             statistics.truncatedVLAN &+= 1
@@ -69,7 +69,7 @@ extension PacketDecoder {
         network(etherType, &cursor, &packet)
     }
 
-    /// IEEE 802.1ah: the customer's frame follows the service tag.
+    /// Decodes IEEE 802.1ah: the customer's frame follows the service tag.
     private mutating func providerBackbone(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(4) else {
             statistics.truncatedVLAN &+= 1
@@ -79,7 +79,7 @@ extension PacketDecoder {
         ethernet(&cursor, &packet)
     }
 
-    /// IEEE 802.2: IP behind a SNAP header (RFC 1042) or on the old IP service access point.
+    /// Decodes IEEE 802.2: IP after a SNAP header (RFC 1042) or on the old IP service access point.
     private mutating func llc(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(3) else {
             statistics.truncatedLink &+= 1
@@ -101,8 +101,8 @@ extension PacketDecoder {
         statistics.notIP &+= 1
     }
 
-    /// The label stack of RFC 3032. What it carries is told by its first half byte (RFC 4928):
-    /// 4 and 6 are IP, 0 the control word of an Ethernet pseudo-wire (RFC 4448).
+    /// Decodes the label stack of RFC 3032. The first four bits of its payload determine the type
+    /// (RFC 4928): 4 and 6 are IP, 0 is the control word of an Ethernet pseudo-wire (RFC 4448).
     mutating func mpls(_ cursor: inout Cursor, _ packet: inout Packet) {
         var labels = 0
         while true {
@@ -133,7 +133,7 @@ extension PacketDecoder {
         }
     }
 
-    /// A PPPoE session frame (RFC 2516).
+    /// Decodes a PPPoE session frame (RFC 2516).
     private mutating func pppoe(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(8) else {
             statistics.truncatedPPPoE &+= 1
@@ -143,8 +143,8 @@ extension PacketDecoder {
         ppp(&cursor, &packet)
     }
 
-    /// PPP's protocol field, one or two bytes, with or without address and control (RFC 1661,
-    /// 1662).
+    /// Decodes PPP's protocol field, one or two bytes, with or without address and control (RFC
+    /// 1661, 1662).
     mutating func ppp(_ cursor: inout Cursor, _ packet: inout Packet) {
         if cursor.u16(0) == 0xFF03 || cursor.u16(0) == 0x0F00 { cursor.at &+= 2 }
         guard cursor.has(2) else {
@@ -162,7 +162,7 @@ extension PacketDecoder {
         }
     }
 
-    /// ARP for IPv4 over any hardware with six-byte addresses (RFC 826).
+    /// Decodes ARP for IPv4 over any hardware with six-byte addresses (RFC 826).
     private mutating func arp(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(8), cursor.has(28) || cursor.u16(4) != 0x0604 else {
             statistics.truncatedARP &+= 1
@@ -196,7 +196,7 @@ extension PacketDecoder {
         }
     }
 
-    /// IPv4 or IPv6, as its first half byte says.
+    /// Decodes IPv4 or IPv6, by the first four bits.
     mutating func anyIP(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(1) else {
             statistics.truncatedLink &+= 1
@@ -205,8 +205,8 @@ extension PacketDecoder {
         if cursor.u8(0) >> 4 == 6 { ipv6(&cursor, &packet) } else { ipv4(&cursor, &packet) }
     }
 
-    /// The family is in the byte order of a host that is not known: the non-zero half tells. 24, 28
-    /// and 30 are AF_INET6 of the BSDs and macOS, 10 is Linux's.
+    /// Decodes a loopback header. The family is in the byte order of an unknown host: the half that
+    /// is not zero determines it. 24, 28 and 30 are AF_INET6 of the BSDs and macOS, 10 is Linux's.
     private mutating func loopback(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(4) else {
             statistics.truncatedLink &+= 1
@@ -220,7 +220,7 @@ extension PacketDecoder {
         case 0x0800, 0x86DD:
             network(UInt16(truncatingIfNeeded: word), &cursor, &packet)
         default:
-            // Some drivers leave an Ethernet type in the lower half.
+            // Some drivers write an Ethernet type to the lower half.
             let etherType = UInt16(truncatingIfNeeded: word)
             if etherType == 0x0800 || etherType == 0x86DD {
                 network(etherType, &cursor, &packet)
@@ -230,7 +230,8 @@ extension PacketDecoder {
         }
     }
 
-    /// Linux cooked capture and its like: a fixed header with an Ethernet type in it.
+    /// Decodes Linux cooked capture and similar headers: a fixed header that contains an Ethernet
+    /// type.
     private mutating func cooked(
         headerLength: Int, typeAt: Int, addressAt: Int?, _ cursor: inout Cursor,
         _ packet: inout Packet
@@ -242,7 +243,7 @@ extension PacketDecoder {
         if let addressAt { packet.sourceMAC = cursor.frame.mac(cursor.at &+ addressAt) }
         let etherType = cursor.u16(typeAt)
         cursor.at &+= headerLength
-        // Below 1,536 stand Linux's own numbers; 4 is an 802.2 frame.
+        // Values below 1,536 are Linux's own numbers; 4 is an 802.2 frame.
         if etherType < 1536, etherType != 4 {
             statistics.notIP &+= 1
         } else {
@@ -250,12 +251,12 @@ extension PacketDecoder {
         }
     }
 
-    /// Netfilter's log: attributes, of which number 9 is the packet
+    /// Decodes Netfilter's log: attributes, of which number 9 is the packet
     /// (linux/netfilter/nfnetlink_log.h).
     private mutating func nflog(_ cursor: inout Cursor, _ packet: inout Packet) {
         cursor.at = 4
         while cursor.has(4) {
-            // Attributes are in the capturing host's byte order; every one in use is little-endian.
+            // Attributes are in the capturing host's byte order, assumed to be little-endian.
             let length = Int(cursor.u16(0).byteSwapped)
             let type = cursor.u16(2).byteSwapped & 0x7FFF
             guard length >= 4 else { break }

@@ -1,6 +1,6 @@
-/// Headers between Ethernet and IP that few networks have.
+/// Rare headers between Ethernet and IP.
 extension PacketDecoder {
-    /// IEEE 802.1AE without encryption; what is encrypted stays closed.
+    /// Decodes IEEE 802.1AE without encryption; encrypted frames are not decoded.
     mutating func macSecurity(_ cursor: inout Cursor, _ packet: inout Packet) {
         let tag = cursor.u8(0)
         let headerLength = tag & 0x20 != 0 ? 14 : 6
@@ -14,14 +14,15 @@ extension PacketDecoder {
         }
         let short = Int(cursor.u8(1) & 0x3F)
         cursor.at &+= headerLength
-        // The check value has 16 bytes; frames below 48 say how much is theirs.
+        // The check value has 16 bytes; payloads below 48 bytes have their length in the tag.
         cursor.end = short == 0 ? cursor.end &- 16 : min(cursor.end, cursor.at &+ short)
         let etherType = cursor.u16(0)
         cursor.at &+= 2
         network(etherType, &cursor, &packet)
     }
 
-    /// Cisco's security group tag: version, length, option and tag before the Ethernet type.
+    /// Decodes Cisco's security group tag: version, length, option and tag before the Ethernet
+    /// type.
     mutating func groupTag(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(8) else {
             statistics.truncatedLink &+= 1
@@ -32,7 +33,7 @@ extension PacketDecoder {
         network(etherType, &cursor, &packet)
     }
 
-    /// The network service header (RFC 8300).
+    /// Decodes the network service header (RFC 8300).
     mutating func serviceHeader(_ cursor: inout Cursor, _ packet: inout Packet) {
         let length = Int(cursor.u16(0) & 0x3F) &* 4
         guard length >= 8, cursor.has(length) else {
@@ -50,7 +51,7 @@ extension PacketDecoder {
         }
     }
 
-    /// The time stamp that Arista's switches put before the Ethernet type.
+    /// Skips the time stamp that Arista's switches insert before the Ethernet type.
     mutating func switchTimestamp(_ cursor: inout Cursor, _ packet: inout Packet) {
         let length = cursor.u16(2) & 0x00F0 == 0x0020 ? 10 : 12
         guard cursor.u16(0) == 1, cursor.has(length + 2) else {

@@ -13,7 +13,7 @@ extension PacketDecoder {
         }
     }
 
-    /// A TCP header (RFC 9293).
+    /// Decodes a TCP header (RFC 9293).
     @inline(__always)
     private mutating func tcp(_ cursor: inout Cursor, _ packet: inout Packet) {
         if options.verifiesChecksums { verifyTransport(cursor, &packet, at: 16) }
@@ -42,7 +42,7 @@ extension PacketDecoder {
         }
     }
 
-    /// A UDP header (RFC 768), and the tunnels that ride on UDP.
+    /// Decodes a UDP header (RFC 768), and the tunnels over UDP.
     @inline(__always)
     private mutating func udp(_ cursor: inout Cursor, _ packet: inout Packet) {
         if options.verifiesChecksums { verifyTransport(cursor, &packet, at: 6) }
@@ -96,13 +96,13 @@ extension PacketDecoder {
             packet.payloadLength = UInt32(truncatingIfNeeded: cursor.end &- cursor.at &- header)
         case 4, 41, 47, 51, 137, 143:
             guard options.followsTunnels else { return }
-            // In IPv6 the authentication header was passed with the other extension headers.
+            // In IPv6 the authentication header was skipped with the other extension headers.
             if number != 51 || packet.ipVersion == 4 { ipTunnel(number, cursor, &packet) }
         default: break
         }
     }
 
-    /// ICMP (RFC 792) and ICMPv6 (RFC 4443); of an error also whom it is about.
+    /// Decodes ICMP (RFC 792) and ICMPv6 (RFC 4443), and the packet that an error quotes.
     private mutating func icmp(_ cursor: Cursor, _ packet: inout Packet) {
         if options.verifiesChecksums { verifyTransport(cursor, &packet, at: 2) }
         guard cursor.has(4), cursor.end &- cursor.at >= 4 else {
@@ -131,7 +131,7 @@ extension PacketDecoder {
         }
     }
 
-    /// The start of the packet that an ICMP error quotes.
+    /// Decodes the start of the packet that an ICMP error quotes.
     private func quoted(_ cursor: borrowing Cursor, _ packet: inout Packet) {
         let at = cursor.at &+ 8
         let frame = cursor.frame

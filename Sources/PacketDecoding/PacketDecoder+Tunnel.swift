@@ -1,10 +1,10 @@
 internal import NetworkAddresses
 
-/// Tunnels: the inner packet takes the outer one's place, with the outer pair and the network's id
-/// kept.
+/// Tunnels: the inner packet replaces the outer one; the outer pair and the network's id are kept.
 extension PacketDecoder {
-    /// VXLAN 4789 (RFC 7348) and 8472 (Linux before the assignment), VXLAN-GPE 4790, GENEVE 6081
-    /// (RFC 8926), GTP-U 2152 (3GPP TS 29.281), Teredo 3544 (RFC 4380).
+    /// Whether the port may be that of a tunnel: VXLAN 4789 (RFC 7348) and 8472 (Linux before the
+    /// assignment), VXLAN-GPE 4790, GENEVE 6081 (RFC 8926), GTP-U 2152 (3GPP TS 29.281), Teredo
+    /// 3544 (RFC 4380).
     @inline(__always)
     static func mayCarryTunnel(_ port: UInt16) -> Bool {
         switch port {
@@ -26,8 +26,8 @@ extension PacketDecoder {
         }
     }
 
-    /// IP in IP (RFC 2003), 6in4 (RFC 4213), GRE (RFC 2784), MPLS in IP (RFC 4023), Ethernet (RFC
-    /// 8986), and the authentication header (RFC 4302), which hides nothing.
+    /// Decodes IP in IP (RFC 2003), 6in4 (RFC 4213), GRE (RFC 2784), MPLS in IP (RFC 4023),
+    /// Ethernet (RFC 8986), and the authentication header (RFC 4302), which does not encrypt.
     mutating func ipTunnel(_ number: UInt8, _ cursor: Cursor, _ packet: inout Packet) {
         switch number {
         case 4: enter(.ipInIP, nil, .etherType(0x0800), cursor, &packet)
@@ -39,7 +39,7 @@ extension PacketDecoder {
         }
     }
 
-    /// What lies inside a tunnel.
+    /// The payload of a tunnel.
     private enum Inside {
         case etherType(UInt16)
         case ethernet
@@ -47,8 +47,8 @@ extension PacketDecoder {
         case ppp
     }
 
-    /// Decodes what lies at the cursor as the inner packet; without an IP header in it the outer
-    /// one stays.
+    /// Decodes the payload at the cursor as the inner packet; without an IP header in it, the outer
+    /// packet remains.
     private mutating func enter(
         _ tunnel: Packet.Tunnel, _ identifier: UInt32?, _ inside: Inside, _ start: Cursor,
         _ packet: inout Packet
@@ -127,7 +127,7 @@ extension PacketDecoder {
             .geneve, network, type == 0x6558 ? .ethernet : .etherType(type), cursor, &packet)
     }
 
-    /// A GTPv1-U data message with its optional fields and extension headers.
+    /// Decodes a GTPv1-U data message with its optional fields and extension headers.
     private mutating func gtpU(_ cursor: Cursor, _ packet: inout Packet) {
         var cursor = cursor
         let flags = cursor.u8(0)
@@ -168,7 +168,7 @@ extension PacketDecoder {
         enter(.ipInIP, nil, .etherType(0x86DD), cursor, &packet)
     }
 
-    /// In IPv4, where IPv6 has it among its extension headers.
+    /// Decodes the authentication header in IPv4; in IPv6 it is one of the extension headers.
     private mutating func authenticationHeader(_ cursor: Cursor, _ packet: inout Packet) {
         var cursor = cursor
         let length = (Int(cursor.u8(1)) &+ 2) &* 4
@@ -184,7 +184,8 @@ extension PacketDecoder {
         transport(next, &cursor, &packet)
     }
 
-    /// GRE with its optional fields (RFC 2784, 2890), NVGRE (RFC 7637), PPTP (RFC 2637) and ERSPAN.
+    /// Decodes GRE with its optional fields (RFC 2784, 2890), NVGRE (RFC 7637), PPTP (RFC 2637) and
+    /// ERSPAN.
     private mutating func gre(_ cursor: Cursor, _ packet: inout Packet) {
         var cursor = cursor
         guard cursor.has(4) else {
@@ -211,7 +212,8 @@ extension PacketDecoder {
         cursor.at &+= length
         switch type {
         case 0x6558:
-            // NVGRE: the upper 24 bits of the key are the subnet, the lower 8 only spread the load.
+            // NVGRE: the upper 24 bits of the key are the subnet; the lower 8 are for load
+            // balancing only.
             enter(.gre, key.map { $0 >> 8 }, .ethernet, cursor, &packet)
         case 0x880B:
             // PPTP: the lower half of the key is the call; the upper is a length.
@@ -223,7 +225,7 @@ extension PacketDecoder {
             if sequence { cursor.at &+= 8 }
             enter(.gre, key, .ethernet, cursor, &packet)
         case 0x22EB:
-            // ERSPAN III has an optional sub-header, told by its last bit.
+            // ERSPAN III has an optional sub-header, indicated by its last bit.
             cursor.at &+= cursor.u8(11) & 1 == 1 ? 20 : 12
             enter(.gre, key, .ethernet, cursor, &packet)
         default:

@@ -1,33 +1,32 @@
 internal import NetworkAddresses
 public import Timestamps
 
-/// Turns the bytes of a frame into a `Packet`: no allocation, no copy of the bytes, and no input
-/// that traps.
+/// Decodes the bytes of a frame into a `Packet` without allocating or copying; no input causes a
+/// trap.
 ///
-/// It follows the frame inwards, through tags, labels and tunnels, to the last IP header that is
-/// not merely quoted by an ICMP error. Where an inner packet is broken, the outer one stands.
+/// It follows tags, labels and tunnels to the innermost IP header that is not just quoted by an
+/// ICMP error. If an inner packet is malformed, the outer one is used.
 ///
-/// Not copyable, so that no call on the hot path copies its counters.
+/// It is not copyable, so no call on the hot path copies its counters.
 public struct PacketDecoder: ~Copyable, Sendable {
-    /// Choices of a decoder.
+    /// The options of a decoder.
     public struct Options: Sendable {
-        /// Whether the packets inside tunnels are looked for; without, the outermost IP header
-        /// counts.
+        /// Whether packets inside tunnels are decoded; if not, the outermost IP header is used.
         public var followsTunnels = true
-        /// Whether wrong checksums are counted. Captures taken on the sending host have many that
-        /// its network card would have filled in.
+        /// Whether wrong checksums are counted. Captures taken on the sending host have many,
+        /// because its network card computes the checksums later.
         public var verifiesChecksums = false
-        /// Whether the names that DNS messages ask for are hashed and weighed; metering needs
+        /// Whether names in DNS queries are hashed and their entropy computed; metering needs
         /// neither.
         public var describesNames = true
-        /// Tags, labels and tunnels that may enclose one packet.
+        /// The greatest number of tags, labels and tunnels around one packet.
         public var nestingLimit = 16
 
         public init() {}
     }
 
     public let options: Options
-    /// What was decoded so far.
+    /// The counters so far.
     public var statistics = DecodeStatistics()
     let entropyTable = EntropyTable()
 
@@ -67,7 +66,7 @@ public struct PacketDecoder: ~Copyable, Sendable {
         _ bytes: RawSpan, linkType: LinkType, time: Timestamp, wireLength: UInt32,
         into packet: inout Packet
     ) {
-        // SAFETY: the buffer is used within the call that borrows the span.
+        // SAFETY: the buffer is used only within the call that borrows the span.
         unsafe bytes.withUnsafeBytes { buffer in
             unsafe decode(
                 buffer, linkType: linkType, time: time,
@@ -95,15 +94,15 @@ public struct PacketDecoder: ~Copyable, Sendable {
     }
 }
 
-/// Where the decoder stands in a frame.
+/// The decoder's position in a frame.
 struct Cursor {
     let frame: FrameBytes
-    /// Offset of the next header.
+    /// The offset of the next header.
     var at = 0
-    /// Offset where the current layer's payload ends, as the headers claim; may lie past the
+    /// The offset of the end of the current layer's payload, by the headers; may be past the
     /// captured bytes.
     var end: Int
-    /// Tags, labels and tunnels passed.
+    /// The number of tags, labels and tunnels so far.
     var layers = 0
 
     init(frame: FrameBytes, end: Int) {

@@ -2,37 +2,37 @@ package import PacketCapture
 package import PacketDecoding
 package import Timestamps
 
-/// Frames of live interfaces to packets in their order, once each: what learning and judging have
-/// in common.
+/// Decodes frames of live interfaces to packets in order of time, without duplicates. Training and
+/// detection both use it.
 package struct FrameIntake: ~Copyable {
-    /// How long packets of one interface may come behind those of another: the kernel hands its
-    /// blocks over within 50 ms, and a busy thread has its pauses.
+    /// The greatest delay of one interface's packets relative to another's: the kernel delivers its
+    /// blocks within 50 ms, and a busy thread adds delays.
     package static let hold = Interval.milliseconds(120)
 
-    /// No packet is later than this, in the year 2116, so that sums of times stay in range.
+    /// The latest time of a packet, in the year 2116, so that sums of times stay in range.
     package static let lastTime = Timestamp(nanoseconds: 1 << 62)
 
-    /// The packet that `next` has gone on to.
+    /// The packet that `next` has advanced to.
     package var packet = Packet()
-    /// Whether `packet` was decoded and is not held.
+    /// Whether `packet` was decoded and is not held back.
     private var isReady = false
     package private(set) var decoder = PacketDecoder()
     package private(set) var merge: ReorderBuffer
     private var interfaces: Int
-    /// No packet is from later: what the kernel stamped before the clock was set back is taken for
-    /// new.
+    /// The latest time of a packet: packets that the kernel stamped before the clock was set back
+    /// count as new.
     private var latest = Self.lastTime
 
-    /// - Parameter interfaces: of several, packets are held for a moment.
+    /// - Parameter interfaces: with more than one, packets are held back briefly.
     package init(interfaces: Int) {
         merge = ReorderBuffer(interfaces: interfaces)
         self.interfaces = interfaces
     }
 
-    /// Whether packets are held for a moment.
+    /// Whether packets are held back briefly.
     package var isHolding: Bool { interfaces > 1 }
 
-    /// From now on packets come from so many interfaces.
+    /// Sets the number of interfaces.
     package mutating func hold(interfaces count: Int) {
         if count > 1, interfaces <= 1 { merge = ReorderBuffer(interfaces: count) }
         interfaces = max(interfaces, count)
@@ -43,7 +43,7 @@ package struct FrameIntake: ~Copyable {
         latest = min(now + .seconds(2), Self.lastTime)
     }
 
-    /// Takes in a frame.
+    /// Decodes a frame.
     ///
     /// - Precondition: between two frames, `next` was called until it returned false.
     package mutating func take(_ frame: CapturedFrame) {
@@ -56,10 +56,10 @@ package struct FrameIntake: ~Copyable {
         }
     }
 
-    /// Asks for what was captured up to `horizon`.
+    /// Releases the packets captured up to `horizon`.
     package mutating func release(until horizon: Timestamp) { merge.release(until: horizon) }
 
-    /// Advances to the next packet that is released; false if there is none.
+    /// Advances to the next released packet; returns false if there is none.
     package mutating func next() -> Bool {
         if isReady {
             isReady = false

@@ -2,25 +2,25 @@ internal import NetworkAddresses
 package import PacketDecoding
 package import Timestamps
 
-/// Packets of several interfaces in the order of their times, and each of them once.
+/// Sorts the packets of several interfaces by time and removes duplicates.
 ///
-/// Every interface hands over its packets in blocks, so those of one come late behind those of
-/// another: they are held until `release(until:)` asks for them. A gateway sees a packet that it
-/// forwards on its way in and again on its way out; the later sight, on another interface, is left
-/// out. Memory is fixed.
+/// Every interface delivers its packets in blocks, so those of one may arrive after later ones of
+/// another. They are held until `release(until:)`. A gateway captures a forwarded packet on its way
+/// in and again on its way out; the second sighting, on another interface, is dropped. Memory is
+/// fixed.
 package struct ReorderBuffer {
-    /// Later sights of a packet that were left out.
+    /// The number of second sightings of a packet that were dropped.
     package private(set) var duplicates: UInt64 = 0
-    /// Packets handed on before their time because the room was full.
+    /// The number of packets released early because a queue was full.
     package private(set) var overflowed: UInt64 = 0
 
     private var queues: [Queue]
     private var sights: [Sight]
     private var count = 0
-    /// Packets up to this time are to be handed out; the least time where none is.
+    /// Packets up to this time are released; the least time if none is.
     private var horizon = Timestamp.distantPast
 
-    /// A forwarded packet comes out within this time.
+    /// The longest time in which a gateway forwards a packet.
     private static let forwardTime = Interval.milliseconds(5)
     private static let queueCapacity = 4096
     private static let sightCount = 1 << 15
@@ -40,19 +40,19 @@ package struct ReorderBuffer {
         var source: Int32 = -1
     }
 
-    /// - Parameter interfaces: how many there are; further ones get their room when they first
-    ///   come.
+    /// - Parameter interfaces: the number of interfaces; further ones get a queue with their first
+    ///   packet.
     package init(interfaces: Int) {
         queues = Array(repeating: Self.emptyQueue, count: max(1, interfaces))
         sights = Array(repeating: Sight(), count: interfaces > 1 ? Self.sightCount : 0)
     }
 
-    // One place more than packets are held: the newest waits there while the oldest is handed out.
+    // One entry more than the capacity: for the newest packet while the oldest is released.
     private static var emptyQueue: Queue {
         Queue(packets: Array(repeating: Packet(), count: queueCapacity + 1))
     }
 
-    /// Takes in a packet; where the room is full, `next` hands out the oldest at once.
+    /// Adds a packet; if the queue is full, releases its oldest one.
     ///
     /// - Precondition: between two packets, `next` was called until it returned false.
     package mutating func add(_ packet: Packet, from source: Int32) {
@@ -68,10 +68,10 @@ package struct ReorderBuffer {
         release(until: queues[index].first)
     }
 
-    /// Asks for what was captured up to `time`; `next` hands it out.
+    /// Releases the packets captured up to `time`; `next` returns them.
     package mutating func release(until time: Timestamp) { horizon = max(horizon, time) }
 
-    /// Takes the oldest packet of those that were asked for; false where there is none left.
+    /// Removes the oldest released packet; returns false if there is none.
     package mutating func next(into packet: inout Packet) -> Bool {
         guard horizon > .distantPast else { return false }
         while count > 0 {
@@ -92,7 +92,7 @@ package struct ReorderBuffer {
         return false
     }
 
-    /// Whether this is the first sight of a packet.
+    /// Whether this is the first sighting of a packet.
     private mutating func isNew(_ packet: Packet, _ source: Int32) -> Bool {
         guard !sights.isEmpty, packet.kind != .other else { return true }
         let mark = Self.mark(packet)
@@ -107,7 +107,7 @@ package struct ReorderBuffer {
         return true
     }
 
-    /// A digest of what forwarding does not change.
+    /// A hash of the fields that forwarding does not change.
     private static func mark(_ packet: Packet) -> UInt64 {
         var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
         func mix(_ word: UInt64) {

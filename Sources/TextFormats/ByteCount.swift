@@ -1,5 +1,5 @@
-/// An amount of bytes as people write it: `512KiB`, `100MiB`, `2GiB`. A bare number is refused,
-/// because its unit is a guess.
+/// A number of bytes with a unit: `512KiB`, `100MiB`, `2GiB`. A number without a unit is refused,
+/// because it is ambiguous.
 public struct ByteCount: Sendable, Equatable, CustomStringConvertible {
     public var bytes: Int
 

@@ -1,4 +1,4 @@
-/// One JSON object on one line, its keys in the order they were put.
+/// One JSON object on one line, with its keys in the order of insertion.
 public struct JSONObject: Sendable {
     private var body = ""
 
@@ -7,7 +7,7 @@ public struct JSONObject: Sendable {
     /// The object as text.
     public var text: String { "{\(body)}" }
 
-    /// Puts text that is JSON already.
+    /// Adds a value that is already JSON.
     public mutating func put(_ key: String, json: String) {
         if !body.isEmpty { body += "," }
         body += Self.quoted(key) + ":" + json
@@ -25,7 +25,7 @@ public struct JSONObject: Sendable {
         put(key, json: value ? "true" : "false")
     }
 
-    /// Puts a number with at most `digits` digits after the point; null where it is not finite.
+    /// Adds a number with at most `digits` digits after the point; null if it is not finite.
     public mutating func put(_ key: String, _ value: Double?, digits: Int = 4) {
         guard let value else { return }
         put(key, json: Self.number(value, digits: digits))
@@ -41,13 +41,13 @@ public struct JSONObject: Sendable {
         put(key, json: "[" + values.map(Self.quoted).joined(separator: ",") + "]")
     }
 
-    /// A number as JSON, rounded; very small ones keep their exponent.
+    /// A number as JSON, rounded; very small numbers keep their exponent.
     public static func number(_ value: Double, digits: Int) -> String {
         guard value.isFinite else { return "null" }
         var factor = 1.0
         for _ in 0..<digits { factor *= 10 }
         let scaled = value * factor
-        // A small chance keeps its digits; a small time or amount is rounded.
+        // A small probability keeps its digits; a small time or amount is rounded.
         guard abs(scaled) < 1e15, abs(scaled) >= 1 || value == 0 || digits < 4 else {
             return "\(value)"
         }

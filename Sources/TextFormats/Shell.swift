@@ -1,6 +1,6 @@
-/// Command lines that can be pasted into a shell.
+/// Formats command lines that can be pasted into a shell.
 public enum Shell {
-    /// Words as one line; those with anything but plain characters are quoted.
+    /// Joins words to one line; words with other than plain characters are quoted.
     public static func line(_ words: [String]) -> String {
         words.map(quoted).joined(separator: " ")
     }

@@ -1,19 +1,19 @@
 public import Timestamps
 
-/// A length of time as people write it: `90s`, `10m`, `1h30m`, `2d`. A bare number is refused,
-/// because its unit is a guess.
+/// A duration with units: `90s`, `10m`, `1h30m`, `2d`. A number without a unit is refused, because
+/// it is ambiguous.
 public struct TimeSpan: Sendable, Equatable, CustomStringConvertible {
     public var seconds: Int64
 
     private static let units: [(letter: Character, seconds: Int64)] = [
         ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1),
     ]
-    /// The longest that means anything here: 400 days.
+    /// The longest accepted duration: 400 days.
     private static let longest: Int64 = 400 * 86_400
 
     public init(seconds: Int64) { self.seconds = seconds }
 
-    /// Its whole seconds.
+    /// The whole seconds of `interval`.
     public init(_ interval: Interval) { seconds = Int64(interval.wholeSeconds) }
 
     public var interval: Interval { .seconds(seconds) }

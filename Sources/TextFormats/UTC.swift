@@ -1,6 +1,6 @@
 public import Timestamps
 
-/// Times as text, always UTC, without a calendar library: RFC 3339.
+/// Formats and parses times as text in UTC (RFC 3339), without a calendar library.
 public enum UTC {
     /// `2026-11-21T08:15:30.000123+0000`, as Suricata writes it.
     public static func timestamp(_ time: Timestamp) -> String {
@@ -11,7 +11,7 @@ public enum UTC {
             + digits + "+0000"
     }
 
-    /// A time stamp as EVE has it, with any offset; nil for other text.
+    /// Parses a time stamp as in EVE, with any offset; nil for other text.
     public static func time(_ text: String) -> Timestamp? {
         let parts = text.split { "-T:.+Z".contains($0) }.map { Int64($0) }
         guard parts.count >= 6, let year = parts[0], let month = parts[1], let day = parts[2],
@@ -19,7 +19,7 @@ public enum UTC {
             (1...12).contains(month), (1970...9999).contains(year), (1...31).contains(day),
             hour <= 24, minute < 60, second <= 60
         else { return nil }
-        // Days from civil by Howard Hinnant's algorithm.
+        // Civil date to days by Howard Hinnant's algorithm.
         let shifted = month <= 2 ? year - 1 : year
         let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
         let yearOfEra = shifted % 400

@@ -1,7 +1,7 @@
-/// A reading of the clock that never jumps: what timers count by. It tells how much time has
-/// passed, and nothing about the time of day.
+/// A reading of the monotonic clock, for timers. It measures elapsed time and is unrelated to the
+/// time of day.
 package struct Instant: Hashable, Comparable, Sendable {
-    /// Since an unspecified start.
+    /// Nanoseconds since an unspecified start.
     package var nanoseconds: Int64
 
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
@@ -14,7 +14,7 @@ package struct Instant: Hashable, Comparable, Sendable {
         Instant(nanoseconds: instant.nanoseconds.addingClamping(interval.nanoseconds))
     }
 
-    /// From `right` to `left`.
+    /// The time from `right` to `left`.
     package static func - (left: Instant, right: Instant) -> Interval {
         Interval(nanoseconds: left.nanoseconds.subtractingClamping(right.nanoseconds))
     }

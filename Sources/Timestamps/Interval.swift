@@ -1,6 +1,6 @@
-/// A length of time in nanoseconds, positive or negative; it reaches to 292 years.
+/// A duration in nanoseconds, positive or negative, up to 292 years.
 ///
-/// What would be longer than the longest is the longest: arithmetic never traps on overflow.
+/// Arithmetic saturates at the longest duration and never traps on overflow.
 @frozen
 public struct Interval: Hashable, Comparable, AdditiveArithmetic, Sendable, BitwiseCopyable {
     public var nanoseconds: Int64
@@ -13,12 +13,12 @@ public struct Interval: Hashable, Comparable, AdditiveArithmetic, Sendable, Bitw
         @inlinable @inline(__always) get { Interval(nanoseconds: 0) }
     }
 
-    /// The longest there is.
+    /// The longest duration.
     public static var longest: Interval {
         @inlinable @inline(__always) get { Interval(nanoseconds: .max) }
     }
 
-    /// Nanoseconds of a second.
+    /// The nanoseconds of a second.
     @usableFromInline static var second: Int64 {
         @inlinable @inline(__always) get { 1_000_000_000 }
     }
@@ -30,7 +30,7 @@ public struct Interval: Hashable, Comparable, AdditiveArithmetic, Sendable, Bitw
         Interval(Int64(clamping: count), of: second)
     }
 
-    /// What is no number is zero.
+    /// Creates an interval from seconds; NaN becomes zero.
     @inlinable
     public static func seconds(_ count: Double) -> Interval {
         let nanoseconds = count * Double(second)
@@ -61,13 +61,13 @@ public struct Interval: Hashable, Comparable, AdditiveArithmetic, Sendable, Bitw
         nanoseconds = isOver ? (count < 0 ? .min : .max) : product
     }
 
-    /// In seconds, with their fraction.
+    /// The duration in seconds with their fraction.
     @inlinable public var inSeconds: Double { Double(nanoseconds) / Double(Self.second) }
 
-    /// Whole seconds; what is left of one counts for nothing.
+    /// The whole seconds, rounded towards zero.
     @inlinable public var wholeSeconds: Int { Int(nanoseconds / Self.second) }
 
-    /// Whole milliseconds; what is left of one counts for nothing.
+    /// The whole milliseconds, rounded towards zero.
     @inlinable public var wholeMilliseconds: Int64 { nanoseconds / (Self.second / 1000) }
 
     // MARK: arithmetic
@@ -106,7 +106,7 @@ public struct Interval: Hashable, Comparable, AdditiveArithmetic, Sendable, Bitw
         Interval(nanoseconds: interval.nanoseconds / Int64(divisor))
     }
 
-    /// How often the one goes into the other as a whole.
+    /// The whole number of times that `divisor` fits into `interval`.
     ///
     /// - Precondition: `divisor` is longer than zero.
     @inlinable
@@ -114,12 +114,12 @@ public struct Interval: Hashable, Comparable, AdditiveArithmetic, Sendable, Bitw
         Int(interval.nanoseconds / divisor.nanoseconds)
     }
 
-    /// The same length without its sign.
+    /// The absolute value.
     @inlinable public var magnitude: Interval { self < .zero ? -self : self }
 }
 
-/// Where one of Swift's own functions wants a `Duration`. That type has 128 bits, and comparing two
-/// costs several times as much, so packets and flows have their times as `Interval`.
+/// Conversion from `Duration`, for functions of Swift's library. `Duration` has 128 bits and its
+/// comparisons are several times slower, so packets and flows use `Interval`.
 extension Interval {
     public init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
@@ -132,7 +132,7 @@ extension Duration {
 }
 
 extension Int64 {
-    /// The sum, or the end of the range that it lies beyond.
+    /// The sum, saturated at the ends of the range.
     @inlinable
     @inline(__always)
     func addingClamping(_ other: Int64) -> Int64 {
@@ -140,7 +140,7 @@ extension Int64 {
         return isOver ? (other > 0 ? .max : .min) : sum
     }
 
-    /// The difference, or the end of the range that it lies beyond.
+    /// The difference, saturated at the ends of the range.
     @inlinable
     @inline(__always)
     func subtractingClamping(_ other: Int64) -> Int64 {

@@ -1,24 +1,24 @@
 /// A point in time: nanoseconds since the start of 1970 in UTC, from the year 1677 to 2262.
 ///
-/// What files and other programs say may lie beyond: it becomes the nearest time there is, as does
-/// what arithmetic would lead to.
+/// Times from files and other programs may be beyond this range; they become the nearest time in
+/// it, and arithmetic saturates.
 @frozen
 public struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
-    /// Since 1970.
+    /// Nanoseconds since the start of 1970 in UTC.
     public var nanoseconds: Int64
 
     @inlinable
     @inline(__always)
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
-    /// The start of the given second since 1970, and so many nanoseconds later.
+    /// The time of the given second since 1970, plus nanoseconds.
     @inlinable
     @inline(__always)
     public init(second: some BinaryInteger, nanoseconds: Int64 = 0) {
         self.nanoseconds = Interval.seconds(second).nanoseconds.addingClamping(nanoseconds)
     }
 
-    /// By seconds since 1970 with their fraction; what is no number is 1970.
+    /// The time of the given seconds since 1970 with their fraction; NaN becomes 1970.
     @inlinable
     public init(secondsSince1970 seconds: Double) {
         nanoseconds = Interval.seconds(seconds).nanoseconds
@@ -39,16 +39,16 @@ public struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
         @inlinable @inline(__always) get { Timestamp(nanoseconds: .max) }
     }
 
-    /// The second that it lies in, counted from 1970.
+    /// The second since 1970 that contains this time.
     @inlinable
     @inline(__always)
     public var second: Int {
-        // A remainder below zero belongs to the second before.
+        // A negative remainder belongs to the previous second.
         let (quotient, rest) = nanoseconds.quotientAndRemainder(dividingBy: Interval.second)
         return Int(rest < 0 ? quotient &- 1 : quotient)
     }
 
-    /// Nanoseconds since its second began.
+    /// The nanoseconds since the start of that second.
     @inlinable
     public var nanosecondOfSecond: Int {
         let rest = nanoseconds % Interval.second
@@ -78,7 +78,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
         Timestamp(nanoseconds: time.nanoseconds.subtractingClamping(interval.nanoseconds))
     }
 
-    /// From `right` to `left`.
+    /// The time from `right` to `left`.
     @inlinable
     @inline(__always)
     public static func - (left: Timestamp, right: Timestamp) -> Interval {
@@ -92,7 +92,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, BitwiseCopyable {
     public static func -= (time: inout Timestamp, interval: Interval) { time = time - interval }
 }
 
-/// As the number of its nanoseconds.
+/// Encoded as its number of nanoseconds.
 extension Timestamp: Codable {
     public init(from decoder: any Decoder) throws {
         nanoseconds = try decoder.singleValueContainer().decode(Int64.self)

@@ -1,8 +1,8 @@
 /// Why a YAML file was refused.
 public enum YAMLError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The system's words.
+    /// The file cannot be read; the reason is the system's error message.
     case unreadable(path: String, reason: String)
-    /// The line, and what is expected there.
+    /// The content is invalid; the reason has the line and the expected value.
     case malformed(path: String, reason: String)
 
     package var path: String {

@@ -1,17 +1,17 @@
 extension YAMLNode {
-    /// The most levels of lists and mappings within each other.
+    /// The greatest depth of nested lists and mappings.
     private static let depthLimit = 100
 
-    /// Reads a text of one document; JSON is YAML. Nil: there is nothing in it.
+    /// Parses a text with one document; JSON is YAML. Nil if it is empty.
     ///
-    /// - Throws: where the text is no YAML, holds a second document, gives a key twice, or goes
-    ///   deeper than 100 levels.
+    /// - Throws: if the text is not YAML, contains a second document or a duplicate key, or is
+    ///   nested deeper than 100 levels.
     package static func parse(_ text: String) throws(YAMLSyntaxError) -> YAMLNode? {
         var composer = Composer(parser: YAMLParser(text))
         return try composer.document()
     }
 
-    /// Makes the tree from libyaml's events.
+    /// Builds the tree from libyaml's events.
     private struct Composer: ~Copyable {
         var parser: YAMLParser
         var anchors: [String: YAMLNode] = [:]

@@ -1,7 +1,7 @@
-/// One value of a YAML document, and where it stands.
+/// One value of a YAML document, with its line.
 package struct YAMLNode: Sendable {
     package enum Content: Sendable {
-        /// Plain: without quotes, so that it may stand for a number, a truth or nothing.
+        /// A scalar; a plain one has no quotes, so it may be a number, a Boolean or null.
         case scalar(String, isPlain: Bool)
         case sequence([YAMLNode])
         /// In the file's order; no two keys have the same text.
@@ -9,7 +9,7 @@ package struct YAMLNode: Sendable {
     }
 
     package let content: Content
-    /// Counted from 1.
+    /// The line of the value, counted from 1.
     package let line: Int
 
     /// The text of a scalar, quoted or not.
@@ -28,7 +28,7 @@ package struct YAMLNode: Sendable {
         return pairs
     }
 
-    /// The value of a mapping's key; nil where there is no such key, or no mapping.
+    /// The value of a mapping's key; nil if there is no such key, or no mapping.
     package subscript(key: String) -> YAMLNode? {
         mapping?.first { $0.key.string == key }?.value
     }
@@ -38,12 +38,12 @@ package struct YAMLNode: Sendable {
         return text
     }
 
-    /// Whether nothing is given, in so many words or by leaving it empty.
+    /// Whether the value is null, explicitly or because it is empty.
     package var isNull: Bool {
         plain.map { ["", "~", "null", "Null", "NULL"].contains($0) } ?? false
     }
 
-    /// YAML 1.1's words, in any case.
+    /// The Boolean by the words of YAML 1.1, in upper or lower case.
     package var bool: Bool? {
         switch plain?.lowercased() {
         case "true", "yes", "on": true
@@ -52,12 +52,11 @@ package struct YAMLNode: Sendable {
         }
     }
 
-    /// A whole number of YAML 1.1: decimal, 0x, 0b, and octal with 0o or 0; it may hold
-    /// underscores.
+    /// An integer of YAML 1.1: decimal, 0x, 0b, and octal with 0o or 0; it may contain underscores.
     package var int: Int? {
         guard let text = plain?.filter({ $0 != "_" }), let first = text.first else { return nil }
         let digits = first == "-" || first == "+" ? text.dropFirst() : text[...]
-        // A second sign is none of Swift's to read.
+        // Swift's parser would accept a second sign.
         guard digits.first?.isHexDigit == true else { return nil }
         let sign = first == "-" ? "-" : ""
         for (prefix, radix) in [("0x", 16), ("0b", 2), ("0o", 8), ("0", 8)]

@@ -15,7 +15,7 @@ import CYAML
         let mark: YAMLMark
     }
 
-    // On the heap: libyaml keeps its address.
+    // On the heap, because libyaml stores its address.
     private let parser: UnsafeMutablePointer<yaml_parser_t>
     private let text: UnsafeMutableBufferPointer<UInt8>
 
@@ -32,23 +32,23 @@ import CYAML
     }
 
     deinit {
-        // SAFETY: made by `init`, and ours alone.
+        // SAFETY: allocated in `init` and used only by this value.
         unsafe yaml_parser_delete(parser)
         unsafe parser.deallocate()
         unsafe text.deallocate()
     }
 
-    /// The next event; `streamEnd` again and again behind the last one.
+    /// Returns the next event; after the last one, always `streamEnd`.
     mutating func next() throws(YAMLSyntaxError) -> Event {
         var event = unsafe yaml_event_t()
         guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw failure }
-        // SAFETY: what the event points to is copied before it is freed.
+        // SAFETY: the event's content is copied before it is freed.
         defer { unsafe yaml_event_delete(&event) }
         return unsafe Event(kind: Self.kind(event), mark: YAMLMark(event.start_mark))
     }
 
-    // SAFETY: each case reads the union's member that libyaml has filled in for it; the texts end
-    // with a zero, and that of a scalar has its length.
+    // SAFETY: each case reads the union's member that libyaml has set for it; the strings end with
+    // a zero, and that of a scalar has its length.
     private static func kind(_ event: yaml_event_t) -> Event.Kind {
         switch unsafe event.type {
         case YAML_STREAM_START_EVENT: return .streamStart
@@ -75,13 +75,14 @@ import CYAML
 
     private static func text(_ start: UnsafeMutablePointer<yaml_char_t>?) -> String? {
         guard let start = unsafe start else { return nil }
-        // SAFETY: libyaml ends its texts with a zero.
+        // SAFETY: libyaml's strings end with a zero.
         return unsafe String(cString: start)
     }
 
-    /// What libyaml says of the text.
+    /// libyaml's error.
     private var failure: YAMLSyntaxError {
-        // SAFETY: `problem` is set with every error but that of memory; both texts are constants.
+        // SAFETY: `problem` is set for every error except that of memory; both strings are
+        // constants.
         let problem = unsafe parser.pointee.problem.map { unsafe String(cString: $0) } ?? "?"
         let place = unsafe YAMLMark(parser.pointee.problem_mark)
         var words = problem

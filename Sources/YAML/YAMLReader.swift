@@ -2,7 +2,7 @@
     import Glibc
 #endif
 
-/// Walks the YAML tree and says where it is not as expected.
+/// Reads values from a YAML tree, with errors that state the place of an unexpected value.
 package struct YAMLReader {
     package let path: String
 
@@ -52,7 +52,7 @@ package struct YAMLReader {
         return text
     }
 
-    /// The tree of a file's text.
+    /// Returns the tree of a file's text.
     package func root(of text: String) throws(YAMLError) -> YAMLNode {
         let root: YAMLNode?
         do {
@@ -66,7 +66,7 @@ package struct YAMLReader {
 
     private static let largestFile = 64 << 20
 
-    /// The text of a file of at most 64 MiB.
+    /// Returns the text of a file of at most 64 MiB.
     package static func read(_ path: String) throws(YAMLError) -> String {
         guard let file = unsafe fopen(path, "rb") else {
             throw .unreadable(path: path, reason: unsafe String(cString: strerror(errno)))

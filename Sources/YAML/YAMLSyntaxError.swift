@@ -1,6 +1,6 @@
-/// Why a text is no YAML.
+/// Why a text is not YAML.
 package struct YAMLSyntaxError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Place, libyaml's part that found it, and its words.
+    /// The place, the part of libyaml that reported it, and its message.
     package let description: String
 
     init(_ description: String) { self.description = description }
@@ -10,7 +10,7 @@ package struct YAMLSyntaxError: Error, Equatable, Sendable, CustomStringConverti
     }
 }
 
-/// A place in the text, both counted from 1.
+/// A position in the text; line and column are counted from 1.
 struct YAMLMark: Equatable, CustomStringConvertible {
     let line: Int
     let column: Int

@@ -3,14 +3,14 @@ import IsolationForest
 public import NetworkAddresses
 
 extension Detector {
-    /// What would have to be different in an odd window for it to be none.
+    /// What would have to be different in an anomalous window for it to be normal.
     public struct Counterfactual: Sendable {
-        /// One feature, from what it was to the most that it may be, raw.
+        /// One feature, from its value to the greatest normal value; both raw.
         public struct Change: Sendable {
             public var feature: Feature
             public var from: Float
             public var to: Float
-            /// The largest of the baseline's clean windows.
+            /// The largest value in the baseline's clean windows.
             public var baselineLargest: Float
         }
 
@@ -19,12 +19,12 @@ extension Detector {
         public var scoreBefore: Float
         public var scoreAfter: Float
         public var threshold: Float
-        /// Whether nothing lies a step beyond the clean range any more; then the score does not
-        /// matter.
+        /// Whether no feature lies a resolution or more beyond the clean range; then the score does
+        /// not matter.
         public var isWithinRange: Bool
     }
 
-    /// The baseline that windows of `subject` are compared with, and how many windows it learnt.
+    /// The baseline for windows of `subject`, and the number of windows it was computed from.
     public func baseline(
         of subject: IPAddress, scale: Scale
     ) -> (name: String, windowCount: Int)? {
@@ -40,11 +40,12 @@ extension Detector {
         }
     }
 
-    /// The smallest change that makes a window a normal one, found by scoring changed windows: the
-    /// features that tell most go back into their clean range one by one until the window is none
-    /// that is odd, those that were not needed stay, and the rest goes back only as far as it must.
+    /// Finds the smallest change that makes a window normal by scoring changed windows. The
+    /// features with the greatest weight are moved back to their clean range one by one until the
+    /// window is normal. Changes that were not needed are then undone, and the others reduced as
+    /// far as possible.
     ///
-    /// - Returns: nil where the window is not odd as it is.
+    /// - Returns: nil if the window is not anomalous.
     public func counterfactual(for window: Window) -> Counterfactual? {
         guard let group = group(of: window.subject, scale: window.scale)?.baseline else {
             return nil
@@ -103,7 +104,7 @@ private struct Trial {
         excess(row).contains { $0 >= 1 } && score(row) >= part.threshold
     }
 
-    /// Where the clean range of each column ends.
+    /// The value of each column, limited to its clean range.
     func cleanEnds(_ row: [Float]) -> [Float] {
         FeatureSchema.table.map { description in
             let column = description.feature.rawValue
@@ -111,7 +112,7 @@ private struct Trial {
         }
     }
 
-    /// Columns beyond the clean range, the most telling first.
+    /// The columns beyond the clean range, the one with the greatest weight first.
     func columnsByWeight(_ row: [Float]) -> [Int] {
         var shares: [Float] = []
         _ = part.forest.attribute(RelativeVector.relative(row, to: group), into: &shares)
@@ -121,8 +122,8 @@ private struct Trial {
         }
     }
 
-    /// The row with one column moved back towards `end` as far as the window stays a normal one;
-    /// counts stay whole, shares keep two digits.
+    /// Returns the row with one column moved towards `end` as far as the window stays normal.
+    /// Counts are rounded to whole numbers, shares to two digits.
     func relaxed(_ row: [Float], _ column: Int, towards end: Float) -> [Float] {
         let description = FeatureSchema.table[column]
         var best = row

@@ -5,14 +5,14 @@ public import Workloads
 
 /// Judges windows against a model.
 ///
-/// A window is odd when its score reaches the model's threshold and at least one feature lies
-/// beyond everything that clean windows of its group held, by more than the feature's resolution.
-/// The second condition is checked first: it is cheap, and no window that fails it is scored.
+/// A window is anomalous if its score reaches the model's threshold and at least one feature
+/// exceeds the largest value in the clean windows of its group by the feature's resolution or more.
+/// The second condition is checked first: it is cheap, and a window that fails it is not scored.
 public struct Detector: Sendable {
-    /// Sum of excesses from which one window is enough to act on.
+    /// The sum of excesses from which one window is enough to act on.
     public static let farBeyond: Float = 7
 
-    /// Multiples of the least that makes a pattern, from which it may be fenced.
+    /// The strength, in multiples of a pattern's least amount, from which it may be fenced.
     public static let fenceStrength: Float = 1.5
 
     let model: Model
@@ -38,26 +38,26 @@ public struct Detector: Sendable {
         feedback = FeedbackBook(model.feedback)
     }
 
-    /// The name by which feedback finds a subject again.
+    /// The name by which feedback refers to a subject.
     public static func feedbackName(workload: String, subject: IPAddress) -> String {
         workload == IdentityMap.outside ? "\(subject)" : workload
     }
 
-    /// Windows that were scored, of those that were seen.
+    /// The number of windows that were scored, and of all that were seen.
     public private(set) var scoredCount = 0
     public private(set) var seenCount = 0
-    /// Scored windows by the twentieth of 0…1 that their score lies in.
+    /// The histogram of scores, in twenty equal parts of 0…1.
     public private(set) var scoreCounts = [UInt64](repeating: 0, count: 20)
 
     /// Most anomalous windows of unknown hosts scored per second, and as many again that match a
     /// known pattern; further ones are only counted. Nil: no limit, for captures; a live
     /// monitor must keep up with its packets.
     public var unknownHostLimit: Int?
-    /// Windows that this limit left out.
+    /// The number of windows that were not scored because of this limit.
     public private(set) var unscoredCount = 0
     private var unknownHosts = (second: Int.min, plain: 0, patterned: 0)
 
-    /// Counts on from where another detector is, whose place it takes.
+    /// Continues the counts of the detector that this one replaces.
     public mutating func resumeCounts(of other: Detector) {
         scoredCount = other.scoredCount
         seenCount = other.seenCount
@@ -65,10 +65,10 @@ public struct Detector: Sendable {
         unscoredCount = other.unscoredCount
     }
 
-    /// What the last window was scored; nil where it stayed in its baseline.
+    /// The score of the last window; nil if it was not scored.
     public private(set) var latestScore: (workload: String, score: Float)?
 
-    /// The verdict on a window, or nil where it is as clean ones are.
+    /// Returns the verdict on a window, or nil if there is nothing to report.
     public mutating func judge(_ window: Window) -> Verdict? {
         seenCount += 1
         latestScore = nil
@@ -90,7 +90,7 @@ public struct Detector: Sendable {
         latestScore = (identity.name, score)
         scoreCounts[min(19, max(0, Int(score * 20)))] &+= 1
         guard score >= scaleModel.threshold else { return nil }
-        // More of what it always does, and no plain pattern: a busy hour, not an attack.
+        // More of the usual traffic without a clear pattern is a busy hour, not an attack.
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
         guard found != nil || !isMore else { return nil }
         remember(window, identity, found?.pattern)
@@ -112,7 +112,7 @@ public struct Detector: Sendable {
         return (hasPattern ? unknownHosts.patterned : unknownHosts.plain) > unknownHostLimit
     }
 
-    /// The narrowest baseline that has enough windows, with what was called benign.
+    /// The narrowest baseline that has enough windows, widened by the feedback *benign*.
     private func group(
         of identity: Identity, _ subject: IPAddress, _ scale: Scale
     ) -> (name: String, baseline: GroupBaseline)? {
@@ -124,7 +124,7 @@ public struct Detector: Sendable {
         return group
     }
 
-    /// The same for any address.
+    /// The same, by address.
     func group(of subject: IPAddress, scale: Scale) -> (name: String, baseline: GroupBaseline)? {
         group(of: identities.identity(of: subject), subject, scale)
     }
@@ -143,7 +143,7 @@ public struct Detector: Sendable {
         return nil
     }
 
-    /// The forest's score of a window, whether it is odd or not; for evaluation.
+    /// The forest's score of a window, anomalous or not; for evaluation.
     public mutating func score(_ window: Window) -> Float? {
         let identity = identity(of: window)
         let scaleModel = model[window.scale]
@@ -155,14 +155,14 @@ public struct Detector: Sendable {
     }
 
     /// Whether a longer window only repeats what a shorter one has already reported: any alert
-    /// within it, unless it shows a plain pattern that no shorter window has shown.
+    /// within it, unless the longer window matches a clear pattern that no shorter one matched.
     private func isEcho(_ window: Window, _ identity: Identity, _ pattern: Pattern?) -> Bool {
         guard let reported = reported[window.subject] else { return false }
         let shorter = reported.filter {
             $0.scale.rawValue < window.scale.rawValue && $0.second >= window.startSecond
                 && $0.workload == identity.name
         }
-        // Only long windows can tell a rhythm.
+        // Only long windows can show a periodic contact.
         if pattern == .beacon { return shorter.contains { $0.pattern == .beacon } }
         guard let pattern, pattern.mayFence else { return !shorter.isEmpty }
         return shorter.contains { $0.pattern.map { $0.mayFence } ?? false }

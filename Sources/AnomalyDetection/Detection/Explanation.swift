@@ -5,7 +5,7 @@ import NetworkAddresses
     import Glibc
 #endif
 
-/// Words for numbers.
+/// Formats numbers as text for an operator.
 enum Explanation {
     /// "408 distinct destination ports in 10 s; clean maximum 6".
     static func sentence(
@@ -66,7 +66,7 @@ enum Explanation {
         }
     }
 
-    /// A number with that many digits after the point; no locale.
+    /// Formats a number with `digits` digits after the point, without a locale.
     static func fixed(_ value: Float, digits: Int) -> String {
         guard value.isFinite else { return "\(value)" }
         let factor: Double = digits == 0 ? 1 : digits == 1 ? 10 : 100

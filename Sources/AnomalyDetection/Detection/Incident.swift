@@ -1,32 +1,32 @@
 import FeatureExtraction
 public import NetworkAddresses
 
-/// What one offender did, from its first odd window until it was quiet for a while: what a person
-/// reads.
+/// All verdicts on one offender, from its first anomalous window until it was quiet for a while.
 public struct Incident: Sendable {
     public var offender: IPAddress
     public var workload: String
-    /// Set when the offender borrowed addresses: its own interface.
+    /// The offender's own MAC address, set if it used addresses of others.
     public var spoofingLink: MACAddress?
-    /// First second of the first odd window: what led to the incident begins here.
+    /// The first second of the first anomalous window: the traffic that led to the incident starts
+    /// here.
     public var windowStartSecond: Int
-    /// Start of the first odd window's newest bucket, and end of the last window, in seconds since
-    /// 1970.
+    /// The start of the first anomalous window's newest bucket, and the end of the last window, in
+    /// seconds since 1970.
     public var firstSecond: Int
     public var lastSecond: Int
     public var verdictCount: Int
     /// The highest level of its verdicts.
     public var level: Verdict.Level
-    /// When the first verdict of each level was reached.
+    /// The end of the first window with the level `quarantine`.
     public var firstQuarantineSecond: Int?
     /// The patterns, each with its strongest verdict.
     public var patterns: [Pattern: Verdict]
-    /// The verdict that tells most.
+    /// The verdict with the greatest weight.
     public var strongest: Verdict
     /// Identifier of the first alert.
     public var eventID: String
 
-    /// Patterns, strongest first.
+    /// The patterns, strongest first.
     public var patternsByStrength: [Pattern] {
         patterns.sorted {
             ($1.value.level.rawValue, $1.value.excess, $0.key.rawValue)
@@ -35,17 +35,17 @@ public struct Incident: Sendable {
     }
 }
 
-/// Groups verdicts into incidents, and decides which verdicts are worth an alert of their own.
+/// Groups verdicts into incidents, and decides which verdicts raise an alert.
 public struct IncidentTracker: Sendable {
     /// Seconds of quiet, beyond the window's length, that end an incident.
     public static let quietSeconds = 60
 
-    /// Offenders that are followed at a time unless less is asked for.
+    /// The default of `openLimit`.
     public static let mostOpen = 65_536
-    /// Offenders that are followed at a time; further ones raise alerts, but no incident.
+    /// The greatest number of open incidents; further offenders raise alerts, but no incident.
     public let openLimit: Int
 
-    /// Verdicts on offenders that did not fit into the table.
+    /// The number of verdicts that joined no incident because the table was full.
     public private(set) var overlooked = 0
 
     private var open: [IPAddress: Incident] = [:]
@@ -62,17 +62,17 @@ public struct IncidentTracker: Sendable {
 
     public init(openLimit: Int = Self.mostOpen) { self.openLimit = openLimit }
 
-    /// Takes in a verdict.
+    /// Adds a verdict.
     ///
-    /// - Returns: whether it deserves an alert: the first of its pattern and level, and then one
-    ///   for each window's length that it goes on.
+    /// - Returns: whether it raises an alert: the first of its pattern and level, and then one for
+    ///   each window's length that it continues.
     public mutating func observe(_ verdict: Verdict, eventID: String) -> Bool {
         merge(verdict, eventID)
         let key = AlertKey(
             offender: verdict.subject, workload: verdict.workload, pattern: verdict.pattern,
             level: verdict.level)
         let now = verdict.window.endSecond
-        // A time to come is one of before the clock was set back.
+        // A last alert in the future is from before the clock was set back.
         if let last = lastAlert[key], (0..<verdict.window.scale.seconds).contains(now - last) {
             return false
         }
@@ -81,8 +81,8 @@ public struct IncidentTracker: Sendable {
         return true
     }
 
-    /// Forgets when alerts were told that may be told again; and all of them where they are too
-    /// many, rather than to search through them for every verdict.
+    /// Forgets the times of alerts that may be raised again. If there are too many entries, forgets
+    /// all of them, rather than filter them for every verdict.
     private mutating func forgetAlerts(_ now: Int) {
         if lastAlert.count > 262_144 {
             lastAlert = [:]
@@ -95,7 +95,7 @@ public struct IncidentTracker: Sendable {
     private mutating func merge(_ verdict: Verdict, _ eventID: String) {
         let window = verdict.window
         let link = verdict.pattern == .spoofing ? window.mac : nil
-        // Another holder of the address is another offender.
+        // Another owner of the address is another offender.
         if var incident = open[verdict.subject], incident.workload == verdict.workload,
             window.endSecond - incident.lastSecond <= Self.quietSeconds + window.scale.seconds
         {
@@ -138,8 +138,8 @@ public struct IncidentTracker: Sendable {
             + (verdict.pattern == .newService || verdict.pattern == nil ? 0 : 100)
     }
 
-    /// Closes what has been quiet since `second` and forgets the oldest closed ones beyond `kept`,
-    /// so that a program that runs for months keeps a bounded number.
+    /// Closes the incidents without a verdict since `second`, and forgets the oldest closed ones
+    /// beyond `kept`, so memory stays bounded.
     public mutating func settle(before second: Int, keeping kept: Int) {
         for (offender, incident) in open where incident.lastSecond < second {
             closed.append(incident)
@@ -150,7 +150,7 @@ public struct IncidentTracker: Sendable {
         closed.removeFirst(closed.count - kept)
     }
 
-    /// Those that had a verdict in or after `second`.
+    /// The incidents with a verdict in or after `second`.
     public func changed(since second: Int) -> [Incident] {
         (closed.reversed().prefix { $0.lastSecond >= second } + open.values).filter {
             $0.lastSecond >= second
@@ -160,7 +160,7 @@ public struct IncidentTracker: Sendable {
     /// The incident that the newest verdict on `offender` belongs to.
     public func current(of offender: IPAddress) -> Incident? { open[offender] }
 
-    /// All incidents, by their start; those that go on included.
+    /// All incidents, open ones included, by their start.
     public var all: [Incident] {
         (closed + open.values).sorted {
             ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender)

@@ -5,25 +5,24 @@ public import Workloads
 
 /// Ranks the addresses of a capture against each other, where there is no baseline.
 ///
-/// Nothing is known to be clean, so a forest is fitted on the capture itself, and beside it stand
-/// the shapes of attacks that need no baseline: who scans, floods, guesses or tunnels is told by
-/// what it does. Two passes: `collect` every window,
-/// `fit`, then `rank` every window.
+/// No traffic is known to be clean, so a forest is fitted on the capture itself. In addition,
+/// patterns that need no baseline detect scans, floods, password guessing and tunnels. There are
+/// two passes: `collect` every window and `fit`, then `rank` every window.
 public struct OutlierRanking: Sendable {
-    /// One address with its most telling window.
+    /// One address with its most anomalous window.
     public struct Entry: Sendable {
         public var subject: IPAddress
         public var workload: String
         /// The forest's score of the window, 0...1.
         public var score: Float
         public var pattern: Pattern?
-        /// Multiples of the least that makes the pattern; 0 without one.
+        /// The strength in multiples of the pattern's least amount; 0 without a pattern.
         public var strength: Float
         public var window: Window
-        /// The anomalous features; the clean numbers are those of the whole capture.
+        /// The anomalous features; the clean values are those of the whole capture.
         public var reasons: [Verdict.Reason]
 
-        /// Orders the entries: a plain pattern first, by its strength, then the score.
+        /// Orders the entries: those with a pattern first, by its strength, then by score.
         public var rank: Float {
             let shape =
                 strength >= 1 ? 1 + Float(strength.exponent) * 0.25 + strength.significand * 0.1 : 0
@@ -45,7 +44,7 @@ public struct OutlierRanking: Sendable {
     /// First pass.
     public mutating func collect(_ window: Window) { trainer.observe(window) }
 
-    /// Fits the forest; false where no flow was opened and there is nothing to rank.
+    /// Fits the forest; returns false if no flow was opened, so there is nothing to rank.
     public mutating func fit() -> Bool {
         model = try? trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())
         return model != nil
@@ -60,7 +59,7 @@ public struct OutlierRanking: Sendable {
         let row = RelativeVector.relative(transformed, to: node)
         let found = Pattern.match(window)
         let before = best[window.subject]
-        // A window with less of a pattern than an earlier one need not be scored.
+        // A window with a weaker pattern than an earlier one need not be scored.
         if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }
         let score = scaleModel.forest.attribute(row, into: &shares)
         var entry = Entry(
@@ -72,7 +71,7 @@ public struct OutlierRanking: Sendable {
         best[window.subject] = entry
     }
 
-    /// The score of a window against all others, for time lines; nil before `fit`.
+    /// The score of a window compared with all others, for time lines; nil before `fit`.
     public func score(_ window: Window) -> Float? {
         guard let scaleModel = model?[window.scale],
             let node = scaleModel.baseline.groups[ScaleBaseline.node]
@@ -105,7 +104,7 @@ public struct OutlierRanking: Sendable {
         }
     }
 
-    /// All addresses, oddest first.
+    /// All addresses, most anomalous first.
     public var entries: [Entry] {
         best.values.sorted { ($1.rank, $0.subject) < ($0.rank, $1.subject) }
     }

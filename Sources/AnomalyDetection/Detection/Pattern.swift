@@ -1,14 +1,14 @@
 public import FeatureExtraction
 
-/// What an odd window plainly looks like; nil where it looks like nothing in particular.
+/// The kind of attack that an anomalous window clearly matches.
 ///
-/// A pattern names an alert and decides whether it may lead to a fence; it never raises one by
-/// itself while there is a baseline: the forest's score does.
+/// A pattern names an alert and decides whether it may lead to a fence. With a baseline, it never
+/// raises an alert by itself: the forest's score does.
 public enum Pattern: String, CaseIterable, Sendable {
     case spoofing, arpSweep, verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
     case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, lateralMovement, newService
 
-    /// Words for a person.
+    /// The title for an operator.
     public var title: String {
         switch self {
         case .spoofing: "spoofed source addresses"
@@ -28,7 +28,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
     }
 
-    /// ATT&CK technique, where the pattern is plain.
+    /// The ATT&CK technique, if the pattern has one.
     public var technique: String? {
         switch self {
         case .spoofing: nil
@@ -47,7 +47,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether it is plain enough to fence on; the others are watched.
+    /// Whether it is clear enough to fence the offender; the others only raise alerts.
     public var mayFence: Bool {
         switch self {
         case .beacon, .newService, .lateralMovement, .requestFlood: false
@@ -55,7 +55,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
     }
 
-    /// Suricata's word for the class of an alert.
+    /// The alert's category in Suricata's terms.
     public var category: String {
         switch self {
         case .spoofing, .synFlood, .packetFlood, .requestFlood: "Attempted Denial of Service"
@@ -92,17 +92,16 @@ public enum Pattern: String, CaseIterable, Sendable {
             + " \(description.counts) in \(window.scale.seconds) s"
     }
 
-    /// The plainest pattern in a window where there is no baseline, and how strong it is in
-    /// multiples of the least that counts.
+    /// The clearest pattern in a window without a baseline, and its strength in multiples of its
+    /// least amount.
     public static func match(_ window: Window) -> (pattern: Pattern, strength: Float)? {
         guard var found = match(window, isAnomalous: { _ in true }) else { return nil }
-        // Uploads are common: without a baseline, only five times as much counts.
+        // Uploads are common, so without a baseline five times as much is needed.
         if found.pattern == .exfiltration { found.strength /= 5 }
         return found.strength >= 1 ? found : nil
     }
 
-    /// The plainest pattern in a window, and how strong it is in multiples of the least that
-    /// counts.
+    /// The clearest pattern in a window, and its strength in multiples of its least amount.
     ///
     /// - Parameter isAnomalous: whether a feature is beyond the clean range; always true without a
     ///   baseline.
@@ -114,7 +113,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         if spoofed >= 1 { return (.spoofing, spoofed) }
         for pattern in allCases {
             let strength = pattern.strength(in: window, isAnomalous: isAnomalous)
-            // Earlier patterns are more particular; a later one must be clearly stronger.
+            // Earlier patterns are more specific; a later one must be clearly stronger.
             if strength >= 1, best.map({ strength > $0.strength * 3 }) ?? true {
                 best = (pattern, strength)
             }
@@ -122,7 +121,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         return best
     }
 
-    /// How strong this pattern is, in multiples of the least that counts; below 1 it is not there.
+    /// The strength of this pattern in multiples of its least amount; below 1 it does not match.
     private func strength(in window: Window, isAnomalous: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
         let failedShare = window.unanswered / flows
@@ -188,7 +187,8 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
     }
 
-    /// Refused, unanswered, or dropped at once: many flows to few doors without a word said.
+    /// The strength of a flood: many flows to few services that were refused, unanswered or closed
+    /// at once, with hardly any data.
     private func flowFlood(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
         guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
@@ -208,7 +208,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         if isAnomalous(.logins), window[.logins] >= 4, window[.logins] > flows / 2 {
             return window[.logins] / (5 * length)
         }
-        // Few doors, many short knocks: little is said each time, either way.
+        // Many short flows to few services, with little data in either direction.
         let said = window[.bytesOut] / flows
         guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), said > 180, said < 6000,
             window[.bytesIn] / flows < 12_000

@@ -1,16 +1,16 @@
 public import FeatureExtraction
 public import NetworkAddresses
 
-/// An odd window, and why.
+/// An anomalous window, and the reasons.
 public struct Verdict: Sendable {
-    /// What should come of it.
+    /// The proposed reaction.
     public enum Level: Int, Sendable, Comparable {
         case watch, quarantine
 
         public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
     }
 
-    /// One feature that made the window odd.
+    /// One feature that made the window anomalous.
     public struct Reason: Sendable {
         public var feature: Feature
         /// Raw value in the window.
@@ -19,16 +19,16 @@ public struct Verdict: Sendable {
         public var baselineMedian: Float
         public var baselineP99: Float
         public var baselineLargest: Float
-        /// Its part of the shortened path, 0...1.
+        /// Its share of the path's shortening, 0...1.
         public var share: Float
-        /// A sentence.
+        /// The reason as a sentence.
         public var text: String
     }
 
     public var window: Window
-    /// Workload, `outside`, or the address.
+    /// The workload's name, `outside`, or the address.
     public var workload: String
-    /// Whether the inventory or the baseline knows the subject.
+    /// Whether the subject is in the inventory or the baseline.
     public var isKnown: Bool
     /// The group whose baseline was used.
     public var baselineName: String
@@ -36,9 +36,9 @@ public struct Verdict: Sendable {
     public var pValue: Double
     public var threshold: Float
     public var pattern: Pattern?
-    /// Multiples of the least that makes the pattern.
+    /// The strength in multiples of the pattern's least amount.
     public var strength: Float
-    /// How many resolutions the oddest features lie beyond the clean range, summed.
+    /// The sum, over the most anomalous features, of the resolutions beyond the clean range.
     public var excess: Float
     public var level: Level
     /// Whether one such window is enough to act on.
@@ -47,7 +47,7 @@ public struct Verdict: Sendable {
 
     public var subject: IPAddress { window.subject }
 
-    /// The alert's headline: who, what, in numbers.
+    /// The alert's headline: the subject, the pattern and the amount.
     public var summary: String {
         let title = pattern?.title ?? "unusual traffic"
         return reasons.first.map { "\(title): \($0.text)" } ?? title

@@ -2,16 +2,17 @@ public import FeatureExtraction
 import NetworkAddresses
 public import Workloads
 
-/// What clean windows of one workload, image, network or the whole node look like, for one scale.
+/// Statistics of the clean windows of one workload, image, network or the whole node, for one
+/// scale.
 public struct GroupBaseline: Sendable, Equatable {
-    /// Clean windows behind the numbers.
+    /// The number of clean windows.
     public var windowCount: Int
-    /// Transformed values by column: median, 99th percentile and largest.
+    /// The transformed values by column: median, 99th percentile and largest.
     public var median: [Float]
     public var p99: [Float]
     public var largest: [Float]
 
-    /// The numbers of `rows`, which hold transformed values.
+    /// Computes the statistics of `rows`, which contain transformed values.
     ///
     /// - Parameter rows: at least one row of `Feature.count` values.
     init(rows: [[Float]]) {
@@ -37,16 +38,16 @@ public struct GroupBaseline: Sendable, Equatable {
 
 /// The baselines of one scale, from the narrowest group to the whole node.
 public struct ScaleBaseline: Sendable, Equatable {
-    /// Windows that a group needs before its own numbers are used.
+    /// The number of windows that a group needs before its own statistics are used.
     public static let leastWindows: [Scale: Int] = [.short: 30, .medium: 8, .long: 3]
-    /// The name of the group of all.
+    /// The name of the group that contains all workloads.
     public static let node = "node"
 
     public internal(set) var groups: [String: GroupBaseline]
 
     init(groups: [String: GroupBaseline]) { self.groups = groups }
 
-    /// The narrowest group that has enough windows, of the ones that an identity belongs to.
+    /// The narrowest group of an identity that has enough windows.
     public func group(of identity: Identity, scale: Scale) -> (
         name: String, baseline: GroupBaseline
     )? {
@@ -72,9 +73,9 @@ public struct ScaleBaseline: Sendable, Equatable {
 /// Turns raw windows into rows for the forest: how far each value lies from its group's own clean
 /// range, in units of that range and of the feature's resolution.
 enum RelativeVector {
-    /// Rows are kept within ± this.
+    /// Values of a row are limited to ± this.
     static let bound: Float = 40
-    /// The smallest difference in a row that means anything.
+    /// The smallest significant difference in a row.
     static let resolution: Float = 0.5
 
     /// Transformed values of a window.
@@ -87,11 +88,11 @@ enum RelativeVector {
         return row
     }
 
-    /// Where each value lies in its group's clean range: below 1 up to the largest clean value, and
-    /// beyond it 1 plus the resolutions by which it exceeds that.
+    /// The position of each value in its group's clean range: up to 1 at the largest clean value,
+    /// and beyond that 1 plus the excess in resolutions.
     ///
-    /// So that the rows of all groups fill one range, and how far a row lies outside means the same
-    /// for each.
+    /// The rows of all groups thus fill the same range, and a distance beyond it means the same for
+    /// each.
     static func relative(_ transformed: [Float], to group: GroupBaseline) -> [Float] {
         var row = excess(transformed, over: group)
         for description in FeatureSchema.table {
@@ -111,11 +112,11 @@ enum RelativeVector {
         return row
     }
 
-    /// How many resolutions each value lies above everything that the group's clean windows held; 0
-    /// within.
+    /// The number of resolutions by which each value exceeds the largest value in the group's clean
+    /// windows; 0 within the range.
     ///
-    /// What grows with demand is compared with demand: a proxy that is asked ten times as much may
-    /// send ten times as much.
+    /// Features that grow with demand are compared relative to it: a proxy that gets ten times as
+    /// many requests may send ten times as many.
     static func excess(_ transformed: [Float], over group: GroupBaseline) -> [Float] {
         var row = transformed
         let served = Feature.served.rawValue

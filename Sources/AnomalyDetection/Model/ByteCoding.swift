@@ -19,7 +19,7 @@ struct ByteWriter {
     }
 }
 
-/// Reads what `ByteWriter` wrote, and refuses what is not there.
+/// Reads what `ByteWriter` wrote; throws if the input is too short or a value is out of range.
 struct ByteReader {
     let bytes: ArraySlice<UInt8>
     var offset: Int
@@ -47,7 +47,7 @@ struct ByteReader {
     }
 
     /// A number of items, each of at least `size` bytes. Rejected before memory is allocated if the
-    /// file is too short for them, or if a model never holds as many.
+    /// file is too short for them, or if it exceeds `limit`.
     mutating func count(
         ofSize size: Int, limit: Int, _ name: String
     ) throws(ModelError) -> Int {
@@ -68,7 +68,7 @@ struct ByteReader {
         return value
     }
 
-    /// A number within `range`, so no NaN and nothing infinite.
+    /// A number within `range`; NaN and infinities are refused.
     mutating func double(
         in range: ClosedRange<Double>, _ name: String
     ) throws(ModelError) -> Double {
@@ -77,7 +77,7 @@ struct ByteReader {
         return value
     }
 
-    /// A number within `range`, so no NaN and nothing infinite.
+    /// A number within `range`; NaN and infinities are refused.
     mutating func float(
         in range: ClosedRange<Float>, _ name: String
     ) throws(ModelError) -> Float {

@@ -1,19 +1,19 @@
 public import FeatureExtraction
 public import NetworkAddresses
 
-/// What a person said of an alert, and what the next windows of the same workload get for it.
+/// An operator's judgement of an alert, and its effect on later windows of the same workload.
 ///
-/// *Benign*: the contact that the alert names is taken for known, and what the window held counts
-/// as clean from now on, in windows as long and in longer ones; more than that is odd as before.
-/// *Malicious*: the same pattern from the same workload may be fenced, however weak it is. The
-/// model itself stays as it is.
+/// *Benign*: the contact that the alert names becomes known, and the values of the window count as
+/// clean from now on, in windows of the same or greater length; greater values are anomalous as
+/// before. *Malicious*: the same pattern from the same workload may be fenced, however weak it is.
+/// The model itself does not change.
 public struct Feedback: Sendable, Equatable {
     public enum Judgement: String, Sendable { case benign, malicious }
 
     /// The alert's identifier.
     public var eventID: String
     public var judgement: Judgement
-    /// Whom it is about: the workload, or the address where it has no name of its own.
+    /// The workload that it applies to, or the address if the subject has no name of its own.
     public var workload: String
     public var subject: IPAddress
     /// The flow that the alert names.
@@ -21,7 +21,7 @@ public struct Feedback: Sendable, Equatable {
     public var service: Service
     public var scale: Scale
     public var pattern: Pattern?
-    /// Raw values of what made the window odd.
+    /// The raw values of the features that made the window anomalous.
     public var values: [Feature: Float]
 
     public init(
@@ -40,24 +40,24 @@ public struct Feedback: Sendable, Equatable {
         self.values = values
     }
 
-    /// New contacts that are excused by name, and not by number.
+    /// Up to this many new contacts, the named one becomes known; beyond, their number counts as
+    /// clean.
     static let namedContacts: Float = 3
 
-    /// Whether it only tells of contacts: then the one that is named becomes known, and others stay
-    /// new.
+    /// Whether the named contact explains the novelty: then it becomes known, and others stay new.
     var excusesContact: Bool {
         judgement == .benign && peer != nil
             && values.allSatisfy { !$0.key.isNovelty || $0.value <= Self.namedContacts }
     }
 
-    /// The largest clean value, in a window of `scale`, that it stands for; by column, after the
-    /// transform. Nil where it says nothing of such windows.
+    /// The largest clean values in a window of `scale` by this feedback; by column, after the
+    /// transform. Nil if the feedback does not apply to such windows.
     func largest(_ scale: Scale) -> [Float]? {
         guard judgement == .benign, scale.rawValue >= self.scale.rawValue else { return nil }
         let ratio = Float(scale.seconds) / Float(self.scale.seconds)
         var row = [Float](repeating: -.infinity, count: Feature.count)
         for (feature, value) in values where !(excusesContact && feature.isNovelty) {
-            // What goes on adds up in a longer window.
+            // A volume that continues adds up in a longer window.
             let raw = feature.isVolume || feature == .newEdgeFailed ? value * ratio : value
             row[feature.rawValue] = FeatureSchema.description(of: feature)
                 .transformed(raw, seconds: scale.seconds)
@@ -67,7 +67,7 @@ public struct Feedback: Sendable, Equatable {
 }
 
 extension Feature {
-    /// Whether it counts what the graph does not know.
+    /// Whether it counts contacts that are not in the graph.
     var isNovelty: Bool {
         switch self {
         case .newEdges, .newEdgeFailed, .newPeers, .newPorts, .newNetworks, .newOutsidePeers,
@@ -78,14 +78,14 @@ extension Feature {
     }
 }
 
-/// All feedback, as the detector asks it.
+/// All feedback, indexed for the detector.
 struct FeedbackBook: Sendable {
     private struct Fence: Hashable {
         var workload: String
         var pattern: Pattern?
     }
 
-    /// By workload and scale: largest clean values, after the transform.
+    /// The largest clean values by workload and scale, after the transform.
     private var allowances: [String: [Scale: [Float]]] = [:]
     private var fences: Set<Fence> = []
 
@@ -102,7 +102,7 @@ struct FeedbackBook: Sendable {
         }
     }
 
-    /// The group's clean range, widened by what was called benign for `workload`.
+    /// Returns the group's clean range, widened by the feedback *benign* for `workload`.
     func widened(_ group: GroupBaseline, for workload: String, scale: Scale) -> GroupBaseline {
         guard !allowances.isEmpty, let allowed = allowances[workload]?[scale] else { return group }
         var widened = group
@@ -112,7 +112,7 @@ struct FeedbackBook: Sendable {
         return widened
     }
 
-    /// Whether this was called malicious before.
+    /// Whether this pattern of this workload was judged malicious before.
     func mayFence(_ pattern: Pattern?, of workload: String) -> Bool {
         !fences.isEmpty && fences.contains(Fence(workload: workload, pattern: pattern))
     }

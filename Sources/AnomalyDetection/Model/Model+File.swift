@@ -12,12 +12,13 @@ extension Model {
     private static let magic = [UInt8]("LAZARET MODEL\n".utf8)
     private static let digestSize = 32
     private static let endOfManifest: UInt8 = 0
-    /// Bytes of a file that may be a model: a graph as large as they come, with long names, and
-    /// more.
+    /// The greatest size of a model file in bytes, with a margin over the largest graph with long
+    /// names.
     public static let largestFile = 512 << 20
 
-    /// The model as a file: a magic line, the version, the readable manifest up to a zero byte, the
-    /// contents, and the SHA-256 of everything before it. The same model gives the same bytes.
+    /// Encodes the model as a file: a magic line, the version, the readable manifest up to a zero
+    /// byte, the contents, and the SHA-256 of everything before it. The same model yields the same
+    /// bytes.
     public func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.bytes = Self.magic
@@ -30,7 +31,7 @@ extension Model {
         return writer.bytes + SHA256.hash(writer.bytes.span)
     }
 
-    /// Reads a model back.
+    /// Decodes a model file.
     ///
     /// - Throws: `.notAModel`, `.newerVersion`, `.otherSchema` or `.damaged`, each with what to do.
     public init(decoding bytes: [UInt8]) throws(ModelError) {
@@ -212,7 +213,7 @@ extension ByteReader {
         func facts(_ size: Int, _ name: String) throws(ModelError) -> Range<Int> {
             0..<(try count(ofSize: size, limit: CommunicationGraph.factLimit, name))
         }
-        // Each edge has a subject and a peer, each of which may bring its network's name.
+        // Each edge has a subject and a peer, each of which may also have its network's name.
         let names = try count(
             ofSize: 4, limit: 4 * CommunicationGraph.factLimit, "the list of names")
         for _ in 0..<names { parts.names.append(try text()) }
@@ -273,7 +274,7 @@ extension ByteReader {
             threshold: threshold, forest: forest)
     }
 
-    /// A group's numbers, each as the transform of its feature gives them, and in their order.
+    /// Reads a group's statistics: in the range of each feature's transform, and in rising order.
     private mutating func group() throws(ModelError) -> GroupBaseline {
         let windowCount = Int(try integer(in: Self.counts, "the windows of a baseline"))
         let ranges: [ClosedRange<Float>] = FeatureSchema.table
@@ -294,7 +295,8 @@ extension ByteReader {
             windowCount: windowCount, median: rows[0], p99: rows[1], largest: rows[2])
     }
 
-    /// What `Calibration.init(blockMaxima:blocksPerDay:)` makes.
+    /// Reads a calibration, with the values that `Calibration.init(blockMaxima:blocksPerDay:)` can
+    /// produce.
     private mutating func calibration() throws(ModelError) -> Calibration {
         var scores: [Float] = []
         let count = try count(ofSize: 4, limit: Calibration.keptLimit, "the list of clean scores")
@@ -310,14 +312,14 @@ extension ByteReader {
             tailShape: try double(in: -0.5...0.5, "the tail's shape"))
     }
 
-    /// Nanoseconds since 1970 that captures are read with: to 2116.
+    /// Accepted times in nanoseconds since 1970, up to the year 2116.
     private static var times: ClosedRange<Int64> { 0...(1 << 62) }
     private static var counts: ClosedRange<Int64> { 0...(1 << 53) }
-    /// Workloads and addresses, at most.
+    /// The greatest number of workloads and of addresses.
     private static var most: Int { 262_144 }
-    /// Bytes; one of the default options takes half a megabyte.
+    /// The greatest size in bytes; a forest with the default options has half a megabyte.
     private static var largestForest: Int { 4 << 20 }
-    /// Of 1 + the largest `Float`.
+    /// The logarithm of 1 + the largest `Float`.
     private static var largestLogarithm: Float { 88.73 }
 
     private mutating func time(_ name: String) throws(ModelError) -> Timestamp {

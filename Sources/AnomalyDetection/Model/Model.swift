@@ -3,19 +3,19 @@ import IsolationForest
 public import Workloads
 public import Timestamps
 
-/// Everything that training learnt: baselines, graph, forests, calibration and where it came from.
+/// The result of training: baselines, graph, forests, calibration and provenance.
 public struct Model: Sendable, Equatable {
-    /// One window length.
+    /// The part of the model for one window length.
     public struct ScaleModel: Sendable, Equatable {
         public internal(set) var baseline: ScaleBaseline
         public internal(set) var calibration: Calibration
-        /// A window is odd from here on.
+        /// The score from which a window is anomalous.
         public internal(set) var threshold: Float
         var forest: IsolationForest
 
         /// Whether the training was too short, or its tail too heavy, to set the threshold as high
-        /// as the budget asks: then the threshold is the highest allowed, and the budget is not
-        /// proven.
+        /// as the false-alarm budget requires. The threshold is then the highest allowed, and the
+        /// budget is not proven.
         public var isCapped: Bool { threshold >= Trainer.highestThreshold }
     }
 
@@ -29,7 +29,8 @@ public struct Model: Sendable, Equatable {
         public var packetCount = 0
         public var seed: UInt64 = 0
         public var falseAlarmsPerDay: Double = 1
-        /// The inventory that the names in the model come from; replay uses it where none is given.
+        /// The inventory that the names in the model come from; replay uses it if no other is
+        /// given.
         public var inventory = Inventory.empty
         /// SHA-256 of the inventory's text in hexadecimal, empty without one.
         public var inventoryDigest = ""
@@ -45,7 +46,7 @@ public struct Model: Sendable, Equatable {
     /// The first 16 hexadecimal digits of the file's SHA-256.
     public internal(set) var identifier = ""
 
-    /// The graph with the contacts that were called benign.
+    /// Returns the graph with the contacts that were judged benign.
     public func graph(knowing feedback: [Feedback], inventory: Inventory) -> CommunicationGraph {
         var wider = graph
         for said in feedback where said.excusesContact {
@@ -55,7 +56,7 @@ public struct Model: Sendable, Equatable {
         return wider
     }
 
-    /// Takes in what was said of its alerts.
+    /// Applies operators' feedback on its alerts.
     ///
     /// - Parameter inventory: names of workloads; nil: those stored in the model.
     public mutating func apply(_ feedback: [Feedback], inventory: Inventory?) {
@@ -63,17 +64,17 @@ public struct Model: Sendable, Equatable {
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
     }
 
-    /// Takes graph and feedback from `anchor`, which it was retrained from.
+    /// Copies graph and feedback from `anchor`, the model that this one was retrained from.
     public mutating func follow(_ anchor: Model) {
         graph = anchor.graph
         feedback = anchor.feedback
     }
 
-    /// The part of `scale`.
+    /// The part of the model for `scale`.
     public subscript(scale: Scale) -> ScaleModel { scales[scale.rawValue] }
 }
 
-/// Why a model was refused or could not be made.
+/// Why a model was refused or could not be trained.
 public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
     case notAModel
     case newerVersion(Int)

@@ -2,26 +2,28 @@
     import Glibc
 #endif
 
-/// What scores of clean windows mean: conformal p-values, and beyond the data a fitted tail.
+/// The distribution of clean windows' scores: conformal p-values, and beyond the data a fitted
+/// tail.
 ///
 /// The clean windows are scored by forests that did not see them (cross-fitting over blocks of
-/// time). Of each subject only the highest score of each minute counts, since neighbouring windows
+/// time). Only the highest score of each subject and minute counts, since neighbouring windows
 /// share their packets. Scores s are treated as y = -ln(1 - s); above the 90th percentile the
 /// excesses follow a generalised Pareto distribution (Pickands 1975; Siffer et al. 2017), whose two
 /// parameters come from probability-weighted moments (Hosking and Wallis 1987).
 public struct Calibration: Sendable, Equatable {
-    /// Seconds over which only the highest score of a subject counts.
+    /// The length in seconds of a block, of which only the highest score of a subject counts.
     public static let blockSeconds = 60
 
-    /// Highest clean scores of each subject and minute, rising; thinned to at most `keptLimit`.
+    /// The highest clean scores of each subject and minute, in rising order; thinned to at most
+    /// `keptLimit`.
     public internal(set) var scores: [Float]
-    /// Minutes of subjects behind them.
+    /// The number of these block maxima before thinning.
     public internal(set) var blockCount: Int
     /// Minutes of active subjects in a day at this node.
     public internal(set) var blocksPerDay: Double
-    /// Where the tail begins, in y.
+    /// The start of the tail, in y.
     public internal(set) var tailStart: Double
-    /// Share of blocks beyond `tailStart`.
+    /// The share of blocks beyond `tailStart`.
     public internal(set) var tailShare: Double
     /// Scale and shape of the tail.
     public internal(set) var tailScale: Double
@@ -55,14 +57,14 @@ public struct Calibration: Sendable, Equatable {
         tailShare = values.isEmpty ? 1 : max(Double(excesses.count), 1) / Double(values.count)
         (tailScale, tailShape) = Self.paretoFit(excesses)
         let stride = max(1, (sorted.count + Self.keptLimit - 1) / Self.keptLimit)
-        // Thinned from the top, so that the highest score stays.
+        // Thinned from the top, so the highest score is kept.
         scores = Swift.stride(from: sorted.count - 1, through: 0, by: -stride).map { sorted[$0] }
             .reversed()
     }
 
     static func stretched(_ score: Float) -> Double { -log(max(1 - Double(score), 1e-9)) }
 
-    /// Scale and shape from probability-weighted moments, the shape held within (-0.5, 0.5).
+    /// Scale and shape from probability-weighted moments, the shape limited to (-0.5, 0.5).
     static func paretoFit(_ excesses: [Double]) -> (scale: Double, shape: Double) {
         guard excesses.count >= 8 else {
             let mean = excesses.isEmpty ? 0.05 : excesses.reduce(0, +) / Double(excesses.count)
@@ -81,7 +83,7 @@ public struct Calibration: Sendable, Equatable {
         return (max(b0 * (1 - shape), 0.005), shape)
     }
 
-    /// The chance that the highest score of a clean subject's minute reaches `score`.
+    /// The probability that the highest score of a clean subject in a minute reaches `score`.
     public func pValue(_ score: Float) -> Double {
         let y = Self.stretched(score)
         guard y > tailStart else {
@@ -110,7 +112,8 @@ public struct Calibration: Sendable, Equatable {
 }
 
 extension Array {
-    /// The first index whose element satisfies `isRight`, in an array where those come last.
+    /// The first index whose element satisfies `isRight`, in an array partitioned so that these
+    /// come last.
     func partitioningIndex(_ isRight: (Element) -> Bool) -> Int {
         var low = 0
         var high = count

@@ -1,24 +1,24 @@
 package import FeatureExtraction
 import NetworkAddresses
 
-/// What everybody did evenly from the start of learning on.
+/// The steady traffic that each host had from the start of learning.
 ///
-/// Many short calls look like guessing, many datagrams like a flood and a steady upload like data
-/// leaving: whoever does so in the first third of the time, and from its first tenth, works like
-/// that. An attack that comes in between stands out against it. Scans, spoofing, SYN floods and
-/// tunnels are nobody's habit.
+/// Many short calls look like password guessing, many datagrams like a flood, and a steady upload
+/// like exfiltration. A host that does so throughout the first third of the time, starting in its
+/// first tenth, is taken to work like that. An attack that starts later is detected. Scans,
+/// spoofing, SYN floods and tunnels never count as a habit.
 package struct HabitFilter {
     private struct Habit {
         var firstSecond: Int
         var windows = 0
-        /// Of each shape's measure, a second.
+        /// The sum of each pattern's measure per second.
         var rates: [Pattern: Float] = [:]
     }
 
     private static let shapes: Set<Pattern> = [.guessing, .packetFlood, .exfiltration]
-    /// Whose windows fill less of the first third has no habit.
+    /// The least share of the first third that a host's windows must fill.
     private static let leastShare = 0.7
-    /// A habit has its ups and downs.
+    /// The greatest usual rate, in multiples of the mean.
     private static let mostOfMean: Float = 2
 
     private var first: Int
@@ -27,15 +27,15 @@ package struct HabitFilter {
     private var habits: [IPAddress: Habit] = [:]
 
     /// - Parameters:
-    ///   - started: second since 1970.
-    ///   - seconds: how long is learnt.
+    ///   - started: the start of learning, in seconds since 1970.
+    ///   - seconds: the duration of learning.
     package init(started: Int, seconds: Int) {
         first = started
         tenth = started + max(2, seconds / 10)
         third = started + seconds / 3
     }
 
-    /// Goes on after the clock was set.
+    /// Shifts all times after the clock was set.
     package mutating func clockStepped(by seconds: Int) {
         first += seconds
         tenth += seconds
@@ -43,7 +43,7 @@ package struct HabitFilter {
         for subject in habits.keys { habits[subject]?.firstSecond += seconds }
     }
 
-    /// Takes in a window, in its time.
+    /// Adds a window; windows come in order of time.
     package mutating func observe(_ window: Window) {
         guard window.scale == .short, window.endSecond < third else { return }
         var habit = habits[window.subject] ?? Habit(firstSecond: window.endSecond)
@@ -53,10 +53,10 @@ package struct HabitFilter {
         habits[window.subject] = habit
     }
 
-    /// Whether the first third is over, so that habits are known.
+    /// Whether the first third is over, so the habits are known.
     package func isSettled(at second: Int) -> Bool { second >= third }
 
-    /// Whether the subject always did as much of this.
+    /// Whether the subject's rate of this pattern is usual for it.
     package func isUsual(_ window: Window, _ pattern: Pattern) -> Bool {
         guard Self.shapes.contains(pattern), let habit = habits[window.subject],
             Double(habit.windows) >= Self.leastShare * Double(third - first)

@@ -3,17 +3,17 @@ import NetworkAddresses
 public import Workloads
 public import Timestamps
 
-/// Follows traffic that changes slowly: a reservoir of windows that raised nothing, from which new
-/// baselines are made, within bounds that a patient attacker cannot move.
+/// Adapts to traffic that changes slowly: keeps a reservoir of windows that raised no alert, and
+/// computes new baselines from it, within bounds that a patient attacker cannot move.
 ///
-/// Whoever was flagged is left out for a while. What remains may widen a clean range by one step of
-/// each feature beyond the *anchor*, the model that a person made, however often it is retrained:
-/// growing a little every window buys a factor once, and no more. Contacts are never learnt this
-/// way; feedback is for that.
+/// A flagged subject is left out for a while. The other windows may widen a clean range by one step
+/// of each feature beyond the *anchor*, the model that the operator trained, however often it is
+/// retrained: slow growth gains one step in total. Contacts are never learned this way; feedback is
+/// for that.
 public struct Retrainer: Sendable {
-    /// Seconds after a verdict in which nothing of its subject is learnt.
+    /// Seconds after a verdict in which no window of its subject is learned.
     public static let quarantineSeconds = 600
-    /// Steps (resolutions) that a clean range may lie beyond the anchor's.
+    /// The greatest distance of a clean range beyond the anchor's, in steps (resolutions).
     public static let boundSteps: Float = 1
 
     private let anchor: Model
@@ -21,7 +21,7 @@ public struct Retrainer: Sendable {
     private var trainer: Trainer
     private var flaggedUntil: [IPAddress: Int] = [:]
 
-    /// Windows taken in, and left out, since the beginning.
+    /// The number of windows learned, and left out, since the start.
     public private(set) var learntCount = 0
     public private(set) var leftOutCount = 0
 
@@ -31,7 +31,7 @@ public struct Retrainer: Sendable {
         trainer = Trainer(inventory: inventory, seed: seed)
     }
 
-    /// Takes in a window, unless its subject is or was just flagged.
+    /// Adds a window, unless its subject is or was recently flagged.
     public mutating func observe(_ window: Window, isFlagged: Bool) {
         let subject = window.subject
         if isFlagged {
@@ -51,9 +51,9 @@ public struct Retrainer: Sendable {
         trainer.observe(window)
     }
 
-    /// A model of what was taken in, within the anchor's bounds.
+    /// Returns a model of the learned windows, within the anchor's bounds.
     ///
-    /// - Throws: `.tooLittleData` before any window was.
+    /// - Throws: `.tooLittleData` if no window was learned.
     public func model(last: Timestamp) throws(ModelError) -> Model {
         var provenance = anchor.provenance
         provenance.last = max(provenance.last, last)
@@ -67,7 +67,7 @@ public struct Retrainer: Sendable {
     }
 
     private func bounded(_ new: ScaleBaseline, by anchor: ScaleBaseline) -> ScaleBaseline {
-        // A group that had nothing new keeps what it was.
+        // A group without new windows keeps its baseline.
         var groups = anchor.groups
         let node = anchor.groups[ScaleBaseline.node]
         for (name, group) in new.groups {
@@ -79,8 +79,8 @@ public struct Retrainer: Sendable {
 }
 
 extension GroupBaseline {
-    /// As it is, but no clean range beyond that of `anchor` by more than `Retrainer.boundSteps`;
-    /// and none narrower: a quiet week is no reason to forget.
+    /// Returns this baseline with clean ranges at most `Retrainer.boundSteps` beyond those of
+    /// `anchor`, and none narrower: a quiet week is no reason to forget.
     func bounded(by anchor: GroupBaseline) -> GroupBaseline {
         var bounded = self
         for description in FeatureSchema.table {

@@ -3,15 +3,17 @@ import IsolationForest
 import NetworkAddresses
 public import Workloads
 
-/// Collects clean windows and makes a model of them: the second of the two passes of training.
+/// Collects clean windows and trains a model on them: the second of the two passes of training.
 public struct Trainer: Sendable {
-    /// Windows of one scale that are kept; beyond, a seeded reservoir.
+    /// The greatest number of windows kept for one scale; beyond it, a seeded reservoir sample is
+    /// kept.
     public static let rowLimit = 60_000
-    /// Blocks of time over which the clean windows are scored by forests that did not see them.
+    /// The number of folds of time for cross-fitting: each is scored by a forest that did not see
+    /// it.
     static let foldCount = 4
 
-    /// No threshold is set higher than this, however heavy the tail of a short training looks: what
-    /// lies so far outside is odd all the same.
+    /// The upper limit of the threshold, however heavy the tail of a short training appears: a
+    /// window with such a score is always anomalous.
     static let highestThreshold: Float = 0.75
 
     struct Row: Sendable {
@@ -35,10 +37,10 @@ public struct Trainer: Sendable {
         self.seed = seed
     }
 
-    /// Workloads, and addresses without a name, that have been seen.
+    /// The number of workloads and unnamed addresses seen.
     public var workloadCount: Int { known.count }
 
-    /// Takes in one clean window.
+    /// Adds one clean window.
     public mutating func observe(_ window: Window) {
         let base = baseSecond ?? window.endSecond
         baseSecond = base
@@ -80,7 +82,7 @@ public struct Trainer: Sendable {
 
     /// Fits baselines, forests and thresholds.
     ///
-    /// - Throws: `.tooLittleData` where there is no window to learn from.
+    /// - Throws: `.tooLittleData` if there is no window to learn from.
     public func finish(
         graph: CommunicationGraph, provenance: Model.Provenance
     ) throws(ModelError) -> Model {
@@ -91,11 +93,11 @@ public struct Trainer: Sendable {
         let duration = max(lastSecond - baseSecond, 1)
         var scales: [Model.ScaleModel] = []
         for scale in Scale.allCases {
-            // A short capture has no long windows; the shorter ones stand in, so that every scale
-            // has a model.
+            // A short capture has no long windows; shorter ones replace them, so every scale has a
+            // model.
             let own = rows[scale.rawValue]
             let usable = own.isEmpty ? rows.last { !$0.isEmpty } ?? rows[0] : own
-            // A forest needs two rows; a single one stands for itself twice.
+            // A forest needs two rows, so a single row is used twice.
             scales.append(
                 try fit(
                     scale, usable.count == 1 ? usable + usable : usable, duration,
@@ -131,7 +133,7 @@ public struct Trainer: Sendable {
         return ScaleBaseline(groups: members.mapValues(GroupBaseline.init(rows:)))
     }
 
-    /// A forest over relative rows; a chatty workload gives no more rows than its share.
+    /// Fits a forest on relative rows; a chatty workload contributes no more rows than its share.
     private func forest(
         of rows: [Row], _ baseline: ScaleBaseline, _ scale: Scale, salt: UInt64
     ) throws(ModelError) -> IsolationForest {

@@ -6,24 +6,25 @@ import TextFormats
 package import Workloads
 import Timestamps
 
-/// Looks for attacks in what is to be learnt as clean.
+/// Detects attacks in traffic that is to be learned as clean.
 ///
-/// A baseline that holds a scan takes scans for normal. Shapes that need no baseline tell who
-/// scans, floods, guesses or tunnels; beacons are left out, since whatever polls looks like one.
+/// A baseline that contains a scan treats scans as normal. Patterns that need no baseline detect
+/// scans, floods, guessing and tunnels. Beacons are not checked, since any polling client looks
+/// like one.
 package struct TrainingSanitizer {
     /// A subject whose traffic does not look clean, from its first to its last such window.
     package struct Suspect {
         package var subject: IPAddress
         package var mac: MACAddress
         package var workload: String
-        /// The strongest pattern, how strong it is, and in which window.
+        /// The strongest pattern, its strength and its window.
         package var pattern: Pattern
         package var strength: Float
         package var window: Window
-        /// Seconds since 1970 that hold the odd windows, inclusive.
+        /// The range of the anomalous windows in seconds since 1970, inclusive.
         package var seconds: ClosedRange<Int>
 
-        /// One line for a person.
+        /// One line of text for an operator.
         package var text: String {
             let who =
                 workload == "\(subject)" || workload == "outside"
@@ -32,7 +33,7 @@ package struct TrainingSanitizer {
                 + pattern.amount(in: window)
         }
 
-        /// What it sent and got in that time.
+        /// Whether the suspect sent or received a packet in that time.
         package func owns(_ packet: Packet) -> Bool {
             let second = packet.time.second
             guard seconds.contains(second) else { return false }
@@ -41,15 +42,16 @@ package struct TrainingSanitizer {
         }
     }
 
-    /// Clean traffic has bursts too: a shape must be this many times the least that makes it.
+    /// The least strength of a suspicious pattern; clean traffic has bursts too.
     private static let leastStrength: Float = 2
-    /// What came just before the first odd window and after the last belongs to it.
+    /// Seconds before the first anomalous window and after the last that belong to the suspect's
+    /// time.
     private static let marginSeconds = 60
 
     private var tracker: WindowTracker
     private var found: [IPAddress: Suspect] = [:]
     private let identities: IdentityMap
-    /// Nil for a capture, which has none.
+    /// Nil for a capture, where habits are not learned.
     private var habits: HabitFilter?
     private var isSettled = false
 
@@ -62,7 +64,7 @@ package struct TrainingSanitizer {
     /// Applies changes of address owners.
     package mutating func apply(_ change: WorkloadChange) { tracker.apply(change) }
 
-    /// Takes in a packet.
+    /// Processes a packet.
     ///
     /// - Returns: the tag to set on its flow.
     package mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
@@ -71,7 +73,7 @@ package struct TrainingSanitizer {
         return tracker.observe(packet, update)
     }
 
-    /// All subjects that do not look clean, strongest first.
+    /// Returns all subjects whose traffic does not look clean, strongest first.
     package mutating func finish() -> [Suspect] {
         tracker.finish()
         noteWindows()
@@ -82,7 +84,7 @@ package struct TrainingSanitizer {
         while let window = tracker.nextWindow() { note(window) }
     }
 
-    /// All subjects that have not looked clean so far, strongest first.
+    /// All subjects whose traffic has not looked clean so far, strongest first.
     package var suspects: [Suspect] {
         found.values.map { suspect in
             var named = suspect
@@ -92,12 +94,12 @@ package struct TrainingSanitizer {
         }.sorted { ($1.strength, $0.subject) < ($0.strength, $1.subject) }
     }
 
-    /// Whether the window's subject looked unclean at that time.
+    /// Whether the window's subject is a suspect at that time.
     package func isSuspect(_ window: Window) -> Bool {
         found[window.subject].map { $0.seconds.contains(window.endSecond) } ?? false
     }
 
-    /// Goes on after the clock was set.
+    /// Shifts all times after the clock was set.
     package mutating func clockStepped(by seconds: Int) {
         habits?.clockStepped(by: seconds)
         for address in found.keys {
@@ -106,7 +108,7 @@ package struct TrainingSanitizer {
         }
     }
 
-    /// Adds a window, from its own tracker or from another.
+    /// Adds a window, from its own tracker or another one.
     package mutating func note(_ window: Window) {
         habits?.observe(window)
         if !isSettled, let habits, habits.isSettled(at: window.endSecond) {

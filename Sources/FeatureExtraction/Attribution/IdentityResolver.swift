@@ -1,27 +1,27 @@
 import NetworkAddresses
 import Workloads
 
-/// An address as the graph knows it: numbers instead of names, looked up once.
+/// An address as numbers of the graph instead of names, looked up once.
 struct Resolved: Sendable {
-    /// Number of its name, or `IdentityResolver.unknown`.
+    /// The number of its name, or `IdentityResolver.unknown`.
     var name: UInt32
-    /// Number of its network's name, or `IdentityResolver.unknown`.
+    /// The number of its network's name, or `IdentityResolver.unknown`.
     var network: UInt32
-    /// Whose edges count for it: its own name's, else its network's, else everybody's.
+    /// The name whose edges apply to it: its own, otherwise its network's, otherwise `anyone`.
     var asSubject: UInt32
     var place: Identity.Place
     var isNamed: Bool
 
-    /// A workload that has a name, or that the baseline has seen as itself.
+    /// Whether it is a workload that has a name, or whose own name the baseline contains.
     var isKnown: Bool {
         place == .inside && (isNamed || name != IdentityResolver.unknown && asSubject == name)
     }
 }
 
-/// Resolves addresses to the graph's numbers and keeps the answers.
+/// Resolves addresses to the graph's numbers and caches the results.
 struct IdentityResolver: Sendable {
     static let unknown = UInt32.max
-    /// Answers kept; outside addresses need none.
+    /// The greatest number of cached results; outside addresses are not cached.
     static let cacheLimit = 65_536
 
     private var identities: IdentityMap
@@ -38,10 +38,10 @@ struct IdentityResolver: Sendable {
 
     func identity(of address: IPAddress) -> Identity { identities.identity(of: address) }
 
-    /// Drops every answer: another graph has other numbers.
+    /// Clears the cache, because another graph has other numbers.
     mutating func forget() { cache.removeAll() }
 
-    /// The numbers of `address` in `graph`.
+    /// Returns the numbers of `address` in `graph`.
     mutating func resolve(_ address: IPAddress, in graph: CommunicationGraph?) -> Resolved {
         if let known = cache[address] { return known }
         let identity = identities.identity(of: address)
@@ -58,7 +58,7 @@ struct IdentityResolver: Sendable {
         return resolved
     }
 
-    /// The numbers of `address`, given to it now if it has none.
+    /// Returns the numbers of `address`, and adds it to the graph if it has none.
     mutating func learn(_ address: IPAddress, in graph: inout CommunicationGraph) -> Resolved {
         if let known = cache[address], known.name != Self.unknown { return known }
         let identity = identities.identity(of: address)

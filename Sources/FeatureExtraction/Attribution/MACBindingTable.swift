@@ -4,14 +4,15 @@ import Workloads
 
 /// Bindings of MAC addresses to IP addresses; finds the true sender of a frame.
 ///
-/// A MAC address that others use as their next hop is a router and may carry any source. Every
-/// other one may use its own addresses; a frame from it with another's address is its own doing.
+/// A MAC address that others use as their next hop is a router and may send any source address. Any
+/// other may use its own addresses only; a frame from it with another host's address is charged to
+/// it.
 public struct MACBindingTable: Sendable {
-    /// Addresses that one interface may hold as its own.
+    /// The greatest number of addresses of one interface; from here on it counts as a router.
     static let addressLimit = 8
-    /// Addresses that an interface may take on after the first, before more are called foreign.
+    /// The number of addresses that an interface may add; further ones are foreign.
     static let newAddressAllowance = 2
-    /// Hardware addresses kept.
+    /// The greatest number of MAC addresses in the table.
     static let linkLimit = 65_536
     /// Seconds of silence after which another interface may take over an address.
     static let takeoverSeconds = 5
@@ -19,22 +20,22 @@ public struct MACBindingTable: Sendable {
     struct Record: Sendable {
         var addresses: [IPAddress] = []
         var isRouter = false
-        /// Addresses gained since the start.
+        /// The number of addresses added since the start.
         var gained = 0
-        /// Destinations that were not its own, first and number of changes: two or more make a
-        /// router.
+        /// The last destination that was not its own address, and the number of changes: two or
+        /// more make it a router.
         var lastForwarded = IPAddress.unspecified
         var forwarded = 0
         var lastSecond = 0
-        /// Where the last packet was judged, to answer the next one of its kind at once.
+        /// The source address of the last packet that was accepted, as a shortcut for the next one.
         var lastSource = IPAddress.unspecified
     }
 
     /// The address that a frame is charged to.
     public struct Sender: Sendable, Equatable {
-        /// The address that the frame is held against.
+        /// The address that the frame is charged to.
         public var subject: IPAddress
-        /// Whether the frame's own source address is another's.
+        /// Whether the frame's source address belongs to another host.
         public var isForeign: Bool
     }
 
@@ -42,7 +43,7 @@ public struct MACBindingTable: Sendable {
     private var owners: [IPAddress: MACAddress] = [:]
     private let isLearning: Bool
 
-    /// A table that starts from what a baseline and an inventory know.
+    /// Creates a table with the bindings of a baseline and an inventory.
     init(graph: CommunicationGraph?, inventory: Inventory, isLearning: Bool) {
         self.isLearning = isLearning
         for (mac, link) in graph?.links ?? [:] {
@@ -58,10 +59,10 @@ public struct MACBindingTable: Sendable {
         }
     }
 
-    /// The sender of this frame; also learns its binding.
+    /// Returns the sender of this frame; also learns its binding.
     ///
-    /// - Parameter isFromAfar: whether the source is outside or a gateway: what carries it is a
-    ///   router.
+    /// - Parameter isFromAfar: whether the source is outside or a gateway: an unknown MAC address
+    ///   that sends it is a router.
     mutating func sender(of packet: Packet, second: Int, isFromAfar: Bool) -> Sender {
         let source = packet.source
         let mac = packet.sourceMAC
@@ -92,17 +93,17 @@ public struct MACBindingTable: Sendable {
             record.gained += 1
             record.lastSource = source
             owners[source] = mac
-            // Someone with so many addresses forwards for others.
+            // An interface with this many addresses forwards for others.
             if record.addresses.count >= Self.addressLimit { record.isRouter = true }
             return Sender(subject: source, isForeign: false)
         }
         return Sender(subject: record.addresses.first ?? source, isForeign: true)
     }
 
-    /// An address has changed hands: the interface that had it has it no longer, and one that is
-    /// left with none is forgotten.
+    /// Removes an address that has a new owner from its previous interface; an interface without
+    /// addresses is removed.
     ///
-    /// - Parameter mac: the interface of the new holder, where it is known.
+    /// - Parameter mac: the interface of the new owner, if known.
     mutating func release(_ address: IPAddress, unless mac: MACAddress?) {
         guard let owner = owners[address], owner != mac, var record = records[owner],
             !record.isRouter
@@ -113,10 +114,10 @@ public struct MACBindingTable: Sendable {
         records[owner] = record.addresses.isEmpty ? nil : record
     }
 
-    /// Whether `mac` may carry the addresses of others.
+    /// Whether `mac` may send with the addresses of others.
     func isRouter(_ mac: MACAddress) -> Bool { records[mac]?.isRouter == true }
 
-    /// The addresses a hardware address claims by ARP: true if one is another live interface's.
+    /// Whether an address that `mac` claims by ARP belongs to another active interface.
     mutating func isConflictingClaim(_ address: IPAddress, by mac: MACAddress, second: Int) -> Bool
     {
         guard let owner = owners[address], owner != mac, let other = records[owner] else {
@@ -154,7 +155,8 @@ public struct MACBindingTable: Sendable {
         return sameFamily == 0 || record.gained < Self.newAddressAllowance
     }
 
-    /// A frame to a MAC address for an address that is not its own makes it a next hop.
+    /// Records a frame for an address that the destination MAC address does not own: the sign of a
+    /// next hop.
     mutating func noteNextHop(_ packet: Packet) {
         let mac = packet.destinationMAC
         guard packet.kind == .ip, !mac.isGroup, mac != .zero, var record = records[mac],
@@ -167,7 +169,7 @@ public struct MACBindingTable: Sendable {
         records[mac] = record
     }
 
-    /// What a baseline keeps.
+    /// The bindings that a baseline stores.
     var links: [MACAddress: CommunicationGraph.Link] {
         records.mapValues { .init(addresses: $0.addresses, isRouter: $0.isRouter) }
     }

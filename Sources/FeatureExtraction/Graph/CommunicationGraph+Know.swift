@@ -2,7 +2,7 @@ public import NetworkAddresses
 public import Workloads
 
 extension CommunicationGraph {
-    /// Takes a flow for known from now on, as if it had been seen while learning.
+    /// Adds a flow to the known ones, as if it had been seen while learning.
     public mutating func know(
         _ source: IPAddress, _ destination: IPAddress, _ service: Service, inventory: Inventory
     ) {
@@ -13,7 +13,7 @@ extension CommunicationGraph {
         note(subject, peer, destination, service, epoch: 0)
     }
 
-    /// Notes a flow under every name that it is later asked by.
+    /// Adds a flow under every combination of names by which it is looked up.
     mutating func note(
         _ subject: Resolved, _ peer: Resolved, _ destination: IPAddress, _ service: Service,
         epoch: Int32

@@ -1,8 +1,7 @@
 public import NetworkAddresses
 
 extension CommunicationGraph {
-    /// What a model file keeps of a graph, in one order for one graph; when things were seen is
-    /// left out.
+    /// The parts of a graph that a model file stores, in a fixed order; the epochs are omitted.
     public struct Stored: Sendable {
         public var names: [String] = []
         public var edges: [Edge] = []
@@ -28,7 +27,7 @@ extension CommunicationGraph {
         return stored
     }
 
-    /// A graph from stored facts; nil where they name what is not there.
+    /// Creates a graph from stored facts; nil if they refer to a name that is missing.
     public init?(stored: Stored) {
         self.init()
         let always = Sighting(epoch: 0, isRepeated: true)

@@ -2,16 +2,16 @@ public import NetworkAddresses
 import PacketDecoding
 import Workloads
 
-/// Contacts in clean traffic: workload to workload (or network) by service, the outside
-/// addresses met, the names asked for, and which hardware address carries which addresses.
+/// Contacts in clean traffic: workload to workload (or network) by service, the outside addresses
+/// contacted, the DNS names queried, and the IP addresses of each MAC address.
 ///
-/// Things are known by name, so that the graph outlives addresses. Every fact remembers whether it
-/// was seen in one epoch only: while training, a fact that only its own epoch knows counts as new
-/// there, so that the training vectors hold as much novelty as clean traffic really has.
+/// Hosts are stored by name, so the graph stays valid when addresses change. Every fact stores
+/// whether it was seen in one epoch only: while training, a fact that was seen only in the current
+/// epoch counts as new, so the training vectors contain as much novelty as clean traffic has.
 public struct CommunicationGraph: Sendable, Equatable {
-    /// Seconds of an epoch.
+    /// The length of an epoch in seconds.
     public static let epochSeconds = 180
-    /// Facts of each kind that are kept; further ones are counted in `droppedFacts`.
+    /// The greatest number of facts of each kind; further ones are counted in `droppedFacts`.
     public static let factLimit = 1 << 20
 
     /// A subject, a peer and a service; `anyone` and `anyService` are wild cards.
@@ -27,18 +27,19 @@ public struct CommunicationGraph: Sendable, Equatable {
         }
     }
 
-    /// When a fact was seen: `epoch` is its first, `isRepeated` tells of a later one.
+    /// When a fact was seen: `epoch` is the first epoch; `isRepeated` is true if there was a later
+    /// one.
     public struct Sighting: Sendable, Equatable {
         public var epoch: Int32
         public var isRepeated: Bool
     }
 
-    /// What is known of a hardware address.
+    /// The addresses of a MAC address.
     public struct Link: Sendable, Equatable {
-        /// Addresses that it sent from, in order of appearance, at most
+        /// The source addresses that it used, in order of appearance, at most
         /// `MACBindingTable.addressLimit`.
         public var addresses: [IPAddress]
-        /// Whether it carries the addresses of others by right.
+        /// Whether it may send with the addresses of others.
         public var isRouter: Bool
 
         public init(addresses: [IPAddress], isRouter: Bool) {
@@ -52,7 +53,7 @@ public struct CommunicationGraph: Sendable, Equatable {
 
     public internal(set) var names: [String] = ["*"]
     public internal(set) var edges: [Edge: Sighting] = [:]
-    /// Names of those that opened flows themselves.
+    /// The names of the hosts that opened flows.
     public internal(set) var subjects: Set<UInt32> = []
     public internal(set) var outsideAddresses: [IPAddress: Sighting] = [:]
     public internal(set) var dnsNames: [UInt64: Sighting] = [:]
@@ -60,10 +61,10 @@ public struct CommunicationGraph: Sendable, Equatable {
     public internal(set) var droppedFacts = 0
     var indexOfName: [String: UInt32] = ["*": 0]
 
-    /// A graph that knows nothing.
+    /// Creates an empty graph.
     public init() {}
 
-    /// The number that `name` has here, or nil.
+    /// The number of `name` in this graph, or nil.
     public func index(of name: String) -> UInt32? { indexOfName[name] }
 
     mutating func intern(_ name: String) -> UInt32 {
@@ -74,10 +75,11 @@ public struct CommunicationGraph: Sendable, Equatable {
         return index
     }
 
-    /// The name under which all members of a network are known together.
+    /// The name that stands for all members of a network.
     static func networkName(_ network: String) -> String { "net:\(network)" }
 
-    /// Whether a fact counts as known: at all, or while training outside of `epoch`.
+    /// Whether a fact is known; while training, whether it is known from another epoch than
+    /// `epoch`.
     static func isKnown(_ sighting: Sighting?, outside epoch: Int32?) -> Bool {
         guard let sighting else { return false }
         return sighting.isRepeated || sighting.epoch != epoch
@@ -89,7 +91,7 @@ public struct CommunicationGraph: Sendable, Equatable {
             edges[Edge(subject: subject, peer: peer, service: service)], outside: epoch)
     }
 
-    /// Notes a fact; false when there is nothing left to learn from this sight.
+    /// Adds a fact; returns false if that changed nothing or the table is full.
     static func note<Key: Hashable>(
         _ key: Key, in facts: inout [Key: Sighting], epoch: Int32, dropped: inout Int
     ) -> Bool {
@@ -106,7 +108,7 @@ public struct CommunicationGraph: Sendable, Equatable {
         return true
     }
 
-    /// Edges between names, without those that hold a wild card or a network's name.
+    /// The edges between names, without those that contain a wild card or a network's name.
     public var namedEdges: [(subject: String, peer: String, service: Service)] {
         edges.keys
             .filter { $0.service != .any && $0.subject != Self.anyone && $0.peer != Self.anyone }
@@ -116,15 +118,14 @@ public struct CommunicationGraph: Sendable, Equatable {
     }
 }
 
-/// A service as the graph knows it: protocol and port; ports of the dynamic range are one.
+/// A service in the graph: protocol and port. All ports of the dynamic range count as one service.
 public struct Service: Hashable, Sendable, CustomStringConvertible {
     /// Protocol in bits 16 to 23, port in bits 0 to 15.
     public let rawValue: UInt32
 
     /// Every service.
     public static let any = Service(rawValue: 0)
-    /// From here on ports are handed out by the system (Linux's default range), and all are one
-    /// service.
+    /// The first port of Linux's default range for dynamic ports; all from here on are one service.
     public static let firstDynamicPort: UInt16 = 32768
 
     public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -138,8 +139,8 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
     /// The protocol's number (IANA).
     public var ipProtocol: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) }
 
-    /// Whether it asks for a name and a password first: remote shells and desktops, mail,
-    /// directories, databases.
+    /// Whether the service requires a login: remote shells and desktops, mail, directories,
+    /// databases.
     public var asksForLogin: Bool {
         ipProtocol == 6 && Self.loginPorts.contains(port)
     }
@@ -161,12 +162,12 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
         58: "IPv6-ICMP", 132: "SCTP",
     ]
 
-    /// Upper-case name of a protocol number, or the number itself.
+    /// The upper-case name of a protocol number, or the number itself.
     public static func protocolName(_ number: UInt8) -> String {
         protocolNames[number] ?? "\(number)"
     }
 
-    /// The number that `protocolName` gives this name to.
+    /// The protocol number of a name that `protocolName` returns.
     public static func protocolNumber(_ name: String) -> UInt8? {
         protocolNames.first { $0.value == name }?.key ?? UInt8(name)
     }

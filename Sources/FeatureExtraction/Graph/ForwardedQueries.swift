@@ -1,8 +1,7 @@
 import NetworkAddresses
 
-/// Remembers which names hosts were asked for lately, so that a resolver that passes a question on
-/// is not taken for the one who asks. A table of fixed size: a newer question may take an older
-/// one's place.
+/// Remembers the names that hosts were recently queried for, so a resolver that forwards a query is
+/// not charged with it. The table has a fixed size: a newer query may replace an older one.
 struct ForwardedQueries: Sendable {
     private var asked = [UInt64](repeating: 0, count: 8192)
 
@@ -12,7 +11,7 @@ struct ForwardedQueries: Sendable {
         asked[Int(key >> 51)] = key
     }
 
-    /// Whether a client asked `server` for the name that it asks for now.
+    /// Whether a client has queried `server` for this name, so its own query forwards that one.
     func isRelayed(_ name: UInt64, by server: IPAddress) -> Bool {
         let key = Self.key(name, server)
         return asked[Int(key >> 51)] == key

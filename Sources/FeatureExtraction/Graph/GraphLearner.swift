@@ -18,7 +18,7 @@ public struct GraphLearner: Sendable {
     /// Applies changes of address owners.
     public mutating func apply(_ change: WorkloadChange) { resolver.apply(change) }
 
-    /// Takes in one packet and what it did to its flow.
+    /// Processes one packet and its effect on its flow.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) {
         let second = packet.time.second
         let epoch = Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds)
@@ -51,8 +51,8 @@ public struct GraphLearner: Sendable {
             packet.dns.nameHash, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts)
     }
 
-    /// A connection older than the capture: the end with the dynamic port opened it; where both or
-    /// neither have one, nobody can tell.
+    /// Learns a connection older than the capture. The end with the dynamic port opened it; if both
+    /// or neither have one, the initiator is unknown.
     private mutating func learnMidstream(_ packet: Packet, _ epoch: Int32) {
         let isSourceDynamic = packet.sourcePort >= Service.firstDynamicPort
         guard isSourceDynamic != (packet.destinationPort >= Service.firstDynamicPort) else {
@@ -74,7 +74,7 @@ public struct GraphLearner: Sendable {
         graph.note(subject, peer, destination, service, epoch: epoch)
     }
 
-    /// What was learnt so far.
+    /// Returns the graph learned so far.
     public func finish() -> CommunicationGraph {
         var graph = graph
         graph.links = links.links

@@ -1,7 +1,7 @@
 import NetworkAddresses
 import Workloads
 
-/// In what way a flow is new against the baseline's graph.
+/// The ways in which a flow is new compared with the baseline's graph.
 struct Novelty {
     var isNewEdge = false
     var isNewPeer = false
@@ -11,8 +11,8 @@ struct Novelty {
 
     /// Judges a flow of `subject` to `peer`; nothing is new without a graph.
     ///
-    /// A member of a known network that has no name stands for any member of it, so that a replica
-    /// with a new address is not a stranger.
+    /// An unnamed member of a known network counts as any member of it, so a replica with a new
+    /// address is not an unknown host.
     init(
         _ subject: Resolved, _ peer: Resolved, _ service: Service, _ address: IPAddress,
         _ graph: CommunicationGraph?, _ epoch: Int32?

@@ -4,21 +4,22 @@
 
 /// Counts distinct keys over the sliding windows of every scale, in bounded memory.
 ///
-/// Each key remembers when it was last seen and is counted in the bucket of that moment, so that a
-/// window's count is the sum of its buckets. Up to `exactLimit` keys are kept as they are; beyond,
-/// a key is only a slot of a table of fixed size and the count is estimated (linear counting:
-/// Whang, Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating near 34,000).
+/// Each key stores when it was last seen and is counted in the bucket of that second, so a window's
+/// count is the sum of its buckets. Keys are stored exactly in a table of up to `exactLimit` slots;
+/// beyond that, a key is only a slot in a sketch of fixed size, and the count is an estimate
+/// (linear counting: Whang, Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating
+/// near 34,000).
 struct DistinctWindow: Sendable {
-    /// Exact up to here; a table this size grows no further.
+    /// The greatest size of the exact table in slots; when it is full, it is converted to a sketch.
     static let exactLimit = 1024
-    /// Slots once keys are only slots.
+    /// The number of slots of the sketch.
     static let sketchSlots = 4096
 
-    /// 0 marks an empty slot. Empty altogether in a sketch.
+    /// The keys; 0 marks an empty slot. The array is empty in a sketch.
     private var keys: [UInt64] = []
-    /// Second of the last sight, with `novelBit`; 0 marks an empty slot.
+    /// The second in which a key was last seen, with `novelBit`; 0 marks an empty slot.
     private var lastSeen: [UInt32] = []
-    /// Buckets of all keys, then of novel keys.
+    /// The buckets of all keys, then those of novel keys.
     private var counts: [UInt16] = []
     private var liveCount = 0
     private var newestSecond: Int = 0
@@ -27,9 +28,9 @@ struct DistinctWindow: Sendable {
 
     var isEmpty: Bool { lastSeen.isEmpty }
 
-    /// Notes that `key` was seen in `second` (not before the last one noted).
+    /// Records that `key` was seen in `second`, which must not be before the last one recorded.
     mutating func insert(_ key: UInt64, second: Int, isNovel: Bool) {
-        // Stamps have 31 bits, and must agree with what is counted by.
+        // Stamps have 31 bits, and the buckets must be computed from the same value.
         let second = second & Int(~Self.novelBit)
         if lastSeen.isEmpty {
             keys = [UInt64](repeating: 0, count: 16)
@@ -54,7 +55,7 @@ struct DistinctWindow: Sendable {
         if !keys.isEmpty && liveCount * 4 > lastSeen.count * 3 { makeRoom() }
     }
 
-    /// Distinct keys in the window of `scale` that ends with `second`.
+    /// Returns the number of distinct keys in the window of `scale` that ends with `second`.
     mutating func count(_ scale: Scale, at second: Int, novel: Bool = false) -> Float {
         guard !lastSeen.isEmpty else { return 0 }
         advance(to: second & Int(~Self.novelBit))
@@ -86,7 +87,7 @@ struct DistinctWindow: Sendable {
     private mutating func count(_ stamp: UInt32, by step: Int) {
         let second = Int(stamp & ~Self.novelBit)
         for scale in Scale.allCases {
-            // A bucket older than the window was cleared when its place was taken.
+            // A bucket older than the window was cleared when it was reused.
             let age = newestSecond / scale.bucketSeconds - second / scale.bucketSeconds
             guard age < scale.bucketCount else { continue }
             let index = scale.ringIndex(second)
@@ -98,7 +99,7 @@ struct DistinctWindow: Sendable {
         }
     }
 
-    /// Clears the buckets whose place newer seconds take.
+    /// Clears the buckets that newer seconds reuse.
     private mutating func advance(to second: Int) {
         guard second > newestSecond else { return }
         for scale in Scale.allCases {
@@ -114,7 +115,8 @@ struct DistinctWindow: Sendable {
         newestSecond = second
     }
 
-    /// Drops what no window holds any more; doubles, or turns into a sketch, if that is not enough.
+    /// Removes the keys that are in no window; doubles the table, or converts it to a sketch, if
+    /// that does not free enough.
     private mutating func makeRoom() {
         let horizon = newestSecond - Scale.long.seconds
         let live = lastSeen.indices.filter {

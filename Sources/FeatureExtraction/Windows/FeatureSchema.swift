@@ -16,7 +16,8 @@ public enum Feature: Int, CaseIterable, Sendable {
     case served, logins
     case outsideExcess
 
-    /// Whether it grows with the demand that a host serves: a proxy passes on what it is asked.
+    /// Whether it grows with the demand that a host serves, as a proxy forwards the requests that
+    /// it gets.
     public var followsDemand: Bool {
         switch self {
         case .flows, .packetsOut, .bytesOut, .bytesIn, .flowsPerEdge, .failed, .dnsQueries, .edges,
@@ -26,58 +27,60 @@ public enum Feature: Int, CaseIterable, Sendable {
         }
     }
 
-    /// Whether it tells of nothing but more of the same.
+    /// Whether it only measures volume: more of the traffic that a host always has.
     public var isVolume: Bool {
         switch self {
-        // A service that refuses is an outage; what goes to whom it always goes to is a busy hour.
+        // Failed flows to the usual services are an outage; more data to the usual peers is a busy
+        // hour.
         case .bytesPerPacket, .bytesOutside, .failedShare, .outboundExcess, .outsideExcess: true
         default: followsDemand
         }
     }
 
-    /// The value, in its unit, up to which it is ordinary anywhere, whatever a short training held.
+    /// The value, in its unit, up to which it is always ordinary, even if a short training saw
+    /// less.
     public var ordinary: Float {
         switch self {
-        // Names with a search domain behind them, and the mix of letters and digits in them.
+        // Names with a search domain appended, and the entropy of their letters and digits.
         case .dnsNameLength: 45
         case .dnsNameEntropy: 3.6
-        // Chance looks as regular, a step above this.
+        // Random intervals reach up to one resolution above this.
         case .regularity: 0.2
         default: 0
         }
     }
 
-    /// Columns of a vector.
+    /// The number of columns of a vector.
     public static let count = Feature.allCases.count
 }
 
-/// What a feature is: the one table that vectors, documentation, model file and explanations
-/// follow.
+/// The description of a feature. Vectors, documentation, model files and explanations all use this
+/// table.
 public struct FeatureDescription: Sendable {
     public enum Transform: String, Sendable {
-        /// ln(1 + value / scale): a ratio means the same at every size.
+        /// ln(1 + value / scale), so a ratio has the same effect at every size.
         case logarithmic
-        /// The value as it is.
+        /// The value unchanged.
         case linear
     }
 
     public let feature: Feature
-    /// Name in events, model files and documentation.
+    /// The name in events, model files and documentation.
     public let name: String
-    /// Unit of the raw value.
+    /// The unit of the raw value.
     public let unit: String
     public let transform: Transform
-    /// The raw amount, in 10 s, below which differences mean little.
+    /// The raw amount, in 10 s, below which differences have little effect.
     public let scale: Float
-    /// The smallest difference, after the transform, that means anything.
+    /// The smallest significant difference, after the transform.
     public let resolution: Float
-    /// What it counts, as a sentence goes on after a number: "distinct destination ports".
+    /// What it counts, as text that follows a number: "distinct destination ports".
     public let counts: String
-    /// What it reveals.
+    /// The kinds of attack that it reveals.
     public let reveals: String
 
-    /// The raw amount below which differences mean little, in a window of `seconds`: grows with the
-    /// root of the length, as chance fluctuations do.
+    /// The raw amount below which differences have little effect, in a window of `seconds`. It
+    /// grows with the square root of the length, as random fluctuations do.
     public func scale(seconds: Int) -> Float {
         transform == .linear ? 1 : scale * (Float(seconds) / 10).squareRoot()
     }
@@ -96,9 +99,9 @@ public struct FeatureDescription: Sendable {
     }
 }
 
-/// The version and the table of features. A model made with another version is refused.
+/// The version and the table of features. A model trained with another version is refused.
 public enum FeatureSchema {
-    /// Raised whenever a column is added, dropped or changes its meaning.
+    /// Increased whenever a column is added or removed or changes its meaning.
     public static let version = 2
 
     /// The description of `feature`.

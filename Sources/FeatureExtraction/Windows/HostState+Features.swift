@@ -60,13 +60,13 @@ extension HostState {
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
     }
 
-    /// Flows of the window of `scale` that were not accepted, or not yet.
+    /// The number of flows in the window of `scale` that were not accepted, or not yet.
     func unanswered(_ scale: Scale) -> Float {
         let sum = sum(scale)
         return Float(sum[.flows] - min(sum[.flows], sum[.accepted]))
     }
 
-    /// The most regular of the tracked peers.
+    /// The regularity of the most regular tracked peer.
     private func beaconRegularity(_ second: Int) -> Float {
         let now = Timestamp(second: second + 1)
         return tracks.reduce(0) { max($0, $1.regularity(now: now)) }

@@ -2,27 +2,28 @@ public import NetworkAddresses
 import Workloads
 import Timestamps
 
-/// The sums that a window needs; at most sixteen, so that a bucket is one vector.
+/// The sums that a window needs; at most sixteen, so a bucket is one SIMD vector.
 enum Counter: Int {
-    /// `accepted` flows were answered and not refused; `served` counts packets that others sent it
-    /// on flows of theirs.
+    /// `accepted` counts flows that were answered and not refused; `served` counts packets that the
+    /// host received on flows that others opened.
     case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside, bytesFromOutside
-    /// Two sums, as `dnsNames` and `icmp` hold: flows on new pairs in the high 32 bits, and those
-    /// of them that were answered and not refused in the low.
+    /// Two sums, as in `dnsNames` and `icmp`: flows on new pairs in the high 32 bits, and those of
+    /// them that were answered and not refused in the low 32 bits.
     case newEdges
-    /// `dnsNames` holds hundredths of entropy above, bytes of the names below.
+    /// `dnsNames` has hundredths of entropy in the high bits, bytes of the names in the low bits.
     case dnsQueries, dnsNames, nxdomain
-    /// Packets above, their bytes below.
+    /// Packets in the high bits, their bytes in the low bits.
     case icmp
     case logins
-    /// Packets of any kind held against the host, ARP too: tells an active second from an idle one.
+    /// Packets of any kind charged to the host, ARP included: distinguishes active from idle
+    /// seconds.
     case activity
 }
 
 typealias Counters = SIMD16<UInt64>
 
 extension Counters {
-    /// One of something that is summed in the high half of a counter.
+    /// The value 1 in the high half of a counter.
     static let high: UInt64 = 1 << 32
 
     func high(_ counter: Counter) -> UInt64 { self[counter.rawValue] >> 32 }
@@ -43,7 +44,7 @@ struct IntervalTrack: Sendable {
     var mean: Double = 0
     var squares: Double = 0
 
-    /// Welford's update; opening several flows at once is one beat.
+    /// Adds an interval by Welford's update; flows opened at the same moment count once.
     mutating func beat(at time: Timestamp) {
         let interval = (time - last).inSeconds
         guard interval >= 0.5 else { return }
@@ -54,7 +55,8 @@ struct IntervalTrack: Sendable {
         squares += delta * (interval - mean)
     }
 
-    /// 1 for a clock, 0 for chance or worse; 0 too below five intervals.
+    /// The regularity of the intervals: 1 for constant ones, 0 for random or more scattered ones,
+    /// or for fewer than five.
     func regularity(now: Timestamp) -> Float {
         guard count >= 5, mean > 0, (now - last).inSeconds < mean * 3 else { return 0 }
         let deviation = (squares / Double(count)).squareRoot()
@@ -62,13 +64,13 @@ struct IntervalTrack: Sendable {
     }
 }
 
-/// One address that opens flows: what it did in the last ten minutes.
+/// The state of one address that opens flows, over the last ten minutes.
 struct HostState: Sendable {
     let address: IPAddress
     var resolved: Resolved
     var identity: Identity
     var mac = MACAddress.zero
-    /// Changes whenever the slot gets another host.
+    /// Changes whenever the slot is reused for another host.
     var generation: UInt8
     let firstSecond: Int
     var lastSecond: Int
@@ -76,7 +78,7 @@ struct HostState: Sendable {
 
     /// The current second.
     var now = Counters(repeating: 0)
-    /// Unanswered flows opened in the current second: too early to count as failed.
+    /// Unanswered flows opened in the current second, which is too early to count them as failed.
     var pending: UInt64 = 0
     var ring = [Counters](repeating: Counters(repeating: 0), count: Scale.ringSize)
     var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))
@@ -91,11 +93,12 @@ struct HostState: Sendable {
     var foreignSources = DistinctWindow()
     var tracks: [IntervalTrack] = []
 
-    /// Where the last flow went, and the last one on a pair that the baseline never used.
+    /// The last flow that it opened, and the last one on a pair that is not in the baseline.
     var lastContact = Contact()
     var lastNewContact = Contact()
 
-    /// Tracks of intervals kept for one host; the one that was silent longest gives way.
+    /// The greatest number of interval tracks of one host; the one that was silent longest is
+    /// replaced.
     static let trackLimit = 16
 
     init(
@@ -121,7 +124,7 @@ struct HostState: Sendable {
         }
     }
 
-    /// Ends `second`: its counts go into the buckets, and the buckets' oldest fall out of the sums.
+    /// Ends `second`: adds its counts to the buckets and removes the oldest buckets from the sums.
     mutating func roll(_ second: Int) {
         for scale in Scale.allCases {
             let index = scale.ringIndex(second)
@@ -144,7 +147,7 @@ struct HostState: Sendable {
     }
 }
 
-/// One contact, for an event to name.
+/// One contact, as an event names it.
 public struct Contact: Sendable, Equatable, BitwiseCopyable {
     public var address: IPAddress = .unspecified
     public var sourcePort: UInt16 = 0

@@ -23,7 +23,7 @@ public enum Scale: Int, CaseIterable, Sendable {
     /// Buckets of a window.
     public var bucketCount: Int { seconds / bucketSeconds }
 
-    /// Where the window's buckets begin in a ring that holds those of all scales.
+    /// The index of the scale's first bucket in the ring of all scales.
     var ringOffset: Int {
         switch self {
         case .short: 0
@@ -35,7 +35,7 @@ public enum Scale: Int, CaseIterable, Sendable {
     /// Buckets of all scales together.
     static let ringSize = 42
 
-    /// The ring index of the bucket that holds `second`.
+    /// The ring index of the bucket that contains `second`.
     func ringIndex(_ second: Int) -> Int {
         ringOffset + second / bucketSeconds % bucketCount
     }

@@ -1,27 +1,28 @@
 public import NetworkAddresses
 public import Workloads
 
-/// One address over one window: what the detector scores.
+/// The features of one address over one window, as the detector scores them.
 public struct Window: Sendable {
-    /// The address that all of this is held against.
+    /// The address that the traffic is charged to.
     public var subject: IPAddress
-    /// The owner of the address; nil: as the inventory names it.
+    /// The owner of the address; if nil, the inventory's name applies.
     public var identity: Identity?
-    /// Its interface, where it is known.
+    /// Its MAC address, if known.
     public var mac: MACAddress
     public var scale: Scale
-    /// The window holds the seconds up to and including this one (since 1970 UTC).
+    /// The last second of the window, inclusive (since 1970 UTC).
     public var endSecond: Int
     /// Seconds since the subject appeared.
     public var ageSeconds: Int
-    /// Raw values, a column a feature.
+    /// The raw values, one column per feature.
     public var values: [Float]
-    /// Flows that were refused or that nobody has answered yet, those of the last second too:
-    /// `.failed` waits a second for an answer, so that a clean burst at its end is none.
+    /// Flows that were refused or have no answer yet, including those of the last second. `.failed`
+    /// waits a second for an answer, so that a clean burst at the window's end does not count as
+    /// failed.
     public var unanswered: Float
     /// The last flow it opened.
     public var contact: Contact
-    /// The last flow it opened on a pair that the baseline never used.
+    /// The last flow it opened on a pair that is not in the baseline.
     public var newContact: Contact
 
     public init(
@@ -44,17 +45,17 @@ public struct Window: Sendable {
     /// The raw value of `feature`.
     public subscript(feature: Feature) -> Float { values[feature.rawValue] }
 
-    /// The contact that a beacon would be: the newest on a new pair, else the newest.
+    /// The likely contact of a beacon: the newest on a new pair, otherwise the newest.
     public var regularContact: Contact {
         newContact.address.isUnspecified ? contact : newContact
     }
 
-    /// The last flow in the window on a new pair, else the last one at all.
+    /// The last flow in the window on a new pair, otherwise the last flow.
     public var lastContact: Contact {
         newContact.second >= startSecond && !newContact.address.isUnspecified ? newContact : contact
     }
 
-    /// Whether it has peers that its baseline does not know.
+    /// Whether it has peers that are not in its baseline.
     public var isToStrangers: Bool { self[.newEdges] > 0 || self[.newOutsidePeers] > 0 }
 
     /// First second of the window.

@@ -6,7 +6,7 @@ extension WindowTracker {
     private static let placesLookedAt = 16
     private static let transientHostFlows: UInt64 = 3
 
-    /// Restarts with another clock; names, links and the graph stay.
+    /// Clears the hosts' windows for another clock; names, links and the graph are kept.
     public mutating func restart() {
         for slot in hosts.indices where hosts[slot].isLive {
             hosts[slot].isLive = false
@@ -43,10 +43,10 @@ extension WindowTracker {
         return slot
     }
 
-    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone
-    /// since: forged addresses must not keep everybody else from being watched.
+    /// Evicts a transient host: one without a name that opened at most `transientHostFlows` flows
+    /// and is silent. Forged source addresses must not prevent other hosts from being watched.
     ///
-    /// - Complexity: O(1): looks at a few places, the next ones the next time.
+    /// - Complexity: O(1): examines a few slots; the next call continues from there.
     private mutating func forgetPasserBy() -> Bool {
         for _ in 0..<min(hosts.count, Self.placesLookedAt) {
             turnHand()
@@ -55,7 +55,7 @@ extension WindowTracker {
         return false
     }
 
-    /// Makes room for a known workload by evicting an unknown host.
+    /// Evicts an unknown host in favour of a known workload.
     private mutating func forgetStranger() -> Bool {
         for _ in 0..<min(hosts.count, 16 * Self.placesLookedAt) {
             turnHand()
@@ -74,7 +74,7 @@ extension WindowTracker {
     }
 
     private func isPasserBy(_ slot: Int) -> Bool {
-        // The second that it was last seen in has to be judged first.
+        // The second in which the host was last seen must be scored first.
         isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
             && hosts[slot].sum(.long)[.flows] <= Self.transientHostFlows
     }

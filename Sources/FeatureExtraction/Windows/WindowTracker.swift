@@ -4,25 +4,25 @@ public import PacketDecoding
 public import Workloads
 public import Timestamps
 
-/// Keeps sliding windows for every address that opens flows, and hands out a window of each scale
-/// whenever its newest bucket is full and something happened in it.
+/// Keeps sliding windows for every address that opens flows, and returns a window of each scale
+/// whenever its newest bucket is complete and not empty.
 ///
-/// For each packet: `advance(to:)` its time, take every `nextWindow()`, then `observe` it.
+/// For each packet, call `advance(to:)` with its time, `nextWindow()` until it returns nil, then
+/// `observe`.
 ///
 /// The subject is the initiator: traffic that an address receives or answers is not charged to it.
-/// Memory is bounded: a host costs at most about 150 KB, however many peers it talks to, and there
-/// are at most
-/// `hostLimit` of them. When full, a new host replaces a transient one, and a known workload
-/// replaces any unknown host; otherwise the new host is dropped. Both are counted in
-/// `droppedHosts`.
+/// Memory is bounded: a host needs at most about 150 KB, however many peers it has, and there are
+/// at most `hostLimit` hosts. When the table is full, a new host replaces a transient one, and a
+/// known workload replaces any unknown host; otherwise the new host is dropped. All of these are
+/// counted in `droppedHosts`.
 public struct WindowTracker: Sendable {
-    /// What the graph is used for.
+    /// How the graph is used.
     public enum Mode: Sendable {
         /// No baseline: nothing is new.
         case withoutBaseline
-        /// Everything that the baseline does not know is new.
+        /// Everything that is not in the baseline is new.
         case monitoring
-        /// What only the present epoch knows is new.
+        /// Facts that were seen only in the current epoch are new.
         case training
     }
 
@@ -31,26 +31,26 @@ public struct WindowTracker: Sendable {
     var graph: CommunicationGraph?
     private let mode: Mode
     let hostLimit: Int
-    /// Whether memory is short: then no further unknown host is added.
+    /// Whether memory is short. If so, a new host is added only in place of another.
     public var isCramped = false
     var resolver: IdentityResolver
     var hosts: [HostState] = []
     var slots: [IPAddress: Int] = [:]
     var free: [Int] = []
-    /// The second that packets are counted in; those before `target` are ending.
+    /// The second in which packets are counted; seconds before `target` are being ended.
     var second = Int.min
     var target = Int.min
-    /// Whose windows of the second that is ending are next, and of which scale.
+    /// The host and scale of the next window in the second that is being ended.
     var turn = (slot: 0, scale: 0)
     private var window: Window
-    /// By flow: the slot of its responder, or -1.
+    /// The slot of each flow's responder, or -1.
     private var servers: [Int32] = []
     private var relay = ForwardedQueries()
     /// Where the search for a transient host continues.
     var hand = 0
 
-    /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation,
-    /// whether the second that it was opened in is odd, and whether its pair is new.
+    /// A flow's tag: the slot of its initiator + 1 in 24 bits, six bits of the slot's generation,
+    /// the lowest bit of the second in which it was opened, and whether its pair is new.
     private static let newEdgeBit: UInt32 = 1 << 31
     private static let oddSecondBit: UInt32 = 1 << 30
     private static let generationMask: UInt8 = 0x3F
@@ -73,7 +73,7 @@ public struct WindowTracker: Sendable {
             newContact: Contact())
     }
 
-    /// Goes on with another graph: what is new is judged by it from now on.
+    /// Replaces the graph; from now on novelty is judged by the new one.
     public mutating func replaceGraph(_ graph: CommunicationGraph) {
         self.graph = graph
         resolver.forget()
@@ -111,14 +111,14 @@ public struct WindowTracker: Sendable {
         hosts[slot].resolved = resolver.resolve(address, in: graph)
     }
 
-    /// Hosts watched at this moment.
+    /// The number of hosts watched now.
     public var hostCount: Int { slots.count }
 
-    /// Places taken and free, those of hosts whose address is another's now included.
+    /// The number of slots, used or free, including those of hosts whose address has a new owner.
     var slotCount: Int { hosts.count }
 
-    /// Whether a packet opens a flow that its sender can be held to: not an answer, not an error
-    /// message, not the middle of a connection.
+    /// Whether a packet opens a flow that is charged to its sender: no answer, no error message,
+    /// and no packet from the middle of a connection.
     static func opensFlow(_ packet: Packet, _ update: FlowUpdate) -> Bool {
         guard update.events.contains([.started, .fromOriginator]),
             !update.events.contains(.midstream)
@@ -126,13 +126,13 @@ public struct WindowTracker: Sendable {
         switch packet.ipProtocol {
         case 1: return ![0, 3, 4, 5, 11, 12, 14, 16, 18].contains(packet.icmpType)
         case 58: return packet.icmpType == 128
-        // From a service port to an unprivileged one: a late answer.
+        // A packet from a service port to an unprivileged one is a late answer.
         case 17: return packet.sourcePort >= 1024 || packet.destinationPort < 1024
         default: return true
         }
     }
 
-    /// Ends every second before that of `time`; `nextWindow` hands out the full windows.
+    /// Ends every second before that of `time`; `nextWindow` returns the complete windows.
     public mutating func advance(to time: Timestamp) {
         let reached = time.second
         guard reached > second else { return }
@@ -140,22 +140,22 @@ public struct WindowTracker: Sendable {
         target = max(target, reached)
     }
 
-    /// Ends the current second too, for the end of a capture.
+    /// Ends the current second as well, at the end of a capture.
     public mutating func finish() {
         guard second != Int.min else { return }
         target = max(target, second) + 1
     }
 
-    /// The next window of the seconds that have ended, by time; nil when all were handed out.
+    /// Returns the next window of the seconds that have ended, by time; nil if there is no other.
     public mutating func nextWindow() -> Window? {
         guard second < target else { return nil }
         return nextFullWindow()
     }
 
-    /// Takes in one packet and what it did to its flow.
+    /// Processes one packet and its effect on its flow.
     ///
-    /// - Precondition: `advance` was called with its time, and the windows were taken.
-    /// - Returns: the tag to keep with the flow, if it changes.
+    /// - Precondition: `advance` was called with its time, and `nextWindow` has returned nil.
+    /// - Returns: the tag to store with the flow, if it changes.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
         precondition(second >= target, "windows that ended before a packet are taken first")
         if packet.kind == .arp {
@@ -173,15 +173,14 @@ public struct WindowTracker: Sendable {
         return nil
     }
 
-    /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used
-    /// the pair.
+    /// The initiator of the flow with this tag, and whether the pair is missing from its baseline.
     public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool) {
         (hosts[Int(tag & 0xFF_FFFF) - 1].address, tag & Self.newEdgeBit != 0)
     }
 
     // MARK: - Packets
 
-    /// Counts what others ask of a host that is watched itself: its demand.
+    /// Counts the packets that others send to a watched host on their flows: its demand.
     private mutating func serve(_ packet: Packet, _ update: FlowUpdate) {
         guard update.events.contains(.fromOriginator), update.flow >= 0 else { return }
         let flow = Int(update.flow)
@@ -248,10 +247,10 @@ public struct WindowTracker: Sendable {
         if novelty.isNewOutside {
             hosts[slot].outsidePeers.insert(address, second: second, isNovel: true)
         }
-        // Traffic to known peers is often periodic; only unknown peers' regularity counts.
+        // Traffic to known peers is often periodic, so only the regularity of unknown peers counts.
         let isStrange =
             graph == nil
-            // Names and the time are asked for by the clock.
+            // DNS and NTP are often periodic.
             ? peer.place == .outside && packet.destinationPort != 53
                 && packet.destinationPort != 123
             : novelty.isNewOutside || novelty.isNewEdge
@@ -331,7 +330,7 @@ public struct WindowTracker: Sendable {
         guard !claimed.isUnspecified else { return }
         let conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
         let sender = sender(of: packet)
-        // A router asks for others.
+        // A router sends ARP requests on behalf of others.
         let asks =
             packet.arpOperation == 1 && packet.destination != claimed
             && !links.isRouter(packet.sourceMAC)
@@ -355,10 +354,11 @@ public struct WindowTracker: Sendable {
 
     // MARK: - Seconds
 
-    /// Ends seconds until a window is full: host by host, and for each the shorter scales first.
+    /// Ends seconds until a window is complete: host by host, and for each host the shorter scales
+    /// first.
     private mutating func nextFullWindow() -> Window? {
         while second < target {
-            // Without hosts in the table, nothing happens until then.
+            // Without hosts in the table, the seconds up to `target` can be skipped.
             if free.count == hosts.count {
                 (second, turn) = (target, (0, 0))
                 return nil

@@ -3,7 +3,7 @@ internal import NetworkAddresses
 internal import PacketDecoding
 internal import Timestamps
 
-/// Comma-separated values (RFC 4180): every counter of a record, one line a record.
+/// Comma-separated values (RFC 4180): every counter of a record, one line per record.
 extension FlowText {
     package mutating func addCSVHeader() {
         add("start_ns,end_ns,flow_start_ns,proto,orig,orig_port,resp,resp_port,vlan,inner_vlan,")
@@ -106,7 +106,7 @@ extension FlowText {
     @inline(__always)
     private mutating func comma() { add(byte: 44) }
 
-    /// Two digits after the point.
+    /// Appends a number with two digits after the point.
     mutating func add(hundredths value: Double) {
         let bounded = value.isFinite ? min(max(value, 0), 9e15) : 0
         let all = UInt64(bounded * 100 + 0.5)
@@ -118,14 +118,14 @@ extension FlowText {
         add(byte: 48 + rest % 10)
     }
 
-    /// Rounded to the nearest whole number.
+    /// Appends a number rounded to the nearest whole number.
     mutating func add(whole value: Double) {
         add(UInt64(value.isFinite ? min(max(value, 0), 9e18) + 0.5 : 0))
     }
 }
 
 extension FlowRecord {
-    /// The end reason by its IPFIX name (RFC 5102, element 136).
+    /// The IPFIX name of the end reason (RFC 5102, element 136).
     var ipfixReason: StaticString {
         switch endReason {
         case .idleTimeout: "idle timeout"

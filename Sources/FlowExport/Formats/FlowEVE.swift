@@ -103,12 +103,12 @@ extension FlowText {
         addHex(UInt64(value))
     }
 
-    /// `1:` and 28 characters.
+    /// Appends `1:` and 28 characters.
     mutating func add(_ identifier: CommunityID) {
         identifier.forEachCharacter { add(byte: $0) }
     }
 
-    /// The protocol's name as Suricata writes it, else its number.
+    /// Appends the protocol's name as Suricata writes it, or its number.
     mutating func addProtocol(_ number: UInt8) {
         switch number {
         case 1: add("ICMP")
@@ -126,7 +126,7 @@ extension FlowText {
 }
 
 extension FlowRecord {
-    /// TCP, UDP, DCCP, SCTP, UDP-Lite.
+    /// Whether the protocol has ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
     var hasPorts: Bool {
         switch key.ipProtocol {
         case 6, 17, 33, 132, 136: true
@@ -136,7 +136,7 @@ extension FlowRecord {
 
     var isICMP: Bool { key.ipProtocol == 1 || key.ipProtocol == 58 }
 
-    /// Code of a one-way ICMP message; 0 for those that are answered.
+    /// The code of a one-way ICMP message; 0 for messages that have an answer.
     var icmpCode: UInt16 {
         CommunityID.isAnswered(type: key.originatorPort, ipVersion: key.ipVersion)
             ? 0 : key.responderPort

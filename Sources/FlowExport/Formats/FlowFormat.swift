@@ -1,4 +1,4 @@
-/// How flow records are written.
+/// The output format of flow records.
 package enum FlowFormat: String, Sendable, CaseIterable {
     case table, csv, json, zeek, eve, ipfix
 }

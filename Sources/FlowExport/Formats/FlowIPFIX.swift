@@ -6,13 +6,14 @@ internal import Timestamps
 /// IPFIX messages (RFC 7011) with bidirectional flows (RFC 5103), for files (RFC 5655), UDP and
 /// TCP.
 ///
-/// A message is closed when the next record would make it longer than `messageLimit`; each is
-/// whole in itself, so the text may be cut between messages.
+/// A message is closed when the next record would make it longer than `messageLimit`. Each message
+/// is self-contained, so the text may be split between messages.
 package struct FlowIPFIX {
-    /// 1,400 for UDP, so that a datagram is not fragmented; 60,000 for files and TCP.
+    /// The greatest size of a message in bytes: 1,400 for UDP, so that a datagram is not
+    /// fragmented; 60,000 for files and TCP.
     package let messageLimit: Int
-    /// How many messages later the templates are sent again; over UDP they may be lost (RFC 7011,
-    /// 8.1).
+    /// The number of messages after which the templates are sent again; over UDP they may be lost
+    /// (RFC 7011, 8.1).
     private let templateInterval: Int
     private var sequence: UInt32 = 0
     private var messages = 0
@@ -26,7 +27,7 @@ package struct FlowIPFIX {
         self.templateInterval = templateInterval
     }
 
-    /// One field of a template: element, bytes, and whether it is the reverse direction's.
+    /// One field of a template: element, size in bytes, and whether it is of the reverse direction.
     private struct Field {
         let element: UInt16
         let bytes: Int
@@ -61,7 +62,7 @@ package struct FlowIPFIX {
         ]
     }
 
-    /// Adds a record, in a message of its own or behind the ones before.
+    /// Adds a record to the open message or to a new one.
     package mutating func add(_ flow: borrowing FlowRecord, to text: inout FlowText) {
         if messageStart >= 0, text.count - messageStart > messageLimit - Self.recordLimit {
             close(&text)
@@ -99,7 +100,7 @@ package struct FlowIPFIX {
         messageStart = text.count
         text.addBinary(10, bytes: 2)
         text.addBinary(0, bytes: 2)
-        // The export time is packet time, so that a replay writes the same bytes each time.
+        // The export time is packet time, so repeated replays write the same bytes.
         text.addBinary(UInt64(bitPattern: Int64(time.second)), bytes: 4)
         text.addBinary(UInt64(sequence), bytes: 4)
         text.addBinary(0, bytes: 4)
@@ -151,7 +152,7 @@ package struct FlowIPFIX {
         text.addBinary(icmp, bytes: 2)
         text.addBinary(UInt64(key.vlan), bytes: 2)
         text.addBinary(UInt64(flow.innerVLAN), bytes: 2)
-        // Type 1 in the upper byte is VXLAN (RFC 7133 registry); other tunnels leave it 0.
+        // Type 1 in the upper byte is VXLAN (RFC 7133 registry); it is 0 for other tunnels.
         let segmentType: UInt64 = flow.tunnel == .vxlan ? 1 << 56 : 0
         text.addBinary(segmentType | UInt64(key.tunnelIdentifier), bytes: 8)
         for side in [flow.originator, flow.responder] {
@@ -166,7 +167,7 @@ package struct FlowIPFIX {
     private static func ntp(_ time: Timestamp) -> UInt64 {
         let bounded = max(time, .epoch)
         let seconds = UInt64(bounded.second) &+ 2_208_988_800
-        // Rounded up, so that a reader that cuts off gets the same nanosecond back.
+        // Rounded up, so a reader that truncates gets the same nanosecond.
         let second = UInt64(Interval.seconds(1).nanoseconds)
         let fraction = (UInt64(bounded.nanosecondOfSecond) << 32 + second - 1) / second
         return seconds << 32 | fraction

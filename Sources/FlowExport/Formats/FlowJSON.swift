@@ -3,7 +3,7 @@ internal import NetworkAddresses
 internal import PacketDecoding
 internal import Timestamps
 
-/// Lazaret's own JSON lines: every counter of a record, one object a line.
+/// Lazaret's own JSON lines: every counter of a record, one object per line.
 extension FlowText {
     package mutating func addJSON(_ flow: borrowing FlowRecord) {
         let key = flow.key

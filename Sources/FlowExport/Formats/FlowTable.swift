@@ -2,14 +2,14 @@ package import FlowMetering
 internal import NetworkAddresses
 internal import Timestamps
 
-/// Lines for people: as wide as the terminal and no wider, coloured where there is one.
+/// A table for a terminal: lines no wider than the terminal, and optionally coloured.
 extension FlowText {
-    /// Where the columns of a table of some width begin. Narrow ones go without the length.
+    /// The positions of a table's columns for a given width. Narrow tables omit the duration.
     private struct Columns {
         let isNarrow: Bool
         let proto: Int
         let originator: Int
-        /// Bytes for one end of a flow, at most an IPv6 address with its port.
+        /// The width of one end of a flow, at most that of an IPv6 address with its port.
         let end: Int
         let number: Int
 
@@ -18,7 +18,7 @@ extension FlowText {
             proto = isNarrow ? 13 : 24
             originator = proto + (isNarrow ? 5 : 6)
             number = isNarrow ? 7 : 9
-            // Between the ends three, behind the numbers two and the longest state.
+            // Three characters between the ends, two after the numbers, and the longest state.
             end = min(max((width - originator - 3 - number * 2 - 8) / 2, 12), 47)
         }
     }
@@ -47,7 +47,7 @@ extension FlowText {
     package mutating func addTable(_ flow: borrowing FlowRecord, width: Int, isColoured: Bool) {
         let start = count
         let columns = Columns(width: width)
-        // Time of day in UTC to the millisecond: characters 11 to 22 of the time stamp.
+        // The time of day in UTC in milliseconds: characters 11 to 22 of the time stamp.
         add(timestamp: flow.start)
         moveToFront(from: start + 11, length: 12, to: start)
         if !columns.isNarrow {
@@ -88,7 +88,7 @@ extension FlowText {
         pad(to: start + width)
     }
 
-    /// Right-aligned, in thousands, millions and so on where the number is too wide.
+    /// Appends a right-aligned number, in thousands, millions and so on if it is too wide.
     private mutating func addRight(_ value: UInt64, width: Int) {
         var shown = value
         var unit = 0

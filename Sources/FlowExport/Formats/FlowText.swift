@@ -1,8 +1,8 @@
 package import NetworkAddresses
 package import Timestamps
 
-/// A growing buffer of bytes with the few conversions that flow formats need, none of which
-/// allocates once the buffer has its size.
+/// A growing buffer of bytes with the conversions that flow formats need. No conversion allocates
+/// once the buffer is large enough.
 @safe
 package struct FlowText: ~Copyable {
     private var base: UnsafeMutablePointer<UInt8>
@@ -14,12 +14,12 @@ package struct FlowText: ~Copyable {
         unsafe base = .allocate(capacity: self.capacity)
     }
 
-    // SAFETY: the buffer is ours alone.
+    // SAFETY: only this value uses the buffer.
     deinit { unsafe base.deallocate() }
 
     package mutating func removeAll() { count = 0 }
 
-    /// Lends the bytes.
+    /// Passes the bytes to `body`.
     package func withBytes<Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
@@ -32,7 +32,7 @@ package struct FlowText: ~Copyable {
             decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self)
     }
 
-    /// Makes room for `more` bytes.
+    /// Ensures that `more` bytes fit.
     @inline(__always)
     private mutating func reserve(_ more: Int) {
         if count &+ more > capacity { grow(more) }
@@ -42,7 +42,7 @@ package struct FlowText: ~Copyable {
     private mutating func grow(_ more: Int) {
         let larger = max(capacity * 2, count + more)
         let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
-        // SAFETY: the new buffer is larger than what the old one holds.
+        // SAFETY: the new buffer is larger than the content of the old one.
         unsafe memory.update(from: base, count: count)
         unsafe base.deallocate()
         unsafe base = memory
@@ -52,7 +52,7 @@ package struct FlowText: ~Copyable {
     @inline(__always)
     package mutating func add(byte: UInt8) {
         reserve(1)
-        // SAFETY: room was made just now; the same holds for every write below.
+        // SAFETY: the space was just reserved, as it is before every write below.
         unsafe base[count] = byte
         count &+= 1
     }
@@ -69,30 +69,30 @@ package struct FlowText: ~Copyable {
         for byte in text.utf8 { add(byte: byte) }
     }
 
-    /// `value` in the low `bytes` bytes, network byte order.
+    /// Appends the low `bytes` bytes of `value` in network byte order.
     package mutating func addBinary(_ value: UInt64, bytes: Int) {
         for place in (0..<bytes).reversed() {
             add(byte: UInt8(truncatingIfNeeded: value >> UInt64(place * 8)))
         }
     }
 
-    /// Overwrites two bytes that are there already.
+    /// Overwrites two existing bytes.
     package mutating func setUInt16(_ value: UInt16, at offset: Int) {
         precondition(offset >= 0 && offset + 2 <= count)
         unsafe base[offset] = UInt8(value >> 8)
         unsafe base[offset + 1] = UInt8(value & 255)
     }
 
-    /// Blanks until the buffer has `end` bytes.
+    /// Appends blanks until the buffer has `end` bytes.
     package mutating func pad(to end: Int) { while count < end { add(byte: 32) } }
 
-    /// Copies bytes that are there already to an earlier place.
+    /// Copies existing bytes to an earlier position.
     mutating func copyWithin(from source: Int, length: Int, to target: Int) {
         precondition(target >= 0 && target <= source && length >= 0 && source + length <= count)
         for offset in 0..<length { unsafe base[target + offset] = unsafe base[source + offset] }
     }
 
-    /// Drops what lies behind `end`.
+    /// Removes the bytes after `end`.
     package mutating func truncate(to end: Int) { count = min(count, max(0, end)) }
 
     @inline(__always)
@@ -109,15 +109,16 @@ package struct FlowText: ~Copyable {
 
     @inline(never)
     private mutating func addLong(_ value: UInt64) {
-        // 1233/4096 is just below log10(2): right to within one, and the table tells.
+        // 1233/4096 is just below log10(2), so the estimate may be one too small; the table
+        // corrects it.
         var digits = ((64 &- value.leadingZeroBitCount) &* 1233) >> 12
         if value >= Self.powers[digits] { digits &+= 1 }
         reserve(digits)
         var rest = value
         var place = count &+ digits
         count = place
-        // SAFETY: a pair is below 100, the constant has 200 bytes; room for the digits was made
-        // just now.
+        // SAFETY: a pair is below 100, the constant has 200 bytes; the space for the digits was
+        // just reserved.
         while rest >= 100 {
             let quotient = rest / 100
             place &-= 2
@@ -131,7 +132,7 @@ package struct FlowText: ~Copyable {
         }
     }
 
-    /// Two digits of a value below 100.
+    /// Writes the two digits of a value below 100.
     @unsafe @inline(__always)
     private mutating func addPair(_ value: UInt64, at place: Int) {
         let digits = unsafe UnsafeRawPointer(Self.pairs.utf8Start + Int(value) &* 2)
@@ -150,7 +151,7 @@ package struct FlowText: ~Copyable {
         add(value.magnitude)
     }
 
-    /// `value` with exactly `digits` digits.
+    /// Appends `value` with exactly `digits` digits.
     package mutating func add(_ value: UInt64, digits: Int) {
         var divisor: UInt64 = 1
         for _ in 1..<max(digits, 1) { divisor *= 10 }
@@ -162,12 +163,12 @@ package struct FlowText: ~Copyable {
         }
     }
 
-    /// Seconds since 1970 with six digits after the point.
+    /// Appends seconds since 1970 with six digits after the point.
     package mutating func add(seconds time: Timestamp) {
         add(seconds: time - .epoch, digits: 6)
     }
 
-    /// Seconds with nine, or six, digits after the point.
+    /// Appends seconds with nine, or six, digits after the point.
     package mutating func add(seconds interval: Interval, digits: Int = 9) {
         if interval < .zero { add(byte: 45) }
         let second = UInt64(Interval.seconds(1).nanoseconds)
@@ -178,8 +179,7 @@ package struct FlowText: ~Copyable {
         add(digits == 6 ? fraction / 1000 : fraction, digits: digits)
     }
 
-    /// Three digits after the point; nothing needs more, and the output does not depend on a
-    /// locale.
+    /// Appends a number with three digits after the point, independent of the locale.
     package mutating func add(_ value: Double) {
         let bounded = value.isFinite ? min(max(value, -9e15), 9e15) : 0
         if bounded < 0 { add(byte: 45) }
@@ -200,7 +200,8 @@ package struct FlowText: ~Copyable {
         addIPv6(address)
     }
 
-    /// RFC 5952: lower case, no leading zeros, the longest run of zeros as `::`.
+    /// Appends an address by RFC 5952: lower case, no leading zeros, the longest run of zeros as
+    /// `::`.
     private mutating func addIPv6(_ address: IPAddress) {
         func group(_ index: Int) -> UInt16 {
             UInt16(
@@ -230,7 +231,7 @@ package struct FlowText: ~Copyable {
         }
     }
 
-    /// Lower-case hexadecimal digits without leading zeros.
+    /// Appends lower-case hexadecimal digits without leading zeros.
     package mutating func addHex(_ value: UInt64) {
         var shift = (63 - min(value.leadingZeroBitCount, 63)) / 4 * 4
         while shift >= 0 {
@@ -240,7 +241,7 @@ package struct FlowText: ~Copyable {
         }
     }
 
-    /// ISO 8601 in UTC with microseconds and `+0000`, as Suricata writes it.
+    /// Appends a time in ISO 8601 in UTC with microseconds and `+0000`, as Suricata writes it.
     package mutating func add(timestamp time: Timestamp) {
         let seconds = Int64(time.second)
         let days = seconds.floorDivided(by: 86_400)

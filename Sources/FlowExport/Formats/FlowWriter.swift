@@ -1,6 +1,6 @@
 package import FlowMetering
 
-/// Turns flow records into one of the formats, in a buffer that its owner empties.
+/// Formats flow records in a buffer that its owner flushes.
 package struct FlowWriter: ~Copyable {
     private let format: FlowFormat
     private let width: Int
@@ -10,8 +10,8 @@ package struct FlowWriter: ~Copyable {
     private var text = FlowText()
 
     /// - Parameters:
-    ///   - width: characters of a table's line.
-    ///   - datagrams: whether every IPFIX message must fit a datagram.
+    ///   - width: the width of a table in characters.
+    ///   - datagrams: whether every IPFIX message must fit in a datagram.
     package init(
         format: FlowFormat, width: Int = 120, isColoured: Bool = false, datagrams: Bool = false
     ) {
@@ -29,7 +29,7 @@ package struct FlowWriter: ~Copyable {
         }
     }
 
-    /// Bytes that wait.
+    /// The number of buffered bytes.
     package var count: Int { text.count }
 
     package mutating func add(_ flow: borrowing FlowRecord) {
@@ -44,7 +44,8 @@ package struct FlowWriter: ~Copyable {
         }
     }
 
-    /// Hands what waits to `write` and forgets it. An IPFIX message is closed first.
+    /// Passes the buffered bytes to `write` and clears the buffer. An open IPFIX message is closed
+    /// first.
     package mutating func flush<Failure: Error>(
         _ write: (UnsafeRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
@@ -54,7 +55,7 @@ package struct FlowWriter: ~Copyable {
         text.removeAll()
     }
 
-    /// Adds what the format has at its end.
+    /// Adds the format's footer.
     package mutating func finish() {
         if format == .zeek { text.addZeekFooter() }
     }

@@ -77,7 +77,7 @@ extension FlowText {
         if identifier == 0 { add("-") } else { add(UInt64(identifier)) }
     }
 
-    /// Eleven characters that differ from flow to flow and are the same in every run.
+    /// Appends eleven characters that differ between flows and are the same in every run.
     private mutating func addBase62(_ value: UInt64) {
         var rest = value
         for _ in 0..<11 {

@@ -1,6 +1,6 @@
 internal import NetworkAddresses
 
-/// Community ID v1: one name for a flow, the same in every tool
+/// Community ID v1: an identifier of a flow that is the same in every tool
 /// (github.com/corelight/community-id-spec).
 public struct CommunityID: Sendable {
     /// The SHA-1 digest, first word first.
@@ -9,8 +9,8 @@ public struct CommunityID: Sendable {
     /// The identifier of a flow.
     ///
     /// - Parameters:
-    ///   - key: for ICMP, type and counterpart (or code) in the ports' places, as the meter has it.
-    ///   - seed: chosen by the site; 0 everywhere else.
+    ///   - key: for ICMP, the ports are type and counterpart (or code), as the meter sets them.
+    ///   - seed: a value chosen by the site; 0 by default.
     /// - Complexity: one SHA-1 block; no allocation.
     public init(of key: FlowKey, seed: UInt16 = 0) {
         let isICMP = key.ipProtocol == 1 || key.ipProtocol == 58
@@ -35,7 +35,7 @@ public struct CommunityID: Sendable {
         digest = block.digest()
     }
 
-    /// Hands out the 30 ASCII characters of the identifier: `1:` and the digest in base 64.
+    /// Calls `body` with the 30 ASCII characters of the identifier: `1:` and the digest in base 64.
     public func forEachCharacter(_ body: (UInt8) -> Void) {
         body(49)
         body(58)
@@ -70,7 +70,7 @@ public struct CommunityID: Sendable {
         }
     }
 
-    /// Whether an ICMP message of this type is one of a pair of request and answer.
+    /// Whether ICMP messages of this type are part of a pair of request and answer.
     public static func isAnswered(type: UInt16, ipVersion: UInt8) -> Bool {
         counterpart(of: UInt8(truncatingIfNeeded: type), ipVersion: ipVersion) != nil
     }
@@ -96,8 +96,8 @@ public struct CommunityID: Sendable {
     }
 }
 
-/// SHA-1 (FIPS 180-4) of a message that fits one block, 55 bytes. It names flows the way other
-/// tools do; nothing here is secret.
+/// SHA-1 (FIPS 180-4) of a message that fits in one block, 55 bytes. It is used for compatible flow
+/// identifiers only, not for security.
 struct SHA1Block {
     private var words = InlineArray<16, UInt32>(repeating: 0)
     private var length = 0

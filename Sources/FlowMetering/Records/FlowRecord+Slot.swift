@@ -3,7 +3,7 @@ internal import PacketDecoding
 public import Timestamps
 
 extension FlowRecord {
-    /// The report of an ended slot.
+    /// Creates the record of an ended slot.
     init(_ slot: FlowSlot, _ wrapping: Wrapping?) {
         let bits = slot.bits
         let isHigh = bits.contains(.originatorIsHigh)
@@ -34,7 +34,7 @@ extension FlowRecord {
                 ? slot.fromHigh.last != .distantPast : slot.fromLow.last != .distantPast)
     }
 
-    /// Zeek's `history`: what happened, once for each end, in its order; upper case is the
+    /// Zeek's `history`: one letter per kind of event and end, in order; upper case is the
     /// originator's.
     public var history: String {
         var text: [UInt8] = []
@@ -42,7 +42,7 @@ extension FlowRecord {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The letters of `history` as ASCII.
+    /// Calls `body` with the letters of `history` as ASCII.
     public func forEachHistoryLetter(_ body: (UInt8) -> Void) {
         var rest = historyCode
         while rest != 0 {
@@ -52,11 +52,11 @@ extension FlowRecord {
         }
     }
 
-    /// Packets of both ends.
+    /// The packets of both ends.
     public var packetCount: UInt64 { originator.packetCount &+ responder.packetCount }
-    /// Bytes on the wire of both ends.
+    /// The bytes on the wire of both ends.
     public var wireOctetCount: UInt64 { originator.wireOctetCount &+ responder.wireOctetCount }
-    /// From the first packet to the last.
+    /// The time from the first packet to the last.
     public var duration: Interval { max(.zero, end - start) }
 }
 
@@ -92,7 +92,7 @@ extension FlowSide {
 public enum ConnectionState: UInt8, Sendable, BitwiseCopyable {
     case s0, s1, sf, rej, s2, s3, rsto, rstr, rstos0, rstrh, sh, shr, oth
 
-    /// By what each end has sent, as history letters.
+    /// The state by what each end has sent, as history letters.
     init(
         isTCP: Bool, originator: UInt8, responder: UInt8, isAnswered: Bool, hasOriginated: Bool
     ) {
@@ -125,7 +125,7 @@ public enum ConnectionState: UInt8, Sendable, BitwiseCopyable {
         }
     }
 
-    /// As Zeek writes it.
+    /// The state's name in Zeek.
     public var name: StaticString {
         switch self {
         case .s0: "S0"

@@ -3,9 +3,9 @@ public import NetworkAddresses
 public import PacketDecoding
 public import Timestamps
 
-/// What makes a flow one flow: both ends, protocol, and the network it was seen in.
+/// The key of a flow: both ends, protocol, and the network it was seen in.
 ///
-/// `originator` is the sender that opened the flow: the sender of the TCP SYN, else of the first
+/// `originator` is the end that opened the flow: the sender of the TCP SYN, otherwise of the first
 /// packet.
 public struct FlowKey: Hashable, Sendable, BitwiseCopyable {
     public var originator: IPAddress
@@ -35,7 +35,7 @@ public struct FlowKey: Hashable, Sendable, BitwiseCopyable {
     }
 }
 
-/// One report of a flow: all of it, or the interval since the report before.
+/// One report of a flow: the whole flow, or the interval since the previous report.
 ///
 /// Counters are those of the interval; the connection's state, history and start are the flow's.
 public struct FlowRecord: Sendable, BitwiseCopyable {
@@ -43,8 +43,8 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     /// Inner VLAN id of QinQ, 0 without.
     public var innerVLAN: UInt16
     public var tunnel: Packet.Tunnel
-    /// Outermost IP pair of a tunnelled flow, as the flow's first packet had it; unspecified
-    /// without a tunnel.
+    /// The outermost IP pair of a tunnelled flow, from its first packet; unspecified without a
+    /// tunnel.
     public var outerOriginator: IPAddress
     public var outerResponder: IPAddress
     /// When the flow began.
@@ -54,9 +54,9 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     /// The last packet of this report.
     public var end: Timestamp
     public var endReason: FlowEndReason
-    /// Whether an earlier interval of the flow was reported before.
+    /// Whether an earlier interval of the flow was already reported.
     public var isContinuation: Bool
-    /// Whether the flow began before the capture, as far as can be told.
+    /// Whether the flow probably began before the capture.
     public var isMidstream: Bool
     /// Whether an ICMP "unreachable" or a RST refused it.
     public var isRefused: Bool
@@ -64,20 +64,20 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     public var connectionState: ConnectionState
     public var originator: FlowSide
     public var responder: FlowSide
-    /// The word that was kept with the flow.
+    /// The word that was stored with the flow.
     public var tag: UInt32
-    /// As `history` has it.
+    /// The letters of `history`, five bits each.
     var historyCode: UInt64
 }
 
-/// What one end sent in the time of a report.
+/// The counters of one end in the interval of a report.
 public struct FlowSide: Sendable, BitwiseCopyable {
     public var packetCount: UInt64 = 0
     /// Bytes of the frames on the wire.
     public var wireOctetCount: UInt64 = 0
     /// Bytes of the IP packets, as their headers claim.
     public var ipOctetCount: UInt64 = 0
-    /// Bytes behind the transport header.
+    /// Bytes after the transport header.
     public var payloadOctetCount: UInt64 = 0
     /// First and last packet; 1970 without packets.
     public var start = Timestamp.epoch
@@ -86,12 +86,12 @@ public struct FlowSide: Sendable, BitwiseCopyable {
     public var sizeMinimum: UInt32 = 0
     public var sizeMaximum: UInt32 = 0
     public var sizeMean: Double = 0
-    /// Of the population.
+    /// The population's standard deviation.
     public var sizeDeviation: Double = 0
-    /// Time between one packet and the next of the same end; 0 below two packets.
+    /// The time between consecutive packets of the same end; 0 with fewer than two packets.
     public var intervalMinimum = Interval.zero
     public var intervalMaximum = Interval.zero
-    /// In nanoseconds, as is its deviation.
+    /// In nanoseconds, as is the deviation.
     public var intervalMean: Double = 0
     public var intervalDeviation: Double = 0
     /// Segments whose payload was sent before.

@@ -1,25 +1,25 @@
 internal import NetworkAddresses
 internal import PacketDecoding
 
-/// Letters of Zeek's `history`; the raw value is the letter's place in `HistoryLetter.text`, and in
-/// `SideCounters.letters`.
+/// The letters of Zeek's `history`; the raw value is the letter's index in `HistoryLetter.text`,
+/// and its bit in `SideCounters.letters`.
 enum HistoryLetter: UInt8 {
     case syn, synAck, ack, data, fin, reset, retransmission, window
     case flipped
 
-    /// Lower case is the responder's, upper case the originator's.
+    /// The letters; lower case is the responder's, upper case the originator's.
     static let text: [UInt8] = Array("shadfrtw^".utf8)
 }
 
 extension SideCounters {
-    /// What a segment of this end brought.
+    /// The result of a segment of this end.
     struct Segment {
-        /// Letters of the history that this end did not have yet, a bit each.
+        /// The history letters that are new for this end, one bit each.
         var newLetters: UInt8
         var isRetransmission: Bool
     }
 
-    /// Adds a letter; false where this end has it already.
+    /// Adds a letter; returns false if this end already has it.
     @inline(__always)
     mutating func add(_ letter: HistoryLetter) -> Bool {
         let bit: UInt8 = 1 << letter.rawValue
@@ -27,7 +27,7 @@ extension SideCounters {
         return letters & bit == 0
     }
 
-    /// Follows a connection (RFC 9293) by one segment of this end.
+    /// Updates the TCP state (RFC 9293) with one segment of this end.
     @inline(__always)
     mutating func follow(_ packet: inout Packet) -> Segment {
         let flags = packet.tcpFlags
@@ -40,7 +40,7 @@ extension SideCounters {
         if before == 0 || ahead > 0 || flags & 2 != 0 {
             nextSequence = end
         } else if length > 0, !(length == 1 && ahead == 0) {
-            // One byte at the very end is a keep-alive (RFC 9293, 3.8.4).
+            // A single byte before the next sequence number is a keep-alive (RFC 9293, 3.8.4).
             isRetransmission = true
             retransmissions &+= 1
         }
@@ -58,7 +58,8 @@ extension SideCounters {
 }
 
 extension FlowSlot {
-    /// Adds a letter to the history; lower case is the responder's. Twelve letters are kept.
+    /// Adds a letter to the history; lower case is the responder's. The first twelve letters are
+    /// kept.
     mutating func note(_ letter: HistoryLetter, fromOriginator: Bool) {
         let code = UInt64(letter.rawValue &+ 1) | (fromOriginator ? 16 : 0)
         let length = (64 &- history.leadingZeroBitCount &+ 4) / 5
@@ -66,8 +67,7 @@ extension FlowSlot {
         history |= code << UInt64(length &* 5)
     }
 
-    /// A SYN shows who opened a connection that was first seen from its middle, or whose SYN came
-    /// late.
+    /// Sets the originator by a SYN, for a connection whose first packet was not the SYN.
     mutating func adoptOriginator(isHigh: Bool) {
         guard !bits.contains(.closed) else { return }
         bits.remove(.midstream)
@@ -84,7 +84,7 @@ extension FlowSlot {
         }
     }
 
-    /// The turns of a connection: established, refused, reset, finished.
+    /// Updates the connection's state: established, refused, reset, finished.
     @inline(never)
     mutating func turn(
         _ flags: UInt8, _ isFromOriginator: Bool, _ events: inout FlowUpdate.Events
@@ -112,7 +112,7 @@ extension FlowSlot {
         }
     }
 
-    /// What the originator has sent.
+    /// The letters that the originator has sent.
     var originatorLetters: UInt8 {
         bits.contains(.originatorIsHigh) ? fromHigh.letters : fromLow.letters
     }

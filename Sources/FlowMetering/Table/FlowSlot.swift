@@ -2,9 +2,9 @@ internal import NetworkAddresses
 internal import PacketDecoding
 internal import Timestamps
 
-/// One flow in the table: four cache lines of 64 bytes, the key and the links in the first.
+/// One flow in the table: four cache lines of 64 bytes, with the key and the links in the first.
 ///
-/// The key is direction-free: the lower (address, port) pair stands first, whoever sent first.
+/// The key is independent of direction: the lower (address, port) pair comes first.
 struct FlowSlot: BitwiseCopyable {
     var low: IPAddress
     var high: IPAddress
@@ -14,30 +14,32 @@ struct FlowSlot: BitwiseCopyable {
     var vlan: UInt16
     var ipProtocol: UInt8
     var ipVersion: UInt8
-    /// Upper half of the key's hash.
+    /// The upper half of the key's hash.
     var hash: UInt32
-    /// Next in the timer's bucket, the list of ended flows, or the free list; -1 ends each.
+    /// The next slot in the timer's bucket, the list of ended flows, or the free list; -1 at the
+    /// end.
     var next: Int32
-    /// Previous in the timer's bucket; of the first the bucket's complement.
+    /// The previous slot in the timer's bucket; for the first slot, the complement of the bucket's
+    /// index.
     var previous: Int32
     var tag: UInt32
-    /// Index of the outer pair of a tunnelled flow; -1 without.
+    /// The index of a tunnelled flow's outer pair; -1 without.
     var wrapping: Int32
     var start: Timestamp
-    /// Zeek's history, five bits a letter, first letter lowest.
+    /// Zeek's history, five bits per letter, the first letter lowest.
     var history: UInt64
-    /// Sent by the lower end.
+    /// The counters of the lower end.
     var fromLow: SideCounters
-    /// Sent by the higher end.
+    /// The counters of the higher end.
     var fromHigh: SideCounters
 
-    /// The flow's own bits; they use the room that the lower side's counters leave.
+    /// The flow's bits, stored in the spare field of the lower side's counters.
     var bits: FlowBits {
         get { FlowBits(rawValue: fromLow.extra) }
         set { fromLow.extra = newValue.rawValue }
     }
 
-    /// Inner VLAN id of QinQ.
+    /// The inner VLAN id of QinQ, stored in the spare field of the higher side's counters.
     var innerVLAN: UInt16 {
         get { fromHigh.extra }
         set { fromHigh.extra = newValue }
@@ -47,29 +49,29 @@ struct FlowSlot: BitwiseCopyable {
     @inline(__always)
     var last: Timestamp { max(fromLow.last, fromHigh.last) }
 
-    /// The time of the first packet of the interval that is being counted.
+    /// The time of the first packet in the current interval.
     var recordStart: Timestamp {
         if fromLow.packets == 0 { return fromHigh.packets == 0 ? start : fromHigh.first }
         return fromHigh.packets == 0 ? fromLow.first : min(fromLow.first, fromHigh.first)
     }
 }
 
-/// What is true of a flow as a whole.
+/// Flags of a flow as a whole.
 struct FlowBits: OptionSet, BitwiseCopyable {
     let rawValue: UInt16
     static let originatorIsHigh = FlowBits(rawValue: 1)
     static let midstream = FlowBits(rawValue: 2)
     static let established = FlowBits(rawValue: 4)
-    /// Both ends have sent FIN, or one RST.
+    /// Both ends have sent FIN, or one has sent RST.
     static let closed = FlowBits(rawValue: 8)
     static let refused = FlowBits(rawValue: 16)
     static let answered = FlowBits(rawValue: 32)
-    /// An interval of the flow was reported before.
+    /// An interval of the flow was already reported.
     static let continued = FlowBits(rawValue: 64)
-    /// The originator was taken from the port numbers, not from who came first.
+    /// The originator was determined by the port numbers, not by the first packet.
     static let flipped = FlowBits(rawValue: 128)
 
-    /// Kind of tunnel, in bits 8 to 10; and the end reason of an ended flow, in bits 11 to 13.
+    /// The kind of tunnel in bits 8 to 10; the end reason of an ended flow is in bits 11 to 13.
     static func tunnel(_ tunnel: Packet.Tunnel) -> FlowBits {
         FlowBits(rawValue: UInt16(tunnel.rawValue & 7) << 8)
     }
@@ -84,8 +86,8 @@ struct FlowBits: OptionSet, BitwiseCopyable {
     var reason: FlowEndReason { FlowEndReason(rawValue: UInt8(rawValue >> 11 & 7)) ?? .forcedEnd }
 }
 
-/// What one end sent, in 88 bytes. What the other end's packets need of it stands first: so a
-/// packet of the lower end touches three cache lines of the slot.
+/// The counters of one end, in 88 bytes. The fields that the other end's packets need come first,
+/// so a packet of the lower end touches three cache lines of the slot.
 struct SideCounters: BitwiseCopyable {
     var last = Timestamp.distantPast
     var packets: UInt32 = 0
@@ -93,27 +95,27 @@ struct SideCounters: BitwiseCopyable {
     var wireBytes: UInt64 = 0
     var ipBytes: UInt64 = 0
     var payloadBytes: UInt64 = 0
-    /// Sum of the squares of the wire lengths; exact up to 2^53.
+    /// The sum of the squares of the wire lengths; exact up to 2^53.
     var sizeSquares: Double = 0
-    /// Sum of the squares of the intervals, in ns².
+    /// The sum of the squares of the intervals, in ns².
     var intervalSquares: Double = 0
     var first = Timestamp.epoch
     var sizeMinimum: UInt32 = .max
     var sizeMaximum: UInt32 = 0
-    /// As `encode` gives it.
+    /// In the format of `encode`.
     var intervalMinimum: UInt32 = .max
     var intervalMaximum: UInt32 = 0
-    /// TCP: the sequence number behind the highest byte sent.
+    /// TCP: the sequence number after the highest byte sent.
     var nextSequence: UInt32 = 0
     /// All TCP flags that were set.
     var flags: UInt8 = 0
-    /// Which letters of the history this end has.
+    /// The history letters of this end, one bit each.
     var letters: UInt8 = 0
-    /// Room of the slot; see `FlowSlot.bits`.
+    /// A spare field; see `FlowSlot.bits` and `FlowSlot.innerVLAN`.
     var extra: UInt16 = 0
 
-    /// An interval in four bytes: exact below 2^31 ns, in steps of 1,024 ns to 36 minutes, and no
-    /// more. Codes compare as the intervals do.
+    /// Encodes an interval in four bytes: exact below 2^31 ns, then in steps of 1,024 ns up to 36
+    /// minutes, the maximum. Codes compare like the intervals.
     @inline(__always)
     static func encode(_ interval: Interval) -> UInt32 {
         let nanoseconds = interval.nanoseconds
@@ -154,7 +156,7 @@ struct SideCounters: BitwiseCopyable {
         packets &+= 1
     }
 
-    /// Starts the next interval: counters at zero, what is known of the connection kept.
+    /// Starts the next interval: resets the counters and keeps the connection's state.
     mutating func restart() {
         var fresh = SideCounters()
         fresh.last = last
@@ -165,7 +167,7 @@ struct SideCounters: BitwiseCopyable {
     }
 }
 
-/// The outer pair of a tunnelled flow, kept apart because few flows have one.
+/// The outer pair of a tunnelled flow, stored separately because few flows have one.
 struct Wrapping: BitwiseCopyable {
     var low: IPAddress
     var high: IPAddress

@@ -3,20 +3,19 @@ internal import Glibc
 internal import NetworkAddresses
 internal import PacketDecoding
 
-/// The memory of the flow table: slots in one large reservation, and an index of open addressing
-/// over them.
+/// The memory of the flow table: slots in one large reservation, and an index with open addressing.
 ///
-/// The reservation is only address space; pages come as slots are used. All unsafe memory of the
-/// meter is here.
+/// The reservation is address space only; pages are allocated as slots are used. All unsafe memory
+/// of the meter is here.
 @safe
 struct FlowTable: ~Copyable {
     private let slots: UnsafeMutablePointer<FlowSlot>
     private let byteCount: Int
     let capacity: Int32
-    /// Slots below have been used before.
+    /// All slots below this number have been used.
     private(set) var used: Int32 = 0
     private var free: Int32 = -1
-    /// Hash in the upper half, slot + 1 in the lower; 0 is empty.
+    /// The hash in the upper half, slot + 1 in the lower; 0 is empty.
     private var index: UnsafeMutablePointer<UInt64>
     private(set) var mask: UInt32
     private(set) var count: Int32 = 0
@@ -37,14 +36,14 @@ struct FlowTable: ~Copyable {
         unsafe index = Self.makeIndex(1 << 16)
     }
 
-    // SAFETY: both regions are ours alone.
+    // SAFETY: only this value uses the two regions.
     deinit {
         unsafe munmap(slots, byteCount)
         unsafe Glibc.free(index)
     }
 
     private static func makeIndex(_ count: Int) -> UnsafeMutablePointer<UInt64> {
-        // calloc takes fresh pages for this size, so an index costs what is used of it.
+        // For this size calloc maps fresh pages, so only the used part of the index needs memory.
         guard let memory = unsafe calloc(count, 8) else {
             fatalError("out of memory for the index of \(count) flows")
         }
@@ -59,20 +58,19 @@ struct FlowTable: ~Copyable {
         unsafe madvise(aligned, length - Int(first - start), MADV_HUGEPAGE)
     }
 
-    /// A slot in place. Slot numbers come from this table alone, never from input.
+    /// A slot, accessed in place. Slot numbers come from this table only, never from input.
     subscript(slot: Int32) -> FlowSlot {
-        // SAFETY: the table hands out numbers from 0 to `capacity` only, all of them in the
-        // mapping.
+        // SAFETY: the table returns only numbers below `capacity`, all of them in the mapping.
         @inline(__always)
         unsafeAddress { unsafe UnsafePointer(slots + Int(slot)) }
         @inline(__always)
         nonmutating unsafeMutableAddress { unsafe slots + Int(slot) }
     }
 
-    /// What one end of a slot's flow has sent, found without a branch: which end sends is anybody's
-    /// guess.
+    /// The counters of one end of a slot's flow, selected without a branch, because the sender is
+    /// unpredictable.
     subscript(slot: Int32, fromHigh fromHigh: Bool) -> SideCounters {
-        // SAFETY: as above; both sides lie in the slot.
+        // SAFETY: as above; both sides are in the slot.
         @inline(__always)
         unsafeAddress { unsafe UnsafePointer(side(slot, fromHigh)) }
         @inline(__always)
@@ -89,7 +87,7 @@ struct FlowTable: ~Copyable {
 
     // MARK: slots
 
-    /// A free slot, or nil where the table is full. Its content is left over from before.
+    /// Returns a free slot, or nil if the table is full. The slot's old content is not cleared.
     mutating func allocate() -> Int32? {
         if free >= 0 {
             let slot = free
@@ -118,7 +116,7 @@ struct FlowTable: ~Copyable {
         slot >= 0 && slot < used && key.matches(self[slot]) && !self[slot].bits.hasEnded
     }
 
-    /// Empties the index; the slots stay as they are.
+    /// Clears the index; the slots do not change.
     mutating func removeAll() {
         unsafe index.update(repeating: 0, count: Int(mask) + 1)
         count = 0
@@ -126,14 +124,14 @@ struct FlowTable: ~Copyable {
 
     // MARK: index
 
-    /// Asks for the cache line of the index where `hash` is looked for first.
+    /// Prefetches the cache line of the index where the search for `hash` starts.
     @inline(__always)
     func prefetchIndex(_ hash: UInt64) {
         unsafe lazaret_prefetch(index + Int(UInt32(truncatingIfNeeded: hash >> 32) & mask))
     }
 
-    /// Asks for the slot that the index has for `hash`: the lines that a packet touches. Gives the
-    /// slot's number, counted from 1; 0 where there is none.
+    /// Prefetches the cache lines that a packet touches in the slot for `hash`. Returns the slot's
+    /// number, counted from 1; 0 without a slot.
     @inline(__always)
     func prefetchSlot(_ hash: UInt64, fromHigh: Bool) -> Int32 {
         let wanted = UInt32(truncatingIfNeeded: hash >> 32)
@@ -179,12 +177,12 @@ struct FlowTable: ~Copyable {
         count &+= 1
     }
 
-    /// Takes a slot out of the index and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R).
+    /// Removes a slot from the index and closes the gap (Knuth, TAOCP 3, 6.4, algorithm R).
     mutating func remove(_ slot: Int32) {
         let hash = self[slot].hash
         let entry = UInt64(hash) << 32 | UInt64(UInt32(bitPattern: slot &+ 1))
         var gap = hash & mask
-        // SAFETY: masked; the slot is in the index, so the walk ends.
+        // SAFETY: masked; the slot is in the index, so the loop ends.
         while unsafe index[Int(gap)] != entry { gap = (gap &+ 1) & mask }
         var at = gap
         while true {
@@ -244,7 +242,7 @@ struct CanonicalKey: BitwiseCopyable {
                 ? sourcePort > destinationPort : destination < source)
     }
 
-    /// The same where it is known whether the sender is the higher end.
+    /// The same if it is known whether the sender is the higher end.
     @inline(__always)
     init(
         source: IPAddress, destination: IPAddress, sourcePort: UInt16, destinationPort: UInt16,
@@ -268,8 +266,8 @@ struct CanonicalKey: BitwiseCopyable {
             | UInt64(ipProtocol) << 8 | UInt64(ipVersion)
     }
 
-    /// Folded 128-bit products, as wyhash does (Wang Yi 2019), with the seed in every factor.
-    /// Never 0, which stands for "not yet computed".
+    /// A hash of folded 128-bit products as in wyhash (Wang Yi 2019), with the seed in every
+    /// factor. Never 0, which means "not yet computed".
     @inline(__always)
     func hash(seed: UInt64) -> UInt64 {
         @inline(__always)

@@ -2,11 +2,11 @@ internal import NetworkAddresses
 internal import PacketDecoding
 internal import Timestamps
 
-/// Remembers which ports the first fragment of a packet had, so that the later ones find their
-/// flow.
+/// Remembers the ports of a packet's first fragment, so that later fragments find their flow.
 ///
-/// Two places for each hash; a newer packet takes the older one's place. So memory is fixed, and a
-/// flood of fragments costs others their ports at worst, which is counted as orphans.
+/// There are two entries for each hash; a newer packet replaces the older one. Memory is therefore
+/// fixed. At worst, a flood of fragments evicts the ports of other packets, which are then counted
+/// as orphans.
 struct FragmentCache {
     private struct Entry {
         var identity: UInt64 = 0
@@ -16,13 +16,13 @@ struct FragmentCache {
         var ipProtocol: UInt8 = 0
     }
 
-    /// RFC 8200 section 4.5 gives reassembly 60 seconds.
+    /// RFC 8200 section 4.5 allows 60 seconds for reassembly.
     private static let lifetime = Interval.seconds(60)
     private var entries: [Entry] = []
     private let capacity: Int
 
-    /// A cache for `capacity` packets, rounded up to a power of two; it takes memory with the first
-    /// fragment.
+    /// Creates a cache for `capacity` packets, rounded up to a power of two; memory is allocated at
+    /// the first fragment.
     init(capacity: Int) {
         var size = 2
         while size < min(capacity, 1 << 20) { size *= 2 }

@@ -1,23 +1,24 @@
 internal import Timestamps
 
-/// When flows must be looked at next: a wheel of buckets, each a list through the slots themselves.
+/// The times at which flows must be checked: a wheel of buckets, each a list linked through the
+/// slots.
 ///
-/// A flow stays in its bucket while packets come; when the bucket is due, a flow whose deadline has
-/// moved is put where it belongs now. So a packet costs the wheel nothing, and a flow one visit a
-/// timeout.
+/// A flow stays in its bucket while packets arrive; when the bucket is due, a flow whose deadline
+/// has moved is inserted again. A packet therefore needs no work in the wheel, and a flow one check
+/// per timeout.
 struct TimerWheel {
     private var heads: [Int32]
-    /// log2 of the nanoseconds of a step.
+    /// The log2 of the nanoseconds of a step.
     private let shift: Int64
     private let mask: Int64
-    /// Steps up to this one are done.
+    /// Steps up to this one have been processed.
     private(set) var step: Int64 = .min
-    /// No bucket before this step holds a flow; only used to find the one to evict.
+    /// No bucket before this step contains a flow; only used to find the flow to evict.
     private(set) var earliest: Int64 = .min
 
     static let bucketCount = 4096
 
-    /// A wheel for deadlines at most `longest` away.
+    /// Creates a wheel for deadlines at most `longest` in the future.
     init(longest: Interval) {
         heads = Array(repeating: -1, count: Self.bucketCount)
         mask = Int64(Self.bucketCount - 1)
@@ -26,15 +27,15 @@ struct TimerWheel {
         self.shift = shift
     }
 
-    /// Whether `time` lies in a step that was not yet reached.
+    /// Whether `time` is in a step that was not yet reached.
     @inline(__always)
     func isDue(_ time: Timestamp) -> Bool { step(of: time) > step }
 
-    /// The step that `time` lies in.
+    /// The step that contains `time`.
     @inline(__always)
     func step(of time: Timestamp) -> Int64 { time.nanoseconds &>> shift }
 
-    /// Puts a slot into the bucket where `deadline` has passed.
+    /// Inserts a slot into the first bucket after `deadline`.
     mutating func insert(_ slot: Int32, deadline: Timestamp, in table: borrowing FlowTable) {
         if step == .min { step = step(of: deadline) &- 1 }
         let nearest = step &+ 1
@@ -56,7 +57,7 @@ struct TimerWheel {
         if next >= 0 { table[next].previous = previous }
     }
 
-    /// Forgets every flow.
+    /// Removes all flows.
     mutating func removeAll() {
         for bucket in heads.indices { heads[bucket] = -1 }
     }
@@ -67,12 +68,12 @@ struct TimerWheel {
         earliest = step
     }
 
-    /// Takes the next step towards `time` and returns the head of its list, which is now the
-    /// caller's; nil when the steps are done. -1 is an empty list.
+    /// Advances one step towards `time` and returns the head of its list, which the caller now
+    /// owns; nil if `time` is reached. -1 is an empty list.
     mutating func advance(towards time: Timestamp) -> Int32? {
         let goal = step(of: time)
         guard step < goal else { return nil }
-        // After a long gap one turn visits every bucket.
+        // After a long gap, one full turn visits every bucket.
         if goal &- step > Int64(Self.bucketCount) { step = goal &- Int64(Self.bucketCount) }
         step &+= 1
         earliest = step
@@ -82,7 +83,7 @@ struct TimerWheel {
         return head
     }
 
-    /// A flow of the earliest bucket that is not empty; -1 where the wheel is empty.
+    /// Returns a flow of the earliest bucket that is not empty; -1 if the wheel is empty.
     mutating func earliestSlot() -> Int32 {
         earliest = max(earliest, step)
         for target in earliest..<(step &+ Int64(Self.bucketCount)) {

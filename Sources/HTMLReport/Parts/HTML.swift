@@ -1,18 +1,17 @@
 import TextFormats
 
-/// HTML in which text cannot turn into markup: whatever is interpolated into it is escaped, unless
-/// it is HTML itself. Names in reports come from inventories and packets, and anybody may have
-/// written them.
+/// HTML in which text cannot become markup: interpolated values are escaped, unless they are HTML
+/// themselves. Names in reports come from inventories and packets, which are untrusted input.
 public struct HTML: Sendable, ExpressibleByStringInterpolation {
     /// The markup.
     public private(set) var text: String
 
-    /// Markup as it stands in the source.
+    /// Creates HTML from a literal in the source.
     public init(stringLiteral markup: String) { text = markup }
 
     public init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
 
-    /// Builds markup from literals, which are taken as they are, and values, which are escaped.
+    /// Builds markup from literals, which are used unchanged, and values, which are escaped.
     public struct StringInterpolation: StringInterpolationProtocol {
         var text = ""
 
@@ -22,17 +21,17 @@ public struct HTML: Sendable, ExpressibleByStringInterpolation {
 
         public mutating func appendLiteral(_ markup: String) { text += markup }
 
-        /// Text from anywhere.
+        /// Appends text, escaped.
         public mutating func appendInterpolation(_ text: String) {
             self.text += HTML.escaped(text)
         }
 
         public mutating func appendInterpolation(_ number: Int) { text += "\(number)" }
 
-        /// Markup within markup.
+        /// Appends markup unchanged.
         public mutating func appendInterpolation(_ html: HTML) { text += html.text }
 
-        /// Pieces one after the other.
+        /// Appends pieces of markup one after the other.
         public mutating func appendInterpolation(_ parts: [HTML]) {
             for part in parts { text += part.text }
         }
@@ -40,10 +39,10 @@ public struct HTML: Sendable, ExpressibleByStringInterpolation {
 
     public static func += (left: inout HTML, right: HTML) { left.text += right.text }
 
-    /// Text as HTML shows it, in an element or in an attribute between double quotes.
+    /// Escapes text for an element or a double-quoted attribute.
     ///
-    /// Characters that have no place in HTML, and those that would turn the direction of the text
-    /// around them and so make it read as something else, are written as their number.
+    /// Characters that are not allowed in HTML, and those that change the direction of the
+    /// surrounding text and so disguise it, are written as their number.
     public static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
@@ -62,7 +61,7 @@ public struct HTML: Sendable, ExpressibleByStringInterpolation {
         return result
     }
 
-    /// Controls, marks of direction, and code points that are no characters.
+    /// Whether a code point is a control character, a direction mark or a noncharacter.
     private static func isHidden(_ value: UInt32) -> Bool {
         switch value {
         case 0..<0x20, 0x7F..<0xA0, 0xAD, 0x61C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F,
@@ -74,7 +73,7 @@ public struct HTML: Sendable, ExpressibleByStringInterpolation {
 }
 
 extension HTML {
-    /// A number with thousands set apart by narrow spaces: 100 471.
+    /// A number with its thousands separated by narrow spaces: 100 471.
     static func grouped(_ value: some BinaryInteger) -> String { grouped(number: "\(value)") }
 
     /// The same for a number that may have a fraction.
@@ -101,7 +100,7 @@ extension HTML {
         HTML(stringLiteral: JSONObject.number(value.isFinite ? value : 0, digits: 2))
     }
 
-    /// Part of the whole, 0...1, as a percentage for SVG's lengths.
+    /// A share, 0...1, as a percentage for SVG's lengths.
     static func percent(_ share: Double) -> HTML {
         HTML(stringLiteral: number(min(max(share, 0), 1) * 100).text + "%")
     }

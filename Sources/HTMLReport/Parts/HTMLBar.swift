@@ -2,18 +2,17 @@ public import AnomalyDetection
 import FeatureExtraction
 import TextFormats
 
-/// A reason as a bar: the window's value against what clean windows held, on the detector's own
-/// scale.
+/// A reason as a bar: the window's value compared with the clean windows, on the detector's scale.
 ///
-/// The left part is the range of clean windows; beyond it every step of the feature's resolution is
-/// as wide as in the bars beside it, so that their lengths can be compared.
+/// The left part is the range of clean windows. Beyond it, every step of the feature's resolution
+/// has the same width in all bars of a table, so their lengths can be compared.
 public struct HTMLBar: Sendable {
     public var reason: Verdict.Reason
-    /// Length of the window that the values are of.
+    /// The length of the window in seconds.
     public var seconds: Int
-    /// The raw value where the clean range ends.
+    /// The raw value at the end of the clean range.
     public var cleanEnd: Float
-    /// Steps from there to the right end.
+    /// The number of steps from there to the right end.
     public var fullSteps: Float
 
     public init(_ reason: Verdict.Reason, seconds: Int, cleanEnd: Float, fullSteps: Float) {
@@ -23,7 +22,7 @@ public struct HTMLBar: Sendable {
         self.fullSteps = max(fullSteps, 1)
     }
 
-    /// How many steps of its feature's resolution a value lies beyond the clean range.
+    /// The number of steps of its feature's resolution by which a value exceeds the clean range.
     public static func steps(_ reason: Verdict.Reason, seconds: Int, cleanEnd: Float) -> Float {
         let description = FeatureSchema.description(of: reason.feature)
         let beyond =
@@ -32,10 +31,10 @@ public struct HTMLBar: Sendable {
         return beyond.isFinite ? max(beyond / description.resolution, 0) : 0
     }
 
-    /// Part of the width that the clean range takes.
+    /// The share of the width for the clean range.
     private static let cleanPart = 0.3
 
-    /// Where a raw value lies, 0...1.
+    /// The position of a raw value, 0...1.
     private func place(_ raw: Float) -> Double {
         let description = FeatureSchema.description(of: reason.feature)
         func transformed(_ raw: Float) -> Double {
@@ -63,7 +62,7 @@ public struct HTMLBar: Sendable {
             """
     }
 
-    /// A mark that stays within the picture at both of its ends.
+    /// A mark that is inside the picture even at its ends.
     private func tick(_ kind: String, _ place: Double) -> HTML {
         let x = HTML.percent(0.003 + place * 0.994)
         return "<line class=\"\(kind)\" x1=\"\(x)\" x2=\"\(x)\" y1=\"0\" y2=\"18\"/>"
@@ -76,7 +75,7 @@ public struct HTMLBar: Sendable {
             + "all at most \(Self.text(reason.baselineLargest))."
     }
 
-    /// A raw value for a table: three digits are enough to compare.
+    /// A raw value for a table, with about three digits.
     public static func text(_ value: Float) -> String {
         let digits = abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0
         return HTML.grouped(number: JSONObject.number(Double(value), digits: digits))

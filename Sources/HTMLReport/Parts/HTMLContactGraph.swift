@@ -1,13 +1,13 @@
-/// A contact graph as SVG: names on an ring, those of a network side by side, so that one graph
-/// always gives one picture.
+/// A contact graph as SVG: names on a ring, those of a network side by side. The same graph always
+/// yields the same picture.
 public struct HTMLContactGraph: Sendable {
-    /// Nodes that can be told apart.
+    /// The greatest number of nodes that are distinguishable.
     public static let nodeLimit = 36
 
     public var graph: ContactGraph
-    /// What is said of a node beside its name; a node with a note is drawn as an offender.
+    /// The notes shown next to nodes, by name; a node with a note is drawn as an offender.
     public var notes: [String: String]
-    /// Whether there is a baseline that knows contacts.
+    /// Whether there is a baseline with contacts.
     public var hasBaseline: Bool
 
     public init(_ graph: ContactGraph, notes: [String: String], hasBaseline: Bool) {
@@ -25,7 +25,7 @@ public struct HTMLContactGraph: Sendable {
     /// Pixels from one name to the next.
     private static let row = 36.0
 
-    /// Indices of the nodes, networks together, what is outside last.
+    /// The indices of the nodes, grouped by network, outside nodes last.
     private var order: [Int] {
         graph.nodes.indices.sorted {
             let (left, right) = (graph.nodes[$0], graph.nodes[$1])
@@ -37,8 +37,8 @@ public struct HTMLContactGraph: Sendable {
     private var height: Double { Double(max((graph.nodes.count + 1) / 2, 6)) * Self.row + 24 }
     private var middle: Point { Point(x: Self.width / 2, y: height / 2) }
 
-    /// The place of each node, from the top clockwise: down the right side and up the left, each in
-    /// a row of its own, so that no name covers another.
+    /// The position of each node, clockwise from the top: down the right side and up the left, each
+    /// in a row of its own, so that no name covers another.
     private var places: [Point] {
         let order = order
         let rightCount = (order.count + 1) / 2
@@ -93,7 +93,7 @@ public struct HTMLContactGraph: Sendable {
         """
     }
 
-    /// A bow towards the middle; the way back takes another one.
+    /// A curve towards the middle; the opposite direction has a different curve.
     private func edge(
         _ pair: ContactGraph.Pair, _ contact: ContactGraph.Contact, _ places: [Point]
     ) -> HTML {
@@ -116,7 +116,7 @@ public struct HTMLContactGraph: Sendable {
             """
     }
 
-    /// A little way along, so that lines begin and end beside their nodes.
+    /// The point moved slightly towards `other`, so lines start and end next to their nodes.
     private static func moved(_ point: Point, towards other: Point) -> Point {
         let (x, y) = (other.x - point.x, other.y - point.y)
         let length = max((x * x + y * y).squareRoot(), 1)
@@ -147,7 +147,7 @@ public struct HTMLContactGraph: Sendable {
             """
     }
 
-    /// Names are as long as whoever gave them likes.
+    /// Truncates a name; names may be long.
     private static func short(_ text: String) -> String {
         text.count > 30 ? text.prefix(29) + "…" : text
     }

@@ -1,7 +1,7 @@
-/// A time line of scores as SVG that takes the width it is given: what is odd stands out by colour
-/// and by height over the threshold, marks carry a number.
+/// A time line of scores as SVG of variable width. Anomalous scores differ by colour and by height
+/// over the threshold; marks have a number.
 public struct HTMLScoreLine: Sendable {
-    /// A stretch of time with a label, in parts of the whole, 0...1.
+    /// A period with a label, as shares of the whole axis, 0...1.
     public struct Mark: Sendable {
         public var start: Double
         public var end: Double
@@ -14,16 +14,16 @@ public struct HTMLScoreLine: Sendable {
         }
     }
 
-    /// Scores by stretch of time, 0...1; nil where there is none.
+    /// The score of each bin, 0...1; nil if it has none.
     public var scores: [Float?]
-    /// The scores of what was judged odd.
+    /// The scores of the anomalous windows, by bin.
     public var odd: [Float?]
-    /// Stretches of the whole axis; at least those with scores.
+    /// The number of bins of the whole axis; at least those with scores.
     public var binCount: Int
-    /// Where a dashed line is drawn.
+    /// The scores at which a dashed line is drawn.
     public var thresholds: [Float]
     public var marks: [Mark] = []
-    /// The picture's name, and what it shows, in words.
+    /// The picture's title, and a description in words.
     public var title: String
     public var summary: String
 
@@ -40,10 +40,10 @@ public struct HTMLScoreLine: Sendable {
         self.summary = summary
     }
 
-    /// Rows of the picture, in pixels from its top: numbers, then the curve.
+    /// The layout in pixels: the numbers' row, then the curve.
     private static let top = 14
     private static let height = 56
-    /// Least distance of two numbers, so that they stay apart on a phone.
+    /// The least distance of two numbers, so they do not overlap on a phone.
     private static let labelGap = 0.05
 
     public var svg: HTML {
@@ -78,7 +78,7 @@ public struct HTMLScoreLine: Sendable {
             """
     }
 
-    /// The marks' numbers, but for those that would stand in each other's way.
+    /// The marks' numbers, except those that would overlap.
     private var labels: [HTML] {
         var last = -1.0
         return marks.sorted { $0.start < $1.start }.compactMap { mark in
@@ -92,7 +92,7 @@ public struct HTMLScoreLine: Sendable {
         }
     }
 
-    /// Steps over the values, in a box as wide as there are stretches and 100 high.
+    /// The values as a step curve, in a box with one unit per bin in width and 100 in height.
     private func path(_ values: [Float?]) -> HTML {
         var text = ""
         var before: Int?
@@ -113,7 +113,7 @@ public struct HTMLScoreLine: Sendable {
 }
 
 extension HTMLScoreLine {
-    /// An axis with labels at places of 0...1, as wide as the lines under it.
+    /// An axis with labels at positions of 0...1, as wide as the lines below it.
     public static func axis(_ labels: [(place: Double, text: String)]) -> HTML {
         let ticks: [HTML] = labels.map { label in
             let anchor = label.place < 0.03 ? "start" : label.place > 0.97 ? "end" : "middle"

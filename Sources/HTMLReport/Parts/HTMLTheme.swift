@@ -1,21 +1,21 @@
-/// Colours, type and parts that every page of Lazaret shares. The page of a report loads nothing:
-/// it contains its style and its script.
+/// The colours, fonts and parts that all pages of Lazaret share. A report's page loads nothing: it
+/// contains its style and its script.
 public enum HTMLTheme {
-    /// Colours by the system's theme, or by `data-theme` on the root, and what every page shares.
-    /// All colours of text have a contrast of 4.5 and more on all backgrounds (WCAG 2.2, 1.4.3).
+    /// The shared style, with colours by the system's theme or by `data-theme` on the root. All
+    /// text colours have a contrast of 4.5 or more on all backgrounds (WCAG 2.2, 1.4.3).
     public static let stylesheet = String(decoding: PackageResources.theme_css, as: UTF8.self)
 
     /// Switches between the system's theme and the other one, and opens details for printing.
     static let script = String(decoding: PackageResources.theme_js, as: UTF8.self)
 
-    /// SHA-256 of `script` in base 64: the only script that a page lets run.
+    /// The SHA-256 of `script` in base 64; a page's policy allows only this script to run.
     static let scriptDigest = "YvSjU0SSQigE0azjUxWhuMm4rkNKi4ZBCN+t0eGjaSs="
 
-    /// A whole page: policy, style, a line with brand and theme's button, body, script.
+    /// Returns a whole page: policy, style, a top line with brand and theme button, body, script.
     ///
     /// - Parameters:
-    ///   - style: rules of this page beside the theme's.
-    ///   - body: what stands below the top line; it holds one `<main id="main">`.
+    ///   - style: rules of this page in addition to the theme's.
+    ///   - body: the content below the top line; it contains one `<main id="main">`.
     public static func page(title: String, style: String = "", body: HTML) -> String {
         let css = HTML(stringLiteral: stylesheet + style)
         let page: HTML = """

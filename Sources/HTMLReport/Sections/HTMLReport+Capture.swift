@@ -3,7 +3,7 @@ internal import FeatureExtraction
 internal import TextFormats
 
 extension HTMLReport {
-    /// What was read, and what could not be.
+    /// The statistics of the capture, and what could not be read.
     var captureSection: HTML {
         let tables: [HTML] = counters.map { table($0.title, $0.rows) }
         let bad = malformed.filter { $0.count > 0 }
@@ -36,7 +36,7 @@ extension HTMLReport {
             """
     }
 
-    /// What it takes to get the same bytes again.
+    /// The files and the command that reproduce the report.
     var reproductionSection: HTML {
         let rows: [HTML] = files.map { file in
             """

@@ -2,12 +2,12 @@ internal import AnomalyDetection
 internal import NetworkAddresses
 
 extension HTMLReport {
-    /// Rows of each table of contacts.
+    /// The greatest number of rows of each table of contacts.
     private static let contactLimit = 300
-    /// Rows that are shown at once.
+    /// The number of rows that are shown at first.
     private static let shownLimit = 12
 
-    /// The picture, and the same in tables.
+    /// The contact graph as a picture and as tables.
     var graphSection: HTML {
         let picture = HTMLContactGraph(contacts, notes: notes, hasBaseline: model != nil)
         let content: HTML =
@@ -22,7 +22,7 @@ extension HTMLReport {
             """
     }
 
-    /// What is said of the offenders.
+    /// The notes on the offenders, by name.
     private var notes: [String: String] {
         var counts: [String: Int] = [:]
         for incident in incidents { counts[incident.workload, default: 0] += 1 }

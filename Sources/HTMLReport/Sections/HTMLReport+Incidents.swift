@@ -7,7 +7,7 @@ internal import TextFormats
 internal import Timestamps
 
 extension HTMLReport {
-    /// A table of all incidents, and each of them in full.
+    /// A table of the incidents, and a full description of each.
     var incidentSection: HTML {
         let told: [HTML] = incidents.prefix(Self.toldLimit).enumerated().map {
             article($0.offset + 1, $0.element)
@@ -114,7 +114,7 @@ extension HTMLReport {
 
     /// A table of reasons, each with a bar.
     ///
-    /// - Parameter cleanEnd: where the clean range of a reason ends.
+    /// - Parameter cleanEnd: returns the end of the clean range of a reason.
     static func reasons(
         _ reasons: [Verdict.Reason], window: Window, number: Int,
         cleanEnd: (Verdict.Reason) -> Float = { $0.baselineLargest }
@@ -148,7 +148,7 @@ extension HTMLReport {
             """
     }
 
-    /// What else the incident looked like.
+    /// The other patterns of the incident.
     private func others(_ incident: Incident) -> HTML {
         let items: [HTML] = incident.patternsByStrength.compactMap { pattern in
             guard pattern != incident.strongest.pattern, let verdict = incident.patterns[pattern]

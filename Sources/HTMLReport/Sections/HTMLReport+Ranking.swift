@@ -4,10 +4,10 @@ internal import NetworkAddresses
 internal import TextFormats
 
 extension HTMLReport {
-    /// Addresses told in full.
+    /// The greatest number of addresses described in full.
     private static let rankedLimit = 25
 
-    /// Without a model: who stands out, and for what.
+    /// Without a model: the most anomalous addresses, with the reasons.
     var rankingSection: HTML {
         let told: [HTML] = ranking.prefix(Self.rankedLimit).enumerated().map {
             article($0.offset + 1, $0.element)

@@ -4,7 +4,7 @@ internal import Quarantine
 internal import Timestamps
 
 extension HTMLReport {
-    /// The numbers, and what they mean in a sentence or two.
+    /// The key figures and a short summary.
     var summarySection: HTML {
         let tiles: [HTML] = figures.map { figure in
             "<div><dt>\(figure.name)</dt><dd>\(figure.value)</dd></div>"
@@ -112,7 +112,7 @@ extension HTMLReport {
             + (items.count > limit ? " and \(items.count - limit) more" : "")
     }
 
-    /// `worker (10.60.4.13)`, or the address alone where it has no name of its own.
+    /// `worker (10.60.4.13)`, or the address alone if it has no name of its own.
     static func who(_ workload: String, _ address: String) -> String {
         workload == address || workload == "outside" || workload.isEmpty
             ? address : "\(workload) (\(address))"

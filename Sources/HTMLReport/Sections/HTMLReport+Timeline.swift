@@ -3,7 +3,7 @@ internal import FeatureExtraction
 internal import TextFormats
 
 extension HTMLReport {
-    /// Workloads that are drawn; the ones with the highest scores.
+    /// The greatest number of workloads that are drawn: those with the highest scores.
     private static let drawnLimit = 40
 
     /// One curve for each workload, under one axis.
@@ -41,7 +41,7 @@ extension HTMLReport {
             """
     }
 
-    /// Those with incidents or the oddest scores, then by name.
+    /// The workloads with incidents or with the highest scores, sorted by name.
     private var drawnNames: [String] {
         let troubled = Set(incidents.map(\.workload))
         let order = timeline.lines.sorted { left, right in

@@ -1,10 +1,10 @@
 extension IsolationForest {
-    /// Reads a forest that `encoded()` wrote.
+    /// Decodes a forest that `encoded()` wrote.
     ///
-    /// Memory is taken only for what the bytes hold, never for what they claim.
+    /// Memory is allocated only for the bytes that exist, never for the counts that they claim.
     ///
-    /// - Throws: `.foreign`, `.unknownVersion`, `.truncated`, `.damaged` or, for bytes whose
-    ///   checksum holds but that no forest encodes to, `.malformed`.
+    /// - Throws: `.foreign`, `.unknownVersion`, `.truncated`, `.damaged`, or `.malformed` for bytes
+    ///   with a valid checksum that are not an encoded forest.
     public init(decoding bytes: [UInt8]) throws(ForestError) {
         var input = Decoder(bytes: bytes)
         guard try input.word() == Self.mark else { throw .foreign }
@@ -23,7 +23,7 @@ extension IsolationForest {
         try self.init(content: &input)
     }
 
-    /// Reads what follows the header.
+    /// Decodes the content after the header.
     private init(content input: inout Decoder) throws(ForestError) {
         let columnCount = try input.count(in: 1...4096, "column count")
         let sampleSize = try input.count(in: 2...32_768, "sample size")
@@ -45,8 +45,8 @@ extension IsolationForest {
     }
 }
 
-/// Reads one tree and checks what scoring relies on: places and columns in range, finite values,
-/// rows that add up, boxes of no negative extent.
+/// Reads one tree and checks what scoring relies on: node indices and columns in range, finite
+/// values, row counts that add up, boxes without negative extent.
 private struct TreeReader {
     let columnCount: Int
     let heightLimit: Int
@@ -62,7 +62,8 @@ private struct TreeReader {
         return tree
     }
 
-    /// Reads the node whose place is taken already, and all below it; the rows it holds.
+    /// Reads the node at an index that is already allocated, and all nodes below it; returns its
+    /// row count.
     private mutating func readNode(
         at place: Int, limit: Int, from input: inout Decoder
     ) throws(ForestError) -> Int {
@@ -73,7 +74,7 @@ private struct TreeReader {
             return tag / 2
         }
         let depth = Int(tree.depths[place])
-        // Two children have a row each at least, so `limit` bounds the number of nodes too.
+        // Both children have at least one row, so `limit` also bounds the number of nodes.
         guard tag / 2 < columnCount, depth < heightLimit, limit >= 2 else {
             throw .malformed("split")
         }

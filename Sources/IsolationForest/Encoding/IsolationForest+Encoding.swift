@@ -1,6 +1,6 @@
 extension IsolationForest {
-    // The format, version 1; whole numbers and floats are little-endian. `docs/isolation-forest.md`
-    // has it as a table.
+    // The format, version 1; integers and floats are little-endian. `docs/isolation-forest.md` has
+    // it as a table.
     //
     //     header   "IFOR", version 2 bytes, zero 2 bytes, byte count 4 bytes, CRC-32 of the rest
     //     shape    columns, sample size, height limit, trees: 4 bytes each
@@ -18,10 +18,10 @@ extension IsolationForest {
     static var version: UInt16 { 1 }
     static var headerSize: Int { 16 }
 
-    /// The forest as bytes; the same forest gives the same bytes.
+    /// Encodes the forest; the same forest yields the same bytes.
     ///
-    /// A forest whose encoding would reach 4 GiB cannot be encoded; one of the default options
-    /// takes about half a megabyte for 40 columns.
+    /// A forest whose encoding would reach 4 GiB cannot be encoded; with the default options and 40
+    /// columns it has about half a megabyte.
     public func encoded() -> [UInt8] {
         var out = Encoder()
         for number in [columnCount, sampleSize, heightLimit, treeCount] {
@@ -99,7 +99,7 @@ struct Encoder {
 
     mutating func append(_ value: Float) { append(value.bitPattern) }
 
-    /// Seven bits a byte, the lowest first; the high bit says that more follow.
+    /// Appends seven bits per byte, the lowest first; the high bit is set if more bytes follow.
     mutating func append(varint value: Int) {
         var rest = value
         while rest > 127 {

@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// Work shared out over threads of its own, never the cooperative pool.
+/// Runs work in parallel on its own threads, not in the cooperative pool.
 enum ForkJoin {
     private final class Part {
         let index: Int
@@ -20,8 +20,8 @@ enum ForkJoin {
     /// Calls `body(0)` … `body(parts − 1)`, each once and each on its own thread, the first on the
     /// caller's; returns when all have returned.
     ///
-    /// A part whose thread cannot be started runs on the caller's. `body` must not touch, in one
-    /// part, what another part writes.
+    /// A part whose thread cannot be started runs on the caller's. No part may access what another
+    /// part writes.
     static func run(parts: Int, body: (Int) -> Void) {
         guard parts > 1 else { return body(0) }
         withoutActuallyEscaping(body) { body in
@@ -33,8 +33,7 @@ enum ForkJoin {
                 #else
                     var thread = pthread_t()
                 #endif
-                // SAFETY: the thread takes over the one reference, and is joined before `body`
-                // ends.
+                // SAFETY: the thread takes over the reference, and is joined before `body` ends.
                 let failed = unsafe pthread_create(
                     &thread, nil,
                     { argument in

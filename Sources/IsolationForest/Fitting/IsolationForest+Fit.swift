@@ -1,17 +1,17 @@
 extension IsolationForest {
-    /// Grows a forest.
+    /// Fits a forest.
     ///
     /// - Parameters:
     ///   - rows: `[n × columnCount]`, row after row, n ≥ 2; borrowed for the call.
     ///   - columnCount: values in a row, `1...4_096`.
-    ///   - options: what to grow it with.
-    /// - Throws: `.badShape` when `rows` is not that; `.badOption` with the option's name.
+    ///   - options: the options of the fit.
+    /// - Throws: `.badShape` if `rows` has another shape; `.badOption` with the option's name.
     /// - Complexity: O(trees × sample size × (height + columns)), whatever the number of rows.
     public init(rows: [Float], columnCount: Int, options: Options) throws(ForestError) {
         try self.init(rows: rows.span, columnCount: columnCount, options: options)
     }
 
-    /// Grows a forest from borrowed rows; see the other initializer.
+    /// Fits a forest to borrowed rows; see the other initializer.
     public init(rows: Span<Float>, columnCount: Int, options: Options) throws(ForestError) {
         guard (1...4096).contains(columnCount), rows.count >= 2 * columnCount,
             rows.count.isMultiple(of: columnCount)
@@ -81,7 +81,7 @@ extension IsolationForest {
         self.boxHalves = boxHalves
     }
 
-    /// `value` as the forest reads it.
+    /// Returns `value` with NaN replaced and the range limited.
     static func ordinary(_ value: Float, unknown: Float) -> Float {
         value.isNaN ? unknown : max(-largest, min(largest, value))
     }
@@ -102,12 +102,12 @@ private struct Grower: Sendable {
     let fill: [SIMD8<Float>]
     let options: IsolationForest.Options
 
-    /// Shares the trees out over the threads: part p grows trees p, p + parts, ….
+    /// Distributes the trees over the threads: part p grows trees p, p + parts, ….
     func grow(_ rows: UnsafeBufferPointer<Float>) -> [Tree] {
         let parts = min(options.threadCount, options.treeCount)
         var trees = [Tree](repeating: Tree(), count: options.treeCount)
         unsafe trees.withUnsafeMutableBufferPointer { trees in
-            // SAFETY: every part writes trees of its own, and `run` returns after all of them.
+            // SAFETY: every part writes its own trees, and `run` returns after all of them.
             let slots = trees.baseAddress!
             ForkJoin.run(parts: parts) { part in
                 for index in stride(from: part, to: options.treeCount, by: parts) {
@@ -123,7 +123,7 @@ private struct Grower: Sendable {
         let picked = generator.sample(sampleSize, of: rowCount)
         let width = fill.count
         var rows = [SIMD8<Float>](repeating: .zero, count: sampleSize * width)
-        // SAFETY: `source` has `rowCount` rows, and the picked ones are below that.
+        // SAFETY: `source` has `rowCount` rows, and the sampled indices are below that.
         unsafe fill.withUnsafeBufferPointer { fill in
             unsafe rows.withUnsafeMutableBufferPointer { rows in
                 let reader = unsafe RowReader(columnCount: columnCount, fill: fill.baseAddress!)
@@ -146,7 +146,8 @@ private struct Grower: Sendable {
 }
 
 extension Span<Float> {
-    /// By column, the lower median of what is known in the first tree's sample; 0 where nothing is.
+    /// By column, the lower median of the known values in the first tree's sample; 0 if there are
+    /// none.
     fileprivate func medians(
         columnCount: Int, rowCount: Int, options: IsolationForest.Options
     ) -> [Float] {
@@ -186,7 +187,7 @@ extension IsolationForest.Options {
 }
 
 extension SeededGenerator {
-    /// `count` different numbers below `bound` (Floyd's method: Bentley and Floyd 1987).
+    /// Returns `count` different numbers below `bound` (Floyd's method: Bentley and Floyd 1987).
     mutating func sample(_ count: Int, of bound: Int) -> [Int] {
         guard count < bound else { return Array(0..<bound) }
         var seen = SmallSet(capacity: count)
@@ -202,7 +203,7 @@ extension SeededGenerator {
     }
 }
 
-/// A set of whole numbers from 0 on, an open table at most half full.
+/// A set of non-negative integers: an open-addressing table, at most half full.
 private struct SmallSet {
     private var slots: [Int]
     private let shift: UInt64
@@ -213,7 +214,7 @@ private struct SmallSet {
         shift = UInt64(64 - bits)
     }
 
-    /// Adds a number; whether it is new.
+    /// Adds a number; returns whether it is new.
     mutating func insert(_ number: Int) -> Bool {
         var slot = Int((UInt64(number) &* 0x9E37_79B9_7F4A_7C15) >> shift)
         while slots[slot] >= 0 {

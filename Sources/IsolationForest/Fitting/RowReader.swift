@@ -1,10 +1,10 @@
-/// Copies rows as the forest reads them: padded with 0 to whole vectors, unknown values filled in,
-/// the rest bounded.
+/// Copies rows for the forest: pads them with 0 to whole vectors, replaces NaN, and limits the
+/// other values.
 @safe
 struct RowReader {
     /// Values in a row.
     let columnCount: Int
-    /// By column, padded: what NaN counts as.
+    /// By column, padded: the replacement of NaN.
     let fill: UnsafePointer<SIMD8<Float>>
 
     /// Vectors in a copied row.
@@ -12,22 +12,22 @@ struct RowReader {
 
     /// Copies one row.
     ///
-    /// SAFETY: `row` has `columnCount` values; `copy` has room for `width` vectors, the last of
-    /// which is padded already.
+    /// SAFETY: `row` has `columnCount` values; `copy` has space for `width` vectors, the last of
+    /// which is already padded.
     @inline(__always)
     func read(_ row: UnsafePointer<Float>, into copy: UnsafeMutablePointer<SIMD8<Float>>) {
         unsafe take(row, into: copy)
         unsafe clean(copy)
     }
 
-    /// Copies one row as it is; by itself, so that many cache misses are under way at once.
+    /// Copies one row unchanged; a separate step, so that many cache misses overlap.
     @inline(__always)
     func take(_ row: UnsafePointer<Float>, into copy: UnsafeMutablePointer<SIMD8<Float>>) {
         unsafe UnsafeMutableRawPointer(copy).copyMemory(
             from: row, byteCount: columnCount * MemoryLayout<Float>.stride)
     }
 
-    /// Fills in what is unknown in a copied row and bounds the rest.
+    /// Replaces NaN in a copied row and limits the other values.
     @inline(__always)
     func clean(_ copy: UnsafeMutablePointer<SIMD8<Float>>) {
         for vector in 0..<width { unsafe copy[vector] = ordinary(copy[vector], fill[vector]) }

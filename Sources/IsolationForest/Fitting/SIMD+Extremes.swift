@@ -1,4 +1,5 @@
-/// Lane by lane, so that each half becomes one instruction; `pointwiseMax` and `replacing` do not.
+/// Written lane by lane, so that each half compiles to one instruction; `pointwiseMax` and
+/// `replacing` do not.
 @inline(__always)
 func smaller(_ a: SIMD8<Float>, _ b: SIMD8<Float>) -> SIMD8<Float> {
     SIMD8(lowHalf: smaller(a.lowHalf, b.lowHalf), highHalf: smaller(a.highHalf, b.highHalf))

@@ -4,8 +4,8 @@ struct SeededGenerator {
 
     /// The generator of stream `stream` of `seed`.
     ///
-    /// Both are hashed, so streams of neighbouring seeds share nothing: with `seed + stream`, the
-    /// forests of two neighbouring seeds would have all trees but one in common.
+    /// Both are hashed, so streams of neighbouring seeds are independent: with `seed + stream`, the
+    /// forests of two neighbouring seeds would have all trees except one in common.
     init(seed: UInt64, stream: UInt64) {
         state = Self.mix(
             Self.mix(seed &+ 0x9E37_79B9_7F4A_7C15) ^ (stream &* 0xD1B5_4A32_D192_ED03))
@@ -16,7 +16,7 @@ struct SeededGenerator {
         return Self.mix(state)
     }
 
-    /// A whole number in `0..<bound`, by multiplication (Lemire 2019); the bias is below 2⁻³².
+    /// An integer in `0..<bound`, by multiplication (Lemire 2019); the bias is below 2⁻³².
     mutating func below(_ bound: Int) -> Int {
         Int(truncatingIfNeeded: next().multipliedFullWidth(by: UInt64(bound)).high)
     }

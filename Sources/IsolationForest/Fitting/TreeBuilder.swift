@@ -1,12 +1,12 @@
-/// One tree, before it is joined to the forest.
+/// One tree, before it is added to the forest.
 struct Tree: Sendable {
     var nodes: [IsolationForest.Node] = []
     var rowCounts: [UInt16] = []
     var depths: [UInt8] = []
-    /// For each node with a box, in the order of the nodes: its centre, then half its extent.
+    /// For each node with a box, in the order of the nodes: the centre, then the half extent.
     var boxes: [SIMD8<Float>] = []
 
-    /// Adds a node, a leaf as yet.
+    /// Adds a node as a leaf.
     mutating func append(rows: Int, depth: Int) {
         nodes.append(.leaf(at: nodes.count))
         rowCounts.append(UInt16(rows))
@@ -14,7 +14,7 @@ struct Tree: Sendable {
     }
 }
 
-/// Grows one tree from its sample.
+/// Builds one tree from its sample.
 struct TreeBuilder {
     /// [sample size × width], row after row, padded with 0.
     private let rows: [SIMD8<Float>]
@@ -23,12 +23,12 @@ struct TreeBuilder {
     private let width: Int
     private let heightLimit: Int
     private var generator: SeededGenerator
-    /// The sample's rows, those of a node side by side.
+    /// The sample's rows; those of a node are adjacent.
     private var order: [Int32]
-    /// The tree's columns; those that may still vary in the node at hand come first.
+    /// The tree's columns; those that may vary in the current node come first.
     private var columns: [Int]
     private var tree = Tree()
-    /// By node, the place of its first row in `order`.
+    /// By node, the index of its first row in `order`.
     private var firsts: [Int] = []
 
     /// The rows of one node.
@@ -114,13 +114,13 @@ struct TreeBuilder {
         return (low, high)
     }
 
-    /// A threshold in `low < threshold <= high`, so that neither side is empty.
+    /// Returns a threshold in `low < threshold <= high`, so that neither side is empty.
     private mutating func cut(low: Float, high: Float) -> Float {
         let threshold = low + (high - low) * generator.unit()
         return threshold > low ? min(threshold, high) : low.nextUp
     }
 
-    /// Moves the rows below `threshold` to the front; the first place of the others.
+    /// Moves the rows below `threshold` to the front; returns the index of the first other row.
     private mutating func partition(_ range: Range<Int>, column: Int, threshold: Float) -> Int {
         let stride = 8 * width
         var front = range.lowerBound
@@ -149,7 +149,7 @@ struct TreeBuilder {
             }
             let centre = low * 0.5 + high * 0.5
             tree.boxes[box + vector] = centre
-            // The larger side, so that no row of the box is outside of it by rounding.
+            // The larger side, so rounding puts no row of the box outside it.
             tree.boxes[box + width + vector] = larger(high - centre, centre - low)
         }
     }

@@ -1,17 +1,18 @@
-/// The boxes around the training rows of some nodes, and what a row outside of one is worth.
+/// The bounding boxes of the training rows of some nodes, and the effect of a row outside one.
 ///
-/// A split often takes few rows off a node, and the box around the rest is nearly the same again.
-/// So the way down falls into runs, in which each child keeps more than half of its parent's rows,
-/// and only the first and the last node of a run have a box; none has with fewer than `fewestRows`,
-/// whose box would say little about where others may lie.
+/// A split often separates few rows from a node, and the box of the others is nearly the same. A
+/// path is therefore divided into runs in which each child has more than half of its parent's rows,
+/// and only the first and the last node of a run have a box. A node with fewer than `fewestRows`
+/// rows has none, because its box would be a poor estimate of the rows' range.
 enum Box {
     static var fewestRows: Int { 8 }
-    /// How much of a column's range counts: being that far outside of the box cuts a row off with a
-    /// chance of one half. Found on the public sets, as is the rule above.
+    /// The share of a column's range that counts: a row this far outside the box is cut off with a
+    /// probability of one half. Both this value and the rule above were determined on the public
+    /// sets.
     static var share: Float { 0.25 }
 
-    /// By node of a tree, the node of the nearest box at or above it, −1 where there is none; nodes
-    /// come after their parents.
+    /// Returns, by node of a tree, the node of the nearest box at or above it, −1 if there is none;
+    /// nodes come after their parents.
     static func owners(
         nodes: some RandomAccessCollection<IsolationForest.Node>, rows: [UInt16]
     ) -> [Int] {
@@ -34,7 +35,7 @@ enum Box {
         return owners
     }
 
-    /// The nodes of a tree that have a box, in their order, each with the node of the box above.
+    /// Returns the nodes of a tree that have a box, in order, each with the node of the box above.
     static func parents(
         nodes: some RandomAccessCollection<IsolationForest.Node>, owners: [Int]
     ) -> [(place: Int, above: Int?)] {
@@ -66,17 +67,18 @@ enum Box {
         return (byNode, parents, depths)
     }
 
-    /// A box as scoring wants it. With over = how far a value is beyond the box,
+    /// Returns a box in the form that scoring uses. With over = the distance of a value beyond the
+    /// box,
     ///
     ///     1 + over / (share × range + resolution) = max(1, |value − centre| × inverse + offset)
     ///
-    /// and 1 over that is the chance not to be cut off in this column,
-    /// 1 − over / (share × range + over + resolution).
+    /// and its reciprocal is the probability of not being cut off in this column, 1 − over / (share
+    /// × range + over + resolution).
     static func scaled(
         half: SIMD8<Float>, resolution: SIMD8<Float>
     ) -> (inverse: SIMD8<Float>, offset: SIMD8<Float>) {
         let base = 2 * share * half + resolution
-        // Where a column is constant and any deviation counts, the smallest one counts fully.
+        // If a column is constant and has no resolution, the smallest deviation counts fully.
         let inverse = smaller(1 / base, SIMD8(repeating: 0x1p100))
         return (inverse, 1 - half * inverse)
     }

@@ -1,18 +1,18 @@
 extension IsolationForest {
-    /// Scores a row and says which columns made it odd.
+    /// Scores a row and computes which columns made it anomalous.
     ///
-    /// A walk starts with c(sample size), the path that a usual row would have. A split that leads
-    /// from n rows to m changes what is to be expected from c(n) to 1 + c(m); being cut off at a
-    /// node of n rows saves c(n). These steps add up to c(sample size) − E[h] exactly, and each is
-    /// the doing of a column: that of the split, or those in which the row lies outside of the
-    /// node's box, by their chances to cut it off. A column's share is what it saved in all trees,
-    /// nothing where it cost more than it saved, as a part of what all columns saved.
+    /// A walk starts with c(sample size), the path length of a usual row. A split from n rows to m
+    /// changes the expected length from c(n) to 1 + c(m); being cut off at a node of n rows saves
+    /// c(n). These steps add up to c(sample size) − E[h] exactly. Each step is attributed to a
+    /// column: that of the split, or those in which the row is outside the node's box, by their
+    /// probabilities of cutting it off. A column's share is what it saved in all trees, or 0 if it
+    /// cost more than it saved, divided by what all columns saved.
     ///
     /// - Parameters:
     ///   - row: `[columnCount]`, borrowed for the call.
-    ///   - shares: overwritten with `[columnCount]` shares, each 0...1, that add up to 1; all the
-    ///     same for a row that no column makes odd.
-    /// - Returns: the insertion-aware score, the same as `score` gives.
+    ///   - shares: overwritten with `[columnCount]` shares, each 0...1, that add up to 1; all equal
+    ///     for a row that no column makes anomalous.
+    /// - Returns: the insertion-aware score, the same as that of `score`.
     /// - Complexity: as `score`; no allocation up to 256 columns if `shares` has the right size.
     public func attribute(_ row: Span<Float>, into shares: inout [Float]) -> Float {
         if shares.count != columnCount { shares = Array(repeating: 0, count: columnCount) }
@@ -34,12 +34,12 @@ extension IsolationForest {
         return score(pathSum: sum)
     }
 
-    /// Scores a row and says which columns made it odd.
+    /// Scores a row and computes which columns made it anomalous.
     public func attribute(_ row: [Float], into shares: inout [Float]) -> Float {
         attribute(row.span, into: &shares)
     }
 
-    /// Adds what each column saves on the way down one tree.
+    /// Adds what each column saves on the path down one tree.
     private func credit(
         _ walker: Walker, _ row: Walker.Row, tree: Int, to savings: inout [Float]
     ) {
@@ -69,7 +69,7 @@ extension IsolationForest {
         }
     }
 
-    /// Shares `saved` out over the columns in which the row is outside of a box.
+    /// Distributes `saved` over the columns in which the row is outside a box.
     private func share(
         _ saved: Float, _ walker: Walker, _ row: Walker.Row, box number: Int,
         to savings: inout [Float]

@@ -1,14 +1,15 @@
 extension IsolationForest {
-    /// How odd a row is, 0...1, insertion-aware: 0.4 to 0.5 is usual, near 1 isolated at once.
+    /// The insertion-aware anomaly score of a row, 0...1: 0.4 to 0.5 is usual; near 1, the row is
+    /// isolated at once.
     ///
     /// - Parameter row: `[columnCount]`, borrowed for the call.
-    /// - Complexity: O(trees × (height + boxes on the way × columns)); no allocation up to 256
+    /// - Complexity: O(trees × (height + boxes on the path × columns)); no allocation up to 256
     ///   columns.
     public func score(_ row: Span<Float>) -> Float {
         unsafe withWalker(reading: row) { unsafe score(pathSum: $0.sum($1, insertionAware: true)) }
     }
 
-    /// How odd a row is, 0...1, insertion-aware.
+    /// The insertion-aware anomaly score of a row, 0...1.
     public func score(_ row: [Float]) -> Float { score(row.span) }
 
     /// The score of the papers, 2^(−E[h] / c(sample size)), 0...1.
@@ -22,14 +23,14 @@ extension IsolationForest {
     /// The score of the papers, 2^(−E[h] / c(sample size)), 0...1.
     public func classicScore(_ row: [Float]) -> Float { classicScore(row.span) }
 
-    /// Scores many rows; each gets the same score as alone.
+    /// Scores many rows; each has the same score as when scored alone.
     ///
     /// - Parameters:
     ///   - rows: `[n × columnCount]`, row after row, borrowed for the call.
     ///   - scores: `[n]`, overwritten.
-    ///   - scoring: which score.
-    ///   - threadCount: threads to score on; the scores do not depend on it.
-    /// - Complexity: as n single rows; one scratch block for each thread.
+    ///   - scoring: the method of scoring.
+    ///   - threadCount: the number of threads; the scores do not depend on it.
+    /// - Complexity: that of n single rows; one scratch block for each thread.
     public func scores(
         rows: Span<Float>, into scores: inout MutableSpan<Float>,
         scoring: Scoring = .insertionAware, threadCount: Int = 1
@@ -44,7 +45,7 @@ extension IsolationForest {
             unsafe scores.withUnsafeMutableBufferPointer { scores in
                 withWalker { walker in
                     let parts = min(threadCount, blockCount)
-                    // SAFETY: every part writes scores of its own; `run` returns after all of them.
+                    // SAFETY: every part writes its own scores; `run` returns after all of them.
                     let source = rows.baseAddress!
                     let target = scores.baseAddress!
                     ForkJoin.run(parts: parts) { part in
@@ -78,7 +79,7 @@ extension IsolationForest {
         return Float(PathLength.powerOfHalf(mean))
     }
 
-    /// Lends the walker and a row as the forest reads it.
+    /// Calls `body` with a walker and a copied row.
     func withWalker<R>(reading row: Span<Float>, _ body: (Walker, Walker.Row) -> R) -> R {
         precondition(row.count == columnCount, "as many values as the forest has columns")
         return withWalker { walker in
@@ -101,8 +102,8 @@ extension Walker {
         rows: UnsafePointer<Float>, count: Int, block: Int, insertionAware: Bool,
         into sums: UnsafeMutablePointer<Float>
     ) {
-        // SAFETY: the scratch holds `block` copied rows and sums; `block` is a multiple of 8 and
-        // rows past the last are copies of zero.
+        // SAFETY: the scratch has space for `block` copied rows and sums; `block` is a multiple of
+        // 8, and rows past the last are zero.
         unsafe withUnsafeTemporaryAllocation(
             of: SIMD8<Float>.self, capacity: block * width + block / 8
         ) { scratch in

@@ -1,5 +1,5 @@
-/// The two transcendental functions of the score, from the four basic operations alone, so that
-/// every machine gives the same bits whatever its mathematics library does.
+/// The two transcendental functions of the score, computed with the four basic operations only, so
+/// the result is the same on every machine, independent of its mathematics library.
 enum PathLength {
     /// c(n): the mean path length of an unsuccessful search in a binary search tree of n keys.
     ///
@@ -32,7 +32,7 @@ enum PathLength {
         return exponent * 0.693_147_180_559_945_3 + 2 * t * sum
     }
 
-    /// 2 to the power −x for 0 ≤ x < 1,000, within 1e-9 of the exact value in proportion.
+    /// 2 to the power −x for 0 ≤ x < 1,000, within a relative error of 1e-9.
     static func powerOfHalf(_ x: Double) -> Double {
         let whole = Int(x + 0.5)
         let y = (Double(whole) - x) * 0.693_147_180_559_945_3

@@ -1,11 +1,11 @@
-/// The forest's arrays without bounds checks: the one place where scoring is unsafe.
+/// The forest's arrays without bounds checks: the only unsafe part of scoring.
 ///
-/// SAFETY, for every access below. A walker lives only inside `IsolationForest.withWalker`, which
-/// keeps the arrays. A place is a node of its tree: it starts at 0 and moves only to `left` or
-/// `left + 1`, which fitting and decoding keep inside the tree; a leaf moves to itself, because its
-/// threshold is infinite and the values of a row that `reader` has copied are finite. A column is
-/// below the column count, so below the length of a copied row. A number in `boxNumbers` or
-/// `boxParents` is negative or that of a box, and parents come before their children.
+/// SAFETY, for every access below. A walker exists only inside `IsolationForest.withWalker`, which
+/// keeps the arrays. A place is the index of a node in its tree: it starts at 0 and moves only to
+/// `left` or `left + 1`, which fitting and decoding keep inside the tree; a leaf moves to itself,
+/// because its threshold is infinite and the values of a row that `reader` has copied are finite. A
+/// column is below the column count, so below the length of a copied row. A number in `boxNumbers`
+/// or `boxParents` is negative or that of a box, and parents come before their children.
 @safe
 struct Walker {
     let nodes: UnsafePointer<IsolationForest.Node>
@@ -37,8 +37,8 @@ struct Walker {
         unsafe UnsafeRawPointer(row).assumingMemoryBound(to: Float.self)
     }
 
-    /// The sum over all trees of one row's path, or expected path; eight trees side by side hide
-    /// the loads' latency.
+    /// The sum over all trees of one row's path, or expected path; eight trees are walked in
+    /// parallel to hide the latency of loads.
     func sum(_ row: Row, insertionAware: Bool) -> Float {
         let values = unsafe floats(row)
         var sum: Float = 0
@@ -94,8 +94,8 @@ struct Walker {
         }
     }
 
-    /// The expected path of a row's insertion into the tree of the leaf it comes to: at every box
-    /// on the way it ends with the chance that the row is cut off there.
+    /// The expected path of a row's insertion into the tree, given the leaf that it reaches: at
+    /// every box on the path, it ends with the probability that the row is cut off there.
     @inline(__always)
     private func insertionPath(_ row: Row, leaf: Int) -> Float {
         var path = unsafe leafPaths[leaf]
@@ -108,7 +108,7 @@ struct Walker {
         return path
     }
 
-    /// The chance that a row is not cut off from the rows of a box.
+    /// The probability that a row is not cut off from the rows of a box.
     @inline(__always)
     func stay(_ row: Row, box number: Int) -> Float {
         var product = SIMD8<Float>(repeating: 1)
@@ -120,7 +120,7 @@ struct Walker {
         return 1 / (quarter.x * quarter.y)
     }
 
-    /// By column, 1 + over / (range + resolution); 1 inside of the box.
+    /// By column, 1 + over / (range + resolution); 1 inside the box.
     @inline(__always)
     func excess(_ row: Row, box number: Int, _ vector: Int) -> SIMD8<Float> {
         let box = unsafe boxes + 3 &* (width &* number &+ vector)
@@ -136,7 +136,7 @@ struct Walker {
 }
 
 extension IsolationForest {
-    /// Lends the arrays to `body`.
+    /// Calls `body` with a walker over the arrays.
     func withWalker<R>(_ body: (Walker) -> R) -> R {
         unsafe nodes.withUnsafeBufferPointer { nodes in
             unsafe withPathPointers { leafPaths, boxNumbers, boxParents, boxDepths in

@@ -1,32 +1,32 @@
 internal import NetworkAddresses
 
-/// A container as it is known over its whole life; its addresses come and go.
+/// The properties of a container that do not change while it exists; its addresses do.
 public struct Container: Sendable, Equatable {
     /// The engine's identifier, or a pod's uid.
     public var id: String
     public var name: String
-    /// The name that outlives it: what its baseline belongs to.
+    /// The workload's name, which owns the baseline and outlives the container.
     public var workload: String
     /// The image's repository, without registry default, tag and digest.
     public var image: String?
-    /// The image as it was asked for.
+    /// The image's reference as given when the container was created.
     public var reference: String
     /// The image's digest.
     public var digest: String
-    /// Those labels that were asked for.
+    /// The labels that the configuration selects.
     public var labels: [String: String]
 }
 
-/// How containers are called.
+/// The rules by which containers are named.
 public struct WorkloadNaming: Sendable, Equatable {
-    /// The label whose value is the workload's name, before anything else.
+    /// The label whose value is the workload's name; it takes precedence over every other source.
     public var nameLabel: String?
-    /// Labels that are stored with the workload.
+    /// The keys of the labels that are stored with the workload.
     public var labels: [String]
 
-    /// Bytes of a name or label; longer ones are cut.
+    /// The greatest number of bytes of a name or label; longer ones are truncated.
     static let lengthLimit = 253
-    /// Labels kept of one container.
+    /// The greatest number of labels that are stored for one container.
     static let labelLimit = 32
 
     public init(nameLabel: String? = nil, labels: [String] = []) {
@@ -34,12 +34,13 @@ public struct WorkloadNaming: Sendable, Equatable {
         self.labels = labels
     }
 
-    /// A container from what an engine says of it, whatever that is.
+    /// Returns a container from an engine's description, which is untrusted input.
     ///
     /// - Parameters:
-    ///   - labels: all it has.
-    ///   - imageLabels: those of its image, which Docker and Podman list among the container's.
-    ///   - owner: who owns it in the engine's own words; without, labels may say so.
+    ///   - labels: all labels of the container.
+    ///   - imageLabels: the labels of its image, which Docker and Podman list among the
+    ///     container's.
+    ///   - owner: the owner that the engine reports; if nil, labels may name one.
     func container(
         id: String, name: String, image: String, digest: String = "", labels: [String: String],
         imageLabels: [String: String] = [:], owner: ContainerOwner? = nil
@@ -61,21 +62,21 @@ public struct WorkloadNaming: Sendable, Equatable {
             digest: Self.clean(digest), labels: kept)
     }
 
-    /// A label names within its container's owner. Where there is none, the name has no `/`: such
-    /// names are those of projects, namespaces and registries.
+    /// The name from the container's name label, within the scope of its owner. Without an owner, a
+    /// name with a `/` is refused, because it could be a name in a project, namespace or registry.
     private func named(by labels: [String: String], within scope: String?) -> String? {
         guard let nameLabel, let name = labels[nameLabel], !name.isEmpty else { return nil }
         guard let scope else { return name.contains("/") ? nil : name }
         return "\(scope)/\(name)"
     }
 
-    /// Whether a name or an owner may come of this label.
+    /// Whether a name or an owner may be derived from this label.
     func mayName(_ label: String) -> Bool {
         label == nameLabel || ContainerOwner.prefixes.contains { label.hasPrefix($0) }
     }
 
-    /// What a container is called after its image. A path keeps its registry: `shop/web` is a
-    /// project's or a namespace's name.
+    /// The workload's name derived from the image. A repository with a path keeps its registry,
+    /// because `shop/web` alone could be the name of a project's or a namespace's workload.
     static func name(ofImage reference: String) -> String? {
         guard let repository = repository(of: reference), repository.contains("/") else {
             return repository(of: reference)
@@ -110,7 +111,8 @@ public struct WorkloadNaming: Sendable, Equatable {
         return String(name[..<dash])
     }
 
-    /// A Deployment's pod is called after it, its template's hash and five characters of chance.
+    /// The owner of a pod. The name of a Deployment's pod is the Deployment's name, the template's
+    /// hash and five random characters.
     static func owner(ofPod name: String) -> String {
         let parts = name.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count > 2, isHash(parts[parts.count - 1]), parts[parts.count - 1].count == 5,
@@ -119,13 +121,14 @@ public struct WorkloadNaming: Sendable, Equatable {
         return parts.dropLast(2).joined(separator: "-")
     }
 
-    /// Kubernetes writes hashes with these characters only, so that they spell nothing.
+    /// Whether `text` may be a hash by Kubernetes, which uses these characters only to avoid words.
     static func isHash(_ text: Substring) -> Bool {
         (5...10).contains(text.utf8.count)
             && text.utf8.allSatisfy { "bcdfghjklmnpqrstvwxz2456789".utf8.contains($0) }
     }
 
-    /// Text from outside: cut, and without what would confuse a terminal or a file.
+    /// Cleans untrusted text: truncates it and replaces characters that could corrupt a terminal or
+    /// file.
     static func clean(_ text: String) -> String {
         let isClean =
             text.utf8.count <= lengthLimit
@@ -144,14 +147,14 @@ public struct WorkloadNaming: Sendable, Equatable {
         return String(result)
     }
 
-    /// No workload may be called as something that Lazaret names itself.
+    /// Adds a prefix to a workload's name that is reserved by Lazaret.
     private static func apart(_ name: String) -> String {
         let isTaken = isReserved(name) || name.hasPrefix("service ") || name.hasPrefix("node ")
         return isTaken ? "container \(name)" : name
     }
 
-    /// Whether Lazaret calls something so that no source of names may name: the node, all that is
-    /// outside, a group, a gateway, an address.
+    /// Whether `name` is reserved for what Lazaret names itself: the node, outside hosts, groups,
+    /// images, networks, gateways and addresses.
     static func isReserved(_ name: String) -> Bool {
         name == IdentityMap.outside || name == "node" || name == "group"
             || ["image ", "network ", "gateway of "].contains { name.hasPrefix($0) }

@@ -1,7 +1,7 @@
 internal import NetworkAddresses
 internal import Timestamps
 
-/// Decodes each element by itself: one that is not as expected is left out, and the others stay.
+/// Decodes each element by itself: one that is not as expected is skipped, and the others are kept.
 struct Lenient<Element: Decodable>: Decodable {
     var elements: [Element] = []
 
@@ -20,7 +20,8 @@ struct Lenient<Element: Decodable>: Decodable {
     }
 }
 
-/// What Docker and Podman answer to `/containers/json`, the parts that matter.
+/// One element of Docker's and Podman's answer to `/containers/json`: the fields that are used
+/// here.
 struct EngineContainer: Decodable {
     struct Settings: Decodable {
         var Networks: [String: Endpoint]?
@@ -48,7 +49,7 @@ struct EngineContainer: Decodable {
     var name: String { String((Names?.first ?? "").drop { $0 == "/" }) }
 }
 
-/// What Docker answers to `/networks` and `/networks/{id}`.
+/// Docker's answer to `/networks` and `/networks/{id}`.
 struct EngineNetwork: Decodable {
     struct Pool: Decodable {
         var Subnet: String?
@@ -73,8 +74,8 @@ struct EngineNetwork: Decodable {
     var Options: [String: String]?
     var Containers: [String: Member]?
 
-    /// The network as Docker makes it: `br-` and the beginning of the identifier, unless told
-    /// otherwise.
+    /// The network as Docker creates it. Its bridge is `br-` and the beginning of the identifier,
+    /// unless an option sets the name.
     var network: ContainerNetwork? {
         let configurations = IPAM?.Config?.elements ?? []
         let prefixes = configurations.prefix(16).compactMap { $0.Subnet.flatMap { IPPrefix($0) } }
@@ -82,7 +83,7 @@ struct EngineNetwork: Decodable {
         var gateways: [IPAddress] = []
         for configuration in configurations.prefix(16) {
             guard let prefix = configuration.Subnet.flatMap({ IPPrefix($0) }) else { continue }
-            // Where none was asked for, it is the first address.
+            // Without a configured gateway, Docker uses the first address.
             let text = configuration.Gateway?.prefix { $0 != "/" }
             let given = text.flatMap { IPAddress(String($0)) }
             if let gateway = given ?? Self.first(of: prefix) { gateways.append(gateway) }
@@ -99,14 +100,14 @@ struct EngineNetwork: Decodable {
             ? nil : IPAddress(high: prefix.address.high, low: prefix.address.low &+ 1)
     }
 
-    /// What the kernel takes as an interface's name.
+    /// Whether the kernel accepts `name` as an interface's name.
     static func isInterface(_ name: String) -> Bool {
         (1...15).contains(name.utf8.count) && name != "." && name != ".."
             && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x2F && $0 != 0x3A }
     }
 }
 
-/// What Podman answers to `/libpod/networks/json`: with the bridge's name.
+/// One element of Podman's answer to `/libpod/networks/json`, which includes the bridge's name.
 struct PodmanNetwork: Decodable {
     struct Subnet: Decodable {
         var subnet: String
@@ -130,8 +131,9 @@ struct PodmanNetwork: Decodable {
     }
 }
 
-/// What Podman answers to `/libpod/containers/json`: who is in which pod. The container that holds
-/// a pod's network is its infra container; the others are said to have its addresses.
+/// One element of Podman's answer to `/libpod/containers/json`, which names each container's pod.
+/// The infra container holds the pod's network; Podman lists its addresses for the pod's other
+/// containers too.
 struct PodmanContainer: Decodable {
     var Id: String
     var IsInfra: Bool?
@@ -142,11 +144,11 @@ struct PodmanContainer: Decodable {
 /// The pod that a container is in.
 struct PodmanPod {
     var name: String
-    /// The container that holds its network.
+    /// The identifier of the container that holds the pod's network.
     var infra: String
 
-    /// The pods of containers, by the containers' identifiers; without those pods that have no
-    /// network of their own.
+    /// The pods of containers, by the containers' identifiers. Pods without a network of their own
+    /// are omitted.
     static func pods(of containers: [PodmanContainer]) -> [String: PodmanPod] {
         var infra: [String: String] = [:]
         for one in containers where one.IsInfra == true { infra[one.Pod ?? ""] = one.Id }
@@ -178,23 +180,23 @@ struct EngineEvent: Decodable {
         case Action, Actor, time, timeNano
     }
 
-    /// When it happened, as told.
+    /// The time of the event by the engine's clock.
     var moment: Timestamp? {
         timeNano.map(Timestamp.init(nanoseconds:)) ?? time.map { Timestamp(second: $0) }
     }
 }
 
-/// A container as its `create` told, until it is asked for.
+/// A container as its `create` event describes it, kept until the container is queried.
 struct CreatedContainer: Sendable {
     var name: String
     var image: String
-    /// Those that matter.
+    /// The labels that may name the workload or that are stored.
     var labels: [String: String]
 
-    /// Bytes of the labels that wait with it.
+    /// The greatest number of bytes of labels that are kept.
     private static let byteLimit = 65_536
 
-    /// - Parameter attributes: the event's: the labels, and beside them name and image.
+    /// - Parameter attributes: the attributes of the event: the labels, name and image.
     init?(_ attributes: [String: String], _ naming: WorkloadNaming) {
         name = WorkloadNaming.clean(attributes["name"] ?? "")
         image = WorkloadNaming.clean(attributes["image"] ?? "")
@@ -205,7 +207,7 @@ struct CreatedContainer: Sendable {
     }
 }
 
-/// What an engine says of itself.
+/// An engine's answer to `/version`.
 struct EngineVersion: Decodable {
     struct Component: Decodable {
         var Name: String?

@@ -5,15 +5,15 @@ internal import NetworkAddresses
 internal import Synchronization
 internal import Timestamps
 
-/// Follows Docker or Podman: lists what runs, then hears of every change.
+/// Follows Docker or Podman: lists the running containers, then receives an event for every change.
 ///
-/// Docker tells when a container gets an address, before its first process runs; Podman when the
-/// container is set up. The times are the engine's own, so that it does not matter how late they
-/// are heard. After a broken connection everything is listed again.
+/// Docker reports when a container gets an address, before its first process runs; Podman reports
+/// when the container is set up. The times are the engine's own, so a late event does no harm.
+/// After a broken connection everything is listed again.
 public struct ContainerEngine: Sendable {
-    /// What it is called: `docker` or `podman`.
+    /// The engine's name: `docker` or `podman`.
     public let name: String
-    /// Path of its Unix socket.
+    /// The path of its Unix socket.
     public let path: String
     let directory: WorkloadDirectory
     let naming: WorkloadNaming
@@ -30,10 +30,10 @@ public struct ContainerEngine: Sendable {
 
     private var source: String { "\(name) \(path)" }
 
-    /// Whether something lies at the socket's path.
+    /// Whether the socket's path exists.
     public var isPresent: Bool { unsafe access(path, F_OK) == 0 }
 
-    /// Asks once for everything.
+    /// Lists networks and containers once.
     public func list() async throws {
         let http = SourceConnection(socket: path)
         let isPodman = try await http.get(EngineVersion.self, "/version").isPodman
@@ -42,7 +42,7 @@ public struct ContainerEngine: Sendable {
 
     /// Follows the engine until the task is cancelled.
     ///
-    /// - Parameter logger: gets a line when the engine stops or starts to answer.
+    /// - Parameter logger: receives a line when the engine stops or starts to answer.
     public func run(logger: Logger) async {
         let http = SourceConnection(socket: path)
         let notice = SourceNotice()
@@ -93,7 +93,7 @@ public struct ContainerEngine: Sendable {
 
     // MARK: - One connection
 
-    /// Containers that wait; more of them, and everything is listed instead.
+    /// The greatest number of pending containers; beyond it, everything is listed instead.
     private static let waitingLimit = 1024
 
     private func session(
@@ -104,7 +104,7 @@ public struct ContainerEngine: Sendable {
             group.addTask {
                 defer { pending.close() }
                 try await http.lines("/events") {
-                    // The stream is open: whatever happens from here on is heard.
+                    // The stream is open, so every change from now on arrives as an event.
                     try await listAll(http, isPodman)
                     pending.waiting.withLock { $0.isOpen = true }
                     opened()
@@ -118,7 +118,7 @@ public struct ContainerEngine: Sendable {
             group.addTask {
                 for await _ in pending.wakeUps { try await ask(http, isPodman, pending) }
             }
-            // The first to end ends the other.
+            // When one task ends, the other is cancelled.
             do { try await group.next() } catch {
                 group.cancelAll()
                 throw error
@@ -130,12 +130,12 @@ public struct ContainerEngine: Sendable {
     private func hear(_ event: EngineEvent, _ isPodman: Bool, _ pending: PendingQueries) {
         guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
         let attributes = event.Actor?.Attributes ?? [:]
-        // An event cannot lie in the future, whatever the engine's clock says.
+        // An event cannot be in the future, even if the engine's clock is ahead.
         let now = Clock.now()
         let time = min(max(event.moment ?? now, .epoch), now)
         switch (event.kind, event.Action) {
         case ("container", "create"):
-            // What is too large to wait is known when it is asked for.
+            // A container whose labels are too large to keep is queried later.
             guard let container = CreatedContainer(attributes, naming) else { return }
             pending.waiting.withLock { waiting in
                 if waiting.created.count > Self.waitingLimit { waiting.created.removeAll() }
@@ -144,11 +144,11 @@ public struct ContainerEngine: Sendable {
         case ("container", "init"), ("container", "start"), ("container", "restart"):
             pending.with { waiting in
                 if waiting.over.remove(id) != nil { waiting.joined[id] = nil }
-                // It has had its addresses since it was set up: before its first process ran.
+                // It has had its addresses since it was set up, before its first process ran.
                 let since = waiting.joined[id] ?? time
                 waiting.joined[id] = since
                 waiting.containers[id] = since
-                // A bridge may have come with its first container.
+                // A network's bridge may be created with its first container.
                 if isPodman { waiting.listsNetworks = true }
                 Self.bound(&waiting)
             }
@@ -202,7 +202,7 @@ public struct ContainerEngine: Sendable {
         if waiting.listsAll { return try await listAll(http, isPodman) }
         if waiting.listsNetworks { try await listNetworks(http, isPodman) }
         for network in waiting.networks where Self.isIdentifier(network) {
-            // It may be gone already.
+            // The network may be gone already.
             guard
                 let answer = try await Self.ifThere({
                     try await http.get(EngineNetwork.self, "/networks/\(network)")
@@ -229,7 +229,7 @@ public struct ContainerEngine: Sendable {
                 now.joined[id] = nil
             }
         }
-        // New networks show first with their containers.
+        // A new network may first be seen through its containers.
         let networks = Set(directory.networks().map(\.name))
         let used = Set(found.elements.flatMap { ($0.NetworkSettings?.Networks ?? [:]).keys })
         if !used.subtracting(["host", "none"]).isSubset(of: networks) {
@@ -282,7 +282,8 @@ public struct ContainerEngine: Sendable {
         directory.setNetworks(source, networks.sorted { $0.name < $1.name })
     }
 
-    /// Docker gives out addresses before it starts a container: its network knows them first.
+    /// Records a network's members. Docker assigns addresses before it starts a container, so the
+    /// network lists them first.
     private func begin(
         members network: EngineNetwork, _ joined: [String: Timestamp],
         _ created: [String: CreatedContainer], _ http: SourceConnection
@@ -350,7 +351,7 @@ public struct ContainerEngine: Sendable {
         return result
     }
 
-    /// What belongs to a pod, and not to each of its containers.
+    /// The addresses that belong to a pod, and not to each of its containers.
     private func addresses(ofInfra id: String, _ all: [EngineContainer]) -> Set<IPAddress> {
         let listed = all.first { $0.Id == id }?.NetworkSettings?.Networks ?? [:]
         let told = listed.values.flatMap { [$0.IPAddress, $0.GlobalIPv6Address] }
@@ -358,7 +359,7 @@ public struct ContainerEngine: Sendable {
         return Set(told).union(directory.addresses(of: id, source))
     }
 
-    /// With or without the prefix's length.
+    /// Parses an address with or without a prefix length.
     private static func address(_ text: String?) -> IPAddress? {
         guard let text, !text.isEmpty, text.utf8.count < 64 else { return nil }
         return IPAddress(String(text.prefix { $0 != "/" }))

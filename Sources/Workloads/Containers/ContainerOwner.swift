@@ -1,15 +1,16 @@
-/// Who owns a container: a pod, a Compose project's service, a Swarm service.
+/// The owner of a container: a pod, a Compose project's service, a Swarm service.
 ///
-/// What an engine says itself goes before what labels claim. Whoever starts a container may set any
-/// label on it, a pod's author those of the pod, an image's author those of the image; so labels
-/// that the image brings count for nothing, and labels that claim two kinds of owner neither.
+/// An owner that the engine reports takes precedence over labels. Anyone who starts a container can
+/// set any label on it, a pod's author those of the pod, and an image's author those of the image.
+/// Labels inherited from the image are therefore ignored, and so are labels that claim two kinds of
+/// owner.
 struct ContainerOwner: Sendable, Equatable {
-    /// What the container's own labels name within.
+    /// The namespace in which the container's own labels name it.
     var scope: String
     /// The workload's name.
     var name: String
 
-    /// How the labels begin by which Compose, the kubelet and Swarm mark their containers.
+    /// The prefixes of the labels that Compose, the kubelet and Swarm set on their containers.
     static let prefixes = [
         "com.docker.compose.", "io.podman.compose.", "io.kubernetes.", "com.docker.swarm.",
     ]
@@ -19,14 +20,15 @@ struct ContainerOwner: Sendable, Equatable {
         self.name = name
     }
 
-    /// The owner that labels claim; nil where they claim none, or several.
+    /// The owner that labels claim; nil if they claim none or several.
     ///
     /// - Parameters:
     ///   - labels: all that the container has.
-    ///   - own: those that its image does not have, or has with another value. Compose, the kubelet
-    ///     and Swarm each set some of theirs anew on every container.
+    ///   - own: the labels that its image lacks or has with another value. Compose, the kubelet and
+    ///     Swarm each set some labels with a new value on every container.
     init?(labels: [String: String], own: [String: String]) {
-        /// A part of a name: what holds a `/` would be a name within another.
+        /// A part of a name. A value with a `/` is refused, because it could be a name in another
+        /// scope.
         func part(_ prefix: String, _ key: String) -> String? {
             guard own.keys.contains(where: { $0.hasPrefix(prefix) }) else { return nil }
             return labels[prefix + key].flatMap { $0.isEmpty || $0.contains("/") ? nil : $0 }

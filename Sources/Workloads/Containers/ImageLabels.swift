@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// What an engine answers to `/images/{name}/json`, the part that matters.
+/// An engine's answer to `/images/{name}/json`: the fields that are used here.
 struct EngineImage: Decodable {
     struct Configuration: Decodable {
         var Labels: [String: String]?
@@ -9,23 +9,24 @@ struct EngineImage: Decodable {
     var Config: Configuration?
 }
 
-/// The labels of an engine's images: what a container did not get from whoever started it.
+/// The labels of an engine's images. A container inherits these; they were not set when it was
+/// started.
 final class ImageLabels: Sendable {
     private struct State {
-        /// By digest, which names the same image for ever.
+        /// By digest, which always names the same image.
         var known: [String: [String: String]] = [:]
-        /// Why the engine does not tell, until somebody has asked.
+        /// Why the engine refuses; nil once it was read.
         var refusal: String?
         var isRefused = false
     }
 
     private static let imageLimit = 1024
-    /// Bytes of the labels of one image that are remembered.
+    /// The greatest number of bytes of labels that are cached for one image.
     private static let byteLimit = 65_536
 
     private let state = Mutex(State())
 
-    /// The labels of `image` that may name a workload; nil where the engine does not tell.
+    /// The labels of `image` that may name a workload; nil if the engine does not return them.
     ///
     /// - Parameter image: a digest or a reference.
     func labels(
@@ -56,7 +57,7 @@ final class ImageLabels: Sendable {
         return labels
     }
 
-    /// Why the engine does not tell of its images; once.
+    /// Returns why the engine refuses to describe its images, once.
     func takeRefusal() -> String? {
         state.withLock { state in
             defer { state.refusal = nil }
@@ -64,7 +65,8 @@ final class ImageLabels: Sendable {
         }
     }
 
-    /// Whether a name can stand in a path as it is: `docker.io/library/nginx:1.27@sha256:…`.
+    /// Whether a name can be used in a URL's path unescaped:
+    /// `docker.io/library/nginx:1.27@sha256:…`.
     private static func isReference(_ text: String) -> Bool {
         text.utf8.count <= 512
             && text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in
@@ -80,7 +82,7 @@ final class ImageLabels: Sendable {
 }
 
 extension ContainerEngine {
-    /// A container whose image is asked for where labels may name it.
+    /// Returns a container, and queries its image if labels may name the container.
     ///
     /// - Parameter original: the image's digest or reference.
     func container(
@@ -89,7 +91,7 @@ extension ContainerEngine {
     ) async throws -> Container {
         var imageLabels: [String: String] = [:]
         if labels.keys.contains(where: naming.mayName) {
-            // Where nobody knows, they are all taken for the image's.
+            // If the engine does not know the image, all labels count as the image's.
             imageLabels = try await images.labels(of: original, naming, http) ?? labels
         }
         return naming.container(

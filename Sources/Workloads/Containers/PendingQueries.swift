@@ -5,17 +5,16 @@ internal import Timestamps
 /// that queries.
 final class PendingQueries: Sendable {
     struct Waiting {
-        /// Containers to ask for, and since when they have what they have.
+        /// Containers to query, each with the time since when it has its addresses.
         var containers: [String: Timestamp] = [:]
-        /// Docker's networks whose members to ask for, each with what `containers` holds of
-        /// them.
+        /// Docker networks whose members to query.
         var networks: Set<String> = []
         var listsNetworks = false
         var listsAll = false
-        /// Containers as their `create` told, until they are asked for.
+        /// Containers as their `create` events describe them, until they are queried.
         var created: [String: CreatedContainer] = [:]
         var joined: [String: Timestamp] = [:]
-        /// Containers that have died since the last question.
+        /// Containers that have ended since the last query.
         var over: Set<String> = []
         var isOpen = false
     }

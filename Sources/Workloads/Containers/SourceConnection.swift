@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPClient
 
-/// Why a source of workloads gave no answer.
+/// Why a query of a source of names failed.
 enum SourceError: Error, CustomStringConvertible {
     case refused(status: Int, path: String, reason: String)
     case malformed(path: String, reason: String)
@@ -18,10 +18,11 @@ enum SourceError: Error, CustomStringConvertible {
     }
 }
 
-/// An engine's interface over HTTP: whole answers and endless streams of lines, both bounded.
+/// An HTTP connection to an engine or cluster: whole answers and endless streams of lines, both
+/// with limits.
 struct SourceConnection: Sendable {
-    /// Bytes of an answer, which takes sixteen times as much while it is read, and of one line of a
-    /// stream.
+    /// The greatest number of bytes of an answer, which needs sixteen times as much memory while it
+    /// is decoded, and of one line of a stream.
     static let answerLimit = 16 << 20
     static let lineLimit = 4 << 20
 
@@ -31,7 +32,7 @@ struct SourceConnection: Sendable {
     private let idleTimeout: Duration?
     private let headers: @Sendable () -> [(name: String, value: String)]
 
-    /// An interface on a Unix socket.
+    /// A connection to a Unix socket.
     init(socket path: String) {
         base = "http://lazaret"
         socket = path
@@ -40,11 +41,11 @@ struct SourceConnection: Sendable {
         headers = { [] }
     }
 
-    /// An interface on the network.
+    /// A connection over the network.
     ///
     /// - Parameters:
-    ///   - idleTimeout: silence after which a stream is taken for dead.
-    ///   - headers: asked anew for every request: a token may change.
+    ///   - idleTimeout: silence after which a stream counts as dead.
+    ///   - headers: called for every request, because a token may change.
     init(
         base: String, tls: TLSOptions, idleTimeout: Duration,
         headers: @escaping @Sendable () -> [(name: String, value: String)]
@@ -76,7 +77,7 @@ struct SourceConnection: Sendable {
         }
     }
 
-    /// The answer to one question.
+    /// Sends one query and returns its decoded answer.
     func get<T: Decodable>(_ type: T.Type, _ path: String) async throws -> T {
         let bytes = try await withResponse(path, timeout: .seconds(30)) { response in
             do throws(HTTPError) {
@@ -94,7 +95,7 @@ struct SourceConnection: Sendable {
 
     /// Opens a stream of lines; `opened` is called before the first one.
     ///
-    /// - Throws: always, in the end: `.ended` when the other side closed it.
+    /// - Throws: always, when the stream ends: `.ended` if the server closed it.
     func lines(
         _ path: String, opened: () async throws -> Void, _ body: (Data) async throws -> Void
     ) async throws {

@@ -1,11 +1,11 @@
 internal import Synchronization
 internal import Timestamps
 
-/// Says when a source of names is lost and when it is back, at most once a minute: one that goes
-/// and comes all the time fills no log.
+/// Decides when to log that a source of names is lost or available again: at most one loss a
+/// minute, so a source that fails often does not fill the log.
 final class SourceNotice: Sendable {
     private struct State {
-        /// Whether the last line said that it is lost.
+        /// Whether the last logged line reported a loss.
         var isTold = false
         var toldAt: Instant?
         var untold = 0
@@ -15,8 +15,9 @@ final class SourceNotice: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Parameter now: of a clock that is never set.
-    /// - Returns: what to say of a source that is lost; nil where that was said.
+    /// - Parameter now: the time by a monotonic clock.
+    /// - Returns: the line to log; nil if the loss was logged before, or another one within the
+    ///   minute.
     func lost(_ line: String, now: Instant = Clock.monotonic()) -> String? {
         state.withLock { state in
             guard !state.isTold else { return nil }
@@ -29,7 +30,7 @@ final class SourceNotice: Sendable {
         }
     }
 
-    /// - Returns: what to say of a source that answers; nil where nobody was told that it was lost.
+    /// - Returns: the line to log for a source that answers; nil if its loss was not logged.
     func back(_ line: String) -> String? {
         state.withLock { state in
             guard state.isTold else { return nil }

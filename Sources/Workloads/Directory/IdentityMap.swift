@@ -1,6 +1,6 @@
 public import NetworkAddresses
 
-/// What an address stands for in the baseline: names that outlive addresses.
+/// The identity of an address in the baseline: names that stay the same when addresses change.
 public struct Identity: Hashable, Sendable {
     public enum Place: UInt8, Sendable, BitwiseCopyable {
         /// In a container network, or a private address where no networks are known.
@@ -17,29 +17,30 @@ public struct Identity: Hashable, Sendable {
     public var name: String
     /// The image, or nil.
     public var image: String?
-    /// The network's name, or its /24 or /64 where none is known; `outside` for all outside.
+    /// The network's name, or the address's /24 or /64 where no network is known; `outside` for all
+    /// outside.
     public var network: String
     public var place: Place
-    /// Whether the inventory names it.
+    /// Whether a source of names gives it a name.
     public var isNamed: Bool
 }
 
-/// Resolves addresses to identities: by a given inventory, by what engines tell of the containers
-/// that run, and without either by the kind of address.
+/// Resolves addresses to identities: from a given inventory, from the running containers that
+/// engines report, and otherwise by the kind of address.
 ///
-/// A given inventory takes precedence. Within the networks of an engine, only the engine's names
-/// are used otherwise: addresses have changed owners since the model was trained.
+/// A given inventory takes precedence. Otherwise only an engine's names are used within its
+/// networks, because addresses may have changed owners since the model was trained.
 public struct IdentityMap: Sendable {
-    /// What was given by a person.
+    /// The inventory that the operator gave.
     public let inventory: Inventory
-    /// What a model remembers; counts only outside the engines' networks.
+    /// The inventory stored in a model; used only outside the engines' networks.
     private let remembered: Inventory
     private var live: [IPAddress: Inventory.Holder] = [:]
     private var liveNetworks: [Inventory.Network] = []
     /// All networks, the smallest first.
     private var networks: [Inventory.Network]
 
-    /// The name under which all outside addresses are learnt together.
+    /// The name under which all outside addresses are learned together.
     public static let outside = "outside"
 
     public init(inventory: Inventory, remembered: Inventory = .empty) {
@@ -56,14 +57,14 @@ public struct IdentityMap: Sendable {
         networks = Self.sorted(inventory.networks + told + remembered.networks)
     }
 
-    /// The smallest first; of equal ones the first, which goes before the others.
+    /// Sorts the smallest network first; of equal sizes, the earlier one in the list first.
     private static func sorted(_ networks: [Inventory.Network]) -> [Inventory.Network] {
         networks.enumerated().sorted {
             ($1.element.prefix.length, $0.offset) < ($0.element.prefix.length, $1.offset)
         }.map(\.element)
     }
 
-    /// What `address` stands for. O(networks) plus one look-up; callers keep the answer.
+    /// Returns the identity of `address`. O(networks) plus one look-up; callers cache the result.
     public func identity(of address: IPAddress) -> Identity {
         if address.isMulticast || address.isLimitedBroadcast || address.isUnspecified {
             return Identity(
@@ -109,7 +110,8 @@ public struct IdentityMap: Sendable {
         return remembered.workload(of: address).map { ($0.name, $0.image) }
     }
 
-    /// With networks known, only they are inside; without, every private or link-local address is.
+    /// Used outside the known networks: with any network known, such an address is not inside; with
+    /// none, every private, link-local or loopback address is.
     private func isInside(_ address: IPAddress) -> Bool {
         networks.isEmpty && (address.isPrivate || address.isLinkLocal || address.isLoopback)
     }

@@ -1,29 +1,30 @@
 public import NetworkAddresses
 public import Timestamps
 
-/// Owners of an address, with start and end of each.
+/// One owner of an address, with start and end.
 public struct Lease: Sendable, Equatable {
     public var container: Container
     /// The network's name, as its engine calls it.
     public var network: String
     public var mac: MACAddress?
-    /// The address was the container's from here ...
+    /// When the container got the address.
     public var since: Timestamp
-    /// ... to here; the distant future while it still is.
+    /// When the lease ended; the distant future while it is open.
     public var until = Timestamp.distantFuture
 
     public var isOpen: Bool { until == .distantFuture }
 }
 
-/// The addresses of containers over time. What is over is forgotten after `keepTime`, so
-/// that memory follows the containers that run, not those that ever ran.
+/// The addresses of containers over time. Ended leases are forgotten after `keepTime`, so memory is
+/// proportional to the running containers, not to all that ever ran.
 struct LeaseTable: Sendable {
-    /// Longer than the longest window: whatever is still judged can still be named.
+    /// Longer than the longest window, so every window that is still open can be named.
     static let keepTime = Interval.seconds(900)
-    /// Packets that a container has left behind are still its own for this long, unless another
-    /// has taken its address.
+    /// Packets that arrive this long after a container's end still count as its own, unless another
+    /// container has its address by then.
     static let lingerTime = Interval.seconds(2)
-    /// Addresses at one time, leases of one address, addresses of one container.
+    /// The greatest number of addresses at one time, leases of one address, and addresses of one
+    /// container.
     static let addressLimit = 262_144
     static let leaseLimit = 256
     static let addressesOfContainer = 64
@@ -36,7 +37,7 @@ struct LeaseTable: Sendable {
 
     private(set) var leases: [IPAddress: [Lease]] = [:]
     private(set) var lives: [String: Life] = [:]
-    /// What found no room.
+    /// Leases and ends that were refused because the table was full.
     private(set) var refused = 0
 
     /// The current owner of `address`.
@@ -53,13 +54,13 @@ struct LeaseTable: Sendable {
         return time < lease.until + Self.lingerTime ? lease : nil
     }
 
-    /// A container has an address; hearing so again changes nothing.
+    /// Records that a container has an address; a repeated report changes nothing.
     ///
-    /// - Returns: whether anything is different now.
+    /// - Returns: whether the current owner or its MAC address changed.
     mutating func begin(_ address: IPAddress, _ new: Lease) -> Bool {
         var new = new
         let id = new.container.id
-        // The answer to a question that was asked before it died.
+        // The answer to a query that was sent before the container ended.
         if let ended = lives[id]?.ended, new.since <= ended { new.until = ended }
         var list = leases[address] ?? []
         if let same = list.lastIndex(where: { $0.container.id == id }),
@@ -94,7 +95,7 @@ struct LeaseTable: Sendable {
         return true
     }
 
-    /// A container has ended, or has left `network`.
+    /// Ends the leases of a container that has ended or has left `network`.
     ///
     /// - Returns: the addresses that are free now.
     mutating func end(_ id: String, network: String? = nil, at time: Timestamp) -> [IPAddress] {
@@ -117,7 +118,7 @@ struct LeaseTable: Sendable {
         return freed
     }
 
-    /// Forgets what was over `keepTime` before `now`.
+    /// Forgets the leases that ended more than `keepTime` before `now`.
     mutating func prune(now: Timestamp) {
         let horizon = now - Self.keepTime
         for (address, list) in leases where list[0].until < horizon {

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import NetworkAddresses
 internal import Timestamps
 
-/// Changes as text, for recordings: one JSON object a note.
+/// Changes as text, for recordings: one JSON object per note.
 ///
 /// `{"holders": [{"address", "workload", "image"?, "labels"?, "mac"?, "instance"?, "since"?}],
 /// "freed": [{"address", "since"?}], "networks": [{"name", "prefix", "gateway"?}]}`; times are
@@ -33,8 +33,8 @@ extension WorkloadChange {
         var networks: [Network]?
     }
 
-    /// The change in notes of at most `limit` bytes, in an order that depends on nothing else. A
-    /// part that is longer by itself is left out.
+    /// Returns the change as notes of at most `limit` bytes, in an order that depends on the change
+    /// only. A part that is longer than `limit` by itself is omitted.
     public func notes(limit: Int) -> [String] {
         var notes: [String] = []
         let encoder = JSONEncoder()
@@ -50,7 +50,7 @@ extension WorkloadChange {
             }
         }
         if let networks {
-            // Networks are told whole, so they are not split.
+            // A note replaces all networks at once, so they are not split.
             let all = networks.map {
                 Note.Network(
                     name: $0.name, prefix: "\($0.prefix)", gateway: $0.gateway.map { "\($0)" })
@@ -77,8 +77,8 @@ extension WorkloadChange {
             since: times[address]?.nanoseconds)
     }
 
-    /// Reads a note; nil for what is none. Parts that make no sense and names that Lazaret gives
-    /// itself are left out, and other names are made harmless.
+    /// Reads a note; nil if the text is not a note. Invalid parts and names reserved by Lazaret are
+    /// skipped; other names are cleaned.
     public init?(note: String) {
         guard let note = try? JSONDecoder().decode(Note.self, from: Data(note.utf8)) else {
             return nil

@@ -7,7 +7,7 @@ public struct ContainerNetwork: Sendable, Equatable {
     public var name: String
     public var prefixes: [IPPrefix]
     public var gateways: [IPAddress]
-    /// The bridge on this node that joins its containers; nil where there is none.
+    /// The bridge on this node that connects its containers; nil if there is none.
     public var bridge: String?
 
     public init(
@@ -22,18 +22,18 @@ public struct ContainerNetwork: Sendable, Equatable {
 
 /// Changes since the last query.
 public struct WorkloadChange: Sendable {
-    /// By address: its current owner, or nil.
+    /// By address: its current owner, or nil if the address is free.
     public var holders: [IPAddress: Inventory.Holder?] = [:]
-    /// By address: since when that is so; without, it always was.
+    /// By address: the time of the change; an address without an entry always had this owner.
     public var times: [IPAddress: Timestamp] = [:]
-    /// Every network, where one came or went.
+    /// All networks, if one was added or removed.
     public var networks: [Inventory.Network]?
-    /// The bridges to watch, where one came or went.
+    /// The bridges to watch, if one was added or removed.
     public var bridges: [String]?
 
     public init() {}
 
-    /// The interface of the current owner of `address`, if known.
+    /// The MAC address of the current owner of `address`, if known.
     public func mac(of address: IPAddress) -> MACAddress? {
         holders[address].flatMap { $0 }?.mac
     }
@@ -41,35 +41,35 @@ public struct WorkloadChange: Sendable {
     public var isEmpty: Bool { holders.isEmpty && networks == nil && bridges == nil }
 }
 
-/// Who is who, now and a while ago, as the engines on this node tell: the place where every source
-/// writes and every part of a monitor reads.
+/// The owners of addresses, current and recent, as the engines on this node report them. Every
+/// source of names writes here, and every part of a monitor reads from here.
 ///
-/// Any thread may use it at any time. Memory follows the containers that run; what is over is kept
-/// for fifteen minutes.
+/// Safe to use from any thread. Memory is proportional to the running containers; ended leases are
+/// kept for fifteen minutes.
 public final class WorkloadDirectory: Sendable {
-    /// Networks that one source may name, and prefixes of one network.
+    /// The greatest number of networks that one source may report.
     static let networkLimit = 4096
 
     private struct State {
         var leases = LeaseTable()
         var networks: [String: [ContainerNetwork]] = [:]
-        /// Addresses that are no container's: services and nodes of a cluster.
+        /// Addresses that do not belong to containers: services and nodes of a cluster.
         var fixed: [String: [IPAddress: Inventory.Holder]] = [:]
         /// Addresses that must never be fenced, with their reasons.
         var protected: [String: [IPAddress: String]] = [:]
         var states: [String: SourceState] = [:]
         var change = WorkloadChange()
-        /// Since when a workload is known, as long as it has or had a container.
+        /// When each workload was first seen, for workloads that have a lease.
         var firstSeen: [String: Timestamp] = [:]
         var pruned = Timestamp.epoch
     }
 
-    /// How a source is doing.
+    /// The state of a source.
     public enum SourceState: Sendable, Equatable {
         /// No server listens on the socket.
         case absent
         case connected
-        /// It was there; why it no longer is.
+        /// The source was connected and is not now, with the reason.
         case lost(String)
     }
 
@@ -105,12 +105,12 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Containers that have addresses.
+    /// Records containers that have addresses.
     func begin(_ source: String, _ leases: [(address: IPAddress, lease: Lease)]) {
         write(at: leases.map(\.lease.since).max() ?? .epoch) { begin(source, leases, &$0) }
     }
 
-    /// A container is over, or has left one network.
+    /// Ends the leases of a container that has ended, or that has left one network.
     func end(_ source: String, container: String, network: String? = nil, at time: Timestamp) {
         write(at: time) { state in
             note(
@@ -129,7 +129,8 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Addresses of what is no container, and which of them must never be fenced.
+    /// Sets the addresses that do not belong to containers, and those of them that must never be
+    /// fenced.
     func setFixed(
         _ source: String, _ fixed: [IPAddress: Inventory.Holder], protected: [IPAddress: String]
     ) {
@@ -146,7 +147,7 @@ public final class WorkloadDirectory: Sendable {
         state.withLock { $0.states[source] = value }
     }
 
-    /// A container that has, or had, an address.
+    /// A container that has or recently had an address; nil for any other.
     func container(_ id: String, of source: String) -> Container? {
         state.withLock { state in
             let key = Self.key(source, id)
@@ -209,10 +210,10 @@ public final class WorkloadDirectory: Sendable {
 
     // MARK: - What others read
 
-    /// Changes whenever something did; cheap enough to be asked for every packet.
+    /// A number that grows with every change; cheap enough to be read for every packet.
     public var version: Int { news.load(ordering: .acquiring) }
 
-    /// What changed since the last call; one reader takes it.
+    /// Returns the changes since the last call and clears them, so there can be one reader only.
     public func takeChange() -> WorkloadChange {
         state.withLock { state in
             defer { state.change = WorkloadChange() }
@@ -220,8 +221,8 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Everything that is known now as one change, for a reader who begins anew; empty where no
-    /// source answers.
+    /// Returns the whole current state as one change, for a reader that starts without one. Where
+    /// no source is available, returns the pending changes.
     public func takeAll() -> WorkloadChange {
         guard isLive else { return takeChange() }
         return state.withLock { state in
@@ -240,8 +241,7 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// Who had `address` at `time`; nil for nobody that is known, or too
-    /// long ago.
+    /// The owner of `address` at `time`; nil if the owner is unknown or its lease was forgotten.
     public func lease(of address: IPAddress, at time: Timestamp) -> Lease? {
         state.withLock { state in
             var lease = state.leases.lease(of: address, at: time)
@@ -273,14 +273,14 @@ public final class WorkloadDirectory: Sendable {
         }.sorted { ($0.1.container.workload, $0.0) < ($1.1.container.workload, $1.0) }
     }
 
-    /// What must never be fenced, beside the gateways.
+    /// The addresses, other than gateways, that must never be fenced, with their reasons.
     public func protected() -> [IPAddress: String] {
         state.withLock { state in
             state.protected.values.reduce(into: [:]) { $0.merge($1) { mine, _ in mine } }
         }
     }
 
-    /// Since when each workload is known.
+    /// When each workload was first seen.
     public func firstSeen() -> [String: Timestamp] { state.withLock { $0.firstSeen } }
 
     public func networks() -> [ContainerNetwork] {
@@ -292,7 +292,8 @@ public final class WorkloadDirectory: Sendable {
     /// The bridges of container networks.
     public func bridges() -> [String] { state.withLock { Self.bridges($0) } }
 
-    /// How many addresses, leases and containers are remembered, and how many found no room.
+    /// The number of addresses, leases and containers in the table, and of entries refused because
+    /// it was full.
     public func size() -> (addresses: Int, leases: Int, containers: Int, refused: Int) {
         state.withLock { state in
             (
@@ -302,19 +303,19 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
-    /// How each source is doing, by name.
+    /// The state of each source, by name.
     public func states() -> [(source: String, state: SourceState)] {
         state.withLock { $0.states.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
     }
 
-    /// Whether any source is there.
+    /// Whether any source is available or was before.
     public var isLive: Bool {
         state.withLock { state in
             state.states.values.contains { $0 != .absent } || !state.networks.isEmpty
         }
     }
 
-    /// Sources of names as text, for an operator.
+    /// The sources of names and their states as text, for an operator.
     public var source: String {
         let words = states().compactMap { source, state -> String? in
             switch state {
@@ -326,7 +327,8 @@ public final class WorkloadDirectory: Sendable {
         return words.joined(separator: ", ")
     }
 
-    /// Containers with an address, those that came since the last list included.
+    /// The number of running containers with an address, including those reported since the last
+    /// list.
     private func running(_ source: String) -> Int {
         state.withLock { state in
             let prefix = Self.key(source, "")

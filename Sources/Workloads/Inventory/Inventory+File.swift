@@ -4,8 +4,8 @@ import YAML
 extension Inventory {
     /// Reads a YAML or JSON inventory (JSON is YAML).
     ///
-    /// - Throws: `.unreadable` with the system's words; `.malformed` with line or field and what is
-    ///   expected there.
+    /// - Throws: `.unreadable` with the system's error message; `.malformed` with the line or field
+    ///   and the expected value.
     public init(path: String) throws(InventoryError) {
         let text: String
         do { text = try YAMLReader.read(path) } catch { throw InventoryError(error) }
@@ -21,7 +21,7 @@ extension Inventory {
         }
     }
 
-    /// Reads an inventory from text; `path` only names it in errors.
+    /// Reads an inventory from text; `path` is only used in error messages.
     public init(yaml text: String, path: String) throws(InventoryError) {
         let reader = YAMLReader(path: path)
         var workloads: [Workload] = []

@@ -3,8 +3,8 @@ internal import NetworkAddresses
 extension Inventory.Workload {
     /// Every replica with the host addresses that it has.
     ///
-    /// An address that is in none of `instances` stands for a replica of its own. One IPv4 and one
-    /// IPv6 address with nothing else are one host's.
+    /// An address that is in none of `instances` counts as a replica of its own. One IPv4 and one
+    /// IPv6 address without other addresses belong to one host.
     public var members: [Inventory.Instance] {
         let hosts = addresses.filter(\.isHost).map(\.address)
         let present = Set(hosts)

@@ -1,8 +1,9 @@
 internal import NetworkAddresses
 
 extension Inventory {
-    /// This inventory, which a person gave, before what engines tell, and what a model remembers
-    /// outside of the engines' networks.
+    /// Returns this inventory, which the operator gave, merged with the live inventory of the
+    /// engines, and with the inventory of a model outside the engines' networks. The first takes
+    /// precedence.
     package func joined(live: Inventory, remembered: Inventory) -> Inventory {
         let kept = remembered.workloads.map { workload in
             var workload = workload

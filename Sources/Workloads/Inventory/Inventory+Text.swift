@@ -1,7 +1,7 @@
 import NetworkAddresses
 
 extension Inventory {
-    /// The inventory as the file that `init(path:)` reads.
+    /// The inventory as YAML, in the format that `init(path:)` reads.
     public var yaml: String {
         var lines = ["networks:" + (networks.isEmpty ? " []" : "")]
         for network in networks {
@@ -42,7 +42,7 @@ extension Inventory {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// As YAML's single-quoted scalar; names hold no control characters.
+    /// Returns a YAML plain or single-quoted scalar; names contain no control characters.
     private static func quoted(_ text: String) -> String {
         let isPlain =
             text.utf8.first.map { $0 >= 0x61 && $0 <= 0x7A } ?? false

@@ -13,12 +13,12 @@ public struct Inventory: Sendable, Equatable {
         /// Image or group whose baseline is used while the workload has none.
         public var image: String?
         public var labels: [String: String]
-        /// Every address it has or had.
+        /// Every address of the workload.
         public var addresses: [IPPrefix]
-        /// Hardware addresses of its interfaces, where they are known; the first belongs to the
-        /// first address, and so on.
+        /// MAC addresses of its interfaces, where known; the first belongs to the first address,
+        /// and so on.
         public var macs: [MACAddress]
-        /// Replicas that are known to have several of the addresses.
+        /// Replicas that are known to have more than one of the addresses.
         public var instances: [Instance]
 
         public init(
@@ -37,7 +37,7 @@ public struct Inventory: Sendable, Equatable {
     /// One replica of a workload: a container, pod or host with all its addresses.
     public struct Instance: Sendable, Equatable {
         public var addresses: [IPAddress]
-        /// Hardware addresses of its interfaces, where they are known.
+        /// MAC addresses of its interfaces, where known.
         public var macs: [MACAddress]
 
         public init(addresses: [IPAddress], macs: [MACAddress] = []) {
@@ -60,14 +60,13 @@ public struct Inventory: Sendable, Equatable {
         }
     }
 
-    /// Current owners of addresses, as an engine reports them.
+    /// The current owner of an address, as an engine reports it.
     public struct Holder: Sendable, Equatable {
         public var workload: String
         public var image: String?
         public var labels: [String: String]
         public var mac: MACAddress?
-        /// Which container or pod it is: the same for all its addresses. Nil where that is not
-        /// known.
+        /// The identifier of the container or pod, the same for all its addresses; nil if unknown.
         public var instance: String?
         public var since: Timestamp
 
@@ -94,7 +93,8 @@ public struct Inventory: Sendable, Equatable {
 
     /// An inventory of these workloads and networks.
     ///
-    /// - Throws: `.duplicateName` and `.sharedAddress` where two entries claim the same thing.
+    /// - Throws: `.duplicateName` and `.sharedAddress` if two entries have the same name or
+    ///   address.
     public init(workloads: [Workload], networks: [Network]) throws(InventoryError) {
         var names: Set<String> = []
         for name in workloads.map(\.name) where !names.insert(name).inserted {
@@ -119,7 +119,7 @@ public struct Inventory: Sendable, Equatable {
         self.init(uncheckedWorkloads: workloads, networks: networks)
     }
 
-    /// The workloads that are behind `holders`, with every address and hardware address they have.
+    /// An inventory of the workloads in `holders`, with all their addresses and MAC addresses.
     public init(holders: [IPAddress: Holder], networks: [Network]) {
         var workloads: [String: Workload] = [:]
         var others: [String: [IPPrefix]] = [:]
@@ -129,7 +129,7 @@ public struct Inventory: Sendable, Equatable {
                 ?? Workload(
                     name: holder.workload, image: holder.image, labels: holder.labels,
                     addresses: [])
-            // The first hardware address belongs to the first address, and so on.
+            // The first MAC address belongs to the first address, and so on.
             if let mac = holder.mac, !workload.macs.contains(mac) {
                 workload.macs.append(mac)
                 workload.addresses.append(IPPrefix(host: address))
@@ -146,8 +146,8 @@ public struct Inventory: Sendable, Equatable {
             uncheckedWorkloads: workloads.values.sorted { $0.name < $1.name }, networks: networks)
     }
 
-    /// This inventory, and from `other` what it does not name itself: no workload, address or
-    /// network twice.
+    /// Returns this inventory with those entries of `other` that it does not name itself: no
+    /// workload, address or network appears twice.
     public func merging(_ other: Inventory) -> Inventory {
         let names = Set(workloads.map(\.name))
         var added: [Workload] = []
@@ -182,16 +182,16 @@ public struct Inventory: Sendable, Equatable {
         self.byPrefix = byPrefix.sorted { $0.prefix.length > $1.prefix.length }
     }
 
-    /// Whether nothing is known.
+    /// Whether there are neither workloads nor networks.
     public var isEmpty: Bool { workloads.isEmpty && networks.isEmpty }
 
-    /// The workload that has `address`, by host address first, then by longest prefix.
+    /// The workload of `address`: by host address first, then by longest prefix.
     public func workload(of address: IPAddress) -> Workload? {
         if let index = byAddress[address] { return workloads[index] }
         return byPrefix.first { $0.prefix.contains(address) }.map { workloads[$0.workload] }
     }
 
-    /// The smallest network that holds `address`.
+    /// The smallest network that contains `address`.
     public func network(of address: IPAddress) -> Network? {
         networks.first { $0.prefix.contains(address) }
     }

@@ -10,7 +10,7 @@ public struct KubernetesAccessError: Error, Sendable, CustomStringConvertible {
     public var description: String { "\(path): \(reason)" }
 }
 
-/// Address and credentials of a cluster's API.
+/// The address and credentials of a cluster's API.
 public struct KubernetesAccess: Sendable {
     /// `https://10.96.0.1:443`.
     public let server: String
@@ -18,12 +18,12 @@ public struct KubernetesAccess: Sendable {
     /// Read for each request, because the kubelet renews it.
     private let tokenFile: String?
     private let token: String?
-    /// What an operator should know before it is used.
+    /// A warning for the operator; nil if there is none.
     let warning: String?
 
-    /// The service account of the pod that this program runs in; nil outside of a cluster.
+    /// The service account of the pod that this program runs in; nil outside a cluster.
     ///
-    /// - Parameter folder: where the kubelet puts token and certificate.
+    /// - Parameter folder: where the kubelet stores token and certificate.
     public init?(
         inCluster environment: [String: String],
         folder: String = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -45,7 +45,7 @@ public struct KubernetesAccess: Sendable {
         warning = nil
     }
 
-    /// A kubeconfig's current context: a token, a token's file or a client certificate.
+    /// A kubeconfig's current context, with a token, a token file or a client certificate.
     public init(kubeconfig path: String) throws(KubernetesAccessError) {
         func fail(_ reason: String) -> KubernetesAccessError {
             KubernetesAccessError(path: path, reason: reason)
@@ -135,13 +135,14 @@ public struct KubernetesAccess: Sendable {
         }
     }
 
-    /// Whether a server is this node's, as `kubectl proxy` is.
+    /// Whether a server is on this node, as `kubectl proxy` is.
     private static func isHere(_ server: String) -> Bool {
         let host = URL(string: server)?.host()
         return ["127.0.0.1", "localhost", "::1", "[::1]"].contains(host ?? "")
     }
 
-    /// Whether there is a PEM block whose label ends so: `EC PRIVATE KEY` is a `PRIVATE KEY`.
+    /// Whether there is a PEM block whose label ends with `label`: `EC PRIVATE KEY` is a `PRIVATE
+    /// KEY`.
     private static func hasPEM(_ label: String, in bytes: [UInt8]) -> Bool {
         String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).contains {
             $0.hasPrefix("-----BEGIN ") && $0.contains("\(label)-----")

@@ -1,4 +1,4 @@
-/// One object of the API: the parts of pods, services and nodes that matter, and of an error.
+/// One object of the API: the fields of pods, services, nodes and errors that are used here.
 struct KubernetesObject: Decodable {
     struct Metadata: Decodable {
         var name: String?
@@ -47,7 +47,7 @@ struct KubernetesObject: Decodable {
     var metadata: Metadata?
     var spec: Spec?
     var status: Status?
-    // An error's.
+    // Fields of an error.
     var code: Int?
     var reason: String?
 
@@ -57,17 +57,17 @@ struct KubernetesObject: Decodable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         metadata = try? values.decode(Metadata.self, forKey: .metadata)
         spec = try? values.decode(Spec.self, forKey: .spec)
-        // An error's status is a word.
+        // The status of an error is a string, so decoding it fails.
         status = try? values.decode(Status.self, forKey: .status)
         code = try? values.decode(Int.self, forKey: .code)
         reason = try? values.decode(String.self, forKey: .reason)
     }
 
-    /// Whether its containers have ended for good: its address may be another's.
+    /// Whether the pod has ended for good, so its address may belong to another pod.
     var isOver: Bool { status?.phase == "Succeeded" || status?.phase == "Failed" }
 
-    /// What a pod belongs to: a Deployment rather than its ReplicaSet, else what made it, else
-    /// itself.
+    /// The owner of a pod: a Deployment rather than its ReplicaSet, otherwise its controller,
+    /// otherwise the pod itself.
     var owner: String {
         let owners = metadata?.ownerReferences?.elements ?? []
         guard let owner = owners.first(where: { $0.controller == true }) ?? owners.first,
@@ -80,7 +80,7 @@ struct KubernetesObject: Decodable {
             }
             return name
         case "Job":
-            // A CronJob's jobs are called after it and the minute they were due at.
+            // The name of a CronJob's job is the CronJob's name and the minute at which it was due.
             guard let dash = name.lastIndex(of: "-"), name[dash...].count >= 9,
                 name[dash...].dropFirst().allSatisfy(\.isNumber)
             else { return name }

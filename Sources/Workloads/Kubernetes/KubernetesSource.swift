@@ -7,8 +7,9 @@ internal import Timestamps
 
 /// Follows a Kubernetes cluster: the pods of this node, and all services and nodes.
 ///
-/// Each kind is listed, then watched from the list's version on. A version that the server has
-/// forgotten (410 Gone) is listed anew; a watch that ends is taken up where it ended.
+/// Each kind is listed, then watched from the list's resource version. If the server no longer has
+/// that version (410 Gone), the kind is listed again; a watch that ends is continued from its last
+/// version.
 public struct KubernetesSource: Sendable {
     /// The server's address.
     public var name: String { access.server }
@@ -18,7 +19,7 @@ public struct KubernetesSource: Sendable {
     private let directory: WorkloadDirectory
     private let cluster = Cluster()
 
-    /// - Parameter node: only its pods are followed; nil: everybody's.
+    /// - Parameter node: only the pods of this node are followed; nil: the pods of all nodes.
     public init(
         access: KubernetesAccess, node: String?, naming: WorkloadNaming,
         directory: WorkloadDirectory
@@ -31,9 +32,10 @@ public struct KubernetesSource: Sendable {
 
     private var source: String { "kubernetes \(access.server)" }
 
-    /// Seconds that one watch lasts, and the silence after which it is taken for dead.
+    /// Seconds that one watch lasts; the connection counts as dead after 30 seconds more of
+    /// silence.
     private static let watchSeconds = 300
-    /// Pages of one list: twice as many as objects that are kept need.
+    /// The greatest number of pages of one list: twice as many as the objects that are kept need.
     static let pageLimit = 1024
 
     private func connection() -> SourceConnection {
@@ -42,9 +44,9 @@ public struct KubernetesSource: Sendable {
         ) { [access] in access.headers() }
     }
 
-    /// What is known of the cluster; what follows from it is written to the directory under the
-    /// lock, so that of two kinds that change at once none writes what the other has already
-    /// changed.
+    /// The known services and nodes of the cluster. The result is written to the directory under
+    /// the lock, so when two kinds change at once, neither overwrites the other's change with old
+    /// data.
     private final class Cluster: Sendable {
         struct Entry {
             var addresses: [IPAddress: Inventory.Holder] = [:]
@@ -55,7 +57,7 @@ public struct KubernetesSource: Sendable {
             /// By uid.
             var services: [String: Entry] = [:]
             var nodes: [String: Entry] = [:]
-            /// Kinds that the server does not tell of, and why.
+            /// Kinds that the server does not report, with the reasons.
             var lost: [String: String] = [:]
         }
         let state = Mutex(State())
@@ -93,7 +95,7 @@ public struct KubernetesSource: Sendable {
         ]
     }
 
-    /// Asks once for everything.
+    /// Lists all kinds once.
     public func list() async throws {
         let http = connection()
         for kind in all {
@@ -122,8 +124,8 @@ public struct KubernetesSource: Sendable {
                 let from: String
                 if let version { from = version } else { from = try await list(kind, http) }
                 version = from
-                // A client may be allowed to list but not to watch: the source is back only after a
-                // watch.
+                // A client may be allowed to list but not to watch, so the source counts as
+                // available only when a watch is open.
                 try await watch(kind, http, &version) {
                     if let line = notice.back("\(kind.name) of \(source) are available again") {
                         logger.notice("\(line)")
@@ -132,12 +134,12 @@ public struct KubernetesSource: Sendable {
                     setState(kind, lost: nil)
                 }
             } catch SourceError.ended {
-                // The server ends every watch in time.
+                // The server ends every watch after `watchSeconds`.
             } catch SourceError.refused(410, _, _) {
                 version = nil
             } catch {
                 if Task.isCancelled { return }
-                // Changes may have been missed meanwhile.
+                // Changes may have been missed.
                 version = nil
                 let reason = ContainerEngine.words(error)
                 setState(kind, lost: reason)
@@ -167,7 +169,8 @@ public struct KubernetesSource: Sendable {
             version = page.metadata?.resourceVersion ?? version
             next = page.metadata?.continue.flatMap { $0.isEmpty ? nil : $0 }
             pages += 1
-            // A page may be empty and go on, where none of its objects is asked for; not for ever.
+            // A page may be empty and have a next page if no object on it matches. The limit bounds
+            // this.
             guard next == nil || pages < Self.pageLimit else {
                 throw SourceError.malformed(
                     path: kind.path, reason: "a list of more than \(Self.pageLimit) pages")
@@ -194,7 +197,7 @@ public struct KubernetesSource: Sendable {
             kind.path + (kind.path.contains("?") ? "&" : "?")
             + "watch=1&allowWatchBookmarks=true&timeoutSeconds=\(Self.watchSeconds)"
             + "&resourceVersion=\(from)"
-        // Where the watch is, for the next one to begin there.
+        // The last version that the watch reported; the next watch starts there.
         let reached = Mutex<String?>(version)
         defer { version = reached.withLock { $0 } }
         try await http.lines(path, opened: opened) { line in
@@ -240,7 +243,7 @@ public struct KubernetesSource: Sendable {
     private func leases(
         of pod: KubernetesObject, at time: Timestamp
     ) -> [(address: IPAddress, lease: Lease)] {
-        // A pod in the node's own network is the node.
+        // A pod on the host network has the node's address, not one of its own.
         guard let metadata = pod.metadata, let id = metadata.uid, pod.spec?.hostNetwork != true
         else { return [] }
         let space = metadata.namespace ?? "default"
@@ -277,7 +280,7 @@ public struct KubernetesSource: Sendable {
             "service \(metadata.namespace ?? "default")/\(metadata.name ?? "")")
         let texts = object.spec?.clusterIPs?.elements ?? [object.spec?.clusterIP].compactMap { $0 }
         for text in texts.prefix(4) {
-            // A service without an address says "None".
+            // The address of a headless service is "None".
             guard let address = IPAddress(text) else { continue }
             entry.addresses[address] = Inventory.Holder(workload: name)
         }
