@@ -44,13 +44,13 @@ public struct AuditReport: Sendable, Equatable {
     /// Hash of the last record, in hexadecimal. A copy kept elsewhere proves later that the trail
     /// was not rewritten as a whole.
     public var head = ""
-    /// At most `EventStore.problemsTold`.
+    /// At most `EventStore.problemLimit`.
     public var problems: [AuditProblem] = []
 }
 
 extension EventStore {
     /// The most problems that a report lists.
-    public static let problemsTold = 100
+    public static let problemLimit = 100
 
     /// Appends entries to the trail.
     static func append(
@@ -127,7 +127,7 @@ extension EventStore {
         try read { database in
             var report = AuditReport()
             func tell(_ problem: AuditProblem) {
-                if report.problems.count < Self.problemsTold { report.problems.append(problem) }
+                if report.problems.count < Self.problemLimit { report.problems.append(problem) }
             }
             let ends = try database.first("SELECT first, before, last, hash FROM audit_ends") {
                 (first: $0.integer(0), before: $0.text(1), last: $0.integer(2), hash: $0.text(3))

@@ -21,7 +21,7 @@ extension FlowExport {
         while !shouldStop() {
             var latest: Timestamp?
             _ = try source.nextBatch { frames in
-                thread.take(frames)
+                thread.process(frames)
                 // On a live interface, the next batch may arrive much later.
                 thread.settle()
                 if frames.count > 0 { latest = frames[frames.count - 1].time }

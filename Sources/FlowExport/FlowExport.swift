@@ -46,7 +46,7 @@ package struct FlowExport {
         var thread = FlowThread(options: options, datagrams: output.isDatagram)
         var batches = 0
         while !shouldStop() {
-            let more = try source.nextBatch { frames in thread.take(frames) }
+            let more = try source.nextBatch { frames in thread.process(frames) }
             guard more else { break }
             try thread.hand(to: output)
             batches &+= 1

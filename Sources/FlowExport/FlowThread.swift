@@ -35,7 +35,7 @@ struct FlowThread: ~Copyable {
     deinit { unsafe packets.deallocate() }
 
     /// Decodes one batch, at most 64 frames, and meters the previous one.
-    mutating func take(_ frames: Span<CapturedFrame>) {
+    mutating func process(_ frames: Span<CapturedFrame>) {
         let buffer = unsafe packets
         // SAFETY: the buffer lives as long as self, and nothing else uses it during the call.
         var span = unsafe buffer.mutableSpan

@@ -65,7 +65,7 @@ public struct HTMLReport: Sendable {
 
     /// The greatest number of incidents or addresses that are described in full, and that are
     /// listed; no browser could open a page with millions.
-    static let toldLimit = 200
+    static let listedLimit = 200
     static let listLimit = 1000
 
     public init() {}

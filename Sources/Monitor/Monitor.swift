@@ -111,7 +111,7 @@ public struct Monitor {
     }
 
     /// The path of the model that a node has learned by itself.
-    public static func learntModelPath(in stateDirectory: String) -> String {
+    public static func learnedModelPath(in stateDirectory: String) -> String {
         stateDirectory + "/learnt.model"
     }
 
@@ -130,7 +130,7 @@ public struct Monitor {
         defer { lock.release() }
         let alone = options.isEnforcing ? try EnforcerLock() : nil
         defer { alone?.release() }
-        let model = try model ?? learntModel(logger)
+        let model = try model ?? learnedModel(logger)
         let live = try LiveWorkloads(
             options: options.workloads, given: inventory,
             remembered: model?.provenance.inventory ?? .empty)
@@ -186,8 +186,8 @@ public struct Monitor {
     }
 
     /// The model that this node has learned in an earlier run.
-    private func learntModel(_ logger: Logger) throws -> Model? {
-        let path = Self.learntModelPath(in: options.stateDirectory)
+    private func learnedModel(_ logger: Logger) throws -> Model? {
+        let path = Self.learnedModelPath(in: options.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         let model = try ModelStore.readForJudging(path, inventory: inventory)
         logger.info("judging by what this node has learnt before: \(path); delete it to learn anew")

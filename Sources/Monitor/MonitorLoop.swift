@@ -60,7 +60,7 @@ struct MonitorLoop {
     /// - Returns: the model, which is saved in the state directory; nil if a stop was requested
     ///   before.
     mutating func learn() throws -> Model? {
-        let path = Monitor.learntModelPath(in: options.stateDirectory)
+        let path = Monitor.learnedModelPath(in: options.stateDirectory)
         reporter.begin(.learning)
         let names = options.interfaces.joined(separator: ", ")
         logger.info(
@@ -94,7 +94,7 @@ struct MonitorLoop {
             guard !requests.shouldStop() else { return nil }
             live.update(&pipeline, context)
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
-                pipeline.take(frames)
+                pipeline.process(frames)
                 recording?.record(frames, name: source.name)
             }
             let tick = tick()
@@ -107,7 +107,7 @@ struct MonitorLoop {
             pipeline.advance(to: now)
             if reporter.isSecondOver() {
                 pipeline.isCramped = reporter.isCramped()
-                reporter.take(pipeline, at: now)
+                reporter.update(from: pipeline, at: now)
                 publish(now)
             }
             if takeReopen() {
@@ -115,7 +115,7 @@ struct MonitorLoop {
                 if reload() != nil {
                     logger.info("a model is used from the next start: this one learns its own")
                 }
-                pipeline.intake.hold(interfaces: interfaceCount)
+                pipeline.intake.setInterfaceCount(interfaceCount)
                 notice.ready("learning what is usual")
             }
         }
@@ -166,7 +166,7 @@ struct MonitorLoop {
         reporter.status.model = MonitorStatus.ModelSummary(model)
         monitor.hub.publish(contacts: MonitorHub.Contact.all(in: model))
         parts.recorder.record(StoredModel(model, created: Clock.now()))
-        decisions.follow(modelID: model.identifier)
+        decisions.setModel(id: model.identifier)
         let summary =
             "monitoring \(options.interfaces.joined(separator: ", ")) by model "
             + "\(model.identifier.prefix(12)), "
@@ -189,7 +189,7 @@ struct MonitorLoop {
         while !requests.shouldStop() {
             live.update(&pipeline, context)
             _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
-                pipeline.take(frames)
+                pipeline.process(frames)
                 recording?.record(frames, name: source.name)
             }
             let (now, step) = tick()
@@ -202,35 +202,35 @@ struct MonitorLoop {
             pipeline.advance(to: now)
             if takeReopen() {
                 notice.reloading()
-                if let model = reload() { follow(retraining?.followed(model) ?? model, &pipeline) }
-                pipeline.intake.hold(interfaces: interfaceCount)
+                if let model = reload() { use(retraining?.followed(model) ?? model, &pipeline) }
+                pipeline.intake.setInterfaceCount(interfaceCount)
                 notice.ready(summary)
             }
             if let retraining, let retrainer = pipeline.retrainer,
                 let model = retraining.step(retrainer, now: now, logger: logger)
             {
-                follow(model, &pipeline)
+                use(model, &pipeline)
             }
             if reporter.isSecondOver() {
                 pipeline.isCramped = reporter.isCramped()
-                reporter.take(pipeline)
+                reporter.update(from: pipeline)
                 publish(now)
             } else if requests.takeReport() {
-                reporter.take(pipeline)
+                reporter.update(from: pipeline)
                 publish(now)
                 logger.notice("\(reporter.status.text)")
             }
         }
         pipeline.finish()
-        reporter.take(pipeline)
+        reporter.update(from: pipeline)
         publish(Clock.now())
         decisions.submit(reporter.status.event)
         logger.info("stopped: \(reporter.status.text)")
     }
 
-    private mutating func follow(_ model: Model, _ pipeline: inout DetectionPipeline) {
+    private mutating func use(_ model: Model, _ pipeline: inout DetectionPipeline) {
         pipeline.replaceModel(model)
-        decisions.follow(modelID: model.identifier)
+        decisions.setModel(id: model.identifier)
         monitor.hub.publish(contacts: MonitorHub.Contact.all(in: model))
         parts.recorder.record(StoredModel(model, created: Clock.now()))
         reporter.status.model = MonitorStatus.ModelSummary(model)
@@ -253,7 +253,7 @@ struct MonitorLoop {
             let allowlist = options.allowlist
             let named = options.discovery.named
             try parts.quarantine.reconfigure(policy, allowlist: allowlist, protecting: named)
-            follow(interfaces: options.interfaces)
+            watch(interfaces: options.interfaces)
             logger.info("configuration, model and feedback read anew")
             return model
         } catch {
@@ -263,7 +263,7 @@ struct MonitorLoop {
     }
 
     /// Changes the monitored interfaces; those that stay lose no packet.
-    private mutating func follow(interfaces: [String]) {
+    private mutating func watch(interfaces: [String]) {
         guard interfaces != context.interfaces else { return }
         context.interfaces = interfaces
         reporter.status.interfaces = interfaces

@@ -33,7 +33,7 @@ package struct FrameIntake: ~Copyable {
     package var isHolding: Bool { interfaces > 1 }
 
     /// Sets the number of interfaces.
-    package mutating func hold(interfaces count: Int) {
+    package mutating func setInterfaceCount(_ count: Int) {
         if count > 1, interfaces <= 1 { merge = ReorderBuffer(interfaces: count) }
         interfaces = max(interfaces, count)
     }
@@ -46,7 +46,7 @@ package struct FrameIntake: ~Copyable {
     /// Decodes a frame.
     ///
     /// - Precondition: between two frames, `next` was called until it returned false.
-    package mutating func take(_ frame: CapturedFrame) {
+    package mutating func process(_ frame: CapturedFrame) {
         decoder.decode(frame, into: &packet)
         packet.time = min(max(packet.time, .epoch), latest)
         if isHolding {

@@ -74,14 +74,14 @@ public struct QuarantineOutcome: Sendable, Equatable {
     /// not.
     public var failure: QuarantineError?
     /// Whether the rule was active before and has been restored.
-    public var isPutBack: Bool
+    public var isRestored: Bool
 
     public init(
-        _ decision: QuarantineDecision, failure: QuarantineError? = nil, isPutBack: Bool = false
+        _ decision: QuarantineDecision, failure: QuarantineError? = nil, isRestored: Bool = false
     ) {
         self.decision = decision
         self.failure = failure
-        self.isPutBack = isPutBack
+        self.isRestored = isRestored
     }
 }
 

@@ -12,14 +12,14 @@ extension Doctor {
             ($0, Self.text("/proc/sys/net/bridge/bridge-nf-call-\($0)"))
         }
         if settings.allSatisfy({ $0.1 == nil }) {
-            return note(
-                .good, "bridged traffic", "does not pass the inet tables; fences do not need it")
+            return add(
+                .ok, "bridged traffic", "does not pass the inet tables; fences do not need it")
         }
         let hidden = settings.filter { $0.1 == "0" }.map { "bridge-nf-call-\($0.0) 0" }
         hidden.isEmpty
-            ? note(.good, "bridged traffic", "passes the inet tables")
-            : note(
-                .mind, "bridged traffic",
+            ? add(.ok, "bridged traffic", "passes the inet tables")
+            : add(
+                .warning, "bridged traffic",
                 """
                 does not pass the inet tables (\(hidden.joined(separator: ", "))): fences work, but
                 """
@@ -30,21 +30,21 @@ extension Doctor {
     mutating func buffers() {
         let ring = configuration.monitor.capture.bufferSize >> 10
         ring < 4096
-            ? note(
-                .mind, "buffers",
+            ? add(
+                .warning, "buffers",
                 """
                 \(ring) KiB for each interface: 10,000 packets a second fill them in less than \
                 half a second; say
                 """
                     + " 'buffer_kib: 16384'")
-            : note(.good, "buffers", "\(ring) KiB for each interface")
+            : add(.ok, "buffers", "\(ring) KiB for each interface")
         // A full table causes failed connections, which look like scans.
         if let most = Self.text("/proc/sys/net/netfilter/nf_conntrack_max").flatMap(Int.init),
             let count = Self.text("/proc/sys/net/netfilter/nf_conntrack_count").flatMap(Int.init),
             most > 0, count * 10 > most * 9
         {
-            note(
-                .mind, "connections",
+            add(
+                .warning, "connections",
                 """
                 the kernel's table is nearly full (\(count) of \(most)): the kernel drops new \
                 connections; raise
@@ -61,20 +61,20 @@ extension Doctor {
             let folder = output.parentPath
             // SAFETY: the pointer is valid for the call.
             unsafe access(folder.isEmpty ? "." : folder, W_OK) == 0
-                ? note(.good, "events", output)
-                : note(
-                    .mind, "events",
+                ? add(.ok, "events", output)
+                : add(
+                    .warning, "events",
                     "\(output): no file can be created in its folder; rotation will fail")
         }
         if case .unix(let path)? = delivery.syslog?.address,
             !FileManager.default.fileExists(atPath: path)
         {
-            note(.mind, "syslog", "\(path): no server listens there; events will wait")
+            add(.warning, "syslog", "\(path): no server listens there; events will wait")
         }
         guard let webhook = delivery.webhook, !isFaulty("webhook.secret_file") else { return }
         guard let secret = webhook.secretFile else {
-            return note(
-                .mind, "webhook",
+            return add(
+                .warning, "webhook",
                 "events are not signed; set 'secret_file' so that the server can authenticate them"
             )
         }
@@ -82,7 +82,7 @@ extension Doctor {
         // SAFETY: the structure and the path are valid for the call.
         guard unsafe stat(secret, &facts) == 0 else { return }
         facts.st_mode & 0o007 != 0
-            ? note(.mind, "webhook", "\(secret): all users can read it; chmod o-rwx")
-            : note(.good, "webhook", "events are signed with \(secret)")
+            ? add(.warning, "webhook", "\(secret): all users can read it; chmod o-rwx")
+            : add(.ok, "webhook", "events are signed with \(secret)")
     }
 }

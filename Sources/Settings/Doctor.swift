@@ -14,9 +14,9 @@ import Timestamps
 /// Examines a node before a monitor runs there: reports what is missing, risks, and the remedies.
 public struct Doctor {
     public enum Grade: String, Sendable {
-        case good = "ok"
-        case mind = "mind"
-        case bad = "BAD"
+        case ok
+        case warning
+        case error
     }
 
     /// The result of one check.
@@ -40,7 +40,7 @@ public struct Doctor {
     public mutating func examine() -> [Finding] {
         findings = []
         // A fault that prevents the start is reported once, here, and not by the later checks.
-        for fault in check.faults { note(.bad, fault.key, fault.reason) }
+        for fault in check.faults { add(.error, fault.key, fault.reason) }
         rights()
         interfaces()
         firewall()
@@ -54,7 +54,7 @@ public struct Doctor {
         return findings
     }
 
-    mutating func note(_ grade: Grade, _ subject: String, _ text: String) {
+    mutating func add(_ grade: Grade, _ subject: String, _ text: String) {
         findings.append(Finding(grade: grade, subject: subject, text: text))
     }
 
@@ -72,8 +72,8 @@ public struct Doctor {
             ("CAP_NET_RAW", 13, "to capture"), ("CAP_NET_ADMIN", 12, "to fence"),
         ] as [(String, UInt64, String)] {
             bits >> bit & 1 == 1
-                ? note(.good, "rights", "\(name), \(use)")
-                : note(.bad, "rights", "no \(name), \(use); run as root or by the systemd unit")
+                ? add(.ok, "rights", "\(name), \(use)")
+                : add(.error, "rights", "no \(name), \(use); run as root or by the systemd unit")
         }
     }
 
@@ -104,22 +104,24 @@ public struct Doctor {
                 bridges.isEmpty
                 ? "this node has no bridge; 'ip link' lists its interfaces"
                 : "bridges of this node: \(bridges.joined(separator: ", ")); add the uplink"
-            return note(.bad, "interfaces", "none is named; \(hint)")
+            return add(.error, "interfaces", "none is named; \(hint)")
         }
         for name in named where name != "any" && name != LiveWorkloads.allBridges {
             let kind = bridges.contains(name) ? "bridge" : "interface"
             switch here[name] {
             case nil:
-                note(.bad, "interface \(name)", "does not exist; 'ip link' lists the interfaces")
+                add(.error, "interface \(name)", "does not exist; 'ip link' lists the interfaces")
             case false?:
-                note(.mind, "interface \(name)", "\(kind), down: no packets will be captured on it")
-            case true?: note(.good, "interface \(name)", "\(kind), up")
+                add(
+                    .warning, "interface \(name)",
+                    "\(kind), down: no packets will be captured on it")
+            case true?: add(.ok, "interface \(name)", "\(kind), up")
             }
         }
         let left = bridges.filter { !named.contains($0) }
         if !left.isEmpty, !named.contains("any"), !named.contains(LiveWorkloads.allBridges) {
-            note(
-                .mind, "interfaces",
+            add(
+                .warning, "interfaces",
                 """
                 not watched: \(left.joined(separator: ", ")); traffic inside a bridge is visible \
                 only there
@@ -134,32 +136,32 @@ public struct Doctor {
             options.isDryRun = true
             var firewall = try Firewall(options)
             let held = try firewall.elements()
-            note(.good, "nftables", "the kernel answers; \(held.count) active fences")
+            add(.ok, "nftables", "the kernel answers; \(held.count) active fences")
         } catch {
-            note(.bad, "nftables", "\(error)")
+            add(.error, "nftables", "\(error)")
         }
         do {
             let found = try configuration.monitor.discovery.discover()
-            note(
-                .good, "protected",
+            add(
+                .ok, "protected",
                 """
                 \(found.protected.entries.count) addresses and prefixes, \
                 \(found.protected.links.count) network cards
                 """
             )
         } catch {
-            note(.bad, "protected", "cannot be determined: \(error)")
+            add(.error, "protected", "cannot be determined: \(error)")
         }
     }
 
     private mutating func model() {
         guard !isFaulty("model") else { return }
         if let path = configuration.model, let model = check.model { return describe(model, path) }
-        let path = Monitor.learntModelPath(in: configuration.monitor.stateDirectory)
+        let path = Monitor.learnedModelPath(in: configuration.monitor.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else {
             let span = TimeSpan(configuration.monitor.learningTime)
-            return note(
-                .mind, "model",
+            return add(
+                .warning, "model",
                 """
                 none: the monitor will learn for \(span) and not detect until then; 'lazaret \
                 train' makes a model from a capture
@@ -169,7 +171,7 @@ public struct Doctor {
         do {
             describe(try ModelStore.readForJudging(path, inventory: check.inventory), path)
         } catch {
-            note(.bad, "model", "\(error); delete it to learn again")
+            add(.error, "model", "\(error); delete it to learn again")
         }
     }
 
@@ -179,17 +181,17 @@ public struct Doctor {
             (provenance.last - provenance.first).inSeconds / 3600
         let said = model.feedback.isEmpty ? "" : ", \(model.feedback.count) times corrected"
         hours < 1
-            ? note(
-                .mind, "model",
+            ? add(
+                .warning, "model",
                 """
                 \(path): trained on only \(Int(hours * 60)) min\(said); rare harmless events will \
                 be anomalous
                 """
             )
-            : note(.good, "model", "\(path): learnt from \(Int(hours)) h\(said)")
+            : add(.ok, "model", "\(path): learnt from \(Int(hours)) h\(said)")
         if provenance.inventory.isEmpty, configuration.inventory == nil {
-            note(
-                .mind, "inventory",
+            add(
+                .warning, "inventory",
                 """
                 none: every address is a workload of its own, and a replaced container is an \
                 unknown host
@@ -206,28 +208,28 @@ public struct Doctor {
             place = place.parentPath
         }
         guard unsafe access(place, W_OK) == 0 else {
-            return note(.bad, "state", "\(path): is not writable; set another with 'state:'")
+            return add(.error, "state", "\(path): is not writable; set another with 'state:'")
         }
         var numbers = statvfs()
         // SAFETY: the structure is valid for the call.
         if unsafe statvfs(place, &numbers) == 0 {
             let megabytes = (UInt64(numbers.f_bavail) * UInt64(numbers.f_frsize)) >> 20
             guard megabytes >= 100 else {
-                return note(
-                    .bad, "state",
+                return add(
+                    .error, "state",
                     "\(path): \(megabytes) MB free; without a ledger nothing is fenced")
             }
         }
-        note(.good, "state", path)
+        add(.ok, "state", path)
     }
 
     private mutating func clock() {
         // Files of systemd-timesyncd, chrony and ntpd that exist while they run.
         let keepers = ["/run/systemd/timesync/synchronized", "/run/chrony", "/run/ntpd.pid"]
         keepers.contains { FileManager.default.fileExists(atPath: $0) }
-            ? note(.good, "clock", "is kept")
-            : note(
-                .mind, "clock",
+            ? add(.ok, "clock", "is kept")
+            : add(
+                .warning, "clock",
                 """
                 no time service found: times will differ from other machines; run chrony or similar
                 """
@@ -242,15 +244,15 @@ public struct Doctor {
         let count = max(configuration.monitor.interfaces.count, 1)
         let rings = (count * configuration.monitor.capture.bufferSize) >> 20
         available < rings + 512
-            ? note(
-                .mind, "memory",
+            ? add(
+                .warning, "memory",
                 """
                 \(available) MB available, \(rings) MB of it for the kernel's rings; a busy node \
                 needs 1 GB (docs/performance.md)
                 """
             )
-            : note(
-                .good, "memory",
+            : add(
+                .ok, "memory",
                 "\(available) MB available, \(rings) MB of it for the kernel's rings")
     }
 }

@@ -71,7 +71,7 @@ struct ConfigurationCheckTests {
         let reason = check.errors.dropFirst("lazaret: \(file): '\(key)': ".count).dropLast()
         let doctor = try Run("doctor", "-c", file)
         let isTold = doctor.output.split(separator: "\n").contains {
-            $0.hasPrefix("BAD   \(key) ") && $0.hasSuffix(" \(reason)")
+            $0.hasPrefix("error    \(key) ") && $0.hasSuffix(" \(reason)")
         }
         #expect(doctor.status == 1 && isTold, "\(doctor.output)")
     }
@@ -90,7 +90,7 @@ struct ConfigurationCheckTests {
     @Test func theDoctorDoesNotMindThatANodeLearns() throws {
         let doctor = try Run("doctor", "-c", file("learn: 15m"))
         #expect(doctor.output.contains("none: the monitor will learn for 15m"), "\(doctor.output)")
-        let isBad = doctor.output.split(separator: "\n").contains { $0.hasPrefix("BAD   model") }
+        let isBad = doctor.output.split(separator: "\n").contains { $0.hasPrefix("error    model") }
         #expect(!isBad)
     }
 }

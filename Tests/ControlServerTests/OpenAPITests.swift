@@ -101,7 +101,7 @@ struct OpenAPITests {
         }
         client.hub.publish(contacts: [.init(from: "a", to: "b", service: "tcp/80")])
         client.hub.configuration = "enforce: true\n"
-        client.hub.scores.note("web", score: 0.99, second: Int(Date().timeIntervalSince1970))
+        client.hub.scores.record("web", score: 0.99, second: Int(Date().timeIntervalSince1970))
         var checked = 0
         for operation in ControlRoutes.operations where operation.method == .get {
             let answer = try await client.ask(.get, operation.path)

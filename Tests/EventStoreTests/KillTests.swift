@@ -206,7 +206,7 @@ struct EngineTests {
         let report = try engine.reconcile(now: Clock.now(), cause: "nft changed the tables")
         #expect(report.wasNeeded)
         #expect(report.outcomes.map(\.decision.target) == [target("10.0.0.2")])
-        #expect(report.outcomes.map(\.isPutBack) == [true])
+        #expect(report.outcomes.map(\.isRestored) == [true])
         #expect(try space.run("nft", "list", "ruleset").contains("10.0.0.2 timeout"))
 
         // The command line, or another program with the ledger, releases it.

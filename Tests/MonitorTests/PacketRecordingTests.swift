@@ -90,15 +90,15 @@ final class PacketRecordingTests {
 
     @Test func aNameHoldsForThePacketsFromItsTimeOn() throws {
         let recording = try recording()
-        recording.note(change("web", at: nil))
+        recording.recordNames(change("web", at: nil))
         add(recording, at: 0, port: 1)
         add(recording, at: 100, port: 2)
         add(recording, at: 200, port: 3)
         // The engine tells of it only when packets have come already.
-        recording.note(change("thief", at: 150))
+        recording.recordNames(change("thief", at: 150))
         recording.advance(to: Clock.monotonic() + .seconds(1))
         add(recording, at: 300, port: 4)
-        recording.note(change(nil, at: 350))
+        recording.recordNames(change(nil, at: 350))
         add(recording, at: 400, port: 5)
         recording.stop()
         let seen = try read()
@@ -111,7 +111,7 @@ final class PacketRecordingTests {
 
     @Test func aPacketThatWasForwardedIsReadOnce() throws {
         let recording = try recording()
-        recording.note(change("web", at: nil))
+        recording.recordNames(change("web", at: nil))
         for number in 0..<50 {
             add(recording, at: Int64(number) * 10, source: 0, port: UInt16(number + 1))
             add(recording, at: Int64(number) * 10 + 1, source: 1, port: UInt16(number + 1))
@@ -124,7 +124,7 @@ final class PacketRecordingTests {
 
     @Test func everyFileBeginsWithEveryNameAndTheOldestGo() throws {
         let recording = try recording(size: 3 << 20, kept: 2)
-        recording.note(change("web", at: nil))
+        recording.recordNames(change("web", at: nil))
         for number in 0..<9000 {
             add(recording, at: Int64(number), port: UInt16(number + 1), payload: 1400)
             if number % 500 == 0 { keepPace(recording, number) }

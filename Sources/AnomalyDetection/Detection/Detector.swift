@@ -137,7 +137,7 @@ public struct Detector: Sendable {
     ) -> (pattern: Pattern, strength: Float)? {
         let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
         // Much data to a known peer may be a full backup: never fenced, alerted only if far more.
-        guard found?.pattern == .exfiltration, !window.isToStrangers,
+        guard found?.pattern == .exfiltration, !window.hasUnknownPeers,
             excess[Feature.bytesOutside.rawValue] < Self.leastToFriends
         else { return found }
         return nil
@@ -191,7 +191,7 @@ public struct Detector: Sendable {
         let top = excess.sorted(by: >).prefix(4).reduce(0, +)
         let mayFence =
             found.map {
-                $0.pattern.mayFence && ($0.pattern != .exfiltration || window.isToStrangers)
+                $0.pattern.mayFence && ($0.pattern != .exfiltration || window.hasUnknownPeers)
             }
             ?? false
         let isKnownBad = feedback.mayFence(

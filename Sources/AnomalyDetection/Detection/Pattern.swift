@@ -181,7 +181,7 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard isAnomalous(.newEdges), window[.newOutsidePeers] == 0 else { return 0 }
             return window[.newEdges] > window[.newEdgeFailed] ? window[.newEdges] : 0
         case .newService:
-            guard window.isToStrangers else { return 0 }
+            guard window.hasUnknownPeers else { return 0 }
             return isAnomalous(.newEdges) || isAnomalous(.newPeers) || isAnomalous(.newNetworks)
                 || isAnomalous(.newOutsidePeers) ? 1 : 0
         }

@@ -65,7 +65,7 @@ public struct Model: Sendable, Equatable {
     }
 
     /// Copies graph and feedback from `anchor`, the model that this one was retrained from.
-    public mutating func follow(_ anchor: Model) {
+    public mutating func inherit(from anchor: Model) {
         graph = anchor.graph
         feedback = anchor.feedback
     }

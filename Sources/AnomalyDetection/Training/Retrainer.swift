@@ -62,7 +62,7 @@ public struct Retrainer: Sendable {
             made.scales[scale.rawValue].baseline = bounded(
                 made[scale].baseline, by: anchor[scale].baseline)
         }
-        made.follow(anchor)
+        made.inherit(from: anchor)
         return made.identified()
     }
 

@@ -109,7 +109,7 @@ package struct TrainingSanitizer {
     }
 
     /// Adds a window, from its own tracker or another one.
-    package mutating func note(_ window: Window) {
+    package mutating func add(_ window: Window) {
         habits?.observe(window)
         if !isSettled, let habits, habits.isSettled(at: window.endSecond) {
             isSettled = true

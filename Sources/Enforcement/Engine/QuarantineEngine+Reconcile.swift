@@ -47,7 +47,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
             foreign += report.restored.map {
                 QuarantineOutcome(
                     QuarantineDecision(.add, $0, time: now, reason: "put back: \(cause)"),
-                    isPutBack: true)
+                    isRestored: true)
             }
         }
         hasStarted = true

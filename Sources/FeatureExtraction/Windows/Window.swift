@@ -56,7 +56,7 @@ public struct Window: Sendable {
     }
 
     /// Whether it has peers that are not in its baseline.
-    public var isToStrangers: Bool { self[.newEdges] > 0 || self[.newOutsidePeers] > 0 }
+    public var hasUnknownPeers: Bool { self[.newEdges] > 0 || self[.newOutsidePeers] > 0 }
 
     /// First second of the window.
     public var startSecond: Int { endSecond - scale.seconds + 1 }

@@ -9,13 +9,13 @@ internal import Timestamps
 extension HTMLReport {
     /// A table of the incidents, and a full description of each.
     var incidentSection: HTML {
-        let told: [HTML] = incidents.prefix(Self.toldLimit).enumerated().map {
+        let told: [HTML] = incidents.prefix(Self.listedLimit).enumerated().map {
             article($0.offset + 1, $0.element)
         }
         let rest: HTML =
-            incidents.count > Self.toldLimit
+            incidents.count > Self.listedLimit
             ? """
-            <p class="muted">\(HTML.grouped(incidents.count - Self.toldLimit)) further incidents \
+            <p class="muted">\(HTML.grouped(incidents.count - Self.listedLimit)) further incidents \
             are not told in full here; \
             <code>--format json</code> has all.</p>
             """ : ""
@@ -35,7 +35,7 @@ extension HTMLReport {
         let rows: [HTML] = incidents.prefix(Self.listLimit).enumerated().map { offset, incident in
             let number = offset + 1
             let link: HTML =
-                number <= Self.toldLimit
+                number <= Self.listedLimit
                 ? "<a href=\"#incident-\(number)\">#\(number)</a>" : "#\(number)"
             return """
                 <tr><th scope="row">\(link)</th><td \

@@ -80,7 +80,7 @@ final class DecisionThread: Sendable {
     /// Queues an event for publication.
     func submit(_ event: Event) { worker.submit(.event(event)) }
     /// Sets the identifier of the model that later verdicts come from.
-    func follow(modelID: String) { worker.submit(.model(modelID)) }
+    func setModel(id modelID: String) { worker.submit(.model(modelID)) }
     /// Replaces the sinks; the old ones still deliver the events that they hold.
     func replaceSinks(_ path: String, _ options: DeliveryOptions) throws(DeliveryError) {
         try dispatcher.replace(path: path, with: options)
@@ -168,7 +168,7 @@ final class DecisionThread: Sendable {
 
     private func count(_ outcomes: [QuarantineOutcome]) {
         tallies.withLock { tallies in
-            for outcome in outcomes where outcome.failure == nil && !outcome.isPutBack {
+            for outcome in outcomes where outcome.failure == nil && !outcome.isRestored {
                 tallies.actions.count(outcome.decision.kind)
             }
         }

@@ -22,7 +22,7 @@ final class RepairReporter: Sendable {
         // The command line also changes the tables, and leaves them consistent with the ledger.
         if finding.report.wasNeeded {
             logger.notice(
-                "\(cause); put right, \(outcomes.count(where: \.isPutBack)) fences put back")
+                "\(cause); put right, \(outcomes.count(where: \.isRestored)) fences put back")
         } else if finding.cause?.isUncertain == true {
             logger.notice("\(cause); everything is as it should be")
         }

@@ -176,7 +176,7 @@ public final class LiveWorkloads: Sendable {
         _ pipeline: inout Pipeline, _ context: CaptureContext
     ) {
         seen.withLock { $0 = directory.version }
-        context.recording?.note(givenHolders)
+        context.recording?.recordNames(givenHolders)
         take(directory.takeAll(), &pipeline, context)
     }
 
@@ -209,7 +209,7 @@ public final class LiveWorkloads: Sendable {
             noted.holders[address] = nil
         }
         noted.networks = change.networks.map { given.networks + $0 }
-        recording.note(noted)
+        recording.recordNames(noted)
         follow(change.bridges, context)
     }
 

@@ -73,9 +73,9 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
     // MARK: - Packets
 
     /// Processes a batch of frames.
-    mutating func take(_ frames: Span<CapturedFrame>) {
+    mutating func process(_ frames: Span<CapturedFrame>) {
         for index in frames.indices {
-            intake.take(frames[index])
+            intake.process(frames[index])
             observePackets()
         }
     }
@@ -122,7 +122,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
         while let window = tracker.nextWindow() {
             let verdict = detector.judge(window)
             if let (workload, score) = detector.latestScore {
-                scores.note(workload, score: score, second: window.endSecond)
+                scores.record(workload, score: score, second: window.endSecond)
             }
             retrainer?.observe(window, isFlagged: verdict != nil)
             guard let verdict else { continue }

@@ -32,7 +32,7 @@ final class Retraining: Sendable {
     func followed(_ anchor: Model) -> Model {
         state.withLock { state in
             guard var model = state.current else { return anchor }
-            model.follow(anchor)
+            model.inherit(from: anchor)
             state.current = model
             return model
         }

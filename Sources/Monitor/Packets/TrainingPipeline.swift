@@ -20,7 +20,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
     private var graph: GraphLearner
     private var tracker: WindowTracker
     private var trainer: Trainer
-    private var contamination: TrainingSanitizer
+    private var sanitizer: TrainingSanitizer
     private var packets: UInt64 = 0
     private var factCount = 0
     private var update = FlowUpdate()
@@ -47,7 +47,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
             inventory: inventory, graph: CommunicationGraph(), mode: .training,
             hostLimit: limits.hostLimit)
         trainer = Trainer(inventory: inventory, seed: 1)
-        contamination = TrainingSanitizer(
+        sanitizer = TrainingSanitizer(
             inventory: inventory,
             habits: HabitFilter(started: started.second, seconds: length.wholeSeconds))
         self.started = started
@@ -59,9 +59,9 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
     // MARK: - Packets
 
     /// Processes a batch of frames.
-    mutating func take(_ frames: Span<CapturedFrame>) {
+    mutating func process(_ frames: Span<CapturedFrame>) {
         for index in frames.indices {
-            intake.take(frames[index])
+            intake.process(frames[index])
             observePackets()
         }
     }
@@ -100,8 +100,8 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
         }
         tracker.advance(to: time)
         while let window = tracker.nextWindow() {
-            contamination.note(window)
-            guard time >= windowsFrom, !contamination.isSuspect(window) else { continue }
+            sanitizer.add(window)
+            guard time >= windowsFrom, !sanitizer.isSuspect(window) else { continue }
             windows += 1
             trainer.observe(window)
         }
@@ -126,7 +126,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
         observePackets(until: .distantFuture)
         started += step
         windowsFrom += step
-        contamination.clockStepped(by: step.wholeSeconds)
+        sanitizer.clockStepped(by: step.wholeSeconds)
         guard step < .zero else { return }
         tracker.restart()
         nextRefresh = 0
@@ -144,7 +144,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
         progress.windows = windows
         progress.workloads = trainer.workloadCount
         progress.facts = factCount
-        progress.suspects = contamination.suspects.prefix(20).map(\.text)
+        progress.suspects = sanitizer.suspects.prefix(20).map(\.text)
         return progress
     }
 

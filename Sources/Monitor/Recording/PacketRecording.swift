@@ -105,7 +105,7 @@ final class PacketRecording: Sendable {
     }
 
     /// Records changes of address holders.
-    func note(_ change: WorkloadChange) {
+    func recordNames(_ change: WorkloadChange) {
         if !change.holders.isEmpty || change.networks != nil { queue.add(.names(change)) }
     }
 

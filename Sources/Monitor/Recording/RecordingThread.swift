@@ -74,7 +74,7 @@ final class RecordingThread: Sendable {
                 case .packets(let bytes, let count, let interfaces, let time):
                     held.append(
                         Chunk(bytes: bytes, count: count, interfaces: interfaces, time: time))
-                case .names(let change): log(file.note(change))
+                case .names(let change): log(file.write(change))
                 case .reopen: log(file.reopenIfMoved())
                 case .stop: isStopping = true
                 }
@@ -142,7 +142,7 @@ final class RecordingThread: Sendable {
             return append(blocks)
         }
 
-        mutating func note(_ change: WorkloadChange) -> String? {
+        mutating func write(_ change: WorkloadChange) -> String? {
             for (address, holder) in change.holders {
                 known.holders[address] = holder.map { .some($0) }
                 known.times[address] = holder == nil ? nil : change.times[address]

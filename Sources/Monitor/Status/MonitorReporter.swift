@@ -64,14 +64,14 @@ struct MonitorReporter {
         return true
     }
 
-    mutating func take(_ pipeline: borrowing TrainingPipeline, at now: Timestamp) {
+    mutating func update(from pipeline: borrowing TrainingPipeline, at now: Timestamp) {
         status.learning = pipeline.progress(at: now)
         count(pipeline.intake, pipeline.meter.statistics)
         status.hosts = pipeline.hosts
         status.windows = pipeline.windows
     }
 
-    mutating func take(_ pipeline: borrowing DetectionPipeline) {
+    mutating func update(from pipeline: borrowing DetectionPipeline) {
         count(pipeline.intake, pipeline.meter.statistics)
         status.hosts = pipeline.hosts
         status.hostsDropped = pipeline.droppedHosts

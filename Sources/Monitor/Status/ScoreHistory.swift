@@ -17,7 +17,7 @@ final class ScoreHistory: Sendable {
 
     private let state = Mutex(State())
 
-    func note(_ workload: String, score: Float, second: Int) {
+    func record(_ workload: String, score: Float, second: Int) {
         let minute = second / 60
         state.withLock { state in
             Self.advance(&state, to: minute)

@@ -80,13 +80,13 @@ public struct Evaluator {
     {
         var copy = self
         let outcome = try replay.run(progress: progress) { window, verdict in
-            copy.note(window, verdict)
+            copy.add(window, verdict)
         }
         self = copy
         return (judge(outcome), outcome)
     }
 
-    private mutating func note(_ window: Window, _ verdict: Verdict?) {
+    private mutating func add(_ window: Window, _ verdict: Verdict?) {
         if let verdict { verdicts.append(verdict) }
         seen.insert(window.subject)
         guard window.scale == .short, let score = detector.score(window) else { return }

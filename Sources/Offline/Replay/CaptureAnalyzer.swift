@@ -59,12 +59,12 @@ struct CaptureAnalyzer {
     }
 
     /// Applies changes of address owners.
-    mutating func follow(_ change: WorkloadChange) {
+    mutating func apply(_ change: WorkloadChange) {
         known.apply(change)
         isBehind = true
     }
 
-    mutating func consider(_ window: Window) -> Verdict? {
+    mutating func analyze(_ window: Window) -> Verdict? {
         guard let verdict = detector.judge(window) else { return nil }
         if isBehind {
             alerts.decider.policy.inventory = KnownInventory(known.inventory)

@@ -49,14 +49,14 @@ public struct HostRanking {
                 switch step {
                 case .names(let change):
                     tracker.apply(change)
-                    record?.follow(change)
+                    record?.apply(change)
                 case .packet:
                     let packet = packets.packet
                     tracker.advance(to: packet.time)
                     while let window = tracker.nextWindow() { body(window) }
                     guard let tag = tracker.observe(packet, packets.update) else { continue }
                     packets.setTag(tag)
-                    record?.note(packet, openedBy: tracker.opening(tag).subject, isNew: false)
+                    record?.add(packet, openedBy: tracker.opening(tag).subject, isNew: false)
                 }
             }
             tracker.finish()
@@ -70,7 +70,7 @@ public struct HostRanking {
         if ranking.fit() {
             _ = try pass(record) { window in
                 ranking.rank(window)
-                record?.note(window, score: ranking.score(window), isAnomalous: false)
+                record?.add(window, score: ranking.score(window), isAnomalous: false)
             }
             outcome.entries = ranking.entries
         }

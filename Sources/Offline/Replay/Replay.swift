@@ -66,7 +66,7 @@ public struct Replay {
         let remembered = inventory == nil ? model.provenance.inventory : .empty
         var tracker = WindowTracker(
             inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring)
-        var judge = CaptureAnalyzer(
+        var analyzer = CaptureAnalyzer(
             model: model, known: RecordedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
@@ -75,17 +75,17 @@ public struct Replay {
             progress: progress)
         func judgeWindows() {
             while let window = tracker.nextWindow() {
-                let verdict = judge.consider(window)
+                let verdict = analyzer.analyze(window)
                 observe?(window, verdict)
-                record?.note(window, verdict)
+                record?.add(window, verdict)
             }
         }
         while let step = try packets.next() {
             switch step {
             case .names(let change):
                 tracker.apply(change)
-                record?.follow(change)
-                judge.follow(change)
+                record?.apply(change)
+                analyzer.apply(change)
             case .packet:
                 tracker.advance(to: packets.packet.time)
                 judgeWindows()
@@ -93,14 +93,14 @@ public struct Replay {
                 packets.setTag(tag)
                 if let record {
                     let opening = tracker.opening(tag)
-                    record.note(packets.packet, openedBy: opening.subject, isNew: opening.isNew)
+                    record.add(packets.packet, openedBy: opening.subject, isNew: opening.isNew)
                 }
             }
         }
         tracker.finish()
         judgeWindows()
         let report = packets.report
-        var outcome = judge.outcome
+        var outcome = analyzer.outcome
         outcome.packetCount = report.packetCount
         outcome.first = report.first
         outcome.last = report.last

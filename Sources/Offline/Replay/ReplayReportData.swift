@@ -40,7 +40,7 @@ public final class ReplayReportData {
     }
 
     /// Applies changes of address owners.
-    func follow(_ change: WorkloadChange) {
+    func apply(_ change: WorkloadChange) {
         identities.apply(change)
         if change.networks != nil {
             names = [:]
@@ -53,12 +53,12 @@ public final class ReplayReportData {
     }
 
     /// Records a window with its verdict.
-    func note(_ window: Window, _ verdict: Verdict?) {
+    func add(_ window: Window, _ verdict: Verdict?) {
         note(window, score: verdict?.score ?? detector?.score(window), isAnomalous: verdict != nil)
     }
 
     /// Records a window with its score.
-    func note(_ window: Window, score: Float?, isAnomalous: Bool) {
+    func add(_ window: Window, score: Float?, isAnomalous: Bool) {
         windowCount += 1
         guard let score else { return }
         timeline.add(
@@ -71,7 +71,7 @@ public final class ReplayReportData {
     /// - Parameters:
     ///   - subject: the initiator of the flow.
     ///   - isNew: whether the baseline never used this peer and service.
-    func note(_ packet: Packet, openedBy subject: IPAddress, isNew: Bool) {
+    func add(_ packet: Packet, openedBy subject: IPAddress, isNew: Bool) {
         contacts.add(
             node(subject), node(packet.destination),
             service: "\(Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort))",

@@ -112,11 +112,11 @@ public struct ContainerEngine: Sendable {
                     guard let event = try? JSONDecoder().decode(EngineEvent.self, from: line) else {
                         return
                     }
-                    hear(event, isPodman, pending)
+                    handle(event, isPodman, pending)
                 }
             }
             group.addTask {
-                for await _ in pending.wakeUps { try await ask(http, isPodman, pending) }
+                for await _ in pending.wakeUps { try await query(http, isPodman, pending) }
             }
             // When one task ends, the other is cancelled.
             do { try await group.next() } catch {
@@ -127,7 +127,7 @@ public struct ContainerEngine: Sendable {
         }
     }
 
-    private func hear(_ event: EngineEvent, _ isPodman: Bool, _ pending: PendingQueries) {
+    private func handle(_ event: EngineEvent, _ isPodman: Bool, _ pending: PendingQueries) {
         guard let id = event.Actor?.ID, !id.isEmpty, id.utf8.count <= 256 else { return }
         let attributes = event.Actor?.Attributes ?? [:]
         // An event cannot be in the future, even if the engine's clock is ahead.
@@ -183,7 +183,7 @@ public struct ContainerEngine: Sendable {
         waiting = PendingQueries.Waiting(listsAll: true, isOpen: waiting.isOpen)
     }
 
-    private func ask(_ http: SourceConnection, _ isPodman: Bool, _ pending: PendingQueries)
+    private func query(_ http: SourceConnection, _ isPodman: Bool, _ pending: PendingQueries)
         async throws
     {
         let waiting = pending.waiting.withLock { waiting in

@@ -29,10 +29,10 @@ struct DoctorCommand: ParsableCommand {
         let width = findings.map(\.subject.count).max() ?? 0
         let lines = findings.map { finding in
             let grade = finding.grade.rawValue
-            return grade + String(repeating: " ", count: 6 - grade.count) + finding.subject
+            return grade + String(repeating: " ", count: 9 - grade.count) + finding.subject
                 + String(repeating: " ", count: width - finding.subject.count + 2) + finding.text
         }
         try Output.write(lines.joined(separator: "\n") + "\n", to: nil)
-        if findings.contains(where: { $0.grade == .bad }) { throw ExitCode(1) }
+        if findings.contains(where: { $0.grade == .error }) { throw ExitCode(1) }
     }
 }

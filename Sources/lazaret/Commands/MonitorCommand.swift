@@ -205,7 +205,7 @@ struct MonitorCommand: ParsableCommand {
     ) throws -> (options: Monitor.Options, model: Model?) {
         let new = try settings()
         let check = try check(new)
-        let model = try check.model ?? learntModel(new, check.inventory)
+        let model = try check.model ?? learnedModel(new, check.inventory)
         let waiting = new.needsRestart(after: old)
         if !waiting.isEmpty {
             let names = waiting.joined(separator: ", ")
@@ -216,8 +216,8 @@ struct MonitorCommand: ParsableCommand {
         return (new.monitor, model)
     }
 
-    private func learntModel(_ settings: Configuration, _ inventory: Inventory?) throws -> Model? {
-        let path = Monitor.learntModelPath(in: settings.monitor.stateDirectory)
+    private func learnedModel(_ settings: Configuration, _ inventory: Inventory?) throws -> Model? {
+        let path = Monitor.learnedModelPath(in: settings.monitor.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         return try ModelStore.readForJudging(path, inventory: inventory)
     }
