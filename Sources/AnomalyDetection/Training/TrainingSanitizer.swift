@@ -69,19 +69,19 @@ package struct TrainingSanitizer {
     /// - Returns: the tag to set on its flow.
     package mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
         tracker.advance(to: packet.time)
-        noteWindows()
+        addWindows()
         return tracker.observe(packet, update)
     }
 
     /// Returns all subjects whose traffic does not look clean, strongest first.
     package mutating func finish() -> [Suspect] {
         tracker.finish()
-        noteWindows()
+        addWindows()
         return suspects
     }
 
-    private mutating func noteWindows() {
-        while let window = tracker.nextWindow() { note(window) }
+    private mutating func addWindows() {
+        while let window = tracker.nextWindow() { add(window) }
     }
 
     /// All subjects whose traffic has not looked clean so far, strongest first.

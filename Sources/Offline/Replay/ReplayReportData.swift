@@ -54,7 +54,7 @@ public final class ReplayReportData {
 
     /// Records a window with its verdict.
     func add(_ window: Window, _ verdict: Verdict?) {
-        note(window, score: verdict?.score ?? detector?.score(window), isAnomalous: verdict != nil)
+        add(window, score: verdict?.score ?? detector?.score(window), isAnomalous: verdict != nil)
     }
 
     /// Records a window with its score.
