@@ -25,7 +25,7 @@ struct CalibrationTests {
         return root
     }
 
-    @Test func theTailReachesBeyondTheData() {
+    @Test func theFittedTailExtrapolatesBeyondTheData() {
         let calibration = Calibration(
             blockMaxima: exponential(20_000, seed: 1), blocksPerDay: 20_000)
         // The true chance of reaching s is (1 - s)^10.
@@ -35,7 +35,7 @@ struct CalibrationTests {
         }
     }
 
-    @Test func theThresholdKeepsTheBudgetOnDataThatWereNotSeen() {
+    @Test func theThresholdKeepsTheBudgetOnUnseenData() {
         let calibration = Calibration(blockMaxima: exponential(3000, seed: 2), blocksPerDay: 1000)
         // Ten alarms in a thousand blocks.
         let threshold = calibration.threshold(falseAlarmsPerDay: 10)
@@ -54,7 +54,7 @@ struct CalibrationTests {
         }
     }
 
-    @Test func noDataGiveNoNonsense() {
+    @Test func withoutDataTheResultsAreFinite() {
         for maxima in [[], [Float(0.4)]] {
             let calibration = Calibration(blockMaxima: maxima, blocksPerDay: 100)
             let threshold = calibration.threshold(falseAlarmsPerDay: 1)

@@ -68,7 +68,7 @@ struct RetrainerTests {
         return ports
     }
 
-    @Test func patienceBuysOneStepAndNoMore() throws {
+    @Test func slowGrowthGainsOnlyOneStep() throws {
         let row = FeatureSchema.description(of: .ports)
         let clean = row.transformed(3, seconds: 10)
         // A step that any model forgives, the one that retraining adds, and what passes until the
@@ -85,7 +85,7 @@ struct RetrainerTests {
         #expect(unbounded >= 1000)
     }
 
-    @Test func whoWasFlaggedIsLeftOutForAWhile() throws {
+    @Test func aFlaggedSubjectIsNotLearnedForAWhile() throws {
         var generator = SeededGenerator(seed: 5)
         var retrainer = Retrainer(anchor: try anchor(), inventory: .empty, seed: 1)
         retrainer.observe(window(1, second: 5000, ports: 400, &generator), isFlagged: true)
@@ -97,7 +97,7 @@ struct RetrainerTests {
         #expect(retrainer.learntCount == 2)
     }
 
-    @Test func aQuietWeekIsNoReasonToForget() throws {
+    @Test func aQuietWeekDoesNotNarrowTheBaseline() throws {
         let anchor = try anchor()
         var generator = SeededGenerator(seed: 6)
         var retrainer = Retrainer(anchor: anchor, inventory: .empty, seed: 1)

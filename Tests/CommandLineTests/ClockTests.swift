@@ -134,7 +134,7 @@ struct ClockTests {
     }
 
     @Test(arguments: [3600, -3600] as [Int64])
-    func fencesKeepTheirTimeAndTheNextOffenderIsFenced(step: Int64) throws {
+    func fencesKeepTheirDurationAndTheNextOffenderIsFenced(step: Int64) throws {
         let model = try scratch.model()
         let program = try monitor("-m", model)
         let began = ContinuousClock.now
@@ -174,7 +174,7 @@ struct ClockTests {
     }
 
     @Test(arguments: [3600, -3600] as [Int64])
-    func learningTakesItsTimeWhateverTheClockSays(step: Int64) throws {
+    func learningTakesItsFullTimeWhenTheClockIsSet(step: Int64) throws {
         let began = ContinuousClock.now
         let program = try Background(
             in: lab.node.space,

@@ -99,7 +99,7 @@ struct CollectorTests {
         return (made, UInt16(bigEndian: name.sin_port))
     }
 
-    @Test func datagramsAreMessagesAndTogetherEveryFlow() throws {
+    @Test func eachDatagramIsAMessageAndNoFlowIsMissing() throws {
         let (socket, port) = try listen(SOCK_DGRAM)
         defer { close(socket) }
         let target = "udp://127.0.0.1:\(port)"
@@ -149,7 +149,7 @@ struct CollectorTests {
         #expect(collected.packets == expected.packets && collected.bytes == expected.bytes)
     }
 
-    @Test func aCollectorThatIsNotThereIsToldInOneLine() throws {
+    @Test func aMissingCollectorIsReportedInOneLine() throws {
         let (socket, port) = try listen(SOCK_STREAM)
         close(socket)
         let run = try Run(

@@ -36,13 +36,13 @@ struct ConfigurationCheckTests {
         ),
         ("workloads: {kubernetes: /nonexist/k}", "workloads.kubernetes", "/nonexist/k"),
     ])
-    func whatNoMonitorStartsWithIsRefusedWithFileAndKey(
+    func aConfigurationThatPreventsTheStartIsRefusedWithFileAndKey(
         line: String, key: String, words: String
     ) throws {
         try refuses(file(line), key, words)
     }
 
-    @Test func interfacesAndControlAreLookedAtToo() throws {
+    @Test func interfacesAndControlAreCheckedToo() throws {
         for (name, from, to, key, words) in [
             ("twice", "[lo]", "[lo, br0, lo]", "interfaces", "lo is named twice"),
             (
@@ -76,7 +76,7 @@ struct ConfigurationCheckTests {
         #expect(doctor.status == 1 && isTold, "\(doctor.output)")
     }
 
-    @Test func whatTheCommandLineSaysIsNoFaultOfTheFile() throws {
+    @Test func faultsOfTheCommandLineAreNotBlamedOnTheFile() throws {
         let good = try file("")
         #expect(try Run("config", "check", "-c", good).status == 0)
         let model = try Run("monitor", "-c", good, "-m", "/nonexist/m")
@@ -87,7 +87,7 @@ struct ConfigurationCheckTests {
         #expect(filter.errors.count { $0 == "\n" } == 1, "\(filter.errors)")
     }
 
-    @Test func theDoctorDoesNotMindThatANodeLearns() throws {
+    @Test func theDoctorAcceptsANodeThatLearns() throws {
         let doctor = try Run("doctor", "-c", file("learn: 15m"))
         #expect(doctor.output.contains("none: the monitor will learn for 15m"), "\(doctor.output)")
         let isBad = doctor.output.split(separator: "\n").contains { $0.hasPrefix("BAD   model") }
@@ -129,7 +129,7 @@ struct RunningConfigurationTests {
         return program
     }
 
-    @Test func aFilterThatMeansNothingIsRefusedWholeBySIGHUP() throws {
+    @Test func anInvalidFilterIsRefusedCompletelyOnSIGHUP() throws {
         let program = try monitor()
         let file = try write("filter: foo bar")
         program.signal(SIGHUP)
@@ -144,7 +144,7 @@ struct RunningConfigurationTests {
     }
 
     @Test(.needs("strace"))
-    func theSecondMonitorOfAStateSaysOnlyThatAndLeavesTheFirstAlone() throws {
+    func aSecondMonitorOfAStateIsRefusedAndDoesNotDisturbTheFirst() throws {
         let first = try monitor()
         // Time enough for a server to begin before the refusal, and to end before it is done
         // beginning.

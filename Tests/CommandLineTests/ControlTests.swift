@@ -69,7 +69,7 @@ struct ControlTests {
         #expect(try lab.isHeldBack(lab.a, lab.b))
     }
 
-    @Test func aNodeLearnsByItselfAndThenFencesWhoDoesWhatNobodyDid() throws {
+    @Test func aNodeLearnsByItselfAndThenFencesNewBehaviour() throws {
         let program = try monitor(["--enforce", "--learn", "12s"])
         #expect(program.errors.contains("learning what is usual"), "\(program.errors)")
         let isLearnt = { program.errors.contains(" windows; model ") }
@@ -124,7 +124,7 @@ struct ControlTests {
         #expect(try ask("GET", "/api/v1/events").contains(lab.a.v4))
     }
 
-    @Test func fencesByRequestHoldAndRailsStand() throws {
+    @Test func requestedFencesHoldAndRailsApply() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         let made = try ask(
             "POST", "/api/v1/quarantine",
@@ -173,7 +173,7 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func whoMayOnlyLookLooksAndNoMore() throws {
+    @Test func aReadOnlyClientCanOnlyRead() throws {
         let program = try monitor(
             ["-m", try scratch.model()],
             configuration: "webhook: {url: 'https://hooks.invalid:8443/T0/K3N?key=1'}")
@@ -207,7 +207,7 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func aConfigurationThatCannotBeUsedIsRefusedWholeAndAGoodOneTakenOver() throws {
+    @Test func anInvalidConfigurationIsRefusedAndAValidOneApplied() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         let file = scratch.path("lazaret.yaml")
         let good = try String(contentsOfFile: file, encoding: .utf8)
@@ -232,7 +232,7 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func interfacesComeAndGoByConfigurationAndNoWindowIsLost() throws {
+    @Test func interfacesChangeByConfigurationWithoutLosingWindows() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         let file = scratch.path("lazaret.yaml")
         let all = try String(contentsOfFile: file, encoding: .utf8)
@@ -278,7 +278,7 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func aDamagedStoreIsSetAsideAndTheFenceGoesOn() throws {
+    @Test func aDamagedStoreIsSetAsideAndTheFenceStaysActive() throws {
         let first = try monitor(["--enforce", "-m", try scratch.model()])
         _ = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.a.v4)"}"#)
         #expect(try lab.isHeldBack(lab.a, lab.b))
@@ -295,7 +295,7 @@ struct ControlTests {
         #expect(second.end(by: SIGTERM) == 0)
     }
 
-    @Test func eventsStreamAsTheyCome() throws {
+    @Test func eventsStreamAsTheyHappen() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         let follower = try Background(["events", "--follow", "-n", "0", "--socket", socket])
         // It follows when it is told of a fence that is made now.
@@ -317,7 +317,7 @@ struct ControlTests {
     }
 
     @Test(.enabled(if: Browser.path != nil, "needs chromium"))
-    func aPersonLooksInUnderstandsAndReleases() throws {
+    func anOperatorViewsAnIncidentAndReleasesTheFence() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         try scanUntilFenced(program)
         let browser = try Browser(in: lab.node.space)
@@ -363,7 +363,7 @@ struct ControlTests {
         #expect(trail.output.contains("seen in the browser"), "\(trail.output)")
     }
 
-    @Test func nobodyThereIsToldInOneLine() throws {
+    @Test func aMissingMonitorIsReportedInOneLine() throws {
         let nobody = try client("status")
         #expect(nobody.status == 1 && nobody.errors.contains("No such file"), "\(nobody)")
         #expect(nobody.errors.count { $0 == "\n" } == 1)

@@ -80,7 +80,7 @@ struct DualStackTests {
     }
 
     @Test(arguments: [false, true])
-    func thePlanHoldsEveryAddressOfTheMemberAndNoneOfItsSibling(v6: Bool) throws {
+    func thePlanFencesAllAddressesOfTheMemberAndNoneOfItsSibling(v6: Bool) throws {
         let plan = try plan(
             scanningOver: v6,
             """
@@ -103,7 +103,7 @@ struct DualStackTests {
 
     /// Without instances, one address of each family with nothing else is one host's; more are not
     /// guessed.
-    @Test func withoutInstancesOnlyASingleHostIsTakenForOne() throws {
+    @Test func withoutInstancesOnlyOneAddressPerFamilyIsOneHost() throws {
         let alone = try plan(
             scanningOver: false,
             """
@@ -128,7 +128,7 @@ struct DualStackTests {
 /// The same live: what a container engine says belongs together stops together.
 @Suite(.needsKernel)
 struct DualStackMonitorTests {
-    @Test func bothFamiliesOfAContainerStopAndItsSiblingGoesOn() throws {
+    @Test func bothFamiliesOfAContainerAreFencedAndItsSiblingIsNot() throws {
         let bench = try FaultBench()
         let (lab, now) = (bench.lab, Clock.now())
         let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))

@@ -17,7 +17,7 @@ struct FirewallFaultTests {
         }
     }
 
-    @Test func whatIsNotHeardOfIsPutRightAllTheSame() throws {
+    @Test func changesWithLostNotificationsAreRepaired() throws {
         let program = try bench.monitor()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         program.signal(SIGSTOP)

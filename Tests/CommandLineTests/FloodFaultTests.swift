@@ -57,7 +57,7 @@ struct FloodFaultTests {
         return try #require(Int(line.split(whereSeparator: \.isWhitespace)[1]))
     }
 
-    @Test func aFloodFromForgedAddressesHidesNobodyBehindIt() throws {
+    @Test func aFloodFromForgedAddressesDoesNotHideARealOffender() throws {
         let path = try capture()
         let program = try bench.monitor()
         let replay = try bench.lab.a.space.start(

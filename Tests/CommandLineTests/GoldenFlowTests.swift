@@ -214,7 +214,7 @@ private let columns = Array(3...13) + Array(15...20) + Array(31...34)
 
 @Suite struct GoldenFlowTests {
     @Test(arguments: GoldenCapture.all)
-    func theRecordIsTheGoldenOne(_ golden: GoldenCapture) throws {
+    func theRecordMatchesTheGoldenOne(_ golden: GoldenCapture) throws {
         let scratch = try Scratch()
         let path = try scratch.write("golden.pcap", Data(golden.bytes))
         let run = try Run("flows", "-r", path, "--format", "csv")

@@ -67,7 +67,7 @@ struct InstallTests {
     }
 
     @Test(.needs("man"))
-    func theManualIsSoundRoff() throws {
+    func theManualIsValidRoff() throws {
         let folder = try writeManual()
         for page in ["lazaret.1", "lazaret.yaml.5"] {
             let said = try Namespace.command([
@@ -81,7 +81,7 @@ struct InstallTests {
         }
     }
 
-    @Test func whatIsInstalledIsTakenAwayAgain() throws {
+    @Test func uninstallRemovesAllInstalledFiles() throws {
         let folder = try writeCompletions()
         let destination = scratch.path("there")
         func make(_ target: String) throws {
@@ -138,7 +138,7 @@ struct InstallTests {
     }
 
     @Test(.needs("dpkg-deb", "readelf"))
-    func thePackageHoldsTheProgramAndItsSymbolsGoBesideIt() throws {
+    func thePackageContainsTheProgramAndTheSymbolsAreSeparate() throws {
         let out = scratch.path("out")
         try Namespace.command([
             "make", "-s", "-C", Run.root.path, "package", "OUT=\(out)",
@@ -168,7 +168,7 @@ struct InstallTests {
     }
 
     @Test(.needs("systemd-analyze"))
-    func theUnitGivesLittleAway() throws {
+    func theUnitGrantsFewRights() throws {
         let unit = Run.root.appendingPathComponent("config/lazaret.service").path
         let said = try Namespace.command([
             "systemd-analyze", "security", "--offline=true", "--no-pager", unit,

@@ -20,7 +20,7 @@ struct InterfaceFaultTests {
         }
     }
 
-    @Test func anInterfaceThatIsDownIsMissedAndWatchedAgain() throws {
+    @Test func anInterfaceThatIsDownIsReportedAndWatchedAgain() throws {
         let program = try bench.monitor()
         try bench.link("set", "br1", "down")
         #expect(tells("interface br1 is down"), "\(program.errors)")
@@ -31,7 +31,7 @@ struct InterfaceFaultTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func anInterfaceThatIsMadeAnewIsWatchedAgain() throws {
+    @Test func aRecreatedInterfaceIsWatchedAgain() throws {
         let program = try bench.monitor()
         try bench.link("del", "br1")
         #expect(tells("interface br1 is not there"))
@@ -43,7 +43,7 @@ struct InterfaceFaultTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func anInterfaceThatIsRenamedIsMissedUntilItHasItsNameAgain() throws {
+    @Test func aRenamedInterfaceIsMissingUntilItHasItsNameAgain() throws {
         let program = try bench.monitor()
         try bench.rename("br1", to: "elsewhere")
         #expect(tells("interface br1 is not there"), "\(program.errors)")
@@ -53,7 +53,7 @@ struct InterfaceFaultTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func whoeverTakesTheNameOfAWatchedInterfaceIsWatched() throws {
+    @Test func anInterfaceThatTakesAWatchedNameIsWatched() throws {
         let program = try bench.monitor()
         try bench.rename("br1", to: "elsewhere")
         try bench.lab.node.space.run("ip", "addr", "flush", "dev", "elsewhere")

@@ -45,7 +45,7 @@ struct LearningFaultTests {
         (try? Data(contentsOf: URL(fileURLWithPath: bench.scratch.path("talks"))))?.count ?? 0
     }
 
-    @Test func whoCallsOftenAndBrieflyAllTheTimeIsNoGuesser() throws {
+    @Test func aHostWithConstantShortCallsIsNotReportedForGuessing() throws {
         let talkers = try talk(pausing: 0.15)
         defer {
             for talker in talkers { talker.terminate() }

@@ -48,7 +48,7 @@ struct LimitsTests {
         return try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
     }
 
-    @Test func noMoreCPUIsUsedThanAllowedAndWhatIsLostIsCounted() throws {
+    @Test func theCPULimitHoldsAndLostPacketsAreCounted() throws {
         let program = try monitor(limits: "{cpu: 0.05}")
         let sender = try Socket(lab.a)
         // What the start takes is over when it has nothing more to do.
@@ -82,7 +82,7 @@ struct LimitsTests {
         ("{cpu: 0}", "cores"),
         ("{cpu: fast}", "cores"), ("{disk: 1}", "disk"),
     ])
-    func whatIsNoLimitIsRefusedWithItsLine(limits: String, word: String) throws {
+    func anInvalidLimitIsRefusedWithItsLine(limits: String, word: String) throws {
         let file = try scratch.write("lazaret.yaml", Data("limits: \(limits)\n".utf8))
         let run = try Run("config", "check", "-c", file)
         #expect(run.status == 2 && run.errors.contains(word), "\(run.errors)")

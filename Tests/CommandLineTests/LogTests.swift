@@ -31,7 +31,7 @@ struct LogTests {
             ], behind: words)
     }
 
-    @Test func theJournalGetsEachLineWithItsPriority() throws {
+    @Test func theJournalReceivesEachLineWithItsPriority() throws {
         let journal = try scratch.write("journal", Data())
         // As systemd does it: standard error is the journal's stream, which the variable names.
         let shell = #"exec 2>>"$0"; JOURNAL_STREAM=$(stat -c %d:%i "$0") exec "$@""#
@@ -49,7 +49,7 @@ struct LogTests {
         #expect(program.end(by: SIGTERM) == 0 && program.errors.isEmpty)
     }
 
-    @Test func lowerLevelsAreLeftOutFromTheNextReloadOn() throws {
+    @Test func lowerLevelsAreOmittedAfterAReload() throws {
         let program = try monitor(configure(level: "info"))
         let isReady = eventually { program.errors.contains("lazaret: monitoring br1 by model ") }
         #expect(isReady, "\(program.errors)")
@@ -68,7 +68,7 @@ struct LogTests {
         #expect(!program.errors.contains("stopped"), "\(program.errors)")
     }
 
-    @Test func aLevelThatIsNoneIsRefused() throws {
+    @Test func anInvalidLevelIsRefused() throws {
         let program = try monitor(configure(level: "loud"))
         #expect(program.status == 2)
         #expect(

@@ -67,7 +67,7 @@ struct MonitorTests {
         }
     }
 
-    @Test func aScannerIsFencedAndStaysSoUntilItsTimeIsOver() throws {
+    @Test func aScannerIsFencedUntilTheRuleExpires() throws {
         let program = try monitor("--enforce")
         #expect(try lab.reaches(lab.a, lab.b) && lab.reaches(lab.a, lab.c))
         let isDecided = try scanUntilDecided()
@@ -90,7 +90,7 @@ struct MonitorTests {
         #expect(try lab.reaches(lab.a, lab.b))
     }
 
-    @Test func observingDecidesTheSameAndHoldsNothingBack() throws {
+    @Test func observingDecidesTheSameAndBlocksNothing() throws {
         let program = try monitor()
         let isDecided = try scanUntilDecided()
         #expect(isDecided, "\(program.errors)")
@@ -103,7 +103,7 @@ struct MonitorTests {
         #expect(program.end(by: SIGINT) == 0)
     }
 
-    @Test func killedWithoutWarningItAgreesWithTheKernelWhenItComesBack() throws {
+    @Test func afterAKillTheRestartedMonitorAgreesWithTheKernel() throws {
         let program = try monitor("--enforce")
         let isDecided = try scanUntilDecided()
         #expect(isDecided)
@@ -118,7 +118,7 @@ struct MonitorTests {
         #expect(again.end(by: SIGTERM) == 0)
     }
 
-    @Test func oneEnforcingMonitorToANetworkNamespace() throws {
+    @Test func aNetworkNamespaceHasOneEnforcingMonitor() throws {
         let words = ["monitor", "-i", "br1", "-m", model, "--socket", "never", "--state"]
         let first = try monitor("--enforce")
         let second = try Background(
@@ -132,7 +132,7 @@ struct MonitorTests {
         #expect(next.end(by: SIGTERM) == 0)
     }
 
-    @Test func oneMonitorToAState() throws {
+    @Test func aStateDirectoryHasOneMonitor() throws {
         let first = try monitor()
         let second = try Background(
             in: lab.node.space,
@@ -146,7 +146,7 @@ struct MonitorTests {
         #expect(first.isRunning)
     }
 
-    @Test func eventsGoOnInANewFileAfterARotation() throws {
+    @Test func eventsContinueInANewFileAfterARotation() throws {
         let program = try monitor()
         try FileManager.default.moveItem(
             atPath: scratch.path("eve.json"), toPath: scratch.path("eve.json.1"))
@@ -159,7 +159,7 @@ struct MonitorTests {
         #expect(events.last?["event_type"] as? String == "stats")
     }
 
-    @Test func aModelIsMadeOfWhatRaisedNothing() throws {
+    @Test func aModelIsTrainedOnWindowsWithoutAlerts() throws {
         let program = try monitor("--retrain", "3s", model: modelOfProbes())
         let isMade = try eventually {
             _ = try lab.reaches(lab.a, lab.b)
@@ -175,7 +175,7 @@ struct MonitorTests {
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 
-    @Test func aConfigurationIsKeptTo() throws {
+    @Test func theConfigurationIsApplied() throws {
         let text = """
             interfaces: [br1, br2, uplink]
             model: \(model)
@@ -207,7 +207,7 @@ struct MonitorTests {
         #expect(byHand.status == 1 && byHand.errors.contains("the database"), "\(byHand.errors)")
     }
 
-    @Test func theDoctorSaysWhatWouldKeepItFromRunning() throws {
+    @Test func theDoctorReportsWhatPreventsTheStart() throws {
         func doctor(_ words: [String], behind: [String] = []) throws -> (Int32, String) {
             let program = try Background(
                 in: lab.node.space, ["doctor"] + words, behind: behind)
@@ -232,7 +232,7 @@ struct MonitorTests {
         #expect(unable.0 == 1 && unable.1.contains("no CAP_NET_RAW"), "\(unable.1)")
     }
 
-    @Test func whatIsWrongAtTheStartIsToldInOneLine() throws {
+    @Test func anErrorAtTheStartIsReportedInOneLine() throws {
         let state = ["--state", scratch.path("state"), "--socket", "never"]
         let cases: [(arguments: [String], status: Int32, words: String)] = [
             (["-i", "lznone", "-m", model], 1, "lznone"),

@@ -41,7 +41,7 @@ struct NotesTests {
         return #"{"holders":[\#(holders.joined(separator: ","))]\#(network ?? "")}"#
     }
 
-    @Test func namesOfACaptureAreShownAndNotBelieved() throws {
+    @Test func namesFromACaptureAreShownButNotTrusted() throws {
         let model = try scratch.model()
         let plain = try offenders(replay("captures/mixed.pcap", model))
         #expect(plain.contains("10.60.4.13 worker"), "\(plain)")
@@ -70,7 +70,7 @@ struct NotesTests {
 
     /// Not even in a capture that is trusted.
     @Test(arguments: ["node", "outside", "group", "10.60.1.9", "gateway of jobs", "image x"])
-    func namesThatLazaretGivesItselfAreNobodys(name: String) throws {
+    func reservedNamesAreNotAssigned(name: String) throws {
         let model = try scratch.model()
         let plain = try offenders(replay("captures/mixed.pcap", model))
         let forged = try capture([note(["10.60.4.13": name])])
@@ -86,7 +86,7 @@ struct NotesTests {
 
     /// 60 MB of notes, more than are kept for one packet.
     @Test(.needs("python3"), arguments: [[], ["--trust-notes"]])
-    func manyNotesTakeABoundedAmountOfMemory(words: [String]) throws {
+    func manyNotesNeedABoundedAmountOfMemory(words: [String]) throws {
         var notes: [String] = []
         for block in 0..<2000 {
             let names = (0..<200).map { number in

@@ -8,7 +8,7 @@ struct OtherProgramsTests {
     private let scratch = try! Scratch()
 
     @Test(.needs("promtool"))
-    func theAlertingRulesAreOnesThatPrometheusTakes() throws {
+    func prometheusAcceptsTheAlertingRules() throws {
         let rules = Run.root.appendingPathComponent("config/prometheus-rules.yaml").path
         let said = try Namespace.command(["promtool", "check", "rules", rules])
         #expect(said.contains("SUCCESS"), "\(said)")
@@ -79,7 +79,7 @@ struct AnswerFormatTests {
     }
 
     @Test(.needs("promtool"))
-    func theMetricsAreOnesThatPrometheusTakes() throws {
+    func prometheusAcceptsTheMetrics() throws {
         let program = try bench.monitor()
         let metrics = try get("/metrics")
         #expect(metrics.contains("\nlazaret_enforcing 1\n"))
@@ -95,7 +95,7 @@ struct AnswerFormatTests {
         .enabled(
             if: FileManager.default.isExecutableFile(atPath: validator),
             "needs openapi-spec-validator in .build/venv"))
-    func theDescriptionOfTheInterfaceIsSound() throws {
+    func theDescriptionOfTheInterfaceIsValid() throws {
         let program = try bench.monitor()
         let file = try bench.scratch.write(
             "openapi.json", Data(try get("/api/v1/openapi.json").utf8))

@@ -29,7 +29,7 @@ struct OutputFileTests {
         ]
     }
 
-    @Test func aLinkIsRefusedAndWhatItLeadsToStays() throws {
+    @Test func aSymbolicLinkIsRefusedAndItsTargetUnchanged() throws {
         let target = try scratch.write("target", Data("mine".utf8))
         let link = scratch.path("link")
         for (to, isThere) in [(target, true), (scratch.path("nothing"), false)] {
@@ -46,7 +46,7 @@ struct OutputFileTests {
         #expect(try String(contentsOfFile: target, encoding: .utf8) == "mine")
     }
 
-    @Test func whatTellsOfTrafficIsItsOwnersAndAFileKeepsItsMode() throws {
+    @Test func newFilesArePrivateAndExistingFilesKeepTheirMode() throws {
         for (words, made) in commands(scratch.path("out")) {
             #expect(try Run(words).status == 0, "\(words)")
             #expect(try mode(scratch.path("out")) == made, "\(words)")
@@ -60,7 +60,7 @@ struct OutputFileTests {
     }
 
     /// No file may grow beyond 4 KiB: the disk is full, so to speak.
-    @Test func afterAnErrorTheOldFileIsAsItWas() throws {
+    @Test func afterAnErrorTheOldFileIsUnchanged() throws {
         let out = try scratch.write("out", Data("old".utf8))
         for (words, _) in commands(out) where !words.contains("--plan") && words[0] != "evaluate" {
             // The incidents of the other capture make more text.
@@ -75,7 +75,7 @@ struct OutputFileTests {
         #expect(left == ["clean.model", "out"], "\(left)")
     }
 
-    @Test func standardOutputGoesByItsNameToo() throws {
+    @Test func standardOutputCanBeNamedAsAFile() throws {
         let words = ["replay", "-r", "captures/mixed.pcap", "-m", model, "--format", "eve"]
         let plain = try Run(words).output
         #expect(try !plain.isEmpty && Run(words + ["-o", "/dev/stdout"]).output == plain)
@@ -113,7 +113,7 @@ struct StateDirectoryTests {
         return lstat(path, &facts) == 0 ? facts.st_uid : nil
     }
 
-    @Test func whatRootMakesThereIsTheUsers() throws {
+    @Test func filesThatRootCreatesThereBelongToTheUser() throws {
         let added = try run(["quarantine", "add", "10.9.0.1", "--state", state])
         #expect(added.status == 0, "\(added.errors)")
         let names = try FileManager.default.contentsOfDirectory(atPath: state)
@@ -126,7 +126,7 @@ struct StateDirectoryTests {
     }
 
     @Test(arguments: ["lazaret.lock", "lazaret.db", "lazaret.db-wal", "lazaret.db-shm"])
-    func rootFollowsNoLinkOfTheUser(name: String) throws {
+    func rootFollowsNoSymbolicLinkOfTheUser(name: String) throws {
         // One that is there, for root only, and one that is not.
         let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
         for target in [secret, scratch.path("new")] {
@@ -139,7 +139,7 @@ struct StateDirectoryTests {
         }
     }
 
-    @Test func aMonitorOfRootDoesNotWorkInIt() throws {
+    @Test func aMonitorOfRootRefusesTheDirectory() throws {
         let started = try run(
             ["monitor", "-i", "lo", "--state", state, "--socket", "never"])
         #expect(started.status == 1, "\(started.errors)")
@@ -147,7 +147,7 @@ struct StateDirectoryTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: state).isEmpty)
     }
 
-    @Test func whatIsNotTheProgramsIsGivenToNobody() throws {
+    @Test func otherFilesKeepTheirOwner() throws {
         let other = scratch.path("other")
         #expect(mkdir(other, 0o755) == 0)
         try scratch.write("other/passwd", Data("root:x:0:0\n".utf8))
@@ -168,7 +168,7 @@ struct StateDirectoryTests {
         own.signal(SIGKILL)
     }
 
-    @Test func descriptorsThatAreLeftOpenAreClosed() throws {
+    @Test func inheritedDescriptorsAreClosed() throws {
         let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
         let program = try Background(
             in: space,

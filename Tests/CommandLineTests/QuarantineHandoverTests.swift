@@ -9,7 +9,7 @@ struct QuarantineHandoverTests {
 
     init() throws { bench = try FaultBench() }
 
-    @Test func aMonitorThatHangsKeepsNobodyFromFencing() throws {
+    @Test func aHungMonitorDoesNotPreventFencing() throws {
         let program = try bench.monitor()
         program.signal(SIGSTOP)
         defer { program.signal(SIGCONT) }
@@ -47,7 +47,7 @@ struct QuarantineHandoverTests {
         connection.close()
         """
 
-    @Test func aMonitorThatStopsMeanwhileKeepsNobodyFromFencing() throws {
+    @Test func aMonitorThatStopsDuringTheRequestDoesNotPreventFencing() throws {
         let program = try bench.monitor()
         let status = try Run("status", "--format", "json", "--socket", bench.socket).output
         #expect(program.end(by: SIGTERM) == 0)
@@ -61,7 +61,7 @@ struct QuarantineHandoverTests {
     }
 
     /// The kernel decides who may connect, not the command.
-    @Test func whoMayNotAskTheMonitorIsToldSo() throws {
+    @Test func aClientWithoutPermissionIsRefused() throws {
         let program = try bench.monitor()
         let asked = try Background(
             in: bench.lab.node.space,
@@ -82,7 +82,7 @@ struct QuarantineHandoverTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func aSocketThatCannotBeKeepsNobodyFromFencing() throws {
+    @Test func anInvalidSocketPathDoesNotPreventFencing() throws {
         let long = "/tmp/" + String(repeating: "x", count: 120)
         for socket in [long, "/nonexistent/control.sock", "never"] {
             let file = try bench.scratch.write(

@@ -23,7 +23,7 @@ struct RecordingTests {
         }
     }
 
-    @Test func whatWasKeptIsJudgedAsItWasLive() throws {
+    @Test func aReplayedRecordingYieldsTheLiveIncidents() throws {
         let model = try scratch.model()
         let inventory = try scratch.write(
             "inventory.yaml",
@@ -94,7 +94,7 @@ struct RecordingTests {
     @Test(arguments: [
         ("/nowhere/kept.pcapng", "folder /nowhere does not exist"), ("/dev/null", "no plain file"),
     ])
-    func whereNothingCanBeKeptIsToldInOneLine(path: String, reason: String) throws {
+    func anUnwritableRecordingIsReportedInOneLine(path: String, reason: String) throws {
         let program = try Background(
             in: lab.node.space,
             [

@@ -32,7 +32,7 @@ struct ReportTests {
         page.components(separatedBy: text).count - 1
     }
 
-    @Test func everyIncidentIsToldAndNothingIsLoaded() throws {
+    @Test func everyIncidentIsDescribedAndNothingIsLoaded() throws {
         let scratch = try Scratch()
         let model = ["-m", try scratch.model()] + inventory
         let page = try report(scratch, "captures/mixed.pcap", model)
@@ -53,7 +53,7 @@ struct ReportTests {
         #expect(try report(scratch, "captures/mixed.pcap", model) == page)
     }
 
-    @Test func cleanTrafficAndNoModelAtAllHaveTheirReports() throws {
+    @Test func cleanTrafficAndRunsWithoutAModelHaveReports() throws {
         let scratch = try Scratch()
         let clean = try report(
             scratch, "captures/clean-test.pcap", ["-m", try scratch.model()] + inventory)
@@ -66,7 +66,7 @@ struct ReportTests {
         #expect(try report(scratch, empty, []).contains("The capture holds no packets."))
     }
 
-    @Test func standardInputAndAFileGiveTheSameIncidents() throws {
+    @Test func standardInputAndAFileYieldTheSameIncidents() throws {
         let scratch = try Scratch()
         let model = try scratch.model()
         let bytes = try Data(
@@ -80,7 +80,7 @@ struct ReportTests {
             page.range(of: #"lazaret-[0-9A-F-]+\.pcap"#, options: .regularExpression) == nil)
     }
 
-    @Test func namesFromOutsideAreTextAndNothingElse() throws {
+    @Test func untrustedNamesAreShownAsText() throws {
         let scratch = try Scratch()
         let hostile = try scratch.write(
             "hostile.yaml",
@@ -112,7 +112,7 @@ struct ReportTests {
     }
 
     @Test(.enabled(if: Browser.path != nil, "needs chromium"))
-    func aBrowserShowsThePageWithoutAComplaint() throws {
+    func aBrowserShowsThePageWithoutErrors() throws {
         let scratch = try Scratch()
         let page = try report(
             scratch, "captures/mixed.pcap", ["-m", try scratch.model()] + inventory)
@@ -161,7 +161,7 @@ struct ReportTests {
         #expect(rows.count > 1000 && rows.allSatisfy { $0.contains("10.60.4.13,") })
     }
 
-    @Test func packetsNeedAModelAndAFolder() throws {
+    @Test func extractingPacketsNeedsAModelAndAFolder() throws {
         let scratch = try Scratch()
         let bare = try Run(
             "replay", "-r", "captures/mixed.pcap", "--pcap-out", scratch.path("p"))

@@ -46,7 +46,7 @@ struct ServiceTests {
         return (facts.st_uid, facts.st_mode & 0o7777)
     }
 
-    @Test func aMonitorOfRootBecomesAnotherUserWithTwoCapabilities() throws {
+    @Test func aMonitorStartedByRootBecomesAUserWithTwoCapabilities() throws {
         // What a monitor of root has left, and what others have.
         let state = scratch.path("state")
         try FileManager.default.createDirectory(
@@ -115,7 +115,7 @@ struct ServiceTests {
         #expect(program.errors.contains("stopped: ") && !program.errors.contains("readonly"))
     }
 
-    @Test func whomNobodyCanBecomeIsToldInOneLine() throws {
+    @Test func anInvalidUserIsReportedInOneLine() throws {
         for (user, words) in [("lznouser", "no such user"), ("root", "is root")] {
             let program = try Background(
                 in: lab.node.space,
@@ -133,7 +133,7 @@ struct ServiceTests {
         #expect(ordinary.status == 1 && ordinary.errors.contains("only root"), "\(ordinary.errors)")
     }
 
-    @Test func systemdIsToldWhatHappens() throws {
+    @Test func systemdReceivesTheStatus() throws {
         let path = scratch.path("notify")
         let receiver = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(receiver) }
@@ -212,7 +212,7 @@ struct ServiceTests {
         #expect(beats(told + messages()) == 0)
     }
 
-    @Test func sinksThatDoNotWorkHoldUpNoFence() throws {
+    @Test func failingSinksDelayNoFence() throws {
         let silent = try Socket(lab.node, stream: true)
         try silent.bind("127.0.0.1", 8099)
         try silent.listen()

@@ -10,7 +10,7 @@ struct StoreFaultTests {
 
     init() throws { bench = try FaultBench() }
 
-    @Test func aFullDiskKeepsNobodyFromBeingFenced() throws {
+    @Test func aFullDiskDoesNotPreventFencing() throws {
         let disk = try SmallDisk(mib: 4)
         let state = disk.path + "/state"
         let program = try bench.monitor(state: state)
@@ -79,11 +79,13 @@ struct StoreFaultTests {
         }
     }
 
-    @Test func aLedgerThatSomebodyHoldsIsToldOfAndCaughtUpWith() throws {
+    @Test func aLockedLedgerIsReportedAndUpdatedLater() throws {
         let program = try bench.monitor()
         let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually { program.errors.contains("database is locked; fences are applied") }
+        let isTold = eventually {
+            program.errors.contains("database is locked; fences are applied")
+        }
         #expect(isTold, "\(program.errors)")
         try holder.letGo()
         let isCaughtUp = try eventually {
@@ -102,7 +104,7 @@ struct StoreFaultTests {
     }
 
     /// A command that is stopped half-way keeps the lock between programs.
-    @Test func aFenceDoesNotWaitForAnotherProgramsLock() throws {
+    @Test func aFenceDoesNotWaitForTheLockOfAnotherProgram() throws {
         let program = try bench.monitor()
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
@@ -126,7 +128,7 @@ struct StoreFaultTests {
 
     /// The monitor, which acts and records later, is asked; by itself the command would wait for
     /// the lock in vain.
-    @Test func aCommandByHandGoesThroughTheMonitor() throws {
+    @Test func aCommandIsHandledByTheMonitor() throws {
         let program = try bench.monitor()
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
         let added = try Background(
@@ -181,7 +183,7 @@ struct StoreFaultTests {
 
     /// A fence is meant for whoever had the address: who comes by it while nothing can be written
     /// is let go later.
-    @Test func anInnocentHeirOfAnAddressIsLetGoAsSoonAsTheLedgerAllows() throws {
+    @Test func theFenceOnANewOwnerIsRemovedWhenTheLedgerIsWritable() throws {
         let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))
         let now = Clock.now()
         func life(_ name: String, since: Timestamp) -> ScriptedEngine.Life {
@@ -208,7 +210,7 @@ struct StoreFaultTests {
         engine.stop()
     }
 
-    @Test func whoLooksAtTheLedgerTakesNothingFromTheMonitor() throws {
+    @Test func readingTheLedgerDoesNotDisturbTheMonitor() throws {
         let program = try bench.monitor()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         for _ in 0..<3 { #expect(try bench.quarantine("list").contains("\(bench.lab.a.v4) ")) }

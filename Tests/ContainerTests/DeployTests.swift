@@ -104,7 +104,7 @@ final class DeployTests {
         (event["lazaret"] as? [String: Any])?["workload"] as? String
     }
 
-    @Test func aDeployIsNoOffenceAndAnIntruderIsNotTrusted() throws {
+    @Test func aDeployRaisesNoAlertAndAnIntruderIsFenced() throws {
         let monitor = try Background(
             in: host.space,
             ["monitor", "-c", configuration, "-m", model, "-w", scratch.path("kept.pcapng")])

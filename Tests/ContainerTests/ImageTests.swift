@@ -20,7 +20,7 @@ final class ImageTests {
         image = String(line.prefix { $0 != "," })
     }
 
-    @Test func itHoldsTheProgramAndNothingToStepInto() throws {
+    @Test func theImageContainsTheProgramAndNoShell() throws {
         let version = try Run("--version").output
         #expect(try host.run("run", "--rm", "--network", "none", image, "--version") == version)
         #expect(image == "localhost/lazaret:" + version.trimmingCharacters(in: .newlines))

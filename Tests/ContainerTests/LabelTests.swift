@@ -10,15 +10,15 @@ import Testing
         "com.docker.compose.project=shop", "com.docker.compose.service=web",
     ]
 
-    @Test(.needs(.docker)) func dockersImagesNameNobody() async throws {
-        try await imagesNameNobody(.docker)
+    @Test(.needs(.docker)) func labelsOfDockerImagesNameNoWorkload() async throws {
+        try await labelsOfImagesNameNoWorkload(.docker)
     }
 
-    @Test(.needs(.podman)) func podmansImagesNameNobody() async throws {
-        try await imagesNameNobody(.podman)
+    @Test(.needs(.podman)) func labelsOfPodmanImagesNameNoWorkload() async throws {
+        try await labelsOfImagesNameNoWorkload(.podman)
     }
 
-    private func imagesNameNobody(_ engine: ContainerHost.Engine) async throws {
+    private func labelsOfImagesNameNoWorkload(_ engine: ContainerHost.Engine) async throws {
         let host = try ContainerHost(engine)
         let network = try host.network("labels", v4: "10.67.0.0/24")
         // As an image's author makes it, with what Compose writes on its containers.

@@ -84,11 +84,11 @@ struct LivingContainersTests {
         func stop() { isOver.withLock { $0 = true } }
     }
 
-    @Test(.needs(.docker), .timeLimit(.minutes(20))) func dockers() async throws {
+    @Test(.needs(.docker), .timeLimit(.minutes(20))) func dockerContainersAreNamed() async throws {
         try await live(.docker)
     }
 
-    @Test(.needs(.podman), .timeLimit(.minutes(20))) func podmans() async throws {
+    @Test(.needs(.podman), .timeLimit(.minutes(20))) func podmanContainersAreNamed() async throws {
         try await live(.podman)
     }
 

@@ -27,7 +27,7 @@ import Timestamps
         directory.inventory().workload(of: address)?.name
     }
 
-    @Test func theAddressIsThePodsAndNotOneOfItsContainers() async throws {
+    @Test func theAddressBelongsToThePodAndNotToItsContainers() async throws {
         let follower = ContainerEngine(
             name: "podman", path: host.socket, naming: WorkloadNaming(), directory: directory)
         task = Task.detached(executorPreference: OwnThreads()) { await follower.follow { _ in } }

@@ -90,7 +90,7 @@ final class StoryTests {
         try #require(StoryShop.containers.first { $0.name == name })
     }
 
-    @Test func aNodeLearnsIsAttackedHoldsAndTells() throws {
+    @Test func aNodeLearnsAndFencesAttackersAndReportsThem() throws {
         var program = try monitor()
         try learn(program)
         // What it has learnt goes on: nobody is told of, nobody is fenced.
@@ -121,7 +121,7 @@ final class StoryTests {
         for (name, _, title, technique) in attacks {
             try tells(of: container(name), title, technique)
         }
-        try aDaemonThatStartsAnewNamesWhoComes(program)
+        try aRestartedEngineNamesNewContainers(program)
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(try ledger("audit", "verify").contains(", whole; "))
     }
@@ -194,7 +194,7 @@ final class StoryTests {
             try #require(line.split(separator: " ").dropFirst(2).first).contains("m"), "\(line)")
     }
 
-    private func aDaemonThatStartsAnewNamesWhoComes(_ program: Background) throws {
+    private func aRestartedEngineNamesNewContainers(_ program: Background) throws {
         #expect(try ask("status").contains("5 active fences"))
         shop.host.stopServer()
         try shop.host.start()

@@ -14,7 +14,7 @@ struct AuthenticationTests {
         return client
     }
 
-    @Test func onTheSocketTheKernelSaysWhoMayAct() async throws {
+    @Test func onTheSocketTheKernelIdentifiesTheClient() async throws {
         for uid in [0, geteuid(), 1234] {
             #expect(try await client(uid: uid).ask(.post, "/api/v1/reload").status == 202)
         }
@@ -30,7 +30,7 @@ struct AuthenticationTests {
         #expect(try unknown.isProblem(403, "the caller is unknown"))
     }
 
-    @Test func onLoopbackItTakesTheToken() async throws {
+    @Test func onLoopbackTheTokenIsRequired() async throws {
         let client = TestClient(entry: .token("correct horse"))
         client.publish()
         func ask(_ path: String, _ token: String?, host: String = "localhost:9787") async throws

@@ -74,7 +74,7 @@ struct OpenAPITests {
         #expect((flush["requestBody"] as? Object)?["required"] as? Bool == false)
     }
 
-    @Test func rightsAreDeclared() async throws {
+    @Test func permissionsAreDeclared() async throws {
         for operation in ControlRoutes.operations {
             let json = try await self.operation(
                 operation.method.name.lowercased(), operation.path)

@@ -45,7 +45,7 @@ struct AlertPipelineTests {
         events.compactMap { if case .quarantine(let change) = $0.payload { change } else { nil } }
     }
 
-    @Test mutating func theSecondWindowInARowLeadsToARule() throws {
+    @Test mutating func theSecondConsecutiveWindowLeadsToARule() throws {
         let first = pipeline.process(verdict(at: 99))
         #expect(first.events.map(\.kind) == [.alert] && first.outcomes.isEmpty)
         #expect(alerts(first.events)[0].decision == .watch)
@@ -62,7 +62,7 @@ struct AlertPipelineTests {
         #expect(second.outcomes.map(\.decision.kind) == [.add])
     }
 
-    @Test mutating func whatGoesOnIsNotAlertedAgainAndWhatIsTooMuchIsSuppressed() {
+    @Test mutating func continuedAttacksAreNotRepeatedAndExcessAlertsSuppressed() {
         #expect(pipeline.process(verdict(at: 99, level: .watch)).events.count == 1)
         let again = pipeline.process(verdict(at: 100, level: .watch))
         #expect(again.events.isEmpty && !again.isSuppressed)
@@ -73,7 +73,7 @@ struct AlertPipelineTests {
         #expect(rule.events.map(\.kind) == [.alert, .quarantine] && !rule.isSuppressed)
     }
 
-    @Test mutating func theAlertSaysWhatTheVerdictDoes() throws {
+    @Test mutating func theAlertMatchesTheVerdict() throws {
         pipeline.sliceFolder = "packets/"
         let alert = alerts(pipeline.process(verdict(at: 99)).events)[0]
         #expect(alert.offender == IPAddress(v4: 0x0A00_0001) && alert.workload == "web")

@@ -22,7 +22,7 @@ private let examples = [
 
 struct SHA256Tests {
     @Test(arguments: examples)
-    func aWholeTextHasThePublishedDigest(text: String, digest: String) {
+    func aTextHasThePublishedDigest(text: String, digest: String) {
         let bytes = Array(text.utf8)
         let found = SHA256.hash(bytes.span)
         #expect(found.hexadecimal == digest)

@@ -9,7 +9,7 @@ import Timestamps
 
 @Suite(.needsKernel)
 struct DiscoveryTests {
-    @Test func whatMustNeverBeFencedIsFound() throws {
+    @Test func protectedAddressesAreDiscovered() throws {
         let lab = try Lab()
         let node = lab.node.space
         try node.run("ip", "route", "add", "default", "via", "10.77.9.20")
@@ -72,7 +72,7 @@ struct DiscoveryTests {
         _ = knock
     }
 
-    @Test func addressesOfConnectionTablesAreRead() throws {
+    @Test func addressesInConnectionTablesAreParsed() throws {
         let four = try #require(ProtectedDiscovery.end("0100007F:0016"))
         #expect(four.0.description == "127.0.0.1" && four.1 == 22)
         let six = try #require(ProtectedDiscovery.end("B80D0120000000000000000001000000:192B"))
@@ -81,7 +81,7 @@ struct DiscoveryTests {
     }
 
     @Test(.needs("conntrack"))
-    func connectionsAreForgottenWhenAsked() throws {
+    func trackedConnectionsAreDeletedOnRequest() throws {
         let lab = try Lab()
         try lab.node.space.run("nft", "add table inet t")
         try lab.node.space.run(
@@ -108,7 +108,7 @@ struct DiscoveryTests {
 
 @Suite(.needsKernel)
 struct WatchTests {
-    @Test func othersChangesAreHeardAndOursAreNot() throws {
+    @Test func changesByOtherProgramsAreReportedAndOursAreNot() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         var made: RulesetMonitor?

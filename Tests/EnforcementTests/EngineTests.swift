@@ -20,7 +20,7 @@ struct EngineTests {
                 features: "peers=40"), time: now)
     }
 
-    @Test func theLedgerComesFirstAndLast() throws {
+    @Test func theLedgerIsWrittenBeforeAndAfterTheKernel() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -41,7 +41,7 @@ struct EngineTests {
         #expect(try engine.actuator.elements().isEmpty)
     }
 
-    @Test func whatARailForbidsDoesNotStopTheOthers() throws {
+    @Test func aRefusedTargetDoesNotStopTheOthers() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -60,7 +60,7 @@ struct EngineTests {
         #expect(try engine.actuator.elements().count == 2)
     }
 
-    @Test func theLaterEndCounts() throws {
+    @Test func theLaterExpiryApplies() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -75,7 +75,7 @@ struct EngineTests {
         #expect(try #require(engine.actuator.elements().first?.remaining) > .seconds(3500))
     }
 
-    @Test func somebodysFlushIsPutRight() throws {
+    @Test func aFlushByAnotherProgramIsRepaired() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -97,7 +97,7 @@ struct EngineTests {
         #expect(ledger.entries.contains { $0.action == "restore" && $0.subject == "10.0.0.2" })
     }
 
-    @Test func whatTheLedgerDoesNotKnowIsWrittenDownOrRemoved() throws {
+    @Test func unknownElementsAreRecordedOrRemoved() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -113,7 +113,7 @@ struct EngineTests {
         #expect(try engine.reconcile(now: now, cause: "again").isClean)
     }
 
-    @Test func anElementThatOutlastsNanosecondsIsAdopted() throws {
+    @Test func anElementWithAnExtremeExpiryIsAdopted() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -133,7 +133,7 @@ struct EngineTests {
         #expect(try engine.actuator.elements().map(\.target) == [target("10.0.0.2")])
     }
 
-    @Test func aDryRunIsToldButNotDone() throws {
+    @Test func aDryRunIsReportedButNotApplied() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var options = FirewallOptions()
@@ -151,7 +151,7 @@ struct EngineTests {
     }
 
     @Test(arguments: 1...18)
-    func aCrashAtAnyStepIsMadeGood(step: Int) throws {
+    func aCrashAtAnyStepIsRecoveredFrom(step: Int) throws {
         let space = try Namespace()
         let fuse = Fuse()
         let ledger = MemoryLedger(fuse: fuse)
@@ -204,7 +204,7 @@ struct EngineTests {
         #expect(try engine.actuator.elements().isEmpty)
     }
 
-    @Test func endsMoveWithTheClockAlsoWhileTheLedgerIsOutOfReach() throws {
+    @Test func expiriesMoveWithTheClockEvenWithoutALedger() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -224,7 +224,7 @@ struct EngineTests {
         #expect(engine.pendingWrites.isEmpty)
     }
 
-    @Test func endsMoveOnceWhicheverProgramNoticesTheClockFirst() throws {
+    @Test func expiriesMoveOnceWhicheverProgramNoticesTheClockFirst() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         let (now, hour) = (Clock.now(), Interval.seconds(3600))
@@ -247,7 +247,7 @@ struct EngineTests {
         #expect(try monitor.reconcile(now: now + hour, cause: "again").isClean)
     }
 
-    @Test func releaseByHandLeavesTheTargetAlone() throws {
+    @Test func aReleasedTargetIsNotFencedAgainAtOnce() throws {
         let space = try Namespace()
         var engine = try space.engine(MemoryLedger())
         let now = Clock.now()
@@ -268,7 +268,7 @@ struct EngineTests {
     }
 
     /// Two programs with one ledger and one kernel.
-    @Test func whatAnotherProgramDoesIsToldOnceAndTakenOver() throws {
+    @Test func changesByAnotherProgramAreReportedOnceAndAdopted() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
@@ -310,7 +310,7 @@ struct EngineTests {
     }
 
     /// It may have died between the ledger and the kernel.
-    @Test func whatAnotherProgramLeftHalfWayIsPutInPlaceAtTheNextTick() throws {
+    @Test func anUnfinishedChangeOfAnotherProgramIsAppliedAtTheNextTick() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
@@ -332,7 +332,7 @@ struct EngineTests {
         #expect(try monitor.reconcile(now: now, cause: "again").isClean)
     }
 
-    @Test func aRuleThatMayNotBeExtendedStaysAsItIs() throws {
+    @Test func aRuleThatMayNotBeExtendedIsUnchanged() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -349,7 +349,7 @@ struct EngineTests {
         #expect(try engine.reconcile(now: now, cause: "again").isClean)
     }
 
-    @Test func anEndThatAnotherProgramHasMovedIsKept() throws {
+    @Test func anExpiryMovedByAnotherProgramIsKept() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
@@ -391,7 +391,7 @@ struct EngineTests {
         #expect(pending.rules.count == 100_000)
     }
 
-    @Test func whatRunsOutOfTimeIsSwept() throws {
+    @Test func expiredRulesAreRemoved() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)

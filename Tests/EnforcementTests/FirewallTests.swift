@@ -31,7 +31,7 @@ extension Namespace {
 @Suite(.needsKernel)
 struct FirewallTests {
     @Test(arguments: [false, true])
-    func actuatorAndScriptInstallTheSame(isFull: Bool) throws {
+    func actuatorAndScriptInstallTheSameRules(isFull: Bool) throws {
         let decisions = isFull ? everyAction : [fence("10.0.0.2")]
         var options = FirewallOptions()
         options.kept = isFull ? everyService : []
@@ -63,7 +63,7 @@ struct FirewallTests {
             .filter { !$0.isEmpty && $0 != "}" }.sorted()
     }
 
-    @Test func whatWasPutIsReadBack() throws {
+    @Test func addedElementsAreReadBack() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         let rules =
@@ -89,7 +89,7 @@ struct FirewallTests {
         return forced
     }
 
-    @Test func aTimeIsExtendedInPlaceAndTheCounterGoesOn() throws {
+    @Test func anExpiryIsExtendedInPlaceAndTheCounterContinues() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         try firewall.apply(
@@ -102,7 +102,7 @@ struct FirewallTests {
         }
     }
 
-    @Test func theKernelEndsAFenceByItself() throws {
+    @Test func theKernelRemovesAnExpiredFence() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         let short = QuarantineRule(target: target("10.0.0.2"), expires: .epoch + .milliseconds(20))
@@ -116,7 +116,7 @@ struct FirewallTests {
         #expect(try firewall.elements().map(\.target.description) == ["10.0.0.2", "10.1.0.0/23"])
     }
 
-    @Test func overlapsAreLaidSideBySide() throws {
+    @Test func overlapsBecomeAdjacentPrefixes() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         try firewall.apply(
@@ -136,7 +136,7 @@ struct FirewallTests {
         #expect(try nets() == ["10.0.0.0/24", "10.0.0.7"])
     }
 
-    @Test func theLastRailIsHere() throws {
+    @Test func protectedAddressesAreRefusedByTheFirewall() throws {
         let space = try Namespace()
         var protected = ProtectedSet()
         protected.add(prefix("10.0.0.1"), reason: "default gateway")
@@ -155,7 +155,7 @@ struct FirewallTests {
         #expect(try firewall.elements().count == 1)
     }
 
-    @Test func aDryRunLeavesTheKernelAlone() throws {
+    @Test func aDryRunDoesNotChangeTheKernel() throws {
         let space = try Namespace()
         var options = FirewallOptions()
         options.isDryRun = true
@@ -167,7 +167,7 @@ struct FirewallTests {
         #expect(try space.ruleset() == "")
     }
 
-    @Test func theKernelsWordsComeBack() throws {
+    @Test func errorsOfTheKernelAreReported() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         try firewall.install()
@@ -183,7 +183,7 @@ struct FirewallTests {
         #expect(code == EEXIST && words == "File exists")
     }
 
-    @Test func manyGoInOneTransaction() throws {
+    @Test func manyElementsAreAddedInOneTransaction() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         let rules = (0..<20_000 as Range<UInt32>).map {
@@ -197,7 +197,7 @@ struct FirewallTests {
         #expect(try firewall.elements().count == 1)
     }
 
-    @Test func otherTablesAreNotTouched() throws {
+    @Test func otherTablesAreUnchanged() throws {
         let space = try Namespace()
         let foreign = """
             table ip docker { chain c { type filter hook forward priority 0; policy drop;
@@ -213,7 +213,7 @@ struct FirewallTests {
         #expect(try space.ruleset() == before)
     }
 
-    @Test func aVanishedRuleIsSeen() throws {
+    @Test func aRemovedRuleIsDetected() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         try firewall.install()

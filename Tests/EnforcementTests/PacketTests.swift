@@ -31,7 +31,7 @@ struct PacketTests {
     }
 
     @Test(arguments: [false, true])
-    func aFenceHoldsInBothDirectionsAndEnds(bridgeCallsFirewall: Bool) throws {
+    func aFenceBlocksBothDirectionsUntilItExpires(bridgeCallsFirewall: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
         var firewall = try lab.node.space.firewall()
         let others = [
@@ -81,7 +81,7 @@ struct PacketTests {
     }
 
     @Test(arguments: [false, true])
-    func aPrefixIsFencedLikeItsHosts(bridgeCallsFirewall: Bool) throws {
+    func aPrefixFencesAllItsHosts(bridgeCallsFirewall: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
         var firewall = try lab.node.space.firewall()
         #expect(try reaches(lab.a, lab.bystander, expected: true))
@@ -96,7 +96,7 @@ struct PacketTests {
         #expect(try reaches(lab.bystander, lab.c, expected: true))
     }
 
-    @Test func aHostThatIsFencedAnewCountsFromNothing() throws {
+    @Test func aHostThatIsFencedAgainCountsFromZero() throws {
         let lab = try Lab()
         var engine = try lab.node.space.engine(MemoryLedger())
         func packets() throws -> UInt64 {
@@ -149,7 +149,7 @@ struct PacketTests {
         #expect(try #require(firewall.elements().first).packets == 0)
     }
 
-    @Test func whatNobodyCanCountAnyMoreIsHeldAllTheSame() throws {
+    @Test func packetsAreDroppedEvenWithoutACounter() throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var firewall = try lab.node.space.firewall()
         try firewall.install()
@@ -175,7 +175,7 @@ struct PacketTests {
         #expect(isCounting)
     }
 
-    @Test func theKernelEndsTheFenceWithoutUs() throws {
+    @Test func theKernelEndsTheFenceWithoutTheProgram() throws {
         let lab = try Lab()
         var firewall = try lab.node.space.firewall()
         #expect(try reaches(lab.a, lab.b, expected: true))
@@ -188,7 +188,7 @@ struct PacketTests {
         #expect(try reaches(lab.a, lab.b, expected: true))
     }
 
-    @Test func publishedPortsAndTranslatedRepliesAreHeldToo() throws {
+    @Test func publishedPortsAndTranslatedRepliesAreFencedToo() throws {
         let lab = try Lab()
         try lab.node.space.run(
             "nft", "-f", "-",
@@ -252,7 +252,7 @@ struct PacketTests {
 
         """
 
-    @Test func worksBesideTheRulesOfOthersWithoutTouchingThem() throws {
+    @Test func fencesWorkWithTheRulesOfOtherProgramsUnchanged() throws {
         let lab = try Lab()
         try lab.node.space.run("nft", "-f", "-", input: Self.rulesOfOthers)
         // The node has to have a way to a service address before it is translated.
@@ -285,7 +285,7 @@ struct PacketTests {
     }
 
     @Test(arguments: [false, true])
-    func whatIsKeptStaysReachable(v6: Bool) throws {
+    func protectedServicesStayReachable(v6: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var options = FirewallOptions()
         let resolver = prefix(lab.b.address(v6)).address

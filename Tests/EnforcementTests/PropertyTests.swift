@@ -83,7 +83,7 @@ struct PropertyTests {
     }
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
-    func theKernelHoldsWhatTheModelSays(seed: UInt64) throws {
+    func theKernelAlwaysMatchesTheModel(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let space = try Namespace()
         let fuse = Fuse()

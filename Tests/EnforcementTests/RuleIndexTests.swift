@@ -39,7 +39,7 @@ struct FenceIndexTests {
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func findsWhatLookingAtEveryEntryFinds(seed: UInt64) {
+    func theIndexFindsTheSameEntriesAsALinearSearch(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<300 {
             var keys: [QuarantineRule.Key] = []

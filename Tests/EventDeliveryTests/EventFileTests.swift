@@ -10,7 +10,7 @@ struct EventFileTests {
     private let folder = try! Folder()
     private let statistics = SinkStatistics()
 
-    @Test func linesAreAppendedAndAFileThatWasMovedIsOpenedAnew() throws {
+    @Test func linesAreAppendedAndAMovedFileIsReopened() throws {
         let path = folder.path("eve.json")
         try folder.write("eve.json", "before\n")
         var file = try EventFile(path: path, rotation: nil)
@@ -24,7 +24,7 @@ struct EventFileTests {
         #expect(try folder.mode("eve.json") == 0o600)
     }
 
-    @Test func aFileThatWouldOutgrowItsSizeBecomesTheFirstOfTheOldOnes() throws {
+    @Test func aFileAtItsSizeLimitIsRotated() throws {
         var rotation = DeliveryOptions.Rotation()
         // Ten lines of one length: three fit a file.
         let lines = (0..<10).map { alert($0) }
@@ -44,7 +44,7 @@ struct EventFileTests {
         #expect(folder.text("eve.json") == text(lines[2..<3]))
     }
 
-    @Test func aLineLongerThanAFileHasOneToItself() throws {
+    @Test func aLineLongerThanTheSizeLimitHasItsOwnFile() throws {
         var rotation = DeliveryOptions.Rotation()
         rotation.size = alert(1).line.utf8.count + 10
         var file = try EventFile(path: folder.path("eve.json"), rotation: rotation)
@@ -55,14 +55,14 @@ struct EventFileTests {
         #expect(folder.text("eve.json") == text(lines[2...]))
     }
 
-    @Test func theBeginningOfALineIsEnded() throws {
+    @Test func anIncompleteLastLineIsTerminated() throws {
         try folder.write("eve.json", "{\"half")
         var file = try EventFile(path: folder.path("eve.json"), rotation: nil)
         _ = file.deliver(queued([alert(1)]), statistics)
         #expect(folder.text("eve.json") == "{\"half\n" + text([alert(1)]))
     }
 
-    @Test func aFullDiskIsToldOnceAndItsLinesWait() throws {
+    @Test func aFullDiskIsReportedOnceAndItsLinesWait() throws {
         let log = CollectedLog()
         let dispatcher = try EventDispatcher(
             path: "/dev/full", options: DeliveryOptions(), stateDirectory: folder.path(""),

@@ -32,7 +32,7 @@ struct SyslogTests {
             && parts[7] == event.line
     }
 
-    @Test func datagramsOfThisMachineAndOfUDPHoldOneMessageEach() throws {
+    @Test func eachDatagramContainsOneMessage() throws {
         for isUnix in [true, false] {
             let receiver =
                 try isUnix
@@ -53,7 +53,7 @@ struct SyslogTests {
         }
     }
 
-    @Test func aServerThatWasGoneGetsWhatHasWaited() throws {
+    @Test func aRestartedServerReceivesTheWaitingEvents() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
         let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
         defer { dispatcher.stop() }
@@ -81,7 +81,7 @@ struct SyslogTests {
         #expect(log.lines.count { $0.contains("events wait") } == 1)
     }
 
-    @Test func aServerThatDoesNotReadHoldsUpNothing() throws {
+    @Test func aServerThatDoesNotReadDelaysNothing() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
         let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
         let total = SinkWorker.capacity + 8000
@@ -111,7 +111,7 @@ struct SyslogTests {
         dispatcher.stop()
     }
 
-    @Test func whatEndsIsCounted() throws {
+    @Test func droppedEventsAreCounted() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
         let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
         for number in 0..<6000 { dispatcher.write(alert(number, padding: 2000)) }
@@ -124,10 +124,10 @@ struct SyslogTests {
         "unix:log", "udp:host", "udp::514", "tcp:host:0", "tcp:host:70000", "tls:host:6514", "",
         "udp:fd00::1:514",
     ])
-    func whatIsNoAddressIsRefused(text: String) { #expect(SyslogOptions.Address(text) == nil) }
+    func anInvalidAddressIsRefused(text: String) { #expect(SyslogOptions.Address(text) == nil) }
 
     @Test(arguments: ["unix:/dev/log", "udp:log.example:514", "tcp:[fd00::1]:601"])
-    func anAddressIsWrittenAsItIsRead(text: String) {
+    func anAddressIsWrittenInTheFormatThatIsRead(text: String) {
         #expect(SyslogOptions.Address(text)?.description == text)
     }
 }

@@ -63,7 +63,7 @@ struct WebhookTests {
         return Set(lines.compactMap { Int($0[0]) }).sorted()
     }
 
-    @Test func aServerThatHangsThenFailsThenWorksGetsEverything() throws {
+    @Test func aServerThatHangsAndFailsAndRecoversReceivesEverything() throws {
         try folder.write("mode", "hang")
         let server = try start()
         let dispatcher = try dispatcher(port: server.firstLine)
@@ -98,7 +98,7 @@ struct WebhookTests {
         #expect(names("hang") == names("500") && names("ok").isSuperset(of: names("500")))
     }
 
-    @Test func whatIsNotTakenOutlivesTheProgram() throws {
+    @Test func undeliveredBatchesSurviveARestart() throws {
         let closed = try Receiver.internet(SOCK_STREAM, isListening: false)
         let first = try dispatcher(port: "\(closed.port)")
         for number in 0..<50 { first.write(alert(number)) }
@@ -126,7 +126,7 @@ struct WebhookTests {
         #expect(server.isRunning)
     }
 
-    @Test func aBatchThatIsRefusedForGoodHoldsUpNothing() throws {
+    @Test func aPermanentlyRefusedBatchDelaysNothing() throws {
         try folder.write("mode", "413")
         let server = try start()
         let dispatcher = try dispatcher(port: server.firstLine)
@@ -140,7 +140,7 @@ struct WebhookTests {
         #expect(isTaken && taken == [2] && server.isRunning)
     }
 
-    @Test func whereTheSpoolIsFullTheOldestGo() throws {
+    @Test func aFullSpoolDropsTheOldestBatches() throws {
         var spool = try Spool(directory: folder.path("spool"), limit: 5 * 4096)
         var dropped = 0
         for number in 0..<8 {
@@ -156,7 +156,7 @@ struct WebhookTests {
         #expect(again.entries.map { again.lines(of: $0)?.first } == ["3", "5", "6", "7", "9"])
     }
 
-    @Test func sinksAreReplacedWhileTheOthersGoOn() throws {
+    @Test func sinksAreReplacedWhileOthersContinue() throws {
         try folder.write("mode", "ok")
         let server = try start()
         let closed = try Receiver.internet(SOCK_STREAM, isListening: false)
@@ -184,7 +184,7 @@ struct WebhookTests {
     @Test(arguments: [
         "ftp://host/", "https://user:password@host/", "https:///path", "host", "", "https://",
     ])
-    func whatIsNoAddressIsRefused(url: String) {
+    func anInvalidAddressIsRefused(url: String) {
         #expect(!WebhookOptions(url: url).isUsable)
     }
 }

@@ -72,7 +72,7 @@ func incident(_ identifier: String, start: Int, end: Int, padding: Int = 0) -> S
 }
 
 struct EventStoreTests {
-    @Test func nobodyElseMayReadIt() throws {
+    @Test func theStoreIsReadableByItsOwnerOnly() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
         try store.write([rule("10.0.0.1")], [entry(1)])
@@ -83,7 +83,7 @@ struct EventStoreTests {
         }
     }
 
-    @Test func fencesComeBackAsTheyWereWritten() throws {
+    @Test func fencesAreReadAsTheyWereWritten() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
         let fence = rule("10.0.0.2")
@@ -94,7 +94,7 @@ struct EventStoreTests {
         #expect(try scratch.store().openRules().isEmpty)
     }
 
-    @Test func anotherWriterIsNoticedAndOurselvesNot() throws {
+    @Test func writesByOthersAreNoticedAndOurOwnAreNot() throws {
         let scratch = try Scratch()
         let (one, two) = (try scratch.store(), try scratch.store())
         try one.write([], [entry(1)])
@@ -154,7 +154,7 @@ struct EventStoreTests {
         #expect(try store.verifyAudit().problems == problems)
     }
 
-    @Test func pruningLeavesAnAnchoredTrail() throws {
+    @Test func pruningLeavesAVerifiableTrail() throws {
         let store = try Scratch().store()
         try store.write([], (1...20).map(entry))
         let anchor = try store.audit(after: 14, limit: 1)[0].hash
@@ -196,7 +196,7 @@ struct EventStoreTests {
         #expect(try store.setting("a") == "2" && store.setting("b") == nil)
     }
 
-    @Test func theOldestGoWhenThereIsTooMuchAndFencesStay() throws {
+    @Test func theOldestEntriesArePrunedAndFencesAreKept() throws {
         let store = try Scratch().store()
         try store.write([rule("10.0.0.1")], [entry(1)])
         for block in 0..<10 {
@@ -237,7 +237,7 @@ struct EventStoreTests {
     }
 
     @Test(.needs("sqlite3"))
-    func theNewestOfEachKindStayWithinTheRoom() throws {
+    func theNewestOfEachKindAreKeptWithinTheSizeLimit() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
         try store.write([rule("10.0.0.1")], (1...4000).map(entry))
@@ -271,7 +271,7 @@ struct EventStoreTests {
         #expect(try store.audit(limit: 9999).count { $0.entry.action == "prune" } == 1)
     }
 
-    @Test func fencesThatFillTheRoomCostNoEvents() throws {
+    @Test func fencesThatFillTheStoreEvictNoEvents() throws {
         let store = try Scratch().store()
         try store.write((0..<8000).map { rule("10.0.\($0 / 250).\($0 % 250)") }, [])
         try store.record(
@@ -283,7 +283,7 @@ struct EventStoreTests {
         #expect(try store.events(limit: 999).count == 100 && store.openRules().count == 8000)
     }
 
-    @Test func whatIsNoStoreIsRefusedWithItsName() throws {
+    @Test func aFileThatIsNotAStoreIsRefusedWithItsName() throws {
         let scratch = try Scratch()
         try "not a database, but long enough to look like a file of one".write(
             toFile: scratch.path + "/lazaret.db", atomically: true, encoding: .utf8)

@@ -123,7 +123,7 @@ private func work(space: String, directory: String, step: Int) throws {
 @Suite(.needsKernel)
 struct KillTests {
     @Test(arguments: 1...32)
-    func killedAtAnyStepNothingIsForgottenAndNothingIsForEver(step: Int) async throws {
+    func afterAKillAtAnyStepNoRuleIsLostAndEveryRuleExpires(step: Int) async throws {
         let space = try Namespace("kill")
         let scratch = try Scratch()
         let name = space.name
@@ -171,7 +171,7 @@ struct EngineTests {
     }
 
     /// A verdict that waited while the clock was set back is of the future.
-    @Test func whatComesFromBeforeTheClockWasSetBackEndsNoRule() throws {
+    @Test func aVerdictFromBeforeTheClockWasSetBackEndsNoRule() throws {
         let space = try Namespace("future")
         let scratch = try Scratch()
         let now = Clock.now()
@@ -184,7 +184,7 @@ struct EngineTests {
         #expect(engine.rules.sorted.map(\.expires) == first.map(\.decision.rule.expires))
     }
 
-    @Test func somebodysFlushIsNoticedAndPutRight() throws {
+    @Test func aFlushByAnotherProgramIsNoticedAndRepaired() throws {
         let space = try Namespace("flush")
         let scratch = try Scratch()
         let now = Clock.now()

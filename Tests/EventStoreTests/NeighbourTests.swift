@@ -7,7 +7,7 @@ import Testing
 /// A monitor has its store open twice, and the command line looks in while it runs.
 @Suite(.needs("sqlite3"))
 struct NeighbourTests {
-    @Test func anotherProgramsLookTakesNothingAway() throws {
+    @Test func readingByAnotherProgramLosesNoData() throws {
         let scratch = try Scratch()
         let (ledger, history) = (try scratch.store(), try scratch.store())
         try ledger.write([rule("10.0.0.1")], [entry(1)])

@@ -15,7 +15,7 @@ struct QuarantineServiceTests {
         Clock.now()
     }
 
-    @Test func aFlushIsPutRightWithoutAsking() throws {
+    @Test func aFlushIsRepairedAutomatically() throws {
         let space = try Namespace("service")
         let scratch = try Scratch()
         let store = try scratch.store()

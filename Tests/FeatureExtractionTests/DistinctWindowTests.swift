@@ -36,7 +36,7 @@ struct DistinctWindowTests {
         }
     }
 
-    @Test func aMillionKeysCostAFixedAmountAndAreCountedRoughly() {
+    @Test func aMillionKeysNeedFixedMemoryAndAreEstimated() {
         var window = DistinctWindow()
         for key in 0..<20_000 as Range<UInt64> {
             window.insert(key << 1, second: 50, isNovel: false)
@@ -53,7 +53,7 @@ struct DistinctWindowTests {
         #expect(MemoryLayout<DistinctWindow>.size < 64)
     }
 
-    @Test func whatIsOldIsForgotten() {
+    @Test func oldKeysAreForgotten() {
         var window = DistinctWindow()
         window.insert(2, second: 100, isNovel: true)
         let expected: [(Scale, second: Int, count: Float)] = [

@@ -80,7 +80,7 @@ struct HandoverTests {
         return change
     }
 
-    @Test func aNameThatComesLateTakesWhatWasDoneBefore() {
+    @Test func aLateNameAppliesToEarlierTraffic() {
         var bench = Bench()
         _ = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.1), [.started, .fromOriginator])
         bench.tracker.apply(change("web"))
@@ -90,7 +90,7 @@ struct HandoverTests {
         #expect(bench.last(.short, of: spot)?[.flows] == 2)
     }
 
-    @Test func anAddressThatChangesHandsBeginsAnewAndLosesNoWindow() {
+    @Test func anAddressWithANewOwnerStartsEmptyAndLosesNoWindow() {
         var bench = Bench()
         bench.tracker.apply(change("web"))
         let tag = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.1), [.started, .fromOriginator])
@@ -116,7 +116,7 @@ struct HandoverTests {
         #expect(bench.tracker.hostCount == 1)
     }
 
-    @Test func anAddressTakenByAnotherInterfaceIsNoSpoofing() {
+    @Test func anAddressReassignedToAnotherInterfaceIsNotSpoofing() {
         var bench = Bench()
         bench.tracker.apply(change("web", mac: 1))
         _ = bench.send(
@@ -130,7 +130,7 @@ struct HandoverTests {
         #expect(bench.tracker.links.records[MACAddress(1)] == nil)
     }
 
-    @Test func livesComeAndGoWithoutLeavingAnything() {
+    @Test func shortLivedHostsLeaveNoStateBehind() {
         var bench = Bench()
         for life in 0..<2000 {
             bench.tracker.apply(change("job-\(life)", mac: UInt64(life + 1)))
@@ -150,7 +150,7 @@ struct WindowTrackerTests {
     let victim = IPAddress(v4: 0x0A00_0002)
     let opening: FlowUpdate.Events = [.started, .fromOriginator]
 
-    @Test func aScanIsHeldAgainstWhoSendsIt() throws {
+    @Test func aScanIsChargedToItsSender() throws {
         var bench = Bench()
         for port in 1...50 as ClosedRange<UInt16> {
             let tag = bench.send(packet("10.0.0.1", "10.0.0.2", port: port), opening)
@@ -165,7 +165,7 @@ struct WindowTrackerTests {
         #expect(bench.windows.allSatisfy { $0.subject == attacker })
     }
 
-    @Test func answersErrorsAndMiddlesOfConnectionsOpenNothing() {
+    @Test func answersErrorsAndMidstreamPacketsOpenNoFlow() {
         var bench = Bench()
         _ = bench.send(packet("10.0.0.2", "10.0.0.1"), [.started, .fromOriginator, .midstream])
         var unreachable = packet("10.0.0.2", "10.0.0.1")
@@ -192,7 +192,7 @@ struct WindowTrackerTests {
         #expect(bench.windows.contains { $0.scale == .medium && $0[.flows] > 10 })
     }
 
-    @Test func aSpoofedFloodIsHeldAgainstTheInterfaceThatSendsIt() throws {
+    @Test func aSpoofedFloodIsChargedToTheSendingInterface() throws {
         var bench = Bench()
         let mac: UInt64 = 0x0242_0A00_0001
         _ = bench.send(packet("10.0.0.1", "10.0.0.2", mac: mac), opening)
@@ -208,7 +208,7 @@ struct WindowTrackerTests {
         #expect(Set(bench.windows.map(\.subject)).count <= 3)
     }
 
-    @Test func aRouterMayCarryTheAddressesOfOthers() {
+    @Test func aRouterMaySendWithTheAddressesOfOthers() {
         var bench = Bench()
         let router: UInt64 = 0x0242_0A00_00FE
         let host: UInt64 = 0x0242_0A00_0002
@@ -266,7 +266,7 @@ struct WindowTrackerTests {
         #expect(tracker.hostCount == 10 && tracker.droppedHosts == 40)
     }
 
-    @Test func windowsWaitInTheirOrderUntilTheyAreAskedFor() {
+    @Test func windowsWaitInOrderUntilTheyAreRead() {
         func ends(_ bench: Bench) -> [String] {
             bench.windows.map { "\($0.subject) \($0.scale) \($0.endSecond)" }
         }
@@ -291,7 +291,7 @@ struct WindowTrackerTests {
         #expect(late.windows.map(\.values) == prompt.windows.map(\.values))
     }
 
-    @Test func passersByGiveWayToWhoComesAfterThem() {
+    @Test func aFullTableEvictsTransientHosts() {
         var bench = Bench(hostLimit: 10)
         // Nine who are seen once, and one who is not a passer-by.
         for _ in 0..<8 { bench.open("10.0.3.1", at: 1) }
@@ -306,7 +306,7 @@ struct WindowTrackerTests {
         #expect(bench.tracker.slotCount == 10)
     }
 
-    @Test func aKnownWorkloadTakesTheBusiestStrangersPlace() throws {
+    @Test func aKnownWorkloadReplacesEvenABusyUnknownHost() throws {
         let inventory = try Inventory(
             workloads: [.init(name: "web", addresses: [try #require(IPPrefix("10.0.9.9"))])],
             networks: [.init(name: "net", prefix: try #require(IPPrefix("10.0.0.0/16")))])
@@ -324,7 +324,7 @@ struct WindowTrackerTests {
         #expect(bench.tracker.hostCount == 10 && bench.tracker.slotCount == 10)
     }
 
-    @Test func aClockThatWasSetBackBeginsAnew() {
+    @Test func aClockThatWasSetBackRestartsTheTracker() {
         var bench = Bench()
         for second in 5000...5003 { bench.open("10.0.1.1", at: second) }
         bench.tracker.restart()

@@ -21,7 +21,7 @@ struct MountTests {
 
     @Test(
         .enabled(if: Certificates.isAvailable && FileManager.default.fileExists(atPath: store)))
-    func givenAuthoritiesStandInForTheSystems() async throws {
+    func givenAuthoritiesReplaceThoseOfTheSystem() async throws {
         let ours = try Certificates("ours", in: scratch.url)
         try ours.sign("server", names: "IP:127.0.0.1")
         let others = try Certificates("others", in: scratch.url)
@@ -49,7 +49,7 @@ struct MountTests {
     }
 
     /// A name server that never answers: whoever stops waiting for it makes nobody else wait.
-    @Test func aLookupHoldsUpNoOtherTransfer() async throws {
+    @Test func aLookupDelaysNoOtherTransfer() async throws {
         let server = try Server()
         try Data("nameserver 127.9.9.9\n".utf8).write(
             to: URL(fileURLWithPath: scratch.path("resolv")))

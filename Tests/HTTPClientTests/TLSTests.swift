@@ -23,7 +23,7 @@ struct TLSTests {
         #expect(reason.contains(words) && !reason.contains("\n"), "\(reason)")
     }
 
-    @Test func aServerThatProvesWhoItIsIsTrusted() async throws {
+    @Test func aServerWithAValidCertificateIsTrusted() async throws {
         let server = try Server(certificate: "server", in: scratch.url)
         var request = server.request("/hello")
         request.tls.authorities = try ours.bytes("ours.crt")
@@ -31,7 +31,7 @@ struct TLSTests {
         #expect(try await text(request.answer(upTo: 10).body) == "hello")
     }
 
-    @Test func aServerOfAnotherAuthorityIsNot() async throws {
+    @Test func aServerOfAnotherAuthorityIsNotTrusted() async throws {
         let server = try Server(certificate: "server", in: scratch.url)
         var request = server.request("/hello")
         // The system knows nothing of it.
@@ -45,7 +45,7 @@ struct TLSTests {
         try await expectInsecure(request, "certificate")
     }
 
-    @Test func aServerOfAnotherNameIsNot() async throws {
+    @Test func aServerWithAnotherNameIsNotTrusted() async throws {
         try ours.sign("other", names: "DNS:other.invalid,IP:127.0.0.2")
         let server = try Server(certificate: "other", in: scratch.url)
         var request = server.request("/hello")
@@ -53,7 +53,7 @@ struct TLSTests {
         try await expectInsecure(request, "127.0.0.1")
     }
 
-    @Test func whoAsksIsShown() async throws {
+    @Test func theClientCertificateIsSent() async throws {
         try ours.sign("admin", names: "DNS:admin")
         let server = try Server(certificate: "server", in: scratch.url)
         var request = server.request("/who")
@@ -67,7 +67,7 @@ struct TLSTests {
         #expect(try await text(request.answer(upTo: 10_000).body) == "nobody")
     }
 
-    @Test func certificatesAndKeysThatCannotBeUsedSaySo() async throws {
+    @Test func unusableCertificatesAndKeysAreReported() async throws {
         try ours.sign("admin", names: "DNS:admin")
         try ours.run("ec -in admin.key -aes128 -passout pass:word -out locked.key")
         let server = try Server(certificate: "server", in: scratch.url)

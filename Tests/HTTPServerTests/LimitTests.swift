@@ -12,7 +12,7 @@ struct LimitTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func hundredsOfHalfOpenConnectionsKeepNobodyOut(entrance: Entrance) async throws {
+    func hundredsOfHalfOpenConnectionsDoNotBlockOtherClients(entrance: Entrance) async throws {
         var limits = Limits.patient
         limits.connections = 16
         try await Site.serve(entrance, limits: limits, routes: [Self.hello]) { site in
@@ -36,7 +36,7 @@ struct LimitTests {
         }
     }
 
-    @Test func whereEverybodyIsBeingAnsweredOneMoreIsTurnedAway() async throws {
+    @Test func ifAllConnectionsAreBusyAFurtherOneIsRefused() async throws {
         var limits = Limits.patient
         limits.connections = 4
         let goOn = AsyncStream<Void>.makeStream()
@@ -69,7 +69,7 @@ struct LimitTests {
         "GET /hello HTTP/1.1\r\nHost: x\r\nX: ",
         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", "",
     ])
-    func whoSendsAByteNowAndThenIsCutOff(begin: String) async throws {
+    func aClientThatSendsSlowlyIsDisconnected(begin: String) async throws {
         var limits = Limits.patient
         limits.requestTime = .milliseconds(500)
         try await Site.serve(.unix, limits: limits, routes: [Self.hello, Self.echo]) { site in
@@ -82,7 +82,7 @@ struct LimitTests {
         }
     }
 
-    @Test func whoIsSilentBetweenRequestsIsCutOffLater() async throws {
+    @Test func aClientThatIsSilentBetweenRequestsIsDisconnectedLater() async throws {
         var limits = Limits.patient
         limits.requestTime = .seconds(2)
         limits.idleTime = .seconds(20)
@@ -106,7 +106,7 @@ struct LimitTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func whoTakesNoAnswerIsCutOff(entrance: Entrance) async throws {
+    func aClientThatDoesNotReadItsAnswerIsDisconnected(entrance: Entrance) async throws {
         var limits = Limits.patient
         limits.sendTime = .seconds(2)
         let text = String(repeating: "x", count: 32 << 20)
@@ -122,7 +122,7 @@ struct LimitTests {
         }
     }
 
-    @Test func stoppingNeverWaitsForAnybody() async throws {
+    @Test func stoppingNeverWaitsForClients() async throws {
         var limits = Limits.patient
         limits.stopTime = .milliseconds(500)
         let never = Router<Void>.Route(.get, "/never") { _, _ in
@@ -155,7 +155,7 @@ struct LimitTests {
         }
     }
 
-    @Test func anAnswerThatIsUnderWayIsSentBeforeItStops() async throws {
+    @Test func aPendingAnswerIsSentBeforeTheServerStops() async throws {
         let begun = Count()
         let slow = Router<Void>.Route(.get, "/slow") { _, _ in
             begun.add(1)
@@ -173,7 +173,7 @@ struct LimitTests {
         #expect(await client?.rest().hasSuffix("\r\n\r\nslow") == true)
     }
 
-    @Test func nobodyThereMeansThatItStopsAtOnce() async throws {
+    @Test func withoutClientsTheServerStopsAtOnce() async throws {
         let time = try await Site.serve(.unix, routes: [Self.hello]) { _ in }
         #expect(time < .seconds(60), "\(time)")
     }

@@ -53,7 +53,7 @@ struct StreamTests {
     private static let hello = Router<Void>.Route(.get, "/hello") { _, _ in .text("hello") }
 
     @Test(arguments: Entrance.allCases)
-    func eventsComeWhenTheyHappenAndTheStreamEnds(entrance: Entrance) async throws {
+    func eventsArriveWhenTheyHappenAndTheStreamEnds(entrance: Entrance) async throws {
         let source = Source()
         try await Site.serve(entrance, routes: [source.route, Self.hello]) { site in
             let client = try site.connect()
@@ -76,7 +76,7 @@ struct StreamTests {
         }
     }
 
-    @Test func anOldClientFollowsToo() async throws {
+    @Test func aClientOfHTTP10FollowsToo() async throws {
         let source = Source()
         try await Site.serve(.unix, routes: [source.route]) { site in
             let client = try site.connect()
@@ -91,7 +91,7 @@ struct StreamTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func whenTheClientIsGoneTheStreamIsToo(entrance: Entrance) async throws {
+    func theStreamEndsWhenTheClientDisconnects(entrance: Entrance) async throws {
         let source = Source()
         try await Site.serve(entrance, routes: [source.route]) { site in
             var clients = try (0..<5).map { _ in try site.connect() }
@@ -116,7 +116,7 @@ struct StreamTests {
         #expect(isOver)
     }
 
-    @Test func aQuietStreamShowsThatItIsThere() async throws {
+    @Test func aQuietStreamSendsSignsOfLife() async throws {
         var limits = Limits.patient
         limits.beatTime = .milliseconds(500)
         limits.sendTime = .milliseconds(800)
@@ -131,7 +131,7 @@ struct StreamTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func whoNeverReadsIsCutOffAndHoldsLittle(entrance: Entrance) async throws {
+    func aClientThatNeverReadsIsDisconnectedAndNeedsLittleMemory(entrance: Entrance) async throws {
         var limits = Limits.patient
         limits.sendTime = .milliseconds(700)
         let made = Count()
@@ -177,7 +177,7 @@ struct StreamTests {
         }
     }
 
-    @Test func moreStreamsThanTheLimitAreRefusedAndNothingElseIs() async throws {
+    @Test func onlyStreamsBeyondTheLimitAreRefused() async throws {
         var limits = Limits.patient
         limits.streams = 3
         let source = Source()
@@ -202,7 +202,7 @@ struct StreamTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func stoppingEndsStreamsWholly(entrance: Entrance) async throws {
+    func stoppingEndsStreamsCompletely(entrance: Entrance) async throws {
         let source = Source()
         var clients: [Client] = []
         let time = try await Site.serve(entrance, routes: [source.route]) { site in

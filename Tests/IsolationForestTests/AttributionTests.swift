@@ -17,7 +17,7 @@ import Testing
         return rows
     }
 
-    @Test func thePlantedColumnComesFirst() throws {
+    @Test func theAnomalousColumnHasTheGreatestShare() throws {
         let rows = Self.training()
         let forest = try IsolationForest(rows: rows, columnCount: 20, options: .init(seed: 2))
         var shares: [Float] = []
@@ -45,7 +45,7 @@ import Testing
         #expect(agreed >= 380, "\(agreed) of 400")
     }
 
-    @Test func twoPlantedColumnsShareTheBlame() throws {
+    @Test func twoAnomalousColumnsHaveTheGreatestShares() throws {
         let rows = Self.training()
         let forest = try IsolationForest(rows: rows, columnCount: 20, options: .init(seed: 2))
         var shares: [Float] = []

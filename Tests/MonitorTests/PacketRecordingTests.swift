@@ -88,7 +88,7 @@ final class PacketRecordingTests {
         return seen
     }
 
-    @Test func aNameHoldsForThePacketsFromItsTimeOn() throws {
+    @Test func aNameAppliesToPacketsFromItsTimeOn() throws {
         let recording = try recording()
         recording.note(change("web", at: nil))
         add(recording, at: 0, port: 1)
@@ -109,7 +109,7 @@ final class PacketRecordingTests {
         #expect(mode as? Int == 0o600)
     }
 
-    @Test func aPacketThatWasForwardedIsReadOnce() throws {
+    @Test func aForwardedPacketIsReadOnce() throws {
         let recording = try recording()
         recording.note(change("web", at: nil))
         for number in 0..<50 {
@@ -122,7 +122,7 @@ final class PacketRecordingTests {
         #expect(file.range(of: Data("br0".utf8)) != nil && file.range(of: Data("br1".utf8)) != nil)
     }
 
-    @Test func everyFileBeginsWithEveryNameAndTheOldestGo() throws {
+    @Test func everyFileStartsWithAllNamesAndTheOldestAreDeleted() throws {
         let recording = try recording(size: 3 << 20, kept: 2)
         recording.note(change("web", at: nil))
         for number in 0..<9000 {
@@ -141,7 +141,7 @@ final class PacketRecordingTests {
         #expect(all == Array((9001 - UInt16(all.count))...9000))
     }
 
-    @Test func whatIsThereAlreadyIsKeptAndAFileThatWasMovedIsBegunAnew() throws {
+    @Test func existingFilesAreKeptAndAMovedFileIsRecreated() throws {
         try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
         let recording = try recording()
         add(recording, at: 0, port: 1)
@@ -157,7 +157,7 @@ final class PacketRecordingTests {
         #expect(try read().map(\.port) == [2])
     }
 
-    @Test(.needsKernel) func aFullDiskIsToldOnceAndWhatWasWrittenStaysReadable() throws {
+    @Test(.needsKernel) func aFullDiskIsReportedOnceAndWrittenDataStaysReadable() throws {
         try Namespace.command([
             "mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", folder,
         ])
@@ -184,7 +184,7 @@ final class PacketRecordingTests {
     }
 
     @Test(arguments: ["/nowhere/at/all.pcapng", "/dev/null", "/tmp"])
-    func whereNothingCanBeKeptIsToldAtTheStart(path: String) {
+    func anUnwritableDirectoryIsReportedAtTheStart(path: String) {
         #expect(throws: IOError.self) {
             _ = try PacketRecording(RecordingOptions(), path: path, logger: log.logger)
         }

@@ -17,7 +17,7 @@ struct ScoreHistoryTests {
         #expect(history.rows(of: 1, until: start + 180).isEmpty)
     }
 
-    @Test func whatIsADayAgoIsForgotten() {
+    @Test func scoresOlderThanADayAreForgotten() {
         let history = ScoreHistory()
         history.note("web", score: 0.9, second: start)
         let day = start + 86_400
@@ -30,7 +30,7 @@ struct ScoreHistoryTests {
         #expect(history.rows(of: 1440, until: day + 3600).map(\.workload) == ["db", "web"])
     }
 
-    @Test func fiveThousandWorkloadsHaveRoomAndMoreHaveNone() {
+    @Test func atMostFiveThousandWorkloadsAreKept() {
         let history = ScoreHistory()
         for number in 0..<6000 {
             for minute in stride(from: 0, to: 1440, by: 240) {

@@ -41,7 +41,7 @@ struct TrainingPipelineTests {
         return try #require(try pipeline?.model(provenance))
     }
 
-    @Test func whatIsLearntInOnePassFindsTheAttacksAndSpareTheClean() throws {
+    @Test func aModelLearnedInOnePassFindsAttacksWithoutFalseAlarms() throws {
         let inventory = try Inventory(path: Self.captures + "/inventory.yaml")
         let model = try learn("clean-train", inventory: inventory)
         func judge(_ name: String) throws -> Evaluation {

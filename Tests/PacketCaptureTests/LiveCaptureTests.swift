@@ -90,7 +90,7 @@ private func wireBytes(_ count: Int) -> Int { (0..<count).reduce(0) { $0 + 42 + 
 /// Every test has a network namespace of its own; libpcap and `ip` work in the calling thread's.
 @Suite(.needsKernel)
 struct LiveCaptureTests {
-    @Test func whatWasSentIsWhatIsCaptured() throws {
+    @Test func allSentFramesAreCaptured() throws {
         try Namespace("capture").inside {
             let link = VirtualLink("lzv")
             let capture = try LiveCapture(interfaces: [link.far], options: options())
@@ -101,7 +101,7 @@ struct LiveCaptureTests {
         }
     }
 
-    @Test func aBridgeIsSeenToo() throws {
+    @Test func aBridgeIsCapturedToo() throws {
         try Namespace("capture").inside {
             let one = VirtualLink("lzo")
             let two = VirtualLink("lzt")
@@ -123,7 +123,7 @@ struct LiveCaptureTests {
         }
     }
 
-    @Test func oneThatIsFloodedDoesNotKeepTheOthersFromBeingRead() throws {
+    @Test func aFloodedInterfaceDoesNotPreventReadingTheOthers() throws {
         try Namespace("capture").inside {
             let busy = VirtualLink("lzf")
             let quiet = VirtualLink("lzq")
@@ -148,7 +148,7 @@ struct LiveCaptureTests {
         }
     }
 
-    @Test func anInterfaceThatGoesAwayIsOpenedAgain() throws {
+    @Test func anInterfaceThatDisappearsIsOpenedAgain() throws {
         try Namespace("capture").inside {
             let link = VirtualLink("lzr")
             let capture = try LiveCapture(interfaces: [link.far], options: options())
@@ -172,7 +172,7 @@ struct LiveCaptureTests {
         }
     }
 
-    @Test func anyInterfaceIsCookedAndMissingOnesAreNamed() throws {
+    @Test func theAnyInterfaceIsCookedAndMissingOnesAreNamed() throws {
         try Namespace("capture").inside {
             let link = VirtualLink("lzy")
             var any = CaptureOptions()

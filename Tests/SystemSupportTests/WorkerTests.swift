@@ -17,7 +17,7 @@ struct WorkerTests {
 
     private func soon(_ seconds: Int = 10) -> Instant { Clock.monotonic() + .seconds(seconds) }
 
-    @Test func itemsComeInTheirOrderOnceEach() {
+    @Test func itemsArriveInOrderOnceEach() {
         let (worker, record) = (Worker<Int>(capacity: 100_000), Record())
         worker.start(with: record, period: .seconds(60)) { record, batch in record.add(batch) }
         for number in 0..<50_000 { #expect(worker.submit(number)) }
@@ -25,7 +25,7 @@ struct WorkerTests {
         #expect(record.items == Array(0..<50_000))
     }
 
-    @Test func aBurstWakesOnceAndIsTakenWhole() {
+    @Test func aBurstWakesOnceAndIsProcessedTogether() {
         let (worker, record, gate) = (Worker<Int>(capacity: 1000), Record(), Signal())
         let entered = Signal()
         worker.start(with: record, period: .seconds(60)) { record, batch in
@@ -54,7 +54,7 @@ struct WorkerTests {
         #expect(!worker.submit(9) && worker.refused == 3)
     }
 
-    @Test func aStopThatTakesTooLongSaysWhatIsLeft() {
+    @Test func aStopThatTakesTooLongReportsTheRemainingItems() {
         let (worker, gate, entered) = (Worker<Int>(capacity: 10), Signal(), Signal())
         worker.start(with: (), period: .seconds(60)) { _, batch in
             guard !batch.items.isEmpty else { return }
@@ -74,7 +74,7 @@ struct WorkerTests {
         #expect(worker.stop(by: soon()) == 0)
     }
 
-    @Test func withoutItemsThePeriodWakes() {
+    @Test func withoutItemsTheWorkerWakesAfterThePeriod() {
         let (worker, called) = (Worker<Int>(capacity: 1), Signal())
         worker.start(with: (), period: .milliseconds(20)) { _, batch in
             if batch.items.isEmpty, !batch.isLast { called.raise() }
@@ -84,7 +84,7 @@ struct WorkerTests {
         worker.stop(by: soon())
     }
 
-    @Test func whatNeedNotWakeWaitsForThePeriod() {
+    @Test func lazyItemsWaitForThePeriod() {
         let (worker, record) = (Worker<Int>(capacity: 10, wakesAtOnce: false), Record())
         worker.start(with: record, period: .seconds(60)) { record, batch in record.add(batch) }
         for number in 0..<3 { worker.submit(number) }
@@ -121,7 +121,7 @@ struct WorkerTests {
         #expect(worker.stop(by: soon()) == 0)
     }
 
-    @Test func aRaisedSignalIsSeenOnceWhoeverCameFirst() {
+    @Test func aRaisedSignalIsSeenOnceInEitherOrder() {
         let signal = Signal()
         #expect(!signal.wait(until: Clock.monotonic() + .milliseconds(5)))
         signal.raise()

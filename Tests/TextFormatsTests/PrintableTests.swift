@@ -11,7 +11,7 @@ struct PrintableTests {
         "\u{1B}", "\u{9B}", "\u{202E}", "\u{2066}", "\u{200F}", "\u{2028}", "\u{7F}",
     ]
 
-    @Test(arguments: PrintableTests.marks) func whatSteersIsNotShown(mark: String) throws {
+    @Test(arguments: PrintableTests.marks) func controlCharactersAreNotShown(mark: String) throws {
         let text = "a\(mark)b ü 日本"
         #expect(text.printable == "a?b ü 日本")
         let quoted = JSONObject.quoted(text)
@@ -22,7 +22,7 @@ struct PrintableTests {
         #expect(!json.escapedJSON.contains(mark) && json.escapedJSON.contains("\n  \"k\""))
     }
 
-    @Test func ordinaryTextIsAsItWas() {
+    @Test func ordinaryTextIsUnchanged() {
         let text = "shop/web (10.0.0.1): büro 日本 👍 — é"
         #expect(text.printable == text && text.escapedJSON == text)
         #expect(JSONObject.quoted(text) == "\"\(text)\"")

@@ -18,7 +18,7 @@ private func lease(_ id: String, _ workload: String, since: Timestamp) -> Lease 
 }
 
 struct DirectoryTests {
-    @Test func aFlowIsWhoseAddressItWasThen() throws {
+    @Test func aFlowBelongsToTheOwnerAtItsTime() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         directory.begin("d", [(spot, lease("a", "web", since: Timestamp(second: 100)))])
@@ -49,7 +49,7 @@ struct DirectoryTests {
         #expect(name(Timestamp(second: 499)) == "job" && name(Timestamp(second: 500)) == "db")
     }
 
-    @Test func whoLivedAndDiedBeforeTheAnswerIsKnownAfterwards() throws {
+    @Test func aContainerThatEndedBeforeTheAnswerIsKnownAfterwards() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         directory.end("d", container: "short", at: Timestamp(second: 2000))
@@ -59,7 +59,7 @@ struct DirectoryTests {
         #expect(directory.inventory().workloads.isEmpty)
     }
 
-    @Test func aListEndsWhoIsNotNamedAndSparesTheYounger() throws {
+    @Test func aListEndsMissingContainersAndKeepsYoungerOnes() throws {
         let directory = WorkloadDirectory()
         let (one, two) = (try address("10.0.0.5"), try address("10.0.0.6"))
         directory.begin("d", [(one, lease("a", "web", since: Timestamp(second: 100)))])
@@ -71,7 +71,7 @@ struct DirectoryTests {
         #expect(directory.inventory().workloads.map(\.name) == ["job", "pod"])
     }
 
-    @Test func changesAreToldOnce() throws {
+    @Test func changesAreReportedOnce() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         let version = directory.version
@@ -86,7 +86,7 @@ struct DirectoryTests {
         #expect(change.holders.keys.contains(spot) && change.holders[spot] == .some(nil))
     }
 
-    @Test func tenThousandLivesLeaveNothing() throws {
+    @Test func tenThousandContainersLeaveNoState() throws {
         let directory = WorkloadDirectory()
         var now = Timestamp(second: 1000)
         var largest = 0
@@ -111,7 +111,7 @@ struct DirectoryTests {
         #expect(directory.size().containers <= 1)
     }
 
-    @Test func enginesWithinTheirNetworksAndTheFileBeforeAll() throws {
+    @Test func enginesNameTheirNetworksAndTheFileTakesPrecedence() throws {
         let given = try Inventory(
             yaml: "workloads: [{name: printer, addresses: [10.0.0.9]}]", path: "i")
         let model = try Inventory(
@@ -158,11 +158,11 @@ struct NamingTests {
         ("localhost/bb:1", "bb"), ("registry:5000/team/app", "registry:5000/team/app"),
         ("quay.io/team/app@sha256:00", "quay.io/team/app"),
     ])
-    func imagesWithAPathAreCalledByTheirRegistryToo(reference: String, name: String) {
+    func imagesWithAPathKeepTheirRegistryInTheName(reference: String, name: String) {
         #expect(WorkloadNaming.name(ofImage: reference) == name)
     }
 
-    @Test func labelsComeBeforeImages() {
+    @Test func labelsTakePrecedenceOverImages() {
         let compose = [
             "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
             "team": "a", "secret": "b",
@@ -181,13 +181,13 @@ struct NamingTests {
     }
 
     @Test(arguments: ["outside", "node", "10.0.0.1", "image nginx", "network dmz", "gateway of x"])
-    func nobodyIsCalledAsLazaretCallsOthers(name: String) {
+    func noWorkloadHasAReservedName(name: String) {
         let made = WorkloadNaming(nameLabel: "n").container(
             id: "1", name: "x", image: "", labels: ["n": name])
         #expect(made.workload == "container \(name)")
     }
 
-    @Test func hostileNamesAreCutAndHarmless() throws {
+    @Test func hostileNamesAreTruncatedAndCleaned() throws {
         let name = "a\n\u{1B}[2J\u{202E}'\"}]:" + String(repeating: "é", count: 10_000)
         let made = WorkloadNaming(nameLabel: "n", labels: ["n"]).container(
             id: name, name: name, image: name, labels: ["n": name])

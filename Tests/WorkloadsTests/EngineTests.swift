@@ -83,7 +83,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     ]
 
     @Test(arguments: EngineTests.claims)
-    func labelsNameWithinWhatTheirAuthorOwns(
+    func labelsNameOnlyWithinTheScopeOfTheirAuthor(
         own: [String: String], image: [String: String], name: String
     ) async throws {
         naming = WorkloadNaming(nameLabel: "app")
@@ -102,7 +102,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(try listed.inventory().workload(of: address(one.v6))?.name == name)
     }
 
-    @Test func whereImagesAreNotShownNoLabelNamesAndTheOperatorIsTold() async throws {
+    @Test func withoutAccessToImagesLabelsAreIgnoredWithAWarning() async throws {
         engine.hidesImages = true
         engine.begin(life(1, spot: 3, labels: Self.shop))
         try await follow()
@@ -113,7 +113,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(isTold)
     }
 
-    @Test func itIsHeardBeforeItRunsAndForgottenWhenItEnds() async throws {
+    @Test func aContainerIsKnownBeforeItRunsAndForgottenAfterItsEnd() async throws {
         try await follow()
         #expect(directory.bridges() == ["br-abababababab"])
         #expect(
@@ -138,7 +138,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(directory.source.hasPrefix("docker /"))
     }
 
-    @Test func whatHappenedDuringAGapIsListed() async throws {
+    @Test func changesDuringADisconnectionAreListed() async throws {
         try await follow()
         let (old, kept) = (life(1, spot: 1), life(2, spot: 2))
         engine.begin(old)
@@ -169,7 +169,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     }
 
     /// `LAZARET_LIVES=10000` is what docs/workloads.md tells of.
-    @Test func thousandsOfLivesAreToldApartAndLeaveNothing() async throws {
+    @Test func thousandsOfContainersAreDistinguishedAndLeaveNoState() async throws {
         try await follow()
         let given = ProcessInfo.processInfo.environment["LAZARET_LIVES"].flatMap { Int($0) }
         let (lives, slots) = (max(given ?? 2000, 200), 100)
@@ -215,7 +215,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(directory.size().leases == 0 && directory.size().containers <= slots)
     }
 
-    @Test func whatNobodyWouldSayDoesNoHarm() async throws {
+    @Test func implausibleAnswersAreHarmless() async throws {
         try await follow()
         let long = String(repeating: "x", count: 100_000)
         for line in [
@@ -265,7 +265,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(isKnown)
     }
 
-    @Test func aLossIsToldAgainAfterAMinute() {
+    @Test func aLossIsReportedAgainAfterAMinute() {
         let notice = SourceNotice()
         let start = Clock.monotonic()
         #expect(notice.back("back") == nil)
@@ -277,7 +277,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(again?.hasPrefix("lost; it is not the first time") == true)
     }
 
-    @Test func aLineWithoutEndIsNotKept() async throws {
+    @Test func anEndlessLineIsNotBuffered() async throws {
         try await follow()
         let before = engine.lists
         engine.tell(String(repeating: "x", count: 2 * SourceConnection.lineLimit))

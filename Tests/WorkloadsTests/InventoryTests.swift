@@ -79,12 +79,12 @@ struct InventoryTests {
                 == "10.1.0.5 10.2.0.5 02:00:00:00:00:01 02:00:00:00:00:02")
     }
 
-    @Test func jsonIsReadToo() throws {
+    @Test func jsonIsAcceptedToo() throws {
         let json = #"{"workloads": [{"name": "web", "addresses": ["10.1.0.5"]}], "networks": []}"#
         #expect(try Inventory(yaml: json, path: "i.json").workloads.map(\.name) == ["web"])
     }
 
-    @Test func identitiesOutliveAddresses() throws {
+    @Test func identitiesSurviveNewAddresses() throws {
         let map = IdentityMap(inventory: try Inventory(yaml: Self.text, path: "i"))
         #expect(try map.identity(of: address("10.1.0.5")) == map.identity(of: address("10.1.0.6")))
         #expect(try map.identity(of: address("10.1.0.1")).place == .gateway)
@@ -115,7 +115,7 @@ struct InventoryTests {
             "10.0.0.1 is given to both 'a' and 'b'"
         ),
     ])
-    func mistakesAreNamed(text: String, words: String) {
+    func errorsAreNamed(text: String, words: String) {
         let error = #expect(throws: InventoryError.self) {
             try Inventory(yaml: text, path: "inv.yaml")
         }

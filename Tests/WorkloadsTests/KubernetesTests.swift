@@ -78,7 +78,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         try directory.inventory().workload(of: address(text))?.name
     }
 
-    @Test func podsAreTheirDeploymentsServicesAndNodesAreNamed() async throws {
+    @Test func podsServicesAndNodesAreNamed() async throws {
         let cluster = try cluster.get()
         cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5", "fd00:1::5"]))
         cluster.put(
@@ -135,7 +135,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             })
     }
 
-    @Test func aPodsLabelsNameNobodyOutsideOfItsNamespace() async throws {
+    @Test func aPodsLabelsNameNoWorkloadOutsideItsNamespace() async throws {
         let cluster = try cluster.get()
         let labels = [
             #""com.docker.compose.project":"shop","com.docker.compose.service":"web""#,
@@ -157,7 +157,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     }
 
     @Test(arguments: ["2290-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
-    func aPodMaySayAnyStart(start: String) async throws {
+    func aPodMayClaimAnyStartTime(start: String) async throws {
         let text = pod(["10.244.1.5"]).replacingOccurrences(of: "2026-01-01T00:00:00Z", with: start)
         try cluster.get().put("pods", "p1", webMetadata, text)
         try await follow()
@@ -166,7 +166,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(lease.map { $0.since >= .epoch } == true)
     }
 
-    @Test func whatChangesIsHeardAndWhatIsForgottenListedAnew() async throws {
+    @Test func changesArriveAndAnExpiredVersionIsListedAgain() async throws {
         let cluster = try cluster.get()
         try await follow()
         cluster.put("pods", "p1", webMetadata, pod([]))
@@ -211,7 +211,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(isKnown)
     }
 
-    @Test func aKindThatMayNotBeWatchedIsLostWhateverTheOthersSay() async throws {
+    @Test func aKindThatMayNotBeWatchedIsReportedAsLost() async throws {
         let cluster = try cluster.get()
         cluster.state.withLock { _ = $0.unwatched.insert("pods") }
         let log = CollectedLog()
@@ -246,7 +246,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(log.lines.last?.contains("available again") == true)
     }
 
-    @Test func emptyPagesAreReadAndNotForEver() async throws {
+    @Test func emptyPagesAreReadUpToALimit() async throws {
         let cluster = try cluster.get()
         cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5"]))
         let source = KubernetesSource(
@@ -263,7 +263,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(asked == KubernetesSource.pageLimit)
     }
 
-    @Test func aTokenIsNotSentInTheOpen() throws {
+    @Test func aTokenIsNotSentUnencrypted() throws {
         func kubeconfig(_ cluster: String) throws -> String {
             try file(
                 "open",
@@ -290,7 +290,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(unverified.warning?.contains("give 'certificate-authority' instead") == true)
     }
 
-    @Test func whoMayNotAskIsTold() async throws {
+    @Test func aRefusedRequestIsReported() async throws {
         let access = try access()
         _ = try file("token", "wrong")
         let source = KubernetesSource(
@@ -335,7 +335,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             "a certificate or key cannot be used"
         ),
     ])
-    func aKubeconfigThatCannotBeUsedSaysWhy(text: String, words: String) throws {
+    func anUnusableKubeconfigIsReportedWithTheReason(text: String, words: String) throws {
         let path = try file("bad", text)
         do {
             _ = try KubernetesAccess(kubeconfig: path)
@@ -347,7 +347,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
 
     /// A server with TLS, which calls the pod after whoever asks: by certificate, or by token.
     @Test(.needs("openssl", "python3"))
-    func whoAsksIsShownToAServerThatIsWhoItSaysItIs() async throws {
+    func credentialsAreSentOnlyToAVerifiedServer() async throws {
         let ca = try Certificates("ca", in: folder)
         try ca.sign("server", names: "IP:127.0.0.1")
         try ca.sign("admin", names: "DNS:admin")
