@@ -4,7 +4,7 @@ import Testing
 
 @testable import AnomalyDetection
 
-/// How verdicts become incidents, and which of them deserve an alert.
+/// The grouping of verdicts into incidents, and which of them raise an alert.
 struct IncidentTrackerTests {
     private func verdict(
         _ host: UInt32, at second: Int, pattern: Pattern? = .verticalScan,
@@ -25,7 +25,7 @@ struct IncidentTrackerTests {
 
     @Test func verdictsWithinTheQuietTimeJoinOneIncident() {
         var tracker = IncidentTracker()
-        // 60 s of quiet beyond the window's 10 s are allowed, and not one more.
+        // 60 s of quiet beyond the window's 10 s are allowed, and no second more.
         _ = observe([verdict(1, at: 100), verdict(1, at: 170), verdict(1, at: 241)], in: &tracker)
         let all = tracker.all
         #expect(all.map(\.eventID) == ["e0", "e2"])
@@ -78,7 +78,7 @@ struct IncidentTrackerTests {
         let alerts = observe((1...4).map { verdict($0, at: 100) }, in: &tracker)
         #expect(alerts == [true, true, true, true])
         #expect(tracker.all.count == 2 && tracker.overlooked == 2)
-        // Who is followed already still is.
+        // Offenders with an open incident keep it.
         _ = tracker.observe(verdict(1, at: 101), eventID: "x")
         #expect(tracker.current(of: IPAddress(v4: 1))?.verdictCount == 2)
     }

@@ -30,7 +30,7 @@ private func window(_ host: UInt32, second: Int, _ values: [Float]) -> Window {
     )
 }
 
-/// Ways to spoil a model.
+/// Ways to damage a model.
 enum Damage: CaseIterable {
     case noThreshold, endlessThreshold, highThreshold, noBaseline, endlessBaseline, unordered
     case noNode, noTail, flatTail, noBudget, noScore, earliest, latest
@@ -99,8 +99,8 @@ struct ModelTests {
         #expect(throws: ModelError.notAModel) { try Model(decoding: []) }
     }
 
-    /// Numbers that no training gives, in files whose digest is right: each would judge nothing, or
-    /// end the program.
+    /// Numbers that no training yields, in files with a correct digest: each would disable
+    /// detection or end the program.
     @Test(arguments: Damage.allCases) func aNumberOutOfRangeIsRefused(damage: Damage) throws {
         var model = try cleanModel()
         damage.apply(to: &model)

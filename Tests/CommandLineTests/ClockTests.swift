@@ -2,16 +2,16 @@ import Foundation
 import TestKit
 import Testing
 
-/// The toolchain brings one.
+/// The toolchain includes a compiler.
 private let compiler = (ProcessInfo.processInfo.environment["PATH"] ?? "")
     .split(separator: ":").flatMap { ["\($0)/cc", "\($0)/clang"] }
     .first { FileManager.default.isExecutableFile(atPath: $0) }
 
-/// What a monitor does when somebody sets the clock by an hour.
+/// The behaviour of a monitor when the clock is set by an hour.
 ///
-/// The machine's own clock is left alone: a library that is loaded before libc and libpcap moves
-/// the clock that the program reads and the stamps of its packets, as the kernel would. Timers of
-/// the kernel go on as they do then.
+/// The machine's clock is not changed: a library that is loaded before libc and libpcap shifts the
+/// clock that the program reads and the stamps of its packets, as the kernel would. Timers of the
+/// kernel continue, as they would then.
 @Suite(.needsKernel, .enabled(if: compiler != nil, "needs a C compiler"))
 struct ClockTests {
     private static let source = """
@@ -78,7 +78,7 @@ struct ClockTests {
     private let library: String
     private let clock: FileHandle
 
-    /// What comes before the program. Another library that is loaded before it stays.
+    /// The words before the program. A library that is already preloaded is kept.
     private var movingClock: [String] {
         let other = ProcessInfo.processInfo.environment["LD_PRELOAD"].map { ":" + $0 } ?? ""
         return [
@@ -117,7 +117,7 @@ struct ClockTests {
         return program
     }
 
-    /// Seconds that the ledger gives each fence, by its target, as the command line shows them to
+    /// The remaining seconds of each fence, by target, as the command line shows them by
     /// `monitor`'s clock.
     private func timeLeft() throws -> [String: Double] {
         let program = try Background(
@@ -147,7 +147,7 @@ struct ClockTests {
         try set(step)
         let isNoticed = eventually { program.errors.contains("the clock was set") }
         #expect(isNoticed, "\(program.errors)")
-        // The guard looks every second: what it would do wrong, it does in this time.
+        // The guard checks every second, so an error of it would show within this time.
         Thread.sleep(forTimeInterval: 2)
         #expect(try lab.isHeldBack(lab.a, lab.b))
         let left = try timeLeft()
@@ -155,7 +155,7 @@ struct ClockTests {
         #expect(try lab.isFenced(lab.bystander, forScanning: lab.c), "\(program.errors)")
         #expect(try lab.reaches(lab.c, lab.b))
 
-        // The same while nobody watches; a command by hand notices first.
+        // The same while no monitor runs; a command notices first.
         #expect(program.end(by: SIGTERM) == 0)
         try set(0)
         let byHand = try Background(
@@ -194,7 +194,7 @@ struct ClockTests {
             return program.errors.contains("workloads from")
         }
         #expect(isLearnt, "\(program.errors)")
-        // Not sooner, by a clock that nobody sets.
+        // Not sooner, by the monotonic clock.
         #expect(ContinuousClock.now - began >= .seconds(14))
         let isJudging = eventually { program.errors.contains("monitoring") }
         #expect(isJudging, "\(program.errors)")

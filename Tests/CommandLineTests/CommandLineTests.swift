@@ -110,7 +110,7 @@ struct SampleCaptureTests {
         #expect(
             told.errors.contains("does not look clean: worker (10.60.4.13), port scan"),
             "\(told.errors)")
-        // Taken for clean, an attack raises nothing.
+        // An attack that was learned as clean raises no alert.
         #expect(try found() < 5)
         let cleaned = try train("captures/mixed.pcap", "--exclude-suspects")
         #expect(cleaned.errors.contains("left out: worker (10.60.4.13), port scan"))
@@ -168,7 +168,8 @@ struct BadInputTests {
             + Data([8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6])
         frame += Data([0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x9C, 0x40, 0, 80])
         frame += Data([UInt8](repeating: 0, count: 8)) + Data([0x50, 2, 0, 0, 0, 0, 0, 0])
-        // Centuries before 1970 (the product wraps), just after it, far ahead, and back.
+        // Centuries before 1970 (the product wraps), just after it, in the far future, and
+        // backwards.
         let stamps: [(high: UInt32, low: UInt32)] = [
             (0x0030_0000, 0), (0, 5), (0x0005_0000, 1), (.max, .max), (0, 7),
         ]
@@ -256,7 +257,7 @@ struct ConfigurationTests {
         let scratch = try Scratch()
         let empty = try scratch.write("empty.yaml", Data("{}\n".utf8))
         #expect(try Run("config", "dump", "-c", empty).output == file.output)
-        // Every key is in it: what is dumped and left out of the file is found here.
+        // Every key is in the file: a key that is dumped but missing there is found here.
         let text = try String(
             contentsOf: Run.root.appendingPathComponent("config/lazaret.yaml"), encoding: .utf8)
         for line in file.output.split(separator: "\n") {

@@ -2,14 +2,14 @@ import Foundation
 import TestKit
 import Testing
 
-/// What keeps a monitor from starting is said by `config check`, `doctor`, the start and SIGHUP
-/// alike.
+/// Errors that prevent a monitor from starting are reported by `config check`, `doctor`, the start
+/// and SIGHUP.
 struct ConfigurationCheckTests {
     private let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
 
-    /// A configuration that nothing is wrong with, and `more`.
+    /// A valid configuration, followed by `more`.
     private func file(_ more: String, name: String = "lazaret.yaml") throws -> String {
         let text = """
             interfaces: [lo]
@@ -95,7 +95,7 @@ struct ConfigurationCheckTests {
     }
 }
 
-/// The same of a monitor that runs.
+/// The same for a running monitor.
 @Suite(.needsKernel)
 struct RunningConfigurationTests {
     private let space: Namespace
@@ -146,14 +146,13 @@ struct RunningConfigurationTests {
     @Test(.needs("strace"))
     func aSecondMonitorOfAStateIsRefusedAndDoesNotDisturbTheFirst() throws {
         let first = try monitor()
-        // Time enough for a server to begin before the refusal, and to end before it is done
-        // beginning.
+        // Enough time for a server to start before the refusal, and to be stopped while it starts.
         let slowly = [
             "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=flock,chmod",
             "-e", "inject=flock:delay_enter=20000", "-e", "inject=chmod:delay_enter=300000",
         ]
         for number in 0..<4 {
-            // Its own socket, and the other's.
+            // Its own socket, and that of the other monitor.
             let own = number == 3 ? socket : "\(socket).\(number)"
             let second = try Background(
                 in: space, ["monitor", "-c", scratch.path("lazaret.yaml"), "--socket", own],

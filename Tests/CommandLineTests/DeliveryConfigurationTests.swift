@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// The keys that say where events go.
+/// The keys for the delivery of events.
 struct DeliveryConfigurationTests {
     private let scratch = try! Scratch()
 
@@ -49,7 +49,7 @@ struct DeliveryConfigurationTests {
         let run = try run("check", text)
         #expect(run.status == 2 && run.errors.contains(words), "\(run.errors)")
         #expect(run.errors.count { $0 == "\n" } == 1 && run.output.isEmpty)
-        // What somebody has put where it does not belong is not repeated.
+        // A secret in the wrong place is not printed.
         #expect(!run.errors.contains("u:secret"))
     }
 

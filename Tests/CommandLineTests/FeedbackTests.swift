@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// What a person says of an alert, and what the next replay makes of it.
+/// Feedback on an alert, and its effect on the next replay.
 struct FeedbackTests {
     private let scratch: Scratch
     private let model: String
@@ -55,7 +55,7 @@ struct FeedbackTests {
         )
         let after = try replay()
         #expect(try alerts(after, of: "10.60.2.40").isEmpty)
-        // Nobody else gains by it.
+        // It has no effect on other workloads.
         #expect(try alerts(after, of: "10.60.4.13").count == alerts(before, of: "10.60.4.13").count)
         #expect(try feedback(sweep, "--withdraw").status == 0)
         #expect(try replay() == before)

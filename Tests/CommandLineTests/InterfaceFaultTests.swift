@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// What happens to the watched interfaces beneath a monitor that enforces.
+/// Changes to the watched interfaces of an enforcing monitor.
 @Suite(.needsKernel)
 struct InterfaceFaultTests {
     private let bench: FaultBench

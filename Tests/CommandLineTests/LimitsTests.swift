@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// A monitor takes no more of its node than it was given.
+/// A monitor stays within its limits.
 @Suite(.needsKernel, .needs("curl"))
 struct LimitsTests {
     private let lab: Lab
@@ -51,7 +51,7 @@ struct LimitsTests {
     @Test func theCPULimitHoldsAndLostPacketsAreCounted() throws {
         let program = try monitor(limits: "{cpu: 0.05}")
         let sender = try Socket(lab.a)
-        // What the start takes is over when it has nothing more to do.
+        // The start's CPU time is over when the monitor is idle.
         var before = try cpu(of: program.identifier)
         let isIdle = try eventually {
             Thread.sleep(forTimeInterval: 0.5)
@@ -66,7 +66,7 @@ struct LimitsTests {
         }
         let used = try cpu(of: program.identifier) - before
         let seconds = (ContinuousClock.now - began) / .seconds(1)
-        // The packet thread is held to it; what others do in the meantime is made good later.
+        // The packet thread is limited; CPU time of other threads is compensated later.
         #expect(used / seconds < 0.1, "\(used) s of CPU in \(seconds) s")
         let isTold = try eventually {
             for port in UInt16(2000)..<2200 { sender.send("probe", to: lab.b.v4, port) }

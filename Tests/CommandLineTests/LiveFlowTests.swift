@@ -2,13 +2,13 @@ import Foundation
 import TestKit
 import Testing
 
-/// `lazaret flows -i` on interfaces of namespaces that the tests made.
+/// `lazaret flows -i` on interfaces in namespaces of the tests.
 @Suite(.needsKernel)
 struct LiveFlowTests {
-    /// Waits until the program captures; packets before that are nobody's.
+    /// Waits until the program captures; earlier packets are not counted.
     private func untilReady(_ program: Background) throws {
-        // A handler is there before the capture is; then SIGUSR1 is answered by the loop of the
-        // capture.
+        // The signal handler is installed before the capture starts; SIGUSR1 is answered by the
+        // capture's loop.
         let isReady = eventually {
             guard program.isRunning else { return true }
             guard program.handles(SIGUSR1) else { return false }

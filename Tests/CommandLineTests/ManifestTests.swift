@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// The manifests for Kubernetes are what its API takes, and give no right that the program does not
+/// The manifests for Kubernetes are valid for its API, and grant no right that the program does not
 /// need.
 struct ManifestTests {
     private static let validator = Run.root.appendingPathComponent(

@@ -3,7 +3,8 @@ import TestKit
 import Testing
 import Timestamps
 
-/// `lazaret monitor` on the bridge of a gateway made of namespaces: what it fences does not pass.
+/// `lazaret monitor` on the bridge of a gateway made of namespaces: packets of fenced hosts do not
+/// pass.
 @Suite(.needsKernel)
 struct MonitorTests {
     private let lab: Lab
@@ -16,7 +17,7 @@ struct MonitorTests {
         model = try scratch.model()
     }
 
-    /// A model that knows datagrams of the offender to its neighbour, and nothing else.
+    /// A model that contains datagrams of the offender to its neighbour, and nothing else.
     private func modelOfProbes() throws -> String {
         let records = (0..<400).map { number in
             let datagram = Frame.udp(UInt16(40_000 + number), 4000, [UInt8](repeating: 1, count: 5))
@@ -59,7 +60,7 @@ struct MonitorTests {
         return program.output
     }
 
-    /// Scans until the monitor decides; false where it never does.
+    /// Scans until the monitor decides; returns false if it never does.
     private func scanUntilDecided() throws -> Bool {
         try eventually {
             try lab.scan(lab.b, by: lab.a)
@@ -82,7 +83,7 @@ struct MonitorTests {
         let alert = try #require(events.first { $0["event_type"] as? String == "alert" })
         #expect(alert["src_ip"] as? String == lab.a.v4)
 
-        // The end of the program is not the end of the fence.
+        // The fence stays active after the program ends.
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(program.errors.contains("stopped: "))
         #expect(try lab.isHeldBack(lab.a, lab.b))
@@ -108,7 +109,8 @@ struct MonitorTests {
         let isDecided = try scanUntilDecided()
         #expect(isDecided)
         #expect(program.end(by: SIGKILL) == -SIGKILL)
-        // The fence does without the program; one that vanishes meanwhile is put back.
+        // The fence stays active without the program; one that is removed in the meantime is
+        // restored.
         #expect(try lab.isHeldBack(lab.a, lab.b))
         try lab.node.space.run("nft", "flush", "ruleset")
         #expect(try lab.reaches(lab.a, lab.b))
@@ -127,7 +129,7 @@ struct MonitorTests {
         #expect(second.errors.contains("another monitor enforces in this network namespace"))
         #expect(second.errors.count { $0 == "\n" } == 1, "\(second.errors)")
         #expect(first.isRunning && first.end(by: SIGKILL) == -SIGKILL)
-        // It leaves nothing behind that would keep the next from starting.
+        // It leaves nothing behind that would prevent the next start.
         let next = try monitor("--enforce")
         #expect(next.end(by: SIGTERM) == 0)
     }
@@ -170,7 +172,7 @@ struct MonitorTests {
         let kept = try FileManager.default.contentsOfDirectory(atPath: folder)
         #expect(!kept.isEmpty)
         for name in kept { #expect(try Run("model", "verify", "\(folder)/\(name)").status == 0) }
-        // The new model and its feedback can be asked for anew.
+        // The new model and its feedback can be reloaded.
         program.signal(SIGHUP)
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
@@ -213,7 +215,7 @@ struct MonitorTests {
                 in: lab.node.space, ["doctor"] + words, behind: behind)
             return (program.status, program.output)
         }
-        // A namespace's interfaces show in a /sys of its own.
+        // A namespace's interfaces are visible only in its own /sys.
         let mount = ["unshare", "-m", "sh", "-c", #"mount -t sysfs s /sys && exec "$@""#, "sh"]
         let whole = try doctor(
             ["-i", "br1", "-i", "br2", "-i", "uplink", "-m", model], behind: mount)

@@ -2,12 +2,12 @@ import Foundation
 import TestKit
 import Testing
 
-/// Names that a capture carries: whoever made the file may have written them.
+/// Names in a capture, which are untrusted: the file's author may have written them.
 @Suite(.serialized)
 struct NotesTests {
     private let scratch = try! Scratch()
 
-    /// The sample capture, behind these notes.
+    /// The sample capture, after these notes.
     private func capture(_ notes: [String]) throws -> String {
         let sample = try Data(
             contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
@@ -53,7 +53,7 @@ struct NotesTests {
         #expect(
             doubted.errors.contains("name workloads (db, worker) and are not believed")
                 && doubted.errors.contains("--trust-notes"), "\(doubted.errors)")
-        // The user's own choice.
+        // The user trusts the names.
         let named = try capture([note(["10.60.4.13": "db"])])
         let trusted = try offenders(replay(named, model, "--trust-notes"))
         #expect(trusted.contains("10.60.4.13 db"), "\(trusted)")
@@ -68,7 +68,7 @@ struct NotesTests {
         #expect(!learnt.output.contains("db"), "\(learnt.output)")
     }
 
-    /// Not even in a capture that is trusted.
+    /// Reserved names are refused even in a trusted capture.
     @Test(arguments: ["node", "outside", "group", "10.60.1.9", "gateway of jobs", "image x"])
     func reservedNamesAreNotAssigned(name: String) throws {
         let model = try scratch.model()

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// What comes from outside and means nothing is told in a line; it never ends the program.
+/// Invalid input is reported in one line and never crashes the program.
 struct OutsideWordsTests {
     private let scratch = try! Scratch()
 
@@ -77,7 +77,7 @@ struct OutsideWordsTests {
     }
 }
 
-/// Names that steer a terminal, from an inventory as from anywhere else.
+/// Names that control a terminal, from an inventory or any other source.
 struct TerminalTests {
     @Test(arguments: [
         ["--format", "json"], ["--format", "eve"], ["--format", "table"],
@@ -106,7 +106,7 @@ struct TerminalTests {
     }
 }
 
-/// Standard streams that cannot be written, or are not there at all.
+/// Standard streams that are not writable or are closed.
 struct LostStreamTests {
     private func shell(_ script: String) throws -> (status: Int32, text: String) {
         let process = Process()

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Fences by hand, in a namespace of their own.
+/// Fences by the command line, in a separate namespace.
 @Suite(.needsKernel)
 struct QuarantineCommandTests {
     private let space: Namespace
@@ -29,14 +29,14 @@ struct QuarantineCommandTests {
     @Test func theConfiguredLedgerIsUsed() throws {
         let nothing = try run(["quarantine", "list", "-c", file])
         #expect(nothing.status == 0 && nothing.output == "nothing is fenced\n")
-        // Looking makes no ledger.
+        // Listing does not create a ledger.
         #expect(!hasState)
         #expect(try run(["quarantine", "add", "10.9.0.1", "-c", file]).status == 0)
         #expect(hasState)
         #expect(try run(["quarantine", "list", "-c", file]).output.contains("10.9.0.1"))
         #expect(try run(["audit", "list", "-c", file]).output.contains("10.9.0.1"))
         #expect(try run(["audit", "verify", "-c", file]).output.contains("whole"))
-        // What is named goes before what is configured.
+        // An option takes precedence over the configuration.
         let other = ["--state", scratch.path("other")]
         let elsewhere = try run(["quarantine", "list", "-c", file] + other)
         #expect(elsewhere.output.contains("in the kernel, not in the ledger"))

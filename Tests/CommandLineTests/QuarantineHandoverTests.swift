@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// A command by hand asks the monitor, and works alone where that cannot answer.
+/// A command asks the monitor, and acts by itself if the monitor cannot answer.
 @Suite(.needsKernel)
 struct QuarantineHandoverTests {
     private let bench: FaultBench
@@ -18,7 +18,7 @@ struct QuarantineHandoverTests {
         program.signal(SIGCONT)
         let isTold = eventually { bench.fencesTold(over: bench.lab.a) == 1 }
         #expect(isTold, "\(program.errors)")
-        // The monitor has taken the rule over, and removes it when it is asked.
+        // The monitor has adopted the rule, and removes it on request.
         let isKnown = eventually { bench.status().contains("1 fence") }
         #expect(isKnown, "\(bench.status())")
         #expect(
@@ -27,7 +27,7 @@ struct QuarantineHandoverTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    /// Says that it is the monitor, and is gone when it is asked for something.
+    /// A server that identifies itself as the monitor, and disconnects at the next request.
     private static let leaving = """
         import os, socket, sys
         path, status = sys.argv[1], sys.argv[2].encode()

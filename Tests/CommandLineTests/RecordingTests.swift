@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// `lazaret monitor -w`: the packets that were judged, and who was who, to be judged again.
+/// `lazaret monitor -w`: a recording of the packets and of the owners of addresses, for replay.
 @Suite(.needsKernel, .needs("tcpdump"))
 struct RecordingTests {
     private let lab: Lab
@@ -59,7 +59,7 @@ struct RecordingTests {
         for number in UInt16(0)..<20 {
             try Socket(lab.a).send("probe", to: lab.c.v4, 4000 + number)
         }
-        // Other programs read it too, while it is written.
+        // Other programs can read it while it is written.
         func dumped() -> [Substring] {
             let words = ["tcpdump", "-nr", kept, "udp and dst host \(lab.c.v4)"]
             let text = (try? Namespace.command(words)) ?? ""
@@ -70,7 +70,7 @@ struct RecordingTests {
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(dumped().count == 40, "\(dumped())")
 
-        // The file alone tells who is who, where it is trusted.
+        // A trusted file contains the owners of the addresses.
         let replay = try Run(
             "replay", "-r", kept, "-m", model, "--format", "eve", "--trust-notes")
         #expect(replay.status == 0 && replay.errors.isEmpty, "\(replay.errors)")

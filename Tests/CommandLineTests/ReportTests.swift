@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Runs a command of the machine and gives back what it prints on both outputs.
+/// Runs a command of the machine and returns what it prints to both outputs.
 private func tool(_ arguments: [String]) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -46,7 +46,7 @@ struct ReportTests {
         #expect(page.contains("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"))
         #expect(page.contains("lazaret quarantine release 10.60.4.12"))
         #expect(page.contains("until 01:26:"))
-        // Whoever cannot see pictures gets their words.
+        // The pictures have text alternatives.
         #expect(count("<svg class=\"line\" role=\"img\"", in: page) > 10)
         #expect(count("role=\"img\"", in: page) == count("<desc>", in: page))
         #expect(count("<table", in: page) == count("<caption", in: page))
@@ -75,7 +75,7 @@ struct ReportTests {
             ["replay", "-r", "-", "-m", model, "--report", scratch.path("in.html")], input: bytes)
         let page = try String(contentsOfFile: scratch.path("in.html"), encoding: .utf8)
         #expect(run.status == 0 && page.contains("incidents in standard input</h1>"))
-        // The copy of standard input has a name that changes with every run.
+        // The copy of standard input has a different name in every run.
         #expect(
             page.range(of: #"lazaret-[0-9A-F-]+\.pcap"#, options: .regularExpression) == nil)
     }
@@ -124,7 +124,7 @@ struct ReportTests {
         ])
         #expect(!shown.contains("CONSOLE"), "\(shown.prefix(2000))")
         #expect(count("<article class=\"incident\"", in: shown) == 26)
-        // The script ran: its digest is the one that the page's policy allows.
+        // The script ran, so its digest is the one that the page's policy allows.
         #expect(
             shown.contains(#"<button id="theme" type="button">Dark theme</button>"#)
                 || shown.contains(#"<button id="theme" type="button">Light theme</button>"#))
@@ -154,7 +154,7 @@ struct ReportTests {
             let facts = try tool(["capinfos", path])
             #expect(facts.contains("Time precision = nanoseconds"), "\(facts)")
         }
-        // The scanner's packets are all there, and nobody else's.
+        // The file contains all packets of the scanner, and no others.
         let scan = try #require(files.first { $0.contains("-worker-") })
         let flows = try Run("flows", "-r", "\(folder)/\(scan)", "--format", "csv").output
         let rows = flows.split(separator: "\n").dropFirst()

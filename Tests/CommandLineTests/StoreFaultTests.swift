@@ -3,7 +3,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// What happens to the ledger beneath a monitor that enforces: a fence does not wait for a disk.
+/// Faults of an enforcing monitor's ledger: a fence does not wait for a disk.
 @Suite(.needsKernel, .needs("python3"))
 struct StoreFaultTests {
     private let bench: FaultBench
@@ -21,7 +21,7 @@ struct StoreFaultTests {
         let isShown = eventually { bench.status().contains("disk is full") }
         #expect(isShown, "\(bench.status())")
 
-        // With room again the ledger is caught up with, by itself and whoever reads it.
+        // With free space, the ledger is updated again, and readers see it.
         try disk.empty()
         let isCaughtUp = try eventually {
             try bench.quarantine("list", state: state).contains("\(bench.lab.a.v4) ")
@@ -40,7 +40,7 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
-    /// Another program that keeps a file to itself until it is told to let go.
+    /// Another program that locks a file until it is told to release it.
     private final class Holder {
         static let database = """
             import sqlite3
@@ -92,7 +92,7 @@ struct StoreFaultTests {
             try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
         }
         #expect(isCaughtUp, "\(program.errors)")
-        // Reported once, and nothing of it was put back.
+        // Reported once, and nothing had to be restored.
         #expect(bench.fencesTold(over: bench.lab.a) == 1)
         let isKept = try eventually {
             try Run("events", "--socket", bench.socket).output.contains(bench.lab.a.v4)
@@ -103,7 +103,7 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
-    /// A command that is stopped half-way keeps the lock between programs.
+    /// A command that is stopped in the middle keeps the lock between programs.
     @Test func aFenceDoesNotWaitForTheLockOfAnotherProgram() throws {
         let program = try bench.monitor()
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
@@ -112,7 +112,7 @@ struct StoreFaultTests {
             program.errors.contains("using the ledger for 1 s; fences are applied")
         }
         #expect(isTold, "\(program.errors)")
-        // The one who asks is not kept waiting either.
+        // The client does not have to wait either.
         let isShown = eventually { bench.status().contains("wait to be written down") }
         #expect(isShown, "\(bench.status())")
         try holder.letGo()
@@ -126,8 +126,8 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
-    /// The monitor, which acts and records later, is asked; by itself the command would wait for
-    /// the lock in vain.
+    /// The command asks the monitor, which acts now and records later; by itself, the command would
+    /// wait for the lock in vain.
     @Test func aCommandIsHandledByTheMonitor() throws {
         let program = try bench.monitor()
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
@@ -145,7 +145,7 @@ struct StoreFaultTests {
         #expect(isTold)
         let listed = try bench.quarantine("list")
         #expect(listed.contains("\(bench.lab.a.v4) ") && listed.contains("alice"), "\(listed)")
-        // What is not urgent waits for nobody: it is refused, in the ledger's words.
+        // A request that is not urgent does not wait: it is refused with the ledger's error.
         let refused = try Background(
             in: bench.lab.node.space,
             ["quarantine", "release", bench.lab.a.v4, "--state", bench.state])
@@ -153,7 +153,7 @@ struct StoreFaultTests {
             refused.status == 1 && refused.errors.contains("using the ledger for 1 s"),
             "\(refused.errors)")
         try holder.letGo()
-        // The rails are the monitor's, and what they say is said in the same words.
+        // The monitor's rails apply, and their messages are the same.
         let own = try Background(
             in: bench.lab.node.space,
             ["quarantine", "add", bench.lab.node.v4, "--state", bench.state])
@@ -181,8 +181,8 @@ struct StoreFaultTests {
         #expect(trail.contains("alice") && trail.contains("enough"), "\(trail)")
     }
 
-    /// A fence is meant for whoever had the address: who comes by it while nothing can be written
-    /// is let go later.
+    /// A fence applies to the owner of the address: if a new owner gets it while the ledger is not
+    /// writable, its fence is removed later.
     @Test func theFenceOnANewOwnerIsRemovedWhenTheLedgerIsWritable() throws {
         let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))
         let now = Clock.now()

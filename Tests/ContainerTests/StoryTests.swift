@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// The whole story, with real containers: a node learns by itself, is attacked by five of its own,
-/// fences them and nobody else, is restarted in the middle, and can tell of it afterwards.
+/// The whole story with real containers: a node learns by itself, is attacked by five of its
+/// containers, fences only these, is restarted during an attack, and reports everything afterwards.
 @Suite(
     .serialized, .needs(.docker), .needs("python3"),
     .timeLimit(.minutes(20)))
@@ -58,7 +58,7 @@ final class StoryTests {
         return program.output
     }
 
-    /// What the running monitor remembers, alerts and actions, the oldest first.
+    /// The alerts and actions in the running monitor's store, the oldest first.
     private func events(_ kind: String) throws -> [[String: Any]] {
         try Run(["events", "-n", "1000", "--socket", socket]).json.filter {
             $0["event_type"] as? String == kind
@@ -93,7 +93,7 @@ final class StoryTests {
     @Test func aNodeLearnsAndFencesAttackersAndReportsThem() throws {
         var program = try monitor()
         try learn(program)
-        // What it has learnt goes on: nobody is told of, nobody is fenced.
+        // The learned traffic continues: nothing is reported or fenced.
         let windows = Run.windows(judgedBy: socket)
         let isJudged = eventually { Run.windows(judgedBy: socket) >= windows + 120 }
         #expect(isJudged, "\(program.errors)")
@@ -139,8 +139,7 @@ final class StoryTests {
         #expect(isJudging)
     }
 
-    /// Stops the monitor in the middle of an attack and starts it anew: nothing of what it did is
-    /// lost.
+    /// Stops the monitor during an attack and starts it again: no action is lost.
     private func restart(_ program: Background) throws -> Background {
         let (before, alerts) = (try fenced(), try events("alert").map { detail($0, "event_id") })
         #expect(before.count >= 3 && alerts.count >= 3)
@@ -189,7 +188,7 @@ final class StoryTests {
         let listed = try ledger("quarantine", "list").split(separator: "\n")
         let line = try #require(listed.first { $0.hasPrefix(offender.address + " ") }, "\(listed)")
         #expect(line.contains(title) && line.contains("(\(workload))"), "\(line)")
-        // First offences last ten minutes.
+        // The fence of a first offence lasts ten minutes.
         #expect(
             try #require(line.split(separator: " ").dropFirst(2).first).contains("m"), "\(line)")
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import HTTPServer
 @testable import Monitor
 
-/// Who may look, and who may act.
+/// The permissions to read and to act.
 struct AuthenticationTests {
     private func client(uid: UInt32?) -> TestClient {
         var client = TestClient(entry: .socket([1234]))
@@ -57,7 +57,7 @@ struct AuthenticationTests {
             let answer = try await ask("/healthz", "Bearer correct horse", host: host)
             #expect(try answer.isProblem(421, "127.0.0.1 or localhost"), "\(host)")
         }
-        // A whole URL goes before the field.
+        // A whole URL takes precedence over the field.
         let elsewhere = try await ask("http://evil.example/healthz", nil, host: "localhost")
         #expect(elsewhere.status == 421)
     }

@@ -18,7 +18,7 @@ struct DiscoveryTests {
         try node.run(
             "ip", "-6", "route", "add", "fd99::/64", "nexthop", "via", "fd77:9::10", "nexthop",
             "via", "fd77:9::11")
-        // Somebody logged in from outside, and this node talking to an orchestrator's API.
+        // A login from outside, and a connection of this node to an orchestrator's API.
         let door = try Socket(lab.node, stream: true)
         try door.bind("0.0.0.0", 22)
         try door.listen()
@@ -59,7 +59,7 @@ struct DiscoveryTests {
         #expect(found.ownAddresses.contains { $0.isLinkLocal })
         _ = login
 
-        // A container that has only opened a connection is no operator.
+        // A container that only opened a connection is not an operator.
         let knocker = try Socket(lab.a, stream: true)
         try #require(knocker.connect("10.77.9.1", 22))
         let knock = try door.accept()

@@ -7,7 +7,7 @@ import Timestamps
 
 @testable import Enforcement
 
-/// What each response does to packets, around addresses and around network cards.
+/// The effect of each response on packets, for addresses and for MAC addresses.
 extension PacketTests {
     @Test func aSpooferIsFencedByItsMACAddress() throws {
         let lab = try Lab(bridgeCallsFirewall: false)

@@ -39,7 +39,7 @@ struct PrefixTests {
             let isProtected = protected.check(IPPrefix(host: address)) != nil
             #expect(cover.count { $0.contains(address) } == (isProtected ? 0 : 1), "seed \(seed)")
         }
-        // Minimal: no two neighbours make up one prefix.
+        // Minimal: no two neighbours form one prefix.
         for (left, right) in zip(cover, cover.dropFirst()) where left.length == right.length {
             #expect(IPPrefix(left.address, length: left.length - 1).contains(right) == false)
         }

@@ -27,7 +27,7 @@ struct FenceIndexTests {
             target: target, action: Bool.random(using: &random) ? .drop : .observe)
     }
 
-    /// What the index must say, told by looking at every entry.
+    /// The expected result of the index, by a linear search.
     private func meets(_ left: QuarantineRule.Key, _ right: QuarantineRule.Key, covering: Bool)
         -> Bool
     {

@@ -18,7 +18,7 @@ func fence(
             level: 1, reason: reason, eventID: "e1"), time: .epoch)
 }
 
-/// Everything that a script can hold.
+/// A script with all kinds of elements.
 let everyAction: [QuarantineDecision] =
     QuarantineRule.Action.allCases.enumerated().flatMap { index, action in
         [

@@ -5,7 +5,7 @@ import Testing
 
 @testable import EventDelivery
 
-/// The event file: whole lines, its owner's alone, new at a size or when it was moved.
+/// The event file: complete lines, private, rotated at a size or when it was moved.
 struct EventFileTests {
     private let folder = try! Folder()
     private let statistics = SinkStatistics()
@@ -26,7 +26,7 @@ struct EventFileTests {
 
     @Test func aFileAtItsSizeLimitIsRotated() throws {
         var rotation = DeliveryOptions.Rotation()
-        // Ten lines of one length: three fit a file.
+        // Ten lines of equal length, of which three fit in a file.
         let lines = (0..<10).map { alert($0) }
         rotation.size = 3 * (lines[0].line.utf8.count + 1) + 10
         rotation.kept = 2
@@ -37,7 +37,7 @@ struct EventFileTests {
         #expect(folder.text("eve.json.2") == text(lines[3..<6]))
         #expect(!FileManager.default.fileExists(atPath: folder.path("eve.json.3")))
         #expect(try folder.mode("eve.json") == 0o600)
-        // What is there already counts, also for a program that has just begun.
+        // The existing size counts, also for a program that has just started.
         var again = try EventFile(path: folder.path("eve.json"), rotation: rotation)
         _ = again.deliver(queued(Array(lines[0..<3])), statistics)
         #expect(folder.text("eve.json.1") == text(lines[9..<10]) + text(lines[0..<2]))

@@ -6,7 +6,7 @@ import Testing
 
 @testable import EventDelivery
 
-/// Syslog servers of each kind, and what happens while there is none.
+/// Syslog servers of each kind, and delivery while there is none.
 struct SyslogTests {
     private let folder = try! Folder()
     private let log = CollectedLog()
@@ -61,7 +61,7 @@ struct SyslogTests {
         var connection: Receiver? = try listener.accept()
         let message = try connection?.frame()
         #expect(isWhole(message, priority: 130, alert(1, padding: 5000)), "\(message ?? "")")
-        // It restarts: the connection ends, and nothing listens for a while.
+        // It restarts: the connection ends, and no server listens for a while.
         connection = nil
         shutdown(listener.number, Int32(SHUT_RDWR))
         let isEnded = eventually { listener.isEndSeen }
@@ -86,7 +86,7 @@ struct SyslogTests {
         let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
         let total = SinkWorker.capacity + 8000
         let event = alert(1, padding: 2000)
-        // Whoever waited for the server would wait for ever.
+        // Waiting for the server would never end.
         for number in 0..<total {
             dispatcher.write(event)
             if number % 500 == 0 {
@@ -100,7 +100,7 @@ struct SyslogTests {
         #expect(status.waiting <= SinkWorker.capacity && status.dropped > 0)
         #expect(Int(status.written) + status.waiting + Int(status.dropped) == total)
         #expect(log.lines.count { $0.contains("further ones are dropped") } == 1)
-        // Nor does it hold up who replaces it: what it has is given up five seconds later.
+        // Nor does it delay its replacement: its pending events are dropped five seconds later.
         try dispatcher.replace(path: folder.path("eve.json"), with: DeliveryOptions())
         #expect(!log.lines.contains { $0.contains("are not delivered") })
         dispatcher.write(alert(total))

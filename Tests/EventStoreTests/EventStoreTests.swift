@@ -9,7 +9,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A directory of its own, gone with the last reference.
+/// A temporary directory, removed with the last reference.
 final class Scratch: Sendable {
     let path = NSTemporaryDirectory() + "lztest-" + UUID().uuidString
 
@@ -173,7 +173,7 @@ struct EventStoreTests {
         try store.record(incidents: [
             incident("e1", start: 0, end: 1), incident("e9", start: 1, end: 9),
         ])
-        // Nanoseconds for events; of incidents the seconds of their end.
+        // Nanoseconds for events; for incidents, the seconds of their end.
         #expect(
             try store.prune(
                 before: Timestamp(nanoseconds: 5), largerThan: 1 << 30,
@@ -227,7 +227,7 @@ struct EventStoreTests {
         #expect(try store.damage() == nil)
     }
 
-    /// Bytes of the pages in use, as SQLite tells them.
+    /// The size of the pages in use, as SQLite reports it.
     private func liveBytes(_ scratch: Scratch) throws -> Int {
         let words = try Namespace.command([
             "sqlite3", scratch.path + "/lazaret.db",
@@ -259,7 +259,7 @@ struct EventStoreTests {
             #expect(try store.incidents(limit: 1).map(\.id) == ["i3999"])
             #expect(try store.events(limit: 1).map(\.id) == ["e999"])
             #expect(try store.statistics(limit: 1).map(\.time.nanoseconds) == [199])
-            // What was there goes by its share: nothing is emptied for another's sake.
+            // Existing entries are pruned by their shares: no kind is emptied for another.
             let left = try [store.incidents(limit: 9999).count, store.events(limit: 9999).count]
             #expect(left[0] > 300 && left[1] > 75 && (3...4).contains(left[0] / left[1]), "\(left)")
             let report = try store.verifyAudit()
@@ -267,7 +267,7 @@ struct EventStoreTests {
             #expect(try store.auditTail(limit: 1)[0].entry.action == "prune")
             #expect(try store.openRules().count == 1)
         }
-        // The second time there was nothing to do.
+        // The second pruning had nothing to do.
         #expect(try store.audit(limit: 9999).count { $0.entry.action == "prune" } == 1)
     }
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import EventStore
 
-/// How a store's file comes to be, and what becomes of one that another version has made.
+/// The creation of a store's file, and the migration of one from another version.
 struct LayoutTests {
     @Test func aCommitSurvivesAPowerCut() throws {
         let store = try Scratch().store()
@@ -79,7 +79,7 @@ struct LayoutTests {
         #expect(try store.setting("a") == "3")
     }
 
-    /// What SQLite ends a C text with, what is more than one byte long, and what is not there.
+    /// A zero byte, multi-byte characters, and an empty text.
     @Test(arguments: ["", "a\u{0}b", "Grüße 🦠", String(repeating: "x", count: 1 << 20)])
     func textsAreReadAsTheyWereWritten(text: String) throws {
         let store = try Scratch().store()

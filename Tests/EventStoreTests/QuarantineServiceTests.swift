@@ -8,7 +8,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// The quarantine of a running monitor, with its own thread.
+/// The quarantine service of a running monitor, on its own thread.
 @Suite(.needsKernel)
 struct QuarantineServiceTests {
     private static let clock: @Sendable () -> Timestamp = {

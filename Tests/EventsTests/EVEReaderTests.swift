@@ -5,7 +5,7 @@ import Testing
 @testable import Events
 import Timestamps
 
-/// A file of EVE lines, whoever wrote them.
+/// A file of EVE lines from any program.
 struct EVEReaderTests {
     private func write(_ text: String) throws -> String {
         let path = NSTemporaryDirectory() + "lazaret-\(UUID().uuidString).json"

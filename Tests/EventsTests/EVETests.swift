@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// Events as EVE JSON: written, read, and what comes from elsewhere.
+/// Events as EVE JSON: written, read, and lines of other programs.
 struct EVETests {
     @Test(arguments: Samples.events)
     func everyFieldSurvivesEncoding(event: Event) throws {
@@ -119,7 +119,7 @@ struct EVETests {
         #expect(throws: EVEError.unknownType("dns")) {
             try Event(eve: Data(#"{"event_type":"dns","dns":{}}"#.utf8))
         }
-        // A later version says more, in its own words.
+        // A later version has additional fields.
         let line = Event(time: .epoch, .alert(Samples.fullAlert)).eve
             .replacingOccurrences(of: "\"pattern\":\"verticalScan\"", with: "\"pattern\":\"new\"")
             .replacingOccurrences(of: "\"severity\":1", with: "\"severity\":9,\"gid\":[{}]")

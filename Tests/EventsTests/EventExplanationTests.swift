@@ -6,7 +6,7 @@ import Timestamps
 
 @testable import Events
 
-/// What `lazaret explain` says, from the alert and what was found beside it.
+/// The output of `lazaret explain` for an alert and its context.
 struct EventExplanationTests {
     private var explanation: EventExplanation {
         var alert = Samples.fullAlert

@@ -10,7 +10,7 @@ struct DistinctWindowTests {
         (window.count(scale, at: second), window.count(scale, at: second, novel: true))
     }
 
-    /// Every scale against a plain dictionary, over random keys and pauses.
+    /// Compares every scale with a plain dictionary, for random keys and pauses.
     @Test(arguments: [1, 2, 3] as [UInt64])
     func countsEqualAPlainCount(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
@@ -25,7 +25,7 @@ struct DistinctWindowTests {
             window.insert(key, second: second, isNovel: key % 3 == 0)
             lastSeen[key] = second
             for scale in Scale.allCases {
-                // The window holds whole buckets.
+                // The window consists of whole buckets.
                 let oldest =
                     (second / scale.bucketSeconds - scale.bucketCount + 1) * scale.bucketSeconds
                 let live = lastSeen.filter { $0.value >= oldest }

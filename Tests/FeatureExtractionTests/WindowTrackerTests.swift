@@ -7,7 +7,7 @@ import Workloads
 @testable import FeatureExtraction
 import Timestamps
 
-/// Sends hand-made packets through a tracker and keeps its windows.
+/// Sends constructed packets through a tracker and collects its windows.
 private struct Bench {
     var tracker: WindowTracker
     var windows: [Window] = []
@@ -20,7 +20,7 @@ private struct Bench {
             inventory: inventory, graph: graph, mode: mode, hostLimit: hostLimit)
     }
 
-    /// Who was judged.
+    /// The subjects of the windows.
     var judged: Set<IPAddress> { Set(windows.map(\.subject)) }
 
     /// Opens a flow.
@@ -103,7 +103,8 @@ struct HandoverTests {
         _ = bench.send(
             packet("10.0.0.5", "10.0.0.9", port: 99, at: 0.4), [.started, .fromOriginator])
         bench.tracker.apply(change("intruder"))
-        // The old one's connection goes on for a moment; it is not the new one's.
+        // The previous owner's connection continues for a moment; it is not charged to the new
+        // owner.
         _ = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.5), [.fromOriginator], tag: tag)
         bench.finish()
         func window(_ name: String) -> Window? {
@@ -139,7 +140,7 @@ struct HandoverTests {
                 [.started, .fromOriginator])
             bench.tracker.apply(change(nil))
         }
-        // Twenty a second, each kept until its last bucket was judged.
+        // Twenty a second, each kept until its last bucket was scored.
         #expect(bench.tracker.slotCount <= 20 * 33 && bench.tracker.hostCount <= 1)
         #expect(bench.tracker.links.records.count <= 2)
     }
@@ -202,7 +203,7 @@ struct WindowTrackerTests {
         }
         bench.finish()
         let window = try #require(bench.last(.short, of: attacker))
-        // Two addresses may be taken over by right: a container can have more than one.
+        // Two additional addresses are allowed: a container can have more than one.
         #expect(window[.foreignSources] >= 195 && window[.flows] >= 195)
         #expect(window.mac == MACAddress(mac))
         #expect(Set(bench.windows.map(\.subject)).count <= 3)
@@ -278,7 +279,7 @@ struct WindowTrackerTests {
         for second in 4..<40 {
             prompt.tracker.advance(to: Timestamp(second: 1_000_000 + second))
             prompt.takeWindows()
-            // A clock that is not asked, and one that stands still, lose nothing.
+            // Nothing is lost if windows are not read or the clock does not advance.
             late.tracker.advance(to: Timestamp(second: 1_000_000 + second))
             if second % 7 == 0, let window = late.tracker.nextWindow() {
                 late.windows.append(window)
@@ -293,7 +294,7 @@ struct WindowTrackerTests {
 
     @Test func aFullTableEvictsTransientHosts() {
         var bench = Bench(hostLimit: 10)
-        // Nine who are seen once, and one who is not a passer-by.
+        // Nine hosts that are seen once, and one that is not transient.
         for _ in 0..<8 { bench.open("10.0.3.1", at: 1) }
         for number in 0..<9 { bench.open("10.0.1.\(number)", at: 1) }
         for number in 0..<50 { bench.open("10.0.2.\(number)", at: 2 + number / 5) }
@@ -301,7 +302,7 @@ struct WindowTrackerTests {
         for _ in 0..<5 { bench.open("10.0.3.1", at: 31) }
         bench.finish()
         #expect(bench.tracker.hostCount == 10 && bench.tracker.droppedHosts == 51)
-        // Everybody was judged, and who stayed kept the place.
+        // All hosts were scored, and the one that stayed kept its slot.
         #expect(bench.judged.count == 61)
         #expect(bench.tracker.slotCount == 10)
     }

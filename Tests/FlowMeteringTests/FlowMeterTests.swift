@@ -263,7 +263,7 @@ func statesMatchZeek(packets: [[UInt8]], state: String) {
 }
 
 @Test(arguments: [
-    // Of the specification's test vectors (community-id-spec, baseline_deflt.json).
+    // From the specification's test vectors (community-id-spec, baseline_deflt.json).
     (6, "128.232.110.120", 34_855, "66.35.250.204", 80, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="),
     (17, "192.168.1.52", 54_585, "8.8.8.8", 53, "1:d/FP5EW3wiY1vCndhwleRRKHowQ="),
     (132, "192.168.170.8", 7, "192.168.170.56", 7, "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs="),

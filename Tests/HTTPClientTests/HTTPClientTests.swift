@@ -24,7 +24,7 @@ struct HTTPClientTests {
         #expect(try await text(server.request("/continue").answer(upTo: 5).body) == "hello")
     }
 
-    /// In a process of its own: other transfers would count among the connections that are kept.
+    /// In a separate process, because other transfers would also use kept connections.
     @Test func aConnectionIsReused() async throws {
         let server = try Server()
         let url = server.request("/").url
@@ -144,7 +144,7 @@ struct HTTPClientTests {
         await #expect(throws: HTTPError.tooLarge(limit: 1 << 20)) {
             try await server.request("/endless").answer(upTo: 1 << 20)
         }
-        // And the server is rid of it.
+        // The server's connection is closed.
         #expect(try await server.has(1, "closed"))
         guard case .tooLarge = try await failure(server.request("/heads-without-end")) else {
             Issue.record("taken")
@@ -217,7 +217,7 @@ struct HTTPClientTests {
         }
     }
 
-    /// A server that takes the connection and never says a word of TLS.
+    /// A server that accepts the connection and never answers the TLS handshake.
     @Test func connectingHasATimeLimit() async throws {
         let listener = try ScriptedServer { _ in .whole(200, "") }
         var request = HTTPRequest(url: "https://127.0.0.1:\(listener.port)/")
@@ -248,7 +248,7 @@ struct HTTPClientTests {
         await #expect(throws: HTTPError.cancelled) { try await task.value }
         #expect(ContinuousClock.now - start < .seconds(60))
         #expect(try await server.has(1, "closed"))
-        // Whoever is cancelled already is not even asked.
+        // A task that is already cancelled sends no request.
         let late = Task {
             withUnsafeCurrentTask { $0?.cancel() }
             return try await request.answer(upTo: 10)
@@ -263,7 +263,7 @@ struct HTTPClientTests {
         try await server.request("/chunks/\(count >> 16)").withResponse { response in
             var read = try #require(try await response.next()).count
             try await Task.sleep(for: .milliseconds(500))
-            // What the kernel and the client keep; the server waits with the rest.
+            // The kernel's and the client's buffers; the server waits with the rest.
             let sent = try await server.count("sent")
             #expect(sent < 2 << 20, "\(sent)")
             var most = 0
@@ -273,7 +273,7 @@ struct HTTPClientTests {
             }
             #expect(read == count && most <= Transfer.bufferLimit + 16_384, "\(read) \(most)")
         }
-        // Whoever leaves early leaves the rest.
+        // A reader that stops early discards the rest.
         try await server.request("/endless").withResponse { #expect($0.status == 200) }
         #expect(try await server.has(1, "closed"))
     }

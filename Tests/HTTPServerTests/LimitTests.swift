@@ -3,7 +3,7 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// What clients that want too much, or too slowly, can do to others.
+/// The effect on others of clients that request too much or are too slow.
 @Suite(.serialized)
 struct LimitTests {
     private static let hello = Router<Void>.Route(.get, "/hello") { _, _ in .text("hello") }
@@ -19,19 +19,19 @@ struct LimitTests {
             var half: [Client] = []
             for number in 0..<500 {
                 let client = try site.connect()
-                // Half of them say nothing at all.
+                // Half of them send nothing.
                 if number % 2 == 0 { client.send("GET /hello HTTP/1.1\r\nHo") }
                 half.append(client)
                 guard number % 50 == 0 else { continue }
                 let answer = try await site.get("/hello")
                 #expect(answer.hasSuffix("hello"), "\(number): \(answer)")
-                // Those that have given way go as soon as the library has found out.
+                // Replaced connections are closed as soon as the library has noticed.
                 let held = site.connections
                 #expect(held <= 16 + 16, "\(held)")
             }
             let isBounded = await eventually { site.connections <= 16 }
             #expect(isBounded)
-            // The oldest have made room.
+            // The oldest were closed.
             #expect(await half[0].rest() == "" && half[0].isClosed)
         }
     }
@@ -95,7 +95,7 @@ struct LimitTests {
             }
             let time = await ContinuousClock().measure { _ = await client.rest() }
             #expect(client.isClosed && .seconds(10) < time && time < .seconds(120), "\(time)")
-            // The time of a later request begins with its line.
+            // The time limit of a later request starts with its line.
             let other = try site.connect()
             other.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(await other.answer().hasSuffix("hello"))

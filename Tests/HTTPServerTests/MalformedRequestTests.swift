@@ -3,9 +3,9 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// Requests that two programs could understand in two ways, and requests that are too large.
+/// Requests that two programs could interpret differently, and requests that are too large.
 struct MalformedRequestTests {
-    /// Counts what reaches a route, and has a path that no request of a test asks for openly.
+    /// Counts requests that reach a route, including a path that tests request only by smuggling.
     private final class Ledger: Sendable {
         let seen = Mutex<[String]>([])
 
@@ -23,7 +23,7 @@ struct MalformedRequestTests {
 
     private static let smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
-    /// Each is a body's worth of `smuggled` for one reader, and a request of its own for another.
+    /// In each, `smuggled` is part of the body for one reader, and a separate request for another.
     private static let ambiguous = [
         "Content-Length: 0\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nContent-Length: 37",
@@ -141,7 +141,7 @@ struct MalformedRequestTests {
         }
     }
 
-    /// The library has no answer for too many; the connection is closed all the same.
+    /// The library sends no answer for too many, but the connection is closed.
     @Test func aQueryMayHaveManyParametersButNotTooMany() async throws {
         var limits = Limits.patient
         limits.requestTime = .milliseconds(500)

@@ -1,7 +1,7 @@
 import HTTPServer
 import Testing
 
-/// Routes, asked without a server.
+/// Routes, called without a server.
 struct RouterTests {
     private struct Fault: Error {}
 

@@ -3,7 +3,7 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// What every client may count on.
+/// The basic behaviour of the server.
 struct ServerTests {
     private static let hello = Router<Void>.Route(.get, "/hello") { _, _ in .text("hello") }
     private static let echo = Router<Void>.Route(.post, "/echo") { request, _ in
@@ -192,7 +192,7 @@ struct ServerTests {
             #expect(lstat(path, &found) == 0 && found.st_mode & 0o7777 == 0o660)
         }
         #expect(!FileManager.default.fileExists(atPath: path))
-        // One that nobody listens on any more is replaced; one that has taken its place stays.
+        // An unused socket is replaced; a socket that has replaced ours is kept.
         try await Site.serve(.unix, routes: [Self.hello]) { site in
             path = site.path
             let again = try Listener.unix(path)

@@ -3,10 +3,10 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// Answers that go on.
+/// Streamed answers.
 @Suite(.serialized)
 struct StreamTests {
-    /// A source that tests push events into, and that knows who follows.
+    /// A source that tests push events into, and that counts its followers.
     private final class Source: Sendable {
         private let followers = Mutex<[Int: AsyncStream<ServerSentEvent>.Continuation]>([:])
         private let last = Atomic<Int>(0)
@@ -39,7 +39,7 @@ struct StreamTests {
         }
     }
 
-    /// Tells when nobody holds it any more.
+    /// Reports when its last reference is gone.
     private final class Token: Sendable {
         private let end: @Sendable () -> Void
 
@@ -70,7 +70,7 @@ struct StreamTests {
             }
             source.finish()
             #expect(await client.read { $0.hasSuffix("0\r\n\r\n") } == "0\r\n\r\n")
-            // The connection goes on.
+            // The connection stays open.
             client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(await client.answer().hasSuffix("hello"))
         }
@@ -101,7 +101,7 @@ struct StreamTests {
             }
             #expect(source.count == 5)
             clients.removeLast(2)
-            // Nothing is sent meanwhile.
+            // Nothing is sent in the meantime.
             let areGone = await eventually {
                 source.count == 3 && site.connections == 3
             }
@@ -152,7 +152,7 @@ struct StreamTests {
             client.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
             let isCutOff = await eventually { ended.value == 1 }
             #expect(isCutOff)
-            // The kernel's buffers have taken some, and ours a little.
+            // The kernel's buffers contain some of it, and ours a little.
             #expect(made.value < 16 << 20, "\(made.value)")
             let answer = try await site.get("/hello")
             #expect(answer.hasSuffix("hello"))

@@ -102,7 +102,7 @@ import Testing
             let score = forest.score([Float](repeating: 1, count: forest.columnCount))
             #expect(score >= 0 && score <= 1)
         }
-        // A changed threshold or corner is a forest still.
+        // With a changed threshold or box, it is still a valid forest.
         #expect(read > 20)
     }
 

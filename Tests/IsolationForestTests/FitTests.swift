@@ -6,7 +6,7 @@ import Testing
     @Test func everyTreeIsValid() throws {
         var options = IsolationForest.Options(seed: 3)
         options.treeCount = 30
-        // Small whole numbers, so that rows repeat and columns become constant on the way down.
+        // Small integers, so that rows repeat and columns become constant on the way down.
         let rows = Samples.bell(rows: 400, columns: 6, seed: 5).map { $0.rounded() }
         let forest = try IsolationForest(rows: rows, columnCount: 6, options: options)
         #expect(forest.sampleSize == 256)

@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test func aRowIsCutOffWithTheDefinedProbability() throws {
-        // Sixteen rows, all 0 and 3 by turns: the root is the only box, [0, 3].
+        // Sixteen rows, alternating 0 and 3: the root is the only box, [0, 3].
         var options = IsolationForest.Options(seed: 1)
         options.treeCount = 1
         options.resolution = [1]

@@ -12,7 +12,7 @@ import Workloads
 @testable import Offline
 import Timestamps
 
-/// What a monitor keeps of its packets is read again with the names that were true then.
+/// A monitor's recording is read with the names that were valid at the time of each packet.
 final class PacketRecordingTests {
     private let folder = NSTemporaryDirectory() + "lazaret-recording-\(UUID().uuidString)"
     private var path: String { folder + "/kept.pcapng" }
@@ -56,7 +56,7 @@ final class PacketRecordingTests {
         }
     }
 
-    /// Waits for the disk: less than a chunk, and what is still filled, is not decided on.
+    /// Waits for the disk, except for the chunk that is being filled.
     private func keepPace(_ recording: PacketRecording, _ count: Int) {
         let isFollowing = eventually {
             Int(recording.status.written + recording.status.lost) >= count - 1500
@@ -71,7 +71,7 @@ final class PacketRecordingTests {
         return change
     }
 
-    /// Who had the sender's address when each packet came, by the packet's source port.
+    /// The owner of the sender's address at the time of each packet, by the packet's source port.
     private func read(_ paths: [String]? = nil) throws -> [(port: UInt16, holder: String?)] {
         var holder: String?
         var seen: [(port: UInt16, holder: String?)] = []
@@ -94,7 +94,7 @@ final class PacketRecordingTests {
         add(recording, at: 0, port: 1)
         add(recording, at: 100, port: 2)
         add(recording, at: 200, port: 3)
-        // The engine tells of it only when packets have come already.
+        // The engine reports it only after packets have arrived.
         recording.note(change("thief", at: 150))
         recording.advance(to: Clock.monotonic() + .seconds(1))
         add(recording, at: 300, port: 4)

@@ -10,8 +10,8 @@ import Workloads
 @testable import Offline
 import Timestamps
 
-/// What a node learns by itself, seeing every packet once, is as good as what is trained from a
-/// capture.
+/// A model that a node learns by itself, from a single pass over the packets, is as good as one
+/// trained on a capture.
 struct TrainingPipelineTests {
     private static let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()

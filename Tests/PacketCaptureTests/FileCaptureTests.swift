@@ -6,7 +6,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A file that is gone with the test.
+/// A file that is removed with the test.
 final class TemporaryFile {
     let path: String
     init(_ bytes: [UInt8]) throws {
@@ -165,8 +165,8 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     #expect(frames.map(\.bytes.count) == large.map { min($0.bytes.count, 65_535) })
 }
 
-/// The sample captures, and those below the folder that `LAZARET_DATA` names, with libpcap's own
-/// reader as the judge of every frame.
+/// The sample captures, and those below the folder that `LAZARET_DATA` names, compared frame by
+/// frame with libpcap's reader.
 @Test func everyCaptureYieldsTheSameFramesAsLibpcap() throws {
     let more = ProcessInfo.processInfo.environment["LAZARET_DATA"]
     let roots = [Run.root.appendingPathComponent("captures").path] + [more].compactMap(\.self)
@@ -179,7 +179,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
         guard let reference = LibpcapReader(name) else { continue }
         var expected = reference.digest()
         guard let capture = try? FileCapture(paths: [name]) else {
-            // libpcap has no complaint before the first frame, so neither may we.
+            // libpcap reports no error before the first frame, so we must not either.
             #expect(expected.count == 0, Comment(rawValue: name))
             continue
         }
@@ -188,7 +188,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
             for index in frames.indices { digest.add(frames[index]) }
         }), more {}
         if reference.hasOddTimes { expected.times = digest.times }
-        // Where libpcap stops at an interface of another type, we go on.
+        // libpcap stops at an interface of another type, we continue.
         if reference.ended { #expect(digest == expected, Comment(rawValue: name)) }
         compared += 1
     }
@@ -229,7 +229,7 @@ func notesOfAMonitorAreReturnedOnceAndOthersAreNot(isBigEndian: Bool) throws {
     let (frames, capture) = try readAll([file], options)
     #expect(frames.count == 1 && capture.warnings.isEmpty && capture.lostNotes == 0)
     #expect(capture.takeNotes() == ["{}"] && capture.takeNotes().isEmpty)
-    // Whoever does not ask for notes keeps none.
+    // Without a request for notes, none are kept.
     options.noteLimit = 10
     let (_, other) = try readAll([file], options)
     #expect(other.takeNotes().isEmpty && other.lostNotes == 1)

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// The inner packet of every encapsulation: TCP 10.1.0.1:40000 to 10.1.0.2:443, SYN.
+/// The inner packet of all encapsulations: TCP 10.1.0.1:40000 to 10.1.0.2:443, SYN.
 private let inner = Frame.ipv4("10.1.0.1", "10.1.0.2", 6, Frame.tcp(40_000, 443, flags: 2))
 private let inner6 = Frame.ipv6("fd00::1", "fd00::2", 6, Frame.tcp(40_000, 443, flags: 2))
 private let innerFrame = Frame.ethernet(0x0800, inner)

@@ -28,7 +28,7 @@ import Timestamps
         Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 53, message)), .raw)
     #expect(packet.dns.kind == .query && packet.dns.questionType == 1)
     #expect(packet.dns.nameLength == 20 && packet.dns.labelCount == 3)
-    // Four of one letter and four of another: one bit a byte.
+    // Four of one letter and four of another: one bit per byte.
     #expect(packet.dns.nameEntropyHundredths == 100)
     let lower = decoded(
         Frame.ipv4(
@@ -64,7 +64,7 @@ import Timestamps
     #expect(packet.payloadLength == 0 && packet.ipLength == 40 && packet.wireLength == 60)
 }
 
-/// Each way to be bad, its frame, and its counter.
+/// A frame of each kind of malformation, and its counter.
 @Test(
     arguments: [
         ("truncated_link", LinkType.ethernet, [1, 2, 3]),
@@ -114,7 +114,7 @@ func everyKindOfMalformedFrameHasItsCounter(name: String, link: LinkType, frame:
     }
 }
 
-/// Destination options without end.
+/// An endless chain of destination options.
 private let endlessChain = (0..<300).flatMap { _ in [60, 0, 0, 0, 0, 0, 0, 0] as [UInt8] }
 
 @Test func wrongChecksumsAreCountedOnRequest() {

@@ -6,7 +6,7 @@ import Testing
 @testable import PacketIntake
 import Timestamps
 
-/// Packets of several interfaces come out by time, and each of them once.
+/// Packets of several interfaces are returned by time, and each of them once.
 struct ReorderBufferTests {
     private func packet(_ milliseconds: Int64, sequence: UInt32) -> Packet {
         var packet = Packet()

@@ -9,7 +9,7 @@ struct PolicyTests {
     @Test func oneWindowIsWatchedAndTwoInARowAreFenced() {
         var quarantine = PlannedQuarantine()
         #expect(quarantine.consider(request("10.0.0.2", at: 100)).isEmpty)
-        // The same moment seen at another scale is not a second window.
+        // The same time at another scale is not a second window.
         #expect(quarantine.consider(request("10.0.0.2", at: 100)).isEmpty)
         let decisions = quarantine.consider(request("10.0.0.2", at: 110))
         #expect(decisions.map(\.kind) == [.add])
@@ -30,10 +30,10 @@ struct PolicyTests {
         #expect(quarantine.consider(by("job", at: 110)).isEmpty)
         #expect(quarantine.consider(by("job", at: 120)).map(\.kind) == [.add])
         _ = quarantine.expire(at: Timestamp(second: 720))
-        // A window of the one before, judged after the address passed on.
+        // A window of the previous owner, scored after the address has a new owner.
         quarantine.policy.inventory = inventory(1)
         #expect(quarantine.consider(by("job", at: 730, score: 1)).isEmpty)
-        // One that had no name then is the one that has it now.
+        // An owner without a name at that time is the current owner.
         #expect(quarantine.consider(by("10.0.0.2", at: 740, score: 1)).map(\.kind) == [.add])
     }
 
@@ -60,9 +60,9 @@ struct PolicyTests {
         #expect(fence(at: 0) == 600)
         #expect(fence(at: 1000) == 3600)
         #expect(fence(at: 10_000) == 86_400)
-        // The third ended at 96,400; a day of quiet forgives one of three steps.
+        // The third expired at 96,400; a day of quiet forgives one of three steps.
         #expect(fence(at: 200_000) == 86_400)
-        // That ended at 286,400; two days of quiet forgive two of three steps.
+        // That one expired at 286,400; two days of quiet forgive two of three steps.
         #expect(fence(at: 286_400 + 2 * 86_400) == 3600)
         #expect(fence(at: 1_000_000_000) == 600)
     }

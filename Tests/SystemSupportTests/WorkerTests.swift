@@ -5,13 +5,13 @@ import Timestamps
 @testable import SystemSupport
 
 struct WorkerTests {
-    /// What a worker's thread was given.
+    /// The items that a worker's thread received.
     private final class Record: Sendable {
         private let batches = Mutex<[[Int]]>([])
 
         func add(_ batch: Worker<Int>.Batch) { batches.withLock { $0.append(batch.items) } }
         var items: [Int] { batches.withLock { $0.flatMap(\.self) } }
-        /// Batches with something in them.
+        /// The batches that are not empty.
         var filled: [[Int]] { batches.withLock { $0.filter { !$0.isEmpty } } }
     }
 
@@ -68,7 +68,7 @@ struct WorkerTests {
         #expect(worker.stop(by: began + .milliseconds(100)) == 4)
         #expect(Clock.monotonic() - began >= .milliseconds(100))
         gate.raise()
-        // The last batch waits at the gate too.
+        // The last batch is blocked too.
         #expect(entered.wait(until: soon()))
         gate.raise()
         #expect(worker.stop(by: soon()) == 0)
@@ -94,7 +94,7 @@ struct WorkerTests {
         #expect(record.items == [0, 1, 2])
     }
 
-    /// Each submitter waits until its item was worked on: one wake-up lost, and it waits for a
+    /// Each submitter waits until its item was processed: after a lost wake-up, it would wait for a
     /// minute.
     @Test func noWakeUpIsLost() {
         let worker = Worker<Signal>(capacity: 64)

@@ -3,10 +3,10 @@ import Testing
 
 @testable import TextFormats
 
-/// Text from outside on a terminal.
+/// Untrusted text on a terminal.
 struct PrintableTests {
-    /// Escape, CSI as one character, right-to-left override, isolate, mark of direction, line end
-    /// of Unicode.
+    /// Escape, CSI as one character, right-to-left override, isolate, direction mark, Unicode line
+    /// separator.
     static let marks = [
         "\u{1B}", "\u{9B}", "\u{202E}", "\u{2066}", "\u{200F}", "\u{2028}", "\u{7F}",
     ]
@@ -17,7 +17,7 @@ struct PrintableTests {
         let quoted = JSONObject.quoted(text)
         #expect(!quoted.contains(mark) && quoted.hasPrefix("\"a\\u"))
         #expect(try JSONDecoder().decode(String.self, from: Data(quoted.utf8)) == text)
-        // As an encoder of the system writes it.
+        // In the format of the system's encoder.
         let json = "{\n  \"k\": \"a\(mark)b\"\n}"
         #expect(!json.escapedJSON.contains(mark) && json.escapedJSON.contains("\n  \"k\""))
     }

@@ -48,10 +48,10 @@ struct InventoryTests {
         ]
         #expect(described(inventory.workloads.first) == expected)
         #expect(try inventory.workload(of: address("fd00::6"))?.name == "web")
-        // As it is written, it is read.
+        // It is read as it is written.
         #expect(
             try described(Inventory(yaml: inventory.yaml, path: "i").workloads.first) == expected)
-        // What an engine tells apart is told apart; without that, the card is.
+        // Replicas are distinguished by the engine's instances, otherwise by MAC address.
         var holders: [IPAddress: Inventory.Holder] = [:]
         for (text, instance, mac) in [
             ("10.1.0.5", "a", "02:00:00:00:00:01"), ("fd00::5", "a", "02:00:00:00:00:01"),
@@ -70,7 +70,7 @@ struct InventoryTests {
             ])
         let again = try Inventory(yaml: live.yaml, path: "i")
         #expect(described(again.workloads.first) == described(live.workloads.first))
-        // An address that somebody else has by now is no longer a member's.
+        // An address with a new owner no longer belongs to the member.
         let given = try Inventory(
             workloads: [.init(name: "db", addresses: [#require(IPPrefix("fd00::5"))])], networks: []
         )

@@ -123,7 +123,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(try name("10.244.1.6") == "shop/backup" && name("10.244.1.8") == "shop/db")
         #expect(try name("10.244.1.7") == nil)
         #expect(try name("10.96.0.7") == "service shop/web")
-        // A pod in the node's network is the node, and the node is never fenced.
+        // A pod on the host network is the node, and the node is never fenced.
         #expect(try name("192.0.2.9") == "node worker-1")
         #expect(try directory.protected()[address("192.0.2.9")] == "node worker-1 of the cluster")
         #expect(directory.inventory().networks.map(\.name) == ["pods of worker-1"])
@@ -173,7 +173,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5"]), type: "MODIFIED")
         var isKnown = try await eventually { try name("10.244.1.5") == "shop/web" }
         #expect(isKnown)
-        // A watch that ends is taken up where it was: a bookmark moved it on.
+        // A watch that ends is continued where it was; a bookmark had advanced it.
         for stream in cluster.state.withLock({ $0.streams["pods"] ?? [] }) {
             stream.write(
                 #"""
@@ -190,7 +190,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             }
         }
         #expect(isKnown)
-        // Deleted while nobody watched, and the version is gone.
+        // Deleted while there was no watch, and the version has expired.
         let isWatched = await eventually { cluster.watchers("pods") > 0 }
         #expect(isWatched)
         cluster.state.withLock { $0.objects["pods"]?["p1"] = nil }
@@ -201,7 +201,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             try name("10.244.1.5") == nil && name("10.244.1.9") == "shop/job-x"
         }
         #expect(isAnew)
-        // The scripted server tells only those who watch already.
+        // The scripted server reports changes only to existing watches.
         let isWatchedAgain = await eventually { cluster.watchers("pods") > 0 }
         #expect(isWatchedAgain)
         cluster.put(
@@ -224,7 +224,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             cluster.watchers("nodes") > 0 && cluster.watchers("services") > 0
         }
         try #require(areOthersThere)
-        // It is asked again and again, the others have news, and still it is lost, told once.
+        // It is retried while the others change, and is still lost, which is reported once.
         let isAskedAgain = await eventually {
             cluster.put("services", "s1", #""name":"web""#, #""spec":{"clusterIP":"10.96.0.7"}"#)
             return cluster.state.withLock { state in
@@ -345,7 +345,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         }
     }
 
-    /// A server with TLS, which calls the pod after whoever asks: by certificate, or by token.
+    /// A server with TLS, which names the pod by the client's certificate or token.
     @Test(.needs("openssl", "python3"))
     func credentialsAreSentOnlyToAVerifiedServer() async throws {
         let ca = try Certificates("ca", in: folder)
@@ -391,7 +391,8 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         try await source.list()
         #expect(try name("10.244.0.9") == "n/admin")
 
-        // In a pod: the service account's token, read anew each time, and the cluster's own root.
+        // In a pod: the service account's token, read for every request, and the cluster's own
+        // root.
         _ = try file("token", "robot\n")
         let environment = [
             "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "\(port)",
@@ -410,7 +411,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(try await named() == "n/renewed")
         #expect(KubernetesAccess(inCluster: [:], folder: folder.path) == nil)
 
-        // Whoever shows another root's certificate is not told the token.
+        // A server with a certificate of another root does not receive the token.
         try Data(Certificates("other", in: folder).bytes("other.crt")).write(
             to: folder.appendingPathComponent("ca.crt"))
         let isFooled = (try? await named()) != nil

@@ -3,7 +3,7 @@ import Testing
 import Workloads
 import Timestamps
 
-/// Changes of workloads as text, as recordings keep them.
+/// Changes of workloads as text in recordings.
 struct NoteTests {
     private func address(_ number: Int) -> IPAddress { IPAddress(v4: 0x0A00_0000 + UInt32(number)) }
 

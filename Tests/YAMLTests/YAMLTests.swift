@@ -20,7 +20,7 @@ struct YAMLTests {
     @Test func valuesHaveTheirLines() throws {
         let root = try parse("# first\na: 1\nb:\n\n  - c: &x [\n    2]\n  - *x\n")
         #expect(root.line == 2 && root["b"]?.line == 5 && root["b"]?.sequence?[0].line == 5)
-        // What a name stands for is where it was given.
+        // An alias has the line of its anchor.
         #expect(root["b"]?.sequence?[1].line == 5 && root["b"]?.sequence?[1].sequence?.count == 1)
     }
 
@@ -92,7 +92,7 @@ struct YAMLTests {
         }
     }
 
-    /// Whatever is cut off or changed, the parser answers, and never reads beyond the text.
+    /// For any truncated or changed text, the parser returns and never reads beyond the text.
     @Test func everyPrefixAndChangedByteIsParsedOrRefused() {
         let text = "a: &x [1, 'b', \"\\u00e9\", {c: |\n  d\n}]\n? e\n: !!str f # g\nh: *x\n"
         let bytes = Array(text.utf8)
