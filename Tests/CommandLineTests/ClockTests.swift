@@ -149,7 +149,7 @@ struct ClockTests {
         #expect(isNoticed, "\(program.errors)")
         // The guard checks every second, so an error of it would show within this time.
         Thread.sleep(forTimeInterval: 2)
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         let left = try timeLeft()
         #expect(isLeft(left[lab.a.v4]), "\(left) \(program.errors)")
         #expect(try lab.isFenced(lab.bystander, forScanning: lab.c), "\(program.errors)")
@@ -163,13 +163,13 @@ struct ClockTests {
             ["quarantine", "add", "203.0.113.9", "--state", scratch.path("state")],
             behind: movingClock)
         #expect(byHand.status == 0, "\(byHand.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.bystander, lab.c))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.bystander, lab.c))
         let between = try timeLeft()
         #expect(isLeft(between[lab.a.v4]), "\(between)")
         let again = try monitor("-m", model)
         let after = try timeLeft()
         #expect(isLeft(after[lab.a.v4]), "\(after) \(again.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.bystander, lab.c))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.bystander, lab.c))
         #expect(again.end(by: SIGTERM) == 0, "\(again.errors)")
     }
 

@@ -70,10 +70,10 @@ struct ConfigurationCheckTests {
         #expect(start.status == 2 && start.errors == check.errors, "\(start.errors)")
         let reason = check.errors.dropFirst("lazaret: \(file): '\(key)': ".count).dropLast()
         let doctor = try Run("doctor", "-c", file)
-        let isTold = doctor.output.split(separator: "\n").contains {
+        let isReported = doctor.output.split(separator: "\n").contains {
             $0.hasPrefix("BAD   \(key) ") && $0.hasSuffix(" \(reason)")
         }
-        #expect(doctor.status == 1 && isTold, "\(doctor.output)")
+        #expect(doctor.status == 1 && isReported, "\(doctor.output)")
     }
 
     @Test func faultsOfTheCommandLineAreNotBlamedOnTheFile() throws {

@@ -66,7 +66,7 @@ struct ControlTests {
     private func scanUntilFenced(_ program: Background) throws {
         let isFenced = try lab.isFenced(lab.a, forScanning: lab.b)
         #expect(isFenced, "\(program.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
     }
 
     @Test func aNodeLearnsByItselfAndThenFencesNewBehaviour() throws {
@@ -130,7 +130,7 @@ struct ControlTests {
             "POST", "/api/v1/quarantine",
             #"{"target": "\#(lab.a.v4)", "duration": "10m", "reason": "by hand"}"#)
         #expect(made.contains("201"), "\(made)")
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.reaches(lab.bystander, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.reaches(lab.bystander, lab.b))
         let own = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.node.v4)"}"#)
         #expect(own.contains("403") && own.contains("problem+json"), "\(own)")
         for body in ["{", "{}", #"{"target": "nobody"}"#, #"{"target":"10.1.1.1","duration":"x"}"#]
@@ -146,11 +146,11 @@ struct ControlTests {
         let hands = #"lazaret_quarantine_actions_total{action="release"} 1"#
         let isCounted = try eventually { try ask("GET", "/metrics").contains(hands) }
         #expect(isCounted)
-        let isTold = try eventually {
+        let isReported = try eventually {
             let events = try client("events").output
             return ["fence", "release"].allSatisfy { events.contains(#""action":"\#($0)""#) }
         }
-        #expect(isTold)
+        #expect(isReported)
         #expect(try !client("events").output.contains(#""action":"expire""#))
         // The same by the command line, which is not reported as a change by another program.
         let state = scratch.path("state")
@@ -280,7 +280,7 @@ struct ControlTests {
     @Test func aDamagedStoreIsSetAsideAndTheFenceStaysActive() throws {
         let first = try monitor(["--enforce", "-m", try scratch.model()])
         _ = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.a.v4)"}"#)
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         #expect(first.end(by: SIGKILL) == -SIGKILL)
         let file = scratch.path("state/lazaret.db")
         for ending in ["-wal", "-shm"] {
@@ -289,7 +289,7 @@ struct ControlTests {
         try Data(repeating: 0x5A, count: 100_000).write(to: URL(fileURLWithPath: file))
         let second = try monitor(["--enforce", "-m", try scratch.model()])
         #expect(second.errors.contains("set aside"), "\(second.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         #expect(try ask("GET", "/api/v1/quarantine").contains(lab.a.v4))
         #expect(second.end(by: SIGTERM) == 0)
     }
@@ -304,11 +304,11 @@ struct ControlTests {
             return follower.output.contains(lab.c.v4)
         }
         #expect(isFollowing, "\(follower.errors) \(program.errors)")
-        let isTold = try eventually {
+        let isReported = try eventually {
             try lab.scan(lab.b, by: lab.a)
             return follower.output.contains("\"event_type\":\"alert\"")
         }
-        #expect(isTold, "\(follower.errors) \(program.errors)")
+        #expect(isReported, "\(follower.errors) \(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
         // The stream ends with the monitor.
         let isOver = eventually { !follower.isRunning }
@@ -344,7 +344,7 @@ struct ControlTests {
         #expect(isListed)
         _ = try browser.evaluate("document.querySelector('#fences button').click()")
         #expect(try browser.evaluate("document.getElementById('ask').open") == "true")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         _ = try browser.evaluate(
             """
             (document.getElementById('reason').value = 'seen in the browser', \

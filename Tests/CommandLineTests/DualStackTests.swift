@@ -136,7 +136,7 @@ struct DualStackMonitorTests {
             engine.begin(
                 .init(
                     id: name == "web-1" ? "a1" : "a2", name: name, labels: ["app": "web"],
-                    v4: host.v4, v6: host.v6, since: now - .seconds(86_400)), tells: false)
+                    v4: host.v4, v6: host.v6, since: now - .seconds(86_400)), sendsEvent: false)
         }
         let program = try bench.monitor(
             configuration: "workloads: {docker: \(engine.path), podman: never, name_label: app}")
@@ -145,8 +145,8 @@ struct DualStackMonitorTests {
         }
         #expect(try bench.isFencedForScanning(lab.a), "\(program.errors)")
         // The offence used IPv4.
-        #expect(try lab.isHeldBack(lab.a, lab.c, v6: true), "\(program.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b, v6: true), "\(program.errors)")
+        #expect(try lab.isBlocked(lab.a, lab.c, v6: true), "\(program.errors)")
+        #expect(try lab.isBlocked(lab.a, lab.b, v6: true), "\(program.errors)")
         for v6 in [false, true] {
             #expect(try lab.reaches(lab.bystander, lab.c, v6: v6), "\(program.errors)")
         }

@@ -49,7 +49,7 @@ final class FaultBench {
     }
 
     /// The number of events of a fence on the host, applied or restored.
-    func fencesTold(over host: Lab.Host) -> Int {
+    func fenceEventCount(over host: Lab.Host) -> Int {
         let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
         return text.split(separator: "\n").count {
             $0.contains(#""action":"fence""#) && $0.contains(#""target":"\#(host.v4)""#)
@@ -58,13 +58,13 @@ final class FaultBench {
 
     /// Whether the host is in the kernel's sets and its packets do not arrive.
     func isFenced(_ host: Lab.Host) throws -> Bool {
-        try lab.isFenced(host) && lab.isHeldBack(host, lab.c)
+        try lab.isFenced(host) && lab.isBlocked(host, lab.c)
     }
 
     /// Scans until the host is fenced; returns false if it never is.
     func isFencedForScanning(_ offender: Lab.Host) throws -> Bool {
         #expect(try lab.reaches(offender, lab.c))
-        return try lab.isFenced(offender, forScanning: lab.b) && lab.isHeldBack(offender, lab.c)
+        return try lab.isFenced(offender, forScanning: lab.b) && lab.isBlocked(offender, lab.c)
     }
 
     func link(_ words: String...) throws {

@@ -39,8 +39,8 @@ struct FirewallFaultTests {
         let isBack = try eventually { try bench.isFenced(bench.lab.a) }
         #expect(isBack, "\(program.errors)")
         let words = "messages about the firewall were lost"
-        let isTold = eventually { program.errors.contains(words) }
-        #expect(isTold, "\(program.errors)")
+        let isReported = eventually { program.errors.contains(words) }
+        #expect(isReported, "\(program.errors)")
         // Repaired by the first to notice: the guard, or a fence that could not be extended.
         let isWrittenDown = try eventually {
             let trail = try Run("audit", "list", "--state", bench.state).output

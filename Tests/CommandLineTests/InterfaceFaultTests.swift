@@ -9,7 +9,7 @@ struct InterfaceFaultTests {
 
     init() throws { bench = try FaultBench() }
 
-    private func tells(_ words: String) -> Bool {
+    private func hasLogged(_ words: String) -> Bool {
         eventually { bench.status().contains(words) }
     }
 
@@ -23,7 +23,7 @@ struct InterfaceFaultTests {
     @Test func anInterfaceThatIsDownIsReportedAndWatchedAgain() throws {
         let program = try bench.monitor()
         try bench.link("set", "br1", "down")
-        #expect(tells("interface br1 is down"), "\(program.errors)")
+        #expect(hasLogged("interface br1 is down"), "\(program.errors)")
         #expect(program.errors.contains("br1"), "\(program.errors)")
         try bench.link("set", "br1", "up")
         #expect(isHealthy())
@@ -34,7 +34,7 @@ struct InterfaceFaultTests {
     @Test func aRecreatedInterfaceIsWatchedAgain() throws {
         let program = try bench.monitor()
         try bench.link("del", "br1")
-        #expect(tells("interface br1 is not there"))
+        #expect(hasLogged("interface br1 is not there"))
         #expect(program.errors.contains("waiting for br1"), "\(program.errors)")
         try bench.makeFirstBridge()
         #expect(isHealthy())
@@ -46,7 +46,7 @@ struct InterfaceFaultTests {
     @Test func aRenamedInterfaceIsMissingUntilItHasItsNameAgain() throws {
         let program = try bench.monitor()
         try bench.rename("br1", to: "elsewhere")
-        #expect(tells("interface br1 is not there"), "\(program.errors)")
+        #expect(hasLogged("interface br1 is not there"), "\(program.errors)")
         try bench.rename("elsewhere", to: "br1")
         #expect(isHealthy())
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")

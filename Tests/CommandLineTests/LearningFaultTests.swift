@@ -71,7 +71,7 @@ struct LearningFaultTests {
         let isJudged = eventually { talkCount >= talks + 130 && bench.windows >= windows + 25 }
         #expect(isJudged, "\(talkCount) \(bench.status())")
         #expect(try bench.lab.reaches(bench.lab.a, bench.lab.b))
-        #expect(bench.fencesTold(over: bench.lab.a) == 0, "\(program.errors)")
+        #expect(bench.fenceEventCount(over: bench.lab.a) == 0, "\(program.errors)")
         #expect(!program.errors.contains("password guessing"), "\(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
     }

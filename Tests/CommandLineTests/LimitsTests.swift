@@ -68,12 +68,12 @@ struct LimitsTests {
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         // The packet thread is limited; CPU time of other threads is compensated later.
         #expect(used / seconds < 0.1, "\(used) s of CPU in \(seconds) s")
-        let isTold = try eventually {
+        let isReported = try eventually {
             for port in UInt16(2000)..<2200 { sender.send("probe", to: lab.b.v4, port) }
             return try status()["rested_seconds"] as? Double ?? 0 > 0
         }
         let shown = try status()
-        #expect(isTold, "\(shown)")
+        #expect(isReported, "\(shown)")
         #expect(program.end(by: SIGTERM) == 0)
     }
 

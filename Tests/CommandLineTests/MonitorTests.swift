@@ -74,7 +74,7 @@ struct MonitorTests {
         let isDecided = try scanUntilDecided()
         #expect(isDecided, "\(program.errors)")
         for other in [lab.b, lab.c, lab.outside, lab.node] {
-            #expect(try lab.isHeldBack(lab.a, other) && lab.isHeldBack(other, lab.a))
+            #expect(try lab.isBlocked(lab.a, other) && lab.isBlocked(other, lab.a))
         }
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.c))
 
@@ -86,7 +86,7 @@ struct MonitorTests {
         // The fence stays active after the program ends.
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(program.errors.contains("stopped: "))
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         _ = try quarantine("release", lab.a.v4)
         #expect(try lab.reaches(lab.a, lab.b))
     }
@@ -111,11 +111,11 @@ struct MonitorTests {
         #expect(program.end(by: SIGKILL) == -SIGKILL)
         // The fence stays active without the program; one that is removed in the meantime is
         // restored.
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         try lab.node.space.run("nft", "flush", "ruleset")
         #expect(try lab.reaches(lab.a, lab.b))
         let again = try monitor("--enforce")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         #expect(try quarantine("list", "--format", "json").contains(lab.a.v4))
         #expect(again.end(by: SIGTERM) == 0)
     }

@@ -16,8 +16,8 @@ struct QuarantineHandoverTests {
         #expect(try bench.quarantine("add", bench.lab.a.v4).contains("fenced (drop) for 10m"))
         #expect(try bench.isFenced(bench.lab.a))
         program.signal(SIGCONT)
-        let isTold = eventually { bench.fencesTold(over: bench.lab.a) == 1 }
-        #expect(isTold, "\(program.errors)")
+        let isReported = eventually { bench.fenceEventCount(over: bench.lab.a) == 1 }
+        #expect(isReported, "\(program.errors)")
         // The monitor has adopted the rule, and removes it on request.
         let isKnown = eventually { bench.status().contains("1 fence") }
         #expect(isKnown, "\(bench.status())")

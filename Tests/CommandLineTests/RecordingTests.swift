@@ -50,11 +50,11 @@ struct RecordingTests {
             incidents(
                 (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? "")
         }
-        let isTold = try eventually {
+        let isReported = try eventually {
             try lab.scan(lab.b, by: lab.a)
             return live().contains { $0.workload == "crawler" }
         }
-        #expect(isTold, "\(program.errors)")
+        #expect(isReported, "\(program.errors)")
         // To the other network, so that the gateway sees each packet twice.
         for number in UInt16(0)..<20 {
             try Socket(lab.a).send("probe", to: lab.c.v4, 4000 + number)

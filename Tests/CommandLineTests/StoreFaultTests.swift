@@ -16,8 +16,8 @@ struct StoreFaultTests {
         let program = try bench.monitor(state: state)
         try disk.fill()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually { program.errors.contains("disk is full; fences are applied") }
-        #expect(isTold, "\(program.errors)")
+        let isReported = eventually { program.errors.contains("disk is full; fences are applied") }
+        #expect(isReported, "\(program.errors)")
         let isShown = eventually { bench.status().contains("disk is full") }
         #expect(isShown, "\(bench.status())")
 
@@ -73,7 +73,7 @@ struct StoreFaultTests {
             #expect(!said.fileHandleForReading.availableData.isEmpty)
         }
 
-        func letGo() throws {
+        func unlock() throws {
             try input.fileHandleForWriting.close()
             process.waitUntilExit()
         }
@@ -83,17 +83,17 @@ struct StoreFaultTests {
         let program = try bench.monitor()
         let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually {
+        let isReported = eventually {
             program.errors.contains("database is locked; fences are applied")
         }
-        #expect(isTold, "\(program.errors)")
-        try holder.letGo()
+        #expect(isReported, "\(program.errors)")
+        try holder.unlock()
         let isCaughtUp = try eventually {
             try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
         }
         #expect(isCaughtUp, "\(program.errors)")
         // Reported once, and nothing had to be restored.
-        #expect(bench.fencesTold(over: bench.lab.a) == 1)
+        #expect(bench.fenceEventCount(over: bench.lab.a) == 1)
         let isKept = try eventually {
             try Run("events", "--socket", bench.socket).output.contains(bench.lab.a.v4)
         }
@@ -108,19 +108,19 @@ struct StoreFaultTests {
         let program = try bench.monitor()
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually {
+        let isReported = eventually {
             program.errors.contains("using the ledger for 1 s; fences are applied")
         }
-        #expect(isTold, "\(program.errors)")
+        #expect(isReported, "\(program.errors)")
         // The client does not have to wait either.
         let isShown = eventually { bench.status().contains("wait to be written down") }
         #expect(isShown, "\(bench.status())")
-        try holder.letGo()
+        try holder.unlock()
         let isCaughtUp = try eventually {
             try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
         }
         #expect(isCaughtUp, "\(program.errors)")
-        #expect(bench.fencesTold(over: bench.lab.a) == 1)
+        #expect(bench.fenceEventCount(over: bench.lab.a) == 1)
         #expect(program.end(by: SIGTERM) == 0)
         let verified = try Run("audit", "verify", "--state", bench.state)
         #expect(verified.status == 0, "\(verified.errors)")
@@ -141,8 +141,8 @@ struct StoreFaultTests {
                 == "\(bench.lab.a.v4) fenced (drop) for 10m; undo: lazaret quarantine release "
                 + "\(bench.lab.a.v4)\n")
         #expect(try bench.isFenced(bench.lab.a))
-        let isTold = eventually { bench.fencesTold(over: bench.lab.a) == 1 }
-        #expect(isTold)
+        let isReported = eventually { bench.fenceEventCount(over: bench.lab.a) == 1 }
+        #expect(isReported)
         let listed = try bench.quarantine("list")
         #expect(listed.contains("\(bench.lab.a.v4) ") && listed.contains("alice"), "\(listed)")
         // A request that is not urgent does not wait: it is refused with the ledger's error.
@@ -152,7 +152,7 @@ struct StoreFaultTests {
         #expect(
             refused.status == 1 && refused.errors.contains("using the ledger for 1 s"),
             "\(refused.errors)")
-        try holder.letGo()
+        try holder.unlock()
         // The monitor's rails apply, and their messages are the same.
         let own = try Background(
             in: bench.lab.node.space,
@@ -191,7 +191,7 @@ struct StoreFaultTests {
                 id: name, name: name, labels: ["app": name], v4: bench.lab.a.v4, v6: "fd00::5",
                 since: since)
         }
-        engine.begin(life("old", since: now - .seconds(86_400)), tells: false)
+        engine.begin(life("old", since: now - .seconds(86_400)), sendsEvent: false)
         let program = try bench.monitor(
             configuration: "workloads: {docker: \(engine.path), podman: never, name_label: app}")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
@@ -199,9 +199,9 @@ struct StoreFaultTests {
         let later = Clock.now()
         engine.end("old", at: later)
         engine.begin(life("new", since: later))
-        let isTold = eventually { program.errors.contains("cannot follow the containers") }
-        #expect(isTold, "\(program.errors)")
-        try holder.letGo()
+        let isReported = eventually { program.errors.contains("cannot follow the containers") }
+        #expect(isReported, "\(program.errors)")
+        try holder.unlock()
         let isLetGo = try bench.lab.reaches(bench.lab.a, bench.lab.c)
         #expect(isLetGo, "\(program.errors)")
         let trail = try Run("audit", "list", "--state", bench.state).output

@@ -15,7 +15,7 @@ struct LivingContainersTests {
         ProcessInfo.processInfo.environment["LAZARET_LIVES"].flatMap { Int($0) } ?? 6
 
     /// Receives the containers' names.
-    private final class Ear: Sendable {
+    private final class NameListener: Sendable {
         struct Word: Sendable {
             var source: IPAddress
             /// The time of sending by the sender's clock, in nanoseconds since 1970.
@@ -103,8 +103,8 @@ struct LivingContainersTests {
         defer { task.cancel() }
         let isThere = await eventually { directory.networks().contains { $0.name == name } }
         try #require(isThere)
-        let ear = try Ear(host.space)
-        defer { ear.stop() }
+        let listener = try NameListener(host.space)
+        defer { listener.stop() }
         let began = Date()
         for life in 0..<lives {
             // Every container sends its name repeatedly from its start, and ends after a moment.
@@ -125,7 +125,7 @@ struct LivingContainersTests {
             if life % 2 == 1 {
                 let isKnown = await eventually {
                     directory.leases().contains { $0.lease.container.name == label }
-                        && ear.words.withLock { $0.contains { $0.name == label } }
+                        && listener.words.withLock { $0.contains { $0.name == label } }
                 }
                 #expect(isKnown, "\(label)")
                 try host.run(["rm", "-f"] + (kind == .podman ? ["-t", "0"] : []) + [label])
@@ -141,7 +141,7 @@ struct LivingContainersTests {
         let seconds = Date().timeIntervalSince(began)
         let areGone = await eventually { directory.leases().isEmpty }
         #expect(areGone, "\(directory.leases())")
-        let words = ear.words.withLock { $0 }
+        let words = listener.words.withLock { $0 }
         var wrong: [String] = []
         for word in words {
             let found = directory.lease(of: word.source, at: word.time)

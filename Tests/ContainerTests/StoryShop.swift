@@ -66,7 +66,7 @@ final class StoryShop {
     func reaches(_ from: Container, _ to: Container) -> Bool { eventually { connects(from, to) } }
 
     /// Whether no connection is possible.
-    func isHeldBack(_ from: Container, _ to: Container) -> Bool { !connects(from, to) }
+    func isBlocked(_ from: Container, _ to: Container) -> Bool { !connects(from, to) }
 
     private func connects(_ from: Container, _ to: Container) -> Bool {
         let port = to.role.split(separator: " ")[1]

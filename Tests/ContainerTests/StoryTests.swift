@@ -114,12 +114,12 @@ final class StoryTests {
             if role == "guess" { program = try restart(program) }
             let isHeld = eventually { isFenced(offender) }
             #expect(isHeld, "\(name) \(program.errors)")
-            #expect(shop.isHeldBack(offender, web), "\(name)")
+            #expect(shop.isBlocked(offender, web), "\(name)")
         }
         let offenders = Set(try attacks.map { try container($0.0).address })
-        try nobodyElseWasHit(offenders)
+        try noOtherHostWasFenced(offenders)
         for (name, _, title, technique) in attacks {
-            try tells(of: container(name), title, technique)
+            try checkAlert(of: container(name), title, technique)
         }
         try aRestartedEngineNamesNewContainers(program)
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
@@ -146,7 +146,7 @@ final class StoryTests {
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         for name in ["worker-13", "api-37", "report-70"] {
             #expect(try isFenced(container(name)), "\(name)")
-            #expect(try shop.isHeldBack(container(name), container("web-35")), "\(name)")
+            #expect(try shop.isBlocked(container(name), container("web-35")), "\(name)")
         }
         let next = try monitor()
         #expect(next.errors.contains("learnt before"), "\(next.errors)")
@@ -160,7 +160,7 @@ final class StoryTests {
         return next
     }
 
-    private func nobodyElseWasHit(_ offenders: Set<String>) throws {
+    private func noOtherHostWasFenced(_ offenders: Set<String>) throws {
         #expect(try fenced() == offenders)
         for other in StoryShop.containers where !offenders.contains(other.address) {
             #expect(!isFenced(other), "\(other.name)")
@@ -174,7 +174,7 @@ final class StoryTests {
         }
     }
 
-    private func tells(of offender: Container, _ title: String, _ technique: String) throws {
+    private func checkAlert(of offender: Container, _ title: String, _ technique: String) throws {
         let workload = "shop/\(offender.service)"
         let alerts = try events("alert").filter { $0["src_ip"] as? String == offender.address }
         #expect(alerts.allSatisfy { detail($0, "workload") == workload }, "\(alerts)")
@@ -199,10 +199,10 @@ final class StoryTests {
         try shop.host.start()
         let late = Container(service: "late", spot: 100, role: "scan")
         try shop.start(late)
-        let isTold = try eventually {
+        let isReported = try eventually {
             try events("alert").contains { $0["src_ip"] as? String == late.address }
         }
-        #expect(isTold, "\(program.errors)")
+        #expect(isReported, "\(program.errors)")
         let alerts = try events("alert").filter { $0["src_ip"] as? String == late.address }
         #expect(alerts.allSatisfy { detail($0, "workload") == "shop/late" }, "\(alerts)")
         let status = try ask("status")

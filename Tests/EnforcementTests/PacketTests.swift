@@ -114,24 +114,24 @@ struct PacketTests {
                 actor: "me", force: false)
             #expect(outcome.failure == nil)
         }
-        func knocks() throws {
+        func expectBlocked() throws {
             #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
         }
         #expect(try reaches(lab.a, lab.b, expected: true))
         try add(60)
-        try knocks()
+        try expectBlocked()
         let first = try packets()
         #expect(first >= 1)
         // The count continues after an extension and a reconciliation.
         try add(600)
         #expect(try engine.reconcile(now: Clock.now(), cause: "again").isClean)
-        try knocks()
+        try expectBlocked()
         #expect(try packets() > first)
         _ = try engine.release(target(lab.a.v4), reason: "r", now: Clock.now(), actor: "me")
         // Long enough for the next three lines.
         try add(15)
         #expect(try packets() == 0)
-        try knocks()
+        try expectBlocked()
         #expect(try packets() >= 1)
         let isOver = try eventually { try !engine.expire(now: Clock.now()).isEmpty }
         #expect(isOver)
@@ -140,7 +140,7 @@ struct PacketTests {
         try add(60)
         #expect(try packets() == 0)
         // A crash before the end was recorded: the next start corrects it.
-        try knocks()
+        try expectBlocked()
         var firewall = try lab.node.space.firewall()
         try firewall.apply([.remove(rule(lab.a.v4).key)], now: Clock.now())
         var next = try lab.node.space.engine(MemoryLedger())

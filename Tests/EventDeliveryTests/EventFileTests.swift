@@ -68,11 +68,11 @@ struct EventFileTests {
             path: "/dev/full", options: DeliveryOptions(), stateDirectory: folder.path(""),
             logger: log.logger)
         for number in 0..<3 { dispatcher.write(alert(number)) }
-        let isTold = eventually {
+        let isReported = eventually {
             let status = dispatcher.statuses[0]
             return status.lagSeconds > 0.5 && status.trouble?.contains("No space left") == true
         }
-        #expect(isTold && dispatcher.statuses[0].waiting == 3, "\(dispatcher.statuses[0])")
+        #expect(isReported && dispatcher.statuses[0].waiting == 3, "\(dispatcher.statuses[0])")
         #expect(log.lines.count { $0.contains("No space left") } == 1)
         dispatcher.stop()
         #expect(dispatcher.statuses[0].dropped == 3)

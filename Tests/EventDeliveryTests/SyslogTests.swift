@@ -67,8 +67,8 @@ struct SyslogTests {
         let isEnded = eventually { listener.isEndSeen }
         #expect(isEnded)
         for number in 2..<5 { dispatcher.write(alert(number)) }
-        let isTold = eventually { dispatcher.status("syslog").trouble != nil }
-        #expect(isTold && dispatcher.status("syslog").waiting == 3)
+        let isReported = eventually { dispatcher.status("syslog").trouble != nil }
+        #expect(isReported && dispatcher.status("syslog").waiting == 3)
         let again = try Receiver.internet(SOCK_STREAM, port: listener.port)
         let next = try again.accept()
         for number in 2..<5 {

@@ -73,8 +73,8 @@ struct WebhookTests {
         // The file has them at once, independent of the server.
         let isWritten = eventually { dispatcher.statuses[0].written == 301 }
         #expect(isWritten && folder.text("taken").isEmpty)
-        let isTold = eventually { dispatcher.status("webhook").trouble != nil }
-        #expect(isTold && dispatcher.status("webhook").waiting == 300)
+        let isReported = eventually { dispatcher.status("webhook").trouble != nil }
+        #expect(isReported && dispatcher.status("webhook").waiting == 300)
         #expect(dispatcher.status("webhook").lagSeconds > 0.5)
         try folder.write("mode", "500")
         let hasFailed = eventually { dispatcher.status("webhook").trouble == "answers 500" }

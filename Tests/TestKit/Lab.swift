@@ -106,7 +106,7 @@ extension Lab {
     /// Whether a datagram of one host does not reach the other.
     ///
     /// It would arrive at once, so the wait is short; on a busy machine the check is only weaker.
-    public func isHeldBack(_ from: Host, _ to: Host, v6: Bool = false) throws -> Bool {
+    public func isBlocked(_ from: Host, _ to: Host, v6: Bool = false) throws -> Bool {
         let receiver = try Socket(to, v6: v6)
         try receiver.bind(v6 ? "::" : "0.0.0.0", 4000)
         try Socket(from, v6: v6).send("probe", to: to.address(v6), 4000)

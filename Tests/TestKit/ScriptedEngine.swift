@@ -135,13 +135,13 @@ public final class ScriptedEngine: Sendable {
             """
     }
 
-    public func tell(_ line: String) {
+    public func sendLine(_ line: String) {
         for stream in state.withLock({ $0.streams }) { stream.write(line) }
     }
 
-    public func begin(_ life: Life, tells: Bool = true) {
+    public func begin(_ life: Life, sendsEvent: Bool = true) {
         state.withLock { $0.running[life.id] = life }
-        guard tells else { return }
+        guard sendsEvent else { return }
         var attributes = life.allLabels
         attributes["name"] = life.name
         attributes["image"] = life.image
@@ -153,7 +153,7 @@ public final class ScriptedEngine: Sendable {
                 #"{"container":"\#(life.id)","name":"net","type":"bridge"}"#
             ), ("container", "start", life.id, told),
         ] {
-            tell(
+            sendLine(
                 #"""
                 {"Type":"\#(kind)","Action":"\#(action)","Actor":{"ID":"\#(id)",\#
                 "Attributes":\#(facts)},"time":\#(life.since.second),\#
@@ -163,11 +163,11 @@ public final class ScriptedEngine: Sendable {
         }
     }
 
-    public func end(_ id: String, at time: Timestamp, tells: Bool = true) {
+    public func end(_ id: String, at time: Timestamp, sendsEvent: Bool = true) {
         state.withLock { $0.running[id] = nil }
-        guard tells else { return }
+        guard sendsEvent else { return }
         for action in ["die", "destroy"] {
-            tell(
+            sendLine(
                 #"""
                 {"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)",\#
                 "Attributes":{"exitCode":"0"}},"timeNano":\#(time.nanoseconds)}

@@ -108,10 +108,10 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         engine.begin(life(1, spot: 3, labels: Self.shop))
         try await follow()
         #expect(try directory.inventory().workload(of: address("10.0.0.5"))?.name == "job")
-        let isTold = await eventually {
+        let isReported = await eventually {
             log.lines.contains { $0.contains("allow GET /images/NAME/json") }
         }
-        #expect(isTold)
+        #expect(isReported)
     }
 
     @Test func aContainerIsKnownBeforeItRunsAndForgottenAfterItsEnd() async throws {
@@ -148,13 +148,13 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(areKnown)
         let since = try #require(directory.lease(of: address(kept.v4), at: .distantFuture)?.since)
         engine.stop()
-        engine.end(old.id, at: Clock.now(), tells: false)
+        engine.end(old.id, at: Clock.now(), sendsEvent: false)
         // Another container has its address now.
         var new = life(3, spot: 1)
         new.since += .seconds(2)
-        engine.begin(new, tells: false)
-        let isTold = await eventually { directory.source.contains("not answering") }
-        #expect(isTold)
+        engine.begin(new, sendsEvent: false)
+        let isReported = await eventually { directory.source.contains("not answering") }
+        #expect(isReported)
         // Known containers are kept.
         #expect(directory.leases().count == 4)
         try engine.start()
@@ -251,9 +251,9 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             {"Type":"container","Action":"create","Actor":{"ID":"a",\#
             "Attributes":{"name":"\#(long)","com.docker.compose.service":"\#(long)"}}}
             """#,
-        ] { engine.tell(line) }
+        ] { engine.sendLine(line) }
         for number in 0..<5000 {
-            engine.tell(
+            engine.sendLine(
                 #"""
                 {"Type":"container","Action":"start","Actor":{"ID":"f\#(number)"},\#
                 "timeNano":\#(number)}
@@ -283,7 +283,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     @Test func anEndlessLineIsNotBuffered() async throws {
         try await follow()
         let before = engine.lists
-        engine.tell(String(repeating: "x", count: 2 * SourceConnection.lineLimit))
+        engine.sendLine(String(repeating: "x", count: 2 * SourceConnection.lineLimit))
         // It disconnects, and lists everything again.
         let isBack = await eventually { engine.lists > before }
         #expect(isBack)
