@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""seed.py CAPTURE... CORPUS: starts the three corpora from pcap and pcapng files.
+"""seed.py CAPTURE... CORPUS: creates the three corpora from pcap and pcapng files.
 
 Whole small files go to CORPUS/capture, single Ethernet frames with the decoder's two leading bytes and a
 length to CORPUS/decoder, payloads of UDP port 53 to CORPUS/dns.
@@ -11,7 +11,7 @@ import sys
 
 
 def frames(data):
-    """Frames of a plain pcap file in either byte order; nothing for other formats."""
+    """The frames of a plain pcap file in either byte order; none for other formats."""
     order = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<"}.get(data[:4])
     order = order or {b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}.get(data[:4])
     if not order:

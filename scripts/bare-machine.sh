@@ -5,9 +5,9 @@
 # usage: scripts/bare-machine.sh [--keep] [--only demo|test] [FOLDER]
 #
 # Needs root and debootstrap. FOLDER (a new one in /var/tmp by default) is removed at the end, unless
-# --keep is given; one that exists already is used again. MIRROR names a Debian mirror.
-# The bare system has file systems, processes and a host name of its own (unshare, pivot_root). It
-# shares this machine's kernel and network; tests make their own network namespaces, as everywhere.
+# --keep is given; an existing one is reused. MIRROR names a Debian mirror.
+# The bare system has its own file systems, processes and host name (unshare, pivot_root). It shares
+# this machine's kernel and network; tests create their own network namespaces, as always.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 keep=
@@ -42,8 +42,8 @@ say() { printf '\n\033[1mbare-machine: %s\033[0m\n' "$*"; }
 
 if [ ! -x "$root/bin/sh" ]; then
     say "a minimal Debian 12 in $root"
-    # make and git fetch and start the project; the rest is what swift.org lists as the
-    # requirements of its toolchain on Debian 12.
+    # make and git fetch and start the project; the other packages are those that swift.org
+    # lists as requirements of its toolchain on Debian 12.
     debootstrap --variant=minbase --include=make,git,ca-certificates,binutils,gcc,libc6-dev,\
 libstdc++-12-dev,libcurl4,libedit2,libncurses6,libsqlite3-0,libxml2,libz3-4,zlib1g-dev,tzdata,pkg-config \
         bookworm "$root" "${MIRROR:-http://deb.debian.org/debian}" >"$root.log" 2>&1 ||
@@ -51,7 +51,7 @@ libstdc++-12-dev,libcurl4,libedit2,libncurses6,libsqlite3-0,libxml2,libz3-4,zlib
     rm -f "$root.log"
 fi
 
-# What this machine knows of the way to the Internet: names, certificates, mirrors.
+# This machine's configuration of Internet access: DNS, certificates, mirrors.
 mounts=("$toolchain:/opt/swift" "$repository:/source")
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 if [ -f /etc/ssl/certs/ca-certificates.crt ]; then

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Installs the C libraries that Lazaret is built with, where they are missing. Debian and its relatives.
-# With the word "test" also every program that the tests run. Packages that bring a service do not start it, neither now
-# nor at the next boot.
+# Installs missing C libraries that Lazaret is built with, on Debian and derivatives. With the word "test", also installs
+# all programs that the tests run. Services of installed packages are not started, neither now nor at the next boot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,9 +18,9 @@ if [ "${1:-}" = test ]; then
     tools+=(iproute2 nftables conntrack tcpdump tcpreplay wireshark-common)
     # Containers.
     tools+=(docker.io docker-compose podman runc netavark aardvark-dns iptables busybox-static)
-    # Programs that read what Lazaret writes, or ask it.
+    # Programs that read Lazaret's output or query it.
     tools+=(curl openssl sqlite3 chromium prometheus nfdump python3 python3-venv)
-    # Of the system.
+    # System tools.
     tools+=(util-linux mount procps strace systemd man-db groff-base make git gcc libc6-dev)
     tools+=(binutils dpkg-dev ca-certificates)
 fi
@@ -31,7 +30,7 @@ installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok instal
 missing=()
 for package in "${packages[@]}" "${tools[@]}"; do installed "$package" || missing+=("$package"); done
 
-# What Debian does not have.
+# Programs that Debian does not have.
 modules=()
 [ "${1:-}" = test ] && modules=(openapi-spec-validator kubernetes-validate)
 venv() {
@@ -57,7 +56,7 @@ if [ "$(id -u)" -ne 0 ]; then
     sudo=(sudo)
 fi
 
-# Packages that bring a service: it is neither started nor left enabled.
+# Packages with a service, which is neither started nor left enabled.
 servers=()
 for package in docker.io containerd podman prometheus nfdump; do installed "$package" || servers+=("$package"); done
 policy=/usr/sbin/policy-rc.d

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes Debian packages of a program that is built: lazaret, and lazaret-dbgsym with its symbols.
+# Builds Debian packages of a built program: lazaret, and lazaret-dbgsym with its symbols.
 # Usage: make-deb.sh PROGRAM FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +22,7 @@ sed -i '1{/^#!/d}' "$root/usr/share/bash-completion/completions/lazaret"
 doc=$root/usr/share/doc/lazaret
 install -d "$doc"
 gzip -9n "$root"/usr/share/man/man*/*
-# The newest date of the sources, so that the same sources give the same package.
+# The date of the last commit, so the same sources yield the same package.
 moment=$(git log -1 --format=%ct 2>/dev/null || date +%s)
 export SOURCE_DATE_EPOCH=$moment
 maintainer=${MAINTAINER:-"Lazaret maintainers <root@$(hostname -f 2>/dev/null || hostname)>"}
@@ -45,11 +45,11 @@ License: Apache-2.0
  On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.
 EOF
 
-# Swift's libraries come with the program: Debian has none of them.
+# Swift's libraries are part of the program, because Debian does not have them.
 install -d "$root/usr/share/lintian/overrides"
 printf 'lazaret: embedded-library\n' > "$root/usr/share/lintian/overrides/lazaret"
 
-# dpkg-shlibdeps wants a source package around it.
+# dpkg-shlibdeps requires a source package.
 printf 'Source: lazaret\n\nPackage: lazaret\nArchitecture: any\n' > .build/deb/debian/control
 depends=$(cd .build/deb && dpkg-shlibdeps -O --ignore-missing-info root/usr/bin/lazaret 2>/dev/null)
 depends=${depends#shlibs:Depends=}

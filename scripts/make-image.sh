@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes an OCI image of a program that is built: [ENGINE=podman|docker] make-image.sh PROGRAM
+# Builds an OCI image of a built program: [ENGINE=podman|docker] make-image.sh PROGRAM
 #
-# The image holds the program, the shared libraries that it needs, CA certificates, and the files by
-# which glibc resolves names; no shell, no package manager. Swift's libraries are inside the program.
-# glibc, OpenSSL and libcurl stay shared, because a static glibc cannot load its name services; the
-# image takes them from the machine that makes it: make it again to take in their security updates.
+# The image contains the program, the shared libraries that it needs, CA certificates, and the files that
+# glibc needs to resolve names; no shell, no package manager. Swift's libraries are linked into the program.
+# glibc, OpenSSL and libcurl stay shared, because a static glibc cannot load its name services. They are
+# copied from this machine: build the image again to include their security updates.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1
@@ -23,7 +23,7 @@ umask 022
 
 install -D -m 755 "$program" "$root/usr/bin/lazaret"
 strip --strip-unneeded "$root/usr/bin/lazaret"
-# Every library that the loader finds, and the loader, at the path where the loader looks for it.
+# Every library that the loader finds, and the loader itself, at the path where the loader searches.
 ldd "$root/usr/bin/lazaret" | grep -o '/[^ ]*' | while read -r library; do
     install -D -m 755 "$(readlink -f "$library")" "$root$library"
 done

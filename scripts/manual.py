@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the manual pages: lazaret(1) from what the program says of itself, lazaret.yaml(5) from the commented
+"""Writes the manual pages: lazaret(1) from the program's description of its options, lazaret.yaml(5) from the commented
 configuration. Usage: manual.py PROGRAM CONFIGURATION FOLDER"""
 
 import json
@@ -10,7 +10,7 @@ import sys
 
 
 def text(words):
-    """Roff without meaning: a backslash, a hyphen and a leading point or quote stand for themselves."""
+    """Escapes text for roff: a backslash, a hyphen and a leading point or quote lose their special meaning."""
     words = re.sub(r"\s+", " ", words.strip()).replace("\\", "\\e").replace("-", "\\-")
     return "\\&" + words if words[:1] in (".", "'") else words
 
@@ -23,7 +23,7 @@ def head(name, section, version, what):
 
 
 def option(argument):
-    """An option or operand as it is typed."""
+    """An option or operand as typed on the command line."""
     value = argument.get("valueName", "value")
     if argument["kind"] == "positional":
         return f"\\fI{text(value)}\\fR" + (" ..." if argument["isRepeating"] else "")
@@ -40,7 +40,7 @@ def example(line):
 
 
 def paragraphs(discussion):
-    """Running text; indented lines stay as they are."""
+    """Formats text as paragraphs; indented lines are kept unchanged."""
     lines = []
     for part in discussion.split("\n\n"):
         for line in part.splitlines():

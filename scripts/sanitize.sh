@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything with a sanitizer and runs every test under it: scripts/sanitize.sh thread|address [which tests, as for `swift test`]
-# Optimised: threads meet more often, and the tests take ten minutes instead of an hour.
+# The build is optimised: races are more likely, and the tests take ten minutes instead of an hour.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=$1
@@ -11,7 +11,7 @@ preload=()
 # The sanitizers' shim replaces functions of Swift's shared libraries.
 export LAZARET_SHARED_RUNTIME=yes
 export LAZARET_BINARY=$folder/release/lazaret
-# A report goes to a file, so that one of a program that a test has started, or that it ends at once, is seen too.
+# Reports are written to a file, so reports of programs that a test starts or kills are found too.
 case $kind in
 thread)
     export TSAN_OPTIONS="log_path=$reports/report suppressions=$PWD/scripts/tsan-suppressions.txt"
@@ -31,7 +31,7 @@ tests() { timeout 60m env "${preload[@]}" swift test --skip-build "${build[@]}" 
 if [ $# -gt 1 ]; then
     tests "${@:2}"
 else
-    # Real containers by themselves, as in `make test`.
+    # Tests with real containers run separately, as in `make test`.
     tests --skip '^ContainerTests\.'
     tests --no-parallel --filter '^ContainerTests\.'
 fi

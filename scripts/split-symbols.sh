@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Splits a program in two: PROGRAM.stripped, which is installed, and PROGRAM.debug with its symbols, which a
+# Splits a program into PROGRAM.stripped, which is installed, and PROGRAM.debug with its symbols, which a
 # debugger finds by name or build ID. Usage: split-symbols.sh PROGRAM
 set -euo pipefail
 program=$1

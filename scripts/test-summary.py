@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Tells what became of every test: test-summary.py SKIPS STREAM...
+"""Prints the results of all tests: test-summary.py SKIPS STREAM...
 
-STREAM is what `swift test --event-stream-output-path` has written. SKIPS lists tests that may be skipped, each line
-`TEST: reason`. The last line is "N passed, N failed, N skipped". Where CI is set, a skipped test that is not listed is
+STREAM is the output of `swift test --event-stream-output-path`. SKIPS lists tests that may be skipped, one
+`TEST: reason` per line. The last line is "N passed, N failed, N skipped". Where CI is set, a skipped test that is not listed is
 an error, and so is a listed test that does not exist."""
 
 import json
@@ -12,7 +12,7 @@ import sys
 
 
 def outcomes(path):
-    """What became of each test, by its name and its place in the source: passed, failed or why it was skipped."""
+    """The result of each test by name and place in the source: passed, failed, or the reason why it was skipped."""
     tests = {}
     with open(path, encoding="utf-8") as stream:
         for line in stream:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the tests that are built, and tells how many passed, failed and were skipped, and why: scripts/test.sh [FLAGS OF
-# THE BUILD...]. Where CI is set, only the tests in Tests/skips.txt may be skipped.
+# Runs the built tests, and prints how many passed, failed and were skipped, and why: scripts/test.sh [FLAGS OF
+# THE BUILD...]. If CI is set, only the tests in Tests/skips.txt may be skipped.
 #
-# Real containers come last and by themselves: a node that learns and judges them wants the machine's time. Two variables
-# make tests larger: LAZARET_LIVES, how many containers live and die under the eyes of the directory (10000 scripted and
-# 6 real ones are what docs/workloads.md tells of), and LAZARET_DATA, a folder of captures to compare with libpcap.
+# Tests with real containers run last and separately, because a node that monitors them needs the CPU. Two variables make
+# tests larger: LAZARET_LIVES, the number of containers that start and end in the tests of the directory (docs/workloads.md
+# has results for 10000 scripted and 6 real ones), and LAZARET_DATA, a folder of captures to compare with libpcap.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v python3 >/dev/null || { echo "python3 is needed: apt-get install python3" >&2; exit 1; }
@@ -18,7 +18,7 @@ run() {
         --event-stream-output-path "$stream" "${@:2}" || status=$?
 }
 trap 'rm -f "${streams[@]}"' EXIT
-# Tests whose servers and clients run on Swift's own threads run apart from those that block these threads
+# Tests whose servers and clients use Swift's thread pool run separately from those that block its threads
 # while they wait for a program.
 pool='^(HTTPServerTests|HTTPClientTests|ControlServerTests)\.'
 run 40m "$@" --skip '^ContainerTests\.' --skip "$pool"

@@ -1,9 +1,8 @@
-// Lets ThreadSanitizer see what Swift's libraries on Linux do between threads; loaded before them by scripts/sanitize.sh.
+// Reports synchronization in Swift's libraries on Linux to ThreadSanitizer; loaded before them by scripts/sanitize.sh.
 //
-// The libraries themselves are not instrumented. A contended Mutex waits and wakes in libswiftSynchronization, so what one
-// thread did under the lock, or handed over through it, and then another one, would be taken for a race. And the runtime tells
-// ThreadSanitizer of tasks that go from thread to thread only after a call that it misses on Linux, where the program's own
-// definition of the function comes first.
+// The libraries are not instrumented. A contended Mutex waits and wakes in libswiftSynchronization, so accesses by two threads
+// under the lock would be reported as a race. The runtime reports tasks that move between threads to ThreadSanitizer only after
+// a call that does not reach it on Linux, where the program's own definition of the function takes precedence.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
@@ -16,11 +15,11 @@
 typedef SWIFT void (*locker)(uint32_t, SELF void *);
 typedef SWIFT void (*unlocker)(SELF void *);
 
-// Programs that a test starts have it loaded too, with or without ThreadSanitizer.
+// Programs that a test starts load it too, with or without ThreadSanitizer.
 extern void __tsan_acquire(void *) __attribute__((weak));
 extern void __tsan_release(void *) __attribute__((weak));
 
-// The fast ways are atomics in the program itself, at the same address.
+// The fast paths are atomics in the program itself, at the same address.
 SWIFT void lock_slow(uint32_t thread, SELF void *word) __asm__(LOCK);
 SWIFT void lock_slow(uint32_t thread, SELF void *word) {
     ((locker)dlsym(RTLD_NEXT, LOCK))(thread, word);

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""cost.py [ROUNDS]: what judging costs: CPU a packet with windows and scores, and memory of 50,000 active addresses.
+"""cost.py [ROUNDS]: the cost of detection: CPU per packet with windows and scores, and memory of 50,000 active addresses.
 
-The first capture is `conversations` of Benchmarks/meter (made when it is missing), the second 50,000 addresses that each ask
-one of two servers every second for a minute, from another port every ten: every second ends 50,000 windows of 10 s, and every fifth as many of 60 s. Each is judged by a model
+The first capture is `conversations` of Benchmarks/meter (generated if it is missing), the second 50,000 addresses that each
+query one of two servers every second for a minute, with a new port every ten seconds: every second ends 50,000 windows of
+10 s, and every fifth second as many of 60 s. Each is analysed with a model
 that was trained on it. LAZARET names the program, WORK another directory for captures.
 """
 import os, random, statistics, struct, subprocess, sys

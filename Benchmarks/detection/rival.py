@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""rival.py: what an analyst would build from NFStream and scikit-learn, beside `lazaret evaluate`, on the same captures.
+"""rival.py: compares a detector made from NFStream and scikit-learn with `lazaret evaluate`, on the same captures.
 
     python3 -m venv venv; venv/bin/pip install nfstream scikit-learn
     venv/bin/python Benchmarks/detection/rival.py [CLEAN-TRAIN MIXED LABELS CLEAN-TEST [INVENTORY]]
 
-The rival: NFStream with statistics meters to flows (cut after 10 s, so that windows are timely); flows become vectors
-per source address and 10 s window; an isolation forest of 200 trees is fitted on the clean training capture alone. Three
-thresholds are shown: scikit-learn's own, and two that the clean capture gives (fitted on one half, the 99.9 % quantile and
-the largest score of the other half). Scores are means over five seeds. A window counts as seen at its end, though NFStream
-gives a flow out only when it is over, which is in the rival's favour.
+The rival: NFStream with statistics meters flows (cut after 10 s, so that windows are timely); flows become vectors
+per source address and 10 s window; an isolation forest of 200 trees is fitted on the clean training capture only. Three
+thresholds are shown: scikit-learn's own, and two from the clean capture (fitted on one half, the 99.9 % quantile and
+the largest score of the other half). Scores are means over five seeds. A window counts as seen at its end, although
+NFStream reports a flow only when it is over, which favours the rival.
 
-One rule for both: an attack is found when its source, or an address that it borrowed, is flagged between its first packet
-and 10 s after its last; what is flagged otherwise is false, a minute of quiet ends an incident; a victim is an address that
-the label names as target, and a clean workload one of the inventory that did nothing.
+The rules are the same for both: an attack is found when its source, or an address that it spoofed, is flagged between its
+first packet and 10 s after its last; other flags are false alarms, and a minute of quiet ends an incident; a victim is an
+address that the label names as target, and a clean workload is one in the inventory that did not attack.
 LAZARET names the program.
 """
 import collections, ipaddress, json, math, os, re, resource, subprocess, sys, time
@@ -67,7 +67,7 @@ def guilty(source, attack):
 
 
 def judge(flagged, labels, hours):
-    """flagged: (source, start, end) of windows. The attacks found, seconds to each, and who was wrongly flagged."""
+    """flagged: (source, start, end) of windows. Returns the attacks found, the seconds to each, and false alarms by source."""
     found, false = {}, collections.defaultdict(list)
     for source, start, end in sorted(flagged, key=lambda w: w[2]):
         hit = [i for i, a in enumerate(labels) if guilty(source, a) and end >= a["start"] and start <= a["end"] + 10]
@@ -107,7 +107,7 @@ def lazaret(train, mixed, labels, test, inventory):
             event = json.loads(line)
             if event["event_type"] == "alert":
                 detail = event["lazaret"]
-                # The end of the window is when it is told; an incident is told once.
+                # A window is reported at its end, an incident once.
                 out.append((detail, detail["window_start"], detail["window_end"]))
         return out
 

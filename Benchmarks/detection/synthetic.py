@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""synthetic.py: writes captures of container networks that are not the sample lab, with labelled attacks if asked.
+"""synthetic.py: writes captures of container networks other than the sample lab, optionally with labelled attacks.
 
     synthetic.py LAB SEED HOURS OUT_PREFIX [--start H] [--calm] [--attacks]
 
 LAB is `shop` (25 containers on three Docker bridges) or `mesh` (80 pods of a Kubernetes cluster, dual stack). A lab has
-the same services, addresses and regular clients whatever the seed; SEED draws all else, so that another seed is another
-day. --start H begins H hours later in the day (0 is 08:00, on a curve that peaks in the afternoon). --calm leaves out
-the harmless oddities: deploy, scale-out, full backup, rush, restart, slow client. --stretch N makes attacks N times
+the same services, addresses and regular clients for every seed; SEED determines everything else, so another seed is
+another day. --start H begins H hours later in the day (0 is 08:00, on a curve that peaks in the afternoon). --calm omits
+the harmless anomalies: deploy, scale-out, full backup, rush, restart, slow client. --stretch N makes attacks N times
 slower. Written are OUT_PREFIX.pcap, OUT_PREFIX.inventory.yaml and, with --attacks, OUT_PREFIX.labels.jsonl, in the
-formats of captures/. To train, and to judge the hours that follow and one with attacks:
+formats of captures/. To train, and to evaluate the hours that follow and one with attacks:
 
     synthetic.py shop 1 2 train --calm
     synthetic.py shop 2 4 clean --start 2
@@ -17,9 +17,9 @@ formats of captures/. To train, and to judge the hours that follow and one with 
     lazaret evaluate -r clean.pcap --inventory clean.inventory.yaml -m model
     lazaret evaluate -r bad.pcap   --inventory bad.inventory.yaml   -m model --truth bad.labels.jsonl
 
-Each frame is there once, where it enters the gateway, with true addresses and no NAT (in `mesh`, sockets are translated
-before they send, as Cilium does). Payload is cut at 96 bytes, DNS is whole; the headers' lengths are the true ones.
-What `mesh` scales and starts gets new addresses, which the inventory lists as an orchestrator would.
+Each frame is recorded once, where it enters the gateway, with real addresses and no NAT (in `mesh`, sockets are translated
+before they send, as with Cilium). Payload is cut at 96 bytes, DNS is complete; the lengths in headers are the original ones.
+New pods of `mesh` get new addresses, which the inventory lists as an orchestrator would.
 """
 import argparse, functools, heapq, ipaddress, itertools, json, math, random, struct
 
@@ -33,7 +33,7 @@ WORDS = ("alder birch cedar dune ember fjord grove heath iris juniper kelp larch
 
 
 def ones(data):
-    """The sum of 16-bit words that checksums are made of."""
+    """The sum of 16-bit words for a checksum."""
     return sum(struct.unpack(f"!{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
 
 
@@ -46,13 +46,13 @@ class Net:
     def __init__(self, name, prefix, prefix6=None):
         self.name, self.prefix = name, ipaddress.ip_network(prefix)
         self.prefix6 = prefix6 and ipaddress.ip_network(prefix6)
-        self.spare = itertools.count(100)  # addresses of what comes later
+        self.spare = itertools.count(100)  # addresses of later containers
         self.gateway = Host("gateway", self, 1)
         self.hosts = []
 
 
 class Host:
-    """An end of conversations: a container, a gateway, or (without a network) somebody outside."""
+    """An end of conversations: a container, a gateway, or (without a network) an outside host."""
 
     def __init__(self, name, net, number, mac=None, image=None, rtt=0.0003):
         self.name, self.net, self.image, self.rtt = name, net, image or name, rtt
@@ -69,7 +69,7 @@ class Host:
 
 @functools.lru_cache(maxsize=4096)
 def head(port, way, size):
-    """The first bytes of a payload: enough for a dissector to be content."""
+    """The first bytes of a payload, enough for a dissector."""
     if size < 40: data = b""
     elif port in TLS_PORTS: data = struct.pack("!BHH", 23, 0x303, max(size - 5, 0))
     elif port == 5432:
@@ -156,7 +156,7 @@ class Conn:
 
 
 class Lab:
-    """Time, the heap of what is to happen, and the packets that everything is made of."""
+    """The time, the heap of future actions, and the packets."""
 
     def __init__(self, seed, hours, start, path):
         self.rng, self.fixed = random.Random(f"{type(self).__name__} {seed}"), random.Random(type(self).__name__)
@@ -173,7 +173,7 @@ class Lab:
         return host
 
     def add(self, name, net, number=None, image=None):
-        """A container; without a number one that comes later, on the net's next address."""
+        """A container; without a number, one that is started later, with the net's next address."""
         mac = None if isinstance(self, Shop) else b"\x0e" + (self.fixed if number else self.rng).randbytes(5)
         host = Host(name, net, number or next(net.spare), mac, image)
         net.hosts.append(host)
@@ -186,7 +186,7 @@ class Lab:
     def begin(self, host): pass
 
     def remove(self, host):
-        """Its clients are told; it answers no more."""
+        """Stops a host: closes its connections; it answers no more."""
         host.gone, host.up = True, False
         self.services[host.name].remove(host)
         host.net.hosts.remove(host)
@@ -210,7 +210,7 @@ class Lab:
     def spawn(self, process, after=0.0): heapq.heappush(self.heap, (self.now + after, next(self.count), process, None))
 
     def every(self, host, seconds, action, jitter=0.05):
-        """Calls `action(host)` by the clock, for as long as the host lives."""
+        """Calls `action(host)` periodically, as long as the host exists."""
         def process():
             yield self.rng.random() * seconds
             while not host.gone:
@@ -275,7 +275,7 @@ class Lab:
             owner = self.rng.choice(host.net.hosts + [host.net.gateway] * 3)
             if owner is not host and host.up: self.arp(self.now, host, owner.ip, owner)
             if host.ip6 and host.up:
-                # Neighbour unreachability detection: asked and answered unicast.
+                # Neighbour unreachability detection: request and answer are unicast.
                 gateway = host.net.gateway
                 for kind, a, b in (135, host, gateway), (136, gateway, host):
                     body = struct.pack("!BBHI", kind, 0, 0, 0x60000000 if kind == 136 else 0) + gateway.packed[6]
@@ -286,7 +286,7 @@ class Lab:
             yield self.exp(150)
 
     def ask(self, t, a, b, name, kind, answer, code=0, relay=None):
-        """One DNS question and its answer; `relay` tells when the server has it."""
+        """One DNS question and its answer; `relay` returns the time when the server has it."""
         ident, sport = self.rng.getrandbits(16), self.rng.randrange(32768, 60999)
         question = b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + struct.pack("!BHH", 0, kind, 1)
         self.udp(t, a, b, sport, 53, struct.pack("!6H", ident, 0x100, 1, 0, 0, 0) + question)
@@ -297,7 +297,7 @@ class Lab:
         return t + a.rtt
 
     def lookup(self, t, host, name, kind=1, ttl=30):
-        """Asks the lab's resolver, which asks upstream for what is outside and not in its cache."""
+        """Queries the lab's resolver, which queries upstream for outside names that are not in its cache."""
         if host.known.get((name, kind), 0) > t: return t
         host.known[name, kind] = t + ttl
         address = self.names.get(name)
@@ -314,7 +314,7 @@ class Lab:
         return self.ask(t, host, server, name, kind, data, code, relay)
 
     def call(self, t, a, b, port, up, down, work=0.002, keep=True, version=4, name=None):
-        """One request of `a` to `b`, on a kept connection (of a pool, for half an hour) or on one of its own."""
+        """One request of `a` to `b`, on a persistent connection (of a pool, for half an hour) or on a new one."""
         key = (b, port, version, self.rng.randrange(6) if port in POOLED else 0)
         conn = a.conns.get(key) if keep else None
         if conn and t - conn.born > 1800 + conn.sport % 600:
@@ -332,7 +332,7 @@ class Lab:
         return conn.t
 
     def client(self):
-        """The address of somebody: a regular, an office where many share one, or a stranger."""
+        """The address of a client: a regular one, an office that shares one address, or an unknown one."""
         rng = self.rng
         draw = rng.random()
         if draw < 0.05: return f"198.18.250.{rng.randrange(1, 4)}"
@@ -368,14 +368,14 @@ class Lab:
         self.call(self.now, prometheus, host, 9100, 180, int(size), 0.005)
 
     def restart(self, host, seconds):
-        """Down for a while: who calls is refused."""
+        """Takes a host down for a while: connections are refused."""
         self.hang_up(host, reset=True)
         host.up = False
         yield seconds
         host.up = True
 
     def deploy(self, name, gap=25):
-        """New containers take the place of all old ones, one after the other."""
+        """Replaces all containers by new ones, one after the other."""
         for old in list(self.services[name]):
             self.add(name, old.net, image=old.image)
             yield gap
@@ -393,7 +393,7 @@ class Lab:
         self.rush = 1.0
 
     def slow(self, server, port):
-        """Somebody on a bad line fetches something big, a segment now and then."""
+        """A client with a slow connection downloads a large file, a segment now and then."""
         conn = Conn(self, self.outside("198.19.7.7", 0.4), server, port, self.now).open()
         conn.send(0, 400)
         for _ in range(600):
@@ -462,7 +462,7 @@ class Shop(Lab):
         self.now_and_then(self.operators[0], 1500, lambda h: self.spawn(self.shell(self.rng.choice(self.operators))))
 
     def begin(self, host):
-        """What a container does of its own accord, and who looks after it."""
+        """The actions that a container starts itself, and those of its operators."""
         one = lambda name: self.services[name][0] if self.services.get(name) else None
         self.every(host, 15, lambda h: self.scrape(one("prometheus"), h), 0.001)
         if host.name not in ("loki", "dns"):
@@ -491,7 +491,7 @@ class Shop(Lab):
             pings = lambda h: [self.ping(self.now, h, one(x), 1) for x in ("nginx", "postgres", "redis")]
             self.every(host, 30, pings, 0.01)
         elif host.name == "grafana":
-            # Somebody looks at a dashboard for a while, which then refreshes itself.
+            # An operator watches a dashboard for a while, which refreshes itself.
             def look(h):
                 for _ in range(self.rng.randrange(5, 60)):
                     for _ in range(6): self.call(self.now, h, one("prometheus"), 9090, 700, self.size(3000), 0.02)
@@ -510,7 +510,7 @@ class Shop(Lab):
             self.every(host, 900, lambda h: self.spawn(archive(h)), 0)
 
     def night_backup(self):
-        """All of the database, to where the archives go too."""
+        """A backup of the whole database, to the same place as the archives."""
         host = self.pick("backup")
         self.lookup(self.now, host, "vault.offsite.example")
         yield from self.bulk(host, self.pick("postgres"), 5432, 25e6, way=1)
@@ -530,7 +530,7 @@ class Shop(Lab):
         conn.close()
 
     def shell(self, operator):
-        """An operator by SSH, who goes on from the bastion now and then."""
+        """An operator's SSH session, which sometimes continues from the bastion to another host."""
         conn = Conn(self, operator, self.pick("bastion"), 22, self.now).open()
         conn.exchange(1500, 2200)
         for _ in range(self.rng.randrange(20, 400)):
@@ -558,7 +558,7 @@ class Shop(Lab):
         conn.close(0 if self.rng.random() < 0.8 else 1, reset=self.rng.random() < 0.1)
 
     def page(self, nginx, t):
-        """What is asked inside for one page."""
+        """The internal requests for one page."""
         rng, app = self.rng, self.pick("app")
 
         def work(t):
@@ -583,7 +583,7 @@ class Shop(Lab):
         return self.call(t, self.pick("search"), self.pick("opensearch"), 9200, 900, self.size(3000), 0.02)
 
     def background(self):
-        """The noise of the Internet: single knocks at closed doors."""
+        """Internet background noise: single probes of closed ports."""
         while True:
             yield self.exp(50)
             stranger = self.outside(f"198.19.{self.rng.getrandbits(8)}.{self.rng.getrandbits(8)}")
@@ -596,7 +596,7 @@ class Shop(Lab):
                 (0.86, self.slow(self.pick("nginx"), 443))]
 
     def targets(self):
-        """Who attacks whom, and which network is swept."""
+        """The attackers and targets, and the network that is swept."""
         s = {name: hosts[0] for name, hosts in self.services.items()}
         _, worker2, worker3 = self.services["worker"]
         _, app2, app3, app4 = self.services["app"]
@@ -620,7 +620,7 @@ class Mesh(Lab):
     PORTS = {"postgres": 5432, "redis": 6379, "cassandra": 9042, "kafka": 9093, "vault": 8443, "mqtt": 8883,
              "influx": 8086, "nfs": 2049, "frontend": 8080}
     JOBS = {"report", "etl", "cleanup", "dump"}
-    # These are met by their IPv6 addresses.
+    # These are contacted by their IPv6 addresses.
     SIX = {"catalog", "pricing", "recommend", "inventory"}
 
     def build(self):
@@ -659,7 +659,7 @@ class Mesh(Lab):
         self.udp(self.now + 0.02, server, host, 123, 40123, b"\x24\x01\x06\xe9" + bytes(44))
 
     def resolve(self, t, a, name):
-        """By the search domains of a pod: what has few dots is asked inside first, for both kinds of address."""
+        """A lookup with a pod's search domains: names with few dots are queried inside first, for both address families."""
         if "." not in name: name += ".prod.svc.cluster.local"
         elif not name.endswith(".local"):
             for domain in ("prod.svc.cluster.local", "svc.cluster.local", "cluster.local"):
@@ -757,7 +757,7 @@ class Mesh(Lab):
         conn.close(reset=self.rng.random() < 0.1)
 
     def device(self, device):
-        """A meter in the field: publishes, and loses its line now and then."""
+        """A meter in the field: publishes, and loses its connection now and then."""
         conn = None
         while True:
             server = self.pick("mqtt")
@@ -775,7 +775,7 @@ class Mesh(Lab):
             yield self.exp(30)
 
     def job(self, name):
-        """A pod that comes, works, and goes."""
+        """A pod that is started, works, and ends."""
         host = self.add(name, self.rng.choice(self.nets))
         yield self.rng.uniform(1, 3)
         self.resolve(self.now, host, "postgres")
@@ -825,7 +825,7 @@ class Mesh(Lab):
 
 
 class Attacks:
-    """The attacks, and the labels of what they send."""
+    """The attacks, and the labels of their packets."""
 
     def __init__(self, lab, stretch):
         self.lab, self.rng, self.stretch = lab, lab.rng, stretch
@@ -866,7 +866,7 @@ class Attacks:
         for n, process in enumerate(plans): self.lab.spawn(process, 120 + (n + rng.random() * 0.3) * span)
 
     def planted(self, kind, source, targets, what, process):
-        """Runs `process`, and keeps the label of all that it sends."""
+        """Runs `process`, and stores the label of its packets."""
         label = {"start": math.inf, "end": 0, "kind": kind, "src": [str(source.ip)], "dst": targets,
                  "offender": [source.name if source.net else str(source.ip)], "what": what, "packets": 0}
         if source.net:
@@ -886,7 +886,7 @@ class Attacks:
             yield self.lab.exp(gap)
 
     def knock(self, a, b, port, answer):
-        """A SYN, and what becomes of it: "reset", "open" or nothing."""
+        """A SYN and its result: "reset", "open" or nothing."""
         conn = Conn(self.lab, a, b, port, self.lab.now)
         conn.put(conn.t, 0, SYN)
         if answer: conn.put(conn.t + conn.rtt, 1, SYN | ACK if answer == "open" else RST | ACK)

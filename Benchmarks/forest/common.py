@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: the data, the forests, the measures."""
+"""Shared parts of the benchmark scripts: data, forests and measures."""
 import gzip, os, subprocess, sys, tempfile
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -1,10 +1,10 @@
-"""The classic score beside scikit-learn, isotree and reference scores on the public sets.
+"""The classic score compared with scikit-learn, isotree and reference scores on the public sets.
 
 1. The ROC AUC of 10 seeds differs from either library's by at most 3 standard errors.
 2. The mean score of 10 seeds is within 0.006 of NAME.ref.csv.gz (the mean of 20 scikit-learn seeds)
    on average, and correlates with it in rank by 0.99 or more.
 3. Two seeds correlate in rank as two seeds of scikit-learn do, within 0.02.
-4. The same seed gives the same bits.
+4. The same seed yields the same bits.
 
 python3 correctness.py [--seeds 10] [--keep correctness.json]
 """

@@ -1,9 +1,9 @@
-"""Ranking quality on the public sets, beside scikit-learn and isotree.
+"""Ranking quality on the public sets, compared with scikit-learn and isotree.
 
 novelty       train on half of the normal rows, test on the other half and all anomalies
 unsupervised  fit and score everything
-Both over 5 seeds, one setting for all sets. Prints Markdown; results are kept in a JSON file, so that
-a second run repeats only what is missing: remove what should be measured again.
+Both over 5 seeds, one setting for all sets. Prints Markdown; results are stored in a JSON file, so that
+a second run computes only missing ones: remove those that should be measured again.
 
 python3 quality.py [--seeds 5] [--keep quality.json] [--forests NAME,NAME] [--sets NAME,NAME]
 """

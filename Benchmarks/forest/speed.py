@@ -1,9 +1,9 @@
-"""Speed beside scikit-learn and isotree, in turns: 100 trees of 256 rows over 32 columns.
+"""Speed compared with scikit-learn and isotree, in turns: 100 trees of 256 rows over 32 columns.
 
 python3 speed.py [--rows 1000000] [--rounds 3]
 
 Prints the least CPU time of all rounds on one thread, and the least wall time on two. Rows are
-bell-shaped, one in 200 widened.
+normally distributed, one in 200 with a larger deviation.
 """
 import argparse, json, subprocess, time
 from common import BENCH

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""The highest packet rate that each meter takes from a veth without losing packets, and what a packet costs it.
+"""The highest packet rate that each meter receives from a veth without losing packets, and its CPU time per packet.
 
     sudo Benchmarks/live/bench.py LAZARET MODEL CAPTURE [SECONDS] [RATE,RATE…]
 
-In a network namespace of its own tcpreplay sends CAPTURE over a veth pair at one rate after the other, for SECONDS (10)
-each; `lazaret monitor`, softflowd, argus and Suricata listen at the other end in turns, each with its own defaults. Received is what the meter itself says it has seen; lost is the rest of what was sent. CPU is the
-meter's own (user and system), over the packets it has seen. Needs tcpreplay, iproute2; rivals that are absent are left out.
+In a separate network namespace, tcpreplay sends CAPTURE over a veth pair at one rate after the other, for SECONDS (10)
+each; `lazaret monitor`, softflowd, argus and Suricata listen at the other end in turns, each with its own defaults.
+Received is the meter's own count of packets; lost is the rest of the sent packets. CPU is the meter's own (user and
+system) per received packet. Needs tcpreplay, iproute2; rivals that are not installed are omitted.
 """
 import os
 import re
@@ -88,7 +89,7 @@ def children_cpu():
 
 
 def cpu_of(pid):
-    """Seconds of user and system time of a process that still runs, its threads included."""
+    """Seconds of user and system time of a running process with all its threads."""
     # `ip netns exec` replaces itself: the process is the meter.
     fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""How a monitor's memory behaves under load for a long time, while addresses come and go.
+"""The memory of a monitor under load over a long time with changing addresses.
 
     sudo Benchmarks/live/soak.py LAZARET MODEL CAPTURE [SECONDS] [PACKETS_PER_SECOND] [MORE WORDS FOR monitor …]
 
-In a network namespace of its own tcpreplay sends CAPTURE over a veth pair again and again, each time with other addresses (--unique-ip), for SECONDS (3600).
-Every ten seconds a line: packets seen and lost, flows, hosts, resident memory as the kernel counts it (its own, without shared pages), CPU. At the end, memory over
-the second half against the first quarter's end, and whether it grew. Needs tcpreplay and iproute2."""
+In a separate network namespace, tcpreplay sends CAPTURE over a veth pair repeatedly, each time with other addresses (--unique-ip), for SECONDS (3600).
+Every ten seconds it prints packets seen and lost, flows, hosts, resident memory by the kernel's count (without shared pages), and CPU. At the end, it compares the
+memory of the second half with the end of the first quarter, and prints whether it grew. Needs tcpreplay and iproute2."""
 import json, os, re, shutil, signal, subprocess, sys, tempfile, time
 
 SPACE = f"lzsoak-{os.getpid()}"

@@ -1,4 +1,4 @@
-// Counts a program's calls of malloc, and tells at its end:
+// Counts a program's calls of malloc, and prints the number at its end:
 //   cc -O2 -shared -fPIC -o allocations.so allocations.c -ldl && LD_PRELOAD=./allocations.so lazaret flows -r FILE -o /dev/null
 #define _GNU_SOURCE
 #include <dlfcn.h>

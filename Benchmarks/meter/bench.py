@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""bench.py [ROUNDS]: meters two generated captures with every meter that is installed, in turns.
+"""bench.py [ROUNDS]: meters two generated captures with every installed meter, in turns.
 
-Each round runs every case once, so that a noisy machine is noisy for all; the table has medians of CPU
+Each round runs every case once, so that noise of the machine affects all; the table has medians of CPU
 time, and ratios of medians. Needs a release build of lazaret, and a C compiler with libpcap.
-LAZARET names another binary, WORK another directory for captures, IDEAL a program to compare with that
-is called with the path in the place of {}, NFSTREAM a Python that has nfstream.
+LAZARET names another binary, WORK another directory for captures, IDEAL a program to compare with, in
+which {} is replaced by the path, NFSTREAM a Python that has nfstream.
 """
 import os
 import shutil
@@ -82,7 +82,7 @@ def main():
         results = {case: [] for case in cases(path)}
         for number in range(rounds):
             for case, arguments in cases(path).items():
-                # It takes minutes: one round is enough to place it.
+                # It takes minutes, so one round is enough for a comparison.
                 if case.startswith("NFStream") and number >= 1:
                     continue
                 results[case].append(run(arguments))

@@ -1,4 +1,4 @@
-// The bare libpcap loop that only counts: what reading costs before any metering.
+// A bare libpcap loop that only counts packets: the cost of reading without metering.
 //   cc -O2 -o count count.c -lpcap
 #include <pcap/pcap.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-// Makes a capture for the meter benchmarks: the same bytes for the same arguments.
+// Writes a capture for the meter benchmarks; the same arguments yield the same bytes.
 //   cc -O2 -o generate generate.c -lm
 //   generate OUT PACKETS FLOWS conversations|probes SNAPLEN SEED
-// conversations: TCP 78 %, UDP 18 %, ICMP 4 %; IPv6 12 %, VLAN 6 %, VXLAN 8 %; packets a flow are
+// conversations: TCP 78 %, UDP 18 %, ICMP 4 %; IPv6 12 %, VLAN 6 %, VXLAN 8 %; packets per flow are
 //   Pareto-distributed; TCP flows open, exchange data both ways, and four of five close.
 // probes: nine of ten flows are a SYN to one address and port; a third is answered by RST.
 #include <math.h>
@@ -70,7 +70,7 @@ static void begin(Flow *flow, int probe) {
 
 static uint8_t frame[2048];
 
-// Writes the transport header and returns its end; `*side` is who sends.
+// Writes the transport header and returns its end; `*side` is the sender.
 static uint8_t *transport(uint8_t *at, Flow *flow, int *side, int *payload) {
     uint32_t number = flow->sent++;
     *payload = 0;

@@ -1,7 +1,7 @@
 """Times other ways to fill a set: nft -f, nft processes, CrowdSec's firewall bouncer.
 
 peers.py nft COUNT DIR | nft-single COUNT DIR | bouncer COUNT DIR PROGRAM
-Run it in a network namespace of its own (run.sh does).
+Run it in a separate network namespace (run.sh does).
 """
 import http.server
 import json
@@ -56,7 +56,7 @@ def single():
 
 
 class Decisions(http.server.BaseHTTPRequestHandler):
-    """The part of CrowdSec's local API that the bouncer asks."""
+    """The part of CrowdSec's local API that the bouncer uses."""
 
     answers = []
     served = []
@@ -89,7 +89,7 @@ class Decisions(http.server.BaseHTTPRequestHandler):
 
 
 def has(index):
-    """Whether the bouncer's set holds an address."""
+    """Whether the bouncer's set contains an address."""
     words = ["nft", "get", "element", "ip", "crowdsec", "crowdsec-blacklists"]
     asked = subprocess.run(words + [f"{{ {address(index)} }}"], capture_output=True)
     return asked.returncode == 0
@@ -111,7 +111,7 @@ def bouncer(program):
     log = open(f"{DIR}/bouncer.log", "w")
     child = subprocess.Popen([program, "-c", config], stdout=log, stderr=log)
     try:
-        # Its batches are in the order given, or not: all of some spread over the list must be in.
+        # The order of its batches may differ: all of several samples spread over the list must be in the set.
         wanted = sorted({0, COUNT // 3, COUNT // 2, COUNT - 1})
         deadline = time.perf_counter() + 120
         while not (Decisions.served and all(has(i) for i in wanted)):

@@ -1,8 +1,8 @@
 """Times a start with COUNT fences in the ledger and none in the kernel.
 
 restart.py LAZARET COUNT
-Run it in a network namespace of its own (run.sh does); needs strace. Seconds from the program's start to
-the end of the system call that puts the fences up, how much of it that call is, and to the program's end.
+Run it in a separate network namespace (run.sh does); needs strace. Prints the seconds from the program's start
+to the end of the system call that adds the fences, the duration of that call, and the seconds to the program's end.
 """
 import re
 import sqlite3
@@ -50,7 +50,7 @@ with tempfile.TemporaryDirectory() as state:
     for line in open(trace):
         at = float(line.split()[1])
         started = at if started is None else started
-        # The one message of megabytes; "resumed" where another thread ran meanwhile.
+        # The only message of megabytes; "resumed" if another thread ran in between.
         if match := re.search(r"sendto(\(| resumed).*= (\d{4,}) <([0-9.]+)>", line):
             if kernel is None or float(match[3]) > kernel:
                 kernel = float(match[3])

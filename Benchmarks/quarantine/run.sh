@@ -1,8 +1,8 @@
 #!/bin/sh
-# Times the fence beside `nft -f`, a `nft` process per host, and CrowdSec's firewall bouncer.
-# Everything happens in network namespaces of its own. Needs root, nft and python3; the bouncer is
-# taken from BOUNCER (path of its program) and left out when that is empty. With LAZARET (path of the
-# program) a start with a full ledger and an empty kernel is timed too; that needs strace.
+# Compares the time of the fence with `nft -f`, a `nft` process per host, and CrowdSec's firewall bouncer,
+# in separate network namespaces. Needs root, nft and python3. BOUNCER is the path of the bouncer's
+# program; if it is empty, the bouncer is omitted. With LAZARET (path of the program), a start with a full
+# ledger and an empty kernel is timed too; that needs strace.
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
 swift build --package-path "$here" -c release --product fence-bench >&2

@@ -4,7 +4,7 @@ import Testing
 @testable import AnomalyDetection
 
 struct CalibrationTests {
-    /// Scores whose stretched values are exponential: the tail is known.
+    /// Scores whose stretched values are exponentially distributed, so the tail is known.
     private func exponential(_ count: Int, seed: UInt64) -> [Float] {
         var generator = SeededGenerator(seed: seed)
         return (0..<count).map { _ in
@@ -25,17 +25,17 @@ struct CalibrationTests {
         return root
     }
 
-    @Test func theTailReachesBeyondTheData() {
+    @Test func theFittedTailExtrapolatesBeyondTheData() {
         let calibration = Calibration(
             blockMaxima: exponential(20_000, seed: 1), blocksPerDay: 20_000)
-        // The true chance of reaching s is (1 - s)^10.
+        // The true probability of reaching s is (1 - s)^10.
         for (score, chance) in [(Float(0.5), 0.000977), (0.6, 0.000105)] {
             let p = calibration.pValue(score)
             #expect(p > chance / 5 && p < chance * 5, "\(score): \(p), not about \(chance)")
         }
     }
 
-    @Test func theThresholdKeepsTheBudgetOnDataThatWereNotSeen() {
+    @Test func theThresholdKeepsTheBudgetOnUnseenData() {
         let calibration = Calibration(blockMaxima: exponential(3000, seed: 2), blocksPerDay: 1000)
         // Ten alarms in a thousand blocks.
         let threshold = calibration.threshold(falseAlarmsPerDay: 10)
@@ -54,7 +54,7 @@ struct CalibrationTests {
         }
     }
 
-    @Test func noDataGiveNoNonsense() {
+    @Test func withoutDataTheResultsAreFinite() {
         for maxima in [[], [Float(0.4)]] {
             let calibration = Calibration(blockMaxima: maxima, blocksPerDay: 100)
             let threshold = calibration.threshold(falseAlarmsPerDay: 1)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AnomalyDetection
 
-/// How verdicts become incidents, and which of them deserve an alert.
+/// The grouping of verdicts into incidents, and which of them raise an alert.
 struct IncidentTrackerTests {
     private func verdict(
         _ host: UInt32, at second: Int, pattern: Pattern? = .verticalScan,
@@ -23,9 +23,9 @@ struct IncidentTrackerTests {
         verdicts.enumerated().map { tracker.observe($1, eventID: "e\($0)") }
     }
 
-    @Test func verdictsWithinTheQuietTimeAreOneIncident() {
+    @Test func verdictsWithinTheQuietTimeJoinOneIncident() {
         var tracker = IncidentTracker()
-        // 60 s of quiet beyond the window's 10 s are allowed, and not one more.
+        // 60 s of quiet beyond the window's 10 s are allowed, and no second more.
         _ = observe([verdict(1, at: 100), verdict(1, at: 170), verdict(1, at: 241)], in: &tracker)
         let all = tracker.all
         #expect(all.map(\.eventID) == ["e0", "e2"])
@@ -36,7 +36,7 @@ struct IncidentTrackerTests {
         #expect(tracker.current(of: IPAddress(v4: 2)) == nil)
     }
 
-    @Test func offendersAndHoldersOfAnAddressHaveTheirOwn() {
+    @Test func eachOffenderAndEachOwnerOfAnAddressHasItsOwnIncident() {
         var tracker = IncidentTracker()
         _ = observe(
             [verdict(1, at: 100), verdict(2, at: 100), verdict(1, at: 101, workload: "db")],
@@ -45,7 +45,7 @@ struct IncidentTrackerTests {
         #expect(tracker.all.map(\.eventID) == ["e0", "e1", "e2"])
     }
 
-    @Test func theStrongestVerdictTellsTheIncident() {
+    @Test func theStrongestVerdictDescribesTheIncident() {
         var tracker = IncidentTracker()
         _ = observe(
             [
@@ -73,17 +73,17 @@ struct IncidentTrackerTests {
         #expect(alerts == [true, false, true, true, true, false, true, true])
     }
 
-    @Test func moreOffendersThanMayBeOpenRaiseAlertsOnly() {
+    @Test func offendersBeyondTheLimitRaiseAlertsOnly() {
         var tracker = IncidentTracker(openLimit: 2)
         let alerts = observe((1...4).map { verdict($0, at: 100) }, in: &tracker)
         #expect(alerts == [true, true, true, true])
         #expect(tracker.all.count == 2 && tracker.overlooked == 2)
-        // Who is followed already still is.
+        // Offenders with an open incident keep it.
         _ = tracker.observe(verdict(1, at: 101), eventID: "x")
         #expect(tracker.current(of: IPAddress(v4: 1))?.verdictCount == 2)
     }
 
-    @Test func whatHasBeenQuietIsClosedAndTheOldestAreForgotten() {
+    @Test func quietIncidentsAreClosedAndTheOldestForgotten() {
         var tracker = IncidentTracker()
         _ = observe((1...5).map { verdict($0, at: 100 + Int($0)) }, in: &tracker)
         #expect(tracker.changed(since: 104).map(\.lastSecond).sorted() == [104, 105])

@@ -30,7 +30,7 @@ private func window(_ host: UInt32, second: Int, _ values: [Float]) -> Window {
     )
 }
 
-/// Ways to spoil a model.
+/// Ways to damage a model.
 enum Damage: CaseIterable {
     case noThreshold, endlessThreshold, highThreshold, noBaseline, endlessBaseline, unordered
     case noNode, noTail, flatTail, noBudget, noScore, earliest, latest
@@ -75,19 +75,19 @@ private func cleanModel(seed: UInt64 = 1) throws -> Model {
 }
 
 struct ModelTests {
-    @Test func theSameWindowsAndSeedGiveTheSameBytes() throws {
+    @Test func theSameWindowsAndSeedYieldTheSameBytes() throws {
         #expect(try cleanModel().encoded() == cleanModel().encoded())
         #expect(try cleanModel(seed: 1).encoded() != cleanModel(seed: 2).encoded())
     }
 
-    @Test func aModelComesBackAsItWas() throws {
+    @Test func aModelSurvivesItsEncoding() throws {
         let model = try cleanModel()
         let decoded = try Model(decoding: model.encoded())
         #expect(decoded == model)
         #expect(decoded.identifier.count == 16)
     }
 
-    @Test func everyChangedOrMissingByteIsNoticed() throws {
+    @Test func everyChangedOrMissingByteIsDetected() throws {
         let bytes = try cleanModel().encoded()
         for at in stride(from: 0, to: bytes.count, by: 997) {
             var damaged = bytes
@@ -99,8 +99,8 @@ struct ModelTests {
         #expect(throws: ModelError.notAModel) { try Model(decoding: []) }
     }
 
-    /// Numbers that no training gives, in files whose digest is right: each would judge nothing, or
-    /// end the program.
+    /// Numbers that no training yields, in files with a correct digest: each would disable
+    /// detection or end the program.
     @Test(arguments: Damage.allCases) func aNumberOutOfRangeIsRefused(damage: Damage) throws {
         var model = try cleanModel()
         damage.apply(to: &model)
@@ -121,7 +121,7 @@ struct ModelTests {
         }
     }
 
-    @Test(.needs("python3")) func aFileThatIsTooLargeIsNotRead() throws {
+    @Test(.needs("python3")) func aFileThatIsTooLargeIsRefused() throws {
         let scratch = try Scratch()
         let path = try scratch.write("sparse.model", Data(cleanModel().encoded().prefix(14)))
         #expect(truncate(path, 8 << 30) == 0)
@@ -130,7 +130,7 @@ struct ModelTests {
         #expect(run.peakBytes < 100 << 20, "\(run.peakBytes >> 20) MiB")
     }
 
-    @Test func cleanWindowsPassAndOddOnesAreToldWithReasons() throws {
+    @Test func cleanWindowsPassAndAnomalousOnesAreReportedWithReasons() throws {
         var detector = Detector(model: try cleanModel(), inventory: .empty)
         var generator = SeededGenerator(seed: 8)
         for second in 0..<300 {
@@ -162,7 +162,7 @@ struct ModelTests {
         #expect(model[.long].baseline.groups[ScaleBaseline.node]?.windowCount == 2)
     }
 
-    @Test func withoutAWindowThereIsNoModel() {
+    @Test func trainingWithoutWindowsFails() {
         let trainer = Trainer(inventory: .empty, seed: 1)
         #expect(throws: ModelError.self) {
             _ = try trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())

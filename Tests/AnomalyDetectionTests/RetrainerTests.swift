@@ -7,8 +7,8 @@ import Workloads
 @testable import AnomalyDetection
 import Timestamps
 
-/// An attacker who grows a little every window, and lets every retraining take the last step for
-/// clean.
+/// An attacker whose traffic grows a little every window, and who waits until every retraining has
+/// learned the last step as clean.
 struct RetrainerTests {
     private func window(
         _ host: UInt32, second: Int, ports: Float, _ generator: inout SeededGenerator
@@ -37,7 +37,7 @@ struct RetrainerTests {
         return try trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())
     }
 
-    /// How many ports the attacker asks for in a window when it is first told of, at most `end`.
+    /// The number of ports in the first window of the attacker that is reported, at most `end`.
     private func caught(
         at end: Float, retrain: (inout Retrainer, inout Trainer) throws -> Model
     ) throws -> Float {
@@ -68,24 +68,24 @@ struct RetrainerTests {
         return ports
     }
 
-    @Test func patienceBuysOneStepAndNoMore() throws {
+    @Test func slowGrowthGainsOnlyOneStep() throws {
         let row = FeatureSchema.description(of: .ports)
         let clean = row.transformed(3, seconds: 10)
-        // A step that any model forgives, the one that retraining adds, and what passes until the
+        // A step that any model tolerates, the one that retraining adds, and the growth until the
         // next window.
         let bound = row.raw(clean + row.resolution * 2, seconds: 10) * 1.03
         let told = try caught(at: 1000) { retrainer, _ in
             try retrainer.model(last: Timestamp(nanoseconds: 0))
         }
         #expect(told < bound && told > 6, "told of at \(told) ports, the bound is \(bound)")
-        // The trial is one: without the bound the same attacker is never told of.
+        // The control: without the bound, the same attacker is never reported.
         let unbounded = try caught(at: 1000) { _, trainer in
             try trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())
         }
         #expect(unbounded >= 1000)
     }
 
-    @Test func whoWasFlaggedIsLeftOutForAWhile() throws {
+    @Test func aFlaggedSubjectIsNotLearnedForAWhile() throws {
         var generator = SeededGenerator(seed: 5)
         var retrainer = Retrainer(anchor: try anchor(), inventory: .empty, seed: 1)
         retrainer.observe(window(1, second: 5000, ports: 400, &generator), isFlagged: true)
@@ -97,7 +97,7 @@ struct RetrainerTests {
         #expect(retrainer.learntCount == 2)
     }
 
-    @Test func aQuietWeekIsNoReasonToForget() throws {
+    @Test func aQuietWeekDoesNotNarrowTheBaseline() throws {
         let anchor = try anchor()
         var generator = SeededGenerator(seed: 6)
         var retrainer = Retrainer(anchor: anchor, inventory: .empty, seed: 1)

@@ -2,11 +2,10 @@ import Foundation
 import TestKit
 import Testing
 
-/// A real browser without a window, perhaps in a network namespace; it is told what to do by the
-/// DevTools protocol over a pair of pipes (`--remote-debugging-pipe`: messages end with a zero
-/// byte).
+/// A real headless browser, optionally in a network namespace. It is controlled by the DevTools
+/// protocol over a pair of pipes (`--remote-debugging-pipe`: messages end with a zero byte).
 final class Browser {
-    /// Chromium's place; nil where there is none.
+    /// The path of Chromium; nil if it is not installed.
     static let path = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
         .first { FileManager.default.isExecutableFile(atPath: $0) }
 
@@ -21,7 +20,7 @@ final class Browser {
     private var buffer: [UInt8] = []
     private var number = 0
     private var session: String?
-    /// What the page threw or complained of.
+    /// The page's exceptions and console errors.
     private(set) var troubles: [String] = []
 
     init(in space: Namespace) throws {
@@ -63,7 +62,7 @@ final class Browser {
 
     func go(to url: String) throws { _ = try call("Page.navigate", ["url": url]) }
 
-    /// Runs JavaScript in the page; its value as text.
+    /// Runs JavaScript in the page and returns its value as text.
     func evaluate(_ script: String) throws -> String {
         let answer = try call(
             "Runtime.evaluate",

@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// Hours of clean traffic of a network that the detector was not made for, and that the model did
-/// not see.
+/// Hours of clean traffic that are not part of the training, of a network that the detector was not
+/// tuned on.
 struct BudgetTests {
     private func synthesise(_ words: String...) throws {
         let python = Process()
@@ -30,7 +30,7 @@ struct BudgetTests {
             "evaluate", "-r", clean + ".pcap", "--inventory", clean + ".inventory.yaml", "-m",
             scratch.path("m"), "--format", "json")
         let result = try #require(try run.json.first)
-        // One a day is a quarter in six hours: three or more come by chance twice in a thousand
+        // One a day is a quarter in six hours: three or more happen by chance in two of a thousand
         // runs.
         let count = try #require(result["incidents"] as? Int)
         #expect(count <= 2, "\(run.output)")

@@ -2,16 +2,16 @@ import Foundation
 import TestKit
 import Testing
 
-/// The toolchain brings one.
+/// The toolchain includes a compiler.
 private let compiler = (ProcessInfo.processInfo.environment["PATH"] ?? "")
     .split(separator: ":").flatMap { ["\($0)/cc", "\($0)/clang"] }
     .first { FileManager.default.isExecutableFile(atPath: $0) }
 
-/// What a monitor does when somebody sets the clock by an hour.
+/// The behaviour of a monitor when the clock is set by an hour.
 ///
-/// The machine's own clock is left alone: a library that is loaded before libc and libpcap moves
-/// the clock that the program reads and the stamps of its packets, as the kernel would. Timers of
-/// the kernel go on as they do then.
+/// The machine's clock is not changed: a library that is loaded before libc and libpcap shifts the
+/// clock that the program reads and the stamps of its packets, as the kernel would. Timers of the
+/// kernel continue, as they would then.
 @Suite(.needsKernel, .enabled(if: compiler != nil, "needs a C compiler"))
 struct ClockTests {
     private static let source = """
@@ -78,7 +78,7 @@ struct ClockTests {
     private let library: String
     private let clock: FileHandle
 
-    /// What comes before the program. Another library that is loaded before it stays.
+    /// The words before the program. A library that is already preloaded is kept.
     private var movingClock: [String] {
         let other = ProcessInfo.processInfo.environment["LD_PRELOAD"].map { ":" + $0 } ?? ""
         return [
@@ -117,7 +117,7 @@ struct ClockTests {
         return program
     }
 
-    /// Seconds that the ledger gives each fence, by its target, as the command line shows them to
+    /// The remaining seconds of each fence, by target, as the command line shows them by
     /// `monitor`'s clock.
     private func timeLeft() throws -> [String: Double] {
         let program = try Background(
@@ -134,7 +134,7 @@ struct ClockTests {
     }
 
     @Test(arguments: [3600, -3600] as [Int64])
-    func fencesKeepTheirTimeAndTheNextOffenderIsFenced(step: Int64) throws {
+    func fencesKeepTheirDurationAndTheNextOffenderIsFenced(step: Int64) throws {
         let model = try scratch.model()
         let program = try monitor("-m", model)
         let began = ContinuousClock.now
@@ -147,15 +147,15 @@ struct ClockTests {
         try set(step)
         let isNoticed = eventually { program.errors.contains("the clock was set") }
         #expect(isNoticed, "\(program.errors)")
-        // The guard looks every second: what it would do wrong, it does in this time.
+        // The guard checks every second, so an error of it would show within this time.
         Thread.sleep(forTimeInterval: 2)
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         let left = try timeLeft()
         #expect(isLeft(left[lab.a.v4]), "\(left) \(program.errors)")
         #expect(try lab.isFenced(lab.bystander, forScanning: lab.c), "\(program.errors)")
         #expect(try lab.reaches(lab.c, lab.b))
 
-        // The same while nobody watches; a command by hand notices first.
+        // The same while no monitor runs; a command notices first.
         #expect(program.end(by: SIGTERM) == 0)
         try set(0)
         let byHand = try Background(
@@ -163,18 +163,18 @@ struct ClockTests {
             ["quarantine", "add", "203.0.113.9", "--state", scratch.path("state")],
             behind: movingClock)
         #expect(byHand.status == 0, "\(byHand.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.bystander, lab.c))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.bystander, lab.c))
         let between = try timeLeft()
         #expect(isLeft(between[lab.a.v4]), "\(between)")
         let again = try monitor("-m", model)
         let after = try timeLeft()
         #expect(isLeft(after[lab.a.v4]), "\(after) \(again.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.bystander, lab.c))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.bystander, lab.c))
         #expect(again.end(by: SIGTERM) == 0, "\(again.errors)")
     }
 
     @Test(arguments: [3600, -3600] as [Int64])
-    func learningTakesItsTimeWhateverTheClockSays(step: Int64) throws {
+    func learningTakesItsFullTimeWhenTheClockIsSet(step: Int64) throws {
         let began = ContinuousClock.now
         let program = try Background(
             in: lab.node.space,
@@ -194,7 +194,7 @@ struct ClockTests {
             return program.errors.contains("workloads from")
         }
         #expect(isLearnt, "\(program.errors)")
-        // Not sooner, by a clock that nobody sets.
+        // Not sooner, by the monotonic clock.
         #expect(ContinuousClock.now - began >= .seconds(14))
         let isJudging = eventually { program.errors.contains("monitoring") }
         #expect(isJudging, "\(program.errors)")

@@ -2,16 +2,17 @@ import Foundation
 import TestKit
 import Testing
 
-/// What a collector reads from IPFIX messages: it knows nothing but the templates (RFC 7011, 3).
+/// The records that a collector reads from IPFIX messages, using only their templates (RFC 7011,
+/// 3).
 private struct Collected {
     var records = 0
     var packets: UInt64 = 0
     var bytes: UInt64 = 0
-    /// Messages whose sequence number was not the count of records before them.
+    /// The number of messages whose sequence number was not the count of previous records.
     var gaps = 0
     private var templates: [Int: [(element: Int, isReverse: Bool, length: Int)]] = [:]
 
-    /// Takes in one message; false where it is not whole.
+    /// Reads one message; returns false if it is incomplete.
     mutating func take(_ message: some Collection<UInt8>) -> Bool {
         let bytes = Array(message)
         func number(_ at: Int, _ count: Int) -> UInt64 {
@@ -56,11 +57,11 @@ private struct Collected {
     }
 }
 
-/// IPFIX to a collector that listens.
+/// IPFIX sent to a listening collector.
 struct CollectorTests {
     private let capture = "captures/clean-test.pcap"
 
-    /// Records, packets and bytes as the CSV has them.
+    /// The numbers of records, packets and bytes by the CSV output.
     private func expected() throws -> (records: Int, packets: UInt64, bytes: UInt64) {
         let lines = try Run("flows", "-r", capture, "--format", "csv").output.split(separator: "\n")
         let names = try #require(lines.first).split(separator: ",").map(String.init)
@@ -99,7 +100,7 @@ struct CollectorTests {
         return (made, UInt16(bigEndian: name.sin_port))
     }
 
-    @Test func datagramsAreMessagesAndTogetherEveryFlow() throws {
+    @Test func eachDatagramIsAMessageAndNoFlowIsMissing() throws {
         let (socket, port) = try listen(SOCK_DGRAM)
         defer { close(socket) }
         let target = "udp://127.0.0.1:\(port)"
@@ -149,7 +150,7 @@ struct CollectorTests {
         #expect(collected.packets == expected.packets && collected.bytes == expected.bytes)
     }
 
-    @Test func aCollectorThatIsNotThereIsToldInOneLine() throws {
+    @Test func aMissingCollectorIsReportedInOneLine() throws {
         let (socket, port) = try listen(SOCK_STREAM)
         close(socket)
         let run = try Run(

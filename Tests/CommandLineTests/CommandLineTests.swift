@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.serialized)
 struct SampleCaptureTests {
-    @Test func everyLabelledAttackIsFoundAndNobodyElseIsBlamed() throws {
+    @Test func everyLabelledAttackIsFoundWithoutFalseAlarms() throws {
         let scratch = try Scratch()
         let run = try Run(
             "evaluate", "-r", "captures/mixed.pcap", "-m", try scratch.model(), "--truth",
@@ -25,7 +25,7 @@ struct SampleCaptureTests {
         #expect(result["false_incidents"] as? Int == 0)
     }
 
-    @Test func deploysPeaksAndBackupsAreNoIncidents() throws {
+    @Test func deploysPeaksAndBackupsRaiseNoIncidents() throws {
         let scratch = try Scratch()
         let run = try Run(
             "evaluate", "-r", "captures/clean-test.pcap", "-m", try scratch.model(), "--inventory",
@@ -34,7 +34,7 @@ struct SampleCaptureTests {
         #expect(result["incidents"] as? Int == 0, "\(run.output)")
     }
 
-    @Test func theSameInputGivesTheSameBytes() throws {
+    @Test func theSameInputYieldsTheSameBytes() throws {
         let (first, second) = (try Scratch(), try Scratch())
         let models = (try first.model(), try second.model())
         #expect(FileManager.default.contentsEqual(atPath: models.0, andPath: models.1))
@@ -46,7 +46,7 @@ struct SampleCaptureTests {
         #expect(events.contains(#""event_type":"alert""#))
     }
 
-    @Test func alertsAreWhatReadersOfSuricataExpect() throws {
+    @Test func alertsFollowTheFormatOfSuricata() throws {
         let scratch = try Scratch()
         let run = try Run(
             "replay", "-r", "captures/mixed.pcap", "-m", try scratch.model(), "--inventory",
@@ -65,7 +65,7 @@ struct SampleCaptureTests {
         }
     }
 
-    @Test(.needsKernel) func thePlanIsOneThatNftTakes() throws {
+    @Test(.needsKernel) func nftAcceptsThePlan() throws {
         let scratch = try Scratch()
         let run = try Run(
             "replay", "-r", "captures/mixed.pcap", "-m", try scratch.model(), "--inventory",
@@ -76,7 +76,7 @@ struct SampleCaptureTests {
         try Namespace().run("nft", "-c", "-f", scratch.path("plan.nft"))
     }
 
-    @Test func withoutAModelAttackersComeBeforeVictimsAndEverybodyElse() throws {
+    @Test func withoutAModelAttackersRankBeforeVictimsAndOthers() throws {
         let run = try Run("replay", "-r", "captures/mixed.pcap", "--format", "json")
         let labels = try String(
             contentsOf: Run.root.appendingPathComponent("captures/mixed.labels.jsonl"),
@@ -91,7 +91,7 @@ struct SampleCaptureTests {
         }
     }
 
-    @Test func attacksAmongWhatIsToBeLearntAreToldAndLeftOutOnRequest() throws {
+    @Test func attacksInTrainingDataAreReportedAndLeftOutOnRequest() throws {
         let scratch = try Scratch()
         let inventory = ["--inventory", "captures/inventory.yaml"]
         func train(_ capture: String, _ more: String...) throws -> Run {
@@ -110,14 +110,14 @@ struct SampleCaptureTests {
         #expect(
             told.errors.contains("does not look clean: worker (10.60.4.13), port scan"),
             "\(told.errors)")
-        // Taken for clean, an attack raises nothing.
+        // An attack that was learned as clean raises no alert.
         #expect(try found() < 5)
         let cleaned = try train("captures/mixed.pcap", "--exclude-suspects")
         #expect(cleaned.errors.contains("left out: worker (10.60.4.13), port scan"))
         #expect(try found() >= 15)
     }
 
-    @Test func withoutAModelTheScannerComesFirst() throws {
+    @Test func withoutAModelTheScannerRanksFirst() throws {
         let run = try Run(
             "replay", "-r", "captures/mixed.pcap", "--format", "json",
             "host 203.0.113.66 or net 198.51.100.0/24")
@@ -135,7 +135,7 @@ struct BadInputTests {
     }
 
     @Test(arguments: ["flows", "train", "replay"])
-    func whatIsNoCaptureIsRefusedInOneLine(command: String) throws {
+    func anInvalidCaptureIsRefusedInOneLine(command: String) throws {
         let scratch = try Scratch()
         func run(_ path: String) throws -> Run {
             command == "train"
@@ -155,7 +155,7 @@ struct BadInputTests {
         #expect(!FileManager.default.fileExists(atPath: scratch.path("m")))
     }
 
-    @Test func impossibleTimesDoNoHarm() throws {
+    @Test func impossibleTimesAreHarmless() throws {
         let scratch = try Scratch()
         func number(_ value: UInt32) -> Data {
             withUnsafeBytes(of: value.littleEndian) { Data($0) }
@@ -168,7 +168,8 @@ struct BadInputTests {
             + Data([8, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6])
         frame += Data([0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0x9C, 0x40, 0, 80])
         frame += Data([UInt8](repeating: 0, count: 8)) + Data([0x50, 2, 0, 0, 0, 0, 0, 0])
-        // Centuries before 1970 (the product wraps), just after it, far ahead, and back.
+        // Centuries before 1970 (the product wraps), just after it, in the far future, and
+        // backwards.
         let stamps: [(high: UInt32, low: UInt32)] = [
             (0x0030_0000, 0), (0, 5), (0x0005_0000, 1), (.max, .max), (0, 7),
         ]
@@ -183,7 +184,7 @@ struct BadInputTests {
         #expect(try Run("train", "-r", path, "-o", scratch.path("m")).status == 0)
     }
 
-    @Test func whatIsWholeOfATruncatedCaptureIsUsedAndTheCutIsTold() throws {
+    @Test func completePacketsOfATruncatedCaptureAreUsedWithAWarning() throws {
         let scratch = try Scratch()
         let capture = try Data(contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
         let cut = try scratch.write("cut.pcap", capture.prefix(500_007))
@@ -193,7 +194,7 @@ struct BadInputTests {
         #expect(!run.output.isEmpty)
     }
 
-    @Test func whatIsNoModelIsRefusedInOneLine() throws {
+    @Test func anInvalidModelIsRefusedInOneLine() throws {
         let scratch = try Scratch()
         let other = try scratch.write("other", Data("not a model".utf8))
         expectOneLine(
@@ -203,7 +204,7 @@ struct BadInputTests {
         expectOneLine(try Run("model", "verify", "/"), status: 1, "directory")
     }
 
-    @Test func badUsageEndsWithTwo() throws {
+    @Test func badUsageExitsWithTwo() throws {
         expectOneLine(try Run("replay"), status: 2, "name a capture with -r FILE")
         expectOneLine(
             try Run("train", "-r", "x", "-o", "y", "--false-alarms", "often"), status: 2,
@@ -215,14 +216,14 @@ struct BadInputTests {
         #expect(try Run("--version").output.hasPrefix("0."))
     }
 
-    @Test func aFilterThatMakesNoSenseIsNamed() throws {
+    @Test func anInvalidFilterIsNamed() throws {
         let run = try Run("replay", "-r", "captures/mixed.pcap", "port", "banana")
         #expect(
             run.status != 0 && run.errors.contains("banana") && run.errors.count { $0 == "\n" } == 1
         )
     }
 
-    @Test func badLabelsAndInventoriesAreNamedWithTheirLine() throws {
+    @Test func invalidLabelsAndInventoriesAreReportedWithTheirLine() throws {
         let scratch = try Scratch()
         let labels = try scratch.write("labels", Data("{\"start\": 1}\n".utf8))
         let model = try scratch.model()
@@ -234,7 +235,7 @@ struct BadInputTests {
             status: 1, "'workloads' must be a list")
     }
 
-    @Test func aFullDiskIsToldAndNoHalfModelStays() throws {
+    @Test func aFullDiskIsReportedAndLeavesNoPartialModel() throws {
         let run = try Run(
             "replay", "-r", "captures/mixed.pcap", "--format", "json", "-o", "/dev/full")
         #expect(run.status == 1 && run.errors.contains("No space left"), "\(run.errors)")
@@ -242,7 +243,7 @@ struct BadInputTests {
 }
 
 struct DocumentationTests {
-    @Test func theTableOfFeaturesIsWhatTheProgramHas() throws {
+    @Test func theDocumentedTableOfFeaturesMatchesTheProgram() throws {
         let page = try String(
             contentsOf: Run.root.appendingPathComponent("docs/features.md"), encoding: .utf8)
         #expect(try Run("model", "features").output == page)
@@ -250,13 +251,13 @@ struct DocumentationTests {
 }
 
 struct ConfigurationTests {
-    @Test func theDefaultFileSaysWhatTheProgramDoesWithoutOne() throws {
+    @Test func theDefaultFileMatchesTheBuiltInDefaults() throws {
         let file = try Run("config", "dump", "-c", "config/lazaret.yaml")
         #expect(file.status == 0, "\(file.errors)")
         let scratch = try Scratch()
         let empty = try scratch.write("empty.yaml", Data("{}\n".utf8))
         #expect(try Run("config", "dump", "-c", empty).output == file.output)
-        // Every key is in it: what is dumped and left out of the file is found here.
+        // Every key is in the file: a key that is dumped but missing there is found here.
         let text = try String(
             contentsOf: Run.root.appendingPathComponent("config/lazaret.yaml"), encoding: .utf8)
         for line in file.output.split(separator: "\n") {
@@ -265,7 +266,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test func whatIsDumpedIsReadAsItWas() throws {
+    @Test func aDumpedConfigurationIsReadUnchanged() throws {
         let scratch = try Scratch()
         let text = """
             interfaces: [br0, 'it''s']
@@ -308,7 +309,7 @@ struct ConfigurationTests {
         ("kept: [{name: DNS, address: 10.0.0.1, port: 53}]", "udp/53"),
         ("capture: {snap_length: 10}", "from 64 to 262144"),
     ])
-    func whatMeansNothingIsNamedWithItsLine(text: String, words: String) throws {
+    func anInvalidValueIsReportedWithItsLine(text: String, words: String) throws {
         let scratch = try Scratch()
         let run = try Run("config", "check", "-c", try scratch.write("bad.yaml", Data(text.utf8)))
         #expect(run.status == 2 && run.errors.contains(words), "\(run.errors)")

@@ -2,14 +2,14 @@ import Foundation
 import TestKit
 import Testing
 
-/// What keeps a monitor from starting is said by `config check`, `doctor`, the start and SIGHUP
-/// alike.
+/// Errors that prevent a monitor from starting are reported by `config check`, `doctor`, the start
+/// and SIGHUP.
 struct ConfigurationCheckTests {
     private let scratch: Scratch
 
     init() throws { scratch = try Scratch() }
 
-    /// A configuration that nothing is wrong with, and `more`.
+    /// A valid configuration, followed by `more`.
     private func file(_ more: String, name: String = "lazaret.yaml") throws -> String {
         let text = """
             interfaces: [lo]
@@ -36,13 +36,13 @@ struct ConfigurationCheckTests {
         ),
         ("workloads: {kubernetes: /nonexist/k}", "workloads.kubernetes", "/nonexist/k"),
     ])
-    func whatNoMonitorStartsWithIsRefusedWithFileAndKey(
+    func aConfigurationThatPreventsTheStartIsRefusedWithFileAndKey(
         line: String, key: String, words: String
     ) throws {
         try refuses(file(line), key, words)
     }
 
-    @Test func interfacesAndControlAreLookedAtToo() throws {
+    @Test func interfacesAndControlAreCheckedToo() throws {
         for (name, from, to, key, words) in [
             ("twice", "[lo]", "[lo, br0, lo]", "interfaces", "lo is named twice"),
             (
@@ -70,13 +70,13 @@ struct ConfigurationCheckTests {
         #expect(start.status == 2 && start.errors == check.errors, "\(start.errors)")
         let reason = check.errors.dropFirst("lazaret: \(file): '\(key)': ".count).dropLast()
         let doctor = try Run("doctor", "-c", file)
-        let isTold = doctor.output.split(separator: "\n").contains {
+        let isReported = doctor.output.split(separator: "\n").contains {
             $0.hasPrefix("error    \(key) ") && $0.hasSuffix(" \(reason)")
         }
-        #expect(doctor.status == 1 && isTold, "\(doctor.output)")
+        #expect(doctor.status == 1 && isReported, "\(doctor.output)")
     }
 
-    @Test func whatTheCommandLineSaysIsNoFaultOfTheFile() throws {
+    @Test func faultsOfTheCommandLineAreNotBlamedOnTheFile() throws {
         let good = try file("")
         #expect(try Run("config", "check", "-c", good).status == 0)
         let model = try Run("monitor", "-c", good, "-m", "/nonexist/m")
@@ -87,7 +87,7 @@ struct ConfigurationCheckTests {
         #expect(filter.errors.count { $0 == "\n" } == 1, "\(filter.errors)")
     }
 
-    @Test func theDoctorDoesNotMindThatANodeLearns() throws {
+    @Test func theDoctorAcceptsANodeThatLearns() throws {
         let doctor = try Run("doctor", "-c", file("learn: 15m"))
         #expect(doctor.output.contains("none: the monitor will learn for 15m"), "\(doctor.output)")
         let isBad = doctor.output.split(separator: "\n").contains { $0.hasPrefix("error    model") }
@@ -95,7 +95,7 @@ struct ConfigurationCheckTests {
     }
 }
 
-/// The same of a monitor that runs.
+/// The same for a running monitor.
 @Suite(.needsKernel)
 struct RunningConfigurationTests {
     private let space: Namespace
@@ -129,7 +129,7 @@ struct RunningConfigurationTests {
         return program
     }
 
-    @Test func aFilterThatMeansNothingIsRefusedWholeBySIGHUP() throws {
+    @Test func anInvalidFilterIsRefusedCompletelyOnSIGHUP() throws {
         let program = try monitor()
         let file = try write("filter: foo bar")
         program.signal(SIGHUP)
@@ -144,16 +144,15 @@ struct RunningConfigurationTests {
     }
 
     @Test(.needs("strace"))
-    func theSecondMonitorOfAStateSaysOnlyThatAndLeavesTheFirstAlone() throws {
+    func aSecondMonitorOfAStateIsRefusedAndDoesNotDisturbTheFirst() throws {
         let first = try monitor()
-        // Time enough for a server to begin before the refusal, and to end before it is done
-        // beginning.
+        // Enough time for a server to start before the refusal, and to be stopped while it starts.
         let slowly = [
             "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=flock,chmod",
             "-e", "inject=flock:delay_enter=20000", "-e", "inject=chmod:delay_enter=300000",
         ]
         for number in 0..<4 {
-            // Its own socket, and the other's.
+            // Its own socket, and that of the other monitor.
             let own = number == 3 ? socket : "\(socket).\(number)"
             let second = try Background(
                 in: space, ["monitor", "-c", scratch.path("lazaret.yaml"), "--socket", own],

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// What a running monitor answers on its socket and on loopback, and what it does when asked.
+/// The answers of a running monitor on its socket and on loopback, and the effects of requests.
 @Suite(.needsKernel, .needs("curl"))
 struct ControlTests {
     private let lab: Lab
@@ -35,7 +35,7 @@ struct ControlTests {
         return program
     }
 
-    /// One request, the whole answer with its head; by curl as somebody who looks would.
+    /// One request by curl; returns the whole answer with its header.
     private func ask(
         _ method: String, _ path: String, _ body: String? = nil, as user: [String] = []
     ) throws -> String {
@@ -62,14 +62,14 @@ struct ControlTests {
         return (run.status, run.output, run.errors)
     }
 
-    /// Scans until nothing comes through any more.
+    /// Scans until no packet passes any more.
     private func scanUntilFenced(_ program: Background) throws {
         let isFenced = try lab.isFenced(lab.a, forScanning: lab.b)
         #expect(isFenced, "\(program.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
     }
 
-    @Test func aNodeLearnsByItselfAndThenFencesWhoDoesWhatNobodyDid() throws {
+    @Test func aNodeLearnsByItselfAndThenFencesNewBehaviour() throws {
         let program = try monitor(["--enforce", "--learn", "12s"])
         #expect(program.errors.contains("learning what is usual"), "\(program.errors)")
         let isLearnt = { program.errors.contains(" windows; model ") }
@@ -77,7 +77,7 @@ struct ControlTests {
         #expect(learning.status == 0, "\(learning)")
         #expect(learning.output.contains("learning") || isLearnt(), "\(learning)")
         #expect(try ask("GET", "/readyz").contains("503") || isLearnt())
-        // What is usual here: a asks b now and then.
+        // The usual traffic here: a queries b occasionally.
         let hasLearnt = try eventually {
             _ = try lab.reaches(lab.a, lab.b)
             Thread.sleep(forTimeInterval: 0.2)
@@ -92,7 +92,7 @@ struct ControlTests {
 
         try scanUntilFenced(program)
 
-        // The story of it, by every way there is.
+        // The incident, by every interface.
         let told = eventually {
             (try? ask("GET", "/api/v1/incidents").contains(lab.a.v4)) ?? false
         }
@@ -109,7 +109,7 @@ struct ControlTests {
         ] { #expect(metrics.contains(name), "\(name): \(metrics)") }
         #expect(!metrics.contains(lab.a.v4))
 
-        // Released by request, it passes again, and the audit trail says who did it.
+        // Released by request, its packets pass again, and the audit trail names the actor.
         let released = try ask("DELETE", "/api/v1/quarantine?target=\(lab.a.v4)&reason=known")
         #expect(released.contains("200 OK") && released.contains(lab.a.v4), "\(released)")
         #expect(try lab.reaches(lab.a, lab.b))
@@ -118,27 +118,26 @@ struct ControlTests {
         #expect(trail.output.contains("root") && trail.output.contains("known"), "\(trail)")
         #expect(!FileManager.default.fileExists(atPath: socket))
 
-        // The next start judges by what was learnt.
+        // The next start uses the learned model.
         let again = try monitor(["--enforce"])
         #expect(again.errors.contains("learnt before"), "\(again.errors)")
         #expect(try ask("GET", "/api/v1/events").contains(lab.a.v4))
     }
 
-    @Test func fencesByRequestHoldAndRailsStand() throws {
+    @Test func requestedFencesHoldAndRailsApply() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         let made = try ask(
             "POST", "/api/v1/quarantine",
             #"{"target": "\#(lab.a.v4)", "duration": "10m", "reason": "by hand"}"#)
         #expect(made.contains("201"), "\(made)")
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.reaches(lab.bystander, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.reaches(lab.bystander, lab.b))
         let own = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.node.v4)"}"#)
         #expect(own.contains("403") && own.contains("problem+json"), "\(own)")
         for body in ["{", "{}", #"{"target": "nobody"}"#, #"{"target":"10.1.1.1","duration":"x"}"#]
         {
             #expect(try ask("POST", "/api/v1/quarantine", body).contains("400"), "\(body)")
         }
-        // What is done by hand is told and counted; a fence that stands for longer goes on doing
-        // so.
+        // Changes by hand are reported and counted; a fence that expires later is not shortened.
         let stands = try #require(made.firstMatch(of: /"until":"([^"]+)"/)).1
         let again = try ask(
             "POST", "/api/v1/quarantine", #"{"target": "\#(lab.a.v4)", "duration": "5s"}"#)
@@ -147,13 +146,13 @@ struct ControlTests {
         let hands = #"lazaret_quarantine_actions_total{action="release"} 1"#
         let isCounted = try eventually { try ask("GET", "/metrics").contains(hands) }
         #expect(isCounted)
-        let isTold = try eventually {
+        let isReported = try eventually {
             let events = try client("events").output
             return ["fence", "release"].allSatisfy { events.contains(#""action":"\#($0)""#) }
         }
-        #expect(isTold)
+        #expect(isReported)
         #expect(try !client("events").output.contains(#""action":"expire""#))
-        // By the command line too, and nobody takes it for an intrusion.
+        // The same by the command line, which is not reported as a change by another program.
         let state = scratch.path("state")
         for words in [["add", lab.b.v4, "--for", "10m"], ["release", lab.b.v4]] {
             let run = try Background(
@@ -173,16 +172,16 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func whoMayOnlyLookLooksAndNoMore() throws {
+    @Test func aReadOnlyClientCanOnlyRead() throws {
         let program = try monitor(
             ["-m", try scratch.model()],
             configuration: "webhook: {url: 'https://hooks.invalid:8443/T0/K3N?key=1'}")
-        // The kernel tells who asks; the file's mode who may at all.
+        // The kernel identifies the client; the file's mode decides who may connect.
         let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         #expect(try ask("GET", "/api/v1/status", as: nobody) == "")
         let status = try Background(["status", "--socket", socket], behind: nobody)
         #expect(status.status == 1 && status.errors.contains("permission denied; root and"))
-        // Who may look need not know the secret that a webhook's path is.
+        // A read-only client does not see the path of a webhook, which is a secret.
         let shown = try ask("GET", "/api/v1/config")
         #expect(shown.contains("'https://hooks.invalid:8443/***'") && !shown.contains("K3N"))
         try Namespace.command(["chmod", "666", socket])
@@ -190,7 +189,7 @@ struct ControlTests {
         let refused = try ask(
             "POST", "/api/v1/quarantine", #"{"target": "10.1.1.1"}"#, as: nobody)
         #expect(refused.contains("403") && refused.contains("nobody"), "\(refused)")
-        // A monitor that observes fences nothing, by request either.
+        // A monitor in observe mode fences nothing, not even by request.
         let observing = try ask("POST", "/api/v1/quarantine", #"{"target": "10.1.1.1"}"#)
         #expect(observing.contains("409"), "\(observing)")
 
@@ -207,7 +206,7 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func aConfigurationThatCannotBeUsedIsRefusedWholeAndAGoodOneTakenOver() throws {
+    @Test func anInvalidConfigurationIsRefusedAndAValidOneApplied() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         let file = scratch.path("lazaret.yaml")
         let good = try String(contentsOfFile: file, encoding: .utf8)
@@ -232,7 +231,7 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func interfacesComeAndGoByConfigurationAndNoWindowIsLost() throws {
+    @Test func interfacesChangeByConfigurationWithoutLosingWindows() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         let file = scratch.path("lazaret.yaml")
         let all = try String(contentsOfFile: file, encoding: .utf8)
@@ -253,10 +252,10 @@ struct ControlTests {
         }
         try watch("[br2]")
         #expect(program.errors.contains("watching br2"), "\(program.errors)")
-        // What is not watched is not seen, however odd it is.
+        // Traffic on an interface that is not watched is not seen, even if it is anomalous.
         try lab.scan(lab.b, by: lab.a)
-        // Windows end for everybody at once: when one of later traffic is judged, so would one of
-        // the scan be.
+        // Windows end for all hosts at once: when one of later traffic is scored, one of the scan
+        // would have been too.
         var before = try windows()
         for _ in 0..<2 {
             let isJudged = try eventually {
@@ -278,10 +277,10 @@ struct ControlTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func aDamagedStoreIsSetAsideAndTheFenceGoesOn() throws {
+    @Test func aDamagedStoreIsSetAsideAndTheFenceStaysActive() throws {
         let first = try monitor(["--enforce", "-m", try scratch.model()])
         _ = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.a.v4)"}"#)
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         #expect(first.end(by: SIGKILL) == -SIGKILL)
         let file = scratch.path("state/lazaret.db")
         for ending in ["-wal", "-shm"] {
@@ -290,26 +289,26 @@ struct ControlTests {
         try Data(repeating: 0x5A, count: 100_000).write(to: URL(fileURLWithPath: file))
         let second = try monitor(["--enforce", "-m", try scratch.model()])
         #expect(second.errors.contains("set aside"), "\(second.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         #expect(try ask("GET", "/api/v1/quarantine").contains(lab.a.v4))
         #expect(second.end(by: SIGTERM) == 0)
     }
 
-    @Test func eventsStreamAsTheyCome() throws {
+    @Test func eventsStreamAsTheyHappen() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         let follower = try Background(["events", "--follow", "-n", "0", "--socket", socket])
-        // It follows when it is told of a fence that is made now.
+        // It follows the stream when it receives the event of a new fence.
         let isFollowing = try eventually {
             _ = try ask("POST", "/api/v1/quarantine", #"{"target": "\#(lab.c.v4)"}"#)
             _ = try ask("DELETE", "/api/v1/quarantine?target=\(lab.c.v4)")
             return follower.output.contains(lab.c.v4)
         }
         #expect(isFollowing, "\(follower.errors) \(program.errors)")
-        let isTold = try eventually {
+        let isReported = try eventually {
             try lab.scan(lab.b, by: lab.a)
             return follower.output.contains("\"event_type\":\"alert\"")
         }
-        #expect(isTold, "\(follower.errors) \(program.errors)")
+        #expect(isReported, "\(follower.errors) \(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
         // The stream ends with the monitor.
         let isOver = eventually { !follower.isRunning }
@@ -317,7 +316,7 @@ struct ControlTests {
     }
 
     @Test(.enabled(if: Browser.path != nil, "needs chromium"))
-    func aPersonLooksInUnderstandsAndReleases() throws {
+    func anOperatorViewsAnIncidentAndReleasesTheFence() throws {
         let program = try monitor(["--enforce", "-m", try scratch.model()])
         try scanUntilFenced(program)
         let browser = try Browser(in: lab.node.space)
@@ -330,7 +329,7 @@ struct ControlTests {
             button').click())
             """
         )
-        // The incident, opened, says why.
+        // The opened incident shows the reasons.
         let isShown = try browser.waits(for: "document.querySelectorAll('.incident').length > 0")
         #expect(isShown, "\(program.errors)")
         _ = try browser.evaluate("document.querySelector('.incident summary').click()")
@@ -339,13 +338,13 @@ struct ControlTests {
         #expect(isExplained)
         let reasons = try browser.evaluate("document.querySelector('.incident').innerText")
         #expect(reasons.contains(lab.a.v4) && reasons.contains("clean maximum"), "\(reasons)")
-        // Released, after a question, with a reason.
+        // Released with a reason, after a confirmation.
         let isListed = try browser.waits(
             for: "document.querySelector('#fences tbody').innerText.includes('\(lab.a.v4)')")
         #expect(isListed)
         _ = try browser.evaluate("document.querySelector('#fences button').click()")
         #expect(try browser.evaluate("document.getElementById('ask').open") == "true")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         _ = try browser.evaluate(
             """
             (document.getElementById('reason').value = 'seen in the browser', \
@@ -363,7 +362,7 @@ struct ControlTests {
         #expect(trail.output.contains("seen in the browser"), "\(trail.output)")
     }
 
-    @Test func nobodyThereIsToldInOneLine() throws {
+    @Test func aMissingMonitorIsReportedInOneLine() throws {
         let nobody = try client("status")
         #expect(nobody.status == 1 && nobody.errors.contains("No such file"), "\(nobody)")
         #expect(nobody.errors.count { $0 == "\n" } == 1)

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// The keys that say where events go.
+/// The keys for the delivery of events.
 struct DeliveryConfigurationTests {
     private let scratch = try! Scratch()
 
@@ -11,7 +11,7 @@ struct DeliveryConfigurationTests {
         try Run("config", verb, "-c", try scratch.write(name, Data((text + "\n").utf8)))
     }
 
-    @Test func whatIsDumpedIsReadAsItWas() throws {
+    @Test func aDumpedConfigurationIsReadUnchanged() throws {
         let text = """
             user: lazaret
             rotate: {size: 1536KiB, keep: 3}
@@ -45,11 +45,11 @@ struct DeliveryConfigurationTests {
         ("webhook: {secret: abc}", "unknown key 'secret'"),
         ("webhook: {timeout: 10}", "with its unit"),
     ])
-    func whatMeansNothingIsNamedWithItsLine(text: String, words: String) throws {
+    func anInvalidValueIsReportedWithItsLine(text: String, words: String) throws {
         let run = try run("check", text)
         #expect(run.status == 2 && run.errors.contains(words), "\(run.errors)")
         #expect(run.errors.count { $0 == "\n" } == 1 && run.output.isEmpty)
-        // What somebody has put where it does not belong is not repeated.
+        // A secret in the wrong place is not printed.
         #expect(!run.errors.contains("u:secret"))
     }
 

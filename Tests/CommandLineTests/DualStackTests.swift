@@ -4,7 +4,7 @@ import Testing
 import Timestamps
 
 /// A container with an IPv4 and an IPv6 address is one member of its workload; its siblings are
-/// others.
+/// separate members.
 struct DualStackTests {
     private struct Host {
         var v4: String
@@ -30,8 +30,8 @@ struct DualStackTests {
         return frame
     }
 
-    /// The first replica tries doors of the store over one family; its sibling asks for a page now
-    /// and then over both.
+    /// The first replica scans ports of the store over one family; its sibling requests a page
+    /// occasionally over both.
     private func capture(scanningOver v6: Bool) throws -> String {
         var records: [CaptureFile.Record] = []
         func exchange(_ time: Timestamp, _ from: Host, _ port: UInt16, _ door: UInt16, v6: Bool) {
@@ -71,7 +71,7 @@ struct DualStackTests {
         return try String(contentsOfFile: scratch.path("plan.nft"), encoding: .utf8)
     }
 
-    /// Which of the hosts' addresses the plan drops packets of.
+    /// The addresses of the hosts whose packets the plan drops.
     private func targets(_ plan: String) -> Set<String> {
         Set(
             plan.split(separator: "\n").compactMap {
@@ -80,7 +80,7 @@ struct DualStackTests {
     }
 
     @Test(arguments: [false, true])
-    func thePlanHoldsEveryAddressOfTheMemberAndNoneOfItsSibling(v6: Bool) throws {
+    func thePlanFencesAllAddressesOfTheMemberAndNoneOfItsSibling(v6: Bool) throws {
         let plan = try plan(
             scanningOver: v6,
             """
@@ -91,7 +91,7 @@ struct DualStackTests {
               - {name: store, addresses: [\(store.v4), '\(store.v6)']}
 
             """)
-        // With the link-local address that follows from the card.
+        // With the link-local address that is derived from the MAC address.
         #expect(
             targets(plan) == [web[0].v4, web[0].v6, "fe80::42:aff:fe5a:b"], "\(plan)")
         // One decision.
@@ -101,9 +101,9 @@ struct DualStackTests {
         #expect(names.count == 3 && Set(names).count == 1, "\(plan)")
     }
 
-    /// Without instances, one address of each family with nothing else is one host's; more are not
-    /// guessed.
-    @Test func withoutInstancesOnlyASingleHostIsTakenForOne() throws {
+    /// Without instances, a single address of each family belongs to one host; otherwise nothing is
+    /// assumed.
+    @Test func withoutInstancesOnlyOneAddressPerFamilyIsOneHost() throws {
         let alone = try plan(
             scanningOver: false,
             """
@@ -125,10 +125,10 @@ struct DualStackTests {
     }
 }
 
-/// The same live: what a container engine says belongs together stops together.
+/// The same live: addresses that a container engine reports together are fenced together.
 @Suite(.needsKernel)
 struct DualStackMonitorTests {
-    @Test func bothFamiliesOfAContainerStopAndItsSiblingGoesOn() throws {
+    @Test func bothFamiliesOfAContainerAreFencedAndItsSiblingIsNot() throws {
         let bench = try FaultBench()
         let (lab, now) = (bench.lab, Clock.now())
         let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))
@@ -136,7 +136,7 @@ struct DualStackMonitorTests {
             engine.begin(
                 .init(
                     id: name == "web-1" ? "a1" : "a2", name: name, labels: ["app": "web"],
-                    v4: host.v4, v6: host.v6, since: now - .seconds(86_400)), tells: false)
+                    v4: host.v4, v6: host.v6, since: now - .seconds(86_400)), sendsEvent: false)
         }
         let program = try bench.monitor(
             configuration: "workloads: {docker: \(engine.path), podman: never, name_label: app}")
@@ -144,16 +144,16 @@ struct DualStackMonitorTests {
             #expect(try lab.reaches(lab.a, lab.c, v6: v6))
         }
         #expect(try bench.isFencedForScanning(lab.a), "\(program.errors)")
-        // The offence was on IPv4.
-        #expect(try lab.isHeldBack(lab.a, lab.c, v6: true), "\(program.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b, v6: true), "\(program.errors)")
+        // The offence used IPv4.
+        #expect(try lab.isBlocked(lab.a, lab.c, v6: true), "\(program.errors)")
+        #expect(try lab.isBlocked(lab.a, lab.b, v6: true), "\(program.errors)")
         for v6 in [false, true] {
             #expect(try lab.reaches(lab.bystander, lab.c, v6: v6), "\(program.errors)")
         }
         let listed = try bench.quarantine("list")
         #expect(listed.contains("\(lab.a.v4) ") && listed.contains("\(lab.a.v6) "), "\(listed)")
         #expect(!listed.contains(lab.bystander.v4) && !listed.contains(lab.bystander.v6))
-        // What is released is released whole: each address by itself, as each has its own rule.
+        // All addresses are released, one by one, because each has its own rule.
         #expect(try bench.quarantine("flush").contains("\(lab.a.v6) released"))
         for v6 in [false, true] {
             #expect(try lab.reaches(lab.a, lab.c, v6: v6))

@@ -29,7 +29,7 @@ struct ExplainTests {
         return try #require(details["event_id"] as? String)
     }
 
-    @Test func theWholeStoryOfAScan() throws {
+    @Test func aScanIsExplainedCompletely() throws {
         let id = try alert("verticalScan")
         let run = try Run(
             "explain", id, "--events", events, "-m", model, "-r", "captures/mixed.pcap")
@@ -47,7 +47,7 @@ struct ExplainTests {
         #expect(run.output.split(separator: "\n").count { $0.contains("  1:") } == 20)
     }
 
-    @Test func theNearestNormalWindowReallyIsOne() throws {
+    @Test func theNearestNormalWindowIsNormal() throws {
         let run = try Run(
             "explain", try alert("dnsTunnel"), "--events", events, "-m", model, "-r",
             "captures/mixed.pcap", "--format", "json")
@@ -70,7 +70,7 @@ struct ExplainTests {
         #expect(flows.allSatisfy { ($0["community_id"] as? String)?.hasPrefix("1:") == true })
     }
 
-    @Test func flowEventsDoWithoutACapture() throws {
+    @Test func flowEventsReplaceACapture() throws {
         let flows = try Run("flows", "-r", "captures/mixed.pcap", "--format", "eve").output
         let alerts = try String(contentsOfFile: events, encoding: .utf8)
         let both = try scratch.write("both.json", Data((alerts + flows).utf8))
@@ -80,7 +80,7 @@ struct ExplainTests {
         #expect(run.output.contains(" REJ ") || run.output.contains("  1:"))
     }
 
-    @Test func whatIsNotThereIsToldInOneLine() throws {
+    @Test func missingFilesAreReportedInOneLine() throws {
         let unknown = try Run("explain", "0123456789abcdef", "--events", events)
         #expect(unknown.status == 1)
         #expect(

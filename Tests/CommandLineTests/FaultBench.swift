@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// A gateway whose monitor enforces, and what a test asks of it and of the hosts around it.
+/// A gateway with an enforcing monitor, and operations on it and its hosts.
 final class FaultBench {
     let lab: Lab
     let scratch: Scratch
@@ -35,10 +35,10 @@ final class FaultBench {
         return program
     }
 
-    /// What `lazaret status` says; nothing where nobody answers.
+    /// The output of `lazaret status`; empty if no monitor answers.
     func status() -> String { (try? Run("status", "--socket", socket).output) ?? "" }
 
-    /// Windows that the monitor has judged.
+    /// The number of windows that the monitor has scored.
     var windows: Int { Run.windows(judgedBy: socket) }
 
     func quarantine(_ words: String..., state: String? = nil) throws -> String {
@@ -48,30 +48,30 @@ final class FaultBench {
         return program.output
     }
 
-    /// How often the events tell of a fence over the host, put back or not.
-    func fencesTold(over host: Lab.Host) -> Int {
+    /// The number of events of a fence on the host, applied or restored.
+    func fenceEventCount(over host: Lab.Host) -> Int {
         let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
         return text.split(separator: "\n").count {
             $0.contains(#""action":"fence""#) && $0.contains(#""target":"\#(host.v4)""#)
         }
     }
 
-    /// In the kernel's sets, and seen by nobody.
+    /// Whether the host is in the kernel's sets and its packets do not arrive.
     func isFenced(_ host: Lab.Host) throws -> Bool {
-        try lab.isFenced(host) && lab.isHeldBack(host, lab.c)
+        try lab.isFenced(host) && lab.isBlocked(host, lab.c)
     }
 
-    /// Scans until it is fenced; false where it never is.
+    /// Scans until the host is fenced; returns false if it never is.
     func isFencedForScanning(_ offender: Lab.Host) throws -> Bool {
         #expect(try lab.reaches(offender, lab.c))
-        return try lab.isFenced(offender, forScanning: lab.b) && lab.isHeldBack(offender, lab.c)
+        return try lab.isFenced(offender, forScanning: lab.b) && lab.isBlocked(offender, lab.c)
     }
 
     func link(_ words: String...) throws {
         try Namespace.command(["ip", "-n", lab.node.space.name, "link"] + words)
     }
 
-    /// Renames a link while it is up; older kernels want it down for that.
+    /// Renames a link while it is up; older kernels require it to be down.
     func rename(_ name: String, to other: String) throws {
         if (try? link("set", name, "name", other)) != nil { return }
         try link("set", name, "down")
@@ -79,7 +79,7 @@ final class FaultBench {
         try link("set", other, "up")
     }
 
-    /// Makes the first bridge with its address and its ports.
+    /// Creates the first bridge with its address and its ports.
     func makeFirstBridge() throws {
         try link("add", "br1", "type", "bridge")
         try link("set", "br1", "up")
@@ -88,17 +88,17 @@ final class FaultBench {
     }
 }
 
-/// How the program was built.
+/// The build settings of the program.
 enum FaultTools {
-    /// An unoptimised monitor takes in a hundred new addresses a second, and no flood.
+    /// An unoptimised monitor can process a hundred new addresses a second, but no flood.
     static let optimised = !Run.binary.path.contains("/debug/")
-    /// A sanitizer keeps books on every byte, in memory too.
+    /// A sanitizer needs additional memory for every byte.
     static let sanitized =
         environment["TSAN_OPTIONS"] != nil || environment["ASAN_OPTIONS"] != nil
     private static let environment = ProcessInfo.processInfo.environment
 }
 
-/// A file system that is soon full, gone with the last reference.
+/// A small file system, which is removed with the last reference.
 final class SmallDisk {
     let path = NSTemporaryDirectory() + "lzdisk-\(UInt32.random(in: 0...UInt32.max))"
     private var filler: String { path + "/filler" }
@@ -109,7 +109,7 @@ final class SmallDisk {
         try Namespace.command(["mount", "-t", "tmpfs", "-o", "size=\(mib)m", "lztest", path])
     }
 
-    /// Leaves not one page.
+    /// Fills the file system to the last page.
     func fill() throws {
         #expect(throws: CommandFailed.self) {
             try Namespace.command(["dd", "if=/dev/zero", "of=\(filler)", "bs=4096"])

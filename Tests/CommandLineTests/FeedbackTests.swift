@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// What a person says of an alert, and what the next replay makes of it.
+/// Feedback on an alert, and its effect on the next replay.
 struct FeedbackTests {
     private let scratch: Scratch
     private let model: String
@@ -45,7 +45,7 @@ struct FeedbackTests {
         try Run(["feedback", "-m", model, "--events", events] + words)
     }
 
-    @Test func whatIsBenignIsNotToldAgainUntilThatIsTakenBack() throws {
+    @Test func aBenignAlertIsNotRepeatedUntilTheFeedbackIsRemoved() throws {
         let before = try String(contentsOfFile: events, encoding: .utf8)
         let sweep = try identifier("Lazaret ARP sweep", of: "10.60.2.40")
         let said = try feedback(sweep, "--benign")
@@ -55,20 +55,20 @@ struct FeedbackTests {
         )
         let after = try replay()
         #expect(try alerts(after, of: "10.60.2.40").isEmpty)
-        // Nobody else gains by it.
+        // It has no effect on other workloads.
         #expect(try alerts(after, of: "10.60.4.13").count == alerts(before, of: "10.60.4.13").count)
         #expect(try feedback(sweep, "--withdraw").status == 0)
         #expect(try replay() == before)
     }
 
-    @Test func aBenignContactIsKnownAndOthersAreNot() throws {
+    @Test func aBenignContactBecomesKnownAndOthersDoNot() throws {
         let call = try identifier("Lazaret contact never seen before", of: "10.60.3.20")
         #expect(try feedback(call, "--benign").status == 0)
         #expect(try alerts(replay(), of: "10.60.3.20").isEmpty)
         #expect(try !alerts(replay(), of: "10.60.2.11").isEmpty)
     }
 
-    @Test func whatIsMaliciousMayBeFenced() throws {
+    @Test func aMaliciousPatternMayBeFenced() throws {
         func fences(_ text: String) -> Int {
             text.split(separator: "\n").count {
                 $0.contains(#""event_type":"quarantine""#) && $0.contains("10.60.3.20")
@@ -80,7 +80,7 @@ struct FeedbackTests {
         #expect(fences(try replay()) > 0)
     }
 
-    @Test func whatMakesNoSenseIsToldInOneLine() throws {
+    @Test func invalidFeedbackIsReportedInOneLine() throws {
         for (words, status, part) in [
             (["0123456789abcdef", "--benign"], 1, "holds no alert with event_id 0123456789abcdef"),
             (["0123456789abcdef", "--withdraw"], 1, "nothing was said of event"),

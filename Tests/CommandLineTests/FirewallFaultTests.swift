@@ -2,14 +2,14 @@ import Foundation
 import TestKit
 import Testing
 
-/// What other programs do to the firewall while the monitor cannot listen.
+/// Changes to the firewall by other programs whose notifications are lost.
 @Suite(.needsKernel)
 struct FirewallFaultTests {
     private let bench: FaultBench
 
     init() throws { bench = try FaultBench() }
 
-    /// Notifications that found no room in the namespace's netlink sockets.
+    /// The number of notifications that the namespace's netlink sockets dropped.
     private func lost() throws -> Int {
         let table = try bench.lab.node.space.run("cat", "/proc/net/netlink")
         return table.split(separator: "\n").dropFirst().reduce(0) {
@@ -17,7 +17,7 @@ struct FirewallFaultTests {
         }
     }
 
-    @Test func whatIsNotHeardOfIsPutRightAllTheSame() throws {
+    @Test func changesWithLostNotificationsAreRepaired() throws {
         let program = try bench.monitor()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         program.signal(SIGSTOP)
@@ -32,16 +32,16 @@ struct FirewallFaultTests {
             return try lost() > 0
         }
         #expect(isOverflowing)
-        // The last word is lost too.
+        // The last notification is lost too.
         try space.run("nft", "flush", "ruleset")
         #expect(try bench.lab.reaches(bench.lab.a, bench.lab.c))
         program.signal(SIGCONT)
         let isBack = try eventually { try bench.isFenced(bench.lab.a) }
         #expect(isBack, "\(program.errors)")
         let words = "messages about the firewall were lost"
-        let isTold = eventually { program.errors.contains(words) }
-        #expect(isTold, "\(program.errors)")
-        // Put right by who noticed first: the guard, or a fence that could not be extended.
+        let isReported = eventually { program.errors.contains(words) }
+        #expect(isReported, "\(program.errors)")
+        // Repaired by the first to notice: the guard, or a fence that could not be extended.
         let isWrittenDown = try eventually {
             let trail = try Run("audit", "list", "--state", bench.state).output
             return trail.contains(words) || trail.contains("rebuild")

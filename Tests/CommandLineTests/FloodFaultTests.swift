@@ -2,20 +2,20 @@ import Foundation
 import TestKit
 import Testing
 
-/// A million forged connections in seconds, and somebody real behind them.
+/// A million forged connections in seconds, and a real offender at the same time.
 @Suite(
     .needsKernel, .needs("tcpreplay", "python3"), .timeLimit(.minutes(20)),
     .enabled(if: FaultTools.optimised, "needs an optimised program"))
 struct FloodFaultTests {
     private static let count = 1_000_000
-    /// What the monitor may take at its peak; 100,000 addresses are watched at 11 kB each.
+    /// The monitor's memory limit at its peak; 100,000 addresses are watched at 11 kB each.
     private static let mostKiB = FaultTools.sanitized ? 8_388_608 : 1_572_864
 
     private let bench: FaultBench
 
     init() throws { bench = try FaultBench() }
 
-    /// SYNs to the neighbour, each from another address.
+    /// SYNs to the neighbour, each from a different address.
     private func capture() throws -> String {
         func link(_ host: Lab.Host) throws -> String {
             let words = try host.space.run("ip", "-br", "link", "show", "eth0").split(
@@ -57,7 +57,7 @@ struct FloodFaultTests {
         return try #require(Int(line.split(whereSeparator: \.isWhitespace)[1]))
     }
 
-    @Test func aFloodFromForgedAddressesHidesNobodyBehindIt() throws {
+    @Test func aFloodFromForgedAddressesDoesNotHideARealOffender() throws {
         let path = try capture()
         let program = try bench.monitor()
         let replay = try bench.lab.a.space.start(
@@ -70,7 +70,7 @@ struct FloodFaultTests {
         }
         #expect(replay.terminationStatus == 0 && program.isRunning, "\(program.errors)")
         #expect(answers > 0)
-        // Every packet was taken in or counted as lost.
+        // Every packet was processed or counted as lost.
         var seen = 0
         let isCounted = try eventually {
             let text = try Run("status", "--format", "json", "--socket", bench.socket).output

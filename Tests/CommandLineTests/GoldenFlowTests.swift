@@ -3,8 +3,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A dialogue in every wrapping that is followed, as a capture file, and the record that it must
-/// give.
+/// A dialogue in each supported encapsulation, as a capture file, and the expected record.
 struct GoldenCapture: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let bytes: [UInt8]
@@ -17,10 +16,10 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
         self.record = record
     }
 
-    /// Wraps an IP packet; the flag says whether it travels back.
+    /// Encapsulates an IP packet; the flag is true for the reverse direction.
     typealias Wrap = (_ packet: [UInt8], _ isReply: Bool) -> [UInt8]
 
-    /// A handshake, 100 bytes there, 300 back, and an orderly end; one millisecond between the
+    /// A handshake, 100 bytes forward, 300 back, and a regular end; one millisecond between
     /// packets.
     static func dialogue(version: Int = 4, _ wrap: Wrap) -> [CaptureFile.Record] {
         let steps: [(isReply: Bool, flags: UInt8, sequence: UInt32, length: Int)] = [
@@ -51,7 +50,7 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
         return ethernet(Frame.ipv4(from, to, number, payload))
     }
 
-    /// The dialogue's record: `overhead` bytes around each IP packet, and what it was wrapped in.
+    /// The dialogue's record, with `overhead` bytes around each IP packet, and its encapsulation.
     static func record(version: Int = 4, overhead: Int, _ wrapping: String) -> String {
         let ends = version == 4 ? "10.1.0.1,40000,10.1.0.2,443" : "fd00::1,40000,fd00::2,443"
         let there = version == 4 ? 300 : 400
@@ -163,7 +162,7 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
             "1,10.1.0.1,8,10.1.0.2,0,0,0,,,,,SF,Dd,1,43,29,1,1,43,29,1"),
     ]
 
-    /// Each direction on an interface of its own, with a resolution of its own.
+    /// Each direction on its own interface with its own resolution.
     private static func twoInterfaces(isBigEndian: Bool) -> [UInt8] {
         let records = dialogue { packet, _ in ethernet(packet) }
         return CaptureFile.pcapng(
@@ -178,7 +177,7 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
             }, isBigEndian: isBigEndian)
     }
 
-    /// A datagram of 1,208 bytes in three pieces, the last one first seen before the middle one.
+    /// A datagram of 1,208 bytes in three fragments, the last one before the middle one.
     private static func fragments() -> [UInt8] {
         let datagram = Frame.udp(4000, 5000, [UInt8](repeating: 1, count: 1200))
         func piece(_ range: Range<Int>, more: Bool) -> [UInt8] {
@@ -195,7 +194,7 @@ struct GoldenCapture: Sendable, CustomTestStringConvertible {
         ])
     }
 
-    /// One packet there and one back.
+    /// One packet forward and one back.
     private static func exchange(_ number: UInt8, _ there: [UInt8], _ back: [UInt8]) -> [UInt8] {
         CaptureFile.pcap([
             .init(
@@ -214,7 +213,7 @@ private let columns = Array(3...13) + Array(15...20) + Array(31...34)
 
 @Suite struct GoldenFlowTests {
     @Test(arguments: GoldenCapture.all)
-    func theRecordIsTheGoldenOne(_ golden: GoldenCapture) throws {
+    func theRecordMatchesTheGoldenOne(_ golden: GoldenCapture) throws {
         let scratch = try Scratch()
         let path = try scratch.write("golden.pcap", Data(golden.bytes))
         let run = try Run("flows", "-r", path, "--format", "csv")

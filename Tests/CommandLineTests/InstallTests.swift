@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// What `make install` puts in place: generated from the program, complete, and gone again after
-/// `make uninstall`; and the packages.
+/// The files of `make install`: generated from the program, complete, and removed by `make
+/// uninstall`; and the packages.
 @Suite(.serialized, .needs("python3", "make"))
 struct InstallTests {
     private let scratch = try! Scratch()
@@ -21,7 +21,7 @@ struct InstallTests {
         return folder
     }
 
-    /// The manual with the completions beside it, as `make manual` writes them.
+    /// The manual with the completions, as `make manual` writes them.
     private func writeCompletions() throws -> String {
         let folder = try writeManual()
         for shell in ["bash", "zsh", "fish"] {
@@ -67,7 +67,7 @@ struct InstallTests {
     }
 
     @Test(.needs("man"))
-    func theManualIsSoundRoff() throws {
+    func theManualIsValidRoff() throws {
         let folder = try writeManual()
         for page in ["lazaret.1", "lazaret.yaml.5"] {
             let said = try Namespace.command([
@@ -81,7 +81,7 @@ struct InstallTests {
         }
     }
 
-    @Test func whatIsInstalledIsTakenAwayAgain() throws {
+    @Test func uninstallRemovesAllInstalledFiles() throws {
         let folder = try writeCompletions()
         let destination = scratch.path("there")
         func make(_ target: String) throws {
@@ -115,7 +115,7 @@ struct InstallTests {
         #expect(unit.contains("ExecStart=/opt/lazaret/bin/lazaret monitor"))
         let program = destination + "/opt/lazaret/bin/lazaret"
         try expectStripped(program)
-        // A configuration that somebody has written stays.
+        // An existing configuration is kept.
         let configuration = destination + "/etc/lazaret/lazaret.yaml"
         try Data("enforce: true\n".utf8).write(to: URL(fileURLWithPath: configuration))
         try make("install-files")
@@ -124,10 +124,10 @@ struct InstallTests {
         #expect(try files() == ["etc/lazaret/lazaret.yaml"])
     }
 
-    /// The most that the installed program may take.
+    /// The greatest size of the installed program.
     private static let sizeLimit = 45_000_000
 
-    /// An installed program runs, has no symbols, and names the file that has them.
+    /// Checks that an installed program runs, is stripped, and refers to the file with its symbols.
     private func expectStripped(_ program: String) throws {
         let sections = try Namespace.command(["readelf", "--wide", "--sections", program])
         #expect(!sections.contains(".symtab") && !sections.contains(".debug_info"))
@@ -138,7 +138,7 @@ struct InstallTests {
     }
 
     @Test(.needs("dpkg-deb", "readelf"))
-    func thePackageHoldsTheProgramAndItsSymbolsGoBesideIt() throws {
+    func thePackageContainsTheProgramAndTheSymbolsAreSeparate() throws {
         let out = scratch.path("out")
         try Namespace.command([
             "make", "-s", "-C", Run.root.path, "package", "OUT=\(out)",
@@ -158,7 +158,7 @@ struct InstallTests {
         }
         let program = scratch.path("root/usr/bin/lazaret")
         try expectStripped(program)
-        // The symbols lie where a debugger looks for this build.
+        // The symbols are where a debugger searches for this build.
         let notes = try Namespace.command(["readelf", "--notes", program])
         let id = try #require(notes.firstMatch(of: /Build ID: ([0-9a-f]+)/)).1
         let symbols = scratch.path(
@@ -168,7 +168,7 @@ struct InstallTests {
     }
 
     @Test(.needs("systemd-analyze"))
-    func theUnitGivesLittleAway() throws {
+    func theUnitGrantsFewRights() throws {
         let unit = Run.root.appendingPathComponent("config/lazaret.service").path
         let said = try Namespace.command([
             "systemd-analyze", "security", "--offline=true", "--no-pager", unit,

@@ -2,14 +2,14 @@ import Foundation
 import TestKit
 import Testing
 
-/// What happens to the watched interfaces beneath a monitor that enforces.
+/// Changes to the watched interfaces of an enforcing monitor.
 @Suite(.needsKernel)
 struct InterfaceFaultTests {
     private let bench: FaultBench
 
     init() throws { bench = try FaultBench() }
 
-    private func tells(_ words: String) -> Bool {
+    private func hasLogged(_ words: String) -> Bool {
         eventually { bench.status().contains(words) }
     }
 
@@ -20,10 +20,10 @@ struct InterfaceFaultTests {
         }
     }
 
-    @Test func anInterfaceThatIsDownIsMissedAndWatchedAgain() throws {
+    @Test func anInterfaceThatIsDownIsReportedAndWatchedAgain() throws {
         let program = try bench.monitor()
         try bench.link("set", "br1", "down")
-        #expect(tells("interface br1 is down"), "\(program.errors)")
+        #expect(hasLogged("interface br1 is down"), "\(program.errors)")
         #expect(program.errors.contains("br1"), "\(program.errors)")
         try bench.link("set", "br1", "up")
         #expect(isHealthy())
@@ -31,10 +31,10 @@ struct InterfaceFaultTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func anInterfaceThatIsMadeAnewIsWatchedAgain() throws {
+    @Test func aRecreatedInterfaceIsWatchedAgain() throws {
         let program = try bench.monitor()
         try bench.link("del", "br1")
-        #expect(tells("interface br1 is not there"))
+        #expect(hasLogged("interface br1 is not there"))
         #expect(program.errors.contains("waiting for br1"), "\(program.errors)")
         try bench.makeFirstBridge()
         #expect(isHealthy())
@@ -43,17 +43,17 @@ struct InterfaceFaultTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func anInterfaceThatIsRenamedIsMissedUntilItHasItsNameAgain() throws {
+    @Test func aRenamedInterfaceIsMissingUntilItHasItsNameAgain() throws {
         let program = try bench.monitor()
         try bench.rename("br1", to: "elsewhere")
-        #expect(tells("interface br1 is not there"), "\(program.errors)")
+        #expect(hasLogged("interface br1 is not there"), "\(program.errors)")
         try bench.rename("elsewhere", to: "br1")
         #expect(isHealthy())
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func whoeverTakesTheNameOfAWatchedInterfaceIsWatched() throws {
+    @Test func anInterfaceThatTakesAWatchedNameIsWatched() throws {
         let program = try bench.monitor()
         try bench.rename("br1", to: "elsewhere")
         try bench.lab.node.space.run("ip", "addr", "flush", "dev", "elsewhere")

@@ -2,16 +2,16 @@ import Foundation
 import TestKit
 import Testing
 
-/// What a node may learn by itself.
+/// Traffic that a node may learn by itself.
 @Suite(.needsKernel, .needs("python3"))
 struct LearningFaultTests {
     private let bench: FaultBench
 
     init() throws { bench = try FaultBench() }
 
-    /// Short questions and short answers, a few times a second, as most services put them.
+    /// Short requests and short answers, a few times a second, as between most services.
     ///
-    /// - Returns: the two programs; the second notes each conversation in the file `talks`.
+    /// - Returns: the two programs; the second records each conversation in the file `talks`.
     private func talk(pausing pause: Double) throws -> [Process] {
         let server = try bench.lab.b.space.start(
             "/usr/bin/python3", "-c",
@@ -45,7 +45,7 @@ struct LearningFaultTests {
         (try? Data(contentsOf: URL(fileURLWithPath: bench.scratch.path("talks"))))?.count ?? 0
     }
 
-    @Test func whoCallsOftenAndBrieflyAllTheTimeIsNoGuesser() throws {
+    @Test func aHostWithConstantShortCallsIsNotReportedForGuessing() throws {
         let talkers = try talk(pausing: 0.15)
         defer {
             for talker in talkers { talker.terminate() }
@@ -59,19 +59,19 @@ struct LearningFaultTests {
                 "--enforce",
             ])
         let isLearnt = try eventually {
-            // Somebody else has a baseline in any case.
+            // Another host has a baseline in any case.
             _ = try bench.lab.reaches(bench.lab.bystander, bench.lab.c)
             return program.errors.contains(" windows; model ")
         }
         #expect(isLearnt, "\(program.errors)")
         let isJudging = eventually { bench.status().contains("detecting") }
         #expect(isJudging)
-        // It goes on as it always did, for twenty seconds or more.
+        // It continues unchanged for twenty seconds or more.
         let (talks, windows) = (talkCount, bench.windows)
         let isJudged = eventually { talkCount >= talks + 130 && bench.windows >= windows + 25 }
         #expect(isJudged, "\(talkCount) \(bench.status())")
         #expect(try bench.lab.reaches(bench.lab.a, bench.lab.b))
-        #expect(bench.fencesTold(over: bench.lab.a) == 0, "\(program.errors)")
+        #expect(bench.fenceEventCount(over: bench.lab.a) == 0, "\(program.errors)")
         #expect(!program.errors.contains("password guessing"), "\(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
     }

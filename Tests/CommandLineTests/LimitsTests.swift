@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// A monitor takes no more of its node than it was given.
+/// A monitor stays within its limits.
 @Suite(.needsKernel, .needs("curl"))
 struct LimitsTests {
     private let lab: Lab
@@ -48,10 +48,10 @@ struct LimitsTests {
         return try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
     }
 
-    @Test func noMoreCPUIsUsedThanAllowedAndWhatIsLostIsCounted() throws {
+    @Test func theCPULimitHoldsAndLostPacketsAreCounted() throws {
         let program = try monitor(limits: "{cpu: 0.05}")
         let sender = try Socket(lab.a)
-        // What the start takes is over when it has nothing more to do.
+        // The start's CPU time is over when the monitor is idle.
         var before = try cpu(of: program.identifier)
         let isIdle = try eventually {
             Thread.sleep(forTimeInterval: 0.5)
@@ -66,14 +66,14 @@ struct LimitsTests {
         }
         let used = try cpu(of: program.identifier) - before
         let seconds = (ContinuousClock.now - began) / .seconds(1)
-        // The packet thread is held to it; what others do in the meantime is made good later.
+        // The packet thread is limited; CPU time of other threads is compensated later.
         #expect(used / seconds < 0.1, "\(used) s of CPU in \(seconds) s")
-        let isTold = try eventually {
+        let isReported = try eventually {
             for port in UInt16(2000)..<2200 { sender.send("probe", to: lab.b.v4, port) }
             return try status()["rested_seconds"] as? Double ?? 0 > 0
         }
         let shown = try status()
-        #expect(isTold, "\(shown)")
+        #expect(isReported, "\(shown)")
         #expect(program.end(by: SIGTERM) == 0)
     }
 
@@ -82,7 +82,7 @@ struct LimitsTests {
         ("{cpu: 0}", "cores"),
         ("{cpu: fast}", "cores"), ("{disk: 1}", "disk"),
     ])
-    func whatIsNoLimitIsRefusedWithItsLine(limits: String, word: String) throws {
+    func anInvalidLimitIsRefusedWithItsLine(limits: String, word: String) throws {
         let file = try scratch.write("lazaret.yaml", Data("limits: \(limits)\n".utf8))
         let run = try Run("config", "check", "-c", file)
         #expect(run.status == 2 && run.errors.contains(word), "\(run.errors)")

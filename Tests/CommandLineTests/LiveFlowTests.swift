@@ -2,13 +2,13 @@ import Foundation
 import TestKit
 import Testing
 
-/// `lazaret flows -i` on interfaces of namespaces that the tests made.
+/// `lazaret flows -i` on interfaces in namespaces of the tests.
 @Suite(.needsKernel)
 struct LiveFlowTests {
-    /// Waits until the program captures; packets before that are nobody's.
+    /// Waits until the program captures; earlier packets are not counted.
     private func untilReady(_ program: Background) throws {
-        // A handler is there before the capture is; then SIGUSR1 is answered by the loop of the
-        // capture.
+        // The signal handler is installed before the capture starts; SIGUSR1 is answered by the
+        // capture's loop.
         let isReady = eventually {
             guard program.isRunning else { return true }
             guard program.handles(SIGUSR1) else { return false }
@@ -19,7 +19,7 @@ struct LiveFlowTests {
     }
 
     @Test(arguments: [SIGINT, SIGTERM])
-    func whatWasSentIsWhatIsMeteredWhenItIsToldToEnd(signal: Int32) throws {
+    func allSentPacketsAreMeteredUntilTheEnd(signal: Int32) throws {
         let lab = try Lab()
         let program = try Background(
             in: lab.node.space, ["flows", "-i", "p0", "--format", "json", "udp", "port", "4000"])
@@ -50,13 +50,13 @@ struct LiveFlowTests {
         }
     }
 
-    @Test func anInterfaceThatIsNotThereIsNamedInOneLine() throws {
+    @Test func aMissingInterfaceIsNamedInOneLine() throws {
         let program = try Background(["flows", "-i", "lznone"])
         #expect(program.status == 1 && program.errors.contains("lznone"), "\(program.errors)")
         #expect(program.errors.count { $0 == "\n" } == 1)
     }
 
-    @Test func withoutTheRightToCaptureItSaysWhatToDo() throws {
+    @Test func withoutPermissionToCaptureTheRemedyIsNamed() throws {
         let program = try Background(
             ["flows", "-i", "lo"],
             behind: ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])

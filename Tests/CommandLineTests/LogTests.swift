@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-/// What a monitor logs, and where.
+/// The log of a monitor and its destinations.
 @Suite(.needsKernel)
 struct LogTests {
     private let lab: Lab
@@ -31,9 +31,9 @@ struct LogTests {
             ], behind: words)
     }
 
-    @Test func theJournalGetsEachLineWithItsPriority() throws {
+    @Test func theJournalReceivesEachLineWithItsPriority() throws {
         let journal = try scratch.write("journal", Data())
-        // As systemd does it: standard error is the journal's stream, which the variable names.
+        // As with systemd: standard error is the journal's stream, which the variable identifies.
         let shell = #"exec 2>>"$0"; JOURNAL_STREAM=$(stat -c %d:%i "$0") exec "$@""#
         let program = try monitor(configure(level: "info"), behind: ["sh", "-c", shell, journal])
         var lines: [Substring] {
@@ -49,13 +49,13 @@ struct LogTests {
         #expect(program.end(by: SIGTERM) == 0 && program.errors.isEmpty)
     }
 
-    @Test func lowerLevelsAreLeftOutFromTheNextReloadOn() throws {
+    @Test func lowerLevelsAreOmittedAfterAReload() throws {
         let program = try monitor(configure(level: "info"))
         let isReady = eventually { program.errors.contains("lazaret: monitoring br1 by model ") }
         #expect(isReady, "\(program.errors)")
         _ = try configure(level: "error")
         program.signal(SIGHUP)
-        // The status is a notice, the refusal an error: what comes before it has been left out.
+        // The status is a notice, the refusal an error: the lines before it were omitted.
         let isLeftOut = eventually {
             program.signal(SIGUSR1)
             _ = try? configure(level: "error", interface: "[")
@@ -68,7 +68,7 @@ struct LogTests {
         #expect(!program.errors.contains("stopped"), "\(program.errors)")
     }
 
-    @Test func aLevelThatIsNoneIsRefused() throws {
+    @Test func anInvalidLevelIsRefused() throws {
         let program = try monitor(configure(level: "loud"))
         #expect(program.status == 2)
         #expect(

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// The manifests for Kubernetes are what its API takes, and give no right that the program does not
+/// The manifests for Kubernetes are valid for its API, and grant no right that the program does not
 /// need.
 struct ManifestTests {
     private static let validator = Run.root.appendingPathComponent(
@@ -16,12 +16,12 @@ struct ManifestTests {
         .enabled(
             if: FileManager.default.isExecutableFile(atPath: validator),
             "needs kubernetes-validate in .build/venv"))
-    func everyObjectFitsTheSchemasOfTheAPI() throws {
+    func everyObjectConformsToTheSchemasOfTheAPI() throws {
         let said = try Namespace.command([Self.validator, "--strict", Self.manifest])
         #expect(said.split(separator: "\n").count { $0.contains(" passed ") } == 6, "\(said)")
     }
 
-    @Test func theConfigurationInItIsOneThatTheProgramTakes() throws {
+    @Test func theProgramAcceptsTheConfigurationInTheManifest() throws {
         let text = try String(contentsOfFile: Self.manifest, encoding: .utf8)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let begin = try #require(lines.firstIndex { $0.hasSuffix("lazaret.yaml: |") })

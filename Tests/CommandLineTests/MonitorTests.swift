@@ -3,7 +3,8 @@ import TestKit
 import Testing
 import Timestamps
 
-/// `lazaret monitor` on the bridge of a gateway made of namespaces: what it fences does not pass.
+/// `lazaret monitor` on the bridge of a gateway made of namespaces: packets of fenced hosts do not
+/// pass.
 @Suite(.needsKernel)
 struct MonitorTests {
     private let lab: Lab
@@ -16,7 +17,7 @@ struct MonitorTests {
         model = try scratch.model()
     }
 
-    /// A model that knows datagrams of the offender to its neighbour, and nothing else.
+    /// A model that contains datagrams of the offender to its neighbour, and nothing else.
     private func modelOfProbes() throws -> String {
         let records = (0..<400).map { number in
             let datagram = Frame.udp(UInt16(40_000 + number), 4000, [UInt8](repeating: 1, count: 5))
@@ -59,7 +60,7 @@ struct MonitorTests {
         return program.output
     }
 
-    /// Scans until the monitor decides; false where it never does.
+    /// Scans until the monitor decides; returns false if it never does.
     private func scanUntilDecided() throws -> Bool {
         try eventually {
             try lab.scan(lab.b, by: lab.a)
@@ -67,13 +68,13 @@ struct MonitorTests {
         }
     }
 
-    @Test func aScannerIsFencedAndStaysSoUntilItsTimeIsOver() throws {
+    @Test func aScannerIsFencedUntilTheRuleExpires() throws {
         let program = try monitor("--enforce")
         #expect(try lab.reaches(lab.a, lab.b) && lab.reaches(lab.a, lab.c))
         let isDecided = try scanUntilDecided()
         #expect(isDecided, "\(program.errors)")
         for other in [lab.b, lab.c, lab.outside, lab.node] {
-            #expect(try lab.isHeldBack(lab.a, other) && lab.isHeldBack(other, lab.a))
+            #expect(try lab.isBlocked(lab.a, other) && lab.isBlocked(other, lab.a))
         }
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.c))
 
@@ -82,15 +83,15 @@ struct MonitorTests {
         let alert = try #require(events.first { $0["event_type"] as? String == "alert" })
         #expect(alert["src_ip"] as? String == lab.a.v4)
 
-        // The end of the program is not the end of the fence.
+        // The fence stays active after the program ends.
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(program.errors.contains("stopped: "))
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         _ = try quarantine("release", lab.a.v4)
         #expect(try lab.reaches(lab.a, lab.b))
     }
 
-    @Test func observingDecidesTheSameAndHoldsNothingBack() throws {
+    @Test func observingDecidesTheSameAndBlocksNothing() throws {
         let program = try monitor()
         let isDecided = try scanUntilDecided()
         #expect(isDecided, "\(program.errors)")
@@ -103,22 +104,23 @@ struct MonitorTests {
         #expect(program.end(by: SIGINT) == 0)
     }
 
-    @Test func killedWithoutWarningItAgreesWithTheKernelWhenItComesBack() throws {
+    @Test func afterAKillTheRestartedMonitorAgreesWithTheKernel() throws {
         let program = try monitor("--enforce")
         let isDecided = try scanUntilDecided()
         #expect(isDecided)
         #expect(program.end(by: SIGKILL) == -SIGKILL)
-        // The fence does without the program; one that vanishes meanwhile is put back.
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        // The fence stays active without the program; one that is removed in the meantime is
+        // restored.
+        #expect(try lab.isBlocked(lab.a, lab.b))
         try lab.node.space.run("nft", "flush", "ruleset")
         #expect(try lab.reaches(lab.a, lab.b))
         let again = try monitor("--enforce")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         #expect(try quarantine("list", "--format", "json").contains(lab.a.v4))
         #expect(again.end(by: SIGTERM) == 0)
     }
 
-    @Test func oneEnforcingMonitorToANetworkNamespace() throws {
+    @Test func aNetworkNamespaceHasOneEnforcingMonitor() throws {
         let words = ["monitor", "-i", "br1", "-m", model, "--socket", "never", "--state"]
         let first = try monitor("--enforce")
         let second = try Background(
@@ -127,12 +129,12 @@ struct MonitorTests {
         #expect(second.errors.contains("another monitor enforces in this network namespace"))
         #expect(second.errors.count { $0 == "\n" } == 1, "\(second.errors)")
         #expect(first.isRunning && first.end(by: SIGKILL) == -SIGKILL)
-        // It leaves nothing behind that would keep the next from starting.
+        // It leaves nothing behind that would prevent the next start.
         let next = try monitor("--enforce")
         #expect(next.end(by: SIGTERM) == 0)
     }
 
-    @Test func oneMonitorToAState() throws {
+    @Test func aStateDirectoryHasOneMonitor() throws {
         let first = try monitor()
         let second = try Background(
             in: lab.node.space,
@@ -146,7 +148,7 @@ struct MonitorTests {
         #expect(first.isRunning)
     }
 
-    @Test func eventsGoOnInANewFileAfterARotation() throws {
+    @Test func eventsContinueInANewFileAfterARotation() throws {
         let program = try monitor()
         try FileManager.default.moveItem(
             atPath: scratch.path("eve.json"), toPath: scratch.path("eve.json.1"))
@@ -159,7 +161,7 @@ struct MonitorTests {
         #expect(events.last?["event_type"] as? String == "stats")
     }
 
-    @Test func aModelIsMadeOfWhatRaisedNothing() throws {
+    @Test func aModelIsTrainedOnWindowsWithoutAlerts() throws {
         let program = try monitor("--retrain", "3s", model: modelOfProbes())
         let isMade = try eventually {
             _ = try lab.reaches(lab.a, lab.b)
@@ -170,12 +172,12 @@ struct MonitorTests {
         let kept = try FileManager.default.contentsOfDirectory(atPath: folder)
         #expect(!kept.isEmpty)
         for name in kept { #expect(try Run("model", "verify", "\(folder)/\(name)").status == 0) }
-        // The new model and its feedback can be asked for anew.
+        // The new model and its feedback can be reloaded.
         program.signal(SIGHUP)
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 
-    @Test func aConfigurationIsKeptTo() throws {
+    @Test func theConfigurationIsApplied() throws {
         let text = """
             interfaces: [br1, br2, uplink]
             model: \(model)
@@ -207,13 +209,13 @@ struct MonitorTests {
         #expect(byHand.status == 1 && byHand.errors.contains("the database"), "\(byHand.errors)")
     }
 
-    @Test func theDoctorSaysWhatWouldKeepItFromRunning() throws {
+    @Test func theDoctorReportsWhatPreventsTheStart() throws {
         func doctor(_ words: [String], behind: [String] = []) throws -> (Int32, String) {
             let program = try Background(
                 in: lab.node.space, ["doctor"] + words, behind: behind)
             return (program.status, program.output)
         }
-        // A namespace's interfaces show in a /sys of its own.
+        // A namespace's interfaces are visible only in its own /sys.
         let mount = ["unshare", "-m", "sh", "-c", #"mount -t sysfs s /sys && exec "$@""#, "sh"]
         let whole = try doctor(
             ["-i", "br1", "-i", "br2", "-i", "uplink", "-m", model], behind: mount)
@@ -232,7 +234,7 @@ struct MonitorTests {
         #expect(unable.0 == 1 && unable.1.contains("no CAP_NET_RAW"), "\(unable.1)")
     }
 
-    @Test func whatIsWrongAtTheStartIsToldInOneLine() throws {
+    @Test func anErrorAtTheStartIsReportedInOneLine() throws {
         let state = ["--state", scratch.path("state"), "--socket", "never"]
         let cases: [(arguments: [String], status: Int32, words: String)] = [
             (["-i", "lznone", "-m", model], 1, "lznone"),

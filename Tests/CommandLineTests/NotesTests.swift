@@ -2,12 +2,12 @@ import Foundation
 import TestKit
 import Testing
 
-/// Names that a capture carries: whoever made the file may have written them.
+/// Names in a capture, which are untrusted: the file's author may have written them.
 @Suite(.serialized)
 struct NotesTests {
     private let scratch = try! Scratch()
 
-    /// The sample capture, behind these notes.
+    /// The sample capture, after these notes.
     private func capture(_ notes: [String]) throws -> String {
         let sample = try Data(
             contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
@@ -41,7 +41,7 @@ struct NotesTests {
         return #"{"holders":[\#(holders.joined(separator: ","))]\#(network ?? "")}"#
     }
 
-    @Test func namesOfACaptureAreShownAndNotBelieved() throws {
+    @Test func namesFromACaptureAreShownButNotTrusted() throws {
         let model = try scratch.model()
         let plain = try offenders(replay("captures/mixed.pcap", model))
         #expect(plain.contains("10.60.4.13 worker"), "\(plain)")
@@ -53,7 +53,7 @@ struct NotesTests {
         #expect(
             doubted.errors.contains("name workloads (db, worker) and are not believed")
                 && doubted.errors.contains("--trust-notes"), "\(doubted.errors)")
-        // The user's own choice.
+        // The user trusts the names.
         let named = try capture([note(["10.60.4.13": "db"])])
         let trusted = try offenders(replay(named, model, "--trust-notes"))
         #expect(trusted.contains("10.60.4.13 db"), "\(trusted)")
@@ -68,9 +68,9 @@ struct NotesTests {
         #expect(!learnt.output.contains("db"), "\(learnt.output)")
     }
 
-    /// Not even in a capture that is trusted.
+    /// Reserved names are refused even in a trusted capture.
     @Test(arguments: ["node", "outside", "group", "10.60.1.9", "gateway of jobs", "image x"])
-    func namesThatLazaretGivesItselfAreNobodys(name: String) throws {
+    func reservedNamesAreNotAssigned(name: String) throws {
         let model = try scratch.model()
         let plain = try offenders(replay("captures/mixed.pcap", model))
         let forged = try capture([note(["10.60.4.13": name])])
@@ -86,7 +86,7 @@ struct NotesTests {
 
     /// 60 MB of notes, more than are kept for one packet.
     @Test(.needs("python3"), arguments: [[], ["--trust-notes"]])
-    func manyNotesTakeABoundedAmountOfMemory(words: [String]) throws {
+    func manyNotesNeedABoundedAmountOfMemory(words: [String]) throws {
         var notes: [String] = []
         for block in 0..<2000 {
             let names = (0..<200).map { number in

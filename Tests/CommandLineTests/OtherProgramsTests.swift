@@ -3,18 +3,18 @@ import TestKit
 import Testing
 import Timestamps
 
-/// Programs of others read what this one writes.
+/// Other programs read Lazaret's output.
 struct OtherProgramsTests {
     private let scratch = try! Scratch()
 
     @Test(.needs("promtool"))
-    func theAlertingRulesAreOnesThatPrometheusTakes() throws {
+    func prometheusAcceptsTheAlertingRules() throws {
         let rules = Run.root.appendingPathComponent("config/prometheus-rules.yaml").path
         let said = try Namespace.command(["promtool", "check", "rules", rules])
         #expect(said.contains("SUCCESS"), "\(said)")
     }
 
-    /// Few flows: what listens for datagrams may lose some of many.
+    /// Few flows, because a receiver of datagrams may lose some of many.
     @Test(.needsKernel, .needs("nfcapd", "nfdump"))
     func nfcapdCollectsEveryFlow() throws {
         let records = (0..<50 as Range<UInt16>).map { number in
@@ -42,7 +42,7 @@ struct OtherProgramsTests {
             ["flows", "-r", capture, "--format", "ipfix", "-o", "udp://127.0.0.1:4739"])
         #expect(sender.status == 0, "\(sender.errors)")
         let isTaken = try eventually {
-            // Nothing waits in its socket any more.
+            // Its socket's queue is empty.
             let table = try space.run("cat", "/proc/net/udp").split(separator: "\n")
             let line = table.first { $0.contains("0100007F:1283") }
             return line?.contains(" 00000000:00000000 ") ?? false
@@ -65,7 +65,7 @@ struct OtherProgramsTests {
     }
 }
 
-/// What a running monitor answers, as programs that know its formats read it.
+/// The answers of a running monitor, read by programs that support their formats.
 @Suite(.needsKernel, .needs("curl"))
 struct AnswerFormatTests {
     private let bench: FaultBench
@@ -79,7 +79,7 @@ struct AnswerFormatTests {
     }
 
     @Test(.needs("promtool"))
-    func theMetricsAreOnesThatPrometheusTakes() throws {
+    func prometheusAcceptsTheMetrics() throws {
         let program = try bench.monitor()
         let metrics = try get("/metrics")
         #expect(metrics.contains("\nlazaret_enforcing 1\n"))
@@ -95,7 +95,7 @@ struct AnswerFormatTests {
         .enabled(
             if: FileManager.default.isExecutableFile(atPath: validator),
             "needs openapi-spec-validator in .build/venv"))
-    func theDescriptionOfTheInterfaceIsSound() throws {
+    func theDescriptionOfTheInterfaceIsValid() throws {
         let program = try bench.monitor()
         let file = try bench.scratch.write(
             "openapi.json", Data(try get("/api/v1/openapi.json").utf8))

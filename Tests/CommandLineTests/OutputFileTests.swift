@@ -3,7 +3,7 @@ import Glibc
 import TestKit
 import Testing
 
-/// Files that commands write: whole or not at all, for their owner, and never through a link.
+/// Files that commands write: complete or not at all, private, and never through a symbolic link.
 @Suite(.serialized)
 struct OutputFileTests {
     private let scratch = try! Scratch()
@@ -17,7 +17,7 @@ struct OutputFileTests {
         return facts.st_mode & 0o7777
     }
 
-    /// Every command that writes a file, with the mode of one that it makes.
+    /// Every command that writes a file, with the mode of a new file.
     private func commands(_ path: String) -> [(words: [String], mode: mode_t)] {
         let replay = ["replay", "-r", "captures/clean-test.pcap", "-m", model]
         return [
@@ -29,7 +29,7 @@ struct OutputFileTests {
         ]
     }
 
-    @Test func aLinkIsRefusedAndWhatItLeadsToStays() throws {
+    @Test func aSymbolicLinkIsRefusedAndItsTargetUnchanged() throws {
         let target = try scratch.write("target", Data("mine".utf8))
         let link = scratch.path("link")
         for (to, isThere) in [(target, true), (scratch.path("nothing"), false)] {
@@ -46,7 +46,7 @@ struct OutputFileTests {
         #expect(try String(contentsOfFile: target, encoding: .utf8) == "mine")
     }
 
-    @Test func whatTellsOfTrafficIsItsOwnersAndAFileKeepsItsMode() throws {
+    @Test func newFilesArePrivateAndExistingFilesKeepTheirMode() throws {
         for (words, made) in commands(scratch.path("out")) {
             #expect(try Run(words).status == 0, "\(words)")
             #expect(try mode(scratch.path("out")) == made, "\(words)")
@@ -59,11 +59,11 @@ struct OutputFileTests {
         #expect(left == ["clean.model"], "\(left)")
     }
 
-    /// No file may grow beyond 4 KiB: the disk is full, so to speak.
-    @Test func afterAnErrorTheOldFileIsAsItWas() throws {
+    /// A file size limit of 4 KiB, which acts like a full disk.
+    @Test func afterAnErrorTheOldFileIsUnchanged() throws {
         let out = try scratch.write("out", Data("old".utf8))
         for (words, _) in commands(out) where !words.contains("--plan") && words[0] != "evaluate" {
-            // The incidents of the other capture make more text.
+            // The other capture has more incidents, so its report is longer.
             let more = words.map { $0.replacingOccurrences(of: "clean-test", with: "mixed") }
             let program = try Background(
                 more, behind: ["sh", "-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"])
@@ -75,7 +75,7 @@ struct OutputFileTests {
         #expect(left == ["clean.model", "out"], "\(left)")
     }
 
-    @Test func standardOutputGoesByItsNameToo() throws {
+    @Test func standardOutputCanBeNamedAsAFile() throws {
         let words = ["replay", "-r", "captures/mixed.pcap", "-m", model, "--format", "eve"]
         let plain = try Run(words).output
         #expect(try !plain.isEmpty && Run(words + ["-o", "/dev/stdout"]).output == plain)
@@ -85,7 +85,7 @@ struct OutputFileTests {
     }
 }
 
-/// A state directory that belongs to the monitor's user, who may do with it as he likes.
+/// A state directory that belongs to the monitor's user, who may change it at will.
 @Suite(.needsKernel)
 struct StateDirectoryTests {
     private let space: Namespace
@@ -113,7 +113,7 @@ struct StateDirectoryTests {
         return lstat(path, &facts) == 0 ? facts.st_uid : nil
     }
 
-    @Test func whatRootMakesThereIsTheUsers() throws {
+    @Test func filesThatRootCreatesThereBelongToTheUser() throws {
         let added = try run(["quarantine", "add", "10.9.0.1", "--state", state])
         #expect(added.status == 0, "\(added.errors)")
         let names = try FileManager.default.contentsOfDirectory(atPath: state)
@@ -126,8 +126,8 @@ struct StateDirectoryTests {
     }
 
     @Test(arguments: ["lazaret.lock", "lazaret.db", "lazaret.db-wal", "lazaret.db-shm"])
-    func rootFollowsNoLinkOfTheUser(name: String) throws {
-        // One that is there, for root only, and one that is not.
+    func rootFollowsNoSymbolicLinkOfTheUser(name: String) throws {
+        // An existing target, readable by root only, and a missing one.
         let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
         for target in [secret, scratch.path("new")] {
             #expect(symlink(target, "\(state)/\(name)") == 0)
@@ -139,7 +139,7 @@ struct StateDirectoryTests {
         }
     }
 
-    @Test func aMonitorOfRootDoesNotWorkInIt() throws {
+    @Test func aMonitorOfRootRefusesTheDirectory() throws {
         let started = try run(
             ["monitor", "-i", "lo", "--state", state, "--socket", "never"])
         #expect(started.status == 1, "\(started.errors)")
@@ -147,7 +147,7 @@ struct StateDirectoryTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: state).isEmpty)
     }
 
-    @Test func whatIsNotTheProgramsIsGivenToNobody() throws {
+    @Test func otherFilesKeepTheirOwner() throws {
         let other = scratch.path("other")
         #expect(mkdir(other, 0o755) == 0)
         try scratch.write("other/passwd", Data("root:x:0:0\n".utf8))
@@ -159,7 +159,7 @@ struct StateDirectoryTests {
         let file = try run(words + ["--state", state, "-o", other + "/passwd"])
         #expect(file.status == 1 && file.errors.contains("something else than events"))
         #expect(owner(other + "/passwd") == 0)
-        // A directory of a monitor that root had started is one.
+        // A directory of a monitor that was started by root is accepted.
         try scratch.write("other/monitor.lock", Data())
         let own = try Background(in: space, words + ["--state", other])
         let isReady = eventually { !own.isRunning || owner(other) == Self.nobody }
@@ -168,7 +168,7 @@ struct StateDirectoryTests {
         own.signal(SIGKILL)
     }
 
-    @Test func descriptorsThatAreLeftOpenAreClosed() throws {
+    @Test func inheritedDescriptorsAreClosed() throws {
         let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
         let program = try Background(
             in: space,

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// What comes from outside and means nothing is told in a line; it never ends the program.
+/// Invalid input is reported in one line and never crashes the program.
 struct OutsideWordsTests {
     private let scratch = try! Scratch()
 
@@ -10,7 +10,7 @@ struct OutsideWordsTests {
         "9999-12-31T00:00:00Z", "2262-04-11T23:47:17Z", "0001-01-01T00:00:00Z",
         "-9999-01-01T00:00:00Z", "99999999999999999999-01-01T00:00:00Z", "soon",
     ])
-    func anyDateIsTakenOrRefused(date: String) throws {
+    func everyDateIsAcceptedOrRefused(date: String) throws {
         let file = try scratch.write(
             "lazaret.yaml",
             Data("allow: [{prefix: 10.0.0.1, reason: r, until: '\(date)'}]\n".utf8))
@@ -44,13 +44,13 @@ struct OutsideWordsTests {
         ("99999999999", "99999999999"), ("-9223372036854775808", "-9223372036854775808"),
         ("0", "9223372036854775807"),
     ])
-    func anAlertWithATimeBeyondAllClocksIsRefusedInOneLine(start: String, end: String) throws {
+    func anAlertWithATimeOutOfRangeIsRefusedInOneLine(start: String, end: String) throws {
         let run = try Run("explain", "e1", "--events", try alert(start, end))
         #expect(run.status == 1 && run.errors.contains("'lazaret.window_end'"), "\(run.errors)")
         #expect(run.errors.count { $0 == "\n" } == 1)
     }
 
-    @Test func aFileThatHoldsNoEventsSaysHowTheyAreMade() throws {
+    @Test func aFileWithoutEventsIsRefusedWithAHint() throws {
         for (text, why) in [
             ("{\"event_id\":\"e1\"}\n", "event e1 cannot be read: 'event_type' is missing"),
             ("interfaces: [eth0]\n", "--format eve"), ("", "--format eve"),
@@ -71,17 +71,17 @@ struct OutsideWordsTests {
         (["events", "-n", "-1"], "-n must be"), (["audit", "list", "-n", "-1"], "above 0"),
         (["top", "--every", "-1"], "--every must be"),
     ])
-    func aNumberBelowZeroIsToldAsWhatItIs(words: [String], why: String) throws {
+    func aNegativeNumberIsReportedAsSuch(words: [String], why: String) throws {
         let run = try Run(words)
         #expect(run.status == 2 && run.errors.contains(why), "\(run.errors)")
     }
 }
 
-/// Names that steer a terminal, from an inventory as from anywhere else.
+/// Names that control a terminal, from an inventory or any other source.
 struct TerminalTests {
     @Test(arguments: [
         ["--format", "json"], ["--format", "eve"], ["--format", "table"],
-    ]) func noNameSteersTheTerminal(words: [String]) throws {
+    ]) func noNameControlsTheTerminal(words: [String]) throws {
         let scratch = try Scratch()
         let inventory = try scratch.write(
             "inventory.yaml",
@@ -106,7 +106,7 @@ struct TerminalTests {
     }
 }
 
-/// Standard streams that cannot be written, or are not there at all.
+/// Standard streams that are not writable or are closed.
 struct LostStreamTests {
     private func shell(_ script: String) throws -> (status: Int32, text: String) {
         let process = Process()
@@ -124,7 +124,7 @@ struct LostStreamTests {
     }
 
     @Test(arguments: ["2>/dev/full", "2>&-", "2>&- >&- <&-"])
-    func anErrorThatNobodyHearsHasItsCodeAllTheSame(streams: String) throws {
+    func anErrorWithoutStandardErrorKeepsItsExitCode(streams: String) throws {
         #expect(try shell("\"$0\" nonsense \(streams)").status == 2)
         #expect(try shell("\"$0\" flows -r /nothing \(streams)").status == 1)
         #expect(try shell("\"$0\" train -r captures/mixed.pcap \(streams)").status == 2)
@@ -134,7 +134,7 @@ struct LostStreamTests {
     @Test(arguments: [
         "config dump -c config/lazaret.yaml", "model features",
     ])
-    func aResultThatCannotBeWrittenIsAnError(words: String) throws {
+    func anUnwritableResultIsAnError(words: String) throws {
         let full = try shell("\"$0\" \(words) >/dev/full")
         #expect(full.status == 1, "\(full.text)")
         #expect(full.text.contains("No space left on device") || full.text.contains("disk is full"))

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Fences by hand, in a namespace of their own.
+/// Fences by the command line, in a separate namespace.
 @Suite(.needsKernel)
 struct QuarantineCommandTests {
     private let space: Namespace
@@ -26,17 +26,17 @@ struct QuarantineCommandTests {
 
     private var hasState: Bool { FileManager.default.fileExists(atPath: scratch.path("state")) }
 
-    @Test func theLedgerIsWhereTheConfigurationHasIt() throws {
+    @Test func theConfiguredLedgerIsUsed() throws {
         let nothing = try run(["quarantine", "list", "-c", file])
         #expect(nothing.status == 0 && nothing.output == "nothing is fenced\n")
-        // Looking makes no ledger.
+        // Listing does not create a ledger.
         #expect(!hasState)
         #expect(try run(["quarantine", "add", "10.9.0.1", "-c", file]).status == 0)
         #expect(hasState)
         #expect(try run(["quarantine", "list", "-c", file]).output.contains("10.9.0.1"))
         #expect(try run(["audit", "list", "-c", file]).output.contains("10.9.0.1"))
         #expect(try run(["audit", "verify", "-c", file]).output.contains("whole"))
-        // What is named goes before what is configured.
+        // An option takes precedence over the configuration.
         let other = ["--state", scratch.path("other")]
         let elsewhere = try run(["quarantine", "list", "-c", file] + other)
         #expect(elsewhere.output.contains("in the kernel, not in the ledger"))
@@ -46,7 +46,7 @@ struct QuarantineCommandTests {
         #expect(try run(["quarantine", "list", "-c", file]).output == "nothing is fenced\n")
     }
 
-    @Test func whatTheLedgerDoesNotKnowIsListedAllTheSame() throws {
+    @Test func fencesMissingFromTheLedgerAreListedToo() throws {
         #expect(try run(["quarantine", "add", "10.9.0.1", "-c", file]).status == 0)
         try space.run("nft", "add element inet lazaret drop_host4 { 10.9.0.66 timeout 99999d }")
         let list = try run(["quarantine", "list", "-c", file])
@@ -55,7 +55,7 @@ struct QuarantineCommandTests {
         #expect(try run(["quarantine", "list", "-c", file]).errors.isEmpty)
     }
 
-    @Test func anEndThatIsLaterThanAskedIsTold() throws {
+    @Test func anExpiryLaterThanRequestedIsReported() throws {
         #expect(try run(["quarantine", "add", "10.9.0.1", "--for", "1h", "-c", file]).status == 0)
         let again = try run(["quarantine", "add", "10.9.0.1", "--for", "10s", "-c", file])
         #expect(again.output.contains("10.9.0.1 is already fenced (drop) until"), "\(again.output)")
@@ -64,7 +64,7 @@ struct QuarantineCommandTests {
         #expect(longer.output.contains("10.9.0.1 fenced (drop) for 2h;"), "\(longer.output)")
     }
 
-    @Test func wordsOfOthersDoNotSteerTheTerminal() throws {
+    @Test func untrustedTextDoesNotControlTheTerminal() throws {
         let reason = "\u{1B}]0;title\u{7}\u{9B}31m\u{202E}x\nlast"
         #expect(
             try run(["quarantine", "add", "10.9.0.1", "--reason", reason, "-c", file]).status == 0)
@@ -77,7 +77,7 @@ struct QuarantineCommandTests {
         }
     }
 
-    @Test func theTrailTellsEndsAsTimes() throws {
+    @Test func theAuditTrailShowsExpiriesAsTimes() throws {
         for host in 1...3 {
             #expect(try run(["quarantine", "add", "10.9.0.\(host)", "-c", file]).status == 0)
         }
@@ -88,7 +88,7 @@ struct QuarantineCommandTests {
         #expect(try run(["audit", "list", "--lines", "1", "-c", file]).output.contains("10.9.0.3"))
     }
 
-    @Test func aListThatCannotBeWrittenIsAnError() throws {
+    @Test func anUnwritableListIsAnError() throws {
         #expect(try run(["quarantine", "add", "10.9.0.1", "-c", file]).status == 0)
         for command in [["quarantine", "list"], ["audit", "list"], ["audit", "verify"]] {
             let run = try run(command + ["-c", file], ">/dev/full")

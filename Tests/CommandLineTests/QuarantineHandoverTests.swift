@@ -2,23 +2,23 @@ import Foundation
 import TestKit
 import Testing
 
-/// A command by hand asks the monitor, and works alone where that cannot answer.
+/// A command asks the monitor, and acts by itself if the monitor cannot answer.
 @Suite(.needsKernel)
 struct QuarantineHandoverTests {
     private let bench: FaultBench
 
     init() throws { bench = try FaultBench() }
 
-    @Test func aMonitorThatHangsKeepsNobodyFromFencing() throws {
+    @Test func aHungMonitorDoesNotPreventFencing() throws {
         let program = try bench.monitor()
         program.signal(SIGSTOP)
         defer { program.signal(SIGCONT) }
         #expect(try bench.quarantine("add", bench.lab.a.v4).contains("fenced (drop) for 10m"))
         #expect(try bench.isFenced(bench.lab.a))
         program.signal(SIGCONT)
-        let isTold = eventually { bench.fencesTold(over: bench.lab.a) == 1 }
-        #expect(isTold, "\(program.errors)")
-        // The monitor has taken the rule over, and removes it when it is asked.
+        let isReported = eventually { bench.fenceEventCount(over: bench.lab.a) == 1 }
+        #expect(isReported, "\(program.errors)")
+        // The monitor has adopted the rule, and removes it on request.
         let isKnown = eventually { bench.status().contains("1 fence") }
         #expect(isKnown, "\(bench.status())")
         #expect(
@@ -27,7 +27,7 @@ struct QuarantineHandoverTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    /// Says that it is the monitor, and is gone when it is asked for something.
+    /// A server that identifies itself as the monitor, and disconnects at the next request.
     private static let leaving = """
         import os, socket, sys
         path, status = sys.argv[1], sys.argv[2].encode()
@@ -47,7 +47,7 @@ struct QuarantineHandoverTests {
         connection.close()
         """
 
-    @Test func aMonitorThatStopsMeanwhileKeepsNobodyFromFencing() throws {
+    @Test func aMonitorThatStopsDuringTheRequestDoesNotPreventFencing() throws {
         let program = try bench.monitor()
         let status = try Run("status", "--format", "json", "--socket", bench.socket).output
         #expect(program.end(by: SIGTERM) == 0)
@@ -61,7 +61,7 @@ struct QuarantineHandoverTests {
     }
 
     /// The kernel decides who may connect, not the command.
-    @Test func whoMayNotAskTheMonitorIsToldSo() throws {
+    @Test func aClientWithoutPermissionIsRefused() throws {
         let program = try bench.monitor()
         let asked = try Background(
             in: bench.lab.node.space,
@@ -82,7 +82,7 @@ struct QuarantineHandoverTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
-    @Test func aSocketThatCannotBeKeepsNobodyFromFencing() throws {
+    @Test func anInvalidSocketPathDoesNotPreventFencing() throws {
         let long = "/tmp/" + String(repeating: "x", count: 120)
         for socket in [long, "/nonexistent/control.sock", "never"] {
             let file = try bench.scratch.write(

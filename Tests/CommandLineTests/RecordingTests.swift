@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// `lazaret monitor -w`: the packets that were judged, and who was who, to be judged again.
+/// `lazaret monitor -w`: a recording of the packets and of the owners of addresses, for replay.
 @Suite(.needsKernel, .needs("tcpdump"))
 struct RecordingTests {
     private let lab: Lab
@@ -23,7 +23,7 @@ struct RecordingTests {
         }
     }
 
-    @Test func whatWasKeptIsJudgedAsItWasLive() throws {
+    @Test func aReplayedRecordingYieldsTheLiveIncidents() throws {
         let model = try scratch.model()
         let inventory = try scratch.write(
             "inventory.yaml",
@@ -50,16 +50,16 @@ struct RecordingTests {
             incidents(
                 (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? "")
         }
-        let isTold = try eventually {
+        let isReported = try eventually {
             try lab.scan(lab.b, by: lab.a)
             return live().contains { $0.workload == "crawler" }
         }
-        #expect(isTold, "\(program.errors)")
+        #expect(isReported, "\(program.errors)")
         // To the other network, so that the gateway sees each packet twice.
         for number in UInt16(0)..<20 {
             try Socket(lab.a).send("probe", to: lab.c.v4, 4000 + number)
         }
-        // Other programs read it too, while it is written.
+        // Other programs can read it while it is written.
         func dumped() -> [Substring] {
             let words = ["tcpdump", "-nr", kept, "udp and dst host \(lab.c.v4)"]
             let text = (try? Namespace.command(words)) ?? ""
@@ -70,7 +70,7 @@ struct RecordingTests {
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(dumped().count == 40, "\(dumped())")
 
-        // The file alone tells who is who, where it is trusted.
+        // A trusted file contains the owners of the addresses.
         let replay = try Run(
             "replay", "-r", kept, "-m", model, "--format", "eve", "--trust-notes")
         #expect(replay.status == 0 && replay.errors.isEmpty, "\(replay.errors)")
@@ -94,7 +94,7 @@ struct RecordingTests {
     @Test(arguments: [
         ("/nowhere/kept.pcapng", "folder /nowhere does not exist"), ("/dev/null", "no plain file"),
     ])
-    func whereNothingCanBeKeptIsToldInOneLine(path: String, reason: String) throws {
+    func anUnwritableRecordingIsReportedInOneLine(path: String, reason: String) throws {
         let program = try Background(
             in: lab.node.space,
             [

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Runs a command of the machine and gives back what it prints on both outputs.
+/// Runs a command of the machine and returns what it prints to both outputs.
 private func tool(_ arguments: [String]) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -32,7 +32,7 @@ struct ReportTests {
         page.components(separatedBy: text).count - 1
     }
 
-    @Test func everyIncidentIsToldAndNothingIsLoaded() throws {
+    @Test func everyIncidentIsDescribedAndNothingIsLoaded() throws {
         let scratch = try Scratch()
         let model = ["-m", try scratch.model()] + inventory
         let page = try report(scratch, "captures/mixed.pcap", model)
@@ -46,14 +46,14 @@ struct ReportTests {
         #expect(page.contains("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"))
         #expect(page.contains("lazaret quarantine release 10.60.4.12"))
         #expect(page.contains("until 01:26:"))
-        // Whoever cannot see pictures gets their words.
+        // The pictures have text alternatives.
         #expect(count("<svg class=\"line\" role=\"img\"", in: page) > 10)
         #expect(count("role=\"img\"", in: page) == count("<desc>", in: page))
         #expect(count("<table", in: page) == count("<caption", in: page))
         #expect(try report(scratch, "captures/mixed.pcap", model) == page)
     }
 
-    @Test func cleanTrafficAndNoModelAtAllHaveTheirReports() throws {
+    @Test func cleanTrafficAndRunsWithoutAModelHaveReports() throws {
         let scratch = try Scratch()
         let clean = try report(
             scratch, "captures/clean-test.pcap", ["-m", try scratch.model()] + inventory)
@@ -66,7 +66,7 @@ struct ReportTests {
         #expect(try report(scratch, empty, []).contains("The capture holds no packets."))
     }
 
-    @Test func standardInputAndAFileGiveTheSameIncidents() throws {
+    @Test func standardInputAndAFileYieldTheSameIncidents() throws {
         let scratch = try Scratch()
         let model = try scratch.model()
         let bytes = try Data(
@@ -75,12 +75,12 @@ struct ReportTests {
             ["replay", "-r", "-", "-m", model, "--report", scratch.path("in.html")], input: bytes)
         let page = try String(contentsOfFile: scratch.path("in.html"), encoding: .utf8)
         #expect(run.status == 0 && page.contains("incidents in standard input</h1>"))
-        // The copy of standard input has a name that changes with every run.
+        // The copy of standard input has a different name in every run.
         #expect(
             page.range(of: #"lazaret-[0-9A-F-]+\.pcap"#, options: .regularExpression) == nil)
     }
 
-    @Test func namesFromOutsideAreTextAndNothingElse() throws {
+    @Test func untrustedNamesAreShownAsText() throws {
         let scratch = try Scratch()
         let hostile = try scratch.write(
             "hostile.yaml",
@@ -112,7 +112,7 @@ struct ReportTests {
     }
 
     @Test(.enabled(if: Browser.path != nil, "needs chromium"))
-    func aBrowserShowsThePageWithoutAComplaint() throws {
+    func aBrowserShowsThePageWithoutErrors() throws {
         let scratch = try Scratch()
         let page = try report(
             scratch, "captures/mixed.pcap", ["-m", try scratch.model()] + inventory)
@@ -124,7 +124,7 @@ struct ReportTests {
         ])
         #expect(!shown.contains("CONSOLE"), "\(shown.prefix(2000))")
         #expect(count("<article class=\"incident\"", in: shown) == 26)
-        // The script ran: its digest is the one that the page's policy allows.
+        // The script ran, so its digest is the one that the page's policy allows.
         #expect(
             shown.contains(#"<button id="theme" type="button">Dark theme</button>"#)
                 || shown.contains(#"<button id="theme" type="button">Light theme</button>"#))
@@ -154,14 +154,14 @@ struct ReportTests {
             let facts = try tool(["capinfos", path])
             #expect(facts.contains("Time precision = nanoseconds"), "\(facts)")
         }
-        // The scanner's packets are all there, and nobody else's.
+        // The file contains all packets of the scanner, and no others.
         let scan = try #require(files.first { $0.contains("-worker-") })
         let flows = try Run("flows", "-r", "\(folder)/\(scan)", "--format", "csv").output
         let rows = flows.split(separator: "\n").dropFirst()
         #expect(rows.count > 1000 && rows.allSatisfy { $0.contains("10.60.4.13,") })
     }
 
-    @Test func packetsNeedAModelAndAFolder() throws {
+    @Test func extractingPacketsNeedsAModelAndAFolder() throws {
         let scratch = try Scratch()
         let bare = try Run(
             "replay", "-r", "captures/mixed.pcap", "--pcap-out", scratch.path("p"))

@@ -3,8 +3,8 @@ import Glibc
 import TestKit
 import Testing
 
-/// `lazaret monitor` as a service: what it gives up, what it tells systemd, and sinks that do not
-/// work.
+/// `lazaret monitor` as a service: the privileges that it drops, its notifications to systemd, and
+/// failing sinks.
 @Suite(.needsKernel)
 struct ServiceTests {
     private let lab: Lab
@@ -35,7 +35,7 @@ struct ServiceTests {
         (try? String(contentsOfFile: scratch.path("log/eve.json"), encoding: .utf8)) ?? ""
     }
 
-    /// The offender asks its neighbour for ports until it is fenced; false where that never comes.
+    /// The offender scans its neighbour until it is fenced; returns false if it never is.
     private func scanUntilFenced() throws -> Bool {
         try lab.isFenced(lab.a, forScanning: lab.b)
     }
@@ -46,8 +46,8 @@ struct ServiceTests {
         return (facts.st_uid, facts.st_mode & 0o7777)
     }
 
-    @Test func aMonitorOfRootBecomesAnotherUserWithTwoCapabilities() throws {
-        // What a monitor of root has left, and what others have.
+    @Test func aMonitorStartedByRootBecomesAUserWithTwoCapabilities() throws {
+        // The remaining capabilities of a monitor started by root, and those of others.
         let state = scratch.path("state")
         try FileManager.default.createDirectory(
             atPath: state + "/models", withIntermediateDirectories: true)
@@ -66,7 +66,8 @@ struct ServiceTests {
         let identifier = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)
             .trimmingCharacters(in: .whitespacesAndNewlines)
         let tasks = "/proc/\(identifier)/task"
-        // Standard streams, sockets, databases and events: nothing that the shell left open.
+        // Standard streams, sockets, databases and events, but no descriptors that the shell left
+        // open.
         let inherited = try FileManager.default.contentsOfDirectory(
             atPath: "/proc/\(identifier)/fd"
         ).filter { name in
@@ -78,7 +79,7 @@ struct ServiceTests {
         func check() throws -> Int {
             let threads = try FileManager.default.contentsOfDirectory(atPath: tasks)
             for thread in threads {
-                // One that has ended meanwhile has nothing left.
+                // A thread that has ended has no entry.
                 guard
                     let status = try? String(
                         contentsOfFile: "\(tasks)/\(thread)/status", encoding: .utf8)
@@ -107,7 +108,7 @@ struct ServiceTests {
         #expect(try facts(state + "/models/1.model").owner == 65534)
         #expect(try facts(state + "/foreign").owner == 0)
         #expect(try facts(scratch.path("target")).owner == 0)
-        // Root releases what the other has fenced, and the other goes on with its ledger.
+        // Root releases a fence of the monitor, which continues with its ledger.
         let release = try Background(
             in: lab.node.space, ["quarantine", "release", lab.a.v4, "--state", state])
         #expect(release.status == 0, "\(release.errors)")
@@ -115,7 +116,7 @@ struct ServiceTests {
         #expect(program.errors.contains("stopped: ") && !program.errors.contains("readonly"))
     }
 
-    @Test func whomNobodyCanBecomeIsToldInOneLine() throws {
+    @Test func anInvalidUserIsReportedInOneLine() throws {
         for (user, words) in [("lznouser", "no such user"), ("root", "is root")] {
             let program = try Background(
                 in: lab.node.space,
@@ -133,7 +134,7 @@ struct ServiceTests {
         #expect(ordinary.status == 1 && ordinary.errors.contains("only root"), "\(ordinary.errors)")
     }
 
-    @Test func systemdIsToldWhatHappens() throws {
+    @Test func systemdReceivesTheStatus() throws {
         let path = scratch.path("notify")
         let receiver = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(receiver) }
@@ -145,7 +146,7 @@ struct ServiceTests {
                 receiver, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
                 socklen_t(MemoryLayout<sockaddr_un>.size))
         }
-        /// What has come since the last time.
+        /// The messages since the last call.
         func messages() -> [String] {
             var found: [String] = []
             var bytes = [UInt8](repeating: 0, count: 4096)
@@ -155,7 +156,7 @@ struct ServiceTests {
                 found.append(String(decoding: bytes[..<count], as: UTF8.self))
             }
         }
-        /// What comes until `condition` holds for it.
+        /// The messages until `condition` holds for them.
         func messages(until condition: ([String]) -> Bool) -> [String] {
             var found: [String] = []
             let isEnough = eventually {
@@ -173,10 +174,10 @@ struct ServiceTests {
             [], behind: ["env", "NOTIFY_SOCKET=\(path)", "WATCHDOG_USEC=1000000"])
         let first = messages { beats($0) >= 3 }
         #expect(first.first?.hasPrefix("READY=1\nSTATUS=monitoring br1, br2, uplink") == true)
-        // Twice as often as it must, and no more.
+        // Twice as often as required, and no more.
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         #expect(Double(beats(first)) <= 2 * seconds + 1, "\(first)")
-        // A loop that hangs is silent.
+        // A hung loop sends nothing.
         program.signal(SIGSTOP)
         let hasStopped = try eventually {
             let threads = try FileManager.default.contentsOfDirectory(
@@ -189,7 +190,7 @@ struct ServiceTests {
         }
         #expect(hasStopped)
         _ = messages()
-        // More than it may be silent for.
+        // Longer than the allowed silence.
         Thread.sleep(forTimeInterval: 1.5)
         #expect(messages().isEmpty)
         program.signal(SIGCONT)
@@ -202,17 +203,17 @@ struct ServiceTests {
         #expect(reload.last?.hasPrefix("READY=1\n") == true)
         #expect(program.end(by: SIGTERM) == 0)
         #expect(messages().last == "STOPPING=1")
-        // Elsewhere is not the manager's.
+        // A variable for another process is ignored.
         let other = try monitor(
             [], behind: ["env", "NOTIFY_SOCKET=\(path)", "WATCHDOG_USEC=100000", "WATCHDOG_PID=1"])
         let told = messages { !$0.isEmpty }
-        // Ten times as long as it would be silent for.
+        // Ten times the allowed silence.
         Thread.sleep(forTimeInterval: 0.5)
         #expect(other.end(by: SIGTERM) == 0)
         #expect(beats(told + messages()) == 0)
     }
 
-    @Test func sinksThatDoNotWorkHoldUpNoFence() throws {
+    @Test func failingSinksDelayNoFence() throws {
         let silent = try Socket(lab.node, stream: true)
         try silent.bind("127.0.0.1", 8099)
         try silent.listen()
@@ -226,7 +227,7 @@ struct ServiceTests {
         try FileManager.default.createDirectory(
             atPath: scratch.path("log"), withIntermediateDirectories: true)
         let program = try monitor(["-c", try scratch.write("lazaret.yaml", Data(text.utf8))])
-        // Whoever waited for the webhook would wait for longer than this test does.
+        // Waiting for the webhook would take longer than this test waits.
         let isFenced = try scanUntilFenced()
         #expect(isFenced, "\(program.errors)")
         let isWritten = eventually { events.contains(#""event_type":"quarantine""#) }

@@ -3,25 +3,25 @@ import TestKit
 import Testing
 import Timestamps
 
-/// What happens to the ledger beneath a monitor that enforces: a fence does not wait for a disk.
+/// Faults of an enforcing monitor's ledger: a fence does not wait for a disk.
 @Suite(.needsKernel, .needs("python3"))
 struct StoreFaultTests {
     private let bench: FaultBench
 
     init() throws { bench = try FaultBench() }
 
-    @Test func aFullDiskKeepsNobodyFromBeingFenced() throws {
+    @Test func aFullDiskDoesNotPreventFencing() throws {
         let disk = try SmallDisk(mib: 4)
         let state = disk.path + "/state"
         let program = try bench.monitor(state: state)
         try disk.fill()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually { program.errors.contains("disk is full; fences are applied") }
-        #expect(isTold, "\(program.errors)")
+        let isReported = eventually { program.errors.contains("disk is full; fences are applied") }
+        #expect(isReported, "\(program.errors)")
         let isShown = eventually { bench.status().contains("disk is full") }
         #expect(isShown, "\(bench.status())")
 
-        // With room again the ledger is caught up with, by itself and whoever reads it.
+        // With free space, the ledger is updated again, and readers see it.
         try disk.empty()
         let isCaughtUp = try eventually {
             try bench.quarantine("list", state: state).contains("\(bench.lab.a.v4) ")
@@ -40,7 +40,7 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
-    /// Another program that keeps a file to itself until it is told to let go.
+    /// Another program that locks a file until it is told to release it.
     private final class Holder {
         static let database = """
             import sqlite3
@@ -73,27 +73,27 @@ struct StoreFaultTests {
             #expect(!said.fileHandleForReading.availableData.isEmpty)
         }
 
-        func letGo() throws {
+        func unlock() throws {
             try input.fileHandleForWriting.close()
             process.waitUntilExit()
         }
     }
 
-    @Test func aLedgerThatSomebodyHoldsIsToldOfAndCaughtUpWith() throws {
+    @Test func aLockedLedgerIsReportedAndUpdatedLater() throws {
         let program = try bench.monitor()
         let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually {
+        let isReported = eventually {
             program.errors.contains("database is locked; fences are applied")
         }
-        #expect(isTold, "\(program.errors)")
-        try holder.letGo()
+        #expect(isReported, "\(program.errors)")
+        try holder.unlock()
         let isCaughtUp = try eventually {
             try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
         }
         #expect(isCaughtUp, "\(program.errors)")
-        // Reported once, and nothing of it was put back.
-        #expect(bench.fencesTold(over: bench.lab.a) == 1)
+        // Reported once, and nothing had to be restored.
+        #expect(bench.fenceEventCount(over: bench.lab.a) == 1)
         let isKept = try eventually {
             try Run("events", "--socket", bench.socket).output.contains(bench.lab.a.v4)
         }
@@ -103,32 +103,32 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
-    /// A command that is stopped half-way keeps the lock between programs.
-    @Test func aFenceDoesNotWaitForAnotherProgramsLock() throws {
+    /// A command that is stopped in the middle keeps the lock between programs.
+    @Test func aFenceDoesNotWaitForTheLockOfAnotherProgram() throws {
         let program = try bench.monitor()
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isTold = eventually {
+        let isReported = eventually {
             program.errors.contains("using the ledger for 1 s; fences are applied")
         }
-        #expect(isTold, "\(program.errors)")
-        // The one who asks is not kept waiting either.
+        #expect(isReported, "\(program.errors)")
+        // The client does not have to wait either.
         let isShown = eventually { bench.status().contains("wait to be written down") }
         #expect(isShown, "\(bench.status())")
-        try holder.letGo()
+        try holder.unlock()
         let isCaughtUp = try eventually {
             try bench.quarantine("list").contains("\(bench.lab.a.v4) ")
         }
         #expect(isCaughtUp, "\(program.errors)")
-        #expect(bench.fencesTold(over: bench.lab.a) == 1)
+        #expect(bench.fenceEventCount(over: bench.lab.a) == 1)
         #expect(program.end(by: SIGTERM) == 0)
         let verified = try Run("audit", "verify", "--state", bench.state)
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
-    /// The monitor, which acts and records later, is asked; by itself the command would wait for
-    /// the lock in vain.
-    @Test func aCommandByHandGoesThroughTheMonitor() throws {
+    /// The command asks the monitor, which acts now and records later; by itself, the command would
+    /// wait for the lock in vain.
+    @Test func aCommandIsHandledByTheMonitor() throws {
         let program = try bench.monitor()
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
         let added = try Background(
@@ -141,19 +141,19 @@ struct StoreFaultTests {
                 == "\(bench.lab.a.v4) fenced (drop) for 10m; undo: lazaret quarantine release "
                 + "\(bench.lab.a.v4)\n")
         #expect(try bench.isFenced(bench.lab.a))
-        let isTold = eventually { bench.fencesTold(over: bench.lab.a) == 1 }
-        #expect(isTold)
+        let isReported = eventually { bench.fenceEventCount(over: bench.lab.a) == 1 }
+        #expect(isReported)
         let listed = try bench.quarantine("list")
         #expect(listed.contains("\(bench.lab.a.v4) ") && listed.contains("alice"), "\(listed)")
-        // What is not urgent waits for nobody: it is refused, in the ledger's words.
+        // A request that is not urgent does not wait: it is refused with the ledger's error.
         let refused = try Background(
             in: bench.lab.node.space,
             ["quarantine", "release", bench.lab.a.v4, "--state", bench.state])
         #expect(
             refused.status == 1 && refused.errors.contains("using the ledger for 1 s"),
             "\(refused.errors)")
-        try holder.letGo()
-        // The rails are the monitor's, and what they say is said in the same words.
+        try holder.unlock()
+        // The monitor's rails apply, and their messages are the same.
         let own = try Background(
             in: bench.lab.node.space,
             ["quarantine", "add", bench.lab.node.v4, "--state", bench.state])
@@ -181,9 +181,9 @@ struct StoreFaultTests {
         #expect(trail.contains("alice") && trail.contains("enough"), "\(trail)")
     }
 
-    /// A fence is meant for whoever had the address: who comes by it while nothing can be written
-    /// is let go later.
-    @Test func anInnocentHeirOfAnAddressIsLetGoAsSoonAsTheLedgerAllows() throws {
+    /// A fence applies to the owner of the address: if a new owner gets it while the ledger is not
+    /// writable, its fence is removed later.
+    @Test func theFenceOnANewOwnerIsRemovedWhenTheLedgerIsWritable() throws {
         let engine = try ScriptedEngine(path: bench.scratch.path("docker.sock"))
         let now = Clock.now()
         func life(_ name: String, since: Timestamp) -> ScriptedEngine.Life {
@@ -191,7 +191,7 @@ struct StoreFaultTests {
                 id: name, name: name, labels: ["app": name], v4: bench.lab.a.v4, v6: "fd00::5",
                 since: since)
         }
-        engine.begin(life("old", since: now - .seconds(86_400)), tells: false)
+        engine.begin(life("old", since: now - .seconds(86_400)), sendsEvent: false)
         let program = try bench.monitor(
             configuration: "workloads: {docker: \(engine.path), podman: never, name_label: app}")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
@@ -199,9 +199,9 @@ struct StoreFaultTests {
         let later = Clock.now()
         engine.end("old", at: later)
         engine.begin(life("new", since: later))
-        let isTold = eventually { program.errors.contains("cannot follow the containers") }
-        #expect(isTold, "\(program.errors)")
-        try holder.letGo()
+        let isReported = eventually { program.errors.contains("cannot follow the containers") }
+        #expect(isReported, "\(program.errors)")
+        try holder.unlock()
         let isLetGo = try bench.lab.reaches(bench.lab.a, bench.lab.c)
         #expect(isLetGo, "\(program.errors)")
         let trail = try Run("audit", "list", "--state", bench.state).output
@@ -210,7 +210,7 @@ struct StoreFaultTests {
         engine.stop()
     }
 
-    @Test func whoLooksAtTheLedgerTakesNothingFromTheMonitor() throws {
+    @Test func readingTheLedgerDoesNotDisturbTheMonitor() throws {
         let program = try bench.monitor()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         for _ in 0..<3 { #expect(try bench.quarantine("list").contains("\(bench.lab.a.v4) ")) }

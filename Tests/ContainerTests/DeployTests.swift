@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// A shop of real containers behind `lazaret monitor --enforce`: what a deploy does is no offence,
-/// and whoever takes a trusted container's address is not trusted.
+/// A shop of real containers behind `lazaret monitor --enforce`: a deploy is no offence, and a
+/// container that takes a trusted container's address is not trusted.
 @Suite(.serialized, .needs(.docker), .needs("tcpdump"), .timeLimit(.minutes(20)))
 final class DeployTests {
     private let scratch: Scratch
@@ -55,13 +55,13 @@ final class DeployTests {
     private func web(at spot: Int, image: String = "web:1") throws -> String {
         let name = try run(
             "web", image, at: spot, "echo hello > /tmp/index.html; exec httpd -f -p 80 -h /tmp")
-        // As whoever deploys waits for a probe of readiness.
+        // Waits as a deployment does for a readiness probe.
         try host.run(
             "exec", name, "sh", "-c", "until nc 127.0.0.1 80 </dev/null; do usleep 50000; done")
         return name
     }
 
-    /// Calls every web container that is there, five times a second.
+    /// Calls every running web container five times a second.
     @discardableResult
     private func job(at spot: Int, image: String = "job:1") throws -> String {
         try run(
@@ -83,7 +83,7 @@ final class DeployTests {
         #expect(shown.output.contains("shop/job") && shown.output.contains("10.67.0.0/24"))
         let bridge = try host.run("network", "inspect", "-f", "{{.Id}}", network)
         let capture = scratch.path("clean.pcap")
-        // What two jobs send in twelve seconds or more.
+        // The traffic of two jobs in twelve seconds or more.
         let tcpdump = try host.space.start(
             "tcpdump", "-i", "br-" + bridge.prefix(12), "-Z", "root", "-c", "1200", "-w", capture)
         let isWhole = eventually { !tcpdump.isRunning }
@@ -104,15 +104,14 @@ final class DeployTests {
         (event["lazaret"] as? [String: Any])?["workload"] as? String
     }
 
-    @Test func aDeployIsNoOffenceAndAnIntruderIsNotTrusted() throws {
+    @Test func aDeployRaisesNoAlertAndAnIntruderIsFenced() throws {
         let monitor = try Background(
             in: host.space,
             ["monitor", "-c", configuration, "-m", model, "-w", scratch.path("kept.pcapng")])
         let isReady = eventually { !monitor.isRunning || monitor.errors.contains("watching ") }
         try #require(isReady && monitor.isRunning, "\(monitor.errors)")
         #expect(monitor.errors.contains("names from docker \(host.socket)"), "\(monitor.errors)")
-        // Rolling, addresses given on from one to the next, and one more on an address that was
-        // never used.
+        // A rolling deployment that reuses addresses, and one more container on a new address.
         var last = try web(at: 14, image: "web:2")
         for (index, spot) in [11, 12, 13].enumerated() {
             try host.run("rm", "-f", "web-\(index + 1)")
@@ -125,12 +124,12 @@ final class DeployTests {
         let isJudged = eventually { Run.windows(judgedBy: socket) >= windows + 25 }
         #expect(isJudged, "\(monitor.errors)")
         #expect(events.allSatisfy { $0["event_type"] as? String == "stats" }, "\(events)")
-        // The tables come with the first fence.
+        // The tables are created with the first fence.
         let rules = try? host.space.run("nft", "list", "table", "inet", "lazaret")
         #expect(rules?.contains("10.67.0.") != true, "\(rules ?? "")")
         #expect(!last.isEmpty)
 
-        // Another image takes the address of a job, and tries doors.
+        // Another image gets the address of a job, and scans ports.
         try host.run("rm", "-f", "job-5")
         try host.run([
             "run", "-d", "--init", "--name", "thief", "--network", network, "--ip", "10.67.0.22",
@@ -152,7 +151,7 @@ final class DeployTests {
         let alerts = events.filter { $0["event_type"] as? String == "alert" }
         #expect(!alerts.isEmpty && alerts.allSatisfy { workload($0) == "intruder" }, "\(alerts)")
 
-        // Its fence does not fall on whoever comes after it.
+        // Its fence does not apply to the next owner of the address.
         try host.run("rm", "-f", "thief")
         try job(at: 22)
         let isFree = eventually {
@@ -162,7 +161,7 @@ final class DeployTests {
         #expect(isFree, "\(events.suffix(3)) \(monitor.errors)")
         #expect(monitor.end(by: SIGTERM) == 0)
 
-        // What was kept tells the same, each packet under the name of who had the address then.
+        // The recording yields the same, with each packet under the name of the owner at that time.
         let replay = try Run(
             "replay", "-r", scratch.path("kept.pcapng"), "-m", model, "--format", "eve",
             "--trust-notes")

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// The image that `make image` makes, run by Docker as `config/compose.yaml` says.
+/// The image of `make image`, run by Docker with `config/compose.yaml`.
 @Suite(.serialized, .needs(.docker), .needs("docker-compose", "ip"), .timeLimit(.minutes(20)))
 final class ImageTests {
     private let scratch: Scratch
@@ -20,7 +20,7 @@ final class ImageTests {
         image = String(line.prefix { $0 != "," })
     }
 
-    @Test func itHoldsTheProgramAndNothingToStepInto() throws {
+    @Test func theImageContainsTheProgramAndNoShell() throws {
         let version = try Run("--version").output
         #expect(try host.run("run", "--rm", "--network", "none", image, "--version") == version)
         #expect(image == "localhost/lazaret:" + version.trimmingCharacters(in: .newlines))
@@ -33,7 +33,7 @@ final class ImageTests {
         ])
         #expect(files.contains("usr/bin/lazaret") && files.contains("ca-certificates.crt"))
         #expect(!files.contains("bin/sh") && !files.contains("bin/bash"))
-        // No right of root, nothing to write to: enough to judge captures.
+        // Without root privileges and on a read-only file system, captures can be analysed.
         let captures = Run.root.appendingPathComponent("captures").path
         let ranked = try host.run(
             "run", "--rm", "--network", "none", "--read-only", "--cap-drop", "ALL", "-v",
@@ -77,7 +77,7 @@ final class ImageTests {
             #expect(process.contains("\(set):\t0000000000003000\n"), "\(process)")
         }
         #expect(process.contains("NoNewPrivs:\t1\n"))
-        // It sees the packets of a container that came later, and knows whose they are.
+        // It sees the packets of a container that was started later, and knows its name.
         try host.run([
             "run", "-d", "--init", "--name", "late", "--network", network, "--ip", "10.68.0.9",
             "web:1", "sh", "-c",

@@ -4,24 +4,24 @@ import Testing
 
 @testable import Workloads
 
-/// Labels of real images and containers: an image's author names no workload.
+/// Labels of real images and containers: an image's author cannot name a workload.
 @Suite(.serialized, .timeLimit(.minutes(20))) struct LabelTests {
     private static let shop = [
         "com.docker.compose.project=shop", "com.docker.compose.service=web",
     ]
 
-    @Test(.needs(.docker)) func dockersImagesNameNobody() async throws {
-        try await imagesNameNobody(.docker)
+    @Test(.needs(.docker)) func labelsOfDockerImagesNameNoWorkload() async throws {
+        try await labelsOfImagesNameNoWorkload(.docker)
     }
 
-    @Test(.needs(.podman)) func podmansImagesNameNobody() async throws {
-        try await imagesNameNobody(.podman)
+    @Test(.needs(.podman)) func labelsOfPodmanImagesNameNoWorkload() async throws {
+        try await labelsOfImagesNameNoWorkload(.podman)
     }
 
-    private func imagesNameNobody(_ engine: ContainerHost.Engine) async throws {
+    private func labelsOfImagesNameNoWorkload(_ engine: ContainerHost.Engine) async throws {
         let host = try ContainerHost(engine)
         let network = try host.network("labels", v4: "10.67.0.0/24")
-        // As an image's author makes it, with what Compose writes on its containers.
+        // An image with the labels that Compose sets on its containers.
         try host.run("create", "--name", "base", "--network", "none", "job:1", "sleep", "300")
         let changes = Self.shop.flatMap { ["--change", "LABEL \($0)"] }
         try host.run(["commit"] + changes + ["base", "trap:1"])

@@ -7,19 +7,18 @@ import Testing
 @testable import Workloads
 import Timestamps
 
-/// Real containers, each of which says its own name in every packet: what the directory says of the
-/// packet's source must be the same. `LAZARET_LIVES` says how many containers live, six unless it
-/// is set.
+/// Real containers, each of which sends its own name in every packet: the directory's name of the
+/// packet's source must be the same. `LAZARET_LIVES` is the number of containers, six by default.
 @Suite(.serialized)
 struct LivingContainersTests {
     private let lives =
         ProcessInfo.processInfo.environment["LAZARET_LIVES"].flatMap { Int($0) } ?? 6
 
-    /// Hears what containers say of themselves.
-    private final class Ear: Sendable {
+    /// Receives the containers' names.
+    private final class NameListener: Sendable {
         struct Word: Sendable {
             var source: IPAddress
-            /// When it was said, by whoever said it: nanoseconds since 1970.
+            /// The time of sending by the sender's clock, in nanoseconds since 1970.
             var time: Timestamp
             var name: String
         }
@@ -45,7 +44,7 @@ struct LivingContainersTests {
             let size = socklen_t(MemoryLayout<timeval>.size)
             setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &wait, size)
             let descriptor = made
-            // What /proc/uptime counts from.
+            // The start of /proc/uptime.
             var uptime = timespec()
             clock_gettime(CLOCK_BOOTTIME, &uptime)
             let boot =
@@ -72,7 +71,8 @@ struct LivingContainersTests {
                     let text = String(decoding: bytes.prefix(count), as: UTF8.self)
                     let parts = text.split(whereSeparator: \.isWhitespace)
                     guard parts.count == 2, let uptime = Double(parts[1]) else { continue }
-                    // It is cut to hundredths, and who says it lives on for longer than one.
+                    // It is truncated to hundredths, and the sender lives longer than one hundredth
+                    // more.
                     let time = boot + .seconds(uptime + 0.01)
                     words.withLock {
                         $0.append(Word(source: source, time: time, name: String(parts[0])))
@@ -84,17 +84,17 @@ struct LivingContainersTests {
         func stop() { isOver.withLock { $0 = true } }
     }
 
-    @Test(.needs(.docker), .timeLimit(.minutes(20))) func dockers() async throws {
+    @Test(.needs(.docker), .timeLimit(.minutes(20))) func dockerContainersAreNamed() async throws {
         try await live(.docker)
     }
 
-    @Test(.needs(.podman), .timeLimit(.minutes(20))) func podmans() async throws {
+    @Test(.needs(.podman), .timeLimit(.minutes(20))) func podmanContainersAreNamed() async throws {
         try await live(.podman)
     }
 
     private func live(_ kind: ContainerHost.Engine) async throws {
         let host = try ContainerHost(kind)
-        // A small network: addresses are used again within seconds.
+        // A small network, in which addresses are reused within seconds.
         let name = try host.network("a", v4: "10.66.0.0/28", v6: "fd66::/64")
         let directory = WorkloadDirectory()
         let engine = ContainerEngine(
@@ -105,12 +105,12 @@ struct LivingContainersTests {
         defer { task.cancel() }
         let isThere = await eventually { directory.networks().contains { $0.name == name } }
         try #require(isThere)
-        let ear = try Ear(host.space)
-        defer { ear.stop() }
+        let listener = try NameListener(host.space)
+        defer { listener.stop() }
         let began = Date()
         for life in 0..<lives {
-            // Every container says its name at once, again and again, and dies after a moment. Some
-            // are removed by hand.
+            // Every container sends its name repeatedly from its start, and ends after a moment.
+            // Some are removed by hand.
             let label = "lz-\(name)-\(life)"
             let say =
                 """
@@ -127,13 +127,13 @@ struct LivingContainersTests {
             if life % 2 == 1 {
                 let isKnown = await eventually {
                     directory.leases().contains { $0.lease.container.name == label }
-                        && ear.words.withLock { $0.contains { $0.name == label } }
+                        && listener.words.withLock { $0.contains { $0.name == label } }
                 }
                 #expect(isKnown, "\(label)")
                 try host.run(["rm", "-f"] + (kind == .podman ? ["-t", "0"] : []) + [label])
             }
             if life == lives / 2 {
-                // The server is restarted, with containers that run.
+                // The server is restarted while containers run.
                 host.stopServer()
                 try host.start()
                 let isBack = await eventually { !directory.source.contains("not answering") }
@@ -143,7 +143,7 @@ struct LivingContainersTests {
         let seconds = Date().timeIntervalSince(began)
         let areGone = await eventually { directory.leases().isEmpty }
         #expect(areGone, "\(directory.leases())")
-        let words = ear.words.withLock { $0 }
+        let words = listener.words.withLock { $0 }
         var wrong: [String] = []
         for word in words {
             let found = directory.lease(of: word.source, at: word.time)

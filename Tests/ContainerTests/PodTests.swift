@@ -6,7 +6,7 @@ import Timestamps
 
 @testable import Workloads
 
-/// A pod of real Podman: its containers share an address, which is the pod's.
+/// A real Podman pod: its containers share an address, which belongs to the pod.
 @Suite(.serialized, .needs(.podman), .timeLimit(.minutes(20))) final class PodTests {
     private let host: ContainerHost
     private let network: String
@@ -27,7 +27,7 @@ import Timestamps
         directory.inventory().workload(of: address)?.name
     }
 
-    @Test func theAddressIsThePodsAndNotOneOfItsContainers() async throws {
+    @Test func theAddressBelongsToThePodAndNotToItsContainers() async throws {
         let follower = ContainerEngine(
             name: "podman", path: host.socket, naming: WorkloadNaming(), directory: directory)
         task = Task.detached(executorPreference: OwnThreads()) {
@@ -52,7 +52,7 @@ import Timestamps
         }
         #expect(isNamed, "\(directory.inventory().yaml)")
         try host.run(["run", "-d", "--pod", "frontdoor", "--name", "late", "job:1", "sleep", "300"])
-        // Engines tell in order: what comes after it is heard after it.
+        // Engines send events in order, so a later event arrives after it.
         try host.run([
             "run", "-d", "--name", "last", "--network", network, "--ip", "10.69.0.9", "job:1",
             "sleep", "300",
@@ -61,11 +61,11 @@ import Timestamps
         let isHeard = await eventually { holder(next, directory) == "job" }
         #expect(isHeard, "\(directory.inventory().yaml)")
         #expect(holder(pod, directory) == "frontdoor")
-        // Nobody else has ever had it.
+        // No other container ever had the address.
         let since = try #require(directory.lease(of: pod, at: Clock.now())?.since)
         #expect(directory.lease(of: pod, at: since - .nanoseconds(1)) == nil)
 
-        // A list says the same as what was heard.
+        // A list yields the same as the events.
         let listed = WorkloadDirectory()
         try await ContainerEngine(
             name: "podman", path: host.socket, naming: WorkloadNaming(), directory: listed

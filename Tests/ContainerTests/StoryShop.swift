@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// A shop of real containers that call each other, each as its role in `Tests/Shop/actors.py` says.
+/// A shop of real containers that call each other, each with its role in `Tests/Shop/actors.py`.
 final class StoryShop {
     struct Container {
         var service: String
@@ -12,8 +12,8 @@ final class StoryShop {
         var address: String { "10.68.0.\(spot)" }
     }
 
-    /// Whoever will be an offender stands among neighbours that will not: a prefix is fenced where
-    /// most misbehave.
+    /// Offenders have addresses among well-behaved neighbours, because a prefix is fenced if most
+    /// of its hosts misbehave.
     static let containers = [
         Container(service: "web", spot: 11, role: "serve 80 30000"),
         Container(service: "web", spot: 35, role: "serve 80 30000"),
@@ -43,7 +43,7 @@ final class StoryShop {
     }
 
     func start(_ container: Container) throws {
-        // Python and what it needs are this machine's.
+        // Python and its libraries are mounted from this machine.
         let mounts = ["/usr", "/lib", "/lib64"].filter(FileManager.default.fileExists(atPath:))
         try host.run(
             [
@@ -57,16 +57,16 @@ final class StoryShop {
         ["/usr/bin/python3", "/actors.py"] + role.split(separator: " ").map(String.init)
     }
 
-    /// Goes on with what it does, and does this beside it.
+    /// Starts another role in a container, in addition to its own.
     func turn(_ container: Container, into role: String) throws {
         try host.run(["exec", "-d", container.name] + words(role))
     }
 
-    /// Whether a connection comes about; it is tried again until it does.
+    /// Whether a connection is possible; retries until it is.
     func reaches(_ from: Container, _ to: Container) -> Bool { eventually { connects(from, to) } }
 
-    /// Whether no connection comes about.
-    func isHeldBack(_ from: Container, _ to: Container) -> Bool { !connects(from, to) }
+    /// Whether no connection is possible.
+    func isBlocked(_ from: Container, _ to: Container) -> Bool { !connects(from, to) }
 
     private func connects(_ from: Container, _ to: Container) -> Bool {
         let port = to.role.split(separator: " ")[1]

@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// The whole story, with real containers: a node learns by itself, is attacked by five of its own,
-/// fences them and nobody else, is restarted in the middle, and can tell of it afterwards.
+/// The whole story with real containers: a node learns by itself, is attacked by five of its
+/// containers, fences only these, is restarted during an attack, and reports everything afterwards.
 @Suite(
     .serialized, .needs(.docker), .needs("python3"),
     .timeLimit(.minutes(20)))
@@ -58,7 +58,7 @@ final class StoryTests {
         return program.output
     }
 
-    /// What the running monitor remembers, alerts and actions, the oldest first.
+    /// The alerts and actions in the running monitor's store, the oldest first.
     private func events(_ kind: String) throws -> [[String: Any]] {
         try Run(["events", "-n", "1000", "--socket", socket]).json.filter {
             $0["event_type"] as? String == kind
@@ -90,10 +90,10 @@ final class StoryTests {
         try #require(StoryShop.containers.first { $0.name == name })
     }
 
-    @Test func aNodeLearnsIsAttackedHoldsAndTells() throws {
+    @Test func aNodeLearnsAndFencesAttackersAndReportsThem() throws {
         var program = try monitor()
         try learn(program)
-        // What it has learnt goes on: nobody is told of, nobody is fenced.
+        // The learned traffic continues: nothing is reported or fenced.
         let windows = Run.windows(judgedBy: socket)
         let isJudged = eventually { Run.windows(judgedBy: socket) >= windows + 120 }
         #expect(isJudged, "\(program.errors)")
@@ -114,14 +114,14 @@ final class StoryTests {
             if role == "guess" { program = try restart(program) }
             let isHeld = eventually { isFenced(offender) }
             #expect(isHeld, "\(name) \(program.errors)")
-            #expect(shop.isHeldBack(offender, web), "\(name)")
+            #expect(shop.isBlocked(offender, web), "\(name)")
         }
         let offenders = Set(try attacks.map { try container($0.0).address })
-        try nobodyElseWasHit(offenders)
+        try noOtherHostWasFenced(offenders)
         for (name, _, title, technique) in attacks {
-            try tells(of: container(name), title, technique)
+            try checkAlert(of: container(name), title, technique)
         }
-        try aDaemonThatStartsAnewNamesWhoComes(program)
+        try aRestartedEngineNamesNewContainers(program)
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(try ledger("audit", "verify").contains(", whole; "))
     }
@@ -139,15 +139,14 @@ final class StoryTests {
         #expect(isJudging)
     }
 
-    /// Stops the monitor in the middle of an attack and starts it anew: nothing of what it did is
-    /// lost.
+    /// Stops the monitor during an attack and starts it again: no action is lost.
     private func restart(_ program: Background) throws -> Background {
         let (before, alerts) = (try fenced(), try events("alert").map { detail($0, "event_id") })
         #expect(before.count >= 3 && alerts.count >= 3)
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         for name in ["worker-13", "api-37", "report-70"] {
             #expect(try isFenced(container(name)), "\(name)")
-            #expect(try shop.isHeldBack(container(name), container("web-35")), "\(name)")
+            #expect(try shop.isBlocked(container(name), container("web-35")), "\(name)")
         }
         let next = try monitor()
         #expect(next.errors.contains("learnt before"), "\(next.errors)")
@@ -161,7 +160,7 @@ final class StoryTests {
         return next
     }
 
-    private func nobodyElseWasHit(_ offenders: Set<String>) throws {
+    private func noOtherHostWasFenced(_ offenders: Set<String>) throws {
         #expect(try fenced() == offenders)
         for other in StoryShop.containers where !offenders.contains(other.address) {
             #expect(!isFenced(other), "\(other.name)")
@@ -175,7 +174,7 @@ final class StoryTests {
         }
     }
 
-    private func tells(of offender: Container, _ title: String, _ technique: String) throws {
+    private func checkAlert(of offender: Container, _ title: String, _ technique: String) throws {
         let workload = "shop/\(offender.service)"
         let alerts = try events("alert").filter { $0["src_ip"] as? String == offender.address }
         #expect(alerts.allSatisfy { detail($0, "workload") == workload }, "\(alerts)")
@@ -189,21 +188,21 @@ final class StoryTests {
         let listed = try ledger("quarantine", "list").split(separator: "\n")
         let line = try #require(listed.first { $0.hasPrefix(offender.address + " ") }, "\(listed)")
         #expect(line.contains(title) && line.contains("(\(workload))"), "\(line)")
-        // First offences last ten minutes.
+        // The fence of a first offence lasts ten minutes.
         #expect(
             try #require(line.split(separator: " ").dropFirst(2).first).contains("m"), "\(line)")
     }
 
-    private func aDaemonThatStartsAnewNamesWhoComes(_ program: Background) throws {
+    private func aRestartedEngineNamesNewContainers(_ program: Background) throws {
         #expect(try ask("status").contains("5 active fences"))
         shop.host.stopServer()
         try shop.host.start()
         let late = Container(service: "late", spot: 100, role: "scan")
         try shop.start(late)
-        let isTold = try eventually {
+        let isReported = try eventually {
             try events("alert").contains { $0["src_ip"] as? String == late.address }
         }
-        #expect(isTold, "\(program.errors)")
+        #expect(isReported, "\(program.errors)")
         let alerts = try events("alert").filter { $0["src_ip"] as? String == late.address }
         #expect(alerts.allSatisfy { detail($0, "workload") == "shop/late" }, "\(alerts)")
         let status = try ask("status")

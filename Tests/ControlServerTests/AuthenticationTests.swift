@@ -5,7 +5,7 @@ import Testing
 @testable import HTTPServer
 @testable import Monitor
 
-/// Who may look, and who may act.
+/// The permissions to read and to act.
 struct AuthenticationTests {
     private func client(uid: UInt32?) -> TestClient {
         var client = TestClient(entry: .socket([1234]))
@@ -14,7 +14,7 @@ struct AuthenticationTests {
         return client
     }
 
-    @Test func onTheSocketTheKernelSaysWhoMayAct() async throws {
+    @Test func onTheSocketTheKernelIdentifiesTheClient() async throws {
         for uid in [0, geteuid(), 1234] {
             #expect(try await client(uid: uid).ask(.post, "/api/v1/reload").status == 202)
         }
@@ -30,7 +30,7 @@ struct AuthenticationTests {
         #expect(try unknown.isProblem(403, "the caller is unknown"))
     }
 
-    @Test func onLoopbackItTakesTheToken() async throws {
+    @Test func onLoopbackTheTokenIsRequired() async throws {
         let client = TestClient(entry: .token("correct horse"))
         client.publish()
         func ask(_ path: String, _ token: String?, host: String = "localhost:9787") async throws
@@ -57,7 +57,7 @@ struct AuthenticationTests {
             let answer = try await ask("/healthz", "Bearer correct horse", host: host)
             #expect(try answer.isProblem(421, "127.0.0.1 or localhost"), "\(host)")
         }
-        // A whole URL goes before the field.
+        // A whole URL takes precedence over the field.
         let elsewhere = try await ask("http://evil.example/healthz", nil, host: "localhost")
         #expect(elsewhere.status == 421)
     }

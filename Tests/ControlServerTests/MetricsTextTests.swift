@@ -44,7 +44,7 @@ struct MetricsTextTests {
         ] { #expect(lines.count { $0 == line } == 1, "\(line)") }
     }
 
-    @Test func whatOnlyRisesIsACounterWithItsSuffix() {
+    @Test func countersHaveTheirSuffix() {
         let types = lines { _ in }.filter { $0.hasPrefix("# TYPE ") }.map {
             $0.split(separator: " ")[2...]
         }

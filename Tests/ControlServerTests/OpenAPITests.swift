@@ -5,7 +5,7 @@ import Testing
 @testable import HTTPServer
 @testable import Monitor
 
-/// The OpenAPI document: it declares what the router serves, and answers are as it declares.
+/// The OpenAPI document declares all served operations, and answers conform to it.
 struct OpenAPITests {
     private typealias Object = [String: Any]
 
@@ -74,7 +74,7 @@ struct OpenAPITests {
         #expect((flush["requestBody"] as? Object)?["required"] as? Bool == false)
     }
 
-    @Test func rightsAreDeclared() async throws {
+    @Test func permissionsAreDeclared() async throws {
         for operation in ControlRoutes.operations {
             let json = try await self.operation(
                 operation.method.name.lowercased(), operation.path)
@@ -118,7 +118,7 @@ struct OpenAPITests {
         #expect(checked == 5)
     }
 
-    /// Where a value is not as a schema says; types, members, items, least values.
+    /// The deviations of a value from a schema: types, members, items, minima.
     private func faults(of value: Any?, _ schema: Object, _ place: String) -> [String] {
         switch (schema["type"] as? String, value) {
         case ("object", let object as Object):

@@ -12,7 +12,7 @@ import Testing
 import Timestamps
 
 struct RouteTests {
-    @Test func healthIsWhetherPacketsAreWorkedOff() async throws {
+    @Test func healthReportsWhetherPacketsAreProcessed() async throws {
         let client = TestClient()
         var answer = try await client.ask(.get, "/healthz")
         #expect(answer.status == 503 && answer.text == "starting\n")
@@ -39,7 +39,7 @@ struct RouteTests {
         #expect(try await client.ask(.get, "/readyz").status == 200)
     }
 
-    @Test func statusAndMetricsSayTheSame() async throws {
+    @Test func statusAndMetricsAgree() async throws {
         let client = TestClient()
         for path in ["/api/v1/status", "/metrics"] {
             #expect(try await client.ask(.get, path).isProblem(503, "only begun"))
@@ -59,7 +59,7 @@ struct RouteTests {
             metrics.response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
     }
 
-    @Test func whatNeedsTheStoreSaysThatThereIsNone() async throws {
+    @Test func withoutAStoreItsRoutesReportThat() async throws {
         let client = TestClient()
         for path in ["events", "events/1", "incidents", "incidents/1", "stats", "models"] {
             let answer = try await client.ask(.get, "/api/v1/\(path)")
@@ -79,7 +79,7 @@ struct RouteTests {
         ("scores?limit=5001", "limit must be"),
         ("events?limit=99999999999999999999", "limit must be"),
     ])
-    func aNumberOutOfItsBoundsIsRefused(path: String, why: String) async throws {
+    func aNumberOutOfRangeIsRefused(path: String, why: String) async throws {
         let answer = try await TestClient().ask(.get, "/api/v1/" + path)
         #expect(try answer.isProblem(400, why), "\(answer.text)")
         #expect(try answer.parameter == String(why.prefix { $0 != " " }))
@@ -98,7 +98,7 @@ struct RouteTests {
         #expect(try answer.parameter == name)
     }
 
-    @Test func anIdentifierAndAHeaderFieldHaveTheirFormsToo() async throws {
+    @Test func malformedIdentifiersAndHeaderFieldsAreRefused() async throws {
         let client = TestClient()
         let long = String(repeating: "x", count: 65)
         for path in ["events", "incidents"] {
@@ -110,7 +110,7 @@ struct RouteTests {
         #expect(try answer.isProblem(400, "Last-Event-ID must be"), "\(answer.text)")
     }
 
-    @Test func listsAreThereFromTheStart() async throws {
+    @Test func listsAreAvailableFromTheStart() async throws {
         let client = TestClient()
         for (path, text) in [
             ("/api/v1/rates", "[]"), ("/api/v1/contacts", "[]"),
@@ -124,7 +124,7 @@ struct RouteTests {
         #expect(rates?.first?["packets"] as? Double == 7)
     }
 
-    @Test func theConfigurationIsShownAndAReloadIsAskedFor() async throws {
+    @Test func theConfigurationIsShownAndAReloadRequested() async throws {
         let client = TestClient()
         client.hub.configuration = "enforce: true\n"
         let shown = try await client.ask(.get, "/api/v1/config")
@@ -136,7 +136,7 @@ struct RouteTests {
     }
 
     @Test(arguments: ["", "{", "[]", "null", "7", #"{"target"}"#])
-    func aBodyThatIsNoObjectIsRefused(body: String) async throws {
+    func aBodyThatIsNotAnObjectIsRefused(body: String) async throws {
         for path in ["", "/release", "/flush"] {
             let answer = try await TestClient().ask(.post, "/api/v1/quarantine" + path, body)
             #expect(try answer.isProblem(400, "the body must be a JSON object"), "\(answer.text)")
@@ -156,7 +156,7 @@ struct RouteTests {
         (#"{"target": "10.1.1.1", "reason": ["x"]}"#, "reason", "must be text"),
         (#"{"target": "10.1.1.1", "seconds": "60"}"#, "seconds", "is unknown"),
     ])
-    func aMemberThatIsNotAsDeclaredIsRefused(
+    func anInvalidMemberIsRefused(
         body: String, name: String, why: String
     ) async throws {
         let answer = try await TestClient().ask(.post, "/api/v1/quarantine", body)
@@ -164,7 +164,7 @@ struct RouteTests {
         #expect(try answer.parameter == name)
     }
 
-    @Test func aReasonHasABound() async throws {
+    @Test func aReasonHasALimitedLength() async throws {
         let client = TestClient()
         client.publish { $0.isEnforcing = true }
         for (length, status) in [(500, 503), (501, 400)] {
@@ -201,7 +201,7 @@ struct RouteTests {
         }
     }
 
-    @Test func eventsAreFollowedFromWhereAClientLeftOff() async throws {
+    @Test func aReconnectingClientReceivesTheMissedEvents() async throws {
         let client = TestClient()
         for number in 1...3 { client.hub.publish(Self.event("\(number)")) }
         let answer = try await client.ask(
@@ -250,7 +250,7 @@ struct RouteTests {
         }
     }
 
-    @Test func whatIsNotThereIsSaidSo() async throws {
+    @Test func unknownPathsAreReported() async throws {
         let client = TestClient()
         #expect(try await client.ask(.get, "/api/v1/nothing").isProblem(404, "/api/v1/nothing"))
         let answer = try await client.ask(.put, "/api/v1/quarantine")

@@ -7,12 +7,12 @@ import Timestamps
 @testable import HTTPServer
 @testable import Monitor
 
-/// Asks the control server's routes without a socket: here every caller is known already.
+/// Calls the control server's routes without a socket, with a given caller.
 struct TestClient {
     let hub = MonitorHub()
     private let router: Router<Caller>
 
-    /// A caller on the Unix socket; root may act.
+    /// A client on the Unix socket; root may act.
     var peer: Peer? = Peer(pid: 1, uid: 0, gid: 0)
 
     init(entry: AuthenticationMiddleware.Entry = .socket([1234])) {
@@ -50,12 +50,12 @@ struct Answer {
         try JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)
     }
 
-    /// The parameter or member that problem details name.
+    /// The parameter or member in the problem details.
     var parameter: String? {
         get throws { (try json() as? [String: Any])?["parameter"] as? String }
     }
 
-    /// Whether it is problem details (RFC 9457) for its status, with these words.
+    /// Whether it is problem details (RFC 9457) with this status and text.
     func isProblem(_ status: Int, _ words: String) throws -> Bool {
         let problem = try json() as? [String: Any]
         return self.status == status && problem?["status"] as? Int == status

@@ -8,7 +8,7 @@ import Timestamps
 @testable import AnomalyDetection
 @testable import Decisions
 
-/// From verdicts to the events that report them, with the policy of a replay.
+/// The events for verdicts, with the policy of a replay.
 struct AlertPipelineTests {
     private var pipeline = AlertPipeline(
         modelID: "m1", origin: .capture("a.pcap"), decider: PlannedQuarantine())
@@ -45,7 +45,7 @@ struct AlertPipelineTests {
         events.compactMap { if case .quarantine(let change) = $0.payload { change } else { nil } }
     }
 
-    @Test mutating func theSecondWindowInARowLeadsToARule() throws {
+    @Test mutating func theSecondConsecutiveWindowLeadsToARule() throws {
         let first = pipeline.process(verdict(at: 99))
         #expect(first.events.map(\.kind) == [.alert] && first.outcomes.isEmpty)
         #expect(alerts(first.events)[0].decision == .watch)
@@ -57,23 +57,23 @@ struct AlertPipelineTests {
         #expect(alert.decision == .quarantine && alert.quarantineID == change.quarantineID)
         #expect(change.action == .add && change.eventID == alert.identifier)
         #expect("\(change.target)" == "10.0.0.1" && change.until == Timestamp(second: 710))
-        // A replay holds nothing back.
+        // A replay does not block packets.
         #expect(change.isDryRun && !alert.isBlocked)
         #expect(second.outcomes.map(\.decision.kind) == [.add])
     }
 
-    @Test mutating func whatGoesOnIsNotAlertedAgainAndWhatIsTooMuchIsSuppressed() {
+    @Test mutating func continuedAttacksAreNotRepeatedAndExcessAlertsSuppressed() {
         #expect(pipeline.process(verdict(at: 99, level: .watch)).events.count == 1)
         let again = pipeline.process(verdict(at: 100, level: .watch))
         #expect(again.events.isEmpty && !again.isSuppressed)
         let over = pipeline.process(verdict(at: 109, level: .watch), mayAlert: false)
         #expect(over.events.isEmpty && over.isSuppressed)
-        // A new rule is reported with its alert all the same.
+        // A new rule is nevertheless reported with its alert.
         let rule = pipeline.process(verdict(at: 110, isFarBeyond: true), mayAlert: false)
         #expect(rule.events.map(\.kind) == [.alert, .quarantine] && !rule.isSuppressed)
     }
 
-    @Test mutating func theAlertSaysWhatTheVerdictDoes() throws {
+    @Test mutating func theAlertMatchesTheVerdict() throws {
         pipeline.sliceFolder = "packets/"
         let alert = alerts(pipeline.process(verdict(at: 99)).events)[0]
         #expect(alert.offender == IPAddress(v4: 0x0A00_0001) && alert.workload == "web")

@@ -1,7 +1,7 @@
 import Digests
 import Testing
 
-/// A text and the digest that NIST's examples for FIPS 180-4 give for it.
+/// A text and its digest in NIST's examples for FIPS 180-4.
 private let examples = [
     ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
@@ -22,13 +22,13 @@ private let examples = [
 
 struct SHA256Tests {
     @Test(arguments: examples)
-    func aWholeTextHasThePublishedDigest(text: String, digest: String) {
+    func aTextHasThePublishedDigest(text: String, digest: String) {
         let bytes = Array(text.utf8)
         let found = SHA256.hash(bytes.span)
         #expect(found.hexadecimal == digest)
     }
 
-    /// 64 bytes are a block: pieces that end before, at and behind its end.
+    /// A block has 64 bytes: the pieces end before, at and after its end.
     @Test(arguments: examples, [1, 63, 64, 65, 4096])
     func piecesHaveTheDigestOfTheWhole(example: (text: String, digest: String), size: Int) {
         let bytes = Array(example.text.utf8)
@@ -84,7 +84,7 @@ private struct Authentication: Sendable, CustomTestStringConvertible {
                     + "data. The key needs to be hashed before being used by the HMAC algorithm.")
                     .utf8),
             "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"),
-        // Not of the RFC; Python's hmac says the same.
+        // Not in the RFC; verified with Python's hmac.
         Authentication(
             [], [], "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"),
     ]

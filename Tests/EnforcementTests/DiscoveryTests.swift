@@ -9,7 +9,7 @@ import Timestamps
 
 @Suite(.needsKernel)
 struct DiscoveryTests {
-    @Test func whatMustNeverBeFencedIsFound() throws {
+    @Test func protectedAddressesAreDiscovered() throws {
         let lab = try Lab()
         let node = lab.node.space
         try node.run("ip", "route", "add", "default", "via", "10.77.9.20")
@@ -18,7 +18,7 @@ struct DiscoveryTests {
         try node.run(
             "ip", "-6", "route", "add", "fd99::/64", "nexthop", "via", "fd77:9::10", "nexthop",
             "via", "fd77:9::11")
-        // Somebody logged in from outside, and this node talking to an orchestrator's API.
+        // A login from outside, and a connection of this node to an orchestrator's API.
         let door = try Socket(lab.node, stream: true)
         try door.bind("0.0.0.0", 22)
         try door.listen()
@@ -59,7 +59,7 @@ struct DiscoveryTests {
         #expect(found.ownAddresses.contains { $0.isLinkLocal })
         _ = login
 
-        // A container that has only opened a connection is no operator.
+        // A container that only opened a connection is not an operator.
         let knocker = try Socket(lab.a, stream: true)
         try #require(knocker.connect("10.77.9.1", 22))
         let knock = try door.accept()
@@ -72,7 +72,7 @@ struct DiscoveryTests {
         _ = knock
     }
 
-    @Test func addressesOfConnectionTablesAreRead() throws {
+    @Test func addressesInConnectionTablesAreParsed() throws {
         let four = try #require(ProtectedDiscovery.end("0100007F:0016"))
         #expect(four.0.description == "127.0.0.1" && four.1 == 22)
         let six = try #require(ProtectedDiscovery.end("B80D0120000000000000000001000000:192B"))
@@ -81,7 +81,7 @@ struct DiscoveryTests {
     }
 
     @Test(.needs("conntrack"))
-    func connectionsAreForgottenWhenAsked() throws {
+    func trackedConnectionsAreDeletedOnRequest() throws {
         let lab = try Lab()
         try lab.node.space.run("nft", "add table inet t")
         try lab.node.space.run(
@@ -108,7 +108,7 @@ struct DiscoveryTests {
 
 @Suite(.needsKernel)
 struct WatchTests {
-    @Test func othersChangesAreHeardAndOursAreNot() throws {
+    @Test func changesByOtherProgramsAreReportedAndOursAreNot() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         var made: RulesetMonitor?

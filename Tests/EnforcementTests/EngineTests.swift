@@ -20,7 +20,7 @@ struct EngineTests {
                 features: "peers=40"), time: now)
     }
 
-    @Test func theLedgerComesFirstAndLast() throws {
+    @Test func theLedgerIsWrittenBeforeAndAfterTheKernel() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -41,7 +41,7 @@ struct EngineTests {
         #expect(try engine.actuator.elements().isEmpty)
     }
 
-    @Test func whatARailForbidsDoesNotStopTheOthers() throws {
+    @Test func aRefusedTargetDoesNotStopTheOthers() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -55,12 +55,12 @@ struct EngineTests {
             target("10.0.0.1"), action: .drop, duration: .seconds(60), reason: "sure", now: now,
             actor: "me", force: true)
         #expect(forced.failure == nil)
-        // And it survives a reconciliation.
+        // It survives a reconciliation.
         #expect(try engine.reconcile(now: now, cause: "again").isClean)
         #expect(try engine.actuator.elements().count == 2)
     }
 
-    @Test func theLaterEndCounts() throws {
+    @Test func theLaterExpiryApplies() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -75,7 +75,7 @@ struct EngineTests {
         #expect(try #require(engine.actuator.elements().first?.remaining) > .seconds(3500))
     }
 
-    @Test func somebodysFlushIsPutRight() throws {
+    @Test func aFlushByAnotherProgramIsRepaired() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -97,7 +97,7 @@ struct EngineTests {
         #expect(ledger.entries.contains { $0.action == "restore" && $0.subject == "10.0.0.2" })
     }
 
-    @Test func whatTheLedgerDoesNotKnowIsWrittenDownOrRemoved() throws {
+    @Test func unknownElementsAreRecordedOrRemoved() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -107,13 +107,13 @@ struct EngineTests {
         try space.run("nft", "add element inet lazaret drop_host4 { 10.0.0.66 }")
         let report = try engine.reconcile(now: now, cause: "start")
         #expect(report.adopted.map(\.target) == [target("10.0.0.2")])
-        // No end in the kernel: it cannot be a fence of ours.
+        // Without an expiry in the kernel, it cannot be one of our fences.
         #expect(report.removed == [target("10.0.0.66")])
         #expect(try engine.actuator.elements().map(\.target) == [target("10.0.0.2")])
         #expect(try engine.reconcile(now: now, cause: "again").isClean)
     }
 
-    @Test func anElementThatOutlastsNanosecondsIsAdopted() throws {
+    @Test func anElementWithAnExtremeExpiryIsAdopted() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -133,7 +133,7 @@ struct EngineTests {
         #expect(try engine.actuator.elements().map(\.target) == [target("10.0.0.2")])
     }
 
-    @Test func aDryRunIsToldButNotDone() throws {
+    @Test func aDryRunIsReportedButNotApplied() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var options = FirewallOptions()
@@ -144,14 +144,14 @@ struct EngineTests {
         #expect(try dry.list(now: now).rules.map(\.rule.isDryRun) == [true])
         #expect(try space.ruleset() == "")
         #expect(ledger.entries.first?.action == "dry-run fence")
-        // Enforcing afterwards does not enforce what was only thought.
+        // Enforcing later does not apply rules of the dry run.
         var wet = try space.engine(ledger)
         _ = try wet.reconcile(now: now, cause: "start")
         #expect(try wet.actuator.elements().isEmpty)
     }
 
     @Test(arguments: 1...18)
-    func aCrashAtAnyStepIsMadeGood(step: Int) throws {
+    func aCrashAtAnyStepIsRecoveredFrom(step: Int) throws {
         let space = try Namespace()
         let fuse = Fuse()
         let ledger = MemoryLedger(fuse: fuse)
@@ -169,13 +169,13 @@ struct EngineTests {
         #expect(rules.allSatisfy { $0.state == .active })
         let expected = next.actuator.expected(rules, now: now)
         #expect(try next.actuator.elements().map(\.key) == expected.keys.sorted())
-        // One write before the crash is enough for the decision to hold.
+        // One write before the crash is enough for the decision to be applied.
         #expect(rules.contains { $0.target == target("10.0.0.3") } == (step >= 2))
         #expect(rules.contains { $0.target == target("10.1.0.0/24") } == (step < 14))
         #expect(try next.reconcile(now: now, cause: "again").isClean)
     }
 
-    /// Each with each would be 400 million comparisons, and minutes.
+    /// Comparing all pairs would take 400 million comparisons, and minutes.
     @Test(.timeLimit(.minutes(20)))
     func manyRowsAreComparedWithManyElements() throws {
         let space = try Namespace()
@@ -193,10 +193,10 @@ struct EngineTests {
         try ledger.write(rules, [])
         var engine = try space.engine(ledger)
         #expect(try engine.reconcile(now: Clock.now(), cause: "start").restored.count == 20_000)
-        // Time goes on meanwhile, in the kernel too.
+        // Time passes, in the kernel too.
         #expect(try engine.reconcile(now: Clock.now(), cause: "again").isClean)
         #expect(try engine.list(now: Clock.now()).rules.count(where: \.isInForce) == 20_000)
-        // Nothing is known any more but what the kernel holds.
+        // Only the kernel's elements are known now.
         ledger.forgetRules()
         #expect(try engine.reconcile(now: now, cause: "start").adopted.count == 20_000)
         let flushed = try engine.flush(reason: "r", now: now, actor: "me")
@@ -204,7 +204,7 @@ struct EngineTests {
         #expect(try engine.actuator.elements().isEmpty)
     }
 
-    @Test func endsMoveWithTheClockAlsoWhileTheLedgerIsOutOfReach() throws {
+    @Test func expiriesMoveWithTheClockEvenWithoutALedger() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -217,14 +217,14 @@ struct EngineTests {
         #expect(engine.rules.sorted.map(\.expires) == [now + hour + .seconds(600)])
         #expect(engine.pendingWrites.cause != nil)
         ledger.isShut = false
-        // By the clock of before, its time would be over.
+        // By the previous clock, it would have expired.
         engine.writePending(now: now + hour + .seconds(60))
         #expect(try engine.expire(now: now + hour + .seconds(60)).isEmpty)
         #expect(try ledger.openRules().map(\.expires) == [now + hour + .seconds(600)])
         #expect(engine.pendingWrites.isEmpty)
     }
 
-    @Test func endsMoveOnceWhicheverProgramNoticesTheClockFirst() throws {
+    @Test func expiriesMoveOnceWhicheverProgramNoticesTheClockFirst() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         let (now, hour) = (Clock.now(), Interval.seconds(3600))
@@ -242,12 +242,12 @@ struct EngineTests {
         #expect(monitor.rules.sorted.map(\.expires) == [end])
         #expect(try ledger.openRules().map(\.expires) == [end])
         #expect(ledger.entries.count { $0.action == "clock" } == 1)
-        // Nobody has extended the rule, and the kernel holds it as long as it did.
+        // The rule was not extended, and its time in the kernel is the same.
         #expect(try monitor.tick(now: now + hour).isEmpty)
         #expect(try monitor.reconcile(now: now + hour, cause: "again").isClean)
     }
 
-    @Test func releaseByHandLeavesTheTargetAlone() throws {
+    @Test func aReleasedTargetIsNotFencedAgainAtOnce() throws {
         let space = try Namespace()
         var engine = try space.engine(MemoryLedger())
         let now = Clock.now()
@@ -267,8 +267,8 @@ struct EngineTests {
         #expect(try ask(after: 605).map(\.rule.level) == [1])
     }
 
-    /// Two programs with one ledger and one kernel.
-    @Test func whatAnotherProgramDoesIsToldOnceAndTakenOver() throws {
+    /// Two programs use one ledger and one kernel.
+    @Test func changesByAnotherProgramAreReportedOnceAndAdopted() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
@@ -291,7 +291,7 @@ struct EngineTests {
         }
         ledger.hasChanged = true
         let expected = ["release 10.0.0.2", "extend 10.0.0.3", "fence 10.0.0.4"]
-        // Not only the tick looks: a decision does first, and what it found is told all the same.
+        // A decision checks before the next tick, and its findings are reported as well.
         #expect(try monitor.perform([decided("10.0.0.5", now)], now: now).count == 1)
         #expect(try told() == expected)
         #expect(try told().isEmpty)
@@ -299,18 +299,18 @@ struct EngineTests {
             monitor.rules.sorted.map(\.target.description) == [
                 "10.0.0.3", "10.0.0.4", "10.0.0.5",
             ])
-        // Released by hand, by whomever: it is left alone.
+        // Released by hand by any program, it is not fenced again.
         var again = request("10.0.0.2", at: 0, score: 0.9)
         again.time = now
         #expect(
             try monitor.consider(again, now: now).map(\.decision.kind)
                 == [.refuse(.allowlisted("10.0.0.2, released by hand"))])
-        // A rule of the policy that a person prolonged is the policy's still.
+        // A rule of the policy that an operator extended still belongs to the policy.
         #expect(monitor.rules[.init(target: target("10.0.0.3"), action: .drop)]?.level == 1)
     }
 
-    /// It may have died between the ledger and the kernel.
-    @Test func whatAnotherProgramLeftHalfWayIsPutInPlaceAtTheNextTick() throws {
+    /// The program may have died after writing the ledger and before changing the kernel.
+    @Test func anUnfinishedChangeOfAnotherProgramIsAppliedAtTheNextTick() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
@@ -320,7 +320,7 @@ struct EngineTests {
         half.state = .pending
         try ledger.write([half], [])
         ledger.hasChanged = true
-        // A decision takes over what the ledger has; the kernel is compared with it later.
+        // A decision adopts the ledger's rules; the kernel is compared with it later.
         _ = try monitor.perform([decided("10.0.0.3", now)], now: now)
         #expect(try monitor.actuator.elements().map(\.target) == [target("10.0.0.3")])
         #expect(
@@ -332,7 +332,7 @@ struct EngineTests {
         #expect(try monitor.reconcile(now: now, cause: "again").isClean)
     }
 
-    @Test func aRuleThatMayNotBeExtendedStaysAsItIs() throws {
+    @Test func aRuleThatMayNotBeExtendedIsUnchanged() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)
@@ -349,7 +349,7 @@ struct EngineTests {
         #expect(try engine.reconcile(now: now, cause: "again").isClean)
     }
 
-    @Test func anEndThatAnotherProgramHasMovedIsKept() throws {
+    @Test func anExpiryMovedByAnotherProgramIsKept() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var monitor = try space.engine(ledger)
@@ -368,7 +368,7 @@ struct EngineTests {
         #expect(!ledger.entries.contains { $0.action == "expire" })
     }
 
-    /// Each with each would be five thousand million comparisons.
+    /// Comparing all pairs would take five billion comparisons.
     @Test(.timeLimit(.minutes(1)))
     func manyRulesWaitForTheLedger() {
         let rules = (0..<100_000 as Range<UInt32>).map {
@@ -391,7 +391,7 @@ struct EngineTests {
         #expect(pending.rules.count == 100_000)
     }
 
-    @Test func whatRunsOutOfTimeIsSwept() throws {
+    @Test func expiredRulesAreRemoved() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)

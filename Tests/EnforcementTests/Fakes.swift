@@ -7,7 +7,8 @@ import Synchronization
 @testable import Enforcement
 import Timestamps
 
-/// Burns down by one at each step; once it is out, nothing has any effect any more: a crash.
+/// Counts down by one at each step; at zero it simulates a crash, and nothing has an effect any
+/// more.
 final class Fuse: Sendable {
     private let left = Mutex<Int>(.max)
     let dies: @Sendable () -> Void
@@ -17,7 +18,7 @@ final class Fuse: Sendable {
     func set(_ steps: Int) { left.withLock { $0 = steps } }
     var isOut: Bool { left.withLock { $0 <= 0 } }
 
-    /// One step; throws from the crash on.
+    /// Counts one step; throws from the crash on.
     func burn() throws(QuarantineError) {
         let isOut = left.withLock { left in
             if left > 0, left < .max { left -= 1 }
@@ -29,7 +30,7 @@ final class Fuse: Sendable {
     }
 }
 
-/// A ledger in memory that can crash before and after it writes, and be out of reach for a while.
+/// A ledger in memory that can crash before and after a write, and be unavailable for a while.
 final class MemoryLedger: QuarantineLedger {
     private struct State {
         var rules: [String: QuarantineRule] = [:]
@@ -69,7 +70,8 @@ final class MemoryLedger: QuarantineLedger {
         state.withLock { state in
             for rule in rules {
                 let name = "\(rule.target) \(rule.action) \(rule.id)"
-                // Ended rules are of no use to these tests; 10,000 steps would keep many.
+                // Ended rules are not needed by these tests, and 10,000 steps would accumulate
+                // many.
                 state.rules[name] = rule.state == .ended ? nil : rule
             }
             state.entries += entries
@@ -95,7 +97,7 @@ final class MemoryLedger: QuarantineLedger {
     func forgetRules() { state.withLock { $0.rules = [:] } }
 }
 
-/// A firewall that can crash before and after it acts.
+/// A firewall that can crash before and after each change.
 struct FusedFirewall: QuarantineActuator, ~Copyable {
     var firewall: Firewall
     let fuse: Fuse

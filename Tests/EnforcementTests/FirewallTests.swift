@@ -16,9 +16,10 @@ func rule(
 }
 
 extension Namespace {
-    /// A firewall on this namespace.
+    /// A firewall in this namespace.
     func firewall(_ options: FirewallOptions = FirewallOptions()) throws -> Firewall {
-        // A noncopyable value cannot leave a generic closure: the socket is made by hand.
+        // A noncopyable value cannot be returned from a generic closure, so the socket is created
+        // here.
         var made: Firewall?
         try inside { made = try Firewall(options) }
         guard let firewall = made.take() else { throw CommandFailed(description: "no firewall") }
@@ -31,7 +32,7 @@ extension Namespace {
 @Suite(.needsKernel)
 struct FirewallTests {
     @Test(arguments: [false, true])
-    func actuatorAndScriptInstallTheSame(isFull: Bool) throws {
+    func actuatorAndScriptInstallTheSameRules(isFull: Bool) throws {
         let decisions = isFull ? everyAction : [fence("10.0.0.2")]
         var options = FirewallOptions()
         options.kept = isFull ? everyService : []
@@ -50,7 +51,7 @@ struct FirewallTests {
         let isSame = difference.isEmpty
         #expect(isSame, "\(difference.map { "\($0)" }.joined(separator: "\n"))")
         #expect(try firewall.isIntact())
-        // One by one ends where all at once does.
+        // Adding one by one has the same result as adding all at once.
         try firewall.remove()
         for decision in decisions { try firewall.apply([.put(decision.rule)], now: .epoch) }
         #expect(try sorted(ours.ruleset()).difference(from: expected).isEmpty)
@@ -63,7 +64,7 @@ struct FirewallTests {
             .filter { !$0.isEmpty && $0 != "}" }.sorted()
     }
 
-    @Test func whatWasPutIsReadBack() throws {
+    @Test func addedElementsAreReadBack() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         let rules =
@@ -79,7 +80,7 @@ struct FirewallTests {
         }
         try firewall.apply(rules.map { .remove($0.key) }, now: .epoch)
         #expect(try firewall.elements().isEmpty)
-        // Removing what is not there is no error.
+        // Removing a missing element is no error.
         try firewall.apply(rules.map { .remove($0.key) }, now: .epoch)
     }
 
@@ -89,7 +90,7 @@ struct FirewallTests {
         return forced
     }
 
-    @Test func aTimeIsExtendedInPlaceAndTheCounterGoesOn() throws {
+    @Test func anExpiryIsExtendedInPlaceAndTheCounterContinues() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         try firewall.apply(
@@ -102,7 +103,7 @@ struct FirewallTests {
         }
     }
 
-    @Test func theKernelEndsAFenceByItself() throws {
+    @Test func theKernelRemovesAnExpiredFence() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         let short = QuarantineRule(target: target("10.0.0.2"), expires: .epoch + .milliseconds(20))
@@ -110,13 +111,13 @@ struct FirewallTests {
         try firewall.apply([.put(short), .put(net)], now: .epoch)
         let isOver = try eventually { try firewall.elements().isEmpty }
         #expect(isOver)
-        // And it can be put up again at once, as part of a wider one too.
+        // It can be added again at once, also as part of a wider one.
         try firewall.apply(
             [.put(rule("10.0.0.2")), .put(rule("10.1.0.0/23"))], now: .epoch + .milliseconds(60))
         #expect(try firewall.elements().map(\.target.description) == ["10.0.0.2", "10.1.0.0/23"])
     }
 
-    @Test func overlapsAreLaidSideBySide() throws {
+    @Test func overlapsBecomeAdjacentPrefixes() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         try firewall.apply(
@@ -124,19 +125,19 @@ struct FirewallTests {
         try firewall.apply([.put(rule("10.0.0.64/26", 900))], now: .epoch)
         func nets() throws -> [String] { try firewall.elements().map(\.target.description) }
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
-        // Ends earlier: changes nothing. Wider and longer: takes all in.
+        // Expires earlier: changes nothing. Wider and longer: contains all others.
         try firewall.apply([.put(rule("10.0.0.128/28", 300))], now: .epoch)
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
         try firewall.apply([.put(rule("10.0.0.0/16", 9000))], now: .epoch)
         #expect(try nets() == ["10.0.0.0/16", "10.0.0.7"])
         try firewall.apply([.remove(rule("10.0.0.0/16").key)], now: .epoch)
         #expect(try nets() == ["10.0.0.0/26", "10.0.0.7", "10.0.0.64/26", "10.0.0.128/25"])
-        // Released inside: the wider fence holds it still.
+        // Released inside: the wider fence still applies to it.
         try firewall.apply([.remove(rule("10.0.0.64/26").key)], now: .epoch)
         #expect(try nets() == ["10.0.0.0/24", "10.0.0.7"])
     }
 
-    @Test func theLastRailIsHere() throws {
+    @Test func protectedAddressesAreRefusedByTheFirewall() throws {
         let space = try Namespace()
         var protected = ProtectedSet()
         protected.add(prefix("10.0.0.1"), reason: "default gateway")
@@ -155,7 +156,7 @@ struct FirewallTests {
         #expect(try firewall.elements().count == 1)
     }
 
-    @Test func aDryRunLeavesTheKernelAlone() throws {
+    @Test func aDryRunDoesNotChangeTheKernel() throws {
         let space = try Namespace()
         var options = FirewallOptions()
         options.isDryRun = true
@@ -167,7 +168,7 @@ struct FirewallTests {
         #expect(try space.ruleset() == "")
     }
 
-    @Test func theKernelsWordsComeBack() throws {
+    @Test func errorsOfTheKernelAreReported() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         try firewall.install()
@@ -183,7 +184,7 @@ struct FirewallTests {
         #expect(code == EEXIST && words == "File exists")
     }
 
-    @Test func manyGoInOneTransaction() throws {
+    @Test func manyElementsAreAddedInOneTransaction() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         let rules = (0..<20_000 as Range<UInt32>).map {
@@ -197,7 +198,7 @@ struct FirewallTests {
         #expect(try firewall.elements().count == 1)
     }
 
-    @Test func otherTablesAreNotTouched() throws {
+    @Test func otherTablesAreUnchanged() throws {
         let space = try Namespace()
         let foreign = """
             table ip docker { chain c { type filter hook forward priority 0; policy drop;
@@ -213,7 +214,7 @@ struct FirewallTests {
         #expect(try space.ruleset() == before)
     }
 
-    @Test func aVanishedRuleIsSeen() throws {
+    @Test func aRemovedRuleIsDetected() throws {
         let space = try Namespace()
         var firewall = try space.firewall()
         try firewall.install()

@@ -7,9 +7,9 @@ import Timestamps
 
 @testable import Enforcement
 
-/// What each response does to packets, around addresses and around network cards.
+/// The effect of each response on packets, for addresses and for MAC addresses.
 extension PacketTests {
-    @Test func aSpooferIsHeldByItsCardWhateverItsAddress() throws {
+    @Test func aSpooferIsFencedByItsMACAddress() throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var firewall = try lab.node.space.firewall()
         try lab.a.space.run("ip", "addr", "add", "10.77.1.99/24", "dev", "eth0")
@@ -32,7 +32,7 @@ extension PacketTests {
     }
 
     @Test(arguments: [QuarantineRule.Action.observe, .limit, .egress])
-    func aCardIsAnsweredAsIsAskedFor(response: QuarantineRule.Action) throws {
+    func eachResponseAppliesToAMACAddress(response: QuarantineRule.Action) throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var options = FirewallOptions()
         options.limitPacketsPerSecond = 10
@@ -64,7 +64,7 @@ extension PacketTests {
     }
 
     @Test(arguments: [false, true])
-    func egressLetsOutWhatTheTargetInitiates(isSameBridge: Bool) throws {
+    func egressAllowsConnectionsThatTheTargetInitiates(isSameBridge: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: true)
         var firewall = try lab.node.space.firewall()
         let other = isSameBridge ? lab.b : lab.c
@@ -87,7 +87,7 @@ extension PacketTests {
         #expect(try #require(firewall.elements().first).packets >= 2)
     }
 
-    @Test func egressOnOneBridgeHoldsConnectionsWithoutTracking() throws {
+    @Test func egressOnOneBridgeWorksWithoutConnectionTracking() throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var firewall = try lab.node.space.firewall()
         try firewall.apply([.put(rule(lab.a.v4, 600, .egress))], now: .epoch)
@@ -101,7 +101,7 @@ extension PacketTests {
         }
     }
 
-    @Test func limitLetsSomeThroughAndObserveAll() throws {
+    @Test func limitPassesSomePacketsAndObserveAll() throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var options = FirewallOptions()
         options.limitPacketsPerSecond = 10

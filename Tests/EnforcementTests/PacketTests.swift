@@ -12,8 +12,8 @@ import Timestamps
 struct PacketTests {
     /// Whether a datagram from one host reaches the other.
     ///
-    /// - Parameter sentinel: sends to the same socket afterwards; its datagram arriving shows that
-    ///   what is missing is not merely late. Without one the wait is short.
+    /// - Parameter sentinel: sends to the same socket afterwards; when its datagram arrives, a
+    ///   missing one is not merely late. Without one, the wait is short.
     func reaches(
         _ from: Lab.Host, _ to: Lab.Host, v6: Bool = false, port: UInt16 = 4000,
         sentinel: Lab.Host? = nil, expected: Bool
@@ -23,7 +23,7 @@ struct PacketTests {
         let sender = try Socket(from, v6: v6)
         sender.send("probe", to: to.address(v6), port)
         if expected { return receiver.receive() == "probe" }
-        // What passes is there at once.
+        // A datagram that passes arrives at once.
         guard let sentinel else { return try receiver.receives(within: 0.15) }
         let witness = try Socket(sentinel, v6: v6)
         witness.send("sentinel", to: to.address(v6), port)
@@ -31,7 +31,7 @@ struct PacketTests {
     }
 
     @Test(arguments: [false, true])
-    func aFenceHoldsInBothDirectionsAndEnds(bridgeCallsFirewall: Bool) throws {
+    func aFenceBlocksBothDirectionsUntilItExpires(bridgeCallsFirewall: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
         var firewall = try lab.node.space.firewall()
         let others = [
@@ -74,19 +74,19 @@ struct PacketTests {
         #expect(held.count == 2 && held.allSatisfy { $0.packets > 3 && $0.bytes > 100 })
 
         try firewall.apply(fenced.map { .remove($0.key) }, now: .epoch)
-        // TCP repeats what was lost; how soon is its own affair.
+        // TCP retransmits lost segments, after a time that varies.
         try served.wait(seconds: patience)
         #expect(served.receive() == "during")
         try check(isOpen: true)
     }
 
     @Test(arguments: [false, true])
-    func aPrefixIsFencedLikeItsHosts(bridgeCallsFirewall: Bool) throws {
+    func aPrefixFencesAllItsHosts(bridgeCallsFirewall: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
         var firewall = try lab.node.space.firewall()
         #expect(try reaches(lab.a, lab.bystander, expected: true))
         #expect(try reaches(lab.a, lab.c, v6: true, expected: true))
-        // .8/30 holds a and b, not the bystander.
+        // .8/30 contains a and b, not the bystander.
         try firewall.apply([.put(rule("10.77.1.8/30")), .put(rule("fd77:1::8/125"))], now: .epoch)
         #expect(try !reaches(lab.a, lab.bystander, sentinel: lab.c, expected: false))
         #expect(try !reaches(lab.b, lab.c, sentinel: lab.bystander, expected: false))
@@ -96,7 +96,7 @@ struct PacketTests {
         #expect(try reaches(lab.bystander, lab.c, expected: true))
     }
 
-    @Test func aHostThatIsFencedAnewCountsFromNothing() throws {
+    @Test func aHostThatIsFencedAgainCountsFromZero() throws {
         let lab = try Lab()
         var engine = try lab.node.space.engine(MemoryLedger())
         func packets() throws -> UInt64 {
@@ -114,24 +114,24 @@ struct PacketTests {
                 actor: "me", force: false)
             #expect(outcome.failure == nil)
         }
-        func knocks() throws {
+        func expectBlocked() throws {
             #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
         }
         #expect(try reaches(lab.a, lab.b, expected: true))
         try add(60)
-        try knocks()
+        try expectBlocked()
         let first = try packets()
         #expect(first >= 1)
-        // An extension, and a look around, let the count go on.
+        // The count continues after an extension and a reconciliation.
         try add(600)
         #expect(try engine.reconcile(now: Clock.now(), cause: "again").isClean)
-        try knocks()
+        try expectBlocked()
         #expect(try packets() > first)
         _ = try engine.release(target(lab.a.v4), reason: "r", now: Clock.now(), actor: "me")
         // Long enough for the next three lines.
         try add(15)
         #expect(try packets() == 0)
-        try knocks()
+        try expectBlocked()
         #expect(try packets() >= 1)
         let isOver = try eventually { try !engine.expire(now: Clock.now()).isEmpty }
         #expect(isOver)
@@ -139,8 +139,8 @@ struct PacketTests {
         #expect(isGone)
         try add(60)
         #expect(try packets() == 0)
-        // A crash before the end was noted: the next start makes it good.
-        try knocks()
+        // A crash before the end was recorded: the next start corrects it.
+        try expectBlocked()
         var firewall = try lab.node.space.firewall()
         try firewall.apply([.remove(rule(lab.a.v4).key)], now: Clock.now())
         var next = try lab.node.space.engine(MemoryLedger())
@@ -149,11 +149,11 @@ struct PacketTests {
         #expect(try #require(firewall.elements().first).packets == 0)
     }
 
-    @Test func whatNobodyCanCountAnyMoreIsHeldAllTheSame() throws {
+    @Test func packetsAreDroppedEvenWithoutACounter() throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var firewall = try lab.node.space.firewall()
         try firewall.install()
-        // As if 65,535 others had been counted already.
+        // As if 65,535 other hosts had been counted already.
         for family in ["inet", "bridge"] {
             let all = (0..<65_535).map { "11.\($0 / 65_536).\($0 / 256 % 256).\($0 % 256)" }
             try lab.node.space.run(
@@ -165,9 +165,9 @@ struct PacketTests {
         #expect(try !reaches(lab.outside, lab.a, expected: false))
         #expect(try #require(firewall.elements().first).packets == 0)
         try firewall.forgetCounts { _ in false }
-        // A counter needs a cell for each processor, which the kernel takes from a small reserve,
-        // since it may not wait there. Where that is empty the packet is held uncounted, and a
-        // worker fills it up: the next ones count.
+        // A counter needs a cell for each processor. The kernel allocates it from a small reserve,
+        // because it cannot wait there. If the reserve is empty, the packet is dropped without
+        // being counted, and a worker refills the reserve: later packets are counted.
         let isCounting = try eventually {
             #expect(try !reaches(lab.a, lab.b, sentinel: lab.bystander, expected: false))
             return try #require(firewall.elements().first).packets >= 1
@@ -175,7 +175,7 @@ struct PacketTests {
         #expect(isCounting)
     }
 
-    @Test func theKernelEndsTheFenceWithoutUs() throws {
+    @Test func theKernelEndsTheFenceWithoutTheProgram() throws {
         let lab = try Lab()
         var firewall = try lab.node.space.firewall()
         #expect(try reaches(lab.a, lab.b, expected: true))
@@ -188,7 +188,7 @@ struct PacketTests {
         #expect(try reaches(lab.a, lab.b, expected: true))
     }
 
-    @Test func publishedPortsAndTranslatedRepliesAreHeldToo() throws {
+    @Test func publishedPortsAndTranslatedRepliesAreFencedToo() throws {
         let lab = try Lab()
         try lab.node.space.run(
             "nft", "-f", "-",
@@ -206,7 +206,7 @@ struct PacketTests {
         let sender = try Socket(lab.outside)
         sender.send("one", to: "10.77.9.1", 8080)
         #expect(receiver.receive() == "one")
-        // A masqueraded question of the offender; its answer comes to the node's own address.
+        // A masqueraded request of the offender; its answer arrives at the node's address.
         let asker = try Socket(lab.a)
         try asker.bind("0.0.0.0", 4001)
         let answerer = try Socket(lab.outside)
@@ -221,8 +221,8 @@ struct PacketTests {
         #expect(try #require(firewall.elements().first).packets >= 2)
     }
 
-    /// As kube-proxy, netavark and firewalld lay them down: a service address in front of a
-    /// workload, an isolated forward chain, and a table with verdicts of its own.
+    /// Rules as kube-proxy, netavark and firewalld create them: a service address in front of a
+    /// workload, an isolated forward chain, and a table with its own verdicts.
     private static let rulesOfOthers = """
         table ip nat {
             chain KUBE-SEP { ip saddr 10.77.1.11 meta mark set meta mark or 0x4000; meta l4proto \
@@ -252,10 +252,10 @@ struct PacketTests {
 
         """
 
-    @Test func worksBesideTheRulesOfOthersWithoutTouchingThem() throws {
+    @Test func fencesWorkWithTheRulesOfOtherProgramsUnchanged() throws {
         let lab = try Lab()
         try lab.node.space.run("nft", "-f", "-", input: Self.rulesOfOthers)
-        // The node has to have a way to a service address before it is translated.
+        // The node needs a route to a service address before it is translated.
         try lab.node.space.run("ip", "route", "add", "default", "via", lab.outside.v4)
         func others() throws -> [String] {
             try ["ip nat", "ip filter", "inet firewalld"].map { table in
@@ -273,7 +273,7 @@ struct PacketTests {
         let before = try others()
         #expect(try asks(lab.c) && asks(lab.node))
         var firewall = try lab.node.space.firewall()
-        // Behind a service address the target is found all the same.
+        // The target is also found behind a service address.
         try firewall.apply([.put(rule(lab.b.v4))], now: .epoch)
         #expect(try !asks(lab.c, isOpen: false) && !asks(lab.node, isOpen: false))
         try firewall.apply([.remove(rule(lab.b.v4).key), .put(rule(lab.c.v4))], now: .epoch)
@@ -285,7 +285,7 @@ struct PacketTests {
     }
 
     @Test(arguments: [false, true])
-    func whatIsKeptStaysReachable(v6: Bool) throws {
+    func protectedServicesStayReachable(v6: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: false)
         var options = FirewallOptions()
         let resolver = prefix(lab.b.address(v6)).address
@@ -294,7 +294,7 @@ struct PacketTests {
             KeptService(name: "DNS", address: resolver, port: .init(.udp, 53)),
             KeptService(name: "forensic host", address: forensic),
         ]
-        // The node asks for its neighbours from its link-local address.
+        // The node queries its neighbours from its link-local address.
         let own = try lab.node.space.run("ip", "-6", "-o", "addr", "show", "br1", "scope", "link")
         let linkLocal = try #require(own.firstMatch(of: /inet6 ([^\/]+)\//)).1
         options.keptNeighbours = [

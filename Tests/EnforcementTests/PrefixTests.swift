@@ -24,7 +24,7 @@ struct PrefixTests {
     }
 
     @Test(arguments: 0..<50 as Range<UInt64>)
-    func aCoverHoldsAllButTheProtected(seed: UInt64) {
+    func aCoverContainsAllButTheProtectedAddresses(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var protected = ProtectedSet()
         for _ in 0..<Int.random(in: 0...4, using: &random) {
@@ -39,14 +39,14 @@ struct PrefixTests {
             let isProtected = protected.check(IPPrefix(host: address)) != nil
             #expect(cover.count { $0.contains(address) } == (isProtected ? 0 : 1), "seed \(seed)")
         }
-        // Minimal: no two neighbours make up one prefix.
+        // Minimal: no two neighbours form one prefix.
         for (left, right) in zip(cover, cover.dropFirst()) where left.length == right.length {
             #expect(IPPrefix(left.address, length: left.length - 1).contains(right) == false)
         }
     }
 
     @Test(arguments: 0..<100 as Range<UInt64>)
-    func piecesNeverOverlapAndKeepTheLatestEnd(seed: UInt64) {
+    func piecesNeverOverlapAndKeepTheLatestExpiry(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let rules = (0..<Int.random(in: 1...8, using: &random)).map { _ in
             PrefixPieces.Piece(
@@ -65,7 +65,7 @@ struct PrefixTests {
         }
     }
 
-    @Test func anInnerPrefixThatEndsLaterCutsTheWiderOne() {
+    @Test func anInnerPrefixThatExpiresLaterSplitsTheWiderOne() {
         let pieces = PrefixPieces.flatten([
             .init(prefix: prefix("10.0.0.0/24"), expires: Timestamp(second: 10)),
             .init(prefix: prefix("10.0.0.64/26"), expires: Timestamp(second: 20)),

@@ -7,12 +7,12 @@ import Testing
 @testable import Enforcement
 import Timestamps
 
-/// Random steps against a model of what the kernel must hold.
+/// Random steps, compared with a model of the kernel's expected state.
 @Suite(.needsKernel)
 struct PropertyTests {
     private typealias Key = QuarantineRule.Key
 
-    /// The model: what was asked for and not undone, with its end.
+    /// The model: the requested and not released fences, with their expiries.
     private struct Model {
         var ends: [Key: Timestamp] = [:]
 
@@ -47,10 +47,10 @@ struct PropertyTests {
         model.ends[key] = max(old ?? end, end)
     }
 
-    /// Nil when the kernel holds what it must; otherwise the difference.
+    /// Nil if the kernel matches the model; otherwise the difference.
     ///
-    /// Ends within a second of now may or may not have come in the kernel, whose fences end later
-    /// than the model's by what a step took.
+    /// Fences that expire within a second of now may or may not have expired in the kernel, where
+    /// they expire later than in the model by the duration of a step.
     private func difference(
         _ firewall: inout Firewall, _ model: Model, slowest: Interval
     ) throws -> String? {
@@ -60,7 +60,7 @@ struct PropertyTests {
         func table(_ rules: [QuarantineRule]) -> [Key: Timestamp] {
             firewall.expected(rules, now: .epoch)
         }
-        // A card is always dropped, whatever was asked for.
+        // A MAC address is always dropped, whatever the response.
         let all = table(model.rules(after: before - tolerance))
         var missing = all.filter { $0.value > before + tolerance }
         for element in held {
@@ -83,7 +83,7 @@ struct PropertyTests {
     }
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
-    func theKernelHoldsWhatTheModelSays(seed: UInt64) throws {
+    func theKernelAlwaysMatchesTheModel(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let space = try Namespace()
         let fuse = Fuse()
@@ -152,7 +152,7 @@ struct PropertyTests {
         print("seed \(seed): \(counts.sorted { $0.key < $1.key })")
     }
 
-    /// Puts up a short fence and waits until its time is over.
+    /// Adds a short fence and waits until it expires.
     private func expire(
         _ engine: inout QuarantineEngine<FusedFirewall>, _ model: inout Model,
         _ target: QuarantineTarget, _ action: QuarantineRule.Action
@@ -167,7 +167,7 @@ struct PropertyTests {
         _ = try engine.expire(now: Clock.now())
     }
 
-    /// Starts something, dies at a random point of it, and starts again.
+    /// Starts an operation, crashes at a random point of it, and restarts.
     private func crash(
         _ engine: inout QuarantineEngine<FusedFirewall>, _ model: inout Model,
         _ random: inout SeededGenerator, _ space: Namespace, _ target: QuarantineTarget
@@ -187,7 +187,7 @@ struct PropertyTests {
             _ = try? engine.release(target, reason: "r", now: now, actor: "test")
         }
         fuse.set(.max)
-        // What was written down before the crash holds; the first write is step 1 and 2.
+        // Rules written before the crash apply; the first write is steps 1 and 2.
         if fuseLength > 1, isAdding {
             put(&model, target, .drop, end, now)
         } else if fuseLength > 1 {

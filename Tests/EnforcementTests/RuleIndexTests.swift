@@ -27,7 +27,7 @@ struct FenceIndexTests {
             target: target, action: Bool.random(using: &random) ? .drop : .observe)
     }
 
-    /// What the index must say, told by looking at every entry.
+    /// The expected result of the index, by a linear search.
     private func meets(_ left: QuarantineRule.Key, _ right: QuarantineRule.Key, covering: Bool)
         -> Bool
     {
@@ -39,7 +39,7 @@ struct FenceIndexTests {
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
-    func findsWhatLookingAtEveryEntryFinds(seed: UInt64) {
+    func theIndexFindsTheSameEntriesAsALinearSearch(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<300 {
             var keys: [QuarantineRule.Key] = []

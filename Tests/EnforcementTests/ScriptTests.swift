@@ -18,7 +18,7 @@ func fence(
             level: 1, reason: reason, eventID: "e1"), time: .epoch)
 }
 
-/// Everything that a script can hold.
+/// A script with all kinds of elements.
 let everyAction: [QuarantineDecision] =
     QuarantineRule.Action.allCases.enumerated().flatMap { index, action in
         [
@@ -50,7 +50,7 @@ struct ScriptTests {
         #expect(once.contains("10.0.0.2 timeout 10m"))
     }
 
-    @Test func theLastWordOnATargetCounts() {
+    @Test func theLastFenceOfATargetApplies() {
         var released = fence("10.0.0.2")
         released.kind = .release
         var extended = fence("10.0.0.3", seconds: 900)

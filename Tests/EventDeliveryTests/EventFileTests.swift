@@ -5,12 +5,12 @@ import Testing
 
 @testable import EventDelivery
 
-/// The event file: whole lines, its owner's alone, new at a size or when it was moved.
+/// The event file: complete lines, private, rotated at a size or when it was moved.
 struct EventFileTests {
     private let folder = try! Folder()
     private let statistics = SinkStatistics()
 
-    @Test func linesAreAppendedAndAFileThatWasMovedIsOpenedAnew() throws {
+    @Test func linesAreAppendedAndAMovedFileIsReopened() throws {
         let path = folder.path("eve.json")
         try folder.write("eve.json", "before\n")
         var file = try EventFile(path: path, rotation: nil)
@@ -24,9 +24,9 @@ struct EventFileTests {
         #expect(try folder.mode("eve.json") == 0o600)
     }
 
-    @Test func aFileThatWouldOutgrowItsSizeBecomesTheFirstOfTheOldOnes() throws {
+    @Test func aFileAtItsSizeLimitIsRotated() throws {
         var rotation = DeliveryOptions.Rotation()
-        // Ten lines of one length: three fit a file.
+        // Ten lines of equal length, of which three fit in a file.
         let lines = (0..<10).map { alert($0) }
         rotation.size = 3 * (lines[0].line.utf8.count + 1) + 10
         rotation.kept = 2
@@ -37,14 +37,14 @@ struct EventFileTests {
         #expect(folder.text("eve.json.2") == text(lines[3..<6]))
         #expect(!FileManager.default.fileExists(atPath: folder.path("eve.json.3")))
         #expect(try folder.mode("eve.json") == 0o600)
-        // What is there already counts, also for a program that has just begun.
+        // The existing size counts, also for a program that has just started.
         var again = try EventFile(path: folder.path("eve.json"), rotation: rotation)
         _ = again.deliver(queued(Array(lines[0..<3])), statistics)
         #expect(folder.text("eve.json.1") == text(lines[9..<10]) + text(lines[0..<2]))
         #expect(folder.text("eve.json") == text(lines[2..<3]))
     }
 
-    @Test func aLineLongerThanAFileHasOneToItself() throws {
+    @Test func aLineLongerThanTheSizeLimitHasItsOwnFile() throws {
         var rotation = DeliveryOptions.Rotation()
         rotation.size = alert(1).line.utf8.count + 10
         var file = try EventFile(path: folder.path("eve.json"), rotation: rotation)
@@ -55,24 +55,24 @@ struct EventFileTests {
         #expect(folder.text("eve.json") == text(lines[2...]))
     }
 
-    @Test func theBeginningOfALineIsEnded() throws {
+    @Test func anIncompleteLastLineIsTerminated() throws {
         try folder.write("eve.json", "{\"half")
         var file = try EventFile(path: folder.path("eve.json"), rotation: nil)
         _ = file.deliver(queued([alert(1)]), statistics)
         #expect(folder.text("eve.json") == "{\"half\n" + text([alert(1)]))
     }
 
-    @Test func aFullDiskIsToldOnceAndItsLinesWait() throws {
+    @Test func aFullDiskIsReportedOnceAndItsLinesWait() throws {
         let log = CollectedLog()
         let dispatcher = try EventDispatcher(
             path: "/dev/full", options: DeliveryOptions(), stateDirectory: folder.path(""),
             logger: log.logger)
         for number in 0..<3 { dispatcher.write(alert(number)) }
-        let isTold = eventually {
+        let isReported = eventually {
             let status = dispatcher.statuses[0]
             return status.lagSeconds > 0.5 && status.trouble?.contains("No space left") == true
         }
-        #expect(isTold && dispatcher.statuses[0].waiting == 3, "\(dispatcher.statuses[0])")
+        #expect(isReported && dispatcher.statuses[0].waiting == 3, "\(dispatcher.statuses[0])")
         #expect(log.lines.count { $0.contains("No space left") } == 1)
         dispatcher.stop()
         #expect(dispatcher.statuses[0].dropped == 3)

@@ -10,7 +10,7 @@ import Testing
 @testable import EventDelivery
 import Timestamps
 
-/// A folder that goes away with the test.
+/// A folder that is removed with the test.
 final class Folder: Sendable {
     let url = FileManager.default.temporaryDirectory.appendingPathComponent(
         "lazaret-\(UUID().uuidString.prefix(8))")
@@ -27,7 +27,7 @@ final class Folder: Sendable {
         (try? String(contentsOfFile: path(name), encoding: .utf8)) ?? ""
     }
 
-    /// Whoever reads the file meanwhile has it whole, as it was or as it is.
+    /// Concurrent readers see the complete old or new file.
     func write(_ name: String, _ text: String) throws {
         try Data(text.utf8).write(to: URL(fileURLWithPath: path(name)), options: .atomic)
     }
@@ -37,7 +37,7 @@ final class Folder: Sendable {
     }
 }
 
-/// An alert with its number as identifier; its workload looks like another event's key.
+/// An alert with its number as identifier; its workload contains text like another event's key.
 func alert(
     _ number: Int, severity: Event.Severity = .high, padding: Int = 0
 ) -> RenderedEvent {
@@ -80,8 +80,8 @@ final class Receiver {
 
     deinit { close(number) }
 
-    /// - Parameter port: 0: any.
-    /// - Parameter isListening: where it is false, whoever connects is refused.
+    /// - Parameter port: the port; 0: any.
+    /// - Parameter isListening: if false, connections are refused.
     static func internet(
         _ type: __socket_type, port: UInt16 = 0, isListening: Bool = true
     ) throws -> Receiver {
@@ -123,7 +123,7 @@ final class Receiver {
         return Receiver(made)
     }
 
-    /// What comes at once; nil where nothing does.
+    /// Returns the data that has arrived; nil if there is none.
     func receive() -> String? {
         var bytes = [UInt8](repeating: 0, count: 1 << 18)
         let count = recv(number, &bytes, bytes.count, 0)
@@ -141,7 +141,7 @@ final class Receiver {
         }
     }
 
-    /// One message behind its count of octets.
+    /// One message after its count of octets.
     func frame() throws -> String {
         var digits = ""
         while !digits.hasSuffix(" ") { digits += String(decoding: try read(1), as: UTF8.self) }

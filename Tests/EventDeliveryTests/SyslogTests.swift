@@ -6,7 +6,7 @@ import Testing
 
 @testable import EventDelivery
 
-/// Syslog servers of each kind, and what happens while there is none.
+/// Syslog servers of each kind, and delivery while there is none.
 struct SyslogTests {
     private let folder = try! Folder()
     private let log = CollectedLog()
@@ -32,7 +32,7 @@ struct SyslogTests {
             && parts[7] == event.line
     }
 
-    @Test func datagramsOfThisMachineAndOfUDPHoldOneMessageEach() throws {
+    @Test func eachDatagramContainsOneMessage() throws {
         for isUnix in [true, false] {
             let receiver =
                 try isUnix
@@ -53,7 +53,7 @@ struct SyslogTests {
         }
     }
 
-    @Test func aServerThatWasGoneGetsWhatHasWaited() throws {
+    @Test func aRestartedServerReceivesTheWaitingEvents() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
         let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
         defer { dispatcher.stop() }
@@ -61,14 +61,14 @@ struct SyslogTests {
         var connection: Receiver? = try listener.accept()
         let message = try connection?.frame()
         #expect(isWhole(message, priority: 130, alert(1, padding: 5000)), "\(message ?? "")")
-        // It restarts: the connection ends, and nothing listens for a while.
+        // It restarts: the connection ends, and no server listens for a while.
         connection = nil
         shutdown(listener.number, Int32(SHUT_RDWR))
         let isEnded = eventually { listener.isEndSeen }
         #expect(isEnded)
         for number in 2..<5 { dispatcher.write(alert(number)) }
-        let isTold = eventually { dispatcher.status("syslog").trouble != nil }
-        #expect(isTold && dispatcher.status("syslog").waiting == 3)
+        let isReported = eventually { dispatcher.status("syslog").trouble != nil }
+        #expect(isReported && dispatcher.status("syslog").waiting == 3)
         let again = try Receiver.internet(SOCK_STREAM, port: listener.port)
         let next = try again.accept()
         for number in 2..<5 {
@@ -81,12 +81,12 @@ struct SyslogTests {
         #expect(log.lines.count { $0.contains("events wait") } == 1)
     }
 
-    @Test func aServerThatDoesNotReadHoldsUpNothing() throws {
+    @Test func aServerThatDoesNotReadDelaysNothing() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
         let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
         let total = SinkWorker.capacity + 8000
         let event = alert(1, padding: 2000)
-        // Whoever waited for the server would wait for ever.
+        // Waiting for the server would never end.
         for number in 0..<total {
             dispatcher.write(event)
             if number % 500 == 0 {
@@ -100,7 +100,7 @@ struct SyslogTests {
         #expect(status.waiting <= SinkWorker.capacity && status.dropped > 0)
         #expect(Int(status.written) + status.waiting + Int(status.dropped) == total)
         #expect(log.lines.count { $0.contains("further ones are dropped") } == 1)
-        // Nor does it hold up who replaces it: what it has is given up five seconds later.
+        // Nor does it delay its replacement: its pending events are dropped five seconds later.
         try dispatcher.replace(path: folder.path("eve.json"), with: DeliveryOptions())
         #expect(!log.lines.contains { $0.contains("are not delivered") })
         dispatcher.write(alert(total))
@@ -111,7 +111,7 @@ struct SyslogTests {
         dispatcher.stop()
     }
 
-    @Test func whatEndsIsCounted() throws {
+    @Test func droppedEventsAreCounted() throws {
         let listener = try Receiver.internet(SOCK_STREAM)
         let dispatcher = try dispatcher("tcp:127.0.0.1:\(listener.port)")
         for number in 0..<6000 { dispatcher.write(alert(number, padding: 2000)) }
@@ -124,10 +124,10 @@ struct SyslogTests {
         "unix:log", "udp:host", "udp::514", "tcp:host:0", "tcp:host:70000", "tls:host:6514", "",
         "udp:fd00::1:514",
     ])
-    func whatIsNoAddressIsRefused(text: String) { #expect(SyslogOptions.Address(text) == nil) }
+    func anInvalidAddressIsRefused(text: String) { #expect(SyslogOptions.Address(text) == nil) }
 
     @Test(arguments: ["unix:/dev/log", "udp:log.example:514", "tcp:[fd00::1]:601"])
-    func anAddressIsWrittenAsItIsRead(text: String) {
+    func anAddressIsWrittenInTheFormatThatIsRead(text: String) {
         #expect(SyslogOptions.Address(text)?.description == text)
     }
 }

@@ -6,8 +6,8 @@ import Testing
 @testable import EventDelivery
 import Timestamps
 
-/// A server that hangs, fails or works, as the file `mode` says; it notes what it takes and whether
-/// the signature holds.
+/// A server that hangs, fails or works, by the file `mode`; it records what it accepts and whether
+/// the signature is valid.
 private let server = """
     import hashlib, hmac, http.server, json, sys, time
     folder = sys.argv[1]
@@ -56,25 +56,25 @@ struct WebhookTests {
             logger: log.logger)
     }
 
-    /// The numbers that were taken, each once, where every signature held.
+    /// The accepted numbers, each once, if every signature was valid.
     private var taken: [Int]? {
         let lines = folder.text("taken").split(separator: "\n").map { $0.split(separator: " ") }
         guard lines.allSatisfy({ $0.count == 2 && $0[1] == "True" }) else { return nil }
         return Set(lines.compactMap { Int($0[0]) }).sorted()
     }
 
-    @Test func aServerThatHangsThenFailsThenWorksGetsEverything() throws {
+    @Test func aServerThatHangsAndFailsAndRecoversReceivesEverything() throws {
         try folder.write("mode", "hang")
         let server = try start()
         let dispatcher = try dispatcher(port: server.firstLine)
         defer { dispatcher.stop() }
         for number in 0..<300 { dispatcher.write(alert(number)) }
         dispatcher.write(stats)
-        // The file has them at once, whatever the server does.
+        // The file has them at once, independent of the server.
         let isWritten = eventually { dispatcher.statuses[0].written == 301 }
         #expect(isWritten && folder.text("taken").isEmpty)
-        let isTold = eventually { dispatcher.status("webhook").trouble != nil }
-        #expect(isTold && dispatcher.status("webhook").waiting == 300)
+        let isReported = eventually { dispatcher.status("webhook").trouble != nil }
+        #expect(isReported && dispatcher.status("webhook").waiting == 300)
         #expect(dispatcher.status("webhook").lagSeconds > 0.5)
         try folder.write("mode", "500")
         let hasFailed = eventually { dispatcher.status("webhook").trouble == "answers 500" }
@@ -87,18 +87,18 @@ struct WebhookTests {
         let status = dispatcher.status("webhook")
         #expect(status.waiting == 0 && status.dropped == 0 && status.trouble == nil)
         #expect(log.lines.count { $0.contains("events wait in the spool") } == 1)
-        // What an address leads to is nobody's business.
+        // The path of the address is not shown.
         #expect(
             !(log.lines + dispatcher.statuses.map(\.name)).contains { $0.contains("private") })
         #expect(server.isRunning)
-        // Each try of a batch bears the same name.
+        // All attempts of a batch have the same identifier.
         let asked = Set(
             folder.text("asked").split(separator: "\n").map { $0.split(separator: " ") })
         let names = { (mode: String) in Set(asked.filter { $0[0] == mode }.map { $0[1] }) }
         #expect(names("hang") == names("500") && names("ok").isSuperset(of: names("500")))
     }
 
-    @Test func whatIsNotTakenOutlivesTheProgram() throws {
+    @Test func undeliveredBatchesSurviveARestart() throws {
         let closed = try Receiver.internet(SOCK_STREAM, isListening: false)
         let first = try dispatcher(port: "\(closed.port)")
         for number in 0..<50 { first.write(alert(number)) }
@@ -112,7 +112,7 @@ struct WebhookTests {
         #expect(!names.isEmpty && names.allSatisfy { $0.hasSuffix(".jsonl") })
         #expect(try folder.mode("spool") == 0o700)
         for name in names { #expect(try folder.mode("spool/\(name)") == 0o600) }
-        // Half a file of a program that was killed, and one that a disk has spoilt.
+        // An incomplete file of a killed program, and a corrupt one.
         try folder.write("spool/0000000000000000001-7.jsonl.new", "half")
         try folder.write("spool/0000000000000000002-3.jsonl", "spoilt\n")
         try folder.write("mode", "ok")
@@ -126,7 +126,7 @@ struct WebhookTests {
         #expect(server.isRunning)
     }
 
-    @Test func aBatchThatIsRefusedForGoodHoldsUpNothing() throws {
+    @Test func aPermanentlyRefusedBatchDelaysNothing() throws {
         try folder.write("mode", "413")
         let server = try start()
         let dispatcher = try dispatcher(port: server.firstLine)
@@ -140,7 +140,7 @@ struct WebhookTests {
         #expect(isTaken && taken == [2] && server.isRunning)
     }
 
-    @Test func whereTheSpoolIsFullTheOldestGo() throws {
+    @Test func aFullSpoolDropsTheOldestBatches() throws {
         var spool = try Spool(directory: folder.path("spool"), limit: 5 * 4096)
         var dropped = 0
         for number in 0..<8 {
@@ -148,7 +148,7 @@ struct WebhookTests {
                 ["\(number)", "b"], now: Timestamp(nanoseconds: 1), keeping: 0)
         }
         #expect(dropped == 6 && spool.entries.count == 5 && spool.count == 10)
-        // A batch under way stays.
+        // A batch that is being sent stays.
         #expect(try spool.append(["9", "b"], now: Timestamp(nanoseconds: 1), keeping: 1) == 2)
         var again = try Spool(directory: folder.path("spool"), limit: 5 * 4096)
         again.load()
@@ -156,7 +156,7 @@ struct WebhookTests {
         #expect(again.entries.map { again.lines(of: $0)?.first } == ["3", "5", "6", "7", "9"])
     }
 
-    @Test func sinksAreReplacedWhileTheOthersGoOn() throws {
+    @Test func sinksAreReplacedWhileOthersContinue() throws {
         try folder.write("mode", "ok")
         let server = try start()
         let closed = try Receiver.internet(SOCK_STREAM, isListening: false)
@@ -184,7 +184,7 @@ struct WebhookTests {
     @Test(arguments: [
         "ftp://host/", "https://user:password@host/", "https:///path", "host", "", "https://",
     ])
-    func whatIsNoAddressIsRefused(url: String) {
+    func anInvalidAddressIsRefused(url: String) {
         #expect(!WebhookOptions(url: url).isUsable)
     }
 }

@@ -9,7 +9,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A directory of its own, gone with the last reference.
+/// A temporary directory, removed with the last reference.
 final class Scratch: Sendable {
     let path = NSTemporaryDirectory() + "lztest-" + UUID().uuidString
 
@@ -72,7 +72,7 @@ func incident(_ identifier: String, start: Int, end: Int, padding: Int = 0) -> S
 }
 
 struct EventStoreTests {
-    @Test func nobodyElseMayReadIt() throws {
+    @Test func theStoreIsReadableByItsOwnerOnly() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
         try store.write([rule("10.0.0.1")], [entry(1)])
@@ -83,7 +83,7 @@ struct EventStoreTests {
         }
     }
 
-    @Test func fencesComeBackAsTheyWereWritten() throws {
+    @Test func fencesAreReadAsTheyWereWritten() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
         let fence = rule("10.0.0.2")
@@ -94,7 +94,7 @@ struct EventStoreTests {
         #expect(try scratch.store().openRules().isEmpty)
     }
 
-    @Test func anotherWriterIsNoticedAndOurselvesNot() throws {
+    @Test func writesByOthersAreNoticedAndOurOwnAreNot() throws {
         let scratch = try Scratch()
         let (one, two) = (try scratch.store(), try scratch.store())
         try one.write([], [entry(1)])
@@ -154,7 +154,7 @@ struct EventStoreTests {
         #expect(try store.verifyAudit().problems == problems)
     }
 
-    @Test func pruningLeavesAnAnchoredTrail() throws {
+    @Test func pruningLeavesAVerifiableTrail() throws {
         let store = try Scratch().store()
         try store.write([], (1...20).map(entry))
         let anchor = try store.audit(after: 14, limit: 1)[0].hash
@@ -173,7 +173,7 @@ struct EventStoreTests {
         try store.record(incidents: [
             incident("e1", start: 0, end: 1), incident("e9", start: 1, end: 9),
         ])
-        // Nanoseconds for events; of incidents the seconds of their end.
+        // Nanoseconds for events; for incidents, the seconds of their end.
         #expect(
             try store.prune(
                 before: Timestamp(nanoseconds: 5), largerThan: 1 << 30,
@@ -196,7 +196,7 @@ struct EventStoreTests {
         #expect(try store.setting("a") == "2" && store.setting("b") == nil)
     }
 
-    @Test func theOldestGoWhenThereIsTooMuchAndFencesStay() throws {
+    @Test func theOldestEntriesArePrunedAndFencesAreKept() throws {
         let store = try Scratch().store()
         try store.write([rule("10.0.0.1")], [entry(1)])
         for block in 0..<10 {
@@ -227,7 +227,7 @@ struct EventStoreTests {
         #expect(try store.damage() == nil)
     }
 
-    /// Bytes of the pages in use, as SQLite tells them.
+    /// The size of the pages in use, as SQLite reports it.
     private func liveBytes(_ scratch: Scratch) throws -> Int {
         let words = try Namespace.command([
             "sqlite3", scratch.path + "/lazaret.db",
@@ -237,7 +237,7 @@ struct EventStoreTests {
     }
 
     @Test(.needs("sqlite3"))
-    func theNewestOfEachKindStayWithinTheRoom() throws {
+    func theNewestOfEachKindAreKeptWithinTheSizeLimit() throws {
         let scratch = try Scratch()
         let store = try scratch.store()
         try store.write([rule("10.0.0.1")], (1...4000).map(entry))
@@ -259,7 +259,7 @@ struct EventStoreTests {
             #expect(try store.incidents(limit: 1).map(\.id) == ["i3999"])
             #expect(try store.events(limit: 1).map(\.id) == ["e999"])
             #expect(try store.statistics(limit: 1).map(\.time.nanoseconds) == [199])
-            // What was there goes by its share: nothing is emptied for another's sake.
+            // Existing entries are pruned by their shares: no kind is emptied for another.
             let left = try [store.incidents(limit: 9999).count, store.events(limit: 9999).count]
             #expect(left[0] > 300 && left[1] > 75 && (3...4).contains(left[0] / left[1]), "\(left)")
             let report = try store.verifyAudit()
@@ -267,11 +267,11 @@ struct EventStoreTests {
             #expect(try store.auditTail(limit: 1)[0].entry.action == "prune")
             #expect(try store.openRules().count == 1)
         }
-        // The second time there was nothing to do.
+        // The second pruning had nothing to do.
         #expect(try store.audit(limit: 9999).count { $0.entry.action == "prune" } == 1)
     }
 
-    @Test func fencesThatFillTheRoomCostNoEvents() throws {
+    @Test func fencesThatFillTheStoreEvictNoEvents() throws {
         let store = try Scratch().store()
         try store.write((0..<8000).map { rule("10.0.\($0 / 250).\($0 % 250)") }, [])
         try store.record(
@@ -283,7 +283,7 @@ struct EventStoreTests {
         #expect(try store.events(limit: 999).count == 100 && store.openRules().count == 8000)
     }
 
-    @Test func whatIsNoStoreIsRefusedWithItsName() throws {
+    @Test func aFileThatIsNotAStoreIsRefusedWithItsName() throws {
         let scratch = try Scratch()
         try "not a database, but long enough to look like a file of one".write(
             toFile: scratch.path + "/lazaret.db", atomically: true, encoding: .utf8)

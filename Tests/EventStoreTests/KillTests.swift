@@ -20,7 +20,7 @@ private final class Trap: Sendable {
 }
 
 private final class LockedCount: @unchecked Sendable {
-    // Only ever touched under the lock.
+    // Only accessed under the lock.
     private var value: Int
     private let lock = NSLock()
 
@@ -100,8 +100,8 @@ private func openFirewall(_ space: String) throws -> Firewall {
     return firewall
 }
 
-/// What the killed process does: puts up a host and a network, extends one, takes one down, adds
-/// one.
+/// The operations of the killed process: fences a host and a network, extends one, releases one,
+/// and adds one.
 private func work(space: String, directory: String, step: Int) throws {
     let trap = Trap(step)
     var engine = QuarantineEngine(
@@ -123,7 +123,7 @@ private func work(space: String, directory: String, step: Int) throws {
 @Suite(.needsKernel)
 struct KillTests {
     @Test(arguments: 1...32)
-    func killedAtAnyStepNothingIsForgottenAndNothingIsForEver(step: Int) async throws {
+    func afterAKillAtAnyStepNoRuleIsLostAndEveryRuleExpires(step: Int) async throws {
         let space = try Namespace("kill")
         let scratch = try Scratch()
         let name = space.name
@@ -131,7 +131,7 @@ struct KillTests {
             [name = name as String, path = scratch.path as String, step = step as Int] in
             try work(space: name, directory: path, step: step)
         }
-        // What the dead left: every element has an end, with nobody watching.
+        // The state after the kill: every element has an expiry, without a running program.
         var firewall = try openFirewall(name)
         #expect(try firewall.elements().allSatisfy { $0.remaining != nil })
 
@@ -146,11 +146,11 @@ struct KillTests {
         #expect(held.map(\.target).sorted() == expected.keys.map(\.target).sorted())
         for (key, expires) in expected {
             let left = held.first { $0.target == key.target }?.remaining ?? .zero
-            // Ends are days apart; it took a while until the kernel was told.
+            // Expiries are days apart; some time passed before the kernel was changed.
             #expect((now + left - expires).magnitude < .seconds(600))
         }
-        // The first write of the decision is what makes it hold: steps are counted from the start,
-        // where an empty reconciliation writes once (two steps); each change takes six.
+        // A decision applies from its first write. Steps are counted from the start, where an empty
+        // reconciliation writes once (two steps); each change takes six.
         func holds(_ text: String) -> Bool { rules.contains { $0.target == target(text) } }
         #expect(holds("10.0.0.2") == (step >= 4))
         #expect(holds("10.1.0.0/24") == (step >= 10 && step < 22))
@@ -170,8 +170,8 @@ struct EngineTests {
             threshold: 0.6, eventID: "e1", reason: "fan-out")
     }
 
-    /// A verdict that waited while the clock was set back is of the future.
-    @Test func whatComesFromBeforeTheClockWasSetBackEndsNoRule() throws {
+    /// A verdict that waited while the clock was set back is in the future.
+    @Test func aVerdictFromBeforeTheClockWasSetBackEndsNoRule() throws {
         let space = try Namespace("future")
         let scratch = try Scratch()
         let now = Clock.now()
@@ -184,7 +184,7 @@ struct EngineTests {
         #expect(engine.rules.sorted.map(\.expires) == first.map(\.decision.rule.expires))
     }
 
-    @Test func somebodysFlushIsNoticedAndPutRight() throws {
+    @Test func aFlushByAnotherProgramIsNoticedAndRepaired() throws {
         let space = try Namespace("flush")
         let scratch = try Scratch()
         let now = Clock.now()
@@ -209,7 +209,7 @@ struct EngineTests {
         #expect(report.outcomes.map(\.isRestored) == [true])
         #expect(try space.run("nft", "list", "ruleset").contains("10.0.0.2 timeout"))
 
-        // The command line, or another program with the ledger, releases it.
+        // The command line, or another program that uses the ledger, releases it.
         var other = QuarantineEngine(
             ledger: try EventStore(directory: scratch.path), actuator: try openFirewall(space.name))
         _ = try other.reconcile(now: Clock.now(), cause: "command line")

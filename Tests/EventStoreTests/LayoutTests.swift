@@ -5,7 +5,7 @@ import Testing
 
 @testable import EventStore
 
-/// How a store's file comes to be, and what becomes of one that another version has made.
+/// The creation of a store's file, and the migration of one from another version.
 struct LayoutTests {
     @Test func aCommitSurvivesAPowerCut() throws {
         let store = try Scratch().store()
@@ -29,7 +29,7 @@ struct LayoutTests {
     }
 
     @Test(.needs("sqlite3"))
-    func aStoreOfAnOlderProgramIsBroughtForward() throws {
+    func aStoreOfAnOlderProgramIsMigrated() throws {
         let scratch = try Scratch()
         try scratch.store().write([rule("10.0.0.1")], [entry(1)])
         try scratch.tamper("DROP TABLE stats; DELETE FROM grdb_migrations WHERE identifier = '3'")
@@ -39,7 +39,7 @@ struct LayoutTests {
         #expect(try store.openRules().count == 1 && store.verifyAudit().records == 1)
     }
 
-    @Test func whoeverOpensItFirstMakesIt() async throws {
+    @Test func theFirstProcessToOpenTheStoreCreatesIt() async throws {
         let scratch = try Scratch()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 1...8 {
@@ -66,7 +66,7 @@ struct LayoutTests {
         #expect(report.problems.isEmpty && report.records == 40)
     }
 
-    @Test func aFailedWriteLeavesNothingBehind() throws {
+    @Test func aFailedWriteIsRolledBack() throws {
         let store = try Scratch().store()
         #expect(throws: EventStoreError.database("UNIQUE constraint failed: settings.name")) {
             try store.write {
@@ -79,9 +79,9 @@ struct LayoutTests {
         #expect(try store.setting("a") == "3")
     }
 
-    /// What SQLite ends a C text with, what is more than one byte long, and what is not there.
+    /// A zero byte, multi-byte characters, and an empty text.
     @Test(arguments: ["", "a\u{0}b", "Grüße 🦠", String(repeating: "x", count: 1 << 20)])
-    func textsComeBackAsTheyWere(text: String) throws {
+    func textsAreReadAsTheyWereWritten(text: String) throws {
         let store = try Scratch().store()
         try store.set("text", to: text)
         #expect(try store.setting("text") == text)

@@ -8,14 +8,14 @@ import TestKit
 import Testing
 import Timestamps
 
-/// The quarantine of a running monitor, with its own thread.
+/// The quarantine service of a running monitor, on its own thread.
 @Suite(.needsKernel)
 struct QuarantineServiceTests {
     private static let clock: @Sendable () -> Timestamp = {
         Clock.now()
     }
 
-    @Test func aFlushIsPutRightWithoutAsking() throws {
+    @Test func aFlushIsRepairedAutomatically() throws {
         let space = try Namespace("service")
         let scratch = try Scratch()
         let store = try scratch.store()

@@ -5,7 +5,7 @@ import Testing
 @testable import Events
 import Timestamps
 
-/// A file of EVE lines, whoever wrote them.
+/// A file of EVE lines from any program.
 struct EVEReaderTests {
     private func write(_ text: String) throws -> String {
         let path = NSTemporaryDirectory() + "lazaret-\(UUID().uuidString).json"
@@ -37,7 +37,7 @@ struct EVEReaderTests {
         #expect(flows.count == 1 && flows[0].end >= flows[0].start && flows[0].packetsToServer > 0)
     }
 
-    @Test func whatIsAroundAnAlertIsPassedOver() throws {
+    @Test func otherLinesAroundAnAlertAreSkipped() throws {
         let alert = Event(time: Samples.time, .alert(Samples.fullAlert))
         let change = Event(
             time: Timestamp(nanoseconds: 1000),
@@ -63,7 +63,7 @@ struct EVEReaderTests {
         ("{\"a\":1}\n{}", "holds no EVE events"), ("", "holds no EVE events"),
         ("\u{0}{\n{\n\"e1", "holds no EVE events"),
     ])
-    func whyAnAlertIsNotFoundIsSaid(text: String, why: String) throws {
+    func aMissingAlertIsReportedWithTheReason(text: String, why: String) throws {
         let path = try write(text)
         defer { try? FileManager.default.removeItem(atPath: path) }
         let error = #expect(throws: (any Error).self) { try EVEReader(path).alert("e1") }

@@ -4,17 +4,17 @@ import TestKit
 import Testing
 import Timestamps
 
-/// Events as EVE JSON: written, read, and what comes from elsewhere.
+/// Events as EVE JSON: written, read, and lines of other programs.
 struct EVETests {
     @Test(arguments: Samples.events)
-    func everyFieldComesBack(event: Event) throws {
+    func everyFieldSurvivesEncoding(event: Event) throws {
         let line = event.eve
         let read = try Event(eve: Data(line.utf8))
         #expect(read == event)
         #expect(read.eve == line && !line.contains("\n"))
     }
 
-    @Test func theKeysHaveTheirOrder() {
+    @Test func theKeysAreInAFixedOrder() {
         let refused = Event(
             time: Samples.time, .quarantine(Samples.change("10.0.0.1", isFull: true)))
         #expect(
@@ -47,7 +47,7 @@ struct EVETests {
         #expect(facts[6] == (.stats, .informational, nil, ""))
     }
 
-    @Test func whatTheFirstVersionWroteIsReadAndWrittenTheSame() throws {
+    @Test func linesOfTheFirstVersionAreReadAndWrittenUnchanged() throws {
         var kinds: [Event.Kind: Int] = [:]
         for line in try Samples.firstVersionLines() {
             do throws(EVEError) {
@@ -82,7 +82,7 @@ struct EVETests {
         (#"{"event_type":"alert","lazaret":{}}"#, "'alert' is missing"),
         (#"{"event_type":"alert","alert":{},"lazaret":{}}"#, "'scale_s' is missing"),
     ])
-    func whatIsMissingOrMeansNothingIsNamed(line: String, why: String) {
+    func missingAndInvalidFieldsAreNamed(line: String, why: String) {
         #expect(throws: EVEError.malformed(why)) { try Event(eve: Data(line.utf8)) }
     }
 
@@ -97,7 +97,7 @@ struct EVETests {
         ("\"severity\":1", "\"severity\":1.5"),
         ("\"value\":881.38", "\"value\":null"),
     ])
-    func aFieldThatMeansNothingSpoilsItsAlert(field: String, other: String) throws {
+    func anInvalidFieldInvalidatesItsAlert(field: String, other: String) throws {
         let line = Event(time: Samples.time, .alert(Samples.fullAlert)).eve
         #expect(line.contains(field))
         let spoilt = Data(line.replacingOccurrences(of: field, with: other).utf8)
@@ -119,7 +119,7 @@ struct EVETests {
         #expect(throws: EVEError.unknownType("dns")) {
             try Event(eve: Data(#"{"event_type":"dns","dns":{}}"#.utf8))
         }
-        // A later version says more, in its own words.
+        // A later version has additional fields.
         let line = Event(time: .epoch, .alert(Samples.fullAlert)).eve
             .replacingOccurrences(of: "\"pattern\":\"verticalScan\"", with: "\"pattern\":\"new\"")
             .replacingOccurrences(of: "\"severity\":1", with: "\"severity\":9,\"gid\":[{}]")
@@ -130,7 +130,7 @@ struct EVETests {
     }
 
     @Test(arguments: 0..<4 as Range<UInt64>)
-    func whateverIsReadCanBeWrittenAndRead(seed: UInt64) throws {
+    func everyReadEventCanBeWrittenAndReadAgain(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         let lines = try Samples.firstVersionLines() + Samples.events.map(\.eve)
         var readCount = 0

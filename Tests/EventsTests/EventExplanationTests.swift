@@ -6,7 +6,7 @@ import Timestamps
 
 @testable import Events
 
-/// What `lazaret explain` says, from the alert and what was found beside it.
+/// The output of `lazaret explain` for an alert and its context.
 struct EventExplanationTests {
     private var explanation: EventExplanation {
         var alert = Samples.fullAlert
@@ -21,7 +21,7 @@ struct EventExplanationTests {
         return explanation
     }
 
-    @Test func theAlertIsToldWithItsNumbers() {
+    @Test func theAlertIsExplainedWithItsNumbers() {
         #expect(
             explanation.text == """
                 event d346eb09b7787e59  2026-11-21T01:12:57.000250+0000
@@ -54,7 +54,7 @@ struct EventExplanationTests {
                 """)
     }
 
-    @Test func theSameIsInTheJSON() throws {
+    @Test func theJSONHasTheSameContent() throws {
         let object = try #require(
             try JSONSerialization.jsonObject(with: Data(explanation.json.utf8)) as? [String: Any])
         #expect(object["event_id"] as? String == "d346eb09b7787e59")
@@ -69,7 +69,7 @@ struct EventExplanationTests {
         #expect(changes[0]["timestamp"] as? String == "2026-11-21T01:12:57.000250+0000")
     }
 
-    @Test func anAlertThatSaysLittleIsExplainedAsFarAsItGoes() {
+    @Test func anAlertWithFewFieldsIsExplainedAsFarAsPossible() {
         var alert = Samples.rankedAlert
         alert.workload = "\u{1B}[31mred"
         let text = EventExplanation(of: alert, at: .epoch).text

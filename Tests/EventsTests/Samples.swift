@@ -6,7 +6,7 @@ import NetworkAddresses
 import Quarantine
 import Timestamps
 
-/// Events with every field, and with as few as there may be.
+/// Events with all fields, and with as few as possible.
 enum Samples {
     /// 2026-11-21T01:12:57.000250 UTC.
     static let time = Timestamp(second: 1_795_223_577, nanoseconds: 250_000)
@@ -40,7 +40,7 @@ enum Samples {
         return alert
     }
 
-    /// As addresses are ranked without a baseline.
+    /// A ranked address, as without a baseline.
     static var rankedAlert: Event.Alert {
         var alert = Event.Alert(
             looksLike: nil, severity: .low, offender: IPAddress("fd00::1") ?? .unspecified,
@@ -92,7 +92,7 @@ enum Samples {
         ]
     }
 
-    /// What version 0.1.0 wrote: an alert of each pattern, one of each change of a rule, two ranked
+    /// Lines of version 0.1.0: an alert of each pattern, each kind of rule change, two ranked
     /// addresses, a flow, and counters.
     static let firstVersion = "Tests/EventsTests/0.1.0.jsonl"
 

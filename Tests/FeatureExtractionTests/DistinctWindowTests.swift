@@ -10,7 +10,7 @@ struct DistinctWindowTests {
         (window.count(scale, at: second), window.count(scale, at: second, novel: true))
     }
 
-    /// Every scale against a plain dictionary, over random keys and pauses.
+    /// Compares every scale with a plain dictionary, for random keys and pauses.
     @Test(arguments: [1, 2, 3] as [UInt64])
     func countsEqualAPlainCount(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
@@ -25,7 +25,7 @@ struct DistinctWindowTests {
             window.insert(key, second: second, isNovel: key % 3 == 0)
             lastSeen[key] = second
             for scale in Scale.allCases {
-                // The window holds whole buckets.
+                // The window consists of whole buckets.
                 let oldest =
                     (second / scale.bucketSeconds - scale.bucketCount + 1) * scale.bucketSeconds
                 let live = lastSeen.filter { $0.value >= oldest }
@@ -36,7 +36,7 @@ struct DistinctWindowTests {
         }
     }
 
-    @Test func aMillionKeysCostAFixedAmountAndAreCountedRoughly() {
+    @Test func aMillionKeysNeedFixedMemoryAndAreEstimated() {
         var window = DistinctWindow()
         for key in 0..<20_000 as Range<UInt64> {
             window.insert(key << 1, second: 50, isNovel: false)
@@ -53,7 +53,7 @@ struct DistinctWindowTests {
         #expect(MemoryLayout<DistinctWindow>.size < 64)
     }
 
-    @Test func whatIsOldIsForgotten() {
+    @Test func oldKeysAreForgotten() {
         var window = DistinctWindow()
         window.insert(2, second: 100, isNovel: true)
         let expected: [(Scale, second: Int, count: Float)] = [

@@ -7,7 +7,7 @@ import Workloads
 @testable import FeatureExtraction
 import Timestamps
 
-/// Sends hand-made packets through a tracker and keeps its windows.
+/// Sends constructed packets through a tracker and collects its windows.
 private struct Bench {
     var tracker: WindowTracker
     var windows: [Window] = []
@@ -20,7 +20,7 @@ private struct Bench {
             inventory: inventory, graph: graph, mode: mode, hostLimit: hostLimit)
     }
 
-    /// Who was judged.
+    /// The subjects of the windows.
     var judged: Set<IPAddress> { Set(windows.map(\.subject)) }
 
     /// Opens a flow.
@@ -80,7 +80,7 @@ struct HandoverTests {
         return change
     }
 
-    @Test func aNameThatComesLateTakesWhatWasDoneBefore() {
+    @Test func aLateNameAppliesToEarlierTraffic() {
         var bench = Bench()
         _ = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.1), [.started, .fromOriginator])
         bench.tracker.apply(change("web"))
@@ -90,7 +90,7 @@ struct HandoverTests {
         #expect(bench.last(.short, of: spot)?[.flows] == 2)
     }
 
-    @Test func anAddressThatChangesHandsBeginsAnewAndLosesNoWindow() {
+    @Test func anAddressWithANewOwnerStartsEmptyAndLosesNoWindow() {
         var bench = Bench()
         bench.tracker.apply(change("web"))
         let tag = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.1), [.started, .fromOriginator])
@@ -103,7 +103,8 @@ struct HandoverTests {
         _ = bench.send(
             packet("10.0.0.5", "10.0.0.9", port: 99, at: 0.4), [.started, .fromOriginator])
         bench.tracker.apply(change("intruder"))
-        // The old one's connection goes on for a moment; it is not the new one's.
+        // The previous owner's connection continues for a moment; it is not charged to the new
+        // owner.
         _ = bench.send(packet("10.0.0.5", "10.0.0.9", at: 0.5), [.fromOriginator], tag: tag)
         bench.finish()
         func window(_ name: String) -> Window? {
@@ -116,7 +117,7 @@ struct HandoverTests {
         #expect(bench.tracker.hostCount == 1)
     }
 
-    @Test func anAddressTakenByAnotherInterfaceIsNoSpoofing() {
+    @Test func anAddressReassignedToAnotherInterfaceIsNotSpoofing() {
         var bench = Bench()
         bench.tracker.apply(change("web", mac: 1))
         _ = bench.send(
@@ -130,7 +131,7 @@ struct HandoverTests {
         #expect(bench.tracker.links.records[MACAddress(1)] == nil)
     }
 
-    @Test func livesComeAndGoWithoutLeavingAnything() {
+    @Test func shortLivedHostsLeaveNoStateBehind() {
         var bench = Bench()
         for life in 0..<2000 {
             bench.tracker.apply(change("job-\(life)", mac: UInt64(life + 1)))
@@ -139,7 +140,7 @@ struct HandoverTests {
                 [.started, .fromOriginator])
             bench.tracker.apply(change(nil))
         }
-        // Twenty a second, each kept until its last bucket was judged.
+        // Twenty a second, each kept until its last bucket was scored.
         #expect(bench.tracker.slotCount <= 20 * 33 && bench.tracker.hostCount <= 1)
         #expect(bench.tracker.links.records.count <= 2)
     }
@@ -150,7 +151,7 @@ struct WindowTrackerTests {
     let victim = IPAddress(v4: 0x0A00_0002)
     let opening: FlowUpdate.Events = [.started, .fromOriginator]
 
-    @Test func aScanIsHeldAgainstWhoSendsIt() throws {
+    @Test func aScanIsChargedToItsSender() throws {
         var bench = Bench()
         for port in 1...50 as ClosedRange<UInt16> {
             let tag = bench.send(packet("10.0.0.1", "10.0.0.2", port: port), opening)
@@ -165,7 +166,7 @@ struct WindowTrackerTests {
         #expect(bench.windows.allSatisfy { $0.subject == attacker })
     }
 
-    @Test func answersErrorsAndMiddlesOfConnectionsOpenNothing() {
+    @Test func answersErrorsAndMidstreamPacketsOpenNoFlow() {
         var bench = Bench()
         _ = bench.send(packet("10.0.0.2", "10.0.0.1"), [.started, .fromOriginator, .midstream])
         var unreachable = packet("10.0.0.2", "10.0.0.1")
@@ -192,7 +193,7 @@ struct WindowTrackerTests {
         #expect(bench.windows.contains { $0.scale == .medium && $0[.flows] > 10 })
     }
 
-    @Test func aSpoofedFloodIsHeldAgainstTheInterfaceThatSendsIt() throws {
+    @Test func aSpoofedFloodIsChargedToTheSendingInterface() throws {
         var bench = Bench()
         let mac: UInt64 = 0x0242_0A00_0001
         _ = bench.send(packet("10.0.0.1", "10.0.0.2", mac: mac), opening)
@@ -202,13 +203,13 @@ struct WindowTrackerTests {
         }
         bench.finish()
         let window = try #require(bench.last(.short, of: attacker))
-        // Two addresses may be taken over by right: a container can have more than one.
+        // Two additional addresses are allowed: a container can have more than one.
         #expect(window[.foreignSources] >= 195 && window[.flows] >= 195)
         #expect(window.mac == MACAddress(mac))
         #expect(Set(bench.windows.map(\.subject)).count <= 3)
     }
 
-    @Test func aRouterMayCarryTheAddressesOfOthers() {
+    @Test func aRouterMaySendWithTheAddressesOfOthers() {
         var bench = Bench()
         let router: UInt64 = 0x0242_0A00_00FE
         let host: UInt64 = 0x0242_0A00_0002
@@ -266,7 +267,7 @@ struct WindowTrackerTests {
         #expect(tracker.hostCount == 10 && tracker.droppedHosts == 40)
     }
 
-    @Test func windowsWaitInTheirOrderUntilTheyAreAskedFor() {
+    @Test func windowsWaitInOrderUntilTheyAreRead() {
         func ends(_ bench: Bench) -> [String] {
             bench.windows.map { "\($0.subject) \($0.scale) \($0.endSecond)" }
         }
@@ -278,7 +279,7 @@ struct WindowTrackerTests {
         for second in 4..<40 {
             prompt.tracker.advance(to: Timestamp(second: 1_000_000 + second))
             prompt.takeWindows()
-            // A clock that is not asked, and one that stands still, lose nothing.
+            // Nothing is lost if windows are not read or the clock does not advance.
             late.tracker.advance(to: Timestamp(second: 1_000_000 + second))
             if second % 7 == 0, let window = late.tracker.nextWindow() {
                 late.windows.append(window)
@@ -291,9 +292,9 @@ struct WindowTrackerTests {
         #expect(late.windows.map(\.values) == prompt.windows.map(\.values))
     }
 
-    @Test func passersByGiveWayToWhoComesAfterThem() {
+    @Test func aFullTableEvictsTransientHosts() {
         var bench = Bench(hostLimit: 10)
-        // Nine who are seen once, and one who is not a passer-by.
+        // Nine hosts that are seen once, and one that is not transient.
         for _ in 0..<8 { bench.open("10.0.3.1", at: 1) }
         for number in 0..<9 { bench.open("10.0.1.\(number)", at: 1) }
         for number in 0..<50 { bench.open("10.0.2.\(number)", at: 2 + number / 5) }
@@ -301,12 +302,12 @@ struct WindowTrackerTests {
         for _ in 0..<5 { bench.open("10.0.3.1", at: 31) }
         bench.finish()
         #expect(bench.tracker.hostCount == 10 && bench.tracker.droppedHosts == 51)
-        // Everybody was judged, and who stayed kept the place.
+        // All hosts were scored, and the one that stayed kept its slot.
         #expect(bench.judged.count == 61)
         #expect(bench.tracker.slotCount == 10)
     }
 
-    @Test func aKnownWorkloadTakesTheBusiestStrangersPlace() throws {
+    @Test func aKnownWorkloadReplacesEvenABusyUnknownHost() throws {
         let inventory = try Inventory(
             workloads: [.init(name: "web", addresses: [try #require(IPPrefix("10.0.9.9"))])],
             networks: [.init(name: "net", prefix: try #require(IPPrefix("10.0.0.0/16")))])
@@ -324,7 +325,7 @@ struct WindowTrackerTests {
         #expect(bench.tracker.hostCount == 10 && bench.tracker.slotCount == 10)
     }
 
-    @Test func aClockThatWasSetBackBeginsAnew() {
+    @Test func aClockThatWasSetBackRestartsTheTracker() {
         var bench = Bench()
         for second in 5000...5003 { bench.open("10.0.1.1", at: second) }
         bench.tracker.restart()

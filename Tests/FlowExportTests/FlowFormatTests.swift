@@ -78,7 +78,7 @@ func objectsAreJSON(format: FlowFormat) throws {
     }
 }
 
-@Test func flowsOfEVEAreSuricatas() throws {
+@Test func flowsInEVEMatchSuricata() throws {
     let object = try #require(
         try JSONSerialization.jsonObject(with: Data(lines(.eve)[0].utf8)) as? [String: Any])
     #expect(object["event_type"] as? String == "flow")
@@ -89,7 +89,7 @@ func objectsAreJSON(format: FlowFormat) throws {
     #expect(flow["pkts_toserver"] as? Int == 2 && flow["bytes_toclient"] as? Int == 108)
 }
 
-@Test func connectionsOfZeekHaveAsManyColumnsAsTheirHeader() throws {
+@Test func zeekConnectionsHaveAsManyColumnsAsTheHeader() throws {
     let all = lines(.zeek)
     let header = try #require(all.first { $0.hasPrefix("#fields") })
     let names = header.split(separator: "\t").dropFirst()
@@ -110,7 +110,7 @@ func tablesFitTheirWidth(width: Int) {
     for line in lines(.table, width: width) { #expect(line.utf8.count <= width, "\(line)") }
 }
 
-@Test func messagesOfIPFIXAreWhole() {
+@Test func messagesOfIPFIXAreComplete() {
     let bytes = written(.ipfix)
     func word(_ at: Int) -> Int { Int(bytes[at]) << 8 | Int(bytes[at + 1]) }
     #expect(word(0) == 10 && word(2) == bytes.count)
@@ -134,7 +134,7 @@ func numbersAreWritten(value: UInt64, text: String) {
     #expect(buffer.text == text)
 }
 
-@Test func randomNumbersAndAddressesAreWrittenAsTheLibraryDoes() {
+@Test func randomNumbersAndAddressesAreWrittenLikeTheLibrary() {
     var random = SeededGenerator(seed: 3)
     for _ in 0..<10_000 {
         let value = random.next() >> UInt64.random(in: 0...63, using: &random)

@@ -101,7 +101,7 @@ private func udp(_ source: UInt8, _ destination: UInt8, _ port: UInt16 = 9000) -
     ([down(0x12), down(0x14)], "RSTRH"), ([down(0x12), down(0x11)], "SHR"),
     ([up(0x10), down(0x10)], "OTH"),
 ])
-func statesAreZeeks(packets: [[UInt8]], state: String) {
+func statesMatchZeek(packets: [[UInt8]], state: String) {
     var bench = Bench()
     for (index, packet) in packets.enumerated() { bench.feed(packet, at: Double(index) / 10) }
     let records = bench.finish()
@@ -109,7 +109,7 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     #expect("\(records[0].connectionState.name)" == state)
 }
 
-@Test func refusalAndResetAreToldApart() {
+@Test func refusalAndResetAreDistinguished() {
     var bench = Bench()
     bench.feed(up(2), at: 0)
     #expect(bench.feed(down(0x14), at: 0.1).events == [.answered, .refused])
@@ -122,7 +122,7 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     #expect(records.map(\.isRefused) == [true, false])
 }
 
-@Test func theOpenerOfAConnectionSeenFromItsMiddleIsGuessed() {
+@Test func theOriginatorOfAMidstreamConnectionIsGuessed() {
     var bench = Bench()
     #expect(bench.feed(down(0x18, 1, 10), at: 0).events == [.started, .answered, .midstream])
     #expect(bench.feed(up(0x10), at: 0.1).events == [.fromOriginator, .midstream])
@@ -189,7 +189,7 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     #expect(bench.meter.statistics.evicted == 1 && bench.meter.statistics.peakFlows == 2)
 }
 
-@Test func nothingIsLostWhenManyFlowsMeetASmallTable() {
+@Test func noPacketIsLostWithManyFlowsInASmallTable() {
     var bench = Bench { $0.capacity = 64 }
     var random = SeededGenerator(seed: 11)
     var packets: UInt64 = 0
@@ -220,7 +220,7 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     #expect(records[0].originator.payloadOctetCount == 27)
 }
 
-@Test func timeThatGoesBackIsCountedAndHarmless() {
+@Test func timesThatGoBackwardsAreCountedAndHarmless() {
     var bench = Bench()
     bench.feed(udp(1, 2), at: 100)
     bench.feed(udp(1, 2), at: 50)
@@ -239,7 +239,7 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
     #expect(bench.meter.statistics.flowsStarted == 200)
 }
 
-@Test func preparedPacketsGiveTheSameUpdates() {
+@Test func preparedPacketsYieldTheSameUpdates() {
     var plain = FlowMeter()
     var ahead = FlowMeter()
     var decoder = PacketDecoder()
@@ -263,7 +263,7 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
 }
 
 @Test(arguments: [
-    // Of the specification's test vectors (community-id-spec, baseline_deflt.json).
+    // From the specification's test vectors (community-id-spec, baseline_deflt.json).
     (6, "128.232.110.120", 34_855, "66.35.250.204", 80, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="),
     (17, "192.168.1.52", 54_585, "8.8.8.8", 53, "1:d/FP5EW3wiY1vCndhwleRRKHowQ="),
     (132, "192.168.170.8", 7, "192.168.170.56", 7, "1:MP2EtRCAUIZvTw6MxJHLV7N7JDs="),
@@ -274,7 +274,7 @@ func statesAreZeeks(packets: [[UInt8]], state: String) {
         "1:dGHyGvjMfljg6Bppwm3bg0LO8TY="
     ),
 ])
-func communityIDsAreTheReferences(
+func communityIDsMatchTheReferences(
     number: Int, originator: String, port: Int, responder: String, otherPort: Int, text: String
 ) {
     let key = FlowKey(

@@ -26,7 +26,7 @@ struct HTMLTests {
         #expect(outer.text == "<p><b>&lt;</b><b>&lt;</b><b>&lt;</b>7</p>")
     }
 
-    @Test func theScriptIsTheOneThatThePolicyAllows() {
+    @Test func thePolicyAllowsTheScript() {
         let script = Array(HTMLTheme.script.utf8)
         let digest = Data(SHA256.hash(script.span)).base64EncodedString()
         #expect(HTMLTheme.scriptDigest == digest)
@@ -57,7 +57,7 @@ struct HTMLTests {
         #expect(abs(timeline.place(1_700_000_000 + 50_000) - 0.5) < 0.05)
     }
 
-    @Test func aTimeThatJumpsFarAheadIsNoTrouble() {
+    @Test func aTimeThatJumpsFarAheadIsHarmless() {
         var timeline = ScoreTimeline()
         timeline.add(0.5, isAnomalous: false, of: "a", second: 0)
         timeline.add(0.5, isAnomalous: false, of: "a", second: 4_611_686_018)

@@ -11,7 +11,7 @@ struct HTTPClientTests {
     // MARK: - Requests and answers
 
     @Test(arguments: [false, true])
-    func anAnswerIsReadWhole(isUnix: Bool) async throws {
+    func anAnswerIsReadCompletely(isUnix: Bool) async throws {
         let server = try Server(socket: isUnix ? scratch.path("socket") : nil)
         let answer = try await server.request("/hello").answer(upTo: 5)
         #expect(answer.status == 200 && text(answer.body) == "hello")
@@ -24,8 +24,8 @@ struct HTTPClientTests {
         #expect(try await text(server.request("/continue").answer(upTo: 5).body) == "hello")
     }
 
-    /// In a process of its own: other transfers would count among the connections that are kept.
-    @Test func aConnectionIsUsedAgain() async throws {
+    /// In a separate process, because other transfers would also use kept connections.
+    @Test func aConnectionIsReused() async throws {
         let server = try Server()
         let url = server.request("/").url
         await #expect(processExitsWith: .success) { [url = url as String] in
@@ -37,7 +37,7 @@ struct HTTPClientTests {
         }
     }
 
-    @Test func onlyWhatIsAskedForIsSent() async throws {
+    @Test func onlyTheRequestedHeadersAreSent() async throws {
         let server = try Server()
         var request = server.request("/heads/..//%2e?a=%20b")
         request.headers = [("Accept", "application/json"), ("X-Empty", "")]
@@ -94,7 +94,7 @@ struct HTTPClientTests {
             ("http://127.0.0.1/", ["X:": "a"]), ("http://127.0.0.1/", ["": "a"]),
             ("http://127.0.0.1/", ["X\n": "a"]),
         ] as [(String, [String: String])])
-    func whatIsNoRequestIsNotSent(url: String, headers: [String: String]) async throws {
+    func anInvalidRequestIsNotSent(url: String, headers: [String: String]) async throws {
         var request = HTTPRequest(url: url)
         request.headers = headers.map { ($0.key, $0.value) }
         let error = try await failure(request)
@@ -107,7 +107,7 @@ struct HTTPClientTests {
 
     // MARK: - Servers that do not do as they should
 
-    @Test func whoIsNotThereIsNamed() async throws {
+    @Test func anUnreachableServerIsNamed() async throws {
         guard
             case .unreachable(let reason) = try await failure(
                 HTTPRequest(url: "http://127.0.0.1:1/"))
@@ -144,7 +144,7 @@ struct HTTPClientTests {
         await #expect(throws: HTTPError.tooLarge(limit: 1 << 20)) {
             try await server.request("/endless").answer(upTo: 1 << 20)
         }
-        // And the server is rid of it.
+        // The server's connection is closed.
         #expect(try await server.has(1, "closed"))
         guard case .tooLarge = try await failure(server.request("/heads-without-end")) else {
             Issue.record("taken")
@@ -154,7 +154,7 @@ struct HTTPClientTests {
     }
 
     @Test(arguments: ["/half", "/half-chunks", "/nothing", "/noise"])
-    func anAnswerThatBreaksOffIsNone(path: String) async throws {
+    func anIncompleteAnswerIsAnError(path: String) async throws {
         let server = try Server()
         let error = try await failure(server.request(path))
         guard case .broken(let reason) = error else {
@@ -164,7 +164,7 @@ struct HTTPClientTests {
         #expect(!reason.isEmpty && !reason.contains("\n"), "\(reason)")
     }
 
-    @Test func whatCameBeforeTheBreakIsRead() async throws {
+    @Test func dataBeforeABrokenConnectionIsRead() async throws {
         let server = try Server()
         var parts: [UInt8] = []
         do {
@@ -177,7 +177,7 @@ struct HTTPClientTests {
         }
     }
 
-    @Test func silenceEndsATransferAndSlownessDoesNot() async throws {
+    @Test func silenceEndsATransferAndASlowServerDoesNot() async throws {
         let server = try Server()
         for (path, came) in [("/silent", false), ("/falls-silent", true)] {
             var request = server.request(path)
@@ -201,7 +201,7 @@ struct HTTPClientTests {
         #expect(try await request.answer(upTo: 30).body.count == 30)
     }
 
-    @Test func theWholeHasItsTime() async throws {
+    @Test func theWholeTransferHasATimeLimit() async throws {
         let server = try Server()
         for path in ["/silent", "/slow/300", "/endless"] {
             var request = server.request(path)
@@ -217,8 +217,8 @@ struct HTTPClientTests {
         }
     }
 
-    /// A server that takes the connection and never says a word of TLS.
-    @Test func aConnectionHasItsTime() async throws {
+    /// A server that accepts the connection and never answers the TLS handshake.
+    @Test func connectingHasATimeLimit() async throws {
         let listener = try ScriptedServer { _ in .whole(200, "") }
         var request = HTTPRequest(url: "https://127.0.0.1:\(listener.port)/")
         request.connectTimeout = .milliseconds(300)
@@ -248,7 +248,7 @@ struct HTTPClientTests {
         await #expect(throws: HTTPError.cancelled) { try await task.value }
         #expect(ContinuousClock.now - start < .seconds(60))
         #expect(try await server.has(1, "closed"))
-        // Whoever is cancelled already is not even asked.
+        // A task that is already cancelled sends no request.
         let late = Task {
             withUnsafeCurrentTask { $0?.cancel() }
             return try await request.answer(upTo: 10)
@@ -257,13 +257,13 @@ struct HTTPClientTests {
         #expect(try await server.count("asked") == 1)
     }
 
-    @Test func whatIsNotReadIsNotFetched() async throws {
+    @Test func unreadDataIsNotFetched() async throws {
         let server = try Server(socket: scratch.path("socket"))
         let count = 64 << 20
         try await server.request("/chunks/\(count >> 16)").withResponse { response in
             var read = try #require(try await response.next()).count
             try await Task.sleep(for: .milliseconds(500))
-            // What the kernel and the client keep; the server waits with the rest.
+            // The kernel's and the client's buffers; the server waits with the rest.
             let sent = try await server.count("sent")
             #expect(sent < 2 << 20, "\(sent)")
             var most = 0
@@ -273,12 +273,12 @@ struct HTTPClientTests {
             }
             #expect(read == count && most <= Transfer.bufferLimit + 16_384, "\(read) \(most)")
         }
-        // Whoever leaves early leaves the rest.
+        // A reader that stops early discards the rest.
         try await server.request("/endless").withResponse { #expect($0.status == 200) }
         #expect(try await server.has(1, "closed"))
     }
 
-    @Test func aPausedTransferIsNotTakenForSilent() async throws {
+    @Test func aPausedTransferDoesNotCountAsSilent() async throws {
         let server = try Server(socket: scratch.path("socket"))
         var request = server.request("/chunks/64")
         request.idleTimeout = .seconds(1)

@@ -3,7 +3,8 @@ import HTTPClient
 import TestKit
 import Testing
 
-/// Puts a file or folder over one of the system's, for the calling thread and those that it starts.
+/// Mounts a file or folder over one of the system's, for the calling thread and those that it
+/// starts.
 private func mount(_ source: String, over path: String) -> Bool {
     typealias Unshare = @convention(c) (CInt) -> CInt
     guard let symbol = dlsym(nil, "unshare") else { return false }
@@ -13,7 +14,7 @@ private func mount(_ source: String, over path: String) -> Bool {
         && mount(source, path, nil, isBound, nil) == 0
 }
 
-/// What depends on the system's files; each in a process and a mount namespace of its own.
+/// Tests that depend on the system's files, each in a separate process and mount namespace.
 @Suite(.enabled(if: geteuid() == 0 && PythonServer.isAvailable), .timeLimit(.minutes(2)))
 struct MountTests {
     private static let store = "/etc/ssl/certs"
@@ -21,7 +22,7 @@ struct MountTests {
 
     @Test(
         .enabled(if: Certificates.isAvailable && FileManager.default.fileExists(atPath: store)))
-    func givenAuthoritiesStandInForTheSystems() async throws {
+    func givenAuthoritiesReplaceThoseOfTheSystem() async throws {
         let ours = try Certificates("ours", in: scratch.url)
         try ours.sign("server", names: "IP:127.0.0.1")
         let others = try Certificates("others", in: scratch.url)
@@ -48,8 +49,8 @@ struct MountTests {
         }
     }
 
-    /// A name server that never answers: whoever stops waiting for it makes nobody else wait.
-    @Test func aLookupHoldsUpNoOtherTransfer() async throws {
+    /// A name server that never answers: a cancelled lookup does not delay other transfers.
+    @Test func aLookupDelaysNoOtherTransfer() async throws {
         let server = try Server()
         try Data("nameserver 127.9.9.9\n".utf8).write(
             to: URL(fileURLWithPath: scratch.path("resolv")))

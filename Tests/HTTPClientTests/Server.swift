@@ -2,7 +2,8 @@ import Foundation
 import HTTPClient
 import TestKit
 
-/// A server that behaves as its path says, on loopback, perhaps with TLS, or on a Unix socket.
+/// A server whose behaviour depends on the path, on loopback, optionally with TLS, or on a Unix
+/// socket.
 final class Server {
     private static let script = """
         import http.server, socket, socketserver, ssl, sys, threading, time
@@ -119,7 +120,7 @@ final class Server {
         self.socket = socket
     }
 
-    /// On loopback with the certificate of that name; the folder has the authority `ours`.
+    /// Starts on loopback with the certificate of that name; the folder has the authority `ours`.
     init(certificate: String, in folder: URL) throws {
         process = try PythonServer(Self.script, ["tls", certificate], in: folder)
         base = "https://127.0.0.1:\(process.firstLine)"
@@ -137,7 +138,7 @@ final class Server {
         return Int(String(decoding: body, as: UTF8.self)) ?? -1
     }
 
-    /// Waits until the server has counted so many.
+    /// Waits until the server's count reaches the number.
     func has(_ count: Int, _ name: String, within seconds: Double = 10) async throws -> Bool {
         let end = Date().addingTimeInterval(seconds)
         while Date() < end {
@@ -150,7 +151,7 @@ final class Server {
 
 func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
-/// The error of a request, which must not be answered.
+/// The error of a request that must fail.
 func failure(_ request: HTTPRequest) async throws -> HTTPError? {
     do {
         let answer = try await request.answer(upTo: 1 << 20)

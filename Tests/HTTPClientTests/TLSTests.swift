@@ -23,7 +23,7 @@ struct TLSTests {
         #expect(reason.contains(words) && !reason.contains("\n"), "\(reason)")
     }
 
-    @Test func aServerThatProvesWhoItIsIsTrusted() async throws {
+    @Test func aServerWithAValidCertificateIsTrusted() async throws {
         let server = try Server(certificate: "server", in: scratch.url)
         var request = server.request("/hello")
         request.tls.authorities = try ours.bytes("ours.crt")
@@ -31,21 +31,21 @@ struct TLSTests {
         #expect(try await text(request.answer(upTo: 10).body) == "hello")
     }
 
-    @Test func aServerOfAnotherAuthorityIsNot() async throws {
+    @Test func aServerOfAnotherAuthorityIsNotTrusted() async throws {
         let server = try Server(certificate: "server", in: scratch.url)
         var request = server.request("/hello")
-        // The system knows nothing of it.
+        // The system does not trust it.
         try await expectInsecure(request, "certificate")
         request.tls.authorities = try Certificates("others", in: scratch.url).bytes("others.crt")
         try await expectInsecure(request, "certificate")
-        // A connection that was made without asking is not used for those who ask.
+        // A connection without verification is not reused for requests with verification.
         request.tls.verifies = false
         #expect(try await text(request.answer(upTo: 10).body) == "hello")
         request.tls.verifies = true
         try await expectInsecure(request, "certificate")
     }
 
-    @Test func aServerOfAnotherNameIsNot() async throws {
+    @Test func aServerWithAnotherNameIsNotTrusted() async throws {
         try ours.sign("other", names: "DNS:other.invalid,IP:127.0.0.2")
         let server = try Server(certificate: "other", in: scratch.url)
         var request = server.request("/hello")
@@ -53,7 +53,7 @@ struct TLSTests {
         try await expectInsecure(request, "127.0.0.1")
     }
 
-    @Test func whoAsksIsShown() async throws {
+    @Test func theClientCertificateIsSent() async throws {
         try ours.sign("admin", names: "DNS:admin")
         let server = try Server(certificate: "server", in: scratch.url)
         var request = server.request("/who")
@@ -62,12 +62,12 @@ struct TLSTests {
         request.tls.certificate = try ours.bytes("admin.crt")
         request.tls.key = try ours.bytes("admin.key")
         #expect(try await text(request.answer(upTo: 10_000).body).contains("'admin'"))
-        // Nobody takes over the connection of somebody else.
+        // A connection is not reused for another client certificate.
         request.tls.certificate = nil
         #expect(try await text(request.answer(upTo: 10_000).body) == "nobody")
     }
 
-    @Test func certificatesAndKeysThatCannotBeUsedSaySo() async throws {
+    @Test func unusableCertificatesAndKeysAreReported() async throws {
         try ours.sign("admin", names: "DNS:admin")
         try ours.run("ec -in admin.key -aes128 -passout pass:word -out locked.key")
         let server = try Server(certificate: "server", in: scratch.url)
@@ -76,7 +76,8 @@ struct TLSTests {
         var errors = [try await failure(request)]
         request.tls.authorities = try ours.bytes("ours.crt")
         request.tls.certificate = try ours.bytes("admin.crt")
-        // Of another certificate; with a passphrase, which nobody is asked for; none at all.
+        // The key of another certificate; a key with a passphrase, which must not be prompted for;
+        // no key.
         for key in [try ours.bytes("server.key"), try ours.bytes("locked.key"), []] {
             request.tls.key = key
             errors.append(try await failure(request))

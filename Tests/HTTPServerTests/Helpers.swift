@@ -3,14 +3,15 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// Where a server of a test listens.
+/// The socket on which a test's server listens.
 enum Entrance: CaseIterable {
     case unix
     case loopback
 }
 
 extension Limits {
-    /// Limits whose times a busy machine does not reach. A test of one of them sets it.
+    /// Limits with times so long that a busy machine does not reach them. A test of a limit sets
+    /// it.
     static var patient: Limits {
         var limits = Limits()
         limits.requestTime = .seconds(300)
@@ -20,13 +21,13 @@ extension Limits {
     }
 }
 
-/// A server of its own for the time of a test.
+/// A server for the duration of a test.
 struct Site {
     let entrance: Entrance
     let path: String
     let port: UInt16
 
-    /// Serves while `body` runs, and stops then; the time that stopping took is returned.
+    /// Serves while `body` runs, then stops; returns the time that stopping took.
     @discardableResult
     static func serve(
         _ entrance: Entrance = .unix, limits: Limits = .patient,
@@ -57,7 +58,7 @@ struct Site {
         return time
     }
 
-    /// The same for routes without anybody who may not.
+    /// The same for routes without authentication.
     @discardableResult
     static func serve(
         _ entrance: Entrance = .unix, limits: Limits = .patient,
@@ -71,7 +72,7 @@ struct Site {
 
     func connect() throws -> Client { try Client(self) }
 
-    /// Connections that the server has taken: our descriptors that are sockets of its address.
+    /// The server's accepted connections: our descriptors that are sockets of its address.
     var connections: Int {
         (Int32(0)..<4096).count { descriptor in
             var listens: Int32 = 0
@@ -103,7 +104,7 @@ struct Site {
         return address
     }
 
-    /// One request on a connection of its own, as it is; everything that comes back.
+    /// Sends one request unchanged on a new connection; returns everything that it receives.
     func ask(_ text: String, for seconds: Double = 60) async throws -> String {
         let client = try connect()
         client.send(text)
@@ -115,7 +116,7 @@ struct Site {
     }
 }
 
-/// A client that sends the bytes it is told to, and nothing else.
+/// A client that sends exactly the given bytes.
 final class Client {
     private let socket: Int32
 
@@ -148,7 +149,7 @@ final class Client {
         try #require(result == 0, "connect: \(String(cString: strerror(errno)))")
     }
 
-    /// False where the other side takes no more.
+    /// Returns false if the other side accepts no more bytes.
     @discardableResult
     func send(_ text: String) -> Bool {
         var bytes = Array(text.utf8)[...]
@@ -162,10 +163,10 @@ final class Client {
         return true
     }
 
-    /// Sends nothing more, and can still read.
+    /// Closes the sending half; reading is still possible.
     func closeHalf() { shutdown(socket, Int32(SHUT_WR)) }
 
-    /// What comes until `ends` is true of it, the other side closes, or the time is over.
+    /// Reads until `ends` returns true, the other side closes, or the time is over.
     func read(for seconds: Double = 60, until ends: (String) -> Bool) async -> String {
         let deadline = ContinuousClock.now + .seconds(seconds)
         var bytes: [UInt8] = []
@@ -192,7 +193,7 @@ final class Client {
         await read(for: seconds) { _ in false }
     }
 
-    /// One answer with its body, whose length it says.
+    /// Reads one answer with its body, by its length.
     func answer(for seconds: Double = 60) async -> String {
         await read(for: seconds) { text in
             guard let head = text.range(of: "\r\n\r\n"),
@@ -207,7 +208,7 @@ extension Response {
     static func text(_ text: String) -> Response { Response(type: "text/plain", text: text) }
 }
 
-/// Asks again until it is true, for a minute.
+/// Waits until the condition is true, for up to a minute.
 func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
     for _ in 0..<3000 {
         if try await condition() { return true }
@@ -216,7 +217,7 @@ func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
     return try await condition()
 }
 
-/// A number that many add to.
+/// A counter for concurrent use.
 final class Count: Sendable {
     private let number = Atomic<Int>(0)
 

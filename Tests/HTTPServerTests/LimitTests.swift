@@ -3,7 +3,7 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// What clients that want too much, or too slowly, can do to others.
+/// The effect on others of clients that request too much or are too slow.
 @Suite(.serialized)
 struct LimitTests {
     private static let hello = Router<Void>.Route(.get, "/hello") { _, _ in .text("hello") }
@@ -12,31 +12,31 @@ struct LimitTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func hundredsOfHalfOpenConnectionsKeepNobodyOut(entrance: Entrance) async throws {
+    func hundredsOfHalfOpenConnectionsDoNotBlockOtherClients(entrance: Entrance) async throws {
         var limits = Limits.patient
         limits.connections = 16
         try await Site.serve(entrance, limits: limits, routes: [Self.hello]) { site in
             var half: [Client] = []
             for number in 0..<500 {
                 let client = try site.connect()
-                // Half of them say nothing at all.
+                // Half of them send nothing.
                 if number % 2 == 0 { client.send("GET /hello HTTP/1.1\r\nHo") }
                 half.append(client)
                 guard number % 50 == 0 else { continue }
                 let answer = try await site.get("/hello")
                 #expect(answer.hasSuffix("hello"), "\(number): \(answer)")
-                // Those that have given way go as soon as the library has found out.
+                // Replaced connections are closed as soon as the library has noticed.
                 let held = site.connections
                 #expect(held <= 16 + 16, "\(held)")
             }
             let isBounded = await eventually { site.connections <= 16 }
             #expect(isBounded)
-            // The oldest have made room.
+            // The oldest were closed.
             #expect(await half[0].rest() == "" && half[0].isClosed)
         }
     }
 
-    @Test func whereEverybodyIsBeingAnsweredOneMoreIsTurnedAway() async throws {
+    @Test func ifAllConnectionsAreBusyAFurtherOneIsRefused() async throws {
         var limits = Limits.patient
         limits.connections = 4
         let goOn = AsyncStream<Void>.makeStream()
@@ -69,7 +69,7 @@ struct LimitTests {
         "GET /hello HTTP/1.1\r\nHost: x\r\nX: ",
         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", "",
     ])
-    func whoSendsAByteNowAndThenIsCutOff(begin: String) async throws {
+    func aClientThatSendsSlowlyIsDisconnected(begin: String) async throws {
         var limits = Limits.patient
         limits.requestTime = .milliseconds(500)
         try await Site.serve(.unix, limits: limits, routes: [Self.hello, Self.echo]) { site in
@@ -82,7 +82,7 @@ struct LimitTests {
         }
     }
 
-    @Test func whoIsSilentBetweenRequestsIsCutOffLater() async throws {
+    @Test func aClientThatIsSilentBetweenRequestsIsDisconnectedLater() async throws {
         var limits = Limits.patient
         limits.requestTime = .seconds(2)
         limits.idleTime = .seconds(20)
@@ -95,7 +95,7 @@ struct LimitTests {
             }
             let time = await ContinuousClock().measure { _ = await client.rest() }
             #expect(client.isClosed && .seconds(10) < time && time < .seconds(120), "\(time)")
-            // The time of a later request begins with its line.
+            // The time limit of a later request starts with its line.
             let other = try site.connect()
             other.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(await other.answer().hasSuffix("hello"))
@@ -106,7 +106,7 @@ struct LimitTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func whoTakesNoAnswerIsCutOff(entrance: Entrance) async throws {
+    func aClientThatDoesNotReadItsAnswerIsDisconnected(entrance: Entrance) async throws {
         var limits = Limits.patient
         limits.sendTime = .seconds(2)
         let text = String(repeating: "x", count: 32 << 20)
@@ -122,7 +122,7 @@ struct LimitTests {
         }
     }
 
-    @Test func stoppingNeverWaitsForAnybody() async throws {
+    @Test func stoppingNeverWaitsForClients() async throws {
         var limits = Limits.patient
         limits.stopTime = .milliseconds(500)
         let never = Router<Void>.Route(.get, "/never") { _, _ in
@@ -155,7 +155,7 @@ struct LimitTests {
         }
     }
 
-    @Test func anAnswerThatIsUnderWayIsSentBeforeItStops() async throws {
+    @Test func aPendingAnswerIsSentBeforeTheServerStops() async throws {
         let begun = Count()
         let slow = Router<Void>.Route(.get, "/slow") { _, _ in
             begun.add(1)
@@ -173,7 +173,7 @@ struct LimitTests {
         #expect(await client?.rest().hasSuffix("\r\n\r\nslow") == true)
     }
 
-    @Test func nobodyThereMeansThatItStopsAtOnce() async throws {
+    @Test func withoutClientsTheServerStopsAtOnce() async throws {
         let time = try await Site.serve(.unix, routes: [Self.hello]) { _ in }
         #expect(time < .seconds(60), "\(time)")
     }

@@ -3,9 +3,9 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// Requests that two programs could understand in two ways, and requests that are too large.
+/// Requests that two programs could interpret differently, and requests that are too large.
 struct MalformedRequestTests {
-    /// Counts what reaches a route, and has a path that no request of a test asks for openly.
+    /// Counts requests that reach a route, including a path that tests request only by smuggling.
     private final class Ledger: Sendable {
         let seen = Mutex<[String]>([])
 
@@ -23,7 +23,7 @@ struct MalformedRequestTests {
 
     private static let smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
-    /// Each is a body's worth of `smuggled` for one reader, and a request of its own for another.
+    /// In each, `smuggled` is part of the body for one reader, and a separate request for another.
     private static let ambiguous = [
         "Content-Length: 0\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nContent-Length: 37",
@@ -40,7 +40,7 @@ struct MalformedRequestTests {
     ]
 
     @Test(arguments: ambiguous)
-    func whatCanBeReadInTwoWaysIsRefused(fields: String) async throws {
+    func anAmbiguousRequestIsRefused(fields: String) async throws {
         let ledger = Ledger()
         try await Site.serve(.unix, routes: ledger.routes) { site in
             let client = try site.connect()
@@ -57,7 +57,7 @@ struct MalformedRequestTests {
         "0\r\n\r\n", "25\r\n\(smuggled)\r\n0\r\n\r\n", "zz\r\n\r\n", "-1\r\n", "0;a\n\n",
         "ffffffffffffffffff\r\n",
     ])
-    func bodiesInChunksAreNotTaken(body: String) async throws {
+    func chunkedBodiesAreRefused(body: String) async throws {
         let ledger = Ledger()
         try await Site.serve(.unix, routes: ledger.routes) { site in
             let answer = try await site.ask(
@@ -82,7 +82,7 @@ struct MalformedRequestTests {
         ("CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
         ("\u{16}\u{03}\u{01}\r\n\r\n", nil), ("GET / a HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
     ])
-    func whatIsNoRequestIsRefused(text: String, code: String?) async throws {
+    func anInvalidRequestIsRefused(text: String, code: String?) async throws {
         let ledger = Ledger()
         try await Site.serve(.unix, routes: ledger.routes) { site in
             let client = try site.connect()
@@ -141,8 +141,8 @@ struct MalformedRequestTests {
         }
     }
 
-    /// The library has no answer for too many; the connection is closed all the same.
-    @Test func aTargetMayHaveManyMembersButNotTooMany() async throws {
+    /// The library sends no answer for too many, but the connection is closed.
+    @Test func aQueryMayHaveManyParametersButNotTooMany() async throws {
         var limits = Limits.patient
         limits.requestTime = .milliseconds(500)
         try await Site.serve(.unix, limits: limits, routes: Ledger().routes) { site in

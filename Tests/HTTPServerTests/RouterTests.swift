@@ -1,7 +1,7 @@
 import HTTPServer
 import Testing
 
-/// Routes, asked without a server.
+/// Routes, called without a server.
 struct RouterTests {
     private struct Fault: Error {}
 
@@ -47,7 +47,7 @@ struct RouterTests {
         ("/query?", ""), ("/query?a=?", "a=?"), ("http://x/query?a=1", "a=1"),
         ("http://x?a=1", "root for me"),
     ])
-    func findsTheRouteAndDecodesWhatItIsGiven(target: String, answer: String) async throws {
+    func theRouteIsFoundAndItsParametersDecoded(target: String, answer: String) async throws {
         let response = try await ask(.get, target.isEmpty ? "/" : target)
         #expect(response.status == .ok && text(response) == answer)
     }
@@ -61,7 +61,7 @@ struct RouterTests {
         } throws: { ($0 as? ProblemDetails)?.status == .badRequest }
     }
 
-    @Test func whatIsNotThereOrNotDoneSaysSo() async throws {
+    @Test func unknownPathsAndMethodsAreReported() async throws {
         for path in ["/nothing", "/things", "/things/7/more", "/query/x"] {
             let response = try await ask(.get, path)
             #expect(response.status == .notFound)
@@ -74,14 +74,14 @@ struct RouterTests {
         #expect(try await ask(Method("get"), "/things/7").status == .methodNotAllowed)
     }
 
-    @Test func whoMayNotLearnsNothingOfWhatIsThere() async throws {
+    @Test func anUnauthorizedClientLearnsNothingAboutTheRoutes() async throws {
         for target in ["/", "/nothing", "/fault"] {
             let response = await router.respond(to: try Request(.get, target))
             #expect(response.status == .unauthorized)
         }
     }
 
-    @Test func whatARouteThrowsIsAnAnswer() async throws {
+    @Test func anErrorOfARouteBecomesAnAnswer() async throws {
         let problem = try await ask(.get, "/problem")
         #expect(problem.status == .conflict)
         #expect(text(problem) == #"{"detail":"\"no\"\n","status":409,"title":"Conflict"}"#)

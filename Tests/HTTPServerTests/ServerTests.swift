@@ -3,7 +3,7 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// What every client may count on.
+/// The basic behaviour of the server.
 struct ServerTests {
     private static let hello = Router<Void>.Route(.get, "/hello") { _, _ in .text("hello") }
     private static let echo = Router<Void>.Route(.post, "/echo") { request, _ in
@@ -15,7 +15,7 @@ struct ServerTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func answersWithItsFields(entrance: Entrance) async throws {
+    func answersHaveTheirHeaderFields(entrance: Entrance) async throws {
         try await Site.serve(entrance, routes: [Self.hello]) { site in
             let answer = try await site.get("/hello")
             #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n") && answer.hasSuffix("\r\n\r\nhello"))
@@ -33,7 +33,7 @@ struct ServerTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func aConnectionServesManyRequestsAndInTheirOrder(entrance: Entrance) async throws {
+    func aConnectionServesManyRequestsInOrder(entrance: Entrance) async throws {
         try await Site.serve(entrance, routes: [Self.hello, Self.slow, Self.echo]) { site in
             let client = try site.connect()
             for number in 0..<50 {
@@ -53,7 +53,7 @@ struct ServerTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func whoHasClosedItsHalfStillGetsItsAnswer(entrance: Entrance) async throws {
+    func aHalfClosedClientStillReceivesItsAnswer(entrance: Entrance) async throws {
         try await Site.serve(entrance, routes: [Self.hello, Self.slow, Self.echo]) { site in
             for path in ["/hello", "/slow"] {
                 let client = try site.connect()
@@ -69,7 +69,7 @@ struct ServerTests {
         }
     }
 
-    @Test func headHasTheHeadAndNoBody() async throws {
+    @Test func headIsAnsweredWithoutABody() async throws {
         let stream = Router<Void>.Route(.get, "/stream") { _, _ in
             Response(events: AsyncStream<ServerSentEvent> { _ in }, retryMilliseconds: 1)
         }
@@ -87,7 +87,7 @@ struct ServerTests {
         }
     }
 
-    @Test func oldClientsAreServed() async throws {
+    @Test func clientsOfHTTP10AreServed() async throws {
         try await Site.serve(.unix, routes: [Self.hello]) { site in
             let client = try site.connect()
             client.send("GET /hello HTTP/1.0\r\n\r\n")
@@ -100,7 +100,7 @@ struct ServerTests {
         }
     }
 
-    @Test func onlyOnASocketWithoutAHostMayTheHostBeLeftOut() async throws {
+    @Test func onlyOnAUnixSocketIsTheHostFieldOptional() async throws {
         for (entrance, code) in [(Entrance.unix, "200"), (.loopback, "400")] {
             try await Site.serve(entrance, routes: [Self.hello]) { site in
                 let answer = try await site.ask(
@@ -112,7 +112,7 @@ struct ServerTests {
         }
     }
 
-    @Test func whoWaitsForPermissionToSendGetsIt() async throws {
+    @Test func expect100IsAnsweredWithContinue() async throws {
         try await Site.serve(.unix, routes: [Self.echo]) { site in
             let client = try site.connect()
             client.send(
@@ -125,7 +125,7 @@ struct ServerTests {
         }
     }
 
-    @Test func aWholeURLIsATargetToo() async throws {
+    @Test func aTargetMayBeAWholeURL() async throws {
         let route = Router<Void>.Route(.get, "/who") { request, _ in
             .text(request.authority ?? "nobody")
         }
@@ -138,7 +138,7 @@ struct ServerTests {
         }
     }
 
-    @Test func theKernelSaysWhoAsks() async throws {
+    @Test func theKernelIdentifiesTheClient() async throws {
         let seen = Mutex<[Peer?]>([])
         let route = Router<Void>.Route(.get, "/") { request, _ in
             seen.withLock { $0.append(request.peer) }
@@ -151,7 +151,7 @@ struct ServerTests {
         #expect(seen.withLock { $0 } == [own, nil])
     }
 
-    @Test func answersAreMadeSeveralAtOnce() async throws {
+    @Test func requestsAreAnsweredConcurrently() async throws {
         try await Site.serve(.unix, routes: [Self.slow]) { site in
             let time = try await ContinuousClock().measure {
                 let clients = try (0..<20).map { _ in try site.connect() }
@@ -162,7 +162,7 @@ struct ServerTests {
         }
     }
 
-    @Test func whoIsGoneBeforeTheAnswerHarmsNobody() async throws {
+    @Test func aClientThatDisconnectsBeforeTheAnswerIsHarmless() async throws {
         try await Site.serve(.unix, routes: [Self.slow, Self.hello]) { site in
             for _ in 0..<100 {
                 let client = try site.connect()
@@ -173,7 +173,7 @@ struct ServerTests {
         }
     }
 
-    @Test func aLargeAnswerArrivesWhole() async throws {
+    @Test func aLargeAnswerArrivesCompletely() async throws {
         let text = String(repeating: "0123456789abcdef", count: 1 << 18)
         let route = Router<Void>.Route(.get, "/large") { _, _ in .text(text) }
         for entrance in Entrance.allCases {
@@ -184,7 +184,7 @@ struct ServerTests {
         }
     }
 
-    @Test func aSocketIsForItsGroupAndGoneAfterwards() async throws {
+    @Test func aSocketHasItsModeAndIsRemovedAfterwards() async throws {
         var path = ""
         try await Site.serve(.unix, routes: [Self.hello]) { site in
             path = site.path
@@ -192,7 +192,7 @@ struct ServerTests {
             #expect(lstat(path, &found) == 0 && found.st_mode & 0o7777 == 0o660)
         }
         #expect(!FileManager.default.fileExists(atPath: path))
-        // One that nobody listens on any more is replaced; one that has taken its place stays.
+        // An unused socket is replaced; a socket that has replaced ours is kept.
         try await Site.serve(.unix, routes: [Self.hello]) { site in
             path = site.path
             let again = try Listener.unix(path)
@@ -209,7 +209,7 @@ struct ServerTests {
         try FileManager.default.removeItem(atPath: path)
     }
 
-    @Test func whatCannotBeListenedOnIsSaid() throws {
+    @Test func anUnusableAddressIsReported() throws {
         #expect {
             _ = try Listener.unix("/nonexistent/socket")
         } throws: { "\($0)" == "/nonexistent/socket: bind: No such file or directory" }

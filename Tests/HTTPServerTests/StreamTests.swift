@@ -3,10 +3,10 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// Answers that go on.
+/// Streamed answers.
 @Suite(.serialized)
 struct StreamTests {
-    /// A source that tests push events into, and that knows who follows.
+    /// A source that tests push events into, and that counts its followers.
     private final class Source: Sendable {
         private let followers = Mutex<[Int: AsyncStream<ServerSentEvent>.Continuation]>([:])
         private let last = Atomic<Int>(0)
@@ -39,7 +39,7 @@ struct StreamTests {
         }
     }
 
-    /// Tells when nobody holds it any more.
+    /// Reports when its last reference is gone.
     private final class Token: Sendable {
         private let end: @Sendable () -> Void
 
@@ -53,7 +53,7 @@ struct StreamTests {
     private static let hello = Router<Void>.Route(.get, "/hello") { _, _ in .text("hello") }
 
     @Test(arguments: Entrance.allCases)
-    func eventsComeWhenTheyHappenAndTheStreamEnds(entrance: Entrance) async throws {
+    func eventsArriveWhenTheyHappenAndTheStreamEnds(entrance: Entrance) async throws {
         let source = Source()
         try await Site.serve(entrance, routes: [source.route, Self.hello]) { site in
             let client = try site.connect()
@@ -70,13 +70,13 @@ struct StreamTests {
             }
             source.finish()
             #expect(await client.read { $0.hasSuffix("0\r\n\r\n") } == "0\r\n\r\n")
-            // The connection goes on.
+            // The connection stays open.
             client.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(await client.answer().hasSuffix("hello"))
         }
     }
 
-    @Test func anOldClientFollowsToo() async throws {
+    @Test func aClientOfHTTP10FollowsToo() async throws {
         let source = Source()
         try await Site.serve(.unix, routes: [source.route]) { site in
             let client = try site.connect()
@@ -91,7 +91,7 @@ struct StreamTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func whenTheClientIsGoneTheStreamIsToo(entrance: Entrance) async throws {
+    func theStreamEndsWhenTheClientDisconnects(entrance: Entrance) async throws {
         let source = Source()
         try await Site.serve(entrance, routes: [source.route]) { site in
             var clients = try (0..<5).map { _ in try site.connect() }
@@ -101,7 +101,7 @@ struct StreamTests {
             }
             #expect(source.count == 5)
             clients.removeLast(2)
-            // Nothing is sent meanwhile.
+            // Nothing is sent in the meantime.
             let areGone = await eventually {
                 source.count == 3 && site.connections == 3
             }
@@ -116,7 +116,7 @@ struct StreamTests {
         #expect(isOver)
     }
 
-    @Test func aQuietStreamShowsThatItIsThere() async throws {
+    @Test func aQuietStreamSendsSignsOfLife() async throws {
         var limits = Limits.patient
         limits.beatTime = .milliseconds(500)
         limits.sendTime = .milliseconds(800)
@@ -131,7 +131,7 @@ struct StreamTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func whoNeverReadsIsCutOffAndHoldsLittle(entrance: Entrance) async throws {
+    func aClientThatNeverReadsIsDisconnectedAndNeedsLittleMemory(entrance: Entrance) async throws {
         var limits = Limits.patient
         limits.sendTime = .milliseconds(700)
         let made = Count()
@@ -152,7 +152,7 @@ struct StreamTests {
             client.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
             let isCutOff = await eventually { ended.value == 1 }
             #expect(isCutOff)
-            // The kernel's buffers have taken some, and ours a little.
+            // The kernel's buffers contain some of it, and ours a little.
             #expect(made.value < 16 << 20, "\(made.value)")
             let answer = try await site.get("/hello")
             #expect(answer.hasSuffix("hello"))
@@ -177,7 +177,7 @@ struct StreamTests {
         }
     }
 
-    @Test func moreStreamsThanTheLimitAreRefusedAndNothingElseIs() async throws {
+    @Test func onlyStreamsBeyondTheLimitAreRefused() async throws {
         var limits = Limits.patient
         limits.streams = 3
         let source = Source()
@@ -202,7 +202,7 @@ struct StreamTests {
     }
 
     @Test(arguments: Entrance.allCases)
-    func stoppingEndsStreamsWholly(entrance: Entrance) async throws {
+    func stoppingEndsStreamsCompletely(entrance: Entrance) async throws {
         let source = Source()
         var clients: [Client] = []
         let time = try await Site.serve(entrance, routes: [source.route]) { site in

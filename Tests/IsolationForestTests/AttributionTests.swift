@@ -3,7 +3,7 @@ import Testing
 @testable import IsolationForest
 
 @Suite struct AttributionTests {
-    /// Rows of 20 columns: bells, whole numbers, heavy tails, and four that never vary.
+    /// Rows of 20 columns: normal distributions, integers, heavy tails, and four constant columns.
     private static func training() -> [Float] {
         var rows = Samples.bell(rows: 1000, columns: 20, seed: 4)
         for index in rows.indices {
@@ -17,7 +17,7 @@ import Testing
         return rows
     }
 
-    @Test func thePlantedColumnComesFirst() throws {
+    @Test func theAnomalousColumnHasTheGreatestShare() throws {
         let rows = Self.training()
         let forest = try IsolationForest(rows: rows, columnCount: 20, options: .init(seed: 2))
         var shares: [Float] = []
@@ -33,7 +33,7 @@ import Testing
             #expect(shares.allSatisfy { $0 >= 0 })
             let top = shares.firstIndex(of: shares.max()!)!
             first += top == planted ? 1 : 0
-            // Without what the column adds, by its median, which column would lower the score most?
+            // The column whose replacement by its median lowers the score most.
             let lowered = (0..<20).map { column in
                 var without = row
                 without[column] = .nan
@@ -45,7 +45,7 @@ import Testing
         #expect(agreed >= 380, "\(agreed) of 400")
     }
 
-    @Test func twoPlantedColumnsShareTheBlame() throws {
+    @Test func twoAnomalousColumnsHaveTheGreatestShares() throws {
         let rows = Self.training()
         let forest = try IsolationForest(rows: rows, columnCount: 20, options: .init(seed: 2))
         var shares: [Float] = []

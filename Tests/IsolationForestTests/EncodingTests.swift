@@ -21,7 +21,7 @@ import Testing
         #expect(copy.scores(rows: probe) == forest.scores(rows: probe))
     }
 
-    @Test func theChecksumIsTheUsualOne() {
+    @Test func theChecksumIsCRC32() {
         #expect(Checksum.crc32(Array("123456789".utf8)[...]) == 0xCBF4_3926)
     }
 
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func foreignAndNewerFilesAreNamedSo() throws {
+    @Test func foreignAndNewerFilesAreRefusedAsSuch() throws {
         let bytes = try Samples.forest(rows: 40, trees: 2).encoded()
         #expect(throws: ForestError.foreign) {
             try IsolationForest(decoding: Array("GIF89a..........".utf8))
@@ -65,7 +65,7 @@ import Testing
         (16, "column count"), (20, "sample size"), (24, "height limit"),
         (28, "tree count"),
     ])
-    func absurdSizesAreRefusedBeforeMemoryIsTaken(place: Int, name: String) throws {
+    func absurdSizesAreRefusedBeforeMemoryIsAllocated(place: Int, name: String) throws {
         var bytes = try Samples.forest(rows: 40, trees: 2).encoded()
         bytes[place + 3] = 0x7F
         #expect(throws: ForestError.malformed(name)) {
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func aValidChecksumOverNonsenseIsNoForest() throws {
+    @Test func invalidContentWithAValidChecksumIsRefused() throws {
         let bytes = try Samples.forest(rows: 40, trees: 3).encoded()
         var generator = SeededGenerator(seed: 77, stream: 0)
         var read = 0
@@ -102,11 +102,11 @@ import Testing
             let score = forest.score([Float](repeating: 1, count: forest.columnCount))
             #expect(score >= 0 && score <= 1)
         }
-        // A changed threshold or corner is a forest still.
+        // With a changed threshold or box, it is still a valid forest.
         #expect(read > 20)
     }
 
-    @Test func theSameInputGivesTheSameBytesOnEveryMachine() throws {
+    @Test func theSameInputYieldsTheSameBytesOnEveryMachine() throws {
         let bytes = try Samples.forest().encoded()
         #expect(Checksum.crc32(bytes[...]) == 575_568_049)
         let forest = try Samples.forest(columns: 12, trees: 30)

@@ -3,10 +3,10 @@ import Testing
 @testable import IsolationForest
 
 @Suite struct FitTests {
-    @Test func everyTreeIsSound() throws {
+    @Test func everyTreeIsValid() throws {
         var options = IsolationForest.Options(seed: 3)
         options.treeCount = 30
-        // Small whole numbers, so that rows repeat and columns become constant on the way down.
+        // Small integers, so that rows repeat and columns become constant on the way down.
         let rows = Samples.bell(rows: 400, columns: 6, seed: 5).map { $0.rounded() }
         let forest = try IsolationForest(rows: rows, columnCount: 6, options: options)
         #expect(forest.sampleSize == 256)
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    @Test func aLeafAboveTheLimitHoldsOneRowOrEqualOnes() throws {
+    @Test func aLeafAboveTheHeightLimitContainsOneRowOrEqualRows() throws {
         var options = IsolationForest.Options(seed: 3)
         options.treeCount = 5
         options.heightLimit = 64
@@ -71,7 +71,7 @@ import Testing
         #expect(hits.allSatisfy { (675...925).contains($0) })
     }
 
-    @Test func neighbouringSeedsShareNoTree() throws {
+    @Test func forestsOfNeighbouringSeedsHaveNoTreeInCommon() throws {
         let thresholds = try (1...3).map { seed in
             let forest = try Samples.forest(seed: UInt64(seed))
             return Set(forest.treeStarts.dropLast().map { forest.nodes[Int($0)].threshold })
@@ -138,7 +138,7 @@ import Testing
         #expect(small.scores(rows: tiny + [1, 1]).allSatisfy { $0.isFinite })
     }
 
-    @Test func whatIsNoTableOrNoOptionIsRefused() throws {
+    @Test func invalidTablesAndOptionsAreRefused() throws {
         let rows: [Float] = [1, 2, 3, 4, 5, 6]
         let options = IsolationForest.Options(seed: 1)
         for columns in [-1, 0, 4, 5, 6, 4097] {

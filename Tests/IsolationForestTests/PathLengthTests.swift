@@ -22,7 +22,7 @@ import Testing
         (10.0, 2.302_585_092_994_046), (255.0, 5.541_263_545_158_426),
         (32_767.0, 10.397_177_190_355_384),
     ])
-    func theLogarithmIsThatOfTheTextbooks(x: Double, expected: Double) {
+    func theLogarithmIsAccurate(x: Double, expected: Double) {
         #expect(abs(PathLength.naturalLogarithm(x) - expected) <= 2e-15 * max(1, expected))
     }
 
@@ -30,7 +30,7 @@ import Testing
         (0.0, 1.0), (1.0, 0.5), (0.5, 0.707_106_781_186_547_5), (2.5, 0.176_776_695_296_636_9),
         (0.1, 0.933_032_991_536_807_4), (64.0, 5.421_010_862_427_522e-20),
     ])
-    func thePowerIsThatOfTheTextbooks(x: Double, expected: Double) {
+    func thePowerIsAccurate(x: Double, expected: Double) {
         #expect(abs(PathLength.powerOfHalf(x) / expected - 1) < 1e-9)
     }
 }

@@ -1,6 +1,6 @@
 @testable import IsolationForest
 
-/// Made-up rows; the same on every machine.
+/// Generated rows; the same on every machine.
 enum Samples {
     /// `[rows × columns]` of a bell-shaped distribution around 0 with deviation 1.
     static func bell(rows: Int, columns: Int, seed: UInt64) -> [Float] {

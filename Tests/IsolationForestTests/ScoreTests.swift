@@ -22,14 +22,14 @@ import Testing
     }
 
     @Test(arguments: [(10, 1.0), (4, 1.0), (3.9, 3.0), (0.5, 3.0), (0.4, 2.0), (-50, 2.0)])
-    func theClassicScoreIsThatOfTheDefinition(value: Float, path: Double) {
+    func theClassicScoreFollowsTheDefinition(value: Float, path: Double) {
         // c(4) = 2 (ln 3 + γ) − 2 × 3 / 4; a leaf of two rows adds c(2) = 1 to its depth of 2.
         let expected = PathLength.powerOfHalf(path / 1.851_655_907_139_285)
         #expect(abs(Double(Self.byHand.classicScore([value])) - expected) < 1e-6)
     }
 
-    @Test func aRowIsCutOffWithTheChanceOfTheDefinition() throws {
-        // Sixteen rows, all 0 and 3 by turns: the root is the only box, [0, 3].
+    @Test func aRowIsCutOffWithTheDefinedProbability() throws {
+        // Sixteen rows, alternating 0 and 3: the root is the only box, [0, 3].
         var options = IsolationForest.Options(seed: 1)
         options.treeCount = 1
         options.resolution = [1]
@@ -66,7 +66,7 @@ import Testing
         #expect(abs(forest.score([2.5, 3]) - Float(0.5).squareRoot()) < 1e-6)
     }
 
-    @Test func aRowOutsideOfTheTrainingRangeIsOdder() throws {
+    @Test func aRowOutsideTheTrainingRangeIsMoreAnomalous() throws {
         let forest = try Samples.forest(rows: 500, columns: 8, trees: 100)
         var row = [Float](repeating: 0, count: 8)
         var last = forest.score(row)
@@ -80,7 +80,7 @@ import Testing
         #expect(last > 0.9)
     }
 
-    @Test func theExampleOfTheDocumentationIsTrue() throws {
+    @Test func theExampleInTheDocumentationIsCorrect() throws {
         var rows: [Float] = []
         for second in 0..<600 {
             rows += [100 + Float(second * 37 % 101), 0.9 + 0.001 * Float(second * 53 % 71)]
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(arguments: [1, 7, 8, 9, 33], [1, 7, 8, 20])
-    func aBatchGivesTheScoresOfSingleRows(columns: Int, trees: Int) throws {
+    func aBatchYieldsTheScoresOfSingleRows(columns: Int, trees: Int) throws {
         let forest = try Samples.forest(columns: columns, trees: trees)
         let rows = Samples.bell(rows: 203, columns: columns, seed: 5).map { $0 * 3 }
         for scoring in [IsolationForest.Scoring.classic, .insertionAware] {

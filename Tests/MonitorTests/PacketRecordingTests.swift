@@ -12,7 +12,7 @@ import Workloads
 @testable import Offline
 import Timestamps
 
-/// What a monitor keeps of its packets is read again with the names that were true then.
+/// A monitor's recording is read with the names that were valid at the time of each packet.
 final class PacketRecordingTests {
     private let folder = NSTemporaryDirectory() + "lazaret-recording-\(UUID().uuidString)"
     private var path: String { folder + "/kept.pcapng" }
@@ -56,7 +56,7 @@ final class PacketRecordingTests {
         }
     }
 
-    /// Waits for the disk: less than a chunk, and what is still filled, is not decided on.
+    /// Waits for the disk, except for the chunk that is being filled.
     private func keepPace(_ recording: PacketRecording, _ count: Int) {
         let isFollowing = eventually {
             Int(recording.status.written + recording.status.lost) >= count - 1500
@@ -71,7 +71,7 @@ final class PacketRecordingTests {
         return change
     }
 
-    /// Who had the sender's address when each packet came, by the packet's source port.
+    /// The owner of the sender's address at the time of each packet, by the packet's source port.
     private func read(_ paths: [String]? = nil) throws -> [(port: UInt16, holder: String?)] {
         var holder: String?
         var seen: [(port: UInt16, holder: String?)] = []
@@ -88,13 +88,13 @@ final class PacketRecordingTests {
         return seen
     }
 
-    @Test func aNameHoldsForThePacketsFromItsTimeOn() throws {
+    @Test func aNameAppliesToPacketsFromItsTimeOn() throws {
         let recording = try recording()
         recording.recordNames(change("web", at: nil))
         add(recording, at: 0, port: 1)
         add(recording, at: 100, port: 2)
         add(recording, at: 200, port: 3)
-        // The engine tells of it only when packets have come already.
+        // The engine reports it only after packets have arrived.
         recording.recordNames(change("thief", at: 150))
         recording.advance(to: Clock.monotonic() + .seconds(1))
         add(recording, at: 300, port: 4)
@@ -109,7 +109,7 @@ final class PacketRecordingTests {
         #expect(mode as? Int == 0o600)
     }
 
-    @Test func aPacketThatWasForwardedIsReadOnce() throws {
+    @Test func aForwardedPacketIsReadOnce() throws {
         let recording = try recording()
         recording.recordNames(change("web", at: nil))
         for number in 0..<50 {
@@ -122,7 +122,7 @@ final class PacketRecordingTests {
         #expect(file.range(of: Data("br0".utf8)) != nil && file.range(of: Data("br1".utf8)) != nil)
     }
 
-    @Test func everyFileBeginsWithEveryNameAndTheOldestGo() throws {
+    @Test func everyFileStartsWithAllNamesAndTheOldestAreDeleted() throws {
         let recording = try recording(size: 3 << 20, kept: 2)
         recording.recordNames(change("web", at: nil))
         for number in 0..<9000 {
@@ -141,7 +141,7 @@ final class PacketRecordingTests {
         #expect(all == Array((9001 - UInt16(all.count))...9000))
     }
 
-    @Test func whatIsThereAlreadyIsKeptAndAFileThatWasMovedIsBegunAnew() throws {
+    @Test func existingFilesAreKeptAndAMovedFileIsRecreated() throws {
         try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
         let recording = try recording()
         add(recording, at: 0, port: 1)
@@ -157,7 +157,7 @@ final class PacketRecordingTests {
         #expect(try read().map(\.port) == [2])
     }
 
-    @Test(.needsKernel) func aFullDiskIsToldOnceAndWhatWasWrittenStaysReadable() throws {
+    @Test(.needsKernel) func aFullDiskIsReportedOnceAndWrittenDataStaysReadable() throws {
         try Namespace.command([
             "mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", folder,
         ])
@@ -184,7 +184,7 @@ final class PacketRecordingTests {
     }
 
     @Test(arguments: ["/nowhere/at/all.pcapng", "/dev/null", "/tmp"])
-    func whereNothingCanBeKeptIsToldAtTheStart(path: String) {
+    func anUnwritableDirectoryIsReportedAtTheStart(path: String) {
         #expect(throws: IOError.self) {
             _ = try PacketRecording(RecordingOptions(), path: path, logger: log.logger)
         }

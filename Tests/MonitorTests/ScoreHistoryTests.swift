@@ -2,7 +2,7 @@ import Testing
 
 @testable import Monitor
 
-/// Scores of the last 24 hours, for any number of workloads in bounded room.
+/// Scores of the last 24 hours, in bounded memory for any number of workloads.
 struct ScoreHistoryTests {
     private let start = 1_700_000_040
 
@@ -17,20 +17,20 @@ struct ScoreHistoryTests {
         #expect(history.rows(of: 1, until: start + 180).isEmpty)
     }
 
-    @Test func whatIsADayAgoIsForgotten() {
+    @Test func scoresOlderThanADayAreForgotten() {
         let history = ScoreHistory()
         history.note("web", score: 0.9, second: start)
         let day = start + 86_400
         #expect(history.rows(of: 1440, until: day - 60).first?.scores.first == 90)
         #expect(history.rows(of: 1440, until: day).isEmpty)
-        // Later than anybody looked, and out of order.
+        // Later than the last query, and out of order.
         history.note("db", score: 0.7, second: day + 3600)
         history.note("web", score: 0.4, second: day)
         history.note("old", score: 0.4, second: start)
         #expect(history.rows(of: 1440, until: day + 3600).map(\.workload) == ["db", "web"])
     }
 
-    @Test func fiveThousandWorkloadsHaveRoomAndMoreHaveNone() {
+    @Test func atMostFiveThousandWorkloadsAreKept() {
         let history = ScoreHistory()
         for number in 0..<6000 {
             for minute in stride(from: 0, to: 1440, by: 240) {

@@ -10,8 +10,8 @@ import Workloads
 @testable import Offline
 import Timestamps
 
-/// What a node learns by itself, seeing every packet once, is as good as what is trained from a
-/// capture.
+/// A model that a node learns by itself, from a single pass over the packets, is as good as one
+/// trained on a capture.
 struct TrainingPipelineTests {
     private static let captures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -41,7 +41,7 @@ struct TrainingPipelineTests {
         return try #require(try pipeline?.model(provenance))
     }
 
-    @Test func whatIsLearntInOnePassFindsTheAttacksAndSpareTheClean() throws {
+    @Test func aModelLearnedInOnePassFindsAttacksWithoutFalseAlarms() throws {
         let inventory = try Inventory(path: Self.captures + "/inventory.yaml")
         let model = try learn("clean-train", inventory: inventory)
         func judge(_ name: String) throws -> Evaluation {

@@ -6,7 +6,7 @@ struct IPAddressTests {
         "0.0.0.0", "10.1.2.3", "255.255.255.255", "::", "::1", "2001:db8::1", "fe80::1:0:0:5",
         "1:2:3:4:5:6:7:8", "1:0:3:4:5:6:7:8", "1::", "::5:6:7:8",
     ])
-    func canonicalTextComesBackUnchanged(text: String) throws {
+    func canonicalTextIsUnchanged(text: String) throws {
         let address = try #require(IPAddress(text))
         #expect(address.description == text)
         #expect(IPAddress(bytes: address.bytes) == address)
@@ -27,7 +27,7 @@ struct IPAddressTests {
         "+1.2.3.4",
         " 1.2.3.4", "1.2.3.4 ", "1:2:3:4:5:6:7::8:9", "١.2.3.4",
     ])
-    func nonsenseIsRefused(text: String) {
+    func invalidTextIsRefused(text: String) {
         #expect(IPAddress(text) == nil)
     }
 
@@ -45,7 +45,7 @@ struct IPAddressTests {
         #expect(try !address("::1:0:0:0:0").isUnspecified)
     }
 
-    @Test func prefixesHoldTheirAddressesAndNoOthers() throws {
+    @Test func prefixesContainTheirAddressesAndNoOthers() throws {
         let prefix = try #require(IPPrefix("10.20.30.77/26"))
         #expect(prefix.description == "10.20.30.64/26")
         #expect(prefix.lastAddress.description == "10.20.30.127")
@@ -65,7 +65,7 @@ struct IPAddressTests {
         }
     }
 
-    @Test func macAddressesComeBackUnchanged() throws {
+    @Test func macAddressesAreUnchanged() throws {
         let mac = try #require(MACAddress("02-42-AC-11-00-02"))
         #expect(mac.description == "02:42:ac:11:00:02")
         #expect(!mac.isGroup && MACAddress(0xFFFF_FFFF_FFFF).isGroup)

@@ -6,7 +6,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A file that is gone with the test.
+/// A file that is removed with the test.
 final class TemporaryFile {
     let path: String
     init(_ bytes: [UInt8]) throws {
@@ -80,7 +80,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     #expect(frames.map(\.bytes) == [[1, 2, 3], [4], [5, 6]])
 }
 
-@Test func whatLiesBeyondAllTimesIsTheLastTime() throws {
+@Test func aTimeOutOfRangeBecomesTheLastTime() throws {
     let file = try TemporaryFile(
         CaptureFile.pcapng(
             [.init(), .init(resolution: 9), .init(resolution: 0), .init(resolution: 0x80)],
@@ -105,7 +105,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     #expect(capture.statistics.packets == 300)
 }
 
-@Test func aCutFileGivesItsWholePacketsAndAWarning() throws {
+@Test func aTruncatedFileYieldsItsCompletePacketsAndAWarning() throws {
     let whole = CaptureFile.pcap(records)
     let (frames, capture) = try readAll([try TemporaryFile(Array(whole.dropLast(5)))])
     #expect(frames.count == 299)
@@ -121,7 +121,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     #expect("\(capture.warnings[0])".contains("the 1 packets before it were used"))
 }
 
-@Test func whatIsNoCaptureIsRefusedWithItsReason() throws {
+@Test func anInvalidCaptureIsRefusedWithTheReason() throws {
     let text = try TemporaryFile(Array("hello, this is text".utf8))
     #expect(throws: CaptureError.notACapture(path: text.path)) {
         try FileCapture(paths: [text.path])
@@ -142,7 +142,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     }
 }
 
-@Test func aFilterTakesWhatItSays() throws {
+@Test func aFilterAcceptsTheMatchingFrames() throws {
     func frame(_ port: UInt16) -> CaptureFile.Record {
         .init(
             .epoch,
@@ -165,9 +165,9 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     #expect(frames.map(\.bytes.count) == large.map { min($0.bytes.count, 65_535) })
 }
 
-/// The sample captures, and those below the folder that `LAZARET_DATA` names, with libpcap's own
-/// reader as the judge of every frame.
-@Test func everyCaptureGivesTheFramesThatLibpcapGives() throws {
+/// The sample captures, and those below the folder that `LAZARET_DATA` names, compared frame by
+/// frame with libpcap's reader.
+@Test func everyCaptureYieldsTheSameFramesAsLibpcap() throws {
     let more = ProcessInfo.processInfo.environment["LAZARET_DATA"]
     let roots = [Run.root.appendingPathComponent("captures").path] + [more].compactMap(\.self)
     let names = roots.flatMap { root in
@@ -179,7 +179,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
         guard let reference = LibpcapReader(name) else { continue }
         var expected = reference.digest()
         guard let capture = try? FileCapture(paths: [name]) else {
-            // libpcap has no complaint before the first frame, so neither may we.
+            // libpcap reports no error before the first frame, so we must not either.
             #expect(expected.count == 0, Comment(rawValue: name))
             continue
         }
@@ -188,7 +188,7 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
             for index in frames.indices { digest.add(frames[index]) }
         }), more {}
         if reference.hasOddTimes { expected.times = digest.times }
-        // Where libpcap stops at an interface of another type, we go on.
+        // libpcap stops at an interface of another type, we continue.
         if reference.ended { #expect(digest == expected, Comment(rawValue: name)) }
         compared += 1
     }
@@ -207,7 +207,7 @@ private func nameBlock(_ body: [UInt8], isBigEndian: Bool = false) -> [UInt8] {
 }
 
 @Test(arguments: [false, true])
-func notesOfAMonitorAreGivenOutOnceAndOthersAreNot(isBigEndian: Bool) throws {
+func notesOfAMonitorAreReturnedOnceAndOthersAreNot(isBigEndian: Bool) throws {
     func half(_ value: Int) -> [UInt8] {
         let bytes = Frame.bytes(UInt64(value), 2)
         return isBigEndian ? bytes : bytes.reversed()
@@ -229,7 +229,7 @@ func notesOfAMonitorAreGivenOutOnceAndOthersAreNot(isBigEndian: Bool) throws {
     let (frames, capture) = try readAll([file], options)
     #expect(frames.count == 1 && capture.warnings.isEmpty && capture.lostNotes == 0)
     #expect(capture.takeNotes() == ["{}"] && capture.takeNotes().isEmpty)
-    // Whoever does not ask for notes keeps none.
+    // Without a request for notes, none are kept.
     options.noteLimit = 10
     let (_, other) = try readAll([file], options)
     #expect(other.takeNotes().isEmpty && other.lostNotes == 1)
@@ -239,7 +239,7 @@ func notesOfAMonitorAreGivenOutOnceAndOthersAreNot(isBigEndian: Bool) throws {
     [1, 0, 0xFF, 0xFF], [1, 0, 200, 0, 1, 2, 3, 4], [0, 0, 0, 0, 1, 0, 0xFF, 0xFF],
     [0, 0, 0, 0, 1, 0, 9, 0, 0x6C, 0x61], [0, 0, 9, 0], [], [7],
 ])
-func nameBlocksThatLieAboutTheirPartsDoNoHarm(body: [UInt8]) throws {
+func nameBlocksWithWrongLengthsAreHarmless(body: [UInt8]) throws {
     let file = try TemporaryFile(
         CaptureFile.pcapng([.init()], [(0, 1, [1, 2, 3, 4])]) + nameBlock(body)
             + CaptureFile.pcapng([.init()], [(0, 1, [5, 6, 7, 8])]))

@@ -22,9 +22,9 @@ struct FrameDigest: Equatable {
 /// The library's own reader.
 final class LibpcapReader {
     private let handle: OpaquePointer
-    /// Whether it came to the end of the file without an error.
+    /// Whether it reached the end of the file without an error.
     private(set) var ended = false
-    /// Whether a time lies beyond January 2038, which this version reads as before 1970, or has a
+    /// Whether a time is after January 2038, which this version reads as before 1970, or has a
     /// fraction of more than a second.
     private(set) var hasOddTimes = false
 

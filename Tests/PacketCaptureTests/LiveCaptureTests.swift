@@ -5,7 +5,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A pair of interfaces, what goes in at one end comes out at the other; gone with the test.
+/// A pair of connected virtual interfaces, removed with the test.
 private final class VirtualLink {
     let near: String
     let far: String
@@ -21,13 +21,13 @@ private final class VirtualLink {
     func create() {
         _ = Self.run("link", "add", near, "type", "veth", "peer", "name", far)
         for end in [near, far] {
-            // Without IPv6 nothing is sent but what the test sends.
+            // Without IPv6, only the test sends packets.
             try? "1".write(
                 toFile: "/proc/sys/net/ipv6/conf/\(end)/disable_ipv6", atomically: false,
                 encoding: .utf8)
             _ = Self.run("link", "set", end, "up")
         }
-        // The kernel sees to it that packets pass only after it is told to.
+        // The link carries packets only some time after it is set up.
         let isUp = eventually {
             [near, far].allSatisfy { Self.output("ip", "-br", "link", "show", $0).contains(" UP ") }
         }
@@ -59,7 +59,7 @@ private final class VirtualLink {
     }
 }
 
-/// Reads until `count` frames came, for as long as patience lasts: their source ports and wire
+/// Reads until `count` frames have arrived or the time is over; returns their source ports and wire
 /// bytes.
 private func collect(_ capture: LiveCapture, _ count: Int) throws -> (ports: [Int], bytes: Int) {
     var ports: [Int] = []
@@ -87,10 +87,10 @@ private func options() -> CaptureOptions {
 /// Frames of 42 bytes and a payload of `number % 1400`.
 private func wireBytes(_ count: Int) -> Int { (0..<count).reduce(0) { $0 + 42 + $1 % 1400 } }
 
-/// Every test has a network namespace of its own; libpcap and `ip` work in the calling thread's.
+/// Every test has its own network namespace; libpcap and `ip` work in that of the calling thread.
 @Suite(.needsKernel)
 struct LiveCaptureTests {
-    @Test func whatWasSentIsWhatIsCaptured() throws {
+    @Test func allSentFramesAreCaptured() throws {
         try Namespace("capture").inside {
             let link = VirtualLink("lzv")
             let capture = try LiveCapture(interfaces: [link.far], options: options())
@@ -101,7 +101,7 @@ struct LiveCaptureTests {
         }
     }
 
-    @Test func aBridgeIsSeenToo() throws {
+    @Test func aBridgeIsCapturedToo() throws {
         try Namespace("capture").inside {
             let one = VirtualLink("lzo")
             let two = VirtualLink("lzt")
@@ -123,7 +123,7 @@ struct LiveCaptureTests {
         }
     }
 
-    @Test func oneThatIsFloodedDoesNotKeepTheOthersFromBeingRead() throws {
+    @Test func aFloodedInterfaceDoesNotPreventReadingTheOthers() throws {
         try Namespace("capture").inside {
             let busy = VirtualLink("lzf")
             let quiet = VirtualLink("lzq")
@@ -131,7 +131,7 @@ struct LiveCaptureTests {
                 let capture = try LiveCapture(interfaces: interfaces, options: options())
                 busy.send(4000)
                 quiet.send(40)
-                // Both rings hold all of it before anything is read: the kernel hands over a block
+                // Both rings contain everything before the first read: the kernel delivers a block
                 // that is not full after 50 ms.
                 Thread.sleep(forTimeInterval: 0.5)
                 var names: [String] = []
@@ -148,7 +148,7 @@ struct LiveCaptureTests {
         }
     }
 
-    @Test func anInterfaceThatGoesAwayIsOpenedAgain() throws {
+    @Test func anInterfaceThatDisappearsIsOpenedAgain() throws {
         try Namespace("capture").inside {
             let link = VirtualLink("lzr")
             let capture = try LiveCapture(interfaces: [link.far], options: options())
@@ -172,7 +172,7 @@ struct LiveCaptureTests {
         }
     }
 
-    @Test func anyInterfaceIsCookedAndMissingOnesAreNamed() throws {
+    @Test func theAnyInterfaceIsCookedAndMissingOnesAreNamed() throws {
         try Namespace("capture").inside {
             let link = VirtualLink("lzy")
             var any = CaptureOptions()

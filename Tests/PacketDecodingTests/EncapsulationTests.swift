@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// The inner packet of every encapsulation: TCP 10.1.0.1:40000 to 10.1.0.2:443, SYN.
+/// The inner packet of all encapsulations: TCP 10.1.0.1:40000 to 10.1.0.2:443, SYN.
 private let inner = Frame.ipv4("10.1.0.1", "10.1.0.2", 6, Frame.tcp(40_000, 443, flags: 2))
 private let inner6 = Frame.ipv6("fd00::1", "fd00::2", 6, Frame.tcp(40_000, 443, flags: 2))
 private let innerFrame = Frame.ethernet(0x0800, inner)
@@ -108,13 +108,13 @@ func everyShorterCaptureOfAFrameIsSafe(_ wrapped: Encapsulation) {
     }
 }
 
-@Test func sixInFourGivesTheInnerIPv6Packet() {
+@Test func sixInFourYieldsTheInnerIPv6Packet() {
     let packet = decoded(outer(41, inner6), .ethernet)
     #expect(packet.ipVersion == 6 && packet.source == Frame.address("fd00::1"))
     #expect(packet.tunnel == .ipInIP && packet.outerDestination == Frame.address("192.0.2.2"))
 }
 
-@Test func everyExtensionHeaderIsPassed() {
+@Test func everyExtensionHeaderIsSkipped() {
     // Hop-by-hop, routing, destination options, authentication, an atomic fragment, TCP.
     let chain: [UInt8] =
         [43, 0, 1, 4, 0, 0, 0, 0] + [60, 0, 0, 0, 0, 0, 0, 0] + [51, 0, 1, 4, 0, 0, 0, 0]
@@ -137,7 +137,7 @@ func everyShorterCaptureOfAFrameIsSafe(_ wrapped: Encapsulation) {
     #expect(decoder.statistics.nestingTooDeep == 1)
 }
 
-@Test func aTunnelWithoutAnIPPacketLeavesTheOuterOne() {
+@Test func aTunnelWithoutAnIPPacketYieldsTheOuterPacket() {
     let frame = outer(
         17,
         Frame.udp(

@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import Timestamps
 
-@Test func aRequestForAnAddressIsReadFromARP() {
+@Test func anARPRequestIsDecoded() {
     let packet = decoded(
         Frame.ethernet(0x0806, Frame.arp(operation: 1, "10.0.0.1", "10.0.0.2")), .ethernet)
     #expect(packet.kind == .arp && packet.arpOperation == 1)
@@ -13,7 +13,7 @@ import Timestamps
     #expect(packet.arpSenderMAC == MACAddress(0x0200_0000_0001))
 }
 
-@Test func anErrorOfICMPNamesThePacketItIsAbout() {
+@Test func anICMPErrorQuotesItsPacket() {
     let quoted = Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 2000, [1, 2]))
     let packet = decoded(
         Frame.ipv4("10.0.0.2", "10.0.0.1", 1, Frame.icmp(type: 3, code: 3, quoted)), .raw)
@@ -22,13 +22,13 @@ import Timestamps
     #expect(packet.quotedSourcePort == 1000 && packet.quotedDestinationPort == 2000)
 }
 
-@Test func aQuestionOfDNSIsMeasured() {
+@Test func aDNSQuestionIsMeasured() {
     let message = Frame.dns("aaaabbbb.Example.COM")
     let packet = decoded(
         Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 53, message)), .raw)
     #expect(packet.dns.kind == .query && packet.dns.questionType == 1)
     #expect(packet.dns.nameLength == 20 && packet.dns.labelCount == 3)
-    // Four of one letter and four of another: one bit a byte.
+    // Four of one letter and four of another: one bit per byte.
     #expect(packet.dns.nameEntropyHundredths == 100)
     let lower = decoded(
         Frame.ipv4(
@@ -38,7 +38,7 @@ import Timestamps
     #expect(lower.dns.domainHash == packet.dns.domainHash)
 }
 
-@Test func aMissingNameIsSeenInTheAnswer() {
+@Test func aMissingNameIsDetectedInTheAnswer() {
     let message = Frame.dns("no.example.com", isResponse: true, code: 3)
     let length = Frame.bytes(UInt64(message.count), 2)
     let packet = decoded(
@@ -48,7 +48,7 @@ import Timestamps
     #expect(packet.dns.kind == .response && packet.dns.responseCode == 3)
 }
 
-@Test func offloadedLengthsOfZeroMeanTheRestOfTheFrame() {
+@Test func aZeroLengthFromOffloadingMeansTheRestOfTheFrame() {
     var bytes = Frame.ipv4(
         "10.0.0.1", "10.0.0.2", 6, Frame.tcp(1, 2, flags: 0x10, payload: [1, 2, 3]))
     bytes[2] = 0
@@ -57,14 +57,14 @@ import Timestamps
     #expect(packet.ipLength == 70_043 && packet.payloadLength == 70_003)
 }
 
-@Test func paddingIsNoPayload() {
+@Test func paddingIsNotPayload() {
     let frame = Frame.ethernet(
         0x0800, Frame.ipv4("10.0.0.1", "10.0.0.2", 6, Frame.tcp(1, 2, flags: 0x10)))
     let packet = decoded(frame + [0, 0, 0, 0, 0, 0], .ethernet)
     #expect(packet.payloadLength == 0 && packet.ipLength == 40 && packet.wireLength == 60)
 }
 
-/// Each way to be bad, its frame, and its counter.
+/// A frame of each kind of malformation, and its counter.
 @Test(
     arguments: [
         ("truncated_link", LinkType.ethernet, [1, 2, 3]),
@@ -102,7 +102,7 @@ import Timestamps
         ),
         ("unsupported_link_type", LinkType(rawValue: 105), [1, 2, 3]),
     ] as [(String, LinkType, [UInt8])])
-func everyWayToBeBadHasItsCounter(name: String, link: LinkType, frame: [UInt8]) {
+func everyKindOfMalformedFrameHasItsCounter(name: String, link: LinkType, frame: [UInt8]) {
     var decoder = PacketDecoder()
     var packet = Packet()
     let bytes = name == "too_many_extensions" ? Frame.ipv6("::1", "::2", 60, endlessChain) : frame
@@ -114,7 +114,7 @@ func everyWayToBeBadHasItsCounter(name: String, link: LinkType, frame: [UInt8]) 
     }
 }
 
-/// Destination options without end.
+/// An endless chain of destination options.
 private let endlessChain = (0..<300).flatMap { _ in [60, 0, 0, 0, 0, 0, 0, 0] as [UInt8] }
 
 @Test func wrongChecksumsAreCountedOnRequest() {
@@ -133,7 +133,7 @@ private let endlessChain = (0..<300).flatMap { _ in [60, 0, 0, 0, 0, 0, 0, 0] as
     #expect(decoder.statistics.wrongIPv4Checksum == 1)
 }
 
-@Test func noBytesTrap() {
+@Test func noInputTraps() {
     var random = SeededGenerator(seed: 7)
     for round in 0..<20_000 {
         let start = Encapsulation.all[round % Encapsulation.all.count]

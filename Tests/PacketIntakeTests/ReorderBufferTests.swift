@@ -6,7 +6,7 @@ import Testing
 @testable import PacketIntake
 import Timestamps
 
-/// Packets of several interfaces come out by time, and each of them once.
+/// Packets of several interfaces are returned by time, and each of them once.
 struct ReorderBufferTests {
     private func packet(_ milliseconds: Int64, sequence: UInt32) -> Packet {
         var packet = Packet()
@@ -38,12 +38,12 @@ struct ReorderBufferTests {
         return (sequences, merge.duplicates)
     }
 
-    @Test func whatComesLateFromOneInterfaceIsStillInOrder() {
+    @Test func latePacketsOfOneInterfaceAreStillInOrder() {
         let out = merged([(0, 10, 1), (0, 30, 3), (1, 20, 2), (1, 40, 4)])
         #expect(out.sequences == [1, 2, 3, 4] && out.duplicates == 0)
     }
 
-    @Test func nothingBeyondTheHorizonIsHandedOn() {
+    @Test func noPacketBeyondTheHorizonIsReleased() {
         #expect(
             merged([(0, 10, 1), (1, 200, 2)], until: .epoch + .milliseconds(100)).sequences == [1])
     }
@@ -53,13 +53,13 @@ struct ReorderBufferTests {
         #expect(out.sequences == [1, 2] && out.duplicates == 2)
     }
 
-    @Test func aRepetitionIsNoSecondSight() {
+    @Test func aRepetitionIsNotADuplicate() {
         // On the same interface, or later than forwarding takes.
         let out = merged([(0, 10, 1), (0, 11, 1), (1, 30, 1)])
         #expect(out.sequences == [1, 1, 1] && out.duplicates == 0)
     }
 
-    @Test func aFullRoomHurriesTheOldest() {
+    @Test func aFullQueueReleasesTheOldestPacket() {
         var merge = ReorderBuffer(interfaces: 2)
         var next = Packet()
         var count: UInt32 = 0

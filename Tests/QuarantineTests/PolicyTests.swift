@@ -6,10 +6,10 @@ import Testing
 import Timestamps
 
 struct PolicyTests {
-    @Test func oneWindowIsWatchedTwoInARowAreFenced() {
+    @Test func oneWindowIsWatchedAndTwoInARowAreFenced() {
         var quarantine = PlannedQuarantine()
         #expect(quarantine.consider(request("10.0.0.2", at: 100)).isEmpty)
-        // The same moment seen at another scale is not a second window.
+        // The same time at another scale is not a second window.
         #expect(quarantine.consider(request("10.0.0.2", at: 100)).isEmpty)
         let decisions = quarantine.consider(request("10.0.0.2", at: 110))
         #expect(decisions.map(\.kind) == [.add])
@@ -18,7 +18,7 @@ struct PolicyTests {
         #expect(rule.undo == "lazaret quarantine release 10.0.0.2")
     }
 
-    @Test func whoTakesAnAddressHasNoRecordAndWhoIsGoneIsNotFencedOverIt() {
+    @Test func aNewOwnerOfAnAddressHasNoRecordAndThePreviousIsNotFenced() {
         func by(_ workload: String, at time: Int64, score: Double = 0.7) -> EnforcementRequest {
             var request = request("10.0.0.2", at: time, score: score)
             request.workload = workload
@@ -30,10 +30,10 @@ struct PolicyTests {
         #expect(quarantine.consider(by("job", at: 110)).isEmpty)
         #expect(quarantine.consider(by("job", at: 120)).map(\.kind) == [.add])
         _ = quarantine.expire(at: Timestamp(second: 720))
-        // A window of the one before, judged after the address passed on.
+        // A window of the previous owner, scored after the address has a new owner.
         quarantine.policy.inventory = inventory(1)
         #expect(quarantine.consider(by("job", at: 730, score: 1)).isEmpty)
-        // One that had no name then is the one that has it now.
+        // An owner without a name at that time is the current owner.
         #expect(quarantine.consider(by("10.0.0.2", at: 740, score: 1)).map(\.kind) == [.add])
     }
 
@@ -51,7 +51,7 @@ struct PolicyTests {
         #expect(quarantine.consider(request("10.0.0.2", at: 0, score: score)).count == fences)
     }
 
-    @Test func repeatersStayLongerAndAreForgivenInTime() {
+    @Test func repeatedOffencesLastLongerAndAreForgivenOverTime() {
         var quarantine = PlannedQuarantine()
         func fence(at time: Int64) -> Int {
             let decisions = quarantine.consider(request("10.0.0.2", at: time, score: 0.9))
@@ -60,14 +60,14 @@ struct PolicyTests {
         #expect(fence(at: 0) == 600)
         #expect(fence(at: 1000) == 3600)
         #expect(fence(at: 10_000) == 86_400)
-        // The third ended at 96,400; a day of quiet forgives one of three steps.
+        // The third expired at 96,400; a day of quiet forgives one of three steps.
         #expect(fence(at: 200_000) == 86_400)
-        // That ended at 286,400; two days of quiet forgive two of three steps.
+        // That one expired at 286,400; two days of quiet forgive two of three steps.
         #expect(fence(at: 286_400 + 2 * 86_400) == 3600)
         #expect(fence(at: 1_000_000_000) == 600)
     }
 
-    @Test func whoGoesOnIsHeldLongerWithoutAGap() {
+    @Test func aContinuedOffenceExtendsTheFenceWithoutAGap() {
         var quarantine = PlannedQuarantine()
         _ = quarantine.consider(request("10.0.0.2", at: 0, score: 0.9))
         #expect(quarantine.consider(request("10.0.0.2", at: 30, score: 0.9)).isEmpty)
@@ -93,7 +93,7 @@ struct PolicyTests {
         #expect(Set(decisions.map(\.rule.id)).count == 1 && decisions[0].rule.workload == "web")
     }
 
-    @Test func aSpooferIsFencedByItsCard() {
+    @Test func aSpooferIsFencedByItsMACAddress() {
         var quarantine = PlannedQuarantine()
         quarantine.policy.protected.add(prefix("10.0.0.1"), reason: "gateway")
         let link = "02:42:ac:11:00:66"
@@ -101,7 +101,7 @@ struct PolicyTests {
         #expect(decisions.map(\.target) == [target(link)] && decisions[0].kind == .add)
     }
 
-    @Test func protectedAndAllowlistedAreRefusedOnceInAWhile() {
+    @Test func protectedAndAllowlistedTargetsAreReportedOncePerPeriod() {
         var quarantine = PlannedQuarantine()
         quarantine.policy.protected.add(prefix("10.0.0.1"), reason: "default gateway")
         quarantine.policy.allowlist = [
@@ -119,7 +119,7 @@ struct PolicyTests {
         #expect(quarantine.rules.count == 1)
     }
 
-    @Test func youngWorkloadsWarmUp() {
+    @Test func youngWorkloadsAreNotFencedYet() {
         var quarantine = PlannedQuarantine()
         quarantine.policy.options.warmUp = .seconds(60)
         quarantine.policy.inventory = KnownInventory(workloads: [
@@ -132,7 +132,7 @@ struct PolicyTests {
         #expect(quarantine.consider(request("10.0.0.2", at: 70, score: 0.9)).map(\.kind) == [.add])
     }
 
-    @Test func theBudgetOpensTheBreaker() {
+    @Test func exceedingTheBudgetOpensTheBreaker() {
         var quarantine = PlannedQuarantine()
         quarantine.policy.options.maximumActive = 2
         var kinds: [QuarantineDecision.Kind] = []
@@ -158,7 +158,7 @@ struct PolicyTests {
         #expect(kinds == [.add, .add, .refuse(.budgetOfWorkloads(percent: 25))])
     }
 
-    @Test func enoughOfASubnetFencesItAroundWhatIsProtected() {
+    @Test func enoughOffendersFenceTheirSubnetAroundProtectedAddresses() {
         var quarantine = PlannedQuarantine(
             QuarantinePolicy(inventory: inventory(4, network: "10.0.0.0/29")))
         quarantine.policy.options.maximumShareOfWorkloads = 1
@@ -186,7 +186,7 @@ struct PolicyTests {
         #expect(kinds == [.add, .add, .refuse(.budgetOfWorkloads(percent: 50))])
     }
 
-    @Test func offendersRememberedAreBounded() {
+    @Test func theNumberOfRememberedOffendersIsBounded() {
         var quarantine = PlannedQuarantine()
         quarantine.policy.options.maximumTracked = 100
         for host in 0..<1000 {

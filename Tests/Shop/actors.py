@@ -1,4 +1,4 @@
-"""What the containers of the story's shop run, and what they do once they are somebody else's: actors.py ROLE ..."""
+"""The roles of the containers in the story's shop, and the attacks of compromised ones: actors.py ROLE ..."""
 import random, socket, struct, sys, threading, time
 
 NET = "10.68.0."
@@ -21,7 +21,7 @@ def call(host, port, size, wait=2):
 
 
 def serve(port, size, kind="plain"):
-    """Answers each line with `size` bytes; an api asks the store first."""
+    """Answers each line with `size` bytes; an api queries the store first."""
     server = socket.create_server(("", int(port)), backlog=128)
 
     def answer(s):
@@ -71,7 +71,7 @@ def client(pause, *targets):
 
 
 def knock(hosts, ports, rate):
-    """Begins a connection to each, and waits for no answer."""
+    """Opens a connection to each, without waiting for an answer."""
     for number in range(30 * rate):
         with socket.socket() as s:
             s.setblocking(False)
@@ -80,7 +80,7 @@ def knock(hosts, ports, rate):
 
 
 def flood(target, port, count, rate):
-    """SYNs from our own address, and nothing after them."""
+    """SYNs from the host's own address, without a completed handshake."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.connect((target, 9))
         own = socket.inet_aton(s.getsockname()[0])
@@ -98,7 +98,7 @@ def flood(target, port, count, rate):
 
 
 def attempt(host, port):
-    """Whether it is let through."""
+    """Whether a connection is possible."""
     socket.create_connection((NET + host, int(port)), 1).close()
 
 

@@ -11,7 +11,7 @@ struct PathTests {
         ("/a/b/", "/a", "b"), ("a//b", "a", "b"), ("//a//b//", "//a", "b"), ("./a", ".", "a"),
         ("..", "", ".."), ("/var/lib/lazaret.db", "/var/lib", "lazaret.db"), ("/ü/ß", "/ü", "ß"),
     ])
-    func pathsAreTakenApart(path: String, parent: String, last: String) {
+    func pathsAreSplit(path: String, parent: String, last: String) {
         #expect(path.parentPath == parent && path.lastPathComponent == last)
     }
 
@@ -31,7 +31,7 @@ struct FileTests {
     private let path = NSTemporaryDirectory() + "lztest-" + UUID().uuidString
 
     @Test(arguments: [0, 1, 65_535, 65_536, 65_537, 1 << 20])
-    func whatIsWrittenIsRead(count: Int) throws {
+    func writtenFilesAreRead(count: Int) throws {
         defer { unlink(path) }
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         try FileDescriptor(path, O_WRONLY | O_CREAT | O_EXCL).write(bytes.span)
@@ -40,7 +40,7 @@ struct FileTests {
         #expect(mode as? Int == 0o600)
     }
 
-    @Test func theSystemsWordsAreKept() throws {
+    @Test func theSystemsErrorMessagesAreKept() throws {
         #expect(throws: SystemError(ENOENT)) { try readFile("/nowhere/at/all") }
         #expect(throws: SystemError(EISDIR)) { try readFile("/tmp") }
         #expect(throws: SystemError(ENOSPC)) {
@@ -50,7 +50,7 @@ struct FileTests {
         #expect("\(SystemError(ENOENT))" == "No such file or directory")
     }
 
-    @Test func filesThatTellNoSizeAreReadWhole() throws {
+    @Test func filesWithoutASizeAreReadCompletely() throws {
         let status = String(decoding: try readFile("/proc/self/status"), as: UTF8.self)
         #expect(status.contains("CapEff:") && status.hasSuffix("\n"))
     }
@@ -66,7 +66,7 @@ struct FileTests {
 }
 
 struct ThreadTests {
-    @Test func aThreadIsNoneOfTheCallers() async {
+    @Test func aThreadIsNotTheCallersThread() async {
         let caller = pthread_self()
         let other = await withCheckedContinuation { continuation in
             startThread { continuation.resume(returning: pthread_self()) }

@@ -5,19 +5,19 @@ import Timestamps
 @testable import SystemSupport
 
 struct WorkerTests {
-    /// What a worker's thread was given.
+    /// The items that a worker's thread received.
     private final class Record: Sendable {
         private let batches = Mutex<[[Int]]>([])
 
         func add(_ batch: Worker<Int>.Batch) { batches.withLock { $0.append(batch.items) } }
         var items: [Int] { batches.withLock { $0.flatMap(\.self) } }
-        /// Batches with something in them.
+        /// The batches that are not empty.
         var filled: [[Int]] { batches.withLock { $0.filter { !$0.isEmpty } } }
     }
 
     private func soon(_ seconds: Int = 10) -> Instant { Clock.monotonic() + .seconds(seconds) }
 
-    @Test func itemsComeInTheirOrderOnceEach() {
+    @Test func itemsArriveInOrderOnceEach() {
         let (worker, record) = (Worker<Int>(capacity: 100_000), Record())
         worker.start(with: record, period: .seconds(60)) { record, batch in record.add(batch) }
         for number in 0..<50_000 { #expect(worker.submit(number)) }
@@ -25,7 +25,7 @@ struct WorkerTests {
         #expect(record.items == Array(0..<50_000))
     }
 
-    @Test func aBurstWakesOnceAndIsTakenWhole() {
+    @Test func aBurstWakesOnceAndIsProcessedTogether() {
         let (worker, record, gate) = (Worker<Int>(capacity: 1000), Record(), Signal())
         let entered = Signal()
         worker.start(with: record, period: .seconds(60)) { record, batch in
@@ -54,7 +54,7 @@ struct WorkerTests {
         #expect(!worker.submit(9) && worker.refused == 3)
     }
 
-    @Test func aStopThatTakesTooLongSaysWhatIsLeft() {
+    @Test func aStopThatTakesTooLongReportsTheRemainingItems() {
         let (worker, gate, entered) = (Worker<Int>(capacity: 10), Signal(), Signal())
         worker.start(with: (), period: .seconds(60)) { _, batch in
             guard !batch.items.isEmpty else { return }
@@ -68,13 +68,13 @@ struct WorkerTests {
         #expect(worker.stop(by: began + .milliseconds(100)) == 4)
         #expect(Clock.monotonic() - began >= .milliseconds(100))
         gate.raise()
-        // The last batch waits at the gate too.
+        // The last batch is blocked too.
         #expect(entered.wait(until: soon()))
         gate.raise()
         #expect(worker.stop(by: soon()) == 0)
     }
 
-    @Test func withoutItemsThePeriodWakes() {
+    @Test func withoutItemsTheWorkerWakesAfterThePeriod() {
         let (worker, called) = (Worker<Int>(capacity: 1), Signal())
         worker.start(with: (), period: .milliseconds(20)) { _, batch in
             if batch.items.isEmpty, !batch.isLast { called.raise() }
@@ -84,7 +84,7 @@ struct WorkerTests {
         worker.stop(by: soon())
     }
 
-    @Test func whatNeedNotWakeWaitsForThePeriod() {
+    @Test func lazyItemsWaitForThePeriod() {
         let (worker, record) = (Worker<Int>(capacity: 10, wakesAtOnce: false), Record())
         worker.start(with: record, period: .seconds(60)) { record, batch in record.add(batch) }
         for number in 0..<3 { worker.submit(number) }
@@ -94,7 +94,7 @@ struct WorkerTests {
         #expect(record.items == [0, 1, 2])
     }
 
-    /// Each submitter waits until its item was worked on: one wake-up lost, and it waits for a
+    /// Each submitter waits until its item was processed: after a lost wake-up, it would wait for a
     /// minute.
     @Test func noWakeUpIsLost() {
         let worker = Worker<Signal>(capacity: 64)
@@ -121,7 +121,7 @@ struct WorkerTests {
         #expect(worker.stop(by: soon()) == 0)
     }
 
-    @Test func aRaisedSignalIsSeenOnceWhoeverCameFirst() {
+    @Test func aRaisedSignalIsSeenOnceInEitherOrder() {
         let signal = Signal()
         #expect(!signal.wait(until: Clock.monotonic() + .milliseconds(5)))
         signal.raise()

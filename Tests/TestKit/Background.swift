@@ -1,12 +1,12 @@
 internal import Foundation
 internal import Testing
 
-/// The program while it runs, perhaps in a network namespace; killed with the test.
+/// A running program, optionally in a network namespace; killed with the test.
 public final class Background {
     private let process = Process()
     private let scratch: Scratch
 
-    /// - Parameter words: what comes before the program, such as `setpriv …`.
+    /// - Parameter words: the words before the program, such as `setpriv …`.
     public init(in space: Namespace? = nil, _ arguments: [String], behind words: [String] = [])
         throws
     {
@@ -25,12 +25,12 @@ public final class Background {
         try process.runUnblocked()
     }
 
-    /// Words before a program that closes the descriptors it inherits. Foundation takes a process
-    /// for ended when one of these is closed; so a shell waits for it, and passes SIGTERM on.
+    /// Words before a program that closes its inherited descriptors. Foundation considers a process
+    /// ended when one of these is closed, so a shell waits for it and passes SIGTERM on.
     ///
     /// - Parameters:
     ///   - path: where the shell writes the program's identifier.
-    ///   - file: what the program inherits as descriptor 7; it is made where it is missing.
+    ///   - file: a file that the program inherits as descriptor 7; it is created if it is missing.
     public static func supervised(identifier path: String, inheriting file: String) -> [String] {
         let shell = """
             exec 7<>"$1"; shift; "$@" & pid=$!; echo $pid >"$0"
@@ -53,10 +53,10 @@ public final class Background {
 
     public var identifier: Int32 { process.processIdentifier }
 
-    // env, nsenter and setpriv all replace themselves: the process is the program.
+    // env, nsenter and setpriv replace themselves, so the process is the program.
     public func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
-    /// Whether the program has a handler for the signal; before that it would end it.
+    /// Whether the program has a handler for the signal; without one, the signal would end it.
     public func handles(_ number: Int32) -> Bool {
         let path = "/proc/\(identifier)/status"
         let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""

@@ -1,13 +1,13 @@
 internal import Foundation
 
-/// Runs the program and tells how much memory it had at its peak.
+/// Runs the program and measures its peak memory.
 public struct Bounded {
     public let status: Int32
     public let errors: String
     /// The largest resident size, as the kernel counted it.
     public let peakBytes: Int
 
-    /// - Parameter seconds: after which it is ended.
+    /// - Parameter seconds: the time after which it is ended.
     public init(_ arguments: [String], seconds: Int = 300) throws {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("lazaret-bounded-\(UUID().uuidString)")

@@ -79,7 +79,7 @@ public enum CaptureFile {
         return file
     }
 
-    /// A name resolution block with what a monitor notes, in the little-endian order of `pcapng`.
+    /// A name resolution block with a monitor's note, in the little-endian order of `pcapng`.
     public static func note(_ text: String) -> [UInt8] {
         func half(_ value: Int) -> [UInt8] { Frame.bytes(UInt64(value), 2).reversed() }
         func word(_ value: Int) -> [UInt8] { Frame.bytes(UInt64(value), 4).reversed() }
@@ -89,7 +89,7 @@ public enum CaptureFile {
         return word(4) + word(12 + body.count) + body + word(12 + body.count)
     }
 
-    /// The packets of a pcap file in microseconds as `pcapng` takes them.
+    /// The packets of a pcap file in microseconds, in the form that `pcapng` accepts.
     public static func records(
         ofPcap file: [UInt8]
     ) -> [(interface: Int, stamp: UInt64, bytes: [UInt8])] {

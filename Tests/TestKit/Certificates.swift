@@ -19,7 +19,7 @@ public struct Certificates {
                 + "-out \(authority).crt")
     }
 
-    /// - Parameter names: what the certificate is for, such as `IP:127.0.0.1`.
+    /// - Parameter names: the subject alternative names, such as `IP:127.0.0.1`.
     public func sign(_ name: String, names: String) throws {
         try run("req \(Self.newKey) -subj /CN=\(name) -keyout \(name).key -out \(name).csr")
         try Data("subjectAltName=\(names)".utf8).write(to: folder.appendingPathComponent("names"))

@@ -1,7 +1,7 @@
 public import Logging
 import InMemoryLogging
 
-/// Keeps the lines that its logger gets.
+/// Collects the lines of its logger.
 public struct CollectedLog: Sendable {
     private let handler = InMemoryLogHandler()
 

@@ -1,7 +1,7 @@
 import Foundation
 public import Testing
 
-/// Docker or Podman with a network namespace of its own: nothing of this machine's is touched.
+/// Docker or Podman in its own network namespace; the machine's network is not changed.
 public final class ContainerHost {
     public enum Engine: String, Sendable { case docker, podman }
 
@@ -12,7 +12,7 @@ public final class ContainerHost {
     private let folder: String
     private var server: Int32?
 
-    /// Foundation knows that a program has ended by a socket that all its children inherit: a
+    /// Foundation detects the end of a program by a socket that all its children inherit. A
     /// container's shim would keep it open, so it is closed first.
     private static let alone = [
         "bash", "-c",
@@ -90,7 +90,7 @@ public final class ContainerHost {
         server.map { FileManager.default.fileExists(atPath: "/proc/\($0)/exe") } ?? false
     }
 
-    /// Stops the engine's server; containers go on.
+    /// Stops the engine's server; containers keep running.
     public func stopServer() {
         guard let server, isRunning else { return }
         kill(server, SIGTERM)
@@ -122,9 +122,9 @@ public final class ContainerHost {
         return try Namespace.command(Self.alone + command)
     }
 
-    /// Makes a network with both families.
+    /// Creates a network with both families.
     ///
-    /// - Returns: the engine's name for it; unique, because Podman keeps addresses for the whole
+    /// - Returns: the engine's name for it; unique, because Podman assigns addresses for the whole
     ///   machine.
     public func network(_ label: String, v4: String, v6: String? = nil) throws -> String {
         let name = "lz\(UInt16.random(in: 0...UInt16.max))\(label)"
@@ -159,8 +159,8 @@ public final class ContainerHost {
 }
 
 extension ContainerHost {
-    /// Ends what still runs for this host: a container that ends while its server does may leave
-    /// its shim behind.
+    /// Ends remaining processes of this host: a container that ends together with its server may
+    /// leave its shim behind.
     private func killLeftovers() {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         for process in names.compactMap({ Int32($0) }) {

@@ -1,14 +1,14 @@
 public import NetworkAddresses
 
-/// Bytes of packets for tests, from the inside out: each function wraps what it is given. All
-/// lengths are right; checksums are zero where nothing verifies them.
+/// Bytes of packets for tests, built from the inside out: each function adds a header to its
+/// payload. All lengths are correct; checksums that are not verified are zero.
 public enum Frame {
     /// The low `count` bytes of `value`, network byte order.
     public static func bytes(_ value: UInt64, _ count: Int) -> [UInt8] {
         (0..<count).reversed().map { UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) }
     }
 
-    /// An address from its text; `::` for nonsense.
+    /// An address from its text; `::` if it is invalid.
     public static func address(_ text: String) -> IPAddress { IPAddress(text) ?? .unspecified }
 
     public static func tcp(

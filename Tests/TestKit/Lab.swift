@@ -17,7 +17,7 @@ public final class Lab {
     /// On the second bridge.
     public let c: Host
     public let outside: Host
-    /// Where the next scan begins.
+    /// The first port of the next scan.
     private var port: UInt16 = 1000
 
     public init(bridgeCallsFirewall: Bool = true) throws {
@@ -55,7 +55,7 @@ public final class Lab {
         }
     }
 
-    /// Whether every link carries packets: the kernel sees to that only after it is told to.
+    /// Whether every link carries packets, which is some time after it is set up.
     private func isUp() throws -> Bool {
         let ports = try node.space.run("bridge", "link").split(separator: "\n")
         guard ports.count == 4, ports.allSatisfy({ $0.contains(" state forwarding ") }) else {
@@ -89,9 +89,9 @@ public final class Lab {
     }
 }
 
-/// What hosts do, and what comes of it.
+/// Actions of hosts, and their results.
 extension Lab {
-    /// Whether a datagram of one host comes to the other; it is sent again until it does.
+    /// Whether a datagram of one host reaches the other; it is sent repeatedly until it does.
     public func reaches(_ from: Host, _ to: Host, v6: Bool = false) throws -> Bool {
         let receiver = try Socket(to, v6: v6)
         try receiver.bind(v6 ? "::" : "0.0.0.0", 4000)
@@ -103,28 +103,28 @@ extension Lab {
         }
     }
 
-    /// Whether a datagram of one host does not come to the other.
+    /// Whether a datagram of one host does not reach the other.
     ///
-    /// It would be there at once: the wait is short, and on a busy machine it only finds less.
-    public func isHeldBack(_ from: Host, _ to: Host, v6: Bool = false) throws -> Bool {
+    /// It would arrive at once, so the wait is short; on a busy machine the check is only weaker.
+    public func isBlocked(_ from: Host, _ to: Host, v6: Bool = false) throws -> Bool {
         let receiver = try Socket(to, v6: v6)
         try receiver.bind(v6 ? "::" : "0.0.0.0", 4000)
         try Socket(from, v6: v6).send("probe", to: to.address(v6), 4000)
         return try !receiver.receives(within: 0.5)
     }
 
-    /// One host asks another for a hundred ports, each time for others.
+    /// One host scans a hundred ports of another, different ones each time.
     public func scan(_ victim: Host, by offender: Host) throws {
         port = port < 60_000 ? port + 100 : 1000
         for number in port..<port + 100 {
             let probe = try Socket(offender, stream: true)
-            // Behind a fence nobody answers.
+            // A fenced host gets no answer.
             try probe.wait(seconds: 0.01)
             _ = probe.connect(victim.v4, number)
         }
     }
 
-    /// Whether the node's firewall holds the host.
+    /// Whether the host is fenced in the node's firewall.
     public func isFenced(_ host: Host) throws -> Bool {
         try node.space.run("nft", "list", "ruleset").contains("\(host.v4) timeout")
     }
@@ -138,7 +138,7 @@ extension Lab {
     }
 }
 
-/// A socket that lives in a host's namespace.
+/// A socket in a host's namespace.
 public final class Socket {
     public let descriptor: Int32
 
@@ -162,7 +162,7 @@ public final class Socket {
 
     deinit { close(descriptor) }
 
-    /// How long a receive or connect waits.
+    /// The time limit of a receive or connect.
     public func wait(seconds: Double) throws {
         var time = timeval(tv_sec: Int(seconds), tv_usec: Int(seconds * 1e6) % 1_000_000)
         let size = socklen_t(MemoryLayout<timeval>.size)
@@ -223,7 +223,7 @@ public final class Socket {
         return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) >= 0
     }
 
-    /// The next datagram's text (or what a stream has), or nil when none came in time.
+    /// The next datagram's text (or a stream's data), or nil if none arrived in time.
     public func receive() -> String? {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = recv(descriptor, &bytes, bytes.count, 0)

@@ -1,7 +1,7 @@
 public import Foundation
 public import Testing
 
-/// Whether these tests may make network namespaces: root, with `ip` and `nft` at hand.
+/// Whether these tests can create network namespaces: as root, with `ip` and `nft` installed.
 public let mayUseKernel: Bool = {
     guard geteuid() == 0, let probe = try? Namespace() else { return false }
     return (try? probe.run("nft", "list", "ruleset")) != nil
@@ -19,7 +19,7 @@ public struct CommandFailed: Error, CustomStringConvertible {
     public init(description: String) { self.description = description }
 }
 
-/// A network namespace of its own, gone when the last reference is.
+/// A network namespace, removed with the last reference.
 public final class Namespace: Sendable {
     public let name: String
 
@@ -32,7 +32,7 @@ public final class Namespace: Sendable {
 
     deinit { _ = try? Self.command(["ip", "netns", "del", name]) }
 
-    /// Runs a command in the namespace; its output, or an error with what it said.
+    /// Runs a command in the namespace; returns its output, or throws an error with its message.
     @discardableResult
     public func run(_ words: String..., input: String = "") throws -> String {
         try Self.command(["nsenter", "--net=/run/netns/\(name)"] + words, input: input)
@@ -59,7 +59,7 @@ public final class Namespace: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = words
-        // Files, not pipes: neither side can wait for the other.
+        // Files instead of pipes, so neither side can block the other.
         let base = NSTemporaryDirectory() + "lztest-" + UUID().uuidString
         try Data(input.utf8).write(to: URL(fileURLWithPath: base + ".in"))
         _ = FileManager.default.createFile(atPath: base + ".out", contents: nil)
@@ -102,8 +102,8 @@ public func enterNamespace<T>(_ path: String, _ body: () throws -> T) throws -> 
 }
 
 extension Process {
-    /// Runs it with no signal blocked: the threads of a test may block all of them, programs
-    /// inherit that, and one that waits for its children or is asked to end would not hear of it.
+    /// Runs it with no signal blocked. The threads of a test may block all signals and programs
+    /// inherit that, so one that waits for its children or for SIGTERM would not receive them.
     func runUnblocked() throws {
         var none = sigset_t()
         var before = sigset_t()

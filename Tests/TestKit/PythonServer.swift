@@ -1,16 +1,16 @@
 public import Foundation
 internal import Testing
 
-/// A server in Python that a test brings along; killed with the test.
+/// A server in Python for a test; killed with the test.
 public final class PythonServer {
     private static let python = "/usr/bin/python3"
     public static let isAvailable = FileManager.default.isExecutableFile(atPath: python)
 
-    /// The first line that the script printed: its port, say.
+    /// The first line that the script printed, such as its port.
     public let firstLine: String
     private let process = Process()
 
-    /// - Parameter script: prints a line and flushes it when clients may come.
+    /// - Parameter script: prints a line and flushes it when it is ready for clients.
     public init(_ script: String, _ arguments: [String] = [], in folder: URL? = nil) throws {
         process.executableURL = URL(fileURLWithPath: Self.python)
         process.arguments = ["-c", script] + arguments

@@ -9,7 +9,7 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
-/// Whether a program is where this process looks for programs, or root does.
+/// Whether a program is in the search path of this process or of root.
 func isInstalled(_ program: String) -> Bool {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
     let folders = "\(path):/usr/sbin:/sbin".components(separatedBy: ":")
@@ -18,7 +18,7 @@ func isInstalled(_ program: String) -> Bool {
     }
 }
 
-/// Runs the program as a user would.
+/// Runs the program like a user.
 public struct Run {
     public let status: Int32
     public let output: String
@@ -27,7 +27,7 @@ public struct Run {
     public static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The program: `LAZARET_BINARY`, or the one that `make build` has built.
+    /// The program: `LAZARET_BINARY`, or the result of `make build`.
     public static var binary: URL {
         if let path = ProcessInfo.processInfo.environment["LAZARET_BINARY"] {
             return URL(fileURLWithPath: path, relativeTo: root)
@@ -68,8 +68,8 @@ public struct Run {
         errors = try text("err")
     }
 
-    /// How many windows the monitor that answers on `socket` has judged: what was before them is
-    /// judged too.
+    /// The number of windows that the monitor on `socket` has scored; all earlier windows were
+    /// scored too.
     public static func windows(judgedBy socket: String) -> Int {
         let run = try? Run("status", "--format", "json", "--socket", socket)
         return (try? run?.json.first)?["windows"] as? Int ?? 0
@@ -85,7 +85,7 @@ public struct Run {
     }
 }
 
-/// A folder that goes away with the test.
+/// A folder that is removed with the test.
 public final class Scratch {
     public let url: URL
 

@@ -2,8 +2,8 @@ internal import Foundation
 internal import Synchronization
 public import Timestamps
 
-/// Docker as it answers, without containers: addresses from a pool that is used again at once,
-/// events in their order, all of it recorded from Docker 20.10.
+/// A simulation of Docker without containers: addresses from a pool that are reused at once, events
+/// in order, with answers recorded from Docker 20.10.
 public final class ScriptedEngine: Sendable {
     public struct Life: Sendable {
         public var id: String
@@ -12,7 +12,7 @@ public final class ScriptedEngine: Sendable {
         public var v4: String
         public var v6: String
         public var since: Timestamp
-        /// Of its image; its containers have them too.
+        /// The labels of its image; its containers have them too.
         public var imageLabels: [String: String] = [:]
 
         public init(
@@ -57,7 +57,7 @@ public final class ScriptedEngine: Sendable {
         state.withLock { $0.server = server }
     }
 
-    /// Ends every connection, as a daemon that is restarted does.
+    /// Closes every connection, as a daemon does when it is restarted.
     public func stop() {
         let (server, streams) = state.withLock { state in
             defer {
@@ -92,7 +92,7 @@ public final class ScriptedEngine: Sendable {
             let wanted = running.filter { target == "/containers/json" || target.contains($0.id) }
             return .whole(200, "[\(wanted.map(Self.describe).joined(separator: ","))]")
         }
-        // Each container has an image of its own.
+        // Each container has its own image.
         let image =
             running.first { target == "/images/\($0.image)/json" }
             ?? running.first { target == "/images/sha256:\($0.id)/json" }
@@ -103,7 +103,7 @@ public final class ScriptedEngine: Sendable {
         return .whole(404, "{}")
     }
 
-    /// As a proxy before the engine that lets only some questions through.
+    /// A proxy in front of the engine that allows only some requests.
     public var hidesImages: Bool {
         get { state.withLock { $0.hidesImages } }
         set { state.withLock { $0.hidesImages = newValue } }
@@ -137,13 +137,13 @@ public final class ScriptedEngine: Sendable {
             """
     }
 
-    public func tell(_ line: String) {
+    public func sendLine(_ line: String) {
         for stream in state.withLock({ $0.streams }) { stream.write(line) }
     }
 
-    public func begin(_ life: Life, tells: Bool = true) {
+    public func begin(_ life: Life, sendsEvent: Bool = true) {
         state.withLock { $0.running[life.id] = life }
-        guard tells else { return }
+        guard sendsEvent else { return }
         var attributes = life.allLabels
         attributes["name"] = life.name
         attributes["image"] = life.image
@@ -155,7 +155,7 @@ public final class ScriptedEngine: Sendable {
                 #"{"container":"\#(life.id)","name":"net","type":"bridge"}"#
             ), ("container", "start", life.id, told),
         ] {
-            tell(
+            sendLine(
                 #"""
                 {"Type":"\#(kind)","Action":"\#(action)","Actor":{"ID":"\#(id)",\#
                 "Attributes":\#(facts)},"time":\#(life.since.second),\#
@@ -165,11 +165,11 @@ public final class ScriptedEngine: Sendable {
         }
     }
 
-    public func end(_ id: String, at time: Timestamp, tells: Bool = true) {
+    public func end(_ id: String, at time: Timestamp, sendsEvent: Bool = true) {
         state.withLock { $0.running[id] = nil }
-        guard tells else { return }
+        guard sendsEvent else { return }
         for action in ["die", "destroy"] {
-            tell(
+            sendLine(
                 #"""
                 {"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)",\#
                 "Attributes":{"exitCode":"0"}},"timeNano":\#(time.nanoseconds)}

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// An HTTP server on a Unix socket or a TCP port of loopback, whose answers the test makes.
+/// An HTTP server on a Unix socket or a TCP port of loopback, whose answers the test provides.
 public final class ScriptedServer: Sendable {
     /// One request.
     public struct Request: Sendable {
@@ -13,7 +13,7 @@ public final class ScriptedServer: Sendable {
     public final class Stream: Sendable {
         private let descriptor: Int32
         private let isOpen = Mutex(true)
-        /// Writes wait here, and not on a thread that the reader needs.
+        /// Writes block here, and not on a thread that the reader needs.
         private let queue = DispatchQueue(label: "stream")
 
         init(_ descriptor: Int32) { self.descriptor = descriptor }
@@ -41,7 +41,7 @@ public final class ScriptedServer: Sendable {
 
     public enum Answer: Sendable {
         case whole(Int, String)
-        /// The body gets the stream; it ends when it is closed.
+        /// The closure receives the stream; the answer ends when the stream is closed.
         case stream(@Sendable (Stream) -> Void)
     }
 
@@ -103,7 +103,7 @@ public final class ScriptedServer: Sendable {
 
     deinit { stop() }
 
-    /// Closes everything; nobody is answered any more.
+    /// Closes everything; no request is answered any more.
     public func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)

@@ -1,9 +1,8 @@
-/// SplitMix64 (Steele, Lea, Flood 2014): a seeded generator, so that a failing case can be
-/// repeated.
+/// SplitMix64 (Steele, Lea, Flood 2014): a seeded generator, so failing cases can be repeated.
 public struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
-    /// A generator whose whole sequence follows from `seed`.
+    /// Creates a generator whose sequence depends on `seed` only.
     public init(seed: UInt64) { state = seed }
 
     public mutating func next() -> UInt64 {

@@ -1,10 +1,10 @@
 internal import Foundation
 
-/// Seconds that a test waits for what must come. A busy machine only delays it, so it is long; what
-/// comes ends the wait.
+/// Seconds that a test waits for an expected event. It is long because a busy machine may delay the
+/// event, which ends the wait.
 public let patience = 180.0
 
-/// Waits until `condition` holds; false where it does not within so many seconds.
+/// Waits until `condition` holds; returns false if it does not within that many seconds.
 public func eventually(
     within seconds: Double = patience, _ condition: () throws -> Bool
 ) rethrows -> Bool {
@@ -16,7 +16,7 @@ public func eventually(
     return try condition()
 }
 
-/// Waits until `condition` holds; false where it does not within `seconds`.
+/// Waits until `condition` holds; returns false if it does not within `seconds`.
 public func eventually(
     _ seconds: Double = patience, _ condition: () throws -> Bool
 ) async rethrows -> Bool {
@@ -28,7 +28,7 @@ public func eventually(
     return try condition()
 }
 
-/// Threads apart from those that other tests block while they wait for a program.
+/// Threads separate from those that other tests block while they wait for a program.
 public final class OwnThreads: TaskExecutor {
     private let queue = DispatchQueue(label: "own", attributes: .concurrent)
 

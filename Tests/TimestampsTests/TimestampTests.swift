@@ -2,7 +2,7 @@ import Testing
 import Timestamps
 
 struct TimestampTests {
-    @Test func whatCannotBeToldIsTheNearestThatCan() {
+    @Test func timesOutOfRangeAreClamped() {
         #expect(Timestamp(second: 9_223_372_036).nanoseconds == 9_223_372_036_000_000_000)
         #expect(Timestamp(second: 9_223_372_037) == .distantFuture)
         #expect(Timestamp(second: UInt64.max) == .distantFuture)
@@ -28,7 +28,7 @@ struct TimestampTests {
         (-1_000_000_000, -1, 0), (-1_000_000_001, -2, 999_999_999),
         (Int64.max, 9_223_372_036, 854_775_807), (Int64.min, -9_223_372_037, 145_224_192),
     ])
-    func aTimeLiesInTheSecondThatBeganLast(nanoseconds: Int64, second: Int, rest: Int) {
+    func aTimeBelongsToTheSecondThatBeganLast(nanoseconds: Int64, second: Int, rest: Int) {
         let time = Timestamp(nanoseconds: nanoseconds)
         #expect(time.second == second && time.nanosecondOfSecond == rest)
     }

@@ -18,14 +18,14 @@ private func lease(_ id: String, _ workload: String, since: Timestamp) -> Lease 
 }
 
 struct DirectoryTests {
-    @Test func aFlowIsWhoseAddressItWasThen() throws {
+    @Test func aFlowBelongsToTheOwnerAtItsTime() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         directory.begin("d", [(spot, lease("a", "web", since: Timestamp(second: 100)))])
         directory.end("d", container: "a", at: Timestamp(second: 200))
         directory.begin(
             "d", [(spot, lease("b", "job", since: Timestamp(second: 200) + .milliseconds(300)))])
-        // Heard late: it lived between the two that are known.
+        // Reported late: its lease is between the two known ones.
         func name(_ time: Timestamp) -> String? {
             directory.lease(of: spot, at: time)?.container.workload
         }
@@ -35,7 +35,7 @@ struct DirectoryTests {
         #expect(
             name(Timestamp(second: 200) + .milliseconds(300)) == "job"
                 && name(Timestamp(second: 900)) == "job")
-        // An answer that comes after the end brings nobody back.
+        // An answer after the end does not reopen the lease.
         directory.end("d", container: "b", at: Timestamp(second: 300))
         directory.begin(
             "d", [(spot, lease("b", "job", since: Timestamp(second: 200) + .milliseconds(300)))])
@@ -44,12 +44,12 @@ struct DirectoryTests {
         // The same container, started again.
         directory.begin("d", [(spot, lease("b", "job", since: Timestamp(second: 400)))])
         #expect(name(Timestamp(second: 350)) == nil && name(Timestamp(second: 401)) == "job")
-        // Taken without anybody hearing of the end.
+        // Reassigned without a report of the end.
         directory.begin("d", [(spot, lease("c", "db", since: Timestamp(second: 500)))])
         #expect(name(Timestamp(second: 499)) == "job" && name(Timestamp(second: 500)) == "db")
     }
 
-    @Test func whoLivedAndDiedBeforeTheAnswerIsKnownAfterwards() throws {
+    @Test func aContainerThatEndedBeforeTheAnswerIsKnownAfterwards() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         directory.end("d", container: "short", at: Timestamp(second: 2000))
@@ -59,19 +59,19 @@ struct DirectoryTests {
         #expect(directory.inventory().workloads.isEmpty)
     }
 
-    @Test func aListEndsWhoIsNotNamedAndSparesTheYounger() throws {
+    @Test func aListEndsMissingContainersAndKeepsYoungerOnes() throws {
         let directory = WorkloadDirectory()
         let (one, two) = (try address("10.0.0.5"), try address("10.0.0.6"))
         directory.begin("d", [(one, lease("a", "web", since: Timestamp(second: 100)))])
         directory.begin("d", [(two, lease("b", "job", since: Timestamp(second: 300)))])
         directory.begin(
             "k", [(try address("10.9.0.1"), lease("p", "pod", since: Timestamp(second: 100)))])
-        // Asked at 200, when b was not there yet.
+        // Queried at 200, before b was started.
         directory.replaceAll("d", [], containers: [], at: Timestamp(second: 200))
         #expect(directory.inventory().workloads.map(\.name) == ["job", "pod"])
     }
 
-    @Test func changesAreToldOnce() throws {
+    @Test func changesAreReportedOnce() throws {
         let directory = WorkloadDirectory()
         let spot = try address("10.0.0.5")
         let version = directory.version
@@ -86,12 +86,12 @@ struct DirectoryTests {
         #expect(change.holders.keys.contains(spot) && change.holders[spot] == .some(nil))
     }
 
-    @Test func tenThousandLivesLeaveNothing() throws {
+    @Test func tenThousandContainersLeaveNoState() throws {
         let directory = WorkloadDirectory()
         var now = Timestamp(second: 1000)
         var largest = 0
         for life in 0..<10_000 {
-            // Twenty a second, each for one second, over a few hundred addresses; half have IPv6
+            // Twenty a second, each for one second, with a few hundred addresses; half have IPv6
             // too.
             now += .milliseconds(50)
             let v4 = try address("10.0.\(life % 2).\(2 + life % 200)")
@@ -105,13 +105,13 @@ struct DirectoryTests {
         }
         for life in 9980..<10_000 { directory.end("d", container: "c\(life)", at: now) }
         #expect(largest <= 15_000 && directory.size().refused == 0)
-        // A quarter of an hour later nothing is left.
+        // A quarter of an hour later, the table is empty.
         directory.end("d", container: "none", at: now + .seconds(1000))
         #expect(directory.size().leases == 0 && directory.size().addresses == 0)
         #expect(directory.size().containers <= 1)
     }
 
-    @Test func enginesWithinTheirNetworksAndTheFileBeforeAll() throws {
+    @Test func enginesNameTheirNetworksAndTheFileTakesPrecedence() throws {
         let given = try Inventory(
             yaml: "workloads: [{name: printer, addresses: [10.0.0.9]}]", path: "i")
         let model = try Inventory(
@@ -131,7 +131,7 @@ struct DirectoryTests {
         map.apply(change)
         #expect(try map.identity(of: address("10.0.0.6")).name == "web")
         #expect(try map.identity(of: address("10.0.0.9")).name == "printer")
-        // Who had it when the model was made is not who has it now.
+        // The owner when the model was trained is not the current owner.
         #expect(try map.identity(of: address("10.0.0.5")).name == "10.0.0.5")
         #expect(try map.identity(of: address("203.0.113.5")).name == "partner")
         change = WorkloadChange()
@@ -151,18 +151,18 @@ struct NamingTests {
         #expect(WorkloadNaming.repository(of: reference) == name)
     }
 
-    /// PROJECT/SERVICE and NAMESPACE/OWNER are no image's names.
+    /// PROJECT/SERVICE and NAMESPACE/OWNER are not names of images.
     @Test(arguments: [
         ("nginx:1.27", "nginx"), ("shop/web:1", "docker.io/shop/web"),
         ("docker.io/shop/web", "docker.io/shop/web"), ("localhost/shop/web", "localhost/shop/web"),
         ("localhost/bb:1", "bb"), ("registry:5000/team/app", "registry:5000/team/app"),
         ("quay.io/team/app@sha256:00", "quay.io/team/app"),
     ])
-    func imagesWithAPathAreCalledByTheirRegistryToo(reference: String, name: String) {
+    func imagesWithAPathKeepTheirRegistryInTheName(reference: String, name: String) {
         #expect(WorkloadNaming.name(ofImage: reference) == name)
     }
 
-    @Test func labelsComeBeforeImages() {
+    @Test func labelsTakePrecedenceOverImages() {
         let compose = [
             "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
             "team": "a", "secret": "b",
@@ -181,13 +181,13 @@ struct NamingTests {
     }
 
     @Test(arguments: ["outside", "node", "10.0.0.1", "image nginx", "network dmz", "gateway of x"])
-    func nobodyIsCalledAsLazaretCallsOthers(name: String) {
+    func noWorkloadHasAReservedName(name: String) {
         let made = WorkloadNaming(nameLabel: "n").container(
             id: "1", name: "x", image: "", labels: ["n": name])
         #expect(made.workload == "container \(name)")
     }
 
-    @Test func hostileNamesAreCutAndHarmless() throws {
+    @Test func hostileNamesAreTruncatedAndCleaned() throws {
         let name = "a\n\u{1B}[2J\u{202E}'\"}]:" + String(repeating: "é", count: 10_000)
         let made = WorkloadNaming(nameLabel: "n", labels: ["n"]).container(
             id: name, name: name, image: name, labels: ["n": name])

@@ -8,7 +8,7 @@ import Timestamps
 
 private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
 
-/// What an engine says, from a server that says what Docker said.
+/// An engine's answers, from a server with recorded answers of Docker.
 @Suite(.timeLimit(.minutes(20))) final class EngineTests {
     private let engine: ScriptedEngine
     private let directory = WorkloadDirectory()
@@ -55,17 +55,18 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
     ]
 
-    /// Labels of a container, labels of its image, and what the container is called.
+    /// Labels of a container, labels of its image, and the container's name.
     private static let claims: [([String: String], [String: String], String)] = [
-        // An image's author names nobody.
+        // An image's author cannot name a workload.
         ([:], shop, "job"),
         ([:], ["io.kubernetes.pod.namespace": "shop", "io.kubernetes.pod.name": "web-0"], "job"),
         ([:], ["com.docker.swarm.service.name": "web"], "job"), ([:], ["app": "web"], "job"),
-        // Compose sets its own labels over the image's, and marks what it starts from its own
+        // Compose overrides the image's labels with its own, and marks containers of its own
         // builds.
         (["com.docker.compose.project": "lab", "com.docker.compose.service": "x"], shop, "lab/x"),
         (["com.docker.compose.config-hash": "0f"], shop, "shop/web"),
-        // A label names within its project, and elsewhere nothing that looks like one's.
+        // A label names a workload within its project; elsewhere it cannot look like a project's
+        // name.
         (shop.merging(["app": "db"]) { $1 }, [:], "shop/db"), (["app": "db"], [:], "db"),
         (["app": "shop/web"], [:], "job"),
         (["com.docker.compose.service": "shop/web"], [:], "job"),
@@ -73,7 +74,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             ["com.docker.compose.project": "shop/web", "com.docker.compose.service": "x"], [:],
             "job"
         ),
-        // Two owners are none.
+        // Claims of two owners are ignored.
         (shop.merging(["com.docker.swarm.service.name": "db"]) { $1 }, [:], "job"),
         (
             shop.merging([
@@ -83,7 +84,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
     ]
 
     @Test(arguments: EngineTests.claims)
-    func labelsNameWithinWhatTheirAuthorOwns(
+    func labelsNameOnlyWithinTheScopeOfTheirAuthor(
         own: [String: String], image: [String: String], name: String
     ) async throws {
         naming = WorkloadNaming(nameLabel: "app")
@@ -102,18 +103,18 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(try listed.inventory().workload(of: address(one.v6))?.name == name)
     }
 
-    @Test func whereImagesAreNotShownNoLabelNamesAndTheOperatorIsTold() async throws {
+    @Test func withoutAccessToImagesLabelsAreIgnoredWithAWarning() async throws {
         engine.hidesImages = true
         engine.begin(life(1, spot: 3, labels: Self.shop))
         try await follow()
         #expect(try directory.inventory().workload(of: address("10.0.0.5"))?.name == "job")
-        let isTold = await eventually {
+        let isReported = await eventually {
             log.lines.contains { $0.contains("allow GET /images/NAME/json") }
         }
-        #expect(isTold)
+        #expect(isReported)
     }
 
-    @Test func itIsHeardBeforeItRunsAndForgottenWhenItEnds() async throws {
+    @Test func aContainerIsKnownBeforeItRunsAndForgottenAfterItsEnd() async throws {
         try await follow()
         #expect(directory.bridges() == ["br-abababababab"])
         #expect(
@@ -138,7 +139,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(directory.source.hasPrefix("docker /"))
     }
 
-    @Test func whatHappenedDuringAGapIsListed() async throws {
+    @Test func changesDuringADisconnectionAreListed() async throws {
         try await follow()
         let (old, kept) = (life(1, spot: 1), life(2, spot: 2))
         engine.begin(old)
@@ -147,14 +148,14 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(areKnown)
         let since = try #require(directory.lease(of: address(kept.v4), at: .distantFuture)?.since)
         engine.stop()
-        engine.end(old.id, at: Clock.now(), tells: false)
-        // Another took its address meanwhile.
+        engine.end(old.id, at: Clock.now(), sendsEvent: false)
+        // Another container has its address now.
         var new = life(3, spot: 1)
         new.since += .seconds(2)
-        engine.begin(new, tells: false)
-        let isTold = await eventually { directory.source.contains("not answering") }
-        #expect(isTold)
-        // What was known stays known.
+        engine.begin(new, sendsEvent: false)
+        let isReported = await eventually { directory.source.contains("not answering") }
+        #expect(isReported)
+        // Known containers are kept.
         #expect(directory.leases().count == 4)
         try engine.start()
         let isFound = try await eventually {
@@ -162,19 +163,20 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         }
         #expect(isFound)
         #expect(try directory.lease(of: address(old.v4), at: old.since)?.container.name == "job-1")
-        // Its event or a list has named it, which tells whole seconds; the gap changes nothing.
+        // It was named by its event or by a list, which has whole seconds; the disconnection has no
+        // effect.
         #expect(try directory.lease(of: address(kept.v4), at: .distantFuture)?.since == since)
         #expect((since - kept.since).magnitude < .seconds(1))
         #expect(!directory.source.contains("not answering"))
     }
 
-    /// `LAZARET_LIVES=10000` is what docs/workloads.md tells of.
-    @Test func thousandsOfLivesAreToldApartAndLeaveNothing() async throws {
+    /// The numbers in docs/workloads.md are from `LAZARET_LIVES=10000`.
+    @Test func thousandsOfContainersAreDistinguishedAndLeaveNoState() async throws {
         try await follow()
         let given = ProcessInfo.processInfo.environment["LAZARET_LIVES"].flatMap { Int($0) }
         let (lives, slots) = (max(given ?? 2000, 200), 100)
         var made: [ScriptedEngine.Life] = []
-        // Twenty a second in the engine's own time; heard as fast as they come.
+        // Twenty a second by the engine's clock; received as fast as possible.
         let start = Clock.now() - .milliseconds(lives * 50)
         for number in 0..<lives {
             var one = life(number + 1, spot: number % slots)
@@ -185,7 +187,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
                 let old = made[number - slots / 2]
                 engine.end(old.id, at: one.since)
             }
-            // Nobody has ended before anybody could ask for it.
+            // No container ends before it could be queried.
             if number % 25 == 24 {
                 let isHeard = try await eventually {
                     try directory.lease(of: address(one.v4), at: .distantFuture)?.container.name
@@ -206,7 +208,8 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         }
         #expect(wrong == 0)
         let size = directory.size()
-        // A quarter of an hour at twenty a second, two addresses each, whatever came before.
+        // A quarter of an hour at twenty a second, two addresses each, independent of earlier
+        // containers.
         #expect(size.leases <= 36_200 && size.addresses <= 2 * slots && size.refused == 0)
         for one in made.suffix(slots / 2) { engine.end(one.id, at: Clock.now()) }
         let isEmpty = await eventually { directory.leases().isEmpty }
@@ -215,7 +218,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(directory.size().leases == 0 && directory.size().containers <= slots)
     }
 
-    @Test func whatNobodyWouldSayDoesNoHarm() async throws {
+    @Test func implausibleAnswersAreHarmless() async throws {
         try await follow()
         let long = String(repeating: "x", count: 100_000)
         for line in [
@@ -233,7 +236,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             #"""
             {"Type":"container","Action":"die","Actor":{"ID":"\#(long)"},"time":9223372036854775807}
             """#,
-            // Times that no clock tells, of one whose identifier is kept.
+            // Implausible times of a container whose identifier is known.
             #"""
             {"Type":"container","Action":"start","Actor":{"ID":"b"},"timeNano":9223372036854775807}
             """#,
@@ -248,9 +251,9 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             {"Type":"container","Action":"create","Actor":{"ID":"a",\#
             "Attributes":{"name":"\#(long)","com.docker.compose.service":"\#(long)"}}}
             """#,
-        ] { engine.tell(line) }
+        ] { engine.sendLine(line) }
         for number in 0..<5000 {
-            engine.tell(
+            engine.sendLine(
                 #"""
                 {"Type":"container","Action":"start","Actor":{"ID":"f\#(number)"},\#
                 "timeNano":\#(number)}
@@ -265,7 +268,7 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(isKnown)
     }
 
-    @Test func aLossIsToldAgainAfterAMinute() {
+    @Test func aLossIsReportedAgainAfterAMinute() {
         let notice = SourceNotice()
         let start = Clock.monotonic()
         #expect(notice.back("back") == nil)
@@ -277,11 +280,11 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
         #expect(again?.hasPrefix("lost; it is not the first time") == true)
     }
 
-    @Test func aLineWithoutEndIsNotKept() async throws {
+    @Test func anEndlessLineIsNotBuffered() async throws {
         try await follow()
         let before = engine.lists
-        engine.tell(String(repeating: "x", count: 2 * SourceConnection.lineLimit))
-        // It hangs up, and asks for everything anew.
+        engine.sendLine(String(repeating: "x", count: 2 * SourceConnection.lineLimit))
+        // It disconnects, and lists everything again.
         let isBack = await eventually { engine.lists > before }
         #expect(isBack)
     }

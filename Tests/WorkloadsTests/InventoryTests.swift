@@ -48,10 +48,10 @@ struct InventoryTests {
         ]
         #expect(described(inventory.workloads.first) == expected)
         #expect(try inventory.workload(of: address("fd00::6"))?.name == "web")
-        // As it is written, it is read.
+        // It is read as it is written.
         #expect(
             try described(Inventory(yaml: inventory.yaml, path: "i").workloads.first) == expected)
-        // What an engine tells apart is told apart; without that, the card is.
+        // Replicas are distinguished by the engine's instances, otherwise by MAC address.
         var holders: [IPAddress: Inventory.Holder] = [:]
         for (text, instance, mac) in [
             ("10.1.0.5", "a", "02:00:00:00:00:01"), ("fd00::5", "a", "02:00:00:00:00:01"),
@@ -70,7 +70,7 @@ struct InventoryTests {
             ])
         let again = try Inventory(yaml: live.yaml, path: "i")
         #expect(described(again.workloads.first) == described(live.workloads.first))
-        // An address that somebody else has by now is no longer a member's.
+        // An address with a new owner no longer belongs to the member.
         let given = try Inventory(
             workloads: [.init(name: "db", addresses: [#require(IPPrefix("fd00::5"))])], networks: []
         )
@@ -79,12 +79,12 @@ struct InventoryTests {
                 == "10.1.0.5 10.2.0.5 02:00:00:00:00:01 02:00:00:00:00:02")
     }
 
-    @Test func jsonIsReadToo() throws {
+    @Test func jsonIsAcceptedToo() throws {
         let json = #"{"workloads": [{"name": "web", "addresses": ["10.1.0.5"]}], "networks": []}"#
         #expect(try Inventory(yaml: json, path: "i.json").workloads.map(\.name) == ["web"])
     }
 
-    @Test func identitiesOutliveAddresses() throws {
+    @Test func identitiesSurviveNewAddresses() throws {
         let map = IdentityMap(inventory: try Inventory(yaml: Self.text, path: "i"))
         #expect(try map.identity(of: address("10.1.0.5")) == map.identity(of: address("10.1.0.6")))
         #expect(try map.identity(of: address("10.1.0.1")).place == .gateway)
@@ -115,7 +115,7 @@ struct InventoryTests {
             "10.0.0.1 is given to both 'a' and 'b'"
         ),
     ])
-    func mistakesAreNamed(text: String, words: String) {
+    func errorsAreNamed(text: String, words: String) {
         let error = #expect(throws: InventoryError.self) {
             try Inventory(yaml: text, path: "inv.yaml")
         }

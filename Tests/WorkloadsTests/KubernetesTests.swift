@@ -78,7 +78,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         try directory.inventory().workload(of: address(text))?.name
     }
 
-    @Test func podsAreTheirDeploymentsServicesAndNodesAreNamed() async throws {
+    @Test func podsServicesAndNodesAreNamed() async throws {
         let cluster = try cluster.get()
         cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5", "fd00:1::5"]))
         cluster.put(
@@ -123,7 +123,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(try name("10.244.1.6") == "shop/backup" && name("10.244.1.8") == "shop/db")
         #expect(try name("10.244.1.7") == nil)
         #expect(try name("10.96.0.7") == "service shop/web")
-        // A pod in the node's network is the node, and the node is never fenced.
+        // A pod on the host network is the node, and the node is never fenced.
         #expect(try name("192.0.2.9") == "node worker-1")
         #expect(try directory.protected()[address("192.0.2.9")] == "node worker-1 of the cluster")
         #expect(directory.inventory().networks.map(\.name) == ["pods of worker-1"])
@@ -135,7 +135,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             })
     }
 
-    @Test func aPodsLabelsNameNobodyOutsideOfItsNamespace() async throws {
+    @Test func aPodsLabelsNameNoWorkloadOutsideItsNamespace() async throws {
         let cluster = try cluster.get()
         let labels = [
             #""com.docker.compose.project":"shop","com.docker.compose.service":"web""#,
@@ -157,7 +157,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
     }
 
     @Test(arguments: ["2290-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
-    func aPodMaySayAnyStart(start: String) async throws {
+    func aPodMayClaimAnyStartTime(start: String) async throws {
         let text = pod(["10.244.1.5"]).replacingOccurrences(of: "2026-01-01T00:00:00Z", with: start)
         try cluster.get().put("pods", "p1", webMetadata, text)
         try await follow()
@@ -166,14 +166,14 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(lease.map { $0.since >= .epoch } == true)
     }
 
-    @Test func whatChangesIsHeardAndWhatIsForgottenListedAnew() async throws {
+    @Test func changesArriveAndAnExpiredVersionIsListedAgain() async throws {
         let cluster = try cluster.get()
         try await follow()
         cluster.put("pods", "p1", webMetadata, pod([]))
         cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5"]), type: "MODIFIED")
         var isKnown = try await eventually { try name("10.244.1.5") == "shop/web" }
         #expect(isKnown)
-        // A watch that ends is taken up where it was: a bookmark moved it on.
+        // A watch that ends is continued where it was; a bookmark had advanced it.
         for stream in cluster.state.withLock({ $0.streams["pods"] ?? [] }) {
             stream.write(
                 #"""
@@ -190,7 +190,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             }
         }
         #expect(isKnown)
-        // Deleted while nobody watched, and the version is gone.
+        // Deleted while there was no watch, and the version has expired.
         let isWatched = await eventually { cluster.watchers("pods") > 0 }
         #expect(isWatched)
         cluster.state.withLock { $0.objects["pods"]?["p1"] = nil }
@@ -201,7 +201,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             try name("10.244.1.5") == nil && name("10.244.1.9") == "shop/job-x"
         }
         #expect(isAnew)
-        // The scripted server tells only those who watch already.
+        // The scripted server reports changes only to existing watches.
         let isWatchedAgain = await eventually { cluster.watchers("pods") > 0 }
         #expect(isWatchedAgain)
         cluster.put(
@@ -211,7 +211,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(isKnown)
     }
 
-    @Test func aKindThatMayNotBeWatchedIsLostWhateverTheOthersSay() async throws {
+    @Test func aKindThatMayNotBeWatchedIsReportedAsLost() async throws {
         let cluster = try cluster.get()
         cluster.state.withLock { _ = $0.unwatched.insert("pods") }
         let log = CollectedLog()
@@ -224,7 +224,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             cluster.watchers("nodes") > 0 && cluster.watchers("services") > 0
         }
         try #require(areOthersThere)
-        // It is asked again and again, the others have news, and still it is lost, told once.
+        // It is retried while the others change, and is still lost, which is reported once.
         let isAskedAgain = await eventually {
             cluster.put("services", "s1", #""name":"web""#, #""spec":{"clusterIP":"10.96.0.7"}"#)
             return cluster.state.withLock { state in
@@ -246,7 +246,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(log.lines.last?.contains("available again") == true)
     }
 
-    @Test func emptyPagesAreReadAndNotForEver() async throws {
+    @Test func emptyPagesAreReadUpToALimit() async throws {
         let cluster = try cluster.get()
         cluster.put("pods", "p1", webMetadata, pod(["10.244.1.5"]))
         let source = KubernetesSource(
@@ -263,7 +263,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(asked == KubernetesSource.pageLimit)
     }
 
-    @Test func aTokenIsNotSentInTheOpen() throws {
+    @Test func aTokenIsNotSentUnencrypted() throws {
         func kubeconfig(_ cluster: String) throws -> String {
             try file(
                 "open",
@@ -290,7 +290,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(unverified.warning?.contains("give 'certificate-authority' instead") == true)
     }
 
-    @Test func whoMayNotAskIsTold() async throws {
+    @Test func aRefusedRequestIsReported() async throws {
         let access = try access()
         _ = try file("token", "wrong")
         let source = KubernetesSource(
@@ -335,7 +335,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
             "a certificate or key cannot be used"
         ),
     ])
-    func aKubeconfigThatCannotBeUsedSaysWhy(text: String, words: String) throws {
+    func anUnusableKubeconfigIsReportedWithTheReason(text: String, words: String) throws {
         let path = try file("bad", text)
         do {
             _ = try KubernetesAccess(kubeconfig: path)
@@ -345,9 +345,9 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         }
     }
 
-    /// A server with TLS, which calls the pod after whoever asks: by certificate, or by token.
+    /// A server with TLS, which names the pod by the client's certificate or token.
     @Test(.needs("openssl", "python3"))
-    func whoAsksIsShownToAServerThatIsWhoItSaysItIs() async throws {
+    func credentialsAreSentOnlyToAVerifiedServer() async throws {
         let ca = try Certificates("ca", in: folder)
         try ca.sign("server", names: "IP:127.0.0.1")
         try ca.sign("admin", names: "DNS:admin")
@@ -393,7 +393,8 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         try await source.list()
         #expect(try name("10.244.0.9") == "n/admin")
 
-        // In a pod: the service account's token, read anew each time, and the cluster's own root.
+        // In a pod: the service account's token, read for every request, and the cluster's own
+        // root.
         _ = try file("token", "robot\n")
         let environment = [
             "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "\(port)",
@@ -412,7 +413,7 @@ private func pod(_ addresses: [String], phase: String = "Running", host: Bool = 
         #expect(try await named() == "n/renewed")
         #expect(KubernetesAccess(inCluster: [:], folder: folder.path) == nil)
 
-        // Whoever shows another root's certificate is not told the token.
+        // A server with a certificate of another root does not receive the token.
         try Data(Certificates("other", in: folder).bytes("other.crt")).write(
             to: folder.appendingPathComponent("ca.crt"))
         let isFooled = (try? await named()) != nil

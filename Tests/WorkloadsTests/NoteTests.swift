@@ -3,7 +3,7 @@ import Testing
 import Workloads
 import Timestamps
 
-/// Changes of workloads as text, as recordings keep them.
+/// Changes of workloads as text in recordings.
 struct NoteTests {
     private func address(_ number: Int) -> IPAddress { IPAddress(v4: 0x0A00_0000 + UInt32(number)) }
 
@@ -40,7 +40,7 @@ struct NoteTests {
         }
     }
 
-    @Test func whatIsNotedIsReadAsItWas() throws {
+    @Test func notesAreReadAsTheyWereWritten() throws {
         let change = try change
         let back = read(change.notes(limit: 60_000))
         #expect(back.times == change.times && back.networks == change.networks)
@@ -54,7 +54,7 @@ struct NoteTests {
         #expect(back.holders[office]??.workload == "büro \"7\"" && back.times[office] == nil)
     }
 
-    @Test func notesAreNoLongerThanAllowedAndLoseNobody() {
+    @Test func notesStayWithinTheLimitAndLoseNoHolder() {
         var change = WorkloadChange()
         for number in 1...3000 {
             change.holders[address(number)] = .some(Inventory.Holder(workload: "w\(number)"))
@@ -70,9 +70,9 @@ struct NoteTests {
     @Test(arguments: [
         "", "{", "[]", "null", #"{"holders": 7}"#, #"{"holders": [{"address": 7}]}"#,
     ])
-    func whatIsNoNoteIsNone(text: String) { #expect(WorkloadChange(note: text) == nil) }
+    func invalidTextIsNotANote(text: String) { #expect(WorkloadChange(note: text) == nil) }
 
-    @Test func whatMakesNoSenseIsLeftOutAndNamesAreMadeHarmless() {
+    @Test func invalidPartsAreSkippedAndNamesAreCleaned() {
         let text =
             #"""
             {"holders": [{"address": "10.0.0.300", "workload": "a"}, {"address": "10.0.0.1", \#

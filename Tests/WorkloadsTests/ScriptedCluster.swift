@@ -46,7 +46,7 @@ final class ScriptedCluster: Sendable {
                     return .whole(
                         200, #"{"metadata":{"continue":"e\#(empty + 1)"},"items":[]}"#)
                 }
-                // Two to a page.
+                // Two objects per page.
                 let from =
                     target.range(of: "continue=").flatMap { Int(target[$0.upperBound...]) } ?? 0
                 let page = items.dropFirst(from).prefix(2)
@@ -99,7 +99,7 @@ final class ScriptedCluster: Sendable {
         for stream in streams { stream.write(#"{"type":"\#(type)","object":\#(object)}"#) }
     }
 
-    /// Ends every watch; versions up to now are forgotten where `forgets`.
+    /// Ends every watch; if `forgets`, versions up to now expire.
     func hangUp(forgets: Bool) {
         let streams = state.withLock { state in
             defer { state.streams = [:] }

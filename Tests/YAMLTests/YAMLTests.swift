@@ -4,7 +4,7 @@ import YAML
 struct YAMLTests {
     private func parse(_ text: String) throws -> YAMLNode { try #require(try YAMLNode.parse(text)) }
 
-    @Test func blocksAndFlowsGiveTheSameTree() throws {
+    @Test func blockAndFlowStyleYieldTheSameTree() throws {
         for text in [
             "a:\n  - 1\n  - b: 'x: y'\nc: >\n  d\n  e\n", "{a: [1, {b: \"x: y\"}], c: \"d e\\n\"}",
             "a: [1, &name {b: 'x: y'}]\nc: |\n  d e\n",
@@ -17,10 +17,10 @@ struct YAMLTests {
         }
     }
 
-    @Test func valuesStandWhereTheyAreWritten() throws {
+    @Test func valuesHaveTheirLines() throws {
         let root = try parse("# first\na: 1\nb:\n\n  - c: &x [\n    2]\n  - *x\n")
         #expect(root.line == 2 && root["b"]?.line == 5 && root["b"]?.sequence?[0].line == 5)
-        // What a name stands for is where it was given.
+        // An alias has the line of its anchor.
         #expect(root["b"]?.sequence?[1].line == 5 && root["b"]?.sequence?[1].sequence?.count == 1)
     }
 
@@ -31,7 +31,7 @@ struct YAMLTests {
         ("+-5", nil), ("0x", nil), ("08", nil), ("+", nil), ("''", nil), ("1:30", nil),
         ("five", nil), ("[5]", nil), ("!!str 5", nil),
     ])
-    func wholeNumbersAreThoseOfYAML(text: String, number: Int?) throws {
+    func integersFollowYAML(text: String, number: Int?) throws {
         #expect(try parse("a: \(text)")["a"]?.int == number)
     }
 
@@ -39,7 +39,7 @@ struct YAMLTests {
         ("true", true), ("Yes", true), ("ON", true), ("false", false), ("no", false),
         ("off", false), ("'true'", nil), ("!!str yes", nil), ("1", nil), ("y", nil), ("{}", nil),
     ])
-    func truthsAreThoseOfYAML(text: String, truth: Bool?) throws {
+    func booleansFollowYAML(text: String, truth: Bool?) throws {
         #expect(try parse("a: \(text)")["a"]?.bool == truth)
     }
 
@@ -47,7 +47,7 @@ struct YAMLTests {
         ("", true), ("~", true), ("null", true), ("NULL", true), ("''", false), ("'null'", false),
         ("nil", false), ("[]", false),
     ])
-    func nothingIsNotAnEmptyText(text: String, isNull: Bool) throws {
+    func nullIsNotAnEmptyText(text: String, isNull: Bool) throws {
         #expect(try parse("a: \(text)")["a"]?.isNull == isNull)
     }
 
@@ -71,13 +71,13 @@ struct YAMLTests {
                 + "'a', 'b'."
         ),
     ])
-    func whatIsNoYAMLIsToldWithItsPlace(text: String, words: String) throws {
+    func invalidYAMLIsReportedWithItsPlace(text: String, words: String) throws {
         let error = #expect(throws: YAMLSyntaxError.self) { try YAMLNode.parse(text) }
         #expect(error?.description == words)
     }
 
     @Test(arguments: ["", "\n", "# nothing\n", "---\n...\n"])
-    func anEmptyDocumentIsNothing(text: String) throws {
+    func anEmptyDocumentIsNil(text: String) throws {
         let root = try YAMLNode.parse(text)
         #expect(root == nil || root?.isNull == true)
     }
@@ -92,8 +92,8 @@ struct YAMLTests {
         }
     }
 
-    /// Whatever is cut off or changed, the parser answers, and never reads beyond the text.
-    @Test func everyPrefixAndChangedByteIsAnswered() {
+    /// For any truncated or changed text, the parser returns and never reads beyond the text.
+    @Test func everyPrefixAndChangedByteIsParsedOrRefused() {
         let text = "a: &x [1, 'b', \"\\u00e9\", {c: |\n  d\n}]\n? e\n: !!str f # g\nh: *x\n"
         let bytes = Array(text.utf8)
         var answers = 0

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The attacks of the lab, each with a real tool, bounded in count and time.   attacks.py KIND | list
+"""The attacks of the lab, each with a real tool and limits on count and time.   attacks.py KIND | list
 
-Compromised containers attack from where they normally work (docker exec), strangers from the namespace further out.
-Every run adds one line to attacks.jsonl in the lab's state folder (who, whom, when); labels.py turns those into labels."""
+Compromised containers attack from inside (docker exec), outside attackers from a separate namespace.
+Every run adds one line to attacks.jsonl in the lab's state folder (attacker, target, time); labels.py converts them to labels."""
 import json, os, shlex, subprocess, sys, threading, time
 
 LAB = os.environ.get("LAB", "lazaret")
@@ -11,8 +11,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ADDRESS = {f[1]: f[5] for f in map(str.split, open(HERE + "/topology.txt")) if f[:1] == ["box"]}
 WORKERS = [f"worker-{i}" for i in range(1, 9)]
 
-# kind of label, who (containers, or one address outside), whom, command, and a BPF filter that the attack's own
-# packets match and the offender's normal traffic does not: it makes the label's times exact.
+# The kind of label, the attackers (containers, or one outside address), the targets, the command, and a BPF filter that the
+# attack's packets match and the offender's normal traffic does not: it determines the label's exact times.
 # {A} is the offender's address, {M} its MAC address, {words} a file of N wrong passwords.
 ATTACKS = {
     "port-scan-fast": dict(who=["worker-3"], dst=["10.60.3.5"], what="1000 ports of the database host in seconds",

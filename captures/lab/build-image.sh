@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds the one root filesystem that every lab container runs, as a tar file for `docker import`.
+# Builds the root filesystem of all lab containers, as a tar file for `docker import`.
 # No registry is needed: Debian comes from debootstrap, the programs from apt inside it.
 #   build-image.sh OUT.tar
 set -euo pipefail

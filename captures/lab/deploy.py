@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Deploys under `lazaret monitor --enforce`, with a Docker of its own in a network namespace.
+"""Deploys under `lazaret monitor --enforce`, with a separate Docker in a network namespace.
 
     sudo captures/lab/deploy.py LAZARET [LIVES] [FOLDER]
 
-A shop of two services is learnt for a minute. Then LIVES containers come and go, as fast as this machine starts them: every replica is
-replaced again and again, addresses pass from one service to the other, the daemon is restarted half way. Nothing of that may raise an
-alert or a fence. At the end another image takes the address of a trusted container and tries doors: it must be told of under its own
-name and fenced, and the fence must end when a container of the shop takes the address back. Ends with 1 if anything is otherwise."""
+A shop of two services is learned for a minute. Then LIVES containers are started and ended, as fast as this machine can: every replica
+is replaced repeatedly, addresses are reassigned between the services, and the daemon is restarted in the middle. None of this may raise
+an alert or a fence. At the end another image gets the address of a trusted container and scans ports: it must be reported under its own
+name and fenced, and the fence must be removed when a container of the shop gets the address back. The exit status is 1 if a check fails."""
 import concurrent.futures, json, os, random, shutil, signal, subprocess, sys, threading, time
 
 LAZARET = os.path.abspath(sys.argv[1])
@@ -130,9 +130,9 @@ def main():
                 spot = random.choice([s for s in alive if alive[s]])
                 old, alive[spot] = alive[spot], None
             docker("rm", "-f", old)
-            # One in eight addresses passes to the other service.
+            # One in eight addresses is reassigned to the other service.
             is_web = (spot in WEBS) != (turn % 8 == 7)
-            # A service stays where its callers look for it.
+            # A service keeps the address that its callers use.
             new = web(spot, f"web:{1 + turn % 2}") if is_web or spot in WEBS else job(spot, f"job:{1 + turn % 2}")
             with lock:
                 alive[spot] = new

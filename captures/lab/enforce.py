@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Plays every attack of the lab against `lazaret monitor --enforce`, live, and says how soon each was held back.
+"""Runs every attack of the lab against `lazaret monitor --enforce`, live, and prints how soon each was fenced.
 
     sudo captures/lab/enforce.py LAZARET MODEL [FOLDER]
 
 For each attack: seconds from its first packet (as captured where it enters the gateway) to the fence (as the kernel
-reports it to `nft monitor`) and to the first packet that came after it; and who was fenced that attacked nobody.
-Everything happens in the lab's network namespaces. Ends with 1 if a loud attack was not fenced or anybody else was.
+reports it to `nft monitor`) and to the first packet after it; and the fenced hosts that attacked nothing.
+Everything happens in the lab's network namespaces. The exit status is 1 if a loud attack was not fenced or another host was.
 """
 import datetime, ipaddress, json, os, re, statistics, subprocess, sys, threading, time
 
@@ -18,12 +18,12 @@ from attacks import ADDRESS, ATTACKS, mac
 LAZARET, MODEL = (os.path.abspath(p) for p in sys.argv[1:3])
 FOLDER = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else "/tmp/lazaret-enforce"
 NICS = ["out0", "br-dmz", "br-app", "br-data", "br-jobs"]
-# Told of and not fenced: what is slow can wait for a person, and one new contact may be a deploy.
+# Reported and not fenced: slow attacks can wait for an operator, and one new contact may be a deploy.
 WATCHED = {"exfil-slow", "beacon", "lateral-movement"}
-# The attackers' own network: a tool that goes on takes the next address there when one is fenced.
+# The attackers' network: a tool that continues uses the next address there when one is fenced.
 OUTSIDE = "203.0.113.64/26"
 TOOLS = "nmap|hydra|hping3|iodined|ptunnel-ng"
-# Few enough at a time that the budget of fences is not what decides.
+# Few enough at a time that the budget of fences is not reached.
 PHASES = [
     (120, {"exfil-slow": 15, "port-scan-fast": 25, "syn-flood": 40, "udp-flood": 55, "exfil-bulk": 70, "db-guess": 90}),
     (150, {"beacon": 15, "port-scan-slow": 17, "lateral-movement": 30, "arp-sweep": 60, "syn-flood-spoofed": 80,
@@ -45,7 +45,7 @@ def start(*words, **more):
 
 
 def end(process, seconds=20):
-    """lab.sh gateway replaces nothing: the program is its child."""
+    """lab.sh gateway does not replace itself: the program is its child."""
     children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
     for pid in children or [process.pid]:
         subprocess.run(["kill", "-TERM", pid])
@@ -73,7 +73,7 @@ def play(number, seconds, attacks):
             if line.startswith("add element"):
                 fences.append((time.time(), line))
 
-    # What the firewall holds back on a bridge never reaches the bridge's own interface: look where it comes in.
+    # Packets that the firewall drops on a bridge never reach the bridge's interface: capture where they enter.
     incoming = start("gateway", "tcpdump", "-i", "any", "-Q", "in", "-n", "-s", "128", "-B", "16384", "-Z", "root", "-w", f"{folder}/any.pcap",
                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     nft = start("gateway", "nft", "monitor", stdout=subprocess.PIPE, text=True)
@@ -96,7 +96,7 @@ def play(number, seconds, attacks):
     users.wait(60)
     for family in ("inet", "bridge"):
         lab("gateway", "nft", "delete", "table", family, "lazaret")
-    # Tools that wait for answers would go on in the next phase.
+    # Tools that wait for answers would continue in the next phase.
     for kind in attacks:
         for who in ATTACKS[kind]["who"]:
             if who in ADDRESS:
@@ -153,7 +153,7 @@ def main():
                         wrong.append(target)
             for kind in attacks:
                 addresses, macs = offenders(kind)
-                # Cooked captures know no hardware address to filter by.
+                # Cooked captures have no MAC address to filter by.
                 expression = ATTACKS[kind]["filter"].replace("ether src {M} and ", "").replace("ether src {M}", "host {A}")
                 seen = packets(capture, expression.replace("{A}", addresses[0]), begun[kind])
                 told = [stamp(e) for e in alerts if covers(e["src_ip"], addresses, []) and stamp(e) >= begun[kind] - 1]

@@ -1,4 +1,4 @@
-"""Writes the inventory of topology.txt: who owns which address.   inventory.py > inventory.yaml"""
+"""Writes the inventory of topology.txt: the owners of addresses.   inventory.py > inventory.yaml"""
 import os
 
 here = os.path.dirname(os.path.abspath(__file__))

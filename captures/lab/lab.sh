@@ -1,6 +1,6 @@
 #!/bin/bash
 # The capture lab: a container gateway with a Docker daemon of its own, an outside world, users and attackers,
-# all inside network namespaces, so that nothing touches this machine's interfaces, firewall or routes.
+# all inside network namespaces, so this machine's interfaces, firewall and routes do not change.
 #
 #   lab.sh up                     build what is missing, start gateway, outside and containers
 #   lab.sh clean SECONDS [RATE]   users visit the shop for SECONDS (RATE 1 is normal, 3 is a rush)
@@ -23,13 +23,13 @@ gw=$LAB-gw out=$LAB-out evil=$LAB-evil
 export DOCKER_HOST=unix://$state/docker.sock
 
 in_ns() { local ns=$1; shift; nsenter --net=/run/netns/"$ns" "$@"; }
-# Start a background program in a namespace and remember its pid, so that `down` ends it and nothing else.
+# Starts a background program in a namespace and records its pid, so `down` ends only programs of the lab.
 spawn() {
     local ns=$1 name=$2; shift 2
     nsenter --net=/run/netns/"$ns" "$@" >>"$state/$name.log" 2>&1 </dev/null &
     echo $! > "$state/pids/$name"
 }
-# Ask background programs to end, all at once, and wait until they are gone.
+# Ends background programs, all at once, and waits until they have exited.
 stop_pids() {
     local name pids=()
     for name; do [ -e "$state/pids/$name" ] && pids+=("$(cat "$state/pids/$name")") && rm -f "$state/pids/$name"; done
@@ -53,7 +53,7 @@ make_world() {
     ip -n "$out" addr add 172.31.255.5/30 dev evil0; ip -n "$out" link set evil0 up
     ip -n "$evil" addr add 172.31.255.6/30 dev up0;  ip -n "$evil" link set up0 up
     ip -n "$gw" route add default via 172.31.255.2
-    # Whole prefixes are local to their namespace: users, and the servers of the world outside ...
+    # Whole prefixes are local to their namespace: users, and the servers of the outside world ...
     ip -n "$out" route add local 198.51.100.0/24 dev lo
     ip -n "$out" route add local 203.0.113.0/26 dev lo
     ip -n "$out" addr add 203.0.113.53/32 dev lo
@@ -64,7 +64,7 @@ make_world() {
     ip -n "$evil" route add local 203.0.113.64/26 dev lo
     ip -n "$evil" route add default via 172.31.255.5
     in_ns "$evil" sysctl -qw net.ipv4.icmp_echo_ignore_all=1
-    # Without offloads packets have their size and checksum as on a wire.
+    # Without offloads, packets have the size and checksum that they have on the wire.
     in_ns "$gw" ethtool -K out0 tx off >/dev/null
     in_ns "$out" ethtool -K gw0 tx off >/dev/null; in_ns "$out" ethtool -K evil0 tx off >/dev/null
     in_ns "$evil" ethtool -K up0 tx off >/dev/null
@@ -115,7 +115,7 @@ stop_box() {
     docker rm -f "$1" >/dev/null
 }
 wire_up() { nsenter -t "$(docker inspect -f '{{.State.Pid}}' "$1")" -n ethtool -K eth0 tx off >/dev/null || echo "$1 did not start" >&2; }
-# Tell resolver and web front which containers run.
+# Publishes the running containers to the resolver and the web front.
 publish() {
     local shared=$state/shared
     awk '{ print $3, $1 ".lab", $2 ".lab" }' "$shared/running" > "$shared/hosts"
@@ -159,8 +159,8 @@ down() {
     [ "${1:-}" = keep-logs ] || rm -rf "$state"
 }
 
-# Each frame is recorded once, where it enters the gateway: what containers send on their bridge, what comes in from
-# outside, and what the gateway itself says (ARP, ICMP errors). A routed frame's second sight, on the way out, is left out.
+# Each frame is recorded once, where it enters the gateway: frames of containers on their bridge, frames from outside, and
+# frames of the gateway itself (ARP, ICMP errors). The second sighting of a routed frame, on its way out, is omitted.
 capture() {
     local nic mac own
     rm -rf "$state/cap"; mkdir -p "$state/cap"; echo "$1" > "$state/cap/name"

@@ -1,4 +1,4 @@
-"""Labels from the log of the attacks, with the exact times of their first and last packets in the capture.
+"""Writes labels from the log of the attacks, with the exact times of their first and last packets in the capture.
 
 labels.py CAPTURE ATTACKS.jsonl > LABELS.jsonl"""
 import json, re, subprocess, sys

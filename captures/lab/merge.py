@@ -1,7 +1,7 @@
 """Merges the captures of the gateway's interfaces into one file, in order of time.
 
-TCP payload is not what a flow monitor looks at: TCP frames keep their headers, DNS messages
-almost all (384 bytes a frame), the rest 96 bytes. The original lengths stay in the records.   merge.py OUT.pcap IN.pcap..."""
+A flow monitor does not need TCP payload: TCP frames keep their headers, DNS messages almost
+everything (384 bytes a frame), other frames 96 bytes. The records keep the original lengths.   merge.py OUT.pcap IN.pcap..."""
 import struct, sys
 
 out, *sources = sys.argv[1:]
@@ -9,7 +9,7 @@ frames = []
 
 
 def kept(frame):
-    """How many bytes of a frame stay."""
+    """The number of bytes of a frame to keep."""
     if frame[12:14] != b"\x08\x00":
         return 96
     inner = 14 + frame[14] % 16 * 4

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Makes all three captures, the labels and the inventory again, about fifty minutes:
-#   sudo captures/lab/record.sh [FOLDER]          (FOLDER is captures/ unless told otherwise)
-#   JOBS=3 sudo -E captures/lab/record.sh         all three at once, each with a gateway of its own, about twenty minutes
+# Records all three captures, the labels and the inventory again, in about fifty minutes:
+#   sudo captures/lab/record.sh [FOLDER]          (FOLDER is captures/ by default)
+#   JOBS=3 sudo -E captures/lab/record.sh         all three at once, each with its own gateway, in about twenty minutes
 # Needs Debian 12 and root; installs what is missing with apt. Leaves nothing running; the image stays in /var/tmp/lazaret-lab.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -13,7 +13,7 @@ for pair in dockerd:docker.io docker:docker.io debootstrap:debootstrap tcpdump:t
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-    # No service that comes with a package may start here.
+    # No service of an installed package may start here.
     policy=/usr/sbin/policy-rc.d
     [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' > $policy; chmod +x $policy; trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }
     apt-get update -q

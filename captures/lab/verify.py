@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Reads the captures back, checks them against inventory and labels, and prints what is in them as Markdown.
+"""Reads the captures, checks them against inventory and labels, and prints their contents as Markdown.
 
-verify.py FOLDER [--readme]     checks FOLDER/*.pcap; --readme puts the tables into FOLDER/README.md
-Checked: every frame once (a routed packet must not be there a second time with a smaller TTL), times in order, MAC and IP
-address of containers belong together, no attacker's address in the clean captures, and every attack has the shape it should."""
+verify.py FOLDER [--readme]     checks FOLDER/*.pcap; --readme writes the tables to FOLDER/README.md
+It checks that every frame exists once (a routed packet must not appear a second time with a smaller TTL), times are in order,
+MAC and IP addresses of containers match, clean captures contain no attacker's address, and every attack has its expected shape."""
 import ipaddress, json, os, re, struct, subprocess, sys
 from collections import Counter, defaultdict
 
@@ -35,7 +35,7 @@ def kind_of(address):
 
 
 def survey(name):
-    """Everything about one capture: numbers, and a list of decoded packets for the labels."""
+    """The statistics of one capture, and a list of decoded packets for the labels."""
     n = size = arp = 0
     last, first = 0, None
     senders, protocols, seconds = Counter(), Counter(), Counter()
@@ -68,7 +68,7 @@ def survey(name):
             if src[:3] != "10." or dst[:3] != "10." else 0
         if src in boxes and mac != "02:42:" + ":".join(f"{int(x):02x}" for x in src.split(".")):
             badmac[src, mac] += 1
-        # The same IP packet again within 20 ms: with its TTL, or with one less, as a second sight after routing would have.
+        # The same IP packet again within 20 ms: with the same TTL, or with one less, like a second sighting after routing.
         ident, ttl = f[18:20], f[22]
         key = (ident, f[14:18], f[20:22], f[23:24], f[26:])
         if ident != b"\0\0":
@@ -93,7 +93,7 @@ def survey(name):
 
 
 def shape(label, decoded):
-    """What the offender sent within the label's time to its victims: packets, bytes, hosts, ports, SYNs."""
+    """The offender's traffic to its victims within the label's time: packets, bytes, hosts, ports, SYNs."""
     macs = label.get("mac", [])
     macs = [macs] if isinstance(macs, str) else macs
     victims = [ipaddress.ip_network(d) for d in label["dst"]]

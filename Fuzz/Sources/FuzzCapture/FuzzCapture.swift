@@ -3,7 +3,7 @@ import Glibc
 import PacketCapture
 import PacketDecoding
 
-/// The input as a capture file: pcap, pcapng, gzip or zstd, through reader, decoder and meter.
+/// Reads, decodes and meters the input as a capture file: pcap, pcapng, gzip or zstd.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzCapture(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard let start, count > 0, let file = MemoryFile(start, count) else { return 0 }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Bytes as a file without a disk.
+/// A file in memory.
 struct MemoryFile: ~Copyable {
     private let descriptor: Int32
     var path: String { "/proc/self/fd/\(descriptor)" }

@@ -1,7 +1,7 @@
 import PacketDecoding
 import Timestamps
 
-/// The input as a DNS message over UDP, and behind a length over TCP.
+/// Decodes the input as a DNS message over UDP, and after a length over TCP.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzDNS(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard let start else { return 0 }

@@ -2,7 +2,7 @@ import FlowMetering
 import PacketDecoding
 import Timestamps
 
-/// One frame, or several parted by their lengths, through decoder and meter. The first byte chooses
+/// Decodes and meters one frame, or several separated by their lengths. The first byte selects
 /// the link type, the second whether checksums are verified.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzDecoder(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {

@@ -1,7 +1,7 @@
 import FlowMetering
 import Timestamps
 
-/// A meter so small that eviction, intervals and expiry happen in a short input.
+/// A meter so small that evictions, intervals and timeouts happen with a short input.
 func smallMeter() -> FlowMeter {
     var options = FlowMeterOptions()
     options.capacity = 4

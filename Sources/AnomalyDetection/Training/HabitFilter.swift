@@ -5,8 +5,8 @@ import NetworkAddresses
 ///
 /// Many short calls look like password guessing, many datagrams like a flood, and a steady upload
 /// like exfiltration. A host that does so throughout the first third of the time, starting in its
-/// first tenth, is taken to work like that. An attack that starts later is detected. Scans,
-/// spoofing, SYN floods and tunnels never count as a habit.
+/// first tenth, is taken to work like that. An attack that starts later stands out against that
+/// rate. Scans, spoofing, SYN floods and tunnels never count as a habit.
 package struct HabitFilter {
     private struct Habit {
         var firstSecond: Int

@@ -1,4 +1,4 @@
-"""The shop: an HTTP application that keeps pages in Redis and the truth in PostgreSQL."""
+"""The shop: an HTTP application that caches pages in Redis and stores data in PostgreSQL."""
 import http.server, json, queue, threading
 import psycopg2
 from common import *
@@ -8,7 +8,7 @@ pool = queue.Queue()
 
 
 def sql(text, *args):
-    """One query on a pooled connection; a broken connection is thrown away and tried once more."""
+    """One query on a pooled connection; after a broken connection, the query is retried once on a new one."""
     for attempt in (1, 2):
         try:
             c = pool.get_nowait()

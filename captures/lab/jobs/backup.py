@@ -1,4 +1,4 @@
-"""The backup job. As a service it looks after the database and the store; `backup.py run [full]` makes a backup:
+"""The backup job. As a service it checks the database and the store; `backup.py run [full]` makes a backup:
 a dump of the database, put into the store and, compressed, to the vault outside."""
 import subprocess
 from common import *

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The jump host: sshd for the operators, and a small look-around every half minute.
+# The jump host: sshd for the operators, and a small check of other hosts every half minute.
 useradd -m -s /bin/bash ops 2>/dev/null && echo "ops:$(head -c 12 /dev/urandom | base64)" | chpasswd
 mkdir -p /home/ops/.ssh /run/sshd && cp /state/ops.pub /home/ops/.ssh/authorized_keys
 chown -R ops /home/ops/.ssh && chmod 700 /home/ops/.ssh && chmod 600 /home/ops/.ssh/authorized_keys

@@ -1,4 +1,4 @@
-"""What the lab's small programs share: HTTP, Redis and PostgreSQL in a few lines, a seeded RNG, a health page.
+"""Shared parts of the lab's programs: minimal HTTP, Redis and PostgreSQL clients, a seeded RNG, a health page.
 
 Every program names its peers (app.lab, db.lab, api.partner.example), so that each piece of work begins with the
 DNS questions that real programs ask."""
@@ -22,7 +22,7 @@ def day_curve(now=None, period=600.0):
 
 
 def human_pause(median):
-    """Log-normal, as the pauses of people and batch jobs are: mostly short, sometimes very long."""
+    """A log-normal pause, like those of people and batch jobs: mostly short, sometimes very long."""
     return min(median * math.exp(rng.gauss(0, 0.8)), median * 12)
 
 
@@ -42,7 +42,7 @@ def http_call(method, url, body=None, timeout=5):
 
 
 class Redis:
-    """Just enough of the Redis protocol; one kept connection, opened again when it breaks."""
+    """A minimal Redis client with one persistent connection, which is reopened when it breaks."""
 
     def __init__(self, host="cache.lab", timeout=15):
         self.host, self.timeout, self.sock = host, timeout, None

@@ -1,5 +1,5 @@
 #!/bin/sh
-# PostgreSQL with the shop's tables; passwords are asked for (so that guessing them is real work).
+# PostgreSQL with the shop's tables; passwords are required (so guessing them is realistic).
 set -e
 bin=/usr/lib/postgresql/15/bin data=/var/lib/postgresql/shop
 run() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }

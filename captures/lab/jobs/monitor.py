@@ -10,7 +10,7 @@ storm_until = 0.0
 
 
 def targets():
-    """(name, address, kind) of every container in /state/running, read anew so that deploys are followed."""
+    """(name, address, kind) of every container in /state/running, read each time to follow deploys."""
     with open("/state/running") as f:
         for line in f:
             name, workload, address = line.split()

@@ -1,4 +1,4 @@
-"""A worker: takes jobs from the queue in Redis; renders (db, then store), notifies or fetches (outside)."""
+"""A worker: processes jobs from the queue in Redis: renders (db, then store), notifies or fetches (outside)."""
 import psycopg2
 from common import *
 

@@ -1,7 +1,7 @@
-"""The servers of the world outside: HTTP on 80 and HTTPS on 443 at every address of the namespace.
+"""The servers of the outside world: HTTP on 80 and HTTPS on 443 at every address of the namespace.
 
-GET /x?bytes=N gives N bytes; whatever is sent is read and thanked for. Used for partners, shops, the backup vault,
-and, in the attackers' namespace, for command and control and stolen goods.   services.py TLS.pem"""
+GET /x?bytes=N returns N bytes; uploads are read and acknowledged. Used for partners, shops, the backup vault,
+and, in the attackers' namespace, for command and control and exfiltrated data.   services.py TLS.pem"""
 import asyncio, random, re, ssl, sys
 
 rng = random.Random(1)

@@ -1,4 +1,4 @@
-"""People who visit the shop: they arrive along a compressed day curve, in bursts, look at pages, pause, come back.
+"""Users of the shop: they arrive in bursts by a compressed day curve, view pages, pause, and return.
 
 users.py --seconds N [--rate 1] [--seed 1]"""
 import argparse, asyncio, math, random, time
@@ -66,14 +66,14 @@ async def visit():
                 await asyncio.wait_for(ask(reader, writer, *r, last=i == len(requests) - 1), 10)
             writer.close()
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError):
-            pass                                                           # people press reload, later
+            pass                                                           # users reload the page later
         if time.time() - started > args.seconds:
             return
         await asyncio.sleep(min(60, 5 * math.exp(rng.gauss(0, 0.9))))
 
 
 async def uptime_service():
-    """A service outside that looks every twenty seconds whether the shop is there."""
+    """An outside service that checks every twenty seconds whether the shop is available."""
     while True:
         for web in WEB:
             ping = await asyncio.create_subprocess_exec("ping", "-q", "-n", "-c", "1", "-W", "1", "-I", "198.51.100.5", web, stdout=asyncio.subprocess.DEVNULL)

@@ -1,7 +1,7 @@
 import Glibc
 import IsolationForest
 
-/// What the Python scripts beside this package call; see `README.md`.
+/// The program that the Python scripts of this package call; see `README.md`.
 @main
 enum Bench {
     static func main() throws {
@@ -116,7 +116,7 @@ enum Bench {
         let columns = Int(words[1])!
         var rows = bell(rows: count, columns: columns)
         if words[2] == "flows" {
-            // As in clean traffic: half of the columns never vary, a quarter are whole numbers.
+            // As in clean traffic: half of the columns are constant, a quarter are integers.
             for index in rows.indices {
                 switch index % columns % 4 {
                 case 0, 1: rows[index] = 0

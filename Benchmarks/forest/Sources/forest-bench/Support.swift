@@ -21,14 +21,14 @@ func write(_ values: [Float], to path: String) throws {
     }
 }
 
-/// Seconds on a clock of the system.
+/// Seconds by a clock of the system.
 func now(_ clock: clockid_t) -> Double {
     var time = timespec()
     clock_gettime(clock, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
-/// `[rows × columns]` of a bell-shaped distribution around 0 with deviation 1.
+/// `[rows × columns]` of a normal distribution around 0 with deviation 1.
 func bell(rows: Int, columns: Int) -> [Float] {
     var state: UInt64 = 88_172_645_463_325_252
     return (0..<(rows * columns)).map { _ in

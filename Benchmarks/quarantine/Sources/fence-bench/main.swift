@@ -3,7 +3,7 @@ import Glibc
 import NetworkAddresses
 import Quarantine
 
-// Times the actuator in the network namespace it runs in; run.sh gives it one of its own.
+// Times the actuator in its network namespace; run.sh creates one for it.
 
 func seconds() -> Double {
     var time = timespec()
@@ -11,7 +11,7 @@ func seconds() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
-/// The i-th of many targets that never touch each other, in no order.
+/// The i-th of many targets that do not overlap, in no particular order.
 func target(_ index: Int, isNet: Bool) -> QuarantineTarget {
     let scattered = UInt32((UInt64(index) * 2_654_435_761 & 0xFFFF_FFFF) >> 9 & 0x7F_FFFF)
     let address = IPAddress(v4: 11 << 24 + scattered << 1)

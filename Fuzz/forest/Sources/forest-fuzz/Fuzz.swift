@@ -1,7 +1,7 @@
 import IsolationForest
 
-/// Decodes hostile bytes, as they are and with a header that makes the rest count, and scores with
-/// what comes out of it; the same bytes are also read as a table to grow a forest from.
+/// Decodes untrusted bytes, unchanged and with a valid header, and scores with the resulting forest.
+/// The same bytes are also used as a table to fit a forest to.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzForest(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: start, count: count))

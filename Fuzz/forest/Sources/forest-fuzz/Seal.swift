@@ -1,4 +1,4 @@
-/// `bytes` as the content of an encoding: behind a header with the right size and checksum.
+/// `bytes` as the content of an encoding, after a header with the correct size and checksum.
 func sealed(_ bytes: [UInt8]) -> [UInt8] {
     let size = UInt32(bytes.count + 16)
     var sum = ~UInt32(0)
