@@ -8,9 +8,9 @@ struct ScoreHistoryTests {
 
     @Test func theHighestScoreOfEachMinuteIsKept() {
         let history = ScoreHistory()
-        history.note("web", score: 0.5, second: start)
-        history.note("web", score: 0.8, second: start + 1)
-        history.note("web", score: 0.6, second: start + 120)
+        history.record("web", score: 0.5, second: start)
+        history.record("web", score: 0.8, second: start + 1)
+        history.record("web", score: 0.6, second: start + 120)
         let rows = history.rows(of: 4, until: start + 179)
         #expect(rows.count == 1 && rows[0].workload == "web")
         #expect(rows[0].scores == [0, 80, 0, 60])
@@ -19,14 +19,14 @@ struct ScoreHistoryTests {
 
     @Test func scoresOlderThanADayAreForgotten() {
         let history = ScoreHistory()
-        history.note("web", score: 0.9, second: start)
+        history.record("web", score: 0.9, second: start)
         let day = start + 86_400
         #expect(history.rows(of: 1440, until: day - 60).first?.scores.first == 90)
         #expect(history.rows(of: 1440, until: day).isEmpty)
         // Later than the last query, and out of order.
-        history.note("db", score: 0.7, second: day + 3600)
-        history.note("web", score: 0.4, second: day)
-        history.note("old", score: 0.4, second: start)
+        history.record("db", score: 0.7, second: day + 3600)
+        history.record("web", score: 0.4, second: day)
+        history.record("old", score: 0.4, second: start)
         #expect(history.rows(of: 1440, until: day + 3600).map(\.workload) == ["db", "web"])
     }
 
@@ -34,7 +34,7 @@ struct ScoreHistoryTests {
         let history = ScoreHistory()
         for number in 0..<6000 {
             for minute in stride(from: 0, to: 1440, by: 240) {
-                history.note("w\(number)", score: 0.8, second: start + 60 * minute)
+                history.record("w\(number)", score: 0.8, second: start + 60 * minute)
             }
         }
         let rows = history.rows(of: 1440, until: start + 60 * 1439)

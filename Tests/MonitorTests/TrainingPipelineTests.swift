@@ -32,7 +32,7 @@ struct TrainingPipelineTests {
                         started: frames[0].time)
                 }
                 now = frames[frames.count - 1].time
-                pipeline?.take(frames)
+                pipeline?.process(frames)
             }
         }
         var provenance = Model.Provenance()
