@@ -88,7 +88,8 @@ public struct ControlServer: Sendable {
             if let socket {
                 servers.append(
                     try server(
-                        on: .unix(socket), AuthenticationMiddleware(entry: .socket(operators))))
+                        on: .unix(socket),
+                        AuthenticationMiddleware(entry: .socket(operators))))
             }
             if let port, let token {
                 servers.append(
@@ -109,6 +110,19 @@ public struct ControlServer: Sendable {
         on listener: consuming Listener, _ authentication: AuthenticationMiddleware
     ) throws(ServerError) -> Server {
         let router = ControlRoutes.router(hub, authentication)
-        return try Server(listener, name: "lazaret") { await router.respond(to: $0) }
+        return try Server(listener, limits: limits, name: "lazaret") {
+            await router.respond(to: $0)
+        }
+    }
+
+    /// Clients have at most half of the descriptors, whatever they do: the rest is for capture,
+    /// firewall, ledger and events.
+    private var limits: Limits {
+        var limits = Limits()
+        let entrances = (socket == nil ? 0 : 1) + (port == nil ? 0 : 1)
+        let room = DescriptorLimit.current / 2 / max(entrances, 1)
+        limits.connections = min(limits.connections, max(4, room - Limits.closing))
+        limits.streams = min(limits.streams, max(2, limits.connections / 2))
+        return limits
     }
 }

@@ -20,6 +20,8 @@ final class Connection {
     unowned let loop: EventLoop
     /// The client's process; nil unless the connection is by a Unix socket.
     let peer: Peer?
+    /// The user at the other end; nil where that cannot be told.
+    let user: UInt32?
     private(set) var phase = Phase.receiving
     /// When the current phase began.
     private(set) var since = ContinuousClock.now
@@ -33,6 +35,8 @@ final class Connection {
     var request: Request?
     var task: Task<Void, Never>?
     var answer: Response?
+    /// Bytes of an answer that goes out whole.
+    var answerBytes = 0
     var stream: OutgoingStream?
     /// When the stream must next send a sign of life.
     var nextBeat: ContinuousClock.Instant?
@@ -41,7 +45,8 @@ final class Connection {
         self.wire = wire
         self.number = number
         self.loop = loop
-        peer = peersAreProcesses ? Self.peer(of: wire.socket) : nil
+        peer = peersAreProcesses ? SocketUser.peer(of: wire.socket) : nil
+        user = peersAreProcesses ? peer?.uid : SocketUser.user(of: wire.socket)
     }
 
     /// - Parameter limit: the greatest length of the phase; nil: no limit.
@@ -56,6 +61,7 @@ final class Connection {
         task?.cancel()
         stream?.close()
         (target, request, task, answer, stream, nextBeat) = ("", nil, nil, nil, nil, nil)
+        answerBytes = 0
     }
 
     /// Whether the client has closed the connection or its half of it. While the connection is
@@ -66,16 +72,5 @@ final class Connection {
         let count = unsafe recv(
             wire.socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
         return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
-    }
-
-    /// `struct ucred` of <sys/socket.h>, which glibc declares for GNU sources only.
-    private static func peer(of socket: Int32) -> Peer? {
-        var peer = (pid: Int32(0), uid: UInt32(0), gid: UInt32(0))
-        var size = socklen_t(MemoryLayout.size(ofValue: peer))
-        // SAFETY: the kernel writes three 32-bit numbers.
-        guard unsafe getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 else {
-            return nil
-        }
-        return Peer(pid: peer.pid, uid: peer.uid, gid: peer.gid)
     }
 }

@@ -56,8 +56,9 @@ final class EventLoop: @unchecked Sendable {
         file = listener.file
         // A connection that was closed for another one counts until the library has noticed.
         daemon = try Daemon(
-            address: address, listening: listener.descriptor, connections: limits.connections + 16,
-            memory: limits.headerBytes * 2, loop: self)
+            address: address, listening: listener.descriptor,
+            connections: limits.connections + Limits.closing, memory: limits.headerBytes * 2,
+            loop: self)
     }
 
     // MARK: - Any thread
@@ -205,8 +206,23 @@ extension EventLoop {
             wire, number: lastNumber, loop: self, peersAreProcesses: peersAreProcesses)
         connection.enter(.receiving, for: limits.requestTime)
         connections[lastNumber] = connection
+        makeRoom(beside: connection)
         return connection
     }
+
+    /// Where the user of a new connection has too many, the one that has waited longest gives way;
+    /// where none waits, the new one is closed.
+    private func makeRoom(beside connection: Connection) {
+        guard let user = connection.user, user != 0 else { return }
+        let own = connections.values.filter { $0.user == user && $0.phase != .closing }
+        guard own.count > share(of: limits.connections) else { return }
+        let waiting = own.filter { $0.phase == .idle || $0.phase == .receiving }
+        if let longest = waiting.min(by: { ($0.since, $0.number) < ($1.since, $1.number) }) {
+            cutOff(longest)
+        }
+    }
+
+    private func share(of limit: Int) -> Int { max(1, Int(Double(limit) * limits.shareOfUser)) }
 
     func closed(_ connection: Connection) {
         connection.forgetRequest()
@@ -265,7 +281,8 @@ extension EventLoop {
                 throw ProblemDetails(.badRequest, "HTTP/1.1 takes the field Host")
             }
             connection.request = try Request(
-                Method(method), connection.target, headers: headers, peer: connection.peer)
+                Method(method), connection.target, headers: headers, peer: connection.peer,
+                user: connection.user)
             return true
         } catch {
             // The library closes the connection after an answer to a request that it has not fully
@@ -286,29 +303,49 @@ extension EventLoop {
     private func send(_ answer: Response, to connection: Connection) -> Bool {
         var answer = answer
         connection.task = nil
-        if case .stream(let body) = answer.body, connection.request?.method != .head {
-            if connections.values.count(where: { $0.stream != nil }) < limits.streams {
-                let number = connection.number
-                let stream = OutgoingStream(body, limit: limits.streamBytes) {
-                    self.post(.ready(number))
-                }
-                connection.stream = stream
-                connection.task = Task { await stream.run() }
-            } else {
-                answer =
-                    ProblemDetails(
-                        .unavailable, "\(limits.streams) streams are open, which is the limit",
-                        headers: ["Retry-After": "10"]
-                    ).response
+        if let problem = excess(of: answer, to: connection) {
+            answer = problem.response
+        } else if case .stream(let body) = answer.body, connection.request?.method != .head {
+            let number = connection.number
+            let stream = OutgoingStream(body, limit: limits.streamBytes) {
+                self.post(.ready(number))
             }
+            connection.stream = stream
+            connection.task = Task { await stream.run() }
         }
+        if case .bytes(let bytes) = answer.body { connection.answerBytes = bytes.count }
         answer.headers["Server"] = name
         connection.enter(.sending, for: limits.sendTime)
         return connection.wire.queue(answer, of: connection)
     }
 
-    /// Provides the next bytes of a stream; if there are none, suspends the connection until there
-    /// are.
+    /// Why an answer is more than is held for clients; nil: it is not.
+    private func excess(of answer: Response, to connection: Connection) -> ProblemDetails? {
+        let why: String
+        switch answer.body {
+        case .stream:
+            guard connection.request?.method != .head else { return nil }
+            let open = connections.values.filter { $0.stream != nil }
+            let own = open.count { $0.user == connection.user }
+            if open.count >= limits.streams {
+                why = "\(limits.streams) streams are open, which is the limit"
+            } else if let user = connection.user, user != 0, own >= share(of: limits.streams) {
+                why = "\(own) streams of this user are open, which is the limit"
+            } else {
+                return nil
+            }
+        case .bytes(let bytes):
+            let held = connections.values.reduce(0) { $0 + $1.answerBytes }
+            guard bytes.count > limits.smallAnswer, held > 0,
+                held + bytes.count > limits.answerBytes
+            else { return nil }
+            why = "\(held) bytes of answers wait for their readers, which is near the limit"
+        }
+        return ProblemDetails(.unavailable, why, headers: ["Retry-After": "10"])
+    }
+
+    /// Gives the next bytes of a stream; where there are none, the connection is left alone until
+    /// there are.
     func fill(
         _ connection: Connection, _ room: UnsafeMutableRawBufferPointer
     ) -> OutgoingStream.Taken {

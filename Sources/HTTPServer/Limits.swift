@@ -7,7 +7,15 @@ package struct Limits: Sendable {
     package var connections = 64
     /// The greatest number of streams among them. A further one is answered with 503.
     package var streams = 32
-    /// The greatest size in bytes of a request's line and header fields. More is answered with 431.
+    /// The most that one user other than root has of connections, and of streams: nobody keeps the
+    /// others out alone.
+    package var shareOfUser = 0.5
+    /// Bytes of answers that wait for their clients. A further one above `smallAnswer` gets 503,
+    /// unless none waits.
+    package var answerBytes = 32 << 20
+    /// Bytes of an answer that is sent whatever waits.
+    package var smallAnswer = 64 << 10
+    /// Bytes of a request's line and header fields. More get 431.
     package var headerBytes = 16 << 10
     /// The greatest size in bytes of a request's body. More is answered with 413.
     package var bodyBytes = 64 << 10
@@ -24,6 +32,9 @@ package struct Limits: Sendable {
     package var beatTime = Duration.seconds(15)
     /// The time from the stop until connections that are still open are closed.
     package var stopTime = Duration.seconds(2)
+
+    /// Connections that are cut off, and that the library has not closed yet: they come on top.
+    package static let closing = 16
 
     package init() {}
 }

@@ -38,14 +38,16 @@ package struct Request: Sendable {
     package var body: [UInt8]
     /// The client's process; nil unless the request came by a Unix socket.
     package var peer: Peer?
-    /// The values of the route's named segments.
+    /// The user who asks, by a Unix socket or on loopback; nil where that cannot be told.
+    package var user: UInt32?
+    /// What the named segments of the route stand for.
     package internal(set) var parameters: [String: String] = [:]
 
     /// - Parameter target: path and query as in a request's line, or a whole URL.
     /// - Throws: `ProblemDetails` 400 if the target is malformed.
     package init(
         _ method: Method, _ target: String, headers: Headers = [:], body: [UInt8] = [],
-        peer: Peer? = nil
+        peer: Peer? = nil, user: UInt32? = nil
     ) throws(ProblemDetails) {
         let target = try Target(target)
         self.method = method
@@ -55,6 +57,7 @@ package struct Request: Sendable {
         self.headers = headers
         self.body = body
         self.peer = peer
+        self.user = user ?? peer?.uid
     }
 }
 

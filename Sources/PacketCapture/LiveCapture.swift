@@ -119,7 +119,7 @@ private final class LiveDevice {
     private var lostBefore: (kernel: UInt64, interface: UInt64) = (0, 0)
     private var retryAt = Clock.monotonic()
     private var lookAt = Clock.monotonic()
-    /// The kernel's index of the opened interface.
+    /// The kernel's number for what was opened; 0 where that is not one interface.
     private var number: UInt32 = 0
     private(set) var isDown = false
     private var linkType: Int32 = 1
@@ -146,7 +146,6 @@ private final class LiveDevice {
 
     private func open() throws(CaptureError) {
         var text = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
-        number = unsafe if_nametoindex(name)
         guard let made = unsafe pcap_create(name, &text) else {
             throw .device(name: name, operation: "open", reason: Self.string(text))
         }
@@ -162,6 +161,7 @@ private final class LiveDevice {
             throw .unsupportedLinkType(path: name, name: linkTypeName(linkType))
         }
         descriptor = unsafe pcap_get_selectable_fd(made)
+        number = lazaret_bound_interface(descriptor)
         unsafe handle = unsafe made
     }
 
@@ -236,34 +236,25 @@ private final class LiveDevice {
     /// Checks every half second whether the name still belongs to the opened interface, and opens
     /// the interface if it is not open.
     ///
-    /// A socket stays bound to an interface that is renamed, and receives nothing from a new
-    /// interface with the old name.
+    /// A socket stays with an interface that is renamed, and hears nothing of what has its name
+    /// since. The capture's own socket is asked: a process that has no descriptor left, or no
+    /// memory, must not take that for an interface that is gone.
     func look() {
         guard isOpen else { return reopenIfDue() }
         let now = Clock.monotonic()
-        guard name != "any", now >= lookAt else { return }
+        guard number != 0, now >= lookAt else { return }
         lookAt = now + Self.period
-        if unsafe if_nametoindex(name) == number {
-            isDown = Self.isDown(name)
-        } else {
+        // SAFETY: the name is lent for the calls.
+        let found = unsafe lazaret_interface_number(descriptor, name)
+        let code = errno
+        if found == number {
+            isDown = unsafe lazaret_interface_is_down(descriptor, name) != 0
+        } else if found != 0 || code == ENODEV || code == ENXIO {
             giveUp()
         }
     }
 
-    private static func isDown(_ name: String) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var request = unsafe ifreq()
-        // SAFETY: the name is shorter than its field, otherwise it could not have been opened.
-        unsafe withUnsafeMutableBytes(of: &request.ifr_ifrn) { raw in
-            unsafe raw.copyBytes(from: name.utf8.prefix(raw.count - 1))
-        }
-        guard unsafe ioctl(descriptor, UInt(SIOCGIFFLAGS), &request) == 0 else { return false }
-        return unsafe Int(request.ifr_ifru.ifru_flags) & Int(IFF_UP) == 0
-    }
-
-    /// Tries to open the interface every half second.
+    /// Tries every half second.
     private func reopenIfDue() {
         guard !isOpen, Clock.monotonic() >= retryAt else { return }
         do {

@@ -18,7 +18,10 @@ final class FaultBench {
 
     var state: String { scratch.path("state") }
 
-    func monitor(state: String? = nil, configuration: String? = nil) throws -> Background {
+    /// - Parameter words: what comes before the program, such as `prlimit …`.
+    func monitor(
+        state: String? = nil, configuration: String? = nil, behind words: [String] = []
+    ) throws -> Background {
         let file = try configuration.map { try scratch.write("own.yaml", Data(($0 + "\n").utf8)) }
         let program = try Background(
             in: lab.node.space,
@@ -26,7 +29,7 @@ final class FaultBench {
                 "monitor", "-i", "br1", "-i", "br2", "-i", "uplink", "-m", model, "--state",
                 state ?? self.state, "-o", scratch.path("eve.json"), "--socket", socket,
                 "--enforce",
-            ] + (file.map { ["-c", $0] } ?? []))
+            ] + (file.map { ["-c", $0] } ?? []), behind: words)
         let isReady = eventually {
             !program.isRunning
                 || program.errors.contains("monitoring") && status().contains("enforcing")

@@ -122,7 +122,30 @@ struct LimitTests {
         }
     }
 
-    @Test func stoppingNeverWaitsForClients() async throws {
+    @Test func answersThatNobodyTakesAreBounded() async throws {
+        var limits = Limits.patient
+        limits.answerBytes = 12 << 20
+        let text = String(repeating: "x", count: 5 << 20)
+        let large = Router<Void>.Route(.get, "/large") { _, _ in .text(text) }
+        try await Site.serve(.unix, limits: limits, routes: [large, Self.hello]) { site in
+            let idle = try (0..<2).map { _ in try site.connect() }
+            for client in idle { client.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n") }
+            let isFull = try await eventually {
+                try await site.get("/large").hasPrefix("HTTP/1.1 503")
+            }
+            #expect(isFull)
+            let refused = try await site.get("/large")
+            #expect(refused.contains("Retry-After: 10\r\n") && refused.contains("wait for their"))
+            // What is small is answered all the same.
+            let answer = try await site.get("/hello")
+            #expect(answer.hasSuffix("hello"))
+            #expect(await idle[0].answer().utf8.count > text.utf8.count)
+            let isFree = try await eventually { try await site.get("/large").hasSuffix("xxx") }
+            #expect(isFree)
+        }
+    }
+
+    @Test func stoppingNeverWaitsForAnybody() async throws {
         var limits = Limits.patient
         limits.stopTime = .milliseconds(500)
         let never = Router<Void>.Route(.get, "/never") { _, _ in

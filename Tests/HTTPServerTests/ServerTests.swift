@@ -140,8 +140,10 @@ struct ServerTests {
 
     @Test func theKernelIdentifiesTheClient() async throws {
         let seen = Mutex<[Peer?]>([])
+        let users = Mutex<[UInt32?]>([])
         let route = Router<Void>.Route(.get, "/") { request, _ in
             seen.withLock { $0.append(request.peer) }
+            users.withLock { $0.append(request.user) }
             return .text("")
         }
         for entrance in Entrance.allCases {
@@ -149,6 +151,7 @@ struct ServerTests {
         }
         let own = Peer(pid: getpid(), uid: getuid(), gid: getgid())
         #expect(seen.withLock { $0 } == [own, nil])
+        #expect(users.withLock { $0 } == [getuid(), getuid()])
     }
 
     @Test func requestsAreAnsweredConcurrently() async throws {

@@ -37,7 +37,8 @@ public struct ProtectedDiscovery: Sendable {
 
     /// Runs discovery in the network namespace of the calling thread.
     ///
-    /// - Throws: `.kernel` when a dump fails; a file that cannot be read counts as empty.
+    /// - Throws: `.kernel` when a dump fails, or a file that is there cannot be read: what it names
+    ///   would lose its protection.
     public func discover() throws(QuarantineError) -> Finding {
         do { return try look() } catch { throw QuarantineError(error) }
     }
@@ -66,10 +67,12 @@ public struct ProtectedDiscovery: Sendable {
         for (address, card) in try routing.neighbours() where addresses.contains(address) {
             found.add(card, reason: "network card of gateway \(address)")
         }
-        for address in resolvers() {
+        for address in try resolvers() {
             found.add(IPPrefix(host: address), reason: "resolver")
         }
-        for (address, reason) in sessions() { found.add(IPPrefix(host: address), reason: reason) }
+        for (address, reason) in try sessions() {
+            found.add(IPPrefix(host: address), reason: reason)
+        }
         found.formUnion(Self.ownSession(environment))
         for entry in named { found.add(entry.prefix, reason: entry.reason) }
         return Finding(protected: found, ownAddresses: own.map(\.0))
@@ -86,25 +89,29 @@ public struct ProtectedDiscovery: Sendable {
         return found
     }
 
-    private func resolvers() -> [IPAddress] {
-        resolverFiles.flatMap { path in
-            Self.lines(path).compactMap { line -> IPAddress? in
+    private func resolvers() throws(NetlinkError) -> [IPAddress] {
+        var found: [IPAddress] = []
+        for path in resolverFiles {
+            for line in try Self.lines(path) {
                 let words = line.split { $0 == " " || $0 == "\t" }
-                guard words.count >= 2, words[0] == "nameserver" else { return nil }
-                return IPAddress(String(words[1].prefix { $0 != "%" }))
+                guard words.count >= 2, words[0] == "nameserver" else { continue }
+                if let address = IPAddress(String(words[1].prefix { $0 != "%" })) {
+                    found.append(address)
+                }
             }
         }
+        return found
     }
 
-    /// Relevant peers of established connections: logins to this node, and the orchestrator's API.
-    private func sessions() -> [(IPAddress, String)] {
+    /// Peers of established connections that matter: logins to this node, the orchestrator's API.
+    private func sessions() throws(NetlinkError) -> [(IPAddress, String)] {
         var found: [(IPAddress, String)] = []
         if let host = environment["KUBERNETES_SERVICE_HOST"].flatMap({ IPAddress($0) }) {
             found.append((host, "orchestrator's API"))
         }
         // The path of the calling thread, since threads may be in different namespaces.
         for table in ["tcp", "tcp6"] {
-            for line in Self.lines("/proc/thread-self/net/\(table)").dropFirst() {
+            for line in try Self.lines("/proc/thread-self/net/\(table)").dropFirst() {
                 let words = line.split(separator: " ")
                 guard words.count > 3, words[3] == "01",
                     let (_, localPort) = Self.end(words[1]),
@@ -137,9 +144,17 @@ public struct ProtectedDiscovery: Sendable {
         return IPAddress(bytes: bytes).map { ($0, port) }
     }
 
-    private static func lines(_ path: String) -> [Substring] {
+    /// - Returns: nothing where there is no such file, or this user may not read it.
+    /// - Throws: where it cannot be read now, such as without a free descriptor.
+    private static func lines(_ path: String) throws(NetlinkError) -> [Substring] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return [] }
+        guard descriptor >= 0 else {
+            let code = errno
+            guard ![ENOENT, ENOTDIR, EACCES, EPERM, ELOOP].contains(code) else { return [] }
+            throw .kernel(
+                operation: "read \(path)", code: code, words: unsafe String(cString: strerror(code))
+            )
+        }
         defer { close(descriptor) }
         var text: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)

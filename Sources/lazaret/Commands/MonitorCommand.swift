@@ -95,6 +95,9 @@ struct MonitorCommand: ParsableCommand {
             valueName: "name"))
     var user: String?
 
+    /// Two for each interface, and as many for clients as for everything else.
+    private static let fewDescriptors = 512
+
     func validate() throws {
         guard capture.files.isEmpty else {
             throw ValidationError("-r: use 'lazaret replay' for captures")
@@ -163,7 +166,12 @@ struct MonitorCommand: ParsableCommand {
                 reason: "belongs to user \(owner); start with --user, or name another with --state")
         }
         Signals.install(reopens: true)
-        LogOutput.setLevel(settings.logLevel)
+        let descriptors = DescriptorLimit.raise()
+        if descriptors < Self.fewDescriptors {
+            printError(
+                "only \(descriptors) files and sockets may be open at a time; allow "
+                    + "\(Self.fewDescriptors) or more: ulimit -n, LimitNOFILE=")
+        }
         let check = try check(settings)
         let hub = MonitorHub()
         hub.configuration = settings.shownText
