@@ -92,11 +92,12 @@ let package = Package(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(
             name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CMemory"),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
         library("Timestamps"),
-        library("SystemSupport", uses: ["Timestamps", "TextFormats", "CPrivileges"]),
+        library("SystemSupport", uses: ["Timestamps", "TextFormats", "CMemory", "CPrivileges"]),
         library("TextFormats", uses: ["Timestamps"]),
         library("Digests", uses: ["CCrypto"]),
         library("YAML", uses: ["CYAML"]),

@@ -57,16 +57,36 @@ public struct ControlClient: Sendable {
         }
     }
 
-    /// Calls `body` with each new event as an EVE line, until the monitor stops.
-    public func follow(_ body: (String) throws -> Void) async throws {
+    /// What a stream of events says in place of events that came faster than they were read.
+    static let missedKind = "missed"
+
+    private struct Missed: Decodable { var missed: Int }
+
+    /// Events as they come, until the monitor ends.
+    ///
+    /// - Parameters:
+    ///   - body: gets one EVE line at a time.
+    ///   - missed: gets the number of events that came faster than they were read.
+    public func follow(
+        _ body: (String) throws -> Void, missed: (Int) throws -> Void
+    ) async throws {
         try await ask("/api/v1/events/stream", timeout: nil) { response in
             var rest: [UInt8] = []
+            var kind: Substring = ""
             while let part = try await response.next() {
                 rest += part
                 while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
                     let line = String(decoding: rest[..<end], as: UTF8.self)
                     rest.removeSubrange(...end)
-                    if line.hasPrefix("data: ") { try body(String(line.dropFirst(6))) }
+                    if line.hasPrefix("event: ") { kind = line.dropFirst(7) }
+                    guard line.hasPrefix("data: ") else { continue }
+                    let data = String(line.dropFirst(6))
+                    if kind == Self.missedKind {
+                        try missed(
+                            try JSONDecoder().decode(Missed.self, from: Data(data.utf8)).missed)
+                    } else {
+                        try body(data)
+                    }
                 }
             }
         }

@@ -325,7 +325,28 @@ struct WindowTrackerTests {
         #expect(bench.tracker.hostCount == 10 && bench.tracker.slotCount == 10)
     }
 
-    @Test func aClockThatWasSetBackRestartsTheTracker() {
+    @Test func whereMemoryIsShortPlacesThatWereLeftAreTakenAgain() throws {
+        var bench = Bench()
+        for number in 0..<5 { bench.open("10.0.1.\(number)", at: 1) }
+        bench.tracker.isCramped = true
+        // They are busy, and nobody gives way to an unknown host.
+        for second in 2...3 {
+            for number in 0..<5 {
+                for _ in 0..<3 { bench.open("10.0.1.\(number)", at: second) }
+            }
+            bench.open("10.0.2.1", at: second)
+        }
+        #expect(bench.tracker.hostCount == 5)
+        // They are gone for as long as they are remembered, and memory is as short as before.
+        for second in 700...701 { bench.open("10.0.2.2", at: second) }
+        bench.open("10.0.2.3", at: 701)
+        bench.finish()
+        #expect(bench.judged.contains(try #require(IPAddress("10.0.2.2"))))
+        #expect(bench.judged.contains(try #require(IPAddress("10.0.2.3"))))
+        #expect(bench.tracker.slotCount == 5)
+    }
+
+    @Test func aClockThatWasSetBackBeginsAnew() {
         var bench = Bench()
         for second in 5000...5003 { bench.open("10.0.1.1", at: second) }
         bench.tracker.restart()

@@ -27,6 +27,31 @@ struct PathTests {
     }
 }
 
+struct MemoryTests {
+    /// Bytes of this process that are in memory (proc(5), `statm`).
+    private func resident() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+        let pages = try #require(text.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+        return pages * sysconf(Int32(_SC_PAGESIZE))
+    }
+
+    @Test func freeMemoryGoesBackToTheSystem() throws {
+        let before = try resident()
+        // Small pieces, of which one in a thousand stays: the heap cannot shrink by itself.
+        var kept: [[UInt8]] = []
+        do {
+            var pieces = (0..<300_000).map { [UInt8](repeating: UInt8($0 & 255), count: 1000) }
+            kept = stride(from: 999, to: pieces.count, by: 1000).map { pieces[$0] }
+            #expect(try resident() > before + 200 << 20)
+            pieces = []
+        }
+        giveBackFreeMemory()
+        let after = try resident()
+        #expect(after < before + 100 << 20, "\(before) \(after)")
+        #expect(kept.allSatisfy { $0.count == 1000 })
+    }
+}
+
 struct FileTests {
     private let path = NSTemporaryDirectory() + "lztest-" + UUID().uuidString
 

@@ -19,16 +19,23 @@ extension ControlRoutes {
             return JSONText.response(JSONText.array(events.map(\.line)))
         },
         Operation(
-            .get, "/api/v1/events/stream", "Events as they come (server-sent events)",
+            .get, "/api/v1/events/stream",
+            "Events as they come (server-sent events); 'missed' says how many came too fast",
             inputs: Input.optional(
                 "Last-Event-ID", in: .header, .integer(0...Int64.max),
                 "Begins after this event, where it is still at hand"),
             answers: Operation.Answer(type: "text/event-stream")
         ) { context, last in
             let events = context.hub.follow(after: last.map(UInt64.init)).map { item in
-                ServerSentEvent(
-                    id: "\(item.number)", event: item.event.event.kind.rawValue,
-                    data: item.event.line)
+                switch item {
+                case .event(let number, let event):
+                    ServerSentEvent(
+                        id: "\(number)", event: event.event.kind.rawValue, data: event.line)
+                case .missed(let count, let last):
+                    ServerSentEvent(
+                        id: "\(last)", event: ControlClient.missedKind,
+                        data: "{\"missed\":\(count)}")
+                }
             }
             return Response(events: events, retryMilliseconds: 2000)
         },

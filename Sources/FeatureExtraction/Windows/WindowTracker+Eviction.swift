@@ -21,7 +21,8 @@ extension WindowTracker {
         if let slot = slots[address] { return slot }
         let resolved = resolver.resolve(address, in: graph)
         guard resolved.place != .group else { return nil }
-        if slots.count >= hostLimit || isCramped {
+        // A place that was left takes no further memory.
+        if slots.count >= hostLimit || isCramped && free.isEmpty {
             droppedHosts += 1
             guard forgetPasserBy() || resolved.isKnown && forgetStranger() else { return nil }
         }

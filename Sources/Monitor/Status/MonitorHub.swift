@@ -2,7 +2,6 @@ internal import AnomalyDetection
 internal import Enforcement
 internal import EventDelivery
 public import EventStore
-public import Events
 internal import FeatureExtraction
 internal import Quarantine
 internal import Synchronization
@@ -12,19 +11,9 @@ internal import Timestamps
 /// The state that a running monitor publishes, and the requests that it accepts: the only
 /// connection between its threads and the control server.
 public final class MonitorHub: Sendable {
-    /// An event with its number in the stream.
-    public struct Numbered: Sendable {
-        public var number: UInt64
-        public var event: RenderedEvent
-    }
-
     private struct State {
         var status: MonitorStatus?
         var incidents: [StoredIncident] = []
-        var recent: [Numbered] = []
-        var lastNumber: UInt64 = 0
-        var followers: [UInt64: AsyncStream<Numbered>.Continuation] = [:]
-        var nextFollower: UInt64 = 0
         var configuration = ""
         var store: EventStore?
         var rates: [Rate] = []
@@ -55,12 +44,9 @@ public final class MonitorHub: Sendable {
         public var verdicts: UInt64
     }
 
-    /// The most events that are kept for late followers.
-    private static let recentLimit = 2048
-    /// The most events that wait for a slow follower; beyond, it misses the oldest.
-    private static let followerLimit = 1024
-
     let scores = ScoreHistory()
+    /// A lock of its own: who publishes an event waits for nobody who reads something else.
+    let stream = Mutex(Stream())
     private let state = Mutex(State())
     private let guardian = Mutex<(quarantine: QuarantineService, decisions: DecisionThread)?>(nil)
     private let reload = Atomic<Bool>(false)
@@ -95,27 +81,6 @@ public final class MonitorHub: Sendable {
 
     /// The store of past and current events; nil if they are not kept.
     public var store: EventStore? { state.withLock { $0.store } }
-
-    /// The stream of events, starting with those after `number` that are still kept.
-    ///
-    /// A follower that is too slow misses the oldest events, and sees a gap in their numbers.
-    public func follow(after number: UInt64?) -> AsyncStream<Numbered> {
-        AsyncStream(bufferingPolicy: .bufferingNewest(Self.followerLimit)) { continuation in
-            let key = state.withLock { state in
-                if let number {
-                    for event in state.recent where event.number > number {
-                        continuation.yield(event)
-                    }
-                }
-                state.nextFollower += 1
-                state.followers[state.nextFollower] = continuation
-                return state.nextFollower
-            }
-            continuation.onTermination = { [weak self] _ in
-                self?.state.withLock { $0.followers[key] = nil }
-            }
-        }
-    }
 
     // MARK: - Requests
 
@@ -157,26 +122,13 @@ public final class MonitorHub: Sendable {
 
     func publish(_ incidents: [StoredIncident]) { state.withLock { $0.incidents = incidents } }
 
-    func publish(_ event: RenderedEvent) {
-        state.withLock { state in
-            state.lastNumber += 1
-            let numbered = Numbered(number: state.lastNumber, event: event)
-            state.recent.append(numbered)
-            for follower in state.followers.values { follower.yield(numbered) }
-            if state.recent.count > Self.recentLimit + 512 {
-                state.recent.removeFirst(state.recent.count - Self.recentLimit)
-            }
-        }
-    }
-
     /// Ends the streams of all followers.
     func close() {
         guardian.withLock { $0 = nil }
-        let followers = state.withLock { state in
+        state.withLock { state in
             state.store = nil
             state.status?.phase = .stopped
-            return Array(state.followers.values)
         }
-        for follower in followers { follower.finish() }
+        endStreams()
     }
 }

@@ -27,6 +27,7 @@ struct MonitorReporter {
     private var namesVersion = -1
     private var nextSecond = Clock.monotonic()
     private var nextStatistics: Instant
+    private var nextTrim = Clock.monotonic()
     private var kernelDrops = RecentRise()
     private var hostsDropped = RecentRise()
     private var verdictsDropped = RecentRise()
@@ -51,10 +52,18 @@ struct MonitorReporter {
         nextSecond = Clock.monotonic()
     }
 
-    /// Whether more memory is used than allowed.
+    /// Whether more memory is used than may be. Where it is, what is free goes back to the system:
+    /// a peak that is over keeps no unknown host from being watched.
     mutating func isCramped() -> Bool {
         status.residentBytes = ResourceLimits.residentBytes ?? 0
-        return status.residentBytes > limits.memory
+        guard status.residentBytes > limits.memory else { return false }
+        let now = Clock.monotonic()
+        if now >= nextTrim {
+            nextTrim = now + .seconds(10)
+            // Not on this thread: packets would wait for it.
+            startThread { giveBackFreeMemory() }
+        }
+        return true
     }
 
     mutating func isSecondOver() -> Bool {

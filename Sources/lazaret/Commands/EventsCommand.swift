@@ -32,6 +32,12 @@ struct EventsCommand: AsyncParsableCommand {
             try Output.write(events.reversed().map { $0.eve.escapedJSON + "\n" }.joined(), to: nil)
         }
         guard follow else { return }
-        try await client.follow { try Output.write($0.escapedJSON + "\n", to: nil) }
+        try await client.follow {
+            try Output.write($0.escapedJSON + "\n", to: nil)
+        } missed: { count in
+            printError(
+                "\(count) events missed: they came faster than they were read; "
+                    + "'lazaret events -n 1000' shows what the monitor has stored")
+        }
     }
 }
