@@ -15,6 +15,7 @@ public struct ControlServer: Sendable {
     private let port: Int?
     private let token: String?
     private let operators: Set<UInt32>
+    private let overriders: Set<UInt32>
     private let log: @Sendable (String) -> Void
     /// - Parameter log: called with one line if an error occurs while the server runs.
     /// - Throws: `IOError` if a name, a file or a path cannot be used.
@@ -26,6 +27,7 @@ public struct ControlServer: Sendable {
         socket = options.socket
         port = options.port
         operators = try options.operatorNumbers()
+        overriders = try options.overriderNumbers()
         token = try options.token()
         if options.port != nil, token == nil {
             throw IOError.input(
@@ -89,7 +91,8 @@ public struct ControlServer: Sendable {
                 servers.append(
                     try server(
                         on: .unix(socket),
-                        AuthenticationMiddleware(entry: .socket(operators))))
+                        AuthenticationMiddleware(
+                            entry: .socket(operators, forcing: overriders))))
             }
             if let port, let token {
                 servers.append(

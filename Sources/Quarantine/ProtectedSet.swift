@@ -18,16 +18,33 @@ public struct ProtectedSet: Sendable, Equatable {
     /// MAC addresses that are never fenced, with their reasons.
     public private(set) var links: [MACAddress: String] = [:]
 
-    /// A set with the prefixes that no fence may ever cover: loopback, multicast, broadcast and
-    /// unspecified addresses.
-    public init() {
-        let always = [
-            ("127.0.0.0/8", "loopback"), ("::1", "loopback"), ("0.0.0.0/8", "this network"),
-            ("::", "no address"), ("224.0.0.0/4", "multicast"), ("ff00::/8", "multicast"),
-            ("255.255.255.255", "broadcast"),
-        ]
-        for (text, reason) in always {
-            if let prefix = IPPrefix(text) { add(prefix, reason: reason) }
+    /// A set with what no fence may ever cover: loopback, multicast, broadcast, "no address".
+    public init() { entries = Self.always }
+
+    /// Nobody's peers, and this node's own: what no fence covers, by nobody's order.
+    private static let always = [
+        ("127.0.0.0/8", "loopback"), ("::1", "loopback"), ("0.0.0.0/8", "this network"),
+        ("::", "no address"), ("224.0.0.0/4", "multicast"), ("ff00::/8", "multicast"),
+        ("255.255.255.255", "broadcast"),
+    ].compactMap { text, reason in IPPrefix(text).map { Entry($0, reason: reason) } }
+
+    /// The fewest bits that a fenced prefix may have: a fence around half of the internet is a
+    /// mistake or an attack.
+    public static let widestPrefix = (ipv4: 8, ipv6: 16)
+
+    /// Why no fence may cover `target`, whoever asks for it; nil where somebody may.
+    public static func finalObjection(to target: QuarantineTarget) -> String? {
+        switch target {
+        case .prefix(let prefix):
+            if let entry = always.first(where: { $0.prefix.overlaps(prefix) }) {
+                return "it covers \(entry.prefix), \(entry.reason)"
+            }
+            let isIPv4 = prefix.address.isIPv4
+            let widest = isIPv4 ? widestPrefix.ipv4 : widestPrefix.ipv6
+            return prefix.length < widest
+                ? "it is wider than /\(widest), the widest for \(isIPv4 ? "IPv4" : "IPv6")" : nil
+        case .link(let link):
+            return link.isGroup || link == .zero ? "it is not a network card's address" : nil
         }
     }
 
@@ -58,13 +75,13 @@ public struct ProtectedSet: Sendable, Equatable {
 
     /// The reason why `target` may not be fenced; nil if it may.
     public func objection(to target: QuarantineTarget) -> String? {
-        switch target {
-        case .prefix(let prefix):
-            return check(prefix).map { "\($0.prefix) is protected: \($0.reason)" }
-        case .link(let link):
-            if link.isGroup || link == .zero { return "\(link) is not a network card's address" }
-            return links[link].map { "\(link) is protected: \($0)" }
-        }
+        let why: String? =
+            switch target {
+            case .prefix(let prefix):
+                check(prefix).map { "\($0.prefix) is protected: \($0.reason)" }
+            case .link(let link): links[link].map { "\(link) is protected: \($0)" }
+            }
+        return why ?? Self.finalObjection(to: target)
     }
 
     /// The fewest prefixes that together contain every address of `prefix` except the protected

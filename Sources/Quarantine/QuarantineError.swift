@@ -6,7 +6,9 @@ public enum QuarantineError: Error, Equatable, Sendable {
     case notPermitted(operation: String)
     /// A safety limit forbids it.
     case protected(QuarantineTarget, why: String)
-    /// The kernel's reply is invalid.
+    /// No fence may cover it, whoever asks.
+    case neverFenced(QuarantineTarget, why: String)
+    /// The kernel's answer makes no sense.
     case malformedAnswer(String)
     /// The ledger could not be read or written.
     case ledger(String)
@@ -25,6 +27,8 @@ extension QuarantineError: CustomStringConvertible {
             "\(operation): not permitted; run as root or give the program CAP_NET_ADMIN"
         case .protected(let target, let why):
             "\(target) is not fenced: \(why); --force overrides this"
+        case .neverFenced(let target, let why):
+            "\(target) is never fenced: \(why); nothing overrides this"
         case .malformedAnswer(let what): "an answer of the kernel makes no sense: \(what)"
         case .ledger(let what): "ledger: \(what)"
         case .noSuchFence(let target): "no fence stands around \(target)"

@@ -55,6 +55,7 @@ extension Configuration {
             "  port: \(control.port.map { "\($0)" } ?? "")",
             "  token_file: \(control.tokenFile.map(Self.quoted) ?? "")",
             "  operators: \(Self.list(control.operators.map(Self.quoted)))",
+            "  may_force: \(Self.list(control.overriders.map(Self.quoted)))",
             "quarantine:",
             "  windows_in_row: \(policy.persistenceWindows)",
             "  far_beyond: \(policy.farBeyondShare.map { "\($0)" } ?? "never")",

@@ -168,7 +168,7 @@ public struct Configuration: Sendable {
     }
 
     private mutating func readControl(_ node: ConfigurationNode) throws(YAMLError) {
-        let keys = try node.mapping(["socket", "port", "token_file", "operators"])
+        let keys = try node.mapping(["socket", "port", "token_file", "operators", "may_force"])
         if let node = keys["socket"] {
             control.socket = try node.isWord("never") ? nil : try node.text()
         }
@@ -176,6 +176,9 @@ public struct Configuration: Sendable {
         control.tokenFile = try keys["token_file"]?.text()
         try keys["operators"]?.list { item throws(YAMLError) in
             control.operators.append(try item.text())
+        }
+        try keys["may_force"]?.list { item throws(YAMLError) in
+            control.overriders.append(try item.text())
         }
         if control.port != nil, control.tokenFile == nil {
             throw node.fail("'port' needs a 'token_file': clients must send its token")

@@ -117,11 +117,15 @@ public struct ConfigurationCheck {
 
     private mutating func checkControl() {
         let control = configuration.control
-        for name in control.operators where ControlOptions.user(name) == nil {
-            faults.append(
-                Fault(
-                    key: "control.operators",
-                    reason: "user '\(name)' does not exist; create it or leave it out"))
+        for (key, names) in [
+            ("control.operators", control.operators), ("control.may_force", control.overriders),
+        ] {
+            for name in names where ControlOptions.user(name) == nil {
+                faults.append(
+                    Fault(
+                        key: key,
+                        reason: "user '\(name)' does not exist; create it or leave it out"))
+            }
         }
         _ = attempt("control.token_file") { try control.token() }
         if let socket = control.socket, socket.utf8.count >= 108 {

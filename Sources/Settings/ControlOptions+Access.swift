@@ -13,11 +13,23 @@ extension ControlOptions {
     ///
     /// - Throws: if one is no user.
     public func operatorNumbers() throws(ConfigurationError) -> Set<UInt32> {
+        try Self.numbers(of: operators, "control.operators")
+    }
+
+    /// The numbers of those who may override what is protected.
+    ///
+    /// - Throws: where one is no user.
+    public func overriderNumbers() throws(ConfigurationError) -> Set<UInt32> {
+        try Self.numbers(of: overriders, "control.may_force")
+    }
+
+    private static func numbers(
+        of names: [String], _ key: String
+    ) throws(ConfigurationError) -> Set<UInt32> {
         var numbers: Set<UInt32> = []
-        for name in operators {
-            guard let number = Self.user(name) else {
-                throw ConfigurationError(
-                    path: "control.operators", reason: "user '\(name)' does not exist")
+        for name in names {
+            guard let number = user(name) else {
+                throw ConfigurationError(path: key, reason: "user '\(name)' does not exist")
             }
             numbers.insert(number)
         }

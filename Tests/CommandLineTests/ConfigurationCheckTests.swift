@@ -50,6 +50,10 @@ struct ConfigurationCheckTests {
                 "control.operators", "user 'nosuchuser7' does not exist"
             ),
             (
+                "may_force", "{socket: never}", "{may_force: [nosuchuser8]}",
+                "control.may_force", "user 'nosuchuser8' does not exist"
+            ),
+            (
                 "token", "{socket: never}", "{socket: never, port: 9, token_file: /nonexist/t}",
                 "control.token_file", "/nonexist/t: the token cannot be read; make one"
             ),

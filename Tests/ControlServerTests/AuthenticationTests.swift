@@ -30,7 +30,31 @@ struct AuthenticationTests {
         #expect(try unknown.isProblem(403, "the caller is unknown"))
     }
 
-    @Test func onLoopbackTheTokenIsRequired() async throws {
+    @Test func overridingWhatIsProtectedIsARightOfItsOwn() async throws {
+        let body = #"{"target": "10.1.1.1", "force": true}"#
+        func ask(uid: UInt32) async throws -> Answer {
+            var client = TestClient(entry: .socket([1234], forcing: [2345]))
+            client.peer = Peer(pid: 1, uid: uid, gid: 0)
+            client.publish { $0.isEnforcing = true }
+            return try await client.ask(.post, "/api/v1/quarantine", body)
+        }
+        // Whoever may, gets as far as the quarantine, which is not there.
+        for uid: UInt32 in [0, 2345] {
+            #expect(try await ask(uid: uid).isProblem(503, "not running"))
+        }
+        let operating = try await ask(uid: 1234)
+        #expect(try operating.isProblem(403, "uid 1234 may not override what is protected"))
+        #expect(try operating.parameter == "force")
+        #expect(try await ask(uid: 3456).isProblem(403, "may look but not act"))
+        let client = TestClient(entry: .token("correct horse"))
+        client.publish { $0.isEnforcing = true }
+        let token = try await client.ask(
+            .post, "/api/v1/quarantine", body,
+            headers: ["Host": "localhost", "Authorization": "Bearer correct horse"])
+        #expect(try token.isProblem(403, "token on loopback may not override"))
+    }
+
+    @Test func onLoopbackItTakesTheToken() async throws {
         let client = TestClient(entry: .token("correct horse"))
         client.publish()
         func ask(_ path: String, _ token: String?, host: String = "localhost:9787") async throws

@@ -60,7 +60,31 @@ struct EngineTests {
         #expect(try engine.actuator.elements().count == 2)
     }
 
-    @Test func theLaterExpiryApplies() throws {
+    @Test func whatNobodyMayFenceIsRefusedAndEndsWhereTheLedgerHasIt() throws {
+        let space = try Namespace()
+        let ledger = MemoryLedger()
+        var engine = try space.engine(ledger)
+        let now = Clock.now()
+        #expect(
+            throws: QuarantineError.neverFenced(
+                target("0.0.0.0/0"), why: "it covers 127.0.0.0/8, loopback")
+        ) {
+            try engine.add(
+                target("0.0.0.0/0"), action: .drop, duration: .seconds(60), reason: "sure",
+                now: now, actor: "me", force: true)
+        }
+        #expect(ledger.entries.isEmpty)
+        // A ledger of an earlier version has one.
+        let old = QuarantineRule(
+            id: "h1", target: target("0.0.0.0/0"), state: .active, created: now,
+            expires: now + .seconds(600), origin: "me", isForced: true)
+        try ledger.write([old, decided("10.0.0.2", now).rule], [], notes: [:])
+        let report = try engine.reconcile(now: now, cause: "start")
+        #expect(report.ended.map(\.target) == [target("0.0.0.0/0")])
+        #expect(try engine.actuator.elements().map(\.target) == [target("10.0.0.2")])
+    }
+
+    @Test func theLaterEndCounts() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()
         var engine = try space.engine(ledger)

@@ -154,6 +154,13 @@ struct FirewallTests {
         try firewall.apply(
             [.put(rule("10.0.0.0/24", forced: true))], protecting: protected, now: .epoch)
         #expect(try firewall.elements().count == 1)
+        for text in ["0.0.0.0/0", "128.0.0.0/2", "127.0.0.1", "::/0"] {
+            #expect(throws: QuarantineError.self, "\(text)") {
+                try firewall.apply(
+                    [.put(rule(text, forced: true))], protecting: protected, now: .epoch)
+            }
+        }
+        #expect(try firewall.elements().count == 1)
     }
 
     @Test func aDryRunDoesNotChangeTheKernel() throws {

@@ -29,9 +29,15 @@ extension ControlRoutes {
             reason(in: .body),
             Input(
                 "force", in: .body, .boolean, default: false,
-                "Quarantines even what is protected"),
+                "Quarantines even what is protected; takes a right of its own"),
             actor, answers: .json(.addition, .created)
         ) { context, target, duration, action, reason, force, actor in
+            guard !force || context.caller.mayForce else {
+                throw ProblemDetails(
+                    .forbidden,
+                    "\(context.caller.name) may not override what is protected: root may, by the "
+                        + "socket, and who is named in control.may_force", parameter: "force")
+            }
             do throws(MonitorHub.Objection) {
                 return addition(
                     try await context.hub.add(
@@ -106,7 +112,8 @@ extension ControlRoutes {
         case .notRunning: ProblemDetails(.unavailable, "\(objection)")
         case .observing: ProblemDetails(.conflict, "\(objection)")
         case .refused(.noSuchFence): ProblemDetails(.notFound, "\(objection)")
-        case .refused(.protected): ProblemDetails(.forbidden, "\(objection)")
+        case .refused(.protected), .refused(.neverFenced):
+            ProblemDetails(.forbidden, "\(objection)")
         case .refused(.ledger): ProblemDetails(.unavailable, "\(objection)")
         case .refused: ProblemDetails(.conflict, "\(objection)")
         }

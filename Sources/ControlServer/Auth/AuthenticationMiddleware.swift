@@ -7,7 +7,9 @@ struct Caller: Sendable {
     /// The name in the audit trail.
     var name: String
     var mayAct: Bool
-    /// Whether it may name another actor.
+    /// Whether it may have fenced what is protected.
+    var mayForce = false
+    /// Whether it may name somebody else as the one who decided.
     var isRoot = false
 
     /// The actor in the audit trail.
@@ -17,10 +19,10 @@ struct Caller: Sendable {
 /// Identifies the sender of a request, and refuses unknown callers.
 struct AuthenticationMiddleware: Sendable {
     enum Entry: Sendable {
-        /// The kernel identifies the user; these users may act, and also root and the monitor's
-        /// own.
-        case socket(Set<UInt32>)
-        /// Callers with the token may read and act.
+        /// The kernel says who connects; these users may act, beside root and the monitor's own.
+        /// Those who may override what is protected, beside root, may act too.
+        case socket(Set<UInt32>, forcing: Set<UInt32> = [])
+        /// Whoever sends the token may look and act.
         case token(String)
     }
 
@@ -33,13 +35,15 @@ struct AuthenticationMiddleware: Sendable {
     /// - Throws: 401 or 403 if the caller is unknown, 421 if the request is for another host.
     func authenticate(_ request: Request) throws(ProblemDetails) -> Caller {
         switch entry {
-        case .socket(let operators):
+        case .socket(let operators, let forcing):
             guard let uid = request.peer?.uid else {
                 throw ProblemDetails(.forbidden, "the caller is unknown")
             }
-            let mayAct = uid == 0 || uid == geteuid() || operators.contains(uid)
+            let mayForce = uid == 0 || forcing.contains(uid)
+            let mayAct = mayForce || uid == geteuid() || operators.contains(uid)
             return Caller(
-                name: Self.name(of: uid) ?? "uid \(uid)", mayAct: mayAct, isRoot: uid == 0)
+                name: Self.name(of: uid) ?? "uid \(uid)", mayAct: mayAct, mayForce: mayForce,
+                isRoot: uid == 0)
         case .token(let token):
             // A page of another origin can point its host name at 127.0.0.1 (DNS rebinding).
             let host = request.authority?.split(separator: ":").first.map(String.init)

@@ -86,12 +86,17 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// Adds a rule on `target` for an operator. If the same rule is already active, the later
     /// expiry counts.
     ///
-    /// - Returns: the outcome, with the resulting rule.
+    /// - Parameter force: whether what is protected may be fenced too.
+    /// - Throws: `.neverFenced` where nobody may have it fenced.
+    /// - Returns: with the rule as it is now.
     public mutating func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
         reason: String,
         now: Timestamp, actor: String, force: Bool
     ) throws(QuarantineError) -> QuarantineOutcome {
+        if let why = ProtectedSet.finalObjection(to: target) {
+            throw .neverFenced(target, why: why)
+        }
         let rule = QuarantineRule(
             id: "h" + String(now.nanoseconds / 1000, radix: 36), target: target, action: action,
             created: now,

@@ -165,9 +165,10 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     private func check(
         _ rule: QuarantineRule, _ protected: ProtectedSet
     ) throws(QuarantineError) {
-        if !rule.isForced, let why = protected.objection(to: rule.target) {
-            throw .protected(rule.target, why: why)
-        }
+        let why =
+            rule.isForced
+            ? ProtectedSet.finalObjection(to: rule.target) : protected.objection(to: rule.target)
+        if let why { throw .protected(rule.target, why: why) }
     }
 
     private mutating func remember(_ rules: [QuarantineRule], now: Timestamp) {
