@@ -5,6 +5,7 @@
 // below are typed.
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 // Swift cannot call variadic functions such as `curl_easy_setopt` and `curl_easy_getinfo`; there is
 // one function here for each type of value.
@@ -32,6 +33,59 @@ static inline CURLcode lazaret_curl_set_blob(
     CURL *easy, CURLoption option, const void *bytes, size_t count) {
     struct curl_blob blob = {(void *)bytes, count, CURL_BLOB_COPY};
     return curl_easy_setopt(easy, option, &blob);
+}
+
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "libcurl 7.80 or later is needed: it asks before it sends a request"
+#endif
+
+/// Who may listen on a Unix socket. It has to outlive the handle.
+struct lazaret_curl_peers {
+    const unsigned int *users;
+    size_t count;
+    /// The connection's socket.
+    curl_socket_t socket;
+    /// Who listens and may not, where `is_refused`.
+    unsigned int refused;
+    int is_refused;
+};
+
+/// Opens a socket, and keeps it for `lazaret_curl_ask_peer`.
+static inline curl_socket_t lazaret_curl_open(
+    void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    struct lazaret_curl_peers *peers = (struct lazaret_curl_peers *)context;
+    int kind = address->socktype | SOCK_CLOEXEC;
+    (void)purpose;
+    peers->socket = socket(address->family, kind, address->protocol);
+    return peers->socket < 0 ? CURL_SOCKET_BAD : peers->socket;
+}
+
+/// Asks the kernel who listens (SO_PEERCRED, unix(7)), before anything is sent.
+static inline int lazaret_curl_ask_peer(
+    void *context, char *address, char *own_address, int port, int own_port) {
+    struct lazaret_curl_peers *peers = (struct lazaret_curl_peers *)context;
+    // `struct ucred`, which glibc shows to GNU sources only.
+    struct { int pid; unsigned int uid, gid; } peer = {0, 0, 0};
+    socklen_t size = sizeof peer;
+    (void)address, (void)own_address, (void)port, (void)own_port;
+    if (getsockopt(peers->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0) {
+        for (size_t index = 0; index < peers->count; index++)
+            if (peers->users[index] == peer.uid) return CURL_PREREQFUNC_OK;
+        peers->refused = peer.uid;
+        peers->is_refused = 1;
+    }
+    return CURL_PREREQFUNC_ABORT;
+}
+
+/// Talks on a Unix socket to these users and to nobody else.
+static inline CURLcode lazaret_curl_check_peers(CURL *easy, struct lazaret_curl_peers *peers) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, lazaret_curl_open);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, peers);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, lazaret_curl_ask_peer);
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_PREREQDATA, peers);
+    // An open connection belongs to the handle that has opened it.
+    return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) : code;
 }
 
 typedef size_t (*lazaret_curl_receiver)(char *bytes, size_t size, size_t count, void *context);

@@ -16,14 +16,18 @@ extension ControlClient {
 
     /// Whether a running monitor enforces with the ledger in `directory`.
     ///
-    /// - Throws: `.notPermitted` if the caller may not connect.
+    /// - Throws: `.notPermitted` if the caller may not ask, `.impostor` if it is no monitor that
+    ///   answers.
     public func isEnforcing(with directory: String) async throws(ControlError) -> Bool {
         do {
             let status = try await status(timeout: .seconds(3))
             guard status.isEnforcing, let theirs = status.stateDirectory else { return false }
             return theirs.realPath == directory.realPath
-        } catch ControlError.notPermitted(let socket) {
-            throw .notPermitted(socket: socket)
+        } catch let error as ControlError {
+            switch error {
+            case .notPermitted, .impostor: throw error
+            case .unreachable, .refused: return false
+            }
         } catch { return false }
     }
 

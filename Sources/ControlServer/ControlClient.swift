@@ -1,6 +1,8 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import HTTPClient
+internal import Settings
+internal import SystemSupport
 public import Monitor
 
 /// The reason why a request to a running monitor failed.
@@ -9,7 +11,9 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
     case unreachable(socket: String, reason: String)
     /// The caller may not connect.
     case notPermitted(socket: String)
-    /// The monitor refused the request.
+    /// Somebody answers who is not the monitor; nothing was sent.
+    case impostor(socket: String, user: String)
+    /// It answers, but does not do it.
     case refused(String)
 
     public var description: String {
@@ -21,6 +25,13 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
             \(socket): permission denied; root and the members of the socket's group may ask the \
             monitor
             """
+        case .impostor(let socket, let user):
+            "\(socket): user \(user) listens there, who is neither root nor you nor the owner of "
+                + """
+                its directory; nothing was sent. If the monitor runs as that user, say so in \
+                the 
+                """
+                + "configuration (user:), or put the socket into a directory of that user"
         case .refused(let why): why
         }
     }
@@ -29,8 +40,23 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
 /// Sends requests to a running monitor over its Unix socket, for the command line.
 public struct ControlClient: Sendable {
     public let socket: String
+    /// Who the monitor may run as.
+    private let users: [UInt32]
 
-    public init(socket: String) { self.socket = socket }
+    /// Asks only a monitor of root, of this user, of the user that the socket's directory belongs
+    /// to, or of `user`: whoever else listens there has taken the socket's place.
+    ///
+    /// - Parameter user: the name of the user that the configuration names; nil: none.
+    public init(socket: String, user: String? = nil) {
+        self.socket = socket
+        var users: [UInt32] = [0, geteuid()]
+        var facts = stat()
+        let folder = socket.parentPath
+        // SAFETY: the path is lent for the call, and the structure is ours.
+        if unsafe stat(folder.isEmpty ? "." : folder, &facts) == 0 { users.append(facts.st_uid) }
+        if let number = user.flatMap(ControlOptions.number(ofUser:)) { users.append(number) }
+        self.users = users
+    }
 
     /// The status of the monitor.
     public func status(timeout: Duration = .seconds(10)) async throws -> MonitorStatus {
@@ -99,6 +125,7 @@ public struct ControlClient: Sendable {
         _ body: (HTTPResponse) async throws -> Value
     ) async throws -> Value {
         var request = HTTPRequest(url: "http://localhost" + path, socket: socket)
+        request.peers = users
         request.body = content
         if content != nil { request.headers = [("Content-Type", "application/json")] }
         request.timeout = timeout
@@ -116,6 +143,9 @@ public struct ControlClient: Sendable {
             }
         } catch HTTPError.cancelled {
             throw CancellationError()
+        } catch HTTPError.untrusted(let user) {
+            throw ControlError.impostor(
+                socket: socket, user: AuthenticationMiddleware.name(of: user) ?? "\(user)")
         } catch is HTTPError {
             throw isAnswered
                 ? .unreachable(socket: socket, reason: "the answer broke off") : whyUnreachable()

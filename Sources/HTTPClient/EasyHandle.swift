@@ -9,6 +9,9 @@ internal import Timestamps
     let handle: UnsafeMutableRawPointer
     private let message: UnsafeMutablePointer<CChar>
     private var headers: UnsafeMutablePointer<curl_slist>?
+    /// Who may listen on the Unix socket; both are nil where it does not matter.
+    private var peers: UnsafeMutablePointer<lazaret_curl_peers>?
+    private var users: UnsafeMutablePointer<UInt32>?
 
     init() throws(HTTPError) {
         guard let made = unsafe curl_easy_init() else { throw .unusable("no memory for a request") }
@@ -16,14 +19,18 @@ internal import Timestamps
         unsafe message = .allocate(capacity: Int(CURL_ERROR_SIZE))
         unsafe message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         unsafe headers = nil
+        unsafe peers = nil
+        unsafe users = nil
     }
 
-    // SAFETY: only this value uses the three. libcurl writes to `message` until the handle is
-    // freed.
+    // SAFETY: only this value uses them. libcurl uses `message` and `peers` until the handle is
+    // gone.
     deinit {
         unsafe curl_easy_cleanup(handle)
         unsafe curl_slist_free_all(headers)
         unsafe message.deallocate()
+        unsafe peers?.deallocate()
+        unsafe users?.deallocate()
     }
 
     // MARK: - Request
@@ -37,6 +44,7 @@ internal import Timestamps
         }
         try set(CURLOPT_URL, request.url)
         if let socket = request.socket { try set(CURLOPT_UNIX_SOCKET_PATH, socket) }
+        if let users = request.peers, request.socket != nil { try trust(users) }
         try check(unsafe lazaret_curl_allow_http_only(handle))
         try set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
         try set(CURLOPT_PATH_AS_IS, 1)
@@ -51,6 +59,20 @@ internal import Timestamps
         try setUp(request.tls)
         if let body = request.body { try post(body) }
         try add(request.headers, posts: request.body != nil)
+    }
+
+    private mutating func trust(_ trusted: [UInt32]) throws(HTTPError) {
+        // SAFETY: both are ours until the handle is gone, and `users` has as many elements.
+        let users = UnsafeMutablePointer<UInt32>.allocate(capacity: max(trusted.count, 1))
+        for (index, user) in trusted.enumerated() {
+            unsafe (users + index).initialize(to: user)
+        }
+        let made = UnsafeMutablePointer<lazaret_curl_peers>.allocate(capacity: 1)
+        unsafe made.initialize(
+            to: lazaret_curl_peers(
+                users: users, count: trusted.count, socket: -1, refused: 0, is_refused: 0))
+        (unsafe self.users, unsafe peers) = unsafe (users, made)
+        try check(unsafe lazaret_curl_check_peers(handle, made))
     }
 
     private func setUp(_ tls: TLSOptions) throws(HTTPError) {
@@ -166,6 +188,9 @@ internal import Timestamps
         // The message may quote the server's certificate.
         reason = String(
             reason.map { $0.isNewline || $0.asciiValue.map { $0 < 32 } == true ? " " : $0 })
+        if let peers = unsafe peers, unsafe peers.pointee.is_refused != 0 {
+            return .untrusted(user: unsafe peers.pointee.refused)
+        }
         switch code {
         case CURLE_URL_MALFORMAT, CURLE_LOGIN_DENIED, CURLE_NOT_BUILT_IN, CURLE_SSL_CERTPROBLEM,
             CURLE_SSL_CACERT_BADFILE, CURLE_OUT_OF_MEMORY:

@@ -6,6 +6,8 @@ package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
     case unreachable(String)
     /// The TLS handshake failed, usually because the server's certificate is not trusted.
     case insecure(String)
+    /// Another user than those that were named listens on the Unix socket; nothing was sent.
+    case untrusted(user: UInt32)
     /// The connection, the whole answer or the next part of it took too long.
     case timedOut(String)
     /// The body or the header of the answer is larger than this, in bytes.
@@ -21,6 +23,7 @@ package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
             .timedOut(let reason), .broken(let reason):
             reason
         case .tooLarge(let limit): "the answer is larger than \(limit) bytes"
+        case .untrusted(let user): "user \(user) listens there"
         case .cancelled: "cancelled"
         }
     }

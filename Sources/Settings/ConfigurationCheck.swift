@@ -120,7 +120,7 @@ public struct ConfigurationCheck {
         for (key, names) in [
             ("control.operators", control.operators), ("control.may_force", control.overriders),
         ] {
-            for name in names where ControlOptions.user(name) == nil {
+            for name in names where ControlOptions.number(ofUser: name) == nil {
                 faults.append(
                     Fault(
                         key: key,
@@ -141,7 +141,7 @@ extension Configuration {
     /// The fault of `user`: checked before root has switched to it.
     fileprivate var userFault: String? {
         guard let user else { return nil }
-        guard let number = ControlOptions.user(user) else {
+        guard let number = ControlOptions.number(ofUser: user) else {
             return
                 "\(user): no such user; create it: useradd --system --no-create-home \(user)"
         }

@@ -2,8 +2,8 @@ internal import Glibc
 internal import SystemSupport
 
 extension ControlOptions {
-    /// The number of a user; nil if there is no such user.
-    static func user(_ name: String) -> UInt32? {
+    /// The number of a user; nil: there is none.
+    public static func number(ofUser name: String) -> UInt32? {
         // SAFETY: the entry is read before another call could change it.
         guard let entry = unsafe getpwnam(name) else { return nil }
         return unsafe entry.pointee.pw_uid
@@ -28,7 +28,7 @@ extension ControlOptions {
     ) throws(ConfigurationError) -> Set<UInt32> {
         var numbers: Set<UInt32> = []
         for name in names {
-            guard let number = user(name) else {
+            guard let number = number(ofUser: name) else {
                 throw ConfigurationError(path: key, reason: "user '\(name)' does not exist")
             }
             numbers.insert(number)

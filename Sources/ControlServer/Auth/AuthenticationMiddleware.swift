@@ -61,7 +61,8 @@ struct AuthenticationMiddleware: Sendable {
         }
     }
 
-    private static func name(of uid: UInt32) -> String? {
+    /// The name of a user; nil where it has none.
+    static func name(of uid: UInt32) -> String? {
         var entry = unsafe passwd()
         var found: UnsafeMutablePointer<passwd>?
         // The longest entry that is read; sssd and others have longer ones than files.

@@ -43,10 +43,14 @@ struct QuarantineCommand: ParsableCommand {
             let socket =
                 LocalQuarantine.socket(ofMonitorIn: directory) ?? settings.control.socket
             var place = Place(directory: directory, options: settings.monitor)
-            guard let client = socket.map({ ControlClient(socket: $0) }) else { return place }
+            guard let socket else { return place }
+            let client = ControlClient(socket: socket, user: settings.user)
             do throws(ControlError) {
                 if try await client.isEnforcing(with: directory) { place.monitor = client }
-            } catch { place.refusal = error }
+            } catch {
+                if case .impostor = error { printError("\(error)") }
+                place.refusal = error
+            }
             return place
         }
     }

@@ -12,11 +12,16 @@ struct ControlInput: ParsableArguments {
     @OptionGroup var file: ConfigurationInput
 
     func client() throws -> ControlClient {
-        if let socket { return ControlClient(socket: socket) }
-        guard let configured = try file.read().control.socket else {
+        if let socket {
+            // What is named is not looked up, but who the monitor runs as is.
+            let user = file.path == nil ? (try? file.read())?.user : try file.read().user
+            return ControlClient(socket: socket, user: user)
+        }
+        let settings = try file.read()
+        guard let configured = settings.control.socket else {
             throw ValidationError(
                 "control.socket is off in the configuration; name one with --socket")
         }
-        return ControlClient(socket: configured)
+        return ControlClient(socket: configured, user: settings.user)
     }
 }
