@@ -166,11 +166,14 @@ struct MonitorCommand: ParsableCommand {
                 reason: "belongs to user \(owner); start with --user, or name another with --state")
         }
         Signals.install(reopens: true)
+        LogOutput.setLevel(settings.logLevel)
         let descriptors = DescriptorLimit.raise()
         if descriptors < Self.fewDescriptors {
-            printError(
-                "only \(descriptors) files and sockets may be open at a time; allow "
-                    + "\(Self.fewDescriptors) or more: ulimit -n, LimitNOFILE=")
+            LogOutput.logger.warning(
+                """
+                only \(descriptors) files and sockets may be open at a time; allow \
+                \(Self.fewDescriptors) or more: ulimit -n, LimitNOFILE=
+                """)
         }
         let check = try check(settings)
         let hub = MonitorHub()
