@@ -192,11 +192,24 @@ protocol DatabaseValue {
     func text(_ column: Int32) -> String { optionalText(column) ?? "" }
 
     func optionalText(_ column: Int32) -> String? {
-        // SAFETY: SQLite owns the text until the next step; it is copied here.
-        guard let start = unsafe sqlite3_column_text(handle, column) else { return nil }
+        guard unsafe sqlite3_column_type(handle, column) != SQLITE_NULL else { return nil }
+        return String(decoding: bytes(column), as: UTF8.self)
+    }
+
+    /// The bytes of a text as they are stored: no zero byte ends it, and none is mended.
+    func bytes(_ column: Int32) -> [UInt8] {
+        // SAFETY: the text is SQLite's own until the next step; it is copied here.
+        guard let start = unsafe sqlite3_column_text(handle, column) else { return [] }
         let count = unsafe Int(sqlite3_column_bytes(handle, column))
-        return unsafe String(
-            decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+        return unsafe Array(UnsafeBufferPointer(start: start, count: count))
+    }
+
+    func isInteger(_ column: Int32) -> Bool {
+        unsafe sqlite3_column_type(handle, column) == SQLITE_INTEGER
+    }
+
+    func isText(_ column: Int32) -> Bool {
+        unsafe sqlite3_column_type(handle, column) == SQLITE_TEXT
     }
 }
 

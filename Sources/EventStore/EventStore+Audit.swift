@@ -21,7 +21,9 @@ public enum AuditProblem: Sendable, Equatable, CustomStringConvertible {
     case added(number: Int64)
     /// The trail does not end with the hash that was recorded with its last record.
     case wrongEnd(number: Int64)
-    /// The expected hash is not in the trail.
+    /// The trail begins with this record, and its last record of pruning names another one.
+    case wrongStart(number: Int64)
+    /// The hash that was expected is nowhere in the trail.
     case notInTrail(hash: String)
 
     public var description: String {
@@ -31,6 +33,9 @@ public enum AuditProblem: Sendable, Equatable, CustomStringConvertible {
             first == last ? "record \(first) is missing" : "records \(first) to \(last) are missing"
         case .added(let number): "record \(number) was added behind the end"
         case .wrongEnd(let number): "the trail's noted end is not record \(number)"
+        case .wrongStart(let number):
+            "the trail begins with record \(number), and no record says that those before it were "
+                + "pruned"
         case .notInTrail(let hash): "no record has the hash \(hash)"
         }
     }
@@ -41,8 +46,12 @@ public struct AuditReport: Sendable, Equatable {
     public var records: Int64 = 0
     /// Number of the first record that is still kept.
     public var first: Int64 = 1
-    /// Hash of the last record, in hexadecimal. A copy kept elsewhere proves later that the trail
-    /// was not rewritten as a whole.
+    /// The last record of pruning, which names the first record that is kept; nil: none was pruned.
+    public var pruning: AuditRecord?
+    /// Whether `pruning` was written after the record whose hash was expected.
+    public var isPrunedSinceExpected = false
+    /// Hash of the last record, in hexadecimal: kept elsewhere, it proves that the trail's end was
+    /// not rewritten as a whole.
     public var head = ""
     /// At most `EventStore.problemLimit`.
     public var problems: [AuditProblem] = []
@@ -66,6 +75,7 @@ extension EventStore {
         var (number, hash) = ends
         let insert = try database.prepare("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)")
         for entry in entries {
+            guard number < .max else { throw DatabaseError(message: "the audit trail is damaged") }
             number += 1
             hash = chain(hash, number, entry)
             try insert.execute([
@@ -96,89 +106,96 @@ extension EventStore {
         }
     }
 
-    /// Deletes the oldest records beyond `kept`; the chain then starts from a recorded anchor.
+    /// Deletes the oldest records beyond `kept`, and adds a record that says so: without it the
+    /// trail would not be whole. A trail whose front somebody has cut stays as it is: pruning it
+    /// would hide that.
     public func pruneAudit(keeping kept: Int64, time: Timestamp) throws(EventStoreError) {
         try write { database in
-            let ends = try database.first("SELECT first, last FROM audit_ends") {
-                (first: $0.integer(0), last: $0.integer(1))
+            let ends = try database.first("SELECT first, last, before FROM audit_ends") {
+                (first: $0.integer(0), last: $0.integer(1), before: $0.text(2))
             }
-            guard let (first, last) = ends else { return }
-            let cut = last - kept
+            guard let (first, last, start) = ends else { return }
+            let pruned = try database.first(
+                """
+                SELECT \(AuditRecord.columns) FROM audit WHERE actor = ? AND action = ?
+                ORDER BY number DESC LIMIT 1
+                """, [PrunedRecords.actor, PrunedRecords.action]
+            ) { PrunedRecords(AuditRecord($0).entry) }
+            guard PrunedRecords.end(pruned ?? nil) == (first, start) else { return }
+            let cut = last &- kept
             guard cut >= first,
                 let before = try database.text("SELECT hash FROM audit WHERE number = ?", [cut])
             else { return }
             try database.execute("DELETE FROM audit WHERE number <= ?", [cut])
             try database.execute(
-                "UPDATE audit_ends SET first = ?, before = ?", [cut + 1, before])
-            let entry = AuditEntry(
-                time: time, actor: "lazaret", action: "prune", subject: "audit",
-                detail: "records \(first) to \(cut) forgotten; the last had hash \(before)")
+                "UPDATE audit_ends SET first = ?, before = ?", [cut &+ 1, before])
+            let entry = PrunedRecords(first: first, last: cut, hash: before).entry(time)
             try Self.append([entry], database)
         }
     }
 
     /// Verifies the whole chain.
     ///
-    /// Finds records that were changed, removed (also at the end) or added. An attacker who
-    /// rewrites the whole file is only detected with a hash that was kept elsewhere.
+    /// Finds any record that was changed, is missing (at both ends too), or was added. Somebody who
+    /// rewrites the whole file can only be found out with a hash that was kept elsewhere.
     ///
-    /// - Parameter hash: must be in the trail, or be the anchor of the pruned records.
+    /// - Parameter hash: must be in the trail, or be that of the last record that was pruned.
     public func verifyAudit(expecting hash: String? = nil) throws(EventStoreError) -> AuditReport {
         try read { database in
-            var report = AuditReport()
-            func tell(_ problem: AuditProblem) {
-                if report.problems.count < Self.problemLimit { report.problems.append(problem) }
-            }
+            var check = AuditCheck(expected: hash)
             let ends = try database.first("SELECT first, before, last, hash FROM audit_ends") {
-                (first: $0.integer(0), before: $0.text(1), last: $0.integer(2), hash: $0.text(3))
+                AuditCheck.Ends(
+                    first: $0.integer(0), before: $0.text(1), last: $0.integer(2), hash: $0.text(3))
             }
             guard let ends else {
-                tell(.wrongEnd(number: 0))
-                return report
+                check.add(.wrongEnd(number: 0))
+                return check.report
             }
-            let noted = ends.last
-            var previous = ends.before
-            report.first = ends.first
-            var next = report.first
-            var isFound = hash == nil || hash == previous
+            check.begin(ends)
             try database.rows("SELECT \(AuditRecord.columns) FROM audit ORDER BY number") { row in
-                let record = AuditRecord(row)
-                report.records += 1
-                if record.number > noted { tell(.added(number: record.number)) }
-                if record.number > next { tell(.missing(first: next, last: record.number - 1)) }
-                let isLinked = record.number == next
-                if isLinked || record.number < next,
-                    Self.chain(previous, record.number, record.entry) != record.hash
-                {
-                    tell(.changed(number: record.number))
-                }
-                // The record after a gap cannot be verified; the chain continues from its hash.
-                previous = record.hash
-                isFound = isFound || record.hash == hash
-                next = record.number + 1
+                // Asked before anything is read: reading may convert what is there.
+                let isOurs = Self.hasTypesOfRecord(row)
+                check.follow(AuditRecord(row), chain: { isOurs ? Self.chain($0, of: row) : nil })
                 return true
             }
-            if next <= noted { tell(.missing(first: next, last: noted)) }
-            if next == noted + 1, previous != ends.hash { tell(.wrongEnd(number: noted)) }
-            if !isFound, let hash { tell(.notInTrail(hash: hash)) }
-            report.head = previous
-            return report
+            check.finish(ends)
+            return check.report
         }
     }
 
     /// SHA-256 of the previous hash, the number, and each field with its length.
     static func chain(_ previous: String, _ number: Int64, _ entry: AuditEntry) -> String {
-        let fields = [
-            previous, "\(number)", "\(entry.time.nanoseconds)", entry.actor, entry.action,
-            entry.subject,
-            entry.detail,
-        ]
         var bytes: [UInt8] = []
-        for field in fields {
-            bytes += "\(field.utf8.count):".utf8
-            bytes += field.utf8
+        bytes.addField(previous.utf8)
+        bytes.addField("\(number)".utf8)
+        bytes.addField("\(entry.time.nanoseconds)".utf8)
+        for text in [entry.actor, entry.action, entry.subject, entry.detail] {
+            bytes.addField(text.utf8)
         }
         return SHA256.hash(bytes.span).hexadecimal
+    }
+
+    private static func hasTypesOfRecord(_ row: borrowing Statement) -> Bool {
+        for column in Int32(0)...1 where !row.isInteger(column) { return false }
+        for column in Int32(2)...6 where !row.isText(column) { return false }
+        return true
+    }
+
+    /// The same over a row as it is stored: the bytes of a text, whatever a reader makes of them.
+    private static func chain(_ previous: String, of row: borrowing Statement) -> String {
+        var bytes: [UInt8] = []
+        bytes.addField(previous.utf8)
+        bytes.addField("\(row.integer(0))".utf8)
+        bytes.addField("\(row.integer(1))".utf8)
+        for column in Int32(2)...5 { bytes.addField(row.bytes(column)) }
+        return SHA256.hash(bytes.span).hexadecimal
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func addField(_ field: some Collection<UInt8>) {
+        self += "\(field.count):".utf8
+        self += field
     }
 }
 

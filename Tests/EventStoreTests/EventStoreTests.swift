@@ -162,6 +162,29 @@ struct EventStoreTests {
         let report = try store.verifyAudit(expecting: anchor)
         #expect(report.problems.isEmpty && report.first == 16 && report.records == 6)
         #expect(try store.auditTail(limit: 1)[0].entry.detail.contains(anchor))
+        #expect(report.pruning?.number == 21 && report.isPrunedSinceExpected)
+        // The next pruning takes the record of the last one away, and brings its own.
+        try store.write([], (21...40).map(entry))
+        try store.pruneAudit(keeping: 5, time: Timestamp(nanoseconds: 100))
+        let again = try store.verifyAudit()
+        #expect(again.problems.isEmpty && again.first == 37 && again.pruning?.number == 42)
+    }
+
+    @Test(.needs("sqlite3"))
+    func aFrontThatWasCutIsFoundThoughTheNotedStartFollowsIt() throws {
+        let scratch = try Scratch()
+        let store = try scratch.store()
+        try store.write([], (1...20).map(entry))
+        let head = try store.verifyAudit().head
+        try scratch.tamper(
+            """
+            UPDATE audit_ends SET first = 4, before = (SELECT hash FROM audit WHERE number = 3);
+            DELETE FROM audit WHERE number < 4
+            """)
+        #expect(try store.verifyAudit(expecting: head).problems == [.wrongStart(number: 4)])
+        // Pruning does not hide it.
+        try store.pruneAudit(keeping: 10, time: Timestamp(nanoseconds: 99))
+        #expect(try store.verifyAudit(expecting: head).problems == [.wrongStart(number: 4)])
     }
 
     @Test func eventsAndModelsAreKeptWithinBounds() throws {

@@ -21,6 +21,17 @@ struct AuditCommand: ParsableCommand {
         var expect: String?
         @OptionGroup var state: QuarantineCommand.State
 
+        func validate() throws {
+            guard let expect else { return }
+            guard expect.wholeMatch(of: /[0-9a-f]{64}/) != nil else {
+                throw ValidationError(
+                    """
+                    --expect \(expect): must be 64 hexadecimal digits, as 'audit verify' prints them
+                    """
+                )
+            }
+        }
+
         func run() throws {
             let report = try AuditCommand.store(state) { store throws(EventStoreError) in
                 try store.verifyAudit(expecting: expect)
@@ -30,9 +41,15 @@ struct AuditCommand: ParsableCommand {
                 printError("the audit trail in \(try state.directory()) was tampered with")
                 throw ExitCode(1)
             }
-            try Output.write(
-                "\(report.records) records from \(report.first), whole; head \(report.head)\n",
-                to: nil)
+            var text =
+                "\(report.records) records from \(report.first), whole; head \(report.head)\n"
+            if let pruning = report.pruning {
+                let place = report.isPrunedSinceExpected ? ", after the expected record" : ""
+                text +=
+                    "records before \(report.first) were pruned by record \(pruning.number) at "
+                    + "\(AuditCommand.time(pruning.entry.time))\(place)\n"
+            }
+            try Output.write(text, to: nil)
         }
     }
 
