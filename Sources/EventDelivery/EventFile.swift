@@ -18,16 +18,31 @@ struct EventFile: SinkDriver {
         try reopen()
     }
 
-    /// Reopens the path, for log rotation by other programs; on an error the old file stays in use.
+    /// Opens the path anew, for log rotation by others; the old file stays in use where that fails.
+    ///
+    /// - Throws: the system's words; for a symbolic link to a file, which is not followed: whoever
+    ///   may write to the folder would choose what root appends to.
     mutating func reopen() throws(DeliveryError) {
         guard path != "-" else { return }
-        // SAFETY: the pointer is valid for the call.
-        let made = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard made >= 0 else { throw DeliveryError(sink: path, code: errno) }
-        file = Descriptor(made)
+        do throws(IOError) {
+            switch try OutputPlace.at(path) {
+            case .special(let stream):
+                file = stream
+                size = nil
+                return
+            case .file:
+                // SAFETY: the pointer is valid for the call.
+                let made = unsafe open(
+                    path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+                guard made >= 0 else { throw IOError(output: path, code: errno) }
+                file = Descriptor(made)
+            }
+        } catch {
+            throw DeliveryError(error)
+        }
         var facts = stat()
         // SAFETY: the structure is valid for the call.
-        guard unsafe fstat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+        guard unsafe fstat(file.number, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
             size = nil
             return
         }
@@ -38,8 +53,8 @@ struct EventFile: SinkDriver {
     /// Whether the last line is incomplete, because a program was killed or the disk was full.
     private func endsWithinLine(_ size: Int) -> Bool {
         guard size > 0 else { return false }
-        // SAFETY: the path and the byte are valid for the calls.
-        let reader = Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC))
+        // SAFETY: the path and the byte are valid for the call.
+        let reader = Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW))
         var last: UInt8 = 10
         return unsafe reader.number >= 0 && pread(reader.number, &last, 1, size - 1) == 1
             && last != 10

@@ -65,10 +65,14 @@ public struct LocalQuarantine {
         return try engine.list(now: now)
     }
 
-    /// The control socket that the monitor of a state directory has recorded there; nil if it has
-    /// not.
+    /// Where the monitor of a state directory answers, as it has noted there; nil where it has not.
+    ///
+    /// The directory may belong to another user: a link, a pipe or a long file in place of the note
+    /// is none.
     public static func socket(ofMonitorIn directory: String) -> String? {
-        let text = try? String(contentsOfFile: MonitorLock.path(in: directory), encoding: .utf8)
-        return text?.split(separator: "\n").first.map(String.init)
+        let path = MonitorLock.path(in: directory)
+        let bytes = try? readPlainFile(path, limit: 4096)
+        guard let text = bytes.map({ String(decoding: $0, as: UTF8.self) }) else { return nil }
+        return text.split(separator: "\n").first.map(String.init)
     }
 }

@@ -128,7 +128,7 @@ public struct Monitor {
         let lock = try MonitorLock(
             directory: options.stateDirectory, socket: options.controlSocket)
         defer { lock.release() }
-        let alone = options.isEnforcing ? try EnforcerLock() : nil
+        let alone = options.isEnforcing ? try enforcerLock(logger) : nil
         defer { alone?.release() }
         let model = try model ?? learnedModel(logger)
         let live = try LiveWorkloads(
@@ -185,7 +185,27 @@ public struct Monitor {
         try watch.run(by: model)
     }
 
-    /// The model that this node has learned in an earlier run.
+    /// - Throws: `IOError.input` where another monitor enforces here.
+    private func enforcerLock(_ logger: Logger) throws -> EnforcerLock {
+        let lock = try EnforcerLock()
+        switch lock.outcome {
+        case .taken: break
+        case .held:
+            throw IOError.input(
+                path: "--enforce",
+                reason: "another monitor enforces in this network namespace, and each would undo "
+                    + "the other's fences; stop it, or only observe")
+        case .unsupported:
+            logger.warning(
+                """
+                this kernel is older than Linux 5.12: nothing keeps a second monitor from \
+                enforcing in this network namespace
+                """)
+        }
+        return lock
+    }
+
+    /// What this node has learnt at an earlier start.
     private func learnedModel(_ logger: Logger) throws -> Model? {
         let path = Self.learnedModelPath(in: options.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }

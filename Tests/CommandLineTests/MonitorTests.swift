@@ -134,7 +134,82 @@ struct MonitorTests {
         #expect(next.end(by: SIGTERM) == 0)
     }
 
-    @Test func aStateDirectoryHasOneMonitor() throws {
+    /// A user without rights cannot have what the lock is, nor can anybody take it from a monitor.
+    @Test func nobodyWithoutRightsKeepsMonitorsFromEnforcing() throws {
+        // A name of an abstract socket and a table: neither is the lock.
+        let squatter = try lab.node.space.start(
+            "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "python3", "-c",
+            """
+            import socket, time
+            taken = socket.socket(socket.AF_UNIX)
+            taken.bind("\0lazaret-enforces")
+            taken.listen()
+            time.sleep(600)
+            """)
+        defer { squatter.terminate() }
+        #expect(throws: CommandFailed.self) {
+            try lab.node.space.run(
+                "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "nft", "add",
+                "table", "inet", "lazaret_enforcer")
+        }
+        // One that a saved ruleset brought back is replaced.
+        try lab.node.space.run("nft", "add", "table", "inet", "lazaret_enforcer")
+        let first = try monitor("--enforce")
+        let owned = try lab.node.space.run("nft", "list", "table", "inet", "lazaret_enforcer")
+        #expect(owned.contains("flags owner"), "\(owned)")
+        #expect(throws: CommandFailed.self) {
+            try lab.node.space.run("nft", "delete", "table", "inet", "lazaret_enforcer")
+        }
+        try lab.node.space.run("nft", "flush", "ruleset")
+        let words = ["monitor", "-i", "br1", "-m", model, "--socket", "never", "--state"]
+        let second = try Background(
+            in: lab.node.space, words + [scratch.path("other"), "--enforce"])
+        #expect(second.status == 1, "\(second.errors)")
+        #expect(second.errors.contains("another monitor enforces in this network namespace"))
+        // Another network namespace has a lock of its own, though the file system is the same.
+        let elsewhere = try Namespace()
+        let other = try Background(
+            in: elsewhere,
+            [
+                "monitor", "-i", "lo", "-m", model, "--socket", "never", "--enforce", "--state",
+                scratch.path("elsewhere"), "-o", scratch.path("elsewhere.json"),
+            ])
+        let isReady = eventually { !other.isRunning || other.errors.contains("monitoring") }
+        #expect(isReady && other.isRunning, "\(other.errors)")
+        #expect(other.end(by: SIGTERM) == 0)
+        #expect(first.end(by: SIGTERM) == 0)
+        let left = try lab.node.space.run("nft", "list", "tables")
+        #expect(!left.contains("lazaret_enforcer"), "\(left)")
+    }
+
+    /// The lock works without root, and the kernel gives it back when the program is killed.
+    @Test func aMonitorOfAnotherUserHoldsTheLockUntilItDies() throws {
+        let space = try Namespace()
+        let state = scratch.path("owned")
+        chmod(scratch.url.path, 0o755)
+        chmod(model, 0o644)
+        let words = [
+            "monitor", "-i", "lo", "-m", model, "--socket", "never", "--enforce", "--user",
+            "nobody", "--state",
+        ]
+        let first = try Background(
+            in: space, words + [state, "-o", state + "/eve.json"],
+            behind: Background.supervised(
+                identifier: scratch.path("pid"), inheriting: scratch.path("inherited")))
+        let isReady = eventually { !first.isRunning || first.errors.contains("monitoring") }
+        #expect(isReady && first.isRunning, "\(first.errors)")
+        let other = scratch.path("other")
+        let second = try Background(in: space, words + [other, "-o", other + "/eve.json"])
+        #expect(second.status == 1, "\(second.errors)")
+        #expect(second.errors.contains("another monitor enforces in this network namespace"))
+        let text = try String(contentsOfFile: scratch.path("pid"), encoding: .utf8)
+        kill(try #require(pid_t(text.trimmingCharacters(in: .newlines))), SIGKILL)
+        #expect(first.status == 128 + SIGKILL)
+        let left = try space.run("nft", "list", "tables")
+        #expect(!left.contains("lazaret_enforcer"), "\(left)")
+    }
+
+    @Test func oneMonitorToAState() throws {
         let first = try monitor()
         let second = try Background(
             in: lab.node.space,

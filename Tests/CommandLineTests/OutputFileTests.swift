@@ -139,7 +139,61 @@ struct StateDirectoryTests {
         }
     }
 
-    @Test func aMonitorOfRootRefusesTheDirectory() throws {
+    /// The note of where the monitor answers: root would ask whom the link names, or wait at the
+    /// pipe for ever.
+    @Test func theNoteOfTheSocketIsAPlainFile() throws {
+        let elsewhere = scratch.path("elsewhere.sock")
+        let note = try scratch.write("note", Data("\(elsewhere)\n".utf8))
+        let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(server) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: elsewhere.utf8) }
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(server, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        #expect(bound == 0 && listen(server, 8) == 0)
+        var isAsked: Bool {
+            var wanted = pollfd(fd: server, events: Int16(POLLIN), revents: 0)
+            return poll(&wanted, 1, 0) == 1
+        }
+        let lock = state + "/monitor.lock"
+        #expect(symlink(note, lock) == 0)
+        let words = ["quarantine", "add", "10.9.0.1", "--state", state]
+        let linked = try run(words)
+        #expect(linked.status == 0 && !isAsked, "\(linked.errors)")
+        #expect(unlink(lock) == 0 && mkfifo(lock, 0o644) == 0)
+        let piped = try run(words, behind: ["timeout", "60"])
+        #expect(piped.status == 0, "\(piped.errors)")
+        // What a monitor writes there is used.
+        #expect(unlink(lock) == 0)
+        try "\(elsewhere)\n".write(toFile: lock, atomically: false, encoding: .utf8)
+        let asked = try Background(in: space, words)
+        let isReached = eventually { isAsked }
+        #expect(isReached)
+        asked.signal(SIGKILL)
+    }
+
+    @Test func eventsAreNotAppendedThroughALink() throws {
+        let target = try scratch.write("target", Data("mine\n".utf8))
+        let link = scratch.path("eve.json")
+        let words = [
+            "monitor", "-i", "lo", "--socket", "never", "--state", scratch.path("own"), "-o", link,
+        ]
+        for (to, isThere) in [(target, true), (scratch.path("new"), false)] {
+            #expect(symlink(to, link) == 0)
+            let started = try run(words, behind: ["timeout", "60"])
+            #expect(started.status == 1, "\(started.status)")
+            #expect(started.errors.contains("\(link): is a symbolic link; name the file"))
+            #expect(FileManager.default.fileExists(atPath: to) == isThere)
+            #expect(unlink(link) == 0)
+        }
+        #expect(try String(contentsOfFile: target, encoding: .utf8) == "mine\n")
+    }
+
+    @Test func aMonitorOfRootDoesNotWorkInIt() throws {
         let started = try run(
             ["monitor", "-i", "lo", "--state", state, "--socket", "never"])
         #expect(started.status == 1, "\(started.errors)")

@@ -7,10 +7,7 @@ internal import Timestamps
 extension Firewall {
     mutating func begin(reserving capacity: Int = 4096) -> NetlinkWriter {
         var batch = NetlinkWriter(sequence: sequence, reserving: capacity)
-        let message = batch.begin(
-            type: UInt16(NFNL_MSG_BATCH_BEGIN), flags: 1, family: 0,
-            resource: UInt16(NFNL_SUBSYS_NFTABLES), .begin)
-        batch.end(message)
+        batch.beginTransaction()
         return batch
     }
 
@@ -18,11 +15,7 @@ extension Firewall {
     mutating func commit(
         _ batch: inout NetlinkWriter, _ operation: String
     ) throws(QuarantineError) {
-        batch.requestAnswer()
-        let message = batch.begin(
-            type: UInt16(NFNL_MSG_BATCH_END), flags: 1, family: 0,
-            resource: UInt16(NFNL_SUBSYS_NFTABLES), .end)
-        batch.end(message)
+        batch.endTransaction()
         sequence = batch.sequence
         guard !options.isDryRun else { return }
         do { try socket.transact(batch, for: operation) } catch { throw QuarantineError(error) }
@@ -202,9 +195,20 @@ extension Firewall {
 }
 
 extension NetlinkWriter {
-    /// Requests an acknowledgement of the last message.
-    fileprivate mutating func requestAnswer() {
-        guard messages.count > 1 else { return }
-        addFlags(UInt16(NLM_F_ACK), toMessageAt: lastStart)
+    /// Begins a transaction of nftables.
+    mutating func beginTransaction() {
+        let message = begin(
+            type: UInt16(NFNL_MSG_BATCH_BEGIN), flags: 1, family: 0,
+            resource: UInt16(NFNL_SUBSYS_NFTABLES), .begin)
+        end(message)
+    }
+
+    /// Asks for an answer to the last message, and ends the transaction.
+    mutating func endTransaction() {
+        if messages.count > 1 { addFlags(UInt16(NLM_F_ACK), toMessageAt: lastStart) }
+        let message = begin(
+            type: UInt16(NFNL_MSG_BATCH_END), flags: 1, family: 0,
+            resource: UInt16(NFNL_SUBSYS_NFTABLES), .end)
+        end(message)
     }
 }
