@@ -121,11 +121,9 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     /// Shannon entropy of the name's bytes before its last two labels, in hundredths of a bit per
     /// byte; of the whole name if it has no more than two labels.
     public var nameEntropyHundredths: UInt16 = 0
-    /// A hash of the whole name in lower case; equal names have equal hashes.
-    public var nameHash: UInt64 = 0
-    /// A hash of the last two labels, lower-cased.
-    public var domainHash: UInt64 = 0
-    /// The number of answer records by the header.
+    /// Of the whole lower-cased name.
+    public var nameDigest = NameDigest.none
+    /// Answer records that the header claims.
     public var answerCount: UInt16 = 0
     /// Transaction id.
     public var identifier: UInt16 = 0

@@ -43,12 +43,10 @@ extension PacketDecoder {
         let end = min(cursor.end, frame.count)
         var at = cursor.at &+ 12
         var nameLength = 0
-        // The starts of the last two labels, and their hashes.
+        // Where the last two labels began.
         var lastStart = 0
         var secondLastStart = 0
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        var lastHash: UInt64 = hash
-        var secondLastHash: UInt64 = hash
+        var hasher = NameHasher()
         let start = at
         while true {
             guard at < end else { return false }
@@ -59,15 +57,14 @@ extension PacketDecoder {
                 return false
             }
             secondLastStart = lastStart
-            secondLastHash = lastHash
             lastStart = nameLength
-            lastHash = 0xCBF2_9CE4_8422_2325
-            for offset in 0..<(options.describesNames ? length : 0) {
-                let byte = UInt64(Self.lowered(frame.u8(at &+ 1 &+ offset)))
-                hash = (hash ^ byte) &* 0x100_0000_01B3
-                lastHash = (lastHash ^ byte) &* 0x100_0000_01B3
+            if options.describesNames {
+                // The length too: a label may have a dot in it.
+                hasher.append(UInt8(truncatingIfNeeded: length))
+                for offset in 0..<length {
+                    hasher.append(Self.lowered(frame.u8(at &+ 1 &+ offset)))
+                }
             }
-            hash = (hash ^ 0x2E) &* 0x100_0000_01B3
             message.labelCount &+= 1
             nameLength &+= length &+ 1
             at &+= length &+ 1
@@ -79,8 +76,7 @@ extension PacketDecoder {
         message.nameLength = UInt8(truncatingIfNeeded: nameLength &- 1)
         message.questionType = frame.u16(at &+ 1)
         guard options.describesNames else { return true }
-        message.nameHash = hash
-        message.domainHash = (secondLastHash &* 0x9E37_79B9_7F4A_7C15) ^ lastHash
+        message.nameDigest = hasher.digest()
         let measured = message.labelCount > 2 ? secondLastStart : nameLength
         message.nameEntropyHundredths = entropyTable.entropyHundredths(
             of: frame, from: start, count: measured)

@@ -1,10 +1,11 @@
 import NetworkAddresses
-import PacketDecoding
 import TestKit
 import Testing
 import Timestamps
 
-@Test func anARPRequestIsDecoded() {
+@testable import PacketDecoding
+
+@Test func aRequestForAnAddressIsReadFromARP() {
     let packet = decoded(
         Frame.ethernet(0x0806, Frame.arp(operation: 1, "10.0.0.1", "10.0.0.2")), .ethernet)
     #expect(packet.kind == .arp && packet.arpOperation == 1)
@@ -34,8 +35,46 @@ import Timestamps
         Frame.ipv4(
             "10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 53, Frame.dns("aaaabbbb.example.com"))),
         .raw)
-    #expect(lower.dns.nameHash == packet.dns.nameHash)
-    #expect(lower.dns.domainHash == packet.dns.domainHash)
+    #expect(lower.dns.nameDigest == packet.dns.nameDigest)
+    // hashlib.blake2s(b"\x08aaaabbbb\x07example\x03com", digest_size=16)
+    #expect(packet.dns.nameDigest == digest("ffa0e5ec768167cb59d63f2fdc54ad31"))
+}
+
+/// From hexadecimal digits, as other programs print them.
+private func digest(_ text: String) -> NameDigest {
+    let high = UInt64(text.prefix(16), radix: 16) ?? 0
+    let low = UInt64(text.suffix(16), radix: 16) ?? 0
+    return NameDigest(high: high.byteSwapped, low: low.byteSwapped)
+}
+
+/// Digests that Python's hashlib computes, of lengths around the block's 64 bytes.
+@Test(
+    arguments: [
+        (0, "64550d6ffe2c0a01a14aba1eade0200c"), (1, "9f31f3ec588c6064a8e1f9051aeab90a"),
+        (63, "4006430a2d313751a9ece24fccb52de5"), (64, "dc66ca8f03865801b0ffe06ed8a1a90e"),
+        (65, "399d3e92ccfcedcdde9bf4c2be14cf8c"),
+        (128, "7a3b3fa888b60095e7b305efcf3c3dbc"), (254, "a264e3946d12818251aff9c7fa41a479"),
+    ])
+func namesHaveTheDigestsOfRFC7693(count: Int, text: String) {
+    var hasher = NameHasher()
+    for byte in 0..<count { hasher.append(UInt8(byte)) }
+    #expect(hasher.digest() == digest(text))
+}
+
+/// A dot in a label and one between two are not the same.
+@Test func namesOfOtherLabelsAreOthers() {
+    var digests: [NameDigest] = []
+    for labels in [["a.b"], ["a", "b"]] {
+        var message = Frame.dns("")
+        message.removeLast(5)
+        for label in labels { message += [UInt8(label.utf8.count)] + Array(label.utf8) }
+        message += [0, 0, 1, 0, 1]
+        digests.append(
+            decoded(
+                Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 53, message)), .raw
+            ).dns.nameDigest)
+    }
+    #expect(digests[0] != digests[1] && !digests.contains(.none))
 }
 
 @Test func aMissingNameIsDetectedInTheAnswer() {

@@ -2,12 +2,13 @@ import Digests
 import FeatureExtraction
 import IsolationForest
 import NetworkAddresses
+import PacketDecoding
 import Workloads
 import Timestamps
 
 extension Model {
     /// The version of the file's layout.
-    public static let formatVersion = 1
+    public static let formatVersion = 2
 
     private static let magic = [UInt8]("LAZARET MODEL\n".utf8)
     private static let digestSize = 32
@@ -33,7 +34,8 @@ extension Model {
 
     /// Decodes a model file.
     ///
-    /// - Throws: `.notAModel`, `.newerVersion`, `.otherSchema` or `.damaged`, each with what to do.
+    /// - Throws: `.notAModel`, `.newerVersion`, `.olderVersion`, `.otherSchema` or `.damaged`, each
+    ///   with what to do.
     public init(decoding bytes: [UInt8]) throws(ModelError) {
         guard bytes.starts(with: Self.magic) else { throw .notAModel }
         guard bytes.count > Self.magic.count + 4 + Self.digestSize else {
@@ -43,6 +45,7 @@ extension Model {
             bytes: bytes[..<(bytes.count - Self.digestSize)], offset: Self.magic.count)
         let version = Int(try reader.uint32())
         guard version <= Self.formatVersion else { throw .newerVersion(version) }
+        guard version == Self.formatVersion else { throw .olderVersion(version) }
         let content = bytes.dropLast(Self.digestSize)
         let digest = SHA256.hash(content.span)
         guard digest[...] == bytes.suffix(Self.digestSize) else {
@@ -118,7 +121,10 @@ extension ByteWriter {
         put(UInt32(parts.outsideAddresses.count))
         for address in parts.outsideAddresses { put(address) }
         put(UInt32(parts.dnsNames.count))
-        for name in parts.dnsNames { put(name) }
+        for name in parts.dnsNames {
+            put(name.high)
+            put(name.low)
+        }
         put(UInt32(parts.links.count))
         for (mac, link) in parts.links {
             put(mac.value)
@@ -229,7 +235,9 @@ extension ByteReader {
         for _ in try facts(16, "the list of outside addresses") {
             parts.outsideAddresses.append(try address())
         }
-        for _ in try facts(8, "the list of DNS names") { parts.dnsNames.append(try uint64()) }
+        for _ in try facts(16, "the list of DNS names") {
+            parts.dnsNames.append(NameDigest(high: try uint64(), low: try uint64()))
+        }
         for _ in try facts(16, "the list of hardware addresses") {
             let mac = MACAddress(try uint64())
             let isRouter = try uint32() != 0

@@ -78,6 +78,7 @@ public struct Model: Sendable, Equatable {
 public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
     case notAModel
     case newerVersion(Int)
+    case olderVersion(Int)
     case otherSchema(Int)
     case damaged(String)
     case tooLittleData(String)
@@ -90,6 +91,11 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
             """
             has format version \(version), newer than this program's \(Model.formatVersion); \
             upgrade lazaret
+            """
+        case .olderVersion(let version):
+            """
+            has format version \(version), older than this program's \(Model.formatVersion); train \
+            again
             """
         case .otherSchema(let version):
             """

@@ -1,4 +1,5 @@
 public import NetworkAddresses
+public import PacketDecoding
 
 extension CommunicationGraph {
     /// The parts of a graph that a model file stores, in a fixed order; the epochs are omitted.
@@ -7,7 +8,7 @@ extension CommunicationGraph {
         public var edges: [Edge] = []
         public var subjects: [UInt32] = []
         public var outsideAddresses: [IPAddress] = []
-        public var dnsNames: [UInt64] = []
+        public var dnsNames: [NameDigest] = []
         public var links: [(MACAddress, Link)] = []
 
         public init() {}

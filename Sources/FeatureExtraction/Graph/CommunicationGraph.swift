@@ -1,5 +1,5 @@
 public import NetworkAddresses
-import PacketDecoding
+public import PacketDecoding
 import Workloads
 
 /// Contacts in clean traffic: workload to workload (or network) by service, the outside addresses
@@ -56,7 +56,7 @@ public struct CommunicationGraph: Sendable, Equatable {
     /// The names of the hosts that opened flows.
     public internal(set) var subjects: Set<UInt32> = []
     public internal(set) var outsideAddresses: [IPAddress: Sighting] = [:]
-    public internal(set) var dnsNames: [UInt64: Sighting] = [:]
+    public internal(set) var dnsNames: [NameDigest: Sighting] = [:]
     public internal(set) var links: [MACAddress: Link] = [:]
     public internal(set) var droppedFacts = 0
     var indexOfName: [String: UInt32] = ["*": 0]

@@ -33,8 +33,8 @@ public struct GraphLearner: Sendable {
         guard packet.kind == .ip else { return }
         if packet.dns.kind == .query {
             _ = CommunicationGraph.note(
-                packet.dns.nameHash, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts
-            )
+                packet.dns.nameDigest, in: &graph.dnsNames, epoch: epoch,
+                dropped: &graph.droppedFacts)
         }
         if WindowTracker.opensFlow(packet, update) {
             learn(
@@ -48,7 +48,7 @@ public struct GraphLearner: Sendable {
     private mutating func noteName(_ packet: Packet, _ epoch: Int32) {
         guard packet.dns.kind == .query else { return }
         _ = CommunicationGraph.note(
-            packet.dns.nameHash, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts)
+            packet.dns.nameDigest, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts)
     }
 
     /// Learns a connection older than the capture. The end with the dynamic port opened it; if both

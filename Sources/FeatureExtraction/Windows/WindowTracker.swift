@@ -164,7 +164,7 @@ public struct WindowTracker: Sendable {
         }
         guard packet.kind == .ip else { return nil }
         if packet.dns.kind == .query {
-            relay.note(packet.dns.nameHash, askedOf: packet.destination)
+            relay.note(packet.dns.nameDigest, askedOf: packet.destination)
         }
         serve(packet, update)
         if update.events.contains(.started) { return open(packet, update) }
@@ -283,12 +283,12 @@ public struct WindowTracker: Sendable {
             let peer = resolver.resolve(packet.destination, in: graph)
             if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
             if packet.dns.kind == .query,
-                !relay.isRelayed(packet.dns.nameHash, by: hosts[slot].address)
+                !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
             {
                 now[.dnsQueries] &+= 1
                 now[.dnsNames] &+=
                     UInt64(packet.dns.nameEntropyHundredths) << 32 | UInt64(packet.dns.nameLength)
-                noteName(packet.dns.nameHash, slot)
+                noteName(packet.dns.nameDigest, slot)
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)
@@ -296,7 +296,7 @@ public struct WindowTracker: Sendable {
                 now[.bytesFromOutside] &+= UInt64(packet.ipLength)
             }
             if packet.dns.kind == .response, packet.dns.responseCode == 3,
-                !relay.isRelayed(packet.dns.nameHash, by: hosts[slot].address)
+                !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
             {
                 now[.nxdomain] &+= 1
             }
@@ -316,13 +316,13 @@ public struct WindowTracker: Sendable {
         hosts[slot].lastSecond = second
     }
 
-    private mutating func noteName(_ name: UInt64, _ slot: Int) {
+    private mutating func noteName(_ name: NameDigest, _ slot: Int) {
         guard let graph else { return }
         let epoch =
             mode == .training
             ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
         guard !CommunicationGraph.isKnown(graph.dnsNames[name], outside: epoch) else { return }
-        hosts[slot].names.insert(name, second: second, isNovel: true)
+        hosts[slot].names.insert(name.low, second: second, isNovel: true)
     }
 
     private mutating func observeARP(_ packet: Packet) {
