@@ -64,6 +64,7 @@ let package = Package(
         .library(
             name: "Metering",
             targets: ["Timestamps", "PacketCapture", "PacketDecoding", "FlowMetering"]),
+        .library(name: "Detection", targets: ["AnomalyDetection"]),
         .library(
             name: "Quarantine",
             targets: ["Timestamps", "Quarantine", "Enforcement", "NetworkAddresses"]),

@@ -1,13 +1,16 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-func fuzzer(_ name: String) -> Target {
+func fuzzer(_ name: String, of product: String = "Metering") -> Target {
     .executableTarget(
-        name: name, dependencies: [.product(name: "Metering", package: "lazaret")],
+        name: name, dependencies: [.product(name: product, package: "lazaret")],
         swiftSettings: [.swiftLanguageMode(.v6)])
 }
 
 let package = Package(
     name: "Fuzz",
     dependencies: [.package(name: "lazaret", path: "..")],
-    targets: [fuzzer("FuzzDecoder"), fuzzer("FuzzCapture"), fuzzer("FuzzDNS")])
+    targets: [
+        fuzzer("FuzzDecoder"), fuzzer("FuzzCapture"), fuzzer("FuzzDNS"),
+        fuzzer("FuzzModel", of: "Detection"),
+    ])

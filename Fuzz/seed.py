@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""seed.py CAPTURE... CORPUS: creates the three corpora from pcap and pcapng files.
+"""seed.py FILE... CORPUS: starts the corpora from pcap and pcapng files and from models.
 
 Whole small files go to CORPUS/capture, single Ethernet frames with the decoder's two leading bytes and a
-length to CORPUS/decoder, payloads of UDP port 53 to CORPUS/dns.
+length to CORPUS/decoder, payloads of UDP port 53 to CORPUS/dns. Of models, what
+follows the magic line goes to CORPUS/model, cut where a forest's bytes would only slow the fuzzer down.
 """
 import hashlib
 import os
@@ -29,10 +30,18 @@ def put(folder, data):
         file.write(data)
 
 
+MAGIC = b"LAZARET MODEL\n"
+
 *captures, corpus = sys.argv[1:]
 for path in captures:
     with open(path, "rb") as file:
         data = file.read()
+    if data.startswith(MAGIC):
+        content = data[len(MAGIC):-32]
+        for size in (len(content), 65536, 16384, 4096):
+            if size <= 65536:
+                put(os.path.join(corpus, "model"), content[:size])
+        continue
     if len(data) <= 16384:
         put(os.path.join(corpus, "capture"), data)
     for frame in list(frames(data))[:8]:
