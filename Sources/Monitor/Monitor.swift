@@ -13,7 +13,7 @@ internal import NetworkAddresses
 public import PacketCapture
 internal import PacketDecoding
 public import Quarantine
-internal import SystemSupport
+public import SystemSupport
 public import Workloads
 public import Timestamps
 

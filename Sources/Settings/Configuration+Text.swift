@@ -4,6 +4,7 @@ import Monitor
 import NetworkAddresses
 import PacketCapture
 import Quarantine
+import SystemSupport
 import TextFormats
 import Workloads
 import Timestamps

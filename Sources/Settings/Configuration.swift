@@ -4,6 +4,7 @@ public import Monitor
 import NetworkAddresses
 import PacketCapture
 import Quarantine
+import SystemSupport
 import Workloads
 import YAML
 
@@ -161,7 +162,7 @@ public struct Configuration: Sendable {
     private mutating func readLimits(_ node: ConfigurationNode) throws(YAMLError) {
         let keys = try node.mapping(["memory", "cpu"])
         monitor.limits.memory =
-            try keys["memory"]?.bytes((256 << 20)...(1 << 40)) ?? monitor.limits.memory
+            try keys["memory"]?.bytes(ResourceLimits.memoryRange) ?? monitor.limits.memory
         if let node = keys["cpu"] {
             monitor.limits.cores = try node.isWord("never") ? nil : try node.cores()
         }

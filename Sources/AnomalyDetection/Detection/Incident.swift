@@ -45,7 +45,9 @@ public struct IncidentTracker: Sendable {
     /// The greatest number of open incidents; further offenders raise alerts, but no incident.
     public let openLimit: Int
 
-    /// The number of verdicts that joined no incident because the table was full.
+    /// Whether memory is short: no further incidents begin.
+    public var isCramped = false
+    /// Verdicts on offenders that did not fit into the table.
     public private(set) var overlooked = 0
 
     private var open: [IPAddress: Incident] = [:]
@@ -117,12 +119,12 @@ public struct IncidentTracker: Sendable {
             open[verdict.subject] = incident
             return
         }
-        if let over = open[verdict.subject] {
-            closed.append(over)
-        } else if open.count >= openLimit {
+        let over = open[verdict.subject]
+        guard !isCramped, over != nil || open.count < openLimit else {
             overlooked += 1
             return
         }
+        if let over { closed.append(over) }
         open[verdict.subject] = Incident(
             offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
             windowStartSecond: window.startSecond,

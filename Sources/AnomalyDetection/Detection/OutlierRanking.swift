@@ -34,6 +34,10 @@ public struct OutlierRanking: Sendable {
     private var model: Model?
     private let identities: IdentityMap
     private var best: [IPAddress: Entry] = [:]
+    /// Addresses that are kept, the most anomalous; a capture of forged ones has any number.
+    private static let entryLimit = 65_536
+    /// Whether addresses were left out.
+    public private(set) var isCut = false
     private var shares = [Float](repeating: 0, count: Feature.count)
 
     public init(inventory: Inventory, seed: UInt64) {
@@ -69,6 +73,10 @@ public struct OutlierRanking: Sendable {
         entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
         entry.reasons = reasons(window, row, node)
         best[window.subject] = entry
+        guard best.count > 2 * Self.entryLimit else { return }
+        isCut = true
+        best = Dictionary(
+            uniqueKeysWithValues: entries.prefix(Self.entryLimit).map { ($0.subject, $0) })
     }
 
     /// The score of a window compared with all others, for time lines; nil before `fit`.

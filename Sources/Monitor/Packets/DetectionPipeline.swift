@@ -4,6 +4,7 @@ import FlowMetering
 import PacketCapture
 import PacketDecoding
 import PacketIntake
+import SystemSupport
 import Workloads
 import Timestamps
 

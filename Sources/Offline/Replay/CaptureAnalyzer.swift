@@ -14,7 +14,13 @@ struct CaptureAnalyzer {
     /// Whether the policy's inventory lacks the latest changes.
     private var isBehind = false
     private var result = Replay.Outcome()
-    /// The number of events beyond `mostEvents`.
+    /// Whether events are kept.
+    private let keepsEvents: Bool
+    /// Whether memory is short: no further events are kept, and no further offenders followed.
+    var isCramped = false {
+        didSet { alerts.incidents.isCramped = isCramped }
+    }
+    /// Events beyond `mostEvents`, or while memory is short.
     private var lostEvents = 0
 
     /// Limits on the open incidents, the events, and the anomalous windows of unknown hosts that
@@ -25,9 +31,10 @@ struct CaptureAnalyzer {
 
     init(
         model: Model, known: RecordedWorkloads, policyOptions: QuarantinePolicyOptions,
-        capture: String?, sliceFolder: String? = nil
+        capture: String?, sliceFolder: String? = nil, keepsEvents: Bool = false
     ) {
         self.known = known
+        self.keepsEvents = keepsEvents
         let inventory = known.inventory
         detector = Detector(model: model, inventory: inventory)
         detector.unknownHostLimit = Self.unknownHostsPerSecond
@@ -54,7 +61,7 @@ struct CaptureAnalyzer {
         [
             (detector.unscoredCount, "anomalous windows of unknown hosts were not scored"),
             (alerts.incidents.overlooked, "verdicts exceeded the limit of open incidents"),
-            (lostEvents, "events past the first \(Self.mostEvents) were left out"),
+            (lostEvents, "events were left out"),
         ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1): the capture has too many sources" }
     }
 
@@ -72,9 +79,12 @@ struct CaptureAnalyzer {
         }
         let what = alerts.process(verdict)
         result.verdictCount += 1
-        result.decisions += what.outcomes.map(\.decision)
-        for event in what.events {
-            guard result.events.count < Self.mostEvents else {
+        // A rail's refusal changes nothing; it only explains an incident.
+        result.decisions += what.outcomes.map(\.decision).filter {
+            if case .refuse = $0.kind { !isCramped } else { true }
+        }
+        for event in what.events where keepsEvents {
+            guard !isCramped, result.events.count < Self.mostEvents else {
                 lostEvents += 1
                 continue
             }

@@ -15,7 +15,9 @@ public struct HostRanking {
     public var seed: UInt64 = 1
     /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
-    /// Copies of captures that can be read only once; nil: created for the run.
+    /// How much memory it may take: tables are as large as that allows.
+    public var limits = ResourceLimits()
+    /// Where captures that are read twice are; nil: made for the run.
     public var spool: InputSpool?
 
     public init(paths: [String]) { self.paths = paths }
@@ -39,12 +41,16 @@ public struct HostRanking {
     ) throws -> Outcome {
         let spool = try self.spool ?? InputSpool(paths)
         var ranking = OutlierRanking(inventory: inventory, seed: seed)
+        var droppedHosts = 0
         func pass(
             _ record: ReplayReportData?, _ body: (Window) -> Void
         ) throws(CaptureError) -> PacketReader.Report {
-            var tracker = WindowTracker(inventory: inventory, graph: nil, mode: .withoutBaseline)
+            var tracker = WindowTracker(
+                inventory: inventory, graph: nil, mode: .withoutBaseline,
+                hostLimit: limits.hostLimit)
             var packets = try PacketReader(
-                paths: spool.paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
+                paths: spool.paths, filter: filter, trustsNotes: trustsNotes,
+                limits: limits, progress: progress)
             while let step = try packets.next() {
                 switch step {
                 case .names(let change):
@@ -61,18 +67,24 @@ public struct HostRanking {
             }
             tracker.finish()
             while let window = tracker.nextWindow() { body(window) }
+            droppedHosts = tracker.droppedHosts
             return packets.report
         }
         let report = try pass(nil) { ranking.collect($0) }
         var outcome = Outcome()
         outcome.warnings = report.warnings.map { spool.named($0.description) } + report.remarks
         outcome.packetCount = report.packetCount
+        if droppedHosts > 0 {
+            outcome.warnings.append(
+                "\(droppedHosts) flows of hosts beyond the table's limit were ignored")
+        }
         if ranking.fit() {
             _ = try pass(record) { window in
                 ranking.rank(window)
                 record?.add(window, score: ranking.score(window), isAnomalous: false)
             }
             outcome.entries = ranking.entries
+            if ranking.isCut { outcome.warnings.append("the least anomalous hosts were left out") }
         }
         outcome.report = record?.report(report, warnings: outcome.warnings)
         outcome.report?.ranking = outcome.entries

@@ -56,7 +56,8 @@ struct PacketReader: ~Copyable {
     /// - Parameter trustsNotes: whether the captures' notes name workloads; if false, they are only
     ///   shown.
     init(
-        paths: [String], filter: String, trustsNotes: Bool, progress: ProgressReport?
+        paths: [String], filter: String, trustsNotes: Bool,
+        limits: ResourceLimits = ResourceLimits(), progress: ProgressReport?
     ) throws(CaptureError) {
         self.trustsNotes = trustsNotes
         names = RecordedNames(isTrusted: trustsNotes)
@@ -70,6 +71,7 @@ struct PacketReader: ~Copyable {
         self.progress = progress
         var meterOptions = FlowMeterOptions()
         meterOptions.collectsRecords = false
+        meterOptions.capacity = limits.flowCapacity
         meter = FlowMeter(options: meterOptions)
     }
 

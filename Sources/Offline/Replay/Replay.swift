@@ -26,6 +26,10 @@ public struct Replay {
     public var spool: InputSpool?
     /// The folder for the packets of incidents; alerts name the file.
     public var sliceFolder: String?
+    /// How much memory it may take: tables are as large as that allows.
+    public var limits = ResourceLimits()
+    /// Whether the outcome has the events.
+    public var keepsEvents = false
 
     /// The results of a replay.
     public struct Outcome: Sendable {
@@ -65,16 +69,23 @@ public struct Replay {
         let given = inventory ?? .empty
         let remembered = inventory == nil ? model.provenance.inventory : .empty
         var tracker = WindowTracker(
-            inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring)
+            inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring,
+            hostLimit: limits.hostLimit)
         var analyzer = CaptureAnalyzer(
             model: model, known: RecordedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
-            capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder)
+            capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder,
+            keepsEvents: keepsEvents)
+        var memory = MemoryWatch(limits)
         var packets = try PacketReader(
             paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
-            progress: progress)
+            limits: limits, progress: progress)
         func judgeWindows() {
             while let window = tracker.nextWindow() {
+                if memory.isDue {
+                    tracker.isCramped = memory.isShort()
+                    analyzer.isCramped = tracker.isCramped
+                }
                 let verdict = analyzer.analyze(window)
                 observe?(window, verdict)
                 record?.add(window, verdict)
@@ -107,6 +118,10 @@ public struct Replay {
         outcome.warnings =
             report.warnings.map { spool?.named($0.description) ?? $0.description } + report.remarks
             + outcome.warnings
+        if memory.wasShort {
+            outcome.warnings.append(
+                "memory was short (\(limits.memory >> 20) MiB): the capture has too many sources")
+        }
         if tracker.droppedHosts > 0 {
             outcome.warnings.append(
                 "\(tracker.droppedHosts) flows of hosts beyond the table's limit were ignored")
@@ -115,5 +130,32 @@ public struct Replay {
         outcome.report?.incidents = outcome.incidents
         outcome.report?.decisions = outcome.decisions
         return outcome
+    }
+}
+
+/// Looks now and then how much memory is in use: after so many windows, because those are what
+/// takes memory.
+struct MemoryWatch {
+    private static let interval = 1024
+
+    private let limit: Int
+    private var count = 0
+    private(set) var wasShort = false
+
+    init(_ limits: ResourceLimits) { limit = limits.memory }
+
+    /// Counts a window; whether it is time to look.
+    var isDue: Bool {
+        mutating get {
+            count += 1
+            return count % Self.interval == 0
+        }
+    }
+
+    /// Looks.
+    mutating func isShort() -> Bool {
+        let isShort = (ResourceLimits.residentBytes ?? 0) > limit
+        wasShort = wasShort || isShort
+        return isShort
     }
 }

@@ -55,6 +55,14 @@ struct ReplayCommand: ParsableCommand {
             valueName: "folder"))
     var pcapOut: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Memory that tables and results may use; what finds no room is left out, with a warning.
+            """,
+            valueName: "size"))
+    var memory = MemoryLimit()
+
     @Flag(help: "Exit with code 3 if anomalies were found.")
     var exitCode = false
 
@@ -85,6 +93,8 @@ struct ReplayCommand: ParsableCommand {
         replay.trustsNotes = notes.areTrusted
         replay.spool = spool
         replay.sliceFolder = pcapOut
+        replay.limits.memory = memory.size.bytes
+        replay.keepsEvents = format == .eve
         let record = report.map { _ in
             ReplayReportData(model: replay.model, inventory: given)
         }
@@ -172,6 +182,7 @@ struct ReplayCommand: ParsableCommand {
         ranking.inventory = try inventory.read() ?? .empty
         ranking.spool = spool
         ranking.trustsNotes = notes.areTrusted
+        ranking.limits.memory = memory.size.bytes
         let record = report.map { _ in ReplayReportData(model: nil, inventory: ranking.inventory) }
         let result = try ranking.run(progress: ProgressReport(label: "ranking"), record: record)
         for warning in result.warnings { Output.warn(warning) }

@@ -1,0 +1,20 @@
+import ArgumentParser
+import SystemSupport
+import TextFormats
+
+/// An amount of memory with its unit, as `limits.memory` of the configuration.
+struct MemoryLimit: ExpressibleByArgument {
+    let size: ByteCount
+
+    /// What a monitor takes unless it is told otherwise.
+    init() { size = ByteCount(bytes: ResourceLimits().memory) }
+
+    init?(argument: String) {
+        guard let size = ByteCount(argument), ResourceLimits.memoryRange.contains(size.bytes) else {
+            return nil
+        }
+        self.size = size
+    }
+
+    var defaultValueDescription: String { "\(size)" }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import TestKit
+import Testing
+import Timestamps
+
+/// A capture of forged sources costs a replay no more than it may use, and what is left out is
+/// said.
+struct ReplayLimitTests {
+    private let scratch = try! Scratch()
+
+    /// Sources that each knock at many ports, so that each is an offender of its own.
+    private func forged(_ sources: Int, packetsEach: Int) throws -> String {
+        let count = sources * packetsEach
+        let records = (0..<count).map { number in
+            let source = number / packetsEach
+            let segment = Frame.tcp(
+                UInt16(1024 + number % 60_000), UInt16(1 + number * 7919 % 60_000), flags: 2)
+            let packet = Frame.ipv4(
+                "11.\(source >> 16 & 255).\(source >> 8 & 255).\(source & 255)", "10.60.4.11", 6,
+                segment)
+            return CaptureFile.Record(
+                Timestamp(second: 1_700_000_000) + .microseconds(number * 120_000_000 / count),
+                Frame.ethernet(0x0800, packet))
+        }
+        return try scratch.write("forged.pcap", Data(CaptureFile.pcap(records)))
+    }
+
+    @Test func memoryIsBoundedAndWhatIsLeftOutIsSaid() throws {
+        let capture = try forged(20_000, packetsEach: 4)
+        let model = try scratch.model()
+        for more in [[], ["--format", "eve"]] {
+            let run = try Bounded(
+                ["replay", "-r", capture, "-m", model, "--memory", "256MiB"] + more)
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(run.peakBytes <= 256 << 20, "\(run.peakBytes >> 20) MiB")
+            #expect(
+                run.errors.contains("flows of hosts beyond the table's limit were ignored"),
+                "\(run.errors)")
+        }
+    }
+
+    @Test(arguments: ["255MiB", "2TiB", "512", "much"])
+    func memoryHasARange(text: String) throws {
+        let run = try Run("replay", "-r", "captures/clean-test.pcap", "--memory", text)
+        #expect(run.status == 2, "\(run.errors)")
+        #expect(run.errors.contains("--memory"), "\(run.errors)")
+    }
+
+    @Test func packetsGoToAThousandFilesAtMost() throws {
+        let capture = try forged(1200, packetsEach: 40)
+        let folder = scratch.path("packets")
+        let run = try Run(
+            "replay", "-r", capture, "-m", try scratch.model(), "--pcap-out", folder)
+        #expect(run.status == 0, "\(run.errors)")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(files.count == 1000, "\(files.count): \(run.errors.prefix(2000))")
+        #expect(
+            run.errors.contains("--pcap-out writes the packets of the first 1000 incidents, of 1"),
+            "\(run.errors.prefix(2000))")
+    }
+}
