@@ -196,11 +196,9 @@ public struct Monitor {
                 reason: "another monitor enforces in this network namespace, and each would undo "
                     + "the other's fences; stop it, or only observe")
         case .unsupported:
-            logger.warning(
-                """
-                this kernel is older than Linux 5.12: nothing keeps a second monitor from \
-                enforcing in this network namespace
-                """)
+            logger.info(
+                "the kernel has no tables with an owner (Linux 5.12): nothing keeps a second "
+                    + "monitor from enforcing in this network namespace")
         }
         return lock
     }
