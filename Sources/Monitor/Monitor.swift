@@ -196,9 +196,11 @@ public struct Monitor {
                 reason: "another monitor enforces in this network namespace, and each would undo "
                     + "the other's fences; stop it, or only observe")
         case .unsupported:
-            logger.info(
-                "the kernel has no tables with an owner (Linux 5.12): nothing keeps a second "
-                    + "monitor from enforcing in this network namespace")
+            logger.warning(
+                """
+                the kernel has no tables with an owner (Linux 5.12): nothing keeps a second \
+                monitor from enforcing in this network namespace
+                """)
         }
         return lock
     }
