@@ -95,7 +95,8 @@ public enum StatusText {
             (
                 "quarantine",
                 """
-                \(status.fences) active fences\(status.isEnforcing ? "" : " if enforced"); so far \
+                \(status.fences) active \(status.fences == 1 ? "fence" : "fences")\
+                \(status.isEnforcing ? "" : " if enforced"); so far \
                 \(status.actions.fence) added, \(status.actions.release) released, \
                 \(status.actions.expire) expired, \(status.actions.refuse) refused
                 """
