@@ -49,7 +49,8 @@ public struct ControlServer: Sendable {
         guard path.utf8.count < 108 else {
             throw IOError.output(path: path, reason: "too long for a Unix socket (107 bytes)")
         }
-        guard !isAnswered(path) else {
+        // Somebody else's socket is no monitor's: it is replaced, or is a trouble until it is gone.
+        guard !isOwn(path) || !isAnswered(path) else {
             throw IOError.output(
                 path: path, reason: "another monitor answers there; name another socket, or never")
         }
@@ -59,8 +60,18 @@ public struct ControlServer: Sendable {
         }
     }
 
+    /// Whether what is there belongs to root or to this user.
+    private static func isOwn(_ path: String) -> Bool {
+        var facts = stat()
+        // SAFETY: the path is lent for the call, and the structure is ours.
+        guard unsafe lstat(path, &facts) == 0 else { return false }
+        return facts.st_uid == 0 || facts.st_uid == geteuid()
+    }
+
     private static func isAnswered(_ path: String) -> Bool {
-        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        // A socket that takes nobody in must not keep a monitor from starting.
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let descriptor = Glibc.socket(AF_UNIX, kind | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var address = sockaddr_un()
@@ -73,47 +84,43 @@ public struct ControlServer: Sendable {
         return unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+                    || errno == EAGAIN
             }
         }
     }
 
-    /// Serves until the task is cancelled, from when the monitor has locked its state directory. A
-    /// monitor that does not get the lock has never served, and does not touch the other one's
-    /// socket.
-    public func run() async throws {
+    /// Serves from when the monitor has its state directory for itself until the task is cancelled.
+    /// One that is refused has never answered, and leaves the socket of the other alone.
+    public func run() async {
         while hub.store == nil {
             guard !Task.isCancelled else { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
-        var servers: [Server] = []
-        do {
+        await withTaskGroup { group in
             if let socket {
-                servers.append(
-                    try server(
-                        on: .unix(socket),
-                        AuthenticationMiddleware(
-                            entry: .socket(operators, forcing: overriders))))
+                let entrance = entrance(
+                    .socket(socket), entry: .socket(operators, forcing: overriders))
+                group.addTask { await entrance.run() }
             }
             if let port, let token {
-                servers.append(
-                    try server(
-                        on: .loopback(port: UInt16(port)),
-                        AuthenticationMiddleware(entry: .token(token))))
+                let entrance = entrance(.port(UInt16(port)), entry: .token(token))
+                group.addTask { await entrance.run() }
             }
-        } catch {
-            log("the control server ended: \(error)")
-            throw error
-        }
-        await withTaskGroup { group in
-            for server in servers { group.addTask { await server.run() } }
         }
     }
 
-    private func server(
-        on listener: consuming Listener, _ authentication: AuthenticationMiddleware
-    ) throws(ServerError) -> Server {
-        let router = ControlRoutes.router(hub, authentication)
-        return try Server(listener, limits: limits, name: "lazaret") {
+    private func entrance(
+        _ place: Entrance.Place, entry: AuthenticationMiddleware.Entry
+    ) -> Entrance {
+        let guesses = TokenGuesses(log: log) { [hub] counts in
+            hub.report(entrance: place.name, address: place.address) { entrance in
+                entrance.wrongTokens = counts.wrong
+                entrance.refusedTokens = counts.refused
+            }
+        }
+        let router = ControlRoutes.router(
+            hub, AuthenticationMiddleware(entry: entry, guesses: guesses))
+        return Entrance(place: place, limits: limits, hub: hub, log: log) {
             await router.respond(to: $0)
         }
     }

@@ -15,6 +15,7 @@ package struct Status: Hashable, Sendable {
     package static let lengthRequired = Status(code: 411, reason: "Length Required")
     package static let contentTooLarge = Status(code: 413, reason: "Content Too Large")
     package static let misdirected = Status(code: 421, reason: "Misdirected Request")
+    package static let tooManyRequests = Status(code: 429, reason: "Too Many Requests")
     package static let headersTooLarge = Status(
         code: 431, reason: "Request Header Fields Too Large")
     package static let internalError = Status(code: 500, reason: "Internal Server Error")

@@ -37,6 +37,29 @@ struct RouteTests {
         #expect(answer.status == 503 && answer.text == "waiting for br7, br8\n")
         client.publish()
         #expect(try await client.ask(.get, "/readyz").status == 200)
+        client.hub.report(entrance: "port", address: "127.0.0.1:1") { $0.trouble = "taken" }
+        answer = try await client.ask(.get, "/readyz")
+        #expect(answer.status == 503 && answer.text == "control.port: taken\n")
+        #expect(try await client.ask(.get, "/healthz").status == 200)
+        client.hub.report(entrance: "port", address: "127.0.0.1:1") { $0.trouble = nil }
+        #expect(try await client.ask(.get, "/readyz").status == 200)
+    }
+
+    @Test func aFollowerWhoseEventIsGoneIsToldHowManyAreMissed() async throws {
+        let client = TestClient()
+        for number in 1...2060 { client.hub.publish(Self.event("\(number)")) }
+        client.hub.close()
+        let answer = try await client.ask(
+            .get, "/api/v1/events/stream", headers: ["Last-Event-ID": "2"])
+        guard case .stream(let stream) = answer.response.body else {
+            Issue.record("no stream")
+            return
+        }
+        var chunks: [String] = []
+        for await chunk in stream.chunks { chunks.append(String(decoding: chunk, as: UTF8.self)) }
+        #expect(chunks.count == 2049)
+        #expect(chunks[0] == "id: 12\nevent: missed\ndata: {\"missed\":10}\n\n")
+        #expect(chunks[1].hasPrefix("id: 13\n") && chunks[2048].hasPrefix("id: 2060\n"))
     }
 
     @Test func statusAndMetricsAgree() async throws {

@@ -45,7 +45,11 @@ enum ControlRoutes {
             health(context.hub, isReadiness: false)
         },
         Operation(
-            .get, "/readyz", "200 while it detects, and every interface is there", access: .anyone,
+            .get, "/readyz",
+            """
+            200 while it detects, every interface is there, and socket and port can be connected to
+            """,
+            access: .anyone,
             answers: .plain, .unhealthy
         ) { context in
             health(context.hub, isReadiness: true)
@@ -189,9 +193,15 @@ enum ControlRoutes {
         guard status.phase == .detecting else {
             return answer(.unavailable, "\(status.phase.rawValue)")
         }
-        return status.missing.isEmpty
-            ? answer(.ok, "ok")
-            : answer(.unavailable, "waiting for \(status.missing.joined(separator: ", "))")
+        guard status.missing.isEmpty else {
+            return answer(.unavailable, "waiting for \(status.missing.joined(separator: ", "))")
+        }
+        // As it is now: the status is up to a second old.
+        for entrance in hub.entrances {
+            guard let trouble = entrance.trouble else { continue }
+            return answer(.unavailable, "control.\(entrance.name): \(trouble)")
+        }
+        return answer(.ok, "ok")
     }
 }
 

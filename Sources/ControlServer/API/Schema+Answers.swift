@@ -17,7 +17,8 @@ extension Schema {
             ("hosts_dropped", count), ("windows", count), ("windows_scored", count),
             ("windows_unscored", count), ("verdicts", count), ("verdicts_dropped", count),
             ("fences", count), ("is_breaker_open", boolean), ("events_lost", count),
-            ("sinks", array(of: sink)), ("scores", array(of: count)),
+            ("sinks", array(of: sink)), ("entrances", array(of: entrance)),
+            ("scores", array(of: count)),
             ("verdict_latency", histogram), ("fence_latency", histogram), ("alerts", count),
             ("alerts_suppressed", count), ("actions", map(of: count)),
             ("troubles", array(of: string)),
@@ -30,6 +31,12 @@ extension Schema {
         [
             ("name", string), ("written", count), ("lost", count), ("waiting", count),
             ("lag_seconds", number),
+        ], optional: [("trouble", string)])
+
+    private static let entrance = object(
+        [
+            ("name", string(oneOf: ["socket", "port"])), ("address", string),
+            ("wrong_tokens", count), ("refused_tokens", count),
         ], optional: [("trouble", string)])
 
     private static let histogram = object([("counts", array(of: count)), ("sum", number)])

@@ -27,12 +27,14 @@ struct AuthenticationMiddleware: Sendable {
     }
 
     let entry: Entry
+    var guesses = TokenGuesses()
 
     /// Paths that need no token: the page itself, and the health checks of supervisors.
     private static let publicPaths = Set(
         ControlRoutes.operations.filter { $0.access == .anyone }.map(\.path))
 
-    /// - Throws: 401 or 403 if the caller is unknown, 421 if the request is for another host.
+    /// - Throws: 401 or 403 where the caller is unknown, 421 where the request is for another host,
+    ///   429 where the caller guesses tokens.
     func authenticate(_ request: Request) throws(ProblemDetails) -> Caller {
         switch entry {
         case .socket(let operators, let forcing):
@@ -50,9 +52,10 @@ struct AuthenticationMiddleware: Sendable {
             guard ["127.0.0.1", "localhost"].contains(host) else {
                 throw ProblemDetails(.misdirected, "ask for 127.0.0.1 or localhost")
             }
-            if Self.isKnown(request.headers["Authorization"], token) {
-                return Caller(name: "token on loopback", mayAct: true)
-            }
+            let isKnown = try guesses.admit(
+                request.headers["Authorization"], from: request.user
+            ) { Self.isKnown($0, token) }
+            if isKnown { return Caller(name: "token on loopback", mayAct: true) }
             guard Self.publicPaths.contains("/" + request.path.joined(separator: "/")) else {
                 throw ProblemDetails(
                     .unauthorized, "send 'Authorization: Bearer TOKEN', the token of token_file")
@@ -75,8 +78,8 @@ struct AuthenticationMiddleware: Sendable {
         }
     }
 
-    private static func isKnown(_ header: String?, _ token: String) -> Bool {
-        let given = Array((header ?? "").utf8)
+    private static func isKnown(_ header: String, _ token: String) -> Bool {
+        let given = Array(header.utf8)
         let wanted = Array("Bearer \(token)".utf8)
         return isEqualInConstantTime(given.span, wanted.span)
     }

@@ -21,6 +21,7 @@ enum MetricsText {
         flows(status, &page)
         detection(status, &page)
         quarantine(status, &page)
+        entrances(status.entrances, &page)
         sinks(status.sinks, &page)
         return page.text
     }
@@ -119,6 +120,23 @@ enum MetricsText {
         page.histogram(
             "fence_latency_seconds", "From the end of the judged second to the kernel's answer.",
             status.fenceLatency)
+    }
+
+    private static func entrances(
+        _ entrances: [MonitorStatus.Entrance], _ page: inout Page
+    ) {
+        for entrance in entrances {
+            page.gauge(
+                "control_up", "1 where clients can connect to the entrance.",
+                entrance.trouble == nil ? 1 : 0, ["entrance": entrance.name])
+        }
+        for entrance in entrances where entrance.name == "port" {
+            page.counter(
+                "control_wrong_tokens_total", "Requests with a wrong token.", entrance.wrongTokens)
+            page.counter(
+                "control_refused_tokens_total",
+                "Requests of users who had sent too many wrong tokens.", entrance.refusedTokens)
+        }
     }
 
     private static func sinks(_ sinks: [MonitorStatus.Sink], _ page: inout Page) {

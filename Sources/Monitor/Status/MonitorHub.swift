@@ -18,6 +18,7 @@ public final class MonitorHub: Sendable {
         var store: EventStore?
         var rates: [Rate] = []
         var contacts: [Contact] = []
+        var entrances: [MonitorStatus.Entrance] = []
     }
 
     /// An edge of the model's communication graph.
@@ -70,7 +71,24 @@ public final class MonitorHub: Sendable {
         scores.rows(of: minutes, until: Clock.now().second)
     }
 
-    /// The incidents of this run, latest first.
+    /// Where the monitor answers, or should.
+    public var entrances: [MonitorStatus.Entrance] { state.withLock { $0.entrances } }
+
+    /// Notes how an entrance is.
+    public func report(
+        entrance name: String, address: String, _ change: (inout MonitorStatus.Entrance) -> Void
+    ) {
+        state.withLock { state in
+            let known = state.entrances.firstIndex { $0.name == name }
+            let index = known ?? state.entrances.count
+            if known == nil {
+                state.entrances.append(MonitorStatus.Entrance(name: name, address: address))
+            }
+            change(&state.entrances[index])
+        }
+    }
+
+    /// The incidents of this run, the latest first.
     public var incidents: [StoredIncident] { state.withLock { $0.incidents } }
 
     /// The configuration in use, in the format of the configuration file.

@@ -160,6 +160,7 @@ struct MonitorReporter {
         status.sinks =
             outlets.map(MonitorStatus.Sink.init) + [parts.recorder.status]
             + [parts.recording?.status].compactMap(\.self)
+        status.entrances = hub.entrances
         status.restedSeconds = rested.inSeconds
         status.updated = now
         status.troubles = troubles(Clock.monotonic())
@@ -183,6 +184,10 @@ struct MonitorReporter {
     private mutating func troubles(_ now: Instant) -> [String] {
         var troubles = missing.map { "interface \($0) is not there" }
         troubles += down.map { "interface \($0) is down" }
+        for entrance in status.entrances {
+            guard let trouble = entrance.trouble else { continue }
+            troubles.append("control.\(entrance.name): nobody can connect: \(trouble)")
+        }
         for (source, state) in parts.live.directory.states() {
             guard case .lost(let reason) = state else { continue }
             troubles.append("\(source) does not answer: \(reason); its names may be old")

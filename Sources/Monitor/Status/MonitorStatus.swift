@@ -50,7 +50,21 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var trouble: String?
     }
 
-    /// The packets that the capture delivered and lost.
+    /// Where the monitor answers.
+    public struct Entrance: Codable, Sendable, Equatable {
+        /// `socket`, the Unix socket, or `port`, on loopback.
+        public var name: String
+        /// A path, or an address with its port.
+        public var address: String
+        /// Why nobody can connect at the moment; nil where clients can.
+        public var trouble: String?
+        /// Requests with a wrong token.
+        public var wrongTokens: UInt64 = 0
+        /// Requests of users who had sent too many wrong tokens.
+        public var refusedTokens: UInt64 = 0
+    }
+
+    /// What the capture handed on and lost.
     public struct Capture: Codable, Sendable, Equatable {
         public var kernelPackets: UInt64 = 0
         public var kernelDrops: UInt64 = 0
@@ -151,7 +165,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var isBreakerOpen = false
     public var eventsLost: UInt64 = 0
     public var sinks: [Sink] = []
-    /// The number of scored windows in each twentieth of 0…1.
+    public var entrances: [Entrance] = []
+    /// How many scored windows fell into each twentieth of 0…1.
     public var scores: [UInt64] = []
     /// Seconds from the end of a judged second to its verdict, and to the kernel's reply.
     public var verdictLatency = LatencyHistogram()

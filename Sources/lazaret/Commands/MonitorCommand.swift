@@ -181,10 +181,9 @@ struct MonitorCommand: ParsableCommand {
         let monitor = Monitor(
             options: settings.monitor, model: check.model, inventory: check.inventory,
             hub: hub)
-        let server = try ControlServer(hub: hub, options: settings.control) { line in
-            LogOutput.logger.error("\(line)")
-        }
-        let background = BackgroundTask { try await server.run() }
+        let server = try ControlServer(
+            hub: hub, options: settings.control, logger: LogOutput.logger)
+        let background = BackgroundTask { await server.run() }
         defer { background.stop() }
         do {
             try monitor.run(

@@ -1,0 +1,77 @@
+internal import HTTPServer
+internal import Monitor
+internal import SystemSupport
+
+/// One entrance of the control server, which opens and fails by itself: what keeps one from being
+/// opened leaves the other alone, and is tried again.
+struct Entrance: Sendable {
+    enum Place: Sendable {
+        case socket(String)
+        case port(UInt16)
+
+        /// The entrance's name in the status and in the metrics.
+        var name: String {
+            switch self {
+            case .socket: "socket"
+            case .port: "port"
+            }
+        }
+
+        var address: String {
+            switch self {
+            case .socket(let path): path
+            case .port(let number): "127.0.0.1:\(number)"
+            }
+        }
+    }
+
+    let place: Place
+    let limits: Limits
+    let hub: MonitorHub
+    let log: @Sendable (String) -> Void
+    let respond: @Sendable (Request) async -> Response
+
+    /// Serves until the task is cancelled.
+    func run() async {
+        var backoff = Backoff()
+        var trouble = ""
+        while !Task.isCancelled {
+            do throws(ServerError) {
+                let server = try server()
+                hub.report(place, trouble: nil)
+                if !trouble.isEmpty { log("\(place.address): answers from now on") }
+                return await server.run()
+            } catch {
+                hub.report(place, trouble: "\(error)")
+                if trouble != "\(error)" {
+                    trouble = "\(error)"
+                    log(
+                        """
+                        \(trouble); nobody can connect there until this works, which is tried again
+                        """
+                    )
+                }
+                backoff.fail()
+                while !backoff.isOver, !Task.isCancelled {
+                    try? await Task.sleep(for: .milliseconds(100))
+                }
+            }
+        }
+    }
+
+    private func server() throws(ServerError) -> Server {
+        switch place {
+        case .socket(let path):
+            try Server(try .unix(path), limits: limits, name: "lazaret", respond: respond)
+        case .port(let number):
+            try Server(
+                try .loopback(port: number), limits: limits, name: "lazaret", respond: respond)
+        }
+    }
+}
+
+extension MonitorHub {
+    fileprivate func report(_ place: Entrance.Place, trouble: String?) {
+        report(entrance: place.name, address: place.address) { $0.trouble = trouble }
+    }
+}
