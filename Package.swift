@@ -66,6 +66,12 @@ let package = Package(
             targets: ["Timestamps", "PacketCapture", "PacketDecoding", "FlowMetering"]),
         .library(name: "Detection", targets: ["AnomalyDetection"]),
         .library(
+            name: "Control",
+            targets: [
+                "Timestamps", "Quarantine", "Enforcement", "EventStore", "EventDelivery",
+                "Decisions", "Monitor", "HTTPServer", "ControlServer",
+            ]),
+        .library(
             name: "Quarantine",
             targets: ["Timestamps", "Quarantine", "Enforcement", "NetworkAddresses"]),
     ],

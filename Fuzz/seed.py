@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""seed.py FILE... CORPUS: starts the corpora from pcap and pcapng files and from models.
+"""seed.py CAPTURE... CORPUS: starts the corpora from pcap and pcapng files, that of the API from its requests.
 
 Whole small files go to CORPUS/capture, single Ethernet frames with the decoder's two leading bytes and a
 length to CORPUS/decoder, payloads of UDP port 53 to CORPUS/dns. Of models, what
@@ -30,9 +30,29 @@ def put(folder, data):
         file.write(data)
 
 
-MAGIC = b"LAZARET MODEL\n"
+API = [
+    "GET /", "GET /healthz", "GET /readyz", "GET /metrics", "GET /dashboard.js", "GET /api/v1/status",
+    "GET /api/v1/rates", "GET /api/v1/config", "GET /api/v1/models", "GET /api/v1/stats?limit=5",
+    "GET /api/v1/events?limit=10&before=1700000000000000000", "GET /api/v1/events/abc",
+    "GET /api/v1/events/stream\nLast-Event-ID: 5", "GET /api/v1/incidents?limit=3&before=1700000000",
+    "GET /api/v1/incidents/abc", "GET /api/v1/scores?minutes=5&limit=2&match=a%20b", "GET /api/v1/contacts",
+    "GET /api/v1/openapi.json", "GET /api/v1/quarantine", "HEAD /api/v1/status", "POST /api/v1/reload",
+    "DELETE /api/v1/quarantine?target=10.0.0.0/24&reason=seen", "PUT /api/v1/quarantine",
+    'POST /api/v1/quarantine\nContent-Length: 80\n\n{"target":"10.0.0.9","duration":"10m","response":"egress","reason":"a","force":true,"by":"b"}',
+    'POST /api/v1/quarantine\n\n{"target":"fd00::1/64","duration":"2d","response":"limit"}',
+    'POST /api/v1/quarantine\n\n{"target":"02:00:00:00:00:01"}',
+    'POST /api/v1/quarantine/release\n\n{"target":"10.0.0.9","reason":"r","by":"b"}',
+    'POST /api/v1/quarantine/flush\n\n{"reason":"r"}', "GET http://localhost/healthz?x=1",
+]
 
 *captures, corpus = sys.argv[1:]
+# Root, an operator and a reader on the socket; somebody with the token, and without it, on loopback.
+for request in API:
+    line, _, rest = request.partition("\n")
+    for caller in range(4):
+        put(os.path.join(corpus, "api"), f"{chr(caller)}{line}\nHost: x\n{rest}\n".encode())
+    for token in "Authorization: Bearer token-of-the-fuzzer\n", "":
+        put(os.path.join(corpus, "api"), f"\4{line}\nHost: localhost\n{token}{rest}\n".encode())
 for path in captures:
     with open(path, "rb") as file:
         data = file.read()
