@@ -13,7 +13,6 @@ struct DescriptorFaultTests {
     /// time and never ends it. Whoever is cut off connects anew.
     private static let slowClients = """
         import os, resource, socket, sys, time
-        socket.setdefaulttimeout(60)
         count, port, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
         resource.setrlimit(resource.RLIMIT_NOFILE, (count + 100, count + 100))
         def begin(number):
@@ -60,10 +59,15 @@ struct DescriptorFaultTests {
         // Each entrance holds 64, and those that it is about to close.
         let held = try descriptors(of: program) - before
         #expect(held > 0 && held <= 2 * (64 + 16) + 8, "\(held)")
-        #expect(bench.status().contains("enforcing"))
+        let isAnswered = eventually { bench.status().contains("enforcing") }
+        #expect(isAnswered)
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let status = bench.status()
-        #expect(status.contains("health") && !status.contains("is not there"), "\(status)")
+        var status = ""
+        let isHealthy = eventually {
+            status = bench.status()
+            return status.contains("health")
+        }
+        #expect(isHealthy && !status.contains("is not there"), "\(status)")
         #expect(!program.errors.contains("waiting for"), "\(program.errors)")
         #expect(clients.isRunning && program.end(by: SIGTERM) == 0, "\(program.errors)")
     }

@@ -12,13 +12,13 @@ struct FollowerFaultTests {
     /// Follows as often as asked, with the smallest buffers, and reads no more than the status.
     private static let silentFollowers = #"""
         import socket, sys
-        socket.setdefaulttimeout(60)
         count, path = int(sys.argv[1]), sys.argv[2]
         followers, codes = [], []
         for number in range(count):
             made = socket.socket(socket.AF_UNIX)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             made.connect(path)
+            made.settimeout(60)
             made.send(b"GET /api/v1/events/stream HTTP/1.1\r\nHost: x\r\n\r\n")
             codes.append(made.recv(12).decode()[9:])
             if codes[-1] == "200": followers.append(made)
