@@ -110,8 +110,9 @@ package struct Listener: ~Copyable {
             address: "127.0.0.1:\(bound)", port: bound, descriptor: descriptor, file: nil)
     }
 
-    /// The greatest number of connections that wait to be accepted.
-    private static let backlog: Int32 = 128
+    /// Connections that wait to be taken; as many as the system allows, so that a burst of them
+    /// keeps nobody out: a client of a Unix socket would be refused.
+    private static let backlog = Int32(SOMAXCONN)
 
     private static func socket(_ family: Int32, _ name: String) throws(ServerError) -> Descriptor {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
