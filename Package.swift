@@ -214,7 +214,7 @@ let package = Package(
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine",
                 "Events", "HTMLReport", "EventStore", "Monitor", "Settings", "Digests",
-                "HTTPClient", "HTTPServer",
+                "HTTPClient", "HTTPServer", logging,
             ],
             embedding: ["Web/index.html", "Web/dashboard.css", "Web/dashboard.js"]),
         .executableTarget(

@@ -12,5 +12,5 @@ let package = Package(
     dependencies: [.package(name: "lazaret", path: "..")],
     targets: [
         fuzzer("FuzzDecoder"), fuzzer("FuzzCapture"), fuzzer("FuzzDNS"),
-        fuzzer("FuzzAPI", of: "Control"),
+        fuzzer("FuzzModel", of: "Detection"), fuzzer("FuzzAPI", of: "Control"),
     ])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""seed.py CAPTURE... CORPUS: starts the corpora from pcap and pcapng files, that of the API from its requests.
+"""seed.py FILE... CORPUS: creates the corpora from pcap and pcapng files, from models, and that of the API from its requests.
 
 Whole small files go to CORPUS/capture, single Ethernet frames with the decoder's two leading bytes and a
 length to CORPUS/decoder, payloads of UDP port 53 to CORPUS/dns. Of models, what
@@ -30,6 +30,7 @@ def put(folder, data):
         file.write(data)
 
 
+MAGIC = b"LAZARET MODEL\n"
 API = [
     "GET /", "GET /healthz", "GET /readyz", "GET /metrics", "GET /dashboard.js", "GET /api/v1/status",
     "GET /api/v1/rates", "GET /api/v1/config", "GET /api/v1/models", "GET /api/v1/stats?limit=5",

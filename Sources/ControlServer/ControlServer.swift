@@ -1,3 +1,4 @@
+public import Logging
 internal import Glibc
 internal import HTTPServer
 public import Monitor
@@ -16,14 +17,14 @@ public struct ControlServer: Sendable {
     private let token: String?
     private let operators: Set<UInt32>
     private let overriders: Set<UInt32>
-    private let log: @Sendable (String) -> Void
-    /// - Parameter log: called with one line if an error occurs while the server runs.
+    private let logger: Logger
+    /// - Parameter logger: for the operator.
     /// - Throws: `IOError` if a name, a file or a path cannot be used.
     public init(
-        hub: MonitorHub, options: ControlOptions, log: @escaping @Sendable (String) -> Void
+        hub: MonitorHub, options: ControlOptions, logger: Logger
     ) throws {
         self.hub = hub
-        self.log = log
+        self.logger = logger
         socket = options.socket
         port = options.port
         operators = try options.operatorNumbers()
@@ -112,7 +113,7 @@ public struct ControlServer: Sendable {
     private func entrance(
         _ place: Entrance.Place, entry: AuthenticationMiddleware.Entry
     ) -> Entrance {
-        let guesses = TokenGuesses(log: log) { [hub] counts in
+        let guesses = TokenGuesses(log: { [logger] in logger.warning("\($0)") }) { [hub] counts in
             hub.report(entrance: place.name, address: place.address) { entrance in
                 entrance.wrongTokens = counts.wrong
                 entrance.refusedTokens = counts.refused
@@ -120,7 +121,7 @@ public struct ControlServer: Sendable {
         }
         let router = ControlRoutes.router(
             hub, AuthenticationMiddleware(entry: entry, guesses: guesses))
-        return Entrance(place: place, limits: limits, hub: hub, log: log) {
+        return Entrance(place: place, limits: limits, hub: hub, logger: logger) {
             await router.respond(to: $0)
         }
     }

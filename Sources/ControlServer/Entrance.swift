@@ -1,3 +1,4 @@
+internal import Logging
 internal import HTTPServer
 internal import Monitor
 internal import SystemSupport
@@ -28,7 +29,7 @@ struct Entrance: Sendable {
     let place: Place
     let limits: Limits
     let hub: MonitorHub
-    let log: @Sendable (String) -> Void
+    let logger: Logger
     let respond: @Sendable (Request) async -> Response
 
     /// Serves until the task is cancelled.
@@ -39,13 +40,13 @@ struct Entrance: Sendable {
             do throws(ServerError) {
                 let server = try server()
                 hub.report(place, trouble: nil)
-                if !trouble.isEmpty { log("\(place.address): answers from now on") }
+                if !trouble.isEmpty { logger.notice("\(place.address): answers from now on") }
                 return await server.run()
             } catch {
                 hub.report(place, trouble: "\(error)")
                 if trouble != "\(error)" {
                     trouble = "\(error)"
-                    log(
+                    logger.error(
                         """
                         \(trouble); nobody can connect there until this works, which is tried again
                         """
