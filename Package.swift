@@ -297,7 +297,8 @@ let package = Package(
             of: "HTMLReport",
             uses: ["Timestamps", "TextFormats", "Digests"]),
         tests(of: "Offline"),
-        tests(of: "Settings", uses: ["Timestamps", "Monitor", "Quarantine", logging]),
+        tests(
+            of: "Settings", uses: ["Timestamps", "Monitor", "Quarantine", logging, "SystemSupport"]),
         tests(
             of: "Monitor",
             uses: [

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Monitor
 import Quarantine
+import SystemSupport
 import TestKit
 import Testing
 import Timestamps
