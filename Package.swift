@@ -63,7 +63,9 @@ let package = Package(
         .library(name: "IsolationForest", targets: ["IsolationForest"]),
         .library(
             name: "Metering",
-            targets: ["Timestamps", "PacketCapture", "PacketDecoding", "FlowMetering"]),
+            targets: [
+                "Timestamps", "NodeInterfaces", "PacketCapture", "PacketDecoding", "FlowMetering",
+            ]),
         .library(name: "Detection", targets: ["AnomalyDetection"]),
         .library(
             name: "Control",
@@ -100,6 +102,7 @@ let package = Package(
         .systemLibrary(
             name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CMemory"),
+        .systemLibrary(name: "CPacketSocket"),
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CPrivileges"),
 
@@ -111,7 +114,10 @@ let package = Package(
         library("HTTPClient", uses: ["Timestamps", "CCurl"]),
         library("HTTPServer", uses: ["CMicroHTTPD", "SystemSupport"]),
         library("NetworkAddresses"),
-        library("PacketCapture", uses: ["Timestamps", "CPcap", "CCompression"]),
+        library("NodeInterfaces", uses: ["Timestamps", "NetworkAddresses"]),
+        library(
+            "PacketCapture",
+            uses: ["Timestamps", "CPcap", "CCompression", "CPacketSocket", "NodeInterfaces"]),
         library("PacketDecoding", uses: ["Timestamps", "NetworkAddresses"]),
         library(
             "FlowMetering",
@@ -200,7 +206,7 @@ let package = Package(
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
-                "Decisions", "EventStore", "EventDelivery", "ModelFiles", logging,
+                "Decisions", "EventStore", "EventDelivery", "ModelFiles", "NodeInterfaces", logging,
             ]),
         library(
             "Settings",
@@ -247,8 +253,13 @@ let package = Package(
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
+        tests(of: "NodeInterfaces", uses: ["Timestamps", "NetworkAddresses"]),
         tests(
-            of: "PacketCapture", uses: ["Timestamps", "CPcap", "PacketDecoding", "FlowMetering"]),
+            of: "PacketCapture",
+            uses: [
+                "Timestamps", "CPcap", "NetworkAddresses", "NodeInterfaces", "PacketDecoding",
+                "FlowMetering",
+            ]),
         tests(of: "PacketDecoding", uses: ["Timestamps", "NetworkAddresses"]),
         tests(of: "PacketIntake", uses: ["Timestamps", "NetworkAddresses", "PacketDecoding"]),
         tests(of: "FlowMetering", uses: ["Timestamps", "NetworkAddresses", "PacketDecoding"]),
@@ -303,7 +314,8 @@ let package = Package(
             of: "Monitor",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "FlowMetering", "Workloads", "AnomalyDetection", "Offline",
+                "PacketDecoding", "FlowMetering", "Workloads", "FeatureExtraction",
+                "AnomalyDetection", "Offline",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],
@@ -311,7 +323,10 @@ let package = Package(
         // What needs real containers: these want the machine for themselves.
         .testTarget(
             name: "ContainerTests",
-            dependencies: ["Timestamps", "Workloads", "NetworkAddresses", "TestKit"],
+            dependencies: [
+                "Timestamps", "Workloads", "NetworkAddresses", "NodeInterfaces", "PacketCapture",
+                "TestKit",
+            ],
             swiftSettings: strict),
     ]
 )

@@ -87,6 +87,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             window: .seconds(scale.seconds), offender: verdict.subject,
             spoofingLink: verdict.pattern == .spoofing && verdict.window.mac != .zero
                 ? verdict.window.mac : nil,
+            port: verdict.portToFence, isProven: !verdict.window.evidence.mayBeForged,
             workload: verdict.workload, score: Double(verdict.score),
             threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
             eventID: eventID, reason: verdict.summary,
@@ -103,5 +104,17 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         let digits = String(hash, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+extension Verdict {
+    /// The port of the node to fence: where addresses are borrowed, and the kernel knows by which
+    /// port they came.
+    fileprivate var portToFence: String? {
+        let name = window.portName
+        guard pattern == .spoofing, window.evidence == .port,
+            case .port = QuarantineTarget("port:" + name)
+        else { return nil }
+        return name
     }
 }

@@ -13,6 +13,8 @@ extension Event.Alert {
             severity: Event.Severity(verdict), offender: verdict.subject,
             workload: verdict.workload, scale: window.scale, score: Double(verdict.score))
         link = window.mac == .zero ? nil : window.mac
+        evidence = window.evidence
+        portName = window.portName.isEmpty ? nil : window.portName
         contact = Contact(of: window)
         self.window = window.startSecond..<window.endSecond + 1
         pValue = verdict.pValue

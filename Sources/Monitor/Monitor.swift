@@ -138,9 +138,8 @@ public struct Monitor {
         defer { live.stop() }
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
-        let source = try LiveCapture(
-            interfaces: options.interfaces.filter { $0 != LiveWorkloads.allBridges },
-            options: capture)
+        let source = try LiveSource(
+            interfaces: options.interfaces, options: capture, logger: logger)
         let dispatcher = try EventDispatcher(
             path: options.output, options: options.delivery,
             stateDirectory: options.stateDirectory, logger: logger)

@@ -30,7 +30,7 @@ struct MonitorLoop {
 
     private var options: Monitor.Options { monitor.options }
 
-    private var source: LiveCapture { parts.source }
+    private var source: LiveSource { parts.source }
     private var live: LiveWorkloads { parts.live }
     private var decisions: DecisionThread { parts.decisions }
     private var recording: PacketRecording? { parts.recording }
@@ -93,9 +93,9 @@ struct MonitorLoop {
         while !pipeline.isOver(at: now) {
             guard !requests.shouldStop() else { return nil }
             live.update(&pipeline, context)
-            _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
+            try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 pipeline.process(frames)
-                recording?.record(frames, name: source.name)
+                recording?.record(frames, origin: source.origin)
             }
             let tick = tick()
             now = tick.now
@@ -186,11 +186,13 @@ struct MonitorLoop {
         let retraining = options.retrainInterval.map {
             Retraining(every: $0, directory: options.stateDirectory, now: Clock.now())
         }
+        var ports = PortOwners(withdraw: Self.withdrawal(of: parts))
         while !requests.shouldStop() {
             live.update(&pipeline, context)
-            _ = try source.nextBatch(timeoutMilliseconds: 50) { frames in
+            try source.nextBatch(timeoutMilliseconds: 50) { frames in
+                ports.update(&pipeline, source, recording)
                 pipeline.process(frames)
-                recording?.record(frames, name: source.name)
+                recording?.record(frames, origin: source.origin)
             }
             let (now, step) = tick()
             if let step {
@@ -270,11 +272,11 @@ struct MonitorLoop {
         live.watch(live.directory.bridges(), context)
     }
 
-    /// The number of interfaces for the reorder buffer. Packets are held for a moment if there are
-    /// several interfaces, or if names of containers have to arrive before them.
+    /// Packets are held for a moment where there are several rings, or where names are to come in
+    /// time for them.
     private var interfaceCount: Int {
-        live.holdsPackets(context.interfaces)
-            ? max(2, context.interfaces.count) : context.interfaces.count
+        let rings = source.isAtPorts ? 1 : context.interfaces.count
+        return live.holdsPackets(context.interfaces) ? max(2, rings) : rings
     }
 
     private func takeReopen() -> Bool {
@@ -294,6 +296,35 @@ struct MonitorLoop {
     }
 
     private mutating func publish(_ now: Timestamp) { reporter.publish(now, rested: pace.rested) }
+}
+
+extension MonitorLoop {
+    /// Removes the fences of ports that have gone, on a task of its own: whoever gets such a name
+    /// next has done nothing.
+    private static func withdrawal(
+        of parts: MonitorParts
+    ) -> (@escaping @Sendable (String) -> Bool) -> Void {
+        let (quarantine, decisions, logger) = (parts.quarantine, parts.decisions, parts.tell)
+        return { isGone in
+            Task.detached {
+                for attempt in 1...10 {
+                    do throws(QuarantineError) {
+                        decisions.submit(
+                            try await quarantine.use { (engine, now) throws(QuarantineError) in
+                                try engine.withdraw(isGone, now: now)
+                            })
+                        return
+                    } catch {
+                        if attempt == 1 || attempt == 10 {
+                            logger.info(
+                                "the fence of a port that has gone cannot be removed: \(error)")
+                        }
+                        try? await Task.sleep(for: .seconds(attempt))
+                    }
+                }
+            }
+        }
+    }
 }
 
 extension MonitorStatus.ModelSummary {

@@ -1,10 +1,9 @@
 internal import Logging
 internal import Enforcement
-internal import PacketCapture
 
 /// The components that work beside the packet thread of a monitor, and the operator's logger.
 struct MonitorParts {
-    let source: LiveCapture
+    let source: LiveSource
     let live: LiveWorkloads
     let decisions: DecisionThread
     let quarantine: QuarantineService

@@ -16,19 +16,28 @@ public struct CapturedFrame: BitwiseCopyable {
     public var source: Int32
     /// The number of its interface within a pcapng section; 0 elsewhere.
     public var interface: UInt32
+    /// The number of the port that it came by, which no other port of the source ever gets; 0: not
+    /// known.
+    public var port: UInt32
+    /// Whom the frame was for, as the kernel saw it (`PACKET_…` of packet(7); 4: it went out); 255:
+    /// not known.
+    public var packetType: UInt8
     /// The captured bytes.
     @unsafe public var bytes: UnsafeRawBufferPointer
 
     /// Creates a frame over `bytes`, which the caller keeps alive.
     public init(
         time: Timestamp, wireLength: UInt32, linkType: Int32, source: Int32,
-        interface: UInt32 = 0, bytes: UnsafeRawBufferPointer
+        interface: UInt32 = 0, port: UInt32 = 0, packetType: UInt8 = 255,
+        bytes: UnsafeRawBufferPointer
     ) {
         self.time = time
         self.wireLength = wireLength
         self.linkType = linkType
         self.source = source
         self.interface = interface
+        self.port = port
+        self.packetType = packetType
         unsafe self.bytes = bytes
     }
 }

@@ -8,6 +8,7 @@ import Timestamps
 public final class FileCapture {
     private let readers: [SavefileReader]
     private var finished: [Bool]
+    private let ports = RecordedPorts()
     private let filter: PacketFilter?
     private var counters = CaptureStatistics()
     /// The batch from which `next` returns frames.
@@ -24,7 +25,7 @@ public final class FileCapture {
         for path in paths {
             opened.append(
                 try SavefileReader(
-                    path: path, index: Int32(opened.count), options: options))
+                    path: path, index: Int32(opened.count), options: options, ports: ports))
         }
         readers = opened
         finished = opened.map { _ in false }
@@ -87,7 +88,17 @@ public final class FileCapture {
     /// The number of notes that were dropped because of `CaptureOptions.noteLimit`.
     public var lostNotes: UInt64 { readers.reduce(0) { $0 + $1.lostNotes } }
 
-    /// Passes the next frames, at most 64, to `body`; returns false when there are no more.
+    /// Whether ports were described, or have gone, since `takePorts` was called.
+    public var hasPorts: Bool { !ports.fresh.isEmpty }
+
+    /// What monitors have described of the ports of frames, up to the latest batch; each is given
+    /// out once.
+    ///
+    /// Ports of one monitor's files have the same numbers, those of different monitors have
+    /// different ones.
+    public func takePorts() -> [RecordedPort] { ports.takeFresh() }
+
+    /// Lends the next frames, at most 64, to `body`, and returns false when there are no more.
     ///
     /// The bytes are in the reader's buffers and are valid until `body` returns.
     /// - Throws: `.read` if the system or a decompressor fails; `.unsupportedLinkType` at the end

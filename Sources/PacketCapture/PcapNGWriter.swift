@@ -21,15 +21,36 @@ package enum PcapNGBlock {
 
     /// The description of an interface; `name` is empty if it has none.
     package static func interface(linkType: Int32, name: String) -> [UInt8] {
+        interface(linkType: linkType, name: name, options: [])
+    }
+
+    private static func interface(
+        linkType: Int32, name: String, options: [UInt8]
+    ) -> [UInt8] {
         let type = UInt16(truncatingIfNeeded: linkType)
         var body: [UInt8] = [UInt8(type & 0xFF), UInt8(type >> 8), 0, 0] + word(262_144)
         if !name.isEmpty { body += option(2, Array(name.utf8.prefix(255))) }
+        body += options
         // if_tsresol: nanoseconds.
         body += option(9, [9]) + word(0)
         return block(1, body)
     }
 
-    /// A name resolution block: `records` for programs that display names, `note` for
+    /// The description of a port, for the frames that bear its number.
+    ///
+    /// - Parameters:
+    ///   - port: what is known of it; readers get it back from `FileCapture.takePorts`.
+    ///   - run: the same for all ports that were numbered together, and for no others.
+    package static func interface(linkType: Int32, port: RecordedPort, run: UInt64) -> [UInt8] {
+        let comment = notePrefix + port.note(run: run)
+        return interface(
+            linkType: linkType, name: port.name,
+            options: (port.description.isEmpty
+                ? [] : option(3, Array(port.description.utf8.prefix(1024))))
+                + option(1, Array(comment.utf8)))
+    }
+
+    /// A name resolution block: `records` for programs that show names, `note` for
     /// `FileCapture.takeNotes`.
     ///
     /// - Parameters:
@@ -51,6 +72,7 @@ package enum PcapNGBlock {
     @inline(__always)
     package static func length(of frame: CapturedFrame) -> Int {
         unsafe 32 + (frame.bytes.count + 3) & ~3
+            + (PacketFlags(packetType: frame.packetType) == nil ? 0 : 12)
     }
 
     /// Appends a frame of the interface with the number `interface`; allocates nothing while
@@ -69,6 +91,12 @@ package enum PcapNGBlock {
         // SAFETY: the frame's bytes are valid for the call.
         unsafe bytes.append(contentsOf: frame.bytes)
         for _ in 0..<(4 - count % 4) % 4 { bytes.append(0) }
+        if let flags = PacketFlags(packetType: frame.packetType) {
+            // epb_flags with its length, and the end of the options.
+            append(4 << 16 | 2, &bytes)
+            append(flags.rawValue, &bytes)
+            append(0, &bytes)
+        }
         append(length, &bytes)
     }
 

@@ -13,6 +13,8 @@ struct PcapNGSection {
         var resolution = Resolution.decimal(multiplier: 1000)
         /// The offset to add to every time (`if_tsoffset`).
         var offset = Interval.zero
+        /// The number of the port that frames came by; 0: not known.
+        var port: UInt32 = 0
     }
 
     /// The unit of a time stamp.
@@ -155,7 +157,20 @@ extension SavefileReader {
         let kept = source.snapLength > 0 ? min(Int(captured), source.snapLength) : Int(captured)
         append(
             time: time, wireLength: wire, linkType: source.linkType,
-            interface: UInt32(truncatingIfNeeded: interface), offset: data, length: kept)
+            interface: UInt32(truncatingIfNeeded: interface), port: source.port,
+            packetType: packetType(from: data + (Int(captured) + 3) & ~3, to: end), offset: data,
+            length: kept)
+    }
+
+    /// The direction that a packet's options say; 255: none.
+    @inline(__always)
+    private func packetType(from options: Int, to end: Int) -> UInt8 {
+        guard end - options >= 8 else { return 255 }
+        var flags = PacketFlags(rawValue: 0)
+        self.options(from: options, to: end) { code, value, size in
+            if code == 2, size == 4 { flags.rawValue = word(value, swapped: section.swapped) }
+        }
+        return flags.packetType
     }
 
     private func interface(at: Int, length: Int) {
@@ -174,7 +189,22 @@ extension SavefileReader {
             snapLength: Int(word(at + 12, swapped: section.swapped)))
         made.isSupported = supported.isEmpty || supported.contains(linkType)
         let swapped = section.swapped
+        var name = ""
+        var description = ""
+        var origin: RecordedPort.Origin?
+        var isShared = false
         options(from: at + 16, to: at + length - 4) { code, value, size in
+            switch code {
+            case 1:
+                let comment = text(value, size)
+                if comment.hasPrefix(PcapNGBlock.notePrefix) {
+                    origin = RecordedPort.parse(comment.dropFirst(PcapNGBlock.notePrefix.count))
+                    isShared = comment.hasSuffix(" shared")
+                }
+            case 2: name = text(value, size)
+            case 3: description = text(value, size)
+            default: break
+            }
             if code == 9, size >= 1 {
                 let shift: UInt32 = swapped ? 24 : 0
                 // The padded value is always within the block, whose length is a multiple of four.
@@ -187,10 +217,21 @@ extension SavefileReader {
                     Int64(bitPattern: swapped ? one << 32 | two : two << 32 | one))
             }
         }
+        if let origin {
+            made.port = ports.number(
+                origin, name: name, description: description, isShared: isShared)
+        }
         section.interfaces.append(made)
     }
 
-    /// Calls `body` with code, offset and length of each option.
+    /// The text of an option that lies in the block at hand.
+    private func text(_ value: Int, _ size: Int) -> String {
+        precondition(value >= 0 && size >= 0 && value + size <= limit)
+        // SAFETY: inside the filled part of the buffer, as just checked.
+        return unsafe String(decoding: buffer[value..<value + size], as: UTF8.self)
+    }
+
+    /// Gives code, place and length of each option to `body`.
     private func options(from: Int, to end: Int, _ body: (UInt32, Int, Int) -> Void) {
         var option = from
         while option + 4 <= end {
@@ -224,12 +265,17 @@ extension SavefileReader {
             // buffer.
             let bytes = unsafe buffer[value..<value + size]
             guard unsafe bytes.starts(with: PcapNGBlock.notePrefix.utf8) else { return }
+            let text = unsafe String(decoding: bytes, as: UTF8.self)
+            if let gone = RecordedPort.parseGone(text.dropFirst(PcapNGBlock.notePrefix.count)) {
+                ports.gone(gone.ports, run: gone.run, at: gone.time)
+                return
+            }
             guard noteBytes + size <= noteLimit else {
                 lostNotes += 1
                 return
             }
             noteBytes += size
-            unsafe notes.append(String(decoding: bytes, as: UTF8.self))
+            notes.append(text)
         }
     }
 

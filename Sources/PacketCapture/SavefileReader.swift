@@ -41,6 +41,7 @@ final class SavefileReader {
     let noteLimit: Int
     /// The number of notes that were dropped because of the limit.
     var lostNotes: UInt64 = 0
+    let ports: RecordedPorts
 
     enum Format {
         case pcap(PcapFormat)
@@ -62,9 +63,12 @@ final class SavefileReader {
     }
 
     /// Opens the file and reads its header.
-    init(path: String, index: Int32, options: CaptureOptions) throws(CaptureError) {
+    init(
+        path: String, index: Int32, options: CaptureOptions, ports: RecordedPorts
+    ) throws(CaptureError) {
         input = try ByteInput(path: path, shouldStop: options.shouldStop)
         self.index = index
+        self.ports = ports
         supported = options.linkTypes
         noteLimit = options.noteLimit
         unsafe frames = .allocate(capacity: Self.batchLimit)
@@ -218,8 +222,8 @@ final class SavefileReader {
     /// Adds a frame; the caller has checked that its bytes are inside the buffer.
     @inline(__always)
     func append(
-        time: Timestamp, wireLength: UInt32, linkType: Int32, interface: UInt32, offset: Int,
-        length: Int
+        time: Timestamp, wireLength: UInt32, linkType: Int32, interface: UInt32, port: UInt32,
+        packetType: UInt8, offset: Int, length: Int
     ) {
         precondition(offset >= 0 && length >= 0 && offset &+ length <= limit)
         precondition(count < Self.batchLimit)
@@ -227,7 +231,7 @@ final class SavefileReader {
         unsafe (frames.baseAddress.unsafelyUnwrapped + count).initialize(
             to: CapturedFrame(
                 time: time, wireLength: wireLength, linkType: linkType, source: index,
-                interface: interface,
+                interface: interface, port: port, packetType: packetType,
                 bytes: UnsafeRawBufferPointer(
                     start: buffer.baseAddress.unsafelyUnwrapped + offset, count: length)))
         count &+= 1

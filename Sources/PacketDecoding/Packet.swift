@@ -53,6 +53,10 @@ public struct Packet: Sendable, BitwiseCopyable {
     /// Source MAC address of the outermost frame; zero without Ethernet.
     public var sourceMAC: MACAddress = .zero
     public var destinationMAC: MACAddress = .zero
+    /// The port that the frame came by, by the number that its source gives it; 0: not known.
+    public var port: UInt32 = 0
+    /// Whom the frame was for, and whether it came in or went out.
+    public var packetType: PacketType = .unknown
     /// Outermost VLAN id, 0 without a tag (IEEE 802.1Q).
     public var vlan: UInt16 = 0
     /// Inner VLAN id of QinQ, 0 without.
@@ -107,7 +111,20 @@ public struct Packet: Sendable, BitwiseCopyable {
     }
 }
 
-/// The fields of one DNS message that the features need (RFC 1035).
+/// Whom a frame was for, as the kernel of the capturing machine saw it (`PACKET_…` of packet(7)).
+public enum PacketType: UInt8, Sendable, BitwiseCopyable {
+    /// For the interface that it came in by.
+    case host = 0
+    case broadcast = 1
+    case multicast = 2
+    /// For another interface.
+    case otherHost = 3
+    /// Went out by the interface.
+    case outgoing = 4
+    case unknown = 255
+}
+
+/// What the features need of one DNS message (RFC 1035).
 public struct DNSMessage: Sendable, BitwiseCopyable {
     public var kind: Kind = .none
     /// RCODE; 3 is NXDOMAIN.

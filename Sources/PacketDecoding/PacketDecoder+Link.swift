@@ -185,8 +185,13 @@ extension PacketDecoder {
             anyIP(&cursor, &packet)
         case .null, .loop: loopback(&cursor, &packet)
         case .linuxCooked:
+            if cursor.has(2) { packet.packetType = Self.packetType(cursor.u16(0)) }
             cooked(headerLength: 16, typeAt: 14, addressAt: 6, &cursor, &packet)
         case .linuxCooked2:
+            if cursor.has(11) {
+                packet.port = cursor.u32(4)
+                packet.packetType = Self.packetType(UInt16(cursor.u8(10)))
+            }
             cooked(headerLength: 20, typeAt: 0, addressAt: 12, &cursor, &packet)
         case .ppp, .pppHDLC: ppp(&cursor, &packet)
         case .pppEthernet: pppoe(&cursor, &packet)
@@ -230,8 +235,11 @@ extension PacketDecoder {
         }
     }
 
-    /// Decodes Linux cooked capture and similar headers: a fixed header that contains an Ethernet
-    /// type.
+    private static func packetType(_ number: UInt16) -> PacketType {
+        PacketType(rawValue: UInt8(truncatingIfNeeded: number)) ?? .unknown
+    }
+
+    /// Linux cooked capture and its like: a fixed header with an Ethernet type in it.
     private mutating func cooked(
         headerLength: Int, typeAt: Int, addressAt: Int?, _ cursor: inout Cursor,
         _ packet: inout Packet

@@ -18,6 +18,8 @@ package struct FrameIntake: ~Copyable {
     private var isReady = false
     package private(set) var decoder = PacketDecoder()
     package private(set) var merge: ReorderBuffer
+    /// Of frames that come from the ports of a node.
+    package private(set) var forwarded = ForwardedPackets()
     private var interfaces: Int
     /// The latest time of a packet: packets that the kernel stamped before the clock was set back
     /// count as new.
@@ -49,6 +51,7 @@ package struct FrameIntake: ~Copyable {
     package mutating func process(_ frame: CapturedFrame) {
         decoder.decode(frame, into: &packet)
         packet.time = min(max(packet.time, .epoch), latest)
+        if forwarded.isRepeat(packet) { return }
         if isHolding {
             merge.add(packet, from: frame.source)
         } else {

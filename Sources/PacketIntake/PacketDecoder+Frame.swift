@@ -11,5 +11,7 @@ extension PacketDecoder {
         unsafe decode(
             frame.bytes, linkType: LinkType(rawValue: frame.linkType),
             time: frame.time, wireLength: frame.wireLength, into: &packet)
+        packet.port = frame.port
+        packet.packetType = PacketType(rawValue: frame.packetType) ?? .unknown
     }
 }

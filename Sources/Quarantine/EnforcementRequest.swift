@@ -12,7 +12,13 @@ public struct EnforcementRequest: Sendable, Equatable {
     /// Set if the source addresses are spoofed: then the rule is on this MAC address, not on an IP
     /// address.
     public var spoofingLink: MACAddress?
-    /// The workload's name; nil if the inventory does not know it.
+    /// Set when the source addresses are borrowed, and the kernel knows by which port of the node
+    /// they came: then the rule is on this port.
+    public var port: String?
+    /// Whether more than the address in the packets says who it was. Without that nothing is
+    /// fenced: somebody else may have written the address.
+    public var isProven: Bool
+    /// The workload's name, when the inventory knows it.
     public var workload: String?
     /// The anomaly score, 0...1.
     public var score: Double
@@ -30,13 +36,16 @@ public struct EnforcementRequest: Sendable, Equatable {
 
     public init(
         time: Timestamp, window: Interval = .seconds(10), offender: IPAddress,
-        spoofingLink: MACAddress? = nil, workload: String? = nil, score: Double, threshold: Double,
+        spoofingLink: MACAddress? = nil, port: String? = nil, isProven: Bool = true,
+        workload: String? = nil, score: Double, threshold: Double,
         isFarBeyond: Bool = false, eventID: String, reason: String, features: String = ""
     ) {
         self.time = time
         self.window = window
         self.offender = offender
         self.spoofingLink = spoofingLink
+        self.port = port
+        self.isProven = isProven
         self.workload = workload
         self.score = score
         self.threshold = threshold

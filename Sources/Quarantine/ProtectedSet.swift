@@ -45,6 +45,7 @@ public struct ProtectedSet: Sendable, Equatable {
                 ? "it is wider than /\(widest), the widest for \(isIPv4 ? "IPv4" : "IPv6")" : nil
         case .link(let link):
             return link.isGroup || link == .zero ? "it is not a network card's address" : nil
+        case .port: return nil
         }
     }
 
@@ -80,6 +81,7 @@ public struct ProtectedSet: Sendable, Equatable {
             case .prefix(let prefix):
                 check(prefix).map { "\($0.prefix) is protected: \($0.reason)" }
             case .link(let link): links[link].map { "\(link) is protected: \($0)" }
+            case .port: nil
             }
         return why ?? Self.finalObjection(to: target)
     }

@@ -21,6 +21,8 @@ public struct QuarantineDecision: Sendable, Equatable {
         case protected(String)
         case allowlisted(String)
         case warmingUp
+        /// Nothing but the address says who it was.
+        case unproven
         case budgetOfRules(Int)
         case budgetOfWorkloads(percent: Int)
         case breakerOpen
@@ -104,6 +106,7 @@ extension QuarantineDecision.Refusal: CustomStringConvertible {
         case .protected(let why): why
         case .allowlisted(let why): "allowlisted: \(why)"
         case .warmingUp: "the workload is still warming up"
+        case .unproven: "only the address in the packets says who sent them, and it may be forged"
         case .budgetOfRules(let most): "\(most) fences are active already"
         case .budgetOfWorkloads(let percent):
             "more than \(percent) % of the known workloads would be fenced"

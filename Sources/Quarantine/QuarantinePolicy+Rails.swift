@@ -22,7 +22,8 @@ extension QuarantinePolicy {
     mutating func subnetDecisions(
         for request: EnforcementRequest, active: ActiveRules
     ) -> [QuarantineDecision]? {
-        guard options.fencesSubnets, request.spoofingLink == nil, !isBreakerOpen(at: request.time),
+        guard options.fencesSubnets, request.spoofingLink == nil, request.port == nil,
+            !isBreakerOpen(at: request.time),
             inventory.index(at: request.offender) != nil
         else { return nil }
         let spanStart = request.time - options.subnetSpan
@@ -130,7 +131,7 @@ extension QuarantinePolicy {
         return nil
     }
 
-    private mutating func refuse(
+    mutating func refuse(
         _ refusal: QuarantineDecision.Refusal, _ subject: QuarantineTarget,
         _ request: EnforcementRequest
     ) -> [QuarantineDecision] {

@@ -58,6 +58,11 @@ public struct QuarantinePolicy: Sendable {
         guard isStillTheirs(request) else { return [] }
         let subject = subject(of: request)
         guard isConfirmed(request, of: subject, active: active) else { return [] }
+        guard request.isProven else {
+            // It does not count for the fence of a prefix, either.
+            records[subject]?.confirmedAt = .distantPast
+            return refuse(.unproven, subject, request)
+        }
         if let extended = extend(subject, for: request, active: active) { return extended }
         guard !isCovered(subject, by: active) else { return [] }
         return subnetDecisions(for: request, active: active)
@@ -142,7 +147,8 @@ public struct QuarantinePolicy: Sendable {
     }
 
     func subject(of request: EnforcementRequest) -> QuarantineTarget {
-        request.spoofingLink.map(QuarantineTarget.link) ?? .prefix(IPPrefix(host: request.offender))
+        request.port.map(QuarantineTarget.port) ?? request.spoofingLink.map(QuarantineTarget.link)
+            ?? .prefix(IPPrefix(host: request.offender))
     }
 
     private func isCovered(_ subject: QuarantineTarget, by active: ActiveRules) -> Bool {

@@ -6,14 +6,23 @@ public enum QuarantineTarget: Hashable, Comparable, Sendable {
     case prefix(IPPrefix)
     /// A MAC address, for hosts that spoof IP addresses. Matched on this node's bridges only.
     case link(MACAddress)
+    /// A port of this node, by the interface's name: all that comes in by it and goes out by it,
+    /// whatever addresses it bears.
+    case port(String)
 
-    /// The prefix, or nil for a MAC address.
+    /// The prefix, or nil for a MAC address and a port.
     public var prefix: IPPrefix? {
         if case .prefix(let prefix) = self { prefix } else { nil }
     }
 
-    /// Whether this is one IP or MAC address, not a network.
+    /// Whether this is one address, network card or port, not a network.
     public var isSingle: Bool { prefix?.isHost ?? true }
+
+    /// Whether it is a port of this node.
+    package var isPort: Bool { if case .port = self { true } else { false } }
+
+    /// Whether it is a network card.
+    package var isLink: Bool { if case .link = self { true } else { false } }
 
     /// Whether a release of this target includes rules on `other`.
     package func covers(_ other: QuarantineTarget) -> Bool {
@@ -32,18 +41,32 @@ extension QuarantineTarget: CustomStringConvertible, LosslessStringConvertible {
         switch self {
         case .prefix(let prefix): prefix.description
         case .link(let address): address.description
+        case .port(let name): Self.portPrefix + name
         }
     }
 
-    /// Parses an address, a prefix or a MAC address.
+    private static let portPrefix = "port:"
+
+    /// Parses an address, a prefix, a MAC address, or `port:NAME`.
     public init?(_ text: String) {
-        if let prefix = IPPrefix(text) {
+        if text.hasPrefix(Self.portPrefix) {
+            let name = text.dropFirst(Self.portPrefix.count)
+            guard Self.isInterfaceName(name) else { return nil }
+            self = .port(String(name))
+        } else if let prefix = IPPrefix(text) {
             self = .prefix(prefix)
         } else if let address = MACAddress(text) {
             self = .link(address)
         } else {
             return nil
         }
+    }
+
+    /// What the kernel takes for the name of an interface, without what other programs could
+    /// misread.
+    private static func isInterfaceName(_ name: Substring) -> Bool {
+        (1...15).contains(name.utf8.count) && name != "." && name != ".."
+            && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !#"/:"*\'@{}"#.utf8.contains($0) }
     }
 }
 

@@ -69,7 +69,7 @@ struct FirewallTests {
         var firewall = try space.firewall()
         let rules =
             ["10.0.0.2", "10.1.0.0/24", "255.255.254.0/24", "fd00::2", "fd00:1::/64", "fe00::/16"]
-            .map { rule($0) } + [rule("02:00:00:00:00:01")]
+            .map { rule($0) } + [rule("02:00:00:00:00:01"), rule("port:a-name-of-15chr")]
         try firewall.apply(rules.map { .put(unprotected($0)) }, now: .epoch)
         let held = try firewall.elements()
         #expect(Set(held.map(\.target)) == Set(rules.map(\.target)))

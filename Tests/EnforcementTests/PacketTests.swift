@@ -31,6 +31,40 @@ struct PacketTests {
     }
 
     @Test(arguments: [false, true])
+    func aFenceAtAPortHoldsWhateverIsBehindItBears(bridgeCallsFirewall: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
+        var firewall = try lab.node.space.firewall()
+        let others = [lab.b, lab.c, lab.outside, lab.node]
+        try firewall.apply([.put(rule("port:p0"))], now: .epoch)
+        func check(_ host: Lab.Host, isOpen: Bool) throws {
+            for v6 in [false, true] {
+                for other in others {
+                    #expect(
+                        try reaches(
+                            host, other, v6: v6, sentinel: isOpen ? nil : lab.bystander,
+                            expected: isOpen) == isOpen, "to \(other.v4)")
+                    #expect(try reaches(other, host, v6: v6, expected: isOpen) == isOpen)
+                    #expect(
+                        try other.v4 == lab.b.v4
+                            || reaches(lab.bystander, other, v6: v6, expected: true))
+                }
+            }
+        }
+        try check(lab.a, isOpen: false)
+        // Another card and other addresses, as a container with its rights could give itself.
+        var other = lab.a
+        (other.v4, other.v6) = ("10.77.1.66", "fd77:1::66")
+        try lab.a.space.run("ip", "link", "set", "eth0", "address", "02:00:00:00:00:66")
+        try lab.a.space.run("ip", "addr", "add", "10.77.1.66/24", "dev", "eth0")
+        try lab.a.space.run("ip", "addr", "add", "fd77:1::66/64", "dev", "eth0", "nodad")
+        try check(other, isOpen: false)
+        #expect(try firewall.elements().map(\.target) == [target("port:p0")])
+        #expect(try firewall.elements()[0].packets > 0)
+        try firewall.apply([.remove(rule("port:p0").key)], now: .epoch)
+        #expect(try eventually { try reaches(other, lab.b, expected: true) })
+    }
+
+    @Test(arguments: [false, true])
     func aFenceBlocksBothDirectionsUntilItExpires(bridgeCallsFirewall: Bool) throws {
         let lab = try Lab(bridgeCallsFirewall: bridgeCallsFirewall)
         var firewall = try lab.node.space.firewall()

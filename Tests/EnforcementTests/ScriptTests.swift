@@ -25,7 +25,10 @@ let everyAction: [QuarantineDecision] =
             ("10.\(index).0.2", 600), ("10.\(index).1.0/24", 600), ("10.\(index).1.64/26", 700),
             ("fd00:\(index)::2", 600), ("fd00:\(index):1::/64", 600),
         ].map { fence($0, seconds: $1, action: action) }
-    } + [fence("02:42:ac:11:00:02")]
+    } + [
+        fence("02:42:ac:11:00:02"), fence("port:veth7"), fence("port:veth8", action: .limit),
+        fence("port:veth9", action: .observe),
+    ]
 
 let everyService: [KeptService] = [
     KeptService(name: "DNS", address: prefix("10.0.0.53").address, port: .init(.udp, 53)),

@@ -1,4 +1,5 @@
 import FlowMetering
+import FeatureExtraction
 import Foundation
 import NetworkAddresses
 import PacketCapture
@@ -37,7 +38,7 @@ final class PacketRecordingTests {
     /// A datagram of 10.0.0.7, `milliseconds` after the start.
     private func add(
         _ recording: PacketRecording, at milliseconds: Int64, source: Int32 = 0, port: UInt16 = 1,
-        payload: Int = 4
+        payload: Int = 4, nodePort: UInt32 = 0
     ) {
         let bytes = Frame.ethernet(
             0x0800,
@@ -47,11 +48,18 @@ final class PacketRecordingTests {
         bytes.withUnsafeBytes { raw in
             let frame = CapturedFrame(
                 time: start + .milliseconds(milliseconds),
-                wireLength: UInt32(raw.count), linkType: 1, source: source, bytes: raw)
+                wireLength: UInt32(raw.count), linkType: 1, source: source, port: nodePort,
+                packetType: nodePort == 0 ? 255 : 3, bytes: raw)
             withUnsafePointer(to: frame) {
                 recording.record(
                     UnsafeBufferPointer(start: $0, count: 1).span,
-                    name: { "br\($0)" })
+                    origin: { frame in
+                        guard frame.port != 0 else { return .interface("br\(frame.source)") }
+                        return .port(
+                            RecordedPort(
+                                number: frame.port, name: "veth\(frame.port)",
+                                isShared: frame.port == 9), run: 5)
+                    })
             }
         }
     }
@@ -80,12 +88,41 @@ final class PacketRecordingTests {
         while let step = try packets.next() {
             switch step {
             case .names(let change): change.holders[web].map { holder = $0?.workload }
+            case .ports: break
             case .packet: seen.append((packets.packet.sourcePort, holder))
             }
         }
         let warnings = packets.report.warnings
         #expect(warnings.isEmpty, "\(warnings)")
         return seen
+    }
+
+    @Test func aPortHoldsUntilTheTimeAtWhichItWent() throws {
+        let recording = try recording()
+        add(recording, at: 0, port: 1, nodePort: 3)
+        // The monitor hears of it when packets that came before are still held back.
+        recording.recordPorts(gone: [3], run: 5, at: start + .milliseconds(150))
+        add(recording, at: 100, port: 2, nodePort: 3)
+        add(recording, at: 200, port: 3, nodePort: 9)
+        recording.stop()
+        var steps: [String] = []
+        var packets = try PacketReader(
+            paths: [path], filter: "", trustsNotes: true, progress: nil)
+        while let step = try packets.next() {
+            switch step {
+            case .names: break
+            case .ports(let change):
+                steps += change.facts.map { "\($0.name) \($0.isShared)" }
+                steps += change.gone.map { "gone \($0)" }
+            case .packet: steps.append("packet \(packets.packet.port)")
+            }
+        }
+        // Numbers are the reader's own.
+        #expect(
+            steps.filter { $0 != "veth9 true" } == [
+                "veth3 false", "packet 1", "packet 1", "gone 1", "packet 2",
+            ], "\(steps)")
+        #expect(steps.contains("veth9 true"))
     }
 
     @Test func aNameAppliesToPacketsFromItsTimeOn() throws {

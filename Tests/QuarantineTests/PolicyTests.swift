@@ -37,6 +37,49 @@ struct PolicyTests {
         #expect(quarantine.consider(by("10.0.0.2", at: 740, score: 1)).map(\.kind) == [.add])
     }
 
+    @Test func whatRestsOnTheAddressAloneIsRefusedAndTold() {
+        func unproven(_ address: String, at time: Int64) -> EnforcementRequest {
+            var request = request(address, at: time, score: 1)
+            request.isProven = false
+            return request
+        }
+        var quarantine = PlannedQuarantine()
+        #expect(
+            quarantine.consider(unproven("10.0.0.2", at: 100)).map(\.kind) == [.refuse(.unproven)])
+        // Reported once, not with every window.
+        #expect(quarantine.consider(unproven("10.0.0.2", at: 110)).isEmpty)
+        // It takes part in no fence of a prefix: two others are too few.
+        quarantine.policy.inventory = inventory(4)
+        _ = quarantine.consider(unproven("10.0.0.3", at: 111))
+        for (place, address) in ["10.0.0.4", "10.0.0.5"].enumerated() {
+            let decisions = quarantine.consider(request(address, at: 112 + Int64(place), score: 1))
+            #expect(decisions.map { "\($0.target)" } == [address])
+        }
+        // Proof that comes later counts.
+        var other = PlannedQuarantine()
+        _ = other.consider(unproven("10.0.0.2", at: 100))
+        #expect(other.consider(request("10.0.0.2", at: 110, score: 1)).map(\.kind) == [.add])
+    }
+
+    @Test func whoBorrowsAddressesIsFencedAtItsPortWhereThatIsKnown() {
+        var quarantine = PlannedQuarantine()
+        var request = request("10.0.0.2", at: 100, score: 1, link: "02:00:00:00:00:01")
+        request.port = "veth1"
+        let decisions = quarantine.consider(request)
+        #expect(decisions.map { "\($0.target)" } == ["port:veth1"])
+        #expect(decisions.first?.rule.undo == "lazaret quarantine release port:veth1")
+    }
+
+    @Test(arguments: [
+        ("port:veth1", true), ("port:br-0.7", true), ("port:123456789012345", true),
+        ("port:", false), ("port:1234567890123456", false), ("port:a b", false),
+        ("port:a/b", false), ("port:..", false), ("port:a\"", false), ("veth1", false),
+    ])
+    func theNameOfAPortIsAnInterfaces(text: String, isGood: Bool) {
+        #expect((QuarantineTarget(text) != nil) == isGood)
+        if isGood { #expect(QuarantineTarget(text)?.description == text) }
+    }
+
     @Test func windowsFarApartAreNotInARow() {
         var quarantine = PlannedQuarantine()
         for time: Int64 in [0, 16, 32, 48] {

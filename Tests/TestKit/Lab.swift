@@ -83,7 +83,8 @@ public final class Lab {
         try host.space.run("ip", "-6", "route", "add", "default", "via", "fd77:\(net)::1")
     }
 
-    private func plug(_ host: Host, port: String, net: Int) throws {
+    /// Connects a further host to a bridge.
+    public func plug(_ host: Host, port: String, net: Int) throws {
         try wire(host, port: port, net: net)
         try node.space.run("ip", "link", "set", port, "master", "br\(net)", "up")
     }

@@ -12,6 +12,9 @@ public struct Detector: Sendable {
     /// The sum of excesses from which one window is enough to act on.
     public static let farBeyond: Float = 7
 
+    /// Follows the name of a workload whose address somebody else uses, too.
+    public static let contestedSuffix = " (contested address)"
+
     /// The strength, in multiples of a pattern's least amount, from which it may be fenced.
     public static let fenceStrength: Float = 1.5
 
@@ -198,13 +201,17 @@ public struct Detector: Sendable {
             found?.pattern,
             of: Self.feedbackName(workload: identity.name, subject: window.subject))
         let calibration = scaleModel.calibration
+        // Somebody uses the address, and it is not known that its owner does.
+        let isTheirs = !window.isContested
+        let mayAct = isTheirs && (isKnownBad || mayFence && strength >= Self.fenceStrength)
         return Verdict(
-            window: window, workload: identity.name,
+            window: window,
+            workload: isTheirs ? identity.name : identity.name + Self.contestedSuffix,
             isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
             baselineName: group.name, score: score, pValue: calibration.pValue(score),
             threshold: scaleModel.threshold, pattern: found?.pattern, strength: strength,
             excess: top,
-            level: isKnownBad || mayFence && strength >= Self.fenceStrength ? .quarantine : .watch,
+            level: mayAct ? .quarantine : .watch,
             isFarBeyond: mayFence && top >= Self.farBeyond && strength >= 2,
             reasons: reasons(window, group.baseline, excess))
     }

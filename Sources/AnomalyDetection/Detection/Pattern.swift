@@ -128,7 +128,10 @@ public enum Pattern: String, CaseIterable, Sendable {
         let length = (Float(window.scale.seconds) / 10).squareRoot()
         switch self {
         case .spoofing:
-            return isAnomalous(.foreignSources) ? window[.foreignSources] / 3 : 0
+            // The kernel knows who sent them: then one borrowed address is enough, if it is used
+            // much.
+            let proven = window.evidence == .port ? Float(window.forgedCount) / 20 : 0
+            return max(proven, isAnomalous(.foreignSources) ? window[.foreignSources] / 3 : 0)
         case .arpSweep:
             return isAnomalous(.arpTargets) ? window[.arpTargets] / (12 * length) : 0
         case .verticalScan:

@@ -155,6 +155,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
                 case .prefix(let prefix):
                     prefix.isHost ? inventory.workload(at: prefix.address) : nil
                 case .link(let link): inventory.workload(at: link)
+                // Its end is the port's: `withdraw`.
+                case .port: nil
                 }
             guard !rule.isByHand, rule.state != .removing, let before = rule.workload,
                 let holder = holder?.name, holder != before, before != "\(rule.target)"
@@ -167,6 +169,23 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             policy.recordWithdrawal(of: outcome.decision.rule)
         }
         return outcomes
+    }
+
+    /// Removes the rules on ports that have gone, or lead to another container: whoever gets the
+    /// name of such a port next has done nothing. Rules by hand, too.
+    ///
+    /// - Parameter isGone: whether a port is not what it was.
+    public mutating func withdraw(
+        _ isGone: (String) -> Bool, now: Timestamp
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        let stale = rules.sorted.compactMap { rule -> QuarantineDecision? in
+            guard case .port(let name) = rule.target, rule.state != .removing, isGone(name) else {
+                return nil
+            }
+            return .release(
+                of: rule, time: now, reason: "the port has gone, and its container with it")
+        }
+        return try perform(stale, now: now)
     }
 
     // MARK: - Carrying decisions out

@@ -70,6 +70,7 @@ extension Firewall {
         // If they are not intact, the next change recreates everything.
         actions = []
         let present = try setNames(.inet)
+        hasPorts = present.contains(FirewallLayout.SetSpec.name(.drop, .port))
         for action in QuarantineRule.Action.allCases {
             let name = FirewallLayout.SetSpec.name(action, .host4)
             if present.contains(name) { installed.insert(action) }
@@ -96,7 +97,8 @@ extension Firewall {
     public mutating func elements() throws(QuarantineError) -> [FirewallElement] {
         var found: [QuarantineRule.Key: Found] = [:]
         var seen: [(QuarantineRule.Key, FirewallLayout.Family, ElementReader.Raw)] = []
-        let all = FirewallLayout(actions: Set(QuarantineRule.Action.allCases))
+        let all = FirewallLayout(
+            actions: Set(QuarantineRule.Action.allCases), hasPorts: true)
         for table in all.tables {
             let present = try setNames(table.family)
             for set in table.sets where present.contains(set.name) {
@@ -189,7 +191,7 @@ extension Firewall {
                 remaining: remaining.map(Interval.milliseconds),
                 packets: total(inet.packets, bridge.packets),
                 bytes: total(inet.bytes, bridge.bytes),
-                isComplete: bridge.isThere && (inet.isThere || key.target.prefix == nil))
+                isComplete: bridge.isThere && (inet.isThere || key.target.isLink))
         }
     }
 }

@@ -31,6 +31,8 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     var socket: NetlinkSocket
     var sequence: UInt32 = 0
     var actions: Set<QuarantineRule.Action> = []
+    /// Whether what fences ports is installed.
+    var hasPorts = false
     /// Fenced prefixes that are not hosts.
     var networks: [NetworkGroup: [IPPrefix: Timestamp]] = [:]
     private let updatesInPlace: Bool
@@ -54,9 +56,12 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     /// The port of the netlink socket, which identifies our own changes in netlink events.
     public var port: UInt32 { socket.port }
 
-    func layout(_ actions: Set<QuarantineRule.Action>) -> FirewallLayout {
+    func layout(
+        _ actions: Set<QuarantineRule.Action>, withPorts: Bool = false
+    ) -> FirewallLayout {
         FirewallLayout(
-            actions: actions, kept: options.kept, keptNeighbours: options.keptNeighbours,
+            actions: actions, hasPorts: hasPorts || withPorts, kept: options.kept,
+            keptNeighbours: options.keptNeighbours,
             limitPacketsPerSecond: options.limitPacketsPerSecond)
     }
 
@@ -86,6 +91,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     ) throws(QuarantineError) {
         for rule in rules { try check(rule, protected) }
         let wanted = expected(rules, now: now)
+        hasPorts = rules.contains { $0.target.isPort }
         var batch = begin(reserving: wanted.count * 96)
         let layout = layout(Set(rules.map(\.action)))
         FirewallLayout.writeRemoval(to: &batch)
@@ -100,6 +106,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         _ rules: [QuarantineRule], now: Timestamp
     ) throws(QuarantineError) {
         actions.formUnion(rules.map(\.action))
+        if rules.contains(where: { $0.target.isPort }) { hasPorts = true }
         try install()
         remember(rules, now: now)
     }
@@ -135,19 +142,24 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         guard !changes.isEmpty else { return }
         var batch = begin(reserving: changes.count * 256)
         var wanted = actions
+        let withPorts = changes.contains { $0.key.target.isPort }
         for case .put(let rule) in changes {
             try check(rule, protected)
             wanted.insert(rule.action)
         }
-        // The first rule of an action adds the action's sets and rules in the same transaction.
-        if wanted != actions || actions.isEmpty { layout(wanted).write(to: &batch) }
+        // The first of its kind: its sets and rules come in the same transaction.
+        let layout = layout(wanted, withPorts: withPorts)
+        if wanted != actions || actions.isEmpty || layout.hasPorts != hasPorts {
+            layout.write(to: &batch)
+        }
         let plan = plan(changes, now: now)
         // Adding an element first lets its removal succeed even if the kernel no longer has it.
         write(plan.removals, isRemoval: false, to: &batch)
         write(plan.removals, isRemoval: true, to: &batch)
         write(plan.additions, isRemoval: false, to: &batch)
         try commit(&batch, "change the fence")
-        actions = layout(wanted).actions
+        actions = layout.actions
+        hasPorts = layout.hasPorts
         networks = plan.networks
         if options.flushesConnections, !options.isDryRun {
             try flushConnections(changes)
@@ -159,6 +171,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         FirewallLayout.writeRemoval(to: &batch)
         try commit(&batch, "remove the fence")
         actions = []
+        hasPorts = false
         networks = [:]
     }
 

@@ -71,6 +71,11 @@ struct ElementWriter {
             write(isEnd: false, element.timeoutMilliseconds, &batch) {
                 $0.attribute($1, link.bytes)
             }
+        case .port(let name):
+            // IFNAMSIZ bytes, the rest zero.
+            let bytes = Array(name.utf8.prefix(15))
+            let key = bytes + [UInt8](repeating: 0, count: 16 - bytes.count)
+            write(isEnd: false, element.timeoutMilliseconds, &batch) { $0.attribute($1, key) }
         case .prefix(let prefix):
             write(isEnd: false, element.timeoutMilliseconds, &batch) {
                 $0.attribute($1, prefix.address)
@@ -149,6 +154,11 @@ struct ElementReader {
     static func targets(_ raws: [Raw], key: FirewallLayout.Key) -> [(QuarantineTarget, Raw)] {
         if key == .link {
             return raws.map { (.link(MACAddress($0.key.reduce(0) { $0 << 8 | UInt64($1) })), $0) }
+        }
+        if key == .port {
+            return raws.map {
+                (.port(String(decoding: $0.key.prefix { $0 != 0 }, as: UTF8.self)), $0)
+            }
         }
         let addressed = raws.compactMap { raw in IPAddress(bytes: raw.key).map { ($0, raw) } }
         guard key.isInterval else {

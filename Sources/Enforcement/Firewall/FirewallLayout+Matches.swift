@@ -84,6 +84,14 @@ extension FirewallLayout.Rule {
             ])
     }
 
+    static func port(_ end: End, set: String) -> Self {
+        Self(
+            text: "\(end == .source ? "iifname" : "oifname") @\(set)",
+            expressions: [
+                .meta(end == .source ? .inputName : .outputName), .lookup(set: set),
+            ])
+    }
+
     static func member(_ set: String) -> Self {
         Self(text: "@\(set)", expressions: [.lookup(set: set)])
     }

@@ -73,7 +73,7 @@ extension FirewallLayout.SetSpec {
         let object = NftSet(
             family: family, table: FirewallLayout.tableName, name: name, number: number,
             flags: flags,
-            keyType: key.typeNumber, keyLength: key.length)
+            keyType: key.typeNumber, keyLength: key.length, isHostOrder: key == .port)
         if let rate {
             let limit = NftExpression("limit")
             limit.set(NFTNL_EXPR_LIMIT_RATE, wide: rate)
@@ -180,6 +180,8 @@ extension FirewallLayout.Expression.Meta {
         case .etherType: UInt32(NFT_META_PROTOCOL.rawValue)
         case .family: UInt32(NFT_META_NFPROTO.rawValue)
         case .transport: UInt32(NFT_META_L4PROTO.rawValue)
+        case .inputName: UInt32(NFT_META_IIFNAME.rawValue)
+        case .outputName: UInt32(NFT_META_OIFNAME.rawValue)
         }
     }
 }

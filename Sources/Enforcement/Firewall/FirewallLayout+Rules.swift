@@ -28,7 +28,7 @@ extension FirewallLayout {
         case trackedDirection
         case verdict(Verdict)
 
-        enum Meta: Sendable { case etherType, family, transport }
+        enum Meta: Sendable { case etherType, family, transport, inputName, outputName }
         enum Base: UInt32, Sendable { case link = 0, network = 1, transport = 2 }
         enum Verdict: Sendable, Equatable { case drop, goOn, jump(String) }
     }
@@ -45,7 +45,7 @@ extension FirewallLayout {
         var chains = [
             Chain(
                 name: "prerouting", base: .init(hook: .prerouting, priority: Self.early),
-                rules: kept + stateless(.inet, ends: ends)),
+                rules: ports(.source) + kept + stateless(.inet, ends: ends)),
             Chain(
                 name: "output", base: .init(hook: .output, priority: Self.early),
                 rules: kept + stateless(.inet, ends: ends)),
@@ -53,7 +53,7 @@ extension FirewallLayout {
             // replies.
             Chain(
                 name: "postrouting", base: .init(hook: .postrouting, priority: Self.early),
-                rules: kept + drops(.inet, ends: [.destination])),
+                rules: ports(.destination) + kept + drops(.inet, ends: [.destination])),
         ]
         guard actions.contains(.egress) else { return chains }
         chains.append(
@@ -70,16 +70,34 @@ extension FirewallLayout {
 
     var bridgeChains: [Chain] {
         let ends = [End.source, .destination]
-        return [
+        let chains = [
             Chain(
                 name: "prerouting", base: .init(hook: .prerouting, priority: Self.early),
-                rules: links(ends) + keptRules(.bridge) + keptNeighbourRules(.bridge)
+                rules: ports(.source) + links(ends) + keptRules(.bridge)
+                    + keptNeighbourRules(.bridge)
                     + arpRules
                     + stateless(.bridge, ends: ends) + connectionless),
             Chain(
                 name: "output", base: .init(hook: .output, priority: Self.early),
                 rules: links([.destination])),
         ]
+        guard hasPorts else { return chains }
+        // What is forwarded and what the node sends both leave here.
+        return chains + [
+            Chain(
+                name: "postrouting", base: .init(hook: .postrouting, priority: Self.early),
+                rules: ports(.destination))
+        ]
+    }
+
+    /// Ports, whatever their frames bear; those that are cut off may not even reach what is kept.
+    /// The inet table sees ports that have no bridge.
+    private func ports(_ end: End) -> [Rule] {
+        guard hasPorts else { return [] }
+        return ordered.filter { $0 != .egress }.map { action in
+            let rule = Rule.port(end, set: SetSpec.name(action, .port))
+            return action == .observe ? rule : rule + .drop
+        }
     }
 
     /// The rules on MAC addresses. A dropped one may not even reach kept services.

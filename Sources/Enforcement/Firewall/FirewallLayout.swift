@@ -12,16 +12,20 @@ struct FirewallLayout: Sendable, Equatable {
     /// The installed actions: `drop` always, the others when first used, so that packets pass no
     /// unneeded rules.
     var actions: Set<QuarantineRule.Action>
+    /// Whether ports are fenced: their sets and rules are installed when first used, too.
+    var hasPorts: Bool
     var kept: [KeptService]
     /// Addresses whose neighbour discovery fenced targets need to reach kept services.
     var keptNeighbours: [IPAddress]
     var limitPacketsPerSecond: UInt64
 
     init(
-        actions: Set<QuarantineRule.Action> = [.drop], kept: [KeptService] = [],
+        actions: Set<QuarantineRule.Action> = [.drop], hasPorts: Bool = false,
+        kept: [KeptService] = [],
         keptNeighbours: [IPAddress] = [], limitPacketsPerSecond: UInt64 = 100
     ) {
         self.actions = actions.union([.drop])
+        self.hasPorts = hasPorts
         self.kept = kept
         self.keptNeighbours = kept.isEmpty ? [] : keptNeighbours
         self.limitPacketsPerSecond = limitPacketsPerSecond
@@ -43,7 +47,7 @@ extension FirewallLayout {
     /// when its first packet matches. A counter costs the kernel more than the rest of an
     /// element, and memory for each processor.
     enum Key: Sendable, CaseIterable {
-        case host4, net4, host6, net6, link, seen4, seen6
+        case host4, net4, host6, net6, link, seen4, seen6, port
 
         var isInterval: Bool { self == .net4 || self == .net6 }
         var isIPv4: Bool { self == .host4 || self == .net4 || self == .seen4 }
@@ -53,9 +57,23 @@ extension FirewallLayout {
         var seen: Key? { self == .host4 ? .seen4 : self == .host6 ? .seen6 : nil }
         /// Bytes of one key.
         var length: Int { isIPv4 ? 4 : self == .link ? 6 : 16 }
-        /// The number of the type in `nft` (its datatypes TYPE_IPADDR and so on).
-        var typeNumber: UInt32 { isIPv4 ? 7 : self == .link ? 9 : 8 }
-        var typeWord: String { isIPv4 ? "ipv4_addr" : self == .link ? "ether_addr" : "ipv6_addr" }
+        /// The number that `nft` knows the type by (its datatypes TYPE_IPADDR and so on).
+        var typeNumber: UInt32 {
+            switch self {
+            case .host4, .net4, .seen4: 7
+            case .host6, .net6, .seen6: 8
+            case .link: 9
+            case .port: 41
+            }
+        }
+        var typeWord: String {
+            switch self {
+            case .host4, .net4, .seen4: "ipv4_addr"
+            case .host6, .net6, .seen6: "ipv6_addr"
+            case .link: "ether_addr"
+            case .port: "ifname"
+            }
+        }
         var suffix: String {
             switch self {
             case .host4: "host4"
@@ -65,13 +83,14 @@ extension FirewallLayout {
             case .link: "link"
             case .seen4: "seen4"
             case .seen6: "seen6"
+            case .port: "port"
             }
         }
 
         /// The kind of set for `target`.
         init(_ target: QuarantineTarget) {
             guard let prefix = target.prefix else {
-                self = .link
+                if case .port = target { self = .port } else { self = .link }
                 return
             }
             self =
@@ -129,7 +148,13 @@ extension FirewallLayout {
         init(family: Family, layout: FirewallLayout) {
             self.family = family
             sets = layout.ordered.flatMap { action in
-                Key.allCases.filter { $0 != .link || Self.holdsLinks(family, action) }.map {
+                Key.allCases.filter { key in
+                    switch key {
+                    case .link: Self.holdsLinks(family, action)
+                    case .port: layout.hasPorts && action != .egress
+                    default: true
+                    }
+                }.map {
                     SetSpec(
                         action: action, key: $0,
                         rate: action == .limit && !$0.isSeen

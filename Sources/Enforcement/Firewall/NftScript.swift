@@ -31,7 +31,8 @@ public enum NftScript {
         }
         let rules = last.values.sorted { $0.target < $1.target }
         let layout = FirewallLayout(
-            actions: Set(rules.map(\.action)), kept: options.kept,
+            actions: Set(rules.map(\.action)), hasPorts: rules.contains { $0.target.isPort },
+            kept: options.kept,
             keptNeighbours: keptNeighbours, limitPacketsPerSecond: options.limitPacketsPerSecond)
         var text = "#!/usr/sbin/nft -f\n# What lazaret's enforcing installs.\n"
         for rule in rules {
@@ -99,7 +100,8 @@ public enum NftScript {
                 guard key != .link || family == .bridge else { continue }
                 let set = FirewallLayout.SetSpec.name(element.action, key)
                 text += "add element \(family.word) \(FirewallLayout.tableName) \(set) "
-                text += "{ \(element.target) timeout \(time(max(1, length.wholeMilliseconds))) }\n"
+                text += "{ \(element.target.scriptText) "
+                text += "timeout \(time(max(1, length.wholeMilliseconds))) }\n"
             }
         }
         return text
@@ -122,5 +124,13 @@ public enum NftScript {
             safe.append(isBad ? " " : scalar)
         }
         return String(safe)
+    }
+}
+
+extension QuarantineTarget {
+    /// As an element of a set is written.
+    fileprivate var scriptText: String {
+        if case .port(let name) = self { return "\"\(name)\"" }
+        return description
     }
 }

@@ -86,7 +86,7 @@ extension Event.Alert {
 
     private enum Key: String, CodingKey {
         case workload, offender, mac, score, threshold, baseline, pattern, technique, reasons
-        case decision
+        case decision, evidence, port
         case eventID = "event_id"
         case windowStart = "window_start"
         case windowEnd = "window_end"
@@ -132,6 +132,9 @@ extension Event.Alert {
         decision = try details.decodeIfPresent(String.self, forKey: .decision)
             .flatMap(Decision.init)
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)
+        evidence = try details.decodeIfPresent(String.self, forKey: .evidence)
+            .flatMap(Evidence.init)
+        portName = try details.decodeIfPresent(String.self, forKey: .port)
     }
 
     /// The range of seconds that a timestamp can represent.

@@ -65,6 +65,8 @@ extension Event.Alert {
         object.put("reasons", json: "[" + reasons.map(\.json).joined(separator: ",") + "]")
         object.put("decision", decision?.rawValue)
         object.put("quarantine_id", quarantineID)
+        object.put("evidence", evidence?.rawValue)
+        object.put("port", portName)
         return object
     }
 }

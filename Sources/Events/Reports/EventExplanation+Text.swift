@@ -29,6 +29,9 @@ extension EventExplanation {
             "event \(alert.identifier ?? "")  \(UTC.timestamp(time))",
             "  \(who), as source, over \(alert.scale.seconds) s: \(what)",
         ]
+        if let evidence = alert.evidence {
+            lines.append("  evidence: \(evidence.words(port: alert.portName ?? ""))")
+        }
         if let contact { lines.append("  last flow to \(contact)") }
         if let threshold = alert.threshold {
             let chance =

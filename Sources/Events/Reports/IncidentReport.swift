@@ -49,6 +49,8 @@ public enum IncidentReport {
         if let link = incident.spoofingLink {
             lines.append("      sent by interface \(link), which borrowed the addresses of others")
         }
+        let window = incident.strongest.window
+        lines.append("      evidence: \(window.evidence.words(port: window.portName.printable))")
         lines.append(
             """
                   score \(JSONObject.number(Double(incident.strongest.score), digits: 3)), \

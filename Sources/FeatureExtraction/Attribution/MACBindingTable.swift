@@ -14,7 +14,7 @@ public struct MACBindingTable: Sendable {
     static let newAddressAllowance = 2
     /// The greatest number of MAC addresses in the table.
     static let linkLimit = 65_536
-    /// Seconds of silence after which another interface may take over an address.
+    /// Seconds of silence after which a claim of an address is no conflict.
     static let takeoverSeconds = 5
 
     struct Record: Sendable {
@@ -37,6 +37,13 @@ public struct MACBindingTable: Sendable {
         public var subject: IPAddress
         /// Whether the frame's source address belongs to another host.
         public var isForeign: Bool
+        /// On what this rests.
+        public var evidence = Evidence.address
+        /// Whether somebody else has the address: the frame is not held against that one.
+        public var isContested = false
+        /// Whether it is held against nobody: who sent it is not known, or it was counted where it
+        /// came in.
+        public var isNobody = false
     }
 
     private(set) var records: [MACAddress: Record] = [:]
@@ -69,16 +76,21 @@ public struct MACBindingTable: Sendable {
         guard mac != .zero && !mac.isGroup else { return Sender(subject: source, isForeign: false) }
         noteNextHop(packet)
         guard var record = records[mac] else {
+            // Who comes with another's address has none yet.
+            let isContested = !isFromAfar && isOthers(source, mac)
             if records.count < Self.linkLimit {
-                bind(mac, to: source, second: second)
+                bind(mac, to: isContested ? .unspecified : source, second: second)
                 records[mac]?.isRouter = isFromAfar
                 if isFromAfar { owners[source] = nil }
             }
-            return Sender(subject: source, isForeign: false)
+            return Sender(
+                subject: source, isForeign: false,
+                evidence: isFromAfar || isContested ? .address : .card, isContested: isContested)
         }
         if record.isRouter || record.lastSource == source || Self.isFree(source) {
             records[mac]?.lastSecond = second
-            return Sender(subject: source, isForeign: false)
+            return Sender(
+                subject: source, isForeign: false, evidence: record.isRouter ? .address : .card)
         }
         defer {
             record.lastSecond = second
@@ -86,18 +98,28 @@ public struct MACBindingTable: Sendable {
         }
         if record.addresses.contains(source) {
             record.lastSource = source
-            return Sender(subject: source, isForeign: false)
+            return Sender(subject: source, isForeign: false, evidence: .card)
         }
-        if mayTake(source, record, mac, second) {
+        if mayTake(source, record, mac) {
             record.addresses.append(source)
             record.gained += 1
             record.lastSource = source
             owners[source] = mac
             // An interface with this many addresses forwards for others.
             if record.addresses.count >= Self.addressLimit { record.isRouter = true }
-            return Sender(subject: source, isForeign: false)
+            return Sender(
+                subject: source, isForeign: false, evidence: record.isRouter ? .address : .card)
         }
-        return Sender(subject: record.addresses.first ?? source, isForeign: true)
+        guard let own = record.addresses.first else {
+            return Sender(subject: source, isForeign: false, isContested: true)
+        }
+        return Sender(subject: own, isForeign: true, evidence: .card)
+    }
+
+    /// Whether an address is another card's, silent or not, that is no router.
+    private func isOthers(_ address: IPAddress, _ mac: MACAddress) -> Bool {
+        guard !isLearning, let owner = owners[address], owner != mac else { return false }
+        return records[owner].map { !$0.isRouter } ?? false
     }
 
     /// Removes an address that has a new owner from its previous interface; an interface without
@@ -142,15 +164,10 @@ public struct MACBindingTable: Sendable {
         records[mac] = record
     }
 
-    private func mayTake(
-        _ source: IPAddress, _ record: Record, _ mac: MACAddress, _ second: Int
-    ) -> Bool {
-        if record.addresses.isEmpty || isLearning { return true }
-        if let owner = owners[source], owner != mac, let other = records[owner], !other.isRouter,
-            second - other.lastSecond <= Self.takeoverSeconds
-        {
-            return false
-        }
+    private func mayTake(_ source: IPAddress, _ record: Record, _ mac: MACAddress) -> Bool {
+        if isLearning { return true }
+        if isOthers(source, mac) { return false }
+        if record.addresses.isEmpty { return true }
         let sameFamily = record.addresses.count { $0.isIPv4 == source.isIPv4 }
         return sameFamily == 0 || record.gained < Self.newAddressAllowance
     }

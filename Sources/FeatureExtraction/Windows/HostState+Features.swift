@@ -60,7 +60,18 @@ extension HostState {
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
     }
 
-    /// The number of flows in the window of `scale` that were not accepted, or not yet.
+    /// On what it rests that the window of `scale` that ends with `second` was this host's doing.
+    func evidence(_ scale: Scale, _ second: Int) -> Evidence {
+        if isContested { return .address }
+        if port != 0 { return .port }
+        if addressSecond <= second - scale.seconds { return .card }
+        let sum = sum(scale)
+        // Most of them: a handshake of a partner's must not prove what others forge beside it.
+        let established = sum.high(.proof)
+        return established > 0 && established * 2 >= sum[.flows] ? .handshake : .address
+    }
+
+    /// Flows of the window of `scale` that were not accepted, or not yet.
     func unanswered(_ scale: Scale) -> Float {
         let sum = sum(scale)
         return Float(sum[.flows] - min(sum[.flows], sum[.accepted]))

@@ -15,8 +15,9 @@ enum Counter: Int {
     /// Packets in the high bits, their bytes in the low bits.
     case icmp
     case logins
-    /// Packets of any kind charged to the host, ARP included: distinguishes active from idle
-    /// seconds.
+    /// TCP flows whose handshake was completed above, frames with another's source address below.
+    case proof
+    /// Packets of any kind held against the host, ARP too: tells an active second from an idle one.
     case activity
 }
 
@@ -70,7 +71,14 @@ struct HostState: Sendable {
     var resolved: Resolved
     var identity: Identity
     var mac = MACAddress.zero
-    /// Changes whenever the slot is reused for another host.
+    /// The port of the node that its packets come by; 0: not known.
+    var port: UInt32 = 0
+    /// Whether somebody else has the address: what is done with it is held apart from the owner's
+    /// doing.
+    let isContested: Bool
+    /// The last second in which nothing but the address said who sent a packet.
+    var addressSecond = Int.min / 2
+    /// Changes whenever the slot gets another host.
     var generation: UInt8
     let firstSecond: Int
     var lastSecond: Int
@@ -102,8 +110,10 @@ struct HostState: Sendable {
     static let trackLimit = 16
 
     init(
-        address: IPAddress, resolved: Resolved, identity: Identity, generation: UInt8, second: Int
+        address: IPAddress, resolved: Resolved, identity: Identity, isContested: Bool,
+        generation: UInt8, second: Int
     ) {
+        self.isContested = isContested
         self.address = address
         self.resolved = resolved
         self.identity = identity

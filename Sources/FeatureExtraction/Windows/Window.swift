@@ -9,6 +9,15 @@ public struct Window: Sendable {
     public var identity: Identity?
     /// Its MAC address, if known.
     public var mac: MACAddress
+    /// The port of the node that its packets came by, and what it is called; 0: not known.
+    public var port: UInt32 = 0
+    public var portName = ""
+    /// On what it rests that the subject did this.
+    public var evidence = Evidence.address
+    /// Whether the address is somebody else's, who is not blamed for it.
+    public var isContested = false
+    /// Frames with another's source address.
+    public var forgedCount = 0
     public var scale: Scale
     /// The last second of the window, inclusive (since 1970 UTC).
     public var endSecond: Int

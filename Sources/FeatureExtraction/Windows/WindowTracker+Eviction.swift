@@ -1,4 +1,5 @@
 import NetworkAddresses
+import PacketDecoding
 import Workloads
 
 /// Admission to the table of hosts, and eviction from it.
@@ -13,16 +14,22 @@ extension WindowTracker {
             free.append(slot)
         }
         slots = [:]
+        contested = [:]
         (second, target) = (Int.min, Int.min)
         turn = (0, 0)
     }
 
-    mutating func slot(of address: IPAddress, _ mac: MACAddress) -> Int? {
-        if let slot = slots[address] { return slot }
+    /// The place of whoever a packet is held against, made where there is none.
+    mutating func slot(of sender: MACBindingTable.Sender, _ packet: Packet) -> Int? {
+        let address = sender.subject
+        if let slot = current(address, sender.isContested) {
+            note(sender, packet, slot)
+            return slot
+        }
         let resolved = resolver.resolve(address, in: graph)
         guard resolved.place != .group else { return nil }
         // A place that was left takes no further memory.
-        if slots.count >= hostLimit || isCramped && free.isEmpty {
+        if hostCount >= hostLimit || isCramped && free.isEmpty {
             droppedHosts += 1
             guard forgetPasserBy() || resolved.isKnown && forgetStranger() else { return nil }
         }
@@ -31,21 +38,45 @@ extension WindowTracker {
             slot = reused
             hosts[slot] = HostState(
                 address: address, resolved: resolved, identity: resolver.identity(of: address),
-                generation: hosts[slot].generation &+ 1, second: second)
+                isContested: sender.isContested, generation: hosts[slot].generation &+ 1,
+                second: second)
         } else {
             slot = hosts.count
             hosts.append(
                 HostState(
                     address: address, resolved: resolved, identity: resolver.identity(of: address),
-                    generation: 0, second: second))
+                    isContested: sender.isContested, generation: 0, second: second))
         }
-        hosts[slot].mac = mac
-        slots[address] = slot
+        hosts[slot].mac = packet.sourceMAC
+        setPlace(of: slot, to: slot)
+        note(sender, packet, slot)
         return slot
     }
 
-    /// Evicts a transient host: one without a name that opened at most `transientHostFlows` flows
-    /// and is silent. Forged source addresses must not prevent other hosts from being watched.
+    /// The place of an address's owner, or of whoever else uses the address.
+    func current(_ address: IPAddress, _ isContested: Bool) -> Int? {
+        isContested ? contested[address] : slots[address]
+    }
+
+    /// Enters a host under its address, or removes it.
+    mutating func setPlace(of slot: Int, to place: Int?) {
+        if hosts[slot].isContested {
+            contested[hosts[slot].address] = place
+        } else {
+            slots[hosts[slot].address] = place
+        }
+    }
+
+    private mutating func note(_ sender: MACBindingTable.Sender, _ packet: Packet, _ slot: Int) {
+        switch sender.evidence {
+        case .port: hosts[slot].port = packet.port
+        case .address: hosts[slot].addressSecond = second
+        case .card, .handshake: break
+        }
+    }
+
+    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone
+    /// since: forged addresses must not keep everybody else from being watched.
     ///
     /// - Complexity: O(1): examines a few slots; the next call continues from there.
     private mutating func forgetPasserBy() -> Bool {
@@ -69,7 +100,7 @@ extension WindowTracker {
 
     private mutating func forget(_ slot: Int) -> Bool {
         hosts[slot].isLive = false
-        slots[hosts[slot].address] = nil
+        setPlace(of: slot, to: nil)
         free.append(slot)
         return true
     }
@@ -80,7 +111,7 @@ extension WindowTracker {
             && hosts[slot].sum(.long)[.flows] <= Self.transientHostFlows
     }
 
-    private func isCurrent(_ slot: Int) -> Bool {
-        hosts[slot].isLive && slots[hosts[slot].address] == slot
+    func isCurrent(_ slot: Int) -> Bool {
+        hosts[slot].isLive && current(hosts[slot].address, hosts[slot].isContested) == slot
     }
 }

@@ -28,6 +28,10 @@ public struct WindowTracker: Sendable {
 
     public internal(set) var droppedHosts = 0
     public private(set) var links: MACBindingTable
+    private var ports: PortTable
+    /// Frames that bore another's address and are held against nobody: it is not known who sent
+    /// them.
+    public private(set) var contestedCount: UInt64 = 0
     var graph: CommunicationGraph?
     private let mode: Mode
     let hostLimit: Int
@@ -36,6 +40,8 @@ public struct WindowTracker: Sendable {
     var resolver: IdentityResolver
     var hosts: [HostState] = []
     var slots: [IPAddress: Int] = [:]
+    /// Of those who use an address that is another's.
+    var contested: [IPAddress: Int] = [:]
     var free: [Int] = []
     /// The second in which packets are counted; seconds before `target` are being ended.
     var second = Int.min
@@ -67,6 +73,7 @@ public struct WindowTracker: Sendable {
         links = MACBindingTable(
             graph: graph, inventory: inventory.isEmpty ? remembered : inventory,
             isLearning: mode == .training)
+        ports = PortTable(graph: graph)
         window = Window(
             subject: .unspecified, mac: .zero, scale: .short, endSecond: 0, ageSeconds: 0,
             values: [Float](repeating: 0, count: Feature.count), contact: Contact(),
@@ -89,14 +96,30 @@ public struct WindowTracker: Sendable {
     public mutating func apply(_ change: WorkloadChange) {
         resolver.apply(change)
         if change.networks != nil {
-            for slot in hosts.indices where slots[hosts[slot].address] == slot { rename(slot) }
+            for slot in hosts.indices where isCurrent(slot) { rename(slot) }
         } else {
             for address in change.holders.keys { if let slot = slots[address] { rename(slot) } }
         }
         for address in change.holders.keys {
             links.release(address, unless: change.mac(of: address))
+            ports.release(address)
         }
     }
+
+    /// Takes in what has changed of the node's ports. Addresses of a port that has gone are free,
+    /// and who has one next begins anew.
+    public mutating func apply(_ change: PortChange) {
+        for port in change.gone { ports.remove(port) }
+        ports.note(change.facts)
+        guard !change.gone.isEmpty else { return }
+        let gone = Set(change.gone)
+        for slot in hosts.indices where gone.contains(hosts[slot].port) && isCurrent(slot) {
+            setPlace(of: slot, to: nil)
+        }
+    }
+
+    /// Ports of which it should be asked anew what is behind them, each once.
+    public mutating func takeWantedPorts() -> Set<UInt32> { ports.takeWanted() }
 
     private mutating func rename(_ slot: Int) {
         let address = hosts[slot].address
@@ -104,15 +127,15 @@ public struct WindowTracker: Sendable {
         let before = hosts[slot].identity
         guard identity != before else { return }
         if before.isNamed && before.name != identity.name {
-            slots[address] = nil
+            setPlace(of: slot, to: nil)
             return
         }
         hosts[slot].identity = identity
         hosts[slot].resolved = resolver.resolve(address, in: graph)
     }
 
-    /// The number of hosts watched now.
-    public var hostCount: Int { slots.count }
+    /// Hosts watched at this moment.
+    public var hostCount: Int { slots.count + contested.count }
 
     /// The number of slots, used or free, including those of hosts whose address has a new owner.
     var slotCount: Int { hosts.count }
@@ -169,11 +192,29 @@ public struct WindowTracker: Sendable {
         serve(packet, update)
         if update.events.contains(.started) { return open(packet, update) }
         if update.events.contains(.answered) { links.noteNextHop(packet) }
-        count(packet, update)
+        if packet.port == 0 || ports.isSettled(packet) {
+            count(packet, update)
+        } else if let sender = portSender(of: packet), sender.isForeign || sender.isNobody {
+            countInjected(packet, sender)
+        } else {
+            count(packet, update)
+        }
         return nil
     }
 
-    /// The initiator of the flow with this tag, and whether the pair is missing from its baseline.
+    /// Counts a packet that opens no flow, and whose source address is another port's, for its own
+    /// port.
+    private mutating func countInjected(_ packet: Packet, _ sender: MACBindingTable.Sender) {
+        guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
+        noteForeign(packet.source, slot)
+        hosts[slot].now[.activity] &+= 1
+        hosts[slot].now[.packetsOut] &+= 1
+        hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
+        hosts[slot].lastSecond = second
+    }
+
+    /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used
+    /// the pair.
     public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool) {
         (hosts[Int(tag & 0xFF_FFFF) - 1].address, tag & Self.newEdgeBit != 0)
     }
@@ -198,18 +239,43 @@ public struct WindowTracker: Sendable {
     }
 
     private mutating func sender(of packet: Packet) -> MACBindingTable.Sender {
+        if packet.port != 0, let sender = portSender(of: packet) { return sender }
         let place = resolver.resolve(packet.source, in: graph).place
         return links.sender(
             of: packet, second: second, isFromAfar: place == .outside || place == .gateway)
     }
 
+    /// Who sent a packet as its port tells; nil where the port does not tell.
+    private mutating func portSender(of packet: Packet) -> MACBindingTable.Sender? {
+        let own = MACBindingTable.Sender(subject: packet.source, isForeign: false, evidence: .port)
+        if ports.isSettled(packet) { return own }
+        // Training learns who has which card, for monitors without ports.
+        guard mode != .training else { return nil }
+        let place = resolver.resolve(packet.source, in: graph).place
+        switch ports.answer(packet, place: place) {
+        case .nothing: return nil
+        case .own: return own
+        case .forged(let subject):
+            return MACBindingTable.Sender(subject: subject, isForeign: true, evidence: .port)
+        case .contested:
+            contestedCount &+= 1
+            fallthrough
+        case .seen:
+            var sender = own
+            sender.isNobody = true
+            return sender
+        }
+    }
+
     private mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
         let sender = sender(of: packet)
-        guard Self.opensFlow(packet, update) else { return nil }
-        let peer = resolver.resolve(packet.destination, in: graph)
-        guard peer.place != .group, let slot = slot(of: sender.subject, packet.sourceMAC) else {
+        if sender.isNobody { return nil }
+        guard Self.opensFlow(packet, update) else {
+            if sender.isForeign, sender.evidence == .port { countInjected(packet, sender) }
             return nil
         }
+        let peer = resolver.resolve(packet.destination, in: graph)
+        guard peer.place != .group, let slot = slot(of: sender, packet) else { return nil }
         let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
         let subject = hosts[slot].resolved
         let epoch =
@@ -272,8 +338,17 @@ public struct WindowTracker: Sendable {
             hosts[slot].generation & Self.generationMask
                 == UInt8(update.tag >> 24) & Self.generationMask
         else { return }
+        // What the owner of a borrowed address answers is not the borrower's doing.
+        if packet.port != 0, packet.packetType != .outgoing, hosts[slot].port != 0,
+            update.events.contains(.fromOriginator),
+            packet.source != hosts[slot].address, ports.owner(of: packet.source) == packet.port,
+            hosts[slot].port != packet.port
+        {
+            return
+        }
         var now = hosts[slot].now
         now[.activity] &+= 1
+        if update.events.contains(.established) { now[.proof] &+= Counters.high }
         if update.events.contains(.fromOriginator) {
             now[.packetsOut] &+= 1
             now[.bytesOut] &+= UInt64(packet.ipLength)
@@ -328,15 +403,18 @@ public struct WindowTracker: Sendable {
     private mutating func observeARP(_ packet: Packet) {
         let claimed = packet.source
         guard !claimed.isUnspecified else { return }
-        let conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
+        var conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
         let sender = sender(of: packet)
-        // A router sends ARP requests on behalf of others.
+        if sender.isNobody { return }
+        // What the port says goes before what the card says.
+        conflicts = sender.evidence == .port ? false : conflicts || sender.isContested
+        // A router asks for others.
         let asks =
             packet.arpOperation == 1 && packet.destination != claimed
             && !links.isRouter(packet.sourceMAC)
         guard asks || conflicts || sender.isForeign,
             resolver.resolve(sender.subject, in: graph).place != .group,
-            let slot = slot(of: sender.subject, packet.sourceMAC)
+            let slot = slot(of: sender, packet)
         else { return }
         if asks {
             hosts[slot].arpTargets.insert(
@@ -348,6 +426,7 @@ public struct WindowTracker: Sendable {
     }
 
     private mutating func noteForeign(_ source: IPAddress, _ slot: Int) {
+        hosts[slot].now[.proof] &+= 1
         hosts[slot].foreignSources.insert(
             source.high ^ DistinctWindow.mix(source.low), second: second, isNovel: false)
     }
@@ -393,19 +472,25 @@ public struct WindowTracker: Sendable {
 
     private mutating func endSecond(of slot: Int) {
         hosts[slot].pending = 0
-        let isCurrent = slots[hosts[slot].address] == slot
+        let isHere = isCurrent(slot)
         let silence = second - hosts[slot].lastSecond
         // The previous owner is removed after its last bucket was scored.
-        guard silence > (isCurrent ? Scale.long.seconds : Scale.long.bucketSeconds) else { return }
+        guard silence > (isHere ? Scale.long.seconds : Scale.long.bucketSeconds) else { return }
         hosts[slot].isLive = false
-        if isCurrent { slots[hosts[slot].address] = nil }
+        if isHere { setPlace(of: slot, to: nil) }
         free.append(slot)
     }
 
     private mutating func fill(_ slot: Int, _ scale: Scale) {
         window.subject = hosts[slot].address
         window.identity = hosts[slot].identity
-        window.mac = hosts[slot].mac
+        let port = ports.facts(of: hosts[slot].port)
+        window.mac = port.mac == .zero ? hosts[slot].mac : port.mac
+        window.port = hosts[slot].port
+        window.portName = port.name
+        window.evidence = hosts[slot].evidence(scale, second)
+        window.isContested = hosts[slot].isContested
+        window.forgedCount = Int(hosts[slot].sum(scale).low(.proof))
         window.scale = scale
         window.endSecond = second
         window.ageSeconds = second - hosts[slot].firstSecond + 1

@@ -1,10 +1,8 @@
 internal import Logging
-internal import PacketCapture
-
-/// The parts of a monitor that follow the names and bridges of containers.
+/// What follows the names and bridges of containers beside a feed.
 struct CaptureContext {
-    let capture: LiveCapture
-    /// The interfaces as configured; `LiveWorkloads.allBridges` may be one of them.
+    let capture: LiveSource
+    /// As they were asked for; `LiveWorkloads.allBridges` may be one of them.
     var interfaces: [String]
     let recording: PacketRecording?
     let logger: Logger

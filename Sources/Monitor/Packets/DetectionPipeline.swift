@@ -132,6 +132,17 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
         }
     }
 
+    // MARK: - Ports
+
+    /// Takes in what has changed of the node's ports.
+    mutating func apply(_ change: PortChange) { tracker.apply(change) }
+
+    /// Ports of which it should be asked anew what is behind them.
+    mutating func takeWantedPorts() -> Set<UInt32> { tracker.takeWantedPorts() }
+
+    /// Packets that bore another's address, and of which it is not known who sent them.
+    var contested: UInt64 { tracker.contestedCount }
+
     // MARK: - Changes
 
     /// Adjusts to a step of the system clock. If it was set back, windows and flows start again,

@@ -15,7 +15,7 @@ internal import Timestamps
 final class PacketRecording: Sendable {
     static let chunkSize = 1 << 20
     private static let chunkCount = 32
-    /// The most interfaces that are described; further ones share the last description.
+    /// Interfaces and ports that are described.
     private static let interfaceLimit = 4096
     /// How long a chunk is filled before it is handed over.
     private static let gatherTime = Interval.milliseconds(250)
@@ -25,9 +25,22 @@ final class PacketRecording: Sendable {
         var bytes: [UInt8] = []
         var packets: UInt64 = 0
         var began = Clock.monotonic()
-        /// The numbers of interface blocks, by the source's number.
-        var numbers: [UInt32?] = []
-        var byName: [String: UInt32] = [:]
+        /// Numbers of interface blocks, by the frame's source or port.
+        var numbers: [Key: UInt32] = [:]
+        var last: (key: Key, number: UInt32)?
+        var byDescription: [[UInt8]: UInt32] = [:]
+    }
+
+    private struct Key: Hashable {
+        var port: UInt32
+        var source: Int32
+        var linkType: Int32
+    }
+
+    /// Where a frame came by.
+    enum Origin {
+        case interface(String)
+        case port(RecordedPort, run: UInt64)
     }
 
     private let filling = Mutex(Filling())
@@ -46,15 +59,15 @@ final class PacketRecording: Sendable {
 
     /// Copies a batch of frames; never waits.
     ///
-    /// - Parameter name: the interface's name, by the frame's source.
-    func record(_ frames: Span<CapturedFrame>, name: (Int32) -> String) {
+    /// - Parameter origin: where a frame came by; asked once for each interface or port.
+    func record(_ frames: Span<CapturedFrame>, origin: (CapturedFrame) -> Origin) {
         filling.withLock { filling in
-            for index in frames.indices { add(frames[index], &filling, name) }
+            for index in frames.indices { add(frames[index], &filling, origin) }
         }
     }
 
     private func add(
-        _ frame: CapturedFrame, _ filling: inout Filling, _ name: (Int32) -> String
+        _ frame: CapturedFrame, _ filling: inout Filling, _ origin: (CapturedFrame) -> Origin
     ) {
         let length = PcapNGBlock.length(of: frame)
         if filling.bytes.count + length > Self.chunkSize { handOver(&filling) }
@@ -63,26 +76,38 @@ final class PacketRecording: Sendable {
             filling.bytes = bytes
         }
         if filling.packets == 0 { filling.began = Clock.monotonic() }
-        let number = self.number(frame, &filling, name)
+        let number = self.number(frame, &filling, origin)
         PcapNGBlock.append(frame, interface: number, to: &filling.bytes)
         filling.packets += 1
     }
 
     private func number(
-        _ frame: CapturedFrame, _ filling: inout Filling, _ name: (Int32) -> String
+        _ frame: CapturedFrame, _ filling: inout Filling, _ origin: (CapturedFrame) -> Origin
     ) -> UInt32 {
-        let source = Int(frame.source)
-        if source < filling.numbers.count, let number = filling.numbers[source] { return number }
-        while filling.numbers.count <= source { filling.numbers.append(nil) }
-        let name = name(frame.source)
-        let number =
-            filling.byName[name]
-            ?? UInt32(min(filling.byName.count, Self.interfaceLimit - 1))
-        if filling.byName[name] == nil, filling.byName.count < Self.interfaceLimit {
-            filling.byName[name] = number
-            queue.describe(PcapNGBlock.interface(linkType: frame.linkType, name: name))
+        let key = Key(port: frame.port, source: frame.source, linkType: frame.linkType)
+        if let last = filling.last, last.key == key { return last.number }
+        let number = filling.numbers[key] ?? newNumber(key, &filling, origin(frame))
+        filling.last = (key, number)
+        return number
+    }
+
+    private func newNumber(_ key: Key, _ filling: inout Filling, _ origin: Origin) -> UInt32 {
+        // Those past the limit share one that says nothing of where a frame came by.
+        let isFull = filling.byDescription.count >= Self.interfaceLimit
+        let description =
+            switch origin {
+            case .port(let port, let run) where !isFull:
+                PcapNGBlock.interface(linkType: key.linkType, port: port, run: run)
+            case .interface(let name) where !isFull:
+                PcapNGBlock.interface(linkType: key.linkType, name: name)
+            default: PcapNGBlock.interface(linkType: key.linkType, name: "")
+            }
+        let number = filling.byDescription[description] ?? UInt32(filling.byDescription.count)
+        if filling.byDescription[description] == nil {
+            filling.byDescription[description] = number
+            queue.describe(description)
         }
-        filling.numbers[source] = number
+        filling.numbers[key] = number
         return number
     }
 
@@ -90,7 +115,7 @@ final class PacketRecording: Sendable {
         guard filling.packets > 0 else { return }
         queue.add(
             .packets(
-                filling.bytes, count: filling.packets, interfaces: filling.byName.count,
+                filling.bytes, count: filling.packets, interfaces: filling.byDescription.count,
                 at: Clock.monotonic()))
         filling.bytes = []
         filling.packets = 0
@@ -109,8 +134,24 @@ final class PacketRecording: Sendable {
         if !change.holders.isEmpty || change.networks != nil { queue.add(.names(change)) }
     }
 
-    /// Forgets the sources' numbers, which belong to other interfaces from now on.
-    func forgetSources() { filling.withLock { $0.numbers = [] } }
+    /// Records that ports have gone: their addresses belong to other hosts from then on.
+    func recordPorts(gone ports: [UInt32], run: UInt64, at time: Timestamp) {
+        var rest = ports[...]
+        while !rest.isEmpty {
+            // Numbers of ten digits, within a note's length.
+            let part = rest.prefix(1000)
+            rest = rest.dropFirst(part.count)
+            queue.add(.note(RecordedPort.note(gone: Array(part), run: run, at: time)))
+        }
+    }
+
+    /// The numbers of sources belong to other interfaces from here on.
+    func forgetSources() {
+        filling.withLock { filling in
+            filling.numbers = [:]
+            filling.last = nil
+        }
+    }
 
     /// Starts a new file if another program has moved the old one away.
     func reopen() { queue.add(.reopen) }

@@ -9,6 +9,7 @@ final class RecordingQueue: Sendable {
         /// Whole blocks, which need the first `interfaces` descriptions before them.
         case packets([UInt8], count: UInt64, interfaces: Int, at: Instant)
         case names(WorkloadChange)
+        case note(String)
         case reopen
         case stop
     }

@@ -75,6 +75,7 @@ final class RecordingThread: Sendable {
                     held.append(
                         Chunk(bytes: bytes, count: count, interfaces: interfaces, time: time))
                 case .names(let change): log(file.write(change))
+                case .note(let text): log(file.append(PcapNGBlock.names([], note: text)))
                 case .reopen: log(file.reopenIfMoved())
                 case .stop: isStopping = true
                 }
@@ -219,8 +220,8 @@ final class RecordingThread: Sendable {
             return unsafe rename(part, path) == 0 ? nil : Self.text(errno)
         }
 
-        /// Writes all of the bytes or none.
-        private mutating func append(_ bytes: [UInt8]) -> String? {
+        /// Writes all of it or nothing.
+        mutating func append(_ bytes: [UInt8]) -> String? {
             guard descriptor >= 0 else { return "is not open" }
             let (count, failure) = WholeWrite.write(bytes, to: descriptor)
             if let failure {

@@ -106,7 +106,7 @@ struct MonitorReporter {
         status.capture.kernelDrops = capture.kernelDrops
         status.capture.interfaceDrops = capture.interfaceDrops
         status.capture.reopened = capture.reopened
-        status.capture.duplicates = intake.merge.duplicates
+        status.capture.duplicates = intake.merge.duplicates &+ intake.forwarded.repeats
         status.capture.overflowed = intake.merge.overflowed
         status.decoder = MonitorStatus.Decoder(decoder)
         status.malformed = Dictionary(

@@ -4,15 +4,18 @@ internal import CNetfilter
 @safe package struct NftSet: ~Copyable {
     private let handle: OpaquePointer
 
-    /// Creates a set whose keys have one of nft's datatypes, all of them in network order.
+    /// A set whose keys are of one of nft's datatypes.
     ///
     /// - Parameters:
     ///   - number: identifies the set within its transaction.
-    ///   - keyType: the number of the datatype in nft(8).
-    ///   - keyLength: the number of bytes of a key.
+    ///   - keyType: the number that nft(8) knows the datatype by.
+    ///   - keyLength: bytes of a key.
+    ///   - isHostOrder: whether nft(8) takes the keys to be in the host's order, as it does names;
+    ///   else they are
+    ///     in network order.
     package init(
         family: NftFamily, table: String, name: String, number: UInt32, flags: UInt32,
-        keyType: UInt32, keyLength: Int
+        keyType: UInt32, keyLength: Int, isHostOrder: Bool = false
     ) {
         guard let made = unsafe nftnl_set_alloc() else { preconditionFailure("no set") }
         unsafe handle = made
@@ -29,9 +32,9 @@ internal import CNetfilter
         put(Int(NFTNL_SET_FLAGS.rawValue), flags)
         put(Int(NFTNL_SET_KEY_TYPE.rawValue), keyType)
         put(Int(NFTNL_SET_KEY_LEN.rawValue), UInt32(keyLength))
-        // The set's user data, which `nft` also writes: the key's byte order (0), four bytes long,
-        // is big-endian (2).
-        let note: [UInt8] = [0, 4, 2, 0, 0, 0]
+        // What `nft` writes for itself: the key's byte order (0), four bytes long, is the host's
+        // (1) or big-endian (2).
+        let note: [UInt8] = [0, 4, isHostOrder ? 1 : 2, 0, 0, 0]
         // SAFETY: libnftnl copies the bytes.
         _ = unsafe note.withUnsafeBytes { raw in
             unsafe nftnl_set_set_data(

@@ -56,6 +56,7 @@ public struct HostRanking {
                 case .names(let change):
                     tracker.apply(change)
                     record?.apply(change)
+                case .ports(let change): tracker.apply(change)
                 case .packet:
                     let packet = packets.packet
                     tracker.advance(to: packet.time)

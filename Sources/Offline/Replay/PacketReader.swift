@@ -1,3 +1,4 @@
+import FeatureExtraction
 import FlowMetering
 import PacketCapture
 import PacketDecoding
@@ -14,6 +15,7 @@ import Timestamps
 ///     while let step = try packets.next() {
 ///         switch step {
 ///         case .names(let change): tracker.apply(change)
+///         case .ports(let change): tracker.apply(change)
 ///         case .packet: print(packets.packet.source, packets.update.events)
 ///         }
 ///     }
@@ -21,6 +23,8 @@ struct PacketReader: ~Copyable {
     enum Step {
         /// Changes of address owners, as a monitor recorded them.
         case names(WorkloadChange)
+        /// What a monitor has noted of the ports of its node.
+        case ports(PortChange)
         /// The next packet is in `packet`, and what it did to its flow in `update`.
         case packet
     }
@@ -49,6 +53,9 @@ struct PacketReader: ~Copyable {
     private var names: RecordedNames
     /// Puts the packets of a monitor's recording in order; nil if there is no recording.
     private var recorded: RecordedPackets?
+    private var ports = RecordedPortChanges()
+    /// Tells packets that the node forwards, and that a recording at its ports has twice.
+    private var forwarded = ForwardedPackets()
     private var counts = Report()
     /// Whether `packet` is still to be returned, after the names that apply to it.
     private var isWaiting = false
@@ -100,6 +107,7 @@ struct PacketReader: ~Copyable {
             isWaiting = true
         }
         if let change = names.next(at: packet.time) { return .names(change) }
+        if let change = ports.next(at: packet.time) { return .ports(change) }
         isWaiting = false
         meter.observe(&packet, &update)
         return .packet
@@ -114,9 +122,12 @@ struct PacketReader: ~Copyable {
         if recorded?.next(into: &packet) ?? false { return true }
         while let frame = try capture.next() {
             if capture.hasNotes { addNotes() }
+            if capture.hasPorts { ports.add(capture.takePorts()) }
             decode(frame)
+            if forwarded.isRepeat(packet) { continue }
             guard recorded != nil else { return true }
-            recorded?.add(packet, from: frame.interface)
+            // What lay in one ring is in one order.
+            recorded?.add(packet, from: frame.port == 0 ? frame.interface : 0)
             if recorded?.next(into: &packet) ?? false { return true }
         }
         recorded?.finish()

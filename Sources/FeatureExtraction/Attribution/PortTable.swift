@@ -1,0 +1,204 @@
+import NetworkAddresses
+import PacketDecoding
+import Workloads
+
+/// Which port of the node carries which addresses, and so who sent a frame whatever it bears.
+///
+/// An address belongs to the port that the kernel lists it for, and else to the first one that used
+/// it. Silence transfers nothing: it is free again only when its port has gone, the kernel lists it
+/// no longer, or an engine says so.
+struct PortTable: Sendable {
+    /// Addresses that a port may take on by using them, after its first of each family.
+    static let newAddressAllowance = 2
+    /// Ports that are asked about at a time.
+    static let wantedLimit = 64
+
+    struct Record: Sendable {
+        var name = ""
+        var mac = MACAddress.zero
+        /// The first of each family is whom a frame with a borrowed address is held against.
+        var addresses: [IPAddress] = []
+        /// Those of them that the kernel lists.
+        var listed: [IPAddress] = []
+        var host: Int32?
+        var isShared = false
+        /// Addresses gained by use.
+        var gained = 0
+    }
+
+    /// What the port says about a packet's sender.
+    enum Answer: Equatable {
+        /// Nothing: there is no port, or it is not one host's.
+        case nothing
+        /// The source address is the port's own.
+        case own
+        /// The source is not the port's: the frame is held against this address, which is.
+        case forged(IPAddress)
+        /// The source is another port's, and nothing is known of whoever sent this: held against
+        /// nobody.
+        case contested
+        /// The node sends it, and the source is a port's: it was seen there when it came in.
+        case seen
+    }
+
+    /// A pair that was found to be right: what most packets need.
+    private struct Fast {
+        var port: UInt32 = 0
+        var source = IPAddress.unspecified
+    }
+
+    private var records: [UInt32: Record] = [:]
+    private var owners: [IPAddress: UInt32] = [:]
+    private var fast = [Fast](repeating: Fast(), count: PortTable.fastCount)
+    private var wanted: Set<UInt32> = []
+    /// Cards that carry the packets of others, as the baseline has seen.
+    private let routers: Set<MACAddress>
+
+    private static let fastCount = 256
+
+    init(graph: CommunicationGraph?) {
+        routers = Set((graph?.links ?? [:]).filter { $0.value.isRouter }.keys)
+    }
+
+    /// The port that an address belongs to; 0: none.
+    func owner(of address: IPAddress) -> UInt32 { owners[address] ?? 0 }
+
+    /// What a port is called, and the card at its other end.
+    func facts(of port: UInt32) -> (name: String, mac: MACAddress) {
+        records[port].map { ($0.name, $0.mac) } ?? ("", .zero)
+    }
+
+    // MARK: - Packets
+
+    /// Whether the packet's port is known to carry its source: the answer to most packets, at once.
+    @inline(__always)
+    func isSettled(_ packet: Packet) -> Bool {
+        let place = fast[Int(packet.port) & (Self.fastCount - 1)]
+        return place.port == packet.port && place.source == packet.source
+            && packet.packetType != .outgoing
+    }
+
+    /// What the port says about a packet's sender, and learns from it.
+    ///
+    /// - Parameter place: where the source address lies, as far as the networks of containers are
+    ///   known.
+    mutating func answer(_ packet: Packet, place: Identity.Place) -> Answer {
+        let source = packet.source
+        guard packet.packetType != .outgoing else {
+            return owners[source] == nil ? .nothing : .seen
+        }
+        let port = packet.port
+        guard !Self.isFree(source) else { return records[port]?.isShared == true ? .nothing : .own }
+        var record = records[port] ?? Record(mac: packet.sourceMAC)
+        let owner = owners[source]
+        if record.isShared || routers.contains(record.mac) {
+            return owner == nil || owner == port ? .nothing : .contested
+        }
+        if let owner, owner == port || isSameHost(owner, record) {
+            settle(port, source)
+            return .own
+        }
+        if owner == nil, mayTake(source, place, record) {
+            if record.addresses.contains(where: { $0.isIPv4 == source.isIPv4 }) {
+                record.gained += 1
+            }
+            record.addresses.append(source)
+            records[port] = record
+            owners[source] = port
+            settle(port, source)
+            return .own
+        }
+        want(port)
+        if let owner { want(owner) }
+        let known = record.listed.isEmpty ? record.addresses : record.listed
+        let own = known.first { $0.isIPv4 == source.isIPv4 } ?? known.first
+        return own.map(Answer.forged) ?? .contested
+    }
+
+    /// Whether a port's host has another port, too: it may answer by either.
+    private func isSameHost(_ port: UInt32, _ record: Record) -> Bool {
+        record.host != nil && records[port]?.host == record.host
+    }
+
+    private static func isFree(_ address: IPAddress) -> Bool {
+        address.isUnspecified || (!address.isIPv4 && address.isLinkLocal)
+    }
+
+    private func mayTake(
+        _ source: IPAddress, _ place: Identity.Place, _ record: Record
+    ) -> Bool {
+        // The gateway is the node itself.
+        if place == .gateway || place == .group { return false }
+        // Not every network of containers is known: the first address may lie anywhere.
+        if !record.addresses.contains(where: { $0.isIPv4 == source.isIPv4 }) { return true }
+        return place == .inside && record.gained < Self.newAddressAllowance
+    }
+
+    private mutating func settle(_ port: UInt32, _ source: IPAddress) {
+        fast[Int(port) & (Self.fastCount - 1)] = Fast(port: port, source: source)
+    }
+
+    // MARK: - Facts
+
+    /// Ports whose facts would tell more, each once.
+    mutating func takeWanted() -> Set<UInt32> {
+        defer { wanted.removeAll(keepingCapacity: true) }
+        return wanted
+    }
+
+    private mutating func want(_ port: UInt32) {
+        if wanted.count < Self.wantedLimit { wanted.insert(port) }
+    }
+
+    /// Takes in what is known of ports. An address that is listed at two of them stays whose it
+    /// was.
+    mutating func note(_ facts: [PortFacts]) {
+        for fact in facts {
+            var record = records[fact.port] ?? Record()
+            record.name = fact.name
+            record.mac = fact.mac
+            record.host = fact.host
+            record.isShared = fact.isShared
+            for address in record.listed where !fact.addresses.contains(address) {
+                release(address, of: fact.port, &record)
+            }
+            records[fact.port] = record
+            forget(fact.port)
+        }
+        for fact in facts where !fact.isShared {
+            for address in fact.addresses where !Self.isFree(address) && owners[address] == nil {
+                owners[address] = fact.port
+                records[fact.port]?.addresses.append(address)
+            }
+            let listed = fact.addresses.filter { owners[$0] == fact.port }
+            records[fact.port]?.listed = listed
+        }
+    }
+
+    /// A port has gone: its addresses are free.
+    mutating func remove(_ port: UInt32) {
+        guard let record = records.removeValue(forKey: port) else { return }
+        for address in record.addresses where owners[address] == port { owners[address] = nil }
+        forget(port)
+    }
+
+    /// An engine says that an address has another holder: who has it by use alone has it no longer.
+    mutating func release(_ address: IPAddress) {
+        guard let port = owners[address], var record = records[port],
+            !record.listed.contains(address)
+        else { return }
+        release(address, of: port, &record)
+        records[port] = record
+    }
+
+    private mutating func release(_ address: IPAddress, of port: UInt32, _ record: inout Record) {
+        if owners[address] == port { owners[address] = nil }
+        record.addresses.removeAll { $0 == address }
+        record.listed.removeAll { $0 == address }
+        forget(port)
+    }
+
+    private mutating func forget(_ port: UInt32) {
+        fast[Int(port) & (Self.fastCount - 1)] = Fast()
+    }
+}

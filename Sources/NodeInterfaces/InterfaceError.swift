@@ -1,0 +1,20 @@
+/// Why the kernel's list of interfaces could not be had.
+public enum InterfaceError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The kernel refused an operation; the text is the system's.
+    case kernel(operation: String, code: Int32, reason: String)
+    /// An answer that is not what rtnetlink(7) describes.
+    case malformedAnswer(operation: String)
+
+    public var description: String {
+        switch self {
+        case .kernel(let operation, _, let reason): "network interfaces: \(operation): \(reason)"
+        case .malformedAnswer(let operation):
+            "network interfaces: \(operation): the kernel's answer cannot be read"
+        }
+    }
+
+    /// The number of the system's error; nil where it is not the system's.
+    public var code: Int32? {
+        if case .kernel(_, let code, _) = self { code } else { nil }
+    }
+}

@@ -1,0 +1,122 @@
+internal import Glibc
+internal import Timestamps
+
+/// Follows the interfaces of a network namespace: reads the list once, and then what changes.
+///
+/// The kernel tells of a change before the first frame that it concerns. Whoever calls `refresh`
+/// after taking frames from the kernel, and before looking at them, knows every interface that they
+/// came by.
+public final class InterfaceMonitor {
+    private var events: RouteSocket
+    private var requests: RouteSocket
+    public private(set) var table = InterfaceTable()
+    /// How often changes were missed, and the whole list was read again.
+    public private(set) var overruns: UInt64 = 0
+
+    /// RTMGRP_LINK, RTMGRP_IPV4_ROUTE and RTMGRP_IPV6_ROUTE.
+    private static let groups: UInt32 = 1 | 0x40 | 0x400
+    /// Counts up with every change of a default route.
+    private var routeVersion: UInt64 = 0
+
+    /// Reads the list of the calling thread's network namespace.
+    public init() throws(InterfaceError) {
+        // Heard first, then listed: no change is between the two.
+        events = try RouteSocket(groups: Self.groups)
+        requests = try RouteSocket()
+        table.replace(with: try list(), at: Clock.now())
+    }
+
+    /// Becomes readable when something has changed.
+    public var descriptor: Int32 { events.descriptor }
+
+    /// Takes in what has changed; never waits.
+    ///
+    /// - Returns: whether an interface or a default route is new.
+    /// - Throws: `.kernel` where the list cannot be read again.
+    @discardableResult
+    public func refresh() throws(InterfaceError) -> Bool {
+        let before = (table.version, routeVersion)
+        do {
+            while let messages = try events.receive(waits: false) {
+                let time = Clock.now()
+                for message in messages { take(message, at: time) }
+            }
+        } catch {
+            guard error.code == ENOBUFS else { throw error }
+            overruns += 1
+            routeVersion += 1
+            table.replace(with: try list(), at: Clock.now())
+        }
+        return before != (table.version, routeVersion)
+    }
+
+    private func take(_ message: RouteMessage, at time: Timestamp) {
+        switch message.kind {
+        case RouteMessage.Kind.newLink:
+            if let interface = NodeInterface(message) { table.note(interface, at: time) }
+        case RouteMessage.Kind.deleteLink:
+            if let interface = NodeInterface(message) { table.remove(interface.index, at: time) }
+        case RouteMessage.Kind.newRoute, RouteMessage.Kind.deleteRoute:
+            // struct rtmsg: the second byte is the length of the destination's prefix.
+            if message.body.dropFirst().first == 0 { routeVersion += 1 }
+        default: break
+        }
+    }
+
+    private func list() throws(InterfaceError) -> [NodeInterface] {
+        try requests.links(in: nil)
+    }
+
+    /// The indexes of interfaces that lead to the rest of the world, as far as one address of each
+    /// family tells.
+    public func uplinks() -> Set<UInt32> {
+        // Addresses of root servers: everywhere the same, and within no private network.
+        let examples: [(UInt8, [UInt8])] = [
+            (UInt8(AF_INET), [198, 41, 0, 4]),
+            (
+                UInt8(AF_INET6),
+                [0x20, 1, 5, 3, 0xBA, 0x3E, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0x30]
+            ),
+        ]
+        var found: Set<UInt32> = []
+        for (family, address) in examples {
+            // No route is an answer, too.
+            if let index = try? requests.outgoingInterface(family, address) { found.insert(index) }
+        }
+        return found
+    }
+}
+
+extension RouteSocket {
+    /// The interfaces of a namespace; nil: of this one.
+    mutating func links(in namespace: Int32?) throws(InterfaceError) -> [NodeInterface] {
+        // Without statistics (RTEXT_FILTER_SKIP_STATS) an answer is a third as long.
+        var request = [UInt8](repeating: 0, count: 16)
+        request += RouteMessage.attribute(
+            NodeInterface.Attribute.extendedMask, UInt32(8).nativeBytes)
+        if let namespace {
+            request += RouteMessage.attribute(
+                NodeInterface.Attribute.targetNamespace, namespace.nativeBytes)
+        }
+        return try list(RouteMessage.Kind.getLink, body: request, for: "list interfaces")
+            .compactMap { NodeInterface($0) }
+    }
+
+    /// The interface that packets to an address leave by.
+    mutating func outgoingInterface(
+        _ family: UInt8, _ address: [UInt8]
+    ) throws(InterfaceError) -> UInt32? {
+        // struct rtmsg, and RTA_DST.
+        let request =
+            [family, UInt8(address.count * 8)] + [UInt8](repeating: 0, count: 10)
+            + RouteMessage.attribute(1, address)
+        var index: UInt32?
+        _ = try ask(RouteMessage.Kind.getRoute, flags: 0, body: request, for: "find a route") {
+            $0.body.dropFirst(12).forEachAttribute { type, value in
+                // RTA_OIF.
+                if type == 4 { index = value.native32(0) }
+            }
+        }
+        return index
+    }
+}

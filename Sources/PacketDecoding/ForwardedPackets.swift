@@ -1,0 +1,80 @@
+internal import NetworkAddresses
+internal import Timestamps
+
+/// Tells which outgoing packets of a node came in before: those that it forwards from one port to
+/// another.
+///
+/// For captures that show incoming packets at ports and outgoing ones at bridges, in one order of
+/// time. Each incoming packet accounts for one outgoing packet of the same addresses, ports and
+/// sequence numbers. A packet whose addresses were translated on the way is another packet. Memory
+/// is fixed; where two packets need the same place the older one is forgotten.
+public struct ForwardedPackets: ~Copyable, Sendable {
+    /// Outgoing packets that came in before.
+    public private(set) var repeats: UInt64 = 0
+    private var places: [Place]
+
+    /// How long after it came in a packet may go out: it may have to wait for a neighbour's
+    /// address.
+    private static let forwardTime = Interval.seconds(1)
+
+    private struct Place: Sendable {
+        var mark: UInt64 = 0
+        var time = Timestamp.distantPast
+        /// Packets with this mark that have come in and not gone out.
+        var count: UInt32 = 0
+    }
+
+    /// - Parameter capacity: packets that are remembered, rounded up to a power of two.
+    public init(capacity: Int = 1 << 15) {
+        var size = 1
+        while size < capacity, size < 1 << 30 { size *= 2 }
+        places = Array(repeating: Place(), count: size)
+    }
+
+    /// Whether this packet came in before, and is seen again as it goes out.
+    public mutating func isRepeat(_ packet: borrowing Packet) -> Bool {
+        guard packet.kind != .other, packet.packetType != .unknown else { return false }
+        let mark = Self.mark(packet)
+        let index = Int(truncatingIfNeeded: mark >> 32) & (places.count - 1)
+        let age = packet.time - places[index].time
+        let isKnown =
+            places[index].mark == mark && places[index].count > 0 && age >= .zero
+            && age <= Self.forwardTime
+        guard packet.packetType == .outgoing else {
+            places[index] = Place(
+                mark: mark, time: packet.time,
+                count: isKnown ? places[index].count &+ 1 : 1)
+            return false
+        }
+        guard isKnown else { return false }
+        places[index].count -= 1
+        repeats &+= 1
+        return true
+    }
+
+    /// A digest of what forwarding does not change.
+    private static func mark(_ packet: borrowing Packet) -> UInt64 {
+        var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
+        func mix(_ word: UInt64) {
+            let product = (hash ^ word).multipliedFullWidth(by: 0xE703_7ED1_A0B4_28DB)
+            hash = product.high ^ product.low
+        }
+        mix(packet.source.high)
+        mix(packet.source.low)
+        mix(packet.destination.high)
+        mix(packet.destination.low)
+        mix(
+            UInt64(packet.sourcePort) << 48 | UInt64(packet.destinationPort) << 32
+                | UInt64(packet.ipLength))
+        mix(UInt64(packet.tcpSequence) << 32 | UInt64(packet.tcpAcknowledgment))
+        mix(
+            UInt64(packet.ipProtocol) << 56 | UInt64(packet.tcpFlags) << 48
+                | UInt64(packet.tcpWindow) << 32 | UInt64(packet.arpOperation) << 16
+                | UInt64(packet.icmpIdentifier))
+        mix(
+            UInt64(packet.fragmentIdentifier) << 32 | UInt64(packet.dns.identifier) << 16
+                | UInt64(packet.icmpType) << 8 | UInt64(packet.icmpCode))
+        mix(packet.arpSenderMAC.value)
+        return hash
+    }
+}

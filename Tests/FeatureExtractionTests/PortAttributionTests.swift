@@ -1,0 +1,287 @@
+import FlowMetering
+import NetworkAddresses
+import PacketDecoding
+import Testing
+import Timestamps
+import Workloads
+
+@testable import FeatureExtraction
+
+/// Sends hand-made packets that came by ports through a meter and a tracker.
+private final class Ports {
+    var tracker: WindowTracker
+    var meter = FlowMeter(options: FlowMeterOptions())
+    var windows: [Window] = []
+    private var update = FlowUpdate()
+
+    init(graph: CommunicationGraph? = nil) {
+        tracker = WindowTracker(inventory: .empty, graph: graph, mode: .withoutBaseline)
+    }
+
+    func know(_ facts: PortFacts...) {
+        var change = PortChange()
+        change.facts = facts
+        tracker.apply(change)
+    }
+
+    func remove(_ port: UInt32) {
+        var change = PortChange()
+        change.gone = [port]
+        tracker.apply(change)
+    }
+
+    /// A TCP segment; without a port it is seen on an interface that has none.
+    func send(
+        _ source: String, _ destination: String, by port: UInt32, from: UInt16 = 40_000,
+        to: UInt16 = 80, flags: UInt8 = 2, at seconds: Double = 0, mac: UInt64 = 1,
+        type: PacketType = .otherHost
+    ) {
+        var packet = Packet()
+        packet.kind = .ip
+        packet.ipVersion = 4
+        packet.ipProtocol = 6
+        packet.source = IPAddress(source) ?? .unspecified
+        packet.destination = IPAddress(destination) ?? .unspecified
+        packet.sourcePort = from
+        packet.destinationPort = to
+        packet.tcpFlags = flags
+        packet.ipLength = 40
+        packet.time = Timestamp(secondsSince1970: 1_000_000 + seconds)
+        packet.sourceMAC = MACAddress(mac)
+        packet.port = port
+        packet.packetType = port == 0 ? .unknown : type
+        tracker.advance(to: packet.time)
+        takeWindows()
+        meter.observe(&packet, &update)
+        if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+    }
+
+    func claim(_ address: String, by port: UInt32, mac: UInt64) {
+        var packet = Packet()
+        packet.kind = .arp
+        packet.arpOperation = 2
+        packet.source = IPAddress(address) ?? .unspecified
+        packet.destination = packet.source
+        packet.arpSenderMAC = MACAddress(mac)
+        packet.sourceMAC = MACAddress(mac)
+        packet.time = Timestamp(second: 1_000_000)
+        packet.port = port
+        packet.packetType = .broadcast
+        tracker.advance(to: packet.time)
+        meter.observe(&packet, &update)
+        _ = tracker.observe(packet, update)
+    }
+
+    private func takeWindows() {
+        while let window = tracker.nextWindow() { windows.append(window) }
+    }
+
+    /// The last short window of each subject, contested ones apart.
+    func finish() -> [IPAddress: Window] {
+        tracker.finish()
+        takeWindows()
+        return Dictionary(
+            windows.filter { $0.scale == .short && !$0.isContested }.map { ($0.subject, $0) },
+            uniquingKeysWith: { $1 })
+    }
+}
+
+private let web = IPAddress(v4: 0x0A00_0001)
+private let job = IPAddress(v4: 0x0A00_0002)
+private let database = IPAddress(v4: 0x0A00_0003)
+
+struct PortAttributionTests {
+    private let webFacts = PortFacts(port: 1, name: "veth1", addresses: [web], host: 1)
+    private let jobFacts = PortFacts(port: 2, name: "veth2", addresses: [job], host: 2)
+    private let databaseFacts = PortFacts(port: 3, name: "veth3", addresses: [database], host: 3)
+
+    private func node() -> Ports {
+        let ports = Ports()
+        ports.know(webFacts, jobFacts, databaseFacts)
+        return ports
+    }
+
+    /// A flood in the name of a neighbour, by whose card, too, it pretends to be.
+    @Test(arguments: [1 as UInt64, 2])
+    func aForgedFloodIsHeldAgainstThePortThatItCameBy(mac: UInt64) throws {
+        let ports = node()
+        for number in 0..<200 as Range<UInt16> {
+            let client = 30_000 + number
+            ports.send("10.0.0.1", "10.0.0.3", by: 2, from: client, mac: mac)
+            // Who is attacked answers whose address it is, and that one refuses.
+            ports.send("10.0.0.3", "10.0.0.1", by: 3, from: 80, to: client, flags: 0x12, mac: 3)
+            ports.send("10.0.0.1", "10.0.0.3", by: 1, from: client, flags: 4, mac: 1)
+        }
+        let windows = ports.finish()
+        let window = try #require(windows[job])
+        #expect(window[.flows] == 200 && window.forgedCount == 200 && window[.foreignSources] == 1)
+        #expect(window[.packetsOut] == 200, "the owner's refusals are not the sender's doing")
+        #expect(window.evidence == .port && window.port == 2 && window.portName == "veth2")
+        #expect(windows[web] == nil && windows[database] == nil)
+    }
+
+    @Test func silenceTransfersNothing() throws {
+        let ports = Ports()
+        ports.send("10.0.0.1", "10.0.0.3", by: 1)
+        ports.send("10.0.0.2", "10.0.0.3", by: 2)
+        ports.send("10.0.0.1", "10.0.0.3", by: 2, from: 41_000, at: 3600)
+        // The owner's own packets stay its own.
+        ports.send("10.0.0.1", "10.0.0.3", by: 1, from: 42_000, at: 3601)
+        let windows = ports.finish()
+        #expect(windows[job]?.forgedCount == 1 && windows[web]?.forgedCount == 0)
+        #expect(windows[web]?[.flows] == 1)
+    }
+
+    @Test func aPortThatIsNewTakesNoAddressOfOthers() {
+        let ports = Ports()
+        ports.send("10.0.0.1", "10.0.0.3", by: 1)
+        ports.send("10.0.0.1", "10.0.0.3", by: 7, from: 41_000, at: 20, mac: 7)
+        // Nobody knows who it is: it is asked about, and nobody is blamed.
+        #expect(ports.tracker.contestedCount == 1)
+        #expect(ports.tracker.takeWantedPorts() == [1, 7])
+        #expect(ports.tracker.takeWantedPorts().isEmpty)
+        ports.know(PortFacts(port: 7, name: "veth7", addresses: [job]))
+        ports.send("10.0.0.1", "10.0.0.3", by: 7, from: 42_000, at: 21, mac: 7)
+        let windows = ports.finish()
+        #expect(windows[job]?.forgedCount == 1)
+        #expect(windows[web].map { $0.endSecond < 1_000_020 } ?? true)
+    }
+
+    @Test func whatIsInjectedIntoAFlowCountsForItsOwnPort() {
+        let ports = node()
+        ports.send("10.0.0.1", "10.0.0.3", by: 1)
+        ports.send("10.0.0.3", "10.0.0.1", by: 3, from: 80, to: 40_000, flags: 0x12)
+        ports.send("10.0.0.1", "10.0.0.3", by: 1, flags: 0x10)
+        for _ in 0..<30 { ports.send("10.0.0.1", "10.0.0.3", by: 2, flags: 0x18) }
+        // Answers can be forged as well.
+        for _ in 0..<30 {
+            ports.send("10.0.0.3", "10.0.0.1", by: 2, from: 80, to: 40_000, flags: 4)
+        }
+        let windows = ports.finish()
+        #expect(windows[web]?[.packetsOut] == 2 && windows[web]?.forgedCount == 0)
+        #expect(windows[job]?.forgedCount == 60 && windows[job]?[.packetsOut] == 60)
+        #expect(windows[job]?[.foreignSources] == 2)
+    }
+
+    @Test func aForgedClaimOfAnAddressCountsForItsOwnPort() {
+        let ports = node()
+        ports.claim("10.0.0.1", by: 2, mac: 1)
+        ports.claim("10.0.0.3", by: 3, mac: 3)
+        let windows = ports.finish()
+        #expect(windows[job]?[.foreignSources] == 1 && windows.count == 1)
+    }
+
+    @Test func anAddressIsFreeWhenItsPortHasGone() {
+        let ports = Ports()
+        ports.send("10.0.0.1", "10.0.0.3", by: 1)
+        ports.remove(1)
+        ports.send("10.0.0.1", "10.0.0.3", by: 9, from: 41_000, at: 1)
+        let windows = ports.finish()
+        #expect(windows[web]?.port == 9 && windows[web]?[.flows] == 1)
+        #expect(windows[web]?.forgedCount == 0)
+    }
+
+    @Test func anAddressMovesWhenTheKernelListsItElsewhere() {
+        let ports = node()
+        var other = jobFacts
+        other.addresses.append(web)
+        // As long as both have it, it stays whose it was.
+        ports.know(other)
+        ports.send("10.0.0.1", "10.0.0.3", by: 2)
+        var former = webFacts
+        former.addresses = []
+        ports.know(former, other)
+        ports.send("10.0.0.1", "10.0.0.3", by: 2, from: 41_000, at: 1)
+        let windows = ports.finish()
+        #expect(windows[job]?.forgedCount == 1)
+        #expect(windows[web]?[.flows] == 1 && windows[web]?.port == 2)
+    }
+
+    @Test func aHostWithTwoPortsAnswersByEither() {
+        let ports = Ports()
+        ports.know(webFacts, PortFacts(port: 4, name: "veth4", addresses: [job], host: 1))
+        ports.send("10.0.0.1", "10.0.0.3", by: 4)
+        let windows = ports.finish()
+        #expect(windows[web]?[.flows] == 1 && windows[web]?.forgedCount == 0)
+        #expect(windows[job] == nil)
+    }
+
+    @Test func whatTheNodeForwardsCountsWhereItCameIn() {
+        let ports = node()
+        ports.send("10.0.0.1", "10.0.0.9", by: 1)
+        ports.send("10.0.0.1", "10.0.0.3", by: 5, type: .outgoing)
+        ports.send("192.0.2.7", "10.0.0.3", by: 5, type: .outgoing)
+        let windows = ports.finish()
+        #expect(windows[web]?[.flows] == 1)
+        #expect(windows[IPAddress(v4: 0xC000_0207)]?.evidence == .address)
+        #expect(ports.tracker.contestedCount == 0)
+    }
+
+    @Test func whatComesFromBeyondACardIsNotHeldAgainstTheOwnerOfTheAddress() {
+        let ports = node()
+        ports.know(PortFacts(port: 6, name: "eth1", isShared: true))
+        ports.send("10.0.0.1", "10.0.0.3", by: 6, mac: 0xFE)
+        ports.send("192.0.2.7", "10.0.0.3", by: 6, mac: 0xFE)
+        let windows = ports.finish()
+        #expect(windows[web] == nil && windows[IPAddress(v4: 0xC000_0207)] != nil)
+        #expect(ports.tracker.contestedCount == 1)
+    }
+
+    @Test func twoFurtherAddressesAreTakenForItsOwnAndNoMore() {
+        let ports = node()
+        for number in 10..<15 { ports.send("10.0.0.\(number)", "10.0.0.3", by: 2) }
+        ports.send("203.0.113.5", "10.0.0.3", by: 2)
+        let windows = ports.finish()
+        #expect(windows[job]?.forgedCount == 4)
+        #expect(windows.count == 3)
+    }
+}
+
+/// Where no port is known, cards and addresses tell; an address that two cards use is nobody's
+/// proof.
+struct ContestedAddressTests {
+    @Test(arguments: [2 as UInt64, 7])
+    func anIdleOwnerIsNotBlamedForWhatOthersDoInItsName(mac: UInt64) throws {
+        let ports = Ports()
+        ports.send("10.0.0.1", "10.0.0.3", by: 0, mac: 1)
+        ports.send("10.0.0.2", "10.0.0.3", by: 0, mac: 2)
+        for number in 0..<50 as Range<UInt16> {
+            ports.send("10.0.0.1", "10.0.0.3", by: 0, from: 30_000 + number, at: 600, mac: mac)
+        }
+        ports.send("10.0.0.1", "10.0.0.3", by: 0, from: 41_000, at: 601, mac: 1)
+        let windows = ports.finish()
+        // The owner goes on as before, and only its own packets are its doing.
+        #expect(windows[web]?[.flows] == 1 && windows[web]?[.foreignSources] == 0)
+        let contested = ports.windows.last { $0.isContested && $0.scale == .short }
+        if mac == 2 {
+            #expect(windows[job]?[.flows] == 50 && windows[job]?[.foreignSources] == 1)
+            #expect(windows[job]?.evidence == .card && contested == nil)
+        } else {
+            #expect(contested?[.flows] == 50 && contested?.subject == web)
+            #expect(contested?.evidence == .address)
+        }
+    }
+
+    @Test func aNewCardWithOnesOwnAddressIsNothingSpecial() {
+        let ports = Ports()
+        ports.send("10.0.0.1", "10.0.0.3", by: 0, mac: 1)
+        let windows = ports.finish()
+        #expect(windows[web]?.evidence == .card && !(windows[web]?.isContested ?? true))
+    }
+
+    @Test(arguments: [true, false])
+    func whoCompletesHandshakesReceivesWhatIsSentToItsAddress(completes: Bool) {
+        let ports = Ports()
+        for number in 0..<10 as Range<UInt16> {
+            let client = 30_000 + number
+            ports.send("192.0.2.7", "10.0.0.3", by: 0, from: client, mac: 0xFE)
+            ports.send("10.0.0.3", "192.0.2.7", by: 0, from: 80, to: client, flags: 0x12, mac: 3)
+            if completes {
+                ports.send("192.0.2.7", "10.0.0.3", by: 0, from: client, flags: 0x10, mac: 0xFE)
+            }
+        }
+        let windows = ports.finish()
+        #expect(
+            windows[IPAddress(v4: 0xC000_0207)]?.evidence == (completes ? .handshake : .address))
+    }
+}
