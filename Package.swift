@@ -153,8 +153,8 @@ let package = Package(
         library(
             "Enforcement",
             uses: [
-                "Timestamps", "SystemSupport", "NetworkAddresses", "Nftables", "CNetfilter",
-                "Quarantine",
+                "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
+                "CNetfilter", "Quarantine",
             ]),
         library(
             "EventStore",

@@ -43,7 +43,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         let eventID = Self.eventID(verdict, modelID)
         let (outcomes, rule) = decider.decide(
             verdict.level == .quarantine ? Self.request(verdict, eventID) : nil,
-            about: verdict.subject, link: verdict.window.mac)
+            about: verdict.subject, link: verdict.window.mac, port: verdict.port?.name)
         let isWorthAlert = incidents.observe(verdict, eventID: eventID)
         var events: [Event] = []
         if isWorthAlert && mayAlert || outcomes.contains(where: { $0.decision.kind == .add }) {
@@ -85,9 +85,9 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         return EnforcementRequest(
             time: Self.end(of: verdict),
             window: .seconds(scale.seconds), offender: verdict.subject,
-            spoofingLink: verdict.pattern == .spoofing && verdict.window.mac != .zero
+            spoofingLink: verdict.isBorrowing && verdict.window.mac != .zero
                 ? verdict.window.mac : nil,
-            port: verdict.portToFence, isProven: !verdict.window.evidence.mayBeForged,
+            port: verdict.port, isProven: !verdict.window.evidence.mayBeForged,
             workload: verdict.workload, score: Double(verdict.score),
             threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
             eventID: eventID, reason: verdict.summary,
@@ -108,13 +108,19 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
 }
 
 extension Verdict {
-    /// The port of the node to fence: where addresses are borrowed, and the kernel knows by which
-    /// port they came.
-    fileprivate var portToFence: String? {
+    /// The port that the offender is behind; nil where the kernel does not know it.
+    fileprivate var port: QuarantinePort? {
         let name = window.portName
-        guard pattern == .spoofing, window.evidence == .port,
-            case .port = QuarantineTarget("port:" + name)
-        else { return nil }
-        return name
+        guard window.evidence == .port, case .port = QuarantineTarget("port:" + name) else {
+            return nil
+        }
+        return QuarantinePort(
+            name: name, instance: window.portInstance.isEmpty ? nil : window.portInstance,
+            ownsAddress: window.isListedAtPort)
+    }
+
+    /// Whether the offender borrowed addresses: a rule on its own one would hold little back.
+    fileprivate var isBorrowing: Bool {
+        pattern == .spoofing || window.forgedCount * 10 > Int(window[.flows])
     }
 }

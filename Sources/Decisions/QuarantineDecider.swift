@@ -9,7 +9,8 @@ package protocol QuarantineDecider {
     /// - Returns: the decisions with their results, and the rule that acts on the subject's packets
     ///   afterwards; nil if there is none.
     mutating func decide(
-        _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress
+        _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress,
+        port: String?
     ) -> (outcomes: [QuarantineOutcome], rule: QuarantineRule?)
     /// Whether rules are applied to packets.
     var isEnforcing: Bool { get }
@@ -20,9 +21,13 @@ extension PlannedQuarantine: QuarantineDecider {
     package var isEnforcing: Bool { false }
 
     package mutating func decide(
-        _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress
+        _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress,
+        port: String?
     ) -> (outcomes: [QuarantineOutcome], rule: QuarantineRule?) {
         let decisions = request.map { consider($0) } ?? []
-        return (decisions.map { QuarantineOutcome($0) }, rules.rule(over: subject, link: link))
+        return (
+            decisions.map { QuarantineOutcome($0) },
+            rules.rule(over: subject, link: link, port: port)
+        )
     }
 }

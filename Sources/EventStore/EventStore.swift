@@ -141,6 +141,7 @@ public final class EventStore: Sendable {
         let steps = [
             "1": schema, "2": incidentSchema,
             "3": "CREATE TABLE stats (time INTEGER PRIMARY KEY, body TEXT NOT NULL)",
+            "4": "ALTER TABLE fences ADD COLUMN port TEXT",
         ]
         let before = try stepsTaken(database)
         guard before.isSubset(of: steps.keys) else { throw EventStoreError.newer(path: path) }

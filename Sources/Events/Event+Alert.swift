@@ -88,9 +88,9 @@ extension Event {
         /// The offender's MAC address, if it is known.
         public var link: MACAddress?
         /// What says that the offender sent the packets; nil in events of earlier versions.
-        public var evidence: Evidence?
-        /// The interface of the node by which the packets came in, where it is one container's.
-        public var portName: String?
+        public var attribution: Attribution?
+        /// Whom the packets were for, where the offender's address may be forged.
+        public var target: IPAddress?
         public var contact: Contact?
         /// Nil: several captures or interfaces.
         public var origin: Origin?

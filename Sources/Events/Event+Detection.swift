@@ -13,9 +13,9 @@ extension Event.Alert {
             severity: Event.Severity(verdict), offender: verdict.subject,
             workload: verdict.workload, scale: window.scale, score: Double(verdict.score))
         link = window.mac == .zero ? nil : window.mac
-        evidence = window.evidence
-        portName = window.portName.isEmpty ? nil : window.portName
+        attribution = window.attribution
         contact = Contact(of: window)
+        target = window.evidence.mayBeForged ? contact?.address : nil
         self.window = window.startSecond..<window.endSecond + 1
         pValue = verdict.pValue
         threshold = Double(verdict.threshold)

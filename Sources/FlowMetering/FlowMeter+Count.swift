@@ -101,6 +101,11 @@ extension FlowMeter {
             if segment.newLetters != 0 || flags & 0x04 != 0 || !bits.contains(.established) {
                 table[slot].noteAll(segment.newLetters, fromOriginator: isFromOriginator)
                 table[slot].turn(flags, isFromOriginator, &events)
+                if events.contains(.established),
+                    packet.tcpAcknowledgment == table[slot, fromHigh: !fromHigh].nextSequence
+                {
+                    events.insert(.acknowledged)
+                }
             }
         } else if packet.payloadLength > 0,
             table[slot, fromHigh: fromHigh].add(.data)

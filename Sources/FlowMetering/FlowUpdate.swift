@@ -46,5 +46,8 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
         public static let retransmission = Events(rawValue: 128)
         /// The flow probably began before the capture: TCP without its SYN.
         public static let midstream = Events(rawValue: 256)
+        /// TCP: the packet that completed the handshake acknowledged the responder's sequence
+        /// number, so its sender has received the answer.
+        public static let acknowledged = Events(rawValue: 512)
     }
 }

@@ -89,11 +89,13 @@ struct MonitorLoop {
             hashSeed: options.hashSeed, length: options.learningTime, started: began,
             limits: options.limits)
         live.begin(&pipeline, context)
+        var ports = PortOwners(onChange: Self.portCheck(of: parts))
         var now = began
         while !pipeline.isOver(at: now) {
             guard !requests.shouldStop() else { return nil }
             live.update(&pipeline, context)
             try source.nextBatch(timeoutMilliseconds: 50) { frames in
+                ports.update(&pipeline, source, recording)
                 pipeline.process(frames)
                 recording?.record(frames, origin: source.origin)
             }
@@ -186,7 +188,7 @@ struct MonitorLoop {
         let retraining = options.retrainInterval.map {
             Retraining(every: $0, directory: options.stateDirectory, now: Clock.now())
         }
-        var ports = PortOwners(withdraw: Self.withdrawal(of: parts))
+        var ports = PortOwners(onChange: Self.portCheck(of: parts))
         while !requests.shouldStop() {
             live.update(&pipeline, context)
             try source.nextBatch(timeoutMilliseconds: 50) { frames in
@@ -299,28 +301,20 @@ struct MonitorLoop {
 }
 
 extension MonitorLoop {
-    /// Removes the fences of ports that have gone, on a task of its own: whoever gets such a name
-    /// next has done nothing.
-    private static func withdrawal(
-        of parts: MonitorParts
-    ) -> (@escaping @Sendable (String) -> Bool) -> Void {
+    /// Compares the rules on ports with the interfaces, on a task of its own: whoever gets the name
+    /// of a port that has gone has done nothing.
+    private static func portCheck(of parts: MonitorParts) -> () -> Void {
         let (quarantine, decisions, logger) = (parts.quarantine, parts.decisions, parts.tell)
-        return { isGone in
+        return {
             Task.detached {
-                for attempt in 1...10 {
-                    do throws(QuarantineError) {
-                        decisions.submit(
-                            try await quarantine.use { (engine, now) throws(QuarantineError) in
-                                try engine.withdraw(isGone, now: now)
-                            })
-                        return
-                    } catch {
-                        if attempt == 1 || attempt == 10 {
-                            logger.info(
-                                "the fence of a port that has gone cannot be removed: \(error)")
-                        }
-                        try? await Task.sleep(for: .seconds(attempt))
-                    }
+                do throws(QuarantineError) {
+                    decisions.submit(
+                        try await quarantine.use { (engine, now) throws(QuarantineError) in
+                            try engine.followPorts(now: now)
+                        })
+                } catch {
+                    // The quarantine looks again within a second.
+                    logger.info("the rule on a port that has gone cannot be removed: \(error)")
                 }
             }
         }

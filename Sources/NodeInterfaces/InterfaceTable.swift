@@ -64,7 +64,7 @@ public struct InterfaceTable: Sendable {
     /// - Parameters:
     ///   - time: when this was learned.
     ///   - isComplete: whether every change was heard since the last; if not, the index may have
-    ///   been used again.
+    ///     been used again.
     /// - Returns: whether anything is new.
     @discardableResult
     public mutating func note(

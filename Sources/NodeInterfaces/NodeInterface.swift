@@ -103,6 +103,10 @@ public struct NodeInterface: Equatable, Sendable {
         static let targetNamespace: UInt16 = 46
     }
 
+    /// Tells this interface from a later one with the same name, also after a restart of the node:
+    /// the kernel's numbers of both its ends, and its card. A new name changes nothing about it.
+    public var instance: String { "\(index)/\(link?.index ?? 0)/\(mac)" }
+
     /// Whether frames that come in here were sent by whoever is at the other end of a bridge's
     /// port.
     public var isBridgePort: Bool {

@@ -3,7 +3,7 @@ internal import Glibc
 /// Owns one socket of rtnetlink(7); noncopyable, so it closes once.
 ///
 /// It belongs to the network namespace that the opening thread was in.
-struct RouteSocket: ~Copyable {
+struct RouteSocket: ~Copyable, Sendable {
     let descriptor: Int32
     private var sequence: UInt32 = 0
     private var buffer = [UInt8](repeating: 0, count: 1 << 17)

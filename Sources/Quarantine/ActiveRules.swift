@@ -40,10 +40,16 @@ public struct ActiveRules: Sendable {
         }
     }
 
-    /// The rule that acts on a host's packets; of several, the first by target and action.
-    public func rule(over address: IPAddress, link: MACAddress) -> QuarantineRule? {
-        rules.values.lazy.filter { $0.state != .removing && $0.target.matches(address, link: link) }
-            .min { $0.key < $1.key }
+    /// The rule that acts on a host's packets; of several the first by target and action.
+    ///
+    /// - Parameter port: the interface that leads to the host; nil: not known.
+    public func rule(
+        over address: IPAddress, link: MACAddress, port: String? = nil
+    ) -> QuarantineRule? {
+        rules.values.lazy.filter {
+            $0.state != .removing && $0.target.matches(address, link: link, port: port)
+        }
+        .min { $0.key < $1.key }
     }
 
     /// The rules that have expired at `time`, in order of expiry.

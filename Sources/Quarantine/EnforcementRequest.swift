@@ -12,9 +12,9 @@ public struct EnforcementRequest: Sendable, Equatable {
     /// Set if the source addresses are spoofed: then the rule is on this MAC address, not on an IP
     /// address.
     public var spoofingLink: MACAddress?
-    /// Set when the source addresses are borrowed, and the kernel knows by which port of the node
-    /// they came: then the rule is on this port.
-    public var port: String?
+    /// Set when the kernel knows by which port of the node the packets came: then a rule is on this
+    /// port, whatever addresses they bear.
+    public var port: QuarantinePort?
     /// Whether more than the address in the packets says who it was. Without that nothing is
     /// fenced: somebody else may have written the address.
     public var isProven: Bool
@@ -36,7 +36,7 @@ public struct EnforcementRequest: Sendable, Equatable {
 
     public init(
         time: Timestamp, window: Interval = .seconds(10), offender: IPAddress,
-        spoofingLink: MACAddress? = nil, port: String? = nil, isProven: Bool = true,
+        spoofingLink: MACAddress? = nil, port: QuarantinePort? = nil, isProven: Bool = true,
         workload: String? = nil, score: Double, threshold: Double,
         isFarBeyond: Bool = false, eventID: String, reason: String, features: String = ""
     ) {

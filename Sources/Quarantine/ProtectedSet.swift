@@ -18,6 +18,9 @@ public struct ProtectedSet: Sendable, Equatable {
     /// MAC addresses that are never fenced, with their reasons.
     public private(set) var links: [MACAddress: String] = [:]
 
+    /// Interfaces of the node that are never fenced, with their reasons.
+    public private(set) var ports: [String: String] = [:]
+
     /// A set with what no fence may ever cover: loopback, multicast, broadcast, "no address".
     public init() { entries = Self.always }
 
@@ -60,6 +63,11 @@ public struct ProtectedSet: Sendable, Equatable {
         if links[link] == nil { links[link] = reason }
     }
 
+    /// Protects one interface of the node.
+    public mutating func add(port name: String, reason: String) {
+        if ports[name] == nil { ports[name] = reason }
+    }
+
     /// Adds everything in `other`.
     public mutating func formUnion(_ other: ProtectedSet) {
         var known = Set(entries.map(\.prefix))
@@ -67,6 +75,7 @@ public struct ProtectedSet: Sendable, Equatable {
             entries.append(entry)
         }
         links.merge(other.links) { mine, _ in mine }
+        ports.merge(other.ports) { mine, _ in mine }
     }
 
     /// The first entry that shares an address with `prefix`; nil if `prefix` may be fenced.
@@ -81,7 +90,7 @@ public struct ProtectedSet: Sendable, Equatable {
             case .prefix(let prefix):
                 check(prefix).map { "\($0.prefix) is protected: \($0.reason)" }
             case .link(let link): links[link].map { "\(link) is protected: \($0)" }
-            case .port: nil
+            case .port(let name): ports[name].map { "\(name) is protected: \($0)" }
             }
         return why ?? Self.finalObjection(to: target)
     }

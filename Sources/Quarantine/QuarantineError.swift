@@ -16,6 +16,8 @@ public enum QuarantineError: Error, Equatable, Sendable {
     case noSuchFence(QuarantineTarget)
     /// The target has no fence of its own, but is part of a wider one.
     case partOf(QuarantineTarget, wider: QuarantineTarget)
+    /// There is no such interface, or it leads to another container by now.
+    case noSuchPort(String)
 }
 
 extension QuarantineError: CustomStringConvertible {
@@ -32,6 +34,8 @@ extension QuarantineError: CustomStringConvertible {
         case .malformedAnswer(let what): "an answer of the kernel makes no sense: \(what)"
         case .ledger(let what): "ledger: \(what)"
         case .noSuchFence(let target): "no fence stands around \(target)"
+        case .noSuchPort(let name):
+            "no interface \(name) leads to what is to be fenced; see 'ip link' for names"
         case .partOf(let target, let wider):
             "\(target) has no fence of its own, it lies in the one around \(wider); release that"
         }

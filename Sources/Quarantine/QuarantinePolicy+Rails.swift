@@ -7,12 +7,18 @@ extension QuarantinePolicy {
         for request: EnforcementRequest, subject: QuarantineTarget, active: ActiveRules
     ) -> [QuarantineDecision] {
         let workload = inventory.workload(at: request.offender)
-        if let refusal = objection(to: subject, workload: workload, time: request.time) {
+        let side = side(of: subject)
+        if let refusal = objection(to: subject, workload: workload, side, time: request.time) {
             return refuse(refusal, subject, request)
         }
-        let targets = self.targets(for: subject, workload: workload, active: active)
-        if let refusal = budgetObjection(adding: targets, to: active) {
-            breakerUntil = request.time + options.breaker
+        var targets = self.targets(for: subject, workload: workload, active: active)
+        if let port = request.port, subject != .port(port.name),
+            !active.contains(.port(port.name))
+        {
+            targets.append(.port(port.name))
+        }
+        if let refusal = budgetObjection(adding: targets, to: active, side) {
+            breakerUntil[side] = request.time + options.breaker
             return refuse(refusal, subject, request)
         }
         return add(targets, subject: subject, for: request, reason: request.reason)
@@ -22,8 +28,8 @@ extension QuarantinePolicy {
     mutating func subnetDecisions(
         for request: EnforcementRequest, active: ActiveRules
     ) -> [QuarantineDecision]? {
-        guard options.fencesSubnets, request.spoofingLink == nil, request.port == nil,
-            !isBreakerOpen(at: request.time),
+        guard options.fencesSubnets, request.spoofingLink == nil,
+            request.port?.ownsAddress ?? true, !isOpen(.inside, at: request.time),
             inventory.index(at: request.offender) != nil
         else { return nil }
         let spanStart = request.time - options.subnetSpan
@@ -37,9 +43,10 @@ extension QuarantinePolicy {
             guard guilty.count >= options.subnetMinimum,
                 Double(guilty.count) >= options.subnetShare * Double(known.count)
             else { continue }
-            let targets = pieces(of: prefix, time: request.time, active: active)
+            let targets = pieces(
+                of: prefix, without: known.subtracting(guilty), time: request.time, active: active)
             guard !targets.isEmpty, targets.count <= options.subnetPieces,
-                budgetObjection(adding: targets, to: active) == nil
+                budgetObjection(adding: targets, to: active, .inside) == nil
             else { continue }
             let reason =
                 "\(guilty.count) of \(known.count) known workloads of \(prefix) "
@@ -59,11 +66,15 @@ extension QuarantinePolicy {
             + lengths.map { IPPrefix(address, length: $0) }.filter { !networks.contains($0) }
     }
 
-    /// `prefix` without what is protected or allowlisted at `time`.
+    /// `prefix` without what is protected or allowlisted at `time`, and without its members that
+    /// nothing was seen of.
     private func pieces(
-        of prefix: IPPrefix, time: Timestamp, active: ActiveRules
+        of prefix: IPPrefix, without innocent: Set<Int>, time: Timestamp, active: ActiveRules
     ) -> [QuarantineTarget] {
         var holes = protected
+        for address in innocent.flatMap({ inventory.workloads[$0].allAddresses }) {
+            holes.add(IPPrefix(host: address), reason: "not accused")
+        }
         for entry in allowlist where entry.isValid(at: time) {
             holes.add(entry.prefix, reason: entry.reason)
         }
@@ -87,7 +98,7 @@ extension QuarantinePolicy {
     }
 
     private func objection(
-        to subject: QuarantineTarget, workload: KnownWorkload?, time: Timestamp
+        to subject: QuarantineTarget, workload: KnownWorkload?, _ side: Side, time: Timestamp
     ) -> QuarantineDecision.Refusal? {
         if let why = protected.objection(to: subject) { return .protected(why) }
         if let prefix = subject.prefix {
@@ -101,8 +112,23 @@ extension QuarantinePolicy {
             }
         }
         if let workload, isWarmingUp(workload, time: time) { return .warmingUp }
-        if isBreakerOpen(at: time) { return .breakerOpen }
+        if isOpen(side, at: time) { return .breakerOpen }
         return nil
+    }
+
+    private func isOpen(_ side: Side, at time: Timestamp) -> Bool {
+        breakerUntil[side].map { time < $0 } ?? false
+    }
+
+    /// Ports and cards are the node's own, and so are the addresses of its networks. Where no
+    /// networks are known, private addresses are.
+    private func side(of target: QuarantineTarget) -> Side {
+        guard let prefix = target.prefix else { return .inside }
+        let isInside =
+            inventory.workload(at: prefix.address) != nil
+            || inventory.networks.contains { $0.prefix.contains(prefix.address) }
+            || inventory.networks.isEmpty && prefix.address.isPrivate
+        return isInside ? .inside : .outside
     }
 
     private func isWarmingUp(_ workload: KnownWorkload, time: Timestamp) -> Bool {
@@ -111,12 +137,15 @@ extension QuarantinePolicy {
 
     /// The refusal if `targets` would exceed the number of rules or the share of known workloads.
     private func budgetObjection(
-        adding targets: [QuarantineTarget], to active: ActiveRules
+        adding targets: [QuarantineTarget], to active: ActiveRules, _ side: Side
     ) -> QuarantineDecision.Refusal? {
-        let automatic = active.values.filter { !$0.isByHand && $0.state != .removing }
+        let automatic = active.values.filter {
+            !$0.isByHand && $0.state != .removing && self.side(of: $0.target) == side
+        }
         guard Set(automatic.map(\.id)).count < options.maximumActive else {
             return .budgetOfRules(options.maximumActive)
         }
+        guard side == .inside else { return nil }
         let hosts = Set(automatic.map(\.target) + targets)
         let networks = hosts.compactMap(\.prefix).filter { !$0.isHost }
         func isIncluded(_ address: IPAddress) -> Bool {
@@ -153,9 +182,12 @@ extension QuarantinePolicy {
     ) -> [QuarantineDecision] {
         let level = forgiven(records[subject] ?? Record(), time: request.time) + 1
         let model = rule(for: request, target: subject, level: level, reason: reason)
-        return targets.map { target in
+        // "Egress" lets a container answer, which a port cannot tell from asking.
+        let isByAddress = model.action == .egress && targets.contains { !$0.isPort }
+        return targets.filter { !(isByAddress && $0.isPort) }.map { target in
             var rule = model
             rule.target = target
+            rule.portInstance = target.isPort ? request.port?.instance : nil
             return QuarantineDecision(.add, rule, time: request.time, subject: subject)
         }
     }

@@ -29,7 +29,8 @@ public struct QuarantinePolicy: Sendable {
     }
 
     var records: [QuarantineTarget: Record] = [:]
-    var breakerUntil = Timestamp.distantPast
+    /// Each side has a breaker and a budget of its own: neither uses up the other's.
+    var breakerUntil: [Side: Timestamp] = [:]
     private var sequence = 0
 
     public init(
@@ -43,9 +44,14 @@ public struct QuarantinePolicy: Sendable {
         self.allowlist = allowlist
     }
 
-    /// Whether the circuit breaker is open at `time`: the policy then reports alerts but adds no
-    /// rule.
-    public func isBreakerOpen(at time: Timestamp) -> Bool { time < breakerUntil }
+    /// Where an offender is: a container or host of the node's networks, or anywhere else.
+    enum Side: Hashable, Sendable { case inside, outside }
+
+    /// Whether a circuit breaker is open at `time`: the policy alerts and decides no rule on
+    /// offenders of that side.
+    public func isBreakerOpen(at time: Timestamp) -> Bool {
+        breakerUntil.values.contains { time < $0 }
+    }
 
     /// Decides on one detection above the threshold.
     ///
@@ -64,7 +70,7 @@ public struct QuarantinePolicy: Sendable {
             return refuse(.unproven, subject, request)
         }
         if let extended = extend(subject, for: request, active: active) { return extended }
-        guard !isCovered(subject, by: active) else { return [] }
+        guard !isCovered(subject, at: request.port?.name, by: active) else { return [] }
         return subnetDecisions(for: request, active: active)
             ?? hostDecisions(for: request, subject: subject, active: active)
     }
@@ -129,7 +135,7 @@ public struct QuarantinePolicy: Sendable {
         for index in allowlist.indices where allowlist[index].reason == Self.releasedByHand {
             allowlist[index].expires = allowlist[index].expires.map(moved)
         }
-        breakerUntil = moved(breakerUntil)
+        breakerUntil = breakerUntil.mapValues(moved)
     }
 
     /// Replaces the allowlist; targets that an operator has released stay excluded until their
@@ -147,12 +153,19 @@ public struct QuarantinePolicy: Sendable {
     }
 
     func subject(of request: EnforcementRequest) -> QuarantineTarget {
-        request.port.map(QuarantineTarget.port) ?? request.spoofingLink.map(QuarantineTarget.link)
+        if let port = request.port, !port.ownsAddress || request.spoofingLink != nil {
+            return .port(port.name)
+        }
+        return request.spoofingLink.map(QuarantineTarget.link)
             ?? .prefix(IPPrefix(host: request.offender))
     }
 
-    private func isCovered(_ subject: QuarantineTarget, by active: ActiveRules) -> Bool {
+    private func isCovered(
+        _ subject: QuarantineTarget, at port: String?, by active: ActiveRules
+    ) -> Bool {
         guard let prefix = subject.prefix else { return false }
+        // Addresses that are borrowed would pass a prefix's rule.
+        if let port, !active.contains(.port(port)) { return false }
         return active.values.contains {
             $0.action == .drop && $0.state != .removing
                 && $0.target.prefix?.contains(prefix) ?? false
@@ -218,16 +231,28 @@ public struct QuarantinePolicy: Sendable {
         }
         let duration = options.duration(level: rule.level)
         let expires = request.time + duration
-        guard expires - rule.expires >= max(duration / 10, .seconds(1)) else { return [] }
+        func extended(_ rule: QuarantineRule) -> QuarantineRule {
+            var rule = rule
+            rule.expires = expires
+            rule.reason = request.reason
+            rule.eventID = request.eventID
+            rule.features = request.features
+            return rule
+        }
+        // The container has come back by another port, or the port is known only now.
+        var added: [QuarantineDecision] = []
+        if let port = request.port, !active.contains(.port(port.name)) {
+            var model = rule
+            model.target = .port(port.name)
+            model.portInstance = port.instance
+            added = [
+                QuarantineDecision(.add, extended(model), time: request.time, subject: subject)
+            ]
+        } else if expires - rule.expires < max(duration / 10, .seconds(1)) {
+            return []
+        }
         return active.values.filter { $0.id == rule.id && $0.state != .removing }
             .sorted { $0.key < $1.key }
-            .map { rule in
-                var rule = rule
-                rule.expires = expires
-                rule.reason = request.reason
-                rule.eventID = request.eventID
-                rule.features = request.features
-                return QuarantineDecision(.extend, rule, time: request.time)
-            }
+            .map { QuarantineDecision(.extend, extended($0), time: request.time) } + added
     }
 }

@@ -89,7 +89,7 @@ public struct QuarantineRule: Sendable, Equatable {
         created: Timestamp = .epoch, expires: Timestamp, level: Int = 0, reason: String = "",
         eventID: String = "", features: String = "", workload: String? = nil,
         origin: String = "policy", isForced: Bool = false, isDryRun: Bool = false,
-        packets: UInt64 = 0, bytes: UInt64 = 0, ending: String = ""
+        packets: UInt64 = 0, bytes: UInt64 = 0, ending: String = "", portInstance: String? = nil
     ) {
         self.target = target
         self.action = action.applied(to: target)
@@ -104,7 +104,7 @@ public struct QuarantineRule: Sendable, Equatable {
         words = SharedWords(
             Words(
                 id: id, reason: reason, eventID: eventID, features: features, workload: workload,
-                origin: origin, ending: ending))
+                origin: origin, ending: ending, portInstance: portInstance))
     }
 
     public var key: Key { Key(target: target, action: action) }
@@ -141,6 +141,7 @@ extension QuarantineRule {
         var workload: String?
         var origin: String
         var ending: String
+        var portInstance: String?
     }
 
     private final class SharedWords: Sendable, Equatable {
@@ -195,7 +196,13 @@ extension QuarantineRule {
         set { change { $0.origin = newValue } }
     }
 
-    /// How it ended: "time over", "released: …", …; empty if it has not.
+    /// Of a rule on a port: tells its interface from a later one with the same name.
+    public var portInstance: String? {
+        get { words.value.portInstance }
+        set { change { $0.portInstance = newValue } }
+    }
+
+    /// Why it is over: "time over", "released: …", …; empty while it is not.
     public var ending: String {
         get { words.value.ending }
         set { change { $0.ending = newValue } }

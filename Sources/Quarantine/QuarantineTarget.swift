@@ -30,9 +30,13 @@ public enum QuarantineTarget: Hashable, Comparable, Sendable {
         return self == other
     }
 
-    /// Whether packets of a host with this IP and MAC address match.
-    func matches(_ address: IPAddress, link: MACAddress) -> Bool {
-        prefix?.contains(address) ?? (self == .link(link))
+    /// Whether packets of a host with this address and network card, at this port, match.
+    func matches(_ address: IPAddress, link: MACAddress, port: String?) -> Bool {
+        switch self {
+        case .prefix(let prefix): prefix.contains(address)
+        case .link(let own): own == link
+        case .port(let name): name == port
+        }
     }
 }
 

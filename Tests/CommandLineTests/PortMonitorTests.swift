@@ -80,6 +80,23 @@ struct PortMonitorTests {
             try card(forgesCard ? borrowed : offender))
     }
 
+    /// The alert that led to a rule says so.
+    private func expectTheAlertToName(_ target: String) throws {
+        func details(_ event: [String: Any]) -> [String: Any] {
+            event["lazaret"] as? [String: Any] ?? [:]
+        }
+        let rule = try #require(
+            events().map(details).first {
+                $0["action"] as? String == "fence" && $0["target"] as? String == target
+            })
+        let alert = try #require(
+            alerts().map(details).first {
+                $0["event_id"] as? String == rule["event_id"] as? String
+            })
+        #expect(alert["decision"] as? String == "quarantine")
+        #expect(alert["quarantine_id"] as? String == rule["quarantine_id"] as? String)
+    }
+
     @Test(arguments: [false, true])
     func whoFloodsInANeighboursNameIsNamedAndTheNeighbourIsNot(forgesCard: Bool) throws {
         let program = try monitor("--enforce", "-w", scratch.path("kept.pcapng"))
@@ -99,9 +116,10 @@ struct PortMonitorTests {
         #expect(details["evidence"] as? String == "port" && details["port"] as? String == "p0")
         // The fence is at the port: another address does not help.
         let isFenced = try eventually {
-            try lab.node.space.run("nft", "list", "ruleset").contains("\"p0\" timeout")
+            try lab.node.space.run("nft", "list", "ruleset").contains("\"p0\" ")
         }
         #expect(isFenced, "\(program.errors)")
+        try expectTheAlertToName("port:p0")
         #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.b, lab.a))
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.bystander))
         #expect(try !lab.isFenced(lab.bystander))
@@ -115,7 +133,7 @@ struct PortMonitorTests {
             }
         }
         #expect(isReleased, "\(program.errors)")
-        #expect(try !lab.node.space.run("nft", "list", "ruleset").contains("\"p0\" timeout"))
+        #expect(try !lab.node.space.run("nft", "list", "ruleset").contains("\"p0\" "))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
 
         // The recording has the ports: who replays it accuses the same.
@@ -141,6 +159,31 @@ struct PortMonitorTests {
         }
         #expect(isNamed && !accused().contains(next.v4), "\(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func aFenceFollowsAPortThatIsRenamedAndMovedToAnotherBridge() throws {
+        let program = try monitor("--enforce")
+        let node = lab.node.space
+        #expect(try lab.reaches(lab.a, lab.b))
+        func holds(_ port: String) throws -> Bool {
+            try node.run("nft", "list", "ruleset").contains("\"\(port)\" ")
+        }
+        let isFenced = try eventually {
+            try flood(lab.b, by: lab.a, as: lab.bystander, forgesCard: true)
+            return try holds("p0")
+        }
+        #expect(isFenced, "\(program.errors)")
+        try node.run("ip", "link", "set", "p0", "down")
+        try node.run("ip", "link", "set", "p0", "name", "p7")
+        try node.run("ip", "link", "set", "p7", "up")
+        let isFollowed = try eventually { try holds("p7") && !holds("p0") }
+        #expect(isFollowed, "\(program.errors)")
+        #expect(try lab.isHeldBack(lab.a, lab.b))
+        try node.run("ip", "link", "set", "p7", "nomaster")
+        try node.run("ip", "link", "set", "p7", "master", "br2")
+        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.reaches(lab.bystander, lab.b))
+        #expect(try holds("p7"))
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 
     @Test func aNameThatIsNoInterfaceIsToldInOneLine() throws {

@@ -75,7 +75,13 @@ struct BorrowedAddressTests {
         let fence = try #require(
             events("quarantine").first { details($0)["action"] as? String == "fence" })
         #expect((details(fence)["target"] as? String)?.hasPrefix("port:veth") ?? false)
-        #expect(details(fence)["workload"] as? String == "job")
+        // All three are of one image, and so of one workload: the address tells them apart.
+        let alert = events("alert").first {
+            details($0)["event_id"] as? String == details(fence)["event_id"] as? String
+        }
+        #expect(alert.map(details)?["offender"] as? String == job.address)
+        #expect(alert.map(details)?["evidence"] as? String == "port")
+        #expect(alert.map(details)?["decision"] as? String == "quarantine")
         for event in events("quarantine") {
             #expect(details(event)["target"] as? String != web.address)
         }

@@ -22,10 +22,11 @@ struct AlertPipelineTests {
         contact.sourcePort = 40_000
         contact.port = 443
         contact.second = second
-        let window = Window(
+        var window = Window(
             subject: IPAddress(v4: 0x0A00_0001), mac: MACAddress(7 as UInt64), scale: .short,
             endSecond: second, values: [Float](repeating: 0, count: Feature.count),
             contact: contact)
+        window.evidence = .card
         return Verdict(
             window: window, workload: "web", isKnown: true, baselineName: "web", score: 0.8125,
             pValue: 0.001, threshold: 0.75, pattern: .verticalScan, strength: 1, excess: 9,

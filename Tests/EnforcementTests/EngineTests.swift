@@ -84,25 +84,6 @@ struct EngineTests {
         #expect(try engine.actuator.elements().map(\.target) == [target("10.0.0.2")])
     }
 
-    @Test func aFenceAtAPortEndsWithThePort() throws {
-        let space = try Namespace()
-        let ledger = MemoryLedger()
-        var engine = try space.engine(ledger)
-        let now = Clock.now()
-        _ = try engine.perform(
-            [decided("port:veth1", now), decided("port:veth2", now), decided("10.0.0.2", now)],
-            now: now)
-        let outcomes = try engine.withdraw({ $0 == "veth1" }, now: now)
-        #expect(outcomes.map(\.decision.target) == [target("port:veth1")])
-        #expect(outcomes[0].failure == nil && outcomes[0].decision.reason.contains("has gone"))
-        #expect(
-            try Set(engine.actuator.elements().map(\.target))
-                == [target("port:veth2"), target("10.0.0.2")])
-        #expect(try engine.withdraw({ $0 == "veth1" }, now: now).isEmpty)
-        // What is in the ledger agrees with the kernel.
-        #expect(try engine.reconcile(now: now, cause: "again").isClean)
-    }
-
     @Test func theLaterEndCounts() throws {
         let space = try Namespace()
         let ledger = MemoryLedger()

@@ -86,6 +86,9 @@ private struct TrappedFirewall: QuarantineActuator, ~Copyable {
     ) -> [QuarantineRule.Key: Timestamp] {
         firewall.expected(rules, now: now)
     }
+    mutating func portInstances() throws(QuarantineError) -> [String: String] {
+        try firewall.portInstances()
+    }
     mutating func isIntact() throws(QuarantineError) -> Bool { try firewall.isIntact() }
     mutating func remove() throws(QuarantineError) { try firewall.remove() }
     mutating func forgetCounts(

@@ -81,7 +81,7 @@ struct InterfaceMonitorTests {
         let second = try #require(try table(monitor)["v0"])
         #expect(first.index == 77 && second.index == 77 && second.port > first.port)
         let now = Clock.now()
-        #expect(monitor.table.interface(of: 77, at: now - 3_000_000_000) == nil)
+        #expect(monitor.table.interface(of: 77, at: now - .seconds(3)) == nil)
         #expect(monitor.table.interface(of: 77, at: now + .seconds(1))?.port == second.port)
         // An interface that moves to another namespace has gone from this one.
         let other = try Namespace("other")

@@ -60,7 +60,7 @@ struct InterfaceTableTests {
         for index in 1...1000 as ClosedRange<UInt32> { table.note(veth(index, "a"), at: time(0)) }
         for index in 1...999 as ClosedRange<UInt32> { table.remove(index, at: time(1)) }
         #expect(table.interface(port: 1) != nil)
-        table.remove(1000, at: time(61))
+        table.remove(1000, at: time(62))
         #expect(table.interface(port: 1) == nil && table.interface(port: 1000) != nil)
     }
 }

@@ -64,10 +64,59 @@ struct PolicyTests {
     @Test func whoBorrowsAddressesIsFencedAtItsPortWhereThatIsKnown() {
         var quarantine = PlannedQuarantine()
         var request = request("10.0.0.2", at: 100, score: 1, link: "02:00:00:00:00:01")
-        request.port = "veth1"
+        request.port = QuarantinePort(name: "veth1", instance: "7/2/a", ownsAddress: true)
         let decisions = quarantine.consider(request)
         #expect(decisions.map { "\($0.target)" } == ["port:veth1"])
         #expect(decisions.first?.rule.undo == "lazaret quarantine release port:veth1")
+        #expect(decisions.first?.rule.portInstance == "7/2/a")
+    }
+
+    /// Whatever the pattern: the port is the strongest that names the container.
+    @Test(arguments: [true, false])
+    func whoIsBehindAPortIsFencedThereAndAtTheAddressesThatTheKernelListsThere(isListed: Bool) {
+        var quarantine = PlannedQuarantine()
+        quarantine.policy.inventory = KnownInventory(workloads: [
+            KnownWorkload(
+                name: "web", addresses: [prefix("10.0.0.2"), prefix("10.1.0.2")].map(\.address))
+        ])
+        var request = request("10.0.0.2", at: 100, score: 1)
+        request.port = QuarantinePort(name: "veth1", instance: "7/2/a", ownsAddress: isListed)
+        let decisions = quarantine.consider(request)
+        // An address that the port was only the first to use may be somebody else's.
+        #expect(
+            decisions.map { "\($0.target)" }
+                == (isListed ? ["10.0.0.2", "10.1.0.2", "port:veth1"] : ["port:veth1"]))
+        #expect(Set(decisions.map(\.rule.id)).count == 1)
+        #expect(quarantine.rules.rule(over: request.offender, link: .zero, port: "veth1") != nil)
+        // While it goes on, all of them are extended, and a port that is new is added.
+        request.time = Timestamp(second: 400)
+        request.port?.name = "veth2"
+        let further = quarantine.consider(request)
+        #expect(further.contains { $0.kind == .add && "\($0.target)" == "port:veth2" })
+        #expect(further.count { $0.kind == .extend } == (isListed ? 3 : 0))
+    }
+
+    @Test func egressIsByAddressWhereTheAddressIsThePortsOwn() {
+        var quarantine = PlannedQuarantine()
+        quarantine.policy.options.actions = [.egress]
+        var request = request("10.0.0.2", at: 100, score: 1)
+        request.port = QuarantinePort(name: "veth1", ownsAddress: true)
+        #expect(quarantine.consider(request).map { "\($0.target)" } == ["10.0.0.2"])
+    }
+
+    @Test func insideAndOutsideHaveBudgetsAndBreakersOfTheirOwn() {
+        var quarantine = PlannedQuarantine()
+        quarantine.policy.options.maximumActive = 3
+        quarantine.policy.inventory = inventory(10)
+        for host in 1...5 {
+            _ = quarantine.consider(request("203.0.113.\(host)", at: 100, score: 1))
+        }
+        #expect(quarantine.rules.count == 3)
+        #expect(quarantine.policy.isBreakerOpen(at: Timestamp(second: 101)))
+        #expect(quarantine.consider(request("10.0.0.2", at: 101, score: 1)).map(\.kind) == [.add])
+        #expect(
+            quarantine.consider(request("203.0.113.9", at: 102, score: 1)).map(\.kind)
+                == [.refuse(.breakerOpen)])
     }
 
     @Test(arguments: [
@@ -210,13 +259,14 @@ struct PolicyTests {
         for host in 2...4 {
             decisions = quarantine.consider(request("10.0.0.\(host)", at: Int64(host), score: 0.9))
         }
-        // Without the gateway .1 and the resolver .6.
+        // Without the gateway .1, the resolver .6, and .5, of which nothing was seen.
         #expect(
             decisions.map(\.target.description)
-                == ["10.0.0.0", "10.0.0.2/31", "10.0.0.4/31", "10.0.0.7"])
+                == ["10.0.0.0", "10.0.0.2/31", "10.0.0.4", "10.0.0.7"])
         #expect(
             decisions.allSatisfy { $0.reason.contains("3 of 4 known workloads of 10.0.0.0/29") })
-        #expect(quarantine.consider(request("10.0.0.5", at: 20, score: 0.9)).isEmpty)
+        let later = quarantine.consider(request("10.0.0.5", at: 20, score: 0.9))
+        #expect(later.map(\.target.description) == ["10.0.0.4/31"])
     }
 
     @Test func aSubnetBeyondTheBudgetIsNotFenced() {

@@ -143,7 +143,7 @@ public struct Detector: Sendable {
         guard found?.pattern == .exfiltration, !window.hasUnknownPeers,
             excess[Feature.bytesOutside.rawValue] < Self.leastToFriends
         else { return found }
-        return nil
+        return Pattern.match(window, excluding: .exfiltration) { excess[$0.rawValue] >= 1 }
     }
 
     /// The forest's score of a window, anomalous or not; for evaluation.

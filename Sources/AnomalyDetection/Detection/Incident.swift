@@ -7,8 +7,9 @@ public struct Incident: Sendable {
     public var workload: String
     /// The offender's own MAC address, set if it used addresses of others.
     public var spoofingLink: MACAddress?
-    /// The first second of the first anomalous window: the traffic that led to the incident starts
-    /// here.
+    /// The port of the node that its packets came by, where it is known.
+    public var portName: String?
+    /// First second of the first odd window: what led to the incident begins here.
     public var windowStartSecond: Int
     /// The start of the first anomalous window's newest bucket, and the end of the last window, in
     /// seconds since 1970.
@@ -26,7 +27,17 @@ public struct Incident: Sendable {
     /// Identifier of the first alert.
     public var eventID: String
 
-    /// The patterns, strongest first.
+    /// Whom it was aimed at, where the offender's address may be forged.
+    public var target: IPAddress? {
+        let window = strongest.window
+        let contact = window.lastContact
+        guard window.evidence.mayBeForged, contact.second >= window.startSecond,
+            !contact.address.isUnspecified
+        else { return nil }
+        return contact.address
+    }
+
+    /// Patterns, strongest first.
     public var patternsByStrength: [Pattern] {
         patterns.sorted {
             ($1.value.level.rawValue, $1.value.excess, $0.key.rawValue)
@@ -105,6 +116,7 @@ public struct IncidentTracker: Sendable {
             incident.verdictCount += 1
             incident.level = max(incident.level, verdict.level)
             incident.spoofingLink = incident.spoofingLink ?? link
+            if !window.portName.isEmpty { incident.portName = window.portName }
             if verdict.level == .quarantine && incident.firstQuarantineSecond == nil {
                 incident.firstQuarantineSecond = window.endSecond
             }
@@ -127,6 +139,7 @@ public struct IncidentTracker: Sendable {
         if let over { closed.append(over) }
         open[verdict.subject] = Incident(
             offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
+            portName: window.portName.isEmpty ? nil : window.portName,
             windowStartSecond: window.startSecond,
             firstSecond: window.endSecond - window.scale.bucketSeconds + 1,
             lastSecond: window.endSecond, verdictCount: 1, level: verdict.level,

@@ -103,15 +103,27 @@ public enum Pattern: String, CaseIterable, Sendable {
 
     /// The clearest pattern in a window, and its strength in multiples of its least amount.
     ///
-    /// - Parameter isAnomalous: whether a feature is beyond the clean range; always true without a
+    /// One that may not be fenced never outvotes one that may: a scan that finds a few open doors
+    /// is no less a scan.
+    ///
+    /// - Parameters:
+    ///   - isAnomalous: whether a feature is beyond the clean range; always true without a
     ///   baseline.
+    ///   - excluded: a pattern that does not count here.
     static func match(
-        _ window: Window, isAnomalous: (Feature) -> Bool
+        _ window: Window, excluding excluded: Pattern? = nil, isAnomalous: (Feature) -> Bool
     ) -> (pattern: Pattern, strength: Float)? {
-        var best: (pattern: Pattern, strength: Float)?
         let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
         if spoofed >= 1 { return (.spoofing, spoofed) }
-        for pattern in allCases {
+        return strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
+            ?? strongest(of: window, isAnomalous) { !$0.mayFence && $0 != excluded }
+    }
+
+    private static func strongest(
+        of window: Window, _ isAnomalous: (Feature) -> Bool, where counts: (Pattern) -> Bool
+    ) -> (pattern: Pattern, strength: Float)? {
+        var best: (pattern: Pattern, strength: Float)?
+        for pattern in allCases where counts(pattern) {
             let strength = pattern.strength(in: window, isAnomalous: isAnomalous)
             // Earlier patterns are more specific; a later one must be clearly stronger.
             if strength >= 1, best.map({ strength > $0.strength * 3 }) ?? true {
@@ -197,6 +209,8 @@ public enum Pattern: String, CaseIterable, Sendable {
         guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
             return 0
         }
+        // A server that refuses several of its clients is down: they only try again.
+        guard Float(window.outageCount) < flows / 2 else { return 0 }
         guard window.unanswered / flows > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
         return window[.flows] / (100 * (Float(window.scale.seconds) / 10).squareRoot())
     }

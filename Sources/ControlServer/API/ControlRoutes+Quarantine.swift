@@ -17,7 +17,7 @@ extension ControlRoutes {
             } catch { throw problem(error) }
         },
         Operation(
-            .post, "/api/v1/quarantine", "Quarantines an address, a prefix or a MAC address",
+            .post, "/api/v1/quarantine", "Quarantines an address, prefix, MAC address or port",
             access: .act,
             inputs: target(in: .body),
             Input(
@@ -80,7 +80,7 @@ extension ControlRoutes {
     ]
 
     private static func target(in place: InputDescription.Place) -> Input<QuarantineTarget> {
-        Input("target", in: place, .target, "Address, prefix or MAC address")
+        Input("target", in: place, .target, "Address, prefix, MAC address or port:NAME")
     }
 
     private static func reason(in place: InputDescription.Place) -> Input<String> {

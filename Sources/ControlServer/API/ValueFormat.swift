@@ -108,7 +108,8 @@ extension ValueFormat where Value == TimeSpan {
 extension ValueFormat where Value == QuarantineTarget {
     static var target: Self {
         Self(
-            schema: .string(maxLength: 64), expectation: "an address, a prefix or a MAC address",
+            schema: .string(maxLength: 64),
+            expectation: "an address, a prefix, a MAC address or port:NAME",
             decode: { value in
                 guard case .text(let text) = value, text.utf8.count <= 64 else { return nil }
                 return QuarantineTarget(text)

@@ -186,6 +186,8 @@ async function explain(details, incident) {
   const facts = [['Score', incident.score + ', threshold ' + incident.threshold], ['Against', 'the baseline of ' + incident.baseline],
     ['Odd windows', whole(incident.windows)], ['More', 'lazaret explain ' + incident.event_id]];
   if (event && event.dest_ip) facts.splice(1, 0, ['Last contact', event.dest_ip + (event.dest_port ? ' ' + event.proto + ' ' + event.dest_port : '')]);
+  if (incident.evidence) facts.splice(1, 0, ['Evidence', incident.evidence + ', ' + incident.evidence_text]);
+  if (incident.target) facts.splice(2, 0, ['Target', incident.target]);
   details.append(make('ul', {class: 'reasons'}, ...reasons.map(reason)),
     make('dl', {class: 'facts small'}, ...facts.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, value)])));
 }

@@ -67,7 +67,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     ///
     /// - Returns: the outcomes, including those of other processes.
     public mutating func tick(now: Timestamp) throws(QuarantineError) -> [QuarantineOutcome] {
-        let expired = try expire(now: now)
+        let expired = try expire(now: now) + followPorts(now: now)
         writePending(now: now)
         if try ledger.hasChangedElsewhere() { hasForeignWrites = true }
         guard hasForeignWrites else { return expired + takeForeign() }
@@ -101,14 +101,21 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             id: "h" + String(now.nanoseconds / 1000, radix: 36), target: target, action: action,
             created: now,
             expires: now + duration, reason: reason)
-        let decision = QuarantineDecision(.add, rule, time: now)
+        var decision = QuarantineDecision(.add, rule, time: now)
+        if case .port(let name) = target {
+            guard let instance = try actuator.portInstances()[name] else {
+                throw .noSuchPort(name)
+            }
+            decision.rule.portInstance = instance
+        }
         var outcome = try perform([decision], now: now, actor: actor, force: force)[0]
         if outcome.failure == nil, let active = rules[rule.key] { outcome.decision.rule = active }
         return outcome
     }
 
-    /// Removes every rule within `target`, including those of the other mode, which have no effect
-    /// in the kernel. The targets are not fenced again for a while.
+    /// Removes every rule within `target`, those of the other mode included, which hold nothing
+    /// back, and the rule on the port that was decided with one of them; their targets are left
+    /// alone for a while.
     ///
     /// - Throws: `.noSuchFence` or `.partOf` if there is none.
     public mutating func release(
@@ -119,7 +126,10 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         let now = now + access.waited
         _ = try ledger.hasChangedElsewhere()
         let others = try reload(now: now)
-        let hit = rules.sorted.filter { target.covers($0.target) }
+        let named = Set(rules.values.lazy.filter { target.covers($0.target) }.map(\.id))
+        let hit = rules.sorted.filter {
+            target.covers($0.target) || $0.target.isPort && named.contains($0.id)
+        }
         let dormant = others.filter { target.covers($0.target) }
         guard !hit.isEmpty || !dormant.isEmpty else {
             let wider = (rules.sorted + others).first { $0.target.covers(target) }?.target
@@ -171,23 +181,6 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return outcomes
     }
 
-    /// Removes the rules on ports that have gone, or lead to another container: whoever gets the
-    /// name of such a port next has done nothing. Rules by hand, too.
-    ///
-    /// - Parameter isGone: whether a port is not what it was.
-    public mutating func withdraw(
-        _ isGone: (String) -> Bool, now: Timestamp
-    ) throws(QuarantineError) -> [QuarantineOutcome] {
-        let stale = rules.sorted.compactMap { rule -> QuarantineDecision? in
-            guard case .port(let name) = rule.target, rule.state != .removing, isGone(name) else {
-                return nil
-            }
-            return .release(
-                of: rule, time: now, reason: "the port has gone, and its container with it")
-        }
-        return try perform(stale, now: now)
-    }
-
     // MARK: - Carrying decisions out
 
     /// Carries decisions out under the ledger's lock; refusals are only recorded.
@@ -209,8 +202,15 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         let due = decisions.filter {
             $0.kind != .expire || rules[$0.rule.key].map { $0.expires <= now } ?? false
         }
+        let gone = try portsGone(due)
         return try carryOut(
-            due, access, by: Actor(actor, isForcing: force), now: now, isUrgent: isUrgent)
+            due.filter { !gone.contains($0.target) }, access,
+            by: Actor(actor, isForcing: force), now: now, isUrgent: isUrgent)
+            + due.filter { gone.contains($0.target) }.map {
+                var outcome = QuarantineOutcome($0)
+                if case .port(let name) = $0.target { outcome.failure = .noSuchPort(name) }
+                return outcome
+            }
     }
 
     private mutating func remove(

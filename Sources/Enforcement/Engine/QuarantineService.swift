@@ -76,7 +76,9 @@ public final class QuarantineService: Sendable {
             try engine.followClock(startedAt: watch.start, now: now, actor: "lazaret")
         }
         _ = try engine.reconcile(now: now, cause: "start", actor: "lazaret")
+        let moved = try engine.followPorts(now: now)
         engine.defersWrites = true
+        engine.foreign += moved
         for rule in engine.rules.values { engine.policy.record(active: rule) }
         let port = engine.actuator.port
         state = Mutex(

@@ -2,6 +2,7 @@ internal import CNetfilter
 internal import Glibc
 public import NetworkAddresses
 internal import Nftables
+internal import NodeInterfaces
 public import Quarantine
 public import Timestamps
 
@@ -29,6 +30,7 @@ public struct FirewallOptions: Sendable {
 public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     public var options: FirewallOptions
     var socket: NetlinkSocket
+    private var interfaces: InterfaceList
     var sequence: UInt32 = 0
     var actions: Set<QuarantineRule.Action> = []
     /// Whether what fences ports is installed.
@@ -44,16 +46,36 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
 
     /// Opens the kernel's firewall without changing it.
     public init(_ options: FirewallOptions = FirewallOptions()) throws(QuarantineError) {
+        // Both before the first is given away: what is half made could not be taken apart.
+        let firewall = try Self.openFirewall()
+        let list = try Self.openInterfaces()
         self.options = options
-        do { socket = try NetlinkSocket(family: NETLINK_NETFILTER) } catch {
+        socket = firewall
+        interfaces = list
+        updatesInPlace = Self.kernelUpdatesTimeouts
+    }
+
+    private static func openFirewall() throws(QuarantineError) -> NetlinkSocket {
+        do { return try NetlinkSocket(family: NETLINK_NETFILTER) } catch {
             throw QuarantineError(error)
         }
-        updatesInPlace = Self.kernelUpdatesTimeouts
+    }
+
+    private static func openInterfaces() throws(QuarantineError) -> InterfaceList {
+        do { return try InterfaceList() } catch { throw QuarantineError(error) }
     }
 
     public var isDryRun: Bool { options.isDryRun }
 
-    /// The port of the netlink socket, which identifies our own changes in netlink events.
+    public mutating func portInstances() throws(QuarantineError) -> [String: String] {
+        do throws(InterfaceError) {
+            return Dictionary(
+                try interfaces.interfaces().map { ($0.name, $0.instance) },
+                uniquingKeysWith: { $1 })
+        } catch { throw QuarantineError(error) }
+    }
+
+    /// The socket's name in netlink events: whoever hears of a change can tell ours.
     public var port: UInt32 { socket.port }
 
     func layout(

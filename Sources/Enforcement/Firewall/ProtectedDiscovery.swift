@@ -56,6 +56,10 @@ public struct ProtectedDiscovery: Sendable {
         for (address, index) in own {
             let name = links[index]?.name ?? "interface \(index)"
             found.add(IPPrefix(host: address), reason: "address of \(name) on this node")
+            // What leads to one container has no address of the node's, or a link-local one.
+            if !address.isLinkLocal {
+                found.add(port: name, reason: "it has an address of this node")
+            }
         }
         let gateways = try routing.gateways()
         for (gateway, isDefault) in gateways {

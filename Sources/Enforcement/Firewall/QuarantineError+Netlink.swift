@@ -1,4 +1,5 @@
 internal import Nftables
+internal import NodeInterfaces
 internal import Quarantine
 
 extension QuarantineError {
@@ -9,6 +10,15 @@ extension QuarantineError {
                 .kernel(operation: operation, code: code, words: words)
             case .notPermitted(let operation): .notPermitted(operation: operation)
             case .malformedAnswer(let what): .malformedAnswer(what)
+            }
+    }
+
+    init(_ error: InterfaceError) {
+        self =
+            switch error {
+            case .kernel(let operation, let code, let reason):
+                .kernel(operation: operation, code: code, words: reason)
+            case .malformedAnswer(let operation): .malformedAnswer(operation)
             }
     }
 }

@@ -86,7 +86,7 @@ extension Event.Alert {
 
     private enum Key: String, CodingKey {
         case workload, offender, mac, score, threshold, baseline, pattern, technique, reasons
-        case decision, evidence, port
+        case decision, evidence, port, handshakes, forged, resets, target
         case eventID = "event_id"
         case windowStart = "window_start"
         case windowEnd = "window_end"
@@ -132,9 +132,20 @@ extension Event.Alert {
         decision = try details.decodeIfPresent(String.self, forKey: .decision)
             .flatMap(Decision.init)
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)
-        evidence = try details.decodeIfPresent(String.self, forKey: .evidence)
-            .flatMap(Evidence.init)
-        portName = try details.decodeIfPresent(String.self, forKey: .port)
+        attribution = try Self.attribution(details)
+        target = try details.parseIfPresent(.target)
+    }
+
+    private static func attribution(
+        _ details: KeyedDecodingContainer<Key>
+    ) throws -> Attribution? {
+        let word = try details.decodeIfPresent(String.self, forKey: .evidence)
+        guard let evidence = word.flatMap(Evidence.init) else { return nil }
+        return Attribution(
+            evidence: evidence, portName: try details.decodeIfPresent(String.self, forKey: .port),
+            handshakes: try details.decodeIfPresent(Int.self, forKey: .handshakes) ?? 0,
+            forgedFrames: try details.decodeIfPresent(Int.self, forKey: .forged) ?? 0,
+            resets: try details.decodeIfPresent(Int.self, forKey: .resets) ?? 0)
     }
 
     /// The range of seconds that a timestamp can represent.

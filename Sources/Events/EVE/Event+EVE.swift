@@ -65,8 +65,14 @@ extension Event.Alert {
         object.put("reasons", json: "[" + reasons.map(\.json).joined(separator: ",") + "]")
         object.put("decision", decision?.rawValue)
         object.put("quarantine_id", quarantineID)
-        object.put("evidence", evidence?.rawValue)
-        object.put("port", portName)
+        if let attribution {
+            object.put("evidence", attribution.evidence.rawValue)
+            object.put("port", attribution.portName)
+            object.put("handshakes", attribution.handshakes)
+            object.put("forged", attribution.forgedFrames)
+            object.put("resets", attribution.resets)
+        }
+        object.put("target", target.map { "\($0)" })
         return object
     }
 }

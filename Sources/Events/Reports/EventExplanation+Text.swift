@@ -29,9 +29,11 @@ extension EventExplanation {
             "event \(alert.identifier ?? "")  \(UTC.timestamp(time))",
             "  \(who), as source, over \(alert.scale.seconds) s: \(what)",
         ]
-        if let evidence = alert.evidence {
-            lines.append("  evidence: \(evidence.words(port: alert.portName ?? ""))")
+        if let attribution = alert.attribution {
+            lines.append(
+                "  evidence: \(attribution.evidence.rawValue), \(attribution.text)")
         }
+        if let target = alert.target { lines.append("  target: \(target)") }
         if let contact { lines.append("  last flow to \(contact)") }
         if let threshold = alert.threshold {
             let chance =

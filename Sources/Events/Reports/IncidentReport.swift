@@ -49,8 +49,7 @@ public enum IncidentReport {
         if let link = incident.spoofingLink {
             lines.append("      sent by interface \(link), which borrowed the addresses of others")
         }
-        let window = incident.strongest.window
-        lines.append("      evidence: \(window.evidence.words(port: window.portName.printable))")
+        lines.append("      evidence: \(evidence(of: incident).printable)")
         lines.append(
             """
                   score \(JSONObject.number(Double(incident.strongest.score), digits: 3)), \
@@ -65,7 +64,15 @@ public enum IncidentReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// A description of the decision about an incident.
+    /// What says that the offender did it, in words, and whom it was aimed at where the offender
+    /// may be somebody else.
+    package static func evidence(of incident: Incident) -> String {
+        let attribution = incident.strongest.window.attribution
+        let target = incident.target.map { "; target \($0)" } ?? ""
+        return "\(attribution.evidence.rawValue), \(attribution.text)\(target)"
+    }
+
+    /// What was decided about an incident, in words.
     package static func decision(_ incident: Incident, _ decisions: [QuarantineDecision]) -> String
     {
         if let fence = fence(of: incident, decisions) {
@@ -115,7 +122,10 @@ public enum IncidentReport {
     }
 
     private static func concerns(_ decided: QuarantineDecision, _ incident: Incident) -> Bool {
-        if let prefix = decided.target.prefix { return prefix.contains(incident.offender) }
-        return incident.spoofingLink.map { decided.target == .link($0) } ?? false
+        switch decided.target {
+        case .prefix(let prefix): prefix.contains(incident.offender)
+        case .link(let link): incident.spoofingLink == link
+        case .port(let name): incident.portName == name
+        }
     }
 }

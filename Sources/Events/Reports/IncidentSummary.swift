@@ -1,4 +1,5 @@
 public import AnomalyDetection
+import FeatureExtraction
 import NetworkAddresses
 public import Quarantine
 import TextFormats
@@ -28,6 +29,13 @@ public struct IncidentSummary: Sendable, Equatable {
     public var decision: Event.Alert.Decision
     public var quarantineID: String?
     public var reasons: [String]
+    /// What says that the offender did it; nil in incidents that earlier versions stored.
+    public var evidence: String?
+    public var evidenceText: String?
+    /// The port of the node that its packets came by.
+    public var port: String?
+    /// Whom it was aimed at, where the offender's address may be forged.
+    public var target: String?
 
     public init(
         eventID: String, offender: String, workload: String, start: Int, end: Int,
@@ -71,6 +79,11 @@ public struct IncidentSummary: Sendable, Equatable {
         decision = rule == nil ? .watch : .quarantine
         quarantineID = rule?.id
         reasons = strongest.reasons.map(\.text)
+        let attribution = strongest.window.attribution
+        evidence = attribution.evidence.rawValue
+        evidenceText = attribution.text
+        port = incident.portName
+        target = incident.target.map { "\($0)" }
     }
 
     /// One object on one line.
@@ -93,6 +106,10 @@ public struct IncidentSummary: Sendable, Equatable {
         object.put("decision", decision.rawValue)
         object.put("quarantine_id", quarantineID)
         object.put("reasons", reasons)
+        object.put("evidence", evidence)
+        object.put("evidence_text", evidenceText)
+        object.put("port", port)
+        object.put("target", target)
         return object.text
     }
 }
@@ -100,7 +117,8 @@ public struct IncidentSummary: Sendable, Equatable {
 extension IncidentSummary: Decodable {
     private enum CodingKeys: String, CodingKey {
         case offender, workload, start, end, patterns, technique, summary, score, threshold
-        case baseline, windows, decision, reasons
+        case baseline, windows, decision, reasons, evidence, port, target
+        case evidenceText = "evidence_text"
         case eventID = "event_id"
         case link = "mac"
         case pValue = "p_value"

@@ -20,7 +20,11 @@ public struct MACBindingTable: Sendable {
     struct Record: Sendable {
         var addresses: [IPAddress] = []
         var isRouter = false
-        /// The number of addresses added since the start.
+        /// Whether training, inventory or engine say whose card it is. Such a card never becomes a
+        /// router by what it sends, and no other card proves anything.
+        var isKnown = false
+        var linkLocal = IPAddress.unspecified
+        /// Addresses gained since the start.
         var gained = 0
         /// The last destination that was not its own address, and the number of changes: two or
         /// more make it a router.
@@ -49,18 +53,22 @@ public struct MACBindingTable: Sendable {
     private(set) var records: [MACAddress: Record] = [:]
     private var owners: [IPAddress: MACAddress] = [:]
     private let isLearning: Bool
+    /// Whether every card is as good as known, for want of a training that saw any.
+    private let trustsAll: Bool
 
     /// Creates a table with the bindings of a baseline and an inventory.
     init(graph: CommunicationGraph?, inventory: Inventory, isLearning: Bool) {
         self.isLearning = isLearning
+        trustsAll = isLearning || graph?.links.isEmpty ?? true
         for (mac, link) in graph?.links ?? [:] {
-            records[mac] = Record(addresses: link.addresses, isRouter: link.isRouter)
+            records[mac] = Record(
+                addresses: link.addresses, isRouter: link.isRouter, isKnown: true)
             for address in link.addresses where !link.isRouter { owners[address] = mac }
         }
         for workload in inventory.workloads {
             let hosts = workload.addresses.filter(\.isHost).map(\.address)
             for (mac, address) in zip(workload.macs, hosts) where records[mac] == nil {
-                records[mac] = Record(addresses: [address])
+                records[mac] = Record(addresses: [address], isKnown: true)
                 owners[address] = mac
             }
         }
@@ -68,9 +76,13 @@ public struct MACBindingTable: Sendable {
 
     /// Returns the sender of this frame; also learns its binding.
     ///
-    /// - Parameter isFromAfar: whether the source is outside or a gateway: an unknown MAC address
-    ///   that sends it is a router.
-    mutating func sender(of packet: Packet, second: Int, isFromAfar: Bool) -> Sender {
+    /// - Parameters:
+    ///   - isFromAfar: whether the source is outside or a gateway: what carries it is a router.
+    ///   - areNamedApart: whether two addresses belong to two workloads that are known by name.
+    mutating func sender(
+        of packet: Packet, second: Int, isFromAfar: Bool,
+        areNamedApart: (IPAddress, IPAddress) -> Bool
+    ) -> Sender {
         let source = packet.source
         let mac = packet.sourceMAC
         guard mac != .zero && !mac.isGroup else { return Sender(subject: source, isForeign: false) }
@@ -85,12 +97,21 @@ public struct MACBindingTable: Sendable {
             }
             return Sender(
                 subject: source, isForeign: false,
-                evidence: isFromAfar || isContested ? .address : .card, isContested: isContested)
+                evidence: isFromAfar || isContested || !trustsAll ? .address : .card,
+                isContested: isContested)
+        }
+        let proof = record.isRouter || !(trustsAll || record.isKnown) ? Evidence.address : .card
+        if record.isRouter, isOwnersOwn(source, mac) {
+            // A container's address that comes from beyond the router: its owner did not send it.
+            records[mac]?.lastSecond = second
+            return Sender(subject: source, isForeign: false, isContested: true)
+        }
+        if !record.isRouter, Self.isLinkLocal(source) {
+            return linkLocalSender(source, mac, second, proof)
         }
         if record.isRouter || record.lastSource == source || Self.isFree(source) {
             records[mac]?.lastSecond = second
-            return Sender(
-                subject: source, isForeign: false, evidence: record.isRouter ? .address : .card)
+            return Sender(subject: source, isForeign: false, evidence: proof)
         }
         defer {
             record.lastSecond = second
@@ -98,22 +119,64 @@ public struct MACBindingTable: Sendable {
         }
         if record.addresses.contains(source) {
             record.lastSource = source
-            return Sender(subject: source, isForeign: false, evidence: .card)
+            return Sender(subject: source, isForeign: false, evidence: proof)
         }
-        if mayTake(source, record, mac) {
+        if mayTake(source, record, mac, areNamedApart) {
             record.addresses.append(source)
             record.gained += 1
             record.lastSource = source
             owners[source] = mac
-            // An interface with this many addresses forwards for others.
-            if record.addresses.count >= Self.addressLimit { record.isRouter = true }
+            // Someone with so many addresses forwards for others.
+            if record.addresses.count >= Self.addressLimit, mayBecomeRouter(record) {
+                record.isRouter = true
+            }
             return Sender(
-                subject: source, isForeign: false, evidence: record.isRouter ? .address : .card)
+                subject: source, isForeign: false, evidence: record.isRouter ? .address : proof)
         }
         guard let own = record.addresses.first else {
             return Sender(subject: source, isForeign: false, isContested: true)
         }
-        return Sender(subject: own, isForeign: true, evidence: .card)
+        return Sender(subject: own, isForeign: true, evidence: proof)
+    }
+
+    /// What a card sends from a link-local address is its own doing, or another's whose address it
+    /// is.
+    private mutating func linkLocalSender(
+        _ source: IPAddress, _ mac: MACAddress, _ second: Int, _ proof: Evidence
+    ) -> Sender {
+        records[mac]?.lastSecond = second
+        let own = records[mac]?.addresses.first
+        if isOthers(source, mac) {
+            return own.map { Sender(subject: $0, isForeign: true, evidence: proof) }
+                ?? Sender(subject: source, isForeign: false, isContested: true)
+        }
+        if records[mac]?.linkLocal == .unspecified {
+            records[mac]?.linkLocal = source
+            owners[source] = mac
+        }
+        return Sender(subject: own ?? source, isForeign: false, evidence: proof)
+    }
+
+    /// Whether a card may become a router by what it sends. One that training, inventory or engine
+    /// know as a host's may not.
+    private func mayBecomeRouter(_ record: Record) -> Bool { isLearning || !record.isKnown }
+
+    /// Whether an address is that of a card which has itself been seen in this run.
+    private func isOwnersOwn(_ address: IPAddress, _ mac: MACAddress) -> Bool {
+        guard isOthers(address, mac), let owner = owners[address] else { return false }
+        return records[owner].map { $0.lastSecond > 0 } ?? false
+    }
+
+    /// An engine says which card has an address.
+    mutating func know(_ mac: MACAddress, has address: IPAddress) {
+        guard mac != .zero, !mac.isGroup, records.count < Self.linkLimit || records[mac] != nil
+        else { return }
+        var record = records[mac] ?? Record()
+        record.isKnown = true
+        record.isRouter = false
+        if !record.addresses.contains(address) { record.addresses.append(address) }
+        records[mac] = record
+        owners[address] = mac
     }
 
     /// Whether an address is another card's, silent or not, that is no router.
@@ -150,7 +213,11 @@ public struct MACBindingTable: Sendable {
     }
 
     private static func isFree(_ address: IPAddress) -> Bool {
-        address.isUnspecified || (!address.isIPv4 && address.isLinkLocal)
+        address.isUnspecified || isLinkLocal(address)
+    }
+
+    private static func isLinkLocal(_ address: IPAddress) -> Bool {
+        !address.isIPv4 && address.isLinkLocal
     }
 
     private mutating func bind(_ mac: MACAddress, to source: IPAddress, second: Int) {
@@ -164,10 +231,14 @@ public struct MACBindingTable: Sendable {
         records[mac] = record
     }
 
-    private func mayTake(_ source: IPAddress, _ record: Record, _ mac: MACAddress) -> Bool {
+    private func mayTake(
+        _ source: IPAddress, _ record: Record, _ mac: MACAddress,
+        _ areNamedApart: (IPAddress, IPAddress) -> Bool
+    ) -> Bool {
         if isLearning { return true }
         if isOthers(source, mac) { return false }
-        if record.addresses.isEmpty { return true }
+        guard let own = record.addresses.first else { return true }
+        if areNamedApart(source, own) { return false }
         let sameFamily = record.addresses.count { $0.isIPv4 == source.isIPv4 }
         return sameFamily == 0 || record.gained < Self.newAddressAllowance
     }
@@ -177,7 +248,8 @@ public struct MACBindingTable: Sendable {
     mutating func noteNextHop(_ packet: Packet) {
         let mac = packet.destinationMAC
         guard packet.kind == .ip, !mac.isGroup, mac != .zero, var record = records[mac],
-            !record.isRouter, packet.destination != record.lastForwarded,
+            !record.isRouter, mayBecomeRouter(record),
+            packet.destination != record.lastForwarded,
             !record.addresses.contains(packet.destination)
         else { return }
         record.lastForwarded = packet.destination

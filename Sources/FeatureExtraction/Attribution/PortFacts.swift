@@ -18,6 +18,8 @@ public struct PortFacts: Sendable, Equatable {
     public var port: UInt32
     /// What the interface is called.
     public var name: String
+    /// Tells the interface from a later one with the same name; empty: not known.
+    public var instance: String
     /// The card at the other end; zero: not known.
     public var mac: MACAddress
     /// Addresses that the host or container at the other end has.
@@ -29,11 +31,13 @@ public struct PortFacts: Sendable, Equatable {
     public var isShared: Bool
 
     public init(
-        port: UInt32, name: String = "", mac: MACAddress = .zero, addresses: [IPAddress] = [],
+        port: UInt32, name: String = "", instance: String = "", mac: MACAddress = .zero,
+        addresses: [IPAddress] = [],
         host: Int32? = nil, isShared: Bool = false
     ) {
         self.port = port
         self.name = name
+        self.instance = instance
         self.mac = mac
         self.addresses = addresses
         self.host = host

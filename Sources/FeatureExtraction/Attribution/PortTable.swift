@@ -15,6 +15,7 @@ struct PortTable: Sendable {
 
     struct Record: Sendable {
         var name = ""
+        var instance = ""
         var mac = MACAddress.zero
         /// The first of each family is whom a frame with a borrowed address is held against.
         var addresses: [IPAddress] = []
@@ -30,10 +31,13 @@ struct PortTable: Sendable {
     enum Answer: Equatable {
         /// Nothing: there is no port, or it is not one host's.
         case nothing
-        /// The source address is the port's own.
-        case own
+        /// The source address is the port's own: the frame is held against this address of its
+        /// host.
+        case own(IPAddress)
         /// The source is not the port's: the frame is held against this address, which is.
-        case forged(IPAddress)
+        ///
+        /// `isOthers`: another port has the address; else nobody here is known to have it.
+        case forged(IPAddress, isOthers: Bool)
         /// The source is another port's, and nothing is known of whoever sent this: held against
         /// nobody.
         case contested
@@ -53,6 +57,8 @@ struct PortTable: Sendable {
     private var wanted: Set<UInt32> = []
     /// Cards that carry the packets of others, as the baseline has seen.
     private let routers: Set<MACAddress>
+    /// The ports where the kernel lists these cards: of several with one card, the first.
+    private var routerPorts: [MACAddress: UInt32] = [:]
 
     private static let fastCount = 256
 
@@ -63,10 +69,8 @@ struct PortTable: Sendable {
     /// The port that an address belongs to; 0: none.
     func owner(of address: IPAddress) -> UInt32 { owners[address] ?? 0 }
 
-    /// What a port is called, and the card at its other end.
-    func facts(of port: UInt32) -> (name: String, mac: MACAddress) {
-        records[port].map { ($0.name, $0.mac) } ?? ("", .zero)
-    }
+    /// What is known of a port.
+    func record(of port: UInt32) -> Record? { records[port] }
 
     // MARK: - Packets
 
@@ -88,31 +92,33 @@ struct PortTable: Sendable {
             return owners[source] == nil ? .nothing : .seen
         }
         let port = packet.port
-        guard !Self.isFree(source) else { return records[port]?.isShared == true ? .nothing : .own }
-        var record = records[port] ?? Record(mac: packet.sourceMAC)
+        guard !source.isUnspecified else {
+            return records[port]?.isShared == true ? .nothing : .own(source)
+        }
+        var record = records[port] ?? Record()
         let owner = owners[source]
-        if record.isShared || routers.contains(record.mac) {
+        if record.isShared || routerPorts[record.mac] == port {
             return owner == nil || owner == port ? .nothing : .contested
         }
         if let owner, owner == port || isSameHost(owner, record) {
-            settle(port, source)
-            return .own
+            return .own(subject(source, record, port))
         }
         if owner == nil, mayTake(source, place, record) {
-            if record.addresses.contains(where: { $0.isIPv4 == source.isIPv4 }) {
+            if record.addresses.contains(where: { Self.isAlike($0, source) }) {
                 record.gained += 1
             }
             record.addresses.append(source)
             records[port] = record
             owners[source] = port
-            settle(port, source)
-            return .own
+            if !record.listed.isEmpty { want(port) }
+            return .own(subject(source, record, port))
         }
         want(port)
         if let owner { want(owner) }
         let known = record.listed.isEmpty ? record.addresses : record.listed
-        let own = known.first { $0.isIPv4 == source.isIPv4 } ?? known.first
-        return own.map(Answer.forged) ?? .contested
+        let own =
+            known.first { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) } ?? known.first
+        return own.map { .forged($0, isOthers: owner != nil) } ?? .contested
     }
 
     /// Whether a port's host has another port, too: it may answer by either.
@@ -120,8 +126,32 @@ struct PortTable: Sendable {
         record.host != nil && records[port]?.host == record.host
     }
 
-    private static func isFree(_ address: IPAddress) -> Bool {
-        address.isUnspecified || (!address.isIPv4 && address.isLinkLocal)
+    /// Whom a frame with an address of the port's own is held against. A link-local address, and
+    /// one that the kernel does not list, stand for the host's first address.
+    private mutating func subject(
+        _ source: IPAddress, _ record: Record, _ port: UInt32
+    ) -> IPAddress {
+        let known = record.listed.isEmpty ? record.addresses : record.listed
+        let isMain =
+            !Self.isLinkLocal(source) && (record.listed.isEmpty || record.listed.contains(source))
+            || owners[source] != port
+        guard !isMain,
+            let first = known.first(where: { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) })
+                ?? known.first(where: { !Self.isLinkLocal($0) })
+        else {
+            settle(port, source)
+            return source
+        }
+        return first
+    }
+
+    private static func isLinkLocal(_ address: IPAddress) -> Bool {
+        !address.isIPv4 && address.isLinkLocal
+    }
+
+    /// Whether two addresses are of one family and scope.
+    private static func isAlike(_ one: IPAddress, _ other: IPAddress) -> Bool {
+        one.isIPv4 == other.isIPv4 && isLinkLocal(one) == isLinkLocal(other)
     }
 
     private func mayTake(
@@ -130,7 +160,7 @@ struct PortTable: Sendable {
         // The gateway is the node itself.
         if place == .gateway || place == .group { return false }
         // Not every network of containers is known: the first address may lie anywhere.
-        if !record.addresses.contains(where: { $0.isIPv4 == source.isIPv4 }) { return true }
+        if !record.addresses.contains(where: { Self.isAlike($0, source) }) { return true }
         return place == .inside && record.gained < Self.newAddressAllowance
     }
 
@@ -150,12 +180,18 @@ struct PortTable: Sendable {
         if wanted.count < Self.wantedLimit { wanted.insert(port) }
     }
 
+    mutating func apply(_ change: PortChange) {
+        for port in change.gone { remove(port) }
+        note(change.facts)
+    }
+
     /// Takes in what is known of ports. An address that is listed at two of them stays whose it
     /// was.
     mutating func note(_ facts: [PortFacts]) {
         for fact in facts {
             var record = records[fact.port] ?? Record()
             record.name = fact.name
+            record.instance = fact.instance
             record.mac = fact.mac
             record.host = fact.host
             record.isShared = fact.isShared
@@ -163,10 +199,21 @@ struct PortTable: Sendable {
                 release(address, of: fact.port, &record)
             }
             records[fact.port] = record
+            if routers.contains(fact.mac), routerPorts[fact.mac] == nil {
+                routerPorts[fact.mac] = fact.port
+            }
             forget(fact.port)
         }
         for fact in facts where !fact.isShared {
-            for address in fact.addresses where !Self.isFree(address) && owners[address] == nil {
+            for address in fact.addresses where !address.isUnspecified {
+                // What the kernel lists goes before what somebody used.
+                if let owner = owners[address], owner != fact.port, var record = records[owner],
+                    !record.listed.contains(address)
+                {
+                    release(address, of: owner, &record)
+                    records[owner] = record
+                }
+                guard owners[address] == nil else { continue }
                 owners[address] = fact.port
                 records[fact.port]?.addresses.append(address)
             }
@@ -179,6 +226,7 @@ struct PortTable: Sendable {
     mutating func remove(_ port: UInt32) {
         guard let record = records.removeValue(forKey: port) else { return }
         for address in record.addresses where owners[address] == port { owners[address] = nil }
+        if routerPorts[record.mac] == port { routerPorts[record.mac] = nil }
         forget(port)
     }
 

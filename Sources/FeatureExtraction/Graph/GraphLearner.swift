@@ -9,6 +9,7 @@ public struct GraphLearner: Sendable {
     private var graph = CommunicationGraph()
     private var resolver: IdentityResolver
     private var links: MACBindingTable
+    private var ports = PortTable(graph: nil)
 
     public init(inventory: Inventory) {
         resolver = IdentityResolver(identities: IdentityMap(inventory: inventory))
@@ -16,7 +17,16 @@ public struct GraphLearner: Sendable {
     }
 
     /// Applies changes of address owners.
-    public mutating func apply(_ change: WorkloadChange) { resolver.apply(change) }
+    public mutating func apply(_ change: WorkloadChange) {
+        resolver.apply(change)
+        for address in change.holders.keys { ports.release(address) }
+    }
+
+    /// Takes in what has changed of the node's ports.
+    public mutating func apply(_ change: PortChange) { ports.apply(change) }
+
+    /// Ports of which it should be asked anew what is behind them, each once.
+    public mutating func takeWantedPorts() -> Set<UInt32> { ports.takeWanted() }
 
     /// Processes one packet and its effect on its flow.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) {
@@ -28,8 +38,27 @@ public struct GraphLearner: Sendable {
             return noteName(packet, epoch)
         }
         let place = resolver.resolve(packet.source, in: nil).place
-        let sender = links.sender(
-            of: packet, second: second, isFromAfar: place == .outside || place == .gateway)
+        var subject = packet.source
+        var borrowsAnothers = false
+        if packet.port != 0 {
+            switch ports.answer(packet, place: place) {
+            case .forged(let own, let isOthers):
+                subject = own
+                borrowsAnothers = isOthers
+            // Seen where it came in, or nobody knows whose it is.
+            case .seen, .contested: return
+            case .own(let own): subject = own
+            case .nothing: break
+            }
+        }
+        // Whoever borrows another's address must not be learnt as the card that has it; a container
+        // that carries the packets of hosts beyond it is a router.
+        if !borrowsAnothers {
+            let sender = links.sender(
+                of: packet, second: second, isFromAfar: place == .outside || place == .gateway
+            ) { _, _ in false }
+            if subject == packet.source { subject = sender.subject }
+        }
         guard packet.kind == .ip else { return }
         if packet.dns.kind == .query {
             _ = CommunicationGraph.note(
@@ -38,7 +67,7 @@ public struct GraphLearner: Sendable {
         }
         if WindowTracker.opensFlow(packet, update) {
             learn(
-                sender.subject, packet.destination,
+                subject, packet.destination,
                 Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort), epoch)
         } else if update.events.contains([.started, .midstream]) {
             learnMidstream(packet, epoch)

@@ -49,26 +49,32 @@ extension HostState {
         let hasNames = queries >= 3
         set(.dnsNameLength, hasNames ? Float(sum.low(.dnsNames)) / Float(queries) : 0)
         set(.dnsNameEntropy, hasNames ? Float(sum.high(.dnsNames)) / Float(queries) / 100 : 0)
-        set(.nxdomain, amount(.nxdomain))
+        set(.nxdomain, Float(sum.low(.nxdomain)))
         let pings = sum.high(.icmp)
         set(.icmpPackets, Float(pings))
         set(.icmpPayload, pings >= 3 ? Float(sum.low(.icmp)) / Float(pings) : 0)
         set(.arpTargets, arpTargets.count(scale, at: second))
         set(.foreignSources, foreignSources.count(scale, at: second))
         set(.served, amount(.served))
-        set(.logins, amount(.logins))
+        set(.logins, Float(sum.low(.logins)))
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
     }
 
     /// On what it rests that the window of `scale` that ends with `second` was this host's doing.
     func evidence(_ scale: Scale, _ second: Int) -> Evidence {
         if isContested { return .address }
-        if port != 0 { return .port }
-        if addressSecond <= second - scale.seconds { return .card }
+        let start = second - scale.seconds
         let sum = sum(scale)
-        // Most of them: a handshake of a partner's must not prove what others forge beside it.
-        let established = sum.high(.proof)
-        return established > 0 && established * 2 >= sum[.flows] ? .handshake : .address
+        guard addressSecond > start else {
+            // One packet that only its card speaks for is as much as all of them are worth.
+            guard port == 0 || cardSecond > start else { return .port }
+            // Card and address can be forged together: then the owner resets what it never opened.
+            let resets = sum.high(.nxdomain)
+            return resets > 0 && resets * 2 >= sum[.flows] ? .address : .card
+        }
+        // Most of them: a handshake of the owner must not prove what others forge beside it.
+        let completed = sum.high(.proof)
+        return completed > 0 && completed * 2 >= sum[.flows] ? .handshake : .address
     }
 
     /// Flows of the window of `scale` that were not accepted, or not yet.

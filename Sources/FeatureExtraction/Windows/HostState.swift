@@ -10,10 +10,13 @@ enum Counter: Int {
     /// Two sums, as in `dnsNames` and `icmp`: flows on new pairs in the high 32 bits, and those of
     /// them that were answered and not refused in the low 32 bits.
     case newEdges
-    /// `dnsNames` has hundredths of entropy in the high bits, bytes of the names in the low bits.
+    /// `dnsNames` holds hundredths of entropy above, bytes of the names below.
+    /// `nxdomain` holds them below, and above the connections that were answered, and that the
+    /// address they came from reset before it used the answer.
     case dnsQueries, dnsNames, nxdomain
     /// Packets in the high bits, their bytes in the low bits.
     case icmp
+    /// Logins below; above, refusals by services that refuse others of their clients, too.
     case logins
     /// TCP flows whose handshake was completed above, frames with another's source address below.
     case proof
@@ -76,8 +79,10 @@ struct HostState: Sendable {
     /// Whether somebody else has the address: what is done with it is held apart from the owner's
     /// doing.
     let isContested: Bool
-    /// The last second in which nothing but the address said who sent a packet.
+    /// The last second in which nothing but the address said who sent a packet, and the last one in
+    /// which its card did.
     var addressSecond = Int.min / 2
+    var cardSecond = Int.min / 2
     /// Changes whenever the slot gets another host.
     var generation: UInt8
     let firstSecond: Int

@@ -12,12 +12,23 @@ public struct Window: Sendable {
     /// The port of the node that its packets came by, and what it is called; 0: not known.
     public var port: UInt32 = 0
     public var portName = ""
+    /// Tells that port from a later one with the same name; empty: not known.
+    public var portInstance = ""
+    /// Whether the kernel lists the subject's address behind that port.
+    public var isListedAtPort = false
     /// On what it rests that the subject did this.
     public var evidence = Evidence.address
     /// Whether the address is somebody else's, who is not blamed for it.
     public var isContested = false
     /// Frames with another's source address.
     public var forgedCount = 0
+    /// TCP flows that were answered, and that the subject's address reset without using the answer.
+    public var resetCount = 0
+    /// Flows to services that the subject is known to use, refused by servers that refuse others of
+    /// their clients, too.
+    public var outageCount = 0
+    /// TCP flows whose handshake the subject completed with the number that the answer brought.
+    public var handshakeCount = 0
     public var scale: Scale
     /// The last second of the window, inclusive (since 1970 UTC).
     public var endSecond: Int

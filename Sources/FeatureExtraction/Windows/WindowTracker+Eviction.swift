@@ -71,7 +71,10 @@ extension WindowTracker {
         switch sender.evidence {
         case .port: hosts[slot].port = packet.port
         case .address: hosts[slot].addressSecond = second
-        case .card, .handshake: break
+        case .card, .handshake:
+            hosts[slot].cardSecond = second
+            // A rule on the card is for the one that sent what is counted.
+            hosts[slot].mac = packet.sourceMAC
         }
     }
 

@@ -11,10 +11,10 @@ public import Timestamps
 /// `observe`.
 ///
 /// The subject is the initiator: traffic that an address receives or answers is not charged to it.
-/// Memory is bounded: a host needs at most about 150 KB, however many peers it has, and there are
-/// at most `hostLimit` hosts. When the table is full, a new host replaces a transient one, and a
-/// known workload replaces any unknown host; otherwise the new host is dropped. All of these are
-/// counted in `droppedHosts`.
+/// Memory is bounded: a host costs at most about 150 KB, however many peers it talks to, and there
+/// are at most `hostLimit` of them. When full, a new host replaces a transient one, and a known
+/// workload replaces any unknown host; otherwise the new host is dropped. Both are counted in
+/// `droppedHosts`.
 public struct WindowTracker: Sendable {
     /// How the graph is used.
     public enum Mode: Sendable {
@@ -27,13 +27,13 @@ public struct WindowTracker: Sendable {
     }
 
     public internal(set) var droppedHosts = 0
-    public private(set) var links: MACBindingTable
-    private var ports: PortTable
+    public internal(set) var links: MACBindingTable
+    var ports: PortTable
     /// Frames that bore another's address and are held against nobody: it is not known who sent
     /// them.
-    public private(set) var contestedCount: UInt64 = 0
+    public internal(set) var contestedCount: UInt64 = 0
     var graph: CommunicationGraph?
-    private let mode: Mode
+    let mode: Mode
     let hostLimit: Int
     /// Whether memory is short. If so, a new host is added only in place of another.
     public var isCramped = false
@@ -52,12 +52,14 @@ public struct WindowTracker: Sendable {
     /// The slot of each flow's responder, or -1.
     private var servers: [Int32] = []
     private var relay = ForwardedQueries()
+    var arrivals = Arrivals()
+    var outages = Outages()
     /// Where the search for a transient host continues.
     var hand = 0
 
-    /// A flow's tag: the slot of its initiator + 1 in 24 bits, six bits of the slot's generation,
-    /// the lowest bit of the second in which it was opened, and whether its pair is new.
-    private static let newEdgeBit: UInt32 = 1 << 31
+    /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation,
+    /// whether the second that it was opened in is odd, and whether its pair is new.
+    static let newEdgeBit: UInt32 = 1 << 31
     private static let oddSecondBit: UInt32 = 1 << 30
     private static let generationMask: UInt8 = 0x3F
 
@@ -87,51 +89,6 @@ public struct WindowTracker: Sendable {
         for slot in hosts.indices where hosts[slot].isLive {
             hosts[slot].resolved = resolver.resolve(hosts[slot].address, in: graph)
         }
-    }
-
-    /// Applies changes of address owners.
-    ///
-    /// An address without an owner gets the new owner's name and keeps its windows. An address with
-    /// an owner starts with empty windows; the old windows are still scored for the previous owner.
-    public mutating func apply(_ change: WorkloadChange) {
-        resolver.apply(change)
-        if change.networks != nil {
-            for slot in hosts.indices where isCurrent(slot) { rename(slot) }
-        } else {
-            for address in change.holders.keys { if let slot = slots[address] { rename(slot) } }
-        }
-        for address in change.holders.keys {
-            links.release(address, unless: change.mac(of: address))
-            ports.release(address)
-        }
-    }
-
-    /// Takes in what has changed of the node's ports. Addresses of a port that has gone are free,
-    /// and who has one next begins anew.
-    public mutating func apply(_ change: PortChange) {
-        for port in change.gone { ports.remove(port) }
-        ports.note(change.facts)
-        guard !change.gone.isEmpty else { return }
-        let gone = Set(change.gone)
-        for slot in hosts.indices where gone.contains(hosts[slot].port) && isCurrent(slot) {
-            setPlace(of: slot, to: nil)
-        }
-    }
-
-    /// Ports of which it should be asked anew what is behind them, each once.
-    public mutating func takeWantedPorts() -> Set<UInt32> { ports.takeWanted() }
-
-    private mutating func rename(_ slot: Int) {
-        let address = hosts[slot].address
-        let identity = resolver.identity(of: address)
-        let before = hosts[slot].identity
-        guard identity != before else { return }
-        if before.isNamed && before.name != identity.name {
-            setPlace(of: slot, to: nil)
-            return
-        }
-        hosts[slot].identity = identity
-        hosts[slot].resolved = resolver.resolve(address, in: graph)
     }
 
     /// Hosts watched at this moment.
@@ -186,7 +143,7 @@ public struct WindowTracker: Sendable {
             return nil
         }
         guard packet.kind == .ip else { return nil }
-        if packet.dns.kind == .query {
+        if packet.dns.kind == .query, packet.destinationPort == 53, !isToItself(packet) {
             relay.note(packet.dns.nameDigest, askedOf: packet.destination)
         }
         serve(packet, update)
@@ -200,17 +157,6 @@ public struct WindowTracker: Sendable {
             count(packet, update)
         }
         return nil
-    }
-
-    /// Counts a packet that opens no flow, and whose source address is another port's, for its own
-    /// port.
-    private mutating func countInjected(_ packet: Packet, _ sender: MACBindingTable.Sender) {
-        guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
-        noteForeign(packet.source, slot)
-        hosts[slot].now[.activity] &+= 1
-        hosts[slot].now[.packetsOut] &+= 1
-        hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
-        hosts[slot].lastSecond = second
     }
 
     /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used
@@ -230,7 +176,9 @@ public struct WindowTracker: Sendable {
                 servers += [Int32](
                     repeating: -1, count: max(flow + 1, servers.count * 2) - servers.count)
             }
-            servers[flow] = slots[packet.destination].map(Int32.init) ?? -1
+            // Nobody raises its own demand.
+            servers[flow] =
+                isToItself(packet) ? -1 : slots[packet.destination].map(Int32.init) ?? -1
         }
         guard flow < servers.count, servers[flow] >= 0 else { return }
         let slot = Int(servers[flow])
@@ -238,36 +186,8 @@ public struct WindowTracker: Sendable {
         hosts[slot].now[.served] &+= 1
     }
 
-    private mutating func sender(of packet: Packet) -> MACBindingTable.Sender {
-        if packet.port != 0, let sender = portSender(of: packet) { return sender }
-        let place = resolver.resolve(packet.source, in: graph).place
-        return links.sender(
-            of: packet, second: second, isFromAfar: place == .outside || place == .gateway)
-    }
-
-    /// Who sent a packet as its port tells; nil where the port does not tell.
-    private mutating func portSender(of packet: Packet) -> MACBindingTable.Sender? {
-        let own = MACBindingTable.Sender(subject: packet.source, isForeign: false, evidence: .port)
-        if ports.isSettled(packet) { return own }
-        // Training learns who has which card, for monitors without ports.
-        guard mode != .training else { return nil }
-        let place = resolver.resolve(packet.source, in: graph).place
-        switch ports.answer(packet, place: place) {
-        case .nothing: return nil
-        case .own: return own
-        case .forged(let subject):
-            return MACBindingTable.Sender(subject: subject, isForeign: true, evidence: .port)
-        case .contested:
-            contestedCount &+= 1
-            fallthrough
-        case .seen:
-            var sender = own
-            sender.isNobody = true
-            return sender
-        }
-    }
-
     private mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        arrivals.note(packet, second: second)
         let sender = sender(of: packet)
         if sender.isNobody { return nil }
         guard Self.opensFlow(packet, update) else {
@@ -346,9 +266,18 @@ public struct WindowTracker: Sendable {
         {
             return
         }
+        if packet.port == 0, packet.sourceMAC != hosts[slot].mac,
+            update.events.contains(.fromOriginator), isInjected(packet, slot)
+        {
+            return
+        }
         var now = hosts[slot].now
         now[.activity] &+= 1
-        if update.events.contains(.established) { now[.proof] &+= Counters.high }
+        // What a host answers that did not ask: RST alone, without data (RFC 9293, 3.10.7.1).
+        if update.events.contains([.reset, .fromOriginator]), packet.tcpFlags & 0x3F == 0x04 {
+            now[.nxdomain] &+= Counters.high
+        }
+        if update.events.contains(.acknowledged) { now[.proof] &+= Counters.high }
         if update.events.contains(.fromOriginator) {
             now[.packetsOut] &+= 1
             now[.bytesOut] &+= UInt64(packet.ipLength)
@@ -380,7 +309,11 @@ public struct WindowTracker: Sendable {
             if (update.tag & Self.oddSecondBit != 0) == (second & 1 == 1) {
                 hosts[slot].pending -= min(hosts[slot].pending, 1)
             }
-            if !update.events.contains(.refused) {
+            if update.events.contains(.refused) {
+                if update.tag & Self.newEdgeBit == 0, graph != nil, isOutage(packet, slot) {
+                    now[.logins] &+= Counters.high
+                }
+            } else {
                 now[.accepted] &+= 1
                 if update.tag & Self.newEdgeBit != 0 { now[.newEdges] &+= 1 }
                 let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
@@ -398,37 +331,6 @@ public struct WindowTracker: Sendable {
             ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
         guard !CommunicationGraph.isKnown(graph.dnsNames[name], outside: epoch) else { return }
         hosts[slot].names.insert(name.low, second: second, isNovel: true)
-    }
-
-    private mutating func observeARP(_ packet: Packet) {
-        let claimed = packet.source
-        guard !claimed.isUnspecified else { return }
-        var conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
-        let sender = sender(of: packet)
-        if sender.isNobody { return }
-        // What the port says goes before what the card says.
-        conflicts = sender.evidence == .port ? false : conflicts || sender.isContested
-        // A router asks for others.
-        let asks =
-            packet.arpOperation == 1 && packet.destination != claimed
-            && !links.isRouter(packet.sourceMAC)
-        guard asks || conflicts || sender.isForeign,
-            resolver.resolve(sender.subject, in: graph).place != .group,
-            let slot = slot(of: sender, packet)
-        else { return }
-        if asks {
-            hosts[slot].arpTargets.insert(
-                DistinctWindow.mix(packet.destination.low), second: second, isNovel: false)
-        }
-        if conflicts || sender.isForeign { noteForeign(claimed, slot) }
-        hosts[slot].now[.activity] &+= 1
-        hosts[slot].lastSecond = second
-    }
-
-    private mutating func noteForeign(_ source: IPAddress, _ slot: Int) {
-        hosts[slot].now[.proof] &+= 1
-        hosts[slot].foreignSources.insert(
-            source.high ^ DistinctWindow.mix(source.low), second: second, isNovel: false)
     }
 
     // MARK: - Seconds
@@ -484,13 +386,19 @@ public struct WindowTracker: Sendable {
     private mutating func fill(_ slot: Int, _ scale: Scale) {
         window.subject = hosts[slot].address
         window.identity = hosts[slot].identity
-        let port = ports.facts(of: hosts[slot].port)
-        window.mac = port.mac == .zero ? hosts[slot].mac : port.mac
+        let port = hosts[slot].port == 0 ? nil : ports.record(of: hosts[slot].port)
+        window.mac = port.flatMap { $0.mac == .zero ? nil : $0.mac } ?? hosts[slot].mac
         window.port = hosts[slot].port
-        window.portName = port.name
+        window.portName = port?.name ?? ""
+        window.portInstance = port?.instance ?? ""
+        window.isListedAtPort = port?.listed.contains(hosts[slot].address) ?? false
         window.evidence = hosts[slot].evidence(scale, second)
         window.isContested = hosts[slot].isContested
-        window.forgedCount = Int(hosts[slot].sum(scale).low(.proof))
+        let sum = hosts[slot].sum(scale)
+        window.forgedCount = Int(sum.low(.proof))
+        window.handshakeCount = Int(sum.high(.proof))
+        window.resetCount = Int(sum.high(.nxdomain))
+        window.outageCount = Int(sum.high(.logins))
         window.scale = scale
         window.endSecond = second
         window.ageSeconds = second - hosts[slot].firstSecond + 1

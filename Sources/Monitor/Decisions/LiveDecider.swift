@@ -11,7 +11,8 @@ struct LiveDecider: QuarantineDecider {
     let logger: Logger
 
     func decide(
-        _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress
+        _ request: EnforcementRequest?, about subject: IPAddress, link: MACAddress,
+        port: String?
     ) -> (outcomes: [QuarantineOutcome], rule: QuarantineRule?) {
         let logger = logger
         do throws(QuarantineError) {
@@ -20,7 +21,7 @@ struct LiveDecider: QuarantineDecider {
                 do throws(QuarantineError) {
                     if let request { outcomes = try engine.consider(request, now: now) }
                 } catch { logger.error("\(subject) is not fenced: \(error)") }
-                return (outcomes, engine.rules.rule(over: subject, link: link))
+                return (outcomes, engine.rules.rule(over: subject, link: link, port: port))
             }
         } catch {
             if request != nil { logger.error("\(subject) is not fenced: \(error)") }

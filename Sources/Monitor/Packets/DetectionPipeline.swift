@@ -8,8 +8,8 @@ import SystemSupport
 import Workloads
 import Timestamps
 
-/// The work of a monitor's packet thread: turns frames into verdicts.
-struct DetectionPipeline: ~Copyable, WorkloadObserver {
+/// Frames in, verdicts out: what the packet thread of a monitor does.
+struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     var intake: FrameIntake
     private(set) var meter: FlowMeter
     private(set) var detector: Detector
@@ -139,9 +139,6 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver {
 
     /// Ports of which it should be asked anew what is behind them.
     mutating func takeWantedPorts() -> Set<UInt32> { tracker.takeWantedPorts() }
-
-    /// Packets that bore another's address, and of which it is not known who sent them.
-    var contested: UInt64 { tracker.contestedCount }
 
     // MARK: - Changes
 

@@ -1,4 +1,5 @@
 internal import Logging
+internal import NetworkAddresses
 internal import NodeInterfaces
 internal import PacketCapture
 
@@ -14,7 +15,8 @@ final class LiveSource {
         case interfaces(LiveCapture)
     }
 
-    private let way: Way
+    private var way: Way
+    private let options: CaptureOptions
     /// As they were asked for, with the bridges of container networks where these are.
     private var named: [String]
     /// The same for all ports that this source numbers.
@@ -30,16 +32,13 @@ final class LiveSource {
     init(
         interfaces: [String], options: CaptureOptions, logger: Logger
     ) throws(CaptureError) {
+        self.options = options
         named = interfaces.filter { $0 != LiveWorkloads.allBridges }
-        var table = InterfaceTable()
-        do throws(InterfaceError) { table = try InterfaceMonitor().table } catch {
+        var hasPorts = false
+        do throws(InterfaceError) { hasPorts = try Self.havePorts(interfaces) } catch {
             logger.info("\(error); capturing without the ports of bridges")
         }
-        let bridges = Set(table.interfaces.filter(\.isBridge).map(\.name))
-        let hasPorts =
-            interfaces.contains(LiveWorkloads.allBridges) || named.contains(Self.everything)
-            || named.contains { bridges.contains($0) }
-        guard hasPorts, !table.interfaces.isEmpty else {
+        guard hasPorts else {
             way = .interfaces(try LiveCapture(interfaces: named, options: options))
             return
         }
@@ -58,6 +57,15 @@ final class LiveSource {
         }
     }
 
+    /// Whether there are ports among what is named: a bridge, or whatever there may be.
+    private static func havePorts(_ names: [String]) throws(InterfaceError) -> Bool {
+        let table = try InterfaceMonitor().table
+        let bridges = Set(table.interfaces.filter(\.isBridge).map(\.name))
+        return names.contains {
+            $0 == LiveWorkloads.allBridges || $0 == everything || bridges.contains($0)
+        }
+    }
+
     private static func selection(_ names: [String]) -> PortSelection {
         var selection = PortSelection()
         let isEverything = names.contains(everything)
@@ -73,12 +81,21 @@ final class LiveSource {
         if case .ports = way { true } else { false }
     }
 
-    /// Captures on these interfaces from now on; those that stay lose no frame.
+    /// Captures on these interfaces from now on; those that stay lose no frame, but where the first
+    /// bridge comes: then its ports and all others are captured anew.
     func replaceInterfaces(_ names: [String]) {
         named = names
         switch way {
         case .ports(let capture): capture.selection = Self.selection(names)
-        case .interfaces(let capture): capture.replaceInterfaces(names)
+        case .interfaces(let capture):
+            // Where the ports cannot be had, the whole bridge is captured, as at the start.
+            if (try? Self.havePorts(names)) ?? false,
+                let ports = try? PortCapture(selection: Self.selection(names), options: options)
+            {
+                way = .ports(ports)
+            } else {
+                capture.replaceInterfaces(names)
+            }
         }
     }
 
@@ -138,6 +155,12 @@ final class LiveSource {
     /// Counts up with every change of the ports; 0 where there are none.
     var portVersion: UInt64 {
         if case .ports(let capture) = way { capture.interfaces.version } else { 0 }
+    }
+
+    /// Whether a card is one of this node's own interfaces.
+    func isNodes(_ card: MACAddress) -> Bool {
+        guard case .ports(let capture) = way, card != .zero else { return false }
+        return capture.interfaces.interfaces.contains { $0.mac == card }
     }
 
     /// The interfaces where what comes in is captured, and whether one host is behind each.

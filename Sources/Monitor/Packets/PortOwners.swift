@@ -3,6 +3,13 @@ internal import NetworkAddresses
 internal import NodeInterfaces
 internal import Timestamps
 
+/// What goes on with changes of the node's ports.
+protocol PortFollower: ~Copyable {
+    mutating func apply(_ change: PortChange)
+    /// Ports of which it should be asked anew what is behind them.
+    mutating func takeWantedPorts() -> Set<UInt32>
+}
+
 /// Tells a pipeline what is behind the ports of the node: which cards and addresses the kernel
 /// lists there.
 ///
@@ -16,17 +23,18 @@ struct PortOwners: ~Copyable {
 
     private static let pause = Interval.seconds(1)
 
-    private let withdraw: (@escaping @Sendable (String) -> Bool) -> Void
+    /// Called where ports have gone or have other names: rules on them are to be looked at.
+    private let onChange: () -> Void
 
-    /// - Parameter withdraw: told which ports have gone, by name: what was fenced there has, too.
-    init(withdraw: @escaping (@escaping @Sendable (String) -> Bool) -> Void) {
+    init(onChange: @escaping () -> Void) {
         inside = try? ContainerPorts()
-        self.withdraw = withdraw
+        self.onChange = onChange
     }
 
     /// Takes in what has changed. For the thread of the packets, before every batch.
     mutating func update(
-        _ pipeline: inout DetectionPipeline, _ source: LiveSource, _ recording: PacketRecording?
+        _ pipeline: inout some PortFollower & ~Copyable, _ source: LiveSource,
+        _ recording: PacketRecording?
     ) {
         let now = Clock.monotonic()
         let isDue = askedAt.map { now - $0 >= Self.pause } ?? true
@@ -35,40 +43,37 @@ struct PortOwners: ~Copyable {
         if isDue { askedAt = now }
         version = source.portVersion
         let ports = source.ports
-        let isFirst = known.isEmpty
         let present = Set(ports.map(\.interface.port))
         var change = PortChange()
-        var goneNames: Set<String> = []
-        for (port, facts) in known where !present.contains(port) {
+        var isRenamed = false
+        for port in known.keys where !present.contains(port) {
             known[port] = nil
             change.gone.append(port)
-            goneNames.insert(facts.name)
         }
         for (interface, isOneHost) in ports {
             let before = known[interface.port]
             var facts = wanted.contains(interface.port) ? nil : before
             facts?.name = interface.name
+            facts?.instance = interface.instance
             facts?.isShared = !isOneHost
-            let latest = facts ?? self.facts(of: interface, isOneHost: isOneHost)
+            var latest = facts ?? self.facts(of: interface, isOneHost: isOneHost)
+            // A container that takes one of the node's own cards is no gateway by that.
+            if source.isNodes(latest.mac) { latest.mac = .zero }
             guard latest != before else { continue }
+            if let before, before.name != latest.name { isRenamed = true }
             known[interface.port] = latest
             change.facts.append(latest)
         }
         guard !change.isEmpty else { return }
         pipeline.apply(change)
-        if isFirst {
-            let names = Set(ports.map(\.interface.name))
-            withdraw { !names.contains($0) }
-        } else if !goneNames.isEmpty {
-            let names = goneNames
-            withdraw { names.contains($0) }
-        }
+        if isRenamed || !change.gone.isEmpty { onChange() }
         recording?.recordPorts(gone: change.gone, run: source.run, at: Clock.now())
     }
 
     private func facts(of port: NodeInterface, isOneHost: Bool) -> PortFacts {
         var facts = PortFacts(
-            port: port.port, name: port.name, host: port.link?.namespace, isShared: !isOneHost)
+            port: port.port, name: port.name, instance: port.instance, host: port.link?.namespace,
+            isShared: !isOneHost)
         // Without the right to look inside, first use tells.
         guard isOneHost, let link = port.link, let namespace = link.namespace,
             let listed = try? inside?.interfaces(in: namespace)

@@ -10,11 +10,10 @@ import Timestamps
 
 /// The work of a monitor's packet thread while it has no model: turns frames into a model.
 ///
-/// Packets are seen once, so a contact is new if it was not known before. In the first third of the
-/// time only the communication graph is learned; after that the windows are learned too, against
-/// the graph as it was up to their epoch. Windows that look like an attack are left out and
-/// reported.
-struct TrainingPipeline: ~Copyable, WorkloadObserver {
+/// Packets are seen once, so what is new is judged by what was known before: the first third of the
+/// time only the communication graph is learnt, from then on the windows too, against the graph as
+/// it was up to their epoch. Windows that look like an attack are left out and reported.
+struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     var intake: FrameIntake
     private(set) var meter: FlowMeter
     private(set) var windows = 0
@@ -116,7 +115,17 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver {
         tracker.apply(change)
     }
 
-    /// Whether memory is above its limit.
+    /// Takes in what has changed of the node's ports.
+    mutating func apply(_ change: PortChange) {
+        graph.apply(change)
+        tracker.apply(change)
+    }
+
+    mutating func takeWantedPorts() -> Set<UInt32> {
+        graph.takeWantedPorts().union(tracker.takeWantedPorts())
+    }
+
+    /// Whether memory is short.
     var isCramped: Bool {
         get { tracker.isCramped }
         set { tracker.isCramped = newValue }

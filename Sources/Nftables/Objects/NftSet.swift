@@ -11,8 +11,7 @@ internal import CNetfilter
     ///   - keyType: the number that nft(8) knows the datatype by.
     ///   - keyLength: bytes of a key.
     ///   - isHostOrder: whether nft(8) takes the keys to be in the host's order, as it does names;
-    ///   else they are
-    ///     in network order.
+    ///     else they are in network order.
     package init(
         family: NftFamily, table: String, name: String, number: UInt32, flags: UInt32,
         keyType: UInt32, keyLength: Int, isHostOrder: Bool = false

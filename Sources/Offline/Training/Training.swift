@@ -50,7 +50,9 @@ public struct Training {
                 check.apply(change)
                 learner.apply(change)
                 noted.apply(change)
-            case .ports: break
+            case .ports(let change):
+                check.apply(change)
+                learner.apply(change)
             case .packet:
                 learner.observe(packets.packet, packets.update)
                 if let tag = check.observe(packets.packet, packets.update) { packets.setTag(tag) }
@@ -66,7 +68,7 @@ public struct Training {
             while let step = try packets.next() {
                 switch step {
                 case .names(let change): learner.apply(change)
-                case .ports: break
+                case .ports(let change): learner.apply(change)
                 case .packet:
                     guard isClean(packets.packet) else { continue }
                     learner.observe(packets.packet, packets.update)
@@ -80,8 +82,7 @@ public struct Training {
         while let step = try packets.next() {
             switch step {
             case .names(let change): tracker.apply(change)
-            // What is usual is learnt by card, for monitors without ports, too.
-            case .ports: break
+            case .ports(let change): tracker.apply(change)
             case .packet:
                 tracker.advance(to: packets.packet.time)
                 while let window = tracker.nextWindow() { trainer.observe(window) }

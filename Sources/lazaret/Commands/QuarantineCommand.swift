@@ -118,8 +118,10 @@ struct QuarantineCommand: ParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Fence an address, a prefix or a MAC address.")
-        @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
+            abstract: "Fence an address, a prefix, a MAC address or a port of this node.")
+        @Argument(
+            help: "Address, prefix, MAC address or port:NAME, an interface of this node.",
+            transform: parse(target:))
         var target: QuarantineTarget
         @Option(
             name: .customLong("for"), parsing: .unconditional,
@@ -186,7 +188,9 @@ struct QuarantineCommand: ParsableCommand {
     struct Release: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Release every fence inside a prefix.")
-        @Argument(help: "Address, prefix or MAC address.", transform: parse(target:))
+        @Argument(
+            help: "Address, prefix, MAC address or port:NAME, an interface of this node.",
+            transform: parse(target:))
         var target: QuarantineTarget
         @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
@@ -228,7 +232,7 @@ struct QuarantineCommand: ParsableCommand {
 
     private static func parse(target text: String) throws -> QuarantineTarget {
         guard let target = QuarantineTarget(text) else {
-            throw ValidationError("'\(text)' is not an address, prefix or MAC address")
+            throw ValidationError("'\(text)' is not an address, prefix, MAC address or port:NAME")
         }
         return target
     }

@@ -1,0 +1,53 @@
+public import Quarantine
+public import Timestamps
+
+/// Rules on ports: a port's name may be another container's later.
+extension QuarantineEngine where Actuator: ~Copyable {
+    /// Compares the rules on ports with the interfaces that are there: what was renamed is
+    /// followed, and the rule of an interface that has gone is removed, whoever decided it. Who
+    /// gets its name next has done nothing.
+    public mutating func followPorts(
+        now: Timestamp
+    ) throws(QuarantineError) -> [QuarantineOutcome] {
+        let mine = rules.sorted.filter { $0.target.isPort && $0.state != .removing }
+        guard !mine.isEmpty else { return [] }
+        let present = try actuator.portInstances()
+        let names = Dictionary(present.map { ($1, $0) }, uniquingKeysWith: { $1 })
+        var decisions: [QuarantineDecision] = []
+        for rule in mine {
+            guard case .port(let name) = rule.target else { continue }
+            if let instance = rule.portInstance {
+                if present[name] == instance { continue }
+                if let newName = names[instance] {
+                    var moved = rule
+                    moved.target = .port(newName)
+                    decisions.append(
+                        .release(of: rule, time: now, reason: "the port is \(newName) now"))
+                    decisions.append(QuarantineDecision(.add, moved, time: now))
+                    continue
+                }
+            }
+            decisions.append(
+                .release(of: rule, time: now, reason: "the port has gone, and its container"))
+        }
+        return try perform(decisions, now: now)
+    }
+
+    /// Targets among those of new rules whose interface has gone, or has become another.
+    mutating func portsGone(
+        _ decisions: [QuarantineDecision]
+    ) throws(QuarantineError) -> Set<QuarantineTarget> {
+        let added = decisions.filter {
+            ($0.kind == .add || $0.kind == .extend) && $0.target.isPort
+                && $0.rule.portInstance != nil
+        }
+        guard !added.isEmpty else { return [] }
+        let present = try actuator.portInstances()
+        return Set(
+            added.filter {
+                guard case .port(let name) = $0.target else { return false }
+                return present[name] != $0.rule.portInstance
+            }
+            .map(\.target))
+    }
+}

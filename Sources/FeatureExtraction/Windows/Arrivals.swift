@@ -1,0 +1,40 @@
+import NetworkAddresses
+import PacketDecoding
+
+/// Remembers who has opened flows to whom lately: whoever asks by ARP for the sender of such a
+/// packet wants to answer it, and does not search the network. A table of fixed size.
+struct Arrivals: Sendable {
+    /// Seconds within which an answer is due.
+    private static let seconds = 10
+
+    private struct Place {
+        var key: UInt64 = 0
+        var second = Int.min / 2
+        var port: UInt32 = 0
+        var mac = MACAddress.zero
+    }
+
+    private var places = [Place](repeating: Place(), count: 4096)
+
+    /// Notes a packet that opened a flow.
+    mutating func note(_ packet: Packet, second: Int) {
+        let key = Self.key(packet.source, packet.destination)
+        places[Int(key >> 52)] = Place(
+            key: key, second: second, port: packet.port, mac: packet.sourceMAC)
+    }
+
+    /// Whether an ARP request asks for an address that has just sent a packet to the asker. One
+    /// that the asker sent itself does not count.
+    func isAnswer(_ request: Packet, second: Int) -> Bool {
+        let key = Self.key(request.destination, request.source)
+        let place = places[Int(key >> 52)]
+        guard place.key == key, second - place.second <= Self.seconds else { return false }
+        return request.port == 0 || place.port == 0
+            ? place.mac != request.sourceMAC : place.port != request.port
+    }
+
+    private static func key(_ from: IPAddress, _ to: IPAddress) -> UInt64 {
+        DistinctWindow.mix(
+            DistinctWindow.mix(from.high ^ from.low &* 3) ^ to.high ^ to.low &* 5) | 1
+    }
+}
