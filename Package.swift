@@ -320,6 +320,10 @@ let package = Package(
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],
             swiftSettings: strict),
+        // Attacks that try to have somebody else accused, or to hide behind somebody else.
+        .testTarget(
+            name: "AdversaryTests", dependencies: ["TestKit", "Timestamps", "NetworkAddresses"],
+            swiftSettings: strict),
         // What needs real containers: these want the machine for themselves.
         .testTarget(
             name: "ContainerTests",

@@ -1,0 +1,221 @@
+import Foundation
+import NetworkAddresses
+import TestKit
+import Testing
+import Timestamps
+
+/// A host of the sample captures: its address, and the network card that it has there.
+struct Member {
+    var address: String
+    var card: String
+
+    /// - Parameter card: nil: the card that follows from the address, as Docker gave it in the lab.
+    init(_ address: String, card: String? = nil) {
+        self.address = address
+        self.card =
+            card
+            ?? "02:42:"
+            + address.split(separator: ".").map { Self.hex(Int($0) ?? 0) }.joined(separator: ":")
+    }
+
+    static func hex(_ byte: Int) -> String {
+        (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+
+    /// The same address, sent from another card.
+    func by(_ other: Member) -> Member { Member(address, card: other.card) }
+
+    static let web = Member("10.60.1.11")
+    static let database = Member("10.60.3.5")
+    static let store = Member("10.60.3.7")
+    static let app = Member("10.60.2.11")
+    static let offender = Member("10.60.4.11")
+    static let neighbour = Member("10.60.4.13")
+    static let resolver = Member("10.60.1.53")
+    /// The gateway's card in the network of the jobs.
+    static let outside = Member("203.0.113.66", card: "ba:51:58:6f:a0:a2")
+}
+
+/// Frames that somebody adds to clean traffic.
+struct Attack {
+    private(set) var records: [CaptureFile.Record] = []
+    /// When it begins: in the midst of the clean sample.
+    static let start = Timestamp(second: 1_795_223_700)
+
+    private mutating func add(_ seconds: Double, _ from: Member, _ to: Member, _ frame: [UInt8]) {
+        records.append(
+            CaptureFile.Record(
+                Self.start + .seconds(seconds), Self.bytes(to.card) + Self.bytes(from.card) + frame)
+        )
+    }
+
+    private static func bytes(_ card: String) -> [UInt8] {
+        card.split(separator: ":").map { UInt8($0, radix: 16) ?? 0 }
+    }
+
+    mutating func tcp(
+        at seconds: Double, _ from: Member, _ to: Member, _ source: UInt16, _ destination: UInt16,
+        flags: UInt8 = 2, sequence: UInt32 = 1000, acknowledgment: UInt32 = 0, size: Int = 0
+    ) {
+        let segment = Frame.tcp(
+            source, destination, flags: flags, sequence: sequence, acknowledgment: acknowledgment,
+            payload: [UInt8](repeating: 65, count: size))
+        add(seconds, from, to, [8, 0] + Frame.ipv4(from.address, to.address, 6, segment))
+    }
+
+    mutating func ping(at seconds: Double, _ from: Member, _ to: Member) {
+        let echo = Frame.icmp(type: 8, code: 0, rest: 7, [UInt8](repeating: 0, count: 16))
+        add(seconds, from, to, [8, 0] + Frame.ipv4(from.address, to.address, 1, echo))
+    }
+
+    /// Who has `target`, asked by everybody's card.
+    mutating func ask(at seconds: Double, _ from: Member, for target: String) {
+        var packet = Frame.arp(operation: 1, from.address, target)
+        packet.replaceSubrange(8..<14, with: Self.bytes(from.card))
+        add(seconds, from, Member("255.255.255.255", card: "ff:ff:ff:ff:ff:ff"), [8, 6] + packet)
+    }
+
+    /// Connections that are opened and never spoken to, each from another port.
+    ///
+    /// - Parameter answer: what the victim says: 0x12 accepts, 0x14 refuses, nil nothing.
+    mutating func flood(
+        _ from: Member, _ to: Member, port: UInt16 = 80, count: Int = 3000, seconds: Double = 6,
+        answer: UInt8? = nil, blindAcknowledgment: Bool = false, ownerResets: Bool = false
+    ) {
+        for number in 0..<count {
+            let time = seconds * Double(number) / Double(count)
+            let source = UInt16(20_000 + number % 40_000)
+            tcp(at: time, from, to, source, port)
+            guard let answer else { continue }
+            tcp(
+                at: time + 0.000_1, to, from, port, source, flags: answer, sequence: 77_000,
+                acknowledgment: 1001)
+            if ownerResets {
+                tcp(at: time + 0.000_2, from, to, source, port, flags: 4, sequence: 1001)
+            }
+            guard blindAcknowledgment else { continue }
+            tcp(
+                at: time + 0.000_2, from, to, source, port, flags: 0x10, sequence: 1001,
+                acknowledgment: 1)
+        }
+    }
+
+    /// Whole short connections, as one makes them that hears the answers.
+    mutating func visits(
+        _ from: Member, _ to: Member, port: UInt16, count: Int, seconds: Double
+    ) {
+        for number in 0..<count {
+            let time = seconds * Double(number) / Double(count)
+            let source = UInt16(30_000 + number)
+            tcp(at: time, from, to, source, port)
+            tcp(
+                at: time + 0.001, to, from, port, source, flags: 0x12, sequence: 500,
+                acknowledgment: 1001)
+            tcp(
+                at: time + 0.002, from, to, source, port, flags: 0x10, sequence: 1001,
+                acknowledgment: 501)
+            tcp(
+                at: time + 0.003, from, to, source, port, flags: 0x18, sequence: 1001,
+                acknowledgment: 501, size: 200)
+            tcp(
+                at: time + 0.004, to, from, port, source, flags: 0x18, sequence: 501,
+                acknowledgment: 1201, size: 300)
+            tcp(
+                at: time + 0.005, from, to, source, port, flags: 0x11, sequence: 1201,
+                acknowledgment: 801)
+            tcp(
+                at: time + 0.006, to, from, port, source, flags: 0x11, sequence: 801,
+                acknowledgment: 1202)
+        }
+    }
+
+    /// A scan of `count` ports, the `open` first of which answer.
+    mutating func scan(
+        _ from: Member, _ to: Member, count: Int, open: Int, completes: Bool = false,
+        seconds: Double = 2
+    ) {
+        for number in 0..<count {
+            let time = seconds * Double(number) / Double(count)
+            let port = UInt16(1 + number)
+            let source = completes ? UInt16(40_000 + number) : 54_321
+            tcp(at: time, from, to, source, port)
+            let isOpen = number < open
+            tcp(
+                at: time + 0.000_1, to, from, port, source, flags: isOpen ? 0x12 : 0x14,
+                sequence: isOpen ? 9000 : 0, acknowledgment: 1001)
+            guard isOpen else { continue }
+            if completes {
+                tcp(
+                    at: time + 0.000_2, from, to, source, port, flags: 0x10, sequence: 1001,
+                    acknowledgment: 9001)
+            }
+            tcp(
+                at: time + 0.000_3, from, to, source, port, flags: completes ? 0x14 : 4,
+                sequence: 1001, acknowledgment: completes ? 9001 : 0)
+        }
+    }
+}
+
+/// What the program made of an attack.
+struct Outcome {
+    struct Alert: Hashable {
+        var offender: String
+        var workload: String
+        var pattern: String
+        var evidence: String
+        var decision: String
+        var target: String
+    }
+
+    var alerts: Set<Alert> = []
+    /// Targets of rules.
+    var fenced: Set<String> = []
+    /// Why what was not fenced was not.
+    var refusals: Set<String> = []
+
+    /// Judges an attack in the midst of the clean sample, by a model of another clean sample.
+    init(_ attack: Attack, _ scratch: Scratch, model: String) throws {
+        let capture = try scratch.write(
+            "attack.pcap",
+            Data(CaptureFile.pcap(attack.records.sorted { $0.time < $1.time })))
+        let run = try Run(
+            "replay", "-r", "captures/clean-test.pcap", "-r", capture, "-m", model, "--inventory",
+            "captures/inventory.yaml", "--format", "eve")
+        #expect(run.status == 0, "\(run.errors)")
+        for line in run.output.split(separator: "\n") {
+            guard
+                let event = try JSONSerialization.jsonObject(with: Data(line.utf8))
+                    as? [String: Any], let details = event["lazaret"] as? [String: Any]
+            else { continue }
+            func text(_ key: String) -> String { details[key] as? String ?? "" }
+            if event["event_type"] as? String == "alert" {
+                alerts.insert(
+                    Alert(
+                        offender: text("offender"), workload: text("workload"),
+                        pattern: text("pattern"), evidence: text("evidence"),
+                        decision: text("decision"), target: text("target")))
+            } else if text("action") == "fence" {
+                fenced.insert(text("target"))
+            } else if text("action") == "refuse" {
+                refusals.insert(text("target") + ": " + text("refused_because"))
+            }
+        }
+    }
+
+    func alerts(on offender: String) -> Set<Alert> { alerts.filter { $0.offender == offender } }
+}
+
+/// A model of the clean sample, made once for each test.
+struct Bench {
+    let scratch: Scratch
+    let model: String
+
+    init() throws {
+        scratch = try Scratch()
+        model = try scratch.model()
+    }
+
+    func judge(_ attack: Attack) throws -> Outcome {
+        try Outcome(attack, scratch, model: model)
+    }
+}

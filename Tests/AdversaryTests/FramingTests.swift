@@ -1,0 +1,161 @@
+import TestKit
+import Testing
+
+/// Attacks that are to look like somebody else's: whoever is named in the packets must not be
+/// fenced.
+struct FramingTests {
+    private let bench: Bench
+
+    init() throws { bench = try Bench() }
+
+    /// A: an idle neighbour's address, by a card that is known.
+    @Test func aKnownCardThatBorrowsANeighboursAddressIsAccusedItself() throws {
+        var attack = Attack()
+        attack.flood(Member.neighbour.by(.offender), .database, port: 5432)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.alerts(on: Member.neighbour.address).allSatisfy { $0.decision == "watch" })
+        let alerts = outcome.alerts(on: Member.offender.address)
+        #expect(alerts.contains { $0.evidence == "card" && $0.decision == "quarantine" })
+        // The rule is on the card: one on its own address would let the borrowed ones pass.
+        #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
+    }
+
+    /// A: even after the owner has been silent, its own packets stay its own.
+    @Test func silenceTransfersNoAddress() throws {
+        var attack = Attack()
+        attack.flood(Member("10.60.4.19").by(.offender), .store, count: 2000, seconds: 4)
+        attack.visits(Member("10.60.4.19"), .store, port: 80, count: 20, seconds: 5)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
+        #expect(outcome.alerts(on: "10.60.4.19").allSatisfy { $0.decision == "watch" })
+    }
+
+    /// B: a card that nobody knows, with an address that somebody has.
+    @Test func aNewCardWithAnothersAddressProvesNothing() throws {
+        var attack = Attack()
+        attack.flood(
+            Member(Member.neighbour.address, card: "02:66:66:66:66:66"), .database, port: 5432)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        let alerts = outcome.alerts(on: Member.neighbour.address)
+        #expect(!alerts.isEmpty && alerts.allSatisfy { $0.evidence == "address" })
+        #expect(alerts.allSatisfy { $0.workload.hasSuffix("(contested address)") })
+        // Whom it is aimed at is told.
+        #expect(alerts.contains { $0.target == Member.database.address })
+    }
+
+    /// B: a card and an address that nobody knows, seventy times over (J).
+    @Test func forgedNewcomersSwitchNothingOff() throws {
+        var attack = Attack()
+        for number in 0..<70 {
+            attack.scan(
+                Member("10.60.4.\(20 + number % 40)", card: "02:66:00:00:00:" + Member.hex(number)),
+                .database, count: 40, open: 0, seconds: 0.03)
+        }
+        attack.scan(.offender, .store, count: 1000, open: 3)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == [Member.offender.address], "\(outcome.fenced)")
+    }
+
+    /// C: two frames to one's own card, for others, make no router of it.
+    @Test func aKnownCardBecomesNoRouterByWhatItSends() throws {
+        var attack = Attack()
+        for number in 0..<3 {
+            var via = Member("10.60.3.\(100 + number)")
+            via.card = Member.offender.card
+            attack.ping(at: Double(number) / 100, .neighbour, via)
+        }
+        attack.flood(Member.neighbour.by(.offender), .database, port: 5432, seconds: 8)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
+    }
+
+    /// D: a container's address that comes from beyond the gateway.
+    @Test func aMartianIsNotHeldAgainstTheOwnerOfTheAddress() throws {
+        var attack = Attack()
+        attack.flood(Member.neighbour.by(.outside), .database, port: 5432)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(
+            outcome.alerts(on: Member.neighbour.address).allSatisfy { $0.evidence == "address" })
+    }
+
+    /// E: packets that somebody adds to a flow of another's.
+    @Test func whatIsInjectedIntoAFlowIsNotItsOpeners() throws {
+        var attack = Attack()
+        let victim = Member.neighbour
+        attack.tcp(at: 0, victim, .store, 50_000, 80)
+        attack.tcp(
+            at: 0.001, .store, victim, 80, 50_000, flags: 0x12, sequence: 1, acknowledgment: 1001)
+        attack.tcp(
+            at: 0.002, victim, .store, 50_000, 80, flags: 0x10, sequence: 1001, acknowledgment: 2)
+        for number in 0..<6000 {
+            attack.tcp(
+                at: 0.01 + Double(number) / 1000, victim.by(.offender), .store, 50_000, 80,
+                flags: 0x18, sequence: 2000 + UInt32(number) * 100, size: 100)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.alerts(on: victim.address).isEmpty, "\(outcome)")
+        #expect(!outcome.fenced.contains(victim.address))
+    }
+
+    /// I: a sender outside that never used an answer may be forged.
+    @Test(arguments: [nil, 0x12, 0x14] as [UInt8?], [false, true])
+    func anOutsideSenderThatUsedNoAnswerIsOnlyWatched(
+        answer: UInt8?, blindAcknowledgment: Bool
+    ) throws {
+        var attack = Attack()
+        attack.flood(
+            .outside, .web, count: 4000, seconds: 2, answer: answer,
+            blindAcknowledgment: blindAcknowledgment)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        let alerts = outcome.alerts(on: Member.outside.address)
+        #expect(alerts.contains { $0.evidence == "address" && $0.target == Member.web.address })
+    }
+
+    /// R: card and address forged, where no port tells: the owner resets what it never opened.
+    @Test func whoResetsWhatItIsSaidToHaveOpenedIsOnlyWatched() throws {
+        var attack = Attack()
+        attack.flood(
+            .neighbour, .store, count: 4000, seconds: 2, answer: 0x12, ownerResets: true)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        let alerts = outcome.alerts(on: Member.neighbour.address)
+        #expect(alerts.contains { $0.evidence == "address" && $0.target == Member.store.address })
+        #expect(outcome.refusals.contains { $0.contains("may be forged") })
+    }
+
+    /// M: who answers the pings of forged senders asks for their cards.
+    @Test func whoAnswersForgedPingsSweepsNothing() throws {
+        var attack = Attack()
+        let victim = Member("10.60.4.14")
+        for number in 0..<60 {
+            let time = Double(number) / 30
+            let forged = Member("10.60.4.\(21 + number % 40)", card: "02:66:66:66:66:66")
+            attack.ping(at: time, forged, victim)
+            attack.ask(at: time + 0.001, victim, for: forged.address)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.alerts(on: victim.address).isEmpty, "\(outcome)")
+        #expect(outcome.fenced.isEmpty)
+    }
+
+    /// N: a database that is down refuses everybody; its clients try again.
+    @Test func theClientsOfAServiceThatIsDownAreNotAccused() throws {
+        var attack = Attack()
+        let clients = (11...18).map { Member("10.60.4.\($0)") }
+        for (place, client) in clients.enumerated() {
+            for number in 0..<400 {
+                let time = Double(place) / 1000 + Double(number) / 40
+                let source = UInt16(30_000 + number)
+                attack.tcp(at: time, client, .database, source, 5432)
+                attack.tcp(
+                    at: time + 0.000_1, .database, client, 5432, source, flags: 0x14, sequence: 0,
+                    acknowledgment: 1001)
+            }
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced.isEmpty, "\(outcome.fenced)")
+    }
+}

@@ -1,0 +1,72 @@
+import NetworkAddresses
+import TestKit
+import Testing
+
+/// Attackers that hide: behind a weaker pattern, behind their own demand, or among many.
+struct HidingTests {
+    private let bench: Bench
+
+    init() throws { bench = try Bench() }
+
+    /// H: a scan that finds a few open doors is a scan, and is fenced.
+    @Test(arguments: [
+        (count: 1000, open: 3, completes: false), (count: 1000, open: 0, completes: false),
+        (count: 100, open: 3, completes: false), (count: 1000, open: 5, completes: true),
+        (count: 300, open: 3, completes: false),
+    ])
+    func aScanThatFindsOpenPortsIsAPortScan(
+        count: Int, open: Int, completes: Bool
+    ) throws {
+        var attack = Attack()
+        attack.scan(.offender, .store, count: count, open: open, completes: completes)
+        let outcome = try bench.judge(attack)
+        let alerts = outcome.alerts(on: Member.offender.address)
+        #expect(alerts.contains { $0.pattern == "verticalScan" && $0.decision == "quarantine" })
+        #expect(outcome.fenced.contains(Member.offender.address), "\(outcome)")
+    }
+
+    /// L: nobody raises what it may do by asking itself.
+    @Test func trafficToOneselfIsNoDemand() throws {
+        var attack = Attack()
+        let own = Member.offender
+        for number in 0..<3000 {
+            let forged = Member("10.60.4.\(21 + number % 40)").by(own)
+            attack.tcp(
+                at: Double(number) / 500, forged, own, UInt16(20_000 + number), 9100)
+        }
+        attack.scan(own, .store, count: 300, open: 2)
+        let outcome = try bench.judge(attack)
+        #expect(
+            outcome.fenced.contains(own.address) || outcome.fenced.contains(own.card),
+            "\(outcome)")
+    }
+
+    /// Completed handshakes prove an outside sender.
+    @Test func anOutsideSenderThatUsesAnswersIsFenced() throws {
+        var attack = Attack()
+        attack.visits(.outside, Member("10.60.1.22"), port: 22, count: 120, seconds: 30)
+        let outcome = try bench.judge(attack)
+        let alerts = outcome.alerts(on: Member.outside.address)
+        #expect(alerts.contains { $0.evidence == "handshake" && $0.decision == "quarantine" })
+        #expect(outcome.fenced == [Member.outside.address], "\(outcome)")
+    }
+
+    /// O: those of a prefix that nothing was seen of stay out of its rule.
+    @Test func aFenceOfAPrefixHoldsNoMemberThatIsNotAccused() throws {
+        var attack = Attack()
+        let accused = (11...18).map { Member("10.60.4.\($0)") }
+        for member in accused { attack.scan(member, .store, count: 400, open: 0, seconds: 6) }
+        let outcome = try bench.judge(attack)
+        for member in accused {
+            #expect(isCovered(member.address, by: outcome.fenced), "\(member) \(outcome.fenced)")
+        }
+        for member in ["10.60.4.19", "10.60.4.20"] {
+            #expect(!isCovered(member, by: outcome.fenced), "\(member) \(outcome.fenced)")
+        }
+    }
+}
+
+private func isCovered(_ address: String, by targets: Set<String>) -> Bool {
+    guard let address = IPAddress(address) else { return false }
+    return targets.contains { IPPrefix($0)?.contains(address) ?? false }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import TestKit
+import Testing
+
+/// Real tools in namespaces: who is accused, on what evidence, where the rule is, that the attack's
+/// packets stop, and that everybody else's go on.
+@Suite(.needsKernel)
+struct LiveTests {
+    private let lab: Lab
+    private let scratch: Scratch
+    private let model: String
+
+    init() throws {
+        lab = try Lab()
+        scratch = try Scratch()
+        model = try scratch.model()
+    }
+
+    private func monitor() throws -> Background {
+        let program = try Background(
+            in: lab.node.space,
+            [
+                "monitor", "-i", "br1", "-i", "br2", "-m", model, "--state", scratch.path("state"),
+                "-o", scratch.path("eve.json"), "--socket", "never", "--enforce",
+            ])
+        let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    private func events() -> [[String: Any]] {
+        let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap {
+            try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }
+    }
+
+    private func details(_ event: [String: Any]) -> [String: Any] {
+        event["lazaret"] as? [String: Any] ?? [:]
+    }
+
+    /// Who is named for more than a contact that the model does not know.
+    private func accused() -> Set<String> {
+        Set(
+            events().filter {
+                $0["event_type"] as? String == "alert"
+                    && details($0)["pattern"] as? String != "newService"
+            }
+            .compactMap { $0["src_ip"] as? String })
+    }
+
+    private func fenced() -> Set<String> {
+        Set(
+            events().map(details).filter { $0["action"] as? String == "fence" }
+                .compactMap { $0["target"] as? String })
+    }
+
+    /// Runs an attack until its port is fenced, and checks who is and who is not.
+    private func stops(_ attack: () throws -> Void) throws {
+        let program = try monitor()
+        // Everybody has been there, and is idle since.
+        #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.a, lab.b))
+        let isFenced = try eventually {
+            try attack()
+            return fenced().contains("port:p0")
+        }
+        #expect(isFenced, "\(program.errors) \(accused()) \(fenced())")
+        #expect(accused() == [lab.a.v4], "\(accused())")
+        #expect(fenced().isSubset(of: ["port:p0", lab.a.v4, lab.a.v6]), "\(fenced())")
+        let alert = events().first { $0["event_type"] as? String == "alert" && decided($0) }
+        #expect(alert.map(details)?["evidence"] as? String == "port")
+        #expect(alert.map(details)?["port"] as? String == "p0")
+        // Whatever it calls itself, its packets stop; the packets of all others go on.
+        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.b, lab.a))
+        #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.bystander))
+        #expect(try lab.reaches(lab.c, lab.b))
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+    }
+
+    /// Runs a tool on the offender's side; what it thinks of the answers is of no interest.
+    private func attack(_ command: String) throws {
+        try lab.a.space.run("sh", "-c", command + " >&2 || true")
+    }
+
+    private func decided(_ event: [String: Any]) -> Bool {
+        details(event)["decision"] as? String == "quarantine"
+    }
+
+    @Test(.needs("hping3")) func aFloodInANeighboursName() throws {
+        try stops {
+            try attack(
+                "hping3 -q -S -c 400 -i u1000 -p 80 -a \(lab.bystander.v4) \(lab.b.v4)")
+        }
+    }
+
+    @Test(.needs("hping3")) func aFloodFromRandomSources() throws {
+        try stops {
+            try attack("hping3 -q -S -c 400 -i u1000 -p 80 --rand-source \(lab.b.v4)")
+        }
+    }
+
+    /// As `nmap -D` does it: its own scan, and the same from addresses of others.
+    @Test(.needs("hping3")) func aScanAmongDecoys() throws {
+        try stops {
+            try attack(
+                "for as in \(lab.bystander.v4) 10.77.1.77 \(lab.a.v4); do timeout 3 "
+                    + "hping3 -q -S --scan 1-200 -a $as \(lab.b.v4) & done; wait")
+        }
+    }
+
+    /// As `nmap -S` does it.
+    @Test(.needs("hping3")) func aScanInANeighboursName() throws {
+        try stops {
+            try attack("timeout 3 hping3 -q -S --scan 1-200 -a \(lab.bystander.v4) \(lab.b.v4)")
+        }
+    }
+
+    /// Another card as well as another address: only the port tells.
+    @Test(.needs("hping3")) func aFloodByABorrowedCard() throws {
+        let card = try lab.bystander.space.run("cat", "/sys/class/net/eth0/address")
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        try stops {
+            try attack(
+                "ip link set eth0 address \(card); "
+                    + "hping3 -q -S -c 400 -i u1000 -p 80 -a \(lab.bystander.v4) \(lab.b.v4)")
+        }
+    }
+
+    @Test func aScanThatFindsOpenPorts() throws {
+        let listeners = try [1122, 1143, 1180].map { port in
+            let socket = try Socket(lab.b, stream: true)
+            try socket.bind("0.0.0.0", UInt16(port))
+            #expect(listen(socket.descriptor, 64) == 0)
+            return socket
+        }
+        try stops { try lab.scan(lab.b, by: lab.a) }
+        withExtendedLifetime(listeners) {}
+    }
+}
