@@ -309,7 +309,8 @@ let package = Package(
             uses: ["Timestamps", "TextFormats", "Digests"]),
         tests(of: "Offline"),
         tests(
-            of: "Settings", uses: ["Timestamps", "Monitor", "Quarantine", logging, "SystemSupport"]),
+            of: "Settings",
+            uses: ["Timestamps", "SystemSupport", "Monitor", "Quarantine", logging]),
         tests(
             of: "Monitor",
             uses: [

@@ -304,7 +304,7 @@ extension MonitorLoop {
     /// Compares the rules on ports with the interfaces, on a task of its own: whoever gets the name
     /// of a port that has gone has done nothing.
     private static func portCheck(of parts: MonitorParts) -> () -> Void {
-        let (quarantine, decisions, logger) = (parts.quarantine, parts.decisions, parts.tell)
+        let (quarantine, decisions, logger) = (parts.quarantine, parts.decisions, parts.logger)
         return {
             Task.detached {
                 do throws(QuarantineError) {
@@ -314,7 +314,7 @@ extension MonitorLoop {
                         })
                 } catch {
                     // The quarantine looks again within a second.
-                    logger.info("the rule on a port that has gone cannot be removed: \(error)")
+                    logger.error("the rule on a port that has gone cannot be removed: \(error)")
                 }
             }
         }

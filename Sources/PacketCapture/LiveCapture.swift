@@ -1,3 +1,4 @@
+internal import CPacketSocket
 internal import CPcap
 internal import Glibc
 internal import Timestamps

@@ -84,8 +84,9 @@ extension HTMLReport {
             <p class="small">\(facts(incident))</p>
             \(Self.reasons(strongest.reasons, window: strongest.window, number: number))
             \(others(incident))
-            <dl class="facts \
-            small"><dt>Evidence</dt><dd>\(IncidentReport.evidence(of: incident))</dd>\(decisions(incident))\(trace(incident))</dl>
+            <dl class="facts small"><dt>Evidence</dt>\
+            <dd>\(IncidentReport.evidence(of: incident))</dd>\
+            \(decisions(incident))\(trace(incident))</dl>
             </article>
 
             """
