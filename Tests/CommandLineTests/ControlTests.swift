@@ -103,9 +103,9 @@ struct ControlTests {
         #expect(try ask("GET", "/api/v1/quarantine").contains(#""in_force":true"#))
         let metrics = try ask("GET", "/metrics")
         for name in [
-            "lazaret_quarantine_active 1", "lazaret_enforcing 1",
+            "lazaret_quarantine_active 2", "lazaret_enforcing 1",
             "lazaret_verdict_latency_seconds_count",
-            "lazaret_quarantine_actions_total{action=\"fence\"} 1",
+            "lazaret_quarantine_actions_total{action=\"fence\"} 2",
         ] { #expect(metrics.contains(name), "\(name): \(metrics)") }
         #expect(!metrics.contains(lab.a.v4))
 

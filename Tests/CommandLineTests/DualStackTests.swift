@@ -107,17 +107,20 @@ struct DualStackTests {
         let alone = try plan(
             scanningOver: false,
             """
-              - {name: web, addresses: [\(web[0].v4), '\(web[0].v6)']}
+              - name: web
+                addresses: [\(web[0].v4), '\(web[0].v6)']
+                macs: ['02:42:0a:5a:00:0b']
               - {name: store, addresses: [\(store.v4), '\(store.v6)']}
 
             """)
-        #expect(targets(alone) == [web[0].v4, web[0].v6], "\(alone)")
+        #expect(targets(alone) == [web[0].v4, web[0].v6, "fe80::42:aff:fe5a:b"], "\(alone)")
         let many = try plan(
             scanningOver: false,
             """
               - name: web
                 addresses: [\(web.map(\.v4).joined(separator: ", ")), '\(web[0].v6)', \
                 '\(web[1].v6)']
+                macs: ['02:42:0a:5a:00:0b', '02:42:0a:5a:00:0c']
               - {name: store, addresses: [\(store.v4), '\(store.v6)']}
 
             """)

@@ -79,7 +79,9 @@ struct MonitorTests {
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.c))
 
         let listed = try quarantine("list", "--format", "json")
-        #expect(listed.contains(lab.a.v4) && listed.count { $0 == "\n" } == 1, "\(listed)")
+        // The address, and the port that leads to it.
+        #expect(listed.contains(lab.a.v4) && listed.contains("port:p0"), "\(listed)")
+        #expect(listed.count { $0 == "\n" } == 2, "\(listed)")
         let alert = try #require(events.first { $0["event_type"] as? String == "alert" })
         #expect(alert["src_ip"] as? String == lab.a.v4)
 

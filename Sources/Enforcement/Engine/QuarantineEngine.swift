@@ -153,8 +153,9 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     /// Replaces the workloads and networks.
     ///
-    /// A rule of the policy on an address that now belongs to another workload is removed, since it
-    /// was meant for the previous holder. Rules added by an operator stay.
+    /// A rule of the policy on an address that is another workload's now is removed: it was meant
+    /// for the last holder; with it goes the rule on the port that was decided with it. Rules by
+    /// hand stay.
     public mutating func follow(
         _ inventory: KnownInventory, now: Timestamp
     ) throws(QuarantineError) -> [QuarantineOutcome] {
@@ -174,7 +175,16 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             return .release(
                 of: rule, time: now, reason: "the address was \(before)'s and is \(holder)'s now")
         }
-        let outcomes = try perform(moved, now: now)
+        let decided = Set(moved.map(\.rule.id))
+        let ports = rules.sorted.filter {
+            $0.target.isPort && !$0.isByHand && $0.state != .removing && decided.contains($0.id)
+        }
+        let outcomes = try perform(
+            moved
+                + ports.map {
+                    .release(
+                        of: $0, time: now, reason: "the addresses fenced with it have passed on")
+                }, now: now)
         for outcome in outcomes where outcome.failure == nil {
             policy.recordWithdrawal(of: outcome.decision.rule)
         }

@@ -65,11 +65,14 @@ public struct MACBindingTable: Sendable {
                 addresses: link.addresses, isRouter: link.isRouter, isKnown: true)
             for address in link.addresses where !link.isRouter { owners[address] = mac }
         }
-        for workload in inventory.workloads {
-            let hosts = workload.addresses.filter(\.isHost).map(\.address)
-            for (mac, address) in zip(workload.macs, hosts) where records[mac] == nil {
-                records[mac] = Record(addresses: [address], isKnown: true)
-                owners[address] = mac
+        for member in inventory.workloads.flatMap(\.members) {
+            // Of several cards, each has the address in its place; one alone has them all.
+            let only = member.macs.count == 1
+            for (place, mac) in member.macs.enumerated() where records[mac] == nil {
+                let addresses =
+                    only ? member.addresses : Array(member.addresses.dropFirst(place).prefix(1))
+                records[mac] = Record(addresses: addresses, isKnown: true)
+                for address in addresses { owners[address] = mac }
             }
         }
     }
