@@ -201,8 +201,15 @@ let package = Package(
                 "HTMLReport", "Digests",
             ]),
         library(
+            "Recording",
+            uses: [
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "Workloads", "EventDelivery", logging,
+            ]),
+        library(
             "Monitor",
             uses: [
+                "Recording",
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
@@ -211,6 +218,7 @@ let package = Package(
         library(
             "Settings",
             uses: [
+                "Recording",
                 "Timestamps", "TextFormats", "SystemSupport", "YAML", "NetworkAddresses",
                 "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
                 "Events", "EventDelivery", "ModelFiles", "Monitor", logging,
@@ -229,8 +237,8 @@ let package = Package(
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
-                "EventStore", "ModelFiles", "Offline", "Monitor", "Settings", "ControlServer",
-                logging,
+                "EventStore", "ModelFiles", "Offline", "Recording", "Monitor", "Settings",
+                "ControlServer", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
@@ -314,6 +322,7 @@ let package = Package(
         tests(
             of: "Monitor",
             uses: [
+                "Recording",
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "FeatureExtraction",
                 "AnomalyDetection", "Offline",

@@ -15,6 +15,18 @@ public struct SinkStatus: Sendable, Equatable {
     public var lagSeconds: Double = 0
     /// The reason why it currently does not deliver; nil if it does.
     public var trouble: String?
+
+    package init(
+        name: String, written: UInt64 = 0, dropped: UInt64 = 0, waiting: Int = 0,
+        lagSeconds: Double = 0, trouble: String? = nil
+    ) {
+        self.name = name
+        self.written = written
+        self.dropped = dropped
+        self.waiting = waiting
+        self.lagSeconds = lagSeconds
+        self.trouble = trouble
+    }
 }
 
 /// The counters of a sink; thread-safe.

@@ -1,3 +1,4 @@
+public import Recording
 public import Logging
 public import AnomalyDetection
 internal import Decisions

@@ -1,3 +1,4 @@
+internal import Recording
 internal import Logging
 internal import Enforcement
 

@@ -1,3 +1,4 @@
+import Recording
 import Enforcement
 import FoundationEssentials
 import Monitor

@@ -1,3 +1,4 @@
+import Recording
 import Enforcement
 public import Logging
 public import Monitor

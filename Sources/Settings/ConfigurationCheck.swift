@@ -1,3 +1,4 @@
+import Recording
 public import AnomalyDetection
 internal import EventDelivery
 internal import Glibc

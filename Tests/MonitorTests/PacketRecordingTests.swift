@@ -1,3 +1,4 @@
+@testable import Recording
 import FlowMetering
 import FeatureExtraction
 import Foundation

@@ -1,3 +1,4 @@
+internal import Recording
 internal import Logging
 /// What follows the names and bridges of containers beside a feed.
 struct CaptureContext {

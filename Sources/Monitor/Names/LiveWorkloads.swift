@@ -1,3 +1,4 @@
+internal import Recording
 public import Logging
 internal import Decisions
 internal import Dispatch

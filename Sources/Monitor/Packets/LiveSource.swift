@@ -1,3 +1,4 @@
+internal import Recording
 internal import Logging
 internal import NetworkAddresses
 internal import NodeInterfaces

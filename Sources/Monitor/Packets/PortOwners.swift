@@ -1,3 +1,4 @@
+internal import Recording
 internal import FeatureExtraction
 internal import NetworkAddresses
 internal import NodeInterfaces

@@ -1,3 +1,4 @@
+import Recording
 import Logging
 import AnomalyDetection
 import Enforcement
@@ -159,7 +160,7 @@ struct MonitorReporter {
         status.actions = counts.actions
         status.sinks =
             outlets.map(MonitorStatus.Sink.init) + [parts.recorder.status]
-            + [parts.recording?.status].compactMap(\.self)
+            + [parts.recording?.status].compactMap(\.self).map(MonitorStatus.Sink.init)
         status.entrances = hub.entrances
         status.restedSeconds = rested.inSeconds
         status.updated = now

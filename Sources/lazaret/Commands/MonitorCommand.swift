@@ -1,3 +1,4 @@
+import Recording
 import Logging
 import AnomalyDetection
 import ArgumentParser

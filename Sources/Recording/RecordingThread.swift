@@ -11,7 +11,7 @@ internal import Timestamps
 
 /// The thread that writes a recording. Each file is a pcapng section of its own, which starts with
 /// all known names.
-final class RecordingThread: Sendable {
+package final class RecordingThread: Sendable {
     /// How long packets wait, so that their senders' names precede them in the file.
     private static let hold = Interval.milliseconds(250)
     /// If fewer chunks than this are free, packets are written at once.
@@ -42,12 +42,12 @@ final class RecordingThread: Sendable {
     }
 
     /// The prefix of the sink's name.
-    static let label = "packets to "
+    package static let label = "packets to "
 
-    var status: MonitorStatus.Sink {
-        MonitorStatus.Sink(
+    var status: SinkStatus {
+        SinkStatus(
             name: Self.label + path, written: written.load(ordering: .relaxed),
-            lost: queue.lost, waiting: waiting.load(ordering: .relaxed), lagSeconds: 0,
+            dropped: queue.lost, waiting: waiting.load(ordering: .relaxed), lagSeconds: 0,
             trouble: trouble.withLock { $0 })
     }
 

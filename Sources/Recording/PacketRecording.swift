@@ -1,18 +1,18 @@
-internal import Logging
-internal import EventDelivery
+package import Logging
+package import EventDelivery
 internal import NetworkAddresses
-internal import PacketCapture
+package import PacketCapture
 internal import Synchronization
-internal import SystemSupport
-internal import Workloads
-internal import Timestamps
+package import SystemSupport
+package import Workloads
+package import Timestamps
 
 /// Copies frames and the names of workloads to a pcapng file, which is written by a thread of its
 /// own.
 ///
 /// The packet thread fills chunks that are allocated once. If the disk is too slow to return them,
 /// frames are left out and counted.
-final class PacketRecording: Sendable {
+package final class PacketRecording: Sendable {
     static let chunkSize = 1 << 20
     private static let chunkCount = 32
     /// Interfaces and ports that are described.
@@ -38,7 +38,7 @@ final class PacketRecording: Sendable {
     }
 
     /// Where a frame came by.
-    enum Origin {
+    package enum Origin {
         case interface(String)
         case port(RecordedPort, run: UInt64)
     }
@@ -50,7 +50,7 @@ final class PacketRecording: Sendable {
     /// Opens the file; an existing one is rotated.
     ///
     /// - Throws: `.output` if it cannot be created.
-    init(
+    package init(
         _ options: RecordingOptions, path: String, logger: Logger
     ) throws(IOError) {
         queue = RecordingQueue(chunks: Self.chunkCount, size: Self.chunkSize)
@@ -60,7 +60,7 @@ final class PacketRecording: Sendable {
     /// Copies a batch of frames; never waits.
     ///
     /// - Parameter origin: where a frame came by; asked once for each interface or port.
-    func record(_ frames: Span<CapturedFrame>, origin: (CapturedFrame) -> Origin) {
+    package func record(_ frames: Span<CapturedFrame>, origin: (CapturedFrame) -> Origin) {
         filling.withLock { filling in
             for index in frames.indices { add(frames[index], &filling, origin) }
         }
@@ -122,7 +122,7 @@ final class PacketRecording: Sendable {
     }
 
     /// Hands over a chunk that has waited long enough. Call it often.
-    func advance(to now: Instant) {
+    package func advance(to now: Instant) {
         filling.withLock { filling in
             guard filling.packets > 0, now - filling.began >= Self.gatherTime else { return }
             handOver(&filling)
@@ -130,12 +130,12 @@ final class PacketRecording: Sendable {
     }
 
     /// Records changes of address holders.
-    func recordNames(_ change: WorkloadChange) {
+    package func recordNames(_ change: WorkloadChange) {
         if !change.holders.isEmpty || change.networks != nil { queue.add(.names(change)) }
     }
 
     /// Records that ports have gone: their addresses belong to other hosts from then on.
-    func recordPorts(gone ports: [UInt32], run: UInt64, at time: Timestamp) {
+    package func recordPorts(gone ports: [UInt32], run: UInt64, at time: Timestamp) {
         var rest = ports[...]
         while !rest.isEmpty {
             // Numbers of ten digits, within a note's length.
@@ -146,7 +146,7 @@ final class PacketRecording: Sendable {
     }
 
     /// The numbers of sources belong to other interfaces from here on.
-    func forgetSources() {
+    package func forgetSources() {
         filling.withLock { filling in
             filling.numbers = [:]
             filling.last = nil
@@ -154,12 +154,12 @@ final class PacketRecording: Sendable {
     }
 
     /// Starts a new file if another program has moved the old one away.
-    func reopen() { queue.add(.reopen) }
+    package func reopen() { queue.add(.reopen) }
 
-    var status: MonitorStatus.Sink { file.status }
+    package var status: SinkStatus { file.status }
 
     /// Writes the queued packets, for five seconds at most, and ends the thread.
-    func stop() {
+    package func stop() {
         filling.withLock { handOver(&$0) }
         file.stop()
     }

@@ -1,11 +1,10 @@
 import NetworkAddresses
-import Quarantine
 import TestKit
 import Testing
 
-@testable import Enforcement
+@testable import Quarantine
 
-struct FenceIndexTests {
+struct RuleIndexTests {
     private func randomKey(_ random: inout SeededGenerator) -> QuarantineRule.Key {
         let bits = UInt32.random(in: 0...63, using: &random)
         let target: QuarantineTarget =

@@ -1,12 +1,11 @@
 internal import NetworkAddresses
-internal import Quarantine
 
 /// Finds the entries of a fence without a linear search, since 100,000 rules are compared with as
 /// many elements.
 ///
 /// Hosts and MAC addresses match only themselves, and networks match networks. Hosts are in sets of
 /// their own, so a network's fence does not include them.
-struct RuleIndex<Entry> {
+package struct RuleIndex<Entry> {
     private var singles: [QuarantineRule.Key: Entry] = [:]
     private var networks: [Group: Networks] = [:]
 
@@ -37,10 +36,10 @@ struct RuleIndex<Entry> {
         }
     }
 
-    init() {}
+    package init() {}
 
     /// - Complexity: O(n log n).
-    init(_ entries: some Sequence<(QuarantineRule.Key, Entry)>) {
+    package init(_ entries: some Sequence<(QuarantineRule.Key, Entry)>) {
         for (key, entry) in entries {
             guard let prefix = Self.network(key) else {
                 singles[Self.single(key)] = entry
@@ -56,7 +55,7 @@ struct RuleIndex<Entry> {
         }
     }
 
-    mutating func insert(_ key: QuarantineRule.Key, _ entry: Entry) {
+    package mutating func insert(_ key: QuarantineRule.Key, _ entry: Entry) {
         guard let prefix = Self.network(key) else {
             singles[Self.single(key)] = entry
             return
@@ -69,7 +68,7 @@ struct RuleIndex<Entry> {
     }
 
     /// Whether an entry shares an address with the fence.
-    func overlaps(_ key: QuarantineRule.Key) -> Bool {
+    package func overlaps(_ key: QuarantineRule.Key) -> Bool {
         guard let prefix = Self.network(key) else { return singles[Self.single(key)] != nil }
         guard let group = networks[Self.group(key, prefix)] else { return false }
         // Prefixes either nest or are disjoint: one that is not inside this one can only enclose
@@ -82,7 +81,7 @@ struct RuleIndex<Entry> {
     }
 
     /// The entries whose addresses all belong to the fence.
-    func covered(by key: QuarantineRule.Key) -> [Entry] {
+    package func covered(by key: QuarantineRule.Key) -> [Entry] {
         guard let prefix = Self.network(key) else {
             return singles[Self.single(key)].map { [$0] } ?? []
         }
