@@ -71,7 +71,7 @@ struct LiveTests {
         #expect(alert.map(details)?["evidence"] as? String == "port")
         #expect(alert.map(details)?["port"] as? String == "p0")
         // Whatever it calls itself, its packets stop; the packets of all others go on.
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.b, lab.a))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.b, lab.a))
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.bystander))
         #expect(try lab.reaches(lab.c, lab.b))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")

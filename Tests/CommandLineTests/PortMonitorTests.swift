@@ -120,7 +120,7 @@ struct PortMonitorTests {
         }
         #expect(isFenced, "\(program.errors)")
         try expectTheAlertToName("port:p0")
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.isHeldBack(lab.b, lab.a))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.b, lab.a))
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.bystander))
         #expect(try !lab.isFenced(lab.bystander))
         // It ends with the port: who gets the name next has done nothing.
@@ -178,10 +178,10 @@ struct PortMonitorTests {
         try node.run("ip", "link", "set", "p7", "up")
         let isFollowed = try eventually { try holds("p7") && !holds("p0") }
         #expect(isFollowed, "\(program.errors)")
-        #expect(try lab.isHeldBack(lab.a, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b))
         try node.run("ip", "link", "set", "p7", "nomaster")
         try node.run("ip", "link", "set", "p7", "master", "br2")
-        #expect(try lab.isHeldBack(lab.a, lab.b) && lab.reaches(lab.bystander, lab.b))
+        #expect(try lab.isBlocked(lab.a, lab.b) && lab.reaches(lab.bystander, lab.b))
         #expect(try holds("p7"))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
