@@ -322,10 +322,9 @@ let package = Package(
         tests(
             of: "Monitor",
             uses: [
-                "Recording",
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "FeatureExtraction",
-                "AnomalyDetection", "Offline",
+                "AnomalyDetection", "EventDelivery", "Recording", "Offline",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],

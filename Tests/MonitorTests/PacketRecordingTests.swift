@@ -1,6 +1,6 @@
-@testable import Recording
 import FlowMetering
 import FeatureExtraction
+import EventDelivery
 import Foundation
 import NetworkAddresses
 import PacketCapture
@@ -12,6 +12,7 @@ import Workloads
 
 @testable import Monitor
 @testable import Offline
+@testable import Recording
 import Timestamps
 
 /// A monitor's recording is read with the names that were valid at the time of each packet.
@@ -68,7 +69,7 @@ final class PacketRecordingTests {
     /// Waits for the disk, except for the chunk that is being filled.
     private func keepPace(_ recording: PacketRecording, _ count: Int) {
         let isFollowing = eventually {
-            Int(recording.status.written + recording.status.lost) >= count - 1500
+            Int(recording.status.written + recording.status.dropped) >= count - 1500
         }
         #expect(isFollowing, "\(recording.status)")
     }
@@ -142,7 +143,7 @@ final class PacketRecordingTests {
         let seen = try read()
         #expect(seen.map(\.port) == [1, 2, 3, 4, 5])
         #expect(seen.map(\.holder) == ["web", "web", "thief", "thief", nil])
-        #expect(recording.status.written == 5 && recording.status.lost == 0)
+        #expect(recording.status.written == 5 && recording.status.dropped == 0)
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
         #expect(mode as? Int == 0o600)
     }
@@ -168,7 +169,7 @@ final class PacketRecordingTests {
             if number % 500 == 0 { keepPace(recording, number) }
         }
         recording.stop()
-        #expect(recording.status.lost == 0, "\(recording.status)")
+        #expect(recording.status.dropped == 0, "\(recording.status)")
         let files = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
         #expect(files == ["kept.pcapng", "kept.pcapng.1", "kept.pcapng.2"])
         for file in files {
@@ -207,9 +208,9 @@ final class PacketRecordingTests {
         }
         recording.advance(to: Clock.monotonic() + .seconds(1))
         let status = { recording.status }
-        let isSettled = eventually { status().written + status().lost == 4000 }
+        let isSettled = eventually { status().written + status().dropped == 4000 }
         #expect(isSettled, "\(status())")
-        #expect(status().lost > 0 && status().trouble != nil, "\(status())")
+        #expect(status().dropped > 0 && status().trouble != nil, "\(status())")
         #expect(log.lines.count == 1)
         let written = Int(status().written)
         #expect(try read().count == written && written > 0)
