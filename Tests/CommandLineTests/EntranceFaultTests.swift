@@ -96,7 +96,7 @@ struct EntranceFaultTests {
         let path = bench.scratch.path("impostor")
         _ = FileManager.default.createFile(atPath: path, contents: nil)
         process.standardOutput = FileHandle(forWritingAtPath: path)
-        try process.run()
+        try process.runUnblocked()
         let heard = { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
         let isThere = eventually { heard().contains("here") }
         try #require(isThere)

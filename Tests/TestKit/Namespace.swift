@@ -104,7 +104,7 @@ public func enterNamespace<T>(_ path: String, _ body: () throws -> T) throws -> 
 extension Process {
     /// Runs it with no signal blocked. The threads of a test may block all signals and programs
     /// inherit that, so one that waits for its children or for SIGTERM would not receive them.
-    func runUnblocked() throws {
+    package func runUnblocked() throws {
         var none = sigset_t()
         var before = sigset_t()
         sigemptyset(&none)
