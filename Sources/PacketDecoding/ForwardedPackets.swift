@@ -13,7 +13,7 @@ public struct ForwardedPackets: ~Copyable, Sendable {
     public private(set) var repeats: UInt64 = 0
     private var places: [Place]
 
-    /// How long after it came in a packet may go out: it may have to wait until the neighbor's
+    /// How long after it came in a packet may go out: it may have to wait until the neighbour's
     /// address is resolved.
     private static let forwardTime = Interval.seconds(1)
 
