@@ -210,8 +210,8 @@ extension EventLoop {
         return connection
     }
 
-    /// Where the user of a new connection has too many, the one that has been idle for longest is
-    /// closed; where none is idle, the new one is closed.
+    /// Where the user of a new connection has too many, the one that has waited for longest is
+    /// closed; where none waits, the new one is closed.
     private func makeRoom(beside connection: Connection) {
         guard let user = connection.user, user != 0 else { return }
         let own = connections.values.filter { $0.user == user && $0.phase != .closing }

@@ -11,7 +11,7 @@ public final class ContainerPorts {
     /// Represents this namespace, which may have a number of its own.
     private let own: Int32
 
-    /// Sends its requests in the network namespace of the calling thread.
+    /// Uses the network namespace of the calling thread.
     public init() throws(InterfaceError) {
         requests = try RouteSocket()
         own = unsafe open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)

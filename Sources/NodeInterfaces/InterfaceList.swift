@@ -2,7 +2,7 @@
 public struct InterfaceList: ~Copyable, Sendable {
     private var requests: RouteSocket
 
-    /// Queries the network namespace of the thread that creates it, from any thread.
+    /// Creates a list of the calling thread's network namespace; any thread may use it.
     public init() throws(InterfaceError) { requests = try RouteSocket() }
 
     /// The interfaces that exist now.

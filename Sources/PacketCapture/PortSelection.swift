@@ -49,7 +49,7 @@ public struct PortSelection: Equatable, Sendable {
         if interface.isBridge { return isWatched(interface) ? .outgoing : [] }
         if interfaces.contains(interface.name) { return .both }
         guard interface.master == nil else { return [] }
-        // Frames of a stacked interface are captured there.
+        // Frames of a stacked interface are captured at the one below it.
         let isOther = others && (interface.link == nil || interface.leadsElsewhere)
         if isOther { return interface.kind == .loopback ? .incoming : .both }
         let isRouted = interface.leadsElsewhere && routedPorts

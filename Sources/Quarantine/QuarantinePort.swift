@@ -2,7 +2,7 @@
 public struct QuarantinePort: Sendable, Equatable {
     /// The interface's name.
     public var name: String
-    /// Identifies the interface among later ones with the same name; nil: unknown, as in a replay.
+    /// Distinguishes the interface from later ones with its name; nil: unknown, as in a replay.
     public var instance: String?
     /// Whether the kernel lists the offender's address behind this port. If so, the rule is on the
     /// addresses, too; otherwise this port may have been the first to use another host's address.

@@ -196,7 +196,7 @@ extension QuarantineRule {
         set { change { $0.origin = newValue } }
     }
 
-    /// For a rule on a port: identifies its interface among later ones with the same name.
+    /// For a rule on a port: distinguishes its interface from later ones with its name.
     public var portInstance: String? {
         get { words.value.portInstance }
         set { change { $0.portInstance = newValue } }

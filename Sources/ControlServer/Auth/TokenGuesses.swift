@@ -29,7 +29,7 @@ final class TokenGuesses: Sendable {
         /// Hashes of the wrong tokens of each user; nil stands for unknown users.
         var wrong: [UInt32?: Set<Int>] = [:]
         var total = 0
-        /// Users that were logged in this span.
+        /// Users whose refusal was logged in this span.
         var told: Set<UInt32?> = []
         /// Users who have sent the right token.
         var proven: Set<UInt32> = []

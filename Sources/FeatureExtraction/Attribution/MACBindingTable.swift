@@ -66,7 +66,7 @@ public struct MACBindingTable: Sendable {
             for address in link.addresses where !link.isRouter { owners[address] = mac }
         }
         for member in inventory.workloads.flatMap(\.members) {
-            // With several MAC addresses, each needs the entry of the address; one alone has it.
+            // Of several MAC addresses, each has the address at its index; one alone has all.
             let only = member.macs.count == 1
             for (place, mac) in member.macs.enumerated() where records[mac] == nil {
                 let addresses =

@@ -18,7 +18,7 @@ public struct PortFacts: Sendable, Equatable {
     public var port: UInt32
     /// The interface's name.
     public var name: String
-    /// Identifies the interface among later ones with the same name; empty: unknown.
+    /// Distinguishes the interface from later ones with its name; empty: unknown.
     public var instance: String
     /// The MAC address at the other end; zero: unknown.
     public var mac: MACAddress

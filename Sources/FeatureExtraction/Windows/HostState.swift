@@ -81,7 +81,7 @@ struct HostState: Sendable {
     /// traffic.
     let isContested: Bool
     /// The last second in which a packet had only its address as evidence, and the last one in
-    /// which it had its MAC address.
+    /// which it had only its MAC address.
     var addressSecond = Int.min / 2
     var cardSecond = Int.min / 2
     /// Changes whenever the slot is assigned to another host.

@@ -12,7 +12,7 @@ public struct Window: Sendable {
     /// The port of the node by which its packets came, and the interface's name; 0: unknown.
     public var port: UInt32 = 0
     public var portName = ""
-    /// Identifies that port among later ones with the same name; empty: unknown.
+    /// Distinguishes that port from later ones with its name; empty: unknown.
     public var portInstance = ""
     /// Whether the kernel lists the subject's address behind that port.
     public var isListedAtPort = false

@@ -53,8 +53,8 @@ struct MonitorReporter {
         nextSecond = Clock.monotonic()
     }
 
-    /// Whether more memory is used than the limit. If so, free memory is returned to the system
-    /// first, so that a past peak does not keep unknown hosts from being watched.
+    /// Whether more memory is used than the limit. If so, free memory is returned to the system, so
+    /// that a past peak does not keep unknown hosts from being watched.
     mutating func isCramped() -> Bool {
         status.residentBytes = ResourceLimits.residentBytes ?? 0
         guard status.residentBytes > limits.memory else { return false }
