@@ -104,8 +104,8 @@ public struct NodeInterface: Equatable, Sendable {
         static let targetNamespace: UInt16 = 46
     }
 
-    /// Distinguishes this interface from later ones with its name, also after the node restarts: the
-    /// kernel's indexes of both its ends, and its MAC address. Renaming does not change it.
+    /// Distinguishes this interface from later ones with its name, also after the node restarts:
+    /// the kernel's indexes of both its ends, and its MAC address. Renaming does not change it.
     public var instance: String { "\(index)/\(link?.index ?? 0)/\(mac)" }
 
     /// Whether it is a port of a bridge: frames that come in here were sent from its other end.
