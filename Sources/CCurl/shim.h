@@ -39,13 +39,13 @@ static inline CURLcode lazaret_curl_set_blob(
 #error "libcurl 7.80 or later is needed: it asks before it sends a request"
 #endif
 
-/// Who may listen on a Unix socket. It has to outlive the handle.
+/// The users that may listen on a Unix socket. It has to outlive the handle.
 struct lazaret_curl_peers {
     const unsigned int *users;
     size_t count;
     /// The connection's socket.
     curl_socket_t socket;
-    /// Who listens and may not, where `is_refused`.
+    /// The user that listens and may not, where `is_refused`.
     unsigned int refused;
     int is_refused;
 };
@@ -60,7 +60,7 @@ static inline curl_socket_t lazaret_curl_open(
     return peers->socket < 0 ? CURL_SOCKET_BAD : peers->socket;
 }
 
-/// Asks the kernel who listens (SO_PEERCRED, unix(7)), before anything is sent.
+/// Checks which user listens (SO_PEERCRED, unix(7)), before anything is sent.
 static inline int lazaret_curl_ask_peer(
     void *context, char *address, char *own_address, int port, int own_port) {
     struct lazaret_curl_peers *peers = (struct lazaret_curl_peers *)context;
@@ -77,7 +77,7 @@ static inline int lazaret_curl_ask_peer(
     return CURL_PREREQFUNC_ABORT;
 }
 
-/// Talks on a Unix socket to these users and to nobody else.
+/// Allows requests on a Unix socket to a server of these users only.
 static inline CURLcode lazaret_curl_check_peers(CURL *easy, struct lazaret_curl_peers *peers) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, lazaret_curl_open);
     if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, peers);

@@ -3,7 +3,7 @@
 
 #include <malloc.h>
 
-/// Gives pages that nothing is stored in back to the system (malloc_trim(3)).
+/// Returns free pages of the heap to the system (malloc_trim(3)).
 static inline void lazaret_trim_memory(void) {
 #ifdef __GLIBC__
     malloc_trim(0);

@@ -9,17 +9,17 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/// Whether the kernel has handed the block over; what it wrote before is visible afterwards.
+/// Whether the kernel has handed the block over; if so, the kernel's writes to it are visible.
 static inline int lazaret_block_is_ready(const struct tpacket_block_desc *block) {
     return (__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) != 0;
 }
 
-/// Gives the block back to the kernel; no byte of it may be read any more.
+/// Returns the block to the kernel; none of its bytes may be read any more.
 static inline void lazaret_block_release(struct tpacket_block_desc *block) {
     __atomic_store_n(&block->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
 }
 
-// What is asked of a capture's own socket needs no further descriptor.
+// These queries use a capture's own socket, and so need no further descriptor.
 
 /// The number of the interface that a packet socket is bound to (packet(7)); 0 for any other socket.
 static inline unsigned int lazaret_bound_interface(int socket) {
@@ -30,7 +30,7 @@ static inline unsigned int lazaret_bound_interface(int socket) {
     return address.sll_family == AF_PACKET ? (unsigned int)address.sll_ifindex : 0;
 }
 
-/// The number of the interface that has a name now (netdevice(7)); 0 and errno where it fails.
+/// The current number of the interface with a name (netdevice(7)); 0, with errno set, on failure.
 static inline unsigned int lazaret_interface_number(int socket, const char *name) {
     struct ifreq request;
     memset(&request, 0, sizeof request);
@@ -38,7 +38,7 @@ static inline unsigned int lazaret_interface_number(int socket, const char *name
     return ioctl(socket, SIOCGIFINDEX, &request) == 0 ? (unsigned int)request.ifr_ifindex : 0;
 }
 
-/// Whether an interface is taken down; 0 where that cannot be told.
+/// Whether an interface is down; 0 where that is unknown.
 static inline int lazaret_interface_is_down(int socket, const char *name) {
     struct ifreq request;
     memset(&request, 0, sizeof request);

@@ -16,8 +16,8 @@ extension ControlClient {
 
     /// Whether a running monitor enforces with the ledger in `directory`.
     ///
-    /// - Throws: `.notPermitted` if the caller may not ask, `.impostor` if it is no monitor that
-    ///   answers.
+    /// - Throws: `.notPermitted` if the caller is not authorized, `.impostor` if the server is not
+    ///   a monitor.
     public func isEnforcing(with directory: String) async throws(ControlError) -> Bool {
         do {
             let status = try await status(timeout: .seconds(3))

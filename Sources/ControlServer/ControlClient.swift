@@ -11,9 +11,9 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
     case unreachable(socket: String, reason: String)
     /// The caller may not connect.
     case notPermitted(socket: String)
-    /// Somebody answers who is not the monitor; nothing was sent.
+    /// The server is not the monitor; nothing was sent.
     case impostor(socket: String, user: String)
-    /// It answers, but does not do it.
+    /// The monitor answers, but refuses or fails the request.
     case refused(String)
 
     public var description: String {
@@ -40,19 +40,19 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
 /// Sends requests to a running monitor over its Unix socket, for the command line.
 public struct ControlClient: Sendable {
     public let socket: String
-    /// Who the monitor may run as.
+    /// The users that the monitor may run as.
     private let users: [UInt32]
 
-    /// Asks only a monitor of root, of this user, of the user that the socket's directory belongs
-    /// to, or of `user`: whoever else listens there has taken the socket's place.
+    /// Connects only to a monitor of root, of this user, of the owner of the socket's directory, or
+    /// of `user`: any other server has replaced the socket.
     ///
-    /// - Parameter user: the name of the user that the configuration names; nil: none.
+    /// - Parameter user: the user name in the configuration; nil: none.
     public init(socket: String, user: String? = nil) {
         self.socket = socket
         var users: [UInt32] = [0, geteuid()]
         var facts = stat()
         let folder = socket.parentPath
-        // SAFETY: the path is lent for the call, and the structure is ours.
+        // SAFETY: the path is valid for the call, and the structure is ours.
         if unsafe stat(folder.isEmpty ? "." : folder, &facts) == 0 { users.append(facts.st_uid) }
         if let number = user.flatMap(ControlOptions.number(ofUser:)) { users.append(number) }
         self.users = users
@@ -83,16 +83,16 @@ public struct ControlClient: Sendable {
         }
     }
 
-    /// What a stream of events says in place of events that came faster than they were read.
+    /// The event that a stream sends in place of events that the client was too slow to read.
     static let missedKind = "missed"
 
     private struct Missed: Decodable { var missed: Int }
 
-    /// Events as they come, until the monitor ends.
+    /// Streams events until the monitor ends.
     ///
     /// - Parameters:
-    ///   - body: gets one EVE line at a time.
-    ///   - missed: gets the number of events that came faster than they were read.
+    ///   - body: receives one EVE line at a time.
+    ///   - missed: receives the number of events that the client was too slow to read.
     public func follow(
         _ body: (String) throws -> Void, missed: (Int) throws -> Void
     ) async throws {

@@ -18,7 +18,7 @@ public struct ControlServer: Sendable {
     private let operators: Set<UInt32>
     private let overriders: Set<UInt32>
     private let logger: Logger
-    /// - Parameter logger: for the operator.
+    /// - Parameter logger: logs for the operator.
     /// - Throws: `IOError` if a name, a file or a path cannot be used.
     public init(
         hub: MonitorHub, options: ControlOptions, logger: Logger
@@ -50,7 +50,8 @@ public struct ControlServer: Sendable {
         guard path.utf8.count < 108 else {
             throw IOError.output(path: path, reason: "too long for a Unix socket (107 bytes)")
         }
-        // Somebody else's socket is no monitor's: it is replaced, or is a trouble until it is gone.
+        // A socket of another user is not a monitor's: it is replaced, or reported until it is
+        // gone.
         guard !isOwn(path) || !isAnswered(path) else {
             throw IOError.output(
                 path: path, reason: "another monitor answers there; name another socket, or never")
@@ -61,16 +62,16 @@ public struct ControlServer: Sendable {
         }
     }
 
-    /// Whether what is there belongs to root or to this user.
+    /// Whether the file at the path belongs to root or to this user.
     private static func isOwn(_ path: String) -> Bool {
         var facts = stat()
-        // SAFETY: the path is lent for the call, and the structure is ours.
+        // SAFETY: the path is valid for the call, and the structure is ours.
         guard unsafe lstat(path, &facts) == 0 else { return false }
         return facts.st_uid == 0 || facts.st_uid == geteuid()
     }
 
     private static func isAnswered(_ path: String) -> Bool {
-        // A socket that takes nobody in must not keep a monitor from starting.
+        // A socket that accepts no connection must not keep a monitor from starting.
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let descriptor = Glibc.socket(AF_UNIX, kind | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return false }
@@ -90,8 +91,8 @@ public struct ControlServer: Sendable {
         }
     }
 
-    /// Serves from when the monitor has its state directory for itself until the task is cancelled.
-    /// One that is refused has never answered, and leaves the socket of the other alone.
+    /// Serves from when the monitor has locked its state directory until the task is cancelled. A
+    /// monitor that cannot lock it never serves, and leaves the other monitor's socket alone.
     public func run() async {
         while hub.store == nil {
             guard !Task.isCancelled else { return }
@@ -126,8 +127,8 @@ public struct ControlServer: Sendable {
         }
     }
 
-    /// Clients have at most half of the descriptors, whatever they do: the rest is for capture,
-    /// firewall, ledger and events.
+    /// Clients have at most half of the descriptors: the rest is for capture, firewall, ledger and
+    /// events.
     private var limits: Limits {
         var limits = Limits()
         let entrances = (socket == nil ? 0 : 1) + (port == nil ? 0 : 1)

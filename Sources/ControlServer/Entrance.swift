@@ -3,8 +3,8 @@ internal import HTTPServer
 internal import Monitor
 internal import SystemSupport
 
-/// One entrance of the control server, which opens and fails by itself: what keeps one from being
-/// opened leaves the other alone, and is tried again.
+/// One entrance of the control server, the socket or the port. Each opens and fails independently
+/// of the other; one that cannot be opened is tried again.
 struct Entrance: Sendable {
     enum Place: Sendable {
         case socket(String)

@@ -108,7 +108,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
 }
 
 extension Verdict {
-    /// The port that the offender is behind; nil where the kernel does not know it.
+    /// The port that leads to the offender; nil where the kernel does not know it.
     fileprivate var port: QuarantinePort? {
         let name = window.portName
         guard window.evidence == .port, case .port = QuarantineTarget("port:" + name) else {
@@ -119,7 +119,7 @@ extension Verdict {
             ownsAddress: window.isListedAtPort)
     }
 
-    /// Whether the offender borrowed addresses: a rule on its own one would hold little back.
+    /// Whether the offender used borrowed addresses: a rule on its own address would block little.
     fileprivate var isBorrowing: Bool {
         pattern == .spoofing || window.forgedCount * 10 > Int(window[.flows])
     }

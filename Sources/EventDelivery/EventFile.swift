@@ -18,10 +18,10 @@ struct EventFile: SinkDriver {
         try reopen()
     }
 
-    /// Opens the path anew, for log rotation by others; the old file stays in use where that fails.
+    /// Reopens the path after log rotation; the old file stays in use where that fails.
     ///
-    /// - Throws: the system's words; for a symbolic link to a file, which is not followed: whoever
-    ///   may write to the folder would choose what root appends to.
+    /// - Throws: the system's error; an error for a symbolic link, which is not followed: a user
+    ///   who may write to the directory could choose the file that root appends to.
     mutating func reopen() throws(DeliveryError) {
         guard path != "-" else { return }
         do throws(IOError) {

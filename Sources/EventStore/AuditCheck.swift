@@ -1,12 +1,12 @@
 internal import Quarantine
 internal import Timestamps
 
-/// What a record of pruning says. The chain covers it, so that nobody can cut the trail's front
-/// without a record that says so.
+/// The content of a record of pruning. The hash chain covers it, so that the front of the trail
+/// cannot be cut without such a record.
 struct PrunedRecords: Equatable {
     var first: Int64
     var last: Int64
-    /// Hash of the last of them, from which the chain goes on.
+    /// Hash of the last of them, from which the chain continues.
     var hash: String
 
     static let (actor, action, subject) = ("lazaret", "prune", "audit")
@@ -17,7 +17,7 @@ struct PrunedRecords: Equatable {
         self.hash = hash
     }
 
-    /// Reads a record of pruning; nil for any other.
+    /// Parses a record of pruning; nil for any other record.
     init?(_ entry: AuditEntry) {
         guard entry.actor == Self.actor, entry.action == Self.action,
             entry.subject == Self.subject,
@@ -28,7 +28,7 @@ struct PrunedRecords: Equatable {
         self.init(first: first, last: last, hash: String(match.3))
     }
 
-    /// Number of the first record that has to be there, and the hash from which its own follows.
+    /// Number of the first record that must exist, and the hash that precedes its own.
     static func end(_ pruned: PrunedRecords?) -> (Int64, String) {
         pruned.map { ($0.last + 1, $0.hash) } ?? (1, "")
     }
@@ -42,7 +42,7 @@ struct PrunedRecords: Equatable {
 
 /// Follows an audit trail record by record.
 struct AuditCheck {
-    /// What the store notes of both ends of the trail.
+    /// The store's notes about both ends of the trail.
     struct Ends {
         var first: Int64
         /// Hash of the record before the first.
@@ -56,7 +56,7 @@ struct AuditCheck {
     private let expected: String?
     private var isFound: Bool
     private var noted: Int64 = 0
-    /// Hash and number that the next record has to follow.
+    /// Hash and number that the next record must follow.
     private var previous = ""
     private var next: Int64 = 1
     private var pruned: PrunedRecords?
@@ -78,8 +78,8 @@ struct AuditCheck {
         isFound = isFound || expected == previous
     }
 
-    /// - Parameter chain: what the record's hash has to be after a hash; nil: nothing that this
-    ///   program has written.
+    /// - Parameter chain: returns the hash that the record must have after a given hash; nil: the
+    ///   record is not in a form that this program writes.
     mutating func follow(_ record: AuditRecord, chain: (String) -> String?) {
         report.records += 1
         if record.number > noted { add(.added(number: record.number)) }
@@ -92,7 +92,7 @@ struct AuditCheck {
             report.pruning = record
             report.isPrunedSinceExpected = expected != nil && isFound
         }
-        // The record after a gap cannot be checked; the chain goes on from what it says.
+        // The record after a gap cannot be checked; the chain continues from the hash in it.
         previous = record.hash
         isFound = isFound || record.hash == expected
         next = record.number == .max ? .max : record.number + 1

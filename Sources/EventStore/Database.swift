@@ -196,9 +196,9 @@ protocol DatabaseValue {
         return String(decoding: bytes(column), as: UTF8.self)
     }
 
-    /// The bytes of a text as they are stored: no zero byte ends it, and none is mended.
+    /// The bytes of a text as stored: not cut at a zero byte, and not repaired.
     func bytes(_ column: Int32) -> [UInt8] {
-        // SAFETY: the text is SQLite's own until the next step; it is copied here.
+        // SAFETY: SQLite keeps the text until the next step; it is copied here.
         guard let start = unsafe sqlite3_column_text(handle, column) else { return [] }
         let count = unsafe Int(sqlite3_column_bytes(handle, column))
         return unsafe Array(UnsafeBufferPointer(start: start, count: count))

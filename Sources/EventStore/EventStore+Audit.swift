@@ -21,9 +21,9 @@ public enum AuditProblem: Sendable, Equatable, CustomStringConvertible {
     case added(number: Int64)
     /// The trail does not end with the hash that was recorded with its last record.
     case wrongEnd(number: Int64)
-    /// The trail begins with this record, and its last record of pruning names another one.
+    /// The trail begins with this record, but its last record of pruning names another one.
     case wrongStart(number: Int64)
-    /// The hash that was expected is nowhere in the trail.
+    /// The expected hash is nowhere in the trail.
     case notInTrail(hash: String)
 
     public var description: String {
@@ -46,12 +46,13 @@ public struct AuditReport: Sendable, Equatable {
     public var records: Int64 = 0
     /// Number of the first record that is still kept.
     public var first: Int64 = 1
-    /// The last record of pruning, which names the first record that is kept; nil: none was pruned.
+    /// The last record of pruning, which names the first record that is kept; nil: nothing was
+    /// pruned.
     public var pruning: AuditRecord?
     /// Whether `pruning` was written after the record whose hash was expected.
     public var isPrunedSinceExpected = false
-    /// Hash of the last record, in hexadecimal: kept elsewhere, it proves that the trail's end was
-    /// not rewritten as a whole.
+    /// Hash of the last record, in hexadecimal. A copy of it elsewhere proves that the trail up to
+    /// there was not rewritten as a whole.
     public var head = ""
     /// At most `EventStore.problemLimit`.
     public var problems: [AuditProblem] = []
@@ -106,9 +107,9 @@ extension EventStore {
         }
     }
 
-    /// Deletes the oldest records beyond `kept`, and adds a record that says so: without it the
-    /// trail would not be whole. A trail whose front somebody has cut stays as it is: pruning it
-    /// would hide that.
+    /// Deletes the oldest records beyond `kept`, and adds a record of the pruning, without which
+    /// the trail would not verify. A trail whose front was cut by another program is not pruned:
+    /// that would hide the cut.
     public func pruneAudit(keeping kept: Int64, time: Timestamp) throws(EventStoreError) {
         try write { database in
             let ends = try database.first("SELECT first, last, before FROM audit_ends") {
@@ -136,10 +137,10 @@ extension EventStore {
 
     /// Verifies the whole chain.
     ///
-    /// Finds any record that was changed, is missing (at both ends too), or was added. Somebody who
-    /// rewrites the whole file can only be found out with a hash that was kept elsewhere.
+    /// Finds records that were changed, added or are missing, also at both ends. A rewrite of the
+    /// whole file is detected only with a hash that was kept elsewhere.
     ///
-    /// - Parameter hash: must be in the trail, or be that of the last record that was pruned.
+    /// - Parameter hash: must be in the trail, or be the hash of the last pruned record.
     public func verifyAudit(expecting hash: String? = nil) throws(EventStoreError) -> AuditReport {
         try read { database in
             var check = AuditCheck(expected: hash)
@@ -153,7 +154,7 @@ extension EventStore {
             }
             check.begin(ends)
             try database.rows("SELECT \(AuditRecord.columns) FROM audit ORDER BY number") { row in
-                // Asked before anything is read: reading may convert what is there.
+                // Queried before any value is read: reading may convert the stored value.
                 let isOurs = Self.hasTypesOfRecord(row)
                 check.follow(AuditRecord(row), chain: { isOurs ? Self.chain($0, of: row) : nil })
                 return true
@@ -181,7 +182,8 @@ extension EventStore {
         return true
     }
 
-    /// The same over a row as it is stored: the bytes of a text, whatever a reader makes of them.
+    /// Hashes a row as it is stored: over the bytes of a text, independent of how a reader decodes
+    /// it.
     private static func chain(_ previous: String, of row: borrowing Statement) -> String {
         var bytes: [UInt8] = []
         bytes.addField(previous.utf8)

@@ -87,9 +87,9 @@ extension Event {
         public var workload: String
         /// The offender's MAC address, if it is known.
         public var link: MACAddress?
-        /// What says that the offender sent the packets; nil in events of earlier versions.
+        /// The evidence that the offender sent the packets; nil in events of earlier versions.
         public var attribution: Attribution?
-        /// Whom the packets were for, where the offender's address may be forged.
+        /// The target of the packets, where the offender's address may be forged.
         public var target: IPAddress?
         public var contact: Contact?
         /// Nil: several captures or interfaces.

@@ -9,7 +9,7 @@ internal import Timestamps
     let handle: UnsafeMutableRawPointer
     private let message: UnsafeMutablePointer<CChar>
     private var headers: UnsafeMutablePointer<curl_slist>?
-    /// Who may listen on the Unix socket; both are nil where it does not matter.
+    /// The users that may listen on the Unix socket; both are nil where any user may.
     private var peers: UnsafeMutablePointer<lazaret_curl_peers>?
     private var users: UnsafeMutablePointer<UInt32>?
 
@@ -24,7 +24,7 @@ internal import Timestamps
     }
 
     // SAFETY: only this value uses them. libcurl uses `message` and `peers` until the handle is
-    // gone.
+    // closed.
     deinit {
         unsafe curl_easy_cleanup(handle)
         unsafe curl_slist_free_all(headers)
@@ -62,7 +62,7 @@ internal import Timestamps
     }
 
     private mutating func trust(_ trusted: [UInt32]) throws(HTTPError) {
-        // SAFETY: both are ours until the handle is gone, and `users` has as many elements.
+        // SAFETY: both are ours until the handle is closed, and `users` has as many elements.
         let users = UnsafeMutablePointer<UInt32>.allocate(capacity: max(trusted.count, 1))
         for (index, user) in trusted.enumerated() {
             unsafe (users + index).initialize(to: user)

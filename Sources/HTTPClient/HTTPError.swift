@@ -6,7 +6,7 @@ package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
     case unreachable(String)
     /// The TLS handshake failed, usually because the server's certificate is not trusted.
     case insecure(String)
-    /// Another user than those that were named listens on the Unix socket; nothing was sent.
+    /// A user that is not in the list listens on the Unix socket; nothing was sent.
     case untrusted(user: UInt32)
     /// The connection, the whole answer or the next part of it took too long.
     case timedOut(String)

@@ -21,7 +21,7 @@ package struct HTTPRequest: Sendable {
     package var url: String
     /// Path of the Unix socket to connect to, whatever host `url` names.
     package var socket: String?
-    /// The users who may listen on `socket`; nothing is sent to others. Nil: whoever does.
+    /// The users that may listen on `socket`; nothing is sent to others. Nil: any user.
     package var peers: [UInt32]?
     package var headers: [(name: String, value: String)] = []
     /// The body of a POST; nil: the request is a GET.

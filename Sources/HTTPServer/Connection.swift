@@ -20,7 +20,7 @@ final class Connection {
     unowned let loop: EventLoop
     /// The client's process; nil unless the connection is by a Unix socket.
     let peer: Peer?
-    /// The user at the other end; nil where that cannot be told.
+    /// The user at the other end; nil where it is unknown.
     let user: UInt32?
     private(set) var phase = Phase.receiving
     /// When the current phase began.
@@ -35,7 +35,7 @@ final class Connection {
     var request: Request?
     var task: Task<Void, Never>?
     var answer: Response?
-    /// Bytes of an answer that goes out whole.
+    /// The body of an answer that is sent as a whole.
     var answerBytes = 0
     var stream: OutgoingStream?
     /// When the stream must next send a sign of life.

@@ -210,8 +210,8 @@ extension EventLoop {
         return connection
     }
 
-    /// Where the user of a new connection has too many, the one that has waited longest gives way;
-    /// where none waits, the new one is closed.
+    /// Where the user of a new connection has too many, the one that has waited for longest is
+    /// closed; where none waits, the new one is closed.
     private func makeRoom(beside connection: Connection) {
         guard let user = connection.user, user != 0 else { return }
         let own = connections.values.filter { $0.user == user && $0.phase != .closing }
@@ -319,7 +319,7 @@ extension EventLoop {
         return connection.wire.queue(answer, of: connection)
     }
 
-    /// Why an answer is more than is held for clients; nil: it is not.
+    /// The reason why an answer exceeds the memory for unsent answers; nil: it does not.
     private func excess(of answer: Response, to connection: Connection) -> ProblemDetails? {
         let why: String
         switch answer.body {
@@ -344,8 +344,8 @@ extension EventLoop {
         return ProblemDetails(.unavailable, why, headers: ["Retry-After": "10"])
     }
 
-    /// Gives the next bytes of a stream; where there are none, the connection is left alone until
-    /// there are.
+    /// Sends the next bytes of a stream; where there are none, suspends the connection until there
+    /// are.
     func fill(
         _ connection: Connection, _ room: UnsafeMutableRawBufferPointer
     ) -> OutgoingStream.Taken {

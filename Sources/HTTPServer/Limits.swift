@@ -7,13 +7,13 @@ package struct Limits: Sendable {
     package var connections = 64
     /// The greatest number of streams among them. A further one is answered with 503.
     package var streams = 32
-    /// The most that one user other than root has of connections, and of streams: nobody keeps the
-    /// others out alone.
+    /// Connections, and streams, that one user other than root may have: no user can keep the
+    /// others out.
     package var shareOfUser = 0.5
-    /// Bytes of answers that wait for their clients. A further one above `smallAnswer` gets 503,
+    /// Bytes of answers that wait for their clients. A further answer above `smallAnswer` gets 503,
     /// unless none waits.
     package var answerBytes = 32 << 20
-    /// Bytes of an answer that is sent whatever waits.
+    /// Size in bytes up to which an answer is always sent.
     package var smallAnswer = 64 << 10
     /// Bytes of a request's line and header fields. More get 431.
     package var headerBytes = 16 << 10
@@ -33,7 +33,7 @@ package struct Limits: Sendable {
     /// The time from the stop until connections that are still open are closed.
     package var stopTime = Duration.seconds(2)
 
-    /// Connections that are cut off, and that the library has not closed yet: they come on top.
+    /// Connections that were shut down, and that the library has not closed yet: they come on top.
     package static let closing = 16
 
     package init() {}

@@ -110,8 +110,8 @@ package struct Listener: ~Copyable {
             address: "127.0.0.1:\(bound)", port: bound, descriptor: descriptor, file: nil)
     }
 
-    /// Connections that wait to be taken; as many as the system allows, so that a burst of them
-    /// keeps nobody out: a client of a Unix socket would be refused.
+    /// Connections that wait to be accepted; as many as the system allows, so that a burst of them
+    /// does not keep other clients out: a client of a Unix socket would be refused.
     private static let backlog = Int32(SOMAXCONN)
 
     private static func socket(_ family: Int32, _ name: String) throws(ServerError) -> Descriptor {

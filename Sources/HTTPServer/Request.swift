@@ -38,9 +38,9 @@ package struct Request: Sendable {
     package var body: [UInt8]
     /// The client's process; nil unless the request came by a Unix socket.
     package var peer: Peer?
-    /// The user who asks, by a Unix socket or on loopback; nil where that cannot be told.
+    /// The user who sent the request, by a Unix socket or on loopback; nil where it is unknown.
     package var user: UInt32?
-    /// What the named segments of the route stand for.
+    /// The values of the route's named segments.
     package internal(set) var parameters: [String: String] = [:]
 
     /// - Parameter target: path and query as in a request's line, or a whole URL.

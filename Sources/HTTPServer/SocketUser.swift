@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Who owns the other end of a connection, as the kernel knows it.
+/// Looks up the owner of the other end of a connection in the kernel.
 enum SocketUser {
     /// The process that connected to a Unix socket (SO_PEERCRED, unix(7)).
     static func peer(of socket: Int32) -> Peer? {
@@ -14,8 +14,8 @@ enum SocketUser {
         return Peer(pid: peer.pid, uid: peer.uid, gid: peer.gid)
     }
 
-    /// The user whose socket is at the other end of a TCP connection within this node, asked of the
-    /// kernel's table of sockets (sock_diag(7)); nil where it cannot be told.
+    /// The user whose socket is at the other end of a TCP connection within this node, from the
+    /// kernel's table of sockets (sock_diag(7)); nil where it is unknown.
     static func user(of socket: Int32) -> UInt32? {
         guard let mine = name(of: socket, isPeer: false),
             let theirs = name(of: socket, isPeer: true)
@@ -26,7 +26,7 @@ enum SocketUser {
         defer { close(descriptor) }
         let request = request(from: theirs, to: mine)
         var answer = [UInt8](repeating: 0, count: 512)
-        // SAFETY: both arrays are lent for their calls, and have as many bytes. The kernel answers
+        // SAFETY: both arrays are valid for their calls, and have as many bytes. The kernel answers
         // within `send`.
         guard unsafe send(descriptor, request, request.count, 0) == request.count else {
             return nil
@@ -43,7 +43,7 @@ enum SocketUser {
     /// `idiag_uid` of `struct inet_diag_msg`, behind the message's head.
     private static let userOffset = 16 + 4 + 48 + 12
 
-    /// A question for one socket: `struct nlmsghdr` and `struct inet_diag_req_v2` of
+    /// A request for one socket: `struct nlmsghdr` and `struct inet_diag_req_v2` of
     /// <linux/inet_diag.h>.
     private static func request(from client: sockaddr_in, to server: sockaddr_in) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -78,7 +78,7 @@ enum SocketUser {
     private static func name(of socket: Int32, isPeer: Bool) -> sockaddr_in? {
         var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // SAFETY: every address of a socket begins as sockaddr does, and its size is said.
+        // SAFETY: every socket address begins as sockaddr does, and its size is passed along.
         let code = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe isPeer ? getpeername(socket, $0, &size) : getsockname(socket, $0, &size)

@@ -65,10 +65,11 @@ public struct LocalQuarantine {
         return try engine.list(now: now)
     }
 
-    /// Where the monitor of a state directory answers, as it has noted there; nil where it has not.
+    /// The address of a state directory's monitor, from the monitor's note there; nil where there
+    /// is none.
     ///
     /// The directory may belong to another user: a link, a pipe or a long file in place of the note
-    /// is none.
+    /// is ignored.
     public static func socket(ofMonitorIn directory: String) -> String? {
         let path = MonitorLock.path(in: directory)
         let bytes = try? readPlainFile(path, limit: 4096)

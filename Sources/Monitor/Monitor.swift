@@ -205,7 +205,7 @@ public struct Monitor {
         return lock
     }
 
-    /// What this node has learnt at an earlier start.
+    /// The state that this node has learned before.
     private func learnedModel(_ logger: Logger) throws -> Model? {
         let path = Self.learnedModelPath(in: options.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }

@@ -275,8 +275,8 @@ struct MonitorLoop {
         live.watch(live.directory.bridges(), context)
     }
 
-    /// Packets are held for a moment where there are several rings, or where names are to come in
-    /// time for them.
+    /// Packets are held for a moment where there are several rings, or where names must arrive
+    /// before them.
     private var interfaceCount: Int {
         let rings = source.isAtPorts ? 1 : context.interfaces.count
         return live.holdsPackets(context.interfaces) ? max(2, rings) : rings
@@ -302,8 +302,8 @@ struct MonitorLoop {
 }
 
 extension MonitorLoop {
-    /// Compares the rules on ports with the interfaces, on a task of its own: whoever gets the name
-    /// of a port that has gone has done nothing.
+    /// Compares the rules on ports with the interfaces, on a task of its own: the next interface
+    /// with a port's name is another container's.
     private static func portCheck(of parts: MonitorParts) -> () -> Void {
         let (quarantine, decisions, logger) = (parts.quarantine, parts.decisions, parts.logger)
         return {
@@ -314,7 +314,7 @@ extension MonitorLoop {
                             try engine.followPorts(now: now)
                         })
                 } catch {
-                    // The quarantine looks again within a second.
+                    // The engine compares them again within a second.
                     logger.error("the rule on a port that has gone cannot be removed: \(error)")
                 }
             }

@@ -1,17 +1,17 @@
 internal import Glibc
 public import NetworkAddresses
 
-/// Tells which interfaces of this namespace lead to a container, from the kernel alone.
+/// Finds the interfaces of this namespace that lead to a container, from the kernel alone.
 ///
-/// A container engine names the container's first process. The kernel names the network namespace
-/// of that process, and, at each veth, the namespace that its other end is in. Neither can be
-/// changed from inside the container.
+/// A container engine names the container's first process. The kernel returns the network namespace
+/// of that process, and, for each veth, the namespace of its other end. Neither can be changed from
+/// inside the container.
 public final class ContainerPorts {
     private var requests: RouteSocket
-    /// Stands for this namespace, which may have a number of its own.
+    /// Represents this namespace, which may have a number of its own.
     private let own: Int32
 
-    /// Asks in the network namespace of the calling thread.
+    /// Uses the network namespace of the calling thread.
     public init() throws(InterfaceError) {
         requests = try RouteSocket()
         own = unsafe open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
@@ -20,7 +20,7 @@ public final class ContainerPorts {
 
     deinit { close(own) }
 
-    /// The number of a process's network namespace, as `NodeInterface.Link.namespace` has it.
+    /// The number of a process's network namespace, as in `NodeInterface.Link.namespace`.
     ///
     /// - Parameter process: a number in this program's own PID namespace.
     /// - Returns: nil where this namespace has no link into it, or the process shares this
@@ -44,16 +44,16 @@ public final class ContainerPorts {
             RouteMessage.Kind.getNamespace, flags: 0, body: request, for: operation
         ) {
             $0.body.dropFirst(4).forEachAttribute { type, value in
-                // NETNSA_NSID; -1: it has no number.
+                // NETNSA_NSID; -1: the namespace has no number.
                 if type == 1 { number = Int32(bitPattern: value.native32(0)) }
             }
         }
         return number.flatMap { $0 >= 0 ? $0 : nil }
     }
 
-    /// What a namespace calls its interfaces, and the addresses they have, by their index in there.
+    /// The names and addresses of the interfaces in a namespace, by their index there.
     ///
-    /// Needs CAP_NET_ADMIN over that namespace.
+    /// Requires CAP_NET_ADMIN in that namespace.
     public func interfaces(
         in namespace: Int32
     ) throws(InterfaceError) -> [(interface: NodeInterface, addresses: [IPAddress])] {

@@ -1,8 +1,8 @@
-/// Why the kernel's list of interfaces could not be had.
+/// An error in reading the kernel's list of interfaces.
 public enum InterfaceError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kernel refused an operation; the text is the system's.
     case kernel(operation: String, code: Int32, reason: String)
-    /// An answer that is not what rtnetlink(7) describes.
+    /// The answer does not follow rtnetlink(7).
     case malformedAnswer(operation: String)
 
     public var description: String {
@@ -13,7 +13,7 @@ public enum InterfaceError: Error, Equatable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// The number of the system's error; nil where it is not the system's.
+    /// The system's error number; nil where the error is not the system's.
     public var code: Int32? {
         if case .kernel(_, let code, _) = self { code } else { nil }
     }

@@ -1,26 +1,26 @@
 internal import Glibc
 internal import Timestamps
 
-/// Follows the interfaces of a network namespace: reads the list once, and then what changes.
+/// Follows the interfaces of a network namespace: reads the list once, and then the changes.
 ///
-/// The kernel tells of a change before the first frame that it concerns. Whoever calls `refresh`
-/// after taking frames from the kernel, and before looking at them, knows every interface that they
-/// came by.
+/// The kernel reports a change before the first frame that it concerns. A caller that calls
+/// `refresh` after it received frames from the kernel, and before it processes them, knows every
+/// interface that they came by.
 public final class InterfaceMonitor {
     private var events: RouteSocket
     private var requests: RouteSocket
     public private(set) var table = InterfaceTable()
-    /// How often changes were missed, and the whole list was read again.
+    /// The number of times that changes were missed, and the whole list was read again.
     public private(set) var overruns: UInt64 = 0
 
     /// RTMGRP_LINK, RTMGRP_IPV4_ROUTE and RTMGRP_IPV6_ROUTE.
     private static let groups: UInt32 = 1 | 0x40 | 0x400
-    /// Counts up with every change of a default route.
+    /// Increases with every change of a default route.
     private var routeVersion: UInt64 = 0
 
     /// Reads the list of the calling thread's network namespace.
     public init() throws(InterfaceError) {
-        // Heard first, then listed: no change is between the two.
+        // Subscribed first, then listed: no change falls between the two.
         events = try RouteSocket(groups: Self.groups)
         requests = try RouteSocket()
         table.replace(with: try list(), at: Clock.now())
@@ -29,9 +29,9 @@ public final class InterfaceMonitor {
     /// Becomes readable when something has changed.
     public var descriptor: Int32 { events.descriptor }
 
-    /// Takes in what has changed; never waits.
+    /// Applies the changes; never waits.
     ///
-    /// - Returns: whether an interface or a default route is new.
+    /// - Returns: whether an interface or a default route has changed.
     /// - Throws: `.kernel` where the list cannot be read again.
     @discardableResult
     public func refresh() throws(InterfaceError) -> Bool {
@@ -67,10 +67,10 @@ public final class InterfaceMonitor {
         try requests.links(in: nil)
     }
 
-    /// The indexes of interfaces that lead to the rest of the world, as far as one address of each
-    /// family tells.
+    /// The indexes of the uplinks: interfaces by which one global address of each family is
+    /// reached.
     public func uplinks() -> Set<UInt32> {
-        // Addresses of root servers: everywhere the same, and within no private network.
+        // Addresses of root servers: the same everywhere, and in no private network.
         let examples: [(UInt8, [UInt8])] = [
             (UInt8(AF_INET), [198, 41, 0, 4]),
             (
@@ -80,7 +80,7 @@ public final class InterfaceMonitor {
         ]
         var found: Set<UInt32> = []
         for (family, address) in examples {
-            // No route is an answer, too.
+            // No route is a valid answer, too.
             if let index = try? requests.outgoingInterface(family, address) { found.insert(index) }
         }
         return found
@@ -102,7 +102,7 @@ extension RouteSocket {
             .compactMap { NodeInterface($0) }
     }
 
-    /// The interface that packets to an address leave by.
+    /// The interface by which packets to an address leave.
     mutating func outgoingInterface(
         _ family: UInt8, _ address: [UInt8]
     ) throws(InterfaceError) -> UInt32? {

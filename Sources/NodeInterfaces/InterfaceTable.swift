@@ -2,30 +2,30 @@ public import Timestamps
 
 /// The interfaces of a network namespace, with numbers that are never used again.
 ///
-/// The kernel's index names an interface only while it exists. A frame that was captured before a
-/// change and is looked at after it must not be credited to a later interface: `port(of:at:)`
-/// answers by the frame's time.
+/// The kernel's index identifies an interface only while it exists. A frame that was captured
+/// before a change and is processed after it must not be attributed to a later interface:
+/// `port(of:at:)` answers by the frame's time.
 public struct InterfaceTable: Sendable {
     private struct Place: Sendable {
         var interface: NodeInterface
-        /// When it was learned that this interface has the index; nil:
-        /// nothing else had it before.
+        /// When the interface was first known to have the index; nil: no other interface had it
+        /// before.
         var since: Timestamp?
-        /// When it was learned that it has gone; nil: it is there.
+        /// When the interface was known to be gone; nil: it exists.
         var goneAt: Timestamp?
     }
 
     private var places: [UInt32: Place] = [:]
     private var lastPort: UInt32 = 0
-    /// Counts up with every change.
+    /// Increases with every change.
     public private(set) var version: UInt64 = 0
 
-    /// Interfaces that have gone are known for so long, for the frames that are still in the ring.
+    /// How long interfaces that are gone are remembered, for the frames that are still in the ring.
     private static let memory = Interval.seconds(60)
 
     public init() {}
 
-    /// The interfaces that are there, by the kernel's index.
+    /// The interfaces that exist, by the kernel's index.
     public var interfaces: [NodeInterface] {
         places.values.filter { $0.goneAt == nil }.map(\.interface)
             .sorted { $0.index < $1.index }
@@ -40,32 +40,32 @@ public struct InterfaceTable: Sendable {
     /// The interface that a frame came by.
     ///
     /// - Parameter time: when the frame was captured.
-    /// - Returns: nil where it is not known, or was not known yet at that time and may have been
-    ///   another.
+    /// - Returns: nil where the interface is unknown, or was not known yet at that time and the
+    ///   index may have been another's.
     public func interface(of index: UInt32, at time: Timestamp) -> NodeInterface? {
         guard let place = places[index] else { return nil }
         if let since = place.since, time < since { return nil }
         return place.interface
     }
 
-    /// The time from which on frames by this index are the interface's that has it now;
+    /// The time from which on frames with this index belong to the interface that has it now;
     /// `.distantPast`: all of them.
     public func knownSince(_ index: UInt32) -> Timestamp {
         places[index]?.since ?? .distantPast
     }
 
-    /// The interface with a number of this table's, even where it has gone a moment ago.
+    /// The interface with a number of this table, even shortly after it is gone.
     public func interface(port: UInt32) -> NodeInterface? {
         places.values.first { $0.interface.port == port }?.interface
     }
 
-    /// Takes in that an interface is there or has changed.
+    /// Adds or updates an interface.
     ///
     /// - Parameters:
-    ///   - time: when this was learned.
-    ///   - isComplete: whether every change was heard since the last; if not, the index may have
-    ///     been used again.
-    /// - Returns: whether anything is new.
+    ///   - time: when the change was received.
+    ///   - isComplete: whether every change since the last was received; if not, the index may have
+    ///     been reused.
+    /// - Returns: whether anything has changed.
     @discardableResult
     public mutating func note(
         _ given: NodeInterface, at time: Timestamp, isComplete: Bool = true
@@ -86,7 +86,7 @@ public struct InterfaceTable: Sendable {
         return true
     }
 
-    /// Takes in that an interface has gone.
+    /// Removes an interface that is gone.
     @discardableResult
     public mutating func remove(_ index: UInt32, at time: Timestamp) -> Bool {
         guard let place = places[index], place.goneAt == nil else { return false }
@@ -96,7 +96,7 @@ public struct InterfaceTable: Sendable {
         return true
     }
 
-    /// Takes in the whole list, after changes were missed.
+    /// Applies the whole list, after changes were missed.
     @discardableResult
     public mutating func replace(with list: [NodeInterface], at time: Timestamp) -> Bool {
         let present = Set(list.map(\.index))

@@ -2,10 +2,10 @@ public import NetworkAddresses
 
 /// One network interface of this network namespace, as the kernel describes it.
 public struct NodeInterface: Equatable, Sendable {
-    /// What made the interface (`IFLA_INFO_KIND`); a card of the machine's has no kind.
+    /// The kind of interface (`IFLA_INFO_KIND`); a physical interface has none.
     public enum Kind: Hashable, Sendable {
         case physical, loopback, bridge, veth, macvlan, ipvlan, vxlan, vlan, bond, tun
-        /// Any other kind, by the kernel's word.
+        /// Any other kind, by its name in the kernel.
         case other(String)
 
         init(_ word: String, isLoopback: Bool) {
@@ -27,9 +27,9 @@ public struct NodeInterface: Equatable, Sendable {
 
     /// Where the other end is: a veth's peer, or the interface below a VLAN, VXLAN or macvlan.
     public struct Link: Hashable, Sendable {
-        /// The kernel's number in the namespace where the other end is.
+        /// The kernel's index of the other end, in the namespace where that is.
         public var index: UInt32
-        /// The number of that namespace as seen from this one; nil: it is this one.
+        /// The number of that namespace in this one; nil: it is this one.
         public var namespace: Int32?
 
         public init(index: UInt32, namespace: Int32?) {
@@ -39,28 +39,29 @@ public struct NodeInterface: Equatable, Sendable {
     }
 
     /// Counts up from 1 with every interface that appears. Unlike the kernel's index it is never
-    /// used again.
+    /// reused.
     public var port: UInt32 = 0
-    /// The kernel's number, which another interface may get when this one has gone.
+    /// The kernel's index, which another interface may get when this one is gone.
     public var index: UInt32
     public var name = ""
     public var kind = Kind.physical
     /// The number of the hardware type (`ARPHRD_…`).
     public var hardwareType: UInt16 = 1
     public var mac = MACAddress.zero
-    /// Index of the bridge, bond or the like that it is a part of.
+    /// Index of the bridge, bond or the like that the interface belongs to.
     public var master: UInt32?
-    /// What it is a part of, by the kernel's word (`IFLA_INFO_SLAVE_KIND`): `bridge`, `bond`.
+    /// The kind of that interface, by its name in the kernel (`IFLA_INFO_SLAVE_KIND`): `bridge`,
+    /// `bond`.
     public var masterKind = ""
     public var link: Link?
     public var isUp = false
 
     public init(index: UInt32) { self.index = index }
 
-    /// Reads a message of RTM_NEWLINK or RTM_DELLINK; nil where it is about something else.
+    /// Parses a message of RTM_NEWLINK or RTM_DELLINK; nil for any other.
     init?(_ message: RouteMessage) {
         let body = message.body
-        // Bridges tell of their ports with the same messages in their own family.
+        // Bridges report their ports with the same messages in their own family.
         guard body.count >= 16, body.native16(0) & 0xFF == 0 else { return nil }
         index = body.native32(4)
         hardwareType = body.native16(2)
@@ -103,12 +104,11 @@ public struct NodeInterface: Equatable, Sendable {
         static let targetNamespace: UInt16 = 46
     }
 
-    /// Tells this interface from a later one with the same name, also after a restart of the node:
-    /// the kernel's numbers of both its ends, and its card. A new name changes nothing about it.
+    /// Distinguishes this interface from later ones with its name, also after the node restarts:
+    /// the kernel's indexes of both its ends, and its MAC address. Renaming does not change it.
     public var instance: String { "\(index)/\(link?.index ?? 0)/\(mac)" }
 
-    /// Whether frames that come in here were sent by whoever is at the other end of a bridge's
-    /// port.
+    /// Whether it is a port of a bridge: frames that come in here were sent from its other end.
     public var isBridgePort: Bool {
         master != nil && (masterKind == "bridge" || masterKind == "openvswitch")
     }
@@ -119,7 +119,8 @@ public struct NodeInterface: Equatable, Sendable {
     /// Whether the other end is in another network namespace, so most likely a container's.
     public var leadsElsewhere: Bool { kind == .veth && link?.namespace != nil }
 
-    /// Whether `other` describes the same thing at another time: nobody changes these.
+    /// Whether `other` describes the same interface at another time: kind, type and peer never
+    /// change.
     func isSame(as other: NodeInterface) -> Bool {
         kind == other.kind && hardwareType == other.hardwareType && link?.index == other.link?.index
             && (name == other.name || mac == other.mac)

@@ -27,7 +27,7 @@ struct RouteMessage {
     var kind: UInt16
     var flags: UInt16 = 0
     var sequence: UInt32 = 0
-    /// What follows the header of 16 bytes.
+    /// The payload after the header of 16 bytes.
     var body: ArraySlice<UInt8>
 
     /// The messages of one datagram; nil where its lengths do not add up.
@@ -52,7 +52,7 @@ struct RouteMessage {
             + UInt32(0).nativeBytes + body
     }
 
-    /// The number of the error in an error message; 0 stands for success.
+    /// The error number in an error message; 0 means success.
     var errorCode: Int32 { body.count >= 4 ? -Int32(bitPattern: body.native32(0)) : 0 }
 
     /// An attribute: length, type, value, padding.

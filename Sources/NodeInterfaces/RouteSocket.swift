@@ -10,7 +10,7 @@ struct RouteSocket: ~Copyable, Sendable {
 
     /// Opens a socket.
     ///
-    /// - Parameter groups: bits of the multicast groups to hear (`RTMGRP_…`).
+    /// - Parameter groups: bits of the multicast groups to join (`RTMGRP_…`).
     init(groups: UInt32 = 0) throws(InterfaceError) {
         descriptor = try Self.open(groups)
     }
@@ -23,7 +23,8 @@ struct RouteSocket: ~Copyable, Sendable {
     mutating func receive(waits: Bool) throws(InterfaceError) -> [RouteMessage]? {
         let operation = "read a routing socket"
         while true {
-            // SAFETY: the call writes at most `count` bytes into the array that is lent to it.
+            // SAFETY: the call writes at most `count` bytes into the array, which is valid for the
+            // call.
             let count = unsafe buffer.withUnsafeMutableBytes { raw in
                 unsafe recv(
                     descriptor, raw.baseAddress, raw.count,
@@ -41,10 +42,10 @@ struct RouteSocket: ~Copyable, Sendable {
         }
     }
 
-    /// Sends one request and gives every answer to `body`.
+    /// Sends one request and passes every answer to `body`.
     ///
     /// - Returns: false where a list changed while it was read, and may have gaps.
-    /// - Throws: `.kernel` with the error that the kernel answers.
+    /// - Throws: `.kernel` with the error in the kernel's answer.
     mutating func ask(
         _ kind: UInt16, flags: UInt16, body request: [UInt8], for operation: String,
         _ body: (RouteMessage) -> Void
@@ -77,7 +78,7 @@ struct RouteSocket: ~Copyable, Sendable {
         }
     }
 
-    /// Reads a list, again where it changed meanwhile.
+    /// Reads a list, and reads it again where it changed during the read.
     mutating func list(
         _ kind: UInt16, body request: [UInt8], for operation: String
     ) throws(InterfaceError) -> [RouteMessage] {
@@ -96,11 +97,11 @@ struct RouteSocket: ~Copyable, Sendable {
         let kind = Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue)
         let opened = socket(AF_NETLINK, kind, 0)
         guard opened >= 0 else { throw failure("open a routing socket", errno) }
-        // Best effort: with a small buffer more events are lost, and the list is read anew.
+        // Best effort: with a small buffer more events are lost, and the list is read again.
         var size: Int32 = 4 << 20
-        // SAFETY: four bytes are lent for the call; likewise below.
+        // SAFETY: the four bytes are valid for the call; so are those below.
         _ = unsafe setsockopt(opened, SOL_SOCKET, SO_RCVBUFFORCE, &size, 4)
-        // The kernel refuses what it does not understand (NETLINK_GET_STRICT_CHK).
+        // The kernel rejects what it does not understand (NETLINK_GET_STRICT_CHK).
         var on: Int32 = 1
         _ = unsafe setsockopt(opened, 270, 12, &on, 4)
         // struct sockaddr_nl: family, padding, port chosen by the kernel, groups.

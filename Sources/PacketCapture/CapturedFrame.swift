@@ -16,11 +16,9 @@ public struct CapturedFrame: BitwiseCopyable {
     public var source: Int32
     /// The number of its interface within a pcapng section; 0 elsewhere.
     public var interface: UInt32
-    /// The number of the port that it came by, which no other port of the source ever gets; 0: not
-    /// known.
+    /// The number of the port that the frame came by, unique within the source; 0: unknown.
     public var port: UInt32
-    /// Whom the frame was for, as the kernel saw it (`PACKET_…` of packet(7); 4: it went out); 255:
-    /// not known.
+    /// The packet type from the kernel (`PACKET_…` of packet(7); 4: outgoing); 255: unknown.
     public var packetType: UInt8
     /// The captured bytes.
     @unsafe public var bytes: UnsafeRawBufferPointer

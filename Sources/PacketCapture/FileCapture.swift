@@ -88,17 +88,16 @@ public final class FileCapture {
     /// The number of notes that were dropped because of `CaptureOptions.noteLimit`.
     public var lostNotes: UInt64 { readers.reduce(0) { $0 + $1.lostNotes } }
 
-    /// Whether ports were described, or have gone, since `takePorts` was called.
+    /// Whether ports were described, or are gone, since `takePorts` was called.
     public var hasPorts: Bool { !ports.fresh.isEmpty }
 
-    /// What monitors have described of the ports of frames, up to the latest batch; each is given
-    /// out once.
+    /// Returns the monitors' descriptions of ports, up to the latest batch; each is returned once.
     ///
     /// Ports of one monitor's files have the same numbers, those of different monitors have
     /// different ones.
     public func takePorts() -> [RecordedPort] { ports.takeFresh() }
 
-    /// Lends the next frames, at most 64, to `body`, and returns false when there are no more.
+    /// Passes the next frames, at most 64, to `body`, and returns false when there are no more.
     ///
     /// The bytes are in the reader's buffers and are valid until `body` returns.
     /// - Throws: `.read` if the system or a decompressor fails; `.unsupportedLinkType` at the end

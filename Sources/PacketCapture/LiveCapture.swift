@@ -120,7 +120,7 @@ private final class LiveDevice {
     private var lostBefore: (kernel: UInt64, interface: UInt64) = (0, 0)
     private var retryAt = Clock.monotonic()
     private var lookAt = Clock.monotonic()
-    /// The kernel's number for what was opened; 0 where that is not one interface.
+    /// The kernel's index of the opened interface; 0 where the capture is not of one interface.
     private var number: UInt32 = 0
     private(set) var isDown = false
     private var linkType: Int32 = 1
@@ -237,15 +237,15 @@ private final class LiveDevice {
     /// Checks every half second whether the name still belongs to the opened interface, and opens
     /// the interface if it is not open.
     ///
-    /// A socket stays with an interface that is renamed, and hears nothing of what has its name
-    /// since. The capture's own socket is asked: a process that has no descriptor left, or no
-    /// memory, must not take that for an interface that is gone.
+    /// A socket stays with an interface that is renamed, and receives nothing of the next one with
+    /// its name. The query uses the capture's own socket: a process without free descriptors or
+    /// memory must not take the interface for gone.
     func look() {
         guard isOpen else { return reopenIfDue() }
         let now = Clock.monotonic()
         guard number != 0, now >= lookAt else { return }
         lookAt = now + Self.period
-        // SAFETY: the name is lent for the calls.
+        // SAFETY: the name is valid for the calls.
         let found = unsafe lazaret_interface_number(descriptor, name)
         let code = errno
         if found == number {

@@ -9,16 +9,16 @@ struct PacketRing: ~Copyable {
     let descriptor: Int32
     private let memory: UnsafeMutableRawPointer
     private let blockCount: Int
-    /// The block that comes next, or is at hand.
+    /// Index of the next or current block.
     private var block = 0
 
     static let blockSize = 256 << 10
-    /// How long the kernel fills a block that is not full.
+    /// How long the kernel fills a block before it hands it over, full or not.
     private static let gatherMilliseconds: UInt32 = 20
     /// Bytes before each frame that a VLAN tag may be moved into.
     private static let headroom: Int32 = 4
 
-    /// Opens the socket in the network namespace of the calling thread; no frame comes before
+    /// Opens the socket in the network namespace of the calling thread; no frame is captured before
     /// `start`.
     ///
     /// - Parameter size: bytes of the ring.
@@ -69,22 +69,22 @@ struct PacketRing: ~Copyable {
         close(descriptor)
     }
 
-    /// Begins to take frames of every interface.
+    /// Starts capturing frames of every interface.
     func start() throws(CaptureError) {
         var address = sockaddr_ll()
         address.sll_family = UInt16(AF_PACKET)
         address.sll_protocol = UInt16(ETH_P_ALL).bigEndian
         let length = socklen_t(MemoryLayout<sockaddr_ll>.size)
-        // SAFETY: the structure is lent for the call.
+        // SAFETY: the structure is valid for the call.
         let code = unsafe withUnsafeBytes(of: &address) { raw in
             unsafe bind(descriptor, raw.assumingMemoryBound(to: sockaddr.self).baseAddress, length)
         }
         guard code == 0 else { throw Self.failure("capture") }
     }
 
-    /// Takes another filter in the place of the one before, in one step.
+    /// Replaces the filter in one step.
     ///
-    /// - Returns: false where the kernel has no room for it.
+    /// - Returns: false where the kernel has no memory for it.
     func attach(_ program: [PortFilter.Instruction]) throws(CaptureError) -> Bool {
         var instructions = program.map {
             sock_filter(code: $0.code, jt: $0.jumpTrue, jf: $0.jumpFalse, k: $0.value)
@@ -102,22 +102,22 @@ struct PacketRing: ~Copyable {
         return true
     }
 
-    /// Takes what an interface hears that is meant for others, too.
+    /// Sets an interface to promiscuous mode.
     func makePromiscuous(_ index: UInt32) {
         var request = packet_mreq()
         request.mr_ifindex = Int32(bitPattern: index)
         request.mr_type = UInt16(PACKET_MR_PROMISC)
-        // SAFETY: the structure is lent for the call.
+        // SAFETY: the structure is valid for the call.
         _ = unsafe setsockopt(
             descriptor, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request,
             socklen_t(MemoryLayout<packet_mreq>.size))
     }
 
-    /// Frames that found no room since the last call.
+    /// Frames that were dropped since the last call because the ring was full.
     func takeDrops() -> UInt64 {
         var counts = tpacket_stats_v3()
         var length = socklen_t(MemoryLayout<tpacket_stats_v3>.size)
-        // SAFETY: the structure is lent for the call.
+        // SAFETY: the structure is valid for the call.
         let code = unsafe getsockopt(
             descriptor, SOL_PACKET, PACKET_STATISTICS, &counts, &length)
         return code == 0 ? UInt64(counts.tp_drops) : 0
@@ -129,7 +129,7 @@ struct PacketRing: ~Copyable {
         unsafe lazaret_block_is_ready(description) != 0
     }
 
-    /// Frames of the block at hand, and where the first one begins within it.
+    /// Number of frames in the current block, and the offset of the first one.
     var contents: (count: Int, offset: Int) {
         let header = unsafe description.pointee.hdr.bh1
         return (Int(header.num_pkts), Int(header.offset_to_first_pkt))
@@ -141,9 +141,9 @@ struct PacketRing: ~Copyable {
             start: memory + block * Self.blockSize, count: Self.blockSize)
     }
 
-    /// Gives the block back.
+    /// Returns the block to the kernel.
     mutating func release() {
-        // SAFETY: nothing points into the block any more, as the caller says.
+        // SAFETY: nothing points into the block any more, as the caller guarantees.
         unsafe lazaret_block_release(description)
         block = (block + 1) % blockCount
     }
@@ -157,7 +157,7 @@ struct PacketRing: ~Copyable {
         _ descriptor: Int32, _ option: Int32, _ value: Value
     ) throws(CaptureError) {
         var value = value
-        // SAFETY: the value is plain, and is lent for the call.
+        // SAFETY: the value is plain, and is valid for the call.
         let code = unsafe withUnsafeBytes(of: &value) { raw in
             unsafe setsockopt(
                 descriptor, SOL_PACKET, option, raw.baseAddress, socklen_t(raw.count))

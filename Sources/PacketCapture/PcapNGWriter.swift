@@ -36,10 +36,10 @@ package enum PcapNGBlock {
         return block(1, body)
     }
 
-    /// The description of a port, for the frames that bear its number.
+    /// Returns the block that describes a port, for the frames that bear its number.
     ///
     /// - Parameters:
-    ///   - port: what is known of it; readers get it back from `FileCapture.takePorts`.
+    ///   - port: the description; readers get it back from `FileCapture.takePorts`.
     ///   - run: the same for all ports that were numbered together, and for no others.
     package static func interface(linkType: Int32, port: RecordedPort, run: UInt64) -> [UInt8] {
         let comment = notePrefix + port.note(run: run)

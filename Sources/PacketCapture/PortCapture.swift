@@ -3,13 +3,13 @@ internal import Glibc
 public import NodeInterfaces
 internal import Timestamps
 
-/// Frames of all containers of a node, each once, in one order of time, with the port that it came
-/// by.
+/// Captures the frames of all containers of a node, each once, in one order of time, with the port
+/// that it came by.
 ///
-/// One socket hears all interfaces; a filter in the kernel leaves out what is not wanted. The
-/// kernel says by which interface a frame came, whatever addresses it bears. Frames are lent from
-/// the kernel's memory, without a copy. Interfaces may come, go and change their names. One thread
-/// uses a capture at a time.
+/// One socket receives frames of all interfaces; a filter in the kernel drops unwanted ones. The
+/// kernel reports the interface by which a frame came, whatever addresses it bears. Frames are
+/// borrowed from the kernel's memory, without a copy. Interfaces may be added, removed and renamed.
+/// A capture is used by one thread at a time.
 @safe
 public final class PortCapture {
     private let options: CaptureOptions
@@ -20,12 +20,12 @@ public final class PortCapture {
     private var count = 0
     private var counters = CaptureStatistics()
 
-    /// Frames of the block at hand that were not looked at yet, and where the next one begins.
+    /// Frames of the current block that were not read yet, and the offset of the next one.
     private var remaining = 0
     private var offset = 0
     private var holdsBlock = false
 
-    /// What is known of each interface, by its index.
+    /// The cached decision about each interface, by its index.
     private var views: [UInt32: Known] = [:]
     private var isArranged = false
     private var last: (index: UInt32, known: Known) = (0, Known())
@@ -36,20 +36,20 @@ public final class PortCapture {
         var port: UInt32 = 0
         var view: PortSelection.View = []
         var isOneHost = false
-        /// Frames from before this time may be of another interface that had the index.
+        /// Frames from before this time may be of an earlier interface with the same index.
         var since = Timestamp.distantPast
     }
 
     private static let batchLimit = 64
 
-    /// Which interfaces are watched. May be changed at any time.
+    /// The interfaces that are watched. May be changed at any time.
     public var selection: PortSelection {
         didSet { if selection != oldValue { isArranged = false } }
     }
 
     /// Opens the capture in the network namespace of the calling thread.
     ///
-    /// - Throws: `.device` with what is missing, most often the right to capture; `.filter`.
+    /// - Throws: `.device` with the cause, most often a missing capability; `.filter`.
     public init(
         selection: PortSelection, options: CaptureOptions = CaptureOptions()
     ) throws(CaptureError) {
@@ -74,19 +74,19 @@ public final class PortCapture {
         views[interface.index]?.view.contains(.incoming) ?? false
     }
 
-    /// Whether one host or container is behind an interface: then what comes in is its own doing,
-    /// whatever addresses it bears.
+    /// Whether one host or container is behind an interface: it has then sent all incoming frames,
+    /// whatever addresses they bear.
     public func isOneHost(_ interface: NodeInterface) -> Bool {
         views[interface.index]?.isOneHost ?? false
     }
 
-    /// Names that were asked for and that no interface has.
+    /// Requested names that no interface has.
     public var missing: [String] {
         let present = Set(monitor.table.interfaces.map(\.name))
         return asked.filter { !present.contains($0) }
     }
 
-    /// Names that were asked for of interfaces that are taken down: nothing comes from them.
+    /// Requested names of interfaces that are down: no frame comes from them.
     public var down: [String] {
         let down = Set(monitor.table.interfaces.filter { !$0.isUp }.map(\.name))
         return asked.filter { down.contains($0) }
@@ -94,13 +94,13 @@ public final class PortCapture {
 
     private var asked: [String] { (selection.bridges ?? []).union(selection.interfaces).sorted() }
 
-    /// What was seen and lost so far.
+    /// The counts of frames seen and lost so far.
     public var statistics: CaptureStatistics {
         counters.kernelDrops &+= ring.takeDrops()
         return counters
     }
 
-    /// Lends the frames that have come, at most 64, to `body`: none when nothing came for
+    /// Passes the frames that have arrived, at most 64, to `body`: none when nothing arrived for
     /// `timeoutMilliseconds`, or a signal interrupted the wait.
     ///
     /// - Returns: always true; a live source has no end.
@@ -111,8 +111,8 @@ public final class PortCapture {
         if !holdsBlock {
             if !ring.isReady { wait(timeoutMilliseconds) }
             holdsBlock = ring.isReady
-            // After the block was handed over: every change that its frames depend on was told
-            // before.
+            // After the block was handed over: the kernel has reported every change that its frames
+            // depend on before.
             try follow()
             if holdsBlock { (remaining, offset) = ring.contents }
         }
@@ -120,7 +120,7 @@ public final class PortCapture {
             while remaining > 0, count < Self.batchLimit { try takeFrame() }
         }
         counters.packets &+= UInt64(count)
-        // SAFETY: the first `count` frames are set, and their bytes lie in the block at hand.
+        // SAFETY: the first `count` frames are set, and their bytes lie in the current block.
         unsafe body(UnsafeBufferPointer(start: frames, count: count).span)
         if holdsBlock, remaining == 0 {
             holdsBlock = false
@@ -146,7 +146,7 @@ public final class PortCapture {
         if isNew || !isArranged { try arrange() }
     }
 
-    /// Decides anew what of each interface is wanted, and gives the kernel the filter for it.
+    /// Decides again which frames of each interface are wanted, and installs the filter for it.
     private func arrange() throws(CaptureError) {
         let table = monitor.table
         let interfaces = table.interfaces
@@ -179,7 +179,7 @@ public final class PortCapture {
         filter = wanted
     }
 
-    /// What is known of an interface: the one of the frame before, most often.
+    /// The decision about an interface: most often the interface of the previous frame.
     @inline(__always)
     private func known(_ index: UInt32) -> Known? {
         if last.index == index { return last.known }
@@ -190,7 +190,7 @@ public final class PortCapture {
 
     // MARK: frames
 
-    /// Takes the next frame of the block into the batch, if it is wanted.
+    /// Adds the next frame of the block to the batch, if it is wanted.
     private func takeFrame() throws(CaptureError) {
         let block = unsafe ring.bytes
         let at = offset
@@ -242,7 +242,7 @@ public final class PortCapture {
         count += 1
     }
 
-    /// Puts the VLAN tag, which the kernel hands over apart, back to its place: four bytes before
+    /// Inserts the VLAN tag, which the kernel passes separately, into the frame: four bytes before
     /// `start` are free.
     @unsafe
     private func insertTag(

@@ -1,7 +1,7 @@
 /// A classic BPF program that keeps the wanted views of frames, by interface and direction.
 ///
-/// It may let through more than is wanted, where the lists are too long for the kernel; whoever
-/// reads the frames looks at each again.
+/// It may keep more than is wanted, where the lists are too long for the kernel; the reader checks
+/// each frame again.
 struct PortFilter: Equatable {
     /// One instruction, as `struct sock_filter` has it.
     struct Instruction: Equatable {
@@ -11,15 +11,15 @@ struct PortFilter: Equatable {
         var value: UInt32 = 0
     }
 
-    /// Interfaces whose incoming frames are left out; those of every other one are kept, so that
-    /// none of a new interface's is missed.
+    /// Interfaces whose incoming frames are dropped; those of every other one are kept, so that no
+    /// frame of a new interface is missed.
     var incomingLeftOut: Set<UInt32> = []
     /// Interfaces whose outgoing frames are kept.
     var outgoingKept: Set<UInt32> = []
 
-    /// Instructions that the kernel takes at most (BPF_MAXINSNS).
+    /// Most instructions that the kernel accepts (BPF_MAXINSNS).
     static let instructionLimit = 4096
-    /// Where the kernel says it has no room for the program.
+    /// Keeps every frame; installed where the kernel has no memory for the program.
     static let keepAll = [Instruction(code: Code.returnConstant, value: .max)]
 
     private enum Code {
@@ -73,7 +73,7 @@ struct PortFilter: Equatable {
         _ keys: ArraySlice<UInt32>, found: UInt32, otherwise: UInt32
     ) -> [Instruction] {
         guard keys.count > rowLength else {
-            // The last instruction is for what is found.
+            // The last instruction is for a match.
             let row = keys.enumerated().map { place, key in
                 Instruction(
                     code: Code.jumpIfEqual, jumpTrue: UInt8(keys.count - place), value: key)

@@ -2,15 +2,15 @@ public import Timestamps
 
 /// A port as a recording describes it.
 public struct RecordedPort: Equatable, Sendable {
-    /// As the frames of the source have it.
+    /// The number in the frames of the source.
     public var number: UInt32
-    /// What the interface was called.
+    /// The interface's name.
     public var name: String
-    /// What it was, for people.
+    /// The kind of interface, for people.
     public var description: String
     /// Whether several hosts may be behind it.
     public var isShared: Bool
-    /// When the port had gone; nil: this describes it.
+    /// When the port was gone; nil: this describes it.
     public var goneTime: Timestamp?
 
     public init(number: UInt32, name: String, description: String = "", isShared: Bool = false) {
@@ -20,18 +20,18 @@ public struct RecordedPort: Equatable, Sendable {
         self.isShared = isShared
     }
 
-    /// What an interface block says of a port, for programs.
+    /// The description in an interface block, for programs.
     func note(run: UInt64) -> String {
         "port \(number) of run \(String(run, radix: 16))" + (isShared ? " shared" : "")
     }
 
-    /// What a name block says of ports that have gone.
+    /// The note in a name block about ports that are gone.
     package static func note(gone ports: [UInt32], run: UInt64, at time: Timestamp) -> String {
         "ports of run \(String(run, radix: 16)) gone at \(time.nanoseconds): "
             + ports.map { "\($0)" }.joined(separator: " ")
     }
 
-    /// Reads such a note; nil for any other text.
+    /// Parses such a note; nil for any other text.
     static func parseGone(_ note: Substring) -> (time: Timestamp, run: UInt64, ports: [UInt32])? {
         let words = note.split(separator: " ")
         guard words.count > 6, words[0] == "ports", words[2] == "run", words[4] == "gone",
@@ -40,7 +40,7 @@ public struct RecordedPort: Equatable, Sendable {
         return (Timestamp(nanoseconds: time), run, words.dropFirst(7).compactMap { UInt32($0) })
     }
 
-    /// Reads what an interface block says; nil for any other text.
+    /// Parses the description in an interface block; nil for any other text.
     static func parse(_ note: Substring) -> Origin? {
         let words = note.split(separator: " ")
         guard words.count == 5 || words.count == 6 && words[5] == "shared", words[0] == "port",
@@ -50,7 +50,7 @@ public struct RecordedPort: Equatable, Sendable {
         return Origin(number: number, run: run)
     }
 
-    /// Which port it was of which monitor.
+    /// Identifies a port by monitor and number.
     struct Origin: Hashable {
         var number: UInt32
         var run: UInt64
@@ -62,7 +62,7 @@ public struct RecordedPort: Equatable, Sendable {
 final class RecordedPorts {
     private var numbers: [RecordedPort.Origin: UInt32] = [:]
     private(set) var fresh: [RecordedPort] = []
-    /// When ports went that are yet to be described: their last frames were written later.
+    /// When ports were gone that are yet to be described: their last frames were written later.
     private var early: [RecordedPort.Origin: Timestamp] = [:]
 
     /// The number for frames; 0 where there are too many.
@@ -82,7 +82,7 @@ final class RecordedPorts {
         return number
     }
 
-    /// Ports of a monitor have gone.
+    /// Notes that ports of a monitor are gone.
     func gone(_ ports: [UInt32], run: UInt64, at time: Timestamp) {
         for port in ports {
             let origin = RecordedPort.Origin(number: port, run: run)
@@ -96,7 +96,7 @@ final class RecordedPorts {
         }
     }
 
-    /// The ports that came and went since the last call.
+    /// The ports that were added or removed since the last call.
     func takeFresh() -> [RecordedPort] {
         defer { fresh = [] }
         return fresh
@@ -107,7 +107,7 @@ final class RecordedPorts {
 struct PacketFlags: RawRepresentable {
     var rawValue: UInt32
 
-    /// From the numbers of packet(7): unicast, broadcast, multicast, for another, outgoing.
+    /// From the packet types of packet(7): unicast, broadcast, multicast, other host, outgoing.
     init?(packetType: UInt8) {
         switch packetType {
         case 0: rawValue = 1 | 1 << 2
@@ -121,7 +121,7 @@ struct PacketFlags: RawRepresentable {
 
     init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// The number of packet(7); 255: neither in nor out.
+    /// The packet type of packet(7); 255: neither in nor out.
     var packetType: UInt8 {
         switch (rawValue & 3, rawValue >> 2 & 7) {
         case (2, _): 4

@@ -13,7 +13,7 @@ struct PcapNGSection {
         var resolution = Resolution.decimal(multiplier: 1000)
         /// The offset to add to every time (`if_tsoffset`).
         var offset = Interval.zero
-        /// The number of the port that frames came by; 0: not known.
+        /// The number of the port that frames came by; 0: unknown.
         var port: UInt32 = 0
     }
 
@@ -162,7 +162,7 @@ extension SavefileReader {
             length: kept)
     }
 
-    /// The direction that a packet's options say; 255: none.
+    /// The direction in a packet's options; 255: none.
     @inline(__always)
     private func packetType(from options: Int, to end: Int) -> UInt8 {
         guard end - options >= 8 else { return 255 }
@@ -224,14 +224,14 @@ extension SavefileReader {
         section.interfaces.append(made)
     }
 
-    /// The text of an option that lies in the block at hand.
+    /// The text of an option that lies in the current block.
     private func text(_ value: Int, _ size: Int) -> String {
         precondition(value >= 0 && size >= 0 && value + size <= limit)
         // SAFETY: inside the filled part of the buffer, as just checked.
         return unsafe String(decoding: buffer[value..<value + size], as: UTF8.self)
     }
 
-    /// Gives code, place and length of each option to `body`.
+    /// Passes code, offset and length of each option to `body`.
     private func options(from: Int, to end: Int, _ body: (UInt32, Int, Int) -> Void) {
         var option = from
         while option + 4 <= end {

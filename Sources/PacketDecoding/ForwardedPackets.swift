@@ -1,20 +1,20 @@
 internal import NetworkAddresses
 internal import Timestamps
 
-/// Tells which outgoing packets of a node came in before: those that it forwards from one port to
-/// another.
+/// Recognizes outgoing packets of a node that came in before: those that it forwards from one port
+/// to another.
 ///
-/// For captures that show incoming packets at ports and outgoing ones at bridges, in one order of
+/// For captures that have incoming packets at ports and outgoing ones at bridges, in one order of
 /// time. Each incoming packet accounts for one outgoing packet of the same addresses, ports and
 /// sequence numbers. A packet whose addresses were translated on the way is another packet. Memory
-/// is fixed; where two packets need the same place the older one is forgotten.
+/// is fixed; where two packets need the same entry the older one is dropped.
 public struct ForwardedPackets: ~Copyable, Sendable {
     /// Outgoing packets that came in before.
     public private(set) var repeats: UInt64 = 0
     private var places: [Place]
 
-    /// How long after it came in a packet may go out: it may have to wait for a neighbour's
-    /// address.
+    /// How long after it came in a packet may go out: it may have to wait until the neighbour's
+    /// address is resolved.
     private static let forwardTime = Interval.seconds(1)
 
     private struct Place: Sendable {
@@ -31,7 +31,7 @@ public struct ForwardedPackets: ~Copyable, Sendable {
         places = Array(repeating: Place(), count: size)
     }
 
-    /// Whether this packet came in before, and is seen again as it goes out.
+    /// Whether this packet came in before, and is now captured again as it goes out.
     public mutating func isRepeat(_ packet: borrowing Packet) -> Bool {
         guard packet.kind != .other, packet.packetType != .unknown else { return false }
         let mark = Self.mark(packet)
@@ -52,7 +52,7 @@ public struct ForwardedPackets: ~Copyable, Sendable {
         return true
     }
 
-    /// A digest of what forwarding does not change.
+    /// A digest of the fields that forwarding does not change.
     private static func mark(_ packet: borrowing Packet) -> UInt64 {
         var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
         func mix(_ word: UInt64) {

@@ -1,16 +1,16 @@
-/// What stands for a DNS name: BLAKE2s with a digest of 128 bits (RFC 7693) over its labels as the
-/// message has them, in lower case.
+/// The digest of a DNS name: BLAKE2s with a digest of 128 bits (RFC 7693) over its labels as in the
+/// message, in lower case.
 ///
-/// A model keeps the names that were asked for in clean traffic as these digests. Whoever could
-/// find another name with the same digest could pass a tunnel's names off as known ones. The
-/// function has no key: a key in the model file would be known to whoever may read the file, and a
-/// random one would give another file each time. No key is needed where finding such a name takes
+/// A model stores the names that were queried in clean traffic as these digests. An attacker who
+/// could find another name with the same digest could pass a tunnel's names off as known ones. The
+/// function has no key: a key in the model file would be known to every reader of the file, and a
+/// random one would change the file each time. No key is needed where finding such a name takes
 /// about 2^108 attempts for a model of a million names.
 public struct NameDigest: Hashable, Comparable, Sendable, BitwiseCopyable {
     public var high: UInt64
     public var low: UInt64
 
-    /// Of no name, and of the root's.
+    /// The digest of no name, and of the root's.
     public static let none = NameDigest(high: 0, low: 0)
 
     public init(high: UInt64, low: UInt64) {
@@ -36,10 +36,10 @@ struct NameHasher {
     private var upper = Self.start.0 ^ SIMD4(0x0101_0010, 0, 0, 0)
     private var lower = Self.start.1
     private var block = InlineArray<16, UInt32>(repeating: 0)
-    /// Bytes taken in, all of which the next digest covers.
+    /// The number of bytes added, all of which the next digest covers.
     private var count: UInt32 = 0
 
-    /// Takes in one more byte.
+    /// Adds one byte.
     @inline(__always)
     mutating func append(_ byte: UInt8) {
         if count & 63 == 0, count > 0 {
@@ -50,7 +50,7 @@ struct NameHasher {
         count &+= 1
     }
 
-    /// The digest of what was taken in.
+    /// The digest of the bytes added.
     consuming func digest() -> NameDigest {
         compress(isLast: true)
         return NameDigest(
@@ -63,7 +63,7 @@ struct NameHasher {
         var state = State(
             a: upper, b: lower, c: Self.start.0,
             d: Self.start.1 ^ SIMD4(count, 0, isLast ? .max : 0, 0))
-        // The order of the message's words in each round, a hexadecimal digit to a word.
+        // The order of the message's words in each round, one hexadecimal digit for each word.
         state.mix(block, 0x0123_4567_89AB_CDEF)
         state.mix(block, 0xEA48_9FD6_1C02_B753)
         state.mix(block, 0xB8C0_52FD_AE36_7194)

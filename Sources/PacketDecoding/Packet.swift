@@ -53,9 +53,9 @@ public struct Packet: Sendable, BitwiseCopyable {
     /// Source MAC address of the outermost frame; zero without Ethernet.
     public var sourceMAC: MACAddress = .zero
     public var destinationMAC: MACAddress = .zero
-    /// The port that the frame came by, by the number that its source gives it; 0: not known.
+    /// The source's number of the port that the frame came by; 0: unknown.
     public var port: UInt32 = 0
-    /// Whom the frame was for, and whether it came in or went out.
+    /// The packet type: for which receiver, and whether incoming or outgoing.
     public var packetType: PacketType = .unknown
     /// Outermost VLAN id, 0 without a tag (IEEE 802.1Q).
     public var vlan: UInt16 = 0
@@ -111,7 +111,7 @@ public struct Packet: Sendable, BitwiseCopyable {
     }
 }
 
-/// Whom a frame was for, as the kernel of the capturing machine saw it (`PACKET_…` of packet(7)).
+/// The packet type of a frame, from the kernel of the capturing machine (`PACKET_…` of packet(7)).
 public enum PacketType: UInt8, Sendable, BitwiseCopyable {
     /// For the interface that it came in by.
     case host = 0
@@ -124,7 +124,7 @@ public enum PacketType: UInt8, Sendable, BitwiseCopyable {
     case unknown = 255
 }
 
-/// What the features need of one DNS message (RFC 1035).
+/// The features of one DNS message (RFC 1035).
 public struct DNSMessage: Sendable, BitwiseCopyable {
     public var kind: Kind = .none
     /// RCODE; 3 is NXDOMAIN.
@@ -140,7 +140,7 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     public var nameEntropyHundredths: UInt16 = 0
     /// Of the whole lower-cased name.
     public var nameDigest = NameDigest.none
-    /// Answer records that the header claims.
+    /// Number of answer records in the header.
     public var answerCount: UInt16 = 0
     /// Transaction id.
     public var identifier: UInt16 = 0

@@ -43,7 +43,7 @@ extension PacketDecoder {
         let end = min(cursor.end, frame.count)
         var at = cursor.at &+ 12
         var nameLength = 0
-        // Where the last two labels began.
+        // The offsets of the last two labels.
         var lastStart = 0
         var secondLastStart = 0
         var hasher = NameHasher()

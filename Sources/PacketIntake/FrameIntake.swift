@@ -18,7 +18,7 @@ package struct FrameIntake: ~Copyable {
     private var isReady = false
     package private(set) var decoder = PacketDecoder()
     package private(set) var merge: ReorderBuffer
-    /// Of frames that come from the ports of a node.
+    /// For frames that come from the ports of a node.
     package private(set) var forwarded = ForwardedPackets()
     private var interfaces: Int
     /// The latest time of a packet: packets that the kernel stamped before the clock was set back

@@ -40,9 +40,9 @@ public struct ActiveRules: Sendable {
         }
     }
 
-    /// The rule that acts on a host's packets; of several the first by target and action.
+    /// The rule that matches a host's packets; of several the first by target and action.
     ///
-    /// - Parameter port: the interface that leads to the host; nil: not known.
+    /// - Parameter port: the interface that leads to the host; nil: unknown.
     public func rule(
         over address: IPAddress, link: MACAddress, port: String? = nil
     ) -> QuarantineRule? {

@@ -12,11 +12,11 @@ public struct EnforcementRequest: Sendable, Equatable {
     /// Set if the source addresses are spoofed: then the rule is on this MAC address, not on an IP
     /// address.
     public var spoofingLink: MACAddress?
-    /// Set when the kernel knows by which port of the node the packets came: then a rule is on this
-    /// port, whatever addresses they bear.
+    /// Set when the kernel knows the port of the node by which the packets came: the rule is then
+    /// on this port, whatever addresses the packets bear.
     public var port: QuarantinePort?
-    /// Whether more than the address in the packets says who it was. Without that nothing is
-    /// fenced: somebody else may have written the address.
+    /// Whether there is evidence of the sender besides the address in the packets. Without it
+    /// nothing is fenced: another host may have written the address.
     public var isProven: Bool
     /// The workload's name, when the inventory knows it.
     public var workload: String?

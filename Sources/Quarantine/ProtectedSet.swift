@@ -21,10 +21,11 @@ public struct ProtectedSet: Sendable, Equatable {
     /// Interfaces of the node that are never fenced, with their reasons.
     public private(set) var ports: [String: String] = [:]
 
-    /// A set with what no fence may ever cover: loopback, multicast, broadcast, "no address".
+    /// Creates a set with the targets that can never be fenced: loopback, multicast, broadcast and
+    /// unspecified addresses.
     public init() { entries = Self.always }
 
-    /// Nobody's peers, and this node's own: what no fence covers, by nobody's order.
+    /// Addresses that are no host's, or this node's own: no fence covers them, even with force.
     private static let always = [
         ("127.0.0.0/8", "loopback"), ("::1", "loopback"), ("0.0.0.0/8", "this network"),
         ("::", "no address"), ("224.0.0.0/4", "multicast"), ("ff00::/8", "multicast"),
@@ -35,7 +36,7 @@ public struct ProtectedSet: Sendable, Equatable {
     /// mistake or an attack.
     public static let widestPrefix = (ipv4: 8, ipv6: 16)
 
-    /// Why no fence may cover `target`, whoever asks for it; nil where somebody may.
+    /// The reason why `target` can never be fenced, even with force; nil where it can.
     public static func finalObjection(to target: QuarantineTarget) -> String? {
         switch target {
         case .prefix(let prefix):

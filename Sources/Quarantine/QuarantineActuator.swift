@@ -76,6 +76,6 @@ public protocol QuarantineActuator: ~Copyable {
     mutating func isIntact() throws(QuarantineError) -> Bool
     /// Removes all of our tables from the kernel.
     mutating func remove() throws(QuarantineError)
-    /// The interfaces that are there: by name, what tells each from a later one with that name.
+    /// The interfaces that exist: by name, the identity that separates each from a later one.
     mutating func portInstances() throws(QuarantineError) -> [String: String]
 }

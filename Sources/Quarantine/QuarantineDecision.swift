@@ -21,7 +21,7 @@ public struct QuarantineDecision: Sendable, Equatable {
         case protected(String)
         case allowlisted(String)
         case warmingUp
-        /// Nothing but the address says who it was.
+        /// The address is the only evidence of the sender.
         case unproven
         case budgetOfRules(Int)
         case budgetOfWorkloads(percent: Int)

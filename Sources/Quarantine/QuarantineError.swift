@@ -6,9 +6,9 @@ public enum QuarantineError: Error, Equatable, Sendable {
     case notPermitted(operation: String)
     /// A safety limit forbids it.
     case protected(QuarantineTarget, why: String)
-    /// No fence may cover it, whoever asks.
+    /// The target can never be fenced, even with force.
     case neverFenced(QuarantineTarget, why: String)
-    /// The kernel's answer makes no sense.
+    /// The kernel's answer is malformed.
     case malformedAnswer(String)
     /// The ledger could not be read or written.
     case ledger(String)
@@ -16,7 +16,7 @@ public enum QuarantineError: Error, Equatable, Sendable {
     case noSuchFence(QuarantineTarget)
     /// The target has no fence of its own, but is part of a wider one.
     case partOf(QuarantineTarget, wider: QuarantineTarget)
-    /// There is no such interface, or it leads to another container by now.
+    /// The interface does not exist, or leads to another container by now.
     case noSuchPort(String)
 }
 

@@ -66,8 +66,8 @@ extension QuarantinePolicy {
             + lengths.map { IPPrefix(address, length: $0) }.filter { !networks.contains($0) }
     }
 
-    /// `prefix` without what is protected or allowlisted at `time`, and without its members that
-    /// nothing was seen of.
+    /// Splits `prefix` into prefixes without protected targets, those allowlisted at `time`, and
+    /// members without any traffic.
     private func pieces(
         of prefix: IPPrefix, without innocent: Set<Int>, time: Timestamp, active: ActiveRules
     ) -> [QuarantineTarget] {
@@ -120,8 +120,8 @@ extension QuarantinePolicy {
         breakerUntil[side].map { time < $0 } ?? false
     }
 
-    /// Ports and cards are the node's own, and so are the addresses of its networks. Where no
-    /// networks are known, private addresses are.
+    /// Ports and MAC addresses belong to the node, and so do the addresses of its networks. Where
+    /// no networks are known, private addresses do.
     private func side(of target: QuarantineTarget) -> Side {
         guard let prefix = target.prefix else { return .inside }
         let isInside =
@@ -182,7 +182,7 @@ extension QuarantinePolicy {
     ) -> [QuarantineDecision] {
         let level = forgiven(records[subject] ?? Record(), time: request.time) + 1
         let model = rule(for: request, target: subject, level: level, reason: reason)
-        // "Egress" lets a container answer, which a port cannot tell from asking.
+        // "Egress" lets a container answer, and a port cannot separate answers from requests.
         let isByAddress = model.action == .egress && targets.contains { !$0.isPort }
         return targets.filter { !(isByAddress && $0.isPort) }.map { target in
             var rule = model

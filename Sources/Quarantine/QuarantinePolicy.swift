@@ -29,7 +29,8 @@ public struct QuarantinePolicy: Sendable {
     }
 
     var records: [QuarantineTarget: Record] = [:]
-    /// Each side has a breaker and a budget of its own: neither uses up the other's.
+    /// Each side has a circuit breaker and a budget of its own, so that neither uses up the
+    /// other's.
     var breakerUntil: [Side: Timestamp] = [:]
     private var sequence = 0
 
@@ -44,10 +45,10 @@ public struct QuarantinePolicy: Sendable {
         self.allowlist = allowlist
     }
 
-    /// Where an offender is: a container or host of the node's networks, or anywhere else.
+    /// The side of an offender: a container or host of the node's networks, or anything else.
     enum Side: Hashable, Sendable { case inside, outside }
 
-    /// Whether a circuit breaker is open at `time`: the policy alerts and decides no rule on
+    /// Whether a circuit breaker is open at `time`: the policy then alerts, and adds no rule on
     /// offenders of that side.
     public func isBreakerOpen(at time: Timestamp) -> Bool {
         breakerUntil.values.contains { time < $0 }
@@ -164,7 +165,7 @@ public struct QuarantinePolicy: Sendable {
         _ subject: QuarantineTarget, at port: String?, by active: ActiveRules
     ) -> Bool {
         guard let prefix = subject.prefix else { return false }
-        // Addresses that are borrowed would pass a prefix's rule.
+        // An offender with borrowed addresses would evade a prefix's rule.
         if let port, !active.contains(.port(port)) { return false }
         return active.values.contains {
             $0.action == .drop && $0.state != .removing
@@ -239,7 +240,7 @@ public struct QuarantinePolicy: Sendable {
             rule.features = request.features
             return rule
         }
-        // The container has come back by another port, or the port is known only now.
+        // The container is back at another port, or the port has become known only now.
         var added: [QuarantineDecision] = []
         if let port = request.port, !active.contains(.port(port.name)) {
             var model = rule

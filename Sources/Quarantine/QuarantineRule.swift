@@ -196,13 +196,13 @@ extension QuarantineRule {
         set { change { $0.origin = newValue } }
     }
 
-    /// Of a rule on a port: tells its interface from a later one with the same name.
+    /// For a rule on a port: distinguishes its interface from later ones with its name.
     public var portInstance: String? {
         get { words.value.portInstance }
         set { change { $0.portInstance = newValue } }
     }
 
-    /// Why it is over: "time over", "released: …", …; empty while it is not.
+    /// Why the rule is over: "time over", "released: …", …; empty while it is active.
     public var ending: String {
         get { words.value.ending }
         set { change { $0.ending = newValue } }

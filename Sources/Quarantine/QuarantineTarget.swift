@@ -6,7 +6,7 @@ public enum QuarantineTarget: Hashable, Comparable, Sendable {
     case prefix(IPPrefix)
     /// A MAC address, for hosts that spoof IP addresses. Matched on this node's bridges only.
     case link(MACAddress)
-    /// A port of this node, by the interface's name: all that comes in by it and goes out by it,
+    /// A port of this node, by the interface's name: everything that enters or leaves by it,
     /// whatever addresses it bears.
     case port(String)
 
@@ -15,13 +15,13 @@ public enum QuarantineTarget: Hashable, Comparable, Sendable {
         if case .prefix(let prefix) = self { prefix } else { nil }
     }
 
-    /// Whether this is one address, network card or port, not a network.
+    /// Whether this is one address, MAC address or port, and not a network.
     public var isSingle: Bool { prefix?.isHost ?? true }
 
     /// Whether it is a port of this node.
     package var isPort: Bool { if case .port = self { true } else { false } }
 
-    /// Whether it is a network card.
+    /// Whether it is a MAC address.
     package var isLink: Bool { if case .link = self { true } else { false } }
 
     /// Whether a release of this target includes rules on `other`.
@@ -30,7 +30,7 @@ public enum QuarantineTarget: Hashable, Comparable, Sendable {
         return self == other
     }
 
-    /// Whether packets of a host with this address and network card, at this port, match.
+    /// Whether packets of a host with this address and MAC address, at this port, match.
     func matches(_ address: IPAddress, link: MACAddress, port: String?) -> Bool {
         switch self {
         case .prefix(let prefix): prefix.contains(address)
@@ -66,8 +66,7 @@ extension QuarantineTarget: CustomStringConvertible, LosslessStringConvertible {
         }
     }
 
-    /// What the kernel takes for the name of an interface, without what other programs could
-    /// misread.
+    /// Whether the kernel accepts the name for an interface, and other programs cannot misread it.
     private static func isInterfaceName(_ name: Substring) -> Bool {
         (1...15).contains(name.utf8.count) && name != "." && name != ".."
             && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !#"/:"*\'@{}"#.utf8.contains($0) }

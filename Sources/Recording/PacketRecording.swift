@@ -37,7 +37,7 @@ package final class PacketRecording: Sendable {
         var linkType: Int32
     }
 
-    /// Where a frame came by.
+    /// The interface or port of a frame.
     package enum Origin {
         case interface(String)
         case port(RecordedPort, run: UInt64)
@@ -59,7 +59,7 @@ package final class PacketRecording: Sendable {
 
     /// Copies a batch of frames; never waits.
     ///
-    /// - Parameter origin: where a frame came by; asked once for each interface or port.
+    /// - Parameter origin: the interface or port of a frame; called once for each of them.
     package func record(_ frames: Span<CapturedFrame>, origin: (CapturedFrame) -> Origin) {
         filling.withLock { filling in
             for index in frames.indices { add(frames[index], &filling, origin) }
@@ -92,7 +92,7 @@ package final class PacketRecording: Sendable {
     }
 
     private func newNumber(_ key: Key, _ filling: inout Filling, _ origin: Origin) -> UInt32 {
-        // Those past the limit share one that says nothing of where a frame came by.
+        // Those past the limit share one block that does not describe their interface or port.
         let isFull = filling.byDescription.count >= Self.interfaceLimit
         let description =
             switch origin {
@@ -134,7 +134,7 @@ package final class PacketRecording: Sendable {
         if !change.holders.isEmpty || change.networks != nil { queue.add(.names(change)) }
     }
 
-    /// Records that ports have gone: their addresses belong to other hosts from then on.
+    /// Records that ports are gone: their addresses belong to other hosts from then on.
     package func recordPorts(gone ports: [UInt32], run: UInt64, at time: Timestamp) {
         var rest = ports[...]
         while !rest.isEmpty {

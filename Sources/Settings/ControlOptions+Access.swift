@@ -2,7 +2,7 @@ internal import Glibc
 internal import SystemSupport
 
 extension ControlOptions {
-    /// The number of a user; nil: there is none.
+    /// The number of a user; nil: the user does not exist.
     public static func number(ofUser name: String) -> UInt32? {
         // SAFETY: the entry is read before another call could change it.
         guard let entry = unsafe getpwnam(name) else { return nil }
@@ -16,9 +16,9 @@ extension ControlOptions {
         try Self.numbers(of: operators, "control.operators")
     }
 
-    /// The numbers of those who may override what is protected.
+    /// The numbers of the users that may override protection.
     ///
-    /// - Throws: where one is no user.
+    /// - Throws: where a user does not exist.
     public func overriderNumbers() throws(ConfigurationError) -> Set<UInt32> {
         try Self.numbers(of: overriders, "control.may_force")
     }

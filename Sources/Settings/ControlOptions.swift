@@ -8,7 +8,7 @@ public struct ControlOptions: Sendable, Equatable {
     public var tokenFile: String?
     /// Users that may add and remove rules, in addition to root and the monitor's own user.
     public var operators: [String] = []
-    /// Users, beside root, who may fence what is protected. They are operators too.
+    /// Users, besides root, who may fence protected targets. They are operators too.
     public var overriders: [String] = []
 
     public init() {}

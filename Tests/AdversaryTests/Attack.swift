@@ -4,12 +4,13 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A host of the sample captures: its address, and the network card that it has there.
+/// A host of the sample captures: its IP address and its MAC address there.
 struct Member {
     var address: String
     var card: String
 
-    /// - Parameter card: nil: the card that follows from the address, as Docker gave it in the lab.
+    /// - Parameter card: the MAC address; nil: derived from the IP address, as Docker did in the
+    ///   lab.
     init(_ address: String, card: String? = nil) {
         self.address = address
         self.card =
@@ -22,7 +23,7 @@ struct Member {
         (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }
 
-    /// The same address, sent from another card.
+    /// The same IP address, sent from another MAC address.
     func by(_ other: Member) -> Member { Member(address, card: other.card) }
 
     static let web = Member("10.60.1.11")
@@ -32,14 +33,14 @@ struct Member {
     static let offender = Member("10.60.4.11")
     static let neighbour = Member("10.60.4.13")
     static let resolver = Member("10.60.1.53")
-    /// The gateway's card in the network of the jobs.
+    /// The gateway's MAC address in the network of the jobs.
     static let outside = Member("203.0.113.66", card: "ba:51:58:6f:a0:a2")
 }
 
-/// Frames that somebody adds to clean traffic.
+/// Attack frames that are added to clean traffic.
 struct Attack {
     private(set) var records: [CaptureFile.Record] = []
-    /// When it begins: in the midst of the clean sample.
+    /// The start of the attacks, in the middle of the clean sample.
     static let start = Timestamp(second: 1_795_223_700)
 
     private mutating func add(_ seconds: Double, _ from: Member, _ to: Member, _ frame: [UInt8]) {
@@ -68,16 +69,17 @@ struct Attack {
         add(seconds, from, to, [8, 0] + Frame.ipv4(from.address, to.address, 1, echo))
     }
 
-    /// Who has `target`, asked by everybody's card.
+    /// ARP requests for `target`, from each member's MAC address.
     mutating func ask(at seconds: Double, _ from: Member, for target: String) {
         var packet = Frame.arp(operation: 1, from.address, target)
         packet.replaceSubrange(8..<14, with: Self.bytes(from.card))
         add(seconds, from, Member("255.255.255.255", card: "ff:ff:ff:ff:ff:ff"), [8, 6] + packet)
     }
 
-    /// Connections that are opened and never spoken to, each from another port.
+    /// Connections that are opened and never used, each from another port.
     ///
-    /// - Parameter answer: what the victim says: 0x12 accepts, 0x14 refuses, nil nothing.
+    /// - Parameter answer: the flags of the victim's answer: 0x12 accepts, 0x14 refuses, nil is
+    ///   none.
     mutating func flood(
         _ from: Member, _ to: Member, port: UInt16 = 80, count: Int = 3000, seconds: Double = 6,
         answer: UInt8? = nil, blindAcknowledgment: Bool = false, ownerResets: Bool = false
@@ -100,7 +102,7 @@ struct Attack {
         }
     }
 
-    /// Whole short connections, as one makes them that hears the answers.
+    /// Whole short connections, of a sender that receives the answers.
     mutating func visits(
         _ from: Member, _ to: Member, port: UInt16, count: Int, seconds: Double
     ) {
@@ -129,7 +131,7 @@ struct Attack {
         }
     }
 
-    /// A scan of `count` ports, the `open` first of which answer.
+    /// A scan of `count` ports, of which the first `open` answer.
     mutating func scan(
         _ from: Member, _ to: Member, count: Int, open: Int, completes: Bool = false,
         seconds: Double = 2
@@ -156,7 +158,7 @@ struct Attack {
     }
 }
 
-/// What the program made of an attack.
+/// The program's result for an attack.
 struct Outcome {
     struct Alert: Hashable {
         var offender: String
@@ -170,10 +172,10 @@ struct Outcome {
     var alerts: Set<Alert> = []
     /// Targets of rules.
     var fenced: Set<String> = []
-    /// Why what was not fenced was not.
+    /// The reasons why offenders were not fenced.
     var refusals: Set<String> = []
 
-    /// Judges an attack in the midst of the clean sample, by a model of another clean sample.
+    /// Replays an attack in the middle of the clean sample, with a model of another clean sample.
     init(_ attack: Attack, _ scratch: Scratch, model: String) throws {
         let capture = try scratch.write(
             "attack.pcap",
@@ -205,7 +207,7 @@ struct Outcome {
     func alerts(on offender: String) -> Set<Alert> { alerts.filter { $0.offender == offender } }
 }
 
-/// A model of the clean sample, made once for each test.
+/// A model of the clean sample, created once for each test.
 struct Bench {
     let scratch: Scratch
     let model: String

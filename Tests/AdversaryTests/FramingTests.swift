@@ -1,14 +1,13 @@
 import TestKit
 import Testing
 
-/// Attacks that are to look like somebody else's: whoever is named in the packets must not be
-/// fenced.
+/// Attacks that imitate another host: the host whose address is in the packets must not be fenced.
 struct FramingTests {
     private let bench: Bench
 
     init() throws { bench = try Bench() }
 
-    /// A: an idle neighbour's address, by a card that is known.
+    /// A: an idle neighbour's IP address, from a known MAC address.
     @Test func aKnownCardThatBorrowsANeighboursAddressIsAccusedItself() throws {
         var attack = Attack()
         attack.flood(Member.neighbour.by(.offender), .database, port: 5432)
@@ -16,11 +15,12 @@ struct FramingTests {
         #expect(outcome.alerts(on: Member.neighbour.address).allSatisfy { $0.decision == "watch" })
         let alerts = outcome.alerts(on: Member.offender.address)
         #expect(alerts.contains { $0.evidence == "card" && $0.decision == "quarantine" })
-        // The rule is on the card: one on its own address would let the borrowed ones pass.
+        // The rule is on the MAC address: one on the sender's own IP address would let the borrowed
+        // ones pass.
         #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
     }
 
-    /// A: even after the owner has been silent, its own packets stay its own.
+    /// A: even after the owner was silent, its own packets are attributed to it.
     @Test func silenceTransfersNoAddress() throws {
         var attack = Attack()
         attack.flood(Member("10.60.4.19").by(.offender), .store, count: 2000, seconds: 4)
@@ -30,7 +30,7 @@ struct FramingTests {
         #expect(outcome.alerts(on: "10.60.4.19").allSatisfy { $0.decision == "watch" })
     }
 
-    /// B: a card that nobody knows, with an address that somebody has.
+    /// B: an unknown MAC address with another host's IP address.
     @Test func aNewCardWithAnothersAddressProvesNothing() throws {
         var attack = Attack()
         attack.flood(
@@ -40,11 +40,11 @@ struct FramingTests {
         let alerts = outcome.alerts(on: Member.neighbour.address)
         #expect(!alerts.isEmpty && alerts.allSatisfy { $0.evidence == "address" })
         #expect(alerts.allSatisfy { $0.workload.hasSuffix("(contested address)") })
-        // Whom it is aimed at is told.
+        // The target is reported.
         #expect(alerts.contains { $0.target == Member.database.address })
     }
 
-    /// B: a card and an address that nobody knows, seventy times over (J).
+    /// B: an unknown MAC address and IP address, seventy times over (J).
     @Test func forgedNewcomersSwitchNothingOff() throws {
         var attack = Attack()
         for number in 0..<70 {
@@ -57,7 +57,7 @@ struct FramingTests {
         #expect(outcome.fenced == [Member.offender.address], "\(outcome.fenced)")
     }
 
-    /// C: two frames to one's own card, for others, make no router of it.
+    /// C: two frames to the sender's own MAC address, for others, do not make it a router.
     @Test func aKnownCardBecomesNoRouterByWhatItSends() throws {
         var attack = Attack()
         for number in 0..<3 {
@@ -80,7 +80,7 @@ struct FramingTests {
             outcome.alerts(on: Member.neighbour.address).allSatisfy { $0.evidence == "address" })
     }
 
-    /// E: packets that somebody adds to a flow of another's.
+    /// E: packets added to another host's flow.
     @Test func whatIsInjectedIntoAFlowIsNotItsOpeners() throws {
         var attack = Attack()
         let victim = Member.neighbour
@@ -114,7 +114,7 @@ struct FramingTests {
         #expect(alerts.contains { $0.evidence == "address" && $0.target == Member.web.address })
     }
 
-    /// R: card and address forged, where no port tells: the owner resets what it never opened.
+    /// R: MAC and IP address forged, without ports: the owner resets what it never opened.
     @Test func whoResetsWhatItIsSaidToHaveOpenedIsOnlyWatched() throws {
         var attack = Attack()
         attack.flood(
@@ -126,7 +126,7 @@ struct FramingTests {
         #expect(outcome.refusals.contains { $0.contains("may be forged") })
     }
 
-    /// M: who answers the pings of forged senders asks for their cards.
+    /// M: a host that answers the pings of forged senders sends ARP requests for them.
     @Test func whoAnswersForgedPingsSweepsNothing() throws {
         var attack = Attack()
         let victim = Member("10.60.4.14")
@@ -141,7 +141,7 @@ struct FramingTests {
         #expect(outcome.fenced.isEmpty)
     }
 
-    /// N: a database that is down refuses everybody; its clients try again.
+    /// N: a database that is down refuses all clients, which try again.
     @Test func theClientsOfAServiceThatIsDownAreNotAccused() throws {
         var attack = Attack()
         let clients = (11...18).map { Member("10.60.4.\($0)") }

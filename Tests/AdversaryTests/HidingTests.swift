@@ -25,7 +25,7 @@ struct HidingTests {
         #expect(outcome.fenced.contains(Member.offender.address), "\(outcome)")
     }
 
-    /// L: nobody raises what it may do by asking itself.
+    /// L: a host cannot raise its own limit by its own requests.
     @Test func trafficToOneselfIsNoDemand() throws {
         var attack = Attack()
         let own = Member.offender
@@ -41,7 +41,7 @@ struct HidingTests {
             "\(outcome)")
     }
 
-    /// Completed handshakes prove an outside sender.
+    /// Completed handshakes are evidence of an outside sender.
     @Test func anOutsideSenderThatUsesAnswersIsFenced() throws {
         var attack = Attack()
         attack.visits(.outside, Member("10.60.1.22"), port: 22, count: 120, seconds: 30)
@@ -51,7 +51,7 @@ struct HidingTests {
         #expect(outcome.fenced == [Member.outside.address], "\(outcome)")
     }
 
-    /// O: those of a prefix that nothing was seen of stay out of its rule.
+    /// O: members of a prefix without any traffic stay out of its rule.
     @Test func aFenceOfAPrefixHoldsNoMemberThatIsNotAccused() throws {
         var attack = Attack()
         let accused = (11...18).map { Member("10.60.4.\($0)") }

@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// Real tools in namespaces: who is accused, on what evidence, where the rule is, that the attack's
-/// packets stop, and that everybody else's go on.
+/// Real tools in namespaces: which host is accused, on what evidence, the target of the rule, that
+/// the attack's packets stop, and that all other packets continue.
 @Suite(.needsKernel)
 struct LiveTests {
     private let lab: Lab
@@ -39,7 +39,7 @@ struct LiveTests {
         event["lazaret"] as? [String: Any] ?? [:]
     }
 
-    /// Who is named for more than a contact that the model does not know.
+    /// Hosts that are accused of more than a contact unknown to the model.
     private func accused() -> Set<String> {
         Set(
             events().filter {
@@ -55,10 +55,10 @@ struct LiveTests {
                 .compactMap { $0["target"] as? String })
     }
 
-    /// Runs an attack until its port is fenced, and checks who is and who is not.
+    /// Runs an attack until its port is fenced, and checks which hosts are accused and fenced.
     private func stops(_ attack: () throws -> Void) throws {
         let program = try monitor()
-        // Everybody has been there, and is idle since.
+        // All hosts have sent packets, and are idle since.
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.a, lab.b))
         let isFenced = try eventually {
             try attack()
@@ -70,14 +70,14 @@ struct LiveTests {
         let alert = events().first { $0["event_type"] as? String == "alert" && decided($0) }
         #expect(alert.map(details)?["evidence"] as? String == "port")
         #expect(alert.map(details)?["port"] as? String == "p0")
-        // Whatever it calls itself, its packets stop; the packets of all others go on.
+        // Whatever address it uses, its packets stop; the packets of all others continue.
         #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.b, lab.a))
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.bystander))
         #expect(try lab.reaches(lab.c, lab.b))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 
-    /// Runs a tool on the offender's side; what it thinks of the answers is of no interest.
+    /// Runs a tool on the offender's side; its exit status is ignored.
     private func attack(_ command: String) throws {
         try lab.a.space.run("sh", "-c", command + " >&2 || true")
     }
@@ -99,7 +99,7 @@ struct LiveTests {
         }
     }
 
-    /// As `nmap -D` does it: its own scan, and the same from addresses of others.
+    /// The decoys of `nmap -D`: a scan of its own, and the same from other hosts' addresses.
     @Test(.needs("hping3")) func aScanAmongDecoys() throws {
         try stops {
             try attack(
@@ -108,14 +108,14 @@ struct LiveTests {
         }
     }
 
-    /// As `nmap -S` does it.
+    /// The forged source of `nmap -S`.
     @Test(.needs("hping3")) func aScanInANeighboursName() throws {
         try stops {
             try attack("timeout 3 hping3 -q -S --scan 1-200 -a \(lab.bystander.v4) \(lab.b.v4)")
         }
     }
 
-    /// Another card as well as another address: only the port tells.
+    /// Another MAC address as well as another IP address: only the port is evidence.
     @Test(.needs("hping3")) func aFloodByABorrowedCard() throws {
         let card = try lab.bystander.space.run("cat", "/sys/class/net/eth0/address")
             .trimmingCharacters(in: .whitespacesAndNewlines)

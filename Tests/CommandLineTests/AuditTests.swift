@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// The audit trail of a store that version 0.1.0 has written, and what somebody who may write the
-/// file does to it.
+/// The audit trail of a store that version 0.1.0 has written, and changes by a user who may write
+/// the file.
 @Suite(.needs("sqlite3"))
 struct AuditTests {
     private let scratch = try! Scratch()
@@ -77,8 +77,8 @@ struct AuditTests {
         #expect(plain.status == 0, "\(plain.output)\(plain.errors)")
         #expect(
             plain.output == "6 records from 16, whole; head \(Self.hashes[6])\n\(pruned)\n")
-        // The hash of the last record that was pruned is found too; only what was expected before
-        // the pruning lost anything to it.
+        // The hash of the last record that was pruned is found too; the pruning affected only what
+        // was expected before it.
         for (number, hash) in Self.hashes.enumerated() {
             let run = try verify("--expect", hash)
             let place = number < 6 ? ", after the expected record\n" : "\n"
@@ -88,10 +88,10 @@ struct AuditTests {
         #expect(other.status == 1 && other.output.contains("no record has the hash 000"))
     }
 
-    /// Everything that can be done to the file without making new hashes.
+    /// Every change of the file that needs no new hashes.
     @Test(
         arguments: [
-            // The front is cut, and the noted start follows it.
+            // The front is cut, and the noted start is changed accordingly.
             (
                 """
                 UPDATE audit_ends SET first = 19,
@@ -111,7 +111,7 @@ struct AuditTests {
                 "UPDATE audit SET detail = replace(detail, '15', '18') WHERE number = 21",
                 "record 21 was changed"
             ),
-            // What a reader of C's texts, or one that mends texts, does not see.
+            // Changes that are invisible to a reader of C strings, or to one that repairs texts.
             (
                 "UPDATE audit SET detail = detail || char(0) || 'x' WHERE number = 17",
                 "record 17 was changed"
@@ -143,7 +143,7 @@ struct AuditTests {
         }
     }
 
-    /// A replacement character and a byte that no text has are read alike.
+    /// A replacement character and an invalid byte are decoded to the same text.
     @Test func bytesThatAreNoTextAreFound() throws {
         let report = try verify()
         #expect(report.status == 0)

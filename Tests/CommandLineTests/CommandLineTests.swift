@@ -243,7 +243,7 @@ struct BadInputTests {
 }
 
 struct DocumentationTests {
-    /// What is promised is held by a test that exists.
+    /// Every test that the page names exists.
     @Test func thePageOnSecurityNamesTests() throws {
         let page = try String(
             contentsOf: Run.root.appendingPathComponent("docs/security.md"), encoding: .utf8)

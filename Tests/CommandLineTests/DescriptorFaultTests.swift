@@ -2,15 +2,15 @@ import Foundation
 import TestKit
 import Testing
 
-/// Descriptors that others use up are not those that a monitor sees and fences with.
+/// Clients that use up descriptors do not take those of capture and firewall.
 @Suite(.needsKernel, .needs("python3", "prlimit", "setpriv"))
 struct DescriptorFaultTests {
     private let bench: FaultBench
 
     init() throws { bench = try FaultBench() }
 
-    /// Connects as often as asked, to the port and to the socket by turns, begins a request each
-    /// time and never ends it. Whoever is cut off connects anew.
+    /// Connects as often as given, alternately to the port and to the socket, and begins a request
+    /// each time that it never completes. A client that is cut off connects again.
     private static let slowClients = """
         import os, resource, socket, sys, time
         count, port, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -56,7 +56,7 @@ struct DescriptorFaultTests {
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         #expect(line == "connected\n" && clients.isRunning)
 
-        // Each entrance holds 64, and those that it is about to close.
+        // Each entrance has 64 connections, and those that it is about to close.
         let held = try descriptors(of: program) - before
         #expect(held > 0 && held <= 2 * (64 + 16) + 8, "\(held)")
         let isAnswered = eventually { bench.status().contains("enforcing") }
@@ -79,7 +79,7 @@ struct DescriptorFaultTests {
                 "prlimit", "--pid", "\(program.identifier)", "--nofile=\(count):4096",
             ])
         }
-        // Those that are open stay, and there will be no other one.
+        // Open connections stay, and no further one is accepted.
         try allow(3)
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         #expect(!program.errors.contains("waiting for"), "\(program.errors)")

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// An engine that answers with far more than names, or not at all.
+/// An engine that answers with far more data than names, or does not answer.
 @Suite(.needsKernel)
 struct EngineFaultTests {
     private let scratch = try! Scratch()
@@ -56,7 +56,7 @@ struct EngineFaultTests {
         }
         #expect(lines.count == 1, "\(lines)")
         #expect(lines.first?.contains("more than 16 MiB") == true, "\(lines)")
-        // The monitor works without the names, and says that it is not well.
+        // The monitor works without the names, and reports the failure.
         let isTold = eventually {
             (try? Run("status", "--socket", socket).output)?.contains("does not answer") == true
         }

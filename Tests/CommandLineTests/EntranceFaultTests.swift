@@ -2,7 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// The socket and the port of a monitor open and fail by themselves, and only a monitor is asked.
+/// Socket and port of a monitor open and fail independently, and commands connect only to a
+/// monitor.
 @Suite(.needsKernel, .needs("curl", "setpriv", "python3"))
 struct EntranceFaultTests {
     private let bench: FaultBench
@@ -71,7 +72,7 @@ struct EntranceFaultTests {
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 
-    /// Listens in a monitor's place, and shows what it is sent.
+    /// Listens in place of a monitor, and prints the requests.
     private func impostor() throws -> (process: Process, heard: () -> String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -114,7 +115,7 @@ struct EntranceFaultTests {
             "\(status.errors)")
         let events = try Run("events", "--follow", "-n", "0", "--socket", bench.socket)
         #expect(events.status == 1 && events.errors.contains("nothing was sent"))
-        // Without a monitor that it knows, a command works by itself.
+        // Without a trusted monitor, a command acts by itself.
         let file = try bench.scratch.write(
             "squatted.yaml", Data("control: {socket: \(bench.socket)}\n".utf8))
         let added = try Background(
@@ -124,16 +125,16 @@ struct EntranceFaultTests {
             added.status == 0 && added.errors.contains("user nobody listens there"),
             "\(added.errors)")
         #expect(try bench.lab.isFenced(bench.lab.a))
-        // Where the configuration says that the monitor runs as that user, it is believed.
+        // Where the configuration names that user for the monitor, it is trusted.
         let own = try bench.scratch.write("own-user.yaml", Data("user: nobody\n".utf8))
         let known = try Run("status", "--socket", bench.socket, "-c", own)
         #expect(known.status == 1 && !known.errors.contains("nothing was sent"))
-        // It is over after what it was sent then: `known` alone.
+        // Only `known` has sent a request, after which the listener stops.
         let isHeard = eventually { heard().contains("GET /api/v1/status") }
         #expect(isHeard)
         #expect(heard().components(separatedBy: "heard").count == 2, "\(heard())")
 
-        // A monitor of root does not let it keep the place.
+        // A monitor of root replaces the socket.
         let program = try bench.monitor()
         #expect(try socket("/readyz").hasSuffix("ok\n"))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
@@ -171,12 +172,12 @@ struct EntranceFaultTests {
                 #expect(answer.contains(/Retry-After: \d+/) && answer.contains("problem+json"))
             }
         }
-        // The right one is not looked at from there, and from anywhere else it is.
+        // The right token is refused from this user, and accepted from any other.
         #expect(try port("/api/v1/status", token, as: Self.nobody).contains(" 429 "))
         #expect(try port("/healthz", nil, as: Self.nobody).contains("200 OK"))
         #expect(try port("/api/v1/status", token).contains("200 OK"))
         #expect(try port("/api/v1/status", token, as: daemon).contains("200 OK"))
-        // Who has sent the right one is not refused, and an old token is no guess.
+        // A user who has sent the right token is not refused, and an old token is not a guess.
         for _ in 0..<15 {
             #expect(try port("/api/v1/status", "an-old-token", as: daemon).contains(" 401 "))
         }

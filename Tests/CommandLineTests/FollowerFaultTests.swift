@@ -2,14 +2,14 @@ import Foundation
 import TestKit
 import Testing
 
-/// Followers of events that never read cost the monitor nothing that it needs.
+/// Followers of events that never read do not impair the monitor.
 @Suite(.needsKernel, .needs("python3", "setpriv", "curl"))
 struct FollowerFaultTests {
     private let bench: FaultBench
 
     init() throws { bench = try FaultBench() }
 
-    /// Follows as often as asked, with the smallest buffers, and reads no more than the status.
+    /// Follows as often as given, with the smallest buffers, and reads only the status line.
     private static let silentFollowers = #"""
         import os, socket, sys
         count, path = int(sys.argv[1]), sys.argv[2]
@@ -26,7 +26,7 @@ struct FollowerFaultTests {
         sys.stdin.read()
         """#
 
-    /// Fences an address and releases it, again and again on one connection, with long reasons.
+    /// Fences an address and releases it repeatedly on one connection, with long reasons.
     private static let events = #"""
         import http.client, json, socket, sys
         class Connection(http.client.HTTPConnection):
@@ -83,11 +83,11 @@ struct FollowerFaultTests {
         let before = try resident(program)
         try Namespace.command(["/usr/bin/python3", "-c", Self.events, "1400", bench.socket])
         let after = try resident(program)
-        // The ring, and what a stream holds for its client: 64 KiB each.
+        // The ring, and the buffer of a stream for its client: 64 KiB each.
         #expect(after - before < 48 << 20, "\(before) \(after)")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
 
-        // Whoever begins after an event that is gone is told how many are missed, and goes on.
+        // A follower that begins after an event that is gone gets the number of missed events.
         let late = try Namespace.command([
             "sh", "-c", "curl -s -N -m 10 --unix-socket $0 -H 'Last-Event-ID: 1' $1 || true",
             bench.socket, "http://lazaret/api/v1/events/stream",

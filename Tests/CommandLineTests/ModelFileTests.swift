@@ -3,11 +3,11 @@ import TestKit
 import Testing
 import Timestamps
 
-/// What a model file keeps, and files that are none of this version's.
+/// The content of a model file, and files of other versions.
 struct ModelFileTests {
     private let scratch = try! Scratch()
 
-    /// A model of a capture in which one host asks for names.
+    /// A model of a capture in which one host queries names.
     private func model(asking names: [String]) throws -> String {
         let records = (0..<400).map { number in
             let query = Frame.dns(names[number % names.count], identifier: UInt16(number))
@@ -22,8 +22,8 @@ struct ModelFileTests {
         return scratch.path("names.model")
     }
 
-    /// Names with the same FNV-1a of 64 bits, which takes seconds to find for any known name: one
-    /// whose owner attacks would pass for one that the model knows.
+    /// Names with the same 64-bit FNV-1a, which is found in seconds for any known name: an
+    /// attacker's name would pass for one that the model knows.
     @Test func aNameMadeToLookLikeAKnownOneIsAnother() throws {
         let known = "www.example.com"
         let made =
@@ -40,7 +40,7 @@ struct ModelFileTests {
         }
     }
 
-    /// The version comes first: whatever follows, the message says what to do.
+    /// The version comes first: whatever follows, the message states the remedy.
     @Test(arguments: [(1, "older than this program's 2; train again"), (3, "upgrade lazaret")])
     func aModelOfAnotherVersionIsRefusedInOneLine(version: UInt8, words: String) throws {
         let model = try model(asking: ["www.example.com"])

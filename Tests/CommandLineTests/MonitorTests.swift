@@ -136,7 +136,7 @@ struct MonitorTests {
         #expect(next.end(by: SIGTERM) == 0)
     }
 
-    /// A user without rights cannot have what the lock is, nor can anybody take it from a monitor.
+    /// An unprivileged user cannot create the lock, and no user can take it from a monitor.
     @Test func nobodyWithoutRightsKeepsMonitorsFromEnforcing() throws {
         // A name of an abstract socket and a table: neither is the lock.
         let squatter = try lab.node.space.start(
@@ -159,7 +159,7 @@ struct MonitorTests {
                 "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "nft", "add",
                 "table", "inet", "lazaret_enforcer")
         }
-        // One that a saved ruleset brought back is replaced.
+        // A table that a saved ruleset restored is replaced.
         try lab.node.space.run("nft", "add", "table", "inet", "lazaret_enforcer")
         let first = try monitor("--enforce")
         let owned = try lab.node.space.run("nft", "list", "table", "inet", "lazaret_enforcer")
@@ -173,7 +173,7 @@ struct MonitorTests {
             in: lab.node.space, words + [scratch.path("other"), "--enforce"])
         #expect(second.status == 1, "\(second.errors)")
         #expect(second.errors.contains("another monitor enforces in this network namespace"))
-        // Another network namespace has a lock of its own, though the file system is the same.
+        // Another network namespace has a lock of its own, with the same file system.
         let elsewhere = try Namespace()
         let other = try Background(
             in: elsewhere,
@@ -189,7 +189,7 @@ struct MonitorTests {
         #expect(!left.contains("lazaret_enforcer"), "\(left)")
     }
 
-    /// The lock works without root, and the kernel gives it back when the program is killed.
+    /// The lock works without root, and the kernel releases it when the program is killed.
     @Test func aMonitorOfAnotherUserHoldsTheLockUntilItDies() throws {
         let space = try Namespace()
         let state = scratch.path("owned")

@@ -139,7 +139,7 @@ struct StateDirectoryTests {
         }
     }
 
-    /// The note of where the monitor answers: root would ask whom the link names, or wait at the
+    /// The note of the monitor's address: root would connect to the link's target, or wait for the
     /// pipe for ever.
     @Test func theNoteOfTheSocketIsAPlainFile() throws {
         let elsewhere = scratch.path("elsewhere.sock")
@@ -167,7 +167,7 @@ struct StateDirectoryTests {
         #expect(unlink(lock) == 0 && mkfifo(lock, 0o644) == 0)
         let piped = try run(words, behind: ["timeout", "60"])
         #expect(piped.status == 0, "\(piped.errors)")
-        // What a monitor writes there is used.
+        // A monitor's own note is used.
         #expect(unlink(lock) == 0)
         try "\(elsewhere)\n".write(toFile: lock, atomically: false, encoding: .utf8)
         let asked = try Background(in: space, words)

@@ -2,8 +2,8 @@ import Foundation
 import TestKit
 import Testing
 
-/// `lazaret monitor` at the ports of a node: who sent a frame is what the kernel knows, not what
-/// the frame says.
+/// `lazaret monitor` at the ports of a node: a frame is attributed by the kernel's port, not by its
+/// addresses.
 @Suite(.needsKernel)
 struct PortMonitorTests {
     private let lab: Lab
@@ -46,8 +46,8 @@ struct PortMonitorTests {
         Set(alerts(path).compactMap { $0["src_ip"] as? String })
     }
 
-    /// A second of connections to `victim` in the name of `borrowed`, by whose card, too, where
-    /// that is asked for.
+    /// A second of connections to `victim` with the IP address of `borrowed`, and optionally its
+    /// MAC address too.
     private func flood(
         _ victim: Lab.Host, by offender: Lab.Host, as borrowed: Lab.Host, forgesCard: Bool
     ) throws {
@@ -80,7 +80,7 @@ struct PortMonitorTests {
             try card(forgesCard ? borrowed : offender))
     }
 
-    /// The alert that led to a rule says so.
+    /// The alert that led to a rule names it.
     private func expectTheAlertToName(_ target: String) throws {
         func details(_ event: [String: Any]) -> [String: Any] {
             event["lazaret"] as? [String: Any] ?? [:]
@@ -100,7 +100,7 @@ struct PortMonitorTests {
     @Test(arguments: [false, true])
     func whoFloodsInANeighboursNameIsNamedAndTheNeighbourIsNot(forgesCard: Bool) throws {
         let program = try monitor("--enforce", "-w", scratch.path("kept.pcapng"))
-        // The neighbour has been there, and is idle since.
+        // The neighbour has sent packets, and is idle since.
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.a, lab.b))
         Thread.sleep(forTimeInterval: 6)
         let isNamed = try eventually {
@@ -123,7 +123,7 @@ struct PortMonitorTests {
         #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.b, lab.a))
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.bystander))
         #expect(try !lab.isFenced(lab.bystander))
-        // It ends with the port: who gets the name next has done nothing.
+        // It expires with the port: the next interface with the name is not fenced.
         try lab.node.space.run("ip", "link", "del", "p0")
         let isReleased = eventually {
             events().contains {
@@ -136,7 +136,7 @@ struct PortMonitorTests {
         #expect(try !lab.node.space.run("nft", "list", "ruleset").contains("\"p0\" "))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
 
-        // The recording has the ports: who replays it accuses the same.
+        // The recording has the ports: a replay accuses the same host.
         let replay = try Run(
             "replay", "-r", scratch.path("kept.pcapng"), "-m", model, "--format", "eve")
         try replay.output.write(
@@ -147,7 +147,7 @@ struct PortMonitorTests {
     @Test func aContainerThatTakesOverAnAddressBeginsAnew() throws {
         let program = try monitor()
         #expect(try lab.reaches(lab.bystander, lab.b))
-        // The bystander ends, and another one gets its address, its card and the name of its port.
+        // The bystander ends, and another container gets its IP address, MAC address and port name.
         try lab.node.space.run("ip", "link", "del", "p2")
         var next = lab.bystander
         next.space = try Namespace("next")

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Whoever may quarantine may not override what is protected, and nobody the internet.
+/// Operators may not override protection, and no user may fence the internet.
 @Suite(.needsKernel, .needs("curl", "setpriv"))
 struct RailFaultTests {
     private let bench: FaultBench
@@ -33,7 +33,7 @@ struct RailFaultTests {
                   may_force: [daemon]
                 """)
         try Namespace.command(["chmod", "666", bench.socket])
-        // An operator fences, and does not override.
+        // An operator may fence, but not override.
         let plain = try ask(setpriv("nobody"), #"{"target": "10.99.0.1"}"#)
         #expect(plain.contains(" 201 "), "\(plain)")
         for target in ["0.0.0.0/0", bench.lab.node.v4, "10.99.0.2"] {
@@ -46,7 +46,7 @@ struct RailFaultTests {
             "curl", "-s", "-i", "-m", "60", "-d", body("10.99.0.3"), "-H",
             "Authorization: Bearer \(token)", "http://127.0.0.1:9787/api/v1/quarantine")
         #expect(token.contains(" 403 ") && token.contains("token on loopback may not"), "\(token)")
-        // Who is named, does; and root.
+        // A user who is named may; so may root.
         for (user, target) in [("daemon", bench.lab.outside.v4), ("root", bench.lab.node.v4)] {
             let forced = try ask(user == "root" ? [] : setpriv(user), body(target))
             #expect(forced.contains(" 201 "), "\(user): \(forced)")

@@ -3,12 +3,12 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A capture of forged sources costs a replay no more than it may use, and what is left out is
-/// said.
+/// A replay of a capture with forged sources stays within its memory limit, and warns about what is
+/// left out.
 struct ReplayLimitTests {
     private let scratch = try! Scratch()
 
-    /// Sources that each knock at many ports, so that each is an offender of its own.
+    /// Sources that each try many ports, so that each is a separate offender.
     private func forged(_ sources: Int, packetsEach: Int) throws -> String {
         let count = sources * packetsEach
         let records = (0..<count).map { number in

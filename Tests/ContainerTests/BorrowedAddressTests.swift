@@ -2,8 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// Real containers: one floods another in the name of a third. The kernel knows by which port it
-/// came.
+/// Real containers: one floods another with the address of a third. The kernel knows the port.
 @Suite(.serialized, .needs("hping3"), .timeLimit(.minutes(10)))
 struct BorrowedAddressTests {
     private struct Container {
@@ -21,7 +20,7 @@ struct BorrowedAddressTests {
         return Container(name: name, process: String(words[0]), address: String(words[1]))
     }
 
-    /// Asks a port of another container; whether anything came back, a refusal too.
+    /// Connects to a port of another container; true for any answer, a refusal too.
     private func reaches(_ from: Container, _ to: Container) -> Bool {
         let words = ["hping3", "-q", "-S", "-c", "1", "-p", "9", to.address]
         let text = try? Namespace.command(["nsenter", "-t", from.process, "-n"] + words)
@@ -63,7 +62,7 @@ struct BorrowedAddressTests {
         func details(_ event: [String: Any]) -> [String: Any] {
             event["lazaret"] as? [String: Any] ?? [:]
         }
-        // A second of connections in the name of the web server.
+        // A second of connections with the address of the web server.
         let isFenced = eventually {
             _ = try? Namespace.command([
                 "nsenter", "-t", job.process, "-n", "timeout", "3", "hping3", "-q", "-S", "-a",
@@ -75,7 +74,7 @@ struct BorrowedAddressTests {
         let fence = try #require(
             events("quarantine").first { details($0)["action"] as? String == "fence" })
         #expect((details(fence)["target"] as? String)?.hasPrefix("port:veth") ?? false)
-        // All three are of one image, and so of one workload: the address tells them apart.
+        // All three have one image, and so one workload: the address separates them.
         let alert = events("alert").first {
             details($0)["event_id"] as? String == details(fence)["event_id"] as? String
         }
@@ -88,7 +87,7 @@ struct BorrowedAddressTests {
         #expect(!reaches(job, database) && !reaches(web, job))
         #expect(reaches(web, database) && reaches(database, web))
 
-        // The container ends, and its fence with it.
+        // The container ends, and its fence expires with it.
         try host.run("rm", "-f", "job")
         let isReleased = eventually {
             events("quarantine").contains { details($0)["action"] as? String == "release" }

@@ -5,11 +5,10 @@ import PacketCapture
 import TestKit
 import Testing
 
-/// Real containers: the kernel says which port leads to which of them, and every frame of theirs
-/// comes in there.
+/// Real containers: the kernel reports the ports of each, and all its frames come in there.
 @Suite(.serialized)
 struct ContainerPortTests {
-    /// What an engine says of a running container.
+    /// An engine's data about a running container.
     private struct Reported {
         var process: Int32
         var addresses: [IPAddress]
@@ -55,7 +54,7 @@ struct ContainerPortTests {
         try host.run("network", "connect", two, "beta")
         try host.run("run", "-d", "--name", "delta", "--network", "host", "web:1", "sleep", "600")
 
-        /// The ports of a container, after the engine's word was compared with the kernel's.
+        /// The ports of a container, after the engine's data was compared with the kernel's.
         func ports(_ name: String) throws -> [NodeInterface] {
             let told = try Reported(host, name)
             try monitor.refresh()
@@ -78,7 +77,7 @@ struct ContainerPortTests {
         // A container that shares the node's network has no port.
         #expect(try ports("delta") == [])
 
-        // What a container sends comes in by its port.
+        // A container's frames come in by its port.
         let target = try Reported(host, "beta").addresses[0]
         _ = try? host.run("exec", "alpha", "sh", "-c", "echo x | nc -w 1 \(target) 9")
         let source = try Reported(host, "alpha").addresses[0]

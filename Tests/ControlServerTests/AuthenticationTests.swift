@@ -38,7 +38,7 @@ struct AuthenticationTests {
             client.publish { $0.isEnforcing = true }
             return try await client.ask(.post, "/api/v1/quarantine", body)
         }
-        // Whoever may, gets as far as the quarantine, which is not there.
+        // Permitted requests get as far as the quarantine, which does not exist here.
         for uid: UInt32 in [0, 2345] {
             #expect(try await ask(uid: uid).isProblem(503, "not running"))
         }

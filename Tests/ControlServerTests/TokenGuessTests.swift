@@ -21,7 +21,7 @@ struct TokenGuessTests {
             report: { [lines] counts in lines.counts.withLock { $0 = counts } })
     }
 
-    /// What comes of a token: right, wrong, or refused for so many seconds.
+    /// The result for a token: right, wrong, or refused for a number of seconds.
     private func outcome(
         _ guesses: TokenGuesses, _ token: String?, _ user: UInt32?, at seconds: Int64 = 0
     ) -> String {

@@ -2,7 +2,7 @@ import Enforcement
 import TestKit
 import Testing
 
-/// Who holds the lock of a network namespace.
+/// The lock of a network namespace.
 @Suite(.needsKernel)
 struct EnforcerLockTests {
     private func outcome(in space: Namespace) throws -> (EnforcerLock, EnforcerLock.Outcome) {
@@ -29,7 +29,8 @@ struct EnforcerLockTests {
         #expect(try !here.run("nft", "list", "tables").contains("lazaret"))
     }
 
-    /// Its rules are not touched by the lock, and flushing all rules does not touch it.
+    /// Other programs' rules and the lock do not affect each other; flushing all rules keeps the
+    /// lock.
     @Test func rulesOfOthersAreNotItsConcern() throws {
         let space = try Namespace()
         try space.run("nft", "add", "table", "inet", "theirs")

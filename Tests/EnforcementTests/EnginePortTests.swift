@@ -6,7 +6,7 @@ import Testing
 @testable import Enforcement
 import Timestamps
 
-/// Rules on ports: a name may be another container's later.
+/// Rules on ports: a name may belong to another container later.
 @Suite(.needsKernel)
 struct EnginePortTests {
     /// A node with veths of these names.
@@ -44,7 +44,7 @@ struct EnginePortTests {
             try Set(engine.actuator.elements().map(\.target))
                 == [target("port:veth2"), target("10.0.0.2")])
         #expect(try engine.followPorts(now: now).isEmpty)
-        // What is in the ledger agrees with the kernel.
+        // The ledger agrees with the kernel.
         #expect(try engine.reconcile(now: now, cause: "again").isClean)
     }
 

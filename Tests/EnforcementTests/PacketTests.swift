@@ -51,7 +51,7 @@ struct PacketTests {
             }
         }
         try check(lab.a, isOpen: false)
-        // Another card and other addresses, as a container with its rights could give itself.
+        // Another MAC address and other IP addresses, which a container is able to set itself.
         var other = lab.a
         (other.v4, other.v6) = ("10.77.1.66", "fd77:1::66")
         try lab.a.space.run("ip", "link", "set", "eth0", "address", "02:00:00:00:00:66")

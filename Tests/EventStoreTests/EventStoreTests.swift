@@ -163,7 +163,7 @@ struct EventStoreTests {
         #expect(report.problems.isEmpty && report.first == 16 && report.records == 6)
         #expect(try store.auditTail(limit: 1)[0].entry.detail.contains(anchor))
         #expect(report.pruning?.number == 21 && report.isPrunedSinceExpected)
-        // The next pruning takes the record of the last one away, and brings its own.
+        // The next pruning removes the record of the last one, and adds its own.
         try store.write([], (21...40).map(entry))
         try store.pruneAudit(keeping: 5, time: Timestamp(nanoseconds: 100))
         let again = try store.verifyAudit()

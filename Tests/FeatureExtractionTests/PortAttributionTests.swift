@@ -7,7 +7,7 @@ import Workloads
 
 @testable import FeatureExtraction
 
-/// Sends hand-made packets that came by ports through a meter and a tracker.
+/// Sends synthetic packets that came by ports through a meter and a tracker.
 private final class Ports {
     var tracker: WindowTracker
     var meter = FlowMeter(options: FlowMeterOptions())
@@ -30,7 +30,7 @@ private final class Ports {
         tracker.apply(change)
     }
 
-    /// A TCP segment; without a port it is seen on an interface that has none.
+    /// A TCP segment; without a port it comes by an interface that has no port.
     func send(
         _ source: String, _ destination: String, by port: UInt32, from: UInt16 = 40_000,
         to: UInt16 = 80, flags: UInt8 = 2, at seconds: Double = 0, mac: UInt64 = 1,
@@ -78,7 +78,7 @@ private final class Ports {
         while let window = tracker.nextWindow() { windows.append(window) }
     }
 
-    /// The last short window of each subject, contested ones apart.
+    /// The last short window of each subject, except contested ones.
     func finish() -> [IPAddress: Window] {
         tracker.finish()
         takeWindows()
@@ -103,14 +103,14 @@ struct PortAttributionTests {
         return ports
     }
 
-    /// A flood in the name of a neighbour, by whose card, too, it pretends to be.
+    /// A flood with a neighbour's IP address, and in one case with its MAC address too.
     @Test(arguments: [1 as UInt64, 2])
     func aForgedFloodIsHeldAgainstThePortThatItCameBy(mac: UInt64) throws {
         let ports = node()
         for number in 0..<200 as Range<UInt16> {
             let client = 30_000 + number
             ports.send("10.0.0.1", "10.0.0.3", by: 2, from: client, mac: mac)
-            // Who is attacked answers whose address it is, and that one refuses.
+            // The victim answers the owner of the address, which refuses.
             ports.send("10.0.0.3", "10.0.0.1", by: 3, from: 80, to: client, flags: 0x12, mac: 3)
             ports.send("10.0.0.1", "10.0.0.3", by: 1, from: client, flags: 4, mac: 1)
         }
@@ -127,7 +127,7 @@ struct PortAttributionTests {
         ports.send("10.0.0.1", "10.0.0.3", by: 1)
         ports.send("10.0.0.2", "10.0.0.3", by: 2)
         ports.send("10.0.0.1", "10.0.0.3", by: 2, from: 41_000, at: 3600)
-        // The owner's own packets stay its own.
+        // The owner's own packets are attributed to it.
         ports.send("10.0.0.1", "10.0.0.3", by: 1, from: 42_000, at: 3601)
         let windows = ports.finish()
         #expect(windows[job]?.forgedCount == 1 && windows[web]?.forgedCount == 0)
@@ -138,7 +138,7 @@ struct PortAttributionTests {
         let ports = Ports()
         ports.send("10.0.0.1", "10.0.0.3", by: 1)
         ports.send("10.0.0.1", "10.0.0.3", by: 7, from: 41_000, at: 20, mac: 7)
-        // Nobody knows who it is: it is asked about, and nobody is blamed.
+        // The sender is unknown: its port is queried, and no host is blamed.
         #expect(ports.tracker.contestedCount == 1)
         #expect(ports.tracker.takeWantedPorts() == [1, 7])
         #expect(ports.tracker.takeWantedPorts().isEmpty)
@@ -187,7 +187,7 @@ struct PortAttributionTests {
         let ports = node()
         var other = jobFacts
         other.addresses.append(web)
-        // As long as both have it, it stays whose it was.
+        // While both have it, it stays with the first.
         ports.know(other)
         ports.send("10.0.0.1", "10.0.0.3", by: 2)
         var former = webFacts
@@ -202,7 +202,7 @@ struct PortAttributionTests {
     @Test func whatTheKernelListsGoesBeforeWhatSomebodyUsed() {
         let ports = Ports()
         ports.know(jobFacts)
-        // An address that is nobody's yet is used, and then a container gets it.
+        // An unowned address is used, and then assigned to a container.
         ports.send("10.0.0.1", "10.0.0.3", by: 2)
         ports.know(webFacts)
         ports.send("10.0.0.1", "10.0.0.3", by: 1, from: 41_000, at: 20)
@@ -258,14 +258,14 @@ struct PortAttributionTests {
         for number in 10..<15 { ports.send("10.0.0.\(number)", "10.0.0.3", by: 2) }
         ports.send("203.0.113.5", "10.0.0.3", by: 2)
         let windows = ports.finish()
-        // All of it is held against the address that the kernel lists.
+        // All of it is attributed to the address that the kernel lists.
         #expect(windows[job]?.forgedCount == 4 && windows[job]?[.flows] == 6)
         #expect(windows.count == 1)
     }
 }
 
-/// Where no port is known, cards and addresses tell; an address that two cards use is nobody's
-/// proof.
+/// Without ports, MAC and IP addresses are the evidence; an IP address that two MAC addresses use
+/// is none.
 struct ContestedAddressTests {
     @Test(arguments: [2 as UInt64, 7])
     func anIdleOwnerIsNotBlamedForWhatOthersDoInItsName(mac: UInt64) throws {
@@ -277,7 +277,7 @@ struct ContestedAddressTests {
         }
         ports.send("10.0.0.1", "10.0.0.3", by: 0, from: 41_000, at: 601, mac: 1)
         let windows = ports.finish()
-        // The owner goes on as before, and only its own packets are its doing.
+        // The owner continues, and only its own packets are attributed to it.
         #expect(windows[web]?[.flows] == 1 && windows[web]?[.foreignSources] == 0)
         let contested = ports.windows.last { $0.isContested && $0.scale == .short }
         if mac == 2 {
@@ -296,7 +296,7 @@ struct ContestedAddressTests {
         #expect(windows[web]?.evidence == .card && !(windows[web]?.isContested ?? true))
     }
 
-    /// An answer says 1 where these are the last packets of handshakes; nil: none is sent.
+    /// An acknowledgment of 1 completes a handshake; nil: none is sent.
     @Test(arguments: [1, 7, nil] as [UInt32?])
     func whoCompletesHandshakesReceivesWhatIsSentToItsAddress(acknowledgment: UInt32?) {
         let ports = Ports()
@@ -305,7 +305,7 @@ struct ContestedAddressTests {
             ports.send("192.0.2.7", "10.0.0.3", by: 0, from: client, mac: 0xFE)
             ports.send("10.0.0.3", "192.0.2.7", by: 0, from: 80, to: client, flags: 0x12, mac: 3)
             guard let acknowledgment else { continue }
-            // Who does not hear the answer can only guess its number.
+            // A sender that does not receive the answer can only guess its number.
             ports.send(
                 "192.0.2.7", "10.0.0.3", by: 0, from: client, flags: 0x10, mac: 0xFE,
                 acknowledgment: acknowledgment)

@@ -329,7 +329,7 @@ struct WindowTrackerTests {
         var bench = Bench()
         for number in 0..<5 { bench.open("10.0.1.\(number)", at: 1) }
         bench.tracker.isCramped = true
-        // They are busy, and nobody gives way to an unknown host.
+        // They are busy, and none is evicted for an unknown host.
         for second in 2...3 {
             for number in 0..<5 {
                 for _ in 0..<3 { bench.open("10.0.1.\(number)", at: second) }
@@ -337,7 +337,7 @@ struct WindowTrackerTests {
             bench.open("10.0.2.1", at: second)
         }
         #expect(bench.tracker.hostCount == 5)
-        // They are gone for as long as they are remembered, and memory is as short as before.
+        // They have been silent for longer than hosts are kept, and memory is still short.
         for second in 700...701 { bench.open("10.0.2.2", at: second) }
         bench.open("10.0.2.3", at: 701)
         bench.finish()

@@ -17,7 +17,7 @@ extension Limits {
         limits.requestTime = .seconds(300)
         limits.idleTime = .seconds(300)
         limits.sendTime = .seconds(300)
-        // Whoever runs the tests is one user.
+        // All connections of the tests belong to one user.
         limits.shareOfUser = 1
         return limits
     }

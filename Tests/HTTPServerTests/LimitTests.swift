@@ -136,7 +136,7 @@ struct LimitTests {
             #expect(isFull)
             let refused = try await site.get("/large")
             #expect(refused.contains("Retry-After: 10\r\n") && refused.contains("wait for their"))
-            // What is small is answered all the same.
+            // A small answer is sent nevertheless.
             let answer = try await site.get("/hello")
             #expect(answer.hasSuffix("hello"))
             #expect(await idle[0].answer().utf8.count > text.utf8.count)

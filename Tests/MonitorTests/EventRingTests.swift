@@ -21,7 +21,7 @@ struct EventRingTests {
                         workload: String(repeating: "w", count: bytes), scale: .short, score: 1))))
     }
 
-    /// The number of an event, or of those that are missed and the last of them.
+    /// The number of an event, or the count of missed events and the last of them.
     private func text(_ item: MonitorHub.Followed?) -> String {
         switch item {
         case .event(let number, _): "\(number)"
@@ -70,7 +70,7 @@ struct EventRingTests {
         }
         #expect(text(await slow.next()) == "952 missed to 953")
         #expect(text(await slow.next()) == "954")
-        // A number of an earlier run: all that is at hand is new.
+        // A number of an earlier run: the stream begins with the oldest event in the ring.
         var old = hub.follow(after: 90_000).makeAsyncIterator()
         #expect(text(await old.next()) == "953 missed to 953")
     }

@@ -102,7 +102,7 @@ final class PacketRecordingTests {
     @Test func aPortHoldsUntilTheTimeAtWhichItWent() throws {
         let recording = try recording()
         add(recording, at: 0, port: 1, nodePort: 3)
-        // The monitor hears of it when packets that came before are still held back.
+        // The monitor learns of it while packets that came before are still held back.
         recording.recordPorts(gone: [3], run: 5, at: start + .milliseconds(150))
         add(recording, at: 100, port: 2, nodePort: 3)
         add(recording, at: 200, port: 3, nodePort: 9)
@@ -119,7 +119,7 @@ final class PacketRecordingTests {
             case .packet: steps.append("packet \(packets.packet.port)")
             }
         }
-        // Numbers are the reader's own.
+        // Numbers are assigned by the reader.
         #expect(
             steps.filter { $0 != "veth9 true" } == [
                 "veth3 false", "packet 1", "packet 1", "gone 1", "packet 2",

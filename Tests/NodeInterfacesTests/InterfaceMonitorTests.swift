@@ -8,7 +8,7 @@ import Timestamps
 /// Every test has network namespaces of its own.
 @Suite(.needsKernel)
 struct InterfaceMonitorTests {
-    /// A monitor, and what it knows by name after a moment.
+    /// A monitor, and its interfaces by name after a moment.
     private func table(_ monitor: InterfaceMonitor) throws -> [String: NodeInterface] {
         try monitor.refresh()
         return Dictionary(uniqueKeysWithValues: monitor.table.interfaces.map { ($0.name, $0) })
@@ -58,7 +58,8 @@ struct InterfaceMonitorTests {
         found = try table(monitor)
         #expect(found["v0"] == nil && found["renamed"]?.port == made.port)
         #expect(found["renamed"]?.master == found["br1"]?.index)
-        // Leaving a bridge is told with a message of deletion in the bridges' own family.
+        // The kernel reports that an interface left a bridge with a deletion in the bridges' own
+        // family.
         try node.run("ip", "link", "set", "renamed", "nomaster")
         found = try table(monitor)
         #expect(found["renamed"]?.port == made.port && found["renamed"]?.master == nil)
@@ -83,7 +84,7 @@ struct InterfaceMonitorTests {
         let now = Clock.now()
         #expect(monitor.table.interface(of: 77, at: now - .seconds(3)) == nil)
         #expect(monitor.table.interface(of: 77, at: now + .seconds(1))?.port == second.port)
-        // An interface that moves to another namespace has gone from this one.
+        // An interface that moves to another namespace is gone from this one.
         let other = try Namespace("other")
         try node.run("ip", "link", "set", "v0", "netns", other.name)
         #expect(try table(monitor)["v0"] == nil)
@@ -129,7 +130,7 @@ struct InterfaceMonitorTests {
         for number in 1...3 {
             let space = try Namespace("c\(number)")
             inner.append(space)
-            // The same index in every namespace: only the namespace tells them apart.
+            // The same index in every namespace: only the namespace separates them.
             try node.run(
                 "ip", "link", "add", "v\(number)", "type", "veth", "peer", "name", "eth0", "index",
                 "20", "netns", space.name)
@@ -156,7 +157,7 @@ struct InterfaceMonitorTests {
         #expect(throws: InterfaceError.self) { try ports.namespace(of: 0x3FFF_FFFF) }
     }
 
-    /// `nsenter` enters a moment after it was started.
+    /// `nsenter` enters a moment after its start.
     private func waitFor<T>(_ body: () throws -> T?) throws -> T? {
         for _ in 0..<50 {
             if let value = try body() { return value }

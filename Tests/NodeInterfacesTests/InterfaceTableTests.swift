@@ -33,11 +33,11 @@ struct InterfaceTableTests {
         table.note(veth(7, "a"), at: time(100))
         table.remove(7, at: time(200))
         #expect(table[7] == nil)
-        // Frames that were captured before are still in the ring.
+        // Frames that were captured before the change are still in the ring.
         #expect(table.interface(of: 7, at: time(150))?.port == 1)
         table.note(veth(7, "a"), at: time(300))
         #expect(table[7]?.port == 2)
-        // Between the two the change was not known: whose frame it is cannot be told.
+        // Between the two the change was not known: the frame's interface is unknown.
         #expect(table.interface(of: 7, at: time(299)) == nil)
         #expect(table.interface(of: 7, at: time(300))?.port == 2)
     }
@@ -47,7 +47,7 @@ struct InterfaceTableTests {
         table.note(veth(7, "a"), at: time(100))
         table.note(veth(8, "b"), at: time(100))
         table.note(veth(9, "c"), at: time(100))
-        // Another peer: the index was used again while nobody heard.
+        // Another peer: the index was reused while no change was received.
         let list = [veth(7, "a", peer: 5), veth(8, "b")]
         let changes = [200, 300].map { table.replace(with: list, at: time($0)) }
         #expect(changes == [true, false])

@@ -7,7 +7,7 @@ import PacketDecoding
 import TestKit
 import Testing
 
-/// A node with two bridges, containers at them, and a world outside; gone with the test.
+/// A node with two bridges, containers at them, and a world outside; removed after the test.
 private final class Node {
     let space: Namespace
     let outside: Namespace
@@ -39,7 +39,7 @@ private final class Node {
         try outside.run("ip", "-6", "route", "add", "fd00::/8", "via", "2001:db8::1")
     }
 
-    /// A namespace where addresses hold at once and every datagram is answered.
+    /// A namespace where addresses are valid at once and every datagram is answered.
     static func quiet(_ label: String) throws -> Namespace {
         let space = try Namespace(label)
         try space.run(
@@ -52,12 +52,12 @@ private final class Node {
         try Namespace.command(["nsenter", "--net=/run/netns/\(space.name)", "ip"] + words)
     }
 
-    /// Writes one of the namespace's own settings.
+    /// Writes a setting of the namespace.
     func write(_ path: String, _ value: String) throws {
         try space.run("sh", "-c", "echo \(value) > /proc/sys/\(path)")
     }
 
-    /// A container: `eth0` in there, `v<name>` at the bridge.
+    /// A container: `eth0` inside, `v<name>` at the bridge.
     func add(_ name: String, bridge: Int) throws {
         let container = try Self.quiet(name)
         containers[name] = container
@@ -96,7 +96,7 @@ private final class Node {
         }
     }
 
-    /// Sends a datagram to a port where nobody listens: the receiver answers with ICMP.
+    /// Sends a datagram to a closed port: the receiver answers with ICMP.
     func send(from name: String, to address: String, port: UInt16 = 9) throws {
         try place(name).inside {
             let target = try #require(IPAddress(address))
@@ -118,7 +118,7 @@ private final class Node {
         }
     }
 
-    /// Injects a frame at an interface of a container's.
+    /// Injects a frame at an interface of a container.
     func inject(_ frame: [UInt8], at name: String) throws {
         try place(name).inside {
             var text = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
@@ -137,9 +137,9 @@ private final class Node {
     }
 }
 
-/// What each frame shows, in words: port, direction, addresses, `icmp` for an answer.
+/// Describes each frame in words: port, direction, addresses, `icmp` for an answer.
 ///
-/// Waits up to ten seconds for as many as are expected, and then a moment for more.
+/// Waits up to ten seconds for the expected number, and then a moment for more.
 ///
 /// - Parameter leavesOutRepeats: whether what came in before is left out as it goes out.
 private func views(
@@ -181,7 +181,7 @@ private func views(
 /// Every test has network namespaces of its own.
 @Suite(.needsKernel)
 struct PortCaptureTests {
-    /// From where, to where, and what is to be seen of a datagram and its answer.
+    /// Sender, receiver, and the expected views of a datagram and its answer.
     struct Path: Sendable, CustomTestStringConvertible {
         var from: String
         var to: String
@@ -230,7 +230,7 @@ struct PortCaptureTests {
                 "vc3 in 10.2.0.13 > 192.0.2.1:8080", "br1 out 10.2.0.13 > 10.1.0.11:80",
                 "vc1 in 10.1.0.11 > 10.2.0.13 icmp", "br2 out 192.0.2.1 > 10.2.0.13 icmp",
             ]),
-        // What does not concern a container.
+        // Paths without a container.
         Path(from: "node", to: "192.0.2.254", seen: []),
         Path(from: "outside", to: "192.0.2.1", seen: []),
         Path(from: "node", to: "127.0.0.1", seen: []),
@@ -239,7 +239,7 @@ struct PortCaptureTests {
         let node = try Node()
         try node.translate()
         let capture = try node.capture()
-        // Neighbours are found, so that nothing has to wait for them.
+        // Neighbours are resolved, so that no packet has to wait for them.
         try node.send(from: path.from, to: path.to, port: path.port)
         _ = try views(capture, path.seen.count)
         try node.send(from: path.from, to: path.to, port: path.port)
@@ -255,7 +255,7 @@ struct PortCaptureTests {
             "vc1 in 10.1.0.11 > 10.2.0.13:9", "vc3 in 10.2.0.13 > 10.1.0.11 icmp",
             "br2 out 10.2.0.1 > 10.2.0.13:9", "vc3 in 10.2.0.13 > 10.2.0.1 icmp",
         ]
-        // The first one has to wait for the neighbour's address before it goes out.
+        // The first one has to wait until the neighbour's address is resolved.
         try node.send(from: "c1", to: "10.2.0.13")
         Thread.sleep(forTimeInterval: 0.2)
         try node.send(from: "node", to: "10.2.0.13")
@@ -266,7 +266,7 @@ struct PortCaptureTests {
     @Test func whoSentAFrameIsKnownWhateverItSays() throws {
         let node = try Node()
         let capture = try node.capture()
-        // As c2, to c2's own card's address and to all, with c2's card's address.
+        // As c2, to c2's own MAC address and to all, with c2's MAC address.
         let borrowed = Frame.ethernet(
             0x0800, Frame.ipv4("10.1.0.12", "10.1.0.99", 17, Frame.udp(5, 7, [])))
         try node.inject(borrowed, at: "c1")
@@ -309,8 +309,7 @@ struct PortCaptureTests {
         try node.ip("link", "del", "old")
         try add("new")
         try node.send(from: "again", to: "10.1.0.12", port: 2)
-        // Nothing was read until here: both frames are in the ring, and both changes wait to be
-        // heard.
+        // Nothing was read until here: both frames are in the ring, and both changes are pending.
         let late = try views(capture, 2).filter { $0.contains("10.1.0.50 >") }
         #expect(late == ["? in 10.1.0.50 > 10.1.0.12:1", "? in 10.1.0.50 > 10.1.0.12:2"])
         try node.send(from: "again", to: "10.1.0.12", port: 3)
@@ -327,7 +326,7 @@ struct PortCaptureTests {
         let seen = try views(capture, 2)
         #expect(
             seen == ["vc3 in 10.2.0.13 > 10.1.0.12:9", "br2 out 10.1.0.12 > 10.2.0.13 icmp"])
-        // Another choice holds from the next batch on.
+        // Another selection is valid from the next batch on.
         capture.selection.bridges = ["br1"]
         _ = try views(capture, 0)
         try node.send(from: "c1", to: "10.1.0.12")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import PacketCapture
 
-/// Runs a program as the kernel would; nil: it does what no program may.
+/// Interprets a program like the kernel; nil: the program is invalid.
 private func run(_ program: [PortFilter.Instruction], index: UInt32, type: UInt32) -> UInt32? {
     var accumulator: UInt32 = 0
     var at = 0
@@ -68,7 +68,7 @@ struct PortFilterTests {
             var filter = PortFilter()
             filter.outgoingKept = Set((0..<count).map { $0 * 2 + 3 })
             #expect(try ring.attach(filter.program(snapLength: 65_535)))
-            // One in the place of the other.
+            // A program replaces another.
             #expect(try ring.attach(filter.program(snapLength: 65_535)))
         }
     }

@@ -43,7 +43,7 @@ struct RecordedPortTests {
             for index in batch.indices { seen.append((batch[index].port, batch[index].packetType)) }
         }) {}
         withExtendedLifetime(file) {}
-        // Numbers are the reader's own; the same name is not the same port.
+        // Numbers are assigned by the reader; the same name is not the same port.
         #expect(seen.map(\.0) == [1, 2, 2, 1, 1, 2])
         #expect(seen.map(\.1) == [0, 1, 2, 3, 4, 255])
         let described = capture.takePorts()

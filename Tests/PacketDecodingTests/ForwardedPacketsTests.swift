@@ -4,7 +4,7 @@ import TestKit
 import Testing
 import Timestamps
 
-/// A datagram at a time, in or out.
+/// Handles one datagram at a time, in or out.
 private func packet(
     _ type: PacketType, at milliseconds: Int64, port: UInt16 = 9, from source: String = "10.1.0.11"
 ) -> Packet {
@@ -25,7 +25,7 @@ struct ForwardedPacketsTests {
         let seen: [(Packet, Bool)] = [
             (packet(.otherHost, at: 0), false),
             (packet(.outgoing, at: 1), true),
-            // The node itself, or somebody who was not seen, sends the same again.
+            // The node itself, or a sender that was not captured, sends the same again.
             (packet(.outgoing, at: 2), false),
             // Two came in before the first went out.
             (packet(.host, at: 10), false),
@@ -36,7 +36,7 @@ struct ForwardedPacketsTests {
             // Translated on the way: another packet.
             (packet(.host, at: 20, port: 8080), false),
             (packet(.outgoing, at: 20, port: 80), false),
-            // It had to wait for a neighbour's address, but not so long.
+            // It may wait for a neighbour's address, but not for more than a second.
             (packet(.host, at: 100, port: 5), false),
             (packet(.outgoing, at: 1100, port: 5), true),
             (packet(.host, at: 2000, port: 5), false),
@@ -85,7 +85,7 @@ struct ForwardedPacketsTests {
         #expect(packet.port == port && packet.packetType == type)
         #expect(packet.sourceMAC == MACAddress("02:00:00:00:01:11") && packet.sourcePort == 5)
     }
-    // A cut header says nothing, and traps nothing.
+    // A truncated header has no addresses, and does not trap.
     for count in 0..<20 {
         let cut = Array(v2.prefix(count))
         decoder.decode(

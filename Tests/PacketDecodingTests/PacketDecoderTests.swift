@@ -40,7 +40,7 @@ import Timestamps
     #expect(packet.dns.nameDigest == digest("ffa0e5ec768167cb59d63f2fdc54ad31"))
 }
 
-/// From hexadecimal digits, as other programs print them.
+/// Parses hexadecimal digits, as other programs print them.
 private func digest(_ text: String) -> NameDigest {
     let high = UInt64(text.prefix(16), radix: 16) ?? 0
     let low = UInt64(text.suffix(16), radix: 16) ?? 0

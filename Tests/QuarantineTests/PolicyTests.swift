@@ -48,14 +48,14 @@ struct PolicyTests {
             quarantine.consider(unproven("10.0.0.2", at: 100)).map(\.kind) == [.refuse(.unproven)])
         // Reported once, not with every window.
         #expect(quarantine.consider(unproven("10.0.0.2", at: 110)).isEmpty)
-        // It takes part in no fence of a prefix: two others are too few.
+        // It does not count for the fence of a prefix: two others are too few.
         quarantine.policy.inventory = inventory(4)
         _ = quarantine.consider(unproven("10.0.0.3", at: 111))
         for (place, address) in ["10.0.0.4", "10.0.0.5"].enumerated() {
             let decisions = quarantine.consider(request(address, at: 112 + Int64(place), score: 1))
             #expect(decisions.map { "\($0.target)" } == [address])
         }
-        // Proof that comes later counts.
+        // Evidence that comes later counts.
         var other = PlannedQuarantine()
         _ = other.consider(unproven("10.0.0.2", at: 100))
         #expect(other.consider(request("10.0.0.2", at: 110, score: 1)).map(\.kind) == [.add])
@@ -71,7 +71,7 @@ struct PolicyTests {
         #expect(decisions.first?.rule.portInstance == "7/2/a")
     }
 
-    /// Whatever the pattern: the port is the strongest that names the container.
+    /// Independent of the pattern: the port is the strongest target for a container.
     @Test(arguments: [true, false])
     func whoIsBehindAPortIsFencedThereAndAtTheAddressesThatTheKernelListsThere(isListed: Bool) {
         var quarantine = PlannedQuarantine()
@@ -82,13 +82,13 @@ struct PolicyTests {
         var request = request("10.0.0.2", at: 100, score: 1)
         request.port = QuarantinePort(name: "veth1", instance: "7/2/a", ownsAddress: isListed)
         let decisions = quarantine.consider(request)
-        // An address that the port was only the first to use may be somebody else's.
+        // An address that the port was only the first to use may belong to another host.
         #expect(
             decisions.map { "\($0.target)" }
                 == (isListed ? ["10.0.0.2", "10.1.0.2", "port:veth1"] : ["port:veth1"]))
         #expect(Set(decisions.map(\.rule.id)).count == 1)
         #expect(quarantine.rules.rule(over: request.offender, link: .zero, port: "veth1") != nil)
-        // While it goes on, all of them are extended, and a port that is new is added.
+        // While the offence continues, all rules are extended, and a new port is added.
         request.time = Timestamp(second: 400)
         request.port?.name = "veth2"
         let further = quarantine.consider(request)
@@ -259,7 +259,7 @@ struct PolicyTests {
         for host in 2...4 {
             decisions = quarantine.consider(request("10.0.0.\(host)", at: Int64(host), score: 0.9))
         }
-        // Without the gateway .1, the resolver .6, and .5, of which nothing was seen.
+        // Without the gateway .1, the resolver .6, and .5, which has no traffic.
         #expect(
             decisions.map(\.target.description)
                 == ["10.0.0.0", "10.0.0.2/31", "10.0.0.4", "10.0.0.7"])

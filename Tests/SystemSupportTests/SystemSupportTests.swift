@@ -28,7 +28,7 @@ struct PathTests {
 }
 
 struct MemoryTests {
-    /// Bytes of this process that are in memory (proc(5), `statm`).
+    /// Resident bytes of this process (proc(5), `statm`).
     private func resident() throws -> Int {
         let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
         let pages = try #require(text.split(separator: " ").dropFirst().first.flatMap { Int($0) })

@@ -12,7 +12,7 @@ public struct Detector: Sendable {
     /// The sum of excesses from which one window is enough to act on.
     public static let farBeyond: Float = 7
 
-    /// Follows the name of a workload whose address somebody else uses, too.
+    /// Follows the name of a workload whose address another host uses, too.
     public static let contestedSuffix = " (contested address)"
 
     /// The strength, in multiples of a pattern's least amount, from which it may be fenced.
@@ -201,7 +201,7 @@ public struct Detector: Sendable {
             found?.pattern,
             of: Self.feedbackName(workload: identity.name, subject: window.subject))
         let calibration = scaleModel.calibration
-        // Somebody uses the address, and it is not known that its owner does.
+        // Another host uses the address, and the owner is not known to use it.
         let isTheirs = !window.isContested
         let mayAct = isTheirs && (isKnownBad || mayFence && strength >= Self.fenceStrength)
         return Verdict(

@@ -7,9 +7,9 @@ public struct Incident: Sendable {
     public var workload: String
     /// The offender's own MAC address, set if it used addresses of others.
     public var spoofingLink: MACAddress?
-    /// The port of the node that its packets came by, where it is known.
+    /// The port of the node by which its packets came; nil where it is unknown.
     public var portName: String?
-    /// First second of the first odd window: what led to the incident begins here.
+    /// First second of the first anomalous window: the evidence for the incident begins here.
     public var windowStartSecond: Int
     /// The start of the first anomalous window's newest bucket, and the end of the last window, in
     /// seconds since 1970.
@@ -27,7 +27,7 @@ public struct Incident: Sendable {
     /// Identifier of the first alert.
     public var eventID: String
 
-    /// Whom it was aimed at, where the offender's address may be forged.
+    /// The target of the attack, where the offender's address may be forged.
     public var target: IPAddress? {
         let window = strongest.window
         let contact = window.lastContact
@@ -56,9 +56,9 @@ public struct IncidentTracker: Sendable {
     /// The greatest number of open incidents; further offenders raise alerts, but no incident.
     public let openLimit: Int
 
-    /// Whether memory is short: no further incidents begin.
+    /// Whether memory is short: no further incidents are opened.
     public var isCramped = false
-    /// Verdicts on offenders that did not fit into the table.
+    /// Verdicts that were dropped because the table of offenders was full.
     public private(set) var overlooked = 0
 
     private var open: [IPAddress: Incident] = [:]

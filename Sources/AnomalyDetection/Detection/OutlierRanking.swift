@@ -34,7 +34,7 @@ public struct OutlierRanking: Sendable {
     private var model: Model?
     private let identities: IdentityMap
     private var best: [IPAddress: Entry] = [:]
-    /// Addresses that are kept, the most anomalous; a capture of forged ones has any number.
+    /// Addresses that are kept, the most anomalous; a capture of forged ones may have millions.
     private static let entryLimit = 65_536
     /// Whether addresses were left out.
     public private(set) var isCut = false

@@ -103,13 +103,13 @@ public enum Pattern: String, CaseIterable, Sendable {
 
     /// The clearest pattern in a window, and its strength in multiples of its least amount.
     ///
-    /// One that may not be fenced never outvotes one that may: a scan that finds a few open doors
-    /// is no less a scan.
+    /// A pattern that may not be fenced never takes precedence over one that may: a scan that finds
+    /// a few open ports is still a scan.
     ///
     /// - Parameters:
     ///   - isAnomalous: whether a feature is beyond the clean range; always true without a
     ///   baseline.
-    ///   - excluded: a pattern that does not count here.
+    ///   - excluded: a pattern that is ignored.
     static func match(
         _ window: Window, excluding excluded: Pattern? = nil, isAnomalous: (Feature) -> Bool
     ) -> (pattern: Pattern, strength: Float)? {
@@ -140,8 +140,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         let length = (Float(window.scale.seconds) / 10).squareRoot()
         switch self {
         case .spoofing:
-            // The kernel knows who sent them: then one borrowed address is enough, if it is used
-            // much.
+            // With the port as evidence, one borrowed address is enough, if it is used much.
             let proven = window.evidence == .port ? Float(window.forgedCount) / 20 : 0
             return max(proven, isAnomalous(.foreignSources) ? window[.foreignSources] / 3 : 0)
         case .arpSweep:
@@ -209,7 +208,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
             return 0
         }
-        // A server that refuses several of its clients is down: they only try again.
+        // A server that refuses several of its clients is down: its clients only try again.
         guard Float(window.outageCount) < flows / 2 else { return 0 }
         guard window.unanswered / flows > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
         return window[.flows] / (100 * (Float(window.scale.seconds) / 10).squareRoot())

@@ -64,10 +64,10 @@ package struct TrainingSanitizer {
     /// Applies changes of address owners.
     package mutating func apply(_ change: WorkloadChange) { tracker.apply(change) }
 
-    /// Takes in what has changed of the node's ports.
+    /// Applies changes of the node's ports.
     package mutating func apply(_ change: PortChange) { tracker.apply(change) }
 
-    /// Takes in a packet.
+    /// Adds a packet.
     ///
     /// - Returns: the tag to set on its flow.
     package mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {

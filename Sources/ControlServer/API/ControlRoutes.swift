@@ -196,7 +196,7 @@ enum ControlRoutes {
         guard status.missing.isEmpty else {
             return answer(.unavailable, "waiting for \(status.missing.joined(separator: ", "))")
         }
-        // As it is now: the status is up to a second old.
+        // The current state: the status is up to a second old.
         for entrance in hub.entrances {
             guard let trouble = entrance.trouble else { continue }
             return answer(.unavailable, "control.\(entrance.name): \(trouble)")

@@ -7,9 +7,9 @@ struct Caller: Sendable {
     /// The name in the audit trail.
     var name: String
     var mayAct: Bool
-    /// Whether it may have fenced what is protected.
+    /// Whether the caller may fence protected targets.
     var mayForce = false
-    /// Whether it may name somebody else as the one who decided.
+    /// Whether the caller may name another user as the one who decided.
     var isRoot = false
 
     /// The actor in the audit trail.
@@ -19,10 +19,10 @@ struct Caller: Sendable {
 /// Identifies the sender of a request, and refuses unknown callers.
 struct AuthenticationMiddleware: Sendable {
     enum Entry: Sendable {
-        /// The kernel says who connects; these users may act, beside root and the monitor's own.
-        /// Those who may override what is protected, beside root, may act too.
+        /// Users that the kernel reports for a connection and that may act, besides root and the
+        /// monitor's own user. Users who may override protection, besides root, may act too.
         case socket(Set<UInt32>, forcing: Set<UInt32> = [])
-        /// Whoever sends the token may look and act.
+        /// A client that sends the token may read and act.
         case token(String)
     }
 

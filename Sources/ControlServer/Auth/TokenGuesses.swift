@@ -3,18 +3,18 @@ internal import HTTPServer
 internal import Synchronization
 internal import Timestamps
 
-/// Tells the right token from wrong ones, and refuses whoever guesses.
+/// Tells the right token from wrong ones, and refuses users who guess tokens.
 ///
-/// What counts are different wrong tokens, by the user who sent them: a client that goes on sending
-/// an old token guesses nothing. A user who has sent the right one is never refused, and neither
-/// are root and the monitor's own user, who can read the token's file: nobody locks an operator
-/// out by guessing. Where the kernel does not tell the user, a right token passes always.
+/// Counts different wrong tokens by the user who sent them: a client that keeps sending an old
+/// token does not guess. A user who has sent the right token is never refused, and neither are root
+/// and the monitor's own user, who can read the token's file: guessing locks no operator out. Where
+/// the kernel does not report the user, a right token is always accepted.
 final class TokenGuesses: Sendable {
-    /// What is counted since the start.
+    /// The counts since the start.
     struct Counts: Equatable, Sendable {
         /// Requests with a wrong token.
         var wrong: UInt64 = 0
-        /// Requests whose token was not looked at.
+        /// Requests that were refused without a look at their token.
         var refused: UInt64 = 0
     }
 
@@ -26,10 +26,10 @@ final class TokenGuesses: Sendable {
 
     private struct State {
         var begin: Instant?
-        /// Hashes of the wrong tokens of each user; nil: of users that are not known.
+        /// Hashes of the wrong tokens of each user; nil stands for unknown users.
         var wrong: [UInt32?: Set<Int>] = [:]
         var total = 0
-        /// Who is told of in this span.
+        /// Users whose refusal was logged in this span.
         var told: Set<UInt32?> = []
         /// Users who have sent the right token.
         var proven: Set<UInt32> = []
@@ -42,7 +42,7 @@ final class TokenGuesses: Sendable {
     /// Called when the counts have changed.
     private let report: @Sendable (Counts) -> Void
 
-    /// - Parameter log: gets a line, at most one a minute, where a user is refused.
+    /// - Parameter log: receives a line, at most one a minute, when a user is refused.
     init(
         log: @escaping @Sendable (String) -> Void = { _ in },
         report: @escaping @Sendable (Counts) -> Void = { _ in }
@@ -54,9 +54,9 @@ final class TokenGuesses: Sendable {
     /// Whether a request has the right token.
     ///
     /// - Parameters:
-    ///   - given: the field Authorization; nil: there is none, which is no guess.
-    ///   - isRight: compares it, and takes as long whatever is given.
-    /// - Throws: 429 where the user has guessed too often, and `given` was not looked at.
+    ///   - given: the field Authorization; nil: there is none, which is not a guess.
+    ///   - isRight: compares it in constant time.
+    /// - Throws: 429 where the user has sent too many wrong tokens; `given` was not looked at.
     func admit(
         _ given: String?, from user: UInt32?, now: Instant = Clock.monotonic(),
         isRight: (String) -> Bool
@@ -70,7 +70,7 @@ final class TokenGuesses: Sendable {
             note(given, from: user, now)
             return false
         }
-        // Whom the kernel does not tell apart from an operator is compared all the same.
+        // An unknown user may be an operator: its token is compared nevertheless.
         if user == nil, isRight(given) { return true }
         report(
             state.withLock { state in
@@ -84,7 +84,7 @@ final class TokenGuesses: Sendable {
             headers: ["Retry-After": "\(seconds)"])
     }
 
-    /// How much longer a user is refused; nil: it is not.
+    /// How much longer a user is refused; nil: it is not refused.
     private func refusal(_ user: UInt32?, _ now: Instant) -> Interval? {
         let (wait, line) = state.withLock { state -> (Interval?, String?) in
             guard let begin = state.begin, now < begin + Self.span else {

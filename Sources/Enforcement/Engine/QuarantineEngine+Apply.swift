@@ -2,7 +2,7 @@ internal import NetworkAddresses
 internal import Quarantine
 internal import Timestamps
 
-/// Carrying decisions out: ledger, kernel, ledger.
+/// Applies decisions: first to the ledger, then to the kernel, then the outcome to the ledger.
 extension QuarantineEngine where Actuator: ~Copyable {
     /// Carries decisions out under the ledger's lock; refusals are only recorded.
     ///

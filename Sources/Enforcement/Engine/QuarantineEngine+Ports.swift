@@ -1,11 +1,11 @@
 public import Quarantine
 public import Timestamps
 
-/// Rules on ports: a port's name may be another container's later.
+/// Rules on ports: an interface name may belong to another container later.
 extension QuarantineEngine where Actuator: ~Copyable {
-    /// Compares the rules on ports with the interfaces that are there: what was renamed is
-    /// followed, and the rule of an interface that has gone is removed, whoever decided it. Who
-    /// gets its name next has done nothing.
+    /// Compares the rules on ports with the current interfaces. A rule follows an interface that
+    /// was renamed, and is removed when its interface is gone, also if an operator added it: the
+    /// next interface with that name is another container's.
     public mutating func followPorts(
         now: Timestamp
     ) throws(QuarantineError) -> [QuarantineOutcome] {
@@ -33,7 +33,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         return try perform(decisions, now: now)
     }
 
-    /// Targets among those of new rules whose interface has gone, or has become another.
+    /// Targets of new rules whose interface is gone or is another one by now.
     mutating func portsGone(
         _ decisions: [QuarantineDecision]
     ) throws(QuarantineError) -> Set<QuarantineTarget> {

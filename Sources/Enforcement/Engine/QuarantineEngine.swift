@@ -86,9 +86,9 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// Adds a rule on `target` for an operator. If the same rule is already active, the later
     /// expiry counts.
     ///
-    /// - Parameter force: whether what is protected may be fenced too.
-    /// - Throws: `.neverFenced` where nobody may have it fenced.
-    /// - Returns: with the rule as it is now.
+    /// - Parameter force: whether protected targets may be fenced too.
+    /// - Throws: `.neverFenced` for targets that cannot be fenced even with `force`.
+    /// - Returns: the rule as it is now.
     public mutating func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
         reason: String,
@@ -113,9 +113,9 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return outcome
     }
 
-    /// Removes every rule within `target`, those of the other mode included, which hold nothing
-    /// back, and the rule on the port that was decided with one of them; their targets are left
-    /// alone for a while.
+    /// Removes every rule within `target`, also rules of the other mode, which block nothing, and
+    /// the rule on the port that was decided together with one of them. Their targets are not
+    /// fenced automatically for a while.
     ///
     /// - Throws: `.noSuchFence` or `.partOf` if there is none.
     public mutating func release(
@@ -153,9 +153,9 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
 
     /// Replaces the workloads and networks.
     ///
-    /// A rule of the policy on an address that is another workload's now is removed: it was meant
-    /// for the last holder; with it goes the rule on the port that was decided with it. Rules by
-    /// hand stay.
+    /// Removes a rule of the policy on an address that belongs to another workload now, because the
+    /// rule was meant for the previous holder, and the rule on the port that was decided together
+    /// with it. Operators' rules stay.
     public mutating func follow(
         _ inventory: KnownInventory, now: Timestamp
     ) throws(QuarantineError) -> [QuarantineOutcome] {
@@ -166,7 +166,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
                 case .prefix(let prefix):
                     prefix.isHost ? inventory.workload(at: prefix.address) : nil
                 case .link(let link): inventory.workload(at: link)
-                // Its end is the port's: `withdraw`.
+                // The rule on a port expires with its port: `withdraw`.
                 case .port: nil
                 }
             guard !rule.isByHand, rule.state != .removing, let before = rule.workload,

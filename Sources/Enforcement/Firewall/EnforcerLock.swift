@@ -3,21 +3,22 @@ internal import Glibc
 internal import Nftables
 public import Quarantine
 
-/// One enforcing monitor to a network namespace: each of two would undo the other's fences.
+/// Ensures one enforcing monitor in a network namespace: two would undo each other's fences.
 ///
-/// An empty table that the kernel keeps for the socket that made it (NFT_TABLE_F_OWNER of nftables,
-/// Linux 5.12). Making it takes CAP_NET_ADMIN in the network namespace, which is what enforcing
-/// takes too: whoever may not enforce cannot hold the lock. The kernel removes the table with the
-/// socket, also when the process is killed; nobody else can remove it, not even by
-/// `nft flush ruleset`. A lock file would not do: two monitors of one network namespace may have
-/// different file systems, and one file system may have monitors of many network namespaces.
+/// The lock is an empty table that the kernel keeps for the socket that created it
+/// (NFT_TABLE_F_OWNER of nftables, Linux 5.12). Creating it requires CAP_NET_ADMIN in the network
+/// namespace, as enforcing does: a process that may not enforce cannot hold the lock. The kernel
+/// removes the table with the socket, also when the process is killed; no other process can remove
+/// it, not even by `nft flush ruleset`. A lock file is not enough: two monitors of one network
+/// namespace may have different file systems, and one file system may have monitors of many network
+/// namespaces.
 public final class EnforcerLock {
     static let tableName = "lazaret_enforcer"
 
-    /// The table's owner, if the lock is held; nil: it was given up.
+    /// The table's owner while the lock is held; nil after it was released.
     private var socket: NetlinkSocket?
 
-    /// What came of asking for the lock.
+    /// The outcome of an attempt to take the lock.
     public enum Outcome: Sendable, Equatable {
         case taken
         /// Another monitor holds it.
@@ -30,7 +31,7 @@ public final class EnforcerLock {
 
     /// Takes the lock of the network namespace that the calling thread is in.
     ///
-    /// - Throws: `.notPermitted` without CAP_NET_ADMIN; `.kernel` with what else went wrong.
+    /// - Throws: `.notPermitted` without CAP_NET_ADMIN; `.kernel` on any other error.
     public init() throws(QuarantineError) {
         do throws(NetlinkError) {
             var owner = try NetlinkSocket(family: NETLINK_NETFILTER)
@@ -51,7 +52,8 @@ public final class EnforcerLock {
         } catch {
             switch error {
             case .notPermitted:
-                // The kernel says the same of another's table and of a missing capability.
+                // The kernel returns the same error for another process's table and for a missing
+                // capability.
                 guard try isThere(&owner, sequence: batch.sequence) else { throw error }
                 return .held
             case .kernel(_, EOPNOTSUPP, _), .kernel(_, EINVAL, _): return .unsupported
@@ -60,11 +62,11 @@ public final class EnforcerLock {
         }
     }
 
-    /// Gives the lock up: closes the socket, and with it the table goes.
+    /// Releases the lock: closes the socket, which removes the table.
     public func release() { socket = nil }
 
-    /// Makes the table with its owner. One of the same name without an owner, as a saved ruleset
-    /// brings it back, has to go first.
+    /// Creates the table with its owner. A table of that name without an owner, as a saved ruleset
+    /// restores it, is removed first.
     private static func batch() -> NetlinkWriter {
         var batch = NetlinkWriter(sequence: 0)
         batch.beginTransaction()
@@ -82,7 +84,7 @@ public final class EnforcerLock {
         return batch
     }
 
-    /// Whether the table is there, whoever owns it.
+    /// Whether the table exists, with any owner.
     private static func isThere(
         _ socket: inout NetlinkSocket, sequence: UInt32
     ) throws(NetlinkError) -> Bool {

@@ -205,7 +205,7 @@ extension NetlinkWriter {
         end(message)
     }
 
-    /// Asks for an answer to the last message, and ends the transaction.
+    /// Requests an acknowledgement of the last message, and ends the transaction.
     mutating func endTransaction() {
         if messages.count > 1 { addFlags(UInt16(NLM_F_ACK), toMessageAt: lastStart) }
         let message = begin(

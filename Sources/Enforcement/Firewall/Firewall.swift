@@ -33,7 +33,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     private var interfaces: InterfaceList
     var sequence: UInt32 = 0
     var actions: Set<QuarantineRule.Action> = []
-    /// Whether what fences ports is installed.
+    /// Whether the sets and rules for ports are installed.
     var hasPorts = false
     /// Fenced prefixes that are not hosts.
     var networks: [NetworkGroup: [IPPrefix: Timestamp]] = [:]
@@ -46,7 +46,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
 
     /// Opens the kernel's firewall without changing it.
     public init(_ options: FirewallOptions = FirewallOptions()) throws(QuarantineError) {
-        // Both before the first is given away: what is half made could not be taken apart.
+        // Both exist before either is consumed: a partly initialized value could not be destroyed.
         let firewall = try Self.openFirewall()
         let list = try Self.openInterfaces()
         self.options = options
@@ -75,7 +75,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         } catch { throw QuarantineError(error) }
     }
 
-    /// The socket's name in netlink events: whoever hears of a change can tell ours.
+    /// The socket's port number in netlink events, by which readers recognize our own changes.
     public var port: UInt32 { socket.port }
 
     func layout(
@@ -169,7 +169,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
             try check(rule, protected)
             wanted.insert(rule.action)
         }
-        // The first of its kind: its sets and rules come in the same transaction.
+        // The first element of its kind: its sets and rules are installed in the same transaction.
         let layout = layout(wanted, withPorts: withPorts)
         if wanted != actions || actions.isEmpty || layout.hasPorts != hasPorts {
             layout.write(to: &batch)

@@ -82,7 +82,7 @@ extension FirewallLayout {
                 rules: links([.destination])),
         ]
         guard hasPorts else { return chains }
-        // What is forwarded and what the node sends both leave here.
+        // Both forwarded packets and the node's own leave here.
         return chains + [
             Chain(
                 name: "postrouting", base: .init(hook: .postrouting, priority: Self.early),
@@ -90,8 +90,8 @@ extension FirewallLayout {
         ]
     }
 
-    /// Ports, whatever their frames bear; those that are cut off may not even reach what is kept.
-    /// The inet table sees ports that have no bridge.
+    /// Ports, whatever addresses their frames bear. A fenced port may not even reach the addresses
+    /// that stay reachable. The inet table matches ports that have no bridge.
     private func ports(_ end: End) -> [Rule] {
         guard hasPorts else { return [] }
         return ordered.filter { $0 != .egress }.map { action in

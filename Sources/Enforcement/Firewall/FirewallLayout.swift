@@ -12,7 +12,7 @@ struct FirewallLayout: Sendable, Equatable {
     /// The installed actions: `drop` always, the others when first used, so that packets pass no
     /// unneeded rules.
     var actions: Set<QuarantineRule.Action>
-    /// Whether ports are fenced: their sets and rules are installed when first used, too.
+    /// Whether ports are fenced; their sets and rules are installed when first used, too.
     var hasPorts: Bool
     var kept: [KeptService]
     /// Addresses whose neighbour discovery fenced targets need to reach kept services.
@@ -57,7 +57,7 @@ extension FirewallLayout {
         var seen: Key? { self == .host4 ? .seen4 : self == .host6 ? .seen6 : nil }
         /// Bytes of one key.
         var length: Int { isIPv4 ? 4 : self == .link ? 6 : 16 }
-        /// The number that `nft` knows the type by (its datatypes TYPE_IPADDR and so on).
+        /// The number of the type in `nft` (its datatypes TYPE_IPADDR and so on).
         var typeNumber: UInt32 {
             switch self {
             case .host4, .net4, .seen4: 7

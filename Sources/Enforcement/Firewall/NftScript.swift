@@ -128,7 +128,7 @@ public enum NftScript {
 }
 
 extension QuarantineTarget {
-    /// As an element of a set is written.
+    /// The notation of an element of a set.
     fileprivate var scriptText: String {
         if case .port(let name) = self { return "\"\(name)\"" }
         return description

@@ -37,8 +37,8 @@ public struct ProtectedDiscovery: Sendable {
 
     /// Runs discovery in the network namespace of the calling thread.
     ///
-    /// - Throws: `.kernel` when a dump fails, or a file that is there cannot be read: what it names
-    ///   would lose its protection.
+    /// - Throws: `.kernel` when a dump fails, or when an existing file cannot be read: the
+    ///   addresses in it would not be protected.
     public func discover() throws(QuarantineError) -> Finding {
         do { return try look() } catch { throw QuarantineError(error) }
     }
@@ -56,7 +56,8 @@ public struct ProtectedDiscovery: Sendable {
         for (address, index) in own {
             let name = links[index]?.name ?? "interface \(index)"
             found.add(IPPrefix(host: address), reason: "address of \(name) on this node")
-            // What leads to one container has no address of the node's, or a link-local one.
+            // An interface that leads to one container has no address of the node, or a link-local
+            // one.
             if !address.isLinkLocal {
                 found.add(port: name, reason: "it has an address of this node")
             }
@@ -107,7 +108,7 @@ public struct ProtectedDiscovery: Sendable {
         return found
     }
 
-    /// Peers of established connections that matter: logins to this node, the orchestrator's API.
+    /// Peers of important established connections: logins to this node, the orchestrator's API.
     private func sessions() throws(NetlinkError) -> [(IPAddress, String)] {
         var found: [(IPAddress, String)] = []
         if let host = environment["KUBERNETES_SERVICE_HOST"].flatMap({ IPAddress($0) }) {
@@ -148,8 +149,8 @@ public struct ProtectedDiscovery: Sendable {
         return IPAddress(bytes: bytes).map { ($0, port) }
     }
 
-    /// - Returns: nothing where there is no such file, or this user may not read it.
-    /// - Throws: where it cannot be read now, such as without a free descriptor.
+    /// - Returns: nothing where the file does not exist, or this user may not read it.
+    /// - Throws: where it cannot be read for another reason, such as a lack of descriptors.
     private static func lines(_ path: String) throws(NetlinkError) -> [Substring] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {

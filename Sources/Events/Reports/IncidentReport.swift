@@ -64,15 +64,15 @@ public enum IncidentReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// What says that the offender did it, in words, and whom it was aimed at where the offender
-    /// may be somebody else.
+    /// The evidence against the offender, in words, and the target where the offender may be
+    /// another host.
     package static func evidence(of incident: Incident) -> String {
         let attribution = incident.strongest.window.attribution
         let target = incident.target.map { "; target \($0)" } ?? ""
         return "\(attribution.evidence.rawValue), \(attribution.text)\(target)"
     }
 
-    /// What was decided about an incident, in words.
+    /// The decision about an incident, in words.
     package static func decision(_ incident: Incident, _ decisions: [QuarantineDecision]) -> String
     {
         if let fence = fence(of: incident, decisions) {

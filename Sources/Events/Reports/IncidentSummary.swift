@@ -29,12 +29,12 @@ public struct IncidentSummary: Sendable, Equatable {
     public var decision: Event.Alert.Decision
     public var quarantineID: String?
     public var reasons: [String]
-    /// What says that the offender did it; nil in incidents that earlier versions stored.
+    /// The evidence against the offender; nil in incidents that earlier versions stored.
     public var evidence: String?
     public var evidenceText: String?
-    /// The port of the node that its packets came by.
+    /// The port of the node by which its packets came.
     public var port: String?
-    /// Whom it was aimed at, where the offender's address may be forged.
+    /// The target, where the offender's address may be forged.
     public var target: String?
 
     public init(

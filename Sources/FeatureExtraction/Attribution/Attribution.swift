@@ -1,11 +1,11 @@
-/// What says that the subject of a window is who sent the packets.
+/// The evidence that the subject of a window sent the packets.
 public struct Attribution: Sendable, Equatable {
     public var evidence: Evidence
-    /// The interface of the node that the packets came in by, where it is one container's.
+    /// The interface of the node by which the packets came in, where it leads to one container.
     public var portName: String?
-    /// TCP handshakes that the sender completed with the number that the answer brought.
+    /// TCP handshakes that the sender completed with the sequence number of the answer.
     public var handshakes: Int
-    /// Frames that bore another's source address.
+    /// Frames that bore the source address of another host.
     public var forgedFrames: Int
     /// Connections that were answered, and that the sender's address reset without using the
     /// answer.
@@ -22,7 +22,7 @@ public struct Attribution: Sendable, Equatable {
         self.resets = resets
     }
 
-    /// A sentence for a person, without its full stop.
+    /// A sentence for people, without its full stop.
     public var text: String {
         let said =
             switch evidence {

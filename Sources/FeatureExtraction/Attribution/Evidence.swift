@@ -1,14 +1,14 @@
-/// On what it rests that the subject of a window is who did it.
+/// The kind of evidence that the subject of a window sent the packets.
 public enum Evidence: String, Sendable, CaseIterable, BitwiseCopyable {
     /// The kernel saw the packets come in at the subject's own port.
     case port
-    /// The packets bore the MAC address that the subject has.
+    /// The packets bore the MAC address of the subject.
     case card
-    /// The sender completed handshakes, so it receives what is sent to its address.
+    /// The sender completed TCP handshakes, so it receives what is sent to its address.
     case handshake
-    /// Nothing but the address in the packets, which anybody can write.
+    /// The source address alone, which any sender can write.
     case address
 
-    /// Whether somebody else could have made it look like this by writing addresses into packets.
+    /// Whether another host could have forged the evidence by writing addresses into packets.
     public var mayBeForged: Bool { self == .address }
 }

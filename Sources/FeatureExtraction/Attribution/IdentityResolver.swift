@@ -38,13 +38,13 @@ struct IdentityResolver: Sendable {
 
     func identity(of address: IPAddress) -> Identity { identities.identity(of: address) }
 
-    /// Whether two addresses are named, and as two workloads.
+    /// Whether two addresses have names of two different workloads.
     func areNamedApart(_ one: IPAddress, _ other: IPAddress) -> Bool {
         let (one, other) = (identities.identity(of: one), identities.identity(of: other))
         return one.isNamed && other.isNamed && one.name != other.name
     }
 
-    /// Drops every answer: another graph has other numbers.
+    /// Drops all cached results: another graph has other numbers.
     mutating func forget() { cache.removeAll() }
 
     /// Returns the numbers of `address` in `graph`.

@@ -14,17 +14,17 @@ public struct MACBindingTable: Sendable {
     static let newAddressAllowance = 2
     /// The greatest number of MAC addresses in the table.
     static let linkLimit = 65_536
-    /// Seconds of silence after which a claim of an address is no conflict.
+    /// Seconds of silence after which another claim of an address is no conflict.
     static let takeoverSeconds = 5
 
     struct Record: Sendable {
         var addresses: [IPAddress] = []
         var isRouter = false
-        /// Whether training, inventory or engine say whose card it is. Such a card never becomes a
-        /// router by what it sends, and no other card proves anything.
+        /// Whether training, inventory or engine name the owner of the MAC address. Such a MAC
+        /// address never becomes a router by what it sends, and no other MAC address is evidence.
         var isKnown = false
         var linkLocal = IPAddress.unspecified
-        /// Addresses gained since the start.
+        /// Addresses added since the start.
         var gained = 0
         /// The last destination that was not its own address, and the number of changes: two or
         /// more make it a router.
@@ -41,19 +41,19 @@ public struct MACBindingTable: Sendable {
         public var subject: IPAddress
         /// Whether the frame's source address belongs to another host.
         public var isForeign: Bool
-        /// On what this rests.
+        /// The kind of evidence.
         public var evidence = Evidence.address
-        /// Whether somebody else has the address: the frame is not held against that one.
+        /// Whether the address belongs to another host: the frame is not attributed to its owner.
         public var isContested = false
-        /// Whether it is held against nobody: who sent it is not known, or it was counted where it
-        /// came in.
+        /// Whether the frame is attributed to no host: its sender is unknown, or it was counted
+        /// where it came in.
         public var isNobody = false
     }
 
     private(set) var records: [MACAddress: Record] = [:]
     private var owners: [IPAddress: MACAddress] = [:]
     private let isLearning: Bool
-    /// Whether every card is as good as known, for want of a training that saw any.
+    /// Whether every MAC address counts as known, because no training has seen any.
     private let trustsAll: Bool
 
     /// Creates a table with the bindings of a baseline and an inventory.
@@ -66,7 +66,7 @@ public struct MACBindingTable: Sendable {
             for address in link.addresses where !link.isRouter { owners[address] = mac }
         }
         for member in inventory.workloads.flatMap(\.members) {
-            // Of several cards, each has the address in its place; one alone has them all.
+            // Of several MAC addresses, each has the address at its index; one alone has all.
             let only = member.macs.count == 1
             for (place, mac) in member.macs.enumerated() where records[mac] == nil {
                 let addresses =
@@ -80,8 +80,8 @@ public struct MACBindingTable: Sendable {
     /// Returns the sender of this frame; also learns its binding.
     ///
     /// - Parameters:
-    ///   - isFromAfar: whether the source is outside or a gateway: what carries it is a router.
-    ///   - areNamedApart: whether two addresses belong to two workloads that are known by name.
+    ///   - isFromAfar: whether the source is outside or a gateway: its MAC address is a router's.
+    ///   - areNamedApart: whether two addresses belong to two workloads with known names.
     mutating func sender(
         of packet: Packet, second: Int, isFromAfar: Bool,
         areNamedApart: (IPAddress, IPAddress) -> Bool
@@ -91,7 +91,7 @@ public struct MACBindingTable: Sendable {
         guard mac != .zero && !mac.isGroup else { return Sender(subject: source, isForeign: false) }
         noteNextHop(packet)
         guard var record = records[mac] else {
-            // Who comes with another's address has none yet.
+            // A MAC address that first appears with another host's address has none of its own yet.
             let isContested = !isFromAfar && isOthers(source, mac)
             if records.count < Self.linkLimit {
                 bind(mac, to: isContested ? .unspecified : source, second: second)
@@ -105,7 +105,7 @@ public struct MACBindingTable: Sendable {
         }
         let proof = record.isRouter || !(trustsAll || record.isKnown) ? Evidence.address : .card
         if record.isRouter, isOwnersOwn(source, mac) {
-            // A container's address that comes from beyond the router: its owner did not send it.
+            // A container's address that comes through the router: its owner did not send it.
             records[mac]?.lastSecond = second
             return Sender(subject: source, isForeign: false, isContested: true)
         }
@@ -129,7 +129,7 @@ public struct MACBindingTable: Sendable {
             record.gained += 1
             record.lastSource = source
             owners[source] = mac
-            // Someone with so many addresses forwards for others.
+            // A MAC address with so many source addresses is a router.
             if record.addresses.count >= Self.addressLimit, mayBecomeRouter(record) {
                 record.isRouter = true
             }
@@ -142,8 +142,8 @@ public struct MACBindingTable: Sendable {
         return Sender(subject: own, isForeign: true, evidence: proof)
     }
 
-    /// What a card sends from a link-local address is its own doing, or another's whose address it
-    /// is.
+    /// A frame from a link-local address is attributed to the MAC address's own host, or to the
+    /// host whose address it uses.
     private mutating func linkLocalSender(
         _ source: IPAddress, _ mac: MACAddress, _ second: Int, _ proof: Evidence
     ) -> Sender {
@@ -160,17 +160,17 @@ public struct MACBindingTable: Sendable {
         return Sender(subject: own ?? source, isForeign: false, evidence: proof)
     }
 
-    /// Whether a card may become a router by what it sends. One that training, inventory or engine
-    /// know as a host's may not.
+    /// Whether a MAC address may become a router by what it sends. One that training, inventory or
+    /// engine know as a host's may not.
     private func mayBecomeRouter(_ record: Record) -> Bool { isLearning || !record.isKnown }
 
-    /// Whether an address is that of a card which has itself been seen in this run.
+    /// Whether an address belongs to a MAC address that was itself seen in this run.
     private func isOwnersOwn(_ address: IPAddress, _ mac: MACAddress) -> Bool {
         guard isOthers(address, mac), let owner = owners[address] else { return false }
         return records[owner].map { $0.lastSecond > 0 } ?? false
     }
 
-    /// An engine says which card has an address.
+    /// Applies an engine's statement of which MAC address has an address.
     mutating func know(_ mac: MACAddress, has address: IPAddress) {
         guard mac != .zero, !mac.isGroup, records.count < Self.linkLimit || records[mac] != nil
         else { return }
@@ -182,7 +182,7 @@ public struct MACBindingTable: Sendable {
         owners[address] = mac
     }
 
-    /// Whether an address is another card's, silent or not, that is no router.
+    /// Whether an address belongs to another MAC address, silent or not, that is not a router.
     private func isOthers(_ address: IPAddress, _ mac: MACAddress) -> Bool {
         guard !isLearning, let owner = owners[address], owner != mac else { return false }
         return records[owner].map { !$0.isRouter } ?? false

@@ -1,10 +1,10 @@
 public import NetworkAddresses
 
-/// What has changed of the ports of a node.
+/// Changes of the ports of a node.
 public struct PortChange: Sendable, Equatable {
-    /// Ports that are new, or of which something else is known.
+    /// Ports that are new, or whose facts have changed.
     public var facts: [PortFacts] = []
-    /// Ports that have gone.
+    /// Ports that are gone.
     public var gone: [UInt32] = []
 
     public init() {}
@@ -12,22 +12,22 @@ public struct PortChange: Sendable, Equatable {
     public var isEmpty: Bool { facts.isEmpty && gone.isEmpty }
 }
 
-/// What is known of a port of the node beside its packets.
+/// The facts about a port of the node that do not come from its packets.
 public struct PortFacts: Sendable, Equatable {
-    /// As packets have it; no later port gets the number.
+    /// The number in packets; no later port gets the same number.
     public var port: UInt32
-    /// What the interface is called.
+    /// The interface's name.
     public var name: String
-    /// Tells the interface from a later one with the same name; empty: not known.
+    /// Distinguishes the interface from later ones with its name; empty: unknown.
     public var instance: String
-    /// The card at the other end; zero: not known.
+    /// The MAC address at the other end; zero: unknown.
     public var mac: MACAddress
-    /// Addresses that the host or container at the other end has.
+    /// Addresses of the host or container at the other end.
     public var addresses: [IPAddress]
-    /// The same for all ports of one host or container, and for no others; nil: not known.
+    /// The same for all ports of one host or container, and for no others; nil: unknown.
     public var host: Int32?
-    /// Whether several hosts may be behind it: a card, a tunnel, another bridge. Then a port says
-    /// nothing about who sent a frame.
+    /// Whether several hosts may be behind it: a physical interface, a tunnel, another bridge. Such
+    /// a port is no evidence of who sent a frame.
     public var isShared: Bool
 
     public init(

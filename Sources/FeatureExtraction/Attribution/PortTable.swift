@@ -2,24 +2,24 @@ import NetworkAddresses
 import PacketDecoding
 import Workloads
 
-/// Which port of the node carries which addresses, and so who sent a frame whatever it bears.
+/// Maps addresses to the ports of the node, and attributes frames by the port that they came by.
 ///
-/// An address belongs to the port that the kernel lists it for, and else to the first one that used
-/// it. Silence transfers nothing: it is free again only when its port has gone, the kernel lists it
-/// no longer, or an engine says so.
+/// An address belongs to the port for which the kernel lists it, and otherwise to the first port
+/// that used it. Silence transfers nothing: an address is free again only when its port is gone,
+/// the kernel no longer lists it, or an engine names another holder.
 struct PortTable: Sendable {
-    /// Addresses that a port may take on by using them, after its first of each family.
+    /// Addresses that a port may gain by using them, beyond its first of each family.
     static let newAddressAllowance = 2
-    /// Ports that are asked about at a time.
+    /// Ports that may wait for a query at a time.
     static let wantedLimit = 64
 
     struct Record: Sendable {
         var name = ""
         var instance = ""
         var mac = MACAddress.zero
-        /// The first of each family is whom a frame with a borrowed address is held against.
+        /// Frames with a borrowed address are attributed to the first of each family.
         var addresses: [IPAddress] = []
-        /// Those of them that the kernel lists.
+        /// The addresses among them that the kernel lists.
         var listed: [IPAddress] = []
         var host: Int32?
         var isShared = false
@@ -27,25 +27,27 @@ struct PortTable: Sendable {
         var gained = 0
     }
 
-    /// What the port says about a packet's sender.
+    /// The port's evidence about a packet's sender.
     enum Answer: Equatable {
-        /// Nothing: there is no port, or it is not one host's.
+        /// None: there is no port, or several hosts are behind it.
         case nothing
-        /// The source address is the port's own: the frame is held against this address of its
+        /// The source address belongs to the port: the frame is attributed to this address of its
         /// host.
         case own(IPAddress)
-        /// The source is not the port's: the frame is held against this address, which is.
+        /// The source does not belong to the port: the frame is attributed to this address, which
+        /// does.
         ///
-        /// `isOthers`: another port has the address; else nobody here is known to have it.
+        /// `isOthers`: the source belongs to another port; otherwise to no known port.
         case forged(IPAddress, isOthers: Bool)
-        /// The source is another port's, and nothing is known of whoever sent this: held against
-        /// nobody.
+        /// The source belongs to another port, and no address of this port is known: the frame is
+        /// attributed to no host.
         case contested
-        /// The node sends it, and the source is a port's: it was seen there when it came in.
+        /// The node sends it, and the source belongs to a port, where it was counted when it came
+        /// in.
         case seen
     }
 
-    /// A pair that was found to be right: what most packets need.
+    /// A pair of port and source that was checked: the fast path for most packets.
     private struct Fast {
         var port: UInt32 = 0
         var source = IPAddress.unspecified
@@ -55,9 +57,9 @@ struct PortTable: Sendable {
     private var owners: [IPAddress: UInt32] = [:]
     private var fast = [Fast](repeating: Fast(), count: PortTable.fastCount)
     private var wanted: Set<UInt32> = []
-    /// Cards that carry the packets of others, as the baseline has seen.
+    /// MAC addresses that forward packets of other hosts, from the baseline.
     private let routers: Set<MACAddress>
-    /// The ports where the kernel lists these cards: of several with one card, the first.
+    /// The ports where the kernel lists these MAC addresses: of several with one, the first.
     private var routerPorts: [MACAddress: UInt32] = [:]
 
     private static let fastCount = 256
@@ -69,12 +71,12 @@ struct PortTable: Sendable {
     /// The port that an address belongs to; 0: none.
     func owner(of address: IPAddress) -> UInt32 { owners[address] ?? 0 }
 
-    /// What is known of a port.
+    /// The facts about a port.
     func record(of port: UInt32) -> Record? { records[port] }
 
     // MARK: - Packets
 
-    /// Whether the packet's port is known to carry its source: the answer to most packets, at once.
+    /// Whether the packet's source is known to belong to its port: the fast path for most packets.
     @inline(__always)
     func isSettled(_ packet: Packet) -> Bool {
         let place = fast[Int(packet.port) & (Self.fastCount - 1)]
@@ -82,10 +84,10 @@ struct PortTable: Sendable {
             && packet.packetType != .outgoing
     }
 
-    /// What the port says about a packet's sender, and learns from it.
+    /// Returns the port's evidence about a packet's sender, and learns from the packet.
     ///
-    /// - Parameter place: where the source address lies, as far as the networks of containers are
-    ///   known.
+    /// - Parameter place: the location of the source address, as far as the networks of containers
+    ///   are known.
     mutating func answer(_ packet: Packet, place: Identity.Place) -> Answer {
         let source = packet.source
         guard packet.packetType != .outgoing else {
@@ -126,8 +128,9 @@ struct PortTable: Sendable {
         record.host != nil && records[port]?.host == record.host
     }
 
-    /// Whom a frame with an address of the port's own is held against. A link-local address, and
-    /// one that the kernel does not list, stand for the host's first address.
+    /// The address to which a frame with one of the port's own addresses is attributed. A
+    /// link-local address, and one that the kernel does not list, count as the host's first
+    /// address.
     private mutating func subject(
         _ source: IPAddress, _ record: Record, _ port: UInt32
     ) -> IPAddress {
@@ -149,7 +152,7 @@ struct PortTable: Sendable {
         !address.isIPv4 && address.isLinkLocal
     }
 
-    /// Whether two addresses are of one family and scope.
+    /// Whether two addresses have the same family and scope.
     private static func isAlike(_ one: IPAddress, _ other: IPAddress) -> Bool {
         one.isIPv4 == other.isIPv4 && isLinkLocal(one) == isLinkLocal(other)
     }
@@ -159,7 +162,7 @@ struct PortTable: Sendable {
     ) -> Bool {
         // The gateway is the node itself.
         if place == .gateway || place == .group { return false }
-        // Not every network of containers is known: the first address may lie anywhere.
+        // Not every network of containers is known: the first address may be in any place.
         if !record.addresses.contains(where: { Self.isAlike($0, source) }) { return true }
         return place == .inside && record.gained < Self.newAddressAllowance
     }
@@ -170,7 +173,7 @@ struct PortTable: Sendable {
 
     // MARK: - Facts
 
-    /// Ports whose facts would tell more, each once.
+    /// Ports whose facts should be queried, each once.
     mutating func takeWanted() -> Set<UInt32> {
         defer { wanted.removeAll(keepingCapacity: true) }
         return wanted
@@ -185,8 +188,7 @@ struct PortTable: Sendable {
         note(change.facts)
     }
 
-    /// Takes in what is known of ports. An address that is listed at two of them stays whose it
-    /// was.
+    /// Applies facts about ports. An address that is listed at two of them stays with the first.
     mutating func note(_ facts: [PortFacts]) {
         for fact in facts {
             var record = records[fact.port] ?? Record()
@@ -206,7 +208,7 @@ struct PortTable: Sendable {
         }
         for fact in facts where !fact.isShared {
             for address in fact.addresses where !address.isUnspecified {
-                // What the kernel lists goes before what somebody used.
+                // The kernel's list takes precedence over first use.
                 if let owner = owners[address], owner != fact.port, var record = records[owner],
                     !record.listed.contains(address)
                 {
@@ -222,7 +224,7 @@ struct PortTable: Sendable {
         }
     }
 
-    /// A port has gone: its addresses are free.
+    /// Removes a port that is gone: its addresses are free.
     mutating func remove(_ port: UInt32) {
         guard let record = records.removeValue(forKey: port) else { return }
         for address in record.addresses where owners[address] == port { owners[address] = nil }
@@ -230,7 +232,7 @@ struct PortTable: Sendable {
         forget(port)
     }
 
-    /// An engine says that an address has another holder: who has it by use alone has it no longer.
+    /// Frees an address of which an engine names another holder, unless the kernel lists it.
     mutating func release(_ address: IPAddress) {
         guard let port = owners[address], var record = records[port],
             !record.listed.contains(address)

@@ -12,7 +12,7 @@ struct ForwardedQueries: Sendable {
         asked[Int(key >> 51)] = key
     }
 
-    /// Whether a client asked `server` for the name that it asks for now.
+    /// Whether a client has sent `server` a query for the name that `server` queries now.
     func isRelayed(_ name: NameDigest, by server: IPAddress) -> Bool {
         let key = Self.key(name, server)
         return asked[Int(key >> 51)] == key

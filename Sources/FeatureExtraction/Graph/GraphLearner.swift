@@ -22,10 +22,10 @@ public struct GraphLearner: Sendable {
         for address in change.holders.keys { ports.release(address) }
     }
 
-    /// Takes in what has changed of the node's ports.
+    /// Applies changes of the node's ports.
     public mutating func apply(_ change: PortChange) { ports.apply(change) }
 
-    /// Ports of which it should be asked anew what is behind them, each once.
+    /// Ports whose facts should be queried again, each once.
     public mutating func takeWantedPorts() -> Set<UInt32> { ports.takeWanted() }
 
     /// Processes one packet and its effect on its flow.
@@ -45,14 +45,14 @@ public struct GraphLearner: Sendable {
             case .forged(let own, let isOthers):
                 subject = own
                 borrowsAnothers = isOthers
-            // Seen where it came in, or nobody knows whose it is.
+            // It was counted where it came in, or its sender is unknown.
             case .seen, .contested: return
             case .own(let own): subject = own
             case .nothing: break
             }
         }
-        // Whoever borrows another's address must not be learnt as the card that has it; a container
-        // that carries the packets of hosts beyond it is a router.
+        // A sender with a borrowed address must not be learned as the address's MAC address; a
+        // container that forwards packets of hosts beyond it is a router.
         if !borrowsAnothers {
             let sender = links.sender(
                 of: packet, second: second, isFromAfar: place == .outside || place == .gateway

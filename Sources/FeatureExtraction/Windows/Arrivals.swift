@@ -1,8 +1,8 @@
 import NetworkAddresses
 import PacketDecoding
 
-/// Remembers who has opened flows to whom lately: whoever asks by ARP for the sender of such a
-/// packet wants to answer it, and does not search the network. A table of fixed size.
+/// Remembers which hosts have opened flows to which others lately: an ARP request for the sender of
+/// such a packet precedes an answer, and is no scan of the network. A table of fixed size.
 struct Arrivals: Sendable {
     /// Seconds within which an answer is due.
     private static let seconds = 10
@@ -23,8 +23,8 @@ struct Arrivals: Sendable {
             key: key, second: second, port: packet.port, mac: packet.sourceMAC)
     }
 
-    /// Whether an ARP request asks for an address that has just sent a packet to the asker. One
-    /// that the asker sent itself does not count.
+    /// Whether an ARP request is for an address that has just sent a packet to the requester. A
+    /// packet that the requester sent itself does not count.
     func isAnswer(_ request: Packet, second: Int) -> Bool {
         let key = Self.key(request.destination, request.source)
         let place = places[Int(key >> 52)]

@@ -60,19 +60,21 @@ extension HostState {
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
     }
 
-    /// On what it rests that the window of `scale` that ends with `second` was this host's doing.
+    /// The evidence that this host caused the window of `scale` that ends with `second`.
     func evidence(_ scale: Scale, _ second: Int) -> Evidence {
         if isContested { return .address }
         let start = second - scale.seconds
         let sum = sum(scale)
         guard addressSecond > start else {
-            // One packet that only its card speaks for is as much as all of them are worth.
+            // A single packet with no evidence but its MAC address makes that the window's
+            // evidence.
             guard port == 0 || cardSecond > start else { return .port }
-            // Card and address can be forged together: then the owner resets what it never opened.
+            // MAC address and IP address can be forged together: the owner resets what it never
+            // opened.
             let resets = sum.high(.nxdomain)
             return resets > 0 && resets * 2 >= sum[.flows] ? .address : .card
         }
-        // Most of them: a handshake of the owner must not prove what others forge beside it.
+        // Most of them: an owner's handshake must not be evidence for flows forged in its name.
         let completed = sum.high(.proof)
         return completed > 0 && completed * 2 >= sum[.flows] ? .handshake : .address
     }

@@ -16,11 +16,12 @@ enum Counter: Int {
     case dnsQueries, dnsNames, nxdomain
     /// Packets in the high bits, their bytes in the low bits.
     case icmp
-    /// Logins below; above, refusals by services that refuse others of their clients, too.
+    /// Logins below; above, refusals by services that refuse several of their clients.
     case logins
     /// TCP flows whose handshake was completed above, frames with another's source address below.
     case proof
-    /// Packets of any kind held against the host, ARP too: tells an active second from an idle one.
+    /// Packets of any kind attributed to the host, ARP too: separates active seconds from idle
+    /// ones.
     case activity
 }
 
@@ -74,16 +75,16 @@ struct HostState: Sendable {
     var resolved: Resolved
     var identity: Identity
     var mac = MACAddress.zero
-    /// The port of the node that its packets come by; 0: not known.
+    /// The port of the node by which its packets come; 0: unknown.
     var port: UInt32 = 0
-    /// Whether somebody else has the address: what is done with it is held apart from the owner's
-    /// doing.
+    /// Whether the address belongs to another host: its use is counted apart from the owner's
+    /// traffic.
     let isContested: Bool
-    /// The last second in which nothing but the address said who sent a packet, and the last one in
-    /// which its card did.
+    /// The last second in which a packet had only its address as evidence, and the last one in
+    /// which it had only its MAC address.
     var addressSecond = Int.min / 2
     var cardSecond = Int.min / 2
-    /// Changes whenever the slot gets another host.
+    /// Changes whenever the slot is assigned to another host.
     var generation: UInt8
     let firstSecond: Int
     var lastSecond: Int

@@ -1,12 +1,12 @@
 import NetworkAddresses
 
-/// Remembers which services have refused several of their usual clients lately: what those clients
-/// do then is the service's failure. A table of fixed size: a newer service may take an older one's
-/// place.
+/// Remembers which services have lately refused several of their usual clients: retries of those
+/// clients are caused by the service's failure. A table of fixed size: a newer service may replace
+/// an older one.
 struct Outages: Sendable {
-    /// Clients from which on a service counts as down.
+    /// Number of clients from which a service counts as down.
     private static let clientCount = 3
-    /// Seconds that a refusal counts.
+    /// Seconds for which a refusal counts.
     private static let seconds = 60
 
     private struct Place {
@@ -20,8 +20,7 @@ struct Outages: Sendable {
 
     /// Notes a refusal.
     ///
-    /// - Parameter client: what tells one client from another, and cannot be forged where a port is
-    ///   known.
+    /// - Parameter client: identifies the client, and cannot be forged where a port is known.
     /// - Returns: whether the service refuses several of its clients.
     mutating func note(
         _ server: IPAddress, port: UInt16, client: UInt64, second: Int

@@ -9,23 +9,23 @@ public struct Window: Sendable {
     public var identity: Identity?
     /// Its MAC address, if known.
     public var mac: MACAddress
-    /// The port of the node that its packets came by, and what it is called; 0: not known.
+    /// The port of the node by which its packets came, and the interface's name; 0: unknown.
     public var port: UInt32 = 0
     public var portName = ""
-    /// Tells that port from a later one with the same name; empty: not known.
+    /// Distinguishes that port from later ones with its name; empty: unknown.
     public var portInstance = ""
     /// Whether the kernel lists the subject's address behind that port.
     public var isListedAtPort = false
-    /// On what it rests that the subject did this.
+    /// The evidence that the subject caused this.
     public var evidence = Evidence.address
-    /// Whether the address is somebody else's, who is not blamed for it.
+    /// Whether the address belongs to another host, which is not blamed for the window.
     public var isContested = false
-    /// Frames with another's source address.
+    /// Frames with the source address of another host.
     public var forgedCount = 0
     /// TCP flows that were answered, and that the subject's address reset without using the answer.
     public var resetCount = 0
-    /// Flows to services that the subject is known to use, refused by servers that refuse others of
-    /// their clients, too.
+    /// Flows to services that the subject is known to use, refused by servers that refuse several
+    /// of their clients.
     public var outageCount = 0
     /// TCP flows whose handshake the subject completed with the number that the answer brought.
     public var handshakeCount = 0

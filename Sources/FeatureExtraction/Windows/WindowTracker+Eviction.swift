@@ -19,7 +19,7 @@ extension WindowTracker {
         turn = (0, 0)
     }
 
-    /// The place of whoever a packet is held against, made where there is none.
+    /// The slot of the host that a packet is attributed to; created where there is none.
     mutating func slot(of sender: MACBindingTable.Sender, _ packet: Packet) -> Int? {
         let address = sender.subject
         if let slot = current(address, sender.isContested) {
@@ -28,7 +28,7 @@ extension WindowTracker {
         }
         let resolved = resolver.resolve(address, in: graph)
         guard resolved.place != .group else { return nil }
-        // A place that was left takes no further memory.
+        // A slot that was freed takes no further memory.
         if hostCount >= hostLimit || isCramped && free.isEmpty {
             droppedHosts += 1
             guard forgetPasserBy() || resolved.isKnown && forgetStranger() else { return nil }
@@ -53,7 +53,7 @@ extension WindowTracker {
         return slot
     }
 
-    /// The place of an address's owner, or of whoever else uses the address.
+    /// The slot of an address's owner, or of another host that uses the address.
     func current(_ address: IPAddress, _ isContested: Bool) -> Int? {
         isContested ? contested[address] : slots[address]
     }
@@ -73,13 +73,13 @@ extension WindowTracker {
         case .address: hosts[slot].addressSecond = second
         case .card, .handshake:
             hosts[slot].cardSecond = second
-            // A rule on the card is for the one that sent what is counted.
+            // A rule on the MAC address is for the host that sent the counted packets.
             hosts[slot].mac = packet.sourceMAC
         }
     }
 
-    /// Makes room by forgetting somebody without a name who opened a flow or three and has gone
-    /// since: forged addresses must not keep everybody else from being watched.
+    /// Evicts an unnamed host that opened one to three flows and has been silent since: forged
+    /// addresses must not keep other hosts from being watched.
     ///
     /// - Complexity: O(1): examines a few slots; the next call continues from there.
     private mutating func forgetPasserBy() -> Bool {

@@ -4,10 +4,10 @@ import PacketDecoding
 import Workloads
 import Timestamps
 
-/// Ending seconds: windows that are complete, one at a time.
+/// Closes seconds and returns the windows that are complete, one at a time.
 extension WindowTracker {
-    /// Ends seconds until a window is complete: host by host, and for each host the shorter scales
-    /// first.
+    /// Closes seconds until a window is complete: host by host, and for each host the shorter
+    /// scales first.
     mutating func nextFullWindow() -> Window? {
         while second < target {
             // Without hosts in the table, the seconds up to `target` can be skipped.

@@ -3,9 +3,9 @@ import NetworkAddresses
 import PacketDecoding
 public import Workloads
 
-/// Who sent a packet, whatever source address it names.
+/// Attributes packets to their senders, whatever source address they bear.
 extension WindowTracker {
-    /// Counts a packet that opens no flow, and whose source address is another port's, for its own
+    /// Attributes a packet that opens no flow, and whose source belongs to another port, to its own
     /// port.
     mutating func countInjected(_ packet: Packet, _ sender: MACBindingTable.Sender) {
         guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
@@ -16,7 +16,8 @@ extension WindowTracker {
         hosts[slot].lastSecond = second
     }
 
-    /// Whether a packet comes from the very host that it is for, whatever source it names.
+    /// Whether a packet comes from the very host that it is addressed to, whatever its source
+    /// address.
     func isToItself(_ packet: Packet) -> Bool {
         guard let slot = slots[packet.destination] else { return false }
         if packet.port != 0, packet.packetType != .outgoing, hosts[slot].port != 0 {
@@ -31,7 +32,7 @@ extension WindowTracker {
         return linkSender(of: packet)
     }
 
-    /// Who sent a packet as its card tells.
+    /// Attributes a packet by its MAC address.
     mutating func linkSender(of packet: Packet) -> MACBindingTable.Sender {
         let place = resolver.resolve(packet.source, in: graph).place
         let names = resolver
@@ -40,7 +41,7 @@ extension WindowTracker {
         ) { names.areNamedApart($0, $1) }
     }
 
-    /// Who sent a packet as its port tells; nil where the port does not tell.
+    /// Attributes a packet by its port; nil where the port is no evidence.
     mutating func portSender(of packet: Packet) -> MACBindingTable.Sender? {
         let own = MACBindingTable.Sender(subject: packet.source, isForeign: false, evidence: .port)
         if ports.isSettled(packet) { return own }
@@ -48,11 +49,11 @@ extension WindowTracker {
         switch ports.answer(packet, place: place) {
         case .nothing: return nil
         case .own(let subject):
-            // Training learns who has which card, too, for monitors without ports.
+            // Training also learns MAC addresses, for monitors without ports.
             if mode == .training { _ = linkSender(of: packet) }
             return MACBindingTable.Sender(subject: subject, isForeign: false, evidence: .port)
         case .forged(let subject, let isOthers):
-            // A container that carries the packets of hosts beyond it is a router.
+            // A container that forwards packets of hosts beyond it is a router.
             if mode == .training, !isOthers { _ = linkSender(of: packet) }
             return MACBindingTable.Sender(subject: subject, isForeign: true, evidence: .port)
         case .contested:
@@ -65,7 +66,7 @@ extension WindowTracker {
         }
     }
 
-    /// Whether a refusal is one of several that a service gives its usual clients.
+    /// Whether a refusal is one of several by which a service refuses its usual clients.
     mutating func isOutage(_ refusal: Packet, _ slot: Int) -> Bool {
         let client =
             hosts[slot].port != 0
@@ -74,8 +75,8 @@ extension WindowTracker {
             refusal.source, port: refusal.sourcePort, client: client, second: second)
     }
 
-    /// Whether a packet in the middle of a flow comes from another card than the opener's; it is
-    /// counted for that card then.
+    /// Whether a packet in the middle of a flow comes from another MAC address than the opener's;
+    /// it is then attributed to that MAC address.
     mutating func isInjected(_ packet: Packet, _ slot: Int) -> Bool {
         guard packet.sourceMAC != .zero, hosts[slot].mac != .zero,
             packet.source == hosts[slot].address, !links.isRouter(packet.sourceMAC),
@@ -93,9 +94,9 @@ extension WindowTracker {
         var conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
         let sender = sender(of: packet)
         if sender.isNobody { return }
-        // What the port says goes before what the card says.
+        // The port takes precedence over the MAC address.
         conflicts = sender.evidence == .port ? false : conflicts || sender.isContested
-        // A router asks for others.
+        // A router sends ARP requests on behalf of other hosts.
         let asks =
             packet.arpOperation == 1 && packet.destination != claimed
             && !links.isRouter(packet.sourceMAC) && !arrivals.isAnswer(packet, second: second)
@@ -137,8 +138,8 @@ extension WindowTracker {
         }
     }
 
-    /// Takes in what has changed of the node's ports. Addresses of a port that has gone are free,
-    /// and who has one next begins anew.
+    /// Applies changes of the node's ports. Addresses of a port that is gone are free, and their
+    /// next holder starts with empty windows.
     public mutating func apply(_ change: PortChange) {
         ports.apply(change)
         guard !change.gone.isEmpty else { return }
@@ -148,7 +149,7 @@ extension WindowTracker {
         }
     }
 
-    /// Ports of which it should be asked anew what is behind them, each once.
+    /// Ports whose facts should be queried again, each once.
     public mutating func takeWantedPorts() -> Set<UInt32> { ports.takeWanted() }
 
     mutating func rename(_ slot: Int) {

@@ -29,8 +29,8 @@ public struct WindowTracker: Sendable {
     public internal(set) var droppedHosts = 0
     public internal(set) var links: MACBindingTable
     var ports: PortTable
-    /// Frames that bore another's address and are held against nobody: it is not known who sent
-    /// them.
+    /// Frames with a borrowed source address that were attributed to no host, because the sender is
+    /// unknown.
     public internal(set) var contestedCount: UInt64 = 0
     var graph: CommunicationGraph?
     let mode: Mode
@@ -40,7 +40,7 @@ public struct WindowTracker: Sendable {
     var resolver: IdentityResolver
     var hosts: [HostState] = []
     var slots: [IPAddress: Int] = [:]
-    /// Of those who use an address that is another's.
+    /// Hosts that use an address of another host.
     var contested: [IPAddress: Int] = [:]
     var free: [Int] = []
     /// The second in which packets are counted; seconds before `target` are being ended.
@@ -91,7 +91,7 @@ public struct WindowTracker: Sendable {
         }
     }
 
-    /// Hosts watched at this moment.
+    /// Number of hosts that are watched now.
     public var hostCount: Int { slots.count + contested.count }
 
     /// The number of slots, used or free, including those of hosts whose address has a new owner.
@@ -159,8 +159,8 @@ public struct WindowTracker: Sendable {
         return nil
     }
 
-    /// Who opened the flow that `observe` gave this tag for, and whether its baseline never used
-    /// the pair.
+    /// The opener of the flow for which `observe` returned this tag, and whether its pair is new to
+    /// the baseline.
     public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool) {
         (hosts[Int(tag & 0xFF_FFFF) - 1].address, tag & Self.newEdgeBit != 0)
     }
@@ -176,7 +176,7 @@ public struct WindowTracker: Sendable {
                 servers += [Int32](
                     repeating: -1, count: max(flow + 1, servers.count * 2) - servers.count)
             }
-            // Nobody raises its own demand.
+            // A host cannot raise its own limit of demand.
             servers[flow] =
                 isToItself(packet) ? -1 : slots[packet.destination].map(Int32.init) ?? -1
         }
@@ -258,7 +258,7 @@ public struct WindowTracker: Sendable {
             hosts[slot].generation & Self.generationMask
                 == UInt8(update.tag >> 24) & Self.generationMask
         else { return }
-        // What the owner of a borrowed address answers is not the borrower's doing.
+        // An answer of the owner of a borrowed address is not the borrower's traffic.
         if packet.port != 0, packet.packetType != .outgoing, hosts[slot].port != 0,
             update.events.contains(.fromOriginator),
             packet.source != hosts[slot].address, ports.owner(of: packet.source) == packet.port,
@@ -273,7 +273,7 @@ public struct WindowTracker: Sendable {
         }
         var now = hosts[slot].now
         now[.activity] &+= 1
-        // What a host answers that did not ask: RST alone, without data (RFC 9293, 3.10.7.1).
+        // The answer to an unsolicited segment: RST alone, without data (RFC 9293, 3.10.7.1).
         if update.events.contains([.reset, .fromOriginator]), packet.tcpFlags & 0x3F == 0x04 {
             now[.nxdomain] &+= Counters.high
         }

@@ -1,9 +1,9 @@
 internal import Recording
 internal import Logging
-/// What follows the names and bridges of containers beside a feed.
+/// Follows the names and bridges of containers for a capture.
 struct CaptureContext {
     let capture: LiveSource
-    /// As they were asked for; `LiveWorkloads.allBridges` may be one of them.
+    /// The interfaces as given; `LiveWorkloads.allBridges` may be one of them.
     var interfaces: [String]
     let recording: PacketRecording?
     let logger: Logger

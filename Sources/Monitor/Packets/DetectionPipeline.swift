@@ -8,7 +8,7 @@ import SystemSupport
 import Workloads
 import Timestamps
 
-/// Frames in, verdicts out: what the packet thread of a monitor does.
+/// Turns frames into verdicts, on the packet thread of a monitor.
 struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     var intake: FrameIntake
     private(set) var meter: FlowMeter
@@ -134,10 +134,10 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     // MARK: - Ports
 
-    /// Takes in what has changed of the node's ports.
+    /// Applies changes of the node's ports.
     mutating func apply(_ change: PortChange) { tracker.apply(change) }
 
-    /// Ports of which it should be asked anew what is behind them.
+    /// Ports whose facts should be queried again.
     mutating func takeWantedPorts() -> Set<UInt32> { tracker.takeWantedPorts() }
 
     // MARK: - Changes

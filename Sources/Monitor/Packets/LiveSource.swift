@@ -4,12 +4,12 @@ internal import NetworkAddresses
 internal import NodeInterfaces
 internal import PacketCapture
 
-/// Where a monitor's frames come from: the ports of the node's bridges, or interfaces as libpcap
-/// opens them.
+/// The source of a monitor's frames: the ports of the node's bridges, or interfaces that libpcap
+/// opens.
 ///
-/// At ports each frame is seen once, at the port that it came by, in one order of time; that says
-/// who sent it. Where no bridge is named there are no ports, and the interfaces are captured as
-/// they are.
+/// At ports each frame is captured once, at the port that it came by, in one order of time; the
+/// port is evidence of its sender. Where no bridge is named, the interfaces are captured without
+/// ports.
 final class LiveSource {
     private enum Way {
         case ports(PortCapture)
@@ -18,18 +18,18 @@ final class LiveSource {
 
     private var way: Way
     private let options: CaptureOptions
-    /// As they were asked for, with the bridges of container networks where these are.
+    /// The interfaces as given, with the bridges of container networks where those were requested.
     private var named: [String]
     /// The same for all ports that this source numbers.
     let run = UInt64.random(in: 1...UInt64.max)
 
-    /// The word that stands for every interface.
+    /// The name for all interfaces.
     static let everything = "any"
 
     /// - Parameters:
-    ///   - interfaces: as they are asked for; `LiveWorkloads.allBridges` may be one of them.
-    ///   - tell: called with a line where the ports cannot be had.
-    /// - Throws: `.device` with what is missing, most often the right to capture.
+    ///   - interfaces: as given; `LiveWorkloads.allBridges` may be one of them.
+    ///   - tell: called with a line for the log where the ports cannot be captured.
+    /// - Throws: `.device` with the cause, most often a missing capability.
     init(
         interfaces: [String], options: CaptureOptions, logger: Logger
     ) throws(CaptureError) {
@@ -51,14 +51,14 @@ final class LiveSource {
             way = .ports(capture)
         } catch {
             guard case .device(Self.everything, _, _) = error, !named.isEmpty else { throw error }
-            // Where even this cannot be had, it says why.
+            // Where this fails too, the error states the cause.
             way = .interfaces(try LiveCapture(interfaces: named, options: options))
             logger.info(
                 "\(error); capturing on bridges as a whole: cards say who sent a frame, not ports")
         }
     }
 
-    /// Whether there are ports among what is named: a bridge, or whatever there may be.
+    /// Whether the names include ports: a bridge, or all interfaces.
     private static func havePorts(_ names: [String]) throws(InterfaceError) -> Bool {
         let table = try InterfaceMonitor().table
         let bridges = Set(table.interfaces.filter(\.isBridge).map(\.name))
@@ -77,19 +77,19 @@ final class LiveSource {
         return selection
     }
 
-    /// Whether frames say by which port they came.
+    /// Whether frames have the port that they came by.
     var isAtPorts: Bool {
         if case .ports = way { true } else { false }
     }
 
-    /// Captures on these interfaces from now on; those that stay lose no frame, but where the first
-    /// bridge comes: then its ports and all others are captured anew.
+    /// Captures on these interfaces from now on. No frame of an interface that stays is lost,
+    /// except when the first bridge is added: then the whole capture is reopened.
     func replaceInterfaces(_ names: [String]) {
         named = names
         switch way {
         case .ports(let capture): capture.selection = Self.selection(names)
         case .interfaces(let capture):
-            // Where the ports cannot be had, the whole bridge is captured, as at the start.
+            // Where the ports cannot be captured, the whole bridge is, as at the start.
             if (try? Self.havePorts(names)) ?? false,
                 let ports = try? PortCapture(selection: Self.selection(names), options: options)
             {
@@ -100,7 +100,7 @@ final class LiveSource {
         }
     }
 
-    /// Lends the frames that have come to `body`; see `LiveCapture.nextBatch`.
+    /// Passes the frames that have arrived to `body`, for the call; see `LiveCapture.nextBatch`.
     func nextBatch(
         timeoutMilliseconds: Int32, _ body: (Span<CapturedFrame>) -> Void
     ) throws(CaptureError) {
@@ -112,7 +112,7 @@ final class LiveSource {
         }
     }
 
-    /// Names of the interfaces that are gone and waited for.
+    /// Names of the missing interfaces that the capture waits for.
     var missing: [String] {
         switch way {
         case .ports(let capture): capture.missing
@@ -120,7 +120,7 @@ final class LiveSource {
         }
     }
 
-    /// Names of the interfaces that are there and taken down: nothing comes from them.
+    /// Names of the interfaces that are down: no frame comes from them.
     var down: [String] {
         switch way {
         case .ports(let capture): capture.down
@@ -135,7 +135,7 @@ final class LiveSource {
         }
     }
 
-    /// Where a frame came by, for a recording.
+    /// The interface or port of a frame, for a recording.
     func origin(of frame: CapturedFrame) -> PacketRecording.Origin {
         switch way {
         case .interfaces(let capture): return .interface(capture.name(of: frame.source))
@@ -153,18 +153,18 @@ final class LiveSource {
         }
     }
 
-    /// Counts up with every change of the ports; 0 where there are none.
+    /// Increases with every change of the ports; 0 where there are none.
     var portVersion: UInt64 {
         if case .ports(let capture) = way { capture.interfaces.version } else { 0 }
     }
 
-    /// Whether a card is one of this node's own interfaces.
+    /// Whether a MAC address belongs to one of this node's own interfaces.
     func isNodes(_ card: MACAddress) -> Bool {
         guard case .ports(let capture) = way, card != .zero else { return false }
         return capture.interfaces.interfaces.contains { $0.mac == card }
     }
 
-    /// The interfaces where what comes in is captured, and whether one host is behind each.
+    /// The interfaces whose incoming frames are captured, and whether one host is behind each.
     var ports: [(interface: NodeInterface, isOneHost: Bool)] {
         guard case .ports(let capture) = way else { return [] }
         return capture.interfaces.interfaces.filter { capture.isPort($0) }.map {

@@ -4,18 +4,18 @@ internal import NetworkAddresses
 internal import NodeInterfaces
 internal import Timestamps
 
-/// What goes on with changes of the node's ports.
+/// A pipeline that follows changes of the node's ports.
 protocol PortFollower: ~Copyable {
     mutating func apply(_ change: PortChange)
-    /// Ports of which it should be asked anew what is behind them.
+    /// Ports whose facts should be queried again.
     mutating func takeWantedPorts() -> Set<UInt32>
 }
 
-/// Tells a pipeline what is behind the ports of the node: which cards and addresses the kernel
-/// lists there.
+/// Supplies a pipeline with the facts about the node's ports: the MAC addresses and IP addresses
+/// that the kernel lists behind them.
 ///
-/// A port is asked about when it appears, and again when a packet came by it whose source is not
-/// known to be its own: at most once a second.
+/// The kernel is queried about a port when the port appears, and again, at most once a second,
+/// after a packet came by it with a source that is not known to be its own.
 struct PortOwners: ~Copyable {
     private let inside: ContainerPorts?
     private var version: UInt64 = 0
@@ -24,7 +24,7 @@ struct PortOwners: ~Copyable {
 
     private static let pause = Interval.seconds(1)
 
-    /// Called where ports have gone or have other names: rules on them are to be looked at.
+    /// Called when ports are gone or renamed: the rules on them have to be compared.
     private let onChange: () -> Void
 
     init(onChange: @escaping () -> Void) {
@@ -32,7 +32,7 @@ struct PortOwners: ~Copyable {
         self.onChange = onChange
     }
 
-    /// Takes in what has changed. For the thread of the packets, before every batch.
+    /// Applies changes. Called on the packet thread, before every batch.
     mutating func update(
         _ pipeline: inout some PortFollower & ~Copyable, _ source: LiveSource,
         _ recording: PacketRecording?
@@ -58,7 +58,7 @@ struct PortOwners: ~Copyable {
             facts?.instance = interface.instance
             facts?.isShared = !isOneHost
             var latest = facts ?? self.facts(of: interface, isOneHost: isOneHost)
-            // A container that takes one of the node's own cards is no gateway by that.
+            // A container that uses a MAC address of the node does not thereby become a gateway.
             if source.isNodes(latest.mac) { latest.mac = .zero }
             guard latest != before else { continue }
             if let before, before.name != latest.name { isRenamed = true }
@@ -75,7 +75,7 @@ struct PortOwners: ~Copyable {
         var facts = PortFacts(
             port: port.port, name: port.name, instance: port.instance, host: port.link?.namespace,
             isShared: !isOneHost)
-        // Without the right to look inside, first use tells.
+        // Without the capability to list the addresses inside, first use decides.
         guard isOneHost, let link = port.link, let namespace = link.namespace,
             let listed = try? inside?.interfaces(in: namespace)
         else { return facts }

@@ -10,9 +10,9 @@ import Timestamps
 
 /// The work of a monitor's packet thread while it has no model: turns frames into a model.
 ///
-/// Packets are seen once, so what is new is judged by what was known before: the first third of the
-/// time only the communication graph is learnt, from then on the windows too, against the graph as
-/// it was up to their epoch. Windows that look like an attack are left out and reported.
+/// Packets are seen once, so each is judged by what was learned before it: in the first third of
+/// the time only the communication graph is learned, after that the windows too, against the graph
+/// as it was up to their epoch. Windows that look like an attack are left out and reported.
 struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     var intake: FrameIntake
     private(set) var meter: FlowMeter
@@ -115,7 +115,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         tracker.apply(change)
     }
 
-    /// Takes in what has changed of the node's ports.
+    /// Applies changes of the node's ports.
     mutating func apply(_ change: PortChange) {
         graph.apply(change)
         tracker.apply(change)

@@ -1,21 +1,21 @@
 internal import Events
 
-/// The latest events of a monitor, each kept once, whoever follows them.
+/// The latest events of a monitor, each stored once for all followers.
 ///
-/// Events have numbers from 1 on. A follower has a number and no copy of anything: one that is too
-/// slow finds that the oldest are gone, and is told how many.
+/// Events have numbers from 1 on. A follower has a number and no copy of any event: one that is too
+/// slow receives the number of events that it missed.
 struct EventRing {
-    /// Each event in the place of its number modulo the limit.
+    /// Each event, at the index of its number modulo the limit.
     private var places = [RenderedEvent?](repeating: nil, count: countLimit)
-    /// The number of the oldest event that is kept.
+    /// The number of the oldest event in the ring.
     private var first: UInt64 = 1
     private var bytes = 0
     /// The number of the latest event; 0 before the first.
     private(set) var last: UInt64 = 0
 
-    /// At most so many are kept…
+    /// Events in the ring, at most…
     static let countLimit = 2048
-    /// …and so many bytes of their lines, but always the latest.
+    /// …and bytes of their lines, at most; the latest event is always kept.
     static let byteLimit = 8 << 20
 
     mutating func append(_ event: RenderedEvent) {
@@ -26,8 +26,8 @@ struct EventRing {
         while bytes > Self.byteLimit, first < last { removeFirst() }
     }
 
-    /// The event behind `number`, or how many are missed before the oldest that is kept; nil:
-    /// there is none yet.
+    /// The event after `number`, or the number of events that are missed before the oldest in the
+    /// ring; nil: there is none yet.
     func item(after number: UInt64) -> MonitorHub.Followed? {
         guard number < last else { return nil }
         guard number + 1 >= first else {

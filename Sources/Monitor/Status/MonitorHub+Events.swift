@@ -2,16 +2,16 @@ public import Events
 internal import Synchronization
 
 extension MonitorHub {
-    /// What a follower of the events gets.
+    /// An element of a follower's stream of events.
     public enum Followed: Sendable {
         /// An event and its number in the stream, one more than the last.
         case event(number: UInt64, RenderedEvent)
-        /// So many events came faster than the follower took them, up to the one numbered `last`.
+        /// The number of events that the follower was too slow for, up to the one numbered `last`.
         case missed(count: UInt64, last: UInt64)
     }
 
-    /// Events as they come, until the monitor ends. It costs the monitor nothing that a follower is
-    /// slow: what it has not taken in time, it misses.
+    /// Events as they come, until the monitor ends. A slow follower costs the monitor nothing: it
+    /// misses events.
     public struct Follower: AsyncSequence, Sendable {
         public typealias Element = Followed
 
@@ -21,7 +21,7 @@ extension MonitorHub {
         public struct AsyncIterator: AsyncIteratorProtocol {
             fileprivate let hub: MonitorHub
             fileprivate let key: UInt64
-            /// The last event that it has got, or has missed.
+            /// The last event that it has received or missed.
             fileprivate var number: UInt64
 
             /// The next event; nil where the monitor has ended, or the task is cancelled.
@@ -47,10 +47,11 @@ extension MonitorHub {
         }
     }
 
-    /// Events as they come, after those behind `number` that are still at hand; nil: from now on.
+    /// Events as they come, after those behind `number` that are still in the ring; nil: from now
+    /// on.
     ///
-    /// A number that has not been reached is one of an earlier run: then all that is at hand is
-    /// new.
+    /// A number that has not been reached is from an earlier run: then the stream begins with the
+    /// oldest event in the ring.
     public func follow(after number: UInt64?) -> Follower {
         let last = stream.withLock { $0.ring.last }
         return Follower(hub: self, number: number.map { $0 > last ? 0 : $0 } ?? last)
@@ -65,7 +66,7 @@ extension MonitorHub {
         for continuation in waiting.values { continuation.resume() }
     }
 
-    /// Ends what all followers get.
+    /// Ends the streams of all followers.
     func endStreams() {
         let waiting = stream.withLock { stream in
             stream.isEnded = true
@@ -75,7 +76,7 @@ extension MonitorHub {
         for continuation in waiting.values { continuation.resume() }
     }
 
-    /// The ring, and who waits for its next event.
+    /// The ring, and the tasks that wait for its next event.
     struct Stream {
         var ring = EventRing()
         var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -103,11 +104,11 @@ extension MonitorHub {
         }
     }
 
-    /// Returns when there is an event behind `number`, or there will be none for this task.
+    /// Returns when there is an event after `number`, or when this task's stream has ended.
     fileprivate func waitForEvent(after number: UInt64, as key: UInt64) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                // Under the lock, so that neither an event nor the cancellation is overlooked.
+                // Under the lock, so that neither an event nor the cancellation is missed.
                 let goesOn = stream.withLock { stream in
                     if Task.isCancelled || stream.isEnded || stream.ring.last > number {
                         return true

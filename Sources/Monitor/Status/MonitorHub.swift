@@ -46,7 +46,7 @@ public final class MonitorHub: Sendable {
     }
 
     let scores = ScoreHistory()
-    /// A lock of its own: who publishes an event waits for nobody who reads something else.
+    /// A lock of its own: publishing an event does not wait for readers of other state.
     let stream = Mutex(Stream())
     private let state = Mutex(State())
     private let guardian = Mutex<(quarantine: QuarantineService, decisions: DecisionThread)?>(nil)
@@ -71,10 +71,10 @@ public final class MonitorHub: Sendable {
         scores.rows(of: minutes, until: Clock.now().second)
     }
 
-    /// Where the monitor answers, or should.
+    /// The state of each entrance of the control server.
     public var entrances: [MonitorStatus.Entrance] { state.withLock { $0.entrances } }
 
-    /// Notes how an entrance is.
+    /// Stores the state of an entrance.
     public func report(
         entrance name: String, address: String, _ change: (inout MonitorStatus.Entrance) -> Void
     ) {

@@ -53,15 +53,15 @@ struct MonitorReporter {
         nextSecond = Clock.monotonic()
     }
 
-    /// Whether more memory is used than may be. Where it is, what is free goes back to the system:
-    /// a peak that is over keeps no unknown host from being watched.
+    /// Whether more memory is used than the limit. If so, free memory is returned to the system, so
+    /// that a past peak does not keep unknown hosts from being watched.
     mutating func isCramped() -> Bool {
         status.residentBytes = ResourceLimits.residentBytes ?? 0
         guard status.residentBytes > limits.memory else { return false }
         let now = Clock.monotonic()
         if now >= nextTrim {
             nextTrim = now + .seconds(10)
-            // Not on this thread: packets would wait for it.
+            // Not on the packet thread: packets would wait for it.
             startThread { giveBackFreeMemory() }
         }
         return true

@@ -50,13 +50,13 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var trouble: String?
     }
 
-    /// Where the monitor answers.
+    /// An entrance of the control server.
     public struct Entrance: Codable, Sendable, Equatable {
         /// `socket`, the Unix socket, or `port`, on loopback.
         public var name: String
         /// A path, or an address with its port.
         public var address: String
-        /// Why nobody can connect at the moment; nil where clients can.
+        /// Why clients cannot connect at the moment; nil where they can.
         public var trouble: String?
         /// Requests with a wrong token.
         public var wrongTokens: UInt64 = 0
@@ -64,7 +64,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var refusedTokens: UInt64 = 0
     }
 
-    /// What the capture handed on and lost.
+    /// The counts of the capture's packets and losses.
     public struct Capture: Codable, Sendable, Equatable {
         public var kernelPackets: UInt64 = 0
         public var kernelDrops: UInt64 = 0
@@ -166,7 +166,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var eventsLost: UInt64 = 0
     public var sinks: [Sink] = []
     public var entrances: [Entrance] = []
-    /// How many scored windows fell into each twentieth of 0…1.
+    /// The number of scored windows in each twentieth of 0…1.
     public var scores: [UInt64] = []
     /// Seconds from the end of a judged second to its verdict, and to the kernel's reply.
     public var verdictLatency = LatencyHistogram()

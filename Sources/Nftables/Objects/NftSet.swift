@@ -8,10 +8,10 @@ internal import CNetfilter
     ///
     /// - Parameters:
     ///   - number: identifies the set within its transaction.
-    ///   - keyType: the number that nft(8) knows the datatype by.
+    ///   - keyType: the number of the datatype in nft(8).
     ///   - keyLength: bytes of a key.
-    ///   - isHostOrder: whether nft(8) takes the keys to be in the host's order, as it does names;
-    ///     else they are in network order.
+    ///   - isHostOrder: whether nft(8) expects the keys in the host's byte order, as for names;
+    ///     otherwise they are in network order.
     package init(
         family: NftFamily, table: String, name: String, number: UInt32, flags: UInt32,
         keyType: UInt32, keyLength: Int, isHostOrder: Bool = false
@@ -31,8 +31,8 @@ internal import CNetfilter
         put(Int(NFTNL_SET_FLAGS.rawValue), flags)
         put(Int(NFTNL_SET_KEY_TYPE.rawValue), keyType)
         put(Int(NFTNL_SET_KEY_LEN.rawValue), UInt32(keyLength))
-        // What `nft` writes for itself: the key's byte order (0), four bytes long, is the host's
-        // (1) or big-endian (2).
+        // Metadata as `nft` writes it: the key's byte order (0), four bytes long, is the host's (1)
+        // or big-endian (2).
         let note: [UInt8] = [0, 4, isHostOrder ? 1 : 2, 0, 0, 0]
         // SAFETY: libnftnl copies the bytes.
         _ = unsafe note.withUnsafeBytes { raw in

@@ -16,7 +16,7 @@ struct CaptureAnalyzer {
     private var result = Replay.Outcome()
     /// Whether events are kept.
     private let keepsEvents: Bool
-    /// Whether memory is short: no further events are kept, and no further offenders followed.
+    /// Whether memory is short: no further events are kept, and no further offenders are followed.
     var isCramped = false {
         didSet { alerts.incidents.isCramped = isCramped }
     }
@@ -79,7 +79,7 @@ struct CaptureAnalyzer {
         }
         let what = alerts.process(verdict)
         result.verdictCount += 1
-        // A rail's refusal changes nothing; it only explains an incident.
+        // A refusal by a rail changes no rule; it only explains an incident.
         result.decisions += what.outcomes.map(\.decision).filter {
             if case .refuse = $0.kind { !isCramped } else { true }
         }

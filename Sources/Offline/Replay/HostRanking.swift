@@ -15,9 +15,9 @@ public struct HostRanking {
     public var seed: UInt64 = 1
     /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
-    /// How much memory it may take: tables are as large as that allows.
+    /// The memory limit, which the sizes of the tables follow.
     public var limits = ResourceLimits()
-    /// Where captures that are read twice are; nil: made for the run.
+    /// The directory for captures that are read twice; nil: one is created for the run.
     public var spool: InputSpool?
 
     public init(paths: [String]) { self.paths = paths }

@@ -23,7 +23,7 @@ struct PacketReader: ~Copyable {
     enum Step {
         /// Changes of address owners, as a monitor recorded them.
         case names(WorkloadChange)
-        /// What a monitor has noted of the ports of its node.
+        /// The monitor's notes about the ports of its node.
         case ports(PortChange)
         /// The next packet is in `packet`, and what it did to its flow in `update`.
         case packet
@@ -54,7 +54,7 @@ struct PacketReader: ~Copyable {
     /// Puts the packets of a monitor's recording in order; nil if there is no recording.
     private var recorded: RecordedPackets?
     private var ports = RecordedPortChanges()
-    /// Tells packets that the node forwards, and that a recording at its ports has twice.
+    /// Recognizes packets that the node forwards, and that a recording at its ports has twice.
     private var forwarded = ForwardedPackets()
     private var counts = Report()
     /// Whether `packet` is still to be returned, after the names that apply to it.
@@ -126,7 +126,7 @@ struct PacketReader: ~Copyable {
             decode(frame)
             if forwarded.isRepeat(packet) { continue }
             guard recorded != nil else { return true }
-            // What lay in one ring is in one order.
+            // Frames of one ring are already in one order.
             recorded?.add(packet, from: frame.port == 0 ? frame.interface : 0)
             if recorded?.next(into: &packet) ?? false { return true }
         }

@@ -2,15 +2,15 @@ import FeatureExtraction
 import PacketCapture
 import Timestamps
 
-/// What a monitor has described of the ports of its node: a port holds from where it is described,
-/// and until the time at which it went.
+/// A recording's descriptions of the ports of a monitor's node: a port is valid from its
+/// description until the time at which it was gone.
 struct RecordedPortChanges {
     private var ready = PortChange()
-    /// Ports that go at a time that the packets have not reached, the next one last.
+    /// Ports whose end is later than the packets so far, the next one last.
     private var leaving: [(time: Timestamp, port: UInt32)] = []
     private var isSorted = true
 
-    /// Takes in what was read.
+    /// Adds the descriptions that were read.
     mutating func add(_ notes: [RecordedPort]) {
         for note in notes {
             if let time = note.goneTime {
@@ -23,7 +23,7 @@ struct RecordedPortChanges {
         }
     }
 
-    /// The change that holds at `time`; nil: there is none.
+    /// The change that is due at `time`; nil: there is none.
     mutating func next(at time: Timestamp) -> PortChange? {
         if !isSorted {
             leaving.sort { $0.time > $1.time }

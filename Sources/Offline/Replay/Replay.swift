@@ -26,9 +26,9 @@ public struct Replay {
     public var spool: InputSpool?
     /// The folder for the packets of incidents; alerts name the file.
     public var sliceFolder: String?
-    /// How much memory it may take: tables are as large as that allows.
+    /// The memory limit, which the sizes of the tables follow.
     public var limits = ResourceLimits()
-    /// Whether the outcome has the events.
+    /// Whether the outcome includes the events.
     public var keepsEvents = false
 
     /// The results of a replay.
@@ -134,8 +134,7 @@ public struct Replay {
     }
 }
 
-/// Looks now and then how much memory is in use: after so many windows, because those are what
-/// takes memory.
+/// Checks the memory in use after every so many windows, because windows take the memory.
 struct MemoryWatch {
     private static let interval = 1024
 
@@ -145,7 +144,7 @@ struct MemoryWatch {
 
     init(_ limits: ResourceLimits) { limit = limits.memory }
 
-    /// Counts a window; whether it is time to look.
+    /// Counts a window; returns whether a check is due.
     var isDue: Bool {
         mutating get {
             count += 1
@@ -153,7 +152,7 @@ struct MemoryWatch {
         }
     }
 
-    /// Looks.
+    /// Checks the memory in use.
     mutating func isShort() -> Bool {
         let isShort = (ResourceLimits.residentBytes ?? 0) > limit
         wasShort = wasShort || isShort

@@ -82,12 +82,12 @@ package func readFile(
     try FileDescriptor(path, O_RDONLY).readToEnd(limit: limit)
 }
 
-/// The bytes of a file in a folder of somebody who may put there what he likes.
+/// The bytes of a file in a directory in which another user may create any file.
 ///
-/// - Throws: what the system answered; `ELOOP` for a symbolic link, `EINVAL` for a pipe, a device
-///   or a folder, `EFBIG` for more than `limit` bytes.
+/// - Throws: the system's error; `ELOOP` for a symbolic link, `EINVAL` for a pipe, a device or a
+///   directory, `EFBIG` for more than `limit` bytes.
 package func readPlainFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
-    // A pipe would make the call wait for who writes into it.
+    // A pipe would make the call wait for a writer.
     let file = try FileDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     var facts = stat()
     // SAFETY: the structure is valid for the call.
@@ -96,7 +96,7 @@ package func readPlainFile(_ path: String, limit: Int) throws(SystemError) -> [U
     return try file.readToEnd(limit: limit)
 }
 
-/// Whether a file can be read: that the system may say why not.
+/// Checks that a file can be read, so that the system's error is reported if not.
 ///
 /// - Throws: the system's error; `EISDIR` for a folder.
 package func checkReadable(_ path: String) throws(SystemError) {

@@ -1,10 +1,10 @@
 import Glibc
 
-/// How many files and sockets this process may have open (RLIMIT_NOFILE, getrlimit(2)).
+/// The number of files and sockets that this process may have open (RLIMIT_NOFILE, getrlimit(2)).
 package enum DescriptorLimit {
-    /// Raises the limit as far as any process may.
+    /// Raises the limit as far as an unprivileged process may.
     ///
-    /// - Returns: the limit from now on.
+    /// - Returns: the new limit.
     @discardableResult
     package static func raise() -> Int {
         var limit = read()
@@ -16,7 +16,7 @@ package enum DescriptorLimit {
         return current
     }
 
-    /// The limit now.
+    /// The current limit.
     package static var current: Int { Int(clamping: read().rlim_cur) }
 
     private static func read() -> rlimit {

@@ -1,7 +1,7 @@
 internal import CMemory
 
-/// Gives memory that is free back to the system: the allocator keeps it otherwise.
+/// Returns free memory to the system, which the allocator otherwise keeps.
 ///
 /// Takes up to some tenths of a second for a large heap, and other threads may have to wait for
-/// memory meanwhile.
+/// memory during the call.
 package func giveBackFreeMemory() { lazaret_trim_memory() }

@@ -1,15 +1,15 @@
 internal import FoundationEssentials
 internal import Glibc
 
-/// What a monitor or a replay may take of its node.
+/// The resources of the node that a monitor or a replay may use.
 public struct ResourceLimits: Sendable, Equatable {
-    /// Bytes of memory. Tables are as large as it allows; beyond it no unknown host is watched
-    /// until there is room again.
+    /// Bytes of memory. The sizes of the tables follow it; beyond it no unknown host is watched
+    /// until memory is free again.
     public var memory = 2 << 30
-    /// What `memory` may be: with less there is no room for tables.
+    /// The range of `memory`: with less there is no space for tables.
     public static let memoryRange = (256 << 20)...(1 << 40)
-    /// Cores of CPU, such as 0.5; nil: as many as it can use. The packet thread rests when they are
-    /// used up, and what comes meanwhile waits in the kernel's ring.
+    /// Cores of CPU, such as 0.5; nil: no limit. The packet thread rests when they are used up, and
+    /// packets wait in the kernel's ring.
     public var cores: Double?
 
     public init() {}
@@ -26,7 +26,7 @@ public struct ResourceLimits: Sendable, Equatable {
     /// A quarter for flows.
     package var flowCapacity: Int { min(4 << 20, room / 4 / Self.bytesPerFlow) }
 
-    /// Half for hosts; the rest is for those that talk to many others, and for incidents.
+    /// Half for hosts; the rest is for those with many peers, and for incidents.
     package var hostLimit: Int { min(100_000, room / 2 / Self.bytesPerHost) }
 
     /// The resident bytes of this process (proc(5), `statm`), without shared pages, which include

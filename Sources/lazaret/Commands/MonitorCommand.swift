@@ -96,7 +96,7 @@ struct MonitorCommand: ParsableCommand {
             valueName: "name"))
     var user: String?
 
-    /// Two for each interface, and as many for clients as for everything else.
+    /// Two for each interface, and as many for clients as for all of the rest.
     private static let fewDescriptors = 512
 
     func validate() throws {

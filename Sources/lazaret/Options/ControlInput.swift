@@ -13,7 +13,7 @@ struct ControlInput: ParsableArguments {
 
     func client() throws -> ControlClient {
         if let socket {
-            // What is named is not looked up, but who the monitor runs as is.
+            // The path is taken from the option, the monitor's user from the configuration.
             let user = file.path == nil ? (try? file.read())?.user : try file.read().user
             return ControlClient(socket: socket, user: user)
         }

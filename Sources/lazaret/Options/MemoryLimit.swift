@@ -6,7 +6,7 @@ import TextFormats
 struct MemoryLimit: ExpressibleByArgument {
     let size: ByteCount
 
-    /// What a monitor takes unless it is told otherwise.
+    /// The default limit of a monitor.
     init() { size = ByteCount(bytes: ResourceLimits().memory) }
 
     init?(argument: String) {
