@@ -42,9 +42,7 @@ public final class EnforcerLock {
         }
     }
 
-    private static func take(
-        _ owner: inout NetlinkSocket
-    ) throws(NetlinkError) -> Outcome {
+    private static func take(_ owner: inout NetlinkSocket) throws(NetlinkError) -> Outcome {
         let batch = batch()
         do throws(NetlinkError) {
             try owner.transact(batch, for: "take the lock of the enforcing monitor")

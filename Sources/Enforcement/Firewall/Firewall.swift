@@ -78,9 +78,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
     /// The socket's port number in netlink events, by which readers recognize our own changes.
     public var port: UInt32 { socket.port }
 
-    func layout(
-        _ actions: Set<QuarantineRule.Action>, withPorts: Bool = false
-    ) -> FirewallLayout {
+    func layout(_ actions: Set<QuarantineRule.Action>, withPorts: Bool = false) -> FirewallLayout {
         FirewallLayout(
             actions: actions, hasPorts: hasPorts || withPorts, kept: options.kept,
             keptNeighbours: options.keptNeighbours,
@@ -124,9 +122,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         remember(rules, now: now)
     }
 
-    public mutating func adopt(
-        _ rules: [QuarantineRule], now: Timestamp
-    ) throws(QuarantineError) {
+    public mutating func adopt(_ rules: [QuarantineRule], now: Timestamp) throws(QuarantineError) {
         actions.formUnion(rules.map(\.action))
         if rules.contains(where: { $0.target.isPort }) { hasPorts = true }
         try install()
@@ -141,9 +137,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
 
     /// The elements for `rules`, each with its expiry: networks are split into prefixes that do not
     /// overlap.
-    static func laidOut(
-        _ rules: some Sequence<QuarantineRule>
-    ) -> [QuarantineRule.Key: Timestamp] {
+    static func laidOut(_ rules: some Sequence<QuarantineRule>) -> [QuarantineRule.Key: Timestamp] {
         var ends: [QuarantineRule.Key: Timestamp] = [:]
         ends.reserveCapacity(rules.underestimatedCount)
         for rule in rules where rule.target.isSingle {
@@ -197,9 +191,7 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         networks = [:]
     }
 
-    private func check(
-        _ rule: QuarantineRule, _ protected: ProtectedSet
-    ) throws(QuarantineError) {
+    private func check(_ rule: QuarantineRule, _ protected: ProtectedSet) throws(QuarantineError) {
         let why =
             rule.isForced
             ? ProtectedSet.finalObjection(to: rule.target) : protected.objection(to: rule.target)

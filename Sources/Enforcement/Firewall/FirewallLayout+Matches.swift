@@ -133,9 +133,7 @@ extension FirewallLayout.Rule {
             expressions: [.trackedDirection, .equals([direction.rawValue])])
     }
 
-    private static func transport(
-        _ number: UInt8, _ key: Key, _ family: Family = .bridge
-    ) -> Self {
+    private static func transport(_ number: UInt8, _ key: Key, _ family: Family = .bridge) -> Self {
         let name = number == 6 ? "tcp" : number == 1 ? "icmp" : "ipv6-icmp"
         let network =
             family == .bridge

@@ -45,9 +45,7 @@ public struct RulesetMonitor: ~Copyable, Sendable {
     ///
     /// - Returns: nil if there was none within `milliseconds`; changes of other tables also end the
     ///   wait.
-    public mutating func wait(
-        milliseconds: Int32
-    ) throws(QuarantineError) -> RulesetChange? {
+    public mutating func wait(milliseconds: Int32) throws(QuarantineError) -> RulesetChange? {
         var seen: RulesetChange?
         var isOver = false
         var patience = milliseconds
