@@ -34,7 +34,7 @@ public struct ForwardedPackets: ~Copyable, Sendable {
     /// Whether this packet came in before, and is now captured again as it goes out.
     public mutating func isRepeat(_ packet: borrowing Packet) -> Bool {
         guard packet.kind != .other, packet.packetType != .unknown else { return false }
-        let mark = Self.mark(packet)
+        let mark = packet.forwardingDigest
         let index = Int(truncatingIfNeeded: mark >> 32) & (places.count - 1)
         let age = packet.time - places[index].time
         let isKnown =
@@ -50,31 +50,5 @@ public struct ForwardedPackets: ~Copyable, Sendable {
         places[index].count -= 1
         repeats &+= 1
         return true
-    }
-
-    /// A digest of the fields that forwarding does not change.
-    private static func mark(_ packet: borrowing Packet) -> UInt64 {
-        var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
-        func mix(_ word: UInt64) {
-            let product = (hash ^ word).multipliedFullWidth(by: 0xE703_7ED1_A0B4_28DB)
-            hash = product.high ^ product.low
-        }
-        mix(packet.source.high)
-        mix(packet.source.low)
-        mix(packet.destination.high)
-        mix(packet.destination.low)
-        mix(
-            UInt64(packet.sourcePort) << 48 | UInt64(packet.destinationPort) << 32
-                | UInt64(packet.ipLength))
-        mix(UInt64(packet.tcpSequence) << 32 | UInt64(packet.tcpAcknowledgment))
-        mix(
-            UInt64(packet.ipProtocol) << 56 | UInt64(packet.tcpFlags) << 48
-                | UInt64(packet.tcpWindow) << 32 | UInt64(packet.arpOperation) << 16
-                | UInt64(packet.icmpIdentifier))
-        mix(
-            UInt64(packet.fragmentIdentifier) << 32 | UInt64(packet.dns.identifier) << 16
-                | UInt64(packet.icmpType) << 8 | UInt64(packet.icmpCode))
-        mix(packet.arpSenderMAC.value)
-        return hash
     }
 }

@@ -95,7 +95,7 @@ package struct ReorderBuffer {
     /// Whether this is the first sighting of a packet.
     private mutating func isNew(_ packet: Packet, _ source: Int32) -> Bool {
         guard !sights.isEmpty, packet.kind != .other else { return true }
-        let mark = Self.mark(packet)
+        let mark = packet.forwardingDigest
         let place = Int(truncatingIfNeeded: mark >> 32) & (Self.sightCount - 1)
         let before = sights[place]
         let age = packet.time - before.time
@@ -105,29 +105,5 @@ package struct ReorderBuffer {
         }
         sights[place] = Sight(mark: mark, time: packet.time, source: source)
         return true
-    }
-
-    /// A hash of the fields that forwarding does not change.
-    private static func mark(_ packet: Packet) -> UInt64 {
-        var hash: UInt64 = 0x9E37_79B9_7F4A_7C15
-        func mix(_ word: UInt64) {
-            let product = (hash ^ word).multipliedFullWidth(by: 0xE703_7ED1_A0B4_28DB)
-            hash = product.high ^ product.low
-        }
-        mix(packet.source.high)
-        mix(packet.source.low)
-        mix(packet.destination.high)
-        mix(packet.destination.low)
-        mix(
-            UInt64(packet.sourcePort) << 48 | UInt64(packet.destinationPort) << 32
-                | UInt64(packet.ipLength))
-        mix(UInt64(packet.tcpSequence) << 32 | UInt64(packet.tcpAcknowledgment))
-        mix(
-            UInt64(packet.ipProtocol) << 56 | UInt64(packet.tcpFlags) << 48
-                | UInt64(packet.tcpWindow) << 32 | UInt64(packet.arpOperation) << 16
-                | UInt64(packet.icmpIdentifier))
-        mix(UInt64(packet.fragmentIdentifier) << 32 | UInt64(packet.dns.identifier))
-        mix(packet.arpSenderMAC.value)
-        return hash
     }
 }
