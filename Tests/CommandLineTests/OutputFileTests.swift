@@ -75,6 +75,19 @@ struct OutputFileTests {
         #expect(left == ["clean.model", "out"], "\(left)")
     }
 
+    @Test func aMissingFolderIsReportedWithAdvice() throws {
+        let out = scratch.path("none/out")
+        for (words, _) in commands(out) {
+            let run = try Run(words)
+            #expect(run.status == 1, "\(words): \(run.errors)")
+            #expect(
+                run.errors.contains(
+                    "\(out): its folder does not exist; make it, or name another file\n"),
+                "\(words): \(run.errors)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("none")))
+    }
+
     @Test func standardOutputCanBeNamedAsAFile() throws {
         let words = ["replay", "-r", "captures/mixed.pcap", "-m", model, "--format", "eve"]
         let plain = try Run(words).output

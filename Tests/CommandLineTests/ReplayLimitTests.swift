@@ -44,6 +44,7 @@ struct ReplayLimitTests {
         let run = try Run("replay", "-r", "captures/clean-test.pcap", "--memory", text)
         #expect(run.status == 2, "\(run.errors)")
         #expect(run.errors.contains("--memory"), "\(run.errors)")
+        #expect(run.errors.contains("256MiB to 1TiB"), "\(run.errors)")
     }
 
     @Test func packetsGoToAThousandFilesAtMost() throws {

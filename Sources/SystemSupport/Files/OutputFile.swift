@@ -97,7 +97,13 @@ package final class DraftFile {
         let made = unsafe open(
             draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
             access == .owner || existing != nil ? 0o600 : 0o644)
-        guard made >= 0 else { throw IOError(output: path, code: errno) }
+        guard made >= 0 else {
+            let code = errno
+            throw code == ENOENT
+                ? .output(
+                    path: path, reason: "its folder does not exist; make it, or name another file")
+                : IOError(output: path, code: code)
+        }
         file = Descriptor(made)
         guard let existing else { return }
         // Without root the owner cannot be changed, and the file belongs to the caller.

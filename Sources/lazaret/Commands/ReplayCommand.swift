@@ -58,9 +58,10 @@ struct ReplayCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Memory that tables and results may use; what finds no room is left out, with a warning.
+            Memory that tables and results may use; what does not fit is left out, with a warning.
             """,
-            valueName: "size"))
+            valueName: "size"),
+        transform: MemoryLimit.init(argument:))
     var memory = MemoryLimit()
 
     @Flag(help: "Exit with code 3 if anomalies were found.")

@@ -3,18 +3,24 @@ import SystemSupport
 import TextFormats
 
 /// An amount of memory with its unit, as `limits.memory` of the configuration.
-struct MemoryLimit: ExpressibleByArgument {
+struct MemoryLimit: CustomStringConvertible {
     let size: ByteCount
 
     /// The default limit of a monitor.
     init() { size = ByteCount(bytes: ResourceLimits().memory) }
 
-    init?(argument: String) {
-        guard let size = ByteCount(argument), ResourceLimits.memoryRange.contains(size.bytes) else {
-            return nil
+    /// - Throws: `ValidationError` with what is expected.
+    init(argument: String) throws {
+        let range = ResourceLimits.memoryRange
+        guard let size = ByteCount(argument), range.contains(size.bytes) else {
+            throw ValidationError(
+                """
+                expected a size with its unit, \(ByteCount(bytes: range.lowerBound)) to \
+                \(ByteCount(bytes: range.upperBound))
+                """)
         }
         self.size = size
     }
 
-    var defaultValueDescription: String { "\(size)" }
+    var description: String { "\(size)" }
 }
