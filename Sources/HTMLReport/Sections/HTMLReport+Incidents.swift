@@ -16,7 +16,7 @@ extension HTMLReport {
             incidents.count > Self.listedLimit
             ? """
             <p class="muted">\(HTML.grouped(incidents.count - Self.listedLimit)) further incidents \
-            are not told in full here; \
+            are listed without their details; \
             <code>--format json</code> has all.</p>
             """ : ""
         let content: HTML =

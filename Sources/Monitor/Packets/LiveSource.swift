@@ -28,7 +28,7 @@ final class LiveSource {
 
     /// - Parameters:
     ///   - interfaces: as given; `LiveWorkloads.allBridges` may be one of them.
-    ///   - tell: called with a line for the log where the ports cannot be captured.
+    ///   - logger: gets a warning where the ports cannot be captured.
     /// - Throws: `.device` with the cause, most often a missing capability.
     init(
         interfaces: [String], options: CaptureOptions, logger: Logger
@@ -37,7 +37,7 @@ final class LiveSource {
         named = interfaces.filter { $0 != LiveWorkloads.allBridges }
         var hasPorts = false
         do throws(InterfaceError) { hasPorts = try Self.havePorts(interfaces) } catch {
-            logger.info("\(error); capturing without the ports of bridges")
+            logger.warning("\(error); capturing without the ports of bridges")
         }
         guard hasPorts else {
             way = .interfaces(try LiveCapture(interfaces: named, options: options))
@@ -53,8 +53,10 @@ final class LiveSource {
             guard case .device(Self.everything, _, _) = error, !named.isEmpty else { throw error }
             // Where this fails too, the error states the cause.
             way = .interfaces(try LiveCapture(interfaces: named, options: options))
-            logger.info(
-                "\(error); capturing on bridges as a whole: cards say who sent a frame, not ports")
+            logger.warning(
+                """
+                \(error); capturing on bridges as a whole: MAC addresses identify senders, not ports
+                """)
         }
     }
 
