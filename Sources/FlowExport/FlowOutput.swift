@@ -51,18 +51,13 @@ package final class FlowOutput {
                 special = nil
             }
         } catch {
-            throw Self.unwritable(error)
+            throw FlowOutputError("\(error)")
         }
     }
 
     /// Gives the complete file its name.
     package func finish() throws(FlowOutputError) {
-        do { try draft?.publish() } catch { throw Self.unwritable(error) }
-    }
-
-    private static func unwritable(_ error: IOError) -> FlowOutputError {
-        FlowOutputError(
-            "\(error.path): cannot be written: \(error.reason); check the path and its permissions")
+        do { try draft?.publish() } catch { throw FlowOutputError("\(error)") }
     }
 
     deinit { if isOwned, descriptor >= 0 { close(descriptor) } }
