@@ -10,7 +10,7 @@ import YAML
 /// One value of a configuration, with its name for errors.
 struct ConfigurationNode {
     private let node: YAMLNode
-    private let name: String
+    let name: String
     private let reader: YAMLReader
 
     init(_ node: YAMLNode, _ name: String, _ reader: YAMLReader) {
@@ -34,12 +34,14 @@ struct ConfigurationNode {
         return result
     }
 
-    func list(
-        _ body: (ConfigurationNode) throws(YAMLError) -> Void
-    ) throws(YAMLError) {
+    func list<Item>(
+        _ read: (ConfigurationNode) throws(YAMLError) -> Item
+    ) throws(YAMLError) -> [Item] {
+        var items: [Item] = []
         for item in try reader.list(node, name) {
-            try body(ConfigurationNode(item, name, reader))
+            items.append(try read(ConfigurationNode(item, name, reader)))
         }
+        return items
     }
 
     func text() throws(YAMLError) -> String {
@@ -58,7 +60,7 @@ struct ConfigurationNode {
         return text
     }
 
-    func isWord(_ word: String) throws(YAMLError) -> Bool { try text() == word }
+    func isWord(_ word: String) -> Bool { node.string == word }
 
     /// `auto`, `never` or a path.
     func choice() throws(YAMLError) -> WorkloadOptions.Choice {
@@ -147,15 +149,5 @@ struct ConfigurationNode {
             throw expected("a time such as 2027-01-31T12:00:00Z")
         }
         return Timestamp(secondsSince1970: date.timeIntervalSince1970)
-    }
-}
-
-extension [String: ConfigurationNode] {
-    /// A required key.
-    func need(
-        _ key: String, in whole: ConfigurationNode
-    ) throws(YAMLError) -> ConfigurationNode {
-        guard let node = self[key] else { throw whole.fail("'\(key)' is missing") }
-        return node
     }
 }

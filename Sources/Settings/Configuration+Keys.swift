@@ -1,0 +1,129 @@
+import EventDelivery
+import Enforcement
+import Logging
+import Monitor
+import NetworkAddresses
+import PacketCapture
+import Quarantine
+import Recording
+import SystemSupport
+import Timestamps
+import Workloads
+
+/// All keys of the file, in the order in which `config dump` writes them. `config/lazaret.yaml`
+/// documents them.
+extension Configuration {
+    static let keys: [SettingKey<Configuration>] = [
+        .value("interfaces", \.monitor.interfaces, .list(.text)),
+        .value("filter", \.monitor.capture.filter, .text, needsRestart: true),
+        .section("capture", \.monitor.capture, captureKeys),
+        .section("record", \.monitor.recording, recordingKeys, needsRestart: true),
+        .section("limits", \.monitor.limits, limitKeys, needsRestart: true),
+        .value("model", \.model, .optional(.text)),
+        .value("inventory", \.inventory, .optional(.text), needsRestart: true),
+        .section("workloads", \.monitor.workloads, workloadKeys),
+        .value("state", \.monitor.stateDirectory, .text, needsRestart: true),
+        .value("user", \.user, .optional(.text), needsRestart: true),
+        .value("events", \.monitor.output, .text),
+        .value("log_level", \.logLevel, .word),
+        .value(
+            "rotate", \.monitor.delivery.rotation,
+            .never(or: .mapping(rotationKeys, from: DeliveryOptions.Rotation()))),
+        .section("syslog", \.syslog, syslogKeys, shorthand: "to"),
+        .section("webhook", \.webhook, webhookKeys),
+        .value("statistics", \.monitor.statisticsInterval, .span(1...86_400)),
+        .value("enforce", \.monitor.isEnforcing, .flag, needsRestart: true),
+        .value("learn", \.monitor.learningTime, .span(1...31_536_000)),
+        .value("retrain", \.monitor.retrainInterval, .never(or: .span(60...31_536_000))),
+        .section("keep", \.monitor, keepKeys),
+        .section("control", \.control, controlKeys, needsRestart: true) { control in
+            control.port == nil || control.tokenFile != nil
+                ? nil : "'port' needs a 'token_file': clients must send its token"
+        },
+        .section("quarantine", \.monitor, quarantineKeys),
+        .records(
+            "protected", \.monitor.discovery.named,
+            [
+                .value("prefix", \.prefix, .prefix, isRequired: true),
+                .value("reason", \.reason, .text, isRequired: true),
+            ], from: ProtectedSet.Entry(noPrefix, reason: "")),
+        .records(
+            "allow", \.monitor.allowlist,
+            [
+                .value("prefix", \.prefix, .prefix, isRequired: true),
+                .value("reason", \.reason, .text, isRequired: true),
+                .value("until", \.expires, .optional(.time)),
+            ], from: AllowEntry(noPrefix, reason: "")),
+        .records(
+            "kept", \.monitor.policy.kept,
+            [
+                .value("name", \.name, .text, isRequired: true),
+                .value("address", \.address, .address, isRequired: true),
+                .value("port", \.port, .optional(.port)),
+            ], from: KeptService(name: "", address: .unspecified), needsRestart: true),
+    ]
+
+    /// A placeholder for a prefix that every entry must have.
+    private static let noPrefix = IPPrefix(host: .unspecified)
+
+    private static let captureKeys: [SettingKey<CaptureOptions>] = [
+        .value("snap_length", \.snapLength, .number(64...262_144)),
+        .value("buffer_kib", \.bufferSize, .number(64...2_000_000, unit: 1 << 10)),
+        .value("promiscuous", \.isPromiscuous, .flag),
+    ]
+
+    private static let recordingKeys: [SettingKey<RecordingOptions>] = [
+        .value("file", \.path, .optional(.text)),
+        .value("size", \.size, .bytes((4 << 20)...(1 << 44))),
+        .value("keep", \.kept, .number(1...1000)),
+    ]
+
+    private static let limitKeys: [SettingKey<ResourceLimits>] = [
+        .value("memory", \.memory, .bytes(ResourceLimits.memoryRange)),
+        .value("cpu", \.cores, .never(or: .cores)),
+    ]
+
+    private static let workloadKeys: [SettingKey<WorkloadOptions>] = [
+        .value("docker", \.docker, .choice),
+        .value("podman", \.podman, .choice),
+        .value("kubernetes", \.kubernetes, .choice),
+        .value("name_label", \.naming.nameLabel, .optional(.text)),
+        .value("labels", \.naming.labels, .list(.text)),
+    ]
+
+    private static let keepKeys: [SettingKey<Monitor.Options>] = [
+        .value("age", \.keepTime, .span(60...31_536_000)),
+        .value("mib", \.keepBytes, .number(1...1_000_000, unit: 1 << 20)),
+    ]
+
+    private static let controlKeys: [SettingKey<ControlOptions>] = [
+        .value("socket", \.socket, .never(or: .text)),
+        .value("port", \.port, .optional(.number(1...65_535))),
+        .value("token_file", \.tokenFile, .optional(.text)),
+        .value("operators", \.operators, .list(.text)),
+        .value("may_force", \.overriders, .list(.text)),
+    ]
+
+    private static let quarantineKeys: [SettingKey<Monitor.Options>] = [
+        .value("windows_in_row", \.policy.persistenceWindows, .number(1...1000)),
+        .value("far_beyond", \.policy.farBeyondShare, .never(or: .share)),
+        .value("durations", \.policy.durations, .list(.span(1...34_560_000), mayBeEmpty: false)),
+        .value("forgiven_after", \.policy.decay, .span()),
+        .value("most_at_a_time", \.policy.maximumActive, .number(0...65_536)),
+        .value("most_of_workloads", \.policy.maximumShareOfWorkloads, .share),
+        .value("breaker", \.policy.breaker, .span()),
+        .value("warm_up", \.policy.warmUp, .span()),
+        .value("responses", \.policy.actions, .list(.word)),
+        .value("limit", \.policy.limitPacketsPerSecond, .number(1...1_000_000_000)),
+        .value("release_grace", \.policy.releaseGrace, .span()),
+        .value("flush_connections", \.flushesConnections, .flag),
+        .section("subnets", \.policy, subnetKeys),
+    ]
+
+    private static let subnetKeys: [SettingKey<QuarantinePolicyOptions>] = [
+        .value("fenced", \.fencesSubnets, .flag),
+        .value("least", \.subnetMinimum, .number(2...65_536)),
+        .value("share", \.subnetShare, .share),
+        .value("within", \.subnetSpan, .span()),
+    ]
+}
