@@ -28,7 +28,7 @@ def fill(path):
             (
                 (
                     address(i), f"q{i:x}", now, now + 3600 * 10**9,
-                    "fan-out far beyond what was learnt; 3 windows in a row", f"e{i:x}",
+                    "fan-out far beyond what was learned; 3 windows in a row", f"e{i:x}",
                     "peers=412 (usual 3); ports=88 (usual 2); failed=0.93",
                 )
                 for i in range(COUNT)

@@ -155,7 +155,7 @@ public struct ControlClient: Sendable {
     private func whyUnreachable() -> ControlError {
         // SAFETY: the pointer is valid for the call.
         guard unsafe access(socket, R_OK | W_OK) != 0 else {
-            return .unreachable(socket: socket, reason: "nobody answers")
+            return .unreachable(socket: socket, reason: "no answer")
         }
         let code = errno
         if code == EACCES || code == EPERM { return .notPermitted(socket: socket) }

@@ -48,7 +48,7 @@ struct Entrance: Sendable {
                     trouble = "\(error)"
                     logger.error(
                         """
-                        \(trouble); nobody can connect there until this works, which is tried again
+                        \(trouble); clients cannot connect there; trying again
                         """
                     )
                 }

@@ -34,7 +34,7 @@ public enum AuditProblem: Sendable, Equatable, CustomStringConvertible {
         case .added(let number): "record \(number) was added behind the end"
         case .wrongEnd(let number): "the trail's noted end is not record \(number)"
         case .wrongStart(let number):
-            "the trail begins with record \(number), and no record says that those before it were "
+            "the trail begins with record \(number), but those before it were not "
                 + "pruned"
         case .notInTrail(let hash): "no record has the hash \(hash)"
         }

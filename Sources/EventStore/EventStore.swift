@@ -113,8 +113,8 @@ public final class EventStore: Sendable {
         }
         for ending in ["-wal", "-shm"] { unsafe _ = rename(path + ending, aside + ending) }
         report(
-            "\(path): damaged (\(damage ?? "")); set aside as \(aside), and a new one begun: "
-                + "history and audit trail begin anew, fences that stand in the kernel go on")
+            "\(path): damaged (\(damage ?? "")); renamed to \(aside); a new store is used: "
+                + "history and audit trail are empty, fences in the kernel stay active")
         return try EventStore(path: path)
     }
 

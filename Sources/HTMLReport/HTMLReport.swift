@@ -106,7 +106,7 @@ public struct HTMLReport: Sendable {
     }
 
     private var headline: String {
-        guard model != nil else { return "Who stands out in \(captureNames)" }
+        guard model != nil else { return "Most anomalous hosts in \(captureNames)" }
         switch incidents.count {
         case 0: return "No incidents in \(captureNames)"
         case 1: return "One incident in \(captureNames)"

@@ -13,7 +13,7 @@ public enum ModelReport {
         var lines = [
             "model \(model.identifier)",
             """
-              learnt from    \(provenance.sources.joined(separator: ", ")): \
+              learned from   \(provenance.sources.joined(separator: ", ")): \
             \(provenance.packetCount) packets, \
             \(length(seconds)) from \(UTC.timestamp(provenance.first))
             """,
@@ -41,7 +41,7 @@ public enum ModelReport {
                 "  constant       \(constant.joined(separator: ", ")): any departure counts")
         }
         if withGraph {
-            lines.append("  who opens flows to whom:")
+            lines.append("  initiators and responders:")
             for edge in model.graph.namedEdges {
                 lines.append("    \(edge.subject) -> \(edge.peer) \(edge.service)")
             }

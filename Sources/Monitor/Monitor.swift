@@ -210,7 +210,7 @@ public struct Monitor {
         let path = Self.learnedModelPath(in: options.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         let model = try ModelStore.readForJudging(path, inventory: inventory)
-        logger.info("judging by what this node has learnt before: \(path); delete it to learn anew")
+        logger.info("using the model that this node learned: \(path); delete it to learn again")
         return model
     }
 

@@ -67,15 +67,15 @@ struct MonitorLoop {
         logger.info(
             """
             no model: learning what is usual on \(names) for \(TimeSpan(options.learningTime)); \
-            nothing is judged meanwhile
+            nothing is judged until then
             """)
         notice.ready("learning what is usual")
         while !requests.shouldStop() {
-            if let learnt = try learnOnce() {
-                return try keep(learnt.model, at: path, learnt.progress)
+            if let learned = try learnOnce() {
+                return try keep(learned.model, at: path, learned.progress)
             }
         }
-        logger.info("stopped while learning; it begins anew at the next start")
+        logger.info("stopped while learning; the next start begins again")
         return nil
     }
 
@@ -103,7 +103,7 @@ struct MonitorLoop {
             let tick = tick()
             now = tick.now
             if let step = tick.step {
-                logger.notice("\(ClockStepDetector.text(step)); what is learnt stays")
+                logger.notice("\(ClockStepDetector.text(step)); what was learned is kept")
                 pipeline.clockStepped(by: step)
             }
             pipeline.intake.advance(to: now)
@@ -116,7 +116,7 @@ struct MonitorLoop {
             if takeReopen() {
                 notice.reloading()
                 if reload() != nil {
-                    logger.info("a model is used from the next start: this one learns its own")
+                    logger.info("a model is used from the next start: this monitor learns its own")
                 }
                 pipeline.intake.setInterfaceCount(interfaceCount)
                 notice.ready("learning what is usual")
@@ -125,7 +125,7 @@ struct MonitorLoop {
         do throws(ModelError) {
             return (try pipeline.model(provenance(began, now)), pipeline.progress(at: now))
         } catch {
-            logger.warning("nothing learnt yet: \(error); going on")
+            logger.warning("nothing learned yet: \(error); learning continues")
             return nil
         }
     }
@@ -148,14 +148,14 @@ struct MonitorLoop {
         do { try ModelStore.write(model, to: path) } catch { place = "not kept: \(error)" }
         logger.info(
             """
-            learnt \(progress.workloads) workloads from \(progress.windows) windows; \
+            learned \(progress.workloads) workloads from \(progress.windows) windows; \
             model \(model.identifier.prefix(12)) \(place)
             """)
         for suspect in progress.suspects {
             logger.warning(
                 """
-                left out of what was learnt, it does not look clean: \(suspect); if whom it \
-                talked to is not to be trusted either, delete the model and learn anew
+                left out of the model, since it does not look clean: \(suspect); if its peers \
+                may not be clean either, delete the model and learn again
                 """)
         }
         return model
@@ -259,7 +259,7 @@ struct MonitorLoop {
             let named = options.discovery.named
             try parts.quarantine.reconfigure(policy, allowlist: allowlist, protecting: named)
             watch(interfaces: options.interfaces)
-            logger.info("configuration, model and feedback read anew")
+            logger.info("configuration, model and feedback were read again")
             return model
         } catch {
             logger.error("\(error); what was in use stays")

@@ -24,7 +24,7 @@ extension QuarantineError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .kernel(let operation, let code, let words):
-            "\(operation): the kernel says: \(words) (errno \(code))"
+            "\(operation): \(words) (errno \(code))"
         case .notPermitted(let operation):
             "\(operation): not permitted; run as root or give the program CAP_NET_ADMIN"
         case .protected(let target, let why):
@@ -33,7 +33,7 @@ extension QuarantineError: CustomStringConvertible {
             "\(target) is never fenced: \(why); nothing overrides this"
         case .malformedAnswer(let what): "an answer of the kernel makes no sense: \(what)"
         case .ledger(let what): "ledger: \(what)"
-        case .noSuchFence(let target): "no fence stands around \(target)"
+        case .noSuchFence(let target): "no fence is active for \(target)"
         case .noSuchPort(let name):
             "no interface \(name) leads to what is to be fenced; see 'ip link' for names"
         case .partOf(let target, let wider):

@@ -34,7 +34,7 @@ extension Doctor {
                 .warning, "buffers",
                 """
                 \(ring) KiB for each interface: 10,000 packets a second fill them in less than \
-                half a second; say
+                half a second; set
                 """
                     + " 'buffer_kib: 16384'")
             : add(.ok, "buffers", "\(ring) KiB for each interface")

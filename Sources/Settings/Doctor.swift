@@ -188,7 +188,7 @@ public struct Doctor {
                 be anomalous
                 """
             )
-            : add(.ok, "model", "\(path): learnt from \(Int(hours)) h\(said)")
+            : add(.ok, "model", "\(path): learned from \(Int(hours)) h\(said)")
         if provenance.inventory.isEmpty, configuration.inventory == nil {
             add(
                 .warning, "inventory",

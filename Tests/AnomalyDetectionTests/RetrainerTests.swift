@@ -91,10 +91,10 @@ struct RetrainerTests {
         retrainer.observe(window(1, second: 5000, ports: 400, &generator), isFlagged: true)
         retrainer.observe(window(1, second: 5100, ports: 400, &generator), isFlagged: false)
         retrainer.observe(window(2, second: 5100, ports: 2, &generator), isFlagged: false)
-        #expect(retrainer.learntCount == 1 && retrainer.leftOutCount == 2)
+        #expect(retrainer.learnedCount == 1 && retrainer.leftOutCount == 2)
         let later = 5000 + Retrainer.quarantineSeconds + 11
         retrainer.observe(window(1, second: later, ports: 2, &generator), isFlagged: false)
-        #expect(retrainer.learntCount == 2)
+        #expect(retrainer.learnedCount == 2)
     }
 
     @Test func aQuietWeekDoesNotNarrowTheBaseline() throws {

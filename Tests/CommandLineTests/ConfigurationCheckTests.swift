@@ -142,7 +142,7 @@ struct RunningConfigurationTests {
         #expect(!program.errors.contains("from the next start"), "\(program.errors)")
         _ = try write("filter: udp")
         program.signal(SIGHUP)
-        let isTaken = eventually { program.errors.contains("read anew") }
+        let isTaken = eventually { program.errors.contains("were read again") }
         #expect(isTaken && program.errors.contains("filter: changed, and in use from the next"))
         #expect(program.end(by: SIGTERM) == 0)
     }

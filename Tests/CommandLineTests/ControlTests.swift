@@ -120,7 +120,7 @@ struct ControlTests {
 
         // The next start uses the learned model.
         let again = try monitor(["--enforce"])
-        #expect(again.errors.contains("learnt before"), "\(again.errors)")
+        #expect(again.errors.contains("learned before"), "\(again.errors)")
         #expect(try ask("GET", "/api/v1/events").contains(lab.a.v4))
     }
 
@@ -218,7 +218,7 @@ struct ControlTests {
             "lazaret.yaml",
             Data((good + "allow: [{prefix: \(lab.a.v4), reason: our scanner}]\n").utf8))
         #expect(try ask("POST", "/api/v1/reload").contains("202"))
-        let isTaken = eventually { program.errors.contains("read anew") }
+        let isTaken = eventually { program.errors.contains("were read again") }
         #expect(isTaken, "\(program.errors)")
         #expect(try ask("GET", "/api/v1/config").contains("our scanner"))
         #expect(try ask("GET", "/api/v1/stats?limit=5").contains("200 OK"))
@@ -238,10 +238,10 @@ struct ControlTests {
         func watch(_ interfaces: String) throws {
             let text = all.replacingOccurrences(of: "[br1, br2, uplink]", with: interfaces)
             try scratch.write("lazaret.yaml", Data(text.utf8))
-            let before = program.errors.components(separatedBy: "read anew").count
+            let before = program.errors.components(separatedBy: "were read again").count
             program.signal(SIGHUP)
             let isTaken = eventually {
-                program.errors.components(separatedBy: "read anew").count > before
+                program.errors.components(separatedBy: "were read again").count > before
             }
             #expect(isTaken, "\(program.errors)")
         }

@@ -47,7 +47,7 @@ struct EntranceFaultTests {
         #expect(!output.fileHandleForReading.availableData.isEmpty)
         let program = try monitor()
         let isTold = eventually {
-            bench.status().contains("control.port: nobody can connect: 127.0.0.1:9787: bind: ")
+            bench.status().contains("control.port: clients cannot connect: 127.0.0.1:9787: bind: ")
         }
         #expect(isTold, "\(bench.status())")
         #expect(program.errors.contains("127.0.0.1:9787: bind: Address already in use; nobody"))

@@ -64,8 +64,8 @@ struct NotesTests {
             let run = try Run(words)
             #expect(run.status == 0 && run.errors.contains("are not believed"), "\(run.errors)")
         }
-        let learnt = try Run("model", "show", scratch.path("m"))
-        #expect(!learnt.output.contains("db"), "\(learnt.output)")
+        let learned = try Run("model", "show", scratch.path("m"))
+        #expect(!learned.output.contains("db"), "\(learned.output)")
     }
 
     /// Reserved names are refused even in a trusted capture.

@@ -60,7 +60,7 @@ struct ReportTests {
         #expect(clean.contains("<h1>No incidents in clean-test.pcap</h1>"))
         #expect(!clean.contains("<article"))
         let ranked = try report(scratch, "captures/mixed.pcap", inventory)
-        #expect(ranked.contains("<h1>Who stands out in mixed.pcap</h1>"))
+        #expect(ranked.contains("<h1>Most anomalous hosts in mixed.pcap</h1>"))
         #expect(ranked.contains("looks like: DNS tunnel"))
         let empty = try scratch.write("empty.pcap", Data(CaptureFile.pcap([])))
         #expect(try report(scratch, empty, []).contains("The capture holds no packets."))

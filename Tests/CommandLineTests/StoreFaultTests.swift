@@ -175,7 +175,7 @@ struct StoreFaultTests {
             ["quarantine", "release", bench.lab.a.v4, "--state", bench.state])
         #expect(
             nothing.status == 1
-                && nothing.errors.contains("no fence stands around \(bench.lab.a.v4)"))
+                && nothing.errors.contains("no fence is active for \(bench.lab.a.v4)"))
         #expect(program.end(by: SIGTERM) == 0)
         let trail = try Run("audit", "list", "--state", bench.state).output
         #expect(trail.contains("alice") && trail.contains("enough"), "\(trail)")

@@ -76,7 +76,7 @@ struct EventExplanationTests {
         #expect(text.contains("?[31mred (fd00::1), as source, over 600 s: unusual traffic\n"))
         #expect(text.contains("Why\n  3034 flows opened in 600 s\n"))
         #expect(
-            text.contains("the alert does not say") && text.contains("nothing was fenced for it"))
+            text.contains("not in the alert") && text.contains("nothing was fenced for it"))
         #expect(!text.contains("score") && !text.contains("last flow"))
     }
 }

@@ -22,7 +22,7 @@ public struct Retrainer: Sendable {
     private var flaggedUntil: [IPAddress: Int] = [:]
 
     /// The number of windows learned, and left out, since the start.
-    public private(set) var learntCount = 0
+    public private(set) var learnedCount = 0
     public private(set) var leftOutCount = 0
 
     public init(anchor: Model, inventory: Inventory, seed: UInt64) {
@@ -47,7 +47,7 @@ public struct Retrainer: Sendable {
             }
             flaggedUntil[subject] = nil
         }
-        learntCount += 1
+        learnedCount += 1
         trainer.observe(window)
     }
 

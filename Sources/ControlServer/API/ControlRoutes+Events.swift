@@ -20,10 +20,10 @@ extension ControlRoutes {
         },
         Operation(
             .get, "/api/v1/events/stream",
-            "Events as they come (server-sent events); 'missed' says how many came too fast",
+            "Events as they come (server-sent events); 'missed' is the number that came too fast",
             inputs: Input.optional(
                 "Last-Event-ID", in: .header, .integer(0...Int64.max),
-                "Begins after this event, where it is still at hand"),
+                "Begins after this event, if it is still in memory"),
             answers: Operation.Answer(type: "text/event-stream")
         ) { context, last in
             let events = context.hub.follow(after: last.map(UInt64.init)).map { item in

@@ -35,8 +35,8 @@ extension ControlRoutes {
             guard !force || context.caller.mayForce else {
                 throw ProblemDetails(
                     .forbidden,
-                    "\(context.caller.name) may not override what is protected: root may, by the "
-                        + "socket, and who is named in control.may_force", parameter: "force")
+                    "\(context.caller.name) may not override protection: root may, by the "
+                        + "socket, and users in control.may_force", parameter: "force")
             }
             do throws(MonitorHub.Objection) {
                 return addition(

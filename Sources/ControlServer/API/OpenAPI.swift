@@ -14,7 +14,8 @@ enum OpenAPI {
                     "description",
                     JSONText.quoted(
                         "The API of a running 'lazaret monitor', on its Unix socket and on "
-                            + "loopback. The socket needs no token: the kernel says who connects.")
+                            + "loopback. The socket needs no token: the kernel reports the "
+                            + "client's user.")
                 ),
             ])
         ),

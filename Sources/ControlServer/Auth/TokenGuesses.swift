@@ -103,7 +103,7 @@ final class TokenGuesses: Sendable {
             guard state.told.insert(user).inserted, state.nextLine.map({ $0 <= now }) ?? true
             else { return (wait, nil) }
             state.nextLine = now + Self.span
-            let who = user.map { "user \($0)" } ?? "somebody"
+            let who = user.map { "user \($0)" } ?? "a client"
             return (
                 wait,
                 "\(who) has sent wrong tokens to the control port: refused for "

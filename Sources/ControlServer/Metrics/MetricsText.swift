@@ -81,12 +81,12 @@ enum MetricsText {
             "windows_unscored_total",
             "Anomalous windows of unknown hosts beyond the limit of a second.",
             UInt64(status.windowsUnscored))
-        page.counter("verdicts_total", "Windows that were odd.", status.verdicts)
+        page.counter("verdicts_total", "Anomalous windows.", status.verdicts)
         page.counter(
             "verdicts_dropped_total", "Verdicts that found the queue full.", status.verdictsDropped)
-        page.counter("alerts_total", "Alerts that were told.", status.alerts)
+        page.counter("alerts_total", "Alerts that were reported.", status.alerts)
         page.counter(
-            "alerts_suppressed_total", "Alerts that were not told: too many in that second.",
+            "alerts_suppressed_total", "Alerts that were not reported: too many in that second.",
             status.alertsSuppressed)
         page.counter("events_lost_total", "Events that could not be written.", status.eventsLost)
         page.histogram(

@@ -89,7 +89,7 @@ function show(status, rates) {
   if (status.learning) {
     const learning = status.learning;
     $('progress').value = 100 * learning.seconds_done / Math.max(1, learning.seconds_total);
-    $('learnt').textContent = span(learning.seconds_done) + ' of ' + span(learning.seconds_total) + ': '
+    $('learned').textContent = span(learning.seconds_done) + ' of ' + span(learning.seconds_total) + ': '
       + whole(learning.workloads) + ' workloads, ' + whole(learning.windows) + ' windows, ' + whole(learning.facts) + ' contacts'
       + (learning.suspects.length ? '. Not clean: ' + learning.suspects.join('; ') : '');
   }
@@ -271,7 +271,7 @@ function drawMap() {
     const text = name.length > 18 ? name.slice(0, 17) + '\u2026' : name;
     svg.append(draw('text', {x: spot.x + (right ? 10 : -10), y: spot.y + 4, 'text-anchor': right ? 'start' : 'end'}, text + (fenced.has(name) ? ' (offender)' : bad ? ' (watched)' : '')));
   }
-  $('map-words').textContent = names.length === 0 ? 'Nothing is learnt yet.'
+  $('map-words').textContent = names.length === 0 ? 'Nothing is learned yet.'
     : names.length + ' of ' + count.size + ' workloads, lines are contacts of clean traffic; '
       + (fenced.size ? 'offenders of late: ' + [...fenced].join(', ') : 'no offenders') + '.';
 }

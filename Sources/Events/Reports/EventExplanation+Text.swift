@@ -61,17 +61,18 @@ extension EventExplanation {
     }
 
     private var baselineText: String {
-        guard let baseline else { return "the alert does not say" }
+        guard let baseline else { return "not in the alert" }
         let group =
             switch baselineKind {
             case "node": "the whole node, for want of a narrower one"
             case "workload": "workload \(baseline)"
             default: "\(baseline), for want of one of its own"
             }
-        let learnt =
+        let learned =
             baselineWindows.map { "\($0) clean windows of \(alert.scale.seconds) s" }
-            ?? "name the model with -m MODEL to hear how many windows it learnt"
-        return "the baseline of \(group): \(learnt)" + (alert.modelID.map { "; model \($0)" } ?? "")
+            ?? "name the model with -m MODEL to see how many windows it learned from"
+        return "the baseline of \(group): \(learned)"
+            + (alert.modelID.map { "; model \($0)" } ?? "")
     }
 
     private var nearestLines: [String] {
@@ -79,8 +80,8 @@ extension EventExplanation {
         let basis =
             nearest.isExact
             ? ""
-            : " (all else ordinary: the alert does not tell it; name its capture with -r for the "
-                + "whole window)"
+            : " (all other features taken as ordinary: they are not in the alert; name its capture "
+                + "with -r for the whole window)"
         let (before, after) = (
             Self.number(nearest.scoreBefore, 3), Self.number(nearest.scoreAfter, 3)
         )
@@ -101,7 +102,7 @@ extension EventExplanation {
 
     private var flowTitle: String {
         guard let flowCount, flowCount > flows.count else { return "Flows behind it" }
-        return "Flows behind it: the \(flows.count) that tell most, of \(flowCount)"
+        return "Flows behind it: the \(flows.count) most relevant of \(flowCount)"
     }
 
     private var flowLines: [String] {

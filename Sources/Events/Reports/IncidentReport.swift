@@ -56,7 +56,7 @@ public enum IncidentReport {
             threshold \
             \(JSONObject.number(Double(incident.strongest.threshold), digits: 3)), against \
             the baseline of \
-            \(incident.strongest.baselineName.printable); \(incident.verdictCount) odd \
+            \(incident.strongest.baselineName.printable); \(incident.verdictCount) anomalous \
             windows
             """
         )

@@ -170,7 +170,7 @@ public struct HTMLContactGraph: Sendable {
             <li><svg width="22" height="22" class="graph" style="min-width:0;width:22px" \
             aria-hidden="true"><path class="bad" \
             d="M11 11m0-10l10 10l-10 10l-10-10z"/></svg>diamond: \
-            \(hasBaseline ? "offender" : "stands out")</li>
+            \(hasBaseline ? "offender" : "anomalous host")</li>
             </ul>
             """
     }

@@ -29,7 +29,7 @@ extension HTMLReport {
         for entry in ranking where entry.pattern != nil {
             counts[entry.workload.isEmpty ? "\(entry.subject)" : entry.workload, default: 0] += 1
         }
-        let word = model == nil ? ("stands out", "stand out") : ("incident", "incidents")
+        let word = model == nil ? ("anomalous host", "anomalous hosts") : ("incident", "incidents")
         return counts.mapValues { "\($0) \($0 == 1 ? word.0 : word.1)" }
     }
 
@@ -74,7 +74,7 @@ extension HTMLReport {
         let caption =
             onlyNew
             ? "Contacts that the baseline never saw, most flows first"
-            : model == nil ? "Who opened flows to whom" : "Contacts that the baseline knows"
+            : model == nil ? "Initiators and responders" : "Contacts that the baseline knows"
         let body: [HTML] = rows.prefix(Self.contactLimit).map { pair, contact in
             let flows = onlyNew ? contact.newFlowCount : contact.flowCount - contact.newFlowCount
             let services =

@@ -21,7 +21,7 @@ extension HTMLReport {
             """ : ""
         let content: HTML =
             incidents.isEmpty
-            ? "<p>None: all traffic is as the baseline knows it.</p>"
+            ? "<p>None: all traffic matches the baseline.</p>"
             : "\(index)\n\(Self.barKey)\n\(told)\(rest)"
         return """
             <section id="incidents" aria-labelledby="incidents-title">
@@ -94,8 +94,9 @@ extension HTMLReport {
 
     private func facts(_ incident: Incident) -> HTML {
         let strongest = incident.strongest
-        let role = strongest.isKnown ? "" : ", a stranger to the baseline"
-        let windows = "\(incident.verdictCount) odd window\(incident.verdictCount == 1 ? "" : "s")"
+        let role = strongest.isKnown ? "" : ", unknown to the baseline"
+        let count = incident.verdictCount
+        let windows = "\(count) anomalous window\(count == 1 ? "" : "s")"
         let link: HTML =
             incident.spoofingLink.map {
                 """

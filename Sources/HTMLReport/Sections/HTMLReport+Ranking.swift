@@ -16,12 +16,12 @@ extension HTMLReport {
             ranking.count > Self.rankedLimit
             ? """
             <p class="muted">\(HTML.grouped(ranking.count - Self.rankedLimit)) further addresses \
-            stand out less; \
+            are less anomalous; \
             <code>--format json</code> has all.</p>
             """ : ""
         let content: HTML =
             ranking.isEmpty
-            ? "<p>No flow was opened, so there is nobody to rank.</p>"
+            ? "<p>No flow was opened, so there is no host to rank.</p>"
             : "\(Self.barKey)\n\(told)\(rest)"
         return """
             <section id="incidents" aria-labelledby="incidents-title">
@@ -33,11 +33,11 @@ extension HTMLReport {
 
     private func article(_ number: Int, _ entry: OutlierRanking.Entry) -> HTML {
         let title = "incident-\(number)-title"
-        let what = entry.pattern.map { "looks like: \($0.title)" } ?? "no plain pattern"
+        let what = entry.pattern.map { "looks like: \($0.title)" } ?? "no known pattern"
         let technique = entry.pattern?.technique.map { " ATT&CK \($0)." } ?? ""
         let reasons: HTML =
             entry.reasons.isEmpty
-            ? "<p class=\"small\">Nothing in it lies beyond what the others do.</p>"
+            ? "<p class=\"small\">No feature exceeds those of the other hosts.</p>"
             : Self.reasons(
                 entry.reasons, window: entry.window, number: number,
                 cleanEnd: { $0.baselineP99 })

@@ -53,8 +53,8 @@ extension HTMLReport {
         let fences: HTML =
             fenced.isEmpty
             ? """
-            Nothing would have been fenced: what was found is plain enough to watch, not to \
-            act on.
+            Nothing would have been fenced: what was found is clear enough to watch, but not to \
+            fence.
             """
             : "Enforcing would have fenced <strong>\(Self.list(fenced, limit: 20))</strong>."
         return [fences, byPattern, baselineText(model)]
@@ -63,9 +63,9 @@ extension HTMLReport {
     private var rankingSummary: [HTML] {
         [
             """
-            No model was given, so nothing is known to be clean: these addresses stand out \
-            against the others \
-            of the same capture. A model of clean traffic tells more, and tells what is new: \
+            No model was given, so nothing is known to be clean: these are the \
+            most anomalous addresses \
+            of the same capture. A model of clean traffic shows more, and shows what is new: \
             <code>lazaret train -r CLEAN.pcap -o MODEL</code>.
             """
         ]
@@ -92,7 +92,7 @@ extension HTMLReport {
              thresholds are the highest there are.
             """ : ""
         return """
-            Judged by model <code>\(model.identifier)</code>, learnt from \
+            Judged by model <code>\(model.identifier)</code>, learned from \
             \(Self.list(provenance.sources, limit: 4)): \
             \(HTML.grouped(provenance.packetCount)) packets over \
             \(Self.length(seconds: seconds)).\(capped)

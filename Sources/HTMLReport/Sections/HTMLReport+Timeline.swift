@@ -16,7 +16,7 @@ extension HTMLReport {
         let table: HTML =
             names.isEmpty
             ? """
-            <p>No window was full: the capture is shorter than a second, or nobody opened a \
+            <p>No window was full: the capture is shorter than a second, or no host opened a \
             flow.</p>
             """
             : """
@@ -60,7 +60,10 @@ extension HTMLReport {
             "The highest score of all windows that ended in each \(bin), from 0 to 1."
         guard model != nil else {
             return
-                "\(what) Without a model a score says how easily a window is told from the others."
+                """
+                \(what) Without a model, a score shows how easily a window is separated from the \
+                others.
+                """
         }
         return """
             \(what) The dashed line is the threshold. A filled peak with a number over it is an \

@@ -89,7 +89,7 @@ final class Retraining: Sendable {
         }
         logger.info(
             """
-            model \(model.identifier.prefix(12)) made of \(retrainer.learntCount) windows, \
+            model \(model.identifier.prefix(12)) made of \(retrainer.learnedCount) windows, \
             \(retrainer.leftOutCount) left out; \(place)
             """)
     }

@@ -175,7 +175,7 @@ struct MonitorReporter {
     private mutating func note(_ pending: PendingWrites) {
         if let cause = pending.cause, pendingWrites.isEmpty {
             parts.logger.error(
-                "\(cause); fences are applied all the same, and recorded when it works again")
+                "\(cause); fences are still applied, and recorded when it works again")
         } else if pending.isEmpty, !pendingWrites.isEmpty {
             parts.logger.notice("the ledger is caught up with")
         }
@@ -187,7 +187,7 @@ struct MonitorReporter {
         troubles += down.map { "interface \($0) is down" }
         for entrance in status.entrances {
             guard let trouble = entrance.trouble else { continue }
-            troubles.append("control.\(entrance.name): nobody can connect: \(trouble)")
+            troubles.append("control.\(entrance.name): clients cannot connect: \(trouble)")
         }
         for (source, state) in parts.live.directory.states() {
             guard case .lost(let reason) = state else { continue }

@@ -38,7 +38,7 @@ public enum StatusText {
             rows.append(
                 (
                     "model",
-                    "\(model.id.prefix(12)), \(model.workloads) workloads, learnt "
+                    "\(model.id.prefix(12)), \(model.workloads) workloads, learned "
                         + "\(UTC.date(model.firstSecond)) \(UTC.clock(model.firstSecond)) to "
                         + "\(UTC.date(model.lastSecond)) \(UTC.clock(model.lastSecond)) UTC"
                 ))
@@ -87,7 +87,7 @@ public enum StatusText {
             ),
             (
                 "windows",
-                "\(grouped(UInt64(status.windows))) judged, \(grouped(status.verdicts)) odd, "
+                "\(grouped(UInt64(status.windows))) judged, \(grouped(status.verdicts)) anomalous, "
                     + "\(grouped(status.alerts)) alerts"
                     + (latency.count == 0
                         ? "" : ", \(JSONObject.number(mean, digits: 2)) s to a verdict")

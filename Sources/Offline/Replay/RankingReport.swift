@@ -20,7 +20,7 @@ public enum RankingReport {
             let who =
                 entry.workload == "\(entry.subject)" || entry.workload == "outside"
                 ? "\(entry.subject)" : "\(entry.workload.printable) (\(entry.subject))"
-            let title = entry.pattern.map { "looks like: \($0.title)" } ?? "no plain pattern"
+            let title = entry.pattern.map { "looks like: \($0.title)" } ?? "no known pattern"
             let technique = entry.pattern?.technique.map { " (\($0))" } ?? ""
             text +=
                 "#\(index + 1)  \(who)  \(title)\(technique)  score "

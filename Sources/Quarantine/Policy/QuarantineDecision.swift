@@ -106,7 +106,7 @@ extension QuarantineDecision.Refusal: CustomStringConvertible {
         case .protected(let why): why
         case .allowlisted(let why): "allowlisted: \(why)"
         case .warmingUp: "the workload is still warming up"
-        case .unproven: "only the address in the packets says who sent them, and it may be forged"
+        case .unproven: "the only evidence is the address in the packets, which may be forged"
         case .budgetOfRules(let most): "\(most) fences are active already"
         case .budgetOfWorkloads(let percent):
             "more than \(percent) % of the known workloads would be fenced"

@@ -43,7 +43,7 @@ package enum FileOwner {
         guard lazaret_use_files_as(user, group) == 0 else {
             throw .output(
                 path: directory,
-                reason: "belongs to user \(user), as whom it cannot be used; run as that user")
+                reason: "belongs to user \(user), who alone can use it; run as that user")
         }
     }
 }

@@ -116,7 +116,7 @@ public struct KubernetesAccess: Sendable {
             tls.verifies
             ? nil
             : """
-            \(path): 'insecure-skip-tls-verify' lets anybody on the way read the token and \
+            \(path): 'insecure-skip-tls-verify' lets anyone on the path read the token and \
             name workloads;
             """
                 + " give 'certificate-authority' instead"
