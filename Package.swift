@@ -53,6 +53,7 @@ let staticRuntime: [LinkerSetting] =
                 ]).flatMap { ["-Xlinker", $0] })
     ]
 
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let memoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
 
@@ -80,6 +81,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: [
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -107,7 +109,9 @@ let package = Package(
         .systemLibrary(name: "CPrivileges"),
 
         library("Timestamps"),
-        library("SystemSupport", uses: ["Timestamps", "TextFormats", "CMemory", "CPrivileges"]),
+        library(
+            "SystemSupport",
+            uses: ["Timestamps", "TextFormats", "CMemory", "CPrivileges", system]),
         library("TextFormats", uses: ["Timestamps"]),
         library("Digests", uses: ["CCrypto"]),
         library("YAML", uses: ["CYAML"]),
@@ -154,12 +158,12 @@ let package = Package(
             "Enforcement",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
-                "CNetfilter", "Quarantine",
+                "CNetfilter", "Quarantine", system,
             ]),
         library(
             "EventStore",
             uses: [
-                "CSQLite", "Timestamps", "SystemSupport", "Quarantine", "Events", "Digests",
+                "CSQLite", "Timestamps", "SystemSupport", "Quarantine", "Events", "Digests", system,
             ]),
         library(
             "Events",
@@ -184,7 +188,7 @@ let package = Package(
             "EventDelivery",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "HTTPClient", "Events", "Digests",
-                logging,
+                logging, system,
             ]),
         library(
             "ModelFiles",
@@ -198,13 +202,13 @@ let package = Package(
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "Events", "Decisions",
-                "HTMLReport", "Digests",
+                "HTMLReport", "Digests", system,
             ]),
         library(
             "Recording",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "Workloads", "EventDelivery", logging,
+                "Workloads", "EventDelivery", logging, system,
             ]),
         library(
             "Monitor",
@@ -214,6 +218,7 @@ let package = Package(
                 "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
                 "Decisions", "EventStore", "EventDelivery", "ModelFiles", "NodeInterfaces", logging,
+                system,
             ]),
         library(
             "Settings",
@@ -221,14 +226,14 @@ let package = Package(
                 "Recording",
                 "Timestamps", "TextFormats", "SystemSupport", "YAML", "NetworkAddresses",
                 "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
-                "Events", "EventDelivery", "ModelFiles", "Monitor", logging,
+                "Events", "EventDelivery", "ModelFiles", "Monitor", logging, system,
             ]),
         library(
             "ControlServer",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine",
                 "Events", "HTMLReport", "EventStore", "Monitor", "Settings", "Digests",
-                "HTTPClient", "HTTPServer", logging,
+                "HTTPClient", "HTTPServer", logging, system,
             ],
             embedding: ["Web/index.html", "Web/dashboard.css", "Web/dashboard.js"]),
         .executableTarget(
@@ -238,7 +243,7 @@ let package = Package(
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
                 "EventStore", "ModelFiles", "Offline", "Recording", "Monitor", "Settings",
-                "ControlServer", logging,
+                "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
@@ -248,7 +253,7 @@ let package = Package(
             dependencies: ["Timestamps", "NetworkAddresses", "Quarantine", logging, memoryLogging],
             path: "Tests/TestKit", swiftSettings: strict),
         tests(of: "Timestamps"),
-        tests(of: "SystemSupport", uses: ["Timestamps"]),
+        tests(of: "SystemSupport", uses: ["Timestamps", system]),
         tests(of: "Digests"),
         tests(of: "YAML"),
         tests(of: "HTTPClient"),

@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import HTTPClient
 internal import Settings
+internal import SystemPackage
 internal import SystemSupport
 public import Monitor
 
@@ -50,10 +51,10 @@ public struct ControlClient: Sendable {
     public init(socket: String, user: String? = nil) {
         self.socket = socket
         var users: [UInt32] = [0, geteuid()]
-        var facts = stat()
         let folder = socket.parentPath
-        // SAFETY: the path is valid for the call, and the structure is ours.
-        if unsafe stat(folder.isEmpty ? "." : folder, &facts) == 0 { users.append(facts.st_uid) }
+        if let facts = try? Files.status(folder.isEmpty ? "." : folder) {
+            users.append(facts.userID.rawValue)
+        }
         if let number = user.flatMap(ControlOptions.number(ofUser:)) { users.append(number) }
         self.users = users
     }
@@ -153,13 +154,11 @@ public struct ControlClient: Sendable {
     }
 
     private func whyUnreachable() -> ControlError {
-        // SAFETY: the pointer is valid for the call.
-        guard unsafe access(socket, R_OK | W_OK) != 0 else {
-            return .unreachable(socket: socket, reason: "no answer")
+        do { try Files.checkAccess(socket, R_OK | W_OK) } catch .permissionDenied, .notPermitted {
+            return .notPermitted(socket: socket)
+        } catch {
+            return .unreachable(socket: socket, reason: "\(error)")
         }
-        let code = errno
-        if code == EACCES || code == EPERM { return .notPermitted(socket: socket) }
-        // SAFETY: the text is copied immediately.
-        return .unreachable(socket: socket, reason: unsafe String(cString: strerror(code)))
+        return .unreachable(socket: socket, reason: "no answer")
     }
 }

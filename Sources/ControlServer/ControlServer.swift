@@ -2,6 +2,7 @@ public import Logging
 internal import Glibc
 internal import HTTPServer
 public import Monitor
+internal import SystemPackage
 internal import SystemSupport
 public import Settings
 
@@ -43,7 +44,7 @@ public struct ControlServer: Sendable {
     private static func prepare(_ path: String) throws {
         let folder = path.parentPath
         do {
-            try makeFolders(folder, mode: 0o750)
+            try Files.makeFolders(folder, permissions: FilePermissions(rawValue: 0o750))
         } catch {
             throw IOError.output(path: folder, reason: "cannot be made; name another socket")
         }
@@ -56,18 +57,17 @@ public struct ControlServer: Sendable {
             throw IOError.output(
                 path: path, reason: "another monitor answers there; name another socket, or never")
         }
-        // SAFETY: the pointer is valid for the call.
-        guard unsafe access(folder, W_OK) == 0 else {
+        do { try Files.checkWritable(folder) } catch {
             throw IOError.output(path: path, reason: "its directory cannot be written to")
         }
     }
 
     /// Whether the file at the path belongs to root or to this user.
     private static func isOwn(_ path: String) -> Bool {
-        var facts = stat()
-        // SAFETY: the path is valid for the call, and the structure is ours.
-        guard unsafe lstat(path, &facts) == 0 else { return false }
-        return facts.st_uid == 0 || facts.st_uid == geteuid()
+        guard let owner = try? Files.status(path, followsLink: false).userID.rawValue else {
+            return false
+        }
+        return owner == 0 || owner == geteuid()
     }
 
     private static func isAnswered(_ path: String) -> Bool {

@@ -11,16 +11,9 @@ public struct DeliveryError: Error, CustomStringConvertible {
         self.reason = reason
     }
 
-    /// - Parameter code: of `errno`.
-    init(sink: String, code: Int32) {
-        self.init(sink: sink, reason: Self.text(code))
-    }
-
     public var description: String { "\(sink): \(reason)" }
 
     init(_ error: IOError) {
         self.init(sink: error.path, reason: error.reason)
     }
-
-    static func text(_ code: Int32) -> String { IOError.text(code) }
 }

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import SystemPackage
 internal import SystemSupport
 
 /// A file to which whole lines are appended, and which is rotated at a size; or standard output.
@@ -14,7 +14,7 @@ struct EventFile: SinkDriver {
     init(path: String, rotation: DeliveryOptions.Rotation?) throws(DeliveryError) {
         self.path = path
         self.rotation = rotation
-        file = Descriptor(1)
+        file = Descriptor(OpenFile(owning: .standardOutput))
         try reopen()
     }
 
@@ -31,33 +31,29 @@ struct EventFile: SinkDriver {
                 size = nil
                 return
             case .file:
-                // SAFETY: the pointer is valid for the call.
-                let made = unsafe open(
-                    path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
-                guard made >= 0 else { throw IOError(output: path, code: errno) }
-                file = Descriptor(made)
+                do {
+                    file = Descriptor(
+                        try OpenFile(path, .writeOnly, [.create, .append, .noFollow]))
+                } catch { throw IOError(output: path, error) }
             }
         } catch {
             throw DeliveryError(error)
         }
-        var facts = stat()
-        // SAFETY: the structure is valid for the call.
-        guard unsafe fstat(file.number, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+        guard let facts = try? file.file.status(), facts.type == .regular else {
             size = nil
             return
         }
-        size = Int(facts.st_size)
+        size = Int(facts.size)
         needsNewline = endsWithinLine(size ?? 0)
     }
 
     /// Whether the last line is incomplete, because a program was killed or the disk was full.
     private func endsWithinLine(_ size: Int) -> Bool {
         guard size > 0 else { return false }
-        // SAFETY: the path and the byte are valid for the call.
-        let reader = Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW))
-        var last: UInt8 = 10
-        return unsafe reader.number >= 0 && pread(reader.number, &last, 1, size - 1) == 1
-            && last != 10
+        guard let reader = try? OpenFile(path, .readOnly, .noFollow),
+            let last = try? reader.byte(at: size - 1)
+        else { return false }
+        return last != 10
     }
 
     mutating func deliver(
@@ -106,9 +102,8 @@ struct EventFile: SinkDriver {
         guard let rotation else { return nil }
         func name(_ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
         for number in (0..<rotation.kept).reversed() {
-            // SAFETY: the pointers are valid for the call.
-            if unsafe rename(name(number), name(number + 1)) != 0, errno != ENOENT {
-                return "cannot be rotated: \(DeliveryError.text(errno))"
+            do { try Files.rename(name(number), to: name(number + 1)) } catch {
+                guard error == .noSuchFileOrDirectory else { return "cannot be rotated: \(error)" }
             }
         }
         do { try reopen() } catch { return "cannot be rotated: \(error.reason)" }
@@ -117,28 +112,16 @@ struct EventFile: SinkDriver {
 
     /// Writes all of the bytes or, if the file can be truncated, none.
     private mutating func write(_ bytes: [UInt8]) -> String? {
-        var offset = 0
-        while offset < bytes.count {
-            // SAFETY: the range is within the array.
-            let count = unsafe bytes.withUnsafeBytes { buffer in
-                unsafe Glibc.write(
-                    file.number, buffer.baseAddress.unsafelyUnwrapped + offset,
-                    buffer.count - offset)
-            }
-            if count > 0 {
-                offset += count
-                continue
-            }
-            if count < 0, errno == EINTR { continue }
-            let code = errno
+        let (count, failure) = file.file.writeAll(bytes.span)
+        if let failure {
             // A partial write is removed, so that the file contains whole lines only.
-            if offset > 0 {
-                needsNewline = size.map { ftruncate(file.number, $0) != 0 } ?? true
-            }
-            return DeliveryError.text(code)
+            if count > 0 { needsNewline = size.map { !truncate(to: $0) } ?? true }
+            return "\(failure)"
         }
         needsNewline = false
         if let size { self.size = size + bytes.count }
         return nil
     }
+
+    private func truncate(to size: Int) -> Bool { (try? file.file.resize(to: size)) != nil }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SystemPackage
 internal import SystemSupport
 internal import Timestamps
 
@@ -31,27 +32,21 @@ struct Spool: Sendable {
     init(directory: String, limit: Int) throws(DeliveryError) {
         self.directory = directory
         self.limit = limit
-        // SAFETY: the pointer is valid for the call.
-        if unsafe mkdir(directory, 0o700) != 0, errno != EEXIST {
-            throw DeliveryError(sink: directory, code: errno)
-        }
-        guard unsafe access(directory, R_OK | W_OK | X_OK) == 0 else {
-            throw DeliveryError(sink: directory, code: errno)
+        do {
+            try Files.makeFolder(directory)
+            try Files.checkAccess(directory, R_OK | W_OK | X_OK)
+        } catch {
+            throw DeliveryError(sink: directory, reason: "\(error)")
         }
     }
 
     /// Loads the existing entries.
     mutating func load() {
-        // SAFETY: the pointer is valid for the call.
-        guard let stream = unsafe opendir(directory) else { return }
-        // SAFETY: only this function uses the stream, and closes it once.
-        defer { unsafe _ = closedir(stream) }
-        while let item = unsafe readdir(stream) {
-            // SAFETY: the name ends with a zero and lives until the next call.
-            let name = unsafe withUnsafeBytes(of: &item.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name.hasSuffix(".new") { _ = unsafe unlink("\(directory)/\(name)") }
+        guard let folder = try? OpenFile(directory, .readOnly, .directory),
+            let names = try? Files.names(in: folder)
+        else { return }
+        for name in names {
+            if name.hasSuffix(".new") { try? Files.remove("\(directory)/\(name)") }
             if let entry = entry(named: name) { entries.append(entry) }
         }
         entries.sort { $0.time < $1.time }
@@ -63,12 +58,9 @@ struct Spool: Sendable {
         guard name.hasSuffix(".jsonl"), parts.count == 2, let time = Int64(parts[0]), time >= 0,
             let count = Int(parts[1].dropLast(6)), 1...1_000_000 ~= count
         else { return nil }
-        var facts = stat()
-        // SAFETY: the path and the structure are valid for the call.
-        guard unsafe stat("\(directory)/\(name)", &facts) == 0 else { return nil }
+        guard let size = try? Files.status("\(directory)/\(name)").size else { return nil }
         let entry = Entry(
-            time: Timestamp(nanoseconds: time), count: count, bytes: Self.blocks(Int(facts.st_size))
-        )
+            time: Timestamp(nanoseconds: time), count: count, bytes: Self.blocks(Int(size)))
         return entry.name == name ? entry : nil
     }
 
@@ -98,36 +90,25 @@ struct Spool: Sendable {
 
     private func write(_ content: [UInt8], to path: String) throws(DeliveryError) {
         let temporary = path + ".new"
-        // SAFETY: the paths and bytes are valid for the calls.
-        let file = Descriptor(
-            unsafe open(
-                temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600))
-        guard file.number >= 0 else { throw DeliveryError(sink: path, code: errno) }
-        var code: Int32 = 0
-        let count = unsafe Glibc.write(file.number, content, content.count)
-        if count != content.count {
-            code = count < 0 ? errno : ENOSPC
-        } else if unsafe fsync(file.number) != 0 || rename(temporary, path) != 0 {
-            code = errno
+        do {
+            let file = try OpenFile(temporary, .writeOnly, [.create, .truncate, .noFollow])
+            try file.write(content)
+            try file.sync()
+            try Files.rename(temporary, to: path)
+        } catch {
+            try? Files.remove(temporary)
+            throw DeliveryError(sink: path, reason: "\(error)")
         }
-        guard code == 0 else {
-            _ = unsafe unlink(temporary)
-            throw DeliveryError(sink: path, code: code)
-        }
-        let folder = Descriptor(unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-        if folder.number >= 0 { fsync(folder.number) }
+        try? OpenFile(directory, .readOnly, .directory).sync()
     }
 
     /// The lines of an entry; nil if they cannot be read.
     func lines(of entry: Entry) -> [String]? {
-        let path = "\(directory)/\(entry.name)"
-        // SAFETY: the path is valid for the call, and the array has the size that is passed.
-        let file = Descriptor(unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW))
-        guard file.number >= 0 else { return nil }
-        var content = [UInt8](repeating: 0, count: entry.bytes)
-        let count = unsafe read(file.number, &content, content.count)
-        guard count > 0, content[count - 1] == 10 else { return nil }
-        let lines = content[..<count].split(separator: 10)
+        guard
+            let file = try? OpenFile("\(directory)/\(entry.name)", .readOnly, .noFollow),
+            let content = try? file.readToEnd(limit: entry.bytes), content.last == 10
+        else { return nil }
+        let lines = content.split(separator: 10)
         guard lines.count == entry.count else { return nil }
         return lines.map { String(decoding: $0, as: UTF8.self) }
     }
@@ -140,7 +121,6 @@ struct Spool: Sendable {
     mutating func removeEntry(at index: Int) {
         let entry = entries.remove(at: index)
         bytes -= entry.bytes
-        // SAFETY: the pointer is valid for the call.
-        _ = unsafe unlink("\(directory)/\(entry.name)")
+        try? Files.remove("\(directory)/\(entry.name)")
     }
 }

@@ -1,5 +1,6 @@
 internal import Events
 internal import Glibc
+internal import SystemPackage
 internal import SystemSupport
 internal import TextFormats
 
@@ -54,9 +55,9 @@ struct Syslog: SinkDriver {
         let open: Descriptor
         if let socket { open = socket } else { open = try connect() }
         socket = open
-        guard let code = Sockets.send(bytes, by: open) else { return true }
-        if code == EMSGSIZE { return false }
-        throw DeliveryError(sink: Self.name(options), code: code)
+        guard let failure = Sockets.send(bytes, by: open) else { return true }
+        if failure == .messageTooLong { return false }
+        throw DeliveryError(sink: Self.name(options), reason: "\(failure)")
     }
 
     private func connect() throws(DeliveryError) -> Descriptor {

@@ -1,5 +1,6 @@
 internal import CSQLite
 internal import Glibc
+internal import SystemPackage
 internal import Synchronization
 internal import SystemSupport
 public import Timestamps
@@ -54,9 +55,7 @@ public final class EventStore: Sendable {
         // files with the same mode. The file is only created here, and an existing one is not
         // opened: closing any descriptor of a file releases all locks that this process has on it
         // (POSIX), including those of an open store, whose log the next reader would then delete.
-        // SAFETY: the pointer is valid for the call.
-        let made = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        if made >= 0 { close(made) }
+        _ = try? OpenFile(path, .writeOnly, [.create, .exclusiveCreate])
         do {
             // SQLite rejects links anywhere in a path, so the directory's links are resolved here.
             let place = Self.directory(of: path).realPath + "/" + path.lastPathComponent
@@ -107,11 +106,10 @@ public final class EventStore: Sendable {
             damage = why
         } catch { throw error }
         let aside = "\(path).damaged-\(now.second)"
-        // SAFETY: the pointers are valid for the calls.
-        guard unsafe rename(path, aside) == 0 else {
-            throw .open(path: path, why: ProcessLock.words(errno))
+        do { try Files.rename(path, to: aside) } catch {
+            throw .open(path: path, why: "\(error)")
         }
-        for ending in ["-wal", "-shm"] { unsafe _ = rename(path + ending, aside + ending) }
+        for ending in ["-wal", "-shm"] { try? Files.rename(path + ending, to: aside + ending) }
         report(
             "\(path): damaged (\(damage ?? "")); renamed to \(aside); a new store is used: "
                 + "history and audit trail are empty, fences in the kernel stay active")
@@ -119,9 +117,8 @@ public final class EventStore: Sendable {
     }
 
     private static func make(_ directory: String) throws(EventStoreError) {
-        // SAFETY: the pointer is valid for the call.
-        guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {
-            throw .open(path: directory, why: ProcessLock.words(errno))
+        do { try Files.makeFolder(directory) } catch {
+            throw .open(path: directory, why: "\(error)")
         }
     }
 

@@ -91,7 +91,7 @@ public enum FeedbackFile {
         guard FileManager.default.fileExists(atPath: path) else { return [] }
         let data: Data
         do {
-            data = Data(try readFile(path))
+            data = Data(try Files.read(path))
         } catch {
             throw IOError.input(path: path, reason: "\(error)")
         }

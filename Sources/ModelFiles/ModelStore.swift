@@ -21,7 +21,7 @@ public enum ModelStore {
     /// Reads a model and verifies all of it.
     public static func read(_ path: String) throws -> Model {
         let bytes: [UInt8]
-        do { bytes = try readFile(path, limit: Model.largestFile) } catch {
+        do { bytes = try Files.read(path, limit: Model.largestFile) } catch {
             throw IOError.input(path: path, reason: "\(error); 'lazaret train' makes one")
         }
         do { return try Model(decoding: bytes) } catch {

@@ -2,6 +2,7 @@ public import Enforcement
 internal import EventStore
 internal import FoundationEssentials
 internal import Glibc
+internal import SystemPackage
 public import Quarantine
 internal import SystemSupport
 public import Timestamps
@@ -56,10 +57,11 @@ public struct LocalQuarantine {
 
     /// The active rules. Listing creates no ledger: without one, only the kernel's tables are read.
     public func list(now: Timestamp) throws(QuarantineError) -> RuleListing {
-        // SAFETY: the pointer is valid for the call.
-        guard unsafe access(directory + "/lazaret.db", F_OK) == 0 || errno != ENOENT else {
+        do { try Files.checkAccess(directory + "/lazaret.db", F_OK) } catch .noSuchFileOrDirectory {
             var firewall = try Firewall()
             return RuleListing(unknown: try firewall.elements())
+        } catch {
+            // The store reports what is wrong.
         }
         var engine = try opened()
         return try engine.list(now: now)
@@ -72,7 +74,7 @@ public struct LocalQuarantine {
     /// is ignored.
     public static func socket(ofMonitorIn directory: String) -> String? {
         let path = MonitorLock.path(in: directory)
-        let bytes = try? readPlainFile(path, limit: 4096)
+        let bytes = try? Files.readPlain(path, limit: 4096)
         guard let text = bytes.map({ String(decoding: $0, as: UTF8.self) }) else { return nil }
         return text.split(separator: "\n").first.map(String.init)
     }

@@ -1,12 +1,13 @@
 internal import Enforcement
 internal import Glibc
+internal import SystemPackage
 internal import Quarantine
 internal import Synchronization
 internal import SystemSupport
 
 /// The lock that allows one monitor per state directory.
 final class MonitorLock {
-    private let descriptor: Int32
+    private var file: Descriptor?
 
     static func path(in directory: String) -> String { directory + "/monitor.lock" }
 
@@ -14,14 +15,11 @@ final class MonitorLock {
     /// - Throws: `.input` if another monitor holds the lock.
     init(directory: String, socket: String?) throws(IOError) {
         let path = Self.path(in: directory)
-        // SAFETY: the pointer is valid for the call.
-        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else {
-            // SAFETY: the text is copied before another call could change it.
-            throw .output(path: path, reason: unsafe String(cString: strerror(errno)))
+        let file: OpenFile
+        do { file = try OpenFile(path, .readWrite, [.create, .noFollow]) } catch {
+            throw IOError(output: path, error)
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
+        do { try file.lock() } catch {
             throw .input(
                 path: directory,
                 reason:
@@ -29,11 +27,10 @@ final class MonitorLock {
         }
         let line = (socket?.absolutePath ?? "") + "\n"
         // If the write fails, a command finds the socket through its configuration.
-        _ = ftruncate(descriptor, 0)
-        let bytes = Array(line.utf8)
-        // SAFETY: the buffer is valid for the call.
-        _ = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+        try? file.resize(to: 0)
+        try? file.write(Array(line.utf8))
+        self.file = Descriptor(file)
     }
 
-    func release() { close(descriptor) }
+    func release() { file = nil }
 }

@@ -3,6 +3,7 @@ internal import EventDelivery
 internal import Glibc
 internal import NetworkAddresses
 internal import PacketCapture
+internal import SystemPackage
 internal import SystemSupport
 internal import Synchronization
 internal import TextFormats
@@ -115,9 +116,9 @@ package final class RecordingThread: Sendable {
     private struct File: ~Copyable {
         private let path: String
         private let options: RecordingOptions
-        private var descriptor: Int32 = -1
+        private var file: Descriptor?
         private var size = 0
-        private var identity: (device: UInt, inode: UInt) = (0, 0)
+        private var identity: (device: DeviceID, inode: Inode)?
         private var described = 0
         private var known = WorkloadChange()
 
@@ -127,13 +128,11 @@ package final class RecordingThread: Sendable {
             if let failure = begin() { throw .output(path: path, reason: failure) }
         }
 
-        deinit { if descriptor >= 0 { close(descriptor) } }
-
         /// Writes whole blocks; starts a new file if this one would exceed its size.
         mutating func write(_ blocks: [UInt8], _ interfaces: Int, _ queue: RecordingQueue)
             -> String?
         {
-            if size + blocks.count > options.size || descriptor < 0, let failure = begin() {
+            if size + blocks.count > options.size || file == nil, let failure = begin() {
                 return failure
             }
             for block in queue.descriptions(described..<max(described, interfaces)) {
@@ -164,78 +163,65 @@ package final class RecordingThread: Sendable {
         }
 
         mutating func reopenIfMoved() -> String? {
-            var facts = stat()
-            // SAFETY: the path and the structure are valid for the call.
-            let isThere = unsafe stat(path, &facts) == 0
-            let isSame =
-                isThere && UInt(facts.st_dev) == identity.device
-                && UInt(facts.st_ino) == identity.inode
-            return isSame ? nil : begin()
+            let facts = try? Files.status(path)
+            let isSame = facts.map { ($0.deviceID, $0.inode) }.flatMap { found in
+                identity.map { $0 == found }
+            }
+            return isSame == true ? nil : begin()
         }
 
         /// Starts a file. The existing one is rotated after the new one's header has been written.
         private mutating func begin() -> String? {
-            var facts = stat()
-            // SAFETY: the paths and structures are valid for the calls, here and below.
-            if unsafe lstat(path, &facts) == 0, facts.st_mode & S_IFMT != S_IFREG {
+            if let found = try? Files.status(path, followsLink: false), found.type != .regular {
                 return "is no plain file; name one"
             }
             // A deleted file frees its disk space only when it is closed.
-            if descriptor >= 0 { close(descriptor) }
-            descriptor = -1
+            file = nil
             let part = path + ".part"
-            _ = unsafe unlink(part)
-            let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_APPEND
-            let made = unsafe open(part, flags, 0o600)
-            guard made >= 0 else { return Self.text(errno) }
-            descriptor = made
+            try? Files.remove(part)
+            do {
+                file = Descriptor(
+                    try OpenFile(
+                        part, .writeOnly, [.create, .exclusiveCreate, .noFollow, .append]))
+            } catch { return "\(error)" }
             size = 0
             described = 0
             let header = PcapNGBlock.section(
                 application: "lazaret \(Version.text)",
                 comment: "packets as lazaret monitor saw them, with the names of workloads")
             if let failure = append(header) ?? append(known) ?? move(part) {
-                close(descriptor)
-                descriptor = -1
-                _ = unsafe unlink(part)
+                file = nil
+                try? Files.remove(part)
                 return failure
             }
-            if unsafe fstat(descriptor, &facts) == 0 {
-                identity = (UInt(facts.st_dev), UInt(facts.st_ino))
-            }
+            identity = (try? file?.file.status()).map { ($0.deviceID, $0.inode) }
             return nil
         }
 
         /// Renames `part` to the first name, after rotating old files up to the first unused name.
         private func move(_ part: String) -> String? {
             func name(_ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
-            // SAFETY: the pointers are valid for the calls.
-            let free = (0..<options.kept).first { unsafe access(name($0), F_OK) != 0 }
+            let free = (0..<options.kept).first { !Files.exists(name($0)) }
             for number in (0..<(free ?? options.kept)).reversed() {
-                if unsafe rename(name(number), name(number + 1)) != 0 {
-                    return "cannot be moved: \(Self.text(errno))"
+                do { try Files.rename(name(number), to: name(number + 1)) } catch {
+                    return "cannot be moved: \(error)"
                 }
             }
-            // SAFETY: as above.
-            return unsafe rename(part, path) == 0 ? nil : Self.text(errno)
+            do { try Files.rename(part, to: path) } catch { return "\(error)" }
+            return nil
         }
 
         /// Writes all of it or nothing.
         mutating func append(_ bytes: [UInt8]) -> String? {
-            guard descriptor >= 0 else { return "is not open" }
-            let (count, failure) = WholeWrite.write(bytes, to: descriptor)
+            guard let file else { return "is not open" }
+            let (count, failure) = file.file.writeAll(bytes.span)
             if let failure {
                 // A partial block would make the rest of the file unreadable.
-                if count > 0 { _ = ftruncate(descriptor, size) }
-                return Self.text(failure)
+                if count > 0 { try? file.file.resize(to: size) }
+                return "\(failure)"
             }
             size += count
             return nil
-        }
-
-        private static func text(_ code: Int32) -> String {
-            // SAFETY: the text is copied before another call could change it.
-            unsafe String(cString: strerror(code))
         }
     }
 }

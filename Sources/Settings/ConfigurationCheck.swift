@@ -5,6 +5,7 @@ internal import Glibc
 internal import ModelFiles
 internal import Monitor
 internal import PacketCapture
+internal import SystemPackage
 internal import SystemSupport
 public import Workloads
 
@@ -96,9 +97,7 @@ public struct ConfigurationCheck {
     }
 
     private mutating func checkFile(_ key: String, _ path: String) {
-        var facts = stat()
-        // SAFETY: the structure and the path are valid for the call.
-        if unsafe stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR {
+        if (try? Files.status(path).type) == .directory {
             faults.append(Fault(key: key, reason: "\(path): is a directory; name a file"))
         }
         checkFolder(key, of: path)
@@ -106,14 +105,15 @@ public struct ConfigurationCheck {
 
     private mutating func checkFolder(_ key: String, of path: String) {
         let folder = path.parentPath
-        var facts = stat()
-        // SAFETY: the structure and the path are valid for the call. Without access to the folder
-        // the check is skipped.
-        guard !folder.isEmpty, unsafe stat(folder, &facts) != 0, errno != EACCES else { return }
-        faults.append(
-            Fault(
-                key: key,
-                reason: "\(path): folder \(folder) does not exist; create it or name another"))
+        guard !folder.isEmpty else { return }
+        do { _ = try Files.status(folder) } catch .permissionDenied {
+            // Without access to the folder the check is skipped.
+        } catch {
+            faults.append(
+                Fault(
+                    key: key,
+                    reason: "\(path): folder \(folder) does not exist; create it or name another"))
+        }
     }
 
     private mutating func checkControl() {

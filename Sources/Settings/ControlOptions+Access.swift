@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SystemPackage
 internal import SystemSupport
 
 extension ControlOptions {
@@ -41,7 +42,7 @@ extension ControlOptions {
     /// - Throws: if the file cannot be read, is not one word, or is readable by others.
     public func token() throws(ConfigurationError) -> String? {
         guard let path = tokenFile else { return nil }
-        guard let bytes = try? readFile(path) else {
+        guard let bytes = try? Files.read(path) else {
             throw ConfigurationError(
                 path: path,
                 reason:
@@ -52,10 +53,10 @@ extension ControlOptions {
             throw ConfigurationError(
                 path: path, reason: "a token is one word of at least 16 characters")
         }
-        var facts = stat()
-        // SAFETY: as above. Symbolic links are followed, since a link has no permissions of its
-        // own.
-        guard unsafe stat(path, &facts) == 0, facts.st_mode & 0o077 == 0 else {
+        // Symbolic links are followed, since a link has no permissions of its own.
+        guard let facts = try? Files.status(path),
+            facts.permissions.isDisjoint(with: FilePermissions(rawValue: 0o077))
+        else {
             throw ConfigurationError(
                 path: path, reason: "other users can read the token; chmod 600 \(path)")
         }

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Monitor
 import PacketCapture
+import SystemPackage
 import SystemSupport
 
 /// Checks of settings in the kernel and in the configuration.
@@ -58,9 +59,7 @@ extension Doctor {
         let output = configuration.monitor.output
         let delivery = configuration.monitor.delivery
         if output != "-", !isFaulty("events") {
-            let folder = output.parentPath
-            // SAFETY: the pointer is valid for the call.
-            unsafe access(folder.isEmpty ? "." : folder, W_OK) == 0
+            (try? Files.checkWritable(output.parentPath)) != nil
                 ? add(.ok, "events", output)
                 : add(
                     .warning, "events",
@@ -78,10 +77,8 @@ extension Doctor {
                 "events are not signed; set 'secret_file' so that the server can authenticate them"
             )
         }
-        var facts = stat()
-        // SAFETY: the structure and the path are valid for the call.
-        guard unsafe stat(secret, &facts) == 0 else { return }
-        facts.st_mode & 0o007 != 0
+        guard let facts = try? Files.status(secret) else { return }
+        !facts.permissions.isDisjoint(with: .otherReadWriteExecute)
             ? add(.warning, "webhook", "\(secret): all users can read it; chmod o-rwx")
             : add(.ok, "webhook", "events are signed with \(secret)")
     }

@@ -61,7 +61,7 @@ public struct Doctor {
     func isFaulty(_ key: String) -> Bool { check.faults.contains { $0.key == key } }
 
     static func text(_ path: String) -> String? {
-        (try? readFile(path)).map { String(decoding: $0, as: UTF8.self).trimmed }
+        (try? Files.read(path)).map { String(decoding: $0, as: UTF8.self).trimmed }
     }
 
     private mutating func rights() {
@@ -207,13 +207,10 @@ public struct Doctor {
         while !FileManager.default.fileExists(atPath: place), place.count > 1 {
             place = place.parentPath
         }
-        guard unsafe access(place, W_OK) == 0 else {
+        do { try Files.checkWritable(place) } catch {
             return add(.error, "state", "\(path): is not writable; set another with 'state:'")
         }
-        var numbers = statvfs()
-        // SAFETY: the structure is valid for the call.
-        if unsafe statvfs(place, &numbers) == 0 {
-            let megabytes = (UInt64(numbers.f_bavail) * UInt64(numbers.f_frsize)) >> 20
+        if let megabytes = (try? Files.freeBytes(place)).map({ $0 >> 20 }) {
             guard megabytes >= 100 else {
                 return add(
                     .error, "state",

@@ -1,4 +1,5 @@
 internal import Glibc
+package import SystemPackage
 
 /// Connected sockets with timeouts of five seconds.
 package enum Sockets {
@@ -7,7 +8,7 @@ package enum Sockets {
     /// Sends a datagram to a Unix socket: a path, or an abstract name if it starts with `@`.
     package static func send(_ bytes: [UInt8], toUnix path: String) throws(IOError) {
         let socket = try unixDatagram(path)
-        if let code = send(bytes, by: socket) { throw IOError(output: path, code: code) }
+        if let failure = send(bytes, by: socket) { throw IOError(output: path, failure) }
     }
 
     package static func unixDatagram(_ path: String) throws(IOError) -> Descriptor {
@@ -15,7 +16,7 @@ package enum Sockets {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         var name = Array(path.utf8)
-        guard name.count < 108 else { throw IOError(output: path, code: ENAMETOOLONG) }
+        guard name.count < 108 else { throw IOError(output: path, .fileNameTooLong) }
         if name.first == UInt8(ascii: "@") { name[0] = 0 }
         let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
         // SAFETY: the name is shorter than the field, and connect reads only `address`.
@@ -27,7 +28,7 @@ package enum Sockets {
                 made.number, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
                 name.first == 0 ? length : length + 1)
         }
-        guard status == 0 else { throw IOError(output: path, code: errno) }
+        guard status == 0 else { throw IOError(output: path, .last) }
         return made
     }
 
@@ -56,8 +57,8 @@ package enum Sockets {
                 if unsafe connect(made.number, entry.ai_addr, entry.ai_addrlen) == 0 {
                     return made
                 }
-                failure = IOError(
-                    output: host, code: errno == EINPROGRESS ? ETIMEDOUT : errno)
+                let last = Errno.last
+                failure = IOError(output: host, last == .nowInProgress ? .timedOut : last)
             } catch { failure = error }
             unsafe next = entry.ai_next
         }
@@ -69,12 +70,12 @@ package enum Sockets {
         _ family: Int32, _ type: __socket_type, _ name: String
     ) throws(IOError) -> Descriptor {
         let made = socket(family, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard made >= 0 else { throw IOError(output: name, code: errno) }
+        guard made >= 0 else { throw IOError(output: name, .last) }
         var limit = timeval(tv_sec: seconds, tv_usec: 0)
         // SAFETY: the structure is local and has the size that is passed.
         unsafe setsockopt(
             made, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        return Descriptor(made)
+        return Descriptor(owning: made)
     }
 
     private static func keepAlive(_ socket: Descriptor) {
@@ -90,8 +91,8 @@ package enum Sockets {
 
     /// Sends all of the bytes.
     ///
-    /// - Returns: `errno`; nil if all were sent.
-    package static func send(_ bytes: [UInt8], by socket: Descriptor) -> Int32? {
+    /// - Returns: the error; nil if all were sent.
+    package static func send(_ bytes: [UInt8], by socket: Descriptor) -> Errno? {
         var offset = 0
         while offset < bytes.count {
             // SAFETY: the range is within the array.
@@ -101,7 +102,10 @@ package enum Sockets {
                     buffer.count - offset, Int32(MSG_NOSIGNAL))
             }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return errno == EAGAIN ? ETIMEDOUT : errno }
+            guard count > 0 else {
+                let last = Errno.last
+                return last == .wouldBlock ? .timedOut : last
+            }
             offset += count
         }
         return nil

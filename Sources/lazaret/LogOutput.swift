@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Logging
+import SystemPackage
 import Synchronization
 import SystemSupport
 import TextFormats
@@ -73,8 +74,9 @@ struct LogOutput: LogHandler {
     ///
     /// - Parameter stream: JOURNAL_STREAM, device and inode of that stream (systemd.exec(5)).
     private static func isJournal(_ stream: String?) -> Bool {
-        var status = stat()
-        guard let stream, fstat(STDERR_FILENO, &status) == 0 else { return false }
-        return stream == "\(status.st_dev):\(status.st_ino)"
+        guard let stream, let status = try? OpenFile(owning: .standardError).status() else {
+            return false
+        }
+        return stream == "\(status.deviceID.rawValue):\(status.inode.rawValue)"
     }
 }

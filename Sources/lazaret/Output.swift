@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import SystemPackage
 import SystemSupport
 import TextFormats
 
@@ -11,22 +12,12 @@ enum Output {
     static func write(
         _ text: String, to path: String?, access: OutputFile.Access = .owner
     ) throws {
-        let data = Data(text.utf8)
         if let path, path != "-" {
             try OutputFile.replace(path, with: Array(text.utf8), access: access)
             return
         }
-        var offset = 0
-        while offset < data.count {
-            let count = data.withUnsafeBytes { bytes in
-                Glibc.write(STDOUT_FILENO, bytes.baseAddress! + offset, data.count - offset)
-            }
-            guard count > 0 else {
-                if errno == EINTR { continue }
-                throw IOError.output(
-                    path: "standard output", reason: String(cString: strerror(errno)))
-            }
-            offset += count
+        do { try OpenFile(owning: .standardOutput).write(Array(text.utf8)) } catch {
+            throw IOError(output: "standard output", error)
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import SystemPackage
 import SystemSupport
 import Synchronization
 import TestKit
@@ -59,31 +60,30 @@ struct FileTests {
     func writtenFilesAreRead(count: Int) throws {
         defer { unlink(path) }
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-        try FileDescriptor(path, O_WRONLY | O_CREAT | O_EXCL).write(bytes.span)
-        #expect(try readFile(path) == bytes)
+        try OpenFile(path, .writeOnly, [.create, .exclusiveCreate]).write(bytes.span)
+        #expect(try Files.read(path) == bytes)
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
         #expect(mode as? Int == 0o600)
     }
 
     @Test func theSystemsErrorMessagesAreKept() throws {
-        #expect(throws: SystemError(ENOENT)) { try readFile("/nowhere/at/all") }
-        #expect(throws: SystemError(EISDIR)) { try readFile("/tmp") }
-        #expect(throws: SystemError(ENOSPC)) {
+        #expect(throws: Errno.noSuchFileOrDirectory) { try Files.read("/nowhere/at/all") }
+        #expect(throws: Errno.isDirectory) { try Files.read("/tmp") }
+        #expect(throws: Errno.noSpace) {
             let bytes: [UInt8] = [1]
-            try FileDescriptor("/dev/full", O_WRONLY).write(bytes.span)
+            try OpenFile("/dev/full", .writeOnly).write(bytes.span)
         }
-        #expect("\(SystemError(ENOENT))" == "No such file or directory")
+        #expect("\(Errno.noSuchFileOrDirectory)" == "No such file or directory")
     }
 
     @Test func filesWithoutASizeAreReadCompletely() throws {
-        let status = String(decoding: try readFile("/proc/self/status"), as: UTF8.self)
+        let status = String(decoding: try Files.read("/proc/self/status"), as: UTF8.self)
         #expect(status.contains("CapEff:") && status.hasSuffix("\n"))
     }
 
     @Test func aCopyOfADescriptorLeavesTheOtherOpen() throws {
-        let file = try FileDescriptor("/dev/zero", O_RDONLY)
-        let number = file.number
-        do { _ = try FileDescriptor(copyOf: number) }
+        let file = try OpenFile("/dev/zero", .readOnly)
+        do { _ = try OpenFile(copyOf: file.descriptor) }
         var buffer: [UInt8] = [1, 2]
         #expect(try file.read(into: &buffer) == 2)
         #expect(buffer == [0, 0])

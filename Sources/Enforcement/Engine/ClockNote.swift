@@ -12,7 +12,7 @@ struct ClockNote {
 
     /// - Parameter start: when the machine started, by the current clock.
     init(startedAt start: Timestamp) {
-        let identifier = try? readFile("/proc/sys/kernel/random/boot_id")
+        let identifier = try? Files.read("/proc/sys/kernel/random/boot_id")
         run = identifier.map { String(decoding: $0, as: UTF8.self).trimmed } ?? ""
         self.start = start
     }

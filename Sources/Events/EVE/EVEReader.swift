@@ -11,7 +11,7 @@ package struct EVEReader {
     package init(_ path: String) throws {
         self.path = path
         do {
-            try checkReadable(path)
+            try Files.checkReadable(path)
             data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
         } catch {
             throw IOError.input(path: path, reason: "\(error)")

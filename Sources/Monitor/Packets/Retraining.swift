@@ -1,6 +1,7 @@
 internal import Logging
 import AnomalyDetection
 import ModelFiles
+internal import SystemPackage
 import SystemSupport
 import Synchronization
 import Timestamps
@@ -82,7 +83,7 @@ final class Retraining: Sendable {
         let path = "\(directory)/\(now.second).model"
         var place = "kept as \(path)"
         do {
-            try makeFolders(directory, mode: 0o700)
+            try Files.makeFolders(directory, permissions: .ownerReadWriteExecute)
             try ModelStore.write(model, to: path)
         } catch {
             place = "not kept: \(error)"

@@ -32,7 +32,7 @@ public struct Label: Sendable {
     public static func read(_ path: String) throws -> [Label] {
         let data: Data
         do {
-            data = Data(try readFile(path))
+            data = Data(try Files.read(path))
         } catch {
             throw IOError.input(path: path, reason: "\(error)")
         }

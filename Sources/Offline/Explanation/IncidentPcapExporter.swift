@@ -5,6 +5,7 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import PacketIntake
+internal import SystemPackage
 public import SystemSupport
 import TextFormats
 import Timestamps
@@ -36,7 +37,7 @@ public struct IncidentPcapExporter {
 
     /// An open file, and the data that waits to be written to it.
     private struct Handle {
-        var descriptor: Int32
+        var file: Descriptor
         var writer: PcapNGWriter
         var lastUse: Int
     }
@@ -71,16 +72,14 @@ public struct IncidentPcapExporter {
             byAddress[slice.address, default: []].append(index)
             if let link = slice.link { byLink[link, default: []].append(index) }
         }
-        var facts = stat()
-        // SAFETY: the structure and the path are valid for the call.
-        if unsafe stat(folder, &facts) == 0 {
-            guard facts.st_mode & S_IFMT == S_IFDIR else {
+        if let found = try? Files.status(folder) {
+            guard found.type == .directory else {
                 throw IOError.output(path: folder, reason: "is no directory; name one")
             }
             return
         }
-        do { try makeFolders(folder, mode: 0o700) } catch {
-            throw IOError.output(path: folder, reason: "\(error)")
+        do { try Files.makeFolders(folder, permissions: .ownerReadWriteExecute) } catch {
+            throw IOError(output: folder, error)
         }
     }
 
@@ -93,11 +92,10 @@ public struct IncidentPcapExporter {
         from paths: [String], filter: String, progress: ProgressReport? = nil
     ) throws -> [(path: String, packetCount: Int)?] {
         defer {
-            for handle in open.values { close(handle.descriptor) }
+            open = [:]
             // Files that were not completed are deleted.
-            // SAFETY: the pointer is valid for the call.
             for slice in slices where slice.isBegun && !slice.isWhole {
-                unsafe _ = unlink(slice.path + ".part")
+                try? Files.remove(slice.path + ".part")
             }
         }
         guard !slices.isEmpty else { return [] }
@@ -117,11 +115,11 @@ public struct IncidentPcapExporter {
             if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
         }
         for index in Array(open.keys) { try rest(index) }
-        return try slices.indices.map { index in
+        return try slices.indices.map { index -> (path: String, packetCount: Int)? in
             let slice = slices[index]
             guard slice.packetCount > 0 else { return nil }
-            guard unsafe rename(slice.path + ".part", slice.path) == 0 else {
-                throw Self.failure(slice.path)
+            do throws(Errno) { try Files.rename(slice.path + ".part", to: slice.path) } catch {
+                throw IOError(output: slice.path, error)
             }
             slices[index].isWhole = true
             return (slice.path, slice.packetCount)
@@ -166,37 +164,36 @@ public struct IncidentPcapExporter {
         }
         let path = slices[index].path + ".part"
         // An existing file or link of this name must not receive the packets.
-        if !slices[index].isBegun { _ = unsafe unlink(path) }
-        let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW
-        let descriptor =
-            unsafe slices[index].isBegun
-            ? Glibc.open(path, flags) : Glibc.open(path, flags | O_CREAT | O_EXCL, 0o600)
-        guard descriptor >= 0 else { throw Self.failure(path) }
+        if !slices[index].isBegun { try? Files.remove(path) }
+        let file: OpenFile
+        do {
+            file = try OpenFile(
+                path, .writeOnly,
+                slices[index].isBegun
+                    ? [.append, .noFollow] : [.append, .noFollow, .create, .exclusiveCreate])
+        } catch { throw IOError(output: path, error) }
         let writer =
             resting.removeValue(forKey: index)
             ?? PcapNGWriter(application: "lazaret \(version)", comment: slices[index].comment)
         slices[index].isBegun = true
-        open[index] = Handle(descriptor: descriptor, writer: writer, lastUse: clock)
+        open[index] = Handle(file: Descriptor(file), writer: writer, lastUse: clock)
     }
 
     private mutating func rest(_ index: Int) throws {
         try flush(index)
         guard let handle = open.removeValue(forKey: index) else { return }
         resting[index] = handle.writer
-        guard close(handle.descriptor) == 0 else { throw Self.failure(slices[index].path) }
+        do { try handle.file.file.sync() } catch {
+            throw IOError(output: slices[index].path, error)
+        }
     }
 
     private mutating func flush(_ index: Int) throws {
         guard let handle = open[index] else { return }
         let bytes = handle.writer.bytes
         open[index]?.writer.bytes = []
-        if let code = WholeWrite.write(bytes, to: handle.descriptor).failure {
-            throw Self.failure(slices[index].path, code)
+        do { try handle.file.file.write(bytes) } catch {
+            throw IOError(output: slices[index].path, error)
         }
-    }
-
-    private static func failure(_ path: String, _ code: Int32 = errno) -> IOError {
-        // SAFETY: the text is copied before another call could change it.
-        .output(path: path, reason: unsafe String(cString: strerror(code)))
     }
 }

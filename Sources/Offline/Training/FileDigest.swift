@@ -1,5 +1,6 @@
 import Digests
 import Glibc
+import SystemPackage
 import SystemSupport
 
 /// The digest that identifies a file.
@@ -9,7 +10,7 @@ public enum FileDigest {
     /// - Throws: `.input` with the system's message.
     public static func sha256(_ path: String) throws -> (digest: String, byteCount: Int) {
         do {
-            let file = try FileDescriptor(path, O_RDONLY)
+            let file = try OpenFile(path, .readOnly)
             var hash = SHA256()
             var buffer = [UInt8](repeating: 0, count: 1 << 20)
             var total = 0

@@ -1,11 +1,15 @@
-internal import Glibc
+internal import SystemPackage
 
 /// Owns a file or socket and closes it with the last reference.
 package final class Descriptor: Sendable {
-    package let number: Int32
+    package let file: OpenFile
 
-    package init(_ number: Int32) { self.number = number }
+    package var number: Int32 { file.number }
 
-    // Standard streams are not closed.
-    deinit { if number > 2 { close(number) } }
+    package init(_ file: consuming OpenFile) { self.file = file }
+
+    /// - Parameter number: a descriptor that is closed by the new owner.
+    package convenience init(owning number: Int32) {
+        self.init(OpenFile(owning: FileDescriptor(rawValue: number)))
+    }
 }

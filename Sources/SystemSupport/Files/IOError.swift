@@ -1,4 +1,4 @@
-internal import Glibc
+package import SystemPackage
 
 /// The reason why a file, a pipe or a socket cannot be used: its name, and the system's message or
 /// the remedy.
@@ -20,15 +20,9 @@ public enum IOError: Error, CustomStringConvertible {
         }
     }
 
-    /// - Parameter code: of `errno`.
-    package init(output path: String, code: Int32) {
-        self = .output(path: path, reason: Self.text(code))
-    }
-
-    /// The system's message for `errno`.
-    package static func text(_ code: Int32) -> String {
-        // SAFETY: the text is copied before another call could change it.
-        unsafe String(cString: strerror(code))
+    /// An output with the system's message.
+    package init(output path: String, _ error: Errno) {
+        self = .output(path: path, reason: "\(error)")
     }
 
     public var description: String { "\(path): \(reason)" }

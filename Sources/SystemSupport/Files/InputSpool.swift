@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Glibc
+internal import SystemPackage
 
 /// Captures that have to be read twice. Standard input and pipes are first copied to temporary
 /// files, which are deleted with the spool.
@@ -28,18 +28,15 @@ public final class InputSpool {
     }
 
     private static func isPipe(_ name: String) -> Bool {
-        var status = stat()
-        // SAFETY: the pointer is valid for the call.
-        guard name != "-", unsafe stat(name, &status) == 0 else { return name == "-" }
-        return status.st_mode & S_IFMT == S_IFIFO
+        name == "-" || (try? Files.status(name).type) == .fifo
     }
 
     private static func copy(_ name: String, to path: String) throws(IOError) {
         do {
-            let file = try FileDescriptor(path, O_WRONLY | O_CREAT | O_EXCL)
+            let file = try OpenFile(path, .writeOnly, [.create, .exclusiveCreate])
             let source =
                 name == "-"
-                ? try FileDescriptor(copyOf: STDIN_FILENO) : try FileDescriptor(name, O_RDONLY)
+                ? try OpenFile(copyOf: .standardInput) : try OpenFile(name, .readOnly)
             var buffer = [UInt8](repeating: 0, count: 1 << 20)
             while true {
                 let count = try source.read(into: &buffer)

@@ -1,4 +1,4 @@
-package import Glibc
+package import SystemPackage
 
 /// Writes files atomically.
 public enum OutputFile {
@@ -19,9 +19,7 @@ public enum OutputFile {
     ) throws(IOError) {
         switch try OutputPlace.at(path) {
         case .special(let file):
-            if let code = WholeWrite.write(bytes, to: file.number).failure {
-                throw IOError(output: path, code: code)
-            }
+            do { try file.file.write(bytes) } catch { throw IOError(output: path, error) }
         case .file(let existing):
             let draft = try DraftFile(path, access, replacing: existing)
             try draft.write(bytes)
@@ -35,42 +33,44 @@ package enum OutputPlace {
     /// A pipe, a device, a standard stream.
     case special(Descriptor)
     /// A regular file with its status, or no file yet.
-    case file(existing: stat?)
+    case file(existing: Stat?)
 
     /// - Throws: `.output` for a folder or a link, and with the system's message.
     package static func at(_ path: String) throws(IOError) -> OutputPlace {
-        if let stream = standardStream(path) {
-            let copy = fcntl(stream, F_DUPFD_CLOEXEC, 3)
-            guard copy >= 0 else { throw IOError(output: path, code: errno) }
-            return .special(Descriptor(copy))
-        }
-        var facts = stat()
-        // SAFETY: the structure and the path are valid for the calls.
-        guard unsafe lstat(path, &facts) == 0 else {
-            guard errno == ENOENT else { throw IOError(output: path, code: errno) }
-            return .file(existing: nil)
-        }
-        let isLink = facts.st_mode & S_IFMT == S_IFLNK
-        if isLink, unsafe stat(path, &facts) != 0 { facts.st_mode = S_IFREG }
-        switch facts.st_mode & S_IFMT {
-        case S_IFDIR: throw .output(path: path, reason: "is a directory; name a file")
-        case S_IFREG where isLink:
-            throw .output(
-                path: path, reason: "is a symbolic link; name the file that it leads to")
-        case S_IFREG: return .file(existing: facts)
-        default:
-            // SAFETY: as above.
-            let file = unsafe open(path, O_WRONLY | O_CLOEXEC)
-            guard file >= 0 else { throw IOError(output: path, code: errno) }
-            return .special(Descriptor(file))
+        do {
+            if let stream = standardStream(path) {
+                return .special(Descriptor(try OpenFile(copyOf: stream)))
+            }
+            let facts: Stat
+            do { facts = try Files.status(path, followsLink: false) } catch {
+                guard error == .noSuchFileOrDirectory else { throw error }
+                return .file(existing: nil)
+            }
+            let isLink = facts.type == .symbolicLink
+            let target = isLink ? try? Files.status(path) : facts
+            switch target?.type ?? .regular {
+            case .directory:
+                throw IOError.output(path: path, reason: "is a directory; name a file")
+            case .regular where isLink:
+                throw IOError.output(
+                    path: path, reason: "is a symbolic link; name the file that it leads to")
+            case .regular: return .file(existing: facts)
+            default: return .special(Descriptor(try OpenFile(path, .writeOnly)))
+            }
+        } catch let error as Errno {
+            throw IOError(output: path, error)
+        } catch let error as IOError {
+            throw error
+        } catch {
+            throw .output(path: path, reason: "\(error)")
         }
     }
 
-    /// The number of a standard stream with this name.
-    private static func standardStream(_ path: String) -> Int32? {
+    /// The standard stream with this name.
+    private static func standardStream(_ path: String) -> FileDescriptor? {
         switch path {
-        case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1": STDOUT_FILENO
-        case "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2": STDERR_FILENO
+        case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1": .standardOutput
+        case "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2": .standardError
         default: nil
         }
     }
@@ -78,7 +78,7 @@ package enum OutputPlace {
 
 /// A file that gets its name when it is complete; an abandoned one is deleted. Used by one thread.
 package final class DraftFile {
-    private let file: Descriptor
+    private let file: OpenFile
     private let path: String
     private let draft: String
     private var isPublished = false
@@ -89,47 +89,46 @@ package final class DraftFile {
     ///
     /// - Parameter existing: the status of the file that is replaced: owner and mode are kept.
     package init(
-        _ path: String, _ access: OutputFile.Access, replacing existing: stat?
+        _ path: String, _ access: OutputFile.Access, replacing existing: Stat?
     ) throws(IOError) {
         self.path = path
         draft = path + ".\(UInt32.random(in: 0...UInt32.max)).new"
-        // SAFETY: the pointer is valid for the call.
-        let made = unsafe open(
-            draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-            access == .owner || existing != nil ? 0o600 : 0o644)
-        guard made >= 0 else {
-            let code = errno
-            throw code == ENOENT
-                ? .output(
-                    path: path, reason: "its folder does not exist; make it, or name another file")
-                : IOError(output: path, code: code)
+        let isForOwner = access == .owner || existing != nil
+        do {
+            file = try OpenFile(
+                draft, .writeOnly, [.create, .exclusiveCreate, .noFollow],
+                permissions: FilePermissions(rawValue: isForOwner ? 0o600 : 0o644))
+        } catch .noSuchFileOrDirectory {
+            throw .output(
+                path: path, reason: "its folder does not exist; make it, or name another file")
+        } catch {
+            throw IOError(output: path, error)
         }
-        file = Descriptor(made)
         guard let existing else { return }
         // Without root the owner cannot be changed, and the file belongs to the caller.
-        _ = fchown(made, existing.st_uid, existing.st_gid)
-        guard fchmod(made, existing.st_mode & 0o777) == 0 else {
-            throw IOError(output: path, code: errno)
+        try? file.changeOwner(
+            user: existing.userID.rawValue, group: existing.groupID.rawValue)
+        do {
+            try file.changePermissions(
+                existing.permissions.intersection(FilePermissions(rawValue: 0o777)))
+        } catch {
+            throw IOError(output: path, error)
         }
     }
 
     package func write(_ bytes: [UInt8]) throws(IOError) {
-        guard let code = WholeWrite.write(bytes, to: file.number).failure else { return }
-        throw IOError(output: path, code: code)
+        do { try file.write(bytes) } catch { throw IOError(output: path, error) }
     }
 
     /// Renames the file to its final name; later writes go to the same file.
     package func publish() throws(IOError) {
         guard !isPublished else { return }
-        // SAFETY: the pointers are valid for the call.
-        guard fsync(file.number) == 0, unsafe rename(draft, path) == 0 else {
-            throw IOError(output: path, code: errno)
-        }
+        do {
+            try file.sync()
+            try Files.rename(draft, to: path)
+        } catch { throw IOError(output: path, error) }
         isPublished = true
     }
 
-    deinit {
-        // SAFETY: the pointer is valid for the call.
-        if !isPublished { unsafe _ = unlink(draft) }
-    }
+    deinit { if !isPublished { try? Files.remove(draft) } }
 }

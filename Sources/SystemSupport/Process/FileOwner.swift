@@ -1,5 +1,6 @@
 internal import CPrivileges
 internal import Glibc
+internal import SystemPackage
 
 /// Lets root use a folder that belongs to another user with that user's rights.
 ///
@@ -8,14 +9,16 @@ internal import Glibc
 /// new files belong to the user. Root's other rights, such as changing rules, stay.
 package enum FileOwner {
     /// The owner of a folder, if this process is root and the folder is not root's.
-    package static func other(of directory: String) -> UInt32? { foreign(directory)?.st_uid }
+    package static func other(of directory: String) -> UInt32? {
+        foreign(directory)?.userID.rawValue
+    }
 
     /// Uses files with the rights of the owner of `directory` from now on, on this thread.
     ///
     /// - Throws: `.output` if that is not allowed.
     package static func become(ownerOf directory: String) throws(IOError) {
         guard let facts = foreign(directory) else { return }
-        try use(facts.st_uid, facts.st_gid, directory)
+        try use(facts.userID.rawValue, facts.groupID.rawValue, directory)
     }
 
     /// Runs `body` with the rights of the owner of `directory`.
@@ -23,17 +26,14 @@ package enum FileOwner {
         asOwnerOf directory: String, _ body: () throws -> T
     ) throws -> T {
         guard let facts = foreign(directory) else { return try body() }
-        try use(facts.st_uid, facts.st_gid, directory)
+        try use(facts.userID.rawValue, facts.groupID.rawValue, directory)
         defer { try? use(geteuid(), getegid(), directory) }
         return try body()
     }
 
-    private static func foreign(_ directory: String) -> stat? {
-        var facts = stat()
-        // SAFETY: the structure and the path are valid for the call.
-        guard geteuid() == 0, unsafe stat(directory, &facts) == 0, facts.st_uid != 0 else {
-            return nil
-        }
+    private static func foreign(_ directory: String) -> Stat? {
+        guard geteuid() == 0, let facts = try? Files.status(directory), facts.userID.rawValue != 0
+        else { return nil }
         return facts
     }
 

@@ -1,6 +1,7 @@
 internal import CPrivileges
 internal import FoundationEssentials
 internal import Glibc
+internal import SystemPackage
 
 /// Drops the privileges of root that a monitor does not need.
 public enum Privileges {
@@ -105,44 +106,61 @@ private struct OwnedFiles {
     func make(state: String, events: String, socket: String?) throws(IOError) {
         if let socket { try makeFolder(socket.parentPath) }
         try makeFolder(state)
-        let folder = try open(state, O_DIRECTORY)
-        defer { close(folder) }
+        let folder = try attempt(state) { () throws(Errno) -> OpenFile in try opened(state) }
         try demandOwn(folder, state)
-        guard fchown(folder, user, group) == 0 else { throw fail(state) }
+        try attempt(state) { () throws(Errno) in try give(folder) }
         ownContents(of: folder, depth: 0)
         guard events != "-" else { return }
         try makeFolder(events.parentPath)
-        // SAFETY: the pointer is valid for the call.
-        let made = unsafe Glibc.open(
-            events, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
-        guard made >= 0 else { throw fail(events) }
-        defer { close(made) }
-        var facts = stat()
-        // SAFETY: the structure is valid for the call.
-        guard unsafe fstat(made, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { return }
-        guard facts.st_uid == user || holdsEvents(made) else {
-            throw .output(
-                path: events, reason: "holds something else than events; name another file with -o")
+        try makeEvents(events)
+    }
+
+    private func makeEvents(_ path: String) throws(IOError) {
+        let file = try attempt(path) { () throws(Errno) -> OpenFile in
+            try OpenFile(path, .readWrite, [.create, .append, .noFollow, .nonBlocking])
         }
-        guard facts.st_nlink == 1, fchown(made, user, group) == 0 else { throw fail(events) }
+        guard let facts = try? file.status(), facts.type == .regular else { return }
+        guard facts.userID.rawValue == user || holdsEvents(file) else {
+            throw .output(
+                path: path, reason: "holds something else than events; name another file with -o")
+        }
+        guard facts.linkCount == 1 else {
+            throw .output(path: path, reason: "has another name; name another file with -o")
+        }
+        try attempt(path) { () throws(Errno) in try give(file) }
+    }
+
+    private func attempt<T: ~Copyable>(
+        _ path: String, _ body: () throws(Errno) -> T
+    ) throws(IOError) -> T {
+        do { return try body() } catch { throw IOError(output: path, error) }
+    }
+
+    private func opened(_ path: String) throws(Errno) -> OpenFile {
+        try OpenFile(path, .readOnly, [.directory, .noFollow])
+    }
+
+    private func give(_ file: borrowing OpenFile) throws(Errno) {
+        try file.changeOwner(user: user, group: group)
     }
 
     /// Whether a file is empty or starts like JSON.
-    private func holdsEvents(_ file: Int32) -> Bool {
-        var first: UInt8 = 0
-        // SAFETY: the byte is valid for the call.
-        let count = unsafe pread(file, &first, 1, 0)
-        return count == 0 || count == 1 && first == UInt8(ascii: "{")
+    private func holdsEvents(_ file: borrowing OpenFile) -> Bool {
+        do {
+            guard let first = try file.byte(at: 0) else { return true }
+            return first == UInt8(ascii: "{")
+        } catch {
+            return false
+        }
     }
 
     /// Checks that a directory is the monitor's: it belongs to the user, is empty, or contains a
     /// file of a monitor.
-    private func demandOwn(_ folder: Int32, _ path: String) throws(IOError) {
-        var facts = stat()
-        // SAFETY: the structure is valid for the call.
-        guard unsafe fstat(folder, &facts) == 0 else { throw fail(path) }
-        guard facts.st_uid != user else { return }
-        let names = names(in: folder)
+    private func demandOwn(_ folder: borrowing OpenFile, _ path: String) throws(IOError) {
+        let facts: Stat
+        do { facts = try folder.status() } catch { throw IOError(output: path, error) }
+        guard facts.userID.rawValue != user else { return }
+        let names = (try? Files.names(in: folder)) ?? []
         let marks = ["lazaret.db", "lazaret.lock", "monitor.lock"]
         guard names.isEmpty || marks.contains(where: { names.contains($0) }) else {
             throw .output(
@@ -154,76 +172,36 @@ private struct OwnedFiles {
 
     /// Creates a folder for the user if it does not exist.
     private func makeFolder(_ path: String) throws(IOError) {
-        // SAFETY: the path is valid for the calls.
-        guard !path.isEmpty, unsafe access(path, F_OK) != 0 else { return }
-        try makeParent(of: path)
-        guard unsafe mkdir(path, 0o700) == 0 else { throw fail(path) }
-        let made = try open(path, O_DIRECTORY)
-        defer { close(made) }
-        guard fchown(made, user, group) == 0 else { throw fail(path) }
-    }
-
-    private func makeParent(of path: String) throws(IOError) {
-        let parent = path.parentPath
-        guard !parent.isEmpty, !FileManager.default.fileExists(atPath: parent) else { return }
-        do { try makeFolders(parent, mode: 0o755) } catch {
-            throw .output(path: parent, reason: "\(error)")
+        guard !path.isEmpty, !Files.exists(path) else { return }
+        try attempt(path.parentPath) { () throws(Errno) in
+            let parent = path.parentPath
+            guard !parent.isEmpty, !Files.exists(parent) else { return }
+            try Files.makeFolders(parent, permissions: FilePermissions(rawValue: 0o755))
         }
-    }
-
-    private func open(_ path: String, _ flags: Int32) throws(IOError) -> Int32 {
-        // SAFETY: the pointer is valid for the call.
-        let made = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags)
-        guard made >= 0 else { throw fail(path) }
-        return made
-    }
-
-    /// The names in a folder, without `.` and `..`.
-    private func names(in folder: Int32) -> [String] {
-        // SAFETY: the stream owns a copy of the descriptor, and is closed once.
-        guard let stream = unsafe fdopendir(dup(folder)) else { return [] }
-        defer { unsafe _ = closedir(stream) }
-        // The copy shares the position of the descriptor.
-        unsafe rewinddir(stream)
-        var names: [String] = []
-        while let item = unsafe readdir(stream) {
-            // SAFETY: the name ends with a zero byte and is valid until the next call.
-            let name = unsafe withUnsafeBytes(of: &item.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { names.append(name) }
+        try attempt(path) { () throws(Errno) in
+            try Files.makeFolder(path)
+            try give(try opened(path))
         }
-        return names
     }
 
     /// Gives the files of a monitor that ran as root to the user: only the names that a monitor
     /// uses, in the folder and in those of models and spool.
-    private func ownContents(of folder: Int32, depth: Int) {
-        for name in names(in: folder) {
+    private func ownContents(of folder: borrowing OpenFile, depth: Int) {
+        for name in (try? Files.names(in: folder)) ?? [] {
             let isOurs =
                 depth > 0
                 ? !name.hasPrefix(".")
                 : ["lazaret.", "learnt.", "monitor.", "models", "spool"].contains(
                     where: name.hasPrefix)
-            guard isOurs else { continue }
-            // SAFETY: the name and the structure are valid for the calls.
-            let entry = unsafe openat(
-                folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-            guard entry >= 0 else { continue }
-            defer { close(entry) }
-            var facts = stat()
-            guard unsafe fstat(entry, &facts) == 0 else { continue }
-            let kind = facts.st_mode & S_IFMT
-            if kind == S_IFREG, facts.st_nlink == 1 { fchown(entry, user, group) }
-            if kind == S_IFDIR, depth == 0 {
-                fchown(entry, user, group)
+            guard isOurs,
+                let entry = try? OpenFile(name, in: folder, .readOnly, [.noFollow, .nonBlocking]),
+                let facts = try? entry.status()
+            else { continue }
+            if facts.type == .regular, facts.linkCount == 1 { try? give(entry) }
+            if facts.type == .directory, depth == 0 {
+                try? give(entry)
                 ownContents(of: entry, depth: 1)
             }
         }
-    }
-
-    private func fail(_ path: String) -> IOError {
-        // SAFETY: the text is copied before another call could change it.
-        .output(path: path, reason: unsafe String(cString: strerror(errno)))
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 package import Timestamps
 
 /// Runs `body` on a new detached thread.
@@ -6,20 +7,16 @@ package import Timestamps
 /// Blocking work belongs on such a thread, not on those that Swift's tasks share.
 package func startThread(_ body: @escaping @Sendable () -> Void) {
     let work = unsafe Unmanaged.passRetained(Work(body))
-    var attributes = pthread_attr_t()
     var thread = pthread_t()
-    // SAFETY: the attributes are local; the thread takes ownership of the only reference to the
-    // work.
-    unsafe pthread_attr_init(&attributes)
-    unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    // SAFETY: the thread takes ownership of the only reference to the work.
     let code = unsafe pthread_create(
-        &thread, &attributes,
+        &thread, nil,
         { argument in
             unsafe Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue().body()
             return nil
         }, work.toOpaque())
-    unsafe pthread_attr_destroy(&attributes)
-    guard code == 0 else { fatalError("no thread can be started: \(SystemError(code))") }
+    guard code == 0 else { fatalError("no thread can be started: \(Errno(rawValue: code))") }
+    pthread_detach(thread)
 }
 
 private final class Work: Sendable {

@@ -4,6 +4,7 @@ internal import Glibc
 internal import NetworkAddresses
 internal import Synchronization
 internal import Timestamps
+internal import SystemSupport
 
 /// Follows Docker or Podman: lists the running containers, then receives an event for every change.
 ///
@@ -31,7 +32,7 @@ public struct ContainerEngine: Sendable {
     private var source: String { "\(name) \(path)" }
 
     /// Whether the socket's path exists.
-    public var isPresent: Bool { unsafe access(path, F_OK) == 0 }
+    public var isPresent: Bool { Files.exists(path) }
 
     /// Lists networks and containers once.
     public func list() async throws {
