@@ -69,6 +69,8 @@ extension Configuration {
             "  warm_up: \(span(policy.warmUp))",
             "  responses: \(Self.list(policy.actions.map(\.rawValue)))",
             "  limit: \(policy.limitPacketsPerSecond)",
+            "  protect_targets: "
+                + (policy.protectedConnectionsPerSecond.map { "\($0)" } ?? "never"),
             "  release_grace: \(span(policy.releaseGrace))",
             "  flush_connections: \(monitor.flushesConnections)",
             "  subnets:",

@@ -190,7 +190,8 @@ public struct Configuration: Sendable {
     private mutating func readPolicy(_ node: ConfigurationNode) throws(YAMLError) {
         let keys = try node.mapping([
             "windows_in_row", "far_beyond", "durations", "forgiven_after", "most_at_a_time",
-            "most_of_workloads", "breaker", "warm_up", "responses", "limit", "release_grace",
+            "most_of_workloads", "breaker", "warm_up", "responses", "limit",
+            "protect_targets", "release_grace",
             "flush_connections", "subnets",
         ])
         var policy = monitor.policy
@@ -221,6 +222,9 @@ public struct Configuration: Sendable {
                 guard let action = QuarantineRule.Action(rawValue: try item.text()) else {
                     throw item.fail("'\(try item.text())' must be drop, egress, limit or observe")
                 }
+                guard action.isAgainstTarget else {
+                    throw item.fail("'protect' is for targets; set 'protect_targets'")
+                }
                 policy.actions.append(action)
             }
         }
@@ -228,6 +232,10 @@ public struct Configuration: Sendable {
             try keys["limit"].map { node throws(YAMLError) in
                 UInt64(try node.number(1...1_000_000_000))
             } ?? policy.limitPacketsPerSecond
+        if let node = keys["protect_targets"] {
+            policy.protectedConnectionsPerSecond =
+                try node.isWord("never") ? nil : UInt64(try node.number(1...1_000_000_000))
+        }
         policy.releaseGrace =
             try keys["release_grace"]?.span() ?? policy.releaseGrace
         monitor.flushesConnections = try keys["flush_connections"]?.flag() ?? false
