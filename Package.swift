@@ -121,7 +121,10 @@ let package = Package(
         library("NodeInterfaces", uses: ["Timestamps", "NetworkAddresses"]),
         library(
             "PacketCapture",
-            uses: ["Timestamps", "CPcap", "CCompression", "CPacketSocket", "NodeInterfaces"]),
+            uses: [
+                "Timestamps", "NetworkAddresses", "CPcap", "CCompression", "CPacketSocket",
+                "NodeInterfaces",
+            ]),
         library("PacketDecoding", uses: ["Timestamps", "NetworkAddresses"]),
         library(
             "FlowMetering",

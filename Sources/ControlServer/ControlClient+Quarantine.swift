@@ -99,6 +99,7 @@ private struct RuleRow: Decodable {
     var level: Int
     var workload: String?
     var reason: String
+    var evidence: String?
     var eventId: String
     var features: String
     var by: String
@@ -114,7 +115,8 @@ private struct RuleRow: Decodable {
                 id: id, target: target, action: action, state: .active,
                 expires: Timestamp(nanoseconds: untilNs),
                 level: level, reason: reason, eventID: eventId, features: features,
-                workload: workload, origin: by, isForced: forced, isDryRun: dryRun),
+                workload: workload, origin: by, isForced: forced, isDryRun: dryRun,
+                evidence: evidence ?? ""),
             remaining: .milliseconds(Int64((remainingSeconds * 1000).rounded())),
             packets: packetsHeld, bytes: bytesHeld, isInForce: inForce)
     }

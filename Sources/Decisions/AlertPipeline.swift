@@ -46,7 +46,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             about: verdict.subject, link: verdict.window.mac, port: verdict.port?.name)
         let isWorthAlert = incidents.observe(verdict, eventID: eventID)
         var events: [Event] = []
-        if isWorthAlert && mayAlert || outcomes.contains(where: { $0.decision.kind == .add }) {
+        if isWorthAlert && mayAlert || outcomes.contains(where: \.decision.isFence) {
             events.append(alert(verdict, eventID, rule))
         }
         let isSuppressed = isWorthAlert && events.isEmpty
@@ -82,17 +82,19 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
 
     private static func request(_ verdict: Verdict, _ eventID: String) -> EnforcementRequest {
         let scale = verdict.window.scale
-        return EnforcementRequest(
+        var request = EnforcementRequest(
             time: Self.end(of: verdict),
             window: .seconds(scale.seconds), offender: verdict.subject,
             spoofingLink: verdict.isBorrowing && verdict.window.mac != .zero
                 ? verdict.window.mac : nil,
             port: verdict.port, isProven: !verdict.window.evidence.mayBeForged,
-            workload: verdict.workload, score: Double(verdict.score),
+            target: verdict.target, workload: verdict.workload, score: Double(verdict.score),
             threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
             eventID: eventID, reason: verdict.summary,
             features: verdict.reasons.map { FeatureSchema.description(of: $0.feature).name }
                 .joined(separator: ","))
+        request.evidence = verdict.window.evidence.rawValue
+        return request
     }
 
     /// The event's identifier: 16 hexadecimal digits, the FNV-1a hash of model, subject, scale and
@@ -117,6 +119,15 @@ extension Verdict {
         return QuarantinePort(
             name: name, instance: window.portInstance.isEmpty ? nil : window.portInstance,
             ownsAddress: window.isListedAtPort)
+    }
+
+    /// The attacked address, where another host may have sent the packets.
+    fileprivate var target: IPAddress? {
+        let contact = window.lastContact
+        guard window.evidence.mayBeForged, contact.second >= window.startSecond,
+            !contact.address.isUnspecified
+        else { return nil }
+        return contact.address
     }
 
     /// Whether the offender used borrowed addresses: a rule on its own address would block little.

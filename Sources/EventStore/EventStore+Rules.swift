@@ -31,7 +31,7 @@ extension EventStore: QuarantineLedger {
                 let insert = try database.prepare(
                     """
                     INSERT OR REPLACE INTO fences VALUES
-                    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """)
                 for rule in rules { try insert.execute(rule.values) }
                 if rules.contains(where: { $0.state == .ended }) {
@@ -95,7 +95,7 @@ extension EventStore: QuarantineLedger {
 extension QuarantineRule {
     fileprivate static let columns = """
         target, response, id, state, created, until, level, reason, event, features, workload, \
-        actor, forced, dry, packets, bytes, ending, port
+        actor, forced, dry, packets, bytes, ending, port, evidence
         """
 
     /// - Parameter row: a row with `columns`.
@@ -110,7 +110,7 @@ extension QuarantineRule {
             workload: row.optionalText(10), origin: row.text(11), isForced: row.bool(12),
             isDryRun: row.bool(13), packets: UInt64(bitPattern: row.integer(14)),
             bytes: UInt64(bitPattern: row.integer(15)), ending: row.text(16),
-            portInstance: row.optionalText(17))
+            portInstance: row.optionalText(17), evidence: row.text(18))
     }
 
     fileprivate var values: [any DatabaseValue] {
@@ -118,6 +118,7 @@ extension QuarantineRule {
             "\(target)", action.rawValue, id, state.rawValue, created, expires, level, reason,
             eventID, features, workload, origin, isForced, isDryRun, Int64(bitPattern: packets),
             Int64(bitPattern: bytes), ending, portInstance,
+            evidence,
         ]
     }
 }

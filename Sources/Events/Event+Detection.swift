@@ -34,7 +34,7 @@ extension Event {
     public init(_ decision: QuarantineDecision, isDryRun: Bool, failure: String? = nil) {
         let rule = decision.rule
         var change = QuarantineChange(
-            quarantineID: rule.id, action: QuarantineChange.Action(decision.kind),
+            quarantineID: rule.id, action: QuarantineChange.Action(decision),
             target: rule.target, response: rule.action, until: rule.expires,
             reason: decision.reason, undo: rule.undo)
         if case .refuse(let why) = decision.kind { change.refusal = "\(why)" }
@@ -79,10 +79,10 @@ extension Event.Alert.Reason {
 }
 
 extension Event.QuarantineChange.Action {
-    fileprivate init(_ kind: QuarantineDecision.Kind) {
+    fileprivate init(_ decision: QuarantineDecision) {
         self =
-            switch kind {
-            case .add: .add
+            switch decision.kind {
+            case .add: decision.isFence ? .add : .protect
             case .extend: .extend
             case .release: .release
             case .expire: .expire

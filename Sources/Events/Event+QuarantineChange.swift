@@ -7,7 +7,7 @@ extension Event {
         /// The action; the raw values are the words in events and in the audit trail.
         public enum Action: String, Sendable {
             case add = "fence"
-            case extend, release, expire, refuse
+            case protect, extend, release, expire, refuse
         }
 
         /// Rules on several targets may share it.

@@ -45,6 +45,7 @@ public struct LocalQuarantine {
         firewall.keptNeighbours = try protection.refresh()
         firewall.kept = options.policy.kept
         firewall.limitPacketsPerSecond = options.policy.limitPacketsPerSecond
+        firewall.protectedConnectionsPerSecond = options.policy.protectedConnectionsPerSecond
         policy.protected = protection.all
         let store: EventStore
         do {

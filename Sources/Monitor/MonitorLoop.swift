@@ -98,7 +98,8 @@ struct MonitorLoop {
             try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 ports.update(&pipeline, source, recording)
                 pipeline.process(frames)
-                recording?.record(frames, origin: source.origin)
+                recording?.record(
+                    frames, leavingOut: pipeline.repeats, origin: source.origin)
             }
             let tick = tick()
             now = tick.now
@@ -194,8 +195,10 @@ struct MonitorLoop {
             live.update(&pipeline, context)
             try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 ports.update(&pipeline, source, recording)
+                pipeline.nodeAddresses = source.nodeAddresses
                 pipeline.process(frames)
-                recording?.record(frames, origin: source.origin)
+                recording?.record(
+                    frames, leavingOut: pipeline.repeats, origin: source.origin)
             }
             let (now, step) = tick()
             if let step {

@@ -65,19 +65,26 @@ public final class ContainerPorts {
         for message in try requests.list(
             RouteMessage.Kind.getAddress, body: request, for: "list addresses")
         {
-            guard message.body.count >= 8 else { continue }
-            var peer: IPAddress?
-            var local: IPAddress?
-            message.body.dropFirst(8).forEachAttribute { type, value in
-                // IFA_ADDRESS is the other end of a point-to-point link, IFA_LOCAL its own.
-                if type == 1 { peer = IPAddress(bytes: Array(value)) }
-                if type == 2 { local = IPAddress(bytes: Array(value)) }
-            }
-            if let address = local ?? peer {
-                addresses[message.body.native32(4), default: []].append(address)
+            if let (index, address) = message.interfaceAddress {
+                addresses[index, default: []].append(address)
             }
         }
         return links.map { ($0, addresses[$0.index] ?? []) }
+    }
+}
+
+extension RouteMessage {
+    /// The interface's index and its address, of a message of RTM_NEWADDR or RTM_DELADDR.
+    var interfaceAddress: (index: UInt32, address: IPAddress)? {
+        guard body.count >= 8 else { return nil }
+        var peer: IPAddress?
+        var local: IPAddress?
+        body.dropFirst(8).forEachAttribute { type, value in
+            // IFA_ADDRESS is the other end of a point-to-point link, IFA_LOCAL its own.
+            if type == 1 { peer = IPAddress(bytes: value) }
+            if type == 2 { local = IPAddress(bytes: value) }
+        }
+        return (local ?? peer).map { (body.native32(4), $0) }
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+public import NetworkAddresses
 internal import Timestamps
 
 /// Follows the interfaces of a network namespace: reads the list once, and then the changes.
@@ -13,10 +14,15 @@ public final class InterfaceMonitor {
     /// The number of times that changes were missed, and the whole list was read again.
     public private(set) var overruns: UInt64 = 0
 
-    /// RTMGRP_LINK, RTMGRP_IPV4_ROUTE and RTMGRP_IPV6_ROUTE.
-    private static let groups: UInt32 = 1 | 0x40 | 0x400
+    /// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_IPV4_ROUTE and
+    /// RTMGRP_IPV6_ROUTE.
+    private static let groups: UInt32 = 1 | 0x10 | 0x100 | 0x40 | 0x400
     /// Increases with every change of a default route.
     private var routeVersion: UInt64 = 0
+    /// The addresses of this namespace's interfaces, by the interface's index.
+    private var addressesByIndex: [UInt32: Set<IPAddress>] = [:]
+    /// The addresses of this namespace's interfaces.
+    public private(set) var addresses: Set<IPAddress> = []
 
     /// Reads the list of the calling thread's network namespace.
     public init() throws(InterfaceError) {
@@ -24,6 +30,7 @@ public final class InterfaceMonitor {
         events = try RouteSocket(groups: Self.groups)
         requests = try RouteSocket()
         table.replace(with: try list(), at: Clock.now())
+        try listAddresses()
     }
 
     /// Becomes readable when something has changed.
@@ -31,11 +38,11 @@ public final class InterfaceMonitor {
 
     /// Applies the changes; never waits.
     ///
-    /// - Returns: whether an interface or a default route has changed.
+    /// - Returns: whether an interface, an address or a default route has changed.
     /// - Throws: `.kernel` where the list cannot be read again.
     @discardableResult
     public func refresh() throws(InterfaceError) -> Bool {
-        let before = (table.version, routeVersion)
+        let before = (table.version, routeVersion, addresses)
         do {
             while let messages = try events.receive(waits: false) {
                 let time = Clock.now()
@@ -46,8 +53,9 @@ public final class InterfaceMonitor {
             overruns += 1
             routeVersion += 1
             table.replace(with: try list(), at: Clock.now())
+            try listAddresses()
         }
-        return before != (table.version, routeVersion)
+        return before != (table.version, routeVersion, addresses)
     }
 
     private func take(_ message: RouteMessage, at time: Timestamp) {
@@ -55,7 +63,17 @@ public final class InterfaceMonitor {
         case RouteMessage.Kind.newLink:
             if let interface = NodeInterface(message) { table.note(interface, at: time) }
         case RouteMessage.Kind.deleteLink:
-            if let interface = NodeInterface(message) { table.remove(interface.index, at: time) }
+            guard let interface = NodeInterface(message) else { return }
+            table.remove(interface.index, at: time)
+            if addressesByIndex.removeValue(forKey: interface.index) != nil { joinAddresses() }
+        case RouteMessage.Kind.newAddress, RouteMessage.Kind.deleteAddress:
+            guard let (index, address) = message.interfaceAddress else { return }
+            if message.kind == RouteMessage.Kind.newAddress {
+                addressesByIndex[index, default: []].insert(address)
+            } else {
+                addressesByIndex[index]?.remove(address)
+            }
+            joinAddresses()
         case RouteMessage.Kind.newRoute, RouteMessage.Kind.deleteRoute:
             // struct rtmsg: the second byte is the length of the destination's prefix.
             if message.body.dropFirst().first == 0 { routeVersion += 1 }
@@ -65,6 +83,23 @@ public final class InterfaceMonitor {
 
     private func list() throws(InterfaceError) -> [NodeInterface] {
         try requests.links(in: nil)
+    }
+
+    private func listAddresses() throws(InterfaceError) {
+        addressesByIndex = [:]
+        // struct ifaddrmsg: addresses of all families and interfaces.
+        for message in try requests.list(
+            RouteMessage.Kind.getAddress, body: [UInt8](repeating: 0, count: 8),
+            for: "list addresses")
+        {
+            guard let (index, address) = message.interfaceAddress else { continue }
+            addressesByIndex[index, default: []].insert(address)
+        }
+        joinAddresses()
+    }
+
+    private func joinAddresses() {
+        addresses = addressesByIndex.values.reduce(into: []) { $0.formUnion($1) }
     }
 
     /// The indexes of the uplinks: interfaces by which one global address of each family is

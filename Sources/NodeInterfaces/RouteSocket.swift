@@ -10,9 +10,11 @@ struct RouteSocket: ~Copyable, Sendable {
 
     /// Opens a socket.
     ///
-    /// - Parameter groups: bits of the multicast groups to join (`RTMGRP_…`).
-    init(groups: UInt32 = 0) throws(InterfaceError) {
-        descriptor = try Self.open(groups)
+    /// - Parameters:
+    ///   - groups: bits of the multicast groups to join (`RTMGRP_…`).
+    ///   - family: the family of netlink(7): 0 is NETLINK_ROUTE, 12 NETLINK_NETFILTER.
+    init(groups: UInt32 = 0, family: Int32 = 0) throws(InterfaceError) {
+        descriptor = try Self.open(groups, family)
     }
 
     deinit { close(descriptor) }
@@ -93,9 +95,9 @@ struct RouteSocket: ~Copyable, Sendable {
         return messages
     }
 
-    private static func open(_ groups: UInt32) throws(InterfaceError) -> Int32 {
+    private static func open(_ groups: UInt32, _ family: Int32) throws(InterfaceError) -> Int32 {
         let kind = Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue)
-        let opened = socket(AF_NETLINK, kind, 0)
+        let opened = socket(AF_NETLINK, kind, family)
         guard opened >= 0 else { throw failure("open a routing socket", errno) }
         // Best effort: with a small buffer more events are lost, and the list is read again.
         var size: Int32 = 4 << 20

@@ -48,15 +48,17 @@ package struct FrameIntake: ~Copyable {
     /// Decodes a frame.
     ///
     /// - Precondition: between two frames, `next` was called until it returned false.
-    package mutating func process(_ frame: CapturedFrame) {
+    /// - Returns: false for a frame that repeats an earlier one, which was seen as it came in.
+    package mutating func process(_ frame: CapturedFrame) -> Bool {
         decoder.decode(frame, into: &packet)
         packet.time = min(max(packet.time, .epoch), latest)
-        if forwarded.isRepeat(packet) { return }
+        if forwarded.isRepeat(packet) { return false }
         if isHolding {
             merge.add(packet, from: frame.source)
         } else {
             isReady = true
         }
+        return true
     }
 
     /// Releases the packets captured up to `horizon`.

@@ -59,10 +59,17 @@ package final class PacketRecording: Sendable {
 
     /// Copies a batch of frames; never waits.
     ///
-    /// - Parameter origin: the interface or port of a frame; called once for each of them.
-    package func record(_ frames: Span<CapturedFrame>, origin: (CapturedFrame) -> Origin) {
+    /// - Parameters:
+    ///   - repeats: a bit for each frame that is left out: another view of an earlier one.
+    ///   - origin: the interface or port of a frame; called once for each of them.
+    package func record(
+        _ frames: Span<CapturedFrame>, leavingOut repeats: UInt64 = 0,
+        origin: (CapturedFrame) -> Origin
+    ) {
         filling.withLock { filling in
-            for index in frames.indices { add(frames[index], &filling, origin) }
+            for index in frames.indices where repeats >> UInt64(index) & 1 == 0 {
+                add(frames[index], &filling, origin)
+            }
         }
     }
 

@@ -113,8 +113,11 @@ extension Configuration {
         .value("most_of_workloads", \.policy.maximumShareOfWorkloads, .share),
         .value("breaker", \.policy.breaker, .span()),
         .value("warm_up", \.policy.warmUp, .span()),
-        .value("responses", \.policy.actions, .list(.word)),
+        .value("responses", \.policy.actions, .list(.response)),
         .value("limit", \.policy.limitPacketsPerSecond, .number(1...1_000_000_000)),
+        .value(
+            "protect_targets", \.policy.protectedConnectionsPerSecond,
+            .never(or: .number(1...1_000_000_000))),
         .value("release_grace", \.policy.releaseGrace, .span()),
         .value("flush_connections", \.flushesConnections, .flag),
         .section("subnets", \.policy, subnetKeys),

@@ -141,7 +141,8 @@ public struct Doctor {
             add(.error, "nftables", "\(error)")
         }
         do {
-            let found = try configuration.monitor.discovery.discover()
+            var discovery = configuration.monitor.discovery
+            let found = try discovery.discover()
             add(
                 .ok, "protected",
                 """

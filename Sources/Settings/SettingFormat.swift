@@ -155,11 +155,14 @@ where
     Value.AllCases: SendableMetatype
 {
     /// One of the cases by its raw value.
-    static var word: Self {
+    static var word: Self { word(where: { _ in true }) }
+
+    /// One of the cases that are allowed, by its raw value.
+    static func word(where isAllowed: @escaping @Sendable (Value) -> Bool) -> Self {
         Self { node throws(YAMLError) in
             let text = try node.text()
-            guard let value = Value(rawValue: text) else {
-                let words = Value.allCases.map(\.rawValue)
+            guard let value = Value(rawValue: text), isAllowed(value) else {
+                let words = Value.allCases.filter(isAllowed).map(\.rawValue)
                 throw node.expected("one of \(words.joined(separator: ", "))")
             }
             return value
@@ -167,6 +170,11 @@ where
             $0.rawValue
         }
     }
+}
+
+extension SettingFormat where Value == QuarantineRule.Action {
+    /// An action against an offender.
+    static var response: Self { word(where: \.isAgainstTarget) }
 }
 
 extension SettingFormat where Value == WorkloadOptions.Choice {

@@ -117,13 +117,78 @@ struct LiveTests {
 
     /// Another MAC address as well as another IP address: only the port is evidence.
     @Test(.needs("hping3")) func aFloodByABorrowedCard() throws {
-        let card = try lab.bystander.space.run("cat", "/sys/class/net/eth0/address")
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let card = try lab.card(of: lab.bystander)
         try stops {
             try attack(
                 "ip link set eth0 address \(card); "
                     + "hping3 -q -S -c 400 -i u1000 -p 80 -a \(lab.bystander.v4) \(lab.b.v4)")
         }
+    }
+
+    /// Small fragments hide the TCP header from who reads only the first bytes.
+    @Test(.needs("hping3")) func aFloodInFragments() throws {
+        try stops {
+            try attack(
+                "hping3 -q -S -c 400 -i u1000 -p 80 -f -d 40 -a \(lab.bystander.v4) \(lab.b.v4)")
+        }
+    }
+
+    /// `nmap` with decoys, a forged source, and a forged MAC address.
+    @Test(
+        .needs("nmap"),
+        arguments: ["-D 10.77.1.12,10.77.1.77,ME", "-S 10.77.1.12 -e eth0", "--spoof-mac 0"])
+    func aScanByNmap(option: String) throws {
+        try stops {
+            try attack(
+                "timeout 10 nmap -n -Pn -sS -T4 --max-retries 0 --host-timeout 8s -p 1-400 "
+                    + "\(option) \(lab.b.v4)")
+        }
+    }
+
+    /// Frames with the MAC address and the IPv6 address of a neighbour.
+    @Test func aFloodOverIPv6AsANeighbourInEveryRespect() throws {
+        let script = """
+            import socket, struct, sys, time
+            victim, source, to, by = sys.argv[1:5]
+            pack = lambda mac: bytes.fromhex(mac.replace(':', ''))
+            ends = socket.inet_pton(socket.AF_INET6, source) \
+                + socket.inet_pton(socket.AF_INET6, victim)
+            def total(data):
+                value = sum(struct.unpack('!%dH' % (len(data) // 2), data))
+                while value >> 16:
+                    value = (value >> 16) + (value & 0xffff)
+                return ~value & 0xffff
+            link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            link.bind(('eth0', 0))
+            for number in range(600):
+                tcp = struct.pack('!HHIIBBHHH', 20000 + number, 80, 1, 0, 0x50, 2, 1024, 0, 0)
+                whole = total(ends + struct.pack('!II', 20, 6) + tcp)
+                tcp = tcp[:16] + struct.pack('!H', whole) + tcp[18:]
+                ip = struct.pack('!IHBB', 6 << 28, 20, 6, 64) + ends
+                link.send(pack(to) + pack(by) + b'\\x86\\xdd' + ip + tcp)
+                time.sleep(0.001)
+            """
+        try stops {
+            try lab.a.space.run(
+                "python3", "-c", script, lab.b.v6, lab.bystander.v6, try lab.card(of: lab.b),
+                try lab.card(of: lab.bystander))
+        }
+        #expect(try lab.isBlocked(lab.a, lab.b, v6: true))
+        #expect(try lab.reaches(lab.bystander, lab.b, v6: true))
+    }
+
+    /// A connection to the node's SSH port, without a login, protects nobody from a rule.
+    @Test(.needs("hping3")) func aConnectionToTheLoginPortProtectsNobody() throws {
+        let door = try Socket(lab.node, stream: true)
+        try door.bind("0.0.0.0", 22)
+        try door.listen()
+        let knock = try Socket(lab.a, stream: true)
+        try #require(knock.connect(lab.node.v4, 22))
+        let held = try door.accept()
+        try stops {
+            try attack("hping3 -q -S -c 400 -i u1000 -p 80 \(lab.b.v4)")
+        }
+        withExtendedLifetime((knock, held)) {}
     }
 
     @Test func aScanThatFindsOpenPorts() throws {

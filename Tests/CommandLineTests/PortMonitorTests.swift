@@ -51,10 +51,6 @@ struct PortMonitorTests {
     private func flood(
         _ victim: Lab.Host, by offender: Lab.Host, as borrowed: Lab.Host, forgesCard: Bool
     ) throws {
-        func card(_ host: Lab.Host) throws -> String {
-            try host.space.run("cat", "/sys/class/net/eth0/address")
-                .trimmingCharacters(in: .whitespacesAndNewlines)
-        }
         let script = """
             import socket, struct, sys, time
             victim, source, to, by = sys.argv[1:5]
@@ -76,8 +72,8 @@ struct PortMonitorTests {
                 time.sleep(0.001)
             """
         try offender.space.run(
-            "python3", "-c", script, victim.v4, borrowed.v4, try card(victim),
-            try card(forgesCard ? borrowed : offender))
+            "python3", "-c", script, victim.v4, borrowed.v4, try lab.card(of: victim),
+            try lab.card(of: forgesCard ? borrowed : offender))
     }
 
     /// The alert that led to a rule names it.

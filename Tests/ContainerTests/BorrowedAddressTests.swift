@@ -11,9 +11,12 @@ struct BorrowedAddressTests {
         var address: String
     }
 
-    private func start(_ name: String, _ network: String, _ host: ContainerHost) throws -> Container
-    {
-        try host.run("run", "-d", "--name", name, "--network", network, "web:1", "sleep", "600")
+    private func start(
+        _ name: String, _ network: String, _ host: ContainerHost, at address: String? = nil
+    ) throws -> Container {
+        try host.run(
+            ["run", "-d", "--name", name, "--network", network]
+                + (address.map { ["--ip", $0] } ?? []) + ["web:1", "sleep", "600"])
         let format = "{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         let words = try host.run("inspect", "-f", format, name).split { $0 == " " || $0 == "\n" }
         try #require(words.count == 2)
@@ -27,13 +30,7 @@ struct BorrowedAddressTests {
         return text?.contains("1 packets received") ?? false
     }
 
-    @Test(.needs(.docker)) func theSenderIsFencedAtItsPortAndWhoseNameItUsedIsNot() throws {
-        let host = try ContainerHost(.docker)
-        let scratch = try Scratch()
-        let network = try host.network("shop", v4: "10.123.\(Int.random(in: 1...250)).0/24")
-        let web = try start("web", network, host)
-        let database = try start("database", network, host)
-        let job = try start("job", network, host)
+    private func monitor(_ host: ContainerHost, _ scratch: Scratch) throws -> Background {
         let configuration = try scratch.write(
             "lazaret.yaml",
             Data(
@@ -50,24 +47,49 @@ struct BorrowedAddressTests {
             in: host.space, ["monitor", "-c", configuration, "--enforce"])
         let isReady = eventually { !program.isRunning || program.errors.contains("watching ") }
         try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    private func events(_ kind: String, _ scratch: Scratch) -> [[String: Any]] {
+        let path = scratch.path("eve.json")
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap {
+            try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }.filter { $0["event_type"] as? String == kind }
+    }
+
+    private func details(_ event: [String: Any]) -> [String: Any] {
+        event["lazaret"] as? [String: Any] ?? [:]
+    }
+
+    /// The targets of the fences so far.
+    private func fenced(_ scratch: Scratch) -> [String] {
+        events("quarantine", scratch).map(details).filter { $0["action"] as? String == "fence" }
+            .compactMap { $0["target"] as? String }
+    }
+
+    /// A second of connections, with the address of another container or with its own.
+    private func flood(_ victim: Container, by offender: Container, as borrowed: Container?) {
+        _ = try? Namespace.command(
+            ["nsenter", "-t", offender.process, "-n", "timeout", "3", "hping3", "-q", "-S"]
+                + (borrowed.map { ["-a", $0.address] } ?? [])
+                + ["-p", "5432", "-i", "u1000", "-c", "1000", victim.address])
+    }
+
+    @Test(.needs(.docker)) func theSenderIsFencedAtItsPortAndWhoseNameItUsedIsNot() throws {
+        let host = try ContainerHost(.docker)
+        let scratch = try Scratch()
+        let network = try host.network("shop", v4: "10.123.\(Int.random(in: 1...250)).0/24")
+        let web = try start("web", network, host)
+        let database = try start("database", network, host)
+        let job = try start("job", network, host)
+        let program = try monitor(host, scratch)
         #expect(reaches(web, database) && reaches(job, database))
 
-        func events(_ kind: String) -> [[String: Any]] {
-            let path = scratch.path("eve.json")
-            let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-            return text.split(separator: "\n").compactMap {
-                try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
-            }.filter { $0["event_type"] as? String == kind }
-        }
-        func details(_ event: [String: Any]) -> [String: Any] {
-            event["lazaret"] as? [String: Any] ?? [:]
-        }
+        func events(_ kind: String) -> [[String: Any]] { self.events(kind, scratch) }
         // A second of connections with the address of the web server.
         let isFenced = eventually {
-            _ = try? Namespace.command([
-                "nsenter", "-t", job.process, "-n", "timeout", "3", "hping3", "-q", "-S", "-a",
-                web.address, "-p", "5432", "-i", "u1000", "-c", "1000", database.address,
-            ])
+            flood(database, by: job, as: web)
             return events("quarantine").contains { details($0)["action"] as? String == "fence" }
         }
         #expect(isFenced, "\(program.errors)")
@@ -93,6 +115,46 @@ struct BorrowedAddressTests {
             events("quarantine").contains { details($0)["action"] as? String == "release" }
         }
         #expect(isReleased, "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    /// The rule on the address stays with a container that is created anew; the one on the port is
+    /// released with the port, and the new port is fenced with the next offence.
+    @Test(.needs(.docker)) func aRecreatedContainerTakesItsFenceAlong() throws {
+        let host = try ContainerHost(.docker)
+        let scratch = try Scratch()
+        let third = Int.random(in: 1...250)
+        let network = try host.network("shop", v4: "10.124.\(third).0/24")
+        let web = try start("web", network, host)
+        let database = try start("database", network, host)
+        let address = "10.124.\(third).50"
+        var job = try start("job", network, host, at: address)
+        let program = try monitor(host, scratch)
+        #expect(reaches(web, database) && reaches(job, database))
+        let isFenced = eventually {
+            flood(database, by: job, as: nil)
+            return fenced(scratch).contains { $0.hasPrefix("port:") }
+        }
+        #expect(isFenced && fenced(scratch).contains(address), "\(program.errors)")
+        let first = Set(fenced(scratch))
+
+        try host.run("rm", "-f", "job")
+        job = try start("job", network, host, at: address)
+        let isReleased = eventually {
+            events("quarantine", scratch).map(details).contains {
+                $0["action"] as? String == "release"
+                    && ($0["target"] as? String)?.hasPrefix("port:") ?? false
+            }
+        }
+        #expect(isReleased, "\(program.errors)")
+        // It is fenced by its address, before it does anything.
+        #expect(!reaches(job, database))
+        let isFollowed = eventually {
+            flood(database, by: job, as: nil)
+            return fenced(scratch).contains { $0.hasPrefix("port:") && !first.contains($0) }
+        }
+        #expect(isFollowed, "\(program.errors) \(fenced(scratch))")
+        #expect(!reaches(job, database) && !reaches(web, job) && reaches(web, database))
         #expect(program.end(by: SIGTERM) == 0)
     }
 }

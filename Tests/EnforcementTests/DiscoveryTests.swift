@@ -41,6 +41,11 @@ struct DiscoveryTests {
         discovery.environment = [
             "SSH_CONNECTION": "192.0.2.200 5 10.0.0.1 22", "KUBERNETES_SERVICE_HOST": "10.96.0.1",
         ]
+        // The login is recorded.
+        let records = try Scratch()
+        try records.write("7", Data("UID=0\nREMOTE=1\nREMOTE_HOST=\(lab.outside.v4)\n".utf8))
+        discovery.logins.directory = records.path("")
+        discovery.logins.file = "/nowhere"
         let found = try node.inside { try discovery.discover() }
         func reason(_ text: String) -> String? { found.protected.objection(to: target(text)) }
         #expect(reason("10.77.1.1") == "10.77.1.1 is protected: address of br1 on this node")
@@ -59,17 +64,30 @@ struct DiscoveryTests {
         #expect(found.ownAddresses.contains { $0.isLinkLocal })
         _ = login
 
-        // A container that only opened a connection is not an operator.
+        // Who only opened a connection is not an operator, until it has lasted.
         let knocker = try Socket(lab.a, stream: true)
         try #require(knocker.connect("10.77.9.1", 22))
         let knock = try door.accept()
+        let early = try node.inside { try discovery.discover() }.protected
+        #expect(early.objection(to: target(lab.a.v4)) == nil)
+        discovery.loginTime = .milliseconds(1)
+        Thread.sleep(forTimeInterval: 0.01)
         let before = try node.inside { try discovery.discover() }.protected
         #expect(before.objection(to: target(lab.a.v4))?.contains("SSH") == true)
+        // A container is not one in any case.
         discovery.containers = [prefix("10.77.1.0/24")]
         let after = try node.inside { try discovery.discover() }.protected
         #expect(after.objection(to: target(lab.a.v4)) == nil)
         #expect(after.entries.contains { $0.reason == "logged in through SSH" })
-        _ = knock
+        // Nor is somebody the orchestrator who connects from its port.
+        let pretender = try Socket(lab.bystander, stream: true)
+        try pretender.bind("0.0.0.0", 6443)
+        try #require(pretender.connect("10.77.9.1", 22))
+        let pretence = try door.accept()
+        let last = try node.inside { try discovery.discover() }.protected
+        #expect(last.objection(to: target(lab.bystander.v4))?.contains("API") != true)
+        #expect(last.objection(to: target(lab.c.v4))?.contains("API") == true)
+        _ = (knock, pretence)
     }
 
     @Test func addressesInConnectionTablesAreParsed() throws {

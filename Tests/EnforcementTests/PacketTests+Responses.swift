@@ -52,7 +52,7 @@ extension PacketTests {
         switch response {
         case .observe: #expect(arrived == 100)
         case .limit: #expect(arrived > 0 && arrived < 100)
-        case .egress, .drop: #expect(arrived == 0)
+        case .egress, .drop, .protect: #expect(arrived == 0)
         }
         let held = try #require(firewall.elements().first)
         #expect(held.action == response.applied(to: fence.target))
@@ -99,6 +99,42 @@ extension PacketTests {
             try caller.wait(seconds: isOpen ? patience : 0.3)
             #expect(caller.connect(to.v4, 5000) == isOpen)
         }
+    }
+
+    /// New connections to a protected target are limited, whoever opens them; others are not.
+    @Test(arguments: [false, true])
+    func protectLimitsNewConnectionsToTheTarget(isSameBridge: Bool) throws {
+        let lab = try Lab(bridgeCallsFirewall: true)
+        var options = FirewallOptions()
+        options.protectedConnectionsPerSecond = 10
+        var firewall = try lab.node.space.firewall(options)
+        let other = isSameBridge ? lab.bystander : lab.c
+        let rule = rule(lab.b.v4, 600, .protect)
+        try firewall.apply([.put(rule)], now: .epoch)
+        let receiver = try Socket(lab.b)
+        try receiver.bind("0.0.0.0", 4000)
+        // A flow is new until it is answered.
+        let old = try Socket(other)
+        try old.bind("0.0.0.0", 4001)
+        old.send("old", to: lab.b.v4, 4000)
+        #expect(receiver.receive() == "old")
+        receiver.send("answer", to: other.v4, 4001)
+        #expect(old.receive() == "answer")
+        for _ in 0..<100 { try Socket(other).send("new", to: lab.b.v4, 4000) }
+        for _ in 0..<100 { old.send("old", to: lab.b.v4, 4000) }
+        old.send("end", to: lab.b.v4, 4000)
+        var arrived: [String] = []
+        while let text = receiver.receive(), text != "end" { arrived.append(text) }
+        #expect(arrived.count { $0 == "old" } == 100)
+        let new = arrived.count { $0 == "new" }
+        #expect(new >= 1 && new < 100)
+        // What the target opens, and what is sent to others.
+        #expect(try reaches(lab.b, other, expected: true))
+        #expect(try reaches(other, lab.a, expected: true))
+        let held = try #require(firewall.elements().first)
+        #expect(held.key == rule.key && held.isComplete && held.packets >= UInt64(100 - new))
+        try firewall.apply([.remove(rule.key)], now: .epoch)
+        #expect(try firewall.elements().isEmpty)
     }
 
     @Test func limitPassesSomePacketsAndObserveAll() throws {

@@ -52,13 +52,16 @@ struct PortCaptureTests {
                 "vc1 in 10.1.0.11 > 10.2.0.13:9", "br2 out 10.1.0.11 > 10.2.0.13:9",
                 "vc3 in 10.2.0.13 > 10.1.0.11 icmp", "br1 out 10.2.0.13 > 10.1.0.11 icmp",
             ]),
-        // A published port from another bridge: translated on the way.
+        // A published port from another bridge, and from the same one: the container's own address.
         Path(
             from: "c3", to: "192.0.2.1", port: 8080,
             seen: [
-                "vc3 in 10.2.0.13 > 192.0.2.1:8080", "br1 out 10.2.0.13 > 10.1.0.11:80",
-                "vc1 in 10.1.0.11 > 10.2.0.13 icmp", "br2 out 192.0.2.1 > 10.2.0.13 icmp",
+                "vc3 in 10.2.0.13 > 10.1.0.11:80", "br1 out 10.2.0.13 > 10.1.0.11:80",
+                "vc1 in 10.1.0.11 > 10.2.0.13 icmp", "br2 out 10.1.0.11 > 10.2.0.13 icmp",
             ]),
+        Path(
+            from: "c2", to: "192.0.2.1", port: 8080,
+            seen: ["vc2 in 10.1.0.12 > 10.1.0.11:80", "vc1 in 10.1.0.11 > 10.1.0.12 icmp"]),
         // Paths without a container.
         Path(from: "node", to: "192.0.2.254", seen: []),
         Path(from: "outside", to: "192.0.2.1", seen: []),
@@ -75,6 +78,43 @@ struct PortCaptureTests {
         let seen = try views(capture, path.seen.count)
         #expect(seen == path.seen, "\(seen)")
         #expect(capture.statistics.kernelDrops == 0)
+    }
+
+    /// The uplink, too, has each packet under the addresses of both ends, so that it counts once.
+    @Test(arguments: [
+        Path(
+            from: "c1", to: "192.0.2.254",
+            seen: ["vc1 in 10.1.0.11 > 192.0.2.254:9", "up0 in 192.0.2.254 > 10.1.0.11 icmp"]),
+        Path(
+            from: "outside", to: "192.0.2.1", port: 8080,
+            seen: ["up0 in 192.0.2.254 > 10.1.0.11:80", "vc1 in 10.1.0.11 > 192.0.2.254 icmp"]),
+        Path(
+            from: "c1", to: "2001:db8::254",
+            seen: ["vc1 in fd01::11 > 2001:db8::254:9", "up0 in 2001:db8::254 > fd01::11 icmp"]),
+        Path(
+            from: "c3", to: "192.0.2.1", port: 8080,
+            seen: ["vc3 in 10.2.0.13 > 10.1.0.11:80", "vc1 in 10.1.0.11 > 10.2.0.13 icmp"]),
+        Path(
+            from: "node", to: "192.0.2.254",
+            seen: ["up0 out 192.0.2.1 > 192.0.2.254:9", "up0 in 192.0.2.254 > 192.0.2.1 icmp"]),
+        Path(
+            from: "outside", to: "192.0.2.1",
+            seen: ["up0 in 192.0.2.254 > 192.0.2.1:9", "up0 out 192.0.2.1 > 192.0.2.254 icmp"]),
+    ])
+    func withTheUplinkEachPacketCountsOnce(path: Path) throws {
+        let node = try PortNode()
+        try node.translate()
+        for isEverything in [false, true] {
+            let capture = try node.capture {
+                if isEverything { $0.others = true } else { $0.interfaces = ["up0"] }
+            }
+            try node.send(from: path.from, to: path.to, port: path.port)
+            _ = try views(capture, path.seen.count, leavesOutRepeats: true)
+            try node.send(from: path.from, to: path.to, port: path.port)
+            let seen = try views(capture, path.seen.count, leavesOutRepeats: true)
+            #expect(seen == path.seen, "\(seen)")
+            #expect(capture.translationProblem == nil)
+        }
     }
 
     @Test func whatTheNodeForwardsIsSeenOnce() throws {
@@ -231,7 +271,7 @@ struct PortCaptureTests {
         try node.send(from: "c1", to: "192.0.2.254")
         #expect(
             try views(capture, 2) == [
-                "up0 out 192.0.2.1 > 192.0.2.254:9", "up0 in 192.0.2.254 > 192.0.2.1 icmp",
+                "up0 out 10.1.0.11 > 192.0.2.254:9", "up0 in 192.0.2.254 > 10.1.0.11 icmp",
             ])
     }
 

@@ -250,7 +250,7 @@ struct PolicyTests {
         #expect(kinds == [.add, .add, .refuse(.budgetOfWorkloads(percent: 25))])
     }
 
-    @Test func enoughOffendersFenceTheirSubnetAroundProtectedAddresses() {
+    @Test func enoughOffendersOfASubnetAreFencedTogetherAndNobodyElse() {
         var quarantine = PlannedQuarantine(
             QuarantinePolicy(inventory: inventory(4, network: "10.0.0.0/29")))
         quarantine.policy.options.maximumShareOfWorkloads = 1
@@ -259,14 +259,56 @@ struct PolicyTests {
         for host in 2...4 {
             decisions = quarantine.consider(request("10.0.0.\(host)", at: Int64(host), score: 0.9))
         }
-        // Without the gateway .1, the resolver .6, and .5, which has no traffic.
-        #expect(
-            decisions.map(\.target.description)
-                == ["10.0.0.0", "10.0.0.2/31", "10.0.0.4", "10.0.0.7"])
+        // The two before are fenced already; .5 and unknown addresses are not accused.
+        #expect(decisions.map(\.target.description) == ["10.0.0.4"])
         #expect(
             decisions.allSatisfy { $0.reason.contains("3 of 4 known workloads of 10.0.0.0/29") })
         let later = quarantine.consider(request("10.0.0.5", at: 20, score: 0.9))
-        #expect(later.map(\.target.description) == ["10.0.0.4/31"])
+        #expect(later.map(\.target.description) == ["10.0.0.5"])
+    }
+
+    /// A detection that nobody can be blamed for.
+    private func attack(on target: String, at second: Int64) -> EnforcementRequest {
+        EnforcementRequest(
+            time: Timestamp(second: second), target: prefix(target).address, score: 1,
+            threshold: 0.5, eventID: "e", reason: "SYN flood")
+    }
+
+    @Test func theTargetOfUnknownSendersIsProtectedWhereThatIsConfigured() {
+        var quarantine = PlannedQuarantine(QuarantinePolicy(inventory: inventory(4)))
+        #expect(quarantine.consider(attack(on: "10.0.0.2", at: 10)).isEmpty)
+        quarantine.policy.options.protectedConnectionsPerSecond = 50
+        let added = quarantine.consider(attack(on: "10.0.0.2", at: 20))
+        #expect(added.map(\.word) == ["protect"] && added.first?.rule.action == .protect)
+        #expect(added.first?.target.description == "10.0.0.2")
+        #expect(added.first?.rule.expires == Timestamp(second: 620))
+        // It goes on; meanwhile the target itself offends, and is fenced as anybody else.
+        #expect(quarantine.consider(attack(on: "10.0.0.2", at: 200)).map(\.word) == ["extend"])
+        let fenced = quarantine.consider(request("10.0.0.2", at: 210, score: 0.9))
+        #expect(fenced.map(\.kind) == [.add] && fenced.first?.rule.action == .drop)
+        #expect(fenced.first?.rule.level == 1)
+        // Hosts beyond the gateway, and protected addresses, get no rule.
+        #expect(quarantine.consider(attack(on: "198.51.100.7", at: 220)).isEmpty)
+        quarantine.policy.protected.add(prefix("10.0.0.1"), reason: "gateway")
+        let refused = quarantine.consider(attack(on: "10.0.0.1", at: 230))
+        #expect(refused.map(\.word) == ["refuse"])
+        // The address of an unproven sender is refused, and its target protected.
+        var unproven = request("198.51.100.9", at: 240, score: 0.9)
+        unproven.isProven = false
+        unproven.target = prefix("10.0.0.3").address
+        #expect(quarantine.consider(unproven).map(\.word) == ["refuse", "protect"])
+    }
+
+    @Test func protectedTargetsHaveABudgetAndNoEffectOnFences() {
+        var quarantine = PlannedQuarantine(QuarantinePolicy(inventory: inventory(20)))
+        quarantine.policy.options.protectedConnectionsPerSecond = 50
+        quarantine.policy.options.maximumActive = 2
+        let words = (2...5).flatMap {
+            quarantine.consider(attack(on: "10.0.0.\($0)", at: 10)).map(\.word)
+        }
+        #expect(words == ["protect", "protect", "refuse", "refuse"])
+        #expect(!quarantine.policy.isBreakerOpen(at: Timestamp(second: 11)))
+        #expect(quarantine.consider(request("10.0.0.9", at: 12, score: 0.9)).map(\.kind) == [.add])
     }
 
     @Test func aSubnetBeyondTheBudgetIsNotFenced() {

@@ -116,6 +116,7 @@ struct ConfigurationTests {
               warm_up: 1s
               responses: [limit, drop]
               limit: 7
+              protect_targets: 50
               release_grace: 1m
               flush_connections: true
               subnets:

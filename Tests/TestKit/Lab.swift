@@ -114,6 +114,15 @@ extension Lab {
         return try !receiver.receives(within: 0.5)
     }
 
+    /// The MAC address of a host.
+    public func card(of host: Host) throws -> String {
+        let words = try host.space.run("ip", "-o", "link", "show", "eth0").split(separator: " ")
+        guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count else {
+            throw CommandFailed(description: "\(host.v4) has no MAC address")
+        }
+        return String(words[at + 1])
+    }
+
     /// One host scans a hundred ports of another, different ones each time.
     public func scan(_ victim: Host, by offender: Host) throws {
         port = port < 60_000 ? port + 100 : 1000

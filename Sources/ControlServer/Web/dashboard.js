@@ -126,7 +126,8 @@ async function refreshFences() {
     make('th', {scope: 'row'}, fence.target, fence.workload ? ' (' + fence.workload + ')' : '', make('br'),
       make('span', {class: 'small muted'}, fence.response + (fence.dry_run ? ', dry run' : '') + ', by ' + fence.by)),
     make('td', {class: 'left nowrap'}, ''), make('td', {class: 'n'}, whole(fence.packets_held)),
-    make('td', {}, fence.reason),
+    make('td', {}, fence.reason, fence.evidence ? make('br') : '',
+      fence.evidence ? make('span', {class: 'small muted'}, 'evidence: ' + fence.evidence) : ''),
     make('td', {}, make('button', {type: 'button', onclick: () => release(fence), 'aria-label': 'Release ' + fence.target}, 'Release')))));
   tick();
 }

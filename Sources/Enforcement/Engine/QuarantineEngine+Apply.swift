@@ -122,7 +122,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         }
         if !decision.rule.eventID.isEmpty { detail += "; event \(decision.rule.eventID)" }
         if !decision.rule.features.isEmpty { detail += "; \(decision.rule.features)" }
-        step.entries.append(entry("\(decision.kind)", decision, detail, actor, now))
+        step.entries.append(entry(decision.word, decision, detail, actor, now))
     }
 
     func entry(

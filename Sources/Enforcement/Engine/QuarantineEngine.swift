@@ -97,6 +97,9 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         if let why = ProtectedSet.finalObjection(to: target) {
             throw .neverFenced(target, why: why)
         }
+        if action == .protect, target.prefix == nil {
+            throw .neverFenced(target, why: "only an address or a prefix can be protected")
+        }
         let rule = QuarantineRule(
             id: "h" + String(now.nanoseconds / 1000, radix: 36), target: target, action: action,
             created: now,

@@ -68,6 +68,7 @@ public final class QuarantineService: Sendable {
         firewall.kept = policy.options.kept
         firewall.keptNeighbours = neighbours
         firewall.limitPacketsPerSecond = policy.options.limitPacketsPerSecond
+        firewall.protectedConnectionsPerSecond = policy.options.protectedConnectionsPerSecond
         firewall.flushesConnections = options.flushesConnections
         var engine = QuarantineEngine(
             policy: policy, ledger: ledger, actuator: try Firewall(firewall))
@@ -156,6 +157,8 @@ public final class QuarantineService: Sendable {
     ) throws(QuarantineError) {
         try state.withLock { (state: inout State) throws(QuarantineError) in
             state.engine.policy.options = options
+            state.engine.actuator.options.protectedConnectionsPerSecond =
+                options.protectedConnectionsPerSecond
             state.engine.policy.replaceAllowlist(allowlist)
             state.protection.discovery.named = named
             try state.refreshProtection()

@@ -182,7 +182,7 @@ extension Firewall {
 
         func element(_ key: QuarantineRule.Key) -> FirewallElement {
             // A dropped packet is counted in one table only; the others pass both.
-            let isDropped = key.action == .drop || key.action == .egress
+            let isDropped = [.drop, .egress, .protect].contains(key.action)
             func total(_ inet: UInt64, _ bridge: UInt64) -> UInt64 {
                 isDropped ? inet &+ bridge : max(inet, bridge)
             }

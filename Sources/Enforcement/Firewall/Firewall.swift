@@ -16,6 +16,8 @@ public struct FirewallOptions: Sendable {
     public var keptNeighbours: [IPAddress] = []
     /// Packets per second that the `limit` action allows.
     public var limitPacketsPerSecond: UInt64 = 100
+    /// New connections per second that the `protect` action allows; nil: the standard.
+    public var protectedConnectionsPerSecond: UInt64?
     /// Whether the connection tracking entries of fenced targets are deleted.
     public var flushesConnections = false
 
@@ -82,7 +84,8 @@ public struct Firewall: QuarantineActuator, ~Copyable, Sendable {
         FirewallLayout(
             actions: actions, hasPorts: hasPorts || withPorts, kept: options.kept,
             keptNeighbours: options.keptNeighbours,
-            limitPacketsPerSecond: options.limitPacketsPerSecond)
+            limitPacketsPerSecond: options.limitPacketsPerSecond,
+            protectedConnectionsPerSecond: options.protectedConnectionsPerSecond)
     }
 
     /// Since Linux 6.12, adding an existing element with another timeout changes its expiry.
@@ -281,7 +284,7 @@ extension Firewall {
     }
 
     private func rate(_ action: QuarantineRule.Action) -> UInt64? {
-        action == .limit ? options.limitPacketsPerSecond : nil
+        layout([]).rate(action)
     }
 
     private func set(_ key: QuarantineRule.Key) -> FirewallLayout.SetSpec {

@@ -147,14 +147,25 @@ extension FirewallLayout.Rule {
     }
 
     /// A TCP packet that opens a connection, or the reply to one.
-    static func opening(_ key: Key, answer: Bool) -> Self {
-        transport(6, key)
+    static func opening(_ key: Key, answer: Bool, _ family: Family = .bridge) -> Self {
+        transport(6, key, family)
             + Self(
                 text: "tcp flags & (syn | ack) == \(answer ? "(syn | ack)" : "syn")",
                 expressions: [
                     .payload(.transport, offset: 13, length: 1), .mask([0x12]),
                     .equals([answer ? 0x12 : 0x02]),
                 ])
+    }
+
+    /// The first packet of a connection that is not TCP's, in the inet family.
+    static func newConnection(_ key: Key) -> Self {
+        Self(
+            text: "meta nfproto \(key.isIPv4 ? "ipv4" : "ipv6") meta l4proto != tcp ct state new",
+            expressions: type(.inet, isIPv4: key.isIPv4) + [
+                .meta(.transport), .differs([6]),
+                // A bit in the host's byte order.
+                .trackedState, .mask([8, 0, 0, 0]), .differs([0, 0, 0, 0]),
+            ])
     }
 
     static func echoRequest(_ key: Key) -> Self {

@@ -137,6 +137,12 @@ extension FirewallLayout.Expression {
             made.set(NFTNL_EXPR_CMP_OP, UInt32(NFT_CMP_EQ.rawValue))
             made.set(NFTNL_EXPR_CMP_DATA, bytes: bytes)
             return made
+        case .differs(let bytes):
+            let made = NftExpression("cmp")
+            made.set(NFTNL_EXPR_CMP_SREG, register)
+            made.set(NFTNL_EXPR_CMP_OP, UInt32(NFT_CMP_NEQ.rawValue))
+            made.set(NFTNL_EXPR_CMP_DATA, bytes: bytes)
+            return made
         case .lookup(let set):
             let made = NftExpression("lookup")
             made.set(NFTNL_EXPR_LOOKUP_SREG, register)
@@ -153,6 +159,11 @@ extension FirewallLayout.Expression {
             let made = NftExpression("ct")
             made.set(NFTNL_EXPR_CT_DREG, register)
             made.set(NFTNL_EXPR_CT_KEY, UInt32(NFT_CT_DIRECTION.rawValue))
+            return made
+        case .trackedState:
+            let made = NftExpression("ct")
+            made.set(NFTNL_EXPR_CT_DREG, register)
+            made.set(NFTNL_EXPR_CT_KEY, UInt32(NFT_CT_STATE.rawValue))
             return made
         case .verdict(let verdict):
             let made = NftExpression("immediate")

@@ -22,10 +22,12 @@ extension FirewallLayout {
         case payload(Base, offset: UInt32, length: UInt32)
         case mask([UInt8])
         case equals([UInt8])
+        case differs([UInt8])
         case lookup(set: String)
         /// Adds register 1 to a set, with a counter; an existing element is counted.
         case count(set: String)
         case trackedDirection
+        case trackedState
         case verdict(Verdict)
 
         enum Meta: Sendable { case etherType, family, transport, inputName, outputName }
@@ -53,7 +55,8 @@ extension FirewallLayout {
             // replies.
             Chain(
                 name: "postrouting", base: .init(hook: .postrouting, priority: Self.early),
-                rules: ports(.destination) + kept + drops(.inet, ends: [.destination])),
+                rules: ports(.destination) + kept + drops(.inet, ends: [.destination])
+                    + protection(.inet)),
         ]
         guard actions.contains(.egress) else { return chains }
         chains.append(
@@ -76,7 +79,7 @@ extension FirewallLayout {
                 rules: ports(.source) + links(ends) + keptRules(.bridge)
                     + keptNeighbourRules(.bridge)
                     + arpRules
-                    + stateless(.bridge, ends: ends) + connectionless),
+                    + stateless(.bridge, ends: ends) + connectionless + protection(.bridge)),
             Chain(
                 name: "output", base: .init(hook: .output, priority: Self.early),
                 rules: links([.destination])),
@@ -94,7 +97,7 @@ extension FirewallLayout {
     /// that stay reachable. The inet table matches ports that have no bridge.
     private func ports(_ end: End) -> [Rule] {
         guard hasPorts else { return [] }
-        return ordered.filter { $0 != .egress }.map { action in
+        return ordered.filter { Table.holdsPorts($0) }.map { action in
             let rule = Rule.port(end, set: SetSpec.name(action, .port))
             return action == .observe ? rule : rule + .drop
         }
@@ -175,6 +178,21 @@ extension FirewallLayout {
                 return key.seen == nil
                     ? rule : rule + .count(family, key, end, .observe, typed: true)
             }
+    }
+
+    /// New connections to protected targets above their rate. Destinations are translated, and each
+    /// packet passes once: a bridged one its bridge, a routed one where it leaves the node.
+    private func protection(_ family: Family) -> [Rule] {
+        sets(.protect, ends: [.destination]).flatMap { key, end in
+            let towards =
+                Rule.address(
+                    family, key, end, set: SetSpec.name(.protect, key), typed: true)
+                + dropping(.protect, key, end)
+            let opening = Rule.opening(key, answer: false, family) + towards
+            // Only the inet family tracks connections. A TCP connection from before the tracking
+            // looks new, so it is judged by its flags.
+            return family == .bridge ? [opening] : [opening, Rule.newConnection(key) + towards]
+        }
     }
 
     private func tracked(_ direction: Rule.Direction, end: End) -> [Rule] {

@@ -18,18 +18,26 @@ struct FirewallLayout: Sendable, Equatable {
     /// Addresses whose neighbour discovery fenced targets need to reach kept services.
     var keptNeighbours: [IPAddress]
     var limitPacketsPerSecond: UInt64
+    /// New connections per second that a protected target gets.
+    var protectedConnectionsPerSecond: UInt64
 
     init(
         actions: Set<QuarantineRule.Action> = [.drop], hasPorts: Bool = false,
         kept: [KeptService] = [],
-        keptNeighbours: [IPAddress] = [], limitPacketsPerSecond: UInt64 = 100
+        keptNeighbours: [IPAddress] = [], limitPacketsPerSecond: UInt64 = 100,
+        protectedConnectionsPerSecond: UInt64? = nil
     ) {
         self.actions = actions.union([.drop])
         self.hasPorts = hasPorts
         self.kept = kept
         self.keptNeighbours = kept.isEmpty ? [] : keptNeighbours
         self.limitPacketsPerSecond = limitPacketsPerSecond
+        self.protectedConnectionsPerSecond =
+            protectedConnectionsPerSecond ?? Self.standardProtectedConnections
     }
+
+    /// For operators' rules, where the policy protects no targets.
+    static let standardProtectedConnections: UInt64 = 100
 
     var tables: [Table] { Family.allCases.map { Table(family: $0, layout: self) } }
 
@@ -38,6 +46,15 @@ struct FirewallLayout: Sendable, Equatable {
 }
 
 extension FirewallLayout {
+    /// The packets, or new connections, per second of each element; nil: without a limit.
+    func rate(_ action: QuarantineRule.Action) -> UInt64? {
+        switch action {
+        case .limit: limitPacketsPerSecond
+        case .protect: protectedConnectionsPerSecond
+        case .drop, .egress, .observe: nil
+        }
+    }
+
     /// A fence needs both: one for routed and host traffic, one for traffic within a bridge.
     typealias Family = NftFamily
 
@@ -102,7 +119,7 @@ extension FirewallLayout {
     struct SetSpec: Sendable, Hashable {
         var action: QuarantineRule.Action
         var key: Key
-        /// Packets per second of each element, for `limit`.
+        /// Packets per second of each element, for `limit` and `protect`.
         var rate: UInt64?
         var name: String { Self.name(action, key) }
         /// Whether the elements have a counter.
@@ -151,14 +168,13 @@ extension FirewallLayout {
                 Key.allCases.filter { key in
                     switch key {
                     case .link: Self.holdsLinks(family, action)
-                    case .port: layout.hasPorts && action != .egress
+                    case .port: layout.hasPorts && Self.holdsPorts(action)
                     default: true
                     }
                 }.map {
                     SetSpec(
                         action: action, key: $0,
-                        rate: action == .limit && !$0.isSeen
-                            ? layout.limitPacketsPerSecond : nil)
+                        rate: $0.isSeen ? nil : layout.rate(action))
                 }
             }
             chains =
@@ -168,7 +184,12 @@ extension FirewallLayout {
 
         /// Only frames have a MAC address, and `egress` on one is applied as `drop`.
         static func holdsLinks(_ family: Family, _ action: QuarantineRule.Action) -> Bool {
-            family == .bridge && action != .egress
+            family == .bridge && holdsPorts(action)
+        }
+
+        /// `egress` and `protect` need addresses.
+        static func holdsPorts(_ action: QuarantineRule.Action) -> Bool {
+            action != .egress && action != .protect
         }
     }
 }

@@ -33,7 +33,8 @@ public enum NftScript {
         let layout = FirewallLayout(
             actions: Set(rules.map(\.action)), hasPorts: rules.contains { $0.target.isPort },
             kept: options.kept,
-            keptNeighbours: keptNeighbours, limitPacketsPerSecond: options.limitPacketsPerSecond)
+            keptNeighbours: keptNeighbours, limitPacketsPerSecond: options.limitPacketsPerSecond,
+            protectedConnectionsPerSecond: options.protectedConnectionsPerSecond)
         var text = "#!/usr/sbin/nft -f\n# What lazaret's enforcing installs.\n"
         for rule in rules {
             text += "#   \(rule.id) \(rule.target) \(rule.action.rawValue) for "

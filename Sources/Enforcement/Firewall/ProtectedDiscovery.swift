@@ -2,20 +2,25 @@ internal import CNetfilter
 internal import Glibc
 public import NetworkAddresses
 internal import Nftables
-internal import SystemPackage
-internal import SystemSupport
 public import Quarantine
+public import Timestamps
 
 /// Discovers the addresses that must never be fenced on this node.
 ///
 /// These are its own IP and MAC addresses, gateways of all routes, resolvers, the orchestrator's
-/// API, and the current peers of its SSH server, except containers. It needs a few dumps and small
-/// files, so it can run every few seconds and before every change by an operator.
+/// API, and the hosts of users who are logged in to its SSH server, except containers. It needs a
+/// few dumps and small files, so it can run every few seconds and before every change by an
+/// operator.
 public struct ProtectedDiscovery: Sendable {
     /// The files that configure resolvers.
     public var resolverFiles = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"]
-    /// Ports of this node whose established peers are operators.
+    /// Ports of this node whose peers are operators, once they have logged in.
     public var loginPorts: Set<UInt16> = [22]
+    /// A connection to a login port that has lasted this long has logged in: `sshd` ends others
+    /// after its `LoginGraceTime`, two minutes unless configured.
+    public var loginTime = Interval.seconds(150)
+    /// Where users that are logged in are listed.
+    public var logins = LoginRecords()
     /// Ports of orchestrators' APIs; other hosts to which this node is connected on them are
     /// protected.
     public var orchestratorPorts: Set<UInt16> = [6443]
@@ -26,6 +31,15 @@ public struct ProtectedDiscovery: Sendable {
     public var named: [ProtectedSet.Entry] = []
     /// The environment of the program: `KUBERNETES_SERVICE_HOST` and `SSH_CONNECTION` are used.
     public var environment: [String: String] = [:]
+
+    /// When each connection to a login port was first seen.
+    private var connectedSince: [Connection: Instant] = [:]
+
+    private struct Connection: Hashable {
+        var localPort: UInt16
+        var remote: IPAddress
+        var remotePort: UInt16
+    }
 
     public init() {}
 
@@ -41,11 +55,11 @@ public struct ProtectedDiscovery: Sendable {
     ///
     /// - Throws: `.kernel` when a dump fails, or when an existing file cannot be read: the
     ///   addresses in it would not be protected.
-    public func discover() throws(QuarantineError) -> Finding {
+    public mutating func discover() throws(QuarantineError) -> Finding {
         do { return try look() } catch { throw QuarantineError(error) }
     }
 
-    private func look() throws(NetlinkError) -> Finding {
+    private mutating func look() throws(NetlinkError) -> Finding {
         var routing = try RoutingSocket()
         var found = ProtectedSet()
         let links = try routing.links()
@@ -99,7 +113,7 @@ public struct ProtectedDiscovery: Sendable {
     private func resolvers() throws(NetlinkError) -> [IPAddress] {
         var found: [IPAddress] = []
         for path in resolverFiles {
-            for line in try Self.lines(path) {
+            for line in try FileText.lines(path) {
                 let words = line.split { $0 == " " || $0 == "\t" }
                 guard words.count >= 2, words[0] == "nameserver" else { continue }
                 if let address = IPAddress(String(words[1].prefix { $0 != "%" })) {
@@ -111,27 +125,41 @@ public struct ProtectedDiscovery: Sendable {
     }
 
     /// Peers of important established connections: logins to this node, the orchestrator's API.
-    private func sessions() throws(NetlinkError) -> [(IPAddress, String)] {
+    ///
+    /// Anybody can open a connection to a login port, so it counts only if its user has logged in.
+    private mutating func sessions() throws(NetlinkError) -> [(IPAddress, String)] {
+        let now = Clock.monotonic()
+        let users = try logins.hosts()
+        var current: [Connection: Instant] = [:]
         var found: [(IPAddress, String)] = []
         if let host = environment["KUBERNETES_SERVICE_HOST"].flatMap({ IPAddress($0) }) {
             found.append((host, "orchestrator's API"))
         }
         // The path of the calling thread, since threads may be in different namespaces.
         for table in ["tcp", "tcp6"] {
-            for line in try Self.lines("/proc/thread-self/net/\(table)").dropFirst() {
-                let words = line.split(separator: " ")
-                guard words.count > 3, words[3] == "01",
-                    let (_, localPort) = Self.end(words[1]),
+            let lines = try FileText.lines("/proc/thread-self/net/\(table)").dropFirst()
+                .map { $0.split(separator: " ") }
+            // The peer of a listening port has connected to this node, from any port it likes.
+            let listening = Set(
+                lines.filter { $0.count > 3 && $0[3] == "0A" }.compactMap { Self.end($0[1])?.1 })
+            for words in lines where words.count > 3 && words[3] == "01" {
+                guard let (_, localPort) = Self.end(words[1]),
                     let (remote, remotePort) = Self.end(words[2])
                 else { continue }
                 if loginPorts.contains(localPort) {
                     guard !containers.contains(where: { $0.contains(remote) }) else { continue }
+                    let connection = Connection(
+                        localPort: localPort, remote: remote, remotePort: remotePort)
+                    let since = connectedSince[connection] ?? now
+                    current[connection] = since
+                    guard users.contains(remote) || now - since >= loginTime else { continue }
                     found.append((remote, "logged in through SSH"))
-                } else if orchestratorPorts.contains(remotePort) {
+                } else if orchestratorPorts.contains(remotePort), !listening.contains(localPort) {
                     found.append((remote, "orchestrator's API"))
                 }
             }
         }
+        connectedSince = current
         return found
     }
 
@@ -149,20 +177,5 @@ public struct ProtectedDiscovery: Sendable {
             digits = digits.dropFirst(8)
         }
         return IPAddress(bytes: bytes).map { ($0, port) }
-    }
-
-    /// - Returns: nothing where the file does not exist, or this user may not read it.
-    /// - Throws: where it cannot be read for another reason, such as a lack of descriptors.
-    private static func lines(_ path: String) throws(NetlinkError) -> [Substring] {
-        let text: [UInt8]
-        do { text = try Files.read(path, limit: 16 << 20) } catch
-            .noSuchFileOrDirectory, .notDirectory, .permissionDenied, .notPermitted,
-            .tooManySymbolicLinkLevels
-        {
-            return []
-        } catch {
-            throw .kernel(operation: "read \(path)", code: error.rawValue, words: "\(error)")
-        }
-        return String(decoding: text, as: UTF8.self).split(separator: "\n")
     }
 }

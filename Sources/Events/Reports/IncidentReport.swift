@@ -101,6 +101,7 @@ public enum IncidentReport {
         for decided in decisions where decided.time < last && concerns(decided, incident) {
             switch decided.kind {
             case .add, .extend:
+                guard decided.rule.action.isAgainstTarget else { continue }
                 if decided.rule.expires >= fence?.rule.expires ?? .distantPast { fence = decided }
             case .release, .expire:
                 if decided.time < first, fence?.target == decided.target { fence = nil }

@@ -22,6 +22,7 @@ public enum RuleReport {
         object.put("level", rule.level)
         object.put("workload", rule.workload)
         object.put("reason", rule.reason)
+        object.put("evidence", rule.evidence.isEmpty ? nil : rule.evidence)
         object.put("event_id", rule.eventID)
         object.put("features", rule.features)
         object.put("by", rule.origin)

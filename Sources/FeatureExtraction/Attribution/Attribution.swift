@@ -39,8 +39,8 @@ public struct Attribution: Sendable, Equatable {
 
     private var doubt: String {
         if resets > handshakes {
-            return
-                "the owner of the address reset \(resets) connections that it may never have opened"
+            let count = resets == 1 ? "a connection" : "\(resets) connections"
+            return "the owner of the address reset \(count) that it may never have opened"
         }
         switch handshakes {
         case 0: return "no reply was ever used"

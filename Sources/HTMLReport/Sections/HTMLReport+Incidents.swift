@@ -177,7 +177,7 @@ extension HTMLReport {
             let length = Self.length(
                 seconds: Int64((decided.rule.expires - decided.time).wholeSeconds))
             return """
-                <div>\(at) \("\(decided.kind)") <strong>\("\(decided.target)")</strong>, \
+                <div>\(at) \(decided.word) <strong>\("\(decided.target)")</strong>, \
                 \(decided.rule.action.rawValue), \
                 until \(until) (\(length))</div>
                 """

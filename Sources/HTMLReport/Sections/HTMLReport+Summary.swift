@@ -32,7 +32,7 @@ extension HTMLReport {
                 ("With a plain pattern", HTML.grouped(shaped)),
             ] + counts
         }
-        let fenced = Set(decisions.filter { $0.kind == .add }.map { "\($0.target)" })
+        let fenced = Set(decisions.filter(\.isFence).map { "\($0.target)" })
         return [
             ("Incidents", HTML.grouped(incidents.count)),
             ("Offenders", HTML.grouped(Set(incidents.map(\.offender)).count)),
@@ -49,7 +49,7 @@ extension HTMLReport {
                 baselineText(model),
             ]
         }
-        let fenced = Set(decisions.filter { $0.kind == .add }.map { "\($0.target)" }).sorted()
+        let fenced = Set(decisions.filter(\.isFence).map { "\($0.target)" }).sorted()
         let fences: HTML =
             fenced.isEmpty
             ? """

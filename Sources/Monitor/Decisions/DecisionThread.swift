@@ -181,7 +181,7 @@ final class DecisionThread: Sendable {
             tallies.verdictLatency.add(seconds)
             if result.isSuppressed { tallies.suppressed &+= 1 }
             for outcome in result.outcomes where outcome.failure == nil {
-                if outcome.decision.kind == .add { tallies.fenceLatency.add(seconds) }
+                if outcome.decision.isFence { tallies.fenceLatency.add(seconds) }
             }
         }
         count(result.outcomes)

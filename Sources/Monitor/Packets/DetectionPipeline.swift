@@ -1,6 +1,7 @@
 import AnomalyDetection
 import FeatureExtraction
 import FlowMetering
+import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import PacketIntake
@@ -16,8 +17,13 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private(set) var verdicts: UInt64 = 0
     /// Collects the windows for a later model; nil if the monitor does not retrain.
     private(set) var retrainer: Retrainer?
+    /// The node's own addresses, which are never an offender: what a container does in the node's
+    /// name is attributed to the container's port.
+    var nodeAddresses: Set<IPAddress> = []
     private var tracker: WindowTracker
     private var update = FlowUpdate()
+    /// A bit for each frame of the last batch that repeats an earlier one.
+    private(set) var repeats: UInt64 = 0
     private let inventory: Inventory
     private let scores: ScoreHistory
     private let submit: (Verdict) -> Void
@@ -75,8 +81,9 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     /// Processes a batch of frames.
     mutating func process(_ frames: Span<CapturedFrame>) {
+        repeats = 0
         for index in frames.indices {
-            intake.process(frames[index])
+            if !intake.process(frames[index]) { repeats |= 1 << UInt64(index) }
             observePackets()
         }
     }
@@ -126,7 +133,9 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
                 scores.record(workload, score: score, second: window.endSecond)
             }
             retrainer?.observe(window, isFlagged: verdict != nil)
-            guard let verdict else { continue }
+            guard let verdict, window.isContested || !nodeAddresses.contains(window.subject) else {
+                continue
+            }
             verdicts &+= 1
             submit(verdict)
         }

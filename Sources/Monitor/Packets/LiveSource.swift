@@ -49,6 +49,13 @@ final class LiveSource {
                 throw .device(name: name, operation: "open", reason: "there is no such interface")
             }
             way = .ports(capture)
+            if let problem = capture.translationProblem {
+                logger.warning(
+                    """
+                    \(problem); conversations whose addresses this node translates are counted \
+                    under each of their addresses
+                    """)
+            }
         } catch {
             guard case .device(Self.everything, _, _) = error, !named.isEmpty else { throw error }
             // Where this fails too, the error states the cause.
@@ -158,6 +165,11 @@ final class LiveSource {
     /// Increases with every change of the ports; 0 where there are none.
     var portVersion: UInt64 {
         if case .ports(let capture) = way { capture.interfaces.version } else { 0 }
+    }
+
+    /// The addresses of this node's interfaces; empty where there are no ports.
+    var nodeAddresses: Set<IPAddress> {
+        if case .ports(let capture) = way { capture.nodeAddresses } else { [] }
     }
 
     /// Whether a MAC address belongs to one of this node's own interfaces.

@@ -24,6 +24,8 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private var packets: UInt64 = 0
     private var factCount = 0
     private var update = FlowUpdate()
+    /// A bit for each frame of the last batch that repeats an earlier one.
+    private(set) var repeats: UInt64 = 0
     private var started: Timestamp
     /// The time from which windows are learned.
     private var windowsFrom: Timestamp
@@ -60,8 +62,9 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     /// Processes a batch of frames.
     mutating func process(_ frames: Span<CapturedFrame>) {
+        repeats = 0
         for index in frames.indices {
-            intake.process(frames[index])
+            if !intake.process(frames[index]) { repeats |= 1 << UInt64(index) }
             observePackets()
         }
     }

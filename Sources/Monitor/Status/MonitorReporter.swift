@@ -144,9 +144,15 @@ struct MonitorReporter {
         }
         // The decision thread may hold it while it waits for the disk; then the last values remain.
         if let known = parts.quarantine.peek({
-            ($0.rules.count, $0.policy.isBreakerOpen(at: now), $0.pendingWrites)
+            (
+                $0.rules.values.map(\.evidence), $0.policy.isBreakerOpen(at: now),
+                $0.pendingWrites
+            )
         }) {
-            (status.fences, status.isBreakerOpen) = (known.0, known.1)
+            (status.fences, status.isBreakerOpen) = (known.0.count, known.1)
+            status.fenceEvidence = known.0.reduce(into: [:]) { counts, evidence in
+                counts[evidence.isEmpty ? "operator" : evidence, default: 0] += 1
+            }
             note(known.2)
         }
         let counts = parts.decisions.counts

@@ -96,12 +96,19 @@ public enum StatusText {
                 "quarantine",
                 """
                 \(status.fences) active \(status.fences == 1 ? "fence" : "fences")\
-                \(status.isEnforcing ? "" : " if enforced"); so far \
+                \(status.isEnforcing ? "" : " if enforced")\(evidence(status)); so far \
                 \(status.actions.fence) added, \(status.actions.release) released, \
                 \(status.actions.expire) expired, \(status.actions.refuse) refused
                 """
             ),
         ]
+    }
+
+    /// The number of rules by their evidence: ` (by port 3, by handshake 1)`.
+    private static func evidence(_ status: MonitorStatus) -> String {
+        guard !status.fenceEvidence.isEmpty else { return "" }
+        let parts = status.fenceEvidence.sorted { $0.key < $1.key }.map { "by \($0) \($1)" }
+        return " (\(parts.joined(separator: ", ")))"
     }
 
     /// Formats 1234567 as 1,234,567.

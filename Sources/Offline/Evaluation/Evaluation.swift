@@ -100,9 +100,11 @@ public struct Evaluator {
 
     private func judge(_ outcome: Replay.Outcome) -> Evaluation {
         var evaluation = Evaluation()
-        let fences = outcome.decisions.filter { $0.kind == .add }
+        let fences = outcome.decisions.filter(\.isFence)
         // An attack during a fence extends the fence.
-        let covers = outcome.decisions.filter { $0.kind == .add || $0.kind == .extend }
+        let covers = outcome.decisions.filter {
+            ($0.kind == .add || $0.kind == .extend) && $0.rule.action.isAgainstTarget
+        }
         evaluation.attacks = labels.map { attack($0, covers) }
         evaluation.incidentCount = outcome.incidents.count
         let seconds = (outcome.last - outcome.first).inSeconds

@@ -6,7 +6,7 @@ import Timestamps
 public enum ReplayReport {
     public static func footer(_ outcome: Replay.Outcome) -> String {
         let seconds = (outcome.last - outcome.first).inSeconds
-        let fences = outcome.decisions.filter { $0.kind == .add }
+        let fences = outcome.decisions.filter(\.isFence)
         var text =
             "\n\(outcome.packetCount) packets over \(JSONObject.number(seconds, digits: 0)) s, "
             + "\(outcome.windowCount) windows, \(outcome.incidents.count) incidents.\n"

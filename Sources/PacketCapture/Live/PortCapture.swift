@@ -1,5 +1,6 @@
 internal import CPacketSocket
 internal import Glibc
+public import NetworkAddresses
 public import NodeInterfaces
 internal import Timestamps
 
@@ -9,6 +10,7 @@ internal import Timestamps
 /// One socket receives frames of all interfaces; a filter in the kernel drops unwanted ones. The
 /// kernel reports the interface by which a frame came, whatever addresses it bears. Frames are
 /// borrowed from the kernel's memory, without a copy. Interfaces may be added, removed and renamed.
+/// Where the node translates addresses, frames get the ends' own addresses instead.
 /// A capture is used by one thread at a time.
 @safe
 public final class PortCapture {
@@ -31,6 +33,9 @@ public final class PortCapture {
     private var last: (index: UInt32, known: Known) = (0, Known())
     private var filter: PortFilter?
     private var promiscuous: Set<UInt32> = []
+    private var translator: AddressTranslator?
+    /// Why translated addresses cannot be replaced by the ends' own, for the user; nil: they can.
+    public private(set) var translationProblem: String?
 
     private struct Known {
         var port: UInt32 = 0
@@ -59,6 +64,10 @@ public final class PortCapture {
         ring = try PacketRing(size: options.bufferSize)
         do { monitor = try InterfaceMonitor() } catch { throw Self.failure(error) }
         unsafe frames = .allocate(capacity: Self.batchLimit)
+        do { translator = try AddressTranslator() } catch {
+            translator = nil
+            translationProblem = error.description
+        }
         try arrange()
         try ring.start()
     }
@@ -68,6 +77,9 @@ public final class PortCapture {
 
     /// The interfaces of the node.
     public var interfaces: InterfaceTable { monitor.table }
+
+    /// The addresses of the node's interfaces.
+    public var nodeAddresses: Set<IPAddress> { monitor.addresses }
 
     /// Whether frames that come in at an interface are captured there.
     public func isPort(_ interface: NodeInterface) -> Bool {
@@ -150,6 +162,7 @@ public final class PortCapture {
     private func arrange() throws(CaptureError) {
         let table = monitor.table
         let interfaces = table.interfaces
+        translator?.own = monitor.addresses
         let hasRouted = interfaces.contains { $0.leadsElsewhere && $0.master == nil }
         let uplinks = hasRouted ? monitor.uplinks() : []
         var wanted = PortFilter()
@@ -232,6 +245,11 @@ public final class PortCapture {
             return counters.skipped &+= 1
         }
         end = min(end, start + options.snapLength)
+        // SAFETY: the range lies in the block, which is ours until it is released.
+        unsafe translator?.translate(
+            UnsafeMutableRawBufferPointer(rebasing: block[start..<end]), isEthernet: isEthernet,
+            isOutgoing: direction == .outgoing,
+            isPartial: header.tp_status & UInt32(TP_STATUS_CSUMNOTREADY) != 0, time: time)
         let frame = unsafe CapturedFrame(
             time: time, wireLength: wireLength, linkType: linkType, source: 0,
             port: time < known.since ? 0 : known.port, packetType: sender.sll_pkttype,

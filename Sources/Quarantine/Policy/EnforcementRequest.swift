@@ -18,6 +18,14 @@ public struct EnforcementRequest: Sendable, Equatable {
     /// Whether there is evidence of the sender besides the address in the packets. Without it
     /// nothing is fenced: another host may have written the address.
     public var isProven: Bool
+    /// The evidence of the sender: port, card, handshake or address.
+    public var evidence = ""
+    /// The address that is attacked, if it is known; without evidence of the sender it can be
+    /// protected.
+    public var target: IPAddress?
+    /// Whether the sender is known at all. If not, `offender` has no meaning, and only `target` can
+    /// get a rule.
+    public var hasOffender = true
     /// The workload's name, when the inventory knows it.
     public var workload: String?
     /// The anomaly score, 0...1.
@@ -37,7 +45,7 @@ public struct EnforcementRequest: Sendable, Equatable {
     public init(
         time: Timestamp, window: Interval = .seconds(10), offender: IPAddress,
         spoofingLink: MACAddress? = nil, port: QuarantinePort? = nil, isProven: Bool = true,
-        workload: String? = nil, score: Double, threshold: Double,
+        target: IPAddress? = nil, workload: String? = nil, score: Double, threshold: Double,
         isFarBeyond: Bool = false, eventID: String, reason: String, features: String = ""
     ) {
         self.time = time
@@ -46,6 +54,7 @@ public struct EnforcementRequest: Sendable, Equatable {
         self.spoofingLink = spoofingLink
         self.port = port
         self.isProven = isProven
+        self.target = target
         self.workload = workload
         self.score = score
         self.threshold = threshold
@@ -53,5 +62,18 @@ public struct EnforcementRequest: Sendable, Equatable {
         self.eventID = eventID
         self.reason = reason
         self.features = features
+    }
+
+    /// A detection that knows the target of an attack, but not its sender.
+    public init(
+        time: Timestamp, window: Interval = .seconds(10), target: IPAddress, score: Double,
+        threshold: Double, isFarBeyond: Bool = false, eventID: String, reason: String,
+        features: String = ""
+    ) {
+        self.init(
+            time: time, window: window, offender: .unspecified, isProven: false, target: target,
+            score: score, threshold: threshold, isFarBeyond: isFarBeyond, eventID: eventID,
+            reason: reason, features: features)
+        hasOffender = false
     }
 }

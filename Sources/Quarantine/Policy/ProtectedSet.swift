@@ -96,16 +96,11 @@ public struct ProtectedSet: Sendable, Equatable {
         return why ?? Self.finalObjection(to: target)
     }
 
-    /// The fewest prefixes that together contain every address of `prefix` except the protected
-    /// ones.
+    /// The fewest prefixes that together contain every address of `prefix` except those in `holes`.
     ///
-    /// - Returns: in ascending order; `[prefix]` if nothing in it is protected, empty if everything
-    ///   is.
-    /// - Complexity: at most one prefix per bit and protected entry.
-    public func split(_ prefix: IPPrefix) -> [IPPrefix] {
-        Self.split(prefix, around: entries.map(\.prefix).filter { $0.overlaps(prefix) })
-    }
-
+    /// - Parameter holes: prefixes that overlap it.
+    /// - Returns: in ascending order; `[prefix]` without holes, empty if they cover everything.
+    /// - Complexity: at most one prefix per bit and hole.
     package static func split(_ prefix: IPPrefix, around holes: [IPPrefix]) -> [IPPrefix] {
         if holes.isEmpty { return [prefix] }
         if holes.contains(where: { $0.contains(prefix) }) { return [] }

@@ -54,6 +54,13 @@ public struct QuarantineDecision: Sendable, Equatable {
 
     public var target: QuarantineTarget { rule.target }
 
+    /// Whether it applies a new rule against an offender.
+    public var isFence: Bool { kind == .add && rule.action.isAgainstTarget }
+
+    /// The word used in events and in the audit trail: that of its kind, or `protect` for a new
+    /// rule in favour of its target.
+    public var word: String { kind == .add && !isFence ? "protect" : "\(kind)" }
+
     /// The expiry of a rule.
     package static func expiry(of rule: QuarantineRule) -> QuarantineDecision {
         QuarantineDecision(.expire, rule, time: rule.expires)
@@ -88,7 +95,7 @@ public struct QuarantineOutcome: Sendable, Equatable {
 }
 
 extension QuarantineDecision.Kind: CustomStringConvertible {
-    /// The word used in events and in the audit trail: fence, extend, release, expire, refuse.
+    /// The word for it: fence, extend, release, expire, refuse.
     public var description: String {
         switch self {
         case .add: "fence"

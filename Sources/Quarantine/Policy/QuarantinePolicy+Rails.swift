@@ -43,8 +43,7 @@ extension QuarantinePolicy {
             guard guilty.count >= options.subnetMinimum,
                 Double(guilty.count) >= options.subnetShare * Double(known.count)
             else { continue }
-            let targets = pieces(
-                of: prefix, without: known.subtracting(guilty), time: request.time, active: active)
+            let targets = members(guilty, time: request.time, active: active)
             guard !targets.isEmpty, targets.count <= options.subnetPieces,
                 budgetObjection(adding: targets, to: active, .inside) == nil
             else { continue }
@@ -66,22 +65,16 @@ extension QuarantinePolicy {
             + lengths.map { IPPrefix(address, length: $0) }.filter { !networks.contains($0) }
     }
 
-    /// Splits `prefix` into prefixes without protected targets, those allowlisted at `time`, and
-    /// members without any traffic.
-    private func pieces(
-        of prefix: IPPrefix, without innocent: Set<Int>, time: Timestamp, active: ActiveRules
+    /// The addresses of accused workloads as the fewest prefixes, without those that may not be
+    /// fenced or already are. No other address is covered: not even an unknown one is accused.
+    private func members(
+        _ accused: Set<Int>, time: Timestamp, active: ActiveRules
     ) -> [QuarantineTarget] {
-        var holes = protected
-        for address in innocent.flatMap({ inventory.workloads[$0].allAddresses }) {
-            holes.add(IPPrefix(host: address), reason: "not accused")
+        let addresses = accused.flatMap { inventory.workloads[$0].allAddresses }.filter {
+            let target = QuarantineTarget.prefix(IPPrefix(host: $0))
+            return rail(target, time: time) == nil && !isCovered(target, at: nil, by: active)
         }
-        for entry in allowlist where entry.isValid(at: time) {
-            holes.add(entry.prefix, reason: entry.reason)
-        }
-        for gateway in inventory.networks.compactMap(\.gateway) {
-            holes.add(IPPrefix(host: gateway), reason: "gateway")
-        }
-        return holes.split(prefix).map(QuarantineTarget.prefix).filter {
+        return IPPrefix.fewest(covering: addresses).map(QuarantineTarget.prefix).filter {
             !active.contains($0)
         }
     }
@@ -97,8 +90,18 @@ extension QuarantinePolicy {
         return [subject] + others.sorted()
     }
 
-    private func objection(
-        to subject: QuarantineTarget, workload: KnownWorkload?, _ side: Side, time: Timestamp
+    func objection(
+        to subject: QuarantineTarget, workload: KnownWorkload?, _ side: Side?, time: Timestamp
+    ) -> QuarantineDecision.Refusal? {
+        if let refusal = rail(subject, time: time) { return refusal }
+        if let workload, isWarmingUp(workload, time: time) { return .warmingUp }
+        if let side, isOpen(side, at: time) { return .breakerOpen }
+        return nil
+    }
+
+    /// Why a target is never fenced, whatever it does.
+    private func rail(
+        _ subject: QuarantineTarget, time: Timestamp
     ) -> QuarantineDecision.Refusal? {
         if let why = protected.objection(to: subject) { return .protected(why) }
         if let prefix = subject.prefix {
@@ -111,8 +114,6 @@ extension QuarantinePolicy {
                 return .allowlisted("\(entry.prefix), \(entry.reason)")
             }
         }
-        if let workload, isWarmingUp(workload, time: time) { return .warmingUp }
-        if isOpen(side, at: time) { return .breakerOpen }
         return nil
     }
 
@@ -122,7 +123,7 @@ extension QuarantinePolicy {
 
     /// Ports and MAC addresses belong to the node, and so do the addresses of its networks. Where
     /// no networks are known, private addresses do.
-    private func side(of target: QuarantineTarget) -> Side {
+    func side(of target: QuarantineTarget) -> Side {
         guard let prefix = target.prefix else { return .inside }
         let isInside =
             inventory.workload(at: prefix.address) != nil
@@ -140,7 +141,8 @@ extension QuarantinePolicy {
         adding targets: [QuarantineTarget], to active: ActiveRules, _ side: Side
     ) -> QuarantineDecision.Refusal? {
         let automatic = active.values.filter {
-            !$0.isByHand && $0.state != .removing && self.side(of: $0.target) == side
+            !$0.isByHand && $0.state != .removing && $0.action.isAgainstTarget
+                && self.side(of: $0.target) == side
         }
         guard Set(automatic.map(\.id)).count < options.maximumActive else {
             return .budgetOfRules(options.maximumActive)
@@ -199,14 +201,15 @@ extension QuarantinePolicy {
         return max(0, record.level - max(0, (time - record.lastEnd) / options.decay))
     }
 
-    private mutating func rule(
+    mutating func rule(
         for request: EnforcementRequest, target: QuarantineTarget, level: Int, reason: String
     ) -> QuarantineRule {
         QuarantineRule(
             id: nextID(request.time), target: target, action: options.action(level: level),
             created: request.time, expires: request.time + options.duration(level: level),
             level: level, reason: reason, eventID: request.eventID, features: request.features,
-            workload: request.workload ?? inventory.workload(at: request.offender)?.name)
+            workload: request.workload ?? inventory.workload(at: request.offender)?.name,
+            evidence: request.evidence)
     }
 }
 

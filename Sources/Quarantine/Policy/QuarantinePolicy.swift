@@ -29,6 +29,8 @@ public struct QuarantinePolicy: Sendable {
     }
 
     var records: [QuarantineTarget: Record] = [:]
+    /// The history of targets of attacks, by their addresses.
+    var targets: [IPAddress: Record] = [:]
     /// Each side has a circuit breaker and a budget of its own, so that neither uses up the
     /// other's.
     var breakerUntil: [Side: Timestamp] = [:]
@@ -62,13 +64,14 @@ public struct QuarantinePolicy: Sendable {
     package mutating func decide(
         _ request: EnforcementRequest, active: ActiveRules
     ) -> [QuarantineDecision] {
+        guard request.hasOffender else { return protect(request, active: active) }
         guard isStillTheirs(request) else { return [] }
         let subject = subject(of: request)
         guard isConfirmed(request, of: subject, active: active) else { return [] }
         guard request.isProven else {
             // It does not count for the fence of a prefix, either.
             records[subject]?.confirmedAt = .distantPast
-            return refuse(.unproven, subject, request)
+            return refuse(.unproven, subject, request) + protect(request, active: active)
         }
         if let extended = extend(subject, for: request, active: active) { return extended }
         guard !isCovered(subject, at: request.port?.name, by: active) else { return [] }
@@ -80,6 +83,7 @@ public struct QuarantinePolicy: Sendable {
     /// last rule.
     package mutating func record(_ decision: QuarantineDecision) {
         let rule = decision.rule
+        guard rule.action.isAgainstTarget else { return }
         switch decision.kind {
         case .add, .extend:
             record(rule, on: rule.target)
@@ -93,7 +97,7 @@ public struct QuarantinePolicy: Sendable {
     package mutating func record(active rule: QuarantineRule) { record(rule, on: rule.target) }
 
     private mutating func record(_ rule: QuarantineRule, on target: QuarantineTarget) {
-        guard !rule.isByHand else { return }
+        guard !rule.isByHand, rule.action.isAgainstTarget else { return }
         var record = records[target] ?? Record()
         record.level = rule.level
         record.lastEnd = rule.expires
@@ -107,6 +111,7 @@ public struct QuarantinePolicy: Sendable {
             allowlist.removeAll { !$0.isValid(at: time) }
             allowlist.append(AllowEntry(prefix, reason: Self.releasedByHand, expires: expires))
         }
+        guard rule.action.isAgainstTarget else { return }
         recordWithdrawal(of: rule)
         records[rule.target]?.windowsInRow = 0
         records[rule.target]?.confirmedAt = .distantPast
@@ -116,6 +121,7 @@ public struct QuarantinePolicy: Sendable {
     /// Records that a rule was removed because its target has changed: it does not count for
     /// escalation.
     package mutating func recordWithdrawal(of rule: QuarantineRule) {
+        guard rule.action.isAgainstTarget else { return }
         records[rule.target]?.level = max(0, rule.level - 1)
     }
 
@@ -125,14 +131,16 @@ public struct QuarantinePolicy: Sendable {
         func moved(_ time: Timestamp) -> Timestamp {
             time == .distantPast || time == .distantFuture ? time : time + step
         }
-        for (target, record) in records {
+        func moved(_ record: Record) -> Record {
             var record = record
             record.lastRequest = moved(record.lastRequest)
             record.confirmedAt = moved(record.confirmedAt)
             record.lastEnd = moved(record.lastEnd)
             record.lastRefusal = record.lastRefusal.map { ($0.kind, moved($0.time)) }
-            records[target] = record
+            return record
         }
+        records = records.mapValues { moved($0) }
+        targets = targets.mapValues { moved($0) }
         for index in allowlist.indices where allowlist[index].reason == Self.releasedByHand {
             allowlist[index].expires = allowlist[index].expires.map(moved)
         }
@@ -161,7 +169,7 @@ public struct QuarantinePolicy: Sendable {
             ?? .prefix(IPPrefix(host: request.offender))
     }
 
-    private func isCovered(
+    func isCovered(
         _ subject: QuarantineTarget, at port: String?, by active: ActiveRules
     ) -> Bool {
         guard let prefix = subject.prefix else { return false }
@@ -194,6 +202,17 @@ public struct QuarantinePolicy: Sendable {
             record = Record()
         }
         record.workload = request.workload ?? record.workload
+        let isConfirmed = isEnough(request, &record)
+        if isConfirmed { record.confirmedAt = request.time }
+        if records[subject] == nil, records.count >= options.maximumTracked {
+            evictOldest(active)
+        }
+        records[subject] = record
+        return isConfirmed
+    }
+
+    /// Counts the request in its record; true if windows or score are enough for a rule.
+    func isEnough(_ request: EnforcementRequest, _ record: inout Record) -> Bool {
         let inRow = request.time - record.lastRequest <= request.window * 3 / 2
         if record.windowsInRow == 0 || !inRow {
             record.windowsInRow = 1
@@ -203,13 +222,7 @@ public struct QuarantinePolicy: Sendable {
         record.lastRequest = max(record.lastRequest, request.time)
         let share = (request.score - request.threshold) / max(1 - request.threshold, 1e-9)
         let isFar = request.isFarBeyond || options.farBeyondShare.map { share >= $0 } ?? false
-        let isConfirmed = isFar || record.windowsInRow >= options.persistenceWindows
-        if isConfirmed { record.confirmedAt = request.time }
-        if records[subject] == nil, records.count >= options.maximumTracked {
-            evictOldest(active)
-        }
-        records[subject] = record
-        return isConfirmed
+        return isFar || record.windowsInRow >= options.persistenceWindows
     }
 
     /// Evicts the quarter of the offenders that was seen longest ago, except targets of active
@@ -238,6 +251,7 @@ public struct QuarantinePolicy: Sendable {
             rule.reason = request.reason
             rule.eventID = request.eventID
             rule.features = request.features
+            rule.evidence = request.evidence
             return rule
         }
         // The container is back at another port, or the port has become known only now.

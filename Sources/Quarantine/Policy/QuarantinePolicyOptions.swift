@@ -25,6 +25,9 @@ public struct QuarantinePolicyOptions: Sendable, Equatable {
     public var actions: [QuarantineRule.Action] = [.drop]
     /// Packets per second that the `limit` action allows in each direction.
     public var limitPacketsPerSecond: UInt64 = 100
+    /// New connections per second that a target still gets while it is attacked by senders that
+    /// are not known; nil: such targets are only reported.
+    public var protectedConnectionsPerSecond: UInt64?
     /// The services that fenced targets may still reach.
     public var kept: [KeptService] = []
     /// Whether prefixes are fenced when enough of their workloads misbehave together.

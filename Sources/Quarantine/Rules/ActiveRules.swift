@@ -28,26 +28,27 @@ public struct ActiveRules: Sendable {
 
     public subscript(key: QuarantineRule.Key) -> QuarantineRule? { rules[key] }
 
-    /// The rules on exactly this target, the strictest first.
+    /// The rules against exactly this target, the strictest first.
     package func rules(on target: QuarantineTarget) -> [QuarantineRule] {
-        QuarantineRule.Action.allCases.compactMap { rules[.init(target: target, action: $0)] }
+        QuarantineRule.Action.responses.compactMap { rules[.init(target: target, action: $0)] }
     }
 
-    /// Whether any rule is on exactly this target.
+    /// Whether any rule is against exactly this target.
     package func contains(_ target: QuarantineTarget) -> Bool {
-        QuarantineRule.Action.allCases.contains {
+        QuarantineRule.Action.responses.contains {
             rules[.init(target: target, action: $0)] != nil
         }
     }
 
-    /// The rule that matches a host's packets; of several the first by target and action.
+    /// The rule against a host that matches its packets; of several the first by target and action.
     ///
     /// - Parameter port: the interface that leads to the host; nil: unknown.
     public func rule(
         over address: IPAddress, link: MACAddress, port: String? = nil
     ) -> QuarantineRule? {
         rules.values.lazy.filter {
-            $0.state != .removing && $0.target.matches(address, link: link, port: port)
+            $0.state != .removing && $0.action.isAgainstTarget
+                && $0.target.matches(address, link: link, port: port)
         }
         .min { $0.key < $1.key }
     }

@@ -14,6 +14,15 @@ public struct QuarantineRule: Sendable, Equatable {
         case limit
         /// Packets are counted and accepted.
         case observe
+        /// New connections to the target above a given number per second are dropped, whoever opens
+        /// them. Nothing else of the target is affected.
+        case protect
+
+        /// Whether it acts on the packets of the target as an offender.
+        public var isAgainstTarget: Bool { self != .protect }
+
+        /// The actions that the policy may take against an offender.
+        public static let responses = allCases.filter(\.isAgainstTarget)
 
         /// The action that can be applied to `target`. With a MAC address it is not known which
         /// side initiated a connection, so `egress` becomes `drop`.
@@ -32,6 +41,7 @@ public struct QuarantineRule: Sendable, Equatable {
             case .egress: 2
             case .limit: 1
             case .observe: 0
+            case .protect: -1
             }
         }
     }
@@ -89,7 +99,8 @@ public struct QuarantineRule: Sendable, Equatable {
         created: Timestamp = .epoch, expires: Timestamp, level: Int = 0, reason: String = "",
         eventID: String = "", features: String = "", workload: String? = nil,
         origin: String = "policy", isForced: Bool = false, isDryRun: Bool = false,
-        packets: UInt64 = 0, bytes: UInt64 = 0, ending: String = "", portInstance: String? = nil
+        packets: UInt64 = 0, bytes: UInt64 = 0, ending: String = "", portInstance: String? = nil,
+        evidence: String = ""
     ) {
         self.target = target
         self.action = action.applied(to: target)
@@ -104,7 +115,7 @@ public struct QuarantineRule: Sendable, Equatable {
         words = SharedWords(
             Words(
                 id: id, reason: reason, eventID: eventID, features: features, workload: workload,
-                origin: origin, ending: ending, portInstance: portInstance))
+                origin: origin, ending: ending, portInstance: portInstance, evidence: evidence))
     }
 
     public var key: Key { Key(target: target, action: action) }
@@ -142,6 +153,7 @@ extension QuarantineRule {
         var origin: String
         var ending: String
         var portInstance: String?
+        var evidence: String
     }
 
     private final class SharedWords: Sendable, Equatable {
@@ -200,6 +212,13 @@ extension QuarantineRule {
     public var portInstance: String? {
         get { words.value.portInstance }
         set { change { $0.portInstance = newValue } }
+    }
+
+    /// The evidence of the sender that it rests on: port, card, handshake or address; empty if an
+    /// operator added it.
+    public var evidence: String {
+        get { words.value.evidence }
+        set { change { $0.evidence = newValue } }
     }
 
     /// Why the rule is over: "time over", "released: …", …; empty while it is active.

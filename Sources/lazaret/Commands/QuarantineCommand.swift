@@ -131,7 +131,7 @@ struct QuarantineCommand: ParsableCommand {
         @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
         @Option(
-            help: "Action on its packets: drop, egress, limit or observe.",
+            help: "Action: drop, egress, limit, observe, or protect (limits new connections).",
             transform: parse(response:))
         var response: QuarantineRule.Action = .drop
         @Flag(help: "Fence the target even if it is protected.")
@@ -239,7 +239,7 @@ struct QuarantineCommand: ParsableCommand {
 
     private static func parse(response text: String) throws -> QuarantineRule.Action {
         guard let response = QuarantineRule.Action(rawValue: text) else {
-            throw ValidationError("'\(text)' must be drop, egress, limit or observe")
+            throw ValidationError("'\(text)' must be drop, egress, limit, observe or protect")
         }
         return response
     }
@@ -302,7 +302,7 @@ extension QuarantineCommand {
             guard !listing.rules.isEmpty || !listing.unknown.isEmpty else {
                 return "nothing is fenced\n"
             }
-            let head = ["TARGET", "RESPONSE", "LEFT", "PACKETS", "BYTES", "BY", "WHY"]
+            let head = ["TARGET", "RESPONSE", "LEFT", "PACKETS", "BYTES", "BY", "EVIDENCE", "WHY"]
             func left(_ interval: Interval) -> String { "\(TimeSpan(interval))" }
             let known = listing.rules.map { status in
                 let rule = status.rule
@@ -311,6 +311,7 @@ extension QuarantineCommand {
                     status.isInForce || rule.isDryRun
                         ? left(status.remaining) : "not in force",
                     "\(status.packets)", "\(status.bytes)", rule.origin.printable,
+                    rule.evidence.isEmpty ? "-" : rule.evidence.printable,
                     (rule.reason + (rule.workload.map { " (\($0))" } ?? "")).printable,
                 ]
             }
@@ -320,7 +321,7 @@ extension QuarantineCommand {
                     [
                         "\(element.target)", element.action.rawValue,
                         element.remaining.map(left) ?? "no end",
-                        "\(element.packets)", "\(element.bytes)", "-",
+                        "\(element.packets)", "\(element.bytes)", "-", "-",
                         "in the kernel, not in the ledger",
                     ]
                 }
