@@ -205,7 +205,7 @@ public struct Detector: Sendable {
         let isTheirs = !window.isContested
         let mayAct = isTheirs && (isKnownBad || mayFence && strength >= Self.fenceStrength)
         return Verdict(
-            window: window,
+            window: found?.pattern.shown(window) ?? window,
             workload: isTheirs ? identity.name : identity.name + Self.contestedSuffix,
             isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
             baselineName: group.name, score: score, pValue: calibration.pValue(score),

@@ -47,6 +47,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         tracker = WindowTracker(
             inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring,
             hostLimit: limits.hostLimit)
+        tracker.watchesTargets = true
         detector = Self.detector(model, inventory)
         retrainer =
             isRetraining
@@ -127,6 +128,11 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
             }
             retrainer?.observe(window, isFlagged: verdict != nil)
             guard let verdict else { continue }
+            verdicts &+= 1
+            submit(verdict)
+        }
+        while let window = tracker.nextTarget() {
+            guard let verdict = detector.judge(window) else { continue }
             verdicts &+= 1
             submit(verdict)
         }
