@@ -17,8 +17,9 @@ extension Detector {
     private static let surge: Float = 5
 
     /// Returns the verdict on what a target received, or nil if there is nothing to report.
-    public func judge(_ window: TargetWindow) -> Verdict? {
+    public mutating func judge(_ window: TargetWindow) -> Verdict? {
         guard let found = flood(window) ?? scan(window) ?? guessing(window) else { return nil }
+        if window.scale == .short { noteFlood(of: window.target, second: window.endSecond) }
         let counts = window.counts
         var seen = Window(
             subject: .unspecified, scale: window.scale, endSecond: window.endSecond,
@@ -30,12 +31,10 @@ extension Detector {
         seen.forgedCount = counts[.forged]
         let name = window.identity.name == "\(window.target)" ? "" : window.identity.name + " "
         let target = name + (name.isEmpty ? "\(window.target)" : "(\(window.target))")
-        let amount = Explanation.fixed(found.count, digits: 0)
-        let usual = Explanation.fixed(window.usual, digits: 0)
         let isProven = counts[.proven] * 2 > counts.total
         let texts = [
-            "\(target) received \(amount) \(found.what) in \(window.scale.seconds) s;"
-                + " usual \(usual)",
+            "\(target) received \(found.count) \(found.what) in \(window.scale.seconds) s;"
+                + " usual \(found.usual)",
             senders(window),
             isProven
                 ? "its senders are known: each may have an incident of its own"
@@ -50,9 +49,9 @@ extension Detector {
             isFarBeyond: false,
             reasons: texts.map {
                 Verdict.Reason(
-                    feature: found.pattern.measure, value: found.count,
-                    baselineMedian: window.usual, baselineP99: window.usual,
-                    baselineLargest: window.usual, share: 0, text: $0)
+                    feature: found.pattern.measure, value: Float(found.count),
+                    baselineMedian: Float(found.usual), baselineP99: Float(found.usual),
+                    baselineLargest: Float(found.usual), share: 0, text: $0)
             }, against: window)
     }
 
@@ -65,57 +64,80 @@ extension Detector {
             + " \(counts[.forged]) with addresses of other hosts"
     }
 
-    private typealias Found = (pattern: Pattern, count: Float, strength: Float, what: String)
+    private struct Found {
+        var pattern: Pattern
+        var count: Int
+        /// How many there usually are.
+        var usual: Int
+        /// In multiples of the least amount.
+        var strength: Float
+        /// What is counted.
+        var what: String
+
+        init(_ pattern: Pattern, _ count: Int, usual: Int, least: Float, _ what: String) {
+            self.pattern = pattern
+            self.count = count
+            self.usual = usual
+            self.what = what
+            strength = Float(count) / max(least, Detector.surge * Float(usual))
+        }
+    }
 
     /// The largest of the floods.
     private func flood(_ window: TargetWindow) -> Found? {
         guard window.scale == .short else { return nil }
-        let counts = window.counts
+        let (counts, usual) = (window.counts, window.usual)
         let isForged = counts[.forged] * 2 > counts.total
         guard window.senders >= Self.leastSenders || isForged else { return nil }
+        let least = Float(WindowTracker.leastFlood)
+        var kinds: [Found] = []
         let half = max(0, counts[.tcp] - counts[.completed])
-        var kinds: [(pattern: Pattern, count: Int, what: String)] = []
         if half > counts[.completed] {
-            kinds.append((.synFlood, half, "TCP connections that were not completed"))
+            kinds.append(
+                Found(
+                    .synFlood, half, usual: max(0, usual[.tcp] - usual[.completed]), least: least,
+                    "TCP connections that were not completed"))
         }
         // Senders of these do not prove themselves by a handshake.
         if (counts.total - counts[.proven]) * 2 > counts.total {
-            kinds.append((.packetFlood, counts[.udp], "UDP flows"))
-            kinds.append((.packetFlood, counts[.icmp], "pings"))
-            kinds.append((.packetFlood, counts[.other], "packets of other protocols"))
+            let columns: [(TargetCounts.Column, String)] = [
+                (.udp, "UDP flows"), (.icmp, "pings"), (.other, "packets of other protocols"),
+            ]
+            for (column, what) in columns {
+                kinds.append(
+                    Found(.packetFlood, counts[column], usual: usual[column], least: least, what))
+            }
             for kind in UnsolicitedKind.allCases {
                 kinds.append(
-                    (Pattern.flood(of: kind), counts[kind], "unsolicited packets (\(kind.name))"))
+                    Found(
+                        Pattern.flood(of: kind), counts[kind], usual: usual[kind], least: least,
+                        "unsolicited packets (\(kind.name))"))
             }
         }
-        guard let most = kinds.max(by: { $0.count < $1.count }) else { return nil }
-        let least = max(Float(WindowTracker.leastFlood), Self.surge * window.usual)
-        let strength = Float(most.count) / least
-        return strength >= 1 ? (most.pattern, Float(most.count), strength, most.what) : nil
+        return kinds.max { $0.strength < $1.strength }.flatMap { $0.strength >= 1 ? $0 : nil }
     }
 
     /// A scan by several senders, each of which may stay below the amount of a scan.
     private func scan(_ window: TargetWindow) -> Found? {
         let counts = window.counts
+        let least = Float(WindowTracker.leastScan)
         guard window.scale != .short, window.senders >= Self.leastScanners,
-            window.ports >= Float(WindowTracker.leastScan), !window.hasOneProber,
+            window.ports >= least, !window.hasOneProber,
             (counts.opened - counts[.completed]) * 2 > counts.opened
         else { return nil }
-        return (
-            .verticalScan, window.ports, window.ports / Float(WindowTracker.leastScan),
-            "probes of distinct ports that it does not serve, by several senders"
-        )
+        return Found(
+            .verticalScan, Int(window.ports), usual: 0, least: least,
+            "probes of distinct ports that it does not serve, by several senders")
     }
 
     /// Password guessing from many outside addresses.
     private func guessing(_ window: TargetWindow) -> Found? {
+        guard window.scale != .short, window.senders >= Self.leastSenders else { return nil }
         let length = (Float(window.scale.seconds) / 10).squareRoot()
-        let least = max(Self.leastLogins * length, Self.surge * window.usual)
-        let logins = Float(window.counts[.logins])
-        guard window.scale != .short, window.senders >= Self.leastSenders, logins >= least else {
-            return nil
-        }
-        return (.guessing, logins, logins / least, "logins from outside")
+        let found = Found(
+            .guessing, window.counts[.logins], usual: window.usual[.logins],
+            least: Self.leastLogins * length, "logins from outside")
+        return found.strength >= 1 ? found : nil
     }
 }
 

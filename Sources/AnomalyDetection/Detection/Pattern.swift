@@ -296,7 +296,9 @@ public enum Pattern: String, CaseIterable, Sendable {
         // Many short flows to few services, with little data in either direction.
         let said = window[.bytesOut] / flows
         guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), said > 180, said < 6000,
-            window[.bytesIn] / flows < 12_000
+            window[.bytesIn] / flows < 12_000,
+            // More than acknowledgments comes back.
+            window[.bytesIn] / max(window[.packetsOut], 1) >= 80
         else { return 0 }
         return window[.flowsPerEdge] / (12 * length)
     }

@@ -19,7 +19,9 @@ struct TargetTable: Sendable {
     private var unknownCount = 0
     private var hand = 0
     private var second = Int.min
-    private var turn = (slot: 0, scale: 0)
+    /// The targets of packets in `second`.
+    private var active: [Int] = []
+    private var turn = (place: 0, scale: 0)
 
     /// Whether anybody asks for the windows.
     var isUsed = false
@@ -32,13 +34,21 @@ struct TargetTable: Sendable {
 
     subscript(address: IPAddress) -> Int? { slots[address] }
 
-    /// Changes the state in `slot`.
-    mutating func update(_ slot: Int, _ body: (inout TargetState) -> Void) { body(&states[slot]) }
+    /// Changes the state in `slot` in `second`, which must not be before the last one.
+    @inline(__always)
+    mutating func update(_ slot: Int, _ second: Int, _ body: (inout TargetState) -> Void) {
+        self.second = second
+        states[slot].advance(to: second)
+        if !states[slot].isActive {
+            states[slot].isActive = true
+            active.append(slot)
+        }
+        body(&states[slot])
+    }
 
     /// The slot of a target; made where there is none and room for one.
     mutating func slot(of address: IPAddress, isKnown: Bool, second: Int) -> Int? {
         if let slot = slots[address] { return slot }
-        if self.second == Int.min { self.second = second }
         guard isKnown || unknownCount < Self.limit / 2 || forgetSilent() else { return nil }
         guard slots.count < Self.limit || isKnown && forgetUnknown() else { return nil }
         let state = TargetState(address: address, isKnown: isKnown, second: second)
@@ -77,40 +87,42 @@ struct TargetTable: Sendable {
         free.append(slot)
     }
 
-    /// Ends the seconds before `end`; returns the next window that is worth a look.
-    mutating func next(
-        before end: Int, identity: (IPAddress) -> Identity
-    ) -> TargetWindow? {
-        guard second != Int.min else { return nil }
-        while second < end {
-            if slots.isEmpty {
-                (second, turn) = (end, (0, 0))
-                return nil
-            }
-            while turn.slot < states.count {
-                let slot = turn.slot
-                if states[slot].isLive {
-                    if turn.scale == 0 { states[slot].roll(second) }
-                    if let scale = nextScale(slot) {
-                        return states[slot].window(
-                            scale, second, identity: identity(states[slot].address))
-                    }
-                    if second - states[slot].lastSecond > Scale.long.seconds { remove(slot) }
+    /// Whether packets of a second before `end` are to be looked at.
+    @inline(__always)
+    func hasEnded(before end: Int) -> Bool { second < end && !active.isEmpty }
+
+    /// Ends the second of the latest packets, if it lies before `end`; returns the next window that
+    /// is worth a look.
+    mutating func next(before end: Int, identity: (IPAddress) -> Identity) -> TargetWindow? {
+        guard hasEnded(before: end) else { return nil }
+        while turn.place < active.count {
+            let slot = active[turn.place]
+            if states[slot].isLive {
+                if turn.scale == 0 { states[slot].endSecond() }
+                if let scale = nextScale(slot) {
+                    return states[slot].window(
+                        scale, second, identity: identity(states[slot].address))
                 }
-                turn = (slot + 1, 0)
             }
-            turn = (0, 0)
-            second += 1
+            turn = (turn.place + 1, 0)
         }
+        turn = (0, 0)
+        active.removeAll(keepingCapacity: true)
+        if second / Scale.medium.seconds != end / Scale.medium.seconds { forgetIdle(second) }
         return nil
+    }
+
+    private mutating func forgetIdle(_ second: Int) {
+        for slot in states.indices
+        where states[slot].isLive && second - states[slot].newestSecond > Scale.long.seconds {
+            remove(slot)
+        }
     }
 
     private mutating func nextScale(_ slot: Int) -> Scale? {
         while let scale = Scale(rawValue: turn.scale) {
             turn.scale += 1
-            guard (second + 1) % scale.bucketSeconds == 0,
-                second - states[slot].lastSecond < scale.bucketSeconds
-            else { continue }
+            guard states[slot].isDue(scale) else { continue }
             let total = states[slot].counts(scale).total
             if total >= (scale == .short ? Self.leastFlood : Self.leastScan),
                 scale != .short || !states[slot].hasOneSender

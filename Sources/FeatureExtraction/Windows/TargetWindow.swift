@@ -16,9 +16,9 @@ public struct TargetWindow: Sendable {
     public var senders: Float
     /// Distinct destination ports that the target had not served before.
     public var ports: Float
-    /// The packets that open flows, and the unsolicited ones, that usually come in as many seconds:
-    /// the median of the last ten minutes, which a short flood does not move. 0 if it is new.
-    public var usual: Float
+    /// The counts that are usual in as many seconds: the lower quartiles of the last ten minutes,
+    /// which a flood of some minutes does not raise. All are 0 if the target is new.
+    public var usual: TargetCounts
     /// Whether one sender sent most of the packets to such ports.
     public var hasOneProber: Bool
     /// The last packet's source, destination port and protocol.
@@ -70,10 +70,12 @@ struct TargetState: Sendable {
     let address: IPAddress
     var isKnown: Bool
     var isLive = true
+    /// Whether it received packets in the current second.
+    var isActive = false
     let firstSecond: Int
-    var lastSecond: Int
-    var now = TargetCounts()
-    var contact = Contact()
+    private(set) var newestSecond: Int
+    private var now = TargetCounts()
+    private var contact = Contact()
 
     private var ring = [SIMD32<UInt32>](repeating: SIMD32(repeating: 0), count: Scale.ringSize)
     private var sums = [SIMD32<UInt32>](
@@ -88,6 +90,8 @@ struct TargetState: Sendable {
     private var candidate = IPAddress.unspecified
     private var votes = 0
     private var lastTotal = 0
+    /// The bucket of each scale that was looked at last.
+    private var looked: [3 of Int] = .init(repeating: .min)
     /// The same for packets to ports that it does not serve, halved every minute.
     private var prober = IPAddress.unspecified
     private var proberVotes = 0
@@ -97,7 +101,7 @@ struct TargetState: Sendable {
         self.address = address
         self.isKnown = isKnown
         firstSecond = second
-        lastSecond = second
+        newestSecond = second
     }
 
     /// Whether it ever completed a flow.
@@ -105,7 +109,6 @@ struct TargetState: Sendable {
 
     mutating func note(sender: IPAddress, from contact: Contact) {
         self.contact = contact
-        lastSecond = contact.second
         senders.insert(
             sender.high ^ DistinctWindow.mix(sender.low), second: contact.second, isNovel: false)
         let port = contact.port
@@ -123,6 +126,9 @@ struct TargetState: Sendable {
             }
         }
     }
+
+    mutating func count(_ column: Int) { now.columns[column] &+= 1 }
+    mutating func count(_ column: TargetCounts.Column) { count(column.rawValue) }
 
     /// Adds a packet of a sender to the vote for the sender of most of them.
     mutating func vote(for sender: IPAddress) {
@@ -142,22 +148,41 @@ struct TargetState: Sendable {
         servedCount += 1
     }
 
-    /// Ends `second`.
-    mutating func roll(_ second: Int) {
+    /// Removes the buckets that `second` and those before it reuse.
+    mutating func advance(to second: Int) {
+        guard second > newestSecond else { return }
         for scale in Scale.allCases {
-            let index = scale.ringIndex(second)
-            if second % scale.bucketSeconds == 0 {
+            let last = second / scale.bucketSeconds
+            let steps = min(last - newestSecond / scale.bucketSeconds, scale.bucketCount)
+            for step in 0..<steps {
+                let index = scale.ringOffset + (last - step) % scale.bucketCount
                 sums[scale.rawValue] &-= ring[index]
                 ring[index] = SIMD32(repeating: 0)
             }
-            ring[index] &+= now.columns
+        }
+        votes >>= min(second - newestSecond, 31)
+        let minutes = second / Scale.medium.seconds - newestSecond / Scale.medium.seconds
+        proberVotes >>= min(minutes, 31)
+        probes >>= min(minutes, 31)
+        newestSecond = second
+    }
+
+    /// Adds the counts of the newest second to its buckets.
+    mutating func endSecond() {
+        for scale in Scale.allCases {
+            ring[scale.ringIndex(newestSecond)] &+= now.columns
             sums[scale.rawValue] &+= now.columns
         }
         lastTotal = now.total
         now = TargetCounts()
-        votes /= 2
-        guard second % Scale.medium.seconds == 0 else { return }
-        (proberVotes, probes) = (proberVotes / 2, probes / 2)
+        isActive = false
+    }
+
+    /// Whether the window of a scale should be looked at: once for each of its buckets.
+    mutating func isDue(_ scale: Scale) -> Bool {
+        let bucket = newestSecond / scale.bucketSeconds
+        defer { looked[scale.rawValue] = bucket }
+        return looked[scale.rawValue] != bucket
     }
 
     func counts(_ scale: Scale) -> TargetCounts {
@@ -169,20 +194,23 @@ struct TargetState: Sendable {
     /// Whether one known sender sent most of the packets of the last second.
     var hasOneSender: Bool { votes * 4 > lastTotal }
 
-    /// The median of the long scale's full buckets since it was first seen, for `scale`.
-    private func usual(_ scale: Scale, _ second: Int) -> Float {
+    /// The lower quartiles of the long scale's full buckets since it was first seen, for `scale`.
+    private func usual(_ scale: Scale, _ second: Int) -> TargetCounts {
         let long = Scale.long
-        var totals: [Int] = []
-        for age in 1..<long.bucketCount {
-            let past = second - age * long.bucketSeconds
-            guard past - long.bucketSeconds >= firstSecond else { break }
-            var bucket = TargetCounts()
-            bucket.columns = ring[long.ringIndex(past)]
-            totals.append(bucket.total)
+        let ages = (1..<long.bucketCount).prefix {
+            second - ($0 + 1) * long.bucketSeconds >= firstSecond
         }
-        guard !totals.isEmpty else { return 0 }
-        let median = totals.sorted()[totals.count / 2]
-        return Float(median) * Float(scale.seconds) / Float(long.bucketSeconds)
+        var usual = TargetCounts()
+        guard !ages.isEmpty else { return usual }
+        for column in 0..<usual.columns.scalarCount {
+            let totals = ages.map { age in
+                ring[long.ringIndex(second - age * long.bucketSeconds)][column]
+            }
+            let quartile = Int(totals.sorted()[totals.count / 4])
+            usual.columns[column] = UInt32(
+                clamping: (quartile * scale.seconds + long.bucketSeconds / 2) / long.bucketSeconds)
+        }
+        return usual
     }
 
     mutating func window(_ scale: Scale, _ second: Int, identity: Identity) -> TargetWindow {

@@ -20,7 +20,7 @@ extension WindowTracker {
     ///
     /// - Precondition: `nextWindow` has returned nil.
     public mutating func nextTarget() -> TargetWindow? {
-        guard targets.isUsed, target != Int.min else { return nil }
+        guard targets.isUsed, targets.hasEnded(before: target) else { return nil }
         let names = resolver
         return targets.next(before: target) { names.identity(of: $0) }
     }
@@ -40,11 +40,10 @@ extension WindowTracker {
     /// The same for a later packet of a watched host.
     mutating func watch(_ packet: Packet, _ slot: Int, kind: UnsolicitedKind) {
         guard targets.isUsed else { return }
-        let host = hosts[slot]
+        let isProven =
+            hosts[slot].port != 0 || hosts[slot].addressSecond < hosts[slot].cardSecond
         watch(
-            packet, subject: host.address,
-            isProven: host.port != 0 || host.addressSecond < host.cardSecond,
-            isForged: false, kind: kind)
+            packet, subject: hosts[slot].address, isProven: isProven, isForged: false, kind: kind)
     }
 
     private mutating func watch(
@@ -62,11 +61,11 @@ extension WindowTracker {
         contact.port = packet.destinationPort
         contact.ipProtocol = packet.ipProtocol
         contact.second = second
-        targets.update(slot) { state in
+        targets.update(slot, second) { state in
             state.note(sender: subject ?? packet.source, from: contact)
             if let subject { state.vote(for: subject) }
             if let kind {
-                state.now.columns[kind.rawValue] &+= 1
+                state.count(kind.rawValue)
             } else {
                 let column: TargetCounts.Column =
                     switch packet.ipProtocol {
@@ -75,10 +74,10 @@ extension WindowTracker {
                     case 1, 58: .icmp
                     default: .other
                     }
-                state.now.columns[column.rawValue] &+= 1
+                state.count(column)
             }
-            if isProven { state.now.columns[TargetCounts.Column.proven.rawValue] &+= 1 }
-            if isForged { state.now.columns[TargetCounts.Column.forged.rawValue] &+= 1 }
+            if isProven { state.count(.proven) }
+            if isForged { state.count(.forged) }
         }
     }
 
@@ -96,24 +95,24 @@ extension WindowTracker {
     mutating func noteAnswer(_ packet: Packet, isRefusal: Bool) {
         guard let slot = targets[packet.source] else { return }
         let isFromOutside = resolver.resolve(packet.destination, in: graph).place == .outside
-        targets.update(slot) { state in
+        targets.update(slot, second) { state in
             if isRefusal {
-                state.now[.refused] += 1
+                state.count(.refused)
                 return
             }
             state.serve(packet.sourcePort)
-            if packet.ipProtocol != 6 { state.now[.completed] += 1 }
+            if packet.ipProtocol != 6 { state.count(.completed) }
             let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
-            if service.asksForLogin, isFromOutside { state.now[.logins] += 1 }
+            if service.asksForLogin, isFromOutside { state.count(.logins) }
         }
     }
 
     /// Counts a completed handshake with a target.
     mutating func noteHandshake(_ packet: Packet) {
         guard let slot = targets[packet.destination] else { return }
-        targets.update(slot) { state in
-            state.now[.completed] += 1
-            state.now[.proven] += 1
+        targets.update(slot, second) { state in
+            state.count(.completed)
+            state.count(.proven)
         }
     }
 }
