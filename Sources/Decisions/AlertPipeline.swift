@@ -41,6 +41,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     ///   reported nevertheless.
     package mutating func process(_ verdict: Verdict, mayAlert: Bool = true) -> Result {
         let eventID = Self.eventID(verdict, modelID)
+        // `verdict.protects` names a target that packets should be limited towards.
         let (outcomes, rule) = decider.decide(
             verdict.level == .quarantine ? Self.request(verdict, eventID) : nil,
             about: verdict.subject, link: verdict.window.mac, port: verdict.port?.name)
@@ -60,7 +61,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         var alert = Event.Alert(verdict, identifier: eventID, modelID: modelID)
         alert.origin = origin
         alert.captureFile = sliceFolder.flatMap { folder in
-            incidents.current(of: verdict.subject)?.packetPath(in: folder)
+            incidents.current(of: verdict)?.packetPath(in: folder)
         }
         alert.decision = rule == nil ? .watch : .quarantine
         alert.quarantineID = rule?.id
@@ -101,7 +102,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     /// time.
     private static func eventID(_ verdict: Verdict, _ modelID: String) -> String {
         let window = verdict.window
-        let text = "\(modelID) \(verdict.subject) \(window.scale.seconds) \(window.endSecond)"
+        let subject = verdict.protects.map { "to \($0)" } ?? "\(verdict.subject)"
+        let text = "\(modelID) \(subject) \(window.scale.seconds) \(window.endSecond)"
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         let digits = String(hash, radix: 16)

@@ -82,12 +82,14 @@ extension FlowMeter {
         _ packet: inout Packet, _ slot: Int32, fromHigh: Bool, _ update: inout FlowUpdate
     ) {
         let isTCP = packet.ipProtocol == 6 && packet.fragment != .later
+        var events = update.events
         if isTCP, packet.tcpFlags & 0x12 == 2, table[slot].bits.contains(.midstream) {
             table[slot].adoptOriginator(isHigh: fromHigh)
+            // A segment sent ahead must not hide that this one opens a connection.
+            events.insert(.started)
         }
         let bits = table[slot].bits
         let isFromOriginator = bits.contains(.originatorIsHigh) == fromHigh
-        var events = update.events
         if isFromOriginator { events.insert(.fromOriginator) }
         if bits.contains(.midstream) { events.insert(.midstream) }
         if !isFromOriginator, !bits.contains(.answered) {

@@ -28,7 +28,8 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
         public let rawValue: UInt16
         public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-        /// The packet opened the flow.
+        /// The packet opened the flow: it is the flow's first, or the SYN of a TCP flow that began
+        /// without one.
         public static let started = Events(rawValue: 1)
         /// The packet travels from originator to responder.
         public static let fromOriginator = Events(rawValue: 2)

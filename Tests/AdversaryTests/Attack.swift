@@ -102,6 +102,29 @@ struct Attack {
         }
     }
 
+    /// Segments that open no connection, to `count` ports, which refuse them.
+    mutating func probe(
+        _ from: Member, _ to: Member, flags: UInt8, count: Int = 300, seconds: Double = 2
+    ) {
+        for number in 0..<count {
+            let time = seconds * Double(number) / Double(count)
+            tcp(at: time, from, to, 54_321, UInt16(1 + number), flags: flags)
+            tcp(at: time + 0.000_1, to, from, UInt16(1 + number), 54_321, flags: 0x14)
+        }
+    }
+
+    /// Segments from as many random outside addresses, by way of the gateway.
+    mutating func randomSources(_ to: Member, flags: UInt8, count: Int = 6000) {
+        for number in 0..<count {
+            let source = Member(
+                "\(11 + number % 80).\(number % 251).\(number % 241).\(number % 239)",
+                card: Member.outside.card)
+            tcp(
+                at: 6 * Double(number) / Double(count), source, to,
+                UInt16(1024 + number % 60_000), 80, flags: flags)
+        }
+    }
+
     /// Whole short connections, of a sender that receives the answers.
     mutating func visits(
         _ from: Member, _ to: Member, port: UInt16, count: Int, seconds: Double

@@ -25,6 +25,46 @@ struct HidingTests {
         #expect(outcome.fenced.contains(Member.offender.address), "\(outcome)")
     }
 
+    /// Probes that open no flow count for their sender.
+    @Test(arguments: [
+        (0x01, "finScan"), (0x00, "nullScan"), (0x29, "xmasScan"), (0x11, "maimonScan"),
+        (0x10, "ackScan"), (0x12, "synAckScan"), (0x20, "invalidFlagsScan"),
+    ])
+    func aScanThatOpensNoFlowIsNamedAndFenced(flags: Int, pattern: String) throws {
+        var attack = Attack()
+        attack.probe(.offender, .store, flags: UInt8(flags))
+        let outcome = try bench.judge(attack)
+        let alerts = outcome.alerts(on: Member.offender.address)
+        #expect(alerts.contains { $0.pattern == pattern && $0.decision == "quarantine" })
+        #expect(outcome.fenced == [Member.offender.address], "\(outcome)")
+        #expect(outcome.alerts.allSatisfy { $0.offender == Member.offender.address })
+    }
+
+    /// The same with a neighbour's address: the MAC address answers for it.
+    @Test func aFINScanInANeighboursNameIsHeldAgainstTheSender() throws {
+        var attack = Attack()
+        attack.probe(Member.neighbour.by(.offender), .store, flags: 1, count: 600)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.alerts(on: Member.neighbour.address).isEmpty, "\(outcome)")
+        #expect(outcome.fenced.isSubset(of: [Member.offender.card, Member.offender.address]))
+        #expect(!outcome.fenced.isEmpty, "\(outcome)")
+    }
+
+    /// Q: a flood from forged sources is an incident with a known target, and fences nobody.
+    @Test(arguments: [(0x02, "synFlood"), (0x10, "ackFlood"), (0x29, "xmasFlood")])
+    func aFloodFromRandomSourcesNamesItsTarget(flags: Int, pattern: String) throws {
+        var attack = Attack()
+        attack.randomSources(.web, flags: UInt8(flags))
+        let outcome = try bench.judge(attack)
+        let alerts = outcome.alerts(on: "unknown")
+        #expect(
+            alerts.contains {
+                $0.pattern == pattern && $0.target == Member.web.address
+                    && $0.workload == "unknown senders" && $0.decision == "watch"
+            }, "\(outcome)")
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
     /// L: a host cannot raise its own limit by its own requests.
     @Test func trafficToOneselfIsNoDemand() throws {
         var attack = Attack()

@@ -42,6 +42,13 @@ struct Encapsulation: Sendable, CustomTestStringConvertible {
         .init(
             "QinQ", Frame.ethernet(0x0800, inner, tags: [(0x88A8, 7), (0x8100, 9)]), vlan: 7,
             innerVLAN: 9),
+        .init("E-tag", Frame.ethernet(0x893F, [0, 1, 0, 0, 0, 9, 8, 0] + inner)),
+        .init("VN-tag", Frame.ethernet(0x8926, [0, 1, 0, 9, 8, 0] + inner)),
+        .init(
+            "E-tag and 802.1Q",
+            Frame.ethernet(0x893F, [0, 1, 0, 0, 0, 9, 0x81, 0, 0, 5, 8, 0] + inner), vlan: 5),
+        .init(
+            "PPP in GRE", outer(47, Frame.gre(0x880B, [0xFF, 3, 0, 0x21] + inner)), tunnel: .gre),
         .init("MPLS", Frame.ethernet(0x8847, Frame.mpls(inner))),
         .init("PPPoE", Frame.ethernet(0x8864, Frame.pppoe(0x21, inner))),
         .init("SNAP", Frame.ethernet(48, [0xAA, 0xAA, 3, 0, 0, 0, 8, 0] + inner)),

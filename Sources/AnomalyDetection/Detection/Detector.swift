@@ -25,6 +25,10 @@ public struct Detector: Sendable {
     /// Recent alerts of each subject: one entry for each pattern and scale.
     private var reported: [IPAddress: [Reported]] = [:]
 
+    private var replicaScans = ReplicaScans()
+    /// The last second of a flood of each target.
+    private var floods: [IPAddress: Int] = [:]
+
     private struct Reported {
         var second: Int
         var scale: Scale
@@ -81,8 +85,13 @@ public struct Detector: Sendable {
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
         guard excess.contains(where: { $0 >= 1 }) else { return nil }
-        let found = pattern(in: window, excess)
+        var found = pattern(in: window, excess)
+        let shared = identity.isNamed ? replicaScans.note(window, workload: identity.name) : nil
+        if let shared, found?.pattern.mayFence != true {
+            found = (shared.pattern, shared.strength)
+        }
         guard !isEcho(window, identity, found?.pattern) else { return nil }
+        guard !isPartOfFlood(window, found?.pattern) else { return nil }
         if isOneTooMany(window, identity, hasPattern: found != nil) {
             unscoredCount += 1
             return nil
@@ -97,7 +106,20 @@ public struct Detector: Sendable {
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
         guard found != nil || !isMore else { return nil }
         remember(window, identity, found?.pattern)
-        return verdict(window, identity, group, excess, score, scaleModel, found)
+        var verdict = verdict(window, identity, group, excess, score, scaleModel, found)
+        if let shared, verdict.pattern == shared.pattern, verdict.strength == shared.strength {
+            // No replica alone did enough to be fenced.
+            verdict.level = .watch
+            verdict.isFarBeyond = false
+            let text = shared.text(workload: identity.name, seconds: window.scale.seconds)
+            verdict.reasons =
+                verdict.reasons.prefix(1).map {
+                    var reason = $0
+                    reason.text = text
+                    return reason
+                } + verdict.reasons
+        }
+        return verdict
     }
 
     /// Whether the limit of unknown hosts' windows scored per second is reached.
@@ -171,6 +193,21 @@ public struct Detector: Sendable {
         return shorter.contains { $0.pattern.map { $0.mayFence } ?? false }
     }
 
+    /// Records a flood whose senders are not known.
+    mutating func noteFlood(of target: IPAddress, second: Int) {
+        if floods.count > 4096 { floods.removeAll() }
+        floods[target] = second
+    }
+
+    /// Whether a window shows only that an address, which may be forged, takes part in a flood that
+    /// is reported for its target.
+    private func isPartOfFlood(_ window: Window, _ pattern: Pattern?) -> Bool {
+        guard window.evidence.mayBeForged, pattern?.mayFence != true, !floods.isEmpty,
+            let second = floods[window.lastContact.address]
+        else { return false }
+        return second >= window.startSecond
+    }
+
     private mutating func remember(_ window: Window, _ identity: Identity, _ pattern: Pattern?) {
         if reported.count > 65_536 { reported.removeAll() }
         var list = reported[window.subject] ?? []
@@ -205,7 +242,7 @@ public struct Detector: Sendable {
         let isTheirs = !window.isContested
         let mayAct = isTheirs && (isKnownBad || mayFence && strength >= Self.fenceStrength)
         return Verdict(
-            window: window,
+            window: found?.pattern.shown(window) ?? window,
             workload: isTheirs ? identity.name : identity.name + Self.contestedSuffix,
             isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
             baselineName: group.name, score: score, pValue: calibration.pValue(score),

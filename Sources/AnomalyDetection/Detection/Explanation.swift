@@ -30,6 +30,12 @@ enum Explanation {
             return
                 "regularity \(amount) of intervals to one peer (\(contact(window.regularContact)));"
                 + " \(clean)"
+        case .unsolicited where window.unsolicited.total > 0:
+            return "\(amount) \(description.counts) in \(length) s (\(window.unsolicited.text)); "
+                + clean
+        case .unsolicitedTargets:
+            return "\(amount) \(description.counts) in \(length) s"
+                + " (last \(contact(window.unsolicitedContact))); \(clean)"
         case .dnsNameLength, .dnsNameEntropy, .bytesPerPacket, .icmpPayload:
             return "\(amount) \(description.counts) over \(length) s; \(clean)"
         default:

@@ -37,6 +37,9 @@ public struct Incident: Sendable {
         return contact.address
     }
 
+    /// Whether its offenders are not known, or are many.
+    public var isAgainstTarget: Bool { strongest.against != nil }
+
     /// Patterns, strongest first.
     public var patternsByStrength: [Pattern] {
         patterns.sorted {
@@ -61,13 +64,24 @@ public struct IncidentTracker: Sendable {
     /// Verdicts that were dropped because the table of offenders was full.
     public private(set) var overlooked = 0
 
-    private var open: [IPAddress: Incident] = [:]
+    private var open: [Key: Incident] = [:]
     private var lastAlert: [AlertKey: Int] = [:]
     private var forgotten = Int.min / 2
     public private(set) var closed: [Incident] = []
 
-    private struct AlertKey: Hashable {
+    /// Several targets may have offenders that are not known.
+    private struct Key: Hashable {
         var offender: IPAddress
+        var target: IPAddress?
+
+        init(_ verdict: Verdict) {
+            offender = verdict.subject
+            target = verdict.protects
+        }
+    }
+
+    private struct AlertKey: Hashable {
+        var offender: Key
         var workload: String
         var pattern: Pattern?
         var level: Verdict.Level
@@ -82,7 +96,7 @@ public struct IncidentTracker: Sendable {
     public mutating func observe(_ verdict: Verdict, eventID: String) -> Bool {
         merge(verdict, eventID)
         let key = AlertKey(
-            offender: verdict.subject, workload: verdict.workload, pattern: verdict.pattern,
+            offender: Key(verdict), workload: verdict.workload, pattern: verdict.pattern,
             level: verdict.level)
         let now = verdict.window.endSecond
         // A last alert in the future is from before the clock was set back.
@@ -109,7 +123,8 @@ public struct IncidentTracker: Sendable {
         let window = verdict.window
         let link = verdict.pattern == .spoofing ? window.mac : nil
         // Another owner of the address is another offender.
-        if var incident = open[verdict.subject], incident.workload == verdict.workload,
+        let key = Key(verdict)
+        if var incident = open[key], incident.workload == verdict.workload,
             window.endSecond - incident.lastSecond <= Self.quietSeconds + window.scale.seconds
         {
             incident.lastSecond = window.endSecond
@@ -128,16 +143,16 @@ public struct IncidentTracker: Sendable {
             if Self.weight(verdict) > Self.weight(incident.strongest) {
                 incident.strongest = verdict
             }
-            open[verdict.subject] = incident
+            open[key] = incident
             return
         }
-        let over = open[verdict.subject]
+        let over = open[key]
         guard !isCramped, over != nil || open.count < openLimit else {
             overlooked += 1
             return
         }
         if let over { closed.append(over) }
-        open[verdict.subject] = Incident(
+        open[key] = Incident(
             offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
             portName: window.portName.isEmpty ? nil : window.portName,
             windowStartSecond: window.startSecond,
@@ -156,9 +171,9 @@ public struct IncidentTracker: Sendable {
     /// Closes the incidents without a verdict since `second`, and forgets the oldest closed ones
     /// beyond `kept`, so memory stays bounded.
     public mutating func settle(before second: Int, keeping kept: Int) {
-        for (offender, incident) in open where incident.lastSecond < second {
+        for (key, incident) in open where incident.lastSecond < second {
             closed.append(incident)
-            open[offender] = nil
+            open[key] = nil
         }
         guard closed.count > kept else { return }
         closed.sort { ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender) }
@@ -172,8 +187,8 @@ public struct IncidentTracker: Sendable {
         }
     }
 
-    /// The incident that the newest verdict on `offender` belongs to.
-    public func current(of offender: IPAddress) -> Incident? { open[offender] }
+    /// The incident that a verdict, the newest on its offender, belongs to.
+    public func current(of verdict: Verdict) -> Incident? { open[Key(verdict)] }
 
     /// All incidents, open ones included, by their start.
     public var all: [Incident] {

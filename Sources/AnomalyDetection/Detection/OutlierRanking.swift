@@ -68,7 +68,8 @@ public struct OutlierRanking: Sendable {
         let score = scaleModel.forest.attribute(row, into: &shares)
         var entry = Entry(
             subject: window.subject, workload: "", score: score, pattern: found?.pattern,
-            strength: found?.strength ?? 0, window: window, reasons: [])
+            strength: found?.strength ?? 0, window: found?.pattern.shown(window) ?? window,
+            reasons: [])
         guard before.map({ entry.rank > $0.rank }) ?? true else { return }
         entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
         entry.reasons = reasons(window, row, node)

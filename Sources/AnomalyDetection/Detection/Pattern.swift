@@ -5,14 +5,38 @@ public import FeatureExtraction
 /// A pattern names an alert and decides whether it may lead to a fence. With a baseline, it never
 /// raises an alert by itself: the forest's score does.
 public enum Pattern: String, CaseIterable, Sendable {
-    case spoofing, arpSweep, verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
-    case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, lateralMovement, newService
+    case spoofing, arpSweep
+    case nullScan, finScan, xmasScan, maimonScan, ackScan, synAckScan, invalidFlagsScan
+    case fragmentedScan, protocolScan
+    case nullFlood, finFlood, xmasFlood, ackFlood, synAckFlood, rstFlood, invalidFlagsFlood
+    case replyFlood, fragmentFlood
+    case verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
+    case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, slowRequests
+    case lateralMovement, newService
 
     /// The title for an operator.
     public var title: String {
         switch self {
         case .spoofing: "spoofed source addresses"
         case .arpSweep: "ARP sweep"
+        case .nullScan: "NULL scan"
+        case .finScan: "FIN scan"
+        case .xmasScan: "Xmas scan"
+        case .maimonScan: "Maimon scan"
+        case .ackScan: "ACK scan"
+        case .synAckScan: "SYN/ACK scan"
+        case .invalidFlagsScan: "invalid-flags scan"
+        case .fragmentedScan: "fragmented scan"
+        case .protocolScan: "protocol scan"
+        case .nullFlood: "NULL flood"
+        case .finFlood: "FIN flood"
+        case .xmasFlood: "Xmas flood"
+        case .ackFlood: "ACK flood"
+        case .synAckFlood: "SYN/ACK flood"
+        case .rstFlood: "RST flood"
+        case .invalidFlagsFlood: "invalid-flags flood"
+        case .replyFlood: "reply flood"
+        case .fragmentFlood: "fragment flood"
         case .verticalScan: "port scan"
         case .horizontalScan: "address scan"
         case .synFlood: "SYN flood"
@@ -23,6 +47,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .icmpTunnel: "ICMP tunnel"
         case .exfiltration: "data leaving"
         case .beacon: "beacon"
+        case .slowRequests: "slow requests"
         case .lateralMovement: "lateral movement"
         case .newService: "contact never seen before"
         }
@@ -33,10 +58,14 @@ public enum Pattern: String, CaseIterable, Sendable {
         switch self {
         case .spoofing: nil
         case .arpSweep: "T1018"
-        case .verticalScan, .horizontalScan: "T1046"
+        case .verticalScan, .horizontalScan, .nullScan, .finScan, .xmasScan, .maimonScan,
+            .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan:
+            "T1046"
         case .synFlood: "T1499.001"
-        case .packetFlood: "T1498.001"
-        case .requestFlood: "T1499.002"
+        case .packetFlood, .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
+            .invalidFlagsFlood, .replyFlood, .fragmentFlood:
+            "T1498.001"
+        case .requestFlood, .slowRequests: "T1499.002"
         case .guessing: "T1110"
         case .dnsTunnel: "T1071.004"
         case .icmpTunnel: "T1095"
@@ -50,7 +79,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// Whether it is clear enough to fence the offender; the others only raise alerts.
     public var mayFence: Bool {
         switch self {
-        case .beacon, .newService, .lateralMovement, .requestFlood: false
+        case .beacon, .newService, .lateralMovement, .requestFlood, .slowRequests: false
         default: true
         }
     }
@@ -58,8 +87,13 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// The alert's category in Suricata's terms.
     public var category: String {
         switch self {
-        case .spoofing, .synFlood, .packetFlood, .requestFlood: "Attempted Denial of Service"
-        case .arpSweep, .verticalScan, .horizontalScan: "Detection of a Network Scan"
+        case .spoofing, .synFlood, .packetFlood, .requestFlood, .slowRequests, .nullFlood,
+            .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood, .invalidFlagsFlood,
+            .replyFlood, .fragmentFlood:
+            "Attempted Denial of Service"
+        case .arpSweep, .verticalScan, .horizontalScan, .nullScan, .finScan, .xmasScan,
+            .maimonScan, .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan:
+            "Detection of a Network Scan"
         case .guessing: "Attempted User Privilege Gain"
         case .dnsTunnel, .icmpTunnel, .beacon: "Malware Command and Control Activity Detected"
         case .exfiltration: "Potential Corporate Privacy Violation"
@@ -72,11 +106,18 @@ public enum Pattern: String, CaseIterable, Sendable {
         switch self {
         case .spoofing: .foreignSources
         case .arpSweep: .arpTargets
+        case .nullScan, .finScan, .xmasScan, .maimonScan, .ackScan, .synAckScan,
+            .invalidFlagsScan, .fragmentedScan:
+            .unsolicitedTargets
+        case .protocolScan: .protocols
+        case .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
+            .invalidFlagsFlood, .replyFlood, .fragmentFlood:
+            .unsolicited
         case .verticalScan: .ports
         case .horizontalScan: .peers
         case .synFlood: .flows
         case .packetFlood: .packetsOut
-        case .requestFlood, .guessing: .flowsPerEdge
+        case .requestFlood, .slowRequests, .guessing: .flowsPerEdge
         case .dnsTunnel: .dnsQueries
         case .icmpTunnel: .icmpPackets
         case .exfiltration: .bytesOutside
@@ -145,7 +186,16 @@ public enum Pattern: String, CaseIterable, Sendable {
             return max(proven, isAnomalous(.foreignSources) ? window[.foreignSources] / 3 : 0)
         case .arpSweep:
             return isAnomalous(.arpTargets) ? window[.arpTargets] / (12 * length) : 0
+        case .nullScan, .finScan, .xmasScan, .maimonScan, .ackScan, .synAckScan,
+            .invalidFlagsScan, .fragmentedScan:
+            return unsolicitedScan(window, isAnomalous)
+        case .protocolScan: return isAnomalous(.protocols) ? window[.protocols] / 5 : 0
+        case .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
+            .invalidFlagsFlood, .replyFlood, .fragmentFlood:
+            return unsolicitedFlood(window, isAnomalous)
         case .verticalScan:
+            let replies = window.unsolicited.dominant?.kind == .reply ? scanned(window) : 0
+            if replies >= 1, isAnomalous(.unsolicitedTargets) { return replies }
             guard isAnomalous(.ports) || isAnomalous(.newPorts) || isAnomalous(.newEdges) else {
                 return 0
             }
@@ -158,7 +208,11 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .synFlood:
             return window.lastContact.ipProtocol == 6 ? flowFlood(window, isAnomalous) : 0
         case .packetFlood:
-            let flows = window.lastContact.ipProtocol == 6 ? 0 : flowFlood(window, isAnomalous)
+            var flows = window.lastContact.ipProtocol == 6 ? 0 : flowFlood(window, isAnomalous)
+            // Pings are answered: as much is fetched as sent.
+            if isAnomalous(.icmpPackets) {
+                flows = max(flows, window[.icmpPackets] / (1000 * length))
+            }
             guard isAnomalous(.packetsOut), window[.outboundExcess] > 0.7 else { return flows }
             guard window[.bytesPerPacket] < 1200 else { return flows }
             return max(flows, window[.packetsOut] / (1000 * length))
@@ -191,6 +245,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .beacon:
             return isAnomalous(.regularity) && window[.regularity] > 0.6
                 ? window[.regularity] / 0.6 : 0
+        case .slowRequests: return slowRequests(window, isAnomalous)
         case .lateralMovement:
             guard isAnomalous(.newEdges), window[.newOutsidePeers] == 0 else { return 0 }
             return window[.newEdges] > window[.newEdgeFailed] ? window[.newEdges] : 0
@@ -214,6 +269,20 @@ public enum Pattern: String, CaseIterable, Sendable {
         return window[.flows] / (100 * (Float(window.scale.seconds) / 10).squareRoot())
     }
 
+    /// The strength of connections that are held open by a few bytes at a time (slowloris): the
+    /// other end sends hardly more than acknowledgments.
+    private func slowRequests(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
+        let flows = max(window[.flows], 1)
+        guard window.lastContact.ipProtocol == 6, window.scale != .short,
+            isAnomalous(.flows) || isAnomalous(.flowsPerEdge), window.unanswered / flows < 0.5
+        else { return 0 }
+        let packets = max(window[.packetsOut], 1)
+        guard packets > 3 * flows, window[.bytesIn] / packets < 80,
+            window[.bytesPerPacket] < 120
+        else { return 0 }
+        return window[.flowsPerEdge] / (30 * (Float(window.scale.seconds) / 10).squareRoot())
+    }
+
     private func guessing(
         _ window: Window, _ isAnomalous: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
         _ length: Float
@@ -227,7 +296,9 @@ public enum Pattern: String, CaseIterable, Sendable {
         // Many short flows to few services, with little data in either direction.
         let said = window[.bytesOut] / flows
         guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), said > 180, said < 6000,
-            window[.bytesIn] / flows < 12_000
+            window[.bytesIn] / flows < 12_000,
+            // More than acknowledgments comes back.
+            window[.bytesIn] / max(window[.packetsOut], 1) >= 80
         else { return 0 }
         return window[.flowsPerEdge] / (12 * length)
     }

@@ -111,7 +111,8 @@ extension Event.Alert {
             looksLike: pattern,
             severity: Event.Severity(rawValue: try rule.decode(Int.self, forKey: .severity))
                 ?? .informational,
-            offender: try details.parse(.offender),
+            offender: try details.decode(String.self, forKey: .offender) == "unknown"
+                ? .unspecified : try details.parse(.offender),
             workload: try details.decode(String.self, forKey: .workload), scale: scale,
             score: try details.decode(Double.self, forKey: .score))
         self.pattern = pattern

@@ -23,7 +23,9 @@ extension Event {
 
 extension Event.Alert {
     fileprivate func put(in line: inout JSONObject) {
-        line.put("src_ip", "\(offender)")
+        // The unspecified address of the target's family, where the senders are not known.
+        let isV4 = offender.isUnspecified && contact?.address.isIPv4 == true
+        line.put("src_ip", isV4 ? "0.0.0.0" : "\(offender)")
         if let contact {
             line.put("src_port", contact.sourcePort.map(Int.init))
             line.put("dest_ip", "\(contact.address)")
@@ -49,9 +51,9 @@ extension Event.Alert {
         var object = JSONObject()
         object.put("event_id", identifier)
         object.put("workload", workload)
-        object.put("offender", "\(offender)")
+        object.put("offender", offender.isUnspecified ? "unknown" : "\(offender)")
         object.put("mac", link.map { "\($0)" })
-        object.put("role", "source")
+        object.put("role", offender.isUnspecified ? "target" : "source")
         object.put("window_start", window?.lowerBound)
         object.put("window_end", window?.upperBound)
         object.put("scale_s", scale.seconds)

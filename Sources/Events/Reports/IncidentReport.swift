@@ -36,8 +36,10 @@ public enum IncidentReport {
         let title = titles.isEmpty ? "unusual traffic" : titles.joined(separator: ", ")
         let technique = incident.strongest.pattern?.technique.map { " (\($0))" } ?? ""
         let who =
-            incident.workload == "\(incident.offender)"
-            ? "\(incident.offender)" : "\(incident.workload.printable) (\(incident.offender))"
+            incident.isAgainstTarget
+            ? "\(incident.workload) to \(incident.target.map { "\($0)" } ?? "several")"
+            : incident.workload == "\(incident.offender)"
+                ? "\(incident.offender)" : "\(incident.workload.printable) (\(incident.offender))"
         var lines = [
             paint("#\(number)", "1") + "  \(UTC.clock(Int64(incident.firstSecond)))-"
                 + "\(UTC.clock(Int64(incident.lastSecond + 1)))  " + paint(who, "1") + "  "

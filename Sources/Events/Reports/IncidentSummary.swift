@@ -63,7 +63,7 @@ public struct IncidentSummary: Sendable, Equatable {
         let rule = IncidentReport.fence(of: incident, decisions)?.rule
         let strongest = incident.strongest
         eventID = incident.eventID
-        offender = "\(incident.offender)"
+        offender = incident.isAgainstTarget ? "unknown" : "\(incident.offender)"
         workload = incident.workload
         link = incident.spoofingLink.map { "\($0)" }
         start = incident.firstSecond

@@ -15,6 +15,7 @@ public enum Feature: Int, CaseIterable, Sendable {
     case regularity
     case served, logins
     case outsideExcess
+    case unsolicited, unsolicitedTargets, protocols
 
     /// Whether it grows with the demand that a host serves, as a proxy forwards the requests that
     /// it gets.
@@ -33,6 +34,8 @@ public enum Feature: Int, CaseIterable, Sendable {
         // Failed flows to the usual services are an outage; more data to the usual peers is a busy
         // hour.
         case .bytesPerPacket, .bytesOutside, .failedShare, .outboundExcess, .outsideExcess: true
+        // A restart closes connections that nobody remembers.
+        case .unsolicited, .unsolicitedTargets: true
         default: followsDemand
         }
     }
@@ -102,7 +105,7 @@ public struct FeatureDescription: Sendable {
 /// The version and the table of features. A model trained with another version is refused.
 public enum FeatureSchema {
     /// Increased whenever a column is added or removed or changes its meaning.
-    public static let version = 2
+    public static let version = 3
 
     /// The description of `feature`.
     public static func description(of feature: Feature) -> FeatureDescription {
@@ -194,6 +197,17 @@ public enum FeatureSchema {
         row(
             .outsideExcess, "outside_excess", "ln(out/in)", .linear, 1.3,
             "as logarithm of bytes sent outside over bytes fetched there", "exfiltration"),
+        row(
+            .unsolicited, "unsolicited", "packets", 5, 1.2,
+            "packets that open no flow and continue none that is known",
+            "FIN, NULL, Xmas, ACK and fragmented scans, ACK and RST floods"),
+        row(
+            .unsolicitedTargets, "unsolicited_targets", "peer and port pairs", 4, 0.9,
+            "peer and port pairs that such packets were sent to",
+            "FIN, NULL, Xmas, ACK and fragmented scans"),
+        row(
+            .protocols, "protocols", "protocols", 1, 0.65,
+            "distinct IP protocols other than TCP, UDP and ICMP", "protocol scans"),
     ]
 
     private static func row(

@@ -57,6 +57,9 @@ extension HostState {
         set(.foreignSources, foreignSources.count(scale, at: second))
         set(.served, amount(.served))
         set(.logins, Float(sum.low(.logins)))
+        set(.unsolicited, Float(unsolicited.counts(scale).total))
+        set(.unsolicitedTargets, unsolicited.targetCount(scale, at: second))
+        set(.protocols, protocols.count(scale, at: second))
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
     }
 
@@ -65,6 +68,8 @@ extension HostState {
         if isContested { return .address }
         let start = second - scale.seconds
         let sum = sum(scale)
+        // Handshakes are no evidence for packets that belong to no connection.
+        let opened = sum[.flows] + UInt64(unsolicited.counts(scale).total)
         guard addressSecond > start else {
             // A single packet with no evidence but its MAC address makes that the window's
             // evidence.
@@ -72,11 +77,11 @@ extension HostState {
             // MAC address and IP address can be forged together: the owner resets what it never
             // opened.
             let resets = sum.high(.nxdomain)
-            return resets > 0 && resets * 2 >= sum[.flows] ? .address : .card
+            return resets > 0 && resets * 2 >= opened ? .address : .card
         }
         // Most of them: an owner's handshake must not be evidence for flows forged in its name.
         let completed = sum.high(.proof)
-        return completed > 0 && completed * 2 >= sum[.flows] ? .handshake : .address
+        return completed > 0 && completed * 2 >= opened ? .handshake : .address
     }
 
     /// Flows of the window of `scale` that were not accepted, or not yet.

@@ -105,6 +105,8 @@ struct HostState: Sendable {
     var names = DistinctWindow()
     var arpTargets = DistinctWindow()
     var foreignSources = DistinctWindow()
+    var protocols = DistinctWindow()
+    var unsolicited = UnsolicitedWindow()
     var tracks: [IntervalTrack] = []
 
     /// The last flow that it opened, and the last one on a pair that is not in the baseline.
@@ -153,6 +155,7 @@ struct HostState: Sendable {
             sums[scale.rawValue] = sum &+ now
         }
         now = Counters(repeating: 0)
+        unsolicited.roll(second)
     }
 
     func sum(_ scale: Scale) -> Counters { sums[scale.rawValue] }

@@ -29,6 +29,10 @@ public struct Window: Sendable {
     public var outageCount = 0
     /// TCP flows whose handshake the subject completed with the number that the answer brought.
     public var handshakeCount = 0
+    /// Packets of the subject that open no flow and continue none that is known.
+    public var unsolicited = UnsolicitedCounts()
+    /// The last of their destinations.
+    public var unsolicitedContact = Contact()
     public var scale: Scale
     /// The last second of the window, inclusive (since 1970 UTC).
     public var endSecond: Int

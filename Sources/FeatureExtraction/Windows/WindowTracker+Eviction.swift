@@ -15,7 +15,8 @@ extension WindowTracker {
         }
         slots = [:]
         contested = [:]
-        (second, target) = (Int.min, Int.min)
+        targets.restart()
+        (second, target, firstSecond) = (Int.min, Int.min, Int.min)
         turn = (0, 0)
     }
 
@@ -111,7 +112,8 @@ extension WindowTracker {
     private func isPasserBy(_ slot: Int) -> Bool {
         // The second in which the host was last seen must be scored first.
         isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
-            && hosts[slot].sum(.long)[.flows] <= Self.transientHostFlows
+            && hosts[slot].sum(.long)[.flows] + UInt64(hosts[slot].unsolicited.counts(.long).total)
+                <= Self.transientHostFlows
     }
 
     func isCurrent(_ slot: Int) -> Bool {

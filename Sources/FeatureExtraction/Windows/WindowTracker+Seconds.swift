@@ -75,6 +75,8 @@ extension WindowTracker {
         window.ageSeconds = second - hosts[slot].firstSecond + 1
         window.contact = hosts[slot].lastContact
         window.newContact = hosts[slot].lastNewContact
+        window.unsolicited = hosts[slot].unsolicited.counts(scale)
+        window.unsolicitedContact = hosts[slot].unsolicited.contact
         hosts[slot].fill(&window.values, scale, second)
         window.unanswered = hosts[slot].unanswered(scale)
     }

@@ -46,6 +46,8 @@ public struct WindowTracker: Sendable {
     /// The second in which packets are counted; seconds before `target` are being ended.
     var second = Int.min
     var target = Int.min
+    /// The first second that was seen.
+    var firstSecond = Int.min
     /// The host and scale of the next window in the second that is being ended.
     var turn = (slot: 0, scale: 0)
     var window: Window
@@ -54,14 +56,17 @@ public struct WindowTracker: Sendable {
     private var relay = ForwardedQueries()
     var arrivals = Arrivals()
     var outages = Outages()
+    var targets = TargetTable()
     /// Where the search for a transient host continues.
     var hand = 0
 
-    /// A flow's tag: the slot of its opener + 1 in 24 bits, six bits of the slot's generation,
-    /// whether the second that it was opened in is odd, and whether its pair is new.
+    /// A flow's tag: the slot of its opener + 1 in 23 bits, whether its first packet was
+    /// unsolicited, six bits of the slot's generation, whether the second that it was opened in is
+    /// odd, and whether its pair is new.
+    static let slotMask: UInt32 = 0x7F_FFFF
     static let newEdgeBit: UInt32 = 1 << 31
     private static let oddSecondBit: UInt32 = 1 << 30
-    private static let generationMask: UInt8 = 0x3F
+    static let generationMask: UInt8 = 0x3F
 
     public init(
         inventory: Inventory, remembered: Inventory = .empty, graph: CommunicationGraph?,
@@ -116,7 +121,7 @@ public struct WindowTracker: Sendable {
     public mutating func advance(to time: Timestamp) {
         let reached = time.second
         guard reached > second else { return }
-        if second == Int.min { second = reached }
+        if second == Int.min { (second, firstSecond) = (reached, reached) }
         target = max(target, reached)
     }
 
@@ -146,23 +151,30 @@ public struct WindowTracker: Sendable {
         if packet.dns.kind == .query, packet.destinationPort == 53, !isToItself(packet) {
             relay.note(packet.dns.nameDigest, askedOf: packet.destination)
         }
+        if packet.fragment == .later, update.flow < 0 {
+            countOrphan(packet)
+            return nil
+        }
+        if update.relatedEvents.contains(.refused) { noteUnreachable(update) }
         serve(packet, update)
         if update.events.contains(.started) { return open(packet, update) }
         if update.events.contains(.answered) { links.noteNextHop(packet) }
-        if packet.port == 0 || ports.isSettled(packet) {
-            count(packet, update)
-        } else if let sender = portSender(of: packet), sender.isForeign || sender.isNobody {
+        if packet.port != 0, !ports.isSettled(packet), let sender = portSender(of: packet),
+            sender.isForeign || sender.isNobody
+        {
             countInjected(packet, sender)
-        } else {
-            count(packet, update)
+            return nil
         }
+        if update.tag & Self.unsolicitedBit != 0 { return countUnsolicited(packet, update) }
+        count(packet, update)
         return nil
     }
 
     /// The opener of the flow for which `observe` returned this tag, and whether its pair is new to
-    /// the baseline.
-    public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool) {
-        (hosts[Int(tag & 0xFF_FFFF) - 1].address, tag & Self.newEdgeBit != 0)
+    /// the baseline; nil if nobody opened it.
+    public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool)? {
+        guard tag & Self.unsolicitedBit == 0, tag & Self.slotMask != 0 else { return nil }
+        return (hosts[Int(tag & Self.slotMask) - 1].address, tag & Self.newEdgeBit != 0)
     }
 
     // MARK: - Packets
@@ -189,13 +201,20 @@ public struct WindowTracker: Sendable {
     private mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
         arrivals.note(packet, second: second)
         let sender = sender(of: packet)
-        if sender.isNobody { return nil }
-        guard Self.opensFlow(packet, update) else {
-            if sender.isForeign, sender.evidence == .port { countInjected(packet, sender) }
+        let opensFlow = Self.opensFlow(packet, update)
+        if opensFlow { watch(packet, sender) }
+        if sender.isNobody {
+            if !opensFlow { watchUnsolicited(packet, update, sender) }
             return nil
         }
+        guard opensFlow else {
+            return openUnsolicited(packet, update, sender)
+        }
         let peer = resolver.resolve(packet.destination, in: graph)
-        guard peer.place != .group, let slot = slot(of: sender, packet) else { return nil }
+        // A ping of a whole network is answered by all of it, to whatever address asked.
+        guard peer.place != .group || packet.ipProtocol == 1 || packet.ipProtocol == 58,
+            let slot = slot(of: sender, packet)
+        else { return nil }
         let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
         let subject = hosts[slot].resolved
         let epoch =
@@ -226,6 +245,10 @@ public struct WindowTracker: Sendable {
         hosts[slot].edges.insert(edge, second: second, isNovel: novelty.isNewEdge)
         if packet.ipProtocol != 1 && packet.ipProtocol != 58 {
             hosts[slot].ports.insert(port << 1 | 1, second: second, isNovel: novelty.isNewPort)
+            if packet.ipProtocol != 6, packet.ipProtocol != 17 {
+                hosts[slot].protocols.insert(
+                    UInt64(packet.ipProtocol) << 1, second: second, isNovel: false)
+            }
         }
         if novelty.isNewNetwork {
             hosts[slot].networks.insert(UInt64(peer.network) << 1, second: second, isNovel: true)
@@ -253,11 +276,7 @@ public struct WindowTracker: Sendable {
 
     private mutating func count(_ packet: Packet, _ update: FlowUpdate) {
         guard update.tag != 0 else { return }
-        let slot = Int(update.tag & 0xFF_FFFF) - 1
-        guard slot >= 0, slot < hosts.count, hosts[slot].isLive,
-            hosts[slot].generation & Self.generationMask
-                == UInt8(update.tag >> 24) & Self.generationMask
-        else { return }
+        guard let slot = liveSlot(update.tag) else { return }
         // An answer of the owner of a borrowed address is not the borrower's traffic.
         if packet.port != 0, packet.packetType != .outgoing, hosts[slot].port != 0,
             update.events.contains(.fromOriginator),
@@ -277,7 +296,10 @@ public struct WindowTracker: Sendable {
         if update.events.contains([.reset, .fromOriginator]), packet.tcpFlags & 0x3F == 0x04 {
             now[.nxdomain] &+= Counters.high
         }
-        if update.events.contains(.acknowledged) { now[.proof] &+= Counters.high }
+        if update.events.contains(.acknowledged) {
+            now[.proof] &+= Counters.high
+            noteHandshake(packet)
+        }
         if update.events.contains(.fromOriginator) {
             now[.packetsOut] &+= 1
             now[.bytesOut] &+= UInt64(packet.ipLength)
@@ -306,6 +328,7 @@ public struct WindowTracker: Sendable {
             }
         }
         if update.events.contains(.answered) {
+            noteAnswer(packet, isRefusal: update.events.contains(.refused))
             if (update.tag & Self.oddSecondBit != 0) == (second & 1 == 1) {
                 hosts[slot].pending -= min(hosts[slot].pending, 1)
             }

@@ -40,7 +40,7 @@ extension HTMLReport {
             return """
                 <tr><th scope="row">\(link)</th><td \
                 class="nowrap wide">\(UTC.clock(Int64(incident.firstSecond)))</td>\
-                <td>\(Self.who(incident.workload, "\(incident.offender)"))</td>\
+                <td>\(Self.who(incident))</td>\
                 <td>\(Self.titles(incident))</td>\
                 <td class="wide">\(incident.strongest.pattern?.technique ?? "–")</td>\
                 <td class="n wide">\(HTML.fixed(incident.strongest.score))</td>\
@@ -105,7 +105,7 @@ extension HTMLReport {
             } ?? ""
         let technique = strongest.pattern?.technique.map { " ATT&CK \($0)." } ?? ""
         return """
-            <strong>\(Self.who(incident.workload, "\(incident.offender)"))</strong> as \
+            <strong>\(Self.who(incident))</strong> as \
             source\(role), \
             \(UTC.clock(Int64(incident.firstSecond))) to \
             \(UTC.clock(Int64(incident.lastSecond + 1))), \(windows). \

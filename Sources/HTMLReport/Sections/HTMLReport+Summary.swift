@@ -112,6 +112,14 @@ extension HTMLReport {
             + (items.count > limit ? " and \(items.count - limit) more" : "")
     }
 
+    /// The offender, or who is attacked by offenders that are not known.
+    static func who(_ incident: Incident) -> String {
+        guard incident.isAgainstTarget, let target = incident.target else {
+            return who(incident.workload, "\(incident.offender)")
+        }
+        return "\(incident.workload) to \(target)"
+    }
+
     /// `worker (10.60.4.13)`, or the address alone if it has no name of its own.
     static func who(_ workload: String, _ address: String) -> String {
         workload == address || workload == "outside" || workload.isEmpty

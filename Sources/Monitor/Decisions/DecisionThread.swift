@@ -130,7 +130,10 @@ final class DecisionThread: Sendable {
         switch message {
         case .verdict(let verdict):
             let result = alerts.process(
-                verdict, mayAlert: history.alertsThisSecond < Self.alertsPerSecond)
+                verdict,
+                // A flood by many senders must not suppress the alert that sums it up.
+                mayAlert: history.alertsThisSecond < Self.alertsPerSecond
+                    || verdict.against != nil)
             history.alertsThisSecond += result.events.isEmpty ? 0 : 1
             note(verdict, result)
             history.changedSince = min(history.changedSince, verdict.window.endSecond)

@@ -53,6 +53,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         tracker = WindowTracker(
             inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring,
             hostLimit: limits.hostLimit)
+        tracker.watchesTargets = true
         detector = Self.detector(model, inventory)
         retrainer =
             isRetraining
@@ -136,6 +137,11 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
             guard let verdict, window.isContested || !nodeAddresses.contains(window.subject) else {
                 continue
             }
+            verdicts &+= 1
+            submit(verdict)
+        }
+        while let window = tracker.nextTarget() {
+            guard let verdict = detector.judge(window) else { continue }
             verdicts &+= 1
             submit(verdict)
         }

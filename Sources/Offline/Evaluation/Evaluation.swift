@@ -112,6 +112,15 @@ public struct Evaluator {
         evaluation.windowCount = outcome.windowCount
         evaluation.windowAUC = Self.rankAUC(positives, negatives)
         for incident in outcome.incidents {
+            if let target = incident.target, incident.isAgainstTarget,
+                labels.contains(where: {
+                    $0.isTarget(target)
+                        && overlaps(
+                            $0, Double(incident.firstSecond), Double(incident.lastSecond + 1))
+                })
+            {
+                continue
+            }
             guard
                 !isBlamed(
                     incident.offender, Double(incident.firstSecond), Double(incident.lastSecond + 1)

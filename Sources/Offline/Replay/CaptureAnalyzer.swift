@@ -73,6 +73,15 @@ struct CaptureAnalyzer {
 
     mutating func analyze(_ window: Window) -> Verdict? {
         guard let verdict = detector.judge(window) else { return nil }
+        process(verdict)
+        return verdict
+    }
+
+    mutating func analyze(_ window: TargetWindow) {
+        if let verdict = detector.judge(window) { process(verdict) }
+    }
+
+    private mutating func process(_ verdict: Verdict) {
         if isBehind {
             alerts.decider.policy.inventory = KnownInventory(known.inventory)
             isBehind = false
@@ -90,6 +99,5 @@ struct CaptureAnalyzer {
             }
             result.events.append(event)
         }
-        return verdict
     }
 }

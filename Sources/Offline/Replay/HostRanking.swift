@@ -63,7 +63,9 @@ public struct HostRanking {
                     while let window = tracker.nextWindow() { body(window) }
                     guard let tag = tracker.observe(packet, packets.update) else { continue }
                     packets.setTag(tag)
-                    record?.add(packet, openedBy: tracker.opening(tag).subject, isNew: false)
+                    if let record, let opening = tracker.opening(tag) {
+                        record.add(packet, openedBy: opening.subject, isNew: false)
+                    }
                 }
             }
             tracker.finish()

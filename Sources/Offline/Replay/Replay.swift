@@ -71,6 +71,7 @@ public struct Replay {
         var tracker = WindowTracker(
             inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring,
             hostLimit: limits.hostLimit)
+        tracker.watchesTargets = true
         var analyzer = CaptureAnalyzer(
             model: model, known: RecordedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
@@ -90,6 +91,7 @@ public struct Replay {
                 observe?(window, verdict)
                 record?.add(window, verdict)
             }
+            while let window = tracker.nextTarget() { analyzer.analyze(window) }
         }
         while let step = try packets.next() {
             switch step {
@@ -103,8 +105,7 @@ public struct Replay {
                 judgeWindows()
                 guard let tag = tracker.observe(packets.packet, packets.update) else { continue }
                 packets.setTag(tag)
-                if let record {
-                    let opening = tracker.opening(tag)
+                if let record, let opening = tracker.opening(tag) {
                     record.add(packets.packet, openedBy: opening.subject, isNew: opening.isNew)
                 }
             }

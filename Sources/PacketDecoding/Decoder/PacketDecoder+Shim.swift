@@ -21,15 +21,15 @@ extension PacketDecoder {
         network(etherType, &cursor, &packet)
     }
 
-    /// Decodes Cisco's security group tag: version, length, option and tag before the Ethernet
-    /// type.
-    mutating func groupTag(_ cursor: inout Cursor, _ packet: inout Packet) {
-        guard cursor.has(8) else {
+    /// Skips a tag whose last two of `length` bytes are the next Ethernet type: Cisco's security
+    /// group tag (8 bytes), the E-tag of IEEE 802.1BR (8) and the VN-tag (6).
+    mutating func tag(of length: Int, _ cursor: inout Cursor, _ packet: inout Packet) {
+        guard cursor.has(length) else {
             statistics.truncatedLink &+= 1
             return
         }
-        let etherType = cursor.u16(6)
-        cursor.at &+= 8
+        let etherType = cursor.u16(length &- 2)
+        cursor.at &+= length
         network(etherType, &cursor, &packet)
     }
 

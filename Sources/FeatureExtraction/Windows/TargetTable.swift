@@ -1,0 +1,135 @@
+import NetworkAddresses
+import Workloads
+
+/// The targets that are watched, in bounded memory: about 15 KB each.
+///
+/// Known workloads always have a place. Of others there are at most half as many; one that never
+/// answered anybody gives way to the next, so that packets to addresses without a host do not keep
+/// real hosts from being watched.
+struct TargetTable: Sendable {
+    private static let limit = 4096
+    private static let placesLookedAt = 16
+    /// The least number of packets in a window that is looked at.
+    static let leastFlood = 300
+    static let leastScan = 20
+
+    private var states: [TargetState] = []
+    private var slots: [IPAddress: Int] = [:]
+    private var free: [Int] = []
+    private var unknownCount = 0
+    private var hand = 0
+    private var second = Int.min
+    /// The targets of packets in `second`.
+    private var active: [Int] = []
+    private var turn = (place: 0, scale: 0)
+
+    /// Whether anybody asks for the windows.
+    var isUsed = false
+
+    mutating func restart() {
+        let isUsed = isUsed
+        self = TargetTable()
+        self.isUsed = isUsed
+    }
+
+    subscript(address: IPAddress) -> Int? { slots[address] }
+
+    /// Changes the state in `slot` in `second`, which must not be before the last one.
+    @inline(__always)
+    mutating func update(_ slot: Int, _ second: Int, _ body: (inout TargetState) -> Void) {
+        self.second = second
+        states[slot].advance(to: second)
+        if !states[slot].isActive {
+            states[slot].isActive = true
+            active.append(slot)
+        }
+        body(&states[slot])
+    }
+
+    /// The slot of a target; made where there is none and room for one.
+    mutating func slot(of address: IPAddress, isKnown: Bool, second: Int) -> Int? {
+        if let slot = slots[address] { return slot }
+        guard isKnown || unknownCount < Self.limit / 2 || forgetSilent() else { return nil }
+        guard slots.count < Self.limit || isKnown && forgetUnknown() else { return nil }
+        let state = TargetState(address: address, isKnown: isKnown, second: second)
+        let slot: Int
+        if let reused = free.popLast() {
+            slot = reused
+            states[slot] = state
+        } else {
+            slot = states.count
+            states.append(state)
+        }
+        slots[address] = slot
+        unknownCount += isKnown ? 0 : 1
+        return slot
+    }
+
+    private mutating func forgetSilent() -> Bool { forget { !$0.isKnown && !$0.isAlive } }
+    private mutating func forgetUnknown() -> Bool { forget { !$0.isKnown } }
+
+    /// - Complexity: O(1): examines a few states; the next call continues from there.
+    private mutating func forget(where mayGo: (TargetState) -> Bool) -> Bool {
+        for _ in 0..<min(states.count, Self.placesLookedAt) {
+            hand = hand + 1 < states.count ? hand + 1 : 0
+            if states[hand].isLive, mayGo(states[hand]) {
+                remove(hand)
+                return true
+            }
+        }
+        return false
+    }
+
+    private mutating func remove(_ slot: Int) {
+        states[slot].isLive = false
+        unknownCount -= states[slot].isKnown ? 0 : 1
+        slots[states[slot].address] = nil
+        free.append(slot)
+    }
+
+    /// Whether packets of a second before `end` are to be looked at.
+    @inline(__always)
+    func hasEnded(before end: Int) -> Bool { second < end && !active.isEmpty }
+
+    /// Ends the second of the latest packets, if it lies before `end`; returns the next window that
+    /// is worth a look.
+    mutating func next(before end: Int, identity: (IPAddress) -> Identity) -> TargetWindow? {
+        guard hasEnded(before: end) else { return nil }
+        while turn.place < active.count {
+            let slot = active[turn.place]
+            if states[slot].isLive {
+                if turn.scale == 0 { states[slot].endSecond() }
+                if let scale = nextScale(slot) {
+                    return states[slot].window(
+                        scale, second, identity: identity(states[slot].address))
+                }
+            }
+            turn = (turn.place + 1, 0)
+        }
+        turn = (0, 0)
+        active.removeAll(keepingCapacity: true)
+        if second / Scale.medium.seconds != end / Scale.medium.seconds { forgetIdle(second) }
+        return nil
+    }
+
+    private mutating func forgetIdle(_ second: Int) {
+        for slot in states.indices
+        where states[slot].isLive && second - states[slot].newestSecond > Scale.long.seconds {
+            remove(slot)
+        }
+    }
+
+    private mutating func nextScale(_ slot: Int) -> Scale? {
+        while let scale = Scale(rawValue: turn.scale) {
+            turn.scale += 1
+            guard states[slot].isDue(scale) else { continue }
+            let total = states[slot].counts(scale).total
+            if total >= (scale == .short ? Self.leastFlood : Self.leastScan),
+                scale != .short || !states[slot].hasOneSender
+            {
+                return scale
+            }
+        }
+        return nil
+    }
+}
