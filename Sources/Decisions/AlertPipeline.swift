@@ -41,9 +41,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     ///   reported nevertheless.
     package mutating func process(_ verdict: Verdict, mayAlert: Bool = true) -> Result {
         let eventID = Self.eventID(verdict, modelID)
-        // `verdict.protects` names a target that packets should be limited towards.
         let (outcomes, rule) = decider.decide(
-            verdict.level == .quarantine ? Self.request(verdict, eventID) : nil,
+            Self.request(verdict, eventID),
             about: verdict.subject, link: verdict.window.mac, port: verdict.port?.name)
         let isWorthAlert = incidents.observe(verdict, eventID: eventID)
         var events: [Event] = []
@@ -81,7 +80,16 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         Timestamp(second: verdict.window.endSecond + 1)
     }
 
-    private static func request(_ verdict: Verdict, _ eventID: String) -> EnforcementRequest {
+    /// The rule that a verdict requests: against its offender, or for a target of which only the
+    /// target is known; nil: none.
+    private static func request(_ verdict: Verdict, _ eventID: String) -> EnforcementRequest? {
+        if let target = verdict.protects, verdict.isOfNewFlows {
+            return EnforcementRequest(
+                time: end(of: verdict), window: .seconds(verdict.window.scale.seconds),
+                target: target, score: Double(verdict.score), threshold: Double(verdict.threshold),
+                eventID: eventID, reason: verdict.summary, features: featureNames(of: verdict))
+        }
+        guard verdict.level == .quarantine else { return nil }
         let scale = verdict.window.scale
         var request = EnforcementRequest(
             time: Self.end(of: verdict),
@@ -91,11 +99,14 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             port: verdict.port, isProven: !verdict.window.evidence.mayBeForged,
             target: verdict.target, workload: verdict.workload, score: Double(verdict.score),
             threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
-            eventID: eventID, reason: verdict.summary,
-            features: verdict.reasons.map { FeatureSchema.description(of: $0.feature).name }
-                .joined(separator: ","))
+            eventID: eventID, reason: verdict.summary, features: featureNames(of: verdict))
         request.evidence = verdict.window.evidence.rawValue
         return request
+    }
+
+    private static func featureNames(of verdict: Verdict) -> String {
+        verdict.reasons.map { FeatureSchema.description(of: $0.feature).name }
+            .joined(separator: ",")
     }
 
     /// The event's identifier: 16 hexadecimal digits, the FNV-1a hash of model, subject, scale and
@@ -130,6 +141,14 @@ extension Verdict {
             !contact.address.isUnspecified
         else { return nil }
         return contact.address
+    }
+
+    /// Whether a limit of new flows towards the target helps.
+    fileprivate var isOfNewFlows: Bool {
+        switch pattern {
+        case .synFlood, .packetFlood, .guessing: true
+        default: false
+        }
     }
 
     /// Whether the offender used borrowed addresses: a rule on its own address would block little.
