@@ -34,8 +34,8 @@ public enum AuditProblem: Sendable, Equatable, CustomStringConvertible {
         case .added(let number): "record \(number) was added behind the end"
         case .wrongEnd(let number): "the trail's noted end is not record \(number)"
         case .wrongStart(let number):
-            "the trail begins with record \(number), but those before it were not "
-                + "pruned"
+            "the trail begins with record \(number), but no record states that "
+                + "those before it were pruned"
         case .notInTrail(let hash): "no record has the hash \(hash)"
         }
     }

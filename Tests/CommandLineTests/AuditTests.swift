@@ -97,12 +97,12 @@ struct AuditTests {
                 UPDATE audit_ends SET first = 19,
                     before = (SELECT hash FROM audit WHERE number = 18);
                 DELETE FROM audit WHERE number < 19
-                """, "the trail begins with record 19, and no record says"
+                """, "the trail begins with record 19, but no record states"
             ),
             (
                 """
                 UPDATE audit_ends SET first = 22, before = hash; DELETE FROM audit
-                """, "the trail begins with record 22, and no record says"
+                """, "the trail begins with record 22, but no record states"
             ),
             ("DELETE FROM audit WHERE number < 19", "records 16 to 18 are missing"),
             ("DELETE FROM audit WHERE number = 18", "record 18 is missing"),

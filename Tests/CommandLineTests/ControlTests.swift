@@ -120,7 +120,7 @@ struct ControlTests {
 
         // The next start uses the learned model.
         let again = try monitor(["--enforce"])
-        #expect(again.errors.contains("learned before"), "\(again.errors)")
+        #expect(again.errors.contains("that this node learned"), "\(again.errors)")
         #expect(try ask("GET", "/api/v1/events").contains(lab.a.v4))
     }
 
@@ -288,7 +288,7 @@ struct ControlTests {
         }
         try Data(repeating: 0x5A, count: 100_000).write(to: URL(fileURLWithPath: file))
         let second = try monitor(["--enforce", "-m", try scratch.model()])
-        #expect(second.errors.contains("set aside"), "\(second.errors)")
+        #expect(second.errors.contains("renamed to"), "\(second.errors)")
         #expect(try lab.isBlocked(lab.a, lab.b))
         #expect(try ask("GET", "/api/v1/quarantine").contains(lab.a.v4))
         #expect(second.end(by: SIGTERM) == 0)

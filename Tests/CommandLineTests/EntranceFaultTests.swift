@@ -50,7 +50,7 @@ struct EntranceFaultTests {
             bench.status().contains("control.port: clients cannot connect: 127.0.0.1:9787: bind: ")
         }
         #expect(isTold, "\(bench.status())")
-        #expect(program.errors.contains("127.0.0.1:9787: bind: Address already in use; nobody"))
+        #expect(program.errors.contains("127.0.0.1:9787: bind: Address already in use; clients"))
         let ready = try socket("/readyz")
         #expect(ready.contains(" 503 ") && ready.contains("control.port"), "\(ready)")
         #expect(try socket("/healthz").hasSuffix("ok\n"))

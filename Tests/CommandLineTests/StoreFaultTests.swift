@@ -16,7 +16,9 @@ struct StoreFaultTests {
         let program = try bench.monitor(state: state)
         try disk.fill()
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
-        let isReported = eventually { program.errors.contains("disk is full; fences are applied") }
+        let isReported = eventually {
+            program.errors.contains("disk is full; fences are still applied")
+        }
         #expect(isReported, "\(program.errors)")
         let isShown = eventually { bench.status().contains("disk is full") }
         #expect(isShown, "\(bench.status())")
@@ -84,7 +86,7 @@ struct StoreFaultTests {
         let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         let isReported = eventually {
-            program.errors.contains("database is locked; fences are applied")
+            program.errors.contains("database is locked; fences are still applied")
         }
         #expect(isReported, "\(program.errors)")
         try holder.unlock()
@@ -109,7 +111,7 @@ struct StoreFaultTests {
         let holder = try Holder(Holder.lock, bench.state + "/lazaret.lock")
         #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
         let isReported = eventually {
-            program.errors.contains("using the ledger for 1 s; fences are applied")
+            program.errors.contains("using the ledger for 1 s; fences are still applied")
         }
         #expect(isReported, "\(program.errors)")
         // The client does not have to wait either.

@@ -217,6 +217,8 @@ final class PacketRecordingTests {
         try FileManager.default.moveItem(atPath: path, toPath: folder + ".moved")
         defer { try? FileManager.default.removeItem(atPath: folder + ".moved") }
         recording.reopen()
+        let isReopened = eventually { FileManager.default.fileExists(atPath: path) }
+        #expect(isReopened, "\(status())")
         add(recording, at: 5000, port: 9)
         recording.stop()
         #expect(try read().map(\.port) == [9] && status().trouble == nil)
