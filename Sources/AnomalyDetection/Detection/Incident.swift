@@ -107,7 +107,8 @@ public struct IncidentTracker: Sendable {
 
     private mutating func merge(_ verdict: Verdict, _ eventID: String) {
         let window = verdict.window
-        let link = verdict.pattern == .spoofing ? window.mac : nil
+        let usesOthers = verdict.pattern == .spoofing || verdict.pattern?.isTakeover == true
+        let link = usesOthers ? window.mac : nil
         // Another owner of the address is another offender.
         if var incident = open[verdict.subject], incident.workload == verdict.workload,
             window.endSecond - incident.lastSecond <= Self.quietSeconds + window.scale.seconds

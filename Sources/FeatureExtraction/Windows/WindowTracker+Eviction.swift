@@ -15,6 +15,7 @@ extension WindowTracker {
         }
         slots = [:]
         contested = [:]
+        disputes.removeAll()
         (second, target) = (Int.min, Int.min)
         turn = (0, 0)
     }
