@@ -153,6 +153,7 @@ extension Verdict {
 
     /// Whether the offender used borrowed addresses: a rule on its own address would block little.
     fileprivate var isBorrowing: Bool {
-        pattern == .spoofing || window.forgedCount * 10 > Int(window[.flows])
+        pattern == .spoofing || pattern?.isTakeover == true
+            || window.forgedCount * 10 > Int(window[.flows])
     }
 }

@@ -46,8 +46,11 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var icmpIdentifier: UInt16 = 0
     /// ARP operation: 1 request, 2 reply (RFC 826).
     public var arpOperation: UInt16 = 0
-    /// Sender's hardware address inside ARP.
+    /// The MAC address that ARP or neighbour discovery announces for `announced`; zero if it is
+    /// the frame's own.
     public var arpSenderMAC: MACAddress = .zero
+    /// What the packet tells the hosts of its link to believe; `none` for ARP, which has a kind.
+    public var announcement: Announcement = .none
 
     // Encapsulation.
     /// Source MAC address of the outermost frame; zero without Ethernet.
@@ -68,7 +71,8 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var outerSource: IPAddress = .unspecified
     public var outerDestination: IPAddress = .unspecified
 
-    // The packet that an ICMP error quotes (RFC 792, RFC 4443).
+    // The packet that an ICMP error quotes (RFC 792, RFC 4443). A neighbour solicitation or
+    // advertisement has its target in `quotedSource`.
     /// The protocol of the quoted packet; 0 if there is none or its ports were cut off.
     public var quotedProtocol: UInt8 = 0
     public var quotedSource: IPAddress = .unspecified
@@ -104,6 +108,19 @@ public struct Packet: Sendable, BitwiseCopyable {
         /// A later fragment without a transport header; its ports are zero until the flow table
         /// finds them.
         case later
+    }
+
+    /// A message by which hosts learn addresses and routes of their link.
+    public enum Announcement: UInt8, Sendable, BitwiseCopyable {
+        case none
+        /// Neighbour solicitation or advertisement (RFC 4861) with a link-layer address.
+        case neighbour
+        /// Router advertisement (RFC 4861).
+        case router
+        /// ICMP redirect (RFC 792, RFC 4861).
+        case redirect
+        /// From a DHCP server to its client (RFC 2131, RFC 8415).
+        case dhcpReply
     }
 
     public enum Tunnel: UInt8, Sendable, BitwiseCopyable {

@@ -8,11 +8,14 @@ import Timestamps
 struct Member {
     var address: String
     var card: String
+    /// The port of the node by which its frames come; nil: unknown, as in the sample captures.
+    var port: String?
 
     /// - Parameter card: the MAC address; nil: derived from the IP address, as Docker did in the
     ///   lab.
-    init(_ address: String, card: String? = nil) {
+    init(_ address: String, card: String? = nil, port: String? = nil) {
         self.address = address
+        self.port = port
         self.card =
             card
             ?? "02:42:"
@@ -23,8 +26,13 @@ struct Member {
         (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }
 
-    /// The same IP address, sent from another MAC address.
-    func by(_ other: Member) -> Member { Member(address, card: other.card) }
+    /// The same IP address, sent from another MAC address and port.
+    func by(_ other: Member) -> Member {
+        Member(address, card: other.card, port: other.port)
+    }
+
+    /// The same host behind a port of the node.
+    func at(_ port: String) -> Member { Member(address, card: card, port: port) }
 
     static let web = Member("10.60.1.11")
     static let database = Member("10.60.3.5")
@@ -39,18 +47,46 @@ struct Member {
 
 /// Attack frames that are added to clean traffic.
 struct Attack {
-    private(set) var records: [CaptureFile.Record] = []
+    var records: [(record: CaptureFile.Record, port: String?)] = []
+    /// Ports that are gone before a time, in seconds.
+    private(set) var gone: [(port: String, seconds: Double)] = []
+    /// Ports behind which several hosts may be.
+    var shared: Set<String> = []
     /// The start of the attacks, in the middle of the clean sample.
-    static let start = Timestamp(second: 1_795_223_700)
+    var start = Timestamp(second: 1_795_223_700)
 
-    private mutating func add(_ seconds: Double, _ from: Member, _ to: Member, _ frame: [UInt8]) {
-        records.append(
-            CaptureFile.Record(
-                Self.start + .seconds(seconds), Self.bytes(to.card) + Self.bytes(from.card) + frame)
-        )
+    /// Adds a frame; `frame` begins with its Ethernet type.
+    mutating func add(_ seconds: Double, _ from: Member, _ to: Member, _ frame: [UInt8]) {
+        let record = CaptureFile.Record(
+            start + .seconds(seconds), Self.bytes(to.card) + Self.bytes(from.card) + frame)
+        records.append((record, from.port))
     }
 
-    private static func bytes(_ card: String) -> [UInt8] {
+    /// Notes that a port is gone.
+    mutating func remove(port: String, at seconds: Double) { gone.append((port, seconds)) }
+
+    /// Writes the frames to files: those with a port to a recording.
+    func write(to scratch: Scratch) throws -> [String] {
+        let sorted = records.sorted { $0.record.time < $1.record.time }
+        let plain = sorted.filter { $0.port == nil }.map(\.record)
+        var paths: [String] = []
+        if !plain.isEmpty || sorted.isEmpty {
+            paths.append(try scratch.write("attack.pcap", Data(CaptureFile.pcap(plain))))
+        }
+        let names = Set(sorted.compactMap(\.port))
+        guard !names.isEmpty else { return paths }
+        var recording = PortRecording(ports: names.sorted(), shared: shared)
+        for (port, seconds) in gone {
+            recording.remove(
+                port: port, at: CaptureFile.Record(start + .seconds(seconds), []))
+        }
+        for (record, port) in sorted {
+            if let port { recording.add(record, port: port) }
+        }
+        return paths + [try scratch.write("ports.pcapng", Data(recording.bytes))]
+    }
+
+    static func bytes(_ card: String) -> [UInt8] {
         card.split(separator: ":").map { UInt8($0, radix: 16) ?? 0 }
     }
 
@@ -131,27 +167,33 @@ struct Attack {
     ) {
         for number in 0..<count {
             let time = seconds * Double(number) / Double(count)
-            let source = UInt16(30_000 + number)
-            tcp(at: time, from, to, source, port)
-            tcp(
-                at: time + 0.001, to, from, port, source, flags: 0x12, sequence: 500,
-                acknowledgment: 1001)
-            tcp(
-                at: time + 0.002, from, to, source, port, flags: 0x10, sequence: 1001,
-                acknowledgment: 501)
-            tcp(
-                at: time + 0.003, from, to, source, port, flags: 0x18, sequence: 1001,
-                acknowledgment: 501, size: 200)
-            tcp(
-                at: time + 0.004, to, from, port, source, flags: 0x18, sequence: 501,
-                acknowledgment: 1201, size: 300)
-            tcp(
-                at: time + 0.005, from, to, source, port, flags: 0x11, sequence: 1201,
-                acknowledgment: 801)
-            tcp(
-                at: time + 0.006, to, from, port, source, flags: 0x11, sequence: 801,
-                acknowledgment: 1202)
+            visit(at: time, from, to, from: UInt16(30_000 + number), port: port)
         }
+    }
+
+    /// One of them.
+    mutating func visit(
+        at time: Double, _ from: Member, _ to: Member, from source: UInt16, port: UInt16
+    ) {
+        tcp(at: time, from, to, source, port)
+        tcp(
+            at: time + 0.001, to, from, port, source, flags: 0x12, sequence: 500,
+            acknowledgment: 1001)
+        tcp(
+            at: time + 0.002, from, to, source, port, flags: 0x10, sequence: 1001,
+            acknowledgment: 501)
+        tcp(
+            at: time + 0.003, from, to, source, port, flags: 0x18, sequence: 1001,
+            acknowledgment: 501, size: 200)
+        tcp(
+            at: time + 0.004, to, from, port, source, flags: 0x18, sequence: 501,
+            acknowledgment: 1201, size: 300)
+        tcp(
+            at: time + 0.005, from, to, source, port, flags: 0x11, sequence: 1201,
+            acknowledgment: 801)
+        tcp(
+            at: time + 0.006, to, from, port, source, flags: 0x11, sequence: 801,
+            acknowledgment: 1202)
     }
 
     /// A scan of `count` ports, of which the first `open` answer.
@@ -187,6 +229,7 @@ struct Outcome {
         var offender: String
         var workload: String
         var pattern: String
+        var technique: String
         var evidence: String
         var decision: String
         var target: String
@@ -199,13 +242,19 @@ struct Outcome {
     var refusals: Set<String> = []
 
     /// Replays an attack in the middle of the clean sample, with a model of another clean sample.
-    init(_ attack: Attack, _ scratch: Scratch, model: String) throws {
-        let capture = try scratch.write(
-            "attack.pcap",
-            Data(CaptureFile.pcap(attack.records.sorted { $0.time < $1.time })))
-        let run = try Run(
-            "replay", "-r", "captures/clean-test.pcap", "-r", capture, "-m", model, "--inventory",
-            "captures/inventory.yaml", "--format", "eve")
+    ///
+    /// - Parameters:
+    ///   - background: other captures that are replayed with it.
+    init(
+        _ attack: Attack, _ scratch: Scratch, model: String,
+        inventory: String? = "captures/inventory.yaml",
+        background: [String] = ["captures/clean-test.pcap"]
+    ) throws {
+        let captures = background + (try attack.write(to: scratch))
+        let words =
+            ["replay"] + captures.flatMap { ["-r", $0] }
+            + ["-m", model, "--format", "eve"] + (inventory.map { ["--inventory", $0] } ?? [])
+        let run = try Run(words)
         #expect(run.status == 0, "\(run.errors)")
         for line in run.output.split(separator: "\n") {
             guard
@@ -217,7 +266,8 @@ struct Outcome {
                 alerts.insert(
                     Alert(
                         offender: text("offender"), workload: text("workload"),
-                        pattern: text("pattern"), evidence: text("evidence"),
+                        pattern: text("pattern"), technique: text("technique"),
+                        evidence: text("evidence"),
                         decision: text("decision"), target: text("target")))
             } else if text("action") == "fence" {
                 fenced.insert(text("target"))
@@ -240,7 +290,7 @@ struct Bench {
         model = try scratch.model()
     }
 
-    func judge(_ attack: Attack) throws -> Outcome {
-        try Outcome(attack, scratch, model: model)
+    func judge(_ attack: Attack, inventory: String = "captures/inventory.yaml") throws -> Outcome {
+        try Outcome(attack, scratch, model: model, inventory: inventory)
     }
 }

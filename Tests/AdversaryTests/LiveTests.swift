@@ -201,4 +201,82 @@ struct LiveTests {
         try stops { try lab.scan(lab.b, by: lab.a) }
         withExtendedLifetime(listeners) {}
     }
+
+    // MARK: - Takeovers
+
+    private func card(_ host: Lab.Host, _ link: String = "eth0") throws -> String {
+        try host.space.run("cat", "/sys/class/net/\(link)/address")
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Sends frames from the offender, a few in a second.
+    private func send(_ attack: Attack) throws {
+        let frames = attack.records.map { entry in
+            entry.record.bytes.map { Member.hex(Int($0)) }.joined()
+        }
+        try lab.a.space.run(
+            "python3", "-c",
+            """
+            import socket, sys, time
+            link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            link.bind(("eth0", 0))
+            for frame in sys.stdin.read().split():
+                link.send(bytes.fromhex(frame))
+                time.sleep(0.1)
+            """, input: frames.joined(separator: "\n"))
+    }
+
+    /// What `arpspoof` does between a host and its gateway, the offender passing on what it gets.
+    @Test func anARPSpooferBetweenAHostAndItsGateway() throws {
+        // Entries that were poisoned are asked for again soon.
+        for (host, link) in [(lab.b, "eth0"), (lab.node, "br1")] {
+            for setting in ["base_reachable_time_ms=2000", "delay_first_probe_time=1"] {
+                try host.space.run("sysctl", "-qw", "net.ipv4.neigh.\(link).\(setting)")
+            }
+        }
+        try lab.a.space.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        #expect(try lab.reaches(lab.b, lab.outside) && lab.reaches(lab.outside, lab.b))
+        var attack = Attack()
+        attack.poison(
+            Member(lab.a.v4, card: try card(lab.a)), Member(lab.b.v4, card: try card(lab.b)),
+            Member(lab.node.v4, card: try card(lab.node, "br1")), seconds: 10)
+        try stops {
+            try send(attack)
+            _ = try lab.reaches(lab.b, lab.outside)
+        }
+        #expect(patterns().contains("arpSpoofing"), "\(patterns())")
+        // The victim finds its gateway again.
+        #expect(try lab.reaches(lab.b, lab.outside) && lab.reaches(lab.outside, lab.b))
+    }
+
+    @Test func aNeighbourSpoofer() throws {
+        #expect(try lab.reaches(lab.b, lab.bystander, v6: true))
+        var attack = Attack()
+        let own = Member(lab.a.v6, card: try card(lab.a))
+        for number in 0..<10 {
+            attack.neighbour(
+                at: Double(number), own, lab.bystander.v6,
+                to: Member(lab.b.v6, card: try card(lab.b)))
+        }
+        try stops {
+            try send(attack)
+            _ = try lab.reaches(lab.bystander, lab.b, v6: true)
+        }
+        #expect(patterns().contains("neighbourSpoofing"), "\(patterns())")
+    }
+
+    @Test func aRogueDHCPServer() throws {
+        var attack = Attack()
+        for number in 0..<5 {
+            attack.dhcpOffer(
+                at: Double(number), Member(lab.a.v4, card: try card(lab.a)),
+                to: Member(lab.b.v4, card: try card(lab.b)))
+        }
+        try stops { try send(attack) }
+        #expect(patterns().contains("rogueDHCP"), "\(patterns())")
+    }
+
+    private func patterns() -> Set<String> {
+        Set(events().map(details).compactMap { $0["pattern"] as? String })
+    }
 }

@@ -38,7 +38,8 @@ extension Detector {
             senders(window),
             isProven
                 ? "its senders are known: each may have an incident of its own"
-                : "fences on the senders' addresses would not help; limit what is sent to \(target)",
+                : "fences on the senders' addresses would not help; limit what is sent to"
+                    + " \(target)",
         ]
         let pValue = 1 / Double(window.ageSeconds + 1)
         return Verdict(

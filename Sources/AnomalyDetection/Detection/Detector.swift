@@ -20,7 +20,7 @@ public struct Detector: Sendable {
 
     let model: Model
     private let identities: IdentityMap
-    private let feedback: FeedbackBook
+    let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
     /// Recent alerts of each subject: one entry for each pattern and scale.
     private var reported: [IPAddress: [Reported]] = [:]
@@ -84,8 +84,13 @@ public struct Detector: Sendable {
         guard let group = group(of: identity, window.subject, window.scale) else { return nil }
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
-        guard excess.contains(where: { $0 >= 1 }) else { return nil }
+        let isAnomalous = excess.contains { $0 >= 1 }
+        guard isAnomalous || window.takeover != nil || window.outage != nil else { return nil }
         var found = pattern(in: window, excess)
+        if let found, found.pattern.isRule {
+            return ruleVerdict(window, identity, group, excess, found)
+        }
+        guard isAnomalous else { return nil }
         let shared = identity.isNamed ? replicaScans.note(window, workload: identity.name) : nil
         if let shared, found?.pattern.mayFence != true {
             found = (shared.pattern, shared.strength)

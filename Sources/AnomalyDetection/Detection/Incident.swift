@@ -121,7 +121,8 @@ public struct IncidentTracker: Sendable {
 
     private mutating func merge(_ verdict: Verdict, _ eventID: String) {
         let window = verdict.window
-        let link = verdict.pattern == .spoofing ? window.mac : nil
+        let usesOthers = verdict.pattern == .spoofing || verdict.pattern?.isTakeover == true
+        let link = usesOthers ? window.mac : nil
         // Another owner of the address is another offender.
         let key = Key(verdict)
         if var incident = open[key], incident.workload == verdict.workload,

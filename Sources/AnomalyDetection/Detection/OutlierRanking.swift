@@ -73,6 +73,9 @@ public struct OutlierRanking: Sendable {
         guard before.map({ entry.rank > $0.rank }) ?? true else { return }
         entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
         entry.reasons = reasons(window, row, node)
+        if let found, let text = found.pattern.ruleText(of: window) {
+            entry.reasons.insert(found.pattern.ruleReason(text, window, node), at: 0)
+        }
         best[window.subject] = entry
         guard best.count > 2 * Self.entryLimit else { return }
         isCut = true

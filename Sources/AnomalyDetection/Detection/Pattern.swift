@@ -13,6 +13,8 @@ public enum Pattern: String, CaseIterable, Sendable {
     case verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
     case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, slowRequests
     case lateralMovement, newService
+    case arpSpoofing, neighbourSpoofing, macSpoofing, nextHop, rogueDHCP, rogueRouter, arpFlood
+    case serviceDown
 
     /// The title for an operator.
     public var title: String {
@@ -50,6 +52,14 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .slowRequests: "slow requests"
         case .lateralMovement: "lateral movement"
         case .newService: "contact never seen before"
+        case .arpSpoofing: "ARP spoofing"
+        case .neighbourSpoofing: "IPv6 neighbour spoofing"
+        case .macSpoofing: "MAC address of another host"
+        case .nextHop: "forwarding of others' packets"
+        case .rogueDHCP: "rogue DHCP server"
+        case .rogueRouter: "rogue router"
+        case .arpFlood: "ARP flood"
+        case .serviceDown: "service refuses its clients"
         }
     }
 
@@ -72,17 +82,34 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .exfiltration: "T1048"
         case .beacon: "T1071"
         case .lateralMovement: "T1021"
-        case .newService: nil
+        case .newService, .serviceDown: nil
+        case .arpSpoofing, .arpFlood: "T1557.002"
+        case .rogueDHCP: "T1557.003"
+        case .neighbourSpoofing, .macSpoofing, .nextHop, .rogueRouter: "T1557"
         }
     }
 
     /// Whether it is clear enough to fence the offender; the others only raise alerts.
     public var mayFence: Bool {
         switch self {
-        case .beacon, .newService, .lateralMovement, .requestFlood, .slowRequests: false
+        case .beacon, .newService, .lateralMovement, .requestFlood, .slowRequests, .serviceDown:
+            false
         default: true
         }
     }
+
+    /// Whether it is a host that takes another's place.
+    public var isTakeover: Bool {
+        switch self {
+        case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
+            .arpFlood:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it needs no baseline: it is never ordinary, so no score decides.
+    var isRule: Bool { isTakeover || self == .serviceDown }
 
     /// The alert's category in Suricata's terms.
     public var category: String {
@@ -97,7 +124,10 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .guessing: "Attempted User Privilege Gain"
         case .dnsTunnel, .icmpTunnel, .beacon: "Malware Command and Control Activity Detected"
         case .exfiltration: "Potential Corporate Privacy Violation"
-        case .lateralMovement, .newService: "Misc activity"
+        case .lateralMovement, .newService, .serviceDown: "Misc activity"
+        case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
+            .arpFlood:
+            "Potentially Bad Traffic"
         }
     }
 
@@ -123,11 +153,34 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .exfiltration: .bytesOutside
         case .beacon: .regularity
         case .lateralMovement, .newService: .newEdges
+        case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
+            .arpFlood:
+            .foreignSources
+        case .serviceDown: .failed
         }
+    }
+
+    fileprivate init(_ kind: Takeover.Kind) {
+        self =
+            switch kind {
+            case .arp: .arpSpoofing
+            case .neighbour: .neighbourSpoofing
+            case .macAddress: .macSpoofing
+            case .nextHop: .nextHop
+            case .dhcp: .rogueDHCP
+            case .router: .rogueRouter
+            case .flood: .arpFlood
+            }
+    }
+
+    /// The text of a pattern that needs no baseline; nil for others.
+    func ruleText(of window: Window) -> String? {
+        isTakeover ? window.takeover?.text : self == .serviceDown ? window.outage?.text : nil
     }
 
     /// The amount in a window as text: "1002 distinct destination ports in 10 s".
     public func amount(in window: Window) -> String {
+        if let text = ruleText(of: window) { return text }
         let description = FeatureSchema.description(of: measure)
         return Explanation.number(window[measure], description)
             + " \(description.counts) in \(window.scale.seconds) s"
@@ -154,11 +207,17 @@ public enum Pattern: String, CaseIterable, Sendable {
     static func match(
         _ window: Window, excluding excluded: Pattern? = nil, isAnomalous: (Feature) -> Bool
     ) -> (pattern: Pattern, strength: Float)? {
+        let takeover = window.takeover.map { (Pattern($0.kind), takeoverStrength) }
+        if let takeover, window.takeover?.evidence == .port { return takeover }
         let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
         if spoofed >= 1 { return (.spoofing, spoofed) }
         return strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
+            ?? takeover
             ?? strongest(of: window, isAnomalous) { !$0.mayFence && $0 != excluded }
     }
+
+    /// The strength of a takeover, which has no amount: that of a loud attack.
+    private static let takeoverStrength: Float = 20
 
     private static func strongest(
         of window: Window, _ isAnomalous: (Feature) -> Bool, where counts: (Pattern) -> Bool
@@ -253,6 +312,10 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard window.hasUnknownPeers else { return 0 }
             return isAnomalous(.newEdges) || isAnomalous(.newPeers) || isAnomalous(.newNetworks)
                 || isAnomalous(.newOutsidePeers) ? 1 : 0
+        case .serviceDown: return window.outage == nil ? 0 : 1
+        case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
+            .arpFlood:
+            return 0
         }
     }
 
@@ -295,8 +358,10 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
         // Many short flows to few services, with little data in either direction.
         let said = window[.bytesOut] / flows
+        // Over ten minutes the answers to many users behind one address are pages, not refusals.
+        let mostFetched: Float = window.scale == .long ? 4000 : 12_000
         guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), said > 180, said < 6000,
-            window[.bytesIn] / flows < 12_000,
+            window[.bytesIn] / flows < mostFetched,
             // More than acknowledgments comes back.
             window[.bytesIn] / max(window[.packetsOut], 1) >= 80
         else { return 0 }

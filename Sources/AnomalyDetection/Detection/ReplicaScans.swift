@@ -27,8 +27,8 @@ struct ReplicaScans: Sendable {
         var replicas: Int
 
         func text(workload: String, seconds: Int) -> String {
-            "\(Explanation.fixed(failed, digits: 0)) failed contacts that the baseline never used, by"
-                + " \(replicas) replicas of \(workload) in \(seconds) s"
+            "\(Explanation.fixed(failed, digits: 0)) failed contacts that the baseline never used,"
+                + " by \(replicas) replicas of \(workload) in \(seconds) s"
         }
     }
 

@@ -44,8 +44,8 @@ public struct Verdict: Sendable {
     /// Whether one such window is enough to act on.
     public var isFarBeyond: Bool
     public var reasons: [Reason]
-    /// What a target received, in a verdict on packets whose senders are not known, or are many; the
-    /// subject is then unspecified.
+    /// What a target received, in a verdict on packets whose senders are not known, or are many;
+    /// the subject is then unspecified.
     public var against: TargetWindow?
 
     public var subject: IPAddress { window.subject }

@@ -88,11 +88,15 @@ struct FeedbackBook: Sendable {
     /// The largest clean values by workload and scale, after the transform.
     private var allowances: [String: [Scale: [Float]]] = [:]
     private var fences: Set<Fence> = []
+    /// Patterns without a baseline that were judged benign.
+    private var excused: Set<Fence> = []
 
     init(_ feedback: [Feedback] = []) {
         for said in feedback {
             if said.judgement == .malicious {
                 fences.insert(Fence(workload: said.workload, pattern: said.pattern))
+            } else if said.pattern?.isRule == true {
+                excused.insert(Fence(workload: said.workload, pattern: said.pattern))
             }
             for scale in Scale.allCases {
                 guard let largest = said.largest(scale) else { continue }
@@ -110,6 +114,11 @@ struct FeedbackBook: Sendable {
             widened.largest[column] = max(group.largest[column], allowed[column])
         }
         return widened
+    }
+
+    /// Whether a pattern that needs no baseline was judged benign for this workload.
+    func excuses(_ pattern: Pattern, of workload: String) -> Bool {
+        excused.contains(Fence(workload: workload, pattern: pattern))
     }
 
     /// Whether this pattern of this workload was judged malicious before.

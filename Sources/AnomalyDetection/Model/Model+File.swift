@@ -128,7 +128,7 @@ extension ByteWriter {
         put(UInt32(parts.links.count))
         for (mac, link) in parts.links {
             put(mac.value)
-            put(UInt32(link.isRouter ? 1 : 0))
+            put(UInt32(link.isRouter ? 1 : 0) | UInt32(link.isDHCPServer ? 2 : 0))
             put(UInt32(link.addresses.count))
             for address in link.addresses { put(address) }
         }
@@ -240,12 +240,18 @@ extension ByteReader {
         }
         for _ in try facts(16, "the list of hardware addresses") {
             let mac = MACAddress(try uint64())
-            let isRouter = try uint32() != 0
+            let roles = try uint32()
             var addresses: [IPAddress] = []
             for _ in 0..<(try count(ofSize: 16, limit: Self.most, "a hardware address")) {
                 addresses.append(try address())
             }
-            parts.links.append((mac, .init(addresses: addresses, isRouter: isRouter)))
+            parts.links.append(
+                (
+                    mac,
+                    .init(
+                        addresses: addresses, isRouter: roles & 1 != 0,
+                        isDHCPServer: roles & 2 != 0)
+                ))
         }
         guard let graph = CommunicationGraph(stored: parts) else {
             throw .damaged("the communication graph names what is not there")

@@ -16,6 +16,8 @@ package struct TrainingSanitizer {
     package struct Suspect {
         package var subject: IPAddress
         package var mac: MACAddress
+        /// Whether it used addresses of others: its traffic is never learned.
+        package var isImpostor: Bool
         package var workload: String
         /// The strongest pattern, its strength and its window.
         package var pattern: Pattern
@@ -97,6 +99,15 @@ package struct TrainingSanitizer {
         }.sorted { ($1.strength, $0.subject) < ($0.strength, $1.subject) }
     }
 
+    /// The MAC addresses of suspects that used addresses of others, with their own address.
+    package var impostors: [MACAddress: IPAddress] {
+        var impostors: [MACAddress: IPAddress] = [:]
+        for suspect in found.values where suspect.isImpostor && suspect.mac != .zero {
+            impostors[suspect.mac] = suspect.subject
+        }
+        return impostors
+    }
+
     /// Whether the window's subject is a suspect at that time.
     package func isSuspect(_ window: Window) -> Bool {
         found[window.subject].map { $0.seconds.contains(window.endSecond) } ?? false
@@ -124,10 +135,13 @@ package struct TrainingSanitizer {
         else { return }
         let seconds =
             window.startSecond - Self.marginSeconds...window.endSecond + Self.marginSeconds
+        let isImpostor = window.usesOthers || match.pattern.isTakeover
+        let usesMAC = isImpostor || match.pattern == .spoofing
         guard var suspect = found[window.subject] else {
             found[window.subject] = Suspect(
-                subject: window.subject, mac: match.pattern == .spoofing ? window.mac : .zero,
-                workload: "", pattern: match.pattern, strength: match.strength, window: window,
+                subject: window.subject, mac: usesMAC ? window.mac : .zero,
+                isImpostor: isImpostor, workload: "", pattern: match.pattern,
+                strength: match.strength, window: window,
                 seconds: seconds)
             return
         }
@@ -140,7 +154,8 @@ package struct TrainingSanitizer {
             suspect.strength = match.strength
             suspect.window = window
         }
-        if match.pattern == .spoofing { suspect.mac = window.mac }
+        if usesMAC { suspect.mac = window.mac }
+        suspect.isImpostor = suspect.isImpostor || isImpostor
         found[window.subject] = suspect
     }
 }

@@ -14,8 +14,8 @@ public struct MACBindingTable: Sendable {
     static let newAddressAllowance = 2
     /// The greatest number of MAC addresses in the table.
     static let linkLimit = 65_536
-    /// Seconds of silence after which another claim of an address is no conflict.
-    static let takeoverSeconds = 5
+    /// Seconds for which a MAC address counts as active.
+    static let activeSeconds = 60
 
     struct Record: Sendable {
         var addresses: [IPAddress] = []
@@ -23,6 +23,8 @@ public struct MACBindingTable: Sendable {
         /// Whether training, inventory or engine name the owner of the MAC address. Such a MAC
         /// address never becomes a router by what it sends, and no other MAC address is evidence.
         var isKnown = false
+        /// Whether it answered DHCP clients in training.
+        var isDHCPServer = false
         var linkLocal = IPAddress.unspecified
         /// Addresses added since the start.
         var gained = 0
@@ -39,8 +41,10 @@ public struct MACBindingTable: Sendable {
     public struct Sender: Sendable, Equatable {
         /// The address that the frame is charged to.
         public var subject: IPAddress
-        /// Whether the frame's source address belongs to another host.
+        /// Whether the frame's source address does not belong to the subject.
         public var isForeign: Bool
+        /// Whether it belongs to another known host.
+        public var isOthers = false
         /// The kind of evidence.
         public var evidence = Evidence.address
         /// Whether the address belongs to another host: the frame is not attributed to its owner.
@@ -52,17 +56,26 @@ public struct MACBindingTable: Sendable {
 
     private(set) var records: [MACAddress: Record] = [:]
     private var owners: [IPAddress: MACAddress] = [:]
+    /// In training, addresses that a second MAC address used, which has them until the first uses
+    /// them again.
+    private var seconds: [IPAddress: (first: MACAddress, second: MACAddress)] = [:]
+    /// In training, MAC addresses with an address that another one used before and after them.
+    private var losers: [IPAddress: Set<MACAddress>] = [:]
     private let isLearning: Bool
     /// Whether every MAC address counts as known, because no training has seen any.
     private let trustsAll: Bool
 
     /// Creates a table with the bindings of a baseline and an inventory.
-    init(graph: CommunicationGraph?, inventory: Inventory, isLearning: Bool) {
+    init(
+        graph: CommunicationGraph?, inventory: Inventory, isLearning: Bool,
+        sharers: AddressSharers = AddressSharers(.empty)
+    ) {
         self.isLearning = isLearning
         trustsAll = isLearning || graph?.links.isEmpty ?? true
         for (mac, link) in graph?.links ?? [:] {
             records[mac] = Record(
-                addresses: link.addresses, isRouter: link.isRouter, isKnown: true)
+                addresses: link.addresses, isRouter: link.isRouter, isKnown: true,
+                isDHCPServer: link.isDHCPServer)
             for address in link.addresses where !link.isRouter { owners[address] = mac }
         }
         for member in inventory.workloads.flatMap(\.members) {
@@ -74,26 +87,53 @@ public struct MACBindingTable: Sendable {
                 records[mac] = Record(addresses: addresses, isKnown: true)
                 for address in addresses { owners[address] = mac }
             }
+            guard !sharers.isEmpty else { continue }
+            for address in member.addresses {
+                for mac in member.macs where sharers.macs(of: address).contains(mac) {
+                    guard records[mac]?.addresses.contains(address) == false else { continue }
+                    records[mac]?.addresses.append(address)
+                }
+            }
         }
+    }
+
+    /// Returns the sender of a frame with the same addresses as the last one of its MAC address:
+    /// the fast path of `sender`. Nil for any other.
+    @inline(__always)
+    mutating func settledSender(of packet: Packet, second: Int) -> Sender? {
+        let mac = packet.sourceMAC
+        guard seconds.isEmpty, let record = records[mac], !record.isRouter,
+            record.lastSource == packet.source, !packet.source.isUnspecified
+        else { return nil }
+        noteNextHop(packet)
+        if record.lastSecond != second { records[mac]?.lastSecond = second }
+        return Sender(
+            subject: packet.source, isForeign: false,
+            evidence: trustsAll || record.isKnown ? .card : .address)
     }
 
     /// Returns the sender of this frame; also learns its binding.
     ///
     /// - Parameters:
     ///   - isFromAfar: whether the source is outside or a gateway: its MAC address is a router's.
+    ///   - isHeld: whether ARP or neighbour discovery has announced the source for another MAC
+    ///     address before.
     ///   - areNamedApart: whether two addresses belong to two workloads with known names.
     mutating func sender(
-        of packet: Packet, second: Int, isFromAfar: Bool,
+        of packet: Packet, second: Int, isFromAfar: Bool, isHeld: Bool = false,
         areNamedApart: (IPAddress, IPAddress) -> Bool
     ) -> Sender {
+        let isFromAfar = isFromAfar && !isHeld
         let source = packet.source
         let mac = packet.sourceMAC
         guard mac != .zero && !mac.isGroup else { return Sender(subject: source, isForeign: false) }
         noteNextHop(packet)
+        if !seconds.isEmpty { noteReturn(of: source, to: mac) }
         guard var record = records[mac] else {
             // A MAC address that first appears with another host's address has none of its own yet.
-            let isContested = !isFromAfar && isOthers(source, mac)
+            let isContested = !isFromAfar && (isHeld || isOthers(source, mac))
             if records.count < Self.linkLimit {
+                if !isFromAfar { noteSecond(source, mac) }
                 bind(mac, to: isContested ? .unspecified : source, second: second)
                 records[mac]?.isRouter = isFromAfar
                 if isFromAfar { owners[source] = nil }
@@ -114,7 +154,9 @@ public struct MACBindingTable: Sendable {
         }
         if record.isRouter || record.lastSource == source || Self.isFree(source) {
             records[mac]?.lastSecond = second
-            return Sender(subject: source, isForeign: false, evidence: proof)
+            // Who sends without an address is still the same host.
+            let own = source.isUnspecified && !record.isRouter ? record.addresses.first : nil
+            return Sender(subject: own ?? source, isForeign: false, evidence: proof)
         }
         defer {
             record.lastSecond = second
@@ -124,13 +166,14 @@ public struct MACBindingTable: Sendable {
             record.lastSource = source
             return Sender(subject: source, isForeign: false, evidence: proof)
         }
-        if mayTake(source, record, mac, areNamedApart) {
+        if !isHeld, mayTake(source, record, mac, isFromAfar, areNamedApart) {
+            noteSecond(source, mac)
             record.addresses.append(source)
             record.gained += 1
             record.lastSource = source
             owners[source] = mac
             // A MAC address with so many source addresses is a router.
-            if record.addresses.count >= Self.addressLimit, mayBecomeRouter(record) {
+            if record.addresses.count >= Self.addressLimit, !record.isKnown {
                 record.isRouter = true
             }
             return Sender(
@@ -139,7 +182,30 @@ public struct MACBindingTable: Sendable {
         guard let own = record.addresses.first else {
             return Sender(subject: source, isForeign: false, isContested: true)
         }
-        return Sender(subject: own, isForeign: true, evidence: proof)
+        return Sender(
+            subject: own, isForeign: true, isOthers: isHeld || isOthers(source, mac),
+            evidence: proof)
+    }
+
+    /// In training, a second MAC address with an address of another: a new container, a backup, or
+    /// somebody that only uses it.
+    private mutating func noteSecond(_ address: IPAddress, _ mac: MACAddress) {
+        guard isLearning, let owner = owners[address], owner != mac,
+            records[owner]?.isRouter == false, seconds[address] == nil
+        else { return }
+        seconds[address] = (owner, mac)
+    }
+
+    /// In training, the first holder of an address is back: the second one only used it. Of two
+    /// holders, the one with an address of its own besides this one is the second.
+    private mutating func noteReturn(of address: IPAddress, to mac: MACAddress) {
+        guard let (first, second) = seconds[address], mac == first else { return }
+        let isFirstsOwn = records[first]?.addresses.first == address
+        let isSecondsOwn = records[second]?.addresses.first == address
+        let loser = !isFirstsOwn && isSecondsOwn ? first : second
+        losers[address, default: []].insert(loser)
+        seconds[address] = nil
+        owners[address] = loser == first ? second : first
     }
 
     /// A frame from a link-local address is attributed to the MAC address's own host, or to the
@@ -205,15 +271,46 @@ public struct MACBindingTable: Sendable {
     /// Whether `mac` may send with the addresses of others.
     func isRouter(_ mac: MACAddress) -> Bool { records[mac]?.isRouter == true }
 
-    /// Whether an address that `mac` claims by ARP belongs to another active interface.
-    mutating func isConflictingClaim(_ address: IPAddress, by mac: MACAddress, second: Int) -> Bool
-    {
-        guard let owner = owners[address], owner != mac, let other = records[owner] else {
-            return false
-        }
-        return !other.isRouter && second - other.lastSecond <= Self.takeoverSeconds
-            && records[mac]?.isRouter != true
+    /// The MAC address that an address belongs to, other than `mac` and no router's; and whether
+    /// training, inventory or engine say so.
+    func holder(of address: IPAddress, otherThan mac: MACAddress) -> (MACAddress, Bool)? {
+        guard isOthers(address, mac), let owner = owners[address] else { return nil }
+        return (owner, isKnownHost(owner))
     }
+
+    /// Whether another MAC address than `mac` has an address, and sent packets lately.
+    func isActive(_ address: IPAddress, otherThan mac: MACAddress, second: Int) -> Bool {
+        guard isOthers(address, mac), let owner = owners[address] else { return false }
+        return records[owner].map { second - $0.lastSecond <= Self.activeSeconds } ?? false
+    }
+
+    /// Whether training, inventory or engine name a host with this MAC address that is no router.
+    func isKnownHost(_ mac: MACAddress) -> Bool {
+        guard !trustsAll, let record = records[mac] else { return false }
+        return record.isKnown && !record.isRouter
+    }
+
+    /// Whether training, inventory or engine say that `mac` may use `address`.
+    func isKnown(_ mac: MACAddress, toHave address: IPAddress) -> Bool {
+        guard let record = records[mac], record.isKnown else { return false }
+        return record.addresses.contains(address)
+    }
+
+    /// The first address of a MAC address other than `address`; nil if there is none.
+    func firstAddress(of mac: MACAddress, otherThan address: IPAddress) -> IPAddress? {
+        records[mac]?.addresses.first { $0 != address }
+    }
+
+    /// Whether the MAC address is evidence of a sender.
+    func isEvidence(_ mac: MACAddress) -> Bool {
+        trustsAll || records[mac].map { $0.isKnown && !$0.isRouter } ?? false
+    }
+
+    /// Whether `mac` answered DHCP clients in training.
+    func isDHCPServer(_ mac: MACAddress) -> Bool { records[mac]?.isDHCPServer == true }
+
+    /// Records in training that a MAC address answers DHCP clients.
+    mutating func noteDHCPServer(_ mac: MACAddress) { records[mac]?.isDHCPServer = true }
 
     private static func isFree(_ address: IPAddress) -> Bool {
         address.isUnspecified || isLinkLocal(address)
@@ -235,10 +332,18 @@ public struct MACBindingTable: Sendable {
     }
 
     private func mayTake(
-        _ source: IPAddress, _ record: Record, _ mac: MACAddress,
+        _ source: IPAddress, _ record: Record, _ mac: MACAddress, _ isFromAfar: Bool,
         _ areNamedApart: (IPAddress, IPAddress) -> Bool
     ) -> Bool {
-        if isLearning { return true }
+        if isLearning {
+            // The inventory says whose it is.
+            let owner = owners[source].flatMap { $0 == mac ? nil : records[$0] }
+            return !(record.isKnown && owner?.isKnown == true)
+        }
+        // A host of the node's networks has no address outside.
+        if isFromAfar, record.isKnown, !trustsAll, record.addresses.contains(where: \.isPrivate) {
+            return false
+        }
         if isOthers(source, mac) { return false }
         guard let own = record.addresses.first else { return true }
         if areNamedApart(source, own) { return false }
@@ -250,8 +355,8 @@ public struct MACBindingTable: Sendable {
     /// next hop.
     mutating func noteNextHop(_ packet: Packet) {
         let mac = packet.destinationMAC
-        guard packet.kind == .ip, !mac.isGroup, mac != .zero, var record = records[mac],
-            !record.isRouter, mayBecomeRouter(record),
+        guard packet.kind == .ip, !mac.isGroup, mac != .zero, mac != packet.sourceMAC,
+            var record = records[mac], !record.isRouter, mayBecomeRouter(record),
             packet.destination != record.lastForwarded,
             !record.addresses.contains(packet.destination)
         else { return }
@@ -262,7 +367,24 @@ public struct MACBindingTable: Sendable {
     }
 
     /// The bindings that a baseline stores.
-    var links: [MACAddress: CommunicationGraph.Link] {
-        records.mapValues { .init(addresses: $0.addresses, isRouter: $0.isRouter) }
+    ///
+    /// - Parameter impostors: MAC addresses that used addresses of others in training, with their
+    ///   own address: they become no routers, and have no other address.
+    func links(
+        without impostors: [MACAddress: IPAddress] = [:]
+    ) -> [MACAddress: CommunicationGraph.Link] {
+        var links: [MACAddress: CommunicationGraph.Link] = [:]
+        for (mac, record) in records {
+            if let own = impostors[mac] {
+                links[mac] = .init(
+                    addresses: record.addresses.filter { $0 == own }, isRouter: false)
+            } else {
+                links[mac] = .init(
+                    addresses: record.addresses.filter {
+                        losers.isEmpty || losers[$0]?.contains(mac) != true
+                    }, isRouter: record.isRouter, isDHCPServer: record.isDHCPServer)
+            }
+        }
+        return links
     }
 }

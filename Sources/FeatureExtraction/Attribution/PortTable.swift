@@ -47,10 +47,11 @@ struct PortTable: Sendable {
         case seen
     }
 
-    /// A pair of port and source that was checked: the fast path for most packets.
+    /// A port, source and MAC address that were checked: the fast path for most packets.
     private struct Fast {
         var port: UInt32 = 0
         var source = IPAddress.unspecified
+        var mac = MACAddress.zero
     }
 
     private var records: [UInt32: Record] = [:]
@@ -61,11 +62,15 @@ struct PortTable: Sendable {
     private let routers: Set<MACAddress>
     /// The ports where the kernel lists these MAC addresses: of several with one, the first.
     private var routerPorts: [MACAddress: UInt32] = [:]
+    /// The first port that used each MAC address.
+    private var macPorts: [MACAddress: UInt32] = [:]
+    private let sharers: AddressSharers
 
     private static let fastCount = 256
 
-    init(graph: CommunicationGraph?) {
+    init(graph: CommunicationGraph?, sharers: AddressSharers = AddressSharers(.empty)) {
         routers = Set((graph?.links ?? [:]).filter { $0.value.isRouter }.keys)
+        self.sharers = sharers
     }
 
     /// The port that an address belongs to; 0: none.
@@ -81,21 +86,27 @@ struct PortTable: Sendable {
     func isSettled(_ packet: Packet) -> Bool {
         let place = fast[Int(packet.port) & (Self.fastCount - 1)]
         return place.port == packet.port && place.source == packet.source
-            && packet.packetType != .outgoing
+            && place.mac == packet.sourceMAC && packet.packetType != .outgoing
     }
 
     /// Returns the port's evidence about a packet's sender, and learns from the packet.
     ///
-    /// - Parameter place: the location of the source address, as far as the networks of containers
-    ///   are known.
-    mutating func answer(_ packet: Packet, place: Identity.Place) -> Answer {
+    /// - Parameters:
+    ///   - place: the location of the source address, as far as the networks of containers are
+    ///     known.
+    ///   - isHeld: whether a host without a port has the source address.
+    mutating func answer(
+        _ packet: Packet, place: Identity.Place, isHeld: Bool = false
+    ) -> Answer {
         let source = packet.source
         guard packet.packetType != .outgoing else {
             return owners[source] == nil ? .nothing : .seen
         }
         let port = packet.port
         guard !source.isUnspecified else {
-            return records[port]?.isShared == true ? .nothing : .own(source)
+            guard records[port]?.isShared != true else { return .nothing }
+            // Who sends without an address is still the same host.
+            return .own(firstAddress(of: port) ?? source)
         }
         var record = records[port] ?? Record()
         let owner = owners[source]
@@ -103,9 +114,12 @@ struct PortTable: Sendable {
             return owner == nil || owner == port ? .nothing : .contested
         }
         if let owner, owner == port || isSameHost(owner, record) {
-            return .own(subject(source, record, port))
+            return .own(subject(source, record, packet))
         }
-        if owner == nil, mayTake(source, place, record) {
+        if owner != nil, sharers.mayShare(source, anyOf: record.addresses) {
+            return .own(record.addresses.first { $0.isIPv4 == source.isIPv4 } ?? source)
+        }
+        if owner == nil, !isHeld, mayTake(source, place, record) {
             if record.addresses.contains(where: { Self.isAlike($0, source) }) {
                 record.gained += 1
             }
@@ -113,14 +127,14 @@ struct PortTable: Sendable {
             records[port] = record
             owners[source] = port
             if !record.listed.isEmpty { want(port) }
-            return .own(subject(source, record, port))
+            return .own(subject(source, record, packet))
         }
         want(port)
         if let owner { want(owner) }
         let known = record.listed.isEmpty ? record.addresses : record.listed
         let own =
             known.first { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) } ?? known.first
-        return own.map { .forged($0, isOthers: owner != nil) } ?? .contested
+        return own.map { .forged($0, isOthers: owner != nil || isHeld) } ?? .contested
     }
 
     /// Whether a port's host has another port, too: it may answer by either.
@@ -132,8 +146,9 @@ struct PortTable: Sendable {
     /// link-local address, and one that the kernel does not list, count as the host's first
     /// address.
     private mutating func subject(
-        _ source: IPAddress, _ record: Record, _ port: UInt32
+        _ source: IPAddress, _ record: Record, _ packet: Packet
     ) -> IPAddress {
+        let port = packet.port
         let known = record.listed.isEmpty ? record.addresses : record.listed
         let isMain =
             !Self.isLinkLocal(source) && (record.listed.isEmpty || record.listed.contains(source))
@@ -142,7 +157,8 @@ struct PortTable: Sendable {
             let first = known.first(where: { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) })
                 ?? known.first(where: { !Self.isLinkLocal($0) })
         else {
-            settle(port, source)
+            fast[Int(port) & (Self.fastCount - 1)] = Fast(
+                port: port, source: source, mac: packet.sourceMAC)
             return source
         }
         return first
@@ -167,8 +183,65 @@ struct PortTable: Sendable {
         return place == .inside && record.gained < Self.newAddressAllowance
     }
 
-    private mutating func settle(_ port: UInt32, _ source: IPAddress) {
-        fast[Int(port) & (Self.fastCount - 1)] = Fast(port: port, source: source)
+    // MARK: - MAC addresses
+
+    /// The port of another host that used a packet's source MAC address first; 0: none. What the
+    /// kernel says is no better evidence: a container can change its MAC address.
+    mutating func otherPort(ofMACOf packet: Packet) -> UInt32 {
+        let (port, mac) = (packet.port, packet.sourceMAC)
+        guard mac != .zero, !mac.isGroup, let record = records[port], !record.isShared else {
+            return 0
+        }
+        guard let owner = macPorts[mac] else {
+            if macPorts.count < MACBindingTable.linkLimit { macPorts[mac] = port }
+            return 0
+        }
+        guard owner != port, let other = records[owner], !other.isShared,
+            !isSameHost(owner, record)
+        else { return 0 }
+        // A packet from here must be checked again.
+        forget(port)
+        return owner
+    }
+
+    /// Whether only one host or container is behind a port.
+    func isOfOneHost(_ port: UInt32) -> Bool {
+        guard port != 0, let record = records[port] else { return port != 0 }
+        return !record.isShared && routerPorts[record.mac] != port
+    }
+
+    /// Whether a host that forwards packets of others is behind a port, by the baseline.
+    func isOfRouter(_ port: UInt32) -> Bool {
+        records[port].map { routerPorts[$0.mac] == port } ?? false
+    }
+
+    /// Whether a MAC address belongs to a port.
+    func isOfPort(_ mac: MACAddress) -> Bool { macPorts[mac] != nil }
+
+    /// Whether two ports lead to the same host.
+    func areOfOneHost(_ one: UInt32, _ other: UInt32) -> Bool {
+        one == other || records[one].map { isSameHost(other, $0) } ?? false
+    }
+
+    /// Whether the inventory lets a port's host hold an address of others.
+    func mayShare(_ address: IPAddress, at port: UInt32) -> Bool {
+        records[port].map { sharers.mayShare(address, anyOf: $0.addresses) } ?? false
+    }
+
+    /// Whether the kernel lists an address at a port.
+    func lists(_ address: IPAddress, at port: UInt32) -> Bool {
+        records[port]?.listed.contains(address) ?? false
+    }
+
+    /// The first address of a port.
+    func firstAddress(of port: UInt32) -> IPAddress? {
+        records[port].flatMap { $0.listed.first ?? $0.addresses.first }
+    }
+
+    /// Queries both sides of a dispute: the kernel may know the new holder.
+    mutating func check(_ one: UInt32, _ other: UInt32) {
+        if one != 0 { want(one) }
+        if other != 0 { want(other) }
     }
 
     // MARK: - Facts
@@ -204,6 +277,9 @@ struct PortTable: Sendable {
             if routers.contains(fact.mac), routerPorts[fact.mac] == nil {
                 routerPorts[fact.mac] = fact.port
             }
+            if fact.mac != .zero, !fact.isShared, macPorts[fact.mac] == nil {
+                macPorts[fact.mac] = fact.port
+            }
             forget(fact.port)
         }
         for fact in facts where !fact.isShared {
@@ -229,6 +305,7 @@ struct PortTable: Sendable {
         guard let record = records.removeValue(forKey: port) else { return }
         for address in record.addresses where owners[address] == port { owners[address] = nil }
         if routerPorts[record.mac] == port { routerPorts[record.mac] = nil }
+        macPorts = macPorts.filter { $0.value != port }
         forget(port)
     }
 

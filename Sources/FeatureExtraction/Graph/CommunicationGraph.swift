@@ -41,10 +41,13 @@ public struct CommunicationGraph: Sendable, Equatable {
         public var addresses: [IPAddress]
         /// Whether it may send with the addresses of others.
         public var isRouter: Bool
+        /// Whether it answers DHCP clients.
+        public var isDHCPServer: Bool
 
-        public init(addresses: [IPAddress], isRouter: Bool) {
+        public init(addresses: [IPAddress], isRouter: Bool, isDHCPServer: Bool = false) {
             self.addresses = addresses
             self.isRouter = isRouter
+            self.isDHCPServer = isDHCPServer
         }
     }
 

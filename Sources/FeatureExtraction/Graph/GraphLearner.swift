@@ -1,5 +1,5 @@
 public import FlowMetering
-import NetworkAddresses
+public import NetworkAddresses
 public import PacketDecoding
 public import Workloads
 import Timestamps
@@ -58,6 +58,7 @@ public struct GraphLearner: Sendable {
                 of: packet, second: second, isFromAfar: place == .outside || place == .gateway
             ) { _, _ in false }
             if subject == packet.source { subject = sender.subject }
+            if packet.announcement == .dhcpReply { links.noteDHCPServer(packet.sourceMAC) }
         }
         guard packet.kind == .ip else { return }
         if packet.dns.kind == .query {
@@ -104,9 +105,12 @@ public struct GraphLearner: Sendable {
     }
 
     /// Returns the graph learned so far.
-    public func finish() -> CommunicationGraph {
+    ///
+    /// - Parameter impostors: MAC addresses that used addresses of others, with their own address;
+    ///   the graph learns no other address and no role of theirs.
+    public func finish(without impostors: [MACAddress: IPAddress] = [:]) -> CommunicationGraph {
         var graph = graph
-        graph.links = links.links
+        graph.links = links.links(without: impostors)
         return graph
     }
 }

@@ -6,12 +6,16 @@ import PacketDecoding
 struct Arrivals: Sendable {
     /// Seconds within which an answer is due.
     private static let seconds = 10
+    /// Seconds within which packets are forwarded on the way that the first one took.
+    private static let routeSeconds = 60
 
     private struct Place {
         var key: UInt64 = 0
         var second = Int.min / 2
         var port: UInt32 = 0
         var mac = MACAddress.zero
+        /// The MAC address that it was sent to.
+        var nextHop = MACAddress.zero
     }
 
     private var places = [Place](repeating: Place(), count: 4096)
@@ -20,7 +24,27 @@ struct Arrivals: Sendable {
     mutating func note(_ packet: Packet, second: Int) {
         let key = Self.key(packet.source, packet.destination)
         places[Int(key >> 52)] = Place(
-            key: key, second: second, port: packet.port, mac: packet.sourceMAC)
+            key: key, second: second, port: packet.port, mac: packet.sourceMAC,
+            nextHop: packet.destinationMAC)
+    }
+
+    /// Whether a packet comes from the MAC address that another host had sent packets of the same
+    /// pair of addresses to: it forwards them.
+    func isForwarded(_ packet: Packet, second: Int) -> Bool {
+        let key = Self.key(packet.source, packet.destination)
+        let place = places[Int(key >> 52)]
+        guard place.key == key, second - place.second <= Self.routeSeconds,
+            packet.sourceMAC != .zero, place.nextHop == packet.sourceMAC
+        else { return false }
+        return packet.port == 0 || place.port == 0
+            ? place.mac != packet.sourceMAC : place.port != packet.port
+    }
+
+    /// Whether the receiver of an ARP reply has lately asked for its sender.
+    func wasAsked(_ reply: Packet, second: Int) -> Bool {
+        let key = Self.key(reply.destination, reply.source)
+        let place = places[Int(key >> 52)]
+        return place.key == key && second - place.second <= Self.seconds
     }
 
     /// Whether an ARP request is for an address that has just sent a packet to the requester. A

@@ -84,6 +84,8 @@ struct HostState: Sendable {
     /// which it had only its MAC address.
     var addressSecond = Int.min / 2
     var cardSecond = Int.min / 2
+    /// The last second in which it used an address of another known host.
+    var othersSecond = Int.min / 2
     /// Changes whenever the slot is assigned to another host.
     var generation: UInt8
     let firstSecond: Int
@@ -108,6 +110,11 @@ struct HostState: Sendable {
     var protocols = DistinctWindow()
     var unsolicited = UnsolicitedWindow()
     var tracks: [IntervalTrack] = []
+
+    /// The newest sign that it takes another host's place.
+    var takeover: Takeover?
+    /// The newest failure of a service that it offers.
+    var outage: ServiceOutage?
 
     /// The last flow that it opened, and the last one on a pair that is not in the baseline.
     var lastContact = Contact()

@@ -20,8 +20,10 @@ public struct Window: Sendable {
     public var evidence = Evidence.address
     /// Whether the address belongs to another host, which is not blamed for the window.
     public var isContested = false
-    /// Frames with the source address of another host.
+    /// Frames with a source address that is not the subject's.
     public var forgedCount = 0
+    /// Whether any of these addresses belongs to another known host.
+    public var usesOthers = false
     /// TCP flows that were answered, and that the subject's address reset without using the answer.
     public var resetCount = 0
     /// Flows to services that the subject is known to use, refused by servers that refuse several
@@ -33,6 +35,10 @@ public struct Window: Sendable {
     public var unsolicited = UnsolicitedCounts()
     /// The last of their destinations.
     public var unsolicitedContact = Contact()
+    /// A sign, in a short window, that it takes another host's place.
+    public var takeover: Takeover?
+    /// A service of the subject that refuses its clients, in a short window.
+    public var outage: ServiceOutage?
     public var scale: Scale
     /// The last second of the window, inclusive (since 1970 UTC).
     public var endSecond: Int

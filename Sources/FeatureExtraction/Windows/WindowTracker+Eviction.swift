@@ -16,6 +16,7 @@ extension WindowTracker {
         slots = [:]
         contested = [:]
         targets.restart()
+        disputes.removeAll()
         (second, target, firstSecond) = (Int.min, Int.min, Int.min)
         turn = (0, 0)
     }

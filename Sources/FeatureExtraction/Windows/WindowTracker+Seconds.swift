@@ -67,9 +67,13 @@ extension WindowTracker {
         window.isContested = hosts[slot].isContested
         let sum = hosts[slot].sum(scale)
         window.forgedCount = Int(sum.low(.proof))
+        window.usesOthers = hosts[slot].othersSecond > second - scale.seconds
         window.handshakeCount = Int(sum.high(.proof))
         window.resetCount = Int(sum.high(.nxdomain))
         window.outageCount = Int(sum.high(.logins))
+        let oldest = scale == .short ? second - scale.seconds : Int.max
+        window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
+        window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }
         window.scale = scale
         window.endSecond = second
         window.ageSeconds = second - hosts[slot].firstSecond + 1

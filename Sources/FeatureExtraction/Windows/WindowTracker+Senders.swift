@@ -9,7 +9,10 @@ extension WindowTracker {
     /// port.
     mutating func countInjected(_ packet: Packet, _ sender: MACBindingTable.Sender) {
         guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
-        noteForeign(packet.source, slot)
+        noteForeign(packet.source, slot, isOthers: sender.isOthers)
+        if sender.isForeign, arrivals.isForwarded(packet, second: second) {
+            noteForwarding(packet, sender, slot)
+        }
         hosts[slot].now[.activity] &+= 1
         hosts[slot].now[.packetsOut] &+= 1
         hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
@@ -28,16 +31,45 @@ extension WindowTracker {
     }
 
     mutating func sender(of packet: Packet) -> MACBindingTable.Sender {
-        if packet.port != 0, let sender = portSender(of: packet) { return sender }
-        return linkSender(of: packet)
+        let sender =
+            packet.port == 0
+            ? linkSender(of: packet)
+            : portSender(of: packet)
+                ?? linkSender(of: packet)
+        guard packet.tunnel != .none else { return sender }
+        return tunnelSender(of: packet, sender)
+    }
+
+    /// The outer source of a tunnel answers for an inner source that belongs to a host of this
+    /// node. That of another node's container, as in an overlay, is the sender.
+    private mutating func tunnelSender(
+        of packet: Packet, _ inner: MACBindingTable.Sender
+    ) -> MACBindingTable.Sender {
+        let outer = packet.outerSource
+        guard !outer.isUnspecified, outer != packet.source, !inner.isForeign,
+            inner.evidence != .card, inner.isNobody || inner.evidence == .address,
+            isOfThisNode(packet.source, packet), packet.packetType != .outgoing,
+            !isOfThisNode(outer, packet)
+        else { return inner }
+        return MACBindingTable.Sender(subject: outer, isForeign: true)
+    }
+
+    /// Whether an address belongs to a host behind another port, or with another MAC address, that
+    /// is no router.
+    private func isOfThisNode(_ address: IPAddress, _ packet: Packet) -> Bool {
+        let port = ports.owner(of: address)
+        return port != 0 && port != packet.port
+            || links.holder(of: address, otherThan: packet.sourceMAC) != nil
     }
 
     /// Attributes a packet by its MAC address.
     mutating func linkSender(of packet: Packet) -> MACBindingTable.Sender {
+        if let sender = links.settledSender(of: packet, second: second) { return sender }
         let place = resolver.resolve(packet.source, in: graph).place
         let names = resolver
         return links.sender(
-            of: packet, second: second, isFromAfar: place == .outside || place == .gateway
+            of: packet, second: second, isFromAfar: place == .outside || place == .gateway,
+            isHeld: place == .group && !packet.source.isUnspecified || isHeldElsewhere(packet)
         ) { names.areNamedApart($0, $1) }
     }
 
@@ -46,7 +78,10 @@ extension WindowTracker {
         let own = MACBindingTable.Sender(subject: packet.source, isForeign: false, evidence: .port)
         if ports.isSettled(packet) { return own }
         let place = resolver.resolve(packet.source, in: graph).place
-        switch ports.answer(packet, place: place) {
+        let isHeld = links.isActive(packet.source, otherThan: packet.sourceMAC, second: second)
+        let answer = ports.answer(packet, place: place, isHeld: isHeld)
+        checkMAC(packet)
+        switch answer {
         case .nothing: return nil
         case .own(let subject):
             // Training also learns MAC addresses, for monitors without ports.
@@ -55,7 +90,8 @@ extension WindowTracker {
         case .forged(let subject, let isOthers):
             // A container that forwards packets of hosts beyond it is a router.
             if mode == .training, !isOthers { _ = linkSender(of: packet) }
-            return MACBindingTable.Sender(subject: subject, isForeign: true, evidence: .port)
+            return MACBindingTable.Sender(
+                subject: subject, isForeign: true, isOthers: isOthers, evidence: .port)
         case .contested:
             contestedCount &+= 1
             fallthrough
@@ -66,13 +102,27 @@ extension WindowTracker {
         }
     }
 
-    /// Whether a refusal is one of several by which a service refuses its usual clients.
-    mutating func isOutage(_ refusal: Packet, _ slot: Int) -> Bool {
+    /// Notes a refusal: whether it is one of several by which a service refuses its usual clients,
+    /// and the outage, where it lasts.
+    mutating func noteRefusal(
+        _ refusal: Packet, _ slot: Int
+    ) -> (isDown: Bool, outage: ServiceOutage?) {
         let client =
             hosts[slot].port != 0
             ? UInt64(hosts[slot].port) : hosts[slot].address.high ^ hosts[slot].address.low
         return outages.note(
             refusal.source, port: refusal.sourcePort, client: client, second: second)
+    }
+
+    /// Notes an outage with the server, unless another host sent the refusal in its name.
+    mutating func noteOutage(_ outage: ServiceOutage, _ refusal: Packet) {
+        let sender = sender(of: refusal)
+        guard !sender.isForeign, !sender.isNobody, !sender.isContested,
+            sender.subject == refusal.source, let slot = slot(of: sender, refusal)
+        else { return }
+        hosts[slot].outage = outage
+        hosts[slot].now[.activity] &+= 1
+        hosts[slot].lastSecond = second
     }
 
     /// Whether a packet in the middle of a flow comes from another MAC address than the opener's;
@@ -91,16 +141,14 @@ extension WindowTracker {
     mutating func observeARP(_ packet: Packet) {
         let claimed = packet.source
         guard !claimed.isUnspecified else { return }
-        var conflicts = links.isConflictingClaim(claimed, by: packet.arpSenderMAC, second: second)
+        noteAnnouncement(packet, of: claimed, as: packet.arpSenderMAC, .arp)
         let sender = sender(of: packet)
         if sender.isNobody { return }
-        // The port takes precedence over the MAC address.
-        conflicts = sender.evidence == .port ? false : conflicts || sender.isContested
         // A router sends ARP requests on behalf of other hosts.
         let asks =
             packet.arpOperation == 1 && packet.destination != claimed
             && !links.isRouter(packet.sourceMAC) && !arrivals.isAnswer(packet, second: second)
-        guard asks || conflicts || sender.isForeign,
+        guard asks || sender.isForeign,
             resolver.resolve(sender.subject, in: graph).place != .group,
             let slot = slot(of: sender, packet)
         else { return }
@@ -108,12 +156,13 @@ extension WindowTracker {
             hosts[slot].arpTargets.insert(
                 DistinctWindow.mix(packet.destination.low), second: second, isNovel: false)
         }
-        if conflicts || sender.isForeign { noteForeign(claimed, slot) }
+        if sender.isForeign { noteForeign(claimed, slot, isOthers: sender.isOthers) }
         hosts[slot].now[.activity] &+= 1
         hosts[slot].lastSecond = second
     }
 
-    mutating func noteForeign(_ source: IPAddress, _ slot: Int) {
+    mutating func noteForeign(_ source: IPAddress, _ slot: Int, isOthers: Bool) {
+        if isOthers { hosts[slot].othersSecond = second }
         hosts[slot].now[.proof] &+= 1
         hosts[slot].foreignSources.insert(
             source.high ^ DistinctWindow.mix(source.low), second: second, isNovel: false)
@@ -135,6 +184,8 @@ extension WindowTracker {
             links.release(address, unless: mac)
             if let mac { links.know(mac, has: address) }
             ports.release(address)
+            announced[address] = nil
+            disputes.settle(address)
         }
     }
 
@@ -144,6 +195,8 @@ extension WindowTracker {
         ports.apply(change)
         guard !change.gone.isEmpty else { return }
         let gone = Set(change.gone)
+        disputes.remove(gone)
+        announced = announced.filter { !gone.contains($0.value.port) }
         for slot in hosts.indices where gone.contains(hosts[slot].port) && isCurrent(slot) {
             setPlace(of: slot, to: nil)
         }

@@ -57,6 +57,16 @@ public struct WindowTracker: Sendable {
     var arrivals = Arrivals()
     var outages = Outages()
     var targets = TargetTable()
+    /// ARP requests and neighbour solicitations, which make an announcement an answer.
+    var questions = Arrivals()
+    /// Where each address was announced first.
+    var announced: [IPAddress: Station] = [:]
+    var disputes = AddressDisputes()
+    var announcements = AnnouncementRates()
+    /// The first DHCP server and the first router that advertised itself, without a baseline.
+    var firstServer: Station?
+    var firstAdvertiser: Station?
+    let sharers: AddressSharers
     /// Where the search for a transient host continues.
     var hand = 0
 
@@ -77,10 +87,11 @@ public struct WindowTracker: Sendable {
         self.hostLimit = hostLimit
         resolver = IdentityResolver(
             identities: IdentityMap(inventory: inventory, remembered: remembered))
+        let known = inventory.isEmpty ? remembered : inventory
+        sharers = AddressSharers(known)
         links = MACBindingTable(
-            graph: graph, inventory: inventory.isEmpty ? remembered : inventory,
-            isLearning: mode == .training)
-        ports = PortTable(graph: graph)
+            graph: graph, inventory: known, isLearning: mode == .training, sharers: sharers)
+        ports = PortTable(graph: graph, sharers: sharers)
         window = Window(
             subject: .unspecified, mac: .zero, scale: .short, endSecond: 0, ageSeconds: 0,
             values: [Float](repeating: 0, count: Feature.count), contact: Contact(),
@@ -111,8 +122,11 @@ public struct WindowTracker: Sendable {
         switch packet.ipProtocol {
         case 1: return ![0, 3, 4, 5, 11, 12, 14, 16, 18].contains(packet.icmpType)
         case 58: return packet.icmpType == 128
-        // A packet from a service port to an unprivileged one is a late answer.
-        case 17: return packet.sourcePort >= 1024 || packet.destinationPort < 1024
+        // A packet from a service port to an unprivileged one is a late answer; a DHCP server's
+        // packets answer broadcasts.
+        case 17:
+            return packet.sourcePort >= 1024
+                || packet.destinationPort < 1024 && packet.announcement != .dhcpReply
         default: return true
         }
     }
@@ -143,11 +157,13 @@ public struct WindowTracker: Sendable {
     /// - Returns: the tag to store with the flow, if it changes.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
         precondition(second >= target, "windows that ended before a packet are taken first")
+        if !disputes.isEmpty { decideDisputes(packet) }
         if packet.kind == .arp {
             observeARP(packet)
             return nil
         }
         guard packet.kind == .ip else { return nil }
+        if packet.announcement != .none { observeAnnouncement(packet) }
         if packet.dns.kind == .query, packet.destinationPort == 53, !isToItself(packet) {
             relay.note(packet.dns.nameDigest, askedOf: packet.destination)
         }
@@ -222,7 +238,7 @@ public struct WindowTracker: Sendable {
             ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
         let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
         note(packet, novelty, peer, slot)
-        if sender.isForeign { noteForeign(packet.source, slot) }
+        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
         let tag =
             UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24
             | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)
@@ -291,6 +307,7 @@ public struct WindowTracker: Sendable {
             return
         }
         var now = hosts[slot].now
+        var failed: ServiceOutage?
         now[.activity] &+= 1
         // The answer to an unsolicited segment: RST alone, without data (RFC 9293, 3.10.7.1).
         if update.events.contains([.reset, .fromOriginator]), packet.tcpFlags & 0x3F == 0x04 {
@@ -333,8 +350,10 @@ public struct WindowTracker: Sendable {
                 hosts[slot].pending -= min(hosts[slot].pending, 1)
             }
             if update.events.contains(.refused) {
-                if update.tag & Self.newEdgeBit == 0, graph != nil, isOutage(packet, slot) {
-                    now[.logins] &+= Counters.high
+                if update.tag & Self.newEdgeBit == 0, graph != nil {
+                    let (isDown, outage) = noteRefusal(packet, slot)
+                    if isDown { now[.logins] &+= Counters.high }
+                    failed = outage
                 }
             } else {
                 now[.accepted] &+= 1
@@ -345,6 +364,7 @@ public struct WindowTracker: Sendable {
         }
         hosts[slot].now = now
         hosts[slot].lastSecond = second
+        if let failed { noteOutage(failed, packet) }
     }
 
     private mutating func noteName(_ name: NameDigest, _ slot: Int) {

@@ -97,7 +97,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         let second = time.second
         if second >= nextRefresh {
             nextRefresh = second + refreshSeconds
-            let known = graph.finish()
+            let known = graph.finish(without: sanitizer.impostors)
             factCount = known.edges.count
             tracker.replaceGraph(known)
         }
@@ -169,7 +169,9 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     func model(_ provenance: Model.Provenance) throws(ModelError) -> Model {
         var provenance = provenance
         provenance.packetCount = Int(clamping: packets)
-        return try trainer.finish(graph: graph.finish(), provenance: provenance)
-            .identified()
+        return try trainer.finish(
+            graph: graph.finish(without: sanitizer.impostors), provenance: provenance
+        )
+        .identified()
     }
 }

@@ -60,7 +60,8 @@ public struct Training {
         }
         let first = packets.report
         let suspects = check.finish()
-        let excluded = excludesSuspects ? suspects : []
+        // Who uses addresses of others is never learned: the model would take them for its own.
+        let excluded = excludesSuspects ? suspects : suspects.filter(\.isImpostor)
         func isClean(_ packet: Packet) -> Bool { !excluded.contains { $0.owns(packet) } }
         if !excluded.isEmpty {
             learner = GraphLearner(inventory: inventory)
@@ -75,7 +76,7 @@ public struct Training {
                 }
             }
         }
-        let graph = learner.finish()
+        let graph = learner.finish(without: check.impostors)
         var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
         var trainer = Trainer(inventory: inventory, seed: seed)
         packets = try reader()
@@ -115,9 +116,10 @@ public struct Training {
 
     private func warnings(_ suspects: [TrainingSanitizer.Suspect]) -> [String] {
         let shown = suspects.prefix(8).map { suspect in
-            (excludesSuspects ? "left out: " : "does not look clean: ") + suspect.text
+            (excludesSuspects || suspect.isImpostor ? "left out: " : "does not look clean: ")
+                + suspect.text
         }
-        guard !shown.isEmpty, !excludesSuspects else { return shown }
+        guard !excludesSuspects, !suspects.allSatisfy(\.isImpostor) else { return shown }
         let more = suspects.count > 8 ? "\(suspects.count - 8) more like these; " : ""
         return shown + [
             more

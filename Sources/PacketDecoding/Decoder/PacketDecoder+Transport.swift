@@ -67,6 +67,10 @@ extension PacketDecoder {
             guard options.followsTunnels else { return }
             cursor.at &+= 8
             udpTunnel(source: source, destination: destination, cursor, &packet)
+        } else if source == 67 && destination == 68 || source == 547 && destination == 546,
+            packet.tunnel == .none
+        {
+            packet.announcement = .dhcpReply
         }
     }
 
@@ -119,15 +123,45 @@ extension PacketDecoder {
         if packet.ipVersion == 4 {
             switch type {
             case 0, 8, 13...18: packet.icmpIdentifier = cursor.u16(4)
-            case 3, 4, 5, 11, 12: quoted(cursor, &packet)
+            case 3, 4, 5, 11, 12:
+                if type == 5, packet.tunnel == .none { packet.announcement = .redirect }
+                quoted(cursor, &packet)
             default: break
             }
         } else {
             switch type {
             case 128, 129: packet.icmpIdentifier = cursor.u16(4)
             case 1...4: quoted(cursor, &packet)
+            case 134...137 where packet.tunnel == .none: neighbourDiscovery(type, cursor, &packet)
             default: break
             }
+        }
+    }
+
+    /// Decodes what neighbour discovery (RFC 4861) announces: a link-layer address of the sender
+    /// of a solicitation, or of the target of an advertisement; a router; another next hop.
+    @inline(never)
+    private func neighbourDiscovery(
+        _ type: UInt8, _ cursor: borrowing Cursor, _ packet: inout Packet
+    ) {
+        switch type {
+        case 134: packet.announcement = .router
+        case 137: packet.announcement = .redirect
+        default: packet.announcement = .neighbour
+        }
+        guard packet.announcement == .neighbour, cursor.has(24) else { return }
+        packet.quotedSource = cursor.frame.ipv6(cursor.at &+ 8)
+        var offset = 24
+        // The option of a solicitation is the source's address, of an advertisement the target's.
+        let wanted: UInt8 = type == 135 ? 1 : 2
+        for _ in 0..<8 where cursor.has(offset &+ 8) {
+            let length = Int(cursor.u8(offset &+ 1)) &* 8
+            if cursor.u8(offset) == wanted {
+                packet.arpSenderMAC = cursor.frame.mac(cursor.at &+ offset &+ 2)
+                return
+            }
+            guard length > 0 else { return }
+            offset &+= length
         }
     }
 

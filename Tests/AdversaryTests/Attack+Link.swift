@@ -1,0 +1,93 @@
+import NetworkAddresses
+import TestKit
+
+/// Messages by which hosts learn addresses and routes of their link.
+extension Attack {
+    /// ARP replies: `address` is at `card`, sent by `from`.
+    mutating func arpReply(
+        at seconds: Double, _ from: Member, _ address: String, card: String? = nil,
+        to victim: Member
+    ) {
+        var packet = Frame.arp(operation: 2, address, victim.address)
+        packet.replaceSubrange(8..<14, with: Self.bytes(card ?? from.card))
+        packet.replaceSubrange(18..<24, with: Self.bytes(victim.card))
+        add(seconds, from, victim, [8, 6] + packet)
+    }
+
+    /// A gratuitous ARP request of `from` for its own address.
+    mutating func gratuitous(at seconds: Double, _ from: Member) {
+        var packet = Frame.arp(operation: 1, from.address, from.address)
+        packet.replaceSubrange(8..<14, with: Self.bytes(from.card))
+        add(seconds, from, .everyone, [8, 6] + packet)
+    }
+
+    /// An attacker between `victim` and `peer`, as `arpspoof` makes it: an ARP reply to each of
+    /// them every two seconds.
+    mutating func poison(
+        _ from: Member, _ victim: Member, _ peer: Member, seconds: Double = 30, start: Double = 0
+    ) {
+        for number in 0..<Int(seconds / 2) {
+            let time = start + Double(number) * 2
+            arpReply(at: time, from, peer.address, to: victim)
+            arpReply(at: time + 0.001, from, victim.address, to: peer)
+        }
+    }
+
+    mutating func ip6(
+        at seconds: Double, _ from: Member, _ to: Member, next: UInt8, _ payload: [UInt8]
+    ) {
+        add(
+            seconds, from, to,
+            [0x86, 0xDD] + Frame.ipv6(from.address, to.address, next, payload))
+    }
+
+    /// A neighbour advertisement: `address` is at `card`.
+    mutating func neighbour(
+        at seconds: Double, _ from: Member, _ address: String, card: String? = nil,
+        to victim: Member
+    ) {
+        let message =
+            Frame.icmp(type: 136, code: 0, rest: 0x6000_0000, Frame.address(address).bytes)
+            + [2, 1] + Self.bytes(card ?? from.card)
+        ip6(at: seconds, from, victim, next: 58, message)
+    }
+
+    mutating func routerAdvertisement(at seconds: Double, _ from: Member) {
+        let message = Frame.icmp(
+            type: 134, code: 0, rest: 0x4000_0708, [UInt8](repeating: 0, count: 8))
+        ip6(at: seconds, from, Member("ff02::1", card: "33:33:00:00:00:01"), next: 58, message)
+    }
+
+    /// A redirect of `victim`'s packets, in the gateway's name.
+    mutating func redirect(at seconds: Double, _ from: Member, to victim: Member) {
+        let quoted = Frame.ipv4(
+            victim.address, "198.51.100.7", 6, [UInt8](repeating: 0, count: 8))
+        let message = [5, 1, 0, 0] + Frame.address(from.address).bytes + quoted
+        add(seconds, from, victim, [8, 0] + Frame.ipv4(from.address, victim.address, 1, message))
+    }
+
+    /// An offer of a DHCP server.
+    mutating func dhcpOffer(at seconds: Double, _ from: Member, to client: Member) {
+        let message: [UInt8] = [2, 1, 6, 0] + [UInt8](repeating: 7, count: 236)
+        udp(at: seconds, from, client, 67, 68, message)
+    }
+
+    mutating func udp(
+        at seconds: Double, _ from: Member, _ to: Member, _ source: UInt16, _ destination: UInt16,
+        _ payload: [UInt8]
+    ) {
+        add(
+            seconds, from, to,
+            [8, 0]
+                + Frame.ipv4(
+                    from.address, to.address, 17, Frame.udp(source, destination, payload)))
+    }
+}
+
+extension Member {
+    static let everyone = Member("255.255.255.255", card: "ff:ff:ff:ff:ff:ff")
+    /// The gateway of the network of the jobs.
+    static let gateway = Member("10.60.4.1", card: "02:42:9f:80:cb:8e")
+    /// A host of the network of the jobs.
+    static let bystander = Member("10.60.4.14")
+}
