@@ -102,7 +102,7 @@ extension WindowTracker {
             let slot = slot(of: sender, packet)
         else { return }
         watch(packet, sender, kind: .fragment)
-        if sender.isForeign { noteForeign(packet.source, slot) }
+        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
         note(.fragment, packet, slot)
     }
 
