@@ -44,12 +44,16 @@ public struct Verdict: Sendable {
     /// Whether one such window is enough to act on.
     public var isFarBeyond: Bool
     public var reasons: [Reason]
+    /// The evidence of the minutes before, if they raised this verdict; nil: this window alone did.
+    public var running: RunningEvidence?
 
     public var subject: IPAddress { window.subject }
 
     /// The alert's headline: the subject, the pattern and the amount.
     public var summary: String {
-        let title = pattern?.title ?? "unusual traffic"
+        let title =
+            (pattern?.title ?? "unusual traffic")
+            + (running.map { " over \($0.minutes) min" } ?? "")
         return reasons.first.map { "\(title): \($0.text)" } ?? title
     }
 }
