@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """synthetic.py: writes captures of container networks other than the sample lab, optionally with labelled attacks.
 
-    synthetic.py LAB SEED HOURS OUT_PREFIX [--start H] [--calm] [--attacks]
+    synthetic.py LAB SEED HOURS OUT_PREFIX [--start H] [--calm] [--attacks | --quiet]
 
 LAB is `shop` (25 containers on three Docker bridges) or `mesh` (80 pods of a Kubernetes cluster, dual stack). A lab has
 the same services, addresses and regular clients for every seed; SEED determines everything else, so another seed is
 another day. --start H begins H hours later in the day (0 is 08:00, on a curve that peaks in the afternoon). --calm omits
 the harmless anomalies: deploy, scale-out, full backup, rush, restart, slow client. --stretch N makes attacks N times
-slower. Written are OUT_PREFIX.pcap, OUT_PREFIX.inventory.yaml and, with --attacks, OUT_PREFIX.labels.jsonl, in the
-formats of captures/. To train, and to evaluate the hours that follow and one with attacks:
+slower. --quiet makes ten-minute attacks instead that use known contacts, at one and a half to three times a workload's
+usual rate or in another mixture, so that no feature lies far outside what clean hours hold. Written are OUT_PREFIX.pcap,
+OUT_PREFIX.inventory.yaml and, with attacks, OUT_PREFIX.labels.jsonl, in the formats of captures/. To train, and to evaluate the hours that follow and one with attacks:
 
     synthetic.py shop 1 2 train --calm
     synthetic.py shop 2 4 clean --start 2
@@ -608,6 +609,17 @@ class Shop(Lab):
                     lateral=(s["nginx"], doors), arp=s["loki"], web=self.services["nginx"][1])
 
 
+    def quiet_targets(self):
+        """The actors of the quiet attacks, each with contacts that it always had."""
+        s = {name: hosts[0] for name, hosts in self.services.items()}
+        app = self.services["app"]
+        known = [(s["redis"], 6379), (s["postgres"], 5432), (s["search"], 8080), (s["cart"], 8080), (s["minio"], 9000)]
+        return dict(fan=(app[1], known[:4]), names=s["mail"], early=(s["backup"], self.vault, 80_000, 300),
+                    mixture=(app[2], self.pay, 4500, 900), probe=(s["prometheus"], 9100),
+                    retry=(self.services["worker"][2], s["postgres"], 5432), web=s["nginx"],
+                    read=(app[3], s["postgres"], 5432), flood=(s["grafana"], s["prometheus"], 9090))
+
+
 class Mesh(Lab):
     """Services of a Kubernetes cluster on four nodes: gRPC, brokers, devices from outside, jobs, autoscaling."""
 
@@ -824,6 +836,17 @@ class Mesh(Lab):
                     web=s["ingress"])
 
 
+    def quiet_targets(self):
+        s = {name: hosts[0] for name, hosts in self.services.items()}
+        second = {name: hosts[1] for name, hosts in self.services.items() if len(hosts) > 1}
+        known = [(h, 50051) for name in ("auth", "users", "orders") for h in self.services[name]]
+        return dict(fan=(second["bff"], known), names=second["notify"],
+                    early=(s["certs"], self.sites["acme.certs.example"], 4000, 6000),
+                    mixture=(second["payments"], self.sites["psp.pay.example"], 6000, 1400),
+                    probe=(s["prometheus"], 9100), retry=(s["billing"], s["postgres"], 5432), web=s["ingress"],
+                    read=(second["users"], s["postgres"], 5432), flood=(s["grafana"], s["influx"], 8086))
+
+
 class Attacks:
     """The attacks, and the labels of their packets."""
 
@@ -864,6 +887,68 @@ class Attacks:
         rng.shuffle(plans)
         span = (self.lab.end - self.lab.start - 400) / len(plans)
         for n, process in enumerate(plans): self.lab.spawn(process, 120 + (n + rng.random() * 0.3) * span)
+
+    def plan_quiet(self):
+        """Attacks below what any single feature shows: ten minutes each, in any order, with known contacts."""
+        who, rng, lab = self.lab.quiet_targets(), self.rng, self.lab
+        stranger = next(self.strangers)
+        domain = lab.upstream
+        plans = []
+
+        def plan(kind, source, targets, what, process):
+            plans.append(self.planted(kind, source, [str(x.ip) for x in targets], what, process))
+        fan, known = who["fan"]
+        plan("quiet-fan-out", fan, [x for x, _ in known], "all known services, two to three times as many at once",
+             self.fan_out(fan, known))
+        plan("quiet-names", who["names"], [domain], "names of 40 to 50 bytes, three a minute", self.long_names(who["names"]))
+        a, b, up, down = who["early"]
+        plan("quiet-upload-early", a, [b], "uploads of the usual size, at other times", self.calls(a, b, 443, up, down, 30))
+        a, b, up, down = who["mixture"]
+        plan("quiet-upload-mixture", a, [b], "more sent than usual to a known site", self.calls(a, b, 443, up, down, 8))
+        a, port = who["probe"]
+        there = [h for h in lab.all if h.up and h.net and h is not a and h.name not in getattr(lab, "JOBS", ())]
+        plan("quiet-scan", a, there[:8], "one host every two seconds, slower than the health checks",
+             self.slow_probes(a, there, port))
+        a, b, port = who["retry"]
+        plan("quiet-guessing", a, [b], "a password every 20 s, as a retry loop", self.calls(a, b, port, 150, 110, 20))
+        plan("quiet-web-guessing", stranger, [who["web"]], "a password every 7 s", self.calls(stranger, who["web"], 443, 480, 620, 7))
+        a, b, port = who["read"]
+        plan("quiet-reading", a, [b], "two to three times the usual data of a store", self.calls(a, b, port, 200, 100_000, 20))
+        a, b, port = who["flood"]
+        plan("quiet-queries", a, [b], "queries when nobody looks", self.calls(a, b, port, 700, 5000, 9))
+        rng.shuffle(plans)
+        span = (lab.end - lab.start - 1000) / len(plans)
+        for n, process in enumerate(plans): lab.spawn(process, 120 + (n + rng.random() * 0.3) * span)
+
+    QUIET_SECONDS = 600
+
+    def calls(self, a, b, port, up, down, gap):
+        """Short connections, at random times."""
+        for _ in range(int(self.QUIET_SECONDS / gap)):
+            size = lambda n: int(n * self.rng.uniform(0.7, 1.3))
+            self.lab.call(self.lab.now, a, b, port, size(up), size(down), 0.01, False)
+            yield self.lab.exp(gap)
+
+    def fan_out(self, a, known):
+        for _ in range(self.QUIET_SECONDS // 10):
+            for b, port in self.rng.sample(known, max(3, len(known) * 2 // 3)):
+                self.lab.call(self.lab.now, a, b, port, 200, 300, 0.003, False)
+            yield self.lab.exp(10)
+
+    def long_names(self, a):
+        """Data in names that are a little longer than usual."""
+        server = self.lab.pick("dns")
+        for _ in range(self.QUIET_SECONDS // 20):
+            text = "".join(self.rng.choices("abcdefghijklmnopqrstuvwxyz234567", k=self.rng.randrange(22, 32)))
+            name = text + ".cdn.far.example"
+            relay = lambda t: self.lab.ask(t, server, self.lab.upstream, name, 1, bytes(4))
+            self.lab.ask(self.lab.now, a, server, name, 1, bytes(4), 0, relay)
+            yield self.lab.exp(20)
+
+    def slow_probes(self, a, hosts, port):
+        for _ in range(self.QUIET_SECONDS // 2):
+            self.knock(a, self.rng.choice(hosts), port, "open")
+            yield self.lab.exp(2)
 
     def planted(self, kind, source, targets, what, process):
         """Runs `process`, and stores the label of its packets."""
@@ -970,6 +1055,7 @@ def main():
     parser.add_argument("--start", type=float, default=0, metavar="H", help="hours after 08:00")
     parser.add_argument("--calm", action="store_true", help="without the harmless oddities")
     parser.add_argument("--attacks", action="store_true", help="with labelled attacks")
+    parser.add_argument("--quiet", action="store_true", help="with labelled attacks that no single feature shows")
     parser.add_argument("--stretch", type=float, default=1, help="attacks this many times slower")
     options = parser.parse_args()
     lab = {"shop": Shop, "mesh": Mesh}[options.lab](options.seed, options.hours, options.start, options.prefix)
@@ -978,9 +1064,10 @@ def main():
     if not options.calm:
         for place, process in lab.oddities(): lab.spawn(process, (place + lab.rng.uniform(0, 0.06)) * length)
     if options.attacks: Attacks(lab, options.stretch).plan()
+    elif options.quiet: Attacks(lab, options.stretch).plan_quiet()
     lab.run()
     lab.write_inventory()
-    if options.attacks:
+    if options.attacks or options.quiet:
         with open(options.prefix + ".labels.jsonl", "w") as file:
             for label in sorted(lab.labels, key=lambda x: x["start"]): print(json.dumps(label), file=file)
 

@@ -103,6 +103,8 @@ extension Event {
         public var score: Double
         public var pValue: Double?
         public var threshold: Double?
+        /// The evidence of many minutes, where those raised the alert, not one window.
+        public var running: RunningEvidence?
         /// The group that the window was compared with.
         public var baseline: String?
         public var modelID: String?

@@ -19,6 +19,7 @@ extension Event.Alert {
         self.window = window.startSecond..<window.endSecond + 1
         pValue = verdict.pValue
         threshold = Double(verdict.threshold)
+        running = verdict.running
         baseline = verdict.baselineName
         self.modelID = modelID
         pattern = verdict.pattern

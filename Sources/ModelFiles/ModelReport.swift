@@ -87,16 +87,13 @@ public enum ModelReport {
     /// The promised rate of false alarms, with a note if the data are too few for it.
     private static func budget(_ model: Model) -> String {
         let asked = rate(model.provenance.falseAlarmsPerDay)
-        guard Scale.allCases.contains(where: { model[$0].isCapped }) else {
-            return
-                "the thresholds allow \(asked) at this node, counted over all windows and workloads"
+        guard let line = model.evidenceLine, let minutes = model.minutes else {
+            return "\(asked) was asked for: too few minutes for evidence over time; train on more"
         }
+        let node = minutes.groups[ScaleBaseline.node]?.minuteCount ?? 0
         return
-            """
-            \(asked) was asked for, which this little traffic cannot prove: the threshold is held \
-            at its
-            """
-                + " highest; train on more"
+            "\(asked), half of it for evidence over minutes: an alert from a factor of "
+            + "\(JSONObject.number(line.rounded(), digits: 0)), by \(node) clean minutes"
     }
 
     private static func isWorkload(_ name: String) -> Bool {

@@ -34,6 +34,7 @@ private func window(_ host: UInt32, second: Int, _ values: [Float]) -> Window {
 enum Damage: CaseIterable {
     case noThreshold, endlessThreshold, highThreshold, noBaseline, endlessBaseline, unordered
     case noNode, noTail, flatTail, noBudget, noScore, earliest, latest
+    case noMinutesOfNode, unorderedMinutes, noIndependence, moreScores, endlessMinutes
 
     func apply(to model: inout Model) {
         func change(_ body: (inout GroupBaseline) -> Void) {
@@ -42,13 +43,26 @@ enum Damage: CaseIterable {
             body(&group)
             model.scales[1].baseline.groups[ScaleBaseline.node] = group
         }
+        func change(_ body: (inout MinuteGroup) -> Void) {
+            guard var group = model.minutes?.groups[ScaleBaseline.node] else { return }
+            body(&group)
+            model.minutes?.groups[ScaleBaseline.node] = group
+        }
         switch self {
+        case .noMinutesOfNode: model.minutes?.groups[ScaleBaseline.node] = nil
+        case .unorderedMinutes: change { (group: inout MinuteGroup) in group.median[0] = 80 }
+        case .noIndependence: change { (group: inout MinuteGroup) in group.independence = 0 }
+        case .moreScores:
+            change { (group: inout MinuteGroup) in group.scoreCount = group.scores.count - 1 }
+        case .endlessMinutes: model.minutes?.minutesPerDay = .infinity
         case .noThreshold: model.scales[0].threshold = .nan
         case .endlessThreshold: model.scales[2].threshold = .infinity
         case .highThreshold: model.scales[0].threshold = 0.9
-        case .noBaseline: change { $0.median[0] = .nan }
-        case .endlessBaseline: change { $0.largest[3] = .infinity }
-        case .unordered: change { $0.median[0] = $0.largest[0] + 1 }
+        case .noBaseline: change { (group: inout GroupBaseline) in group.median[0] = .nan }
+        case .endlessBaseline:
+            change { (group: inout GroupBaseline) in group.largest[3] = .infinity }
+        case .unordered:
+            change { (group: inout GroupBaseline) in group.median[0] = group.largest[0] + 1 }
         case .noNode: model.scales[0].baseline.groups[ScaleBaseline.node] = nil
         case .noTail: model.scales[0].calibration.tailShape = .nan
         case .flatTail: model.scales[0].calibration.tailScale = 0
@@ -65,7 +79,10 @@ private func cleanModel(seed: UInt64 = 1) throws -> Model {
     var trainer = Trainer(inventory: .empty, seed: seed)
     for second in 0..<150 {
         for host in 1...4 as ClosedRange<UInt32> {
-            trainer.observe(cleanWindow(host, second: second, &generator))
+            var window = cleanWindow(host, second: second * 60, &generator)
+            trainer.observe(window)
+            window.scale = .medium
+            trainer.observe(window)
         }
     }
     var provenance = Model.Provenance()

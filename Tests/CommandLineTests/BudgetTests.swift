@@ -36,4 +36,40 @@ struct BudgetTests {
         #expect(count <= 2, "\(run.output)")
         #expect((result["clean_workloads_quarantined"] as? [Any])?.isEmpty == true)
     }
+
+    /// Attacks that no single window shows, in an hour of their own: found by their minutes, and
+    /// more of them with a larger budget. Without the minutes, none is.
+    @Test(.needs("python3")) func quietAttacksAreFoundWithinTheBudget() throws {
+        let scratch = try Scratch()
+        let (train, quiet) = (scratch.path("train"), scratch.path("quiet"))
+        try synthesise("shop", "1", "2", train, "--calm")
+        try synthesise("shop", "4", "1", quiet, "--start", "3", "--calm", "--quiet")
+        func model(_ budget: String) throws -> String {
+            let path = scratch.path("m" + budget.replacingOccurrences(of: "/", with: "-"))
+            let run = try Run(
+                "train", "-r", train + ".pcap", "--inventory", train + ".inventory.yaml", "-o",
+                path, "--false-alarms", budget)
+            #expect(run.status == 0 && run.output.contains("for evidence over minutes"))
+            return path
+        }
+        func found(_ budget: String, _ more: String...) throws -> Int {
+            let run = try Run(
+                [
+                    "evaluate", "-r", quiet + ".pcap", "--inventory", quiet + ".inventory.yaml",
+                    "-m", try model(budget), "--truth", quiet + ".labels.jsonl", "--format", "json",
+                ] + more)
+            let result = try #require(try run.json.first, "\(run.errors)")
+            #expect(result["attack_count"] as? Int == 9 && result["false_incidents"] as? Int == 0)
+            return try #require(result["detected_count"] as? Int)
+        }
+        let counts = try ["10/day", "1/day", "1/week"].map { try found($0) }
+        #expect(counts[0] >= counts[1] && counts[1] >= counts[2], "\(counts)")
+        #expect(counts[1] >= 4, "\(counts)")
+        #expect(try found("1/day", "--without", "minutes") == 0)
+        let replay = try Run(
+            "replay", "-r", quiet + ".pcap", "--inventory", quiet + ".inventory.yaml", "-m",
+            try model("1/day"))
+        #expect(replay.output.contains(" minutes together: evidence 10^"), "\(replay.output)")
+        #expect(!replay.output.contains("-> quarantine"), "\(replay.output)")
+    }
 }

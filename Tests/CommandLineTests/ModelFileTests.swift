@@ -41,7 +41,12 @@ struct ModelFileTests {
     }
 
     /// The version comes first: whatever follows, the message states the remedy.
-    @Test(arguments: [(1, "older than this program's 2; train again"), (3, "upgrade lazaret")])
+    @Test(
+        arguments: [
+            (1, "older than this program's 3; make a new one with 'lazaret train -r CLEAN.pcap"),
+            (2, "older than this program's 3; make a new one with 'lazaret train -r CLEAN.pcap"),
+            (4, "upgrade lazaret"),
+        ])
     func aModelOfAnotherVersionIsRefusedInOneLine(version: UInt8, words: String) throws {
         let model = try model(asking: ["www.example.com"])
         var bytes = try Data(contentsOf: URL(fileURLWithPath: model))

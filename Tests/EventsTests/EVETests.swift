@@ -47,6 +47,13 @@ struct EVETests {
         #expect(facts[6] == (.stats, .informational, nil, ""))
     }
 
+    @Test func anAlertOfManyMinutesSaysHowMuchEvidenceTheyAre() {
+        let line = Event(time: .epoch, .alert(Samples.minutesAlert)).eve
+        let fields =
+            "\"evidence_minutes\":6,\"evidence_log10\":5.25,\"evidence_line_log10\":4.75"
+        #expect(line.contains(fields), "\(line)")
+    }
+
     @Test func linesOfTheFirstVersionAreReadAndWrittenUnchanged() throws {
         var kinds: [Event.Kind: Int] = [:]
         for line in try Samples.firstVersionLines() {

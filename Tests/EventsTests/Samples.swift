@@ -40,6 +40,14 @@ enum Samples {
         return alert
     }
 
+    /// An alert of many minutes, none of which is anomalous by itself.
+    static var minutesAlert: Event.Alert {
+        var alert = rankedAlert
+        alert.identifier = "d346eb09b7787e60"
+        alert.running = RunningEvidence(minutes: 6, log10: 5.25, lineLog10: 4.75)
+        return alert
+    }
+
     /// A ranked address, as without a baseline.
     static var rankedAlert: Event.Alert {
         var alert = Event.Alert(
@@ -88,7 +96,7 @@ enum Samples {
             Event(time: time, .quarantine(change("10.60.4.0/24", isFull: false))),
             Event(time: time, .quarantine(change("fd00::/64", isFull: false))),
             Event(time: time, .quarantine(change("02:42:0a:3c:04:0d", isFull: false))),
-            Event(time: time, .stats(statistics)),
+            Event(time: time, .stats(statistics)), Event(time: time, .alert(minutesAlert)),
         ]
     }
 

@@ -37,12 +37,20 @@ public struct Detector: Sendable {
         var workload: String
     }
 
-    private var shares = [Float](repeating: 0, count: Feature.count)
+    var shares = [Float](repeating: 0, count: Feature.count)
+
+    /// Parts that are left out, to measure what they contribute.
+    public var omitted: Set<DetectorPart> = []
+
+    /// Evidence over minutes, and the line from which it raises a verdict.
+    var evidence = EvidenceTable()
+    let evidenceLine: Double
 
     public init(model: Model, inventory: Inventory) {
         self.model = model
         identities = IdentityMap(inventory: inventory)
         feedback = FeedbackBook(model.feedback)
+        evidenceLine = model.evidenceLine ?? .infinity
     }
 
     /// The name by which feedback refers to a subject.
@@ -64,29 +72,50 @@ public struct Detector: Sendable {
     public private(set) var unscoredCount = 0
     private var unknownHosts = (second: Int.min, plain: 0, patterned: 0)
 
-    /// Continues the counts of the detector that this one replaces.
+    /// Continues the counts and the evidence of the detector that this one replaces.
     public mutating func resumeCounts(of other: Detector) {
+        evidence = other.evidence
         scoredCount = other.scoredCount
         seenCount = other.seenCount
         scoreCounts = other.scoreCounts
         unscoredCount = other.unscoredCount
     }
 
-    /// The score of the last window; nil if it was not scored.
-    public private(set) var latestScore: (workload: String, score: Float)?
+    /// The evidence about the last window's workload, on the scale of `RunningEvidence.share`; nil
+    /// if the window neither raised a verdict nor closed a minute.
+    public private(set) var latestEvidence: (workload: String, share: Float)?
 
     /// Returns the verdict on a window, or nil if there is nothing to report.
     public mutating func judge(_ window: Window) -> Verdict? {
-        seenCount += 1
-        latestScore = nil
         let identity = identity(of: window)
+        let alone = judgeAlone(window, identity)
+        latestEvidence = alone == nil ? nil : (identity.name, 1)
+        guard window.scale == .medium, let minutes = model.minutes, !omitted.contains(.minutes),
+            evidence.closesMinute(window, workload: identity.name), alone == nil,
+            !window.isContested, !isReported(window, identity)
+        else { return alone }
+        let verdict = accumulate(window, identity, minutes)
+        latestEvidence = (identity.name, evidenceShare(of: window.subject))
+        return verdict
+    }
+
+    /// Whether a window that overlaps this one has raised an alert by itself.
+    private func isReported(_ window: Window, _ identity: Identity) -> Bool {
+        reported[window.subject]?.contains {
+            $0.second >= window.startSecond && $0.workload == identity.name
+        } ?? false
+    }
+
+    /// The verdict on a window by itself.
+    private mutating func judgeAlone(_ window: Window, _ identity: Identity) -> Verdict? {
+        seenCount += 1
         let scaleModel = model[window.scale]
         guard let group = group(of: identity, window.subject, window.scale) else { return nil }
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
         let isAnomalous = excess.contains { $0 >= 1 }
         guard isAnomalous || window.takeover != nil || window.outage != nil else { return nil }
-        var found = pattern(in: window, excess)
+        var found = omitted.contains(.patterns) ? nil : pattern(in: window, excess)
         if let found, found.pattern.isRule {
             return ruleVerdict(window, identity, group, excess, found)
         }
@@ -104,9 +133,8 @@ public struct Detector: Sendable {
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
         let score = scaleModel.forest.attribute(row, into: &shares)
-        latestScore = (identity.name, score)
         scoreCounts[min(19, max(0, Int(score * 20)))] &+= 1
-        guard score >= scaleModel.threshold else { return nil }
+        guard score >= scaleModel.threshold || omitted.contains(.forest) else { return nil }
         // More of the usual traffic without a clear pattern is a busy hour, not an attack.
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
         guard found != nil || !isMore else { return nil }

@@ -41,7 +41,7 @@ public struct OutlierRanking: Sendable {
     private var shares = [Float](repeating: 0, count: Feature.count)
 
     public init(inventory: Inventory, seed: UInt64) {
-        trainer = Trainer(inventory: inventory, seed: seed)
+        trainer = Trainer(inventory: inventory, seed: seed, learnsMinutes: false)
         identities = IdentityMap(inventory: inventory)
     }
 

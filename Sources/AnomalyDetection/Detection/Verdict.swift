@@ -47,12 +47,16 @@ public struct Verdict: Sendable {
     /// What a target received, in a verdict on packets whose senders are not known, or are many;
     /// the subject is then unspecified.
     public var against: TargetWindow?
+    /// The evidence of the minutes before, if they raised this verdict; nil: this window alone did.
+    public var running: RunningEvidence?
 
     public var subject: IPAddress { window.subject }
 
     /// The alert's headline: the subject, the pattern and the amount.
     public var summary: String {
-        let title = pattern?.title ?? "unusual traffic"
+        let title =
+            (pattern?.title ?? "unusual traffic")
+            + (running.map { " over \($0.minutes) min" } ?? "")
         return reasons.first.map { "\(title): \($0.text)" } ?? title
     }
 }

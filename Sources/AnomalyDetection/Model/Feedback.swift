@@ -121,6 +121,11 @@ struct FeedbackBook: Sendable {
         excused.contains(Fence(workload: workload, pattern: pattern))
     }
 
+    /// The values that feedback made clean in a window of `scale`, after the transform.
+    func allowed(for workload: String, scale: Scale) -> [Float]? {
+        allowances.isEmpty ? nil : allowances[workload]?[scale]
+    }
+
     /// Whether this pattern of this workload was judged malicious before.
     func mayFence(_ pattern: Pattern?, of workload: String) -> Bool {
         !fences.isEmpty && fences.contains(Fence(workload: workload, pattern: pattern))

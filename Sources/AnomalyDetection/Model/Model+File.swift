@@ -8,7 +8,7 @@ import Timestamps
 
 extension Model {
     /// The version of the file's layout.
-    public static let formatVersion = 2
+    public static let formatVersion = 3
 
     private static let magic = [UInt8]("LAZARET MODEL\n".utf8)
     private static let digestSize = 32
@@ -29,6 +29,7 @@ extension Model {
         writer.put(provenance)
         writer.put(graph)
         for scale in scales { writer.put(scale) }
+        writer.put(minutes)
         return writer.bytes + SHA256.hash(writer.bytes.span)
     }
 
@@ -61,6 +62,7 @@ extension Model {
         graph = try reader.graph()
         scales = []
         for _ in Scale.allCases { scales.append(try reader.scaleModel()) }
+        minutes = try reader.minuteModel()
         guard reader.isAtEnd else { throw .damaged("more bytes than its contents need") }
         identifier = digest.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
@@ -153,9 +155,13 @@ extension ByteWriter {
             put(value.bitPattern)
         }
         put(scale.threshold.bitPattern)
-        let forest = scale.forest.encoded()
-        put(UInt32(forest.count))
-        bytes += forest
+        put(scale.forest)
+    }
+
+    mutating func put(_ forest: IsolationForest) {
+        let encoded = forest.encoded()
+        put(UInt32(encoded.count))
+        bytes += encoded
     }
 
     private mutating func put(_ address: IPAddress) {
@@ -271,6 +277,12 @@ extension ByteReader {
         }
         let calibration = try calibration()
         let threshold = try float(in: 0...Trainer.highestThreshold, "a threshold")
+        return Model.ScaleModel(
+            baseline: ScaleBaseline(groups: groups), calibration: calibration,
+            threshold: threshold, forest: try forest())
+    }
+
+    mutating func forest() throws(ModelError) -> IsolationForest {
         let forest: IsolationForest
         do {
             let size = try count(ofSize: 1, limit: Self.largestForest, "a forest")
@@ -283,30 +295,34 @@ extension ByteReader {
         guard forest.columnCount == Feature.count else {
             throw .damaged("a forest has \(forest.columnCount) columns, not \(Feature.count)")
         }
-        return Model.ScaleModel(
-            baseline: ScaleBaseline(groups: groups), calibration: calibration,
-            threshold: threshold, forest: forest)
+        return forest
     }
 
     /// Reads a group's statistics: in the range of each feature's transform, and in rising order.
     private mutating func group() throws(ModelError) -> GroupBaseline {
         let windowCount = Int(try integer(in: Self.counts, "the windows of a baseline"))
+        let rows = try risingRows(3)
+        return GroupBaseline(
+            windowCount: windowCount, median: rows[0], p99: rows[1], largest: rows[2])
+    }
+
+    /// Reads rows of transformed values, none of them below the row before.
+    mutating func risingRows(_ count: Int) throws(ModelError) -> [[Float]] {
         let ranges: [ClosedRange<Float>] = FeatureSchema.table
             .sorted { $0.feature.rawValue < $1.feature.rawValue }
             .map { $0.transform == .logarithmic ? 0...Self.largestLogarithm : -1000...1000 }
         var rows: [[Float]] = []
-        for _ in 0..<3 {
+        for _ in 0..<count {
             var row: [Float] = []
-            for range in ranges { row.append(try float(in: range, "a baseline")) }
+            for (column, range) in ranges.enumerated() {
+                row.append(try float(in: range, "a baseline"))
+                guard rows.last.map({ $0[column] <= row[column] }) ?? true else {
+                    throw .damaged("a baseline's numbers are not in order")
+                }
+            }
             rows.append(row)
         }
-        for column in ranges.indices {
-            guard rows[0][column] <= rows[1][column], rows[1][column] <= rows[2][column] else {
-                throw .damaged("a baseline's numbers are not in order")
-            }
-        }
-        return GroupBaseline(
-            windowCount: windowCount, median: rows[0], p99: rows[1], largest: rows[2])
+        return rows
     }
 
     /// Reads a calibration, with the values that `Calibration.init(blockMaxima:blocksPerDay:)` can
@@ -328,9 +344,9 @@ extension ByteReader {
 
     /// Accepted times in nanoseconds since 1970, up to the year 2116.
     private static var times: ClosedRange<Int64> { 0...(1 << 62) }
-    private static var counts: ClosedRange<Int64> { 0...(1 << 53) }
+    static var counts: ClosedRange<Int64> { 0...(1 << 53) }
     /// The greatest number of workloads and of addresses.
-    private static var most: Int { 262_144 }
+    static var most: Int { 262_144 }
     /// The greatest size in bytes; a forest with the default options has half a megabyte.
     private static var largestForest: Int { 4 << 20 }
     /// The logarithm of 1 + the largest `Float`.

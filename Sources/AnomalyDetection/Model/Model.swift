@@ -41,6 +41,8 @@ public struct Model: Sendable, Equatable {
     public internal(set) var provenance: Provenance
     public internal(set) var graph: CommunicationGraph
     public internal(set) var scales: [ScaleModel]
+    /// What clean minutes look like; nil if the training had too few.
+    public internal(set) var minutes: MinuteModel?
     /// Operators' feedback on its alerts, stored next to the model's file.
     public private(set) var feedback: [Feedback] = []
     /// The first 16 hexadecimal digits of the file's SHA-256.
@@ -64,10 +66,16 @@ public struct Model: Sendable, Equatable {
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
     }
 
-    /// Copies graph and feedback from `anchor`, the model that this one was retrained from.
+    /// Copies graph, minutes and feedback from `anchor`, the model that this one was retrained from.
     public mutating func inherit(from anchor: Model) {
         graph = anchor.graph
+        minutes = anchor.minutes
         feedback = anchor.feedback
+    }
+
+    /// The evidence over minutes from which an alert is raised, by the model's false-alarm budget.
+    public var evidenceLine: Double? {
+        minutes?.line(falseAlarmsPerDay: provenance.falseAlarmsPerDay)
     }
 
     /// The part of the model for `scale`.
@@ -94,8 +102,8 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
             """
         case .olderVersion(let version):
             """
-            has format version \(version), older than this program's \(Model.formatVersion); train \
-            again
+            has format version \(version), older than this program's \(Model.formatVersion); make a \
+            new one with 'lazaret train -r CLEAN.pcap -o MODEL'
             """
         case .otherSchema(let version):
             """

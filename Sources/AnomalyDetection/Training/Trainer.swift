@@ -29,12 +29,16 @@ public struct Trainer: Sendable {
     private var indexOfIdentity: [Identity: Int32] = [:]
     private var rows: [[Row]] = [[], [], []]
     private var seen = [0, 0, 0]
+    /// Nil if evidence over minutes is not learned.
+    private var minutes: MinuteTrainer?
     private var baseSecond: Int?
     private var lastSecond = 0
 
-    public init(inventory: Inventory, seed: UInt64) {
+    /// - Parameter learnsMinutes: whether the model can accumulate evidence over minutes.
+    public init(inventory: Inventory, seed: UInt64, learnsMinutes: Bool = true) {
         identities = IdentityMap(inventory: inventory)
         self.seed = seed
+        minutes = learnsMinutes ? MinuteTrainer() : nil
     }
 
     /// The number of workloads and unnamed addresses seen.
@@ -50,6 +54,10 @@ public struct Trainer: Sendable {
             values: RelativeVector.transformed(window.values, seconds: window.scale.seconds),
             identity: index(of: window),
             second: Int32(clamping: window.endSecond - base))
+        if window.scale == .medium {
+            minutes?.observe(
+                window, row.values, identity: row.identity, second: window.endSecond - base)
+        }
         seen[scale] += 1
         if rows[scale].count < Self.rowLimit {
             rows[scale].append(row)
@@ -103,7 +111,9 @@ public struct Trainer: Sendable {
                     scale, usable.count == 1 ? usable + usable : usable, duration,
                     provenance.falseAlarmsPerDay))
         }
-        return Model(provenance: provenance, graph: graph, scales: scales)
+        return Model(
+            provenance: provenance, graph: graph, scales: scales,
+            minutes: try minutes?.finish(known: known, duration: duration, seed: seed))
     }
 
     private func fit(

@@ -90,7 +90,7 @@ enum ControlRoutes {
         },
         Operation(
             .get, "/api/v1/scores",
-            "The highest score of each workload in each minute, in hundredths, the latest last",
+            "The highest evidence against each workload in each minute, latest last; 50: the line",
             inputs: Input(
                 "minutes", in: .query, .integer(1...1440), default: 60, "How many minutes"),
             Input(

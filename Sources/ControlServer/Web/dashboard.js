@@ -207,7 +207,7 @@ function reason(reason) {
   return item;
 }
 
-// Scores: the oddest fifty of those that match.
+// Evidence: the fifty workloads with the most, of those that match. Half of the height is the budget's line.
 async function refreshScores() {
   let answer;
   const query = 'minutes=' + $('span').value + '&match=' + encodeURIComponent($('filter').value);
@@ -217,17 +217,18 @@ async function refreshScores() {
     const most = Math.max(...row.scores);
     const step = row.scores.length / cells;
     const svg = draw('svg', {role: 'img', viewBox: '0 0 ' + cells + ' 18', preserveAspectRatio: 'none'});
-    svg.append(draw('title', {}, row.workload + ': highest score ' + (most / 100).toFixed(2)), draw('rect', {class: 'track', width: cells, height: 18}));
+    svg.append(draw('title', {}, row.workload + ': highest evidence ' + (most / 100).toFixed(2)), draw('rect', {class: 'track', width: cells, height: 18}));
     for (let cell = 0; cell < cells; cell++) {
       const first = Math.floor(cell * step);
       const high = Math.max(0, ...row.scores.slice(first, Math.max(first + 1, Math.floor((cell + 1) * step))));
-      if (high > 0) svg.append(draw('rect', {class: high >= 75 ? 'cell high' : 'cell', x: cell + .1, width: .8, y: 18 - 18 * high / 100, height: 18 * high / 100}));
+      if (high > 0) svg.append(draw('rect', {class: high >= 50 ? 'cell high' : 'cell', x: cell + .1, width: .8, y: 18 - 18 * high / 100, height: 18 * high / 100}));
     }
+    svg.append(draw('rect', {class: 'line', y: 9, width: cells, height: .4}));
     return make('div', {class: 'row small'}, make('span', {title: row.workload}, row.workload), svg, make('span', {class: 'n'}, (most / 100).toFixed(2)));
   }));
   const more = answer.total - answer.workloads.length;
   $('more').textContent = more > 0 ? 'and ' + whole(more) + ' more: filter by name'
-    : answer.total === 0 ? 'Every workload stayed in its baseline.' : '';
+    : answer.total === 0 ? 'There is no evidence against any workload.' : '';
 }
 
 // The map: who talks to whom when all is well, and what offenders did beyond it.

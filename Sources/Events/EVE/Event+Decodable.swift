@@ -94,6 +94,9 @@ extension Event.Alert {
         case pValue = "p_value"
         case modelID = "model_id"
         case quarantineID = "quarantine_id"
+        case evidenceMinutes = "evidence_minutes"
+        case evidenceLog10 = "evidence_log10"
+        case evidenceLineLog10 = "evidence_line_log10"
     }
 
     fileprivate init(_ line: KeyedDecodingContainer<Event.Key>) throws {
@@ -135,6 +138,17 @@ extension Event.Alert {
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)
         attribution = try Self.attribution(details)
         target = try details.parseIfPresent(.target)
+        running = try Self.running(details)
+    }
+
+    private static func running(
+        _ details: KeyedDecodingContainer<Key>
+    ) throws -> RunningEvidence? {
+        guard let minutes = try details.decodeIfPresent(Int.self, forKey: .evidenceMinutes),
+            let log10 = try details.decodeIfPresent(Double.self, forKey: .evidenceLog10),
+            let line = try details.decodeIfPresent(Double.self, forKey: .evidenceLineLog10)
+        else { return nil }
+        return RunningEvidence(minutes: minutes, log10: log10, lineLog10: line)
     }
 
     private static func attribution(

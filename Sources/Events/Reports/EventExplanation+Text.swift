@@ -44,6 +44,7 @@ extension EventExplanation {
                 "  score \(Self.number(alert.score, 3)), threshold "
                     + "\(Self.number(threshold, 3))\(chance)")
         }
+        if let running = alert.running { lines.append("  \(running.text)") }
         if let decision = alert.decision { lines.append("  decision: \(decision.rawValue)") }
         return lines
     }

@@ -51,6 +51,7 @@ public enum IncidentReport {
         if let link = incident.spoofingLink {
             lines.append("      sent by interface \(link), which borrowed the addresses of others")
         }
+        if let running = incident.strongest.running { lines.append("      \(running.text)") }
         lines.append("      evidence: \(evidence(of: incident).printable)")
         lines.append(
             """

@@ -1,5 +1,4 @@
 internal import AnomalyDetection
-internal import FeatureExtraction
 internal import Quarantine
 internal import Timestamps
 
@@ -86,11 +85,8 @@ extension HTMLReport {
         let provenance = model.provenance
         let seconds = Int64((provenance.last - provenance.first).wholeSeconds)
         let capped: HTML =
-            Scale.allCases.contains { model[$0].isCapped }
-            ? """
-             That is too little to prove the false-alarm budget it was trained for; its \
-             thresholds are the highest there are.
-            """ : ""
+            model.minutes == nil
+            ? " That is too little to accumulate evidence over minutes." : ""
         return """
             Judged by model <code>\(model.identifier)</code>, learned from \
             \(Self.list(provenance.sources, limit: 4)): \

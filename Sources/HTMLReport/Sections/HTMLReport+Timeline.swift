@@ -1,5 +1,4 @@
 internal import AnomalyDetection
-internal import FeatureExtraction
 internal import TextFormats
 
 extension HTMLReport {
@@ -25,7 +24,7 @@ extension HTMLReport {
             <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader"><span \
             class="word">Workload</span></th>\
             <th scope="col" role="columnheader" class="pic"><span \
-            class="hidden">Scores</span>\(axis)</th>\
+            class="hidden">\(model == nil ? "Scores" : "Evidence")</span>\(axis)</th>\
             <th scope="col" role="columnheader" class="n"><span \
             class="word">Highest</span></th></tr></thead>
             <tbody role="rowgroup">
@@ -56,27 +55,21 @@ extension HTMLReport {
 
     private var explanation: HTML {
         let bin = timeline.binSeconds == 1 ? "second" : "\(timeline.binSeconds) s"
-        let what: HTML =
-            "The highest score of all windows that ended in each \(bin), from 0 to 1."
         guard model != nil else {
-            return
-                """
-                \(what) Without a model, a score shows how easily a window is separated from the \
-                others.
+            return """
+                The highest score of all windows that ended in each \(bin), from 0 to 1. Without a \
+                model, a score shows how easily a window is separated from the others.
                 """
         }
         return """
-            \(what) The dashed line is the threshold. A filled peak with a number over it is an \
-            incident; \
-            windows over the threshold without one lay within what clean windows held, or were \
-            more of the same.
+            The evidence against each workload in each \(bin), on a logarithmic scale: it grows \
+            with every unusual minute and falls with every ordinary one. The dashed line is where \
+            the false-alarm budget allows an alert; a window that raises one by itself reaches the \
+            top. A filled peak with a number over it is an incident.
             """
     }
 
-    private var thresholds: [Float] {
-        guard let model else { return [] }
-        return Scale.allCases.map { model[$0].threshold }
-    }
+    private var thresholds: [Float] { model == nil ? [] : [RunningEvidence.lineShare] }
 
     private var axis: HTML {
         let labels = timeline.ticks(limit: 7).map { second in
@@ -102,8 +95,9 @@ extension HTMLReport {
         let count = own.isEmpty ? "no incidents" : "\(own.count) incidents"
         let picture = HTMLScoreLine(
             scores: line.scores, odd: line.odd, binCount: timeline.binCount, thresholds: thresholds,
-            marks: marks, title: "Scores of \(name)",
-            summary: "Highest score \(highest); \(model == nil ? "no threshold" : count)."
+            marks: marks, title: "\(model == nil ? "Scores" : "Evidence") of \(name)",
+            summary: "Highest \(model == nil ? "score" : "evidence") \(highest); "
+                + "\(model == nil ? "no threshold" : count)."
                 + (own.isEmpty ? "" : " Incidents: " + own.map(Self.words).joined(separator: "; ")))
         let links: [HTML] = own.prefix(12).map {
             "<a href=\"#incident-\($0.offset + 1)\">#\($0.offset + 1)</a> "

@@ -130,8 +130,8 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private mutating func judgeWindows() {
         while let window = tracker.nextWindow() {
             let verdict = detector.judge(window)
-            if let (workload, score) = detector.latestScore {
-                scores.record(workload, score: score, second: window.endSecond)
+            if let (workload, share) = detector.latestEvidence {
+                scores.record(workload, score: share, second: window.endSecond)
             }
             retrainer?.observe(window, isFlagged: verdict != nil)
             guard let verdict, window.isContested || !nodeAddresses.contains(window.subject) else {

@@ -1,9 +1,10 @@
 internal import Synchronization
 
-/// The highest score of each workload in each minute of the last 24 hours, for the dashboard.
+/// The highest evidence of each workload in each minute of the last 24 hours, for the dashboard:
+/// half of the scale is the line from which an alert is raised.
 ///
-/// Memory is bounded: 1.5 kB for each of at most `workloadLimit` workloads. Minutes without an
-/// anomalous window are 0.
+/// Memory is bounded: 1.5 kB for each of at most `workloadLimit` workloads. Minutes without
+/// evidence are 0.
 final class ScoreHistory: Sendable {
     static let minutes = 1440
     static let workloadLimit = 5000

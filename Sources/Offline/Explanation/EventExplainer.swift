@@ -110,6 +110,11 @@ public struct EventExplainer {
             subject: offender, scale: scale, endSecond: alert.window?.upperBound ?? 0,
             values: values)
         guard let counterfactual = detector.counterfactual(for: asked) else {
+            if alert.running != nil {
+                explanation.nearestNote =
+                    "the window by itself is not anomalous; the minutes together are"
+                return
+            }
             explanation.nearestNote =
                 window == nil
                 ? "the alert alone does not reproduce the anomaly; name its capture with -r"

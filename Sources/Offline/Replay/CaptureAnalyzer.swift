@@ -2,6 +2,7 @@ import AnomalyDetection
 import Decisions
 import Events
 import FeatureExtraction
+import NetworkAddresses
 import Quarantine
 import Workloads
 
@@ -31,13 +32,15 @@ struct CaptureAnalyzer {
 
     init(
         model: Model, known: RecordedWorkloads, policyOptions: QuarantinePolicyOptions,
-        capture: String?, sliceFolder: String? = nil, keepsEvents: Bool = false
+        capture: String?, sliceFolder: String? = nil, keepsEvents: Bool = false,
+        omitted: Set<DetectorPart> = []
     ) {
         self.known = known
         self.keepsEvents = keepsEvents
         let inventory = known.inventory
         detector = Detector(model: model, inventory: inventory)
         detector.unknownHostLimit = Self.unknownHostsPerSecond
+        detector.omitted = omitted
         alerts = AlertPipeline(
             modelID: model.identifier, origin: capture.map(Event.Alert.Origin.capture),
             decider: PlannedQuarantine(
@@ -70,6 +73,9 @@ struct CaptureAnalyzer {
         known.apply(change)
         isBehind = true
     }
+
+    /// The evidence about an address, on the scale of `RunningEvidence.share`.
+    func evidenceShare(of subject: IPAddress) -> Float { detector.evidenceShare(of: subject) }
 
     mutating func analyze(_ window: Window) -> Verdict? {
         guard let verdict = detector.judge(window) else { return nil }

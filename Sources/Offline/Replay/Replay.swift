@@ -28,6 +28,8 @@ public struct Replay {
     public var sliceFolder: String?
     /// The memory limit, which the sizes of the tables follow.
     public var limits = ResourceLimits()
+    /// Parts of the detector that are left out.
+    public var omitted: Set<DetectorPart> = []
     /// Whether the outcome includes the events.
     public var keepsEvents = false
 
@@ -76,7 +78,7 @@ public struct Replay {
             model: model, known: RecordedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder,
-            keepsEvents: keepsEvents)
+            keepsEvents: keepsEvents, omitted: omitted)
         var memory = MemoryWatch(limits)
         var packets = try PacketReader(
             paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
@@ -89,7 +91,10 @@ public struct Replay {
                 }
                 let verdict = analyzer.analyze(window)
                 observe?(window, verdict)
-                record?.add(window, verdict)
+                record?.add(
+                    window,
+                    evidence: verdict == nil ? analyzer.evidenceShare(of: window.subject) : 1,
+                    isAnomalous: verdict != nil)
             }
             while let window = tracker.nextTarget() { analyzer.analyze(window) }
         }

@@ -11,7 +11,6 @@ import Timestamps
 /// The data that a report shows beside the incidents: scores over time, and contacts. The replay
 /// fills it when a report is requested.
 public final class ReplayReportData {
-    private var detector: Detector?
     private let model: Model?
     private var identities: IdentityMap
     /// The inventory before the capture changes it.
@@ -33,7 +32,6 @@ public final class ReplayReportData {
         inventory = given ?? remembered
         identities = IdentityMap(
             inventory: given ?? .empty, remembered: given == nil ? remembered : .empty)
-        detector = model.map { Detector(model: $0, inventory: inventory) }
         for edge in model?.graph.namedEdges ?? [] {
             contacts.know(node(edge.subject), node(edge.peer), service: "\(edge.service)")
         }
@@ -52,9 +50,10 @@ public final class ReplayReportData {
         }
     }
 
-    /// Records a window with its verdict.
-    func add(_ window: Window, _ verdict: Verdict?) {
-        add(window, score: verdict?.score ?? detector?.score(window), isAnomalous: verdict != nil)
+    /// Records a window with the evidence about its subject, on the scale of
+    /// `RunningEvidence.share`.
+    func add(_ window: Window, evidence: Float, isAnomalous: Bool) {
+        add(window, score: evidence, isAnomalous: isAnomalous)
     }
 
     /// Records a window with its score.

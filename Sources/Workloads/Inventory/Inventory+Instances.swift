@@ -4,7 +4,8 @@ extension Inventory.Workload {
     /// Every replica with the host addresses that it has.
     ///
     /// An address that is in none of `instances` counts as a replica of its own. One IPv4 and one
-    /// IPv6 address without other addresses belong to one host.
+    /// IPv6 address without other addresses belong to one host. With as many MAC addresses as
+    /// addresses of each family, each MAC address belongs to one of each.
     public var members: [Inventory.Instance] {
         let hosts = addresses.filter(\.isHost).map(\.address)
         let present = Set(hosts)
@@ -19,10 +20,14 @@ extension Inventory.Workload {
             return [Inventory.Instance(addresses: hosts, macs: macs)]
         }
         let taken = Set(known.flatMap(\.addresses))
+        let ofFamilies = [hosts.filter(\.isIPv4), hosts.filter { !$0.isIPv4 }]
+        let arePaired = ofFamilies.allSatisfy { $0.count == macs.count }
         return known
-            + hosts.enumerated().filter { !taken.contains($0.element) }.map { index, address in
-                Inventory.Instance(
-                    addresses: [address], macs: index < macs.count ? [macs[index]] : [])
+            + (arePaired ? ofFamilies : [hosts]).flatMap { hosts in
+                hosts.enumerated().filter { !taken.contains($0.element) }.map { index, address in
+                    Inventory.Instance(
+                        addresses: [address], macs: index < macs.count ? [macs[index]] : [])
+                }
             }
     }
 }

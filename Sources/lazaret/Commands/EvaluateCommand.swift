@@ -10,6 +10,9 @@ struct EvaluateCommand: ParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
+    /// The names of `DetectorPart`.
+    enum Part: String, ExpressibleByArgument, CaseIterable { case forest, patterns, minutes }
+
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput
     @OptionGroup var notes: NotesInput
@@ -26,6 +29,12 @@ struct EvaluateCommand: ParsableCommand {
             valueName: "file"))
     var truth: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Leave out a part of the detector, to measure what it contributes; may be repeated.",
+            valueName: "part"))
+    var without: [Part] = []
+
     @Option var format: Format = .table
 
     @Option(
@@ -40,6 +49,7 @@ struct EvaluateCommand: ParsableCommand {
         replay.filter = input.filter
         replay.inventory = given
         replay.trustsNotes = notes.areTrusted
+        replay.omitted = Set(without.compactMap { DetectorPart(rawValue: $0.rawValue) })
         var evaluator = Evaluator(replay: replay, labels: labels)
         let (evaluation, outcome) = try evaluator.run(progress: ProgressReport(label: "evaluating"))
         for warning in outcome.warnings { Output.warn(warning) }

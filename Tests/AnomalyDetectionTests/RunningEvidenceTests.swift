@@ -1,0 +1,111 @@
+import FeatureExtraction
+import NetworkAddresses
+import TestKit
+import Testing
+
+@testable import AnomalyDetection
+
+/// The arithmetic of evidence over minutes.
+struct RunningEvidenceTests {
+    private let host = IPAddress(v4: 0x0A00_0001)
+
+    private func window(_ subject: IPAddress, _ second: Int) -> Window {
+        Window(
+            subject: subject, scale: .medium, endSecond: second,
+            values: [Float](repeating: 0, count: Feature.count))
+    }
+
+    /// The number of minutes with these p-values until the evidence crosses `line`.
+    private func minutes(to line: Double, limit: Int = 1000, p: (Int) -> Double) -> Int? {
+        var table = EvidenceTable()
+        _ = table.closesMinute(window(host, 0), workload: "a")
+        return (1...limit).first { table.add(host, p: p($0), line: line) != nil }
+    }
+
+    /// The integral over a uniform p-value: the factor is constant between two levels.
+    @Test func theExpectedFactorOfACleanMinuteIsAtMostOne() {
+        let ends = [0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1]
+        var sum = 0.0
+        for (low, high) in zip(ends, ends.dropFirst()) {
+            sum += (high - low) * EvidenceTable.factor((low + high) / 2)
+        }
+        #expect(sum <= 1 + 1e-12 && sum > 0.9, "\(sum)")
+        for (left, right) in zip(ends, ends.dropFirst()) {
+            #expect(EvidenceTable.factor(left) >= EvidenceTable.factor(right))
+        }
+    }
+
+    /// The theorem, measured: crossings in a million clean minutes are at most a million over the
+    /// line.
+    @Test(arguments: [100.0, 1000]) func cleanMinutesCrossTheLineRarely(line: Double) {
+        var generator = SeededGenerator(seed: 11)
+        let total = 1_000_000
+        var crossings = 0
+        var table = EvidenceTable()
+        _ = table.closesMinute(window(host, 0), workload: "a")
+        for _ in 0..<total {
+            let p = Double.random(in: 0..<1, using: &generator)
+            guard table.add(host, p: p, line: line) != nil else { continue }
+            crossings += 1
+            table = EvidenceTable()
+            _ = table.closesMinute(window(host, 0), workload: "a")
+        }
+        #expect(Double(crossings) <= Double(total) / line, "\(crossings)")
+        #expect(crossings > 0)
+    }
+
+    @Test func faintMinutesCrossTogetherAndNoneAlone() throws {
+        let alone = try #require(minutes(to: 1e5) { _ in 1e-9 })
+        #expect(alone >= 3, "\(alone)")
+        let together = try #require(minutes(to: 1e5) { _ in 0.009 })
+        #expect(together > alone && together <= 6, "\(together)")
+        #expect(minutes(to: 1e5) { _ in 0.3 } == nil)
+    }
+
+    /// Pauses cost an attacker's evidence at most the stake of each minute.
+    @Test func everyOtherMinuteIsEnough() throws {
+        let paused = try #require(minutes(to: 1e5) { $0.isMultiple(of: 2) ? 0.9 : 0.004 })
+        #expect(paused <= 14, "\(paused)")
+    }
+
+    @Test func anAlertEndsWhenTheEvidenceIsGone() {
+        var table = EvidenceTable()
+        _ = table.closesMinute(window(host, 0), workload: "a")
+        for _ in 0..<50 { _ = table.add(host, p: 0.001, line: 1e4) }
+        #expect(table.evidence(of: host, line: 1e4)?.share ?? 0 > RunningEvidence.lineShare)
+        let after = (1...100).first { _ in table.add(host, p: 0.9, line: 1e4) == nil }
+        // From ten times the line to a hundredth of it, at 0.4 a minute.
+        #expect(after.map { (5...10).contains($0) } == true, "\(String(describing: after))")
+    }
+
+    @Test func anotherOwnerOfTheAddressStartsWithoutEvidence() {
+        var table = EvidenceTable()
+        _ = table.closesMinute(window(host, 0), workload: "a")
+        for _ in 0..<20 { _ = table.add(host, p: 0.001, line: 1e4) }
+        let closes = table.closesMinute(window(host, 60), workload: "b")
+        #expect(!closes)
+        #expect(table.evidence(of: host, line: 1e4) == nil)
+    }
+
+    @Test func minutesDoNotOverlapAndAnIdleHostStartsANewOne() {
+        var table = EvidenceTable()
+        let ends = Array(stride(from: 4, through: 304, by: 5)) + [504, 509, 559, 564]
+        let closed = ends.filter { table.closesMinute(window(host, $0), workload: "a") }
+        #expect(zip(closed, closed.dropFirst()).allSatisfy { $1 - $0 >= 60 }, "\(closed)")
+        #expect(closed == [59, 119, 179, 239, 299, 559], "\(closed)")
+    }
+
+    /// Many addresses neither exhaust memory nor displace the evidence about one.
+    @Test func aTableOfForgedAddressesKeepsTheStrongestEvidence() {
+        var table = EvidenceTable()
+        _ = table.closesMinute(window(host, 0), workload: "a")
+        for _ in 0..<20 { _ = table.add(host, p: 0.001, line: 1e6) }
+        let before = table.evidence(of: host, line: 1e6)
+        for number in 0..<(2 * EvidenceTable.limit) {
+            let forged = IPAddress(v4: 0x0B00_0000 + UInt32(number))
+            _ = table.closesMinute(window(forged, 0), workload: "outside")
+        }
+        #expect(table.count <= EvidenceTable.limit)
+        #expect(before != nil && table.evidence(of: host, line: 1e6) == before)
+    }
+}
