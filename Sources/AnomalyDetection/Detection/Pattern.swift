@@ -340,10 +340,16 @@ public enum Pattern: String, CaseIterable, Sendable {
             isAnomalous(.flows) || isAnomalous(.flowsPerEdge), window.unanswered / flows < 0.5
         else { return 0 }
         let packets = max(window[.packetsOut], 1)
-        guard packets > 3 * flows, window[.bytesIn] / packets < 80,
-            window[.bytesPerPacket] < 120
+        guard packets > 3 * flows, !Self.isAnswered(window), window[.bytesPerPacket] < 120
         else { return 0 }
         return window[.flowsPerEdge] / (30 * (Float(window.scale.seconds) / 10).squareRoot())
+    }
+
+    /// Whether more than acknowledgments comes back: 52 bytes with time stamps, 72 of IPv6. A
+    /// refused login has at least one packet with data among six.
+    private static func isAnswered(_ window: Window) -> Bool {
+        let acknowledgment: Float = window.lastContact.address.isIPv4 ? 52 : 72
+        return window[.bytesIn] >= 1.12 * acknowledgment * max(window[.packetsOut], 1)
     }
 
     private func guessing(
@@ -362,8 +368,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         let mostFetched: Float = window.scale == .long ? 4000 : 12_000
         guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), said > 180, said < 6000,
             window[.bytesIn] / flows < mostFetched,
-            // More than acknowledgments comes back.
-            window[.bytesIn] / max(window[.packetsOut], 1) >= 80
+            Self.isAnswered(window)
         else { return 0 }
         return window[.flowsPerEdge] / (12 * length)
     }
