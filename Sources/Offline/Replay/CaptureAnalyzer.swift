@@ -2,6 +2,7 @@ import AnomalyDetection
 import Decisions
 import Events
 import FeatureExtraction
+import NetworkAddresses
 import Quarantine
 import Workloads
 
@@ -11,6 +12,8 @@ struct CaptureAnalyzer {
     private var detector: Detector
     private var alerts: AlertPipeline<PlannedQuarantine>
     private var known: RecordedWorkloads
+    /// Addresses of the node that recorded the captures.
+    private var nodeAddresses: Set<IPAddress> = []
     /// Whether the policy's inventory lacks the latest changes.
     private var isBehind = false
     private var result = Replay.Outcome()
@@ -71,8 +74,14 @@ struct CaptureAnalyzer {
         isBehind = true
     }
 
+    /// Applies changes of the node's ports.
+    mutating func apply(_ change: PortChange) { nodeAddresses.formUnion(change.nodeAddresses) }
+
     mutating func analyze(_ window: Window) -> Verdict? {
-        guard let verdict = detector.judge(window) else { return nil }
+        // The node's own addresses are never an offender, as in the monitor.
+        guard let verdict = detector.judge(window),
+            window.isContested || !nodeAddresses.contains(window.subject)
+        else { return nil }
         if isBehind {
             alerts.decider.policy.inventory = KnownInventory(known.inventory)
             isBehind = false
