@@ -56,6 +56,8 @@ struct TranslationTests {
             "\(lab.a.v4) > \(lab.b.v4):80", "\(lab.a.v4) > \(ShopTraffic.server):80",
             "\(lab.bystander.v4) > \(lab.b.v4):80", "\(lab.c.v4) > \(lab.b.v4):80",
             "\(lab.c.v4) > \(ShopTraffic.server):80",
+            "\(lab.a.v4) > \(ShopTraffic.server):81", "\(lab.c.v4) > \(lab.b.v4):81",
+            "\(ShopTraffic.world)100 > \(lab.b.v4):81",
         ]
     }
 
@@ -73,7 +75,7 @@ struct TranslationTests {
         ["br1", "br2"], ["br1", "br2", "uplink"], ["any"], ["uplink", "br1", "br2"],
     ])
     func eachConversationCountsOnceUnderTheEndsOwnAddresses(interfaces: [String]) throws {
-        try traffic.start()
+        try traffic.start(isRefused: true)
         let recording = scratch.path("kept.pcapng")
         let program = try monitor(
             ["--learn", "10m", "-w", recording] + interfaces.flatMap { ["-i", $0] })

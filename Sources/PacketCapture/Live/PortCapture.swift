@@ -131,6 +131,7 @@ public final class PortCapture {
             // After the block was handed over: the kernel has reported every change that its frames
             // depend on before.
             try follow()
+            translator?.noteEnded()
             if holdsBlock { (remaining, offset) = ring.contents }
         }
         if holdsBlock {
