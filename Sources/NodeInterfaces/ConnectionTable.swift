@@ -35,9 +35,11 @@ public struct ConnectionTable: ~Copyable, Sendable {
             var tuple = Tuple(
                 ipProtocol: ipProtocol, source: destination, destination: source,
                 sourcePort: destinationPort, destinationPort: sourcePort)
-            tuple.isEchoReply = !isEchoReply
+            tuple.isEchoReply = isEcho && !isEchoReply
             return tuple
         }
+
+        private var isEcho: Bool { ipProtocol == 1 || ipProtocol == 58 }
 
         /// Whether both have the same addresses and ports.
         func hasEnds(of other: Tuple) -> Bool {
@@ -52,6 +54,11 @@ public struct ConnectionTable: ~Copyable, Sendable {
         public var original: Tuple
         /// As its answers come in, before any translation.
         public var reply: Tuple
+
+        public init(original: Tuple, reply: Tuple) {
+            self.original = original
+            self.reply = reply
+        }
 
         /// Who opened it and who answers, each with its own address, in the direction of
         /// `tuple`, which is one of the two.
@@ -129,7 +136,7 @@ public struct ConnectionTable: ~Copyable, Sendable {
             + RouteMessage.attribute(Attribute.transport | Attribute.nested, transport)
     }
 
-    private static func decode(_ message: RouteMessage) -> Connection? {
+    static func decode(_ message: RouteMessage) -> Connection? {
         var original: Tuple?
         var reply: Tuple?
         message.body.dropFirst(4).forEachAttribute { type, value in

@@ -33,6 +33,9 @@ public final class InterfaceMonitor {
         try listAddresses()
     }
 
+    /// The addresses of the interface with an index.
+    public func addresses(of index: UInt32) -> Set<IPAddress> { addressesByIndex[index] ?? [] }
+
     /// Becomes readable when something has changed.
     public var descriptor: Int32 { events.descriptor }
 

@@ -56,7 +56,7 @@ struct ProtectionTests {
     /// SYNs that have reached the web server since the last call.
     private func arrived() throws -> Int {
         let text = try lab.b.space.run("nft", "reset", "counters")
-        let words = text.split { $0 == " " || $0 == "\n" }
+        let words = text.split(whereSeparator: \.isWhitespace)
         let at = try #require(words.firstIndex(of: "packets"))
         return try #require(Int(words[at + 1]))
     }
@@ -118,6 +118,9 @@ struct ProtectionTests {
 
         let list = try control("list", "--format", "json")
         #expect(list.output.contains("\"protect\"") && list.output.contains(lab.b.v4))
+        #expect(list.output.contains(#""evidence":"address""#))
+        let status = try Run("status", "--socket", scratch.path("control.sock"))
+        #expect(status.output.contains("by address 1"), "\(status.output)")
         let audit = try Run("audit", "list", "--state", scratch.path("state"))
         #expect(audit.output.contains("protect") && audit.output.contains(lab.b.v4))
         let undo = try control("release", lab.b.v4)

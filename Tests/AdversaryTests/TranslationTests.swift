@@ -56,6 +56,8 @@ struct TranslationTests {
             "\(lab.a.v4) > \(lab.b.v4):80", "\(lab.a.v4) > \(ShopTraffic.server):80",
             "\(lab.bystander.v4) > \(lab.b.v4):80", "\(lab.c.v4) > \(lab.b.v4):80",
             "\(lab.c.v4) > \(ShopTraffic.server):80",
+            "\(lab.a.v4) > \(ShopTraffic.server):81", "\(lab.c.v4) > \(lab.b.v4):81",
+            "\(ShopTraffic.world)100 > \(lab.b.v4):81",
         ]
     }
 
@@ -73,7 +75,7 @@ struct TranslationTests {
         ["br1", "br2"], ["br1", "br2", "uplink"], ["any"], ["uplink", "br1", "br2"],
     ])
     func eachConversationCountsOnceUnderTheEndsOwnAddresses(interfaces: [String]) throws {
-        try traffic.start()
+        try traffic.start(isRefused: true)
         let recording = scratch.path("kept.pcapng")
         let program = try monitor(
             ["--learn", "10m", "-w", recording] + interfaces.flatMap { ["-i", $0] })
@@ -87,24 +89,34 @@ struct TranslationTests {
         #expect(all.contains(where: isUsers))
     }
 
-    /// The second way of the README: a capture of the bridge, and a model of it.
-    @Test(.needs("tcpdump")) func aModelOfTheBridgeRaisesNothingOnTheBridgeAndTheUplink() throws {
+    /// The second way of the README: captures of the bridges, and a model of them.
+    @Test(.needs("tcpdump")) func aModelOfTheBridgesRaisesNothingOnThemAndTheUplink() throws {
         try traffic.start()
         let capture = scratch.path("clean.pcap")
-        let recorder = try lab.node.space.start(
-            "tcpdump", "-q", "-i", "br1", "-s", "256", "-w", capture)
+        let recorders = try ["br1", "br2"].map {
+            try lab.node.space.start(
+                "tcpdump", "-q", "-i", $0, "-s", "256", "-w", capture + $0)
+        }
         Thread.sleep(forTimeInterval: 20)
-        recorder.terminate()
-        recorder.waitUntilExit()
-        let train = try Run("train", "-r", capture, "-o", scratch.path("node.model"))
+        for recorder in recorders {
+            recorder.terminate()
+            recorder.waitUntilExit()
+        }
+        let model = scratch.path("node.model")
+        let train = try Run("train", "-r", capture + "br1", "-r", capture + "br2", "-o", model)
         try #require(train.status == 0, "\(train.errors)")
-        for interfaces in [["br1"], ["br1", "uplink"], ["any"]] {
+        for interfaces in [["br1"], ["br1", "br2", "uplink"], ["any"]] {
+            let recording = scratch.path("kept-\(interfaces.count).pcapng")
             let program = try monitor(
-                ["-m", scratch.path("node.model")] + interfaces.flatMap { ["-i", $0] })
+                ["-m", model, "-w", recording] + interfaces.flatMap { ["-i", $0] })
             Thread.sleep(forTimeInterval: 12)
             #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
             let raised = alerts()
             #expect(raised == [], "\(interfaces): \(raised)")
+            let replay = try Run("replay", "-r", recording, "-m", model, "--format", "eve")
+            #expect(replay.status == 0, "\(replay.errors)")
+            let again = replay.output.split(separator: "\n").filter { $0.contains(#""alert""#) }
+            #expect(again == [], "\(interfaces): \(again)")
         }
     }
 

@@ -28,7 +28,9 @@ private func recording(
 
 struct RecordedPortTests {
     private let ports = [
-        RecordedPort(number: 7, name: "veth0", description: "veth, port of br-web"),
+        RecordedPort(
+            number: 7, name: "veth0", description: "veth, port of br-web",
+            addresses: [IPAddress("192.0.2.1"), IPAddress("fd00::1")].compactMap(\.self)),
         RecordedPort(number: 9, name: "veth0"),
     ]
 
@@ -49,6 +51,7 @@ struct RecordedPortTests {
         let described = capture.takePorts()
         #expect(described.map(\.number) == [1, 2] && described.map(\.name) == ["veth0", "veth0"])
         #expect(described[0].description == "veth, port of br-web")
+        #expect(described[0].addresses == ports[0].addresses && described[1].addresses.isEmpty)
         #expect(capture.takePorts().isEmpty && capture.warnings.isEmpty)
     }
 

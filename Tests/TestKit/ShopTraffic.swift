@@ -4,6 +4,7 @@ internal import Foundation
 /// path: the same bridge, another bridge, outside; directly and by the published port.
 public final class ShopTraffic {
     public static let publishedPort = 8080
+    public static let closedPort = 8081
     /// The world beyond the router `lab.outside`: a web server, and users from `.100` on.
     public static let world = "198.51.100."
     public static let server = world + "10"
@@ -12,7 +13,8 @@ public final class ShopTraffic {
     private var running: [Process] = []
     private let scratch: Scratch
 
-    /// Masquerading towards the outside, and port 8080 of the node as port 80 of `lab.b`.
+    /// Masquerading towards the outside, and port 8080 of the node as port 80 of `lab.b`; port 8081
+    /// as its port 81, which refuses connections.
     public init(_ lab: Lab) throws {
         self.lab = lab
         scratch = try Scratch()
@@ -23,7 +25,8 @@ public final class ShopTraffic {
             input: """
                 table ip nat {
                   chain pre { type nat hook prerouting priority -100;
-                    fib daddr type local tcp dport \(Self.publishedPort) dnat to \(lab.b.v4):80; }
+                    fib daddr type local tcp dport \(Self.publishedPort) dnat to \(lab.b.v4):80;
+                    fib daddr type local tcp dport \(Self.closedPort) dnat to \(lab.b.v4):81; }
                   chain post { type nat hook postrouting priority 100;
                     oifname "uplink" ip saddr 10.77.0.0/16 masquerade; }
                 }
@@ -49,10 +52,17 @@ public final class ShopTraffic {
     }
 
     /// Starts servers at `lab.b` and outside, and clients on every path.
-    public func start() throws {
+    ///
+    /// - Parameter isRefused: whether some clients use ports that refuse them.
+    public func start(isRefused: Bool = false) throws {
         for (host, address) in [(lab.b, lab.b.v4), (lab.outside, Self.server)] {
             running.append(try host.space.start("python3", scratch.path("serve.py"), address))
         }
+        let isServed = try eventually {
+            try Socket(lab.a, stream: true).connect(lab.b.v4, 80)
+                && Socket(lab.node, stream: true).connect(Self.server, 80)
+        }
+        guard isServed else { throw CommandFailed(description: "the web servers do not start") }
         let node = lab.node.v4
         try fetch(lab.a, "\(lab.b.v4):80", every: 0.2)
         try fetch(lab.a, "\(Self.server):80", every: 0.3)
@@ -64,6 +74,11 @@ public final class ShopTraffic {
         try fetch(lab.outside, "10.77.9.1:\(Self.publishedPort)", every: 0.1, as: Self.world, 1)
         try fetch(
             lab.outside, "10.77.9.1:\(Self.publishedPort)", every: 0.4, as: Self.world, Self.users)
+        if isRefused {
+            try fetch(lab.outside, "10.77.9.1:\(Self.closedPort)", every: 0.2, as: Self.world, 1)
+            try fetch(lab.c, "\(node):\(Self.closedPort)", every: 0.2)
+            try fetch(lab.a, "\(Self.server):81", every: 0.2)
+        }
         // The node's own traffic.
         try fetch(lab.node, "\(Self.server):80", every: 0.5)
     }

@@ -66,7 +66,7 @@ public struct Model: Sendable, Equatable {
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
     }
 
-    /// Copies graph, minutes and feedback from `anchor`, the model that this one was retrained from.
+    /// Copies graph, minutes and feedback from `anchor`, from which this model was retrained.
     public mutating func inherit(from anchor: Model) {
         graph = anchor.graph
         minutes = anchor.minutes
@@ -102,8 +102,8 @@ public enum ModelError: Error, Equatable, Sendable, CustomStringConvertible {
             """
         case .olderVersion(let version):
             """
-            has format version \(version), older than this program's \(Model.formatVersion); make a \
-            new one with 'lazaret train -r CLEAN.pcap -o MODEL'
+            has format version \(version), older than this program's \(Model.formatVersion); \
+            make a new one with 'lazaret train -r CLEAN.pcap -o MODEL'
             """
         case .otherSchema(let version):
             """

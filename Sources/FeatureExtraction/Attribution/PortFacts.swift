@@ -6,10 +6,12 @@ public struct PortChange: Sendable, Equatable {
     public var facts: [PortFacts] = []
     /// Ports that are gone.
     public var gone: [UInt32] = []
+    /// Addresses of the node's own interfaces that a recording describes.
+    public var nodeAddresses: Set<IPAddress> = []
 
     public init() {}
 
-    public var isEmpty: Bool { facts.isEmpty && gone.isEmpty }
+    public var isEmpty: Bool { facts.isEmpty && gone.isEmpty && nodeAddresses.isEmpty }
 }
 
 /// The facts about a port of the node that do not come from its packets.

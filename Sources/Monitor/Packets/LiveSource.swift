@@ -157,7 +157,8 @@ final class LiveSource {
                 RecordedPort(
                     number: frame.port, name: interface.name,
                     description: bridge.map { "port of \($0)" } ?? "",
-                    isShared: !capture.isOneHost(interface)),
+                    isShared: !capture.isOneHost(interface),
+                    addresses: capture.addresses(of: interface)),
                 run: run)
         }
     }

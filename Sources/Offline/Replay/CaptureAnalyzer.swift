@@ -12,6 +12,8 @@ struct CaptureAnalyzer {
     private var detector: Detector
     private var alerts: AlertPipeline<PlannedQuarantine>
     private var known: RecordedWorkloads
+    /// Addresses of the node that recorded the captures.
+    private var nodeAddresses: Set<IPAddress> = []
     /// Whether the policy's inventory lacks the latest changes.
     private var isBehind = false
     private var result = Replay.Outcome()
@@ -77,8 +79,14 @@ struct CaptureAnalyzer {
     /// The evidence about an address, on the scale of `RunningEvidence.share`.
     func evidenceShare(of subject: IPAddress) -> Float { detector.evidenceShare(of: subject) }
 
+    /// Applies changes of the node's ports.
+    mutating func apply(_ change: PortChange) { nodeAddresses.formUnion(change.nodeAddresses) }
+
     mutating func analyze(_ window: Window) -> Verdict? {
-        guard let verdict = detector.judge(window) else { return nil }
+        // The node's own addresses are never an offender, as in the monitor.
+        guard let verdict = detector.judge(window),
+            window.isContested || !nodeAddresses.contains(window.subject)
+        else { return nil }
         process(verdict)
         return verdict
     }

@@ -17,6 +17,7 @@ struct RecordedPortChanges {
                 leaving.append((time, note.number))
                 isSorted = false
             } else {
+                ready.nodeAddresses.formUnion(note.addresses)
                 ready.facts.append(
                     PortFacts(port: note.number, name: note.name, isShared: note.isShared))
             }

@@ -104,7 +104,9 @@ public struct Replay {
                 tracker.apply(change)
                 record?.apply(change)
                 analyzer.apply(change)
-            case .ports(let change): tracker.apply(change)
+            case .ports(let change):
+                tracker.apply(change)
+                analyzer.apply(change)
             case .packet:
                 tracker.advance(to: packets.packet.time)
                 judgeWindows()

@@ -1,3 +1,4 @@
+import NetworkAddresses
 import Timestamps
 
 /// Blocks of a pcapng file (draft-ietf-opsawg-pcapng), little-endian, with nanosecond stamps.
@@ -43,11 +44,17 @@ package enum PcapNGBlock {
     ///   - run: the same for all ports that were numbered together, and for no others.
     package static func interface(linkType: Int32, port: RecordedPort, run: UInt64) -> [UInt8] {
         let comment = notePrefix + port.note(run: run)
+        // if_IPv4addr with a netmask, if_IPv6addr with a prefix length.
+        let addresses = port.addresses.prefix(256).flatMap { address in
+            address.isIPv4
+                ? option(4, address.bytes + [UInt8](repeating: 0xFF, count: 4))
+                : option(5, address.bytes + [128])
+        }
         return interface(
             linkType: linkType, name: port.name,
             options: (port.description.isEmpty
                 ? [] : option(3, Array(port.description.utf8.prefix(1024))))
-                + option(1, Array(comment.utf8)))
+                + addresses + option(1, Array(comment.utf8)))
     }
 
     /// A name resolution block: `records` for programs that show names, `note` for

@@ -1,3 +1,4 @@
+public import NetworkAddresses
 public import Timestamps
 
 /// A port as a recording describes it.
@@ -10,10 +11,16 @@ public struct RecordedPort: Equatable, Sendable {
     public var description: String
     /// Whether several hosts may be behind it.
     public var isShared: Bool
+    /// The node's own addresses on this interface, when it was first recorded.
+    public var addresses: [IPAddress] = []
     /// When the port was gone; nil: this describes it.
     public var goneTime: Timestamp?
 
-    public init(number: UInt32, name: String, description: String = "", isShared: Bool = false) {
+    public init(
+        number: UInt32, name: String, description: String = "", isShared: Bool = false,
+        addresses: [IPAddress] = []
+    ) {
+        self.addresses = addresses
         self.number = number
         self.name = name
         self.description = description
@@ -67,7 +74,8 @@ final class RecordedPorts {
 
     /// The number for frames; 0 where there are too many.
     func number(
-        _ origin: RecordedPort.Origin, name: String, description: String, isShared: Bool
+        _ origin: RecordedPort.Origin, name: String, description: String, isShared: Bool,
+        addresses: [IPAddress]
     ) -> UInt32 {
         if let number = numbers[origin] { return number }
         guard numbers.count < 1 << 20 else { return 0 }
@@ -75,7 +83,8 @@ final class RecordedPorts {
         numbers[origin] = number
         fresh.append(
             RecordedPort(
-                number: number, name: name, description: description, isShared: isShared))
+                number: number, name: name, description: description, isShared: isShared,
+                addresses: addresses))
         if let time = early.removeValue(forKey: origin) {
             gone([origin.number], run: origin.run, at: time)
         }

@@ -1,3 +1,4 @@
+internal import NetworkAddresses
 internal import Timestamps
 
 /// The current section of a pcapng file.
@@ -193,6 +194,7 @@ extension SavefileReader {
         var description = ""
         var origin: RecordedPort.Origin?
         var isShared = false
+        var addresses: [IPAddress] = []
         options(from: at + 16, to: at + length - 4) { code, value, size in
             switch code {
             case 1:
@@ -203,6 +205,8 @@ extension SavefileReader {
                 }
             case 2: name = text(value, size)
             case 3: description = text(value, size)
+            case 4 where size == 8: addresses += address(value, 4)
+            case 5 where size == 17: addresses += address(value, 16)
             default: break
             }
             if code == 9, size >= 1 {
@@ -219,9 +223,18 @@ extension SavefileReader {
         }
         if let origin {
             made.port = ports.number(
-                origin, name: name, description: description, isShared: isShared)
+                origin, name: name, description: description, isShared: isShared,
+                addresses: addresses)
         }
         section.interfaces.append(made)
+    }
+
+    /// The address in an option that lies in the current block.
+    private func address(_ value: Int, _ size: Int) -> [IPAddress] {
+        precondition(value >= 0 && size >= 0 && value + size <= limit)
+        // SAFETY: inside the filled part of the buffer, as just checked.
+        let bytes = unsafe Array(buffer[value..<value + size])
+        return IPAddress(bytes: bytes).map { [$0] } ?? []
     }
 
     /// The text of an option that lies in the current block.

@@ -26,7 +26,10 @@ final class AddressTranslator {
     }
 
     private var table: ConnectionTable
+    private var endings: EndedConnections
     private var entries = [Entry](repeating: Entry(), count: 1 << 13)
+    /// Connections that have ended, in the same order as `entries`.
+    private var ended = [Entry](repeating: Entry(), count: 1 << 13)
     /// One bit for each hash of an own address, so that most packets need no further search.
     private var marks = [UInt64](repeating: 0, count: 1 << 10)
     /// Lookups in the second that began at `secondStart`.
@@ -48,9 +51,13 @@ final class AddressTranslator {
     /// this, so that its addresses and ports cannot be another connection's meanwhile.
     private static let validity = Interval.seconds(10)
     /// How long the absence of a connection is used.
-    private static let absence = Interval.seconds(1)
-    /// The kernel enters a connection after it has captured its first packet, within microseconds.
-    private static let settling = Interval.milliseconds(2)
+    private static let absence = Interval.milliseconds(100)
+    /// The kernel enters a connection after it has captured its first packet: within microseconds,
+    /// or later where it has no CPU time for it. A packet that is older than this has no connection
+    /// if none is found.
+    private static let settling = Interval.milliseconds(20)
+    /// How long before and after the end of a connection its packets may be captured.
+    private static let lateness = Interval.seconds(10)
     /// Lookups per second: about a tenth of a core. Beyond, a port that the node publishes is
     /// assumed to lead where it led before, and other packets stay as they are.
     private static let lookupLimit = 20_000
@@ -59,6 +66,7 @@ final class AddressTranslator {
     ///   CAP_NET_ADMIN.
     init() throws(InterfaceError) {
         table = try ConnectionTable()
+        endings = try EndedConnections()
         // An absent connection: fails where the capability is missing.
         _ = try table.connection(
             ConnectionTable.Tuple(
@@ -151,13 +159,7 @@ final class AddressTranslator {
         // was sent are the reverse of what its answer will have.
         let key = isAsSent ? tuple.reversed : tuple
         do {
-            var connection = try table.connection(key)
-            let age = Clock.now() - time
-            if connection == nil, age >= .zero, age < Self.settling {
-                usleep(UInt32(Self.settling.wholeMilliseconds) * 1000)
-                connection = try table.connection(key)
-            }
-            guard let connection else { return tuple }
+            guard let connection = try find(key, time) else { return tuple }
             let forKey = connection.ends(inDirectionOf: key)
             let ends = isAsSent ? forKey.reversed : forKey
             // The answer passes the same interface with these addresses.
@@ -165,9 +167,47 @@ final class AddressTranslator {
             if !isAsSent { rememberPublished(tuple, ends, time) }
             return ends
         } catch {
-            failure = error
+            if error.code == EPERM { failure = error }
             return nil
         }
+    }
+
+    /// Waits for a young packet's connection. Later packets become older meanwhile, so that waiting
+    /// delays all of them once.
+    private func find(
+        _ key: ConnectionTable.Tuple, _ time: Timestamp
+    ) throws(InterfaceError) -> ConnectionTable.Connection? {
+        while true {
+            let age = Clock.now() - time
+            if let connection = try table.connection(key) { return connection }
+            if let connection = endedConnection(key, time) { return connection }
+            guard age >= .zero, age < Self.settling else { return nil }
+            usleep(2000)
+        }
+    }
+
+    /// Notes the connections that have ended since the last call. Called for every block of frames,
+    /// so that the kernel keeps few of them for us.
+    func noteEnded() {
+        let now = Clock.now()
+        endings.take { connection in
+            for tuple in [connection.original, connection.reply] {
+                ended[Self.place(tuple)] = Entry(
+                    tuple: connection.original, ends: connection.reply, time: now)
+            }
+        }
+    }
+
+    /// The connection with a tuple that has ended around this time.
+    private func endedConnection(
+        _ key: ConnectionTable.Tuple, _ time: Timestamp
+    ) -> ConnectionTable.Connection? {
+        noteEnded()
+        let entry = ended[Self.place(key)]
+        guard entry.tuple.hasSameEnds(as: key) || entry.ends.hasSameEnds(as: key),
+            entry.tuple.ipProtocol == key.ipProtocol, (entry.time - time).magnitude < Self.lateness
+        else { return nil }
+        return ConnectionTable.Connection(original: entry.tuple, reply: entry.ends)
     }
 
     private func mayLookUp() -> Bool {

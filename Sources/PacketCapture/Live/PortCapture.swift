@@ -81,6 +81,11 @@ public final class PortCapture {
     /// The addresses of the node's interfaces.
     public var nodeAddresses: Set<IPAddress> { monitor.addresses }
 
+    /// The node's addresses on one of its interfaces.
+    public func addresses(of interface: NodeInterface) -> [IPAddress] {
+        monitor.addresses(of: interface.index).sorted()
+    }
+
     /// Whether frames that come in at an interface are captured there.
     public func isPort(_ interface: NodeInterface) -> Bool {
         views[interface.index]?.view.contains(.incoming) ?? false
@@ -126,6 +131,7 @@ public final class PortCapture {
             // After the block was handed over: the kernel has reported every change that its frames
             // depend on before.
             try follow()
+            translator?.noteEnded()
             if holdsBlock { (remaining, offset) = ring.contents }
         }
         if holdsBlock {

@@ -15,7 +15,9 @@ extension QuarantinePolicy {
         }
         let subject = QuarantineTarget.prefix(IPPrefix(host: address))
         // Hosts beyond the gateway protect themselves.
-        guard side(of: subject) == .inside, isEnough(request, for: address) else { return [] }
+        guard side(of: subject) == .inside || address.isPrivate,
+            isEnough(request, for: address)
+        else { return [] }
         let key = QuarantineRule.Key(target: subject, action: .protect)
         if let present = active[key] { return extend(present, for: request) }
         // The side is none of the two whose circuit breakers are about offenders.
