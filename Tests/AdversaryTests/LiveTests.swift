@@ -117,8 +117,7 @@ struct LiveTests {
 
     /// Another MAC address as well as another IP address: only the port is evidence.
     @Test(.needs("hping3")) func aFloodByABorrowedCard() throws {
-        let card = try lab.bystander.space.run("cat", "/sys/class/net/eth0/address")
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let card = try card(lab.bystander)
         try stops {
             try attack(
                 "ip link set eth0 address \(card); "
@@ -140,8 +139,10 @@ struct LiveTests {
     // MARK: - Takeovers
 
     private func card(_ host: Lab.Host, _ link: String = "eth0") throws -> String {
-        try host.space.run("cat", "/sys/class/net/\(link)/address")
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let words = try host.space.run("ip", "-o", "link", "show", "dev", link)
+            .split(separator: " ")
+        let place = try #require(words.firstIndex(of: "link/ether"))
+        return String(words[place + 1])
     }
 
     /// Sends frames from the offender, a few in a second.

@@ -9,7 +9,10 @@ extension WindowTracker {
 
     /// Where a frame came from.
     func station(of packet: Packet) -> Station {
-        if packet.port != 0, packet.packetType == .outgoing, !ports.isOfPort(packet.sourceMAC) {
+        // Some captures have a second view of other hosts' frames, as they go out.
+        if packet.port != 0, packet.packetType == .outgoing, !ports.isOfPort(packet.sourceMAC),
+            !links.isHost(packet.sourceMAC)
+        {
             return Station(port: Station.node, mac: packet.sourceMAC)
         }
         let isOfOneHost = packet.packetType != .outgoing && ports.isOfOneHost(packet.port)
