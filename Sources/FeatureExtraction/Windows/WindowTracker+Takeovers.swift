@@ -160,7 +160,14 @@ extension WindowTracker {
     /// Tells the open disputes of a packet.
     mutating func decideDisputes(_ packet: Packet) {
         guard packet.kind != .other, packet.sourceMAC != .zero else { return }
-        if let decided = disputes.decide(packet, from: station(of: packet)) {
+        guard let decided = disputes.decide(packet, from: station(of: packet)) else { return }
+        // The kernel may have listed the address at the new port in the meantime.
+        if decided.takeover.kind != .macAddress,
+            isRightful(decided.taker, decided.takeover.address)
+        {
+            disputes.settle(decided.takeover.address)
+            announce(decided.takeover.address, at: decided.taker)
+        } else {
             noteTakeover(decided)
         }
     }
