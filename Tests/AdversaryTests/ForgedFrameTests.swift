@@ -121,10 +121,10 @@ struct ForgedFrameTests {
     /// An IPv6 packet with the neighbour's IPv4 address as a mapped one.
     @Test func mappedAddresses() throws {
         func frame(_ segment: [UInt8]) -> [UInt8] {
-            [0x86, 0xDD]
-                + Frame.ipv6(
-                    "::ffff:" + Member.neighbour.address, "::ffff:" + Member.database.address, 6,
-                    segment)
+            let mapped = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]
+            return [0x86, 0xDD, 0x60, 0, 0, 0] + Frame.bytes(UInt64(segment.count), 2) + [6, 64]
+                + mapped + Frame.address(Member.neighbour.address).bytes
+                + mapped + Frame.address(Member.database.address).bytes + segment
         }
         try expect(
             flood(Member.neighbour.by(.offender).at("v1")) { segment, _ in frame(segment) },

@@ -210,11 +210,6 @@ struct LiveTests {
 
     // MARK: - Takeovers
 
-    private func card(_ host: Lab.Host, _ link: String = "eth0") throws -> String {
-        try host.space.run("cat", "/sys/class/net/\(link)/address")
-            .trimmingCharacters(in: .whitespacesAndNewlines)
-    }
-
     /// Sends frames from the offender, a few in a second.
     private func send(_ attack: Attack) throws {
         let frames = attack.records.map { entry in
@@ -244,8 +239,9 @@ struct LiveTests {
         #expect(try lab.reaches(lab.b, lab.outside) && lab.reaches(lab.outside, lab.b))
         var attack = Attack()
         attack.poison(
-            Member(lab.a.v4, card: try card(lab.a)), Member(lab.b.v4, card: try card(lab.b)),
-            Member(lab.node.v4, card: try card(lab.node, "br1")), seconds: 10)
+            Member(lab.a.v4, card: try lab.card(of: lab.a)),
+            Member(lab.b.v4, card: try lab.card(of: lab.b)),
+            Member(lab.node.v4, card: try lab.card(of: lab.node, "br1")), seconds: 10)
         try stops {
             try send(attack)
             _ = try lab.reaches(lab.b, lab.outside)
@@ -258,11 +254,11 @@ struct LiveTests {
     @Test func aNeighbourSpoofer() throws {
         #expect(try lab.reaches(lab.b, lab.bystander, v6: true))
         var attack = Attack()
-        let own = Member(lab.a.v6, card: try card(lab.a))
+        let own = Member(lab.a.v6, card: try lab.card(of: lab.a))
         for number in 0..<10 {
             attack.neighbour(
                 at: Double(number), own, lab.bystander.v6,
-                to: Member(lab.b.v6, card: try card(lab.b)))
+                to: Member(lab.b.v6, card: try lab.card(of: lab.b)))
         }
         try stops {
             try send(attack)
@@ -275,8 +271,8 @@ struct LiveTests {
         var attack = Attack()
         for number in 0..<5 {
             attack.dhcpOffer(
-                at: Double(number), Member(lab.a.v4, card: try card(lab.a)),
-                to: Member(lab.b.v4, card: try card(lab.b)))
+                at: Double(number), Member(lab.a.v4, card: try lab.card(of: lab.a)),
+                to: Member(lab.b.v4, card: try lab.card(of: lab.b)))
         }
         try stops { try send(attack) }
         #expect(patterns().contains("rogueDHCP"), "\(patterns())")

@@ -65,7 +65,9 @@ struct TakeoverTests {
         for number in 0..<20 {
             let time = Double(number)
             attack.neighbour(at: time, owner, owner.address, to: own)
-            attack.neighbour(at: time + 0.3, own, owner.address, to: .gateway)
+            attack.neighbour(
+                at: time + 0.3, own, owner.address,
+                to: Member("fd60:4::1", card: Member.gateway.card))
         }
         try expectFenced(attack, as: "neighbourSpoofing", "T1557")
     }
@@ -182,9 +184,8 @@ struct TakeoverTests {
             "replay", "-r", captures[0], "-m", bench.model, "--inventory",
             "captures/inventory.yaml", "--format", "eve")
         let alerts = try run.json.filter { $0["event_type"] as? String == "alert" }
-        #expect(!alerts.isEmpty)
         #expect(
-            alerts.allSatisfy {
+            alerts.contains {
                 "\($0)".contains("ARP announces 10.60.4.1, the gateway's address")
             }, "\(run.output)")
     }

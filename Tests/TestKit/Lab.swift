@@ -114,9 +114,10 @@ extension Lab {
         return try !receiver.receives(within: 0.5)
     }
 
-    /// The MAC address of a host.
-    public func card(of host: Host) throws -> String {
-        let words = try host.space.run("ip", "-o", "link", "show", "eth0").split(separator: " ")
+    /// The MAC address of a host's interface.
+    public func card(of host: Host, _ link: String = "eth0") throws -> String {
+        let words = try host.space.run("ip", "-o", "link", "show", "dev", link)
+            .split(separator: " ")
         guard let at = words.firstIndex(of: "link/ether"), at + 1 < words.count else {
             throw CommandFailed(description: "\(host.v4) has no MAC address")
         }

@@ -117,6 +117,8 @@ public struct Detector: Sendable {
         guard isAnomalous || window.takeover != nil || window.outage != nil else { return nil }
         var found = omitted.contains(.patterns) ? nil : pattern(in: window, excess)
         if let found, found.pattern.isRule {
+            // A longer window with the same packets is no further alert.
+            remember(window, identity, nil)
             return ruleVerdict(window, identity, group, excess, found)
         }
         guard isAnomalous else { return nil }

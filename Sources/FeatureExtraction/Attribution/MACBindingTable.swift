@@ -284,6 +284,9 @@ public struct MACBindingTable: Sendable {
         return records[owner].map { second - $0.lastSecond <= Self.activeSeconds } ?? false
     }
 
+    /// Whether a MAC address is known to be a host's, and no router's.
+    func isHost(_ mac: MACAddress) -> Bool { records[mac].map { !$0.isRouter } ?? false }
+
     /// Whether training, inventory or engine name a host with this MAC address that is no router.
     func isKnownHost(_ mac: MACAddress) -> Bool {
         guard !trustsAll, let record = records[mac] else { return false }
@@ -375,16 +378,12 @@ public struct MACBindingTable: Sendable {
     ) -> [MACAddress: CommunicationGraph.Link] {
         var links: [MACAddress: CommunicationGraph.Link] = [:]
         for (mac, record) in records {
-            if let own = impostors[mac] {
-                links[mac] = .init(
-                    addresses: record.addresses.filter { $0 == own }, isRouter: false)
-            } else {
-                links[mac] = .init(
-                    addresses: record.addresses.filter {
-                        losers.isEmpty || losers[$0]?.contains(mac) != true
-                    }, isRouter: record.isRouter, isDHCPServer: record.isDHCPServer)
-            }
+            links[mac] = .init(
+                addresses: record.addresses.filter {
+                    losers.isEmpty || losers[$0]?.contains(mac) != true
+                }, isRouter: record.isRouter, isDHCPServer: record.isDHCPServer)
         }
+        for (mac, own) in impostors { links[mac] = .init(addresses: [own], isRouter: false) }
         return links
     }
 }

@@ -17,6 +17,8 @@ struct PortTable: Sendable {
         var name = ""
         var instance = ""
         var mac = MACAddress.zero
+        /// The first MAC address that it was the first port to use.
+        var firstMAC = MACAddress.zero
         /// Frames with a borrowed address are attributed to the first of each family.
         var addresses: [IPAddress] = []
         /// The addresses among them that the kernel lists.
@@ -185,23 +187,30 @@ struct PortTable: Sendable {
 
     // MARK: - MAC addresses
 
-    /// The port of another host that used a packet's source MAC address first; 0: none. What the
-    /// kernel says is no better evidence: a container can change its MAC address.
+    /// The port of another host that used a packet's source MAC address first, if this port had a
+    /// MAC address of its own before; 0: none. A host that only ever had one MAC address may be the
+    /// copy of another, on another bridge.
     mutating func otherPort(ofMACOf packet: Packet) -> UInt32 {
         let (port, mac) = (packet.port, packet.sourceMAC)
         guard mac != .zero, !mac.isGroup, let record = records[port], !record.isShared else {
             return 0
         }
         guard let owner = macPorts[mac] else {
-            if macPorts.count < MACBindingTable.linkLimit { macPorts[mac] = port }
+            claim(mac, for: port)
             return 0
         }
         guard owner != port, let other = records[owner], !other.isShared,
-            !isSameHost(owner, record)
+            !isSameHost(owner, record), record.firstMAC != .zero
         else { return 0 }
         // A packet from here must be checked again.
         forget(port)
         return owner
+    }
+
+    private mutating func claim(_ mac: MACAddress, for port: UInt32) {
+        guard macPorts[mac] == nil, macPorts.count < MACBindingTable.linkLimit else { return }
+        macPorts[mac] = port
+        if records[port]?.firstMAC == .zero { records[port]?.firstMAC = mac }
     }
 
     /// Whether only one host or container is behind a port.
@@ -277,9 +286,7 @@ struct PortTable: Sendable {
             if routers.contains(fact.mac), routerPorts[fact.mac] == nil {
                 routerPorts[fact.mac] = fact.port
             }
-            if fact.mac != .zero, !fact.isShared, macPorts[fact.mac] == nil {
-                macPorts[fact.mac] = fact.port
-            }
+            if fact.mac != .zero, !fact.isShared { claim(fact.mac, for: fact.port) }
             forget(fact.port)
         }
         for fact in facts where !fact.isShared {

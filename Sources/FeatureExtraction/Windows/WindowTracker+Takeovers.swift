@@ -9,7 +9,10 @@ extension WindowTracker {
 
     /// Where a frame came from.
     func station(of packet: Packet) -> Station {
-        if packet.port != 0, packet.packetType == .outgoing, !ports.isOfPort(packet.sourceMAC) {
+        // Some captures have a second view of other hosts' frames, as they go out.
+        if packet.port != 0, packet.packetType == .outgoing, !ports.isOfPort(packet.sourceMAC),
+            !links.isHost(packet.sourceMAC)
+        {
             return Station(port: Station.node, mac: packet.sourceMAC)
         }
         let isOfOneHost = packet.packetType != .outgoing && ports.isOfOneHost(packet.port)
@@ -157,7 +160,14 @@ extension WindowTracker {
     /// Tells the open disputes of a packet.
     mutating func decideDisputes(_ packet: Packet) {
         guard packet.kind != .other, packet.sourceMAC != .zero else { return }
-        if let decided = disputes.decide(packet, from: station(of: packet)) {
+        guard let decided = disputes.decide(packet, from: station(of: packet)) else { return }
+        // The kernel may have listed the address at the new port in the meantime.
+        if decided.takeover.kind != .macAddress,
+            isRightful(decided.taker, decided.takeover.address)
+        {
+            disputes.settle(decided.takeover.address)
+            announce(decided.takeover.address, at: decided.taker)
+        } else {
             noteTakeover(decided)
         }
     }
