@@ -51,6 +51,18 @@ struct InventoryTests {
         // It is read as it is written.
         #expect(
             try described(Inventory(yaml: inventory.yaml, path: "i").workloads.first) == expected)
+        // Without instances, addresses of both families and MAC addresses are in the same order.
+        let paired = try Inventory(
+            yaml: """
+                workloads:
+                  - name: web
+                    addresses: [10.1.0.5, 10.1.0.9, "fd00::5", "fd00::9"]
+                    macs: ["02:42:0a:01:00:05", "02:42:0a:01:00:09"]
+                """, path: "i")
+        #expect(
+            described(paired.workloads.first) == [
+                "10.1.0.5 fd00::5 02:42:0a:01:00:05", "10.1.0.9 fd00::9 02:42:0a:01:00:09",
+            ])
         // Replicas are distinguished by the engine's instances, otherwise by MAC address.
         var holders: [IPAddress: Inventory.Holder] = [:]
         for (text, instance, mac) in [

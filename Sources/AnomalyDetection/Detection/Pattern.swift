@@ -1,4 +1,5 @@
 public import FeatureExtraction
+internal import NetworkAddresses
 
 /// The kind of attack that an anomalous window clearly matches.
 ///

@@ -5,7 +5,7 @@ extension Inventory.Workload {
     ///
     /// An address that is in none of `instances` counts as a replica of its own. One IPv4 and one
     /// IPv6 address without other addresses belong to one host. With as many MAC addresses as
-    /// addresses of each family, each MAC address belongs to one of each.
+    /// addresses of each family, those at the same place belong to one host.
     public var members: [Inventory.Instance] {
         let hosts = addresses.filter(\.isHost).map(\.address)
         let present = Set(hosts)
@@ -19,15 +19,17 @@ extension Inventory.Workload {
         if known.isEmpty, isOneHost, macs.count <= 1 || hosts.count == 1 {
             return [Inventory.Instance(addresses: hosts, macs: macs)]
         }
+        let (v4, v6) = (hosts.filter(\.isIPv4), hosts.filter { !$0.isIPv4 })
+        if known.isEmpty, v4.count == macs.count, v6.count == macs.count {
+            return macs.indices.map {
+                Inventory.Instance(addresses: [v4[$0], v6[$0]], macs: [macs[$0]])
+            }
+        }
         let taken = Set(known.flatMap(\.addresses))
-        let ofFamilies = [hosts.filter(\.isIPv4), hosts.filter { !$0.isIPv4 }]
-        let arePaired = ofFamilies.allSatisfy { $0.count == macs.count }
         return known
-            + (arePaired ? ofFamilies : [hosts]).flatMap { hosts in
-                hosts.enumerated().filter { !taken.contains($0.element) }.map { index, address in
-                    Inventory.Instance(
-                        addresses: [address], macs: index < macs.count ? [macs[index]] : [])
-                }
+            + hosts.enumerated().filter { !taken.contains($0.element) }.map { index, address in
+                Inventory.Instance(
+                    addresses: [address], macs: index < macs.count ? [macs[index]] : [])
             }
     }
 }
