@@ -86,7 +86,9 @@ public struct Detector: Sendable {
         let excess = RelativeVector.excess(transformed, over: group.baseline)
         guard excess.contains(where: { $0 >= 1 }) else { return nil }
         var found = pattern(in: window, excess)
-        let shared = identity.isNamed ? replicaScans.note(window, workload: identity.name) : nil
+        let shared =
+            identity.isNamed && window.scale == .long
+            ? replicaScans.note(window, workload: identity.name) : nil
         if let shared, found?.pattern.mayFence != true {
             found = (shared.pattern, shared.strength)
         }
