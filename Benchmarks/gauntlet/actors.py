@@ -22,7 +22,10 @@ def serve(port, family=socket.AF_INET):
         with peer:
             peer.settimeout(60)
             try:
-                while peer.recv(65536):
+                while words := peer.recv(65536):
+                    # The beginning of a request gets no answer.
+                    if words.startswith(b"GET") or words == b"b\r\n":
+                        continue
                     body = b"x" * 900
                     peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + body)
             except OSError:

@@ -60,7 +60,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         var alert = Event.Alert(verdict, identifier: eventID, modelID: modelID)
         alert.origin = origin
         alert.captureFile = sliceFolder.flatMap { folder in
-            incidents.current(of: verdict)?.packetPath(in: folder)
+            incidents.current(of: verdict.subject, target: verdict.protects)?
+                .packetPath(in: folder)
         }
         alert.decision = rule == nil ? .watch : .quarantine
         alert.quarantineID = rule?.id

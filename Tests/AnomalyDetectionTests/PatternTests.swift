@@ -40,6 +40,17 @@ struct PatternTests {
         #expect(found(window(scan, unanswered: 0)) != .verticalScan)
     }
 
+    @Test func aSlowScanAmongTheUsualTrafficIsAPortScan() {
+        let slow: [Feature: Float] = [
+            .flows: 900, .ports: 16, .peers: 5, .edges: 20, .newEdges: 12, .newPorts: 12,
+            .newPeers: 0, .newEdgeFailed: 12,
+        ]
+        #expect(found(window(slow, unanswered: 12, scale: .long)) == .verticalScan)
+        // One new service that is down, and asked again and again.
+        let down = slow.merging([.newEdges: 1, .newPorts: 1, .newEdgeFailed: 60]) { $1 }
+        #expect(found(window(down, unanswered: 60, scale: .long)) != .verticalScan)
+    }
+
     @Test func onePortOfManyHostsIsAnAddressScan() {
         let scan: [Feature: Float] = [.flows: 200, .ports: 1, .peers: 200, .edges: 200]
         #expect(found(window(scan, unanswered: 190)) == .horizontalScan)
@@ -75,6 +86,71 @@ struct PatternTests {
         #expect(Pattern.match(upload(400_000), isAnomalous: { _ in false }) == nil)
     }
 
+    private func unsolicited(
+        _ kind: UnsolicitedKind, packets: Int, targets: Float, rejected: Int = 0
+    ) -> Window {
+        var probes = window([.unsolicited: Float(packets), .unsolicitedTargets: targets])
+        probes.unsolicited[kind] = packets
+        probes.unsolicited.rejected = rejected
+        return probes
+    }
+
+    @Test func packetsThatOpenNoFlowAreNamedByTheirKind() {
+        let scans: [(UnsolicitedKind, Pattern)] = [
+            (.fin, .finScan), (.null, .nullScan), (.xmas, .xmasScan), (.maimon, .maimonScan),
+            (.ack, .ackScan), (.synAck, .synAckScan), (.fragmentedHeader, .fragmentedScan),
+            (.invalid, .invalidFlagsScan), (.reply, .verticalScan),
+        ]
+        for (kind, pattern) in scans {
+            #expect(
+                found(unsolicited(kind, packets: 200, targets: 200, rejected: 200)) == pattern)
+        }
+        let floods: [(UnsolicitedKind, Pattern)] = [
+            (.ack, .ackFlood), (.reset, .rstFlood), (.maimon, .finFlood), (.xmas, .xmasFlood),
+            (.reply, .replyFlood), (.icmpReply, .replyFlood), (.fragment, .fragmentFlood),
+        ]
+        for (kind, pattern) in floods {
+            #expect(found(unsolicited(kind, packets: 4000, targets: 1)) == pattern)
+        }
+    }
+
+    @Test func aRestartIsNoScan() {
+        // Nobody refuses the ends of old connections, or their resets.
+        #expect(found(unsolicited(.maimon, packets: 900, targets: 900)) == nil)
+        #expect(found(unsolicited(.reset, packets: 900, targets: 900)) == nil)
+        // A few packets on each of some connections.
+        #expect(found(unsolicited(.ack, packets: 400, targets: 100)) == nil)
+    }
+
+    @Test func connectionsThatAreHeldOpenAreSlowRequests() {
+        let held: [Feature: Float] = [
+            .flows: 200, .flowsPerEdge: 200, .edges: 1, .peers: 1, .packetsOut: 4000,
+            .bytesOut: 220_000, .bytesIn: 210_000, .bytesPerPacket: 55,
+        ]
+        #expect(found(window(held, scale: .medium)) == .slowRequests)
+        // A client that is answered.
+        #expect(
+            found(window(held.merging([.bytesIn: 4_000_000]) { $1 }, scale: .medium)) == nil)
+    }
+
+    @Test func replicasThatScanTogetherAreAddedUp() {
+        var scans = ReplicaScans()
+        func note(_ address: UInt32, failed: Float, second: Int = 1000) -> ReplicaScans.Scan? {
+            var part = window(
+                [.newEdgeFailed: failed, .newPorts: failed, .newPeers: 1], scale: .long)
+            part.subject = IPAddress(v4: address)
+            part.endSecond = second
+            return scans.note(part, workload: "api")
+        }
+        #expect(note(1, failed: 5) == nil)
+        #expect(note(1, failed: 12) == nil, "one replica alone is that host's own incident")
+        #expect(note(1, failed: 5) == nil)
+        let scan = note(2, failed: 6)
+        #expect(scan?.pattern == .verticalScan && scan?.replicas == 2 && scan?.failed == 11)
+        // The windows of the others are too old.
+        #expect(note(3, failed: 6, second: 2000) == nil)
+    }
+
     @Test func aLongerWindowNeedsMore() {
         let sweep: [Feature: Float] = [.arpTargets: 20]
         #expect(found(window(sweep)) == .arpSweep)
@@ -89,6 +165,6 @@ struct PatternTests {
         #expect(Set(Pattern.allCases.map(\.title)).count == Pattern.allCases.count)
         #expect(
             Pattern.allCases.filter { !$0.mayFence }
-                == [.requestFlood, .beacon, .lateralMovement, .newService])
+                == [.requestFlood, .beacon, .slowRequests, .lateralMovement, .newService])
     }
 }

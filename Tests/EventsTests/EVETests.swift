@@ -39,6 +39,13 @@ struct EVETests {
                 """)
     }
 
+    @Test func anUnknownOffenderIsSaidToBeUnknown() {
+        let line = Event(time: .epoch, .alert(Samples.floodAlert)).eve
+        #expect(line.contains(#""src_ip":"0.0.0.0""#) && line.contains(#""dest_ip":"10.60.3.5""#))
+        #expect(line.contains(#""offender":"unknown""#) && line.contains(#""role":"target""#))
+        #expect(line.contains(#""target":"10.60.3.5""#))
+    }
+
     @Test func severityAndSubjectFollowFromThePayload() {
         let facts = Samples.events.map { ($0.kind, $0.severity, $0.identifier, $0.subject) }
         #expect(facts[0] == (.alert, .high, "d346eb09b7787e59", "worker \"1\"\\\n\u{1}é"))

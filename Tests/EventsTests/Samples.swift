@@ -58,6 +58,18 @@ enum Samples {
         return alert
     }
 
+    /// A flood whose senders are not known.
+    static var floodAlert: Event.Alert {
+        var alert = Event.Alert(
+            identifier: "0123456789abcdef", looksLike: .ackFlood, severity: .low,
+            offender: .unspecified, workload: "unknown senders", scale: .short, score: 0.99)
+        alert.contact = Event.Alert.Contact(
+            address: IPAddress(v4: 0x0A3C_0305), ipProtocol: 6, sourcePort: 1, port: 80)
+        alert.target = IPAddress(v4: 0x0A3C_0305)
+        alert.pattern = .ackFlood
+        return alert
+    }
+
     static func change(_ target: String, isFull: Bool) -> Event.QuarantineChange {
         var change = Event.QuarantineChange(
             quarantineID: "q-17", action: isFull ? .refuse : .add,
@@ -97,6 +109,7 @@ enum Samples {
             Event(time: time, .quarantine(change("fd00::/64", isFull: false))),
             Event(time: time, .quarantine(change("02:42:0a:3c:04:0d", isFull: false))),
             Event(time: time, .stats(statistics)), Event(time: time, .alert(minutesAlert)),
+            Event(time: time, .alert(floodAlert)),
         ]
     }
 

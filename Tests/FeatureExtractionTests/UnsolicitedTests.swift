@@ -21,13 +21,12 @@ private struct Bench: ~Copyable {
         tracker.watchesTargets = watchesTargets
     }
 
-    /// Sends an IP packet in an Ethernet frame.
-    mutating func send(_ bytes: [UInt8], at seconds: Double) {
+    /// Sends an IP packet without a MAC address, which would be evidence of one sender.
+    mutating func send(_ frame: [UInt8], at seconds: Double) {
         let time = Timestamp(secondsSince1970: 1_000_000 + seconds)
-        let frame = Frame.ethernet(bytes[0] >> 4 == 6 ? 0x86DD : 0x0800, bytes)
         var packet = Packet()
         decoder.decode(
-            frame.span.bytes, linkType: .ethernet, time: time, wireLength: UInt32(frame.count),
+            frame.span.bytes, linkType: .raw, time: time, wireLength: UInt32(frame.count),
             into: &packet)
         tracker.advance(to: time)
         take()

@@ -122,7 +122,9 @@ public struct Detector: Sendable {
             return ruleVerdict(window, identity, group, excess, found)
         }
         guard isAnomalous else { return nil }
-        let shared = identity.isNamed ? replicaScans.note(window, workload: identity.name) : nil
+        let shared =
+            identity.isNamed && window.scale == .long
+            ? replicaScans.note(window, workload: identity.name) : nil
         if let shared, found?.pattern.mayFence != true {
             found = (shared.pattern, shared.strength)
         }

@@ -74,10 +74,6 @@ public struct IncidentTracker: Sendable {
         var offender: IPAddress
         var target: IPAddress?
 
-        init(_ verdict: Verdict) {
-            offender = verdict.subject
-            target = verdict.protects
-        }
     }
 
     private struct AlertKey: Hashable {
@@ -96,7 +92,8 @@ public struct IncidentTracker: Sendable {
     public mutating func observe(_ verdict: Verdict, eventID: String) -> Bool {
         merge(verdict, eventID)
         let key = AlertKey(
-            offender: Key(verdict), workload: verdict.workload, pattern: verdict.pattern,
+            offender: Key(offender: verdict.subject, target: verdict.protects),
+            workload: verdict.workload, pattern: verdict.pattern,
             level: verdict.level)
         let now = verdict.window.endSecond
         // A last alert in the future is from before the clock was set back.
@@ -124,7 +121,7 @@ public struct IncidentTracker: Sendable {
         let usesOthers = verdict.pattern == .spoofing || verdict.pattern?.isTakeover == true
         let link = usesOthers ? window.mac : nil
         // Another owner of the address is another offender.
-        let key = Key(verdict)
+        let key = Key(offender: verdict.subject, target: verdict.protects)
         if var incident = open[key], incident.workload == verdict.workload,
             window.endSecond - incident.lastSecond <= Self.quietSeconds + window.scale.seconds
         {
@@ -188,8 +185,11 @@ public struct IncidentTracker: Sendable {
         }
     }
 
-    /// The incident that a verdict, the newest on its offender, belongs to.
-    public func current(of verdict: Verdict) -> Incident? { open[Key(verdict)] }
+    /// The incident that the newest verdict on `offender` belongs to; with a target, the one of
+    /// that target's offenders.
+    public func current(of offender: IPAddress, target: IPAddress? = nil) -> Incident? {
+        open[Key(offender: offender, target: target)]
+    }
 
     /// All incidents, open ones included, by their start.
     public var all: [Incident] {

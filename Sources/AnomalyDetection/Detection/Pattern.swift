@@ -259,12 +259,14 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard isAnomalous(.ports) || isAnomalous(.newPorts) || isAnomalous(.newEdges) else {
                 return 0
             }
-            guard window[.ports] >= window[.peers], failedShare > 0.5 else { return 0 }
-            return window[.ports] / 10
+            let fresh = window[.newPorts] >= window[.newPeers] ? freshlyFailed(window) : 0
+            guard window[.ports] >= window[.peers], failedShare > 0.5 else { return fresh }
+            return max(fresh, window[.ports] / 10)
         case .horizontalScan:
             guard isAnomalous(.peers) || isAnomalous(.newEdges) else { return 0 }
-            guard window[.peers] > window[.ports], failedShare > 0.4 else { return 0 }
-            return window[.peers] / 10
+            let fresh = window[.newPeers] > window[.newPorts] ? freshlyFailed(window) : 0
+            guard window[.peers] > window[.ports], failedShare > 0.4 else { return fresh }
+            return max(fresh, window[.peers] / 10)
         case .synFlood:
             return window.lastContact.ipProtocol == 6 ? flowFlood(window, isAnomalous) : 0
         case .packetFlood:
@@ -318,6 +320,13 @@ public enum Pattern: String, CaseIterable, Sendable {
             .arpFlood:
             return 0
         }
+    }
+
+    /// The strength of a scan among the usual traffic: contacts that the baseline never used, most
+    /// of which failed.
+    private func freshlyFailed(_ window: Window) -> Float {
+        let (edges, failed) = (window[.newEdges], window[.newEdgeFailed])
+        return failed * 2 > edges ? min(edges, failed) / 10 : 0
     }
 
     /// The strength of a flood: many flows to few services that were refused, unanswered or closed

@@ -57,7 +57,7 @@ extension HostState {
         set(.foreignSources, foreignSources.count(scale, at: second))
         set(.served, amount(.served))
         set(.logins, Float(sum.low(.logins)))
-        set(.unsolicited, Float(unsolicited.counts(scale).total))
+        set(.unsolicited, Float(unsolicited.total(scale)))
         set(.unsolicitedTargets, unsolicited.targetCount(scale, at: second))
         set(.protocols, protocols.count(scale, at: second))
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
@@ -69,7 +69,7 @@ extension HostState {
         let start = second - scale.seconds
         let sum = sum(scale)
         // Handshakes are no evidence for packets that belong to no connection.
-        let opened = sum[.flows] + UInt64(unsolicited.counts(scale).total)
+        let opened = sum[.flows] + UInt64(unsolicited.total(scale))
         guard addressSecond > start else {
             // A single packet with no evidence but its MAC address makes that the window's
             // evidence.

@@ -32,7 +32,30 @@ struct TargetTable: Sendable {
         self.isUsed = isUsed
     }
 
-    subscript(address: IPAddress) -> Int? { slots[address] }
+    /// The targets that were looked up last, by some bits of their addresses.
+    private var recent = [Recent](repeating: Recent(), count: 64)
+
+    private struct Recent {
+        var address = IPAddress.unspecified
+        var slot: Int32 = -1
+    }
+
+    private static func place(of address: IPAddress) -> Int {
+        Int(truncatingIfNeeded: (address.low ^ address.low >> 8) & 63)
+    }
+
+    /// The slot of a target; nil if it is not watched.
+    subscript(address: IPAddress) -> Int? {
+        mutating get {
+            let place = Self.place(of: address)
+            if recent[place].address == address, recent[place].slot >= 0 {
+                return Int(recent[place].slot)
+            }
+            guard let slot = slots[address] else { return nil }
+            recent[place] = Recent(address: address, slot: Int32(truncatingIfNeeded: slot))
+            return slot
+        }
+    }
 
     /// Changes the state in `slot` in `second`, which must not be before the last one.
     @inline(__always)
@@ -48,7 +71,7 @@ struct TargetTable: Sendable {
 
     /// The slot of a target; made where there is none and room for one.
     mutating func slot(of address: IPAddress, isKnown: Bool, second: Int) -> Int? {
-        if let slot = slots[address] { return slot }
+        if let slot = self[address] { return slot }
         guard isKnown || unknownCount < Self.limit / 2 || forgetSilent() else { return nil }
         guard slots.count < Self.limit || isKnown && forgetUnknown() else { return nil }
         let state = TargetState(address: address, isKnown: isKnown, second: second)
@@ -65,12 +88,18 @@ struct TargetTable: Sendable {
         return slot
     }
 
-    private mutating func forgetSilent() -> Bool { forget { !$0.isKnown && !$0.isAlive } }
-    private mutating func forgetUnknown() -> Bool { forget { !$0.isKnown } }
+    /// Examines a few states; the next call continues from there.
+    private mutating func forgetSilent() -> Bool {
+        forget(among: Self.placesLookedAt) { !$0.isKnown && !$0.isAlive }
+    }
 
-    /// - Complexity: O(1): examines a few states; the next call continues from there.
-    private mutating func forget(where mayGo: (TargetState) -> Bool) -> Bool {
-        for _ in 0..<min(states.count, Self.placesLookedAt) {
+    /// Examines all states: known workloads are few, and seldom new.
+    private mutating func forgetUnknown() -> Bool {
+        forget(among: states.count) { !$0.isKnown }
+    }
+
+    private mutating func forget(among places: Int, where mayGo: (TargetState) -> Bool) -> Bool {
+        for _ in 0..<min(states.count, places) {
             hand = hand + 1 < states.count ? hand + 1 : 0
             if states[hand].isLive, mayGo(states[hand]) {
                 remove(hand)
@@ -84,6 +113,7 @@ struct TargetTable: Sendable {
         states[slot].isLive = false
         unknownCount -= states[slot].isKnown ? 0 : 1
         slots[states[slot].address] = nil
+        recent[Self.place(of: states[slot].address)] = Recent()
         free.append(slot)
     }
 
@@ -123,13 +153,19 @@ struct TargetTable: Sendable {
         while let scale = Scale(rawValue: turn.scale) {
             turn.scale += 1
             guard states[slot].isDue(scale) else { continue }
-            let total = states[slot].counts(scale).total
-            if total >= (scale == .short ? Self.leastFlood : Self.leastScan),
-                scale != .short || !states[slot].hasOneSender
-            {
-                return scale
-            }
+            if isWorthALook(slot, scale) { return scale }
         }
         return nil
+    }
+
+    /// Rules out most windows before distinct senders and ports are counted.
+    private func isWorthALook(_ slot: Int, _ scale: Scale) -> Bool {
+        let counts = states[slot].counts(scale)
+        guard scale != .short else {
+            return counts.total >= Self.leastFlood && !states[slot].hasOneSender
+        }
+        let opened = counts.opened
+        return opened >= Self.leastScan
+            && (opened > 2 * counts[.completed] || counts[.logins] >= Self.leastScan)
     }
 }

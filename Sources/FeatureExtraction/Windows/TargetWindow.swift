@@ -60,7 +60,11 @@ public struct TargetCounts: Sendable {
 
     /// Packets that open flows.
     public var opened: Int { self[.tcp] + self[.udp] + self[.icmp] + self[.other] }
-    public var unsolicited: Int { UnsolicitedKind.allCases.reduce(0) { $0 + self[$1] } }
+    public var unsolicited: Int {
+        var sum = 0
+        for column in 0..<UnsolicitedKind.count { sum += Int(columns[column]) }
+        return sum
+    }
     /// All of the packets.
     public var total: Int { opened + unsolicited }
 }
@@ -82,9 +86,10 @@ struct TargetState: Sendable {
         repeating: SIMD32(repeating: 0), count: Scale.allCases.count)
     private var senders = DistinctWindow()
     private var ports = DistinctWindow()
-    /// Ports that answered.
-    private var served = SIMD32<UInt16>(repeating: 0)
-    private var servedCount = 0
+    /// Ports that answered: one bit for each of 1,024 values of a port's low bits.
+    private var served: [16 of UInt64] = .init(repeating: 0)
+    /// Whether it ever answered.
+    private(set) var isAlive = false
     /// The sender that may have sent most of the packets (Boyer and Moore 1981), halved every
     /// second.
     private var candidate = IPAddress.unspecified
@@ -103,9 +108,6 @@ struct TargetState: Sendable {
         firstSecond = second
         newestSecond = second
     }
-
-    /// Whether it ever completed a flow.
-    var isAlive: Bool { servedCount > 0 }
 
     mutating func note(sender: IPAddress, from contact: Contact) {
         self.contact = contact
@@ -140,12 +142,13 @@ struct TargetState: Sendable {
         }
     }
 
-    private func serves(_ port: UInt16) -> Bool { any(served .== port) }
+    private func serves(_ port: UInt16) -> Bool {
+        served[Int(port >> 6 & 15)] & 1 << UInt64(port & 63) != 0
+    }
 
     mutating func serve(_ port: UInt16) {
-        guard port != 0, !serves(port) else { return }
-        served[servedCount % SIMD32<UInt16>.scalarCount] = port
-        servedCount += 1
+        isAlive = true
+        served[Int(port >> 6 & 15)] |= 1 << UInt64(port & 63)
     }
 
     /// Removes the buckets that `second` and those before it reuse.

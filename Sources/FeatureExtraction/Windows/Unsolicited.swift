@@ -28,6 +28,8 @@ public enum UnsolicitedKind: Int, CaseIterable, Sendable {
     /// A first fragment that ends within the TCP header (RFC 1858; nmap -f).
     case fragmentedHeader
 
+    static let count = 12
+
     /// Whether hosts send such packets, too, on connections older than the monitor, or of which
     /// it sees only one direction.
     public var isPlausible: Bool {
@@ -126,7 +128,15 @@ public struct UnsolicitedCounts: Sendable, Equatable {
         set { columns[Column.rejected] = UInt32(clamping: newValue) }
     }
 
-    public var total: Int { UnsolicitedKind.allCases.reduce(0) { $0 + self[$1] } }
+    public var total: Int {
+        var sum = 0
+        for column in 0..<Column.acceptedACK { sum += Int(columns[column]) }
+        func accepted(_ kind: UnsolicitedKind, _ column: Int) -> Int {
+            Int(min(columns[kind.rawValue], columns[column]))
+        }
+        return sum - accepted(.ack, Column.acceptedACK) - accepted(.maimon, Column.acceptedFIN)
+            - accepted(.reply, Column.acceptedReply)
+    }
 
     /// The most frequent kind, and its count.
     public var dominant: (kind: UnsolicitedKind, count: Int)? {
@@ -218,6 +228,9 @@ struct UnsolicitedWindow: Sendable {
         if !rows.isEmpty { counts.columns = rows[Self.sums + scale.rawValue] }
         return counts
     }
+
+    /// The packets of all kinds.
+    func total(_ scale: Scale) -> Int { rows.isEmpty ? 0 : counts(scale).total }
 
     /// Distinct pairs of address and port.
     mutating func targetCount(_ scale: Scale, at second: Int) -> Float {

@@ -28,11 +28,12 @@ extension WindowTracker {
     /// Counts a packet for its destination: one that opens a flow, or, with a kind, an unsolicited
     /// one.
     mutating func watch(
-        _ packet: Packet, _ sender: MACBindingTable.Sender, kind: UnsolicitedKind? = nil
+        _ packet: Packet, _ target: Resolved, _ sender: MACBindingTable.Sender,
+        kind: UnsolicitedKind? = nil
     ) {
         guard targets.isUsed, packet.packetType != .outgoing || !sender.isNobody else { return }
         watch(
-            packet, subject: sender.isNobody || sender.isContested ? nil : sender.subject,
+            packet, target, subject: sender.isNobody || sender.isContested ? nil : sender.subject,
             isProven: !sender.evidence.mayBeForged && !sender.isNobody && !sender.isContested,
             isForged: sender.isForeign || sender.isContested || sender.isNobody, kind: kind)
     }
@@ -43,17 +44,17 @@ extension WindowTracker {
         let isProven =
             hosts[slot].port != 0 || hosts[slot].addressSecond < hosts[slot].cardSecond
         watch(
-            packet, subject: hosts[slot].address, isProven: isProven, isForged: false, kind: kind)
+            packet, resolver.resolve(packet.destination, in: graph), subject: hosts[slot].address,
+            isProven: isProven, isForged: false, kind: kind)
     }
 
     private mutating func watch(
-        _ packet: Packet, subject: IPAddress?, isProven: Bool, isForged: Bool,
+        _ packet: Packet, _ target: Resolved, subject: IPAddress?, isProven: Bool, isForged: Bool,
         kind: UnsolicitedKind?
     ) {
-        let place = resolver.resolve(packet.destination, in: graph)
-        guard place.place == .inside || place.place == .gateway,
+        guard target.place == .inside || target.place == .gateway,
             let slot = targets.slot(
-                of: packet.destination, isKnown: place.isKnown, second: second)
+                of: packet.destination, isKnown: target.isKnown, second: second)
         else { return }
         var contact = Contact()
         contact.address = packet.source
@@ -88,13 +89,16 @@ extension WindowTracker {
         guard let kind = UnsolicitedKind(packet, update), !kind.isPlausible || !isWarmingUp else {
             return
         }
-        watch(packet, sender, kind: kind)
+        watch(packet, resolver.resolve(packet.destination, in: graph), sender, kind: kind)
     }
 
     /// Counts an answer of a target.
     mutating func noteAnswer(_ packet: Packet, isRefusal: Bool) {
-        guard let slot = targets[packet.source] else { return }
-        let isFromOutside = resolver.resolve(packet.destination, in: graph).place == .outside
+        guard targets.isUsed, let slot = targets[packet.source] else { return }
+        let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
+        let isLogin =
+            !isRefusal && service.asksForLogin
+            && resolver.resolve(packet.destination, in: graph).place == .outside
         targets.update(slot, second) { state in
             if isRefusal {
                 state.count(.refused)
@@ -102,14 +106,13 @@ extension WindowTracker {
             }
             state.serve(packet.sourcePort)
             if packet.ipProtocol != 6 { state.count(.completed) }
-            let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
-            if service.asksForLogin, isFromOutside { state.count(.logins) }
+            if isLogin { state.count(.logins) }
         }
     }
 
     /// Counts a completed handshake with a target.
     mutating func noteHandshake(_ packet: Packet) {
-        guard let slot = targets[packet.destination] else { return }
+        guard targets.isUsed, let slot = targets[packet.destination] else { return }
         targets.update(slot, second) { state in
             state.count(.completed)
             state.count(.proven)

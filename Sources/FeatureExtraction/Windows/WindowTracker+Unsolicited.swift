@@ -31,15 +31,16 @@ extension WindowTracker {
     ///
     /// - Returns: the tag to store with the flow.
     mutating func openUnsolicited(
-        _ packet: Packet, _ update: FlowUpdate, _ sender: MACBindingTable.Sender
+        _ packet: Packet, _ update: FlowUpdate, _ peer: Resolved,
+        _ sender: MACBindingTable.Sender
     ) -> UInt32? {
         let kind = UnsolicitedKind(packet, update)
         if sender.isForeign, sender.evidence == .port { countInjected(packet, sender) }
-        guard packet.ipProtocol != 58 || packet.icmpType < 130,
-            resolver.resolve(packet.destination, in: graph).place != .group
-        else { return nil }
+        guard packet.ipProtocol != 58 || packet.icmpType < 130, peer.place != .group else {
+            return nil
+        }
         let counts = kind.map { !$0.isPlausible || !isWarmingUp } ?? false
-        if let kind, counts { watch(packet, sender, kind: kind) }
+        if let kind, counts { watch(packet, peer, sender, kind: kind) }
         // A host that only answers takes no memory.
         guard
             counts || kind != nil && mode == .withoutBaseline
@@ -98,10 +99,11 @@ extension WindowTracker {
     mutating func countOrphan(_ packet: Packet) {
         guard !isWarmingUp else { return }
         let sender = sender(of: packet)
-        guard !sender.isNobody, resolver.resolve(packet.destination, in: graph).place != .group,
+        let peer = resolver.resolve(packet.destination, in: graph)
+        guard !sender.isNobody, peer.place != .group,
             let slot = slot(of: sender, packet)
         else { return }
-        watch(packet, sender, kind: .fragment)
+        watch(packet, peer, sender, kind: .fragment)
         if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
         note(.fragment, packet, slot)
     }

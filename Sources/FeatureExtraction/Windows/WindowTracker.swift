@@ -218,15 +218,15 @@ public struct WindowTracker: Sendable {
         arrivals.note(packet, second: second)
         let sender = sender(of: packet)
         let opensFlow = Self.opensFlow(packet, update)
-        if opensFlow { watch(packet, sender) }
+        let peer = resolver.resolve(packet.destination, in: graph)
+        if opensFlow { watch(packet, peer, sender) }
         if sender.isNobody {
             if !opensFlow { watchUnsolicited(packet, update, sender) }
             return nil
         }
         guard opensFlow else {
-            return openUnsolicited(packet, update, sender)
+            return openUnsolicited(packet, update, peer, sender)
         }
-        let peer = resolver.resolve(packet.destination, in: graph)
         // A ping of a whole network is answered by all of it, to whatever address asked.
         guard peer.place != .group || packet.ipProtocol == 1 || packet.ipProtocol == 58,
             let slot = slot(of: sender, packet)
