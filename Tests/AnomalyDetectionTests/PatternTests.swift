@@ -89,6 +89,6 @@ struct PatternTests {
         #expect(Set(Pattern.allCases.map(\.title)).count == Pattern.allCases.count)
         #expect(
             Pattern.allCases.filter { !$0.mayFence }
-                == [.requestFlood, .beacon, .lateralMovement, .newService])
+                == [.requestFlood, .beacon, .lateralMovement, .newService, .serviceDown])
     }
 }
