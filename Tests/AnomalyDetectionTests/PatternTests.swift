@@ -165,6 +165,9 @@ struct PatternTests {
         #expect(Set(Pattern.allCases.map(\.title)).count == Pattern.allCases.count)
         #expect(
             Pattern.allCases.filter { !$0.mayFence }
-                == [.requestFlood, .beacon, .slowRequests, .lateralMovement, .newService])
+                == [
+                    .requestFlood, .beacon, .slowRequests, .lateralMovement, .newService,
+                    .serviceDown,
+                ])
     }
 }
