@@ -66,7 +66,7 @@ struct MinuteModelTests {
 
     @Test func aFaintAttackIsReportedByItsMinutesTogether() throws {
         let model = try trained()
-        let found = verdicts(model, times: 2, minutes: 12)
+        let found = verdicts(model, times: 3, minutes: 12)
         let first = try #require(found.first)
         let running = try #require(first.verdict.running, "one window was enough")
         #expect(first.minute <= 10, "\(first.minute)")
@@ -76,7 +76,7 @@ struct MinuteModelTests {
         #expect(text.contains("95 % of clean minutes have at most"), "\(text)")
         #expect(first.verdict.summary.contains(" over \(running.minutes) min: "))
         // The same windows give the same verdicts.
-        let again = verdicts(model, times: 2, minutes: 12)
+        let again = verdicts(model, times: 3, minutes: 12)
         #expect(again.map(\.minute) == found.map(\.minute))
         #expect(again.map(\.verdict.running) == found.map(\.verdict.running))
     }
@@ -95,7 +95,7 @@ struct MinuteModelTests {
         for budget in [10, 1, 1.0 / 7] {
             let model = try trained(budget: budget)
             lines.append(try #require(model.evidenceLine))
-            times.append(verdicts(model, times: 2, minutes: 30).first?.minute ?? .max)
+            times.append(verdicts(model, times: 3, minutes: 30).first?.minute ?? .max)
         }
         // Four hosts, each minute of a day, half of the budget.
         #expect(abs(lines[1] / (4 * 1440 / 0.5) - 1) < 0.05, "\(lines)")
@@ -116,21 +116,21 @@ struct MinuteModelTests {
             let moved = loud.upper[feature.rawValue] - quiet.upper[feature.rawValue]
             #expect(abs(moved) < step / 10, "\(feature) \(moved)")
         }
-        let before = verdicts(calm, times: 2, minutes: 20).first?.minute
-        let after = verdicts(peaked, times: 2, minutes: 20).first?.minute
+        let before = verdicts(calm, times: 3, minutes: 20).first?.minute
+        let after = verdicts(peaked, times: 3, minutes: 20).first?.minute
         #expect(try #require(after) <= (try #require(before)) + 5)
     }
 
     /// Fifteen minutes give little evidence a minute, but the line is as honest.
     @Test func aShortTrainingNeedsMoreMinutes() throws {
-        let short = verdicts(try trained(minutes: 15), times: 2, minutes: 60).first?.minute
-        let long = verdicts(try trained(minutes: 400), times: 2, minutes: 60).first?.minute
+        let short = verdicts(try trained(minutes: 15), times: 3, minutes: 60).first?.minute
+        let long = verdicts(try trained(minutes: 400), times: 3, minutes: 60).first?.minute
         #expect(try #require(long) < (short ?? .max))
     }
 
     @Test func benignFeedbackEndsTheAlert() throws {
         var model = try trained()
-        let verdict = try #require(verdicts(model, times: 2, minutes: 12).last?.verdict)
+        let verdict = try #require(verdicts(model, times: 3, minutes: 12).last?.verdict)
         var values: [Feature: Float] = [:]
         for feature in [Feature.flows, .peers, .edges, .packetsOut, .bytesOut, .bytesIn] {
             values[feature] = 10_000_000
@@ -142,6 +142,6 @@ struct MinuteModelTests {
                     subject: verdict.subject, peer: nil, service: Service(ipProtocol: 6, port: 80),
                     scale: .medium, pattern: nil, values: values)
             ], inventory: nil)
-        #expect(verdicts(model, times: 2, minutes: 60).isEmpty)
+        #expect(verdicts(model, times: 3, minutes: 60).isEmpty)
     }
 }
