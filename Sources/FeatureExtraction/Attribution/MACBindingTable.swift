@@ -54,8 +54,8 @@ public struct MACBindingTable: Sendable {
         public var isNobody = false
     }
 
-    private(set) var records: [MACAddress: Record] = [:]
-    private var owners: [IPAddress: MACAddress] = [:]
+    var records: [MACAddress: Record] = [:]
+    var owners: [IPAddress: MACAddress] = [:]
     /// In training, addresses that a second MAC address used, which has them until the first uses
     /// them again.
     private var seconds: [IPAddress: (first: MACAddress, second: MACAddress)] = [:]
@@ -82,37 +82,6 @@ public struct MACBindingTable: Sendable {
             for member in workload.members {
                 bind(member, of: workload)
                 share(member, sharers)
-            }
-        }
-    }
-
-    /// Binds the addresses of a member to its MAC addresses. Of several, each has the address at
-    /// its index; one alone has all.
-    ///
-    /// The inventory is newer than the training: an address may have another owner by now, unless
-    /// the training gives it to another MAC address of the same workload.
-    private mutating func bind(_ member: Inventory.Instance, of workload: Inventory.Workload) {
-        let macs = workload.macs + workload.instances.flatMap(\.macs)
-        for (place, mac) in member.macs.enumerated() where records[mac]?.isRouter != true {
-            let addresses =
-                member.macs.count == 1
-                ? member.addresses : Array(member.addresses.dropFirst(place).prefix(1))
-            var record = records[mac] ?? Record()
-            record.isKnown = true
-            for address in addresses where owners[address].map({ !macs.contains($0) }) ?? true {
-                owners[address] = mac
-                if !record.addresses.contains(address) { record.addresses.append(address) }
-            }
-            records[mac] = record
-        }
-    }
-
-    private mutating func share(_ member: Inventory.Instance, _ sharers: AddressSharers) {
-        guard !sharers.isEmpty else { return }
-        for address in member.addresses {
-            for mac in member.macs where sharers.macs(of: address).contains(mac) {
-                guard records[mac]?.addresses.contains(address) == false else { continue }
-                records[mac]?.addresses.append(address)
             }
         }
     }
