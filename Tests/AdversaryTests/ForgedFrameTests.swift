@@ -278,7 +278,7 @@ struct ForgedFrameTests {
         var attack = Attack()
         let clients = (11...15).map { Member("10.60.2.\($0)") }
         for (place, client) in clients.enumerated() {
-            for number in 0..<400 {
+            for number in 0..<1400 {
                 let time = Double(place) / 1000 + Double(number) / 20
                 let source = UInt16(30_000 + number)
                 attack.tcp(at: time, client, .database, source, 5432)

@@ -98,8 +98,10 @@ public struct MinuteModel: Sendable, Equatable {
     public internal(set) var minutesPerDay: Double
     var forest: IsolationForest
 
-    /// The narrowest group of an identity that has enough minutes.
+    /// The narrowest group of an identity that has enough minutes; nil for an outside address: the
+    /// minutes of one that the training has not seen need not be like those of others.
     func group(of identity: Identity) -> (name: String, group: MinuteGroup)? {
+        guard identity.place != .outside else { return nil }
         for name in ScaleBaseline.groupNames(of: identity) {
             guard let group = groups[name],
                 group.scoreCount >= Self.leastMinutes || name == ScaleBaseline.node

@@ -25,7 +25,7 @@ struct Outages: Sendable {
     /// Seconds for which a refusal counts.
     private static let seconds = 60
     /// Seconds and refusals from which it is reported: a restart is shorter.
-    private static let leastSeconds = 8
+    private static let leastSeconds = 60
     private static let leastRefusals = 50
 
     private struct Place {
