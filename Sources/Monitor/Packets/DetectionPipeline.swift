@@ -119,7 +119,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private mutating func observePackets() {
         while intake.next() {
             tracker.advance(to: intake.packet.time)
-            judgeWindows()
+            if tracker.hasEndedSecond { judgeWindows() }
             meter.observe(&intake.packet, &update)
             if let tag = tracker.observe(intake.packet, update) {
                 meter.setTag(tag, of: update.flow)

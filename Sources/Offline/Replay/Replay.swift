@@ -109,7 +109,7 @@ public struct Replay {
                 analyzer.apply(change)
             case .packet:
                 tracker.advance(to: packets.packet.time)
-                judgeWindows()
+                if tracker.hasEndedSecond { judgeWindows() }
                 guard let tag = tracker.observe(packets.packet, packets.update) else { continue }
                 packets.setTag(tag)
                 if let record, let opening = tracker.opening(tag) {
