@@ -61,7 +61,8 @@ struct InventoryTests {
                 """, path: "i")
         #expect(
             described(paired.workloads.first) == [
-                "10.1.0.5 fd00::5 02:42:0a:01:00:05", "10.1.0.9 fd00::9 02:42:0a:01:00:09",
+                "10.1.0.5 02:42:0a:01:00:05", "10.1.0.9 02:42:0a:01:00:09",
+                "fd00::5 02:42:0a:01:00:05", "fd00::9 02:42:0a:01:00:09",
             ])
         // Replicas are distinguished by the engine's instances, otherwise by MAC address.
         var holders: [IPAddress: Inventory.Holder] = [:]

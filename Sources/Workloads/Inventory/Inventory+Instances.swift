@@ -5,7 +5,7 @@ extension Inventory.Workload {
     ///
     /// An address that is in none of `instances` counts as a replica of its own. One IPv4 and one
     /// IPv6 address without other addresses belong to one host. With as many MAC addresses as
-    /// addresses of each family, those at the same place belong to one host.
+    /// addresses of each family, a replica of each family has the MAC address at its place.
     public var members: [Inventory.Instance] {
         let hosts = addresses.filter(\.isHost).map(\.address)
         let present = Set(hosts)
@@ -19,17 +19,15 @@ extension Inventory.Workload {
         if known.isEmpty, isOneHost, macs.count <= 1 || hosts.count == 1 {
             return [Inventory.Instance(addresses: hosts, macs: macs)]
         }
-        let (v4, v6) = (hosts.filter(\.isIPv4), hosts.filter { !$0.isIPv4 })
-        if known.isEmpty, v4.count == macs.count, v6.count == macs.count {
-            return macs.indices.map {
-                Inventory.Instance(addresses: [v4[$0], v6[$0]], macs: [macs[$0]])
-            }
-        }
         let taken = Set(known.flatMap(\.addresses))
+        let families = [hosts.filter(\.isIPv4), hosts.filter { !$0.isIPv4 }]
+        let arePaired = families.allSatisfy { $0.count == macs.count }
         return known
-            + hosts.enumerated().filter { !taken.contains($0.element) }.map { index, address in
-                Inventory.Instance(
-                    addresses: [address], macs: index < macs.count ? [macs[index]] : [])
+            + (arePaired ? families : [hosts]).flatMap { hosts in
+                hosts.enumerated().filter { !taken.contains($0.element) }.map { index, address in
+                    Inventory.Instance(
+                        addresses: [address], macs: index < macs.count ? [macs[index]] : [])
+                }
             }
     }
 }
