@@ -65,18 +65,18 @@ struct MinuteModelTests {
     }
 
     @Test func aFaintAttackIsReportedByItsMinutesTogether() throws {
-        let model = try trained()
-        let found = verdicts(model, times: 3, minutes: 30)
+        let model = try trained(minutes: 400)
+        let found = verdicts(model, times: 3, minutes: 60)
         let first = try #require(found.first)
         let running = try #require(first.verdict.running, "one window was enough")
-        #expect(first.minute <= 20, "\(first.minute)")
+        #expect(first.minute <= 30, "\(first.minute)")
         #expect(running.log10 >= running.lineLog10 && running.minutes >= 3)
         #expect(first.verdict.level == .watch && first.verdict.score >= first.verdict.threshold)
         let text = try #require(first.verdict.reasons.first?.text)
         #expect(text.contains("95 % of clean minutes have at most"), "\(text)")
         #expect(first.verdict.summary.contains(" over \(running.minutes) min: "))
         // The same windows give the same verdicts.
-        let again = verdicts(model, times: 3, minutes: 30)
+        let again = verdicts(model, times: 3, minutes: 60)
         #expect(again.map(\.minute) == found.map(\.minute))
         #expect(again.map(\.verdict.running) == found.map(\.verdict.running))
     }
@@ -129,8 +129,8 @@ struct MinuteModelTests {
     }
 
     @Test func benignFeedbackEndsTheAlert() throws {
-        var model = try trained()
-        let verdict = try #require(verdicts(model, times: 3, minutes: 30).last?.verdict)
+        var model = try trained(minutes: 400)
+        let verdict = try #require(verdicts(model, times: 3, minutes: 60).last?.verdict)
         var values: [Feature: Float] = [:]
         for feature in [Feature.flows, .peers, .edges, .packetsOut, .bytesOut, .bytesIn] {
             values[feature] = 10_000_000

@@ -19,7 +19,7 @@ struct QuarantineHandoverTests {
         let isReported = eventually { bench.fenceEventCount(over: bench.lab.a) == 1 }
         #expect(isReported, "\(program.errors)")
         // The monitor has adopted the rule, and removes it on request.
-        let isKnown = eventually { bench.status().contains("1 active fence;") }
+        let isKnown = eventually { bench.status().contains("1 active fence (by operator 1);") }
         #expect(isKnown, "\(bench.status())")
         #expect(
             try bench.quarantine("release", bench.lab.a.v4) == "\(bench.lab.a.v4) released\n")

@@ -43,7 +43,7 @@ struct AuthenticationTests {
             #expect(try await ask(uid: uid).isProblem(503, "not running"))
         }
         let operating = try await ask(uid: 1234)
-        #expect(try operating.isProblem(403, "uid 1234 may not override what is protected"))
+        #expect(try operating.isProblem(403, "uid 1234 may not override protection"))
         #expect(try operating.parameter == "force")
         #expect(try await ask(uid: 3456).isProblem(403, "may look but not act"))
         let client = TestClient(entry: .token("correct horse"))

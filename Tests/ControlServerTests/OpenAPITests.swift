@@ -67,7 +67,8 @@ struct OpenAPITests {
         #expect(members["force"]?["type"] as? String == "boolean")
         #expect(members["force"]?["default"] as? Bool == false)
         #expect(
-            members["response"]?["enum"] as? [String] == ["drop", "egress", "limit", "observe"])
+            members["response"]?["enum"] as? [String]
+                == ["drop", "egress", "limit", "observe", "protect"])
         #expect(members["duration"]?["default"] as? String == "10m")
         #expect(members["reason"]?["maxLength"] as? Int == 500)
         let flush = try await self.operation("post", "/api/v1/quarantine/flush")

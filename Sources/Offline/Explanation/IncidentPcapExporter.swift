@@ -65,7 +65,8 @@ public struct IncidentPcapExporter {
                 comment: "lazaret: \(incident.strongest.summary); offender \(incident.offender), "
                     + "event \(incident.eventID)",
                 from: Timestamp(second: incident.windowStartSecond) - Self.lead,
-                to: Timestamp(second: incident.lastSecond + 1), address: incident.offender,
+                to: Timestamp(second: incident.lastSecond + 1),
+                address: incident.strongest.protects ?? incident.offender,
                 link: incident.spoofingLink)
         }
         for (index, slice) in slices.enumerated() {
