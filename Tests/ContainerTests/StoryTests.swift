@@ -152,7 +152,7 @@ final class StoryTests {
             #expect(try shop.isBlocked(container(name), container("web-35")), "\(name)")
         }
         let next = try monitor()
-        #expect(next.errors.contains("learned before"), "\(next.errors)")
+        #expect(next.errors.contains("that this node learned"), "\(next.errors)")
         #expect(try fenced().isSuperset(of: before))
         let kept = Set(try events("alert").map { detail($0, "event_id") })
         #expect(kept.isSuperset(of: alerts))
