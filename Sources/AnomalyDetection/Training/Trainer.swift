@@ -6,7 +6,7 @@ public import Workloads
 /// Collects clean windows and trains a model on them: the second of the two passes of training.
 public struct Trainer: Sendable {
     /// The greatest number of windows kept for one scale; beyond it, a seeded reservoir sample is
-    /// kept.
+    /// kept, and the largest values of all others.
     public static let rowLimit = 60_000
     /// The number of folds of time for cross-fitting: each is scored by a forest that did not see
     /// it.
@@ -29,6 +29,8 @@ public struct Trainer: Sendable {
     private var indexOfIdentity: [Identity: Int32] = [:]
     private var rows: [[Row]] = [[], [], []]
     private var seen = [0, 0, 0]
+    /// The largest values of the windows that are not in the sample, by scale and identity.
+    private var leftOut: [[Int32: [Float]]] = [[:], [:], [:]]
     /// Nil if evidence over minutes is not learned.
     private var minutes: MinuteTrainer?
     private var baseSecond: Int?
@@ -64,8 +66,14 @@ public struct Trainer: Sendable {
         } else {
             var generator = SplitMix64(seed: seed ^ UInt64(seen[scale]) &* 0x9E37_79B9_7F4A_7C15)
             let at = Int(generator.next() % UInt64(seen[scale]))
-            if at < Self.rowLimit { rows[scale][at] = row }
+            var rest = row
+            if at < Self.rowLimit { swap(&rows[scale][at], &rest) }
+            noteLeftOut(rest, scale)
         }
+    }
+
+    private mutating func noteLeftOut(_ row: Row, _ scale: Int) {
+        leftOut[scale][row.identity, default: row.values].raise(to: row.values)
     }
 
     private mutating func index(of window: Window) -> Int32 {
@@ -119,7 +127,12 @@ public struct Trainer: Sendable {
     private func fit(
         _ scale: Scale, _ rows: [Row], _ duration: Int, _ falseAlarmsPerDay: Double
     ) throws(ModelError) -> Model.ScaleModel {
-        let baseline = baseline(of: rows)
+        var baseline = baseline(of: rows)
+        for (identity, values) in leftOut[scale.rawValue] {
+            for name in ScaleBaseline.groupNames(of: known[Int(identity)]) {
+                baseline.groups[name]?.largest.raise(to: values)
+            }
+        }
         let forest = try forest(of: rows, baseline, scale, salt: 0)
         let held = try heldOutScores(scale, rows, duration)
         let perDay = Double(held.count) / Double(duration) * 86_400
@@ -195,6 +208,13 @@ public struct Trainer: Sendable {
             }
         }
         return maxima.values.sorted()
+    }
+}
+
+extension [Float] {
+    /// Replaces each value by the larger one of both arrays.
+    fileprivate mutating func raise(to other: [Float]) {
+        for index in indices { self[index] = Swift.max(self[index], other[index]) }
     }
 }
 
