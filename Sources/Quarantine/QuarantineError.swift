@@ -8,6 +8,8 @@ public enum QuarantineError: Error, Equatable, Sendable {
     case protected(QuarantineTarget, why: String)
     /// The target can never be fenced, even with force.
     case neverFenced(QuarantineTarget, why: String)
+    /// Only addresses and prefixes can be protected.
+    case needsAddress(QuarantineTarget)
     /// The kernel's answer is malformed.
     case malformedAnswer(String)
     /// The ledger could not be read or written.
@@ -31,6 +33,8 @@ extension QuarantineError: CustomStringConvertible {
             "\(target) is not fenced: \(why); --force overrides this"
         case .neverFenced(let target, let why):
             "\(target) is never fenced: \(why); nothing overrides this"
+        case .needsAddress(let target):
+            "\(target): only an address or a prefix can be protected"
         case .malformedAnswer(let what): "an answer of the kernel makes no sense: \(what)"
         case .ledger(let what): "ledger: \(what)"
         case .noSuchFence(let target): "no fence is active for \(target)"

@@ -87,7 +87,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// expiry counts.
     ///
     /// - Parameter force: whether protected targets may be fenced too.
-    /// - Throws: `.neverFenced` for targets that cannot be fenced even with `force`.
+    /// - Throws: `.neverFenced` for targets that cannot be fenced even with `force`; `.needsAddress`
+    ///   for a MAC address or a port that is to be protected.
     /// - Returns: the rule as it is now.
     public mutating func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
@@ -98,7 +99,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
             throw .neverFenced(target, why: why)
         }
         if action == .protect, target.prefix == nil {
-            throw .neverFenced(target, why: "only an address or a prefix can be protected")
+            throw .needsAddress(target)
         }
         let rule = QuarantineRule(
             id: "h" + String(now.nanoseconds / 1000, radix: 36), target: target, action: action,

@@ -16,7 +16,7 @@ public enum IncidentReport {
         _ incidents: [Incident], decisions: [QuarantineDecision], isColoured: Bool
     ) -> String {
         guard !incidents.isEmpty else {
-            return "No incidents: all traffic is as the baseline knows it.\n"
+            return "No incidents: all traffic matches the baseline.\n"
         }
         var text = ""
         for (number, incident) in incidents.enumerated() {

@@ -44,7 +44,7 @@ extension HTMLReport {
         guard let model else { return rankingSummary }
         guard !incidents.isEmpty else {
             return [
-                "All traffic is as the baseline knows it: no window reached the threshold.",
+                "All traffic matches the baseline: no window reached the threshold.",
                 baselineText(model),
             ]
         }

@@ -5,8 +5,8 @@ internal import Timestamps
 extension QuarantinePolicy {
     /// Decides whether the target of a request gets a limit of new connections.
     ///
-    /// The sender may have forged every address, so a rule against one of them could hit somebody
-    /// innocent. A limit towards the target leaves its established connections alone.
+    /// The sender may have forged every address, so a rule against one of them could hit an
+    /// innocent host. A limit towards the target leaves its established connections alone.
     mutating func protect(
         _ request: EnforcementRequest, active: ActiveRules
     ) -> [QuarantineDecision] {

@@ -14,8 +14,8 @@ public struct QuarantineRule: Sendable, Equatable {
         case limit
         /// Packets are counted and accepted.
         case observe
-        /// New connections to the target above a given number per second are dropped, whoever opens
-        /// them. Nothing else of the target is affected.
+        /// New connections to the target above a given number per second are dropped, from any
+        /// host. Nothing else of the target is affected.
         case protect
 
         /// Whether it acts on the packets of the target as an offender.
