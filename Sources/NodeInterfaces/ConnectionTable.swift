@@ -42,7 +42,7 @@ public struct ConnectionTable: ~Copyable, Sendable {
         private var isEcho: Bool { ipProtocol == 1 || ipProtocol == 58 }
 
         /// Whether both have the same addresses and ports.
-        func hasEnds(of other: Tuple) -> Bool {
+        public func hasSameEnds(as other: Tuple) -> Bool {
             source == other.source && destination == other.destination
                 && sourcePort == other.sourcePort && destinationPort == other.destinationPort
         }
@@ -71,7 +71,7 @@ public struct ConnectionTable: ~Copyable, Sendable {
             // An echo has one identifier: the initiator's.
             let isEcho = original.ipProtocol == 1 || original.ipProtocol == 58
             if !isEcho { forward.destinationPort = reply.sourcePort }
-            return tuple.hasEnds(of: original) ? forward : forward.reversed
+            return tuple.hasSameEnds(as: original) ? forward : forward.reversed
         }
     }
 

@@ -163,11 +163,10 @@ package final class RecordingThread: Sendable {
         }
 
         mutating func reopenIfMoved() -> String? {
-            let facts = try? Files.status(path)
-            let isSame = facts.map { ($0.deviceID, $0.inode) }.flatMap { found in
-                identity.map { $0 == found }
-            }
-            return isSame == true ? nil : begin()
+            guard let facts = try? Files.status(path), let identity,
+                (facts.deviceID, facts.inode) == identity
+            else { return begin() }
+            return nil
         }
 
         /// Starts a file. The existing one is rotated after the new one's header has been written.

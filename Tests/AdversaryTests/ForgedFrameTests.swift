@@ -276,17 +276,7 @@ struct ForgedFrameTests {
     /// A service that goes down: one low alert on the server, none on its clients.
     @Test func aServiceThatRefusesItsClientsIsTheIncident() throws {
         var attack = Attack()
-        let clients = (11...15).map { Member("10.60.2.\($0)") }
-        for (place, client) in clients.enumerated() {
-            for number in 0..<1400 {
-                let time = Double(place) / 1000 + Double(number) / 20
-                let source = UInt16(30_000 + number)
-                attack.tcp(at: time, client, .database, source, 5432)
-                attack.tcp(
-                    at: time + 0.000_1, .database, client, 5432, source, flags: 0x14, sequence: 0,
-                    acknowledgment: 1001)
-            }
-        }
+        attack.outage(of: (11...15).map { Member("10.60.2.\($0)") }, seconds: 70, rate: 20)
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced.isEmpty, "\(outcome)")
         let server = outcome.alerts(on: Member.database.address)

@@ -262,11 +262,3 @@ final class AddressTranslator {
         return Int(truncatingIfNeeded: hash >> 32) & (1 << 13 - 1)
     }
 }
-
-extension ConnectionTable.Tuple {
-    /// Whether both have the same addresses and ports.
-    func hasSameEnds(as other: Self) -> Bool {
-        source == other.source && destination == other.destination
-            && sourcePort == other.sourcePort && destinationPort == other.destinationPort
-    }
-}
