@@ -1,6 +1,6 @@
 /// Receives the translated connections that the kernel stops to track.
 ///
-/// A connection that is refused at once ends before anybody can look it up.
+/// A connection that is refused at once ends before it can be looked up.
 public struct EndedConnections: ~Copyable, Sendable {
     private var socket: RouteSocket
 

@@ -7,7 +7,7 @@ struct FramingTests {
 
     init() throws { bench = try Bench() }
 
-    /// A: an idle neighbour's IP address, from a known MAC address.
+    /// An idle neighbour's IP address, from a known MAC address.
     @Test func aKnownCardThatBorrowsANeighboursAddressIsAccusedItself() throws {
         var attack = Attack()
         attack.flood(Member.neighbour.by(.offender), .database, port: 5432)
@@ -20,7 +20,7 @@ struct FramingTests {
         #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
     }
 
-    /// A: even after the owner was silent, its own packets are attributed to it.
+    /// Even after the owner was silent, its own packets are attributed to it.
     @Test func silenceTransfersNoAddress() throws {
         var attack = Attack()
         attack.flood(Member("10.60.4.19").by(.offender), .store, count: 2000, seconds: 4)
@@ -30,7 +30,7 @@ struct FramingTests {
         #expect(outcome.alerts(on: "10.60.4.19").allSatisfy { $0.decision == "watch" })
     }
 
-    /// B: an unknown MAC address with another host's IP address.
+    /// An unknown MAC address with another host's IP address.
     @Test func aNewCardWithAnothersAddressProvesNothing() throws {
         var attack = Attack()
         attack.flood(
@@ -44,7 +44,7 @@ struct FramingTests {
         #expect(alerts.contains { $0.target == Member.database.address })
     }
 
-    /// B: an unknown MAC address and IP address, seventy times over (J).
+    /// An unknown MAC address and IP address, seventy times over.
     @Test func forgedNewcomersSwitchNothingOff() throws {
         var attack = Attack()
         for number in 0..<70 {
@@ -57,7 +57,7 @@ struct FramingTests {
         #expect(outcome.fenced == [Member.offender.address], "\(outcome.fenced)")
     }
 
-    /// C: two frames to the sender's own MAC address, for others, do not make it a router.
+    /// Two frames to the sender's own MAC address, for others, do not make it a router.
     @Test func aKnownCardBecomesNoRouterByWhatItSends() throws {
         var attack = Attack()
         for number in 0..<3 {
@@ -70,7 +70,7 @@ struct FramingTests {
         #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
     }
 
-    /// D: a container's address that comes from beyond the gateway.
+    /// A container's address that comes from beyond the gateway.
     @Test func aMartianIsNotHeldAgainstTheOwnerOfTheAddress() throws {
         var attack = Attack()
         attack.flood(Member.neighbour.by(.outside), .database, port: 5432)
@@ -80,7 +80,7 @@ struct FramingTests {
             outcome.alerts(on: Member.neighbour.address).allSatisfy { $0.evidence == "address" })
     }
 
-    /// E: packets added to another host's flow.
+    /// Packets added to another host's flow.
     @Test func whatIsInjectedIntoAFlowIsNotItsOpeners() throws {
         var attack = Attack()
         let victim = Member.neighbour
@@ -99,7 +99,7 @@ struct FramingTests {
         #expect(!outcome.fenced.contains(victim.address))
     }
 
-    /// I: a sender outside that never used an answer may be forged.
+    /// A sender outside that never used an answer may be forged.
     @Test(arguments: [nil, 0x12, 0x14] as [UInt8?], [false, true])
     func anOutsideSenderThatUsedNoAnswerIsOnlyWatched(
         answer: UInt8?, blindAcknowledgment: Bool
@@ -114,7 +114,7 @@ struct FramingTests {
         #expect(alerts.contains { $0.evidence == "address" && $0.target == Member.web.address })
     }
 
-    /// R: MAC and IP address forged, without ports: the owner resets what it never opened.
+    /// MAC and IP address forged, without ports: the owner resets what it never opened.
     @Test func whoResetsWhatItIsSaidToHaveOpenedIsOnlyWatched() throws {
         var attack = Attack()
         attack.flood(
@@ -126,7 +126,7 @@ struct FramingTests {
         #expect(outcome.refusals.contains { $0.contains("may be forged") })
     }
 
-    /// M: a host that answers the pings of forged senders sends ARP requests for them.
+    /// A host that answers the pings of forged senders sends ARP requests for them.
     @Test func whoAnswersForgedPingsSweepsNothing() throws {
         var attack = Attack()
         let victim = Member("10.60.4.14")
@@ -141,20 +141,10 @@ struct FramingTests {
         #expect(outcome.fenced.isEmpty)
     }
 
-    /// N: a database that is down refuses all clients, which try again.
+    /// A database that is down refuses all clients, which try again.
     @Test func theClientsOfAServiceThatIsDownAreNotAccused() throws {
         var attack = Attack()
-        let clients = (11...18).map { Member("10.60.4.\($0)") }
-        for (place, client) in clients.enumerated() {
-            for number in 0..<400 {
-                let time = Double(place) / 1000 + Double(number) / 40
-                let source = UInt16(30_000 + number)
-                attack.tcp(at: time, client, .database, source, 5432)
-                attack.tcp(
-                    at: time + 0.000_1, .database, client, 5432, source, flags: 0x14, sequence: 0,
-                    acknowledgment: 1001)
-            }
-        }
+        attack.outage(of: (11...18).map { Member("10.60.4.\($0)") }, seconds: 10, rate: 40)
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced.isEmpty, "\(outcome.fenced)")
     }

@@ -8,7 +8,7 @@ struct HidingTests {
 
     init() throws { bench = try Bench() }
 
-    /// H: a scan that finds a few open doors is a scan, and is fenced.
+    /// A scan that finds a few open doors is a scan, and is fenced.
     @Test(arguments: [
         (count: 1000, open: 3, completes: false), (count: 1000, open: 0, completes: false),
         (count: 100, open: 3, completes: false), (count: 1000, open: 5, completes: true),
@@ -50,7 +50,7 @@ struct HidingTests {
         #expect(!outcome.fenced.isEmpty, "\(outcome)")
     }
 
-    /// Q: a flood from forged sources is an incident with a known target, and fences nobody.
+    /// A flood from forged sources is an incident with a known target, and no host is fenced.
     @Test(arguments: [(0x02, "synFlood"), (0x10, "ackFlood"), (0x29, "xmasFlood")])
     func aFloodFromRandomSourcesNamesItsTarget(flags: Int, pattern: String) throws {
         var attack = Attack()
@@ -65,7 +65,7 @@ struct HidingTests {
         #expect(outcome.fenced.isEmpty, "\(outcome)")
     }
 
-    /// L: a host cannot raise its own limit by its own requests.
+    /// A host cannot raise its own limit by its own requests.
     @Test func trafficToOneselfIsNoDemand() throws {
         var attack = Attack()
         let own = Member.offender
@@ -91,7 +91,7 @@ struct HidingTests {
         #expect(outcome.fenced == [Member.outside.address], "\(outcome)")
     }
 
-    /// O: members of a prefix without any traffic stay out of its rule.
+    /// Members of a prefix without any traffic stay out of its rule.
     @Test func aFenceOfAPrefixHoldsNoMemberThatIsNotAccused() throws {
         var attack = Attack()
         let accused = (11...18).map { Member("10.60.4.\($0)") }

@@ -5,7 +5,7 @@ import Workloads
 /// Verdicts that need no baseline.
 extension Detector {
     /// The verdict on a takeover or an outage. A takeover is fenced only where the port is the
-    /// evidence: whoever writes a MAC address into an announcement need not have it.
+    /// evidence: a host can write any MAC address into an announcement.
     func ruleVerdict(
         _ window: Window, _ identity: Identity, _ group: (name: String, baseline: GroupBaseline),
         _ excess: [Float], _ found: (pattern: Pattern, strength: Float)

@@ -3,7 +3,7 @@ public import NetworkAddresses
 import Workloads
 
 /// Judges what targets received. There is no forest for it: a target is compared with its own last
-/// ten minutes, and an incident of this kind fences nobody.
+/// ten minutes, and an incident of this kind never leads to a fence.
 extension Detector {
     /// The name of the offender in an incident whose senders are not known.
     public static let unknownSenders = "unknown senders"
@@ -143,6 +143,6 @@ extension Detector {
 }
 
 extension Verdict {
-    /// The address that packets should be limited towards, where nobody can be fenced for them.
+    /// The address that packets should be limited towards, where no sender can be fenced for them.
     public var protects: IPAddress? { against?.target }
 }

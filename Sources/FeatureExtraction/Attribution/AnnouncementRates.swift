@@ -1,6 +1,6 @@
 import NetworkAddresses
 
-/// Counts announcements that nobody asked for, for each station: a leaky bucket in a table of fixed
+/// Counts the unrequested announcements of each station: a leaky bucket in a table of fixed
 /// size, where a newer station may replace an older one.
 struct AnnouncementRates: Sendable {
     /// Announcements a second that are ordinary, and the number beyond them that is a flood: a

@@ -177,7 +177,7 @@ public struct MACBindingTable: Sendable {
     }
 
     /// In training, a second MAC address with an address of another: a new container, a backup, or
-    /// somebody that only uses it.
+    /// a host that borrows it.
     private mutating func noteSecond(_ address: IPAddress, _ mac: MACAddress) {
         guard isLearning, let owner = owners[address], owner != mac,
             records[owner]?.isRouter == false, seconds[address] == nil

@@ -16,7 +16,7 @@ public struct Takeover: Sendable, Equatable {
         case dhcp
         /// Router advertisements, or redirects, of a host that is no router.
         case router
-        /// Many announcements that nobody asked for.
+        /// Many unrequested announcements.
         case flood
     }
 
@@ -58,7 +58,7 @@ public struct Takeover: Sendable, Equatable {
         case .nextHop: return "forwards the packets of \(address)\(times), and is no router"
         case .dhcp: return "answers DHCP clients\(times), and is no known server"
         case .router: return "advertises routes or redirects\(times), and is no router"
-        case .flood: return "\(count) ARP or neighbour announcements that nobody asked for"
+        case .flood: return "\(count) unrequested ARP or neighbour announcements"
         }
     }
 }

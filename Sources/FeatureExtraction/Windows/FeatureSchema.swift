@@ -34,7 +34,7 @@ public enum Feature: Int, CaseIterable, Sendable {
         // Failed flows to the usual services are an outage; more data to the usual peers is a busy
         // hour.
         case .bytesPerPacket, .bytesOutside, .failedShare, .outboundExcess, .outsideExcess: true
-        // A restart closes connections that nobody remembers.
+        // After a restart, peers close connections that no longer exist.
         case .unsolicited, .unsolicitedTargets: true
         default: followsDemand
         }

@@ -3,8 +3,8 @@ import Workloads
 
 /// The targets that are watched, in bounded memory: about 15 KB each.
 ///
-/// Known workloads always have a place. Of others there are at most half as many; one that never
-/// answered anybody gives way to the next, so that packets to addresses without a host do not keep
+/// Known workloads always have a place. Of others there are at most half as many; the next
+/// one replaces one that never answered, so that packets to addresses without a host do not keep
 /// real hosts from being watched.
 struct TargetTable: Sendable {
     private static let limit = 4096
@@ -23,7 +23,7 @@ struct TargetTable: Sendable {
     private var active: [Int] = []
     private var turn = (place: 0, scale: 0)
 
-    /// Whether anybody asks for the windows.
+    /// Whether `nextTarget` is called.
     var isUsed = false
 
     mutating func restart() {

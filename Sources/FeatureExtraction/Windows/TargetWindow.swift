@@ -1,7 +1,7 @@
 public import NetworkAddresses
 public import Workloads
 
-/// What one address received over one window, whoever sent it: floods, scans and guesses are seen
+/// What one address received over one window, from all senders: floods, scans and guesses are seen
 /// here even if the source addresses are forged or many.
 public struct TargetWindow: Sendable {
     public var target: IPAddress

@@ -97,7 +97,7 @@ extension WindowTracker {
         station.port == 0 && links.isRouter(station.mac)
     }
 
-    /// Opens a dispute about an address that somebody else holds; otherwise the station holds it
+    /// Opens a dispute about an address that another station holds; otherwise the station holds it
     /// from now on.
     private mutating func dispute(
         _ address: IPAddress, _ place: Identity.Place, claim packet: Packet, by station: Station,
@@ -237,7 +237,7 @@ extension WindowTracker {
                 delay: .zero, last: packet.time))
     }
 
-    /// Counts announcements that nobody asked for.
+    /// Counts unrequested announcements.
     private mutating func noteFlood(
         _ packet: Packet, _ station: Station, _ kind: Takeover.Kind
     ) {

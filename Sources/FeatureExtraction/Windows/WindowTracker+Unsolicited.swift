@@ -27,7 +27,7 @@ extension WindowTracker {
         mode != .withoutBaseline && second < firstSecond + Self.warmUpSeconds
     }
 
-    /// Counts the first packet of a flow that nobody opened.
+    /// Counts the first packet of a flow without an opening packet.
     ///
     /// - Returns: the tag to store with the flow.
     mutating func openUnsolicited(

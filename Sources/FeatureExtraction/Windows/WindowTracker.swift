@@ -190,7 +190,7 @@ public struct WindowTracker: Sendable {
     }
 
     /// The opener of the flow for which `observe` returned this tag, and whether its pair is new to
-    /// the baseline; nil if nobody opened it.
+    /// the baseline; nil if it has no opener.
     public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool)? {
         guard tag & Self.unsolicitedBit == 0, tag & Self.slotMask != 0 else { return nil }
         return (hosts[Int(tag & Self.slotMask) - 1].address, tag & Self.newEdgeBit != 0)
