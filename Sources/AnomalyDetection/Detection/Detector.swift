@@ -91,7 +91,8 @@ public struct Detector: Sendable {
         let alone = judgeAlone(window, identity)
         latestEvidence = alone == nil ? nil : (identity.name, 1)
         guard window.scale == .medium, let minutes = model.minutes, !omitted.contains(.minutes),
-            evidence.closesMinute(window, workload: identity.name), alone == nil,
+            MinuteModel.covers(identity), evidence.closesMinute(window, workload: identity.name),
+            alone == nil,
             !window.isContested, !isReported(window, identity)
         else { return alone }
         let verdict = accumulate(window, identity, minutes)

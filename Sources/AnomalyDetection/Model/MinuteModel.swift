@@ -94,14 +94,17 @@ public struct MinuteModel: Sendable, Equatable {
     private static let lowestLine = 20.0
 
     public internal(set) var groups: [String: MinuteGroup]
-    /// Minutes of active addresses in a day.
+    /// Minutes of active addresses in a day, outside ones too: the line is on the safe side.
     public internal(set) var minutesPerDay: Double
     var forest: IsolationForest
 
-    /// The narrowest group of an identity that has enough minutes; nil for an outside address: the
-    /// minutes of one that the training has not seen need not be like those of others.
+    /// Whether the minutes of an identity are judged. Those of an outside address that the training
+    /// has not seen need not be like those of others. In training they count, which raises the
+    /// line.
+    static func covers(_ identity: Identity) -> Bool { identity.place != .outside }
+
+    /// The narrowest group of an identity that has enough minutes.
     func group(of identity: Identity) -> (name: String, group: MinuteGroup)? {
-        guard identity.place != .outside else { return nil }
         for name in ScaleBaseline.groupNames(of: identity) {
             guard let group = groups[name],
                 group.scoreCount >= Self.leastMinutes || name == ScaleBaseline.node
