@@ -90,6 +90,20 @@ struct Attack {
         card.split(separator: ":").map { UInt8($0, radix: 16) ?? 0 }
     }
 
+    /// The database refuses flows of clients that try again, each `rate` times a second.
+    mutating func outage(of clients: [Member], seconds: Int, rate: Int) {
+        for (place, client) in clients.enumerated() {
+            for number in 0..<seconds * rate {
+                let time = Double(place) / 1000 + Double(number) / Double(rate)
+                let source = UInt16(30_000 + number)
+                tcp(at: time, client, .database, source, 5432)
+                tcp(
+                    at: time + 0.000_1, .database, client, 5432, source, flags: 0x14, sequence: 0,
+                    acknowledgment: 1001)
+            }
+        }
+    }
+
     mutating func tcp(
         at seconds: Double, _ from: Member, _ to: Member, _ source: UInt16, _ destination: UInt16,
         flags: UInt8 = 2, sequence: UInt32 = 1000, acknowledgment: UInt32 = 0, size: Int = 0
@@ -292,19 +306,5 @@ struct Bench {
 
     func judge(_ attack: Attack, inventory: String = "captures/inventory.yaml") throws -> Outcome {
         try Outcome(attack, scratch, model: model, inventory: inventory)
-    }
-
-    /// The database refuses flows of clients that try again, each `rate` times a second.
-    mutating func outage(of clients: [Member], seconds: Int, rate: Int) {
-        for (place, client) in clients.enumerated() {
-            for number in 0..<seconds * rate {
-                let time = Double(place) / 1000 + Double(number) / Double(rate)
-                let source = UInt16(30_000 + number)
-                tcp(at: time, client, .database, source, 5432)
-                tcp(
-                    at: time + 0.000_1, .database, client, 5432, source, flags: 0x14, sequence: 0,
-                    acknowledgment: 1001)
-            }
-        }
     }
 }
