@@ -97,10 +97,14 @@ struct ControlTests {
             (try? ask("GET", "/api/v1/incidents").contains(lab.a.v4)) ?? false
         }
         #expect(told)
-        let events = try client("events")
-        #expect(
-            events.output.contains("\"event_type\":\"alert\"") && events.output.contains(lab.a.v4))
+        // The events reach the store, and the counters the status, some time later.
+        let isStored = try eventually {
+            let events = try client("events").output
+            return events.contains("\"event_type\":\"alert\"") && events.contains(lab.a.v4)
+        }
+        #expect(isStored, "\(try client("events"))")
         #expect(try ask("GET", "/api/v1/quarantine").contains(#""in_force":true"#))
+        _ = try eventually { try ask("GET", "/metrics").contains("lazaret_quarantine_active 2") }
         let metrics = try ask("GET", "/metrics")
         for name in [
             "lazaret_quarantine_active 2", "lazaret_enforcing 1",
