@@ -103,7 +103,7 @@ enum MetricsText {
 
     private static func quarantine(_ status: MonitorStatus, _ page: inout Page) {
         page.gauge(
-            "quarantine_active", "Fences that stand; without enforcing, that would stand.",
+            "quarantine_active", "Active fences; without enforcing, those that would be active.",
             Double(status.fences))
         page.gauge(
             "quarantine_breaker_open", "1 while too many fences keep it from more.",
