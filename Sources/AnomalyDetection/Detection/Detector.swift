@@ -114,7 +114,7 @@ public struct Detector: Sendable {
         guard let group = group(of: identity, window.subject, window.scale) else { return nil }
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
-        let isAnomalous = excess.contains { $0 >= 1 }
+        let isAnomalous = scaleModel.covers(window) && excess.contains { $0 >= 1 }
         guard isAnomalous || window.takeover != nil || window.outage != nil else { return nil }
         var found = omitted.contains(.patterns) ? nil : pattern(in: window, excess)
         if let found, found.pattern.isRule {

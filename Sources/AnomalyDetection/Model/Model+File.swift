@@ -155,6 +155,7 @@ extension ByteWriter {
             put(value.bitPattern)
         }
         put(scale.threshold.bitPattern)
+        put(UInt32(scale.learnedSeconds))
         put(scale.forest)
     }
 
@@ -277,9 +278,11 @@ extension ByteReader {
         }
         let calibration = try calibration()
         let threshold = try float(in: 0...Trainer.highestThreshold, "a threshold")
+        let learnedSeconds = Int(try uint32())
+        guard learnedSeconds <= Scale.long.seconds else { throw .damaged("a window's time") }
         return Model.ScaleModel(
             baseline: ScaleBaseline(groups: groups), calibration: calibration,
-            threshold: threshold, forest: try forest())
+            threshold: threshold, learnedSeconds: learnedSeconds, forest: try forest())
     }
 
     mutating func forest() throws(ModelError) -> IsolationForest {

@@ -18,6 +18,7 @@ extension Model {
             return
                 """
                 {"seconds": \(scale.seconds), "windows": \(node), "threshold": \(part.threshold), \
+                "learned_seconds": \(part.learnedSeconds), \
                 "blocks": \(part.calibration.blockCount), "tail": {"start": \
                 \(part.calibration.tailStart), \
                 "share": \(part.calibration.tailShare), "scale": \(part.calibration.tailScale), \

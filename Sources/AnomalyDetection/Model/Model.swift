@@ -11,12 +11,21 @@ public struct Model: Sendable, Equatable {
         public internal(set) var calibration: Calibration
         /// The score from which a window is anomalous.
         public internal(set) var threshold: Float
+        /// The longest time, in seconds, of which the training had a window.
+        public internal(set) var learnedSeconds: Int
         var forest: IsolationForest
 
         /// Whether the training was too short, or its tail too heavy, to set the threshold as high
         /// as the false-alarm budget requires. The threshold is then the highest allowed, and the
         /// budget is not proven.
         public var isCapped: Bool { threshold >= Trainer.highestThreshold }
+
+        /// Whether the training had windows of about as much time as `window` contains. A window
+        /// contains no more time than its host was seen for: after a training of 20 seconds, no
+        /// baseline says what is usual in 600.
+        public func covers(_ window: Window) -> Bool {
+            window.coveredSeconds * 4 <= learnedSeconds * 5
+        }
     }
 
     /// Where a model came from.

@@ -29,6 +29,7 @@ public struct Trainer: Sendable {
     private var indexOfIdentity: [Identity: Int32] = [:]
     private var rows: [[Row]] = [[], [], []]
     private var seen = [0, 0, 0]
+    private var learnedSeconds = [0, 0, 0]
     /// The largest values of the windows that are not in the sample, by scale and identity.
     private var leftOut: [[Int32: [Float]]] = [[:], [:], [:]]
     /// Nil if evidence over minutes is not learned.
@@ -61,6 +62,7 @@ public struct Trainer: Sendable {
                 window, row.values, identity: row.identity, second: window.endSecond - base)
         }
         seen[scale] += 1
+        learnedSeconds[scale] = max(learnedSeconds[scale], window.coveredSeconds)
         if rows[scale].count < Self.rowLimit {
             rows[scale].append(row)
         } else {
@@ -143,7 +145,8 @@ public struct Trainer: Sendable {
                 falseAlarmsPerDay: falseAlarmsPerDay / Double(Scale.allCases.count)),
             Self.highestThreshold)
         return Model.ScaleModel(
-            baseline: baseline, calibration: calibration, threshold: threshold, forest: forest)
+            baseline: baseline, calibration: calibration, threshold: threshold,
+            learnedSeconds: learnedSeconds[scale.rawValue], forest: forest)
     }
 
     private func baseline(of rows: [Row]) -> ScaleBaseline {

@@ -88,6 +88,9 @@ public struct Window: Sendable {
     /// Whether it has peers that are not in its baseline.
     public var hasUnknownPeers: Bool { self[.newEdges] > 0 || self[.newOutsidePeers] > 0 }
 
+    /// The seconds of the window in which the subject was there.
+    public var coveredSeconds: Int { min(ageSeconds, scale.seconds) }
+
     /// First second of the window.
     public var startSecond: Int { endSecond - scale.seconds + 1 }
 }
