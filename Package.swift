@@ -144,24 +144,49 @@ let package = Package(
                 "Timestamps", "YAML", "NetworkAddresses", "SystemSupport", "HTTPClient", logging,
             ]),
         library(
+            "BaselineGraph", uses: ["NetworkAddresses", "PacketDecoding", "Workloads"]),
+        library(
+            "SenderAttribution",
+            uses: [
+                "Timestamps", "NetworkAddresses", "PacketDecoding", "Workloads", "BaselineGraph",
+            ]),
+        library(
             "FeatureExtraction",
             uses: [
                 "Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+                "BaselineGraph", "SenderAttribution",
             ]),
+        library(
+            "AttackPatterns",
+            uses: ["NetworkAddresses", "PacketDecoding", "SenderAttribution", "FeatureExtraction"]),
         library("IsolationForest"),
+        library(
+            "AnomalyModel",
+            uses: [
+                "Timestamps", "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering",
+                "Workloads", "BaselineGraph", "FeatureExtraction", "AttackPatterns",
+                "IsolationForest", "Digests",
+            ]),
         library(
             "AnomalyDetection",
             uses: [
                 "Timestamps", "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering",
-                "Workloads", "FeatureExtraction", "IsolationForest", "Digests",
+                "Workloads", "BaselineGraph", "SenderAttribution", "FeatureExtraction",
+                "AttackPatterns", "IsolationForest", "Digests", "AnomalyModel",
             ]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
         library("Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
         library(
-            "Enforcement",
+            "ProtectedAddresses",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
                 "CNetfilter", "Quarantine", system,
+            ]),
+        library(
+            "Enforcement",
+            uses: [
+                "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
+                "CNetfilter", "Quarantine", "ProtectedAddresses", system,
             ]),
         library(
             "EventStore",
@@ -172,19 +197,20 @@ let package = Package(
             "Events",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine",
+                "SenderAttribution", "FeatureExtraction", "AttackPatterns", "AnomalyDetection",
+                "Quarantine",
             ]),
         library(
             "Decisions",
             uses: [
-                "Timestamps", "NetworkAddresses", "Workloads", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine", "Events",
+                "Timestamps", "NetworkAddresses", "Workloads", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "AnomalyDetection", "Quarantine", "Events",
             ]),
         library(
             "HTMLReport",
             uses: [
                 "Timestamps", "TextFormats", "NetworkAddresses", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine", "Events",
+                "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Quarantine", "Events",
             ],
             embedding: ["Web/theme.css", "Web/theme.js", "Web/report.css"]),
         library(
@@ -197,15 +223,15 @@ let package = Package(
             "ModelFiles",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Events",
+                "BaselineGraph", "FeatureExtraction", "AnomalyDetection", "Events",
             ]),
         library(
             "Offline",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Events", "Decisions",
-                "HTMLReport", "Digests", system,
+                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads", "BaselineGraph",
+                "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection",
+                "Quarantine", "Events", "Decisions", "HTMLReport", "Digests", system,
             ]),
         library(
             "Recording",
@@ -216,20 +242,19 @@ let package = Package(
         library(
             "Monitor",
             uses: [
-                "Recording",
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
-                "Decisions", "EventStore", "EventDelivery", "ModelFiles", "NodeInterfaces", logging,
-                system,
+                "BaselineGraph", "ProtectedAddresses", "Recording", "Timestamps", "TextFormats",
+                "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
+                "PacketIntake", "FlowMetering", "Workloads", "FeatureExtraction",
+                "AnomalyDetection", "Quarantine", "Enforcement", "Events", "Decisions",
+                "EventStore", "EventDelivery", "ModelFiles", "NodeInterfaces", logging, system,
             ]),
         library(
             "Settings",
             uses: [
-                "Recording",
-                "Timestamps", "TextFormats", "SystemSupport", "YAML", "NetworkAddresses",
-                "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
-                "Events", "EventDelivery", "ModelFiles", "Monitor", logging, system,
+                "ProtectedAddresses", "Recording", "Timestamps", "TextFormats", "SystemSupport",
+                "YAML", "NetworkAddresses", "PacketCapture", "Workloads", "AnomalyDetection",
+                "Quarantine", "Enforcement", "Events", "EventDelivery", "ModelFiles", "Monitor",
+                logging, system,
             ]),
         library(
             "ControlServer",
@@ -242,7 +267,8 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "AnomalyModel", "ProtectedAddresses", "Timestamps", "TextFormats", "SystemSupport",
+                "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
                 "EventStore", "ModelFiles", "Offline", "Recording", "Monitor", "Settings",
@@ -264,8 +290,8 @@ let package = Package(
         tests(
             of: "ControlServer",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Events", "EventStore", "Monitor", "Settings", "HTTPServer",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
+                "AnomalyDetection", "Events", "EventStore", "Monitor", "Settings", "HTTPServer",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
@@ -287,38 +313,54 @@ let package = Package(
             of: "FeatureExtraction",
             uses: [
                 "Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+                "SenderAttribution",
             ]),
+        tests(
+            of: "AttackPatterns",
+            uses: ["NetworkAddresses", "FeatureExtraction"]),
         tests(of: "IsolationForest"),
         tests(
+            of: "AnomalyModel",
+            uses: [
+                "Timestamps", "NetworkAddresses", "BaselineGraph", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection", "Workloads",
+            ]),
+        tests(
             of: "AnomalyDetection",
-            uses: ["Timestamps", "NetworkAddresses", "FeatureExtraction", "Workloads"]),
+            uses: [
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "Workloads",
+                "AttackPatterns",
+            ]),
         tests(of: "Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
-        tests(of: "Enforcement", uses: ["Timestamps", "NetworkAddresses", "Quarantine"]),
+        tests(
+            of: "Enforcement",
+            uses: [
+                "Timestamps", "NetworkAddresses", "Quarantine", "ProtectedAddresses",
+            ]),
         tests(
             of: "Events",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
+                "AnomalyDetection", "Quarantine",
             ],
             data: ["0.1.0.jsonl"]),
         tests(
             of: "Decisions",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine",
-                "Events",
+                "Timestamps", "NetworkAddresses", "SenderAttribution", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection", "Quarantine", "Events",
             ]),
         tests(
             of: "EventStore",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine", "Enforcement", "Events",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
+                "AnomalyDetection", "Quarantine", "Enforcement", "Events",
             ]),
         tests(
             of: "EventDelivery",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "FeatureExtraction",
-                "AnomalyDetection", "Events",
+                "AttackPatterns", "AnomalyDetection", "Events",
             ]),
         tests(
             of: "HTMLReport",
@@ -331,8 +373,9 @@ let package = Package(
             of: "Monitor",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "FlowMetering", "Workloads", "FeatureExtraction",
-                "AnomalyDetection", "EventDelivery", "Recording", "Offline",
+                "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "AnomalyDetection", "EventDelivery",
+                "Recording", "Offline",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],

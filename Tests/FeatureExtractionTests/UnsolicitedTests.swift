@@ -1,6 +1,7 @@
 import FlowMetering
 import NetworkAddresses
 import PacketDecoding
+import SenderAttribution
 import TestKit
 import Testing
 import Timestamps

@@ -1,3 +1,4 @@
+import SenderAttribution
 import Timestamps
 
 #if canImport(Glibc)

@@ -1,4 +1,6 @@
+import BaselineGraph
 public import NetworkAddresses
+import SenderAttribution
 import Workloads
 import Timestamps
 

@@ -1,4 +1,5 @@
 public import NetworkAddresses
+public import SenderAttribution
 public import Workloads
 
 /// The features of one address over one window, as the detector scores them.

@@ -1,5 +1,7 @@
+import BaselineGraph
 import NetworkAddresses
 import PacketDecoding
+import SenderAttribution
 import Workloads
 
 /// Admission to the table of hosts, and eviction from it.

@@ -1,6 +1,7 @@
 import FlowMetering
 import NetworkAddresses
 import PacketDecoding
+import SenderAttribution
 import Workloads
 import Timestamps
 

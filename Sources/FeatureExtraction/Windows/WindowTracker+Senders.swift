@@ -1,6 +1,8 @@
+import BaselineGraph
 import FlowMetering
 import NetworkAddresses
 import PacketDecoding
+public import SenderAttribution
 public import Workloads
 
 /// Attributes packets to their senders, whatever source address they bear.

@@ -1,5 +1,7 @@
+import BaselineGraph
 import NetworkAddresses
 import PacketDecoding
+import SenderAttribution
 import Timestamps
 import Workloads
 
