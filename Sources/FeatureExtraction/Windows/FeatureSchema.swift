@@ -215,7 +215,7 @@ public enum FeatureSchema {
             "addresses of others used as source", "spoofing"),
         row(
             .regularity, "regularity", "1 - deviation/mean", .linear, 0.45,
-            "as regularity of intervals to one outside or new peer", "beacons"),
+            "as regularity of intervals or request sizes to one outside or new peer", "beacons"),
         row(
             .served, "served", "packets", 60, 8, "packets received on flows that others opened",
             "nothing by itself: the demand that a relay passes on"),
