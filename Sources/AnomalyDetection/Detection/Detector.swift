@@ -1,6 +1,7 @@
 public import FeatureExtraction
 import IsolationForest
 public import NetworkAddresses
+import Timestamps
 public import Workloads
 
 /// Judges windows against a model.
@@ -45,12 +46,16 @@ public struct Detector: Sendable {
     /// Evidence over minutes, and the line from which it raises a verdict.
     var evidence = EvidenceTable()
     let evidenceLine: Double
+    /// Seconds from the first to the last packet of the training.
+    let trainedSeconds: Int
 
     public init(model: Model, inventory: Inventory) {
         self.model = model
         identities = IdentityMap(inventory: inventory)
         feedback = FeedbackBook(model.feedback)
         evidenceLine = model.evidenceLine ?? .infinity
+        let trained = model.provenance.last - model.provenance.first
+        trainedSeconds = Int(trained.inSeconds.rounded(.up))
     }
 
     /// The name by which feedback refers to a subject.
@@ -112,7 +117,8 @@ public struct Detector: Sendable {
         seenCount += 1
         let scaleModel = model[window.scale]
         guard let group = group(of: identity, window.subject, window.scale) else { return nil }
-        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let transformed = RelativeVector.transformed(
+            comparable(window), seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
         let isAnomalous = excess.contains { $0 >= 1 }
         guard isAnomalous || window.takeover != nil || window.outage != nil else { return nil }
