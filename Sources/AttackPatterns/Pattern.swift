@@ -12,6 +12,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     case fragmentedScan, protocolScan
     case nullFlood, finFlood, xmasFlood, ackFlood, synAckFlood, rstFlood, invalidFlagsFlood
     case replyFlood, fragmentFlood
+    case broadcastFlood
     case verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
     case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, slowRequests
     case lateralMovement, newService
@@ -41,6 +42,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .invalidFlagsFlood: "invalid-flags flood"
         case .replyFlood: "reply flood"
         case .fragmentFlood: "fragment flood"
+        case .broadcastFlood: "broadcast flood"
         case .verticalScan: "port scan"
         case .horizontalScan: "address scan"
         case .synFlood: "SYN flood"
@@ -77,6 +79,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .packetFlood, .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
             .invalidFlagsFlood, .replyFlood, .fragmentFlood:
             "T1498.001"
+        case .broadcastFlood: "T1498.002"
         case .requestFlood, .slowRequests: "T1499.002"
         case .guessing: "T1110"
         case .dnsTunnel: "T1071.004"
@@ -118,7 +121,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         switch self {
         case .spoofing, .synFlood, .packetFlood, .requestFlood, .slowRequests, .nullFlood,
             .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood, .invalidFlagsFlood,
-            .replyFlood, .fragmentFlood:
+            .replyFlood, .fragmentFlood, .broadcastFlood:
             "Attempted Denial of Service"
         case .arpSweep, .verticalScan, .horizontalScan, .nullScan, .finScan, .xmasScan,
             .maimonScan, .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan:
@@ -148,7 +151,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .verticalScan: .ports
         case .horizontalScan: .peers
         case .synFlood: .flows
-        case .packetFlood: .packetsOut
+        case .packetFlood, .broadcastFlood: .packetsOut
         case .requestFlood, .slowRequests, .guessing: .flowsPerEdge
         case .dnsTunnel: .dnsQueries
         case .icmpTunnel: .icmpPackets
@@ -211,6 +214,9 @@ public enum Pattern: String, CaseIterable, Sendable {
     ) -> (pattern: Pattern, strength: Float)? {
         let takeover = window.takeover.map { (Pattern($0.kind), takeoverStrength) }
         if let takeover, window.takeover?.evidence == .port { return takeover }
+        // A ping of a network in another's name is answered to that one, by all of it.
+        let broadcast = broadcastFlood.strength(in: window, isAnomalous: isAnomalous)
+        if broadcast >= 1 { return (.broadcastFlood, broadcast) }
         let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
         if spoofed >= 1 { return (.spoofing, spoofed) }
         return strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
@@ -268,6 +274,9 @@ public enum Pattern: String, CaseIterable, Sendable {
             let fresh = window[.newPeers] > window[.newPorts] ? freshlyFailed(window) : 0
             guard window[.peers] > window[.ports], failedShare > 0.4 else { return fresh }
             return max(fresh, window[.peers] / 10)
+        case .broadcastFlood:
+            guard isAnomalous(.packetsOut) || isAnomalous(.icmpPackets) else { return 0 }
+            return Float(window.groupCount) / (200 * length)
         case .synFlood:
             return window.lastContact.ipProtocol == 6 ? flowFlood(window, isAnomalous) : 0
         case .packetFlood:

@@ -51,13 +51,19 @@ public struct ScaleBaseline: Sendable, Equatable {
     public func group(of identity: Identity, scale: Scale) -> (
         name: String, baseline: GroupBaseline
     )? {
-        for name in Self.groupNames(of: identity) {
-            guard let baseline = groups[name],
-                baseline.windowCount >= (Self.leastWindows[scale] ?? 1) || name == Self.node
-            else { continue }
-            return (name, baseline)
+        // Most windows belong to a workload with a baseline of its own: no other name is made.
+        if let own = group(identity.name, scale) { return (identity.name, own) }
+        for name in Self.groupNames(of: identity).dropFirst() {
+            if let baseline = group(name, scale) { return (name, baseline) }
         }
         return nil
+    }
+
+    private func group(_ name: String, _ scale: Scale) -> GroupBaseline? {
+        guard let baseline = groups[name],
+            baseline.windowCount >= (Self.leastWindows[scale] ?? 1) || name == Self.node
+        else { return nil }
+        return baseline
     }
 
     /// The groups an identity belongs to, narrowest first.
@@ -81,9 +87,9 @@ package enum RelativeVector {
     /// Transformed values of a window.
     package static func transformed(_ values: [Float], seconds: Int) -> [Float] {
         var row = values
-        for description in FeatureSchema.table {
-            let column = description.feature.rawValue
-            row[column] = description.transformed(values[column], seconds: seconds)
+        let length = FeatureMeasure.length(seconds: seconds)
+        for (column, measure) in FeatureSchema.measures.enumerated() {
+            row[column] = measure.transformed(values[column], length: length)
         }
         return row
     }
@@ -95,12 +101,11 @@ package enum RelativeVector {
     /// each.
     package static func relative(_ transformed: [Float], to group: GroupBaseline) -> [Float] {
         var row = excess(transformed, over: group)
-        for description in FeatureSchema.table {
-            let column = description.feature.rawValue
+        for (column, measure) in FeatureSchema.measures.enumerated() {
             let value = transformed[column]
             let median = group.median[column]
             let p99 = group.p99[column]
-            let share = (min(value, p99) - median) / (p99 - median + description.resolution)
+            let share = (min(value, p99) - median) / (p99 - median + measure.resolution)
             guard value > p99 else {
                 row[column] = max(share, -bound)
                 continue
@@ -121,12 +126,11 @@ package enum RelativeVector {
         var row = transformed
         let served = Feature.served.rawValue
         let demand = max(0, transformed[served] - group.largest[served])
-        for description in FeatureSchema.table {
-            let column = description.feature.rawValue
+        for (column, measure) in FeatureSchema.measures.enumerated() {
             row[column] = max(
                 0,
-                (transformed[column] - max(group.largest[column], description.ordinary)
-                    - (description.feature.followsDemand ? demand : 0)) / description.resolution)
+                (transformed[column] - max(group.largest[column], measure.ordinary)
+                    - (measure.followsDemand ? demand : 0)) / measure.resolution)
         }
         return row
     }

@@ -1,6 +1,7 @@
 import BaselineGraph
 public import NetworkAddresses
 import SenderAttribution
+import PacketDecoding
 import Workloads
 import Timestamps
 
@@ -23,7 +24,7 @@ enum Counter: Int {
     /// TCP flows whose handshake was completed above, frames with another's source address below.
     case proof
     /// Packets of any kind attributed to the host, ARP too: separates active seconds from idle
-    /// ones.
+    /// ones. Above, frames to all hosts of a link beyond the ordinary rate.
     case activity
 }
 
@@ -43,18 +44,37 @@ extension Counters {
     }
 }
 
-/// Intervals between flows to one peer and port.
+/// Intervals between flows to one peer and port, and the sizes of their first requests.
 struct IntervalTrack: Sendable {
+    /// The least number of requests whose sizes are compared, and the least time over which they
+    /// are spread.
+    private static let leastRequests: Int32 = 20
+    private static let leastSeconds = 120.0
+
     var key: UInt64
     var last: Timestamp
     var count: Int32 = 0
     var mean: Double = 0
     var squares: Double = 0
+    /// Whether the last flow has sent no request yet.
+    private(set) var isOpened = true
+    /// Flows that sent a request; those with the size that most of them have, as far as the vote
+    /// of Boyer and Moore knows it.
+    private var requests: Int32 = 0
+    private var equal: Int32 = 0
+    private var votes: Int32 = 0
+    private var size: UInt32 = 0
+
+    init(key: UInt64, last: Timestamp) {
+        self.key = key
+        self.last = last
+    }
 
     /// Adds an interval by Welford's update; flows opened at the same moment count once.
     mutating func beat(at time: Timestamp) {
         let interval = (time - last).inSeconds
         guard interval >= 0.5 else { return }
+        isOpened = true
         last = time
         count += 1
         let delta = interval - mean
@@ -67,7 +87,29 @@ struct IntervalTrack: Sendable {
     func regularity(now: Timestamp) -> Float {
         guard count >= 5, mean > 0, (now - last).inSeconds < mean * 3 else { return 0 }
         let deviation = (squares / Double(count)).squareRoot()
-        return Float(max(0, 1 - deviation / mean))
+        return max(Float(max(0, 1 - deviation / mean)), equalRequests)
+    }
+
+    /// Counts the first packet with data of the last flow.
+    mutating func request(size: UInt32) {
+        guard isOpened else { return }
+        isOpened = false
+        requests += 1
+        if votes == 0 {
+            if self.size != size { equal = 0 }
+            self.size = size
+        }
+        votes += self.size == size ? 1 : -1
+        equal += self.size == size ? 1 : 0
+    }
+
+    /// The share of requests of equal size, if they are many and spread over minutes: whoever
+    /// polls at random intervals still asks the same question. 0 for fewer than nine of ten.
+    private var equalRequests: Float {
+        guard requests >= Self.leastRequests, equal * 10 >= requests * 9,
+            Double(count) * mean >= Self.leastSeconds
+        else { return 0 }
+        return Float(equal) / Float(requests)
     }
 }
 
@@ -112,6 +154,8 @@ struct HostState: Sendable {
     var protocols = DistinctWindow()
     var unsolicited = UnsolicitedWindow()
     var tracks: [IntervalTrack] = []
+    /// Tracks whose flow was opened in the current second and has sent no request yet.
+    private(set) var openedTracks = 0
 
     /// The newest sign that it takes another host's place.
     var takeover: Takeover?
@@ -139,7 +183,25 @@ struct HostState: Sendable {
         self.lastSecond = second
     }
 
+    /// Identifies a flow's peer and service.
+    static func edge(to packet: Packet) -> UInt64 {
+        let address = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
+        return DistinctWindow.mix(
+            address &+ (UInt64(packet.ipProtocol) << 16 | UInt64(packet.destinationPort)))
+    }
+
+    /// Counts a packet with data, if it is the first one of a tracked flow.
+    mutating func noteRequest(_ packet: Packet) {
+        let key = Self.edge(to: packet)
+        guard let index = tracks.firstIndex(where: { $0.key == key }), tracks[index].isOpened else {
+            return
+        }
+        tracks[index].request(size: packet.payloadLength)
+        openedTracks -= 1
+    }
+
     mutating func beat(_ key: UInt64, at time: Timestamp) {
+        openedTracks += 1
         if let index = tracks.firstIndex(where: { $0.key == key }) {
             tracks[index].beat(at: time)
         } else if tracks.count < Self.trackLimit {
@@ -164,6 +226,7 @@ struct HostState: Sendable {
             sums[scale.rawValue] = sum &+ now
         }
         now = Counters(repeating: 0)
+        openedTracks = 0
         unsolicited.roll(second)
     }
 

@@ -30,6 +30,8 @@ public struct Window: Sendable {
     /// Flows to services that the subject is known to use, refused by servers that refuse several
     /// of their clients.
     public var outageCount = 0
+    /// Frames to all hosts of a link, beyond the rate of announcements and discovery.
+    public var groupCount = 0
     /// TCP flows whose handshake the subject completed with the number that the answer brought.
     public var handshakeCount = 0
     /// Packets of the subject that open no flow and continue none that is known.

@@ -46,8 +46,9 @@ extension WindowTracker {
 
     private mutating func endSecond(of slot: Int) {
         hosts[slot].pending = 0
-        let isHere = isCurrent(slot)
         let silence = second - hosts[slot].lastSecond
+        guard silence > Scale.long.bucketSeconds else { return }
+        let isHere = isCurrent(slot)
         // The previous owner is removed after its last bucket was scored.
         guard silence > (isHere ? Scale.long.seconds : Scale.long.bucketSeconds) else { return }
         hosts[slot].isLive = false
@@ -72,6 +73,7 @@ extension WindowTracker {
         window.handshakeCount = Int(sum.high(.proof))
         window.resetCount = Int(sum.high(.nxdomain))
         window.outageCount = Int(sum.high(.logins))
+        window.groupCount = Int(sum.high(.activity))
         let oldest = scale == .short ? second - scale.seconds : Int.max
         window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
         window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }

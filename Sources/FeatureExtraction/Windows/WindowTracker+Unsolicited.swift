@@ -49,7 +49,7 @@ extension WindowTracker {
                 || current(sender.subject, sender.isContested) != nil,
             let slot = slot(of: sender, packet)
         else { return nil }
-        if let kind, counts { note(kind, packet, slot) }
+        if let kind, counts, !answersGroupPing(kind, packet) { note(kind, packet, slot) }
         let generation = UInt32(hosts[slot].generation & Self.generationMask) << 24
         return UInt32(slot + 1) | Self.unsolicitedBit | generation
             | (update.events.contains(.fromOriginator) ? 0 : Self.fromResponderBit)
@@ -68,7 +68,7 @@ extension WindowTracker {
             guard let kind = UnsolicitedKind(packet, update) else { return nil }
             if !kind.isPlausible || !isEarly && packet.time - update.start > Self.patience {
                 watch(packet, slot, kind: kind)
-                note(kind, packet, slot)
+                if !answersGroupPing(kind, packet) { note(kind, packet, slot) }
             }
             return nil
         }

@@ -65,6 +65,9 @@ public struct WindowTracker: Sendable {
     var announced: [IPAddress: Station] = [:]
     var disputes = AddressDisputes()
     var announcements = AnnouncementRates()
+    /// Frames to all hosts of a link, and pings of whole networks.
+    var groupRates = AnnouncementRates()
+    var pings = GroupPings()
     /// The first DHCP server and the first router that advertised itself, without a baseline.
     var firstServer: Station?
     var firstAdvertiser: Station?
@@ -169,6 +172,7 @@ public struct WindowTracker: Sendable {
         }
         guard packet.kind == .ip else { return nil }
         if packet.announcement != .none { observeAnnouncement(packet) }
+        if packet.destinationMAC.isGroup { noteGroup(packet) }
         if packet.dns.kind == .query, packet.destinationPort == 53, !isToItself(packet) {
             relay.note(packet.dns.nameDigest, askedOf: packet.destination)
         }
@@ -261,7 +265,7 @@ public struct WindowTracker: Sendable {
     ) {
         let address = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
         let port = UInt64(packet.ipProtocol) << 16 | UInt64(packet.destinationPort)
-        let edge = DistinctWindow.mix(address &+ port)
+        let edge = HostState.edge(to: packet)
         hosts[slot].peers.insert(address, second: second, isNovel: novelty.isNewPeer)
         hosts[slot].edges.insert(edge, second: second, isNovel: novelty.isNewEdge)
         if packet.ipProtocol != 1 && packet.ipProtocol != 58 {
@@ -327,6 +331,9 @@ public struct WindowTracker: Sendable {
             now[.bytesOut] &+= UInt64(packet.ipLength)
             if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
                 now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
+            }
+            if hosts[slot].openedTracks > 0, packet.payloadLength > 0 {
+                hosts[slot].noteRequest(packet)
             }
             let peer = resolver.resolve(packet.destination, in: graph)
             if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
