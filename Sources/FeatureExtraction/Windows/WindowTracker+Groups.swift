@@ -1,5 +1,6 @@
 import NetworkAddresses
 import PacketDecoding
+import SenderAttribution
 import Workloads
 
 /// Packets to all hosts of a link, and pings of whole networks.
