@@ -67,7 +67,7 @@ let package = Package(
             targets: [
                 "Timestamps", "NodeInterfaces", "PacketCapture", "PacketDecoding", "FlowMetering",
             ]),
-        .library(name: "Detection", targets: ["AnomalyDetection"]),
+        .library(name: "Detection", targets: ["AnomalyModel", "AnomalyDetection"]),
         .library(
             name: "Control",
             targets: [
@@ -158,21 +158,20 @@ let package = Package(
             ]),
         library(
             "AttackPatterns",
-            uses: ["NetworkAddresses", "PacketDecoding", "SenderAttribution", "FeatureExtraction"]),
+            uses: ["NetworkAddresses", "BaselineGraph", "SenderAttribution", "FeatureExtraction"]),
         library("IsolationForest"),
         library(
             "AnomalyModel",
             uses: [
-                "Timestamps", "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering",
-                "Workloads", "BaselineGraph", "FeatureExtraction", "AttackPatterns",
-                "IsolationForest", "Digests",
+                "Timestamps", "TextFormats", "Digests", "NetworkAddresses", "PacketDecoding",
+                "FlowMetering", "Workloads", "BaselineGraph", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "IsolationForest",
             ]),
         library(
             "AnomalyDetection",
             uses: [
-                "Timestamps", "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering",
-                "Workloads", "BaselineGraph", "SenderAttribution", "FeatureExtraction",
-                "AttackPatterns", "IsolationForest", "Digests", "AnomalyModel",
+                "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "IsolationForest", "AnomalyModel",
             ]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
         library("Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
@@ -186,7 +185,7 @@ let package = Package(
             "Enforcement",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
-                "CNetfilter", "Quarantine", "ProtectedAddresses", system,
+                "Quarantine", "ProtectedAddresses", "CNetfilter",
             ]),
         library(
             "EventStore",
@@ -196,7 +195,7 @@ let package = Package(
         library(
             "Events",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses",
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "BaselineGraph",
                 "SenderAttribution", "FeatureExtraction", "AttackPatterns", "AnomalyDetection",
                 "Quarantine",
             ]),
@@ -209,8 +208,9 @@ let package = Package(
         library(
             "HTMLReport",
             uses: [
-                "Timestamps", "TextFormats", "NetworkAddresses", "FeatureExtraction",
-                "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Quarantine", "Events",
+                "Timestamps", "TextFormats", "NetworkAddresses", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection",
+                "Quarantine", "Events",
             ],
             embedding: ["Web/theme.css", "Web/theme.js", "Web/report.css"]),
         library(
@@ -222,16 +222,18 @@ let package = Package(
         library(
             "ModelFiles",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Workloads",
-                "BaselineGraph", "FeatureExtraction", "AnomalyDetection", "Events",
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "Workloads",
+                "BaselineGraph", "FeatureExtraction", "AttackPatterns", "AnomalyModel",
+                "AnomalyDetection", "Events",
             ]),
         library(
             "Offline",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads", "BaselineGraph",
-                "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection",
-                "Quarantine", "Events", "Decisions", "HTMLReport", "Digests", system,
+                "Timestamps", "SystemSupport", "TextFormats", "Digests", "NetworkAddresses",
+                "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
+                "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
+                "AnomalyModel", "AnomalyDetection", "Quarantine", "Events", "Decisions",
+                "HTMLReport", system,
             ]),
         library(
             "Recording",
@@ -242,36 +244,35 @@ let package = Package(
         library(
             "Monitor",
             uses: [
-                "BaselineGraph", "ProtectedAddresses", "Recording", "Timestamps", "TextFormats",
-                "SystemSupport", "NetworkAddresses", "PacketCapture", "PacketDecoding",
-                "PacketIntake", "FlowMetering", "Workloads", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine", "Enforcement", "Events", "Decisions",
-                "EventStore", "EventDelivery", "ModelFiles", "NodeInterfaces", logging, system,
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "NodeInterfaces",
+                "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
+                "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AnomalyModel",
+                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "Enforcement", "EventStore",
+                "Events", "Decisions", "EventDelivery", "ModelFiles", "Recording", logging, system,
             ]),
         library(
             "Settings",
             uses: [
-                "ProtectedAddresses", "Recording", "Timestamps", "TextFormats", "SystemSupport",
-                "YAML", "NetworkAddresses", "PacketCapture", "Workloads", "AnomalyDetection",
-                "Quarantine", "Enforcement", "Events", "EventDelivery", "ModelFiles", "Monitor",
-                logging, system,
+                "Timestamps", "SystemSupport", "TextFormats", "YAML", "NetworkAddresses",
+                "PacketCapture", "Workloads", "AnomalyModel", "AnomalyDetection", "Quarantine",
+                "ProtectedAddresses", "Enforcement", "Events", "EventDelivery", "ModelFiles",
+                "Recording", "Monitor", logging, system,
             ]),
         library(
             "ControlServer",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine",
-                "Events", "HTMLReport", "EventStore", "Monitor", "Settings", "Digests",
-                "HTTPClient", "HTTPServer", logging, system,
+                "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
+                "Quarantine", "EventStore", "Events", "HTMLReport", "Monitor", "Settings", logging,
+                system,
             ],
             embedding: ["Web/index.html", "Web/dashboard.css", "Web/dashboard.js"]),
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "AnomalyModel", "ProtectedAddresses", "Timestamps", "TextFormats", "SystemSupport",
-                "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
-                "EventStore", "ModelFiles", "Offline", "Recording", "Monitor", "Settings",
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "AnomalyModel",
+                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "Enforcement", "EventStore",
+                "Events", "HTMLReport", "ModelFiles", "Offline", "Recording", "Monitor", "Settings",
                 "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -290,8 +291,8 @@ let package = Package(
         tests(
             of: "ControlServer",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
-                "AnomalyDetection", "Events", "EventStore", "Monitor", "Settings", "HTTPServer",
+                "Timestamps", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "Monitor",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
@@ -313,7 +314,7 @@ let package = Package(
             of: "FeatureExtraction",
             uses: [
                 "Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
-                "SenderAttribution",
+                "BaselineGraph", "SenderAttribution",
             ]),
         tests(
             of: "AttackPatterns",
@@ -322,21 +323,16 @@ let package = Package(
         tests(
             of: "AnomalyModel",
             uses: [
-                "Timestamps", "NetworkAddresses", "BaselineGraph", "FeatureExtraction",
-                "AttackPatterns", "AnomalyDetection", "Workloads",
+                "Timestamps", "NetworkAddresses", "Workloads", "BaselineGraph", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection",
             ]),
         tests(
             of: "AnomalyDetection",
-            uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "Workloads",
-                "AttackPatterns",
-            ]),
+            uses: ["NetworkAddresses", "Workloads", "FeatureExtraction", "AttackPatterns"]),
         tests(of: "Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
         tests(
             of: "Enforcement",
-            uses: [
-                "Timestamps", "NetworkAddresses", "Quarantine", "ProtectedAddresses",
-            ]),
+            uses: ["Timestamps", "NetworkAddresses", "Quarantine", "ProtectedAddresses"]),
         tests(
             of: "Events",
             uses: [
@@ -359,8 +355,8 @@ let package = Package(
         tests(
             of: "EventDelivery",
             uses: [
-                "Timestamps", "SystemSupport", "NetworkAddresses", "FeatureExtraction",
-                "AttackPatterns", "AnomalyDetection", "Events",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
+                "AnomalyDetection", "Events",
             ]),
         tests(
             of: "HTMLReport",
@@ -374,8 +370,8 @@ let package = Package(
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
-                "FeatureExtraction", "AttackPatterns", "AnomalyDetection", "EventDelivery",
-                "Recording", "Offline",
+                "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
+                "EventDelivery", "Offline", "Recording",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],
