@@ -62,7 +62,7 @@ public struct CommunicationGraph: Sendable, Equatable {
     public package(set) var dnsNames: [NameDigest: Sighting] = [:]
     public package(set) var links: [MACAddress: Link] = [:]
     public package(set) var droppedFacts = 0
-    package var indexOfName: [String: UInt32] = ["*": 0]
+    var indexOfName: [String: UInt32] = ["*": 0]
 
     /// Creates an empty graph.
     public init() {}
@@ -70,7 +70,7 @@ public struct CommunicationGraph: Sendable, Equatable {
     /// The number of `name` in this graph, or nil.
     public func index(of name: String) -> UInt32? { indexOfName[name] }
 
-    package mutating func intern(_ name: String) -> UInt32 {
+    mutating func intern(_ name: String) -> UInt32 {
         if let index = indexOfName[name] { return index }
         let index = UInt32(names.count)
         names.append(name)
@@ -79,7 +79,7 @@ public struct CommunicationGraph: Sendable, Equatable {
     }
 
     /// The name that stands for all members of a network.
-    package static func networkName(_ network: String) -> String { "net:\(network)" }
+    static func networkName(_ network: String) -> String { "net:\(network)" }
 
     /// Whether a fact is known; while training, whether it is known from another epoch than
     /// `epoch`.

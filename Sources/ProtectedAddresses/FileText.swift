@@ -6,13 +6,13 @@ internal import SystemSupport
 enum FileText {
     /// - Returns: nothing where the file does not exist, or this user may not read it.
     /// - Throws: where it cannot be read for another reason, such as a lack of descriptors.
-    package static func lines(_ path: String) throws(NetlinkError) -> [Substring] {
+    static func lines(_ path: String) throws(NetlinkError) -> [Substring] {
         String(decoding: try bytes(path), as: UTF8.self).split(separator: "\n")
     }
 
     /// - Returns: nothing where the file does not exist, or this user may not read it.
     /// - Throws: where it cannot be read for another reason, such as a lack of descriptors.
-    package static func bytes(_ path: String) throws(NetlinkError) -> [UInt8] {
+    static func bytes(_ path: String) throws(NetlinkError) -> [UInt8] {
         do {
             return try Files.read(path, limit: 16 << 20)
         } catch .noSuchFileOrDirectory, .notDirectory, .permissionDenied, .notPermitted,

@@ -8,7 +8,7 @@ extension MACBindingTable {
     ///
     /// The inventory is newer than the training: an address may have another owner by now, unless
     /// the training gives it to another MAC address of the same workload.
-    package mutating func bind(_ member: Inventory.Instance, of workload: Inventory.Workload) {
+    mutating func bind(_ member: Inventory.Instance, of workload: Inventory.Workload) {
         let macs = workload.macs + workload.instances.flatMap(\.macs)
         for (place, mac) in member.macs.enumerated() where records[mac]?.isRouter != true {
             let addresses =

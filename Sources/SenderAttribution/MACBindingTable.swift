@@ -10,7 +10,7 @@ package import Workloads
 /// it.
 public struct MACBindingTable: Sendable {
     /// The greatest number of addresses of one interface; from here on it counts as a router.
-    package static let addressLimit = 8
+    static let addressLimit = 8
     /// The number of addresses that an interface may add; further ones are foreign.
     static let newAddressAllowance = 2
     /// The greatest number of MAC addresses in the table.
@@ -68,7 +68,7 @@ public struct MACBindingTable: Sendable {
     }
 
     package var records: [MACAddress: Record] = [:]
-    package var owners: [IPAddress: MACAddress] = [:]
+    var owners: [IPAddress: MACAddress] = [:]
     /// In training, addresses that a second MAC address used, which has them until the first uses
     /// them again.
     private var seconds: [IPAddress: (first: MACAddress, second: MACAddress)] = [:]

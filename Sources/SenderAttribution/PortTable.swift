@@ -52,9 +52,9 @@ package struct PortTable: Sendable {
 
     /// A port, source and MAC address that were checked: the fast path for most packets.
     private struct Fast {
-        package var port: UInt32 = 0
-        package var source = IPAddress.unspecified
-        package var mac = MACAddress.zero
+        var port: UInt32 = 0
+        var source = IPAddress.unspecified
+        var mac = MACAddress.zero
     }
 
     private var records: [UInt32: Record] = [:]

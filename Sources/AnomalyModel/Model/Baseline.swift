@@ -80,9 +80,9 @@ public struct ScaleBaseline: Sendable, Equatable {
 /// range, in units of that range and of the feature's resolution.
 package enum RelativeVector {
     /// Values of a row are limited to ± this.
-    package static let bound: Float = 40
+    static let bound: Float = 40
     /// The smallest significant difference in a row.
-    package static let resolution: Float = 0.5
+    static let resolution: Float = 0.5
 
     /// Transformed values of a window.
     package static func transformed(_ values: [Float], seconds: Int) -> [Float] {

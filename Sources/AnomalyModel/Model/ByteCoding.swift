@@ -1,19 +1,19 @@
 /// Appends little-endian numbers and length-prefixed text.
 struct ByteWriter {
-    package var bytes: [UInt8] = []
+    var bytes: [UInt8] = []
 
-    package mutating func put(_ value: UInt32) {
+    mutating func put(_ value: UInt32) {
         for shift in stride(from: 0, to: 32, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift)))
         }
     }
 
-    package mutating func put(_ value: UInt64) {
+    mutating func put(_ value: UInt64) {
         put(UInt32(truncatingIfNeeded: value))
         put(UInt32(truncatingIfNeeded: value >> 32))
     }
 
-    package mutating func put(_ text: String) {
+    mutating func put(_ text: String) {
         put(UInt32(text.utf8.count))
         bytes += Array(text.utf8)
     }
@@ -21,12 +21,12 @@ struct ByteWriter {
 
 /// Reads what `ByteWriter` wrote; throws if the input is too short or a value is out of range.
 struct ByteReader {
-    package let bytes: ArraySlice<UInt8>
-    package var offset: Int
+    let bytes: ArraySlice<UInt8>
+    var offset: Int
 
-    package var isAtEnd: Bool { offset == bytes.endIndex }
+    var isAtEnd: Bool { offset == bytes.endIndex }
 
-    package mutating func take(_ count: Int) throws(ModelError) -> ArraySlice<UInt8> {
+    mutating func take(_ count: Int) throws(ModelError) -> ArraySlice<UInt8> {
         guard count >= 0, count <= bytes.endIndex - offset else { throw .damaged("cut short") }
         defer { offset += count }
         return bytes[offset..<(offset + count)]
@@ -41,14 +41,14 @@ struct ByteReader {
     }
 
     /// Text of at most 64 KiB: names of files, workloads and networks.
-    package mutating func text() throws(ModelError) -> String {
+    mutating func text() throws(ModelError) -> String {
         let size = try count(ofSize: 1, limit: 65_536, "a text")
         return String(decoding: try take(size), as: UTF8.self)
     }
 
     /// A number of items, each of at least `size` bytes. Rejected before memory is allocated if the
     /// file is too short for them, or if it exceeds `limit`.
-    package mutating func count(
+    mutating func count(
         ofSize size: Int, limit: Int, _ name: String
     ) throws(ModelError) -> Int {
         let count = Int(try uint32())
@@ -60,7 +60,7 @@ struct ByteReader {
     }
 
     /// A whole number within `range`.
-    package mutating func integer(
+    mutating func integer(
         in range: ClosedRange<Int64>, _ name: String
     ) throws(ModelError) -> Int64 {
         let value = Int64(bitPattern: try uint64())
@@ -78,7 +78,7 @@ struct ByteReader {
     }
 
     /// A number within `range`; NaN and infinities are refused.
-    package mutating func float(
+    mutating func float(
         in range: ClosedRange<Float>, _ name: String
     ) throws(ModelError) -> Float {
         let value = Float(bitPattern: try uint32())

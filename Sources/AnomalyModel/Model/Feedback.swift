@@ -83,8 +83,8 @@ extension Feature {
 /// All feedback, indexed for the detector.
 package struct FeedbackBook: Sendable {
     private struct Fence: Hashable {
-        package var workload: String
-        package var pattern: Pattern?
+        var workload: String
+        var pattern: Pattern?
     }
 
     /// The largest clean values by workload and scale, after the transform.

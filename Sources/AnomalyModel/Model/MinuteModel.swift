@@ -21,15 +21,15 @@ public struct MinuteGroup: Sendable, Equatable {
     /// most `keptLimit`.
     package var scores: [Float]
     /// The number of scores before thinning.
-    package var scoreCount: Int
+    var scoreCount: Int
     /// The share of the high scores that do not directly follow another high one of the same
     /// address (the extremal index): 1 if minutes are independent, 0.2 if high scores come five at
     /// a time.
-    package var independence: Double
+    var independence: Double
 
     static let keptLimit = 4096
     /// Values of a row are limited to this.
-    package static let bound: Float = 11
+    static let bound: Float = 11
     /// The share of a feature's step that is added to the width of its range.
     private static let marginShare: Float = 1 / 6
     /// The same for packets and bytes, which vary most between busy and calm hours.

@@ -79,7 +79,7 @@ extension Model {
 }
 
 extension ByteWriter {
-    package mutating func put(_ provenance: Model.Provenance) {
+    mutating func put(_ provenance: Model.Provenance) {
         put(UInt32(provenance.sources.count))
         for source in provenance.sources { put(source) }
         put(UInt64(bitPattern: provenance.first.nanoseconds))
@@ -91,7 +91,7 @@ extension ByteWriter {
         put(provenance.inventory)
     }
 
-    package mutating func put(_ inventory: Inventory) {
+    mutating func put(_ inventory: Inventory) {
         put(UInt32(inventory.workloads.count))
         for workload in inventory.workloads {
             put(workload.name)
@@ -109,7 +109,7 @@ extension ByteWriter {
         }
     }
 
-    package mutating func put(_ graph: CommunicationGraph) {
+    mutating func put(_ graph: CommunicationGraph) {
         let parts = graph.stored
         put(UInt32(parts.names.count))
         for name in parts.names { put(name) }
@@ -137,7 +137,7 @@ extension ByteWriter {
         }
     }
 
-    package mutating func put(_ scale: Model.ScaleModel) {
+    mutating func put(_ scale: Model.ScaleModel) {
         let groups = scale.baseline.groups.sorted { $0.key < $1.key }
         put(UInt32(groups.count))
         for (name, group) in groups {
@@ -160,7 +160,7 @@ extension ByteWriter {
         put(scale.forest)
     }
 
-    package mutating func put(_ forest: IsolationForest) {
+    mutating func put(_ forest: IsolationForest) {
         let encoded = forest.encoded()
         put(UInt32(encoded.count))
         bytes += encoded
@@ -173,7 +173,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-    package mutating func provenance() throws(ModelError) -> Model.Provenance {
+    mutating func provenance() throws(ModelError) -> Model.Provenance {
         var provenance = Model.Provenance()
         for _ in 0..<(try count(ofSize: 4, limit: 65_536, "the list of sources")) {
             provenance.sources.append(try text())
@@ -188,7 +188,7 @@ extension ByteReader {
         return provenance
     }
 
-    package mutating func inventory() throws(ModelError) -> Inventory {
+    mutating func inventory() throws(ModelError) -> Inventory {
         var workloads: [Inventory.Workload] = []
         for _ in 0..<(try count(ofSize: 16, limit: Self.most, "the inventory")) {
             let name = try text()
@@ -221,7 +221,7 @@ extension ByteReader {
         }
     }
 
-    package mutating func graph() throws(ModelError) -> CommunicationGraph {
+    mutating func graph() throws(ModelError) -> CommunicationGraph {
         var parts = CommunicationGraph.Stored()
         /// A number of facts of one kind.
         func facts(_ size: Int, _ name: String) throws(ModelError) -> Range<Int> {
@@ -267,7 +267,7 @@ extension ByteReader {
         return graph
     }
 
-    package mutating func scaleModel() throws(ModelError) -> Model.ScaleModel {
+    mutating func scaleModel() throws(ModelError) -> Model.ScaleModel {
         var groups: [String: GroupBaseline] = [:]
         let size = 12 + Feature.count * 12
         for _ in 0..<(try count(ofSize: size, limit: Self.most, "the list of baselines")) {
@@ -286,7 +286,7 @@ extension ByteReader {
             threshold: threshold, learnedSeconds: learnedSeconds, forest: try forest())
     }
 
-    package mutating func forest() throws(ModelError) -> IsolationForest {
+    mutating func forest() throws(ModelError) -> IsolationForest {
         let forest: IsolationForest
         do {
             let size = try count(ofSize: 1, limit: Self.largestForest, "a forest")
@@ -348,9 +348,9 @@ extension ByteReader {
 
     /// Accepted times in nanoseconds since 1970, up to the year 2116.
     private static var times: ClosedRange<Int64> { 0...(1 << 62) }
-    package static var counts: ClosedRange<Int64> { 0...(1 << 53) }
+    static var counts: ClosedRange<Int64> { 0...(1 << 53) }
     /// The greatest number of workloads and of addresses.
-    package static var most: Int { 262_144 }
+    static var most: Int { 262_144 }
     /// The greatest size in bytes; a forest with the default options has half a megabyte.
     private static var largestForest: Int { 4 << 20 }
     /// The logarithm of 1 + the largest `Float`.

@@ -2,7 +2,7 @@ import FeatureExtraction
 import IsolationForest
 
 extension ByteWriter {
-    package mutating func put(_ minutes: MinuteModel?) {
+    mutating func put(_ minutes: MinuteModel?) {
         guard let minutes else { return put(UInt32(0)) }
         let groups = minutes.groups.sorted { $0.key < $1.key }
         put(UInt32(groups.count))

@@ -114,7 +114,7 @@ public struct Calibration: Sendable, Equatable {
 extension Array {
     /// The first index whose element satisfies `isRight`, in an array partitioned so that these
     /// come last.
-    package func partitioningIndex(_ isRight: (Element) -> Bool) -> Int {
+    func partitioningIndex(_ isRight: (Element) -> Bool) -> Int {
         var low = 0
         var high = count
         while low < high {

@@ -1,4 +1,4 @@
-package import AttackPatterns
+import AttackPatterns
 package import FeatureExtraction
 import NetworkAddresses
 
@@ -10,10 +10,10 @@ import NetworkAddresses
 /// rate. Scans, spoofing, SYN floods and tunnels never count as a habit.
 package struct HabitFilter {
     private struct Habit {
-        package var firstSecond: Int
-        package var windows = 0
+        var firstSecond: Int
+        var windows = 0
         /// The sum of each pattern's measure per second.
-        package var rates: [Pattern: Float] = [:]
+        var rates: [Pattern: Float] = [:]
     }
 
     private static let shapes: Set<Pattern> = [.guessing, .packetFlood, .exfiltration]
@@ -55,10 +55,10 @@ package struct HabitFilter {
     }
 
     /// Whether the first third is over, so the habits are known.
-    package func isSettled(at second: Int) -> Bool { second >= third }
+    func isSettled(at second: Int) -> Bool { second >= third }
 
     /// Whether the subject's rate of this pattern is usual for it.
-    package func isUsual(_ window: Window, _ pattern: Pattern) -> Bool {
+    func isUsual(_ window: Window, _ pattern: Pattern) -> Bool {
         guard Self.shapes.contains(pattern), let habit = habits[window.subject],
             Double(habit.windows) >= Self.leastShare * Double(third - first)
         else { return false }

@@ -19,17 +19,17 @@ struct MinuteTrainer: Sendable {
     private static let addressLimit = 262_144
 
     private struct Row: Sendable {
-        package var values: [Float]
-        package var identity: Int32
-        package var subject: Int32
-        package var second: Int
+        var values: [Float]
+        var identity: Int32
+        var subject: Int32
+        var second: Int
     }
 
     /// A minute scored by a forest that did not see it.
     struct Held {
-        package var subject: Int32
-        package var second: Int
-        package var score: Float
+        var subject: Int32
+        var second: Int
+        var score: Float
     }
 
     private var progress: [IPAddress: (index: Int32, minute: MinuteProgress)] = [:]
@@ -43,8 +43,7 @@ struct MinuteTrainer: Sendable {
     /// - Parameters:
     ///   - values: its transformed values.
     ///   - second: its end, since the start of the training.
-    package mutating func observe(_ window: Window, _ values: [Float], identity: Int32, second: Int)
-    {
+    mutating func observe(_ window: Window, _ values: [Float], identity: Int32, second: Int) {
         guard var state = progress[window.subject] else {
             if progress.count >= Self.addressLimit { progress = [:] }
             progress[window.subject] = (nextIndex, MinuteProgress(second: window.endSecond))
@@ -69,7 +68,7 @@ struct MinuteTrainer: Sendable {
     }
 
     /// Fits the minutes; nil if there are too few.
-    package func finish(known: [Identity], duration: Int, seed: UInt64) throws(ModelError)
+    func finish(known: [Identity], duration: Int, seed: UInt64) throws(ModelError)
         -> MinuteModel?
     {
         guard rows.count >= 2 else { return nil }

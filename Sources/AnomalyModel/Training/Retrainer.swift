@@ -81,7 +81,7 @@ public struct Retrainer: Sendable {
 extension GroupBaseline {
     /// Returns this baseline with clean ranges at most `Retrainer.boundSteps` beyond those of
     /// `anchor`, and none narrower: a quiet week is no reason to forget.
-    package func bounded(by anchor: GroupBaseline) -> GroupBaseline {
+    func bounded(by anchor: GroupBaseline) -> GroupBaseline {
         var bounded = self
         for description in FeatureSchema.table {
             let column = description.feature.rawValue

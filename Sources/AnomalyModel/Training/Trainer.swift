@@ -17,7 +17,7 @@ public struct Trainer: Sendable {
     /// window with such a score is always anomalous.
     static let highestThreshold: Float = 0.75
 
-    package struct Row: Sendable {
+    struct Row: Sendable {
         package var values: [Float]
         package var identity: Int32
         package var second: Int32
@@ -225,9 +225,9 @@ extension [Float] {
 /// SplitMix64 (Steele, Lea, Flood 2014).
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
-    package init(seed: UInt64) { state = seed }
+    init(seed: UInt64) { state = seed }
 
-    package mutating func next() -> UInt64 {
+    mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var value = state
         value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
