@@ -103,8 +103,8 @@ struct IntervalTrack: Sendable {
         equal += self.size == size ? 1 : 0
     }
 
-    /// The share of requests of equal size, if they are many and spread over minutes: whoever
-    /// polls at random intervals still asks the same question. 0 for fewer than nine of ten.
+    /// The share of requests of equal size, if they are many and spread over minutes: a client that
+    /// polls at random intervals still sends the same question. 0 for fewer than nine of ten.
     private var equalRequests: Float {
         guard requests >= Self.leastRequests, equal * 10 >= requests * 9,
             Double(count) * mean >= Self.leastSeconds
@@ -183,16 +183,16 @@ struct HostState: Sendable {
         self.lastSecond = second
     }
 
-    /// Identifies a flow's peer and service.
-    static func edge(to packet: Packet) -> UInt64 {
-        let address = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
-        return DistinctWindow.mix(
-            address &+ (UInt64(packet.ipProtocol) << 16 | UInt64(packet.destinationPort)))
+    /// Numbers for a flow's peer, its service, and both together.
+    static func keys(of packet: Packet) -> (peer: UInt64, service: UInt64, edge: UInt64) {
+        let peer = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
+        let service = UInt64(packet.ipProtocol) << 16 | UInt64(packet.destinationPort)
+        return (peer, service, DistinctWindow.mix(peer &+ service))
     }
 
     /// Counts a packet with data, if it is the first one of a tracked flow.
     mutating func noteRequest(_ packet: Packet) {
-        let key = Self.edge(to: packet)
+        let key = Self.keys(of: packet).edge
         guard let index = tracks.firstIndex(where: { $0.key == key }), tracks[index].isOpened else {
             return
         }

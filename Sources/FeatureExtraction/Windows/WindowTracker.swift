@@ -263,13 +263,12 @@ public struct WindowTracker: Sendable {
     private mutating func note(
         _ packet: Packet, _ novelty: Novelty, _ peer: Resolved, _ slot: Int
     ) {
-        let address = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
-        let port = UInt64(packet.ipProtocol) << 16 | UInt64(packet.destinationPort)
-        let edge = HostState.edge(to: packet)
-        hosts[slot].peers.insert(address, second: second, isNovel: novelty.isNewPeer)
-        hosts[slot].edges.insert(edge, second: second, isNovel: novelty.isNewEdge)
+        let keys = HostState.keys(of: packet)
+        hosts[slot].peers.insert(keys.peer, second: second, isNovel: novelty.isNewPeer)
+        hosts[slot].edges.insert(keys.edge, second: second, isNovel: novelty.isNewEdge)
         if packet.ipProtocol != 1 && packet.ipProtocol != 58 {
-            hosts[slot].ports.insert(port << 1 | 1, second: second, isNovel: novelty.isNewPort)
+            hosts[slot].ports.insert(
+                keys.service << 1 | 1, second: second, isNovel: novelty.isNewPort)
             if packet.ipProtocol != 6, packet.ipProtocol != 17 {
                 hosts[slot].protocols.insert(
                     UInt64(packet.ipProtocol) << 1, second: second, isNovel: false)
@@ -279,7 +278,7 @@ public struct WindowTracker: Sendable {
             hosts[slot].networks.insert(UInt64(peer.network) << 1, second: second, isNovel: true)
         }
         if novelty.isNewOutside {
-            hosts[slot].outsidePeers.insert(address, second: second, isNovel: true)
+            hosts[slot].outsidePeers.insert(keys.peer, second: second, isNovel: true)
         }
         // Traffic to known peers is often periodic, so only the regularity of unknown peers counts.
         let isStrange =
@@ -288,7 +287,7 @@ public struct WindowTracker: Sendable {
             ? peer.place == .outside && packet.destinationPort != 53
                 && packet.destinationPort != 123
             : novelty.isNewOutside || novelty.isNewEdge
-        if isStrange { hosts[slot].beat(edge, at: packet.time) }
+        if isStrange { hosts[slot].beat(keys.edge, at: packet.time) }
         var contact = Contact()
         contact.address = packet.destination
         contact.sourcePort = packet.sourcePort
