@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the results of all tests: test-summary.py SKIPS STREAM...
+"""Prints the results of all tests, and why tests failed: test-summary.py SKIPS STREAM...
 
 STREAM is the output of `swift test --event-stream-output-path`. SKIPS lists tests that may be skipped, one
 `TEST: reason` per line. The last line is "N passed, N failed, N skipped". Where CI is set, a skipped test that is not listed is
@@ -11,8 +11,10 @@ import re
 import sys
 
 
-def outcomes(path):
-    """The result of each test by name and place in the source: passed, failed, or the reason why it was skipped."""
+def outcomes(path, reasons):
+    """The result of each test by name and place in the source: passed, failed, or the reason why it was skipped.
+
+    `reasons` gets what was recorded against each test."""
     tests = {}
     with open(path, encoding="utf-8") as stream:
         for line in stream:
@@ -23,6 +25,9 @@ def outcomes(path):
             facts = record["payload"]
             if record["kind"] == "test" and facts["kind"] == "function":
                 tests[facts["id"]] = "failed: it did not end"
+            elif facts["kind"] == "issueRecorded" and not facts["issue"].get("isKnown") and facts.get("testID"):
+                text = " ".join(message["text"] for message in facts["messages"])
+                reasons.setdefault(facts["testID"], []).append(text[:1000])
             elif facts["kind"] in ("testSkipped", "testEnded") and facts["testID"] in tests:
                 message = facts["messages"][0]
                 reason = message["text"].partition(': "')[2].removesuffix('"') or "no reason is given"
@@ -39,13 +44,15 @@ def name(test):
 def main(skips, *streams):
     with open(skips, encoding="utf-8") as lines:
         listed = [line.partition(": ")[0] for line in lines if line.strip() and not line.startswith("#")]
-    tests = {}
+    tests, reasons = {}, {}
     for stream in streams:
-        tests |= outcomes(stream)
+        tests |= outcomes(stream, reasons)
     failed = [test for test, outcome in tests.items() if outcome.startswith("failed")]
     skipped = [test for test, outcome in tests.items() if outcome.startswith("skipped")]
     for test in sorted(skipped) + sorted(failed):
         print(f"{name(test)} {tests[test]}")
+        for reason in reasons.get(test, [])[:5]:
+            print(f"    {reason}")
     errors = []
     if os.environ.get("CI"):
         errors += [f"{name(test)} was skipped and is not in {skips}" for test in skipped if name(test) not in listed]

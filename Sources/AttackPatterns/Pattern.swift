@@ -95,9 +95,13 @@ public enum Pattern: String, CaseIterable, Sendable {
     }
 
     /// Whether it is clear enough to fence the offender; the others only raise alerts.
+    ///
+    /// Any host that forwards packets, as one with Docker does, forwards those of others that send
+    /// them to its MAC address: only announcements show that it asked for them.
     public var mayFence: Bool {
         switch self {
-        case .beacon, .newService, .lateralMovement, .requestFlood, .slowRequests, .serviceDown:
+        case .nextHop, .beacon, .newService, .lateralMovement, .requestFlood, .slowRequests,
+            .serviceDown:
             false
         default: true
         }

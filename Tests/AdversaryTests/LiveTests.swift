@@ -77,9 +77,28 @@ struct LiveTests {
         #expect(list.status == 0 && list.output.contains(#""evidence":"port""#), "\(list.output)")
         // Whatever address it uses, its packets stop; the packets of all others continue.
         #expect(try lab.isBlocked(lab.a, lab.b) && lab.isBlocked(lab.b, lab.a))
-        #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.bystander))
-        #expect(try lab.reaches(lab.c, lab.b))
+        #expect(
+            try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.b, lab.bystander),
+            "\(state())")
+        #expect(try lab.reaches(lab.c, lab.b), "\(state())")
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+    }
+
+    /// What a reader of a failure needs: the alerts, and the node's rules and bridge.
+    private func state() -> String {
+        let alerts = events().filter { $0["event_type"] as? String == "alert" }.map { event in
+            let detail = details(event)
+            return [
+                event["timestamp"], event["src_ip"], detail["pattern"], detail["window"],
+                detail["decision"], detail["explanation"],
+            ].map { "\($0 ?? "-")" }.joined(separator: " ")
+        }
+        let commands = [["nft", "list", "ruleset"], ["bridge", "fdb"], ["ip", "neigh"]]
+        let outputs = commands.map { words in
+            (try? Namespace.command(
+                ["nsenter", "--net=/run/netns/\(lab.node.space.name)"] + words)) ?? "\(words)"
+        }
+        return (alerts + outputs).joined(separator: "\n")
     }
 
     /// Runs a tool on the offender's side; its exit status is ignored.
@@ -212,7 +231,7 @@ struct LiveTests {
                 "timeout 10 nmap -n -Pn -T4 --max-retries 0 --host-timeout 8s -p 1-300 "
                     + "\(options) \(lab.b.v4)")
         }
-        #expect(patterns().contains(pattern), "\(patterns())")
+        #expect(patterns().contains(pattern), "\(state())")
     }
 
     @Test(
@@ -223,7 +242,7 @@ struct LiveTests {
         ])
     func aFlood(options: String, pattern: String) throws {
         try stops { try attack("hping3 -q -n -c 3000 -i u500 \(options) \(lab.b.v4)") }
-        #expect(patterns().contains(pattern), "\(patterns())")
+        #expect(patterns().contains(pattern), "\(state())")
     }
 
     @Test func aScanThatFindsOpenPorts() throws {

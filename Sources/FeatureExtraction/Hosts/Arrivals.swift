@@ -18,14 +18,20 @@ struct Arrivals: Sendable {
         var nextHop = MACAddress.zero
     }
 
+    /// By the addresses of source and destination.
     private var places = [Place](repeating: Place(), count: 4096)
+    /// By the destination's IP and MAC address.
+    private var hops = [Place](repeating: Place(), count: 4096)
 
     /// Notes a packet that opened a flow.
     mutating func note(_ packet: Packet, second: Int) {
         let key = Self.key(packet.source, packet.destination)
-        places[Int(key >> 52)] = Place(
+        var place = Place(
             key: key, second: second, port: packet.port, mac: packet.sourceMAC,
             nextHop: packet.destinationMAC)
+        places[Int(key >> 52)] = place
+        place.key = Self.key(packet.destination, packet.destinationMAC)
+        hops[Int(place.key >> 52)] = place
     }
 
     /// Whether a packet comes from the MAC address that another host had sent packets of the same
@@ -38,6 +44,16 @@ struct Arrivals: Sendable {
         else { return false }
         return packet.port == 0 || place.port == 0
             ? place.mac != packet.sourceMAC : place.port != packet.port
+    }
+
+    /// Whether an ARP request is for the destination of a packet that another host has just sent to
+    /// the requester's MAC address: it forwards that packet.
+    func isToForward(_ request: Packet, second: Int) -> Bool {
+        let key = Self.key(request.destination, request.sourceMAC)
+        let place = hops[Int(key >> 52)]
+        guard place.key == key, second - place.second <= Self.seconds else { return false }
+        return request.port == 0 || place.port == 0
+            ? place.mac != request.sourceMAC : place.port != request.port
     }
 
     /// Whether the receiver of an ARP reply has lately asked for its sender.
@@ -55,6 +71,10 @@ struct Arrivals: Sendable {
         guard place.key == key, second - place.second <= Self.seconds else { return false }
         return request.port == 0 || place.port == 0
             ? place.mac != request.sourceMAC : place.port != request.port
+    }
+
+    private static func key(_ to: IPAddress, _ hop: MACAddress) -> UInt64 {
+        DistinctWindow.mix(DistinctWindow.mix(to.high ^ to.low &* 3) ^ hop.value) | 1
     }
 
     private static func key(_ from: IPAddress, _ to: IPAddress) -> UInt64 {

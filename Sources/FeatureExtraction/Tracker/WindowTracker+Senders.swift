@@ -11,10 +11,13 @@ extension WindowTracker {
     /// port.
     mutating func countInjected(_ packet: Packet, _ sender: MACBindingTable.Sender) {
         guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
-        noteForeign(packet.source, slot, isOthers: sender.isOthers)
+        // The packet is counted for its first sender, who may have sent it to any host that
+        // forwards packets.
         if sender.isForeign, arrivals.isForwarded(packet, second: second) {
             noteForwarding(packet, sender, slot)
+            return
         }
+        noteForeign(packet.source, slot, isOthers: sender.isOthers)
         hosts[slot].now[.activity] &+= 1
         hosts[slot].now[.packetsOut] &+= 1
         hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
@@ -150,6 +153,7 @@ extension WindowTracker {
         let asks =
             packet.arpOperation == 1 && packet.destination != claimed
             && !links.isRouter(packet.sourceMAC) && !arrivals.isAnswer(packet, second: second)
+            && !arrivals.isToForward(packet, second: second)
         guard asks || sender.isForeign,
             resolver.resolve(sender.subject, in: graph).place != .group,
             let slot = slot(of: sender, packet)

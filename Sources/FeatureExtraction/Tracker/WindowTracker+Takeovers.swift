@@ -198,7 +198,11 @@ extension WindowTracker {
     // MARK: - Roles
 
     /// A router advertisement or a redirect.
+    ///
+    /// A host that forwards packets redirects in its own name who sends it one for a neighbour, and
+    /// hosts heed only redirects of their gateway (RFC 1122, section 3.2.2.2).
     private mutating func noteRouter(_ packet: Packet) {
+        if packet.announcement == .redirect, !sender(of: packet).isForeign { return }
         let station = station(of: packet)
         guard station.port != Station.node, packet.sourceMAC != .zero,
             !isRouter(station)
