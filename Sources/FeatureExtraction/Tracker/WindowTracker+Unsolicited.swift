@@ -14,6 +14,8 @@ import Timestamps
 extension WindowTracker {
     /// Marks the tag of a flow that began with an unsolicited packet.
     static let unsolicitedBit: UInt32 = 1 << 23
+    /// In such a tag: the flow's first packet was counted.
+    private static let countedBit: UInt32 = 1 << 22
     /// In such a tag: the flow's responder sent the first packet.
     private static let fromResponderBit: UInt32 = 1 << 31
     /// In such a tag: the first packet had FIN and ACK.
@@ -53,7 +55,7 @@ extension WindowTracker {
         let generation = UInt32(hosts[slot].generation & Self.generationMask) << 24
         return UInt32(slot + 1) | Self.unsolicitedBit | generation
             | (update.events.contains(.fromOriginator) ? 0 : Self.fromResponderBit)
-            | (kind == .maimon ? Self.finBit : 0)
+            | (kind == .maimon ? Self.finBit : 0) | (counts ? Self.countedBit : 0)
     }
 
     /// Counts a later packet of such a flow.
@@ -80,7 +82,7 @@ extension WindowTracker {
             }
             return 0
         }
-        if isEarly {
+        if isEarly, update.tag & Self.countedBit == 0 {
             var probe = packet
             (probe.destination, probe.destinationPort) = (packet.source, packet.sourcePort)
             (probe.source, probe.sourcePort) = (packet.destination, packet.destinationPort)
