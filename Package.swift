@@ -204,8 +204,8 @@ let package = Package(
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Events", "Decisions",
-                "HTMLReport", "Digests", system,
+                "FeatureExtraction", "AnomalyDetection", "ModelFiles", "Quarantine", "Events",
+                "Decisions", "HTMLReport", "Digests", system,
             ]),
         library(
             "Recording",

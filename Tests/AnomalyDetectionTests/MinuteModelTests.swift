@@ -128,6 +128,40 @@ struct MinuteModelTests {
         #expect(try #require(long) < (short ?? .max))
     }
 
+    /// A whole group that has become busier is no evidence against a member; a host cannot hide by
+    /// its own minutes.
+    @Test func minutesThatPeersHaveTooAreNoEvidence() {
+        var peers = PeerMinutes()
+        let hosts = (1...4).map { IPAddress(v4: 0x0A00_0000 + $0) }
+        for minute in 0..<60 {
+            for (number, host) in hosts.enumerated() {
+                let share = peers.add(
+                    host, second: minute * 60, score: number == 0 ? 0.7 : 0.6, to: "web")
+                guard minute > 20 else { continue }
+                #expect(number == 0 ? share == 0 : share > 0.8, "\(minute) \(number) \(share)")
+            }
+        }
+        // Another group, and too few minutes of others.
+        #expect(peers.add(hosts[1], second: 3600, score: 0.6, to: "db") == 0)
+        #expect(peers.add(hosts[1], second: 7300, score: 0.6, to: "web") == 0)
+    }
+
+    /// A relay that serves three times as much sends three times as much.
+    @Test func growthWithDemandIsOrdinary() throws {
+        let model = try trained(minutes: 400)
+        let group = try #require(model.minutes?.groups["10.0.0.1"])
+        var generator = SeededGenerator(seed: 9)
+        func beyond(served: Float) -> Float {
+            var seen = window(1, second: 0, times: 3, &generator)
+            seen.values[Feature.served.rawValue] = served
+            let values = RelativeVector.transformed(seen.values, seconds: 60)
+            return group.row(values).reduce(0, +)
+        }
+        // The training served nothing: any demand is a growth.
+        #expect(beyond(served: 0) > 1)
+        #expect(beyond(served: 2000) == 0)
+    }
+
     @Test func benignFeedbackEndsTheAlert() throws {
         var model = try trained(minutes: 400)
         let verdict = try #require(verdicts(model, times: 3, minutes: 60).last?.verdict)
