@@ -265,7 +265,7 @@ let package = Package(
             of: "ControlServer",
             uses: [
                 "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Events", "EventStore", "Monitor", "Settings", "HTTPServer",
+                "Events", "EventStore", "ModelFiles", "Monitor", "Settings", "HTTPServer",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),

@@ -4,7 +4,7 @@
     synthetic.py LAB SEED HOURS OUT_PREFIX [--start H] [--calm] [--attacks | --quiet]
 
 LAB is `shop` (25 containers on three Docker bridges), `mesh` (80 pods of a Kubernetes cluster, dual stack) or `office`
-(55 desktops, servers, cameras, meters and controllers behind one gateway). A lab has
+(60 desktops, servers, cameras, meters and controllers behind one gateway). A lab has
 the same services, addresses and regular clients for every seed; SEED determines everything else, so another seed is
 another day. --start H begins H hours later in the day (0 is 08:00, on a curve that peaks in the afternoon). --calm omits
 the harmless anomalies: deploy, scale-out, full backup, rush, restart, slow client. --stretch N makes attacks N times

@@ -22,6 +22,18 @@ public struct LearningQuality: Sendable, Equatable {
         public var arriving: Int
         /// What cannot be judged, or leads to no fence, for lack of data.
         public var gaps: [String]
+
+        public init(
+            name: String, windows: Int, minutes: Int, contacts: Int, arriving: Int,
+            gaps: [String]
+        ) {
+            self.name = name
+            self.windows = windows
+            self.minutes = minutes
+            self.contacts = contacts
+            self.arriving = arriving
+            self.gaps = gaps
+        }
     }
 
     /// All workloads and unnamed addresses with windows or contacts, by name.
