@@ -290,9 +290,11 @@ public struct Detector: Sendable {
         let calibration = scaleModel.calibration
         // Another host uses the address, and the owner is not known to use it.
         let isTheirs = !window.isContested
+        // A workload of the training that was compared with others, for lack of its own windows.
+        let own = identity.place == .outside ? nil : scaleModel.baseline.groups[identity.name]
         let lacking =
             found?.pattern.needsBaseline == true && !isKnownBad && mayFence
-            ? ScaleBaseline.windowsLacking(group.baseline, window.scale) : nil
+            ? ScaleBaseline.windowsLacking(own ?? group.baseline, window.scale) : nil
         let mayAct =
             isTheirs && lacking == nil
             && (isKnownBad || mayFence && strength >= Self.fenceStrength)
