@@ -41,8 +41,8 @@ public struct ScaleBaseline: Sendable, Equatable {
     /// The number of windows that a group needs before its own statistics are used.
     public static let leastWindows: [Scale: Int] = [.short: 30, .medium: 8, .long: 3]
     /// The number of windows that a group needs before a pattern of clean traffic, too, leads to a
-    /// fence: 1, 2 and 10 minutes of one address.
-    public static let leastToFence: [Scale: Int] = [.short: 60, .medium: 24, .long: 20]
+    /// fence: half a minute, 2 and 10 minutes of one address.
+    public static let leastToFence: [Scale: Int] = [.short: 30, .medium: 24, .long: 20]
     /// The name of the group that contains all workloads.
     public static let node = "node"
 
