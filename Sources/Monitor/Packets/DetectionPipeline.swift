@@ -1,10 +1,12 @@
 import AnomalyDetection
+import AnomalyModel
 import FeatureExtraction
 import FlowMetering
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import PacketIntake
+import SenderAttribution
 import SystemSupport
 import Workloads
 import Timestamps

@@ -1,9 +1,12 @@
 import AnomalyDetection
+import AnomalyModel
+import BaselineGraph
 import FeatureExtraction
 import FlowMetering
 import PacketCapture
 import PacketDecoding
 import PacketIntake
+import SenderAttribution
 import SystemSupport
 import Workloads
 import Timestamps
