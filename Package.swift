@@ -233,7 +233,7 @@ let package = Package(
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "Events", "Decisions",
-                "HTMLReport", system,
+                "HTMLReport", "ModelFiles", system,
             ]),
         library(
             "Recording",
@@ -292,7 +292,8 @@ let package = Package(
             of: "ControlServer",
             uses: [
                 "Timestamps", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
-                "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "Monitor",
+                "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "ModelFiles",
+                "Monitor",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),

@@ -71,6 +71,14 @@ struct MonitorLoop {
             no model: learning what is usual on \(names) for \(TimeSpan(options.learningTime)); \
             nothing is judged until then
             """)
+        if options.learningTime.wholeSeconds < LearningQuality.advisedSeconds {
+            logger.warning(
+                """
+                \(TimeSpan(options.learningTime)) is short: rare harmless events will be \
+                anomalous, and workloads with little traffic are not fenced for rates; learn \
+                for 15 minutes or more, preferably a day
+                """)
+        }
         notice.ready("learning what is usual")
         while !requests.shouldStop() {
             if let learned = try learnOnce() {
@@ -154,6 +162,9 @@ struct MonitorLoop {
             learned \(progress.workloads) workloads from \(progress.windows) windows; \
             model \(model.identifier.prefix(12)) \(place)
             """)
+        let quality = LearningQuality(model)
+        logger.info("\(quality.summary)")
+        for workload in quality.thin.prefix(8) { logger.warning("thin: \(workload)") }
         for suspect in progress.suspects {
             logger.warning(
                 """
@@ -333,7 +344,8 @@ extension MonitorStatus.ModelSummary {
             id: model.identifier,
             firstSecond: Int64(model.provenance.first.second),
             lastSecond: Int64(model.provenance.last.second),
-            workloads: ModelReport.workloads(model).count)
+            workloads: ModelReport.workloads(model).count,
+            quality: LearningQuality(model).workloads)
     }
 }
 

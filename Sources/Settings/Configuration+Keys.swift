@@ -34,7 +34,7 @@ extension Configuration {
         .section("webhook", \.webhook, webhookKeys),
         .value("statistics", \.monitor.statisticsInterval, .span(1...86_400)),
         .value("enforce", \.monitor.isEnforcing, .flag, needsRestart: true),
-        .value("learn", \.monitor.learningTime, .span(1...31_536_000)),
+        .value("learn", \.monitor.learningTime, .span(10...31_536_000)),
         .value("retrain", \.monitor.retrainInterval, .never(or: .span(60...31_536_000))),
         .section("keep", \.monitor, keepKeys),
         .section("control", \.control, controlKeys, needsRestart: true) { control in

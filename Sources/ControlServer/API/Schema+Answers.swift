@@ -44,11 +44,18 @@ extension Schema {
 
     private static let modelSummary = object([
         ("id", string), ("first_second", integer), ("last_second", integer), ("workloads", count),
+        ("quality", array(of: quality)),
+    ])
+
+    private static let quality = object([
+        ("name", string), ("windows", count), ("minutes", count), ("contacts", count),
+        ("arriving", count), ("gaps", array(of: string)),
     ])
 
     private static let learning = object([
         ("seconds_done", count), ("seconds_total", count), ("windows", count),
-        ("workloads", count), ("facts", count), ("suspects", array(of: string)),
+        ("workloads", count), ("facts", count), ("arriving", map(of: count)),
+        ("suspects", array(of: string)),
     ])
 
     static let rate = object([

@@ -26,6 +26,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private var sanitizer: TrainingSanitizer
     private var packets: UInt64 = 0
     private var factCount = 0
+    private var arriving: [String: Int] = [:]
     private var update = FlowUpdate()
     /// A bit for each frame of the last batch that repeats an earlier one.
     private(set) var repeats: UInt64 = 0
@@ -58,7 +59,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         self.started = started
         self.length = length
         windowsFrom = started + length / 3
-        refreshSeconds = max(1, min(CommunicationGraph.epochSeconds, length.wholeSeconds / 10))
+        refreshSeconds = max(1, min(CommunicationGraph.longestEpoch, length.wholeSeconds / 10))
     }
 
     // MARK: - Packets
@@ -100,8 +101,9 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         let second = time.second
         if second >= nextRefresh {
             nextRefresh = second + refreshSeconds
-            let known = graph.finish(without: sanitizer.impostors)
+            let known = learnedGraph
             factCount = known.edges.count
+            arriving = known.arriving(since: second - (second - started.second) / 5)
             tracker.replaceGraph(known)
         }
         tracker.advance(to: time)
@@ -151,6 +153,10 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     // MARK: - Results
 
+    private var learnedGraph: CommunicationGraph {
+        graph.finish(without: sanitizer.impostors, seconds: length.wholeSeconds)
+    }
+
     func isOver(at now: Timestamp) -> Bool { now - started >= length }
 
     func progress(at now: Timestamp) -> MonitorStatus.Learning {
@@ -160,6 +166,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         progress.windows = windows
         progress.workloads = trainer.workloadCount
         progress.facts = factCount
+        progress.arriving = arriving
         progress.suspects = sanitizer.suspects.prefix(20).map(\.text)
         return progress
     }
@@ -173,7 +180,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         var provenance = provenance
         provenance.packetCount = Int(clamping: packets)
         return try trainer.finish(
-            graph: graph.finish(without: sanitizer.impostors), provenance: provenance
+            graph: learnedGraph, provenance: provenance
         )
         .identified()
     }

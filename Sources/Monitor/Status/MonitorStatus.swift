@@ -1,6 +1,7 @@
 internal import Events
 internal import FlowMetering
 internal import FoundationEssentials
+public import ModelFiles
 internal import PacketDecoding
 internal import Quarantine
 internal import TextFormats
@@ -25,6 +26,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var windows = 0
         public var workloads = 0
         public var facts = 0
+        /// Contacts that were new in the last fifth of the time so far, by workload.
+        public var arriving: [String: Int] = [:]
         /// Traffic that looks like an attack, although it should be clean.
         public var suspects: [String] = []
 
@@ -37,6 +40,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var firstSecond: Int64
         public var lastSecond: Int64
         public var workloads: Int
+        /// How well it knows each workload.
+        public var quality: [LearningQuality.Workload]
     }
 
     /// An event sink.

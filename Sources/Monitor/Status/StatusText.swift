@@ -1,3 +1,4 @@
+internal import ModelFiles
 internal import TextFormats
 
 /// A monitor's status as one screen of text.
@@ -30,6 +31,9 @@ public enum StatusText {
                     \(learning.facts) contacts
                     """
                 ))
+            if !learning.arriving.isEmpty {
+                rows.append(("", arriving(learning.arriving).printable))
+            }
             for suspect in learning.suspects.prefix(5) {
                 rows.append(("", paint("not clean: \(suspect)".printable, "33")))
             }
@@ -42,6 +46,13 @@ public enum StatusText {
                         + "\(UTC.date(model.firstSecond)) \(UTC.clock(model.firstSecond)) to "
                         + "\(UTC.date(model.lastSecond)) \(UTC.clock(model.lastSecond)) UTC"
                 ))
+            let thin = model.quality.filter { !$0.gaps.isEmpty }
+            for workload in thin.prefix(shownThin) {
+                rows.append(("", paint("thin: \(workload)".printable, "33")))
+            }
+            if thin.count > shownThin {
+                rows.append(("", paint("thin: \(thin.count - shownThin) more", "33")))
+            }
         }
         rows += counters(status)
         if status.troubles.isEmpty {
@@ -55,6 +66,17 @@ public enum StatusText {
         return rows.map { name, value in
             name + String(repeating: " ", count: width - name.count + 2) + value + "\n"
         }.joined()
+    }
+
+    /// The number of workloads with a thin training that are listed.
+    private static let shownThin = 5
+
+    /// The workloads with most contacts that are still new.
+    private static func arriving(_ arriving: [String: Int]) -> String {
+        let order = arriving.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        let total = arriving.values.reduce(0, +)
+        return "\(total) contacts new in the last fifth of the time: "
+            + order.prefix(shownThin).map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     }
 
     private static func names(_ status: MonitorStatus) -> String {

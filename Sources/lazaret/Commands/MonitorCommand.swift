@@ -105,8 +105,10 @@ struct MonitorCommand: ParsableCommand {
         guard capture.files.isEmpty else {
             throw ValidationError("-r: use 'lazaret replay' for captures")
         }
-        if let learn, (TimeSpan(learn)?.seconds ?? 0) < 1 {
-            throw ValidationError("--learn '\(learn)': give a time such as 24h")
+        if let learn, (TimeSpan(learn)?.seconds ?? 0) < LearningQuality.leastSeconds {
+            throw ValidationError(
+                "--learn '\(learn)': give a time such as 24h, at least "
+                    + "\(LearningQuality.leastSeconds) s")
         }
         if let retrain, (TimeSpan(retrain)?.seconds ?? 0) < 1 {
             throw ValidationError("--retrain '\(retrain)': give a time such as 24h")
