@@ -67,6 +67,9 @@ let package = Package(
             targets: [
                 "Timestamps", "NodeInterfaces", "PacketCapture", "PacketDecoding", "FlowMetering",
             ]),
+        .library(
+            name: "History",
+            targets: ["Timestamps", "NetworkAddresses", "FlowMetering", "FlowHistory"]),
         .library(name: "Detection", targets: ["AnomalyDetection"]),
         .library(
             name: "Control",
@@ -163,10 +166,17 @@ let package = Package(
                 "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
                 "CNetfilter", "Quarantine", system,
             ]),
+        library("SQLite", uses: ["CSQLite", "Timestamps"]),
+        library(
+            "FlowHistory",
+            uses: [
+                "SQLite", "CCompression", "Timestamps", "TextFormats", "SystemSupport",
+                "NetworkAddresses", "FlowMetering", logging,
+            ]),
         library(
             "EventStore",
             uses: [
-                "CSQLite", "Timestamps", "SystemSupport", "Quarantine", "Events", "Digests", system,
+                "SQLite", "Timestamps", "SystemSupport", "Quarantine", "Events", "Digests", system,
             ]),
         library(
             "Events",
@@ -216,7 +226,7 @@ let package = Package(
         library(
             "Monitor",
             uses: [
-                "Recording",
+                "Recording", "FlowHistory",
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
                 "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
@@ -226,7 +236,7 @@ let package = Package(
         library(
             "Settings",
             uses: [
-                "Recording",
+                "Recording", "FlowHistory",
                 "Timestamps", "TextFormats", "SystemSupport", "YAML", "NetworkAddresses",
                 "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
                 "Events", "EventDelivery", "ModelFiles", "Monitor", logging, system,
@@ -235,17 +245,21 @@ let package = Package(
             "ControlServer",
             uses: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine",
-                "Events", "HTMLReport", "EventStore", "Monitor", "Settings", "Digests",
-                "HTTPClient", "HTTPServer", logging, system,
+                "Events", "HTMLReport", "EventStore", "FlowHistory", "FlowMetering", "Monitor",
+                "Settings", "Digests", "HTTPClient", "HTTPServer", logging, system,
             ],
-            embedding: ["Web/index.html", "Web/dashboard.css", "Web/dashboard.js"]),
+            embedding: [
+                "Web/index.html", "Web/dashboard.css", "Web/dashboard.js", "Web/flows.html",
+                "Web/flows.js", "Web/triage.js",
+            ]),
         .executableTarget(
             name: "lazaret",
             dependencies: [
                 "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
                 "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
-                "EventStore", "ModelFiles", "Offline", "Recording", "Monitor", "Settings",
+                "EventStore", "FlowHistory", "ModelFiles", "Offline", "Recording", "Monitor",
+                "Settings",
                 "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -311,9 +325,12 @@ let package = Package(
         tests(
             of: "EventStore",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
+                "SQLite", "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
                 "Quarantine", "Enforcement", "Events",
             ]),
+        tests(
+            of: "FlowHistory",
+            uses: ["Timestamps", "NetworkAddresses", "FlowMetering", "SystemSupport", logging]),
         tests(
             of: "EventDelivery",
             uses: [

@@ -173,6 +173,31 @@ struct ClockTests {
         #expect(again.end(by: SIGTERM) == 0, "\(again.errors)")
     }
 
+    /// Flows of the last minute are kept; a step of an hour makes none of them old.
+    @Test func aStepForwardDeletesNoFlows() throws {
+        let file = try scratch.write("lazaret.yaml", Data("history: {age: 1m}\n".utf8))
+        let program = try monitor("-m", try scratch.model(), "-c", file)
+        func flows() throws -> String {
+            try Run("flows", "--state", scratch.path("state"), "--format", "csv", "--to", "1s")
+                .output
+        }
+        let isStored = try eventually {
+            try lab.scan(lab.b, by: lab.c)
+            return try flows().contains(lab.c.v4)
+        }
+        #expect(isStored, "\(program.errors)")
+        let before = try flows()
+        try set(3600)
+        let isNoticed = eventually { program.errors.contains("the clock was set") }
+        #expect(isNoticed, "\(program.errors)")
+        try lab.scan(lab.b, by: lab.bystander)
+        // What is too old is deleted at the end, too.
+        #expect(program.end(by: SIGTERM) == 0)
+        #expect(try flows().hasPrefix(before))
+        let later = try Run("flows", "--state", scratch.path("state"), "--format", "csv").output
+        #expect(later.contains(lab.bystander.v4), "\(later)")
+    }
+
     @Test(arguments: [3600, -3600] as [Int64])
     func learningTakesItsFullTimeWhenTheClockIsSet(step: Int64) throws {
         let began = ContinuousClock.now
