@@ -104,6 +104,8 @@ public final class HistoryWriter: Sendable {
     }
 
     private func work(_ batch: Worker<[FlowEntry]>.Batch, _ progress: inout Progress) {
+        // A closed file is whole without its write-ahead log.
+        defer { if batch.isLast { progress.file = nil } }
         take(batch.items, &progress)
         do throws(HistoryError) {
             do throws(HistoryError) { try store(&progress, isLast: batch.isLast) } catch {

@@ -78,16 +78,17 @@ struct FlowHistoryTests {
         #expect(csv.output.hasPrefix("number,start,end,proto"), "\(csv.errors)")
     }
 
-    @Test(arguments: [
-        "limit=0", "limit=1001", "limit=x", "from=yesterday", "from=-1", "before=-1",
-        "port=http", "port=70000", "workload=", "peer=", "unknown=1",
-        "from=99999999999999999999", "workload=\(String(repeating: "a", count: 254))",
-        "to=1e3", "port=tcp%2F", "workload=%00",
-    ])
-    func aWrongParameterIsABadRequest(_ query: String) throws {
+    @Test func aWrongParameterIsABadRequest() throws {
         let program = try bench.monitor()
-        let answer = try ask("/api/v1/flows?\(query)")
-        #expect(answer.contains(" 400 "), "\(answer)")
+        for query in [
+            "limit=0", "limit=1001", "limit=x", "from=yesterday", "from=-1", "before=-1",
+            "port=http", "port=70000", "workload=", "peer=", "unknown=1",
+            "from=99999999999999999999", "workload=\(String(repeating: "a", count: 254))",
+            "to=1e3", "port=tcp%2F", "workload=%00",
+        ] {
+            let answer = try ask("/api/v1/flows?\(query)")
+            #expect(answer.contains(" 400 "), "\(query): \(answer)")
+        }
         #expect(program.isRunning)
     }
 

@@ -83,14 +83,16 @@ struct TriageTests {
         #expect(try feedback().contains("no feedback"))
     }
 
-    @Test(arguments: [
-        #"{"state":"solved"}"#, #"{"state":1}"#, "{}", "[]", #"{"state":"new","comment":[]}"#,
-        #"{"state":"new","comment":"\#(String(repeating: "a", count: 2001))"}"#,
-        #"{"state":"new","x":1}"#, #"{"state":null}"#,
-    ])
-    func aWrongTriageIsABadRequest(_ body: String) throws {
+    @Test func aWrongTriageIsABadRequest() throws {
         let program = try bench.monitor()
-        #expect(try ask("POST", "/api/v1/incidents/0123456789abcdef/triage", body).code == 400)
+        for body in [
+            #"{"state":"solved"}"#, #"{"state":1}"#, "{}", "[]", #"{"state":"new","comment":[]}"#,
+            #"{"state":"new","comment":"\#(String(repeating: "a", count: 2001))"}"#,
+            #"{"state":"new","x":1}"#, #"{"state":null}"#,
+        ] {
+            let answer = try ask("POST", "/api/v1/incidents/0123456789abcdef/triage", body)
+            #expect(answer.code == 400, "\(body): \(answer)")
+        }
         #expect(program.isRunning)
     }
 
@@ -129,16 +131,18 @@ struct TriageTests {
         #expect(trail.contains(" mute ") && trail.contains("unmute"), "\(trail)")
     }
 
-    @Test(arguments: [
-        #"{"workload":"web"}"#, #"{"workload":"","duration":"1h"}"#,
-        #"{"workload":"web","duration":"0s"}"#, #"{"workload":"web","duration":"500d"}"#,
-        #"{"workload":"web","duration":3600}"#, #"{"duration":"1h"}"#,
-        #"{"workload":"web","duration":"1h","pattern":"everything"}"#,
-        #"{"workload":["web"],"duration":"1h"}"#,
-    ])
-    func aWrongMuteIsABadRequest(_ body: String) throws {
+    @Test func aWrongMuteIsABadRequest() throws {
         let program = try bench.monitor()
-        #expect(try ask("POST", "/api/v1/mutes", body).code == 400)
+        for body in [
+            #"{"workload":"web"}"#, #"{"workload":"","duration":"1h"}"#,
+            #"{"workload":"web","duration":"0s"}"#, #"{"workload":"web","duration":"500d"}"#,
+            #"{"workload":"web","duration":3600}"#, #"{"duration":"1h"}"#,
+            #"{"workload":"web","duration":"1h","pattern":"everything"}"#,
+            #"{"workload":["web"],"duration":"1h"}"#,
+        ] {
+            let answer = try ask("POST", "/api/v1/mutes", body)
+            #expect(answer.code == 400, "\(body): \(answer)")
+        }
         #expect(try ask("POST", "/api/v1/mutes/x/end", "{}").code == 400)
         #expect(try ask("POST", "/api/v1/mutes/9/end", "{}").code == 404)
         #expect(program.isRunning)

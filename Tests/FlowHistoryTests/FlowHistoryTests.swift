@@ -112,12 +112,12 @@ struct FlowHistoryTests {
 
     @Test func flowsBeyondTheSizeAreForgottenOldestFirst() throws {
         var options = HistoryOptions()
-        options.bytes = 1 << 20
+        options.bytes = 256 << 10
         var status = HistoryStatus()
         for _ in 0..<6 { status = write((0..<4).map { _ in flows(16_384) }, options) }
         let rows = try all()
-        #expect(rows.count < 6 * 65_536 && rows.count >= 16_384)
-        #expect(rows.first?.number == 6 * 65_536)
+        #expect(rows.count < 6 * 65_536 && !rows.isEmpty)
+        #expect(rows.first.map { Int($0.number) } == 6 * 65_536)
         #expect(status.bytes <= options.bytes)
     }
 
