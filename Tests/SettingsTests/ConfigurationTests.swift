@@ -142,7 +142,7 @@ struct ConfigurationTests {
         #expect(try read(text).text == text)
         let sections: Set = [
             "capture:", "record:", "limits:", "workloads:", "syslog:", "webhook:", "keep:",
-            "control:", "quarantine:", "  subnets:",
+            "history:", "control:", "quarantine:", "  subnets:",
         ]
         let same = Set(text.split(separator: "\n")).intersection(
             Configuration().text.split(separator: "\n"))
