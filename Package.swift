@@ -70,7 +70,7 @@ let package = Package(
         .library(
             name: "History",
             targets: ["Timestamps", "NetworkAddresses", "FlowMetering", "FlowHistory"]),
-        .library(name: "Detection", targets: ["AnomalyDetection"]),
+        .library(name: "Detection", targets: ["AnomalyModel", "AnomalyDetection"]),
         .library(
             name: "Control",
             targets: [
@@ -147,21 +147,39 @@ let package = Package(
                 "Timestamps", "YAML", "NetworkAddresses", "SystemSupport", "HTTPClient", logging,
             ]),
         library(
+            "BaselineGraph", uses: ["NetworkAddresses", "PacketDecoding", "Workloads"]),
+        library(
+            "SenderAttribution",
+            uses: [
+                "Timestamps", "NetworkAddresses", "PacketDecoding", "Workloads", "BaselineGraph",
+            ]),
+        library(
             "FeatureExtraction",
             uses: [
                 "Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+                "BaselineGraph", "SenderAttribution",
             ]),
+        library(
+            "AttackPatterns",
+            uses: ["NetworkAddresses", "BaselineGraph", "SenderAttribution", "FeatureExtraction"]),
         library("IsolationForest"),
+        library(
+            "AnomalyModel",
+            uses: [
+                "Timestamps", "TextFormats", "Digests", "NetworkAddresses", "PacketDecoding",
+                "FlowMetering", "Workloads", "BaselineGraph", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "IsolationForest",
+            ]),
         library(
             "AnomalyDetection",
             uses: [
-                "Timestamps", "TextFormats", "NetworkAddresses", "PacketDecoding", "FlowMetering",
-                "Workloads", "FeatureExtraction", "IsolationForest", "Digests",
+                "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "IsolationForest", "AnomalyModel",
             ]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
         library("Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
         library(
-            "Enforcement",
+            "ProtectedAddresses",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
                 "CNetfilter", "Quarantine", system,
@@ -170,8 +188,14 @@ let package = Package(
         library(
             "FlowHistory",
             uses: [
-                "SQLite", "CCompression", "Timestamps", "TextFormats", "SystemSupport",
-                "NetworkAddresses", "FlowMetering", logging,
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "FlowMetering",
+                "SQLite", "CCompression", logging, system,
+            ]),
+        library(
+            "Enforcement",
+            uses: [
+                "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
+                "Quarantine", "ProtectedAddresses", "CNetfilter",
             ]),
         library(
             "EventStore",
@@ -181,20 +205,22 @@ let package = Package(
         library(
             "Events",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine",
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "BaselineGraph",
+                "SenderAttribution", "FeatureExtraction", "AttackPatterns", "AnomalyDetection",
+                "Quarantine",
             ]),
         library(
             "Decisions",
             uses: [
-                "Timestamps", "NetworkAddresses", "Workloads", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine", "Events",
+                "Timestamps", "NetworkAddresses", "Workloads", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "AnomalyDetection", "Quarantine", "Events",
             ]),
         library(
             "HTMLReport",
             uses: [
-                "Timestamps", "TextFormats", "NetworkAddresses", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine", "Events",
+                "Timestamps", "TextFormats", "NetworkAddresses", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection",
+                "Quarantine", "Events",
             ],
             embedding: ["Web/theme.css", "Web/theme.js", "Web/report.css"]),
         library(
@@ -206,16 +232,18 @@ let package = Package(
         library(
             "ModelFiles",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Events",
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "Workloads",
+                "BaselineGraph", "FeatureExtraction", "AttackPatterns", "AnomalyModel",
+                "AnomalyDetection", "Events",
             ]),
         library(
             "Offline",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Events", "Decisions",
-                "HTMLReport", "Digests", system,
+                "Timestamps", "SystemSupport", "TextFormats", "Digests", "NetworkAddresses",
+                "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
+                "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
+                "AnomalyModel", "AnomalyDetection", "Quarantine", "Events", "Decisions",
+                "HTMLReport", system,
             ]),
         library(
             "Recording",
@@ -225,28 +253,28 @@ let package = Package(
             ]),
         library(
             "Monitor",
-            uses: [
-                "Recording", "FlowHistory",
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "PacketIntake", "FlowMetering", "Workloads",
-                "FeatureExtraction", "AnomalyDetection", "Quarantine", "Enforcement", "Events",
-                "Decisions", "EventStore", "EventDelivery", "ModelFiles", "NodeInterfaces", logging,
-                system,
+            uses: ["AttackPatterns", 
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "NodeInterfaces",
+                "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
+                "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AnomalyModel",
+                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
+                "Enforcement", "EventStore", "Events", "Decisions", "EventDelivery", "ModelFiles",
+                "Recording", logging, system,
             ]),
         library(
             "Settings",
             uses: [
-                "Recording", "FlowHistory",
-                "Timestamps", "TextFormats", "SystemSupport", "YAML", "NetworkAddresses",
-                "PacketCapture", "Workloads", "AnomalyDetection", "Quarantine", "Enforcement",
-                "Events", "EventDelivery", "ModelFiles", "Monitor", logging, system,
+                "Timestamps", "SystemSupport", "TextFormats", "YAML", "NetworkAddresses",
+                "PacketCapture", "Workloads", "AnomalyModel", "AnomalyDetection", "Quarantine",
+                "ProtectedAddresses", "FlowHistory", "Enforcement", "Events", "EventDelivery",
+                "ModelFiles", "Recording", "Monitor", logging, system,
             ]),
         library(
             "ControlServer",
-            uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "Quarantine",
-                "Events", "HTMLReport", "EventStore", "FlowHistory", "FlowMetering", "Monitor",
-                "Settings", "Digests", "HTTPClient", "HTTPServer", logging, system,
+            uses: ["AttackPatterns", 
+                "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
+                "NetworkAddresses", "FlowMetering", "AnomalyDetection", "Quarantine", "FlowHistory",
+                "EventStore", "Events", "HTMLReport", "Monitor", "Settings", logging, system,
             ],
             embedding: [
                 "Web/index.html", "Web/dashboard.css", "Web/dashboard.js", "Web/flows.html",
@@ -255,12 +283,11 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "FeatureExtraction",
-                "AnomalyDetection", "Quarantine", "Enforcement", "Events", "HTMLReport",
-                "EventStore", "FlowHistory", "ModelFiles", "Offline", "Recording", "Monitor",
-                "Settings",
-                "ControlServer", logging, system,
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "AnomalyModel",
+                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
+                "Enforcement", "EventStore", "Events", "HTMLReport", "ModelFiles", "Offline",
+                "Recording", "Monitor", "Settings", "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
@@ -278,8 +305,8 @@ let package = Package(
         tests(
             of: "ControlServer",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Events", "EventStore", "Monitor", "Settings", "HTTPServer",
+                "Timestamps", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "Monitor",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
@@ -301,32 +328,43 @@ let package = Package(
             of: "FeatureExtraction",
             uses: [
                 "Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+                "BaselineGraph", "SenderAttribution",
             ]),
+        tests(
+            of: "AttackPatterns",
+            uses: ["NetworkAddresses", "FeatureExtraction"]),
         tests(of: "IsolationForest"),
         tests(
+            of: "AnomalyModel",
+            uses: [
+                "Timestamps", "NetworkAddresses", "Workloads", "BaselineGraph", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection",
+            ]),
+        tests(
             of: "AnomalyDetection",
-            uses: ["Timestamps", "NetworkAddresses", "FeatureExtraction", "Workloads"]),
+            uses: ["NetworkAddresses", "Workloads", "FeatureExtraction", "AttackPatterns"]),
         tests(of: "Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
-        tests(of: "Enforcement", uses: ["Timestamps", "NetworkAddresses", "Quarantine"]),
+        tests(
+            of: "Enforcement",
+            uses: ["Timestamps", "NetworkAddresses", "Quarantine", "ProtectedAddresses"]),
         tests(
             of: "Events",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
+                "AnomalyDetection", "Quarantine",
             ],
             data: ["0.1.0.jsonl"]),
         tests(
             of: "Decisions",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine",
-                "Events",
+                "Timestamps", "NetworkAddresses", "SenderAttribution", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection", "Quarantine", "Events",
             ]),
         tests(
             of: "EventStore",
             uses: [
-                "SQLite", "Timestamps", "NetworkAddresses", "FeatureExtraction", "AnomalyDetection",
-                "Quarantine", "Enforcement", "Events",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
+                "AnomalyDetection", "Quarantine", "SQLite", "Enforcement", "Events",
             ]),
         tests(
             of: "FlowHistory",
@@ -334,7 +372,7 @@ let package = Package(
         tests(
             of: "EventDelivery",
             uses: [
-                "Timestamps", "SystemSupport", "NetworkAddresses", "FeatureExtraction",
+                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
                 "AnomalyDetection", "Events",
             ]),
         tests(
@@ -348,8 +386,9 @@ let package = Package(
             of: "Monitor",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "FlowMetering", "Workloads", "FeatureExtraction",
-                "AnomalyDetection", "EventDelivery", "Recording", "Offline",
+                "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
+                "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
+                "EventDelivery", "Offline", "Recording",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],

@@ -159,4 +159,5 @@ def main():
     row("lazaret", known, labels, judged, clean, used, f"{report['roc_auc_windows']:.3f}", "")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -94,6 +94,8 @@ class Network:
         self.inside(name, f"ip addr add {NET6}{number}/64 dev eth0 nodad")
         self.inside(name, f"ip route add default via {NET}1")
         self.inside(name, f"ip -6 route add default via {NET6}1")
+        # Hosts that answer pings of their whole network, as some do.
+        self.inside(name, "sysctl -qw net.ipv4.icmp_echo_ignore_broadcasts=0")
         self.inside("node", f"ip link set p{number} master br0 up")
 
     def unplug(self, name):

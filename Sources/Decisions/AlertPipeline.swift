@@ -1,8 +1,10 @@
 package import AnomalyDetection
+import AttackPatterns
 package import Events
 internal import FeatureExtraction
 internal import NetworkAddresses
 package import Quarantine
+import SenderAttribution
 internal import Timestamps
 
 /// Processes verdicts into incidents, decisions, and the events that report them, both in replay

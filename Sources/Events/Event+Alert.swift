@@ -1,6 +1,8 @@
 public import AnomalyDetection
+public import AttackPatterns
 public import FeatureExtraction
 public import NetworkAddresses
+public import SenderAttribution
 
 extension Event {
     /// An anomalous window of one offender, with the reasons.

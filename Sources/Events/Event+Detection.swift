@@ -2,6 +2,7 @@ public import AnomalyDetection
 import FeatureExtraction
 import NetworkAddresses
 public import Quarantine
+import SenderAttribution
 import Timestamps
 
 extension Event.Alert {

@@ -1,4 +1,5 @@
 public import AnomalyDetection
+public import AnomalyModel
 import FeatureExtraction
 public import Quarantine
 import TextFormats

@@ -1,4 +1,5 @@
-public import AnomalyDetection
+import AnomalyDetection
+public import AnomalyModel
 internal import Events
 
 extension FeedbackFile {

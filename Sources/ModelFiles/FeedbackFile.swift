@@ -1,4 +1,7 @@
-public import AnomalyDetection
+import AnomalyDetection
+public import AnomalyModel
+import AttackPatterns
+import BaselineGraph
 package import Events
 import FeatureExtraction
 import FoundationEssentials

@@ -1,4 +1,5 @@
-public import AnomalyDetection
+import AnomalyDetection
+public import AnomalyModel
 import SystemSupport
 public import Workloads
 

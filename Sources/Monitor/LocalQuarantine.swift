@@ -2,6 +2,7 @@ public import Enforcement
 internal import EventStore
 internal import FoundationEssentials
 internal import Glibc
+import ProtectedAddresses
 internal import SystemPackage
 public import Quarantine
 internal import SystemSupport

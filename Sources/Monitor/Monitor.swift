@@ -1,8 +1,10 @@
+public import AnomalyModel
+public import ProtectedAddresses
 public import Recording
 public import Logging
-public import AnomalyDetection
+import AnomalyDetection
 internal import Decisions
-public import Enforcement
+import Enforcement
 public import EventDelivery
 internal import Events
 internal import EventStore

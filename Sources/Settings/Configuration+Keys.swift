@@ -5,6 +5,7 @@ import Logging
 import Monitor
 import NetworkAddresses
 import PacketCapture
+import ProtectedAddresses
 import Quarantine
 import Recording
 import SystemSupport

@@ -1,5 +1,6 @@
+public import AnomalyModel
 import Recording
-public import AnomalyDetection
+import AnomalyDetection
 internal import EventDelivery
 internal import Glibc
 internal import ModelFiles

@@ -1,10 +1,12 @@
 import AnomalyDetection
+import AnomalyModel
 import Enforcement
 import FoundationEssentials
 import Glibc
 import ModelFiles
 import Monitor
 import PacketCapture
+import ProtectedAddresses
 import SystemSupport
 import Quarantine
 import TextFormats

@@ -197,6 +197,35 @@ struct LiveTests {
         withExtendedLifetime((knock, held)) {}
     }
 
+    // MARK: - The gauntlet's short form: techniques by their names
+
+    @Test(
+        .needs("nmap"),
+        arguments: [
+            ("-sF", "finScan"), ("-sN", "nullScan"), ("-sX", "xmasScan"), ("-sA", "ackScan"),
+            ("-sM", "maimonScan"), ("-f -sS", "fragmentedScan"),
+            ("-sU --min-rate 200", "verticalScan"),
+        ])
+    func aScanThatOpensNoConnection(options: String, pattern: String) throws {
+        try stops {
+            try attack(
+                "timeout 10 nmap -n -Pn -T4 --max-retries 0 --host-timeout 8s -p 1-300 "
+                    + "\(options) \(lab.b.v4)")
+        }
+        #expect(patterns().contains(pattern), "\(patterns())")
+    }
+
+    @Test(
+        .needs("hping3"),
+        arguments: [
+            ("-A -p 80", "ackFlood"), ("-F -P -U -p 80", "xmasFlood"), ("-p 80", "nullFlood"),
+            ("--udp -p 9999", "packetFlood"),
+        ])
+    func aFlood(options: String, pattern: String) throws {
+        try stops { try attack("hping3 -q -n -c 3000 -i u500 \(options) \(lab.b.v4)") }
+        #expect(patterns().contains(pattern), "\(patterns())")
+    }
+
     @Test func aScanThatFindsOpenPorts() throws {
         let listeners = try [1122, 1143, 1180].map { port in
             let socket = try Socket(lab.b, stream: true)

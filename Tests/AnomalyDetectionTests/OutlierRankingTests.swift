@@ -1,3 +1,4 @@
+import AttackPatterns
 import FeatureExtraction
 import NetworkAddresses
 import TestKit

@@ -1,4 +1,5 @@
 import AnomalyDetection
+import AttackPatterns
 import EventStore
 import Events
 import FeatureExtraction

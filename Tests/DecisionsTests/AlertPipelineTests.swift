@@ -1,7 +1,9 @@
+import AttackPatterns
 import Events
 import FeatureExtraction
 import NetworkAddresses
 import Quarantine
+import SenderAttribution
 import Testing
 import Timestamps
 

@@ -1,5 +1,6 @@
 import Foundation
 import NetworkAddresses
+import ProtectedAddresses
 import Quarantine
 import TestKit
 import Testing

@@ -1,4 +1,5 @@
 import AnomalyDetection
+import AttackPatterns
 import Events
 import FeatureExtraction
 import Foundation

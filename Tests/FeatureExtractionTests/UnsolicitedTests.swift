@@ -1,6 +1,7 @@
 import FlowMetering
 import NetworkAddresses
 import PacketDecoding
+import SenderAttribution
 import TestKit
 import Testing
 import Timestamps
@@ -244,13 +245,16 @@ struct UnsolicitedTests {
 }
 
 struct TargetTests {
-    @Test func aFloodFromForgedSourcesShowsAtItsTarget() {
+    @Test(arguments: [victim, "fd00::9"])
+    func aFloodFromForgedSourcesShowsAtItsTarget(victim: String) {
         var bench = Bench(watchesTargets: true)
-        bench.tcp("10.0.0.7", 1, victim, 80, flags: 2, at: 0)
+        let isV6 = victim.contains(":")
+        bench.tcp(isV6 ? "fd00::7" : "10.0.0.7", 1, victim, 80, flags: 2, at: 0)
         for number in 0..<3000 {
+            let (high, low) = (number / 250, number % 250)
             bench.tcp(
-                "198.51.\(number / 250).\(number % 250)", 4000, victim, 80, flags: 2,
-                at: 100 + Double(number) / 1000)
+                isV6 ? "2001:db8:\(high)::\(low)" : "198.51.\(high).\(low)", 4000, victim, 80,
+                flags: 2, at: 100 + Double(number) / 1000)
         }
         bench.finish()
         let window = bench.targets.last { $0.scale == .short }

@@ -1,6 +1,8 @@
+import BaselineGraph
 import FlowMetering
 import NetworkAddresses
 import PacketDecoding
+import SenderAttribution
 import Testing
 import Workloads
 

@@ -5,6 +5,7 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
+import SenderAttribution
 import SystemSupport
 import TestKit
 import Testing

@@ -1,4 +1,5 @@
 import AnomalyDetection
+import AnomalyModel
 import Foundation
 import NetworkAddresses
 import PacketCapture

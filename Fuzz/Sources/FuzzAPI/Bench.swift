@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Timestamps
 
 @testable import ControlServer
@@ -21,7 +22,7 @@ final class Bench: Sendable {
     static let token = "token-of-the-fuzzer"
 
     init() throws {
-        let board = MonitorHub()
+        let hub = MonitorHub()
         let directory = NSTemporaryDirectory() + "lazaret-fuzz-\(getpid())"
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
@@ -30,23 +31,23 @@ final class Bench: Sendable {
         let quarantine = try QuarantineService(
             policy: QuarantinePolicy(), ledger: store, options: options, clock: { Clock.now() }
         ) { _ in }
-        let outlet = try EventDispatcher(
+        let logger = Logger(label: "fuzzer") { _ in SwiftLogNoOpLogHandler() }
+        let dispatcher = try EventDispatcher(
             path: "/dev/null", options: DeliveryOptions(), stateDirectory: directory,
-            complain: { _ in })
+            logger: logger)
+        let decider = LiveDecider(quarantine: quarantine, isEnforcing: false, logger: logger)
         let decisions = DecisionThread(
             alerts: AlertPipeline(
-                modelID: "", origin: nil,
-                decider: LiveDecider(
-                    quarantine: quarantine, isEnforcing: false, complain: { _ in }),
-                openLimit: 100), outlet: outlet, board: board, recorder: nil, complain: { _ in })
-        board.connect(quarantine, decisions, store)
+                modelID: "", origin: nil, decider: decider, openLimit: 100),
+            dispatcher: dispatcher, hub: hub, recorder: nil, logger: logger)
+        hub.connect(quarantine, decisions, store)
         var status = MonitorStatus()
         status.isEnforcing = true
         status.updated = Clock.now()
-        board.publish(status)
+        hub.publish(status)
         socket = ControlRoutes.router(
-            board, AuthenticationMiddleware(entry: .socket([1001], forcing: [1002])))
-        port = ControlRoutes.router(board, AuthenticationMiddleware(entry: .token(Self.token)))
+            hub, AuthenticationMiddleware(entry: .socket([1001], forcing: [1002])))
+        port = ControlRoutes.router(hub, AuthenticationMiddleware(entry: .token(Self.token)))
     }
 
     /// Answers a request that came by one of the entrances.

@@ -1,4 +1,4 @@
-import AnomalyDetection
+import AnomalyModel
 
 /// The input as a model file: as it is, and as the content of one, behind the magic line and before
 /// a digest that matches. A model that is taken has to be written as it was read.

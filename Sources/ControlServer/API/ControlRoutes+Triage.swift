@@ -1,4 +1,6 @@
 internal import AnomalyDetection
+import AttackPatterns
+import AttackPatterns
 internal import EventStore
 internal import HTTPServer
 internal import Monitor

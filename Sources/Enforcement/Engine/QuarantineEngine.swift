@@ -87,8 +87,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// expiry counts.
     ///
     /// - Parameter force: whether protected targets may be fenced too.
-    /// - Throws: `.neverFenced` for targets that cannot be fenced even with `force`; `.needsAddress`
-    ///   for a MAC address or a port that is to be protected.
+    /// - Throws: `.neverFenced` for targets that cannot be fenced even with `force`;
+    ///   `.needsAddress` for a MAC address or a port that is to be protected.
     /// - Returns: the rule as it is now.
     public mutating func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,

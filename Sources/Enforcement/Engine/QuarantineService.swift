@@ -1,4 +1,5 @@
 internal import Dispatch
+public import ProtectedAddresses
 public import Quarantine
 internal import Synchronization
 internal import SystemSupport

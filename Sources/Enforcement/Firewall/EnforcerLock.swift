@@ -1,6 +1,7 @@
 internal import CNetfilter
 internal import Glibc
 internal import Nftables
+import ProtectedAddresses
 public import Quarantine
 
 /// Ensures one enforcing monitor in a network namespace: two would undo each other's fences.

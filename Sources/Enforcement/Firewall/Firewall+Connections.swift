@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 internal import Nftables
+import ProtectedAddresses
 internal import Quarantine
 
 extension Firewall {

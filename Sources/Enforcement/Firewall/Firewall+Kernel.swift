@@ -1,6 +1,7 @@
 internal import CNetfilter
 internal import NetworkAddresses
 internal import Nftables
+import ProtectedAddresses
 public import Quarantine
 internal import Timestamps
 

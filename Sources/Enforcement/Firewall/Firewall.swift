@@ -3,6 +3,7 @@ internal import Glibc
 public import NetworkAddresses
 internal import Nftables
 internal import NodeInterfaces
+import ProtectedAddresses
 public import Quarantine
 public import Timestamps
 

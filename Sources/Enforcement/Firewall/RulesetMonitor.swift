@@ -1,6 +1,7 @@
 internal import CNetfilter
 internal import Glibc
 internal import Nftables
+import ProtectedAddresses
 public import Quarantine
 
 /// A change of our tables by another program.

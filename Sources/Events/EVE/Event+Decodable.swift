@@ -1,8 +1,11 @@
 import AnomalyDetection
+import AttackPatterns
+import BaselineGraph
 import FeatureExtraction
 public import FoundationEssentials
 import NetworkAddresses
 import Quarantine
+import SenderAttribution
 import TextFormats
 import Timestamps
 

@@ -1,7 +1,10 @@
 import AnomalyDetection
+import AttackPatterns
+import BaselineGraph
 import FeatureExtraction
 import NetworkAddresses
 import Quarantine
+import SenderAttribution
 import TextFormats
 
 /// Events as EVE JSON, one object per line, for programs that read Suricata's events. The order of

@@ -2,6 +2,7 @@ import AnomalyDetection
 import FeatureExtraction
 import NetworkAddresses
 import Quarantine
+import SenderAttribution
 import TextFormats
 import Timestamps
 

@@ -1,4 +1,5 @@
 import AnomalyDetection
+import AttackPatterns
 import NetworkAddresses
 public import Timestamps
 

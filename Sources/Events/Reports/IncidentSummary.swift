@@ -1,7 +1,9 @@
 public import AnomalyDetection
+import AttackPatterns
 import FeatureExtraction
 import NetworkAddresses
 public import Quarantine
+import SenderAttribution
 import TextFormats
 import Timestamps
 

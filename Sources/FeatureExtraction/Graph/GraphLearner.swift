@@ -1,6 +1,8 @@
+public import BaselineGraph
 public import FlowMetering
 public import NetworkAddresses
 public import PacketDecoding
+public import SenderAttribution
 public import Workloads
 import Timestamps
 

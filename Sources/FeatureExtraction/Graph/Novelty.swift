@@ -1,4 +1,6 @@
+import BaselineGraph
 import NetworkAddresses
+import SenderAttribution
 import Workloads
 
 /// The ways in which a flow is new compared with the baseline's graph.

@@ -85,7 +85,7 @@ public struct FeatureDescription: Sendable {
     /// The raw amount below which differences have little effect, in a window of `seconds`. It
     /// grows with the square root of the length, as random fluctuations do.
     public func scale(seconds: Int) -> Float {
-        transform == .linear ? 1 : scale * (Float(seconds) / 10).squareRoot()
+        transform == .linear ? 1 : scale * FeatureMeasure.length(seconds: seconds)
     }
 
     /// `Feature.ordinary`, after the transform; all that have one are linear.
@@ -93,12 +93,40 @@ public struct FeatureDescription: Sendable {
 
     /// The transformed value of a raw one, in a window of `seconds`.
     public func transformed(_ raw: Float, seconds: Int) -> Float {
-        transform == .linear ? raw : log1pf(max(raw, 0) / scale(seconds: seconds))
+        FeatureMeasure(self).transformed(raw, length: FeatureMeasure.length(seconds: seconds))
     }
 
     /// The raw value of a transformed one.
     public func raw(_ transformed: Float, seconds: Int) -> Float {
         transform == .linear ? transformed : expm1f(transformed) * scale(seconds: seconds)
+    }
+}
+
+/// The numbers of a feature's description, without its texts: every window reads all of them.
+public struct FeatureMeasure: Sendable, BitwiseCopyable {
+    private let isLinear: Bool
+    private let scale: Float
+    /// The smallest significant difference, after the transform.
+    public let resolution: Float
+    /// `Feature.ordinary`, after the transform; all that have one are linear.
+    public let ordinary: Float
+    public let followsDemand: Bool
+
+    init(_ description: FeatureDescription) {
+        isLinear = description.transform == .linear
+        scale = description.scale
+        resolution = description.resolution
+        ordinary = description.feature.ordinary
+        followsDemand = description.feature.followsDemand
+    }
+
+    /// The factor by which a window's length raises the scales: the square root of the length in
+    /// tens of seconds.
+    public static func length(seconds: Int) -> Float { (Float(seconds) / 10).squareRoot() }
+
+    /// The transformed value of a raw one, in a window of this `length(seconds:)`.
+    public func transformed(_ raw: Float, length: Float) -> Float {
+        isLinear ? raw : log1pf(max(raw, 0) / (scale * length))
     }
 }
 
@@ -187,7 +215,7 @@ public enum FeatureSchema {
             "addresses of others used as source", "spoofing"),
         row(
             .regularity, "regularity", "1 - deviation/mean", .linear, 0.45,
-            "as regularity of intervals to one outside or new peer", "beacons"),
+            "as regularity of intervals or request sizes to one outside or new peer", "beacons"),
         row(
             .served, "served", "packets", 60, 8, "packets received on flows that others opened",
             "nothing by itself: the demand that a relay passes on"),
@@ -209,6 +237,9 @@ public enum FeatureSchema {
             .protocols, "protocols", "protocols", 1, 0.65,
             "distinct IP protocols other than TCP, UDP and ICMP", "protocol scans"),
     ]
+
+    /// The numbers of all features, in column order.
+    public static let measures = table.map { FeatureMeasure($0) }
 
     private static func row(
         _ feature: Feature, _ name: String, _ unit: String, _ scale: Float, _ resolution: Float,

@@ -1,4 +1,5 @@
 public import NetworkAddresses
+public import SenderAttribution
 public import Workloads
 
 /// The features of one address over one window, as the detector scores them.
@@ -29,6 +30,8 @@ public struct Window: Sendable {
     /// Flows to services that the subject is known to use, refused by servers that refuse several
     /// of their clients.
     public var outageCount = 0
+    /// Frames to all hosts of a link, beyond the rate of announcements and discovery.
+    public var groupCount = 0
     /// TCP flows whose handshake the subject completed with the number that the answer brought.
     public var handshakeCount = 0
     /// Packets of the subject that open no flow and continue none that is known.
@@ -87,6 +90,9 @@ public struct Window: Sendable {
 
     /// Whether it has peers that are not in its baseline.
     public var hasUnknownPeers: Bool { self[.newEdges] > 0 || self[.newOutsidePeers] > 0 }
+
+    /// The seconds of the window in which the subject was there.
+    public var coveredSeconds: Int { min(ageSeconds, scale.seconds) }
 
     /// First second of the window.
     public var startSecond: Int { endSecond - scale.seconds + 1 }

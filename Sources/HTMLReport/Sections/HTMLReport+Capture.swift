@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+import AnomalyModel
 internal import FeatureExtraction
 internal import TextFormats
 

@@ -1,8 +1,10 @@
 internal import AnomalyDetection
+import AttackPatterns
 internal import Events
 internal import FeatureExtraction
 internal import NetworkAddresses
 internal import Quarantine
+internal import SenderAttribution
 internal import TextFormats
 internal import Timestamps
 

@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+import AttackPatterns
 internal import FeatureExtraction
 internal import NetworkAddresses
 internal import TextFormats

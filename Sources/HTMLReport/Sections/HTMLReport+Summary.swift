@@ -1,4 +1,6 @@
 internal import AnomalyDetection
+internal import AnomalyModel
+import AttackPatterns
 internal import Quarantine
 internal import Timestamps
 

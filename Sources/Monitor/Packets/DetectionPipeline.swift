@@ -1,4 +1,5 @@
 import AnomalyDetection
+import AnomalyModel
 import FeatureExtraction
 import FlowHistory
 import FlowMetering
@@ -6,6 +7,7 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import PacketIntake
+import SenderAttribution
 import SystemSupport
 import Workloads
 import Timestamps

@@ -2,6 +2,7 @@ internal import Recording
 internal import FeatureExtraction
 internal import NetworkAddresses
 internal import NodeInterfaces
+internal import SenderAttribution
 internal import Timestamps
 
 /// A pipeline that follows changes of the node's ports.

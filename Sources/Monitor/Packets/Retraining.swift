@@ -1,3 +1,4 @@
+import AnomalyModel
 internal import Logging
 import AnomalyDetection
 import ModelFiles

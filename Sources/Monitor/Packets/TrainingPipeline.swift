@@ -1,10 +1,13 @@
 import AnomalyDetection
+import AnomalyModel
+import BaselineGraph
 import FeatureExtraction
 import FlowHistory
 import FlowMetering
 import PacketCapture
 import PacketDecoding
 import PacketIntake
+import SenderAttribution
 import SystemSupport
 import Workloads
 import Timestamps

@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+import AnomalyModel
 public import EventStore
 internal import Events
 internal import ModelFiles

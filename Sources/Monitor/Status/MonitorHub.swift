@@ -1,4 +1,6 @@
 internal import AnomalyDetection
+internal import AnomalyModel
+import BaselineGraph
 internal import Enforcement
 internal import EventDelivery
 public import EventStore

@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+import AttackPatterns
 internal import EventStore
 internal import Synchronization
 internal import Timestamps

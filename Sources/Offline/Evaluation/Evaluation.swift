@@ -1,4 +1,6 @@
 import AnomalyDetection
+import AnomalyModel
+import AttackPatterns
 import FeatureExtraction
 public import NetworkAddresses
 import Quarantine

@@ -1,4 +1,6 @@
-public import AnomalyDetection
+import AnomalyDetection
+public import AnomalyModel
+import AttackPatterns
 public import Events
 import FeatureExtraction
 import FoundationEssentials

@@ -1,3 +1,4 @@
+import BaselineGraph
 import Events
 import FeatureExtraction
 import FlowMetering

@@ -1,9 +1,11 @@
 import AnomalyDetection
+import AnomalyModel
 import Decisions
 import Events
 import FeatureExtraction
 import NetworkAddresses
 import Quarantine
+import SenderAttribution
 import Workloads
 
 /// Runs detector, incidents and policy on captures: consumes windows, and returns verdicts and

@@ -3,6 +3,7 @@ import FlowMetering
 import PacketCapture
 import PacketDecoding
 import PacketIntake
+import SenderAttribution
 import SystemSupport
 import Workloads
 import Timestamps

@@ -1,4 +1,5 @@
 public import AnomalyDetection
+import AttackPatterns
 public import Events
 import FeatureExtraction
 import NetworkAddresses

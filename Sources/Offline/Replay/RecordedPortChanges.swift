@@ -1,5 +1,6 @@
 import FeatureExtraction
 import PacketCapture
+import SenderAttribution
 import Timestamps
 
 /// A recording's descriptions of the ports of a monitor's node: a port is valid from its

@@ -1,4 +1,5 @@
 public import AnomalyDetection
+public import AnomalyModel
 public import Events
 public import FeatureExtraction
 import FlowMetering

@@ -1,4 +1,6 @@
-public import AnomalyDetection
+import AnomalyDetection
+public import AnomalyModel
+import BaselineGraph
 import FeatureExtraction
 import FlowMetering
 import HTMLReport

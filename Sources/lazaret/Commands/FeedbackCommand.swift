@@ -1,4 +1,5 @@
 import AnomalyDetection
+import AnomalyModel
 import ArgumentParser
 import ModelFiles
 

@@ -1,3 +1,5 @@
+import AnomalyModel
+import ProtectedAddresses
 import Recording
 import Logging
 import AnomalyDetection

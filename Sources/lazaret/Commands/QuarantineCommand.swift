@@ -6,6 +6,7 @@ import FoundationEssentials
 import Glibc
 import Monitor
 import NetworkAddresses
+import ProtectedAddresses
 import Quarantine
 import Settings
 import TextFormats

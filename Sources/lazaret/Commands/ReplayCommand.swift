@@ -1,4 +1,5 @@
 import AnomalyDetection
+import AnomalyModel
 import ArgumentParser
 import Enforcement
 import Events

@@ -11,7 +11,7 @@ import Synchronization
 
 let isStopped = Atomic<Bool>(false)
 
-/// Counts frames until it is told to stop.
+/// Counts frames until SIGINT.
 struct Listener: ~Copyable {
     private var decoder = PacketDecoder()
     private var packet = Packet()
@@ -34,12 +34,12 @@ struct Listener: ~Copyable {
         try FileHandle.standardError.write(contentsOf: Data("ready\n".utf8))
         let start = Self.seconds()
         var isIdle = false
-        // What waits when it is told to stop is counted, too.
+        // Frames that wait at that time are counted, too.
         while !isStopped.load(ordering: .relaxed) || !isIdle {
             isIdle = true
             _ = try next(100) { frames in
                 if frames.count > 0 { isIdle = false }
-                take(frames)
+                process(frames)
             }
         }
         print(packets, drops(), Self.seconds() - start)

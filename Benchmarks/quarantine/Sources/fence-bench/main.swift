@@ -2,6 +2,7 @@ import Enforcement
 import Glibc
 import NetworkAddresses
 import Quarantine
+import Timestamps
 
 // Times the actuator in its network namespace; run.sh creates one for it.
 
@@ -22,7 +23,7 @@ func target(_ index: Int, isNet: Bool) -> QuarantineTarget {
 }
 
 func rules(_ range: Range<Int>, isNet: Bool) -> [QuarantineRule] {
-    range.map { QuarantineRule(target: target($0, isNet: isNet), expires: 3_600_000_000_000) }
+    range.map { QuarantineRule(target: target($0, isNet: isNet), expires: .epoch + .seconds(3600)) }
 }
 
 func milliseconds(_ value: Double) -> String {
@@ -51,7 +52,7 @@ func run(_ mode: String, _ count: Int, isNet: Bool) throws(QuarantineError) {
     let all = rules(0..<count, isNet: isNet)
     let changes = all.map(FirewallChange.put)
     var start = seconds()
-    try firewall.apply(changes, now: 0)
+    try firewall.apply(changes, now: .epoch)
     let fill = seconds() - start
     switch mode {
     case "fill":
@@ -63,26 +64,26 @@ func run(_ mode: String, _ count: Int, isNet: Bool) throws(QuarantineError) {
         for index in 0..<rounds {
             let rule = rules(count + index..<count + index + 1, isNet: isNet)[0]
             start = seconds()
-            try firewall.apply([.put(rule)], now: 0)
+            try firewall.apply([.put(rule)], now: .epoch)
             added.append(seconds() - start)
         }
         for index in 0..<rounds {
             let gone = QuarantineRule.Key(
                 target: target(count + index, isNet: isNet), action: .drop)
             start = seconds()
-            try firewall.apply([.remove(gone)], now: 0)
+            try firewall.apply([.remove(gone)], now: .epoch)
             removed.append(seconds() - start)
         }
         print("add one of \(kind) to \(count): \(percentiles(added))")
         print("remove one of \(kind) from \(count): \(percentiles(removed))")
     case "restore":
         start = seconds()
-        try firewall.rebuild(all, now: 0)
+        try firewall.rebuild(all, now: .epoch)
         let rebuilt = seconds() - start
         start = seconds()
         let held = try firewall.elements()
         print(
-            "restore \(count) \(kind) (tables anew, one transaction): \(milliseconds(rebuilt)); "
+            "restore \(count) \(kind) (new tables, one transaction): \(milliseconds(rebuilt)); "
                 + "read back \(held.count): \(milliseconds(seconds() - start)), "
                 + "peak \(peakMegabytes()) MB")
     default: print("modes: fill, single, restore")

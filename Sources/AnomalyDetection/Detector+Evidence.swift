@@ -1,0 +1,80 @@
+import AnomalyModel
+import AttackPatterns
+import FeatureExtraction
+import IsolationForest
+public import NetworkAddresses
+import Workloads
+
+/// What an evaluation can leave out of a detector.
+public enum DetectorPart: String, CaseIterable, Sendable {
+    /// The scores of the isolation forests: a window counts if a value is beyond its range.
+    case forest
+    /// The patterns, which name alerts and tell attacks from busy hours.
+    case patterns
+    /// The evidence over minutes.
+    case minutes
+}
+
+/// Evidence over minutes that are ordinary by themselves.
+extension Detector {
+    /// The evidence about an address, and the line from which it is reported; nil if none of its
+    /// minutes were judged.
+    public func runningEvidence(of subject: IPAddress) -> RunningEvidence? {
+        evidence.evidence(of: subject, line: evidenceLine)
+    }
+
+    /// The same on the scale of `RunningEvidence.share`; 0 if no minute was judged.
+    public func evidenceShare(of subject: IPAddress) -> Float {
+        runningEvidence(of: subject)?.share ?? 0
+    }
+
+    /// Adds a minute to the evidence; returns a verdict if that is over the line.
+    ///
+    /// Such a verdict never leads to a fence: many slightly unusual minutes do not say what they
+    /// are.
+    mutating func accumulate(
+        _ window: Window, _ identity: Identity, _ minutes: MinuteModel
+    ) -> Verdict? {
+        guard let (name, group) = minutes.group(of: identity) else { return nil }
+        let workload = Self.feedbackName(workload: identity.name, subject: window.subject)
+        let row = group.row(
+            RelativeVector.transformed(window.values, seconds: window.scale.seconds),
+            allowed: feedback.allowed(for: workload, scale: window.scale))
+        let score = minutes.forest.minuteScore(row)
+        let isScored = !omitted.contains(.forest)
+        let chance = group.pValue(isScored || score == 0 ? score : .leastNonzeroMagnitude)
+        guard
+            let running = evidence.add(window.subject, p: chance, line: evidenceLine)
+        else { return nil }
+        let pattern =
+            omitted.contains(.patterns) ? nil : Pattern.match(window) { row[$0.rawValue] > 0 }
+        _ = minutes.forest.attribute(row, into: &shares)
+        return Verdict(
+            window: window, workload: identity.name,
+            isKnown: identity.isNamed || minutes.groups[identity.name] != nil,
+            baselineName: name, score: score, pValue: chance,
+            threshold: min(score, group.score(atChance: 0.1)), pattern: pattern?.pattern,
+            strength: pattern?.strength ?? 0, excess: 0, level: .watch, isFarBeyond: false,
+            reasons: reasons(window, group, row), running: running)
+    }
+
+    private func reasons(_ window: Window, _ group: MinuteGroup, _ row: [Float]) -> [Verdict.Reason]
+    {
+        let order = Feature.allCases.filter { row[$0.rawValue] > 0 }.sorted {
+            shares[$0.rawValue] * row[$0.rawValue] > shares[$1.rawValue] * row[$1.rawValue]
+        }
+        return order.prefix(5).map { feature in
+            let column = feature.rawValue
+            let description = FeatureSchema.description(of: feature)
+            let seconds = window.scale.seconds
+            let upper = description.raw(group.upper[column], seconds: seconds)
+            return Verdict.Reason(
+                feature: feature, value: window[feature],
+                baselineMedian: description.raw(group.median[column], seconds: seconds),
+                baselineP99: upper, baselineLargest: upper, share: shares[column],
+                text: Explanation.number(window[feature], description)
+                    + " \(description.counts) in \(seconds) s; 95 % of clean minutes have at most "
+                    + Explanation.number(upper, description))
+        }
+    }
+}

@@ -1,0 +1,331 @@
+public import AnomalyModel
+import AttackPatterns
+public import FeatureExtraction
+import IsolationForest
+public import NetworkAddresses
+import SenderAttribution
+public import Workloads
+
+/// Judges windows against a model.
+///
+/// A window is anomalous if its score reaches the model's threshold and at least one feature
+/// exceeds the largest value in the clean windows of its group by the feature's resolution or more.
+/// The second condition is checked first: it is cheap, and a window that fails it is not scored.
+public struct Detector: Sendable {
+    /// The sum of excesses from which one window is enough to act on.
+    public static let farBeyond: Float = 7
+
+    /// Follows the name of a workload whose address another host uses, too.
+    public static let contestedSuffix = " (contested address)"
+
+    /// The strength, in multiples of a pattern's least amount, from which it may be fenced.
+    public static let fenceStrength: Float = 1.5
+
+    let model: Model
+    private let identities: IdentityMap
+    let feedback: FeedbackBook
+    private var cache: [IPAddress: Identity] = [:]
+    /// Recent alerts of each subject: one entry for each pattern and scale.
+    private var reported: [IPAddress: [Reported]] = [:]
+
+    private var replicaScans = ReplicaScans()
+    /// The last second of a flood of each target.
+    private var floods: [IPAddress: Int] = [:]
+
+    private struct Reported {
+        var second: Int
+        var scale: Scale
+        var pattern: Pattern?
+        /// The owner of the address at that time.
+        var workload: String
+    }
+
+    var shares = [Float](repeating: 0, count: Feature.count)
+
+    /// Parts that are left out, to measure what they contribute.
+    public var omitted: Set<DetectorPart> = []
+
+    /// Evidence over minutes, and the line from which it raises a verdict.
+    var evidence = EvidenceTable()
+    let evidenceLine: Double
+
+    public init(model: Model, inventory: Inventory) {
+        self.model = model
+        identities = IdentityMap(inventory: inventory)
+        feedback = FeedbackBook(model.feedback)
+        evidenceLine = model.evidenceLine ?? .infinity
+    }
+
+    /// The name by which feedback refers to a subject.
+    public static func feedbackName(workload: String, subject: IPAddress) -> String {
+        workload == IdentityMap.outside ? "\(subject)" : workload
+    }
+
+    /// The number of windows that were scored, and of all that were seen.
+    public private(set) var scoredCount = 0
+    public private(set) var seenCount = 0
+    /// The histogram of scores, in twenty equal parts of 0…1.
+    public private(set) var scoreCounts = [UInt64](repeating: 0, count: 20)
+
+    /// Most anomalous windows of unknown hosts scored per second, and as many again that match a
+    /// known pattern; further ones are only counted. Nil: no limit, for captures; a live
+    /// monitor must keep up with its packets.
+    public var unknownHostLimit: Int?
+    /// The number of windows that were not scored because of this limit.
+    public private(set) var unscoredCount = 0
+    private var unknownHosts = (second: Int.min, plain: 0, patterned: 0)
+
+    /// Continues the counts and the evidence of the detector that this one replaces.
+    public mutating func resumeCounts(of other: Detector) {
+        evidence = other.evidence
+        scoredCount = other.scoredCount
+        seenCount = other.seenCount
+        scoreCounts = other.scoreCounts
+        unscoredCount = other.unscoredCount
+    }
+
+    /// The evidence about the last window's workload, on the scale of `RunningEvidence.share`; nil
+    /// if the window neither raised a verdict nor closed a minute.
+    public private(set) var latestEvidence: (workload: String, share: Float)?
+
+    /// Returns the verdict on a window, or nil if there is nothing to report.
+    public mutating func judge(_ window: Window) -> Verdict? {
+        let identity = identity(of: window)
+        let alone = judgeAlone(window, identity)
+        latestEvidence = alone == nil ? nil : (identity.name, 1)
+        guard window.scale == .medium, let minutes = model.minutes, !omitted.contains(.minutes),
+            MinuteModel.covers(identity), evidence.closesMinute(window, workload: identity.name),
+            alone == nil,
+            !window.isContested, !isReported(window, identity)
+        else { return alone }
+        let verdict = accumulate(window, identity, minutes)
+        latestEvidence = (identity.name, evidenceShare(of: window.subject))
+        return verdict
+    }
+
+    /// Whether a window that overlaps this one has raised an alert by itself.
+    private func isReported(_ window: Window, _ identity: Identity) -> Bool {
+        reported[window.subject]?.contains {
+            $0.second >= window.startSecond && $0.workload == identity.name
+        } ?? false
+    }
+
+    /// The verdict on a window by itself.
+    private mutating func judgeAlone(_ window: Window, _ identity: Identity) -> Verdict? {
+        seenCount += 1
+        let scaleModel = model[window.scale]
+        guard let group = group(of: identity, window.subject, window.scale) else { return nil }
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let excess = RelativeVector.excess(transformed, over: group.baseline)
+        let isAnomalous = scaleModel.covers(window) && excess.contains { $0 >= 1 }
+        guard isAnomalous || window.takeover != nil || window.outage != nil else { return nil }
+        var found = omitted.contains(.patterns) ? nil : pattern(in: window, excess)
+        if let found, found.pattern.isRule {
+            // A longer window with the same packets is no further alert.
+            remember(window, identity, nil)
+            return ruleVerdict(window, identity, group, excess, found)
+        }
+        guard isAnomalous else { return nil }
+        let shared =
+            identity.isNamed && window.scale == .long
+            ? replicaScans.note(window, workload: identity.name) : nil
+        if let shared, found?.pattern.mayFence != true {
+            found = (shared.pattern, shared.strength)
+        }
+        guard !isEcho(window, identity, found?.pattern) else { return nil }
+        guard !isPartOfFlood(window, found?.pattern) else { return nil }
+        if isOneTooMany(window, identity, hasPattern: found != nil) {
+            unscoredCount += 1
+            return nil
+        }
+        scoredCount += 1
+        let row = RelativeVector.relative(transformed, to: group.baseline)
+        let score = scaleModel.forest.attribute(row, into: &shares)
+        scoreCounts[min(19, max(0, Int(score * 20)))] &+= 1
+        guard score >= scaleModel.threshold || omitted.contains(.forest) else { return nil }
+        // More of the usual traffic without a clear pattern is a busy hour, not an attack.
+        let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
+        guard found != nil || !isMore else { return nil }
+        remember(window, identity, found?.pattern)
+        var verdict = verdict(window, identity, group, excess, score, scaleModel, found)
+        if let shared, verdict.pattern == shared.pattern, verdict.strength == shared.strength {
+            // No replica alone did enough to be fenced.
+            verdict.level = .watch
+            verdict.isFarBeyond = false
+            let text = shared.text(workload: identity.name, seconds: window.scale.seconds)
+            verdict.reasons =
+                verdict.reasons.prefix(1).map {
+                    var reason = $0
+                    reason.text = text
+                    return reason
+                } + verdict.reasons
+        }
+        return verdict
+    }
+
+    /// Whether the limit of unknown hosts' windows scored per second is reached.
+    private mutating func isOneTooMany(
+        _ window: Window, _ identity: Identity, hasPattern: Bool
+    ) -> Bool {
+        guard let unknownHostLimit else { return false }
+        let isKnown =
+            identity.place == .inside
+            && (identity.isNamed || model[window.scale].baseline.groups[identity.name] != nil)
+        guard !isKnown else { return false }
+        if unknownHosts.second != window.endSecond { unknownHosts = (window.endSecond, 0, 0) }
+        unknownHosts.plain += hasPattern ? 0 : 1
+        unknownHosts.patterned += hasPattern ? 1 : 0
+        return (hasPattern ? unknownHosts.patterned : unknownHosts.plain) > unknownHostLimit
+    }
+
+    /// The narrowest baseline that has enough windows, widened by the feedback *benign*.
+    private func group(
+        of identity: Identity, _ subject: IPAddress, _ scale: Scale
+    ) -> (name: String, baseline: GroupBaseline)? {
+        guard var group = model[scale].baseline.group(of: identity, scale: scale) else {
+            return nil
+        }
+        let name = Self.feedbackName(workload: identity.name, subject: subject)
+        group.baseline = feedback.widened(group.baseline, for: name, scale: scale)
+        return group
+    }
+
+    /// The same, by address.
+    func group(of subject: IPAddress, scale: Scale) -> (name: String, baseline: GroupBaseline)? {
+        group(of: identities.identity(of: subject), subject, scale)
+    }
+
+    /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
+    private static let leastToFriends: Float = 3
+
+    private func pattern(
+        in window: Window, _ excess: [Float]
+    ) -> (pattern: Pattern, strength: Float)? {
+        let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
+        // Much data to a known peer may be a full backup: never fenced, alerted only if far more.
+        guard found?.pattern == .exfiltration, !window.hasUnknownPeers,
+            excess[Feature.bytesOutside.rawValue] < Self.leastToFriends
+        else { return found }
+        return Pattern.match(window, excluding: .exfiltration) { excess[$0.rawValue] >= 1 }
+    }
+
+    /// The forest's score of a window, anomalous or not; for evaluation.
+    public mutating func score(_ window: Window) -> Float? {
+        let identity = identity(of: window)
+        let scaleModel = model[window.scale]
+        guard let group = scaleModel.baseline.group(of: identity, scale: window.scale) else {
+            return nil
+        }
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        return scaleModel.forest.score(RelativeVector.relative(transformed, to: group.baseline))
+    }
+
+    /// Whether a longer window only repeats what a shorter one has already reported: any alert
+    /// within it, unless the longer window matches a clear pattern that no shorter one matched.
+    private func isEcho(_ window: Window, _ identity: Identity, _ pattern: Pattern?) -> Bool {
+        guard let reported = reported[window.subject] else { return false }
+        let shorter = reported.filter {
+            $0.scale.rawValue < window.scale.rawValue && $0.second >= window.startSecond
+                && $0.workload == identity.name
+        }
+        // Only long windows can show a periodic contact.
+        if pattern == .beacon { return shorter.contains { $0.pattern == .beacon } }
+        guard let pattern, pattern.mayFence else { return !shorter.isEmpty }
+        return shorter.contains { $0.pattern.map { $0.mayFence } ?? false }
+    }
+
+    /// Records a flood whose senders are not known.
+    mutating func noteFlood(of target: IPAddress, second: Int) {
+        if floods.count > 4096 { floods.removeAll() }
+        floods[target] = second
+    }
+
+    /// Whether a window shows only that an address, which may be forged, takes part in a flood that
+    /// is reported for its target.
+    private func isPartOfFlood(_ window: Window, _ pattern: Pattern?) -> Bool {
+        guard window.evidence.mayBeForged, pattern?.mayFence != true, !floods.isEmpty,
+            let second = floods[window.lastContact.address]
+        else { return false }
+        return second >= window.startSecond
+    }
+
+    private mutating func remember(_ window: Window, _ identity: Identity, _ pattern: Pattern?) {
+        if reported.count > 65_536 { reported.removeAll() }
+        var list = reported[window.subject] ?? []
+        list.removeAll {
+            ($0.pattern == pattern && $0.scale == window.scale) || $0.workload != identity.name
+                || window.endSecond - $0.second > Scale.long.seconds
+        }
+        list.append(
+            Reported(
+                second: window.endSecond, scale: window.scale, pattern: pattern,
+                workload: identity.name))
+        reported[window.subject] = list
+    }
+
+    private func verdict(
+        _ window: Window, _ identity: Identity, _ group: (name: String, baseline: GroupBaseline),
+        _ excess: [Float], _ score: Float, _ scaleModel: Model.ScaleModel,
+        _ found: (pattern: Pattern, strength: Float)?
+    ) -> Verdict {
+        let strength = found?.strength ?? 0
+        let top = excess.sorted(by: >).prefix(4).reduce(0, +)
+        let mayFence =
+            found.map {
+                $0.pattern.mayFence && ($0.pattern != .exfiltration || window.hasUnknownPeers)
+            }
+            ?? false
+        let isKnownBad = feedback.mayFence(
+            found?.pattern,
+            of: Self.feedbackName(workload: identity.name, subject: window.subject))
+        let calibration = scaleModel.calibration
+        // Another host uses the address, and the owner is not known to use it.
+        let isTheirs = !window.isContested
+        let mayAct = isTheirs && (isKnownBad || mayFence && strength >= Self.fenceStrength)
+        return Verdict(
+            window: found?.pattern.shown(window) ?? window,
+            workload: isTheirs ? identity.name : identity.name + Self.contestedSuffix,
+            isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
+            baselineName: group.name, score: score, pValue: calibration.pValue(score),
+            threshold: scaleModel.threshold, pattern: found?.pattern, strength: strength,
+            excess: top,
+            level: mayAct ? .quarantine : .watch,
+            isFarBeyond: mayFence && top >= Self.farBeyond && strength >= 2,
+            reasons: reasons(window, group.baseline, excess))
+    }
+
+    private func reasons(
+        _ window: Window, _ baseline: GroupBaseline, _ excess: [Float]
+    ) -> [Verdict.Reason] {
+        let order = Feature.allCases.filter { excess[$0.rawValue] >= 1 }
+            .sorted {
+                shares[$0.rawValue] * excess[$0.rawValue] > shares[$1.rawValue]
+                    * excess[$1.rawValue]
+            }
+        return order.prefix(5).map { feature in
+            let column = feature.rawValue
+            let description = FeatureSchema.description(of: feature)
+            let seconds = window.scale.seconds
+            func raw(_ values: [Float]) -> Float {
+                description.raw(values[column], seconds: seconds)
+            }
+            return Verdict.Reason(
+                feature: feature, value: window[feature], baselineMedian: raw(baseline.median),
+                baselineP99: raw(baseline.p99), baselineLargest: raw(baseline.largest),
+                share: shares[column],
+                text: Explanation.sentence(
+                    description, value: window[feature], largest: raw(baseline.largest),
+                    window: window))
+        }
+    }
+
+    private mutating func identity(of window: Window) -> Identity {
+        if let identity = window.identity { return identity }
+        let address = window.subject
+        if let known = cache[address] { return known }
+        if cache.count > 65_536 { cache.removeAll() }
+        let identity = identities.identity(of: address)
+        cache[address] = identity
+        return identity
+    }
+}

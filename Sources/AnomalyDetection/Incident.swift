@@ -1,0 +1,202 @@
+public import AttackPatterns
+import FeatureExtraction
+public import NetworkAddresses
+import SenderAttribution
+
+/// All verdicts on one offender, from its first anomalous window until it was quiet for a while.
+public struct Incident: Sendable {
+    public var offender: IPAddress
+    public var workload: String
+    /// The offender's own MAC address, set if it used addresses of others.
+    public var spoofingLink: MACAddress?
+    /// The port of the node by which its packets came; nil where it is unknown.
+    public var portName: String?
+    /// First second of the first anomalous window: the evidence for the incident begins here.
+    public var windowStartSecond: Int
+    /// The start of the first anomalous window's newest bucket, and the end of the last window, in
+    /// seconds since 1970.
+    public var firstSecond: Int
+    public var lastSecond: Int
+    public var verdictCount: Int
+    /// The highest level of its verdicts.
+    public var level: Verdict.Level
+    /// The end of the first window with the level `quarantine`.
+    public var firstQuarantineSecond: Int?
+    /// The patterns, each with its strongest verdict.
+    public var patterns: [Pattern: Verdict]
+    /// The verdict with the greatest weight.
+    public var strongest: Verdict
+    /// Identifier of the first alert.
+    public var eventID: String
+
+    /// The target of the attack, where the offender's address may be forged.
+    public var target: IPAddress? {
+        let window = strongest.window
+        let contact = window.lastContact
+        guard window.evidence.mayBeForged, contact.second >= window.startSecond,
+            !contact.address.isUnspecified
+        else { return nil }
+        return contact.address
+    }
+
+    /// Whether its offenders are not known, or are many.
+    public var isAgainstTarget: Bool { strongest.against != nil }
+
+    /// Patterns, strongest first.
+    public var patternsByStrength: [Pattern] {
+        patterns.sorted {
+            ($1.value.level.rawValue, $1.value.excess, $0.key.rawValue)
+                < ($0.value.level.rawValue, $0.value.excess, $1.key.rawValue)
+        }.map(\.key)
+    }
+}
+
+/// Groups verdicts into incidents, and decides which verdicts raise an alert.
+public struct IncidentTracker: Sendable {
+    /// Seconds of quiet, beyond the window's length, that end an incident.
+    public static let quietSeconds = 60
+
+    /// The default of `openLimit`.
+    public static let mostOpen = 65_536
+    /// The greatest number of open incidents; further offenders raise alerts, but no incident.
+    public let openLimit: Int
+
+    /// Whether memory is short: no further incidents are opened.
+    public var isCramped = false
+    /// Verdicts that were dropped because the table of offenders was full.
+    public private(set) var overlooked = 0
+
+    private var open: [Key: Incident] = [:]
+    private var lastAlert: [AlertKey: Int] = [:]
+    private var forgotten = Int.min / 2
+    public private(set) var closed: [Incident] = []
+
+    /// Several targets may have offenders that are not known.
+    private struct Key: Hashable {
+        var offender: IPAddress
+        var target: IPAddress?
+
+    }
+
+    private struct AlertKey: Hashable {
+        var offender: Key
+        var workload: String
+        var pattern: Pattern?
+        var level: Verdict.Level
+    }
+
+    public init(openLimit: Int = Self.mostOpen) { self.openLimit = openLimit }
+
+    /// Adds a verdict.
+    ///
+    /// - Returns: whether it raises an alert: the first of its pattern and level, and then one for
+    ///   each window's length that it continues.
+    public mutating func observe(_ verdict: Verdict, eventID: String) -> Bool {
+        merge(verdict, eventID)
+        let key = AlertKey(
+            offender: Key(offender: verdict.subject, target: verdict.protects),
+            workload: verdict.workload, pattern: verdict.pattern,
+            level: verdict.level)
+        let now = verdict.window.endSecond
+        // A last alert in the future is from before the clock was set back.
+        if let last = lastAlert[key], (0..<verdict.window.scale.seconds).contains(now - last) {
+            return false
+        }
+        if lastAlert.count > 65_536 { forgetAlerts(now) }
+        lastAlert[key] = now
+        return true
+    }
+
+    /// Forgets the times of alerts that may be raised again. If there are too many entries, forgets
+    /// all of them, rather than filter them for every verdict.
+    private mutating func forgetAlerts(_ now: Int) {
+        if lastAlert.count > 262_144 {
+            lastAlert = [:]
+        } else if !(forgotten..<forgotten + 60).contains(now) {
+            forgotten = now
+            lastAlert = lastAlert.filter { now - $0.value < 600 }
+        }
+    }
+
+    private mutating func merge(_ verdict: Verdict, _ eventID: String) {
+        let window = verdict.window
+        let usesOthers = verdict.pattern == .spoofing || verdict.pattern?.isTakeover == true
+        let link = usesOthers ? window.mac : nil
+        // Another owner of the address is another offender.
+        let key = Key(offender: verdict.subject, target: verdict.protects)
+        if var incident = open[key], incident.workload == verdict.workload,
+            window.endSecond - incident.lastSecond <= Self.quietSeconds + window.scale.seconds
+        {
+            incident.lastSecond = window.endSecond
+            incident.verdictCount += 1
+            incident.level = max(incident.level, verdict.level)
+            incident.spoofingLink = incident.spoofingLink ?? link
+            if !window.portName.isEmpty { incident.portName = window.portName }
+            if verdict.level == .quarantine && incident.firstQuarantineSecond == nil {
+                incident.firstQuarantineSecond = window.endSecond
+            }
+            if let pattern = verdict.pattern,
+                incident.patterns[pattern].map({ Self.weight(verdict) > Self.weight($0) }) ?? true
+            {
+                incident.patterns[pattern] = verdict
+            }
+            if Self.weight(verdict) > Self.weight(incident.strongest) {
+                incident.strongest = verdict
+            }
+            open[key] = incident
+            return
+        }
+        let over = open[key]
+        guard !isCramped, over != nil || open.count < openLimit else {
+            overlooked += 1
+            return
+        }
+        if let over { closed.append(over) }
+        open[key] = Incident(
+            offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
+            portName: window.portName.isEmpty ? nil : window.portName,
+            windowStartSecond: window.startSecond,
+            firstSecond: window.endSecond - window.scale.bucketSeconds + 1,
+            lastSecond: window.endSecond, verdictCount: 1, level: verdict.level,
+            firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
+            patterns: verdict.pattern.map { [$0: verdict] } ?? [:], strongest: verdict,
+            eventID: eventID)
+    }
+
+    private static func weight(_ verdict: Verdict) -> Float {
+        verdict.excess + (verdict.level == .quarantine ? 1000 : 0)
+            + (verdict.pattern == .newService || verdict.pattern == nil ? 0 : 100)
+    }
+
+    /// Closes the incidents without a verdict since `second`, and forgets the oldest closed ones
+    /// beyond `kept`, so memory stays bounded.
+    public mutating func settle(before second: Int, keeping kept: Int) {
+        for (key, incident) in open where incident.lastSecond < second {
+            closed.append(incident)
+            open[key] = nil
+        }
+        guard closed.count > kept else { return }
+        closed.sort { ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender) }
+        closed.removeFirst(closed.count - kept)
+    }
+
+    /// The incidents with a verdict in or after `second`.
+    public func changed(since second: Int) -> [Incident] {
+        (closed.reversed().prefix { $0.lastSecond >= second } + open.values).filter {
+            $0.lastSecond >= second
+        }
+    }
+
+    /// The incident that the newest verdict on `offender` belongs to; with a target, the one of
+    /// that target's offenders.
+    public func current(of offender: IPAddress, target: IPAddress? = nil) -> Incident? {
+        open[Key(offender: offender, target: target)]
+    }
+
+    /// All incidents, open ones included, by their start.
+    public var all: [Incident] {
+        (closed + open.values).sorted {
+            ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender)
+        }
+    }
+}

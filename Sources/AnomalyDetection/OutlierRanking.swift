@@ -1,0 +1,126 @@
+import AnomalyModel
+public import AttackPatterns
+import BaselineGraph
+public import FeatureExtraction
+import IsolationForest
+public import NetworkAddresses
+public import Workloads
+
+/// Ranks the addresses of a capture against each other, where there is no baseline.
+///
+/// No traffic is known to be clean, so a forest is fitted on the capture itself. In addition,
+/// patterns that need no baseline detect scans, floods, password guessing and tunnels. There are
+/// two passes: `collect` every window and `fit`, then `rank` every window.
+public struct OutlierRanking: Sendable {
+    /// One address with its most anomalous window.
+    public struct Entry: Sendable {
+        public var subject: IPAddress
+        public var workload: String
+        /// The forest's score of the window, 0...1.
+        public var score: Float
+        public var pattern: Pattern?
+        /// The strength in multiples of the pattern's least amount; 0 without a pattern.
+        public var strength: Float
+        public var window: Window
+        /// The anomalous features; the clean values are those of the whole capture.
+        public var reasons: [Verdict.Reason]
+
+        /// Orders the entries: those with a pattern first, by its strength, then by score.
+        public var rank: Float {
+            let shape =
+                strength >= 1 ? 1 + Float(strength.exponent) * 0.25 + strength.significand * 0.1 : 0
+            return shape + score
+        }
+    }
+
+    private var trainer: Trainer
+    private var model: Model?
+    private let identities: IdentityMap
+    private var best: [IPAddress: Entry] = [:]
+    /// Addresses that are kept, the most anomalous; a capture of forged ones may have millions.
+    private static let entryLimit = 65_536
+    /// Whether addresses were left out.
+    public private(set) var isCut = false
+    private var shares = [Float](repeating: 0, count: Feature.count)
+
+    public init(inventory: Inventory, seed: UInt64) {
+        trainer = Trainer(inventory: inventory, seed: seed, learnsMinutes: false)
+        identities = IdentityMap(inventory: inventory)
+    }
+
+    /// First pass.
+    public mutating func collect(_ window: Window) { trainer.observe(window) }
+
+    /// Fits the forest; returns false if no flow was opened, so there is nothing to rank.
+    public mutating func fit() -> Bool {
+        model = try? trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())
+        return model != nil
+    }
+
+    /// Second pass.
+    public mutating func rank(_ window: Window) {
+        guard let scaleModel = model?[window.scale],
+            let node = scaleModel.baseline.groups[ScaleBaseline.node]
+        else { return }
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let row = RelativeVector.relative(transformed, to: node)
+        let found = Pattern.match(window)
+        let before = best[window.subject]
+        // A window with a weaker pattern than an earlier one need not be scored.
+        if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }
+        let score = scaleModel.forest.attribute(row, into: &shares)
+        var entry = Entry(
+            subject: window.subject, workload: "", score: score, pattern: found?.pattern,
+            strength: found?.strength ?? 0, window: found?.pattern.shown(window) ?? window,
+            reasons: [])
+        guard before.map({ entry.rank > $0.rank }) ?? true else { return }
+        entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
+        entry.reasons = reasons(window, row, node)
+        if let found, let text = found.pattern.ruleText(of: window) {
+            entry.reasons.insert(found.pattern.ruleReason(text, window, node), at: 0)
+        }
+        best[window.subject] = entry
+        guard best.count > 2 * Self.entryLimit else { return }
+        isCut = true
+        best = Dictionary(
+            uniqueKeysWithValues: entries.prefix(Self.entryLimit).map { ($0.subject, $0) })
+    }
+
+    /// The score of a window compared with all others, for time lines; nil before `fit`.
+    public func score(_ window: Window) -> Float? {
+        guard let scaleModel = model?[window.scale],
+            let node = scaleModel.baseline.groups[ScaleBaseline.node]
+        else { return nil }
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        return scaleModel.forest.score(RelativeVector.relative(transformed, to: node))
+    }
+
+    private func reasons(
+        _ window: Window, _ row: [Float], _ node: GroupBaseline
+    ) -> [Verdict.Reason] {
+        let order = Feature.allCases.filter { row[$0.rawValue] > 0.5 && window[$0] > 0 }
+            .sorted { shares[$0.rawValue] > shares[$1.rawValue] }
+        return order.prefix(3).map { feature in
+            let description = FeatureSchema.description(of: feature)
+            func raw(_ values: [Float]) -> Float {
+                description.raw(values[feature.rawValue], seconds: window.scale.seconds)
+            }
+            let median = raw(node.median)
+            return Verdict.Reason(
+                feature: feature, value: window[feature], baselineMedian: median,
+                baselineP99: raw(node.p99), baselineLargest: raw(node.largest),
+                share: shares[feature.rawValue],
+                text: Explanation.number(window[feature], description) + " \(description.counts) in"
+                    + """
+                     \(window.scale.seconds) s (median of all \
+                    \(Explanation.number(median, description)))
+                    """
+            )
+        }
+    }
+
+    /// All addresses, most anomalous first.
+    public var entries: [Entry] {
+        best.values.sorted { ($1.rank, $0.subject) < ($0.rank, $1.subject) }
+    }
+}

@@ -1,0 +1,63 @@
+public import AttackPatterns
+public import FeatureExtraction
+public import NetworkAddresses
+
+/// An anomalous window, and the reasons.
+public struct Verdict: Sendable {
+    /// The proposed reaction.
+    public enum Level: Int, Sendable, Comparable {
+        case watch, quarantine
+
+        public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// One feature that made the window anomalous.
+    public struct Reason: Sendable {
+        public var feature: Feature
+        /// Raw value in the window.
+        public var value: Float
+        /// Raw values of the baseline's clean windows.
+        public var baselineMedian: Float
+        public var baselineP99: Float
+        public var baselineLargest: Float
+        /// Its share of the path's shortening, 0...1.
+        public var share: Float
+        /// The reason as a sentence.
+        public var text: String
+    }
+
+    public var window: Window
+    /// The workload's name, `outside`, or the address.
+    public var workload: String
+    /// Whether the subject is in the inventory or the baseline.
+    public var isKnown: Bool
+    /// The group whose baseline was used.
+    public var baselineName: String
+    public var score: Float
+    public var pValue: Double
+    public var threshold: Float
+    public var pattern: Pattern?
+    /// The strength in multiples of the pattern's least amount.
+    public var strength: Float
+    /// The sum, over the most anomalous features, of the resolutions beyond the clean range.
+    public var excess: Float
+    public var level: Level
+    /// Whether one such window is enough to act on.
+    public var isFarBeyond: Bool
+    public var reasons: [Reason]
+    /// What a target received, in a verdict on packets whose senders are not known, or are many;
+    /// the subject is then unspecified.
+    public var against: TargetWindow?
+    /// The evidence of the minutes before, if they raised this verdict; nil: this window alone did.
+    public var running: RunningEvidence?
+
+    public var subject: IPAddress { window.subject }
+
+    /// The alert's headline: the subject, the pattern and the amount.
+    public var summary: String {
+        let title =
+            (pattern?.title ?? "unusual traffic")
+            + (running.map { " over \($0.minutes) min" } ?? "")
+        return reasons.first.map { "\(title): \($0.text)" } ?? title
+    }
+}

@@ -1,0 +1,124 @@
+import FeatureExtraction
+package import IsolationForest
+package import Workloads
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The clean minutes of one workload, image, network or the whole node.
+///
+/// Medians and percentiles, not largest values: one anomalous minute in the training moves
+/// neither.
+public struct MinuteGroup: Sendable, Equatable {
+    /// The number of clean minutes, each of one address.
+    public internal(set) var minuteCount: Int
+    /// The transformed values by column: the median, and the value that 95 % of the minutes do
+    /// not exceed.
+    public internal(set) var median: [Float]
+    public internal(set) var upper: [Float]
+    /// Scores of the minutes in rising order, each by a forest that did not see it; thinned to at
+    /// most `keptLimit`.
+    package var scores: [Float]
+    /// The number of scores before thinning.
+    var scoreCount: Int
+    /// The share of the high scores that do not directly follow another high one of the same
+    /// address (the extremal index): 1 if minutes are independent, 0.2 if high scores come five at
+    /// a time.
+    var independence: Double
+
+    static let keptLimit = 4096
+    /// Values of a row are limited to this.
+    static let bound: Float = 11
+    /// The share of a feature's step that is added to the width of its range.
+    private static let marginShare: Float = 1 / 6
+    /// The same for packets and bytes, which vary most between busy and calm hours.
+    private static let volumeMarginShare: Float = 1 / 2
+
+    /// How far each value of a minute lies beyond `upper`, in widths of the range between median
+    /// and `upper`; 0 within it.
+    ///
+    /// - Parameter allowed: values up to these are within the range.
+    package func row(_ values: [Float], allowed: [Float]? = nil) -> [Float] {
+        var row = values
+        let served = Feature.served.rawValue
+        let demand = max(0, values[served] - median[served])
+        for description in FeatureSchema.table {
+            let feature = description.feature
+            let column = feature.rawValue
+            guard column != served, values[column] > allowed?[column] ?? -.infinity else {
+                row[column] = 0
+                continue
+            }
+            let margin =
+                description.resolution
+                * (feature.isTraffic ? Self.volumeMarginShare : Self.marginShare)
+            let distance = values[column] - median[column] - (feature.followsDemand ? demand : 0)
+            let beyond = distance / (upper[column] - median[column] + margin) - 1
+            row[column] = min(max(beyond, 0), Self.bound)
+        }
+        return row
+    }
+
+    /// A conformal p-value: the probability that a clean minute scores as high.
+    package func pValue(_ score: Float) -> Double {
+        let kept = scores.count - scores.partitioningIndex { $0 >= score }
+        let above = Double(kept) * Double(scoreCount) / Double(max(scores.count, 1))
+        return (1 + independence * above) / (1 + independence * Double(scoreCount))
+    }
+
+    /// The score from which the p-value is at most `chance`.
+    package func score(atChance chance: Double) -> Float {
+        guard !scores.isEmpty else { return 0 }
+        return scores[min(scores.count - 1, Int(Double(scores.count) * (1 - chance)))]
+    }
+}
+
+extension Feature {
+    /// Whether it measures traffic on connections that may be old.
+    fileprivate var isTraffic: Bool {
+        switch self {
+        case .packetsOut, .bytesOut, .bytesIn: true
+        default: false
+        }
+    }
+}
+
+/// What clean minutes look like, for evidence that builds up over many of them.
+public struct MinuteModel: Sendable, Equatable {
+    /// The number of clean minutes that a group needs before it is used.
+    static let leastMinutes = 30
+    /// The share of the false-alarm budget that is for evidence over minutes.
+    static let budgetShare = 0.5
+    /// The lowest line, for a budget that is larger than the number of minutes.
+    private static let lowestLine = 20.0
+
+    public internal(set) var groups: [String: MinuteGroup]
+    /// Minutes of active addresses in a day, outside ones too: the line is on the safe side.
+    public internal(set) var minutesPerDay: Double
+    package var forest: IsolationForest
+
+    /// Whether the minutes of an identity are judged. Those of an outside address that the training
+    /// has not seen need not be like those of others. In training they count, which raises the
+    /// line.
+    package static func covers(_ identity: Identity) -> Bool { identity.place != .outside }
+
+    /// The narrowest group of an identity that has enough minutes.
+    package func group(of identity: Identity) -> (name: String, group: MinuteGroup)? {
+        for name in ScaleBaseline.groupNames(of: identity) {
+            guard let group = groups[name],
+                group.scoreCount >= Self.leastMinutes || name == ScaleBaseline.node
+            else { continue }
+            return (name, group)
+        }
+        return nil
+    }
+
+    /// The evidence from which an alert is raised: a factor by which the minutes are less likely
+    /// for a clean workload than for an attacker.
+    ///
+    /// The expected number of crossings in n clean minutes is at most n divided by it.
+    public func line(falseAlarmsPerDay perDay: Double) -> Double {
+        max(minutesPerDay / max(perDay * Self.budgetShare, 1e-9), Self.lowestLine)
+    }
+}

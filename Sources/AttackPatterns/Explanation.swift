@@ -1,0 +1,89 @@
+import BaselineGraph
+package import FeatureExtraction
+import NetworkAddresses
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Formats numbers as text for an operator.
+package enum Explanation {
+    /// "408 distinct destination ports in 10 s; clean maximum 6".
+    package static func sentence(
+        _ description: FeatureDescription, value: Float, largest: Float, window: Window
+    ) -> String {
+        let length = window.scale.seconds
+        let amount = number(value, description)
+        let clean = "clean maximum \(number(largest, description))"
+        switch description.feature {
+        case .failedShare:
+            return "\(amount) of the flows in \(length) s refused or unanswered; \(clean)"
+        case .newEdges, .newPeers, .newPorts, .newNetworks, .newOutsidePeers, .newEdgeFailed:
+            return "\(amount) \(description.counts) in \(length) s"
+                + " (last \(contact(window.lastContact))); \(clean)"
+        case .outboundExcess, .outsideExcess:
+            return
+                """
+                \(ratio(value)) times as much sent as fetched in \(length) s; clean maximum \
+                \(ratio(largest))
+                """
+        case .regularity:
+            return
+                "regularity \(amount) of intervals to one peer (\(contact(window.regularContact)));"
+                + " \(clean)"
+        case .unsolicited where window.unsolicited.total > 0:
+            return "\(amount) \(description.counts) in \(length) s (\(window.unsolicited.text)); "
+                + clean
+        case .unsolicitedTargets:
+            return "\(amount) \(description.counts) in \(length) s"
+                + " (last \(contact(window.unsolicitedContact))); \(clean)"
+        case .dnsNameLength, .dnsNameEntropy, .bytesPerPacket, .icmpPayload:
+            return "\(amount) \(description.counts) over \(length) s; \(clean)"
+        default:
+            return "\(amount) \(description.counts) in \(length) s; \(clean)"
+        }
+    }
+
+    package static func contact(_ contact: Contact) -> String {
+        let service = Service(ipProtocol: contact.ipProtocol, port: contact.port)
+        guard [6, 17, 132].contains(contact.ipProtocol) else {
+            return "\(contact.address) \(service)"
+        }
+        return "\(contact.address) \(Service.protocolName(contact.ipProtocol)) \(contact.port)"
+    }
+
+    private static func ratio(_ logarithm: Float) -> String { fixed(expf(logarithm), digits: 1) }
+
+    package static func number(_ value: Float, _ description: FeatureDescription) -> String {
+        if [.bytesOut, .bytesIn, .bytesOutside].contains(description.feature) {
+            return bytes(value)
+        }
+        if description.transform == .linear { return fixed(value, digits: value < 10 ? 2 : 0) }
+        return value < 10 && value != value.rounded()
+            ? fixed(value, digits: 1) : fixed(value, digits: 0)
+    }
+
+    /// "1.4 MB"; powers of ten.
+    package static func bytes(_ value: Float) -> String {
+        switch value {
+        case 1e9...: fixed(value / 1e9, digits: 1) + " GB"
+        case 1e6...: fixed(value / 1e6, digits: 1) + " MB"
+        case 1e3...: fixed(value / 1e3, digits: 0) + " kB"
+        default: fixed(value, digits: 0) + " bytes"
+        }
+    }
+
+    /// Formats a number with `digits` digits after the point, without a locale.
+    package static func fixed(_ value: Float, digits: Int) -> String {
+        guard value.isFinite else { return "\(value)" }
+        let factor: Double = digits == 0 ? 1 : digits == 1 ? 10 : 100
+        let scaled = (Double(value) * factor).rounded()
+        guard abs(scaled) < 1e15 else { return "\(value)" }
+        let whole = Int(scaled)
+        guard digits > 0 else { return "\(whole)" }
+        let part = String(abs(whole) % Int(factor))
+        let sign = whole < 0 && abs(whole) < Int(factor) ? "-" : ""
+        return "\(sign)\(whole / Int(factor))."
+            + String(repeating: "0", count: digits - part.count) + part
+    }
+}

@@ -1,0 +1,395 @@
+public import FeatureExtraction
+internal import NetworkAddresses
+import SenderAttribution
+
+/// The kind of attack that an anomalous window clearly matches.
+///
+/// A pattern names an alert and decides whether it may lead to a fence. With a baseline, it never
+/// raises an alert by itself: the forest's score does.
+public enum Pattern: String, CaseIterable, Sendable {
+    case spoofing, arpSweep
+    case nullScan, finScan, xmasScan, maimonScan, ackScan, synAckScan, invalidFlagsScan
+    case fragmentedScan, protocolScan
+    case nullFlood, finFlood, xmasFlood, ackFlood, synAckFlood, rstFlood, invalidFlagsFlood
+    case replyFlood, fragmentFlood
+    case broadcastFlood
+    case verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
+    case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, slowRequests
+    case lateralMovement, newService
+    case arpSpoofing, neighbourSpoofing, macSpoofing, nextHop, rogueDHCP, rogueRouter, arpFlood
+    case serviceDown
+
+    /// The title for an operator.
+    public var title: String {
+        switch self {
+        case .spoofing: "spoofed source addresses"
+        case .arpSweep: "ARP sweep"
+        case .nullScan: "NULL scan"
+        case .finScan: "FIN scan"
+        case .xmasScan: "Xmas scan"
+        case .maimonScan: "Maimon scan"
+        case .ackScan: "ACK scan"
+        case .synAckScan: "SYN/ACK scan"
+        case .invalidFlagsScan: "invalid-flags scan"
+        case .fragmentedScan: "fragmented scan"
+        case .protocolScan: "protocol scan"
+        case .nullFlood: "NULL flood"
+        case .finFlood: "FIN flood"
+        case .xmasFlood: "Xmas flood"
+        case .ackFlood: "ACK flood"
+        case .synAckFlood: "SYN/ACK flood"
+        case .rstFlood: "RST flood"
+        case .invalidFlagsFlood: "invalid-flags flood"
+        case .replyFlood: "reply flood"
+        case .fragmentFlood: "fragment flood"
+        case .broadcastFlood: "broadcast flood"
+        case .verticalScan: "port scan"
+        case .horizontalScan: "address scan"
+        case .synFlood: "SYN flood"
+        case .packetFlood: "packet flood"
+        case .requestFlood: "request flood"
+        case .guessing: "password guessing"
+        case .dnsTunnel: "DNS tunnel"
+        case .icmpTunnel: "ICMP tunnel"
+        case .exfiltration: "data leaving"
+        case .beacon: "beacon"
+        case .slowRequests: "slow requests"
+        case .lateralMovement: "lateral movement"
+        case .newService: "contact never seen before"
+        case .arpSpoofing: "ARP spoofing"
+        case .neighbourSpoofing: "IPv6 neighbour spoofing"
+        case .macSpoofing: "MAC address of another host"
+        case .nextHop: "forwarding of others' packets"
+        case .rogueDHCP: "rogue DHCP server"
+        case .rogueRouter: "rogue router"
+        case .arpFlood: "ARP flood"
+        case .serviceDown: "service refuses its clients"
+        }
+    }
+
+    /// The ATT&CK technique, if the pattern has one.
+    public var technique: String? {
+        switch self {
+        case .spoofing: nil
+        case .arpSweep: "T1018"
+        case .verticalScan, .horizontalScan, .nullScan, .finScan, .xmasScan, .maimonScan,
+            .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan:
+            "T1046"
+        case .synFlood: "T1499.001"
+        case .packetFlood, .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
+            .invalidFlagsFlood, .replyFlood, .fragmentFlood:
+            "T1498.001"
+        case .broadcastFlood: "T1498.002"
+        case .requestFlood, .slowRequests: "T1499.002"
+        case .guessing: "T1110"
+        case .dnsTunnel: "T1071.004"
+        case .icmpTunnel: "T1095"
+        case .exfiltration: "T1048"
+        case .beacon: "T1071"
+        case .lateralMovement: "T1021"
+        case .newService, .serviceDown: nil
+        case .arpSpoofing, .arpFlood: "T1557.002"
+        case .rogueDHCP: "T1557.003"
+        case .neighbourSpoofing, .macSpoofing, .nextHop, .rogueRouter: "T1557"
+        }
+    }
+
+    /// Whether it is clear enough to fence the offender; the others only raise alerts.
+    public var mayFence: Bool {
+        switch self {
+        case .beacon, .newService, .lateralMovement, .requestFlood, .slowRequests, .serviceDown:
+            false
+        default: true
+        }
+    }
+
+    /// Whether it is a host that takes another's place.
+    public var isTakeover: Bool {
+        switch self {
+        case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
+            .arpFlood:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it needs no baseline: it is never ordinary, so no score decides.
+    package var isRule: Bool { isTakeover || self == .serviceDown }
+
+    /// The alert's category in Suricata's terms.
+    public var category: String {
+        switch self {
+        case .spoofing, .synFlood, .packetFlood, .requestFlood, .slowRequests, .nullFlood,
+            .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood, .invalidFlagsFlood,
+            .replyFlood, .fragmentFlood, .broadcastFlood:
+            "Attempted Denial of Service"
+        case .arpSweep, .verticalScan, .horizontalScan, .nullScan, .finScan, .xmasScan,
+            .maimonScan, .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan:
+            "Detection of a Network Scan"
+        case .guessing: "Attempted User Privilege Gain"
+        case .dnsTunnel, .icmpTunnel, .beacon: "Malware Command and Control Activity Detected"
+        case .exfiltration: "Potential Corporate Privacy Violation"
+        case .lateralMovement, .newService, .serviceDown: "Misc activity"
+        case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
+            .arpFlood:
+            "Potentially Bad Traffic"
+        }
+    }
+
+    /// The feature that measures it.
+    public var measure: Feature {
+        switch self {
+        case .spoofing: .foreignSources
+        case .arpSweep: .arpTargets
+        case .nullScan, .finScan, .xmasScan, .maimonScan, .ackScan, .synAckScan,
+            .invalidFlagsScan, .fragmentedScan:
+            .unsolicitedTargets
+        case .protocolScan: .protocols
+        case .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
+            .invalidFlagsFlood, .replyFlood, .fragmentFlood:
+            .unsolicited
+        case .verticalScan: .ports
+        case .horizontalScan: .peers
+        case .synFlood: .flows
+        case .packetFlood, .broadcastFlood: .packetsOut
+        case .requestFlood, .slowRequests, .guessing: .flowsPerEdge
+        case .dnsTunnel: .dnsQueries
+        case .icmpTunnel: .icmpPackets
+        case .exfiltration: .bytesOutside
+        case .beacon: .regularity
+        case .lateralMovement, .newService: .newEdges
+        case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
+            .arpFlood:
+            .foreignSources
+        case .serviceDown: .failed
+        }
+    }
+
+    fileprivate init(_ kind: Takeover.Kind) {
+        self =
+            switch kind {
+            case .arp: .arpSpoofing
+            case .neighbour: .neighbourSpoofing
+            case .macAddress: .macSpoofing
+            case .nextHop: .nextHop
+            case .dhcp: .rogueDHCP
+            case .router: .rogueRouter
+            case .flood: .arpFlood
+            }
+    }
+
+    /// The text of a pattern that needs no baseline; nil for others.
+    package func ruleText(of window: Window) -> String? {
+        isTakeover ? window.takeover?.text : self == .serviceDown ? window.outage?.text : nil
+    }
+
+    /// The amount in a window as text: "1002 distinct destination ports in 10 s".
+    public func amount(in window: Window) -> String {
+        if let text = ruleText(of: window) { return text }
+        let description = FeatureSchema.description(of: measure)
+        return Explanation.number(window[measure], description)
+            + " \(description.counts) in \(window.scale.seconds) s"
+    }
+
+    /// The clearest pattern in a window without a baseline, and its strength in multiples of its
+    /// least amount.
+    public static func match(_ window: Window) -> (pattern: Pattern, strength: Float)? {
+        guard var found = match(window, isAnomalous: { _ in true }) else { return nil }
+        // Uploads are common, so without a baseline five times as much is needed.
+        if found.pattern == .exfiltration { found.strength /= 5 }
+        return found.strength >= 1 ? found : nil
+    }
+
+    /// The clearest pattern in a window, and its strength in multiples of its least amount.
+    ///
+    /// A pattern that may not be fenced never takes precedence over one that may: a scan that finds
+    /// a few open ports is still a scan.
+    ///
+    /// - Parameters:
+    ///   - isAnomalous: whether a feature is beyond the clean range; always true without a
+    ///   baseline.
+    ///   - excluded: a pattern that is ignored.
+    package static func match(
+        _ window: Window, excluding excluded: Pattern? = nil, isAnomalous: (Feature) -> Bool
+    ) -> (pattern: Pattern, strength: Float)? {
+        let takeover = window.takeover.map { (Pattern($0.kind), takeoverStrength) }
+        if let takeover, window.takeover?.evidence == .port { return takeover }
+        // A ping of a network in another's name is answered to that one, by all of it.
+        let broadcast = broadcastFlood.strength(in: window, isAnomalous: isAnomalous)
+        if broadcast >= 1 { return (.broadcastFlood, broadcast) }
+        let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
+        if spoofed >= 1 { return (.spoofing, spoofed) }
+        return strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
+            ?? takeover
+            ?? strongest(of: window, isAnomalous) { !$0.mayFence && $0 != excluded }
+    }
+
+    /// The strength of a takeover, which has no amount: that of a loud attack.
+    private static let takeoverStrength: Float = 20
+
+    private static func strongest(
+        of window: Window, _ isAnomalous: (Feature) -> Bool, where counts: (Pattern) -> Bool
+    ) -> (pattern: Pattern, strength: Float)? {
+        var best: (pattern: Pattern, strength: Float)?
+        for pattern in allCases where counts(pattern) {
+            let strength = pattern.strength(in: window, isAnomalous: isAnomalous)
+            // Earlier patterns are more specific; a later one must be clearly stronger.
+            if strength >= 1, best.map({ strength > $0.strength * 3 }) ?? true {
+                best = (pattern, strength)
+            }
+        }
+        return best
+    }
+
+    /// The strength of this pattern in multiples of its least amount; below 1 it does not match.
+    private func strength(in window: Window, isAnomalous: (Feature) -> Bool) -> Float {
+        let flows = max(window[.flows], 1)
+        let failedShare = window.unanswered / flows
+        let length = (Float(window.scale.seconds) / 10).squareRoot()
+        switch self {
+        case .spoofing:
+            // With the port as evidence, one borrowed address is enough, if it is used much.
+            let proven = window.evidence == .port ? Float(window.forgedCount) / 20 : 0
+            return max(proven, isAnomalous(.foreignSources) ? window[.foreignSources] / 3 : 0)
+        case .arpSweep:
+            return isAnomalous(.arpTargets) ? window[.arpTargets] / (12 * length) : 0
+        case .nullScan, .finScan, .xmasScan, .maimonScan, .ackScan, .synAckScan,
+            .invalidFlagsScan, .fragmentedScan:
+            return unsolicitedScan(window, isAnomalous)
+        case .protocolScan: return isAnomalous(.protocols) ? window[.protocols] / 5 : 0
+        case .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
+            .invalidFlagsFlood, .replyFlood, .fragmentFlood:
+            return unsolicitedFlood(window, isAnomalous)
+        case .verticalScan:
+            let replies = window.unsolicited.dominant?.kind == .reply ? scanned(window) : 0
+            if replies >= 1, isAnomalous(.unsolicitedTargets) { return replies }
+            guard isAnomalous(.ports) || isAnomalous(.newPorts) || isAnomalous(.newEdges) else {
+                return 0
+            }
+            let fresh = window[.newPorts] >= window[.newPeers] ? freshlyFailed(window) : 0
+            guard window[.ports] >= window[.peers], failedShare > 0.5 else { return fresh }
+            return max(fresh, window[.ports] / 10)
+        case .horizontalScan:
+            guard isAnomalous(.peers) || isAnomalous(.newEdges) else { return 0 }
+            let fresh = window[.newPeers] > window[.newPorts] ? freshlyFailed(window) : 0
+            guard window[.peers] > window[.ports], failedShare > 0.4 else { return fresh }
+            return max(fresh, window[.peers] / 10)
+        case .broadcastFlood:
+            guard isAnomalous(.packetsOut) || isAnomalous(.icmpPackets) else { return 0 }
+            return Float(window.groupCount) / (200 * length)
+        case .synFlood:
+            return window.lastContact.ipProtocol == 6 ? flowFlood(window, isAnomalous) : 0
+        case .packetFlood:
+            var flows = window.lastContact.ipProtocol == 6 ? 0 : flowFlood(window, isAnomalous)
+            // Pings are answered: as much is fetched as sent.
+            if isAnomalous(.icmpPackets) {
+                flows = max(flows, window[.icmpPackets] / (1000 * length))
+            }
+            guard isAnomalous(.packetsOut), window[.outboundExcess] > 0.7 else { return flows }
+            guard window[.bytesPerPacket] < 1200 else { return flows }
+            return max(flows, window[.packetsOut] / (1000 * length))
+        case .requestFlood:
+            guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), failedShare < 0.5 else {
+                return 0
+            }
+            return window[.flowsPerEdge] / (400 * length)
+        case .guessing: return guessing(window, isAnomalous, flows, failedShare, length)
+        case .dnsTunnel:
+            guard
+                isAnomalous(.dnsNewNames) || isAnomalous(.dnsNameLength) || isAnomalous(.dnsQueries)
+            else {
+                return 0
+            }
+            guard
+                window[.dnsNameLength] > Feature.dnsNameLength.ordinary
+                    || window[.dnsNameEntropy] > Feature.dnsNameEntropy.ordinary
+            else { return 0 }
+            return window[.dnsQueries] / (10 * length)
+        case .icmpTunnel:
+            guard isAnomalous(.icmpPackets) || isAnomalous(.icmpPayload) else { return 0 }
+            let bytes = window[.icmpPackets] * window[.icmpPayload]
+            return window[.icmpPayload] > 100 ? bytes / (3000 * length) : 0
+        case .exfiltration:
+            guard isAnomalous(.bytesOutside), window[.outsideExcess] > 0.7,
+                window[.bytesPerPacket] > 400
+            else { return 0 }
+            return window[.bytesOutside] / (100_000 * length)
+        case .beacon:
+            return isAnomalous(.regularity) && window[.regularity] > 0.6
+                ? window[.regularity] / 0.6 : 0
+        case .slowRequests: return slowRequests(window, isAnomalous)
+        case .lateralMovement:
+            guard isAnomalous(.newEdges), window[.newOutsidePeers] == 0 else { return 0 }
+            return window[.newEdges] > window[.newEdgeFailed] ? window[.newEdges] : 0
+        case .newService:
+            guard window.hasUnknownPeers else { return 0 }
+            return isAnomalous(.newEdges) || isAnomalous(.newPeers) || isAnomalous(.newNetworks)
+                || isAnomalous(.newOutsidePeers) ? 1 : 0
+        case .serviceDown: return window.outage == nil ? 0 : 1
+        case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
+            .arpFlood:
+            return 0
+        }
+    }
+
+    /// The strength of a scan among the usual traffic: contacts that the baseline never used, most
+    /// of which failed.
+    private func freshlyFailed(_ window: Window) -> Float {
+        let (edges, failed) = (window[.newEdges], window[.newEdgeFailed])
+        return failed * 2 > edges ? min(edges, failed) / 10 : 0
+    }
+
+    /// The strength of a flood: many flows to few services that were refused, unanswered or closed
+    /// at once, with hardly any data.
+    private func flowFlood(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
+        let flows = max(window[.flows], 1)
+        guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
+            return 0
+        }
+        // A server that refuses several of its clients is down: its clients only try again.
+        guard Float(window.outageCount) < flows / 2 else { return 0 }
+        guard window.unanswered / flows > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
+        return window[.flows] / (100 * (Float(window.scale.seconds) / 10).squareRoot())
+    }
+
+    /// The strength of connections that are held open by a few bytes at a time (slowloris): the
+    /// other end sends hardly more than acknowledgments.
+    private func slowRequests(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
+        let flows = max(window[.flows], 1)
+        guard window.lastContact.ipProtocol == 6, window.scale != .short,
+            isAnomalous(.flows) || isAnomalous(.flowsPerEdge), window.unanswered / flows < 0.5
+        else { return 0 }
+        let packets = max(window[.packetsOut], 1)
+        guard packets > 3 * flows, !Self.isAnswered(window), window[.bytesPerPacket] < 120
+        else { return 0 }
+        return window[.flowsPerEdge] / (30 * (Float(window.scale.seconds) / 10).squareRoot())
+    }
+
+    /// Whether more than acknowledgments comes back: 52 bytes with time stamps, 72 of IPv6. A
+    /// refused login has at least one packet with data among six.
+    private static func isAnswered(_ window: Window) -> Bool {
+        let acknowledgment: Float = window.lastContact.address.isIPv4 ? 52 : 72
+        return window[.bytesIn] >= 1.12 * acknowledgment * max(window[.packetsOut], 1)
+    }
+
+    private func guessing(
+        _ window: Window, _ isAnomalous: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
+        _ length: Float
+    ) -> Float {
+        guard window.lastContact.ipProtocol == 6, window[.edges] <= 8,
+            failedShare < 0.6
+        else { return 0 }
+        if isAnomalous(.logins), window[.logins] >= 4, window[.logins] > flows / 2 {
+            return window[.logins] / (5 * length)
+        }
+        // Many short flows to few services, with little data in either direction.
+        let said = window[.bytesOut] / flows
+        // Over ten minutes the answers to many users behind one address are pages, not refusals.
+        let mostFetched: Float = window.scale == .long ? 4000 : 12_000
+        guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), said > 180, said < 6000,
+            window[.bytesIn] / flows < mostFetched,
+            Self.isAnswered(window)
+        else { return 0 }
+        return window[.flowsPerEdge] / (12 * length)
+    }
+}

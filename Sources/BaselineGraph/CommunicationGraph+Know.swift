@@ -1,0 +1,40 @@
+public import NetworkAddresses
+public import Workloads
+
+extension CommunicationGraph {
+    /// Adds a flow to the known ones, as if it had been seen while learning.
+    public mutating func know(
+        _ source: IPAddress, _ destination: IPAddress, _ service: Service, inventory: Inventory
+    ) {
+        var resolver = IdentityResolver(identities: IdentityMap(inventory: inventory))
+        let peer = resolver.learn(destination, in: &self)
+        guard peer.place != .group else { return }
+        let subject = resolver.learn(source, in: &self)
+        note(subject, peer, destination, service, epoch: 0)
+    }
+
+    /// Adds a flow under every combination of names by which it is looked up.
+    package mutating func note(
+        _ subject: Resolved, _ peer: Resolved, _ destination: IPAddress, _ service: Service,
+        epoch: Int32
+    ) {
+        if peer.place == .outside {
+            _ = Self.note(
+                destination, in: &outsideAddresses, epoch: epoch, dropped: &droppedFacts)
+        }
+        func note(_ subject: UInt32, _ peer: UInt32, _ service: Service) -> Bool {
+            Self.note(
+                Edge(subject: subject, peer: peer, service: service), in: &edges, epoch: epoch,
+                dropped: &droppedFacts)
+        }
+        guard note(subject.name, peer.name, service) else { return }
+        for who in [subject.name, subject.network, Self.anyone] {
+            subjects.insert(who)
+            for whom in [peer.name, peer.network] {
+                _ = note(who, whom, service)
+                _ = note(who, whom, .any)
+            }
+            _ = note(who, Self.anyone, service)
+        }
+    }
+}

@@ -1,0 +1,178 @@
+public import NetworkAddresses
+public import PacketDecoding
+import Workloads
+
+/// Contacts in clean traffic: workload to workload (or network) by service, the outside addresses
+/// contacted, the DNS names queried, and the IP addresses of each MAC address.
+///
+/// Hosts are stored by name, so the graph stays valid when addresses change. Every fact stores
+/// whether it was seen in one epoch only: while training, a fact that was seen only in the current
+/// epoch counts as new, so the training vectors contain as much novelty as clean traffic has.
+public struct CommunicationGraph: Sendable, Equatable {
+    /// The length of an epoch in seconds.
+    public static let epochSeconds = 180
+    /// The greatest number of facts of each kind; further ones are counted in `droppedFacts`.
+    public static let factLimit = 1 << 20
+
+    /// A subject, a peer and a service; `anyone` and `anyService` are wild cards.
+    public struct Edge: Hashable, Sendable {
+        public var subject: UInt32
+        public var peer: UInt32
+        public var service: Service
+
+        public init(subject: UInt32, peer: UInt32, service: Service) {
+            self.subject = subject
+            self.peer = peer
+            self.service = service
+        }
+    }
+
+    /// When a fact was seen: `epoch` is the first epoch; `isRepeated` is true if there was a later
+    /// one.
+    public struct Sighting: Sendable, Equatable {
+        public var epoch: Int32
+        public var isRepeated: Bool
+    }
+
+    /// The addresses of a MAC address.
+    public struct Link: Sendable, Equatable {
+        /// The source addresses that it used, in order of appearance, at most
+        /// `MACBindingTable.addressLimit`.
+        public var addresses: [IPAddress]
+        /// Whether it may send with the addresses of others.
+        public var isRouter: Bool
+        /// Whether it answers DHCP clients.
+        public var isDHCPServer: Bool
+
+        public init(addresses: [IPAddress], isRouter: Bool, isDHCPServer: Bool = false) {
+            self.addresses = addresses
+            self.isRouter = isRouter
+            self.isDHCPServer = isDHCPServer
+        }
+    }
+
+    /// The wildcard name for any subject or peer.
+    public static let anyone: UInt32 = 0
+
+    public package(set) var names: [String] = ["*"]
+    public package(set) var edges: [Edge: Sighting] = [:]
+    /// The names of the hosts that opened flows.
+    public package(set) var subjects: Set<UInt32> = []
+    public package(set) var outsideAddresses: [IPAddress: Sighting] = [:]
+    public package(set) var dnsNames: [NameDigest: Sighting] = [:]
+    public package(set) var links: [MACAddress: Link] = [:]
+    public package(set) var droppedFacts = 0
+    var indexOfName: [String: UInt32] = ["*": 0]
+
+    /// Creates an empty graph.
+    public init() {}
+
+    /// The number of `name` in this graph, or nil.
+    public func index(of name: String) -> UInt32? { indexOfName[name] }
+
+    mutating func intern(_ name: String) -> UInt32 {
+        if let index = indexOfName[name] { return index }
+        let index = UInt32(names.count)
+        names.append(name)
+        indexOfName[name] = index
+        return index
+    }
+
+    /// The name that stands for all members of a network.
+    static func networkName(_ network: String) -> String { "net:\(network)" }
+
+    /// Whether a fact is known; while training, whether it is known from another epoch than
+    /// `epoch`.
+    package static func isKnown(_ sighting: Sighting?, outside epoch: Int32?) -> Bool {
+        guard let sighting else { return false }
+        return sighting.isRepeated || sighting.epoch != epoch
+    }
+
+    package func knows(_ subject: UInt32, _ peer: UInt32, _ service: Service, outside epoch: Int32?)
+        -> Bool
+    {
+        Self.isKnown(
+            edges[Edge(subject: subject, peer: peer, service: service)], outside: epoch)
+    }
+
+    /// Adds a fact; returns false if that changed nothing or the table is full.
+    package static func note<Key: Hashable>(
+        _ key: Key, in facts: inout [Key: Sighting], epoch: Int32, dropped: inout Int
+    ) -> Bool {
+        if let sighting = facts[key] {
+            guard !sighting.isRepeated && sighting.epoch != epoch else { return false }
+            facts[key] = Sighting(epoch: sighting.epoch, isRepeated: true)
+            return true
+        }
+        guard facts.count < factLimit else {
+            dropped += 1
+            return false
+        }
+        facts[key] = Sighting(epoch: epoch, isRepeated: false)
+        return true
+    }
+
+    /// The edges between names, without those that contain a wild card or a network's name.
+    public var namedEdges: [(subject: String, peer: String, service: Service)] {
+        edges.keys
+            .filter { $0.service != .any && $0.subject != Self.anyone && $0.peer != Self.anyone }
+            .map { (names[Int($0.subject)], names[Int($0.peer)], $0.service) }
+            .filter { !$0.0.hasPrefix("net:") && !$0.1.hasPrefix("net:") }
+            .sorted { ($0.0, $0.1, $0.2.rawValue) < ($1.0, $1.1, $1.2.rawValue) }
+    }
+}
+
+/// A service in the graph: protocol and port. All ports of the dynamic range count as one service.
+public struct Service: Hashable, Sendable, CustomStringConvertible {
+    /// Protocol in bits 16 to 23, port in bits 0 to 15.
+    public let rawValue: UInt32
+
+    /// Every service.
+    public static let any = Service(rawValue: 0)
+    /// The first port of Linux's default range for dynamic ports; all from here on are one service.
+    public static let firstDynamicPort: UInt16 = 32768
+
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    public init(ipProtocol: UInt8, port: UInt16) {
+        rawValue = UInt32(ipProtocol) << 16 | UInt32(min(port, Self.firstDynamicPort))
+    }
+
+    /// The port; `firstDynamicPort` stands for all from there on.
+    public var port: UInt16 { UInt16(truncatingIfNeeded: rawValue) }
+    /// The protocol's number (IANA).
+    public var ipProtocol: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) }
+
+    /// Whether the service requires a login: remote shells and desktops, mail, directories,
+    /// databases.
+    public var asksForLogin: Bool {
+        ipProtocol == 6 && Self.loginPorts.contains(port)
+    }
+
+    private static let loginPorts: Set<UInt16> = [
+        21, 22, 23, 110, 139, 143, 389, 445, 512, 513, 514, 587, 636, 873, 993, 995, 1433, 1521,
+        2222, 3306,
+        3389, 5432, 5900, 5901, 5984, 5985, 5986, 6379, 9042, 27017,
+    ]
+
+    public var description: String {
+        let name = Self.protocolName(ipProtocol)
+        guard ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132 else { return name }
+        return port == Self.firstDynamicPort ? "\(name) high ports" : "\(name) \(port)"
+    }
+
+    private static let protocolNames: [UInt8: String] = [
+        1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 47: "GRE", 50: "ESP", 51: "AH",
+        58: "IPv6-ICMP", 132: "SCTP",
+    ]
+
+    /// The upper-case name of a protocol number, or the number itself.
+    public static func protocolName(_ number: UInt8) -> String {
+        protocolNames[number] ?? "\(number)"
+    }
+
+    /// The protocol number of a name that `protocolName` returns.
+    public static func protocolNumber(_ name: String) -> UInt8? {
+        protocolNames.first { $0.value == name }?.key ?? UInt8(name)
+    }
+}

@@ -1,0 +1,99 @@
+import SenderAttribution
+import Timestamps
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension HostState {
+    /// Writes the raw values of the window of `scale` that ends with `second`.
+    mutating func fill(_ values: inout [Float], _ scale: Scale, _ second: Int) {
+        let sum = sum(scale)
+        func amount(_ counter: Counter) -> Float { Float(sum[counter]) }
+        func set(_ feature: Feature, _ value: Float) { values[feature.rawValue] = value }
+        func mean(_ total: Counter, _ count: Counter, from least: UInt64) -> Float {
+            sum[count] < least ? 0 : amount(total) / amount(count)
+        }
+        let edgeCount = edges.count(scale, at: second)
+        func difference(_ count: UInt64, _ less: UInt64) -> Float {
+            Float(count - min(count, less))
+        }
+        let failures = difference(sum[.flows], sum[.accepted] + pending)
+        set(.flows, amount(.flows))
+        set(.packetsOut, amount(.packetsOut))
+        set(.bytesOut, amount(.bytesOut))
+        set(.bytesIn, amount(.bytesIn))
+        set(.peers, peers.count(scale, at: second))
+        set(.ports, ports.count(scale, at: second))
+        set(.edges, edgeCount)
+        set(.flowsPerEdge, amount(.flows) / max(edgeCount, 1))
+        set(.failed, failures)
+        set(.failedShare, min(1, failures / (amount(.flows) + 6)))
+        set(.newEdges, edges.count(scale, at: second, novel: true))
+        set(
+            .newEdgeFailed,
+            difference(sum.high(.newEdges), sum.low(.newEdges)))
+        set(.newPeers, peers.count(scale, at: second, novel: true))
+        set(.newPorts, ports.count(scale, at: second, novel: true))
+        set(.newNetworks, networks.count(scale, at: second, novel: true))
+        set(.newOutsidePeers, outsidePeers.count(scale, at: second, novel: true))
+        set(.bytesOutside, amount(.bytesOutside))
+        func excess(_ sent: Counter, _ fetched: Counter) -> Float {
+            max(0, logf((amount(sent) + 30_000) / (amount(fetched) + 30_000)))
+        }
+        set(.outboundExcess, excess(.bytesOut, .bytesIn))
+        set(.outsideExcess, excess(.bytesOutside, .bytesFromOutside))
+        set(.bytesPerPacket, mean(.bytesOut, .packetsOut, from: 5))
+        set(.dnsQueries, amount(.dnsQueries))
+        set(.dnsNewNames, names.count(scale, at: second, novel: true))
+        let queries = sum[.dnsQueries]
+        let hasNames = queries >= 3
+        set(.dnsNameLength, hasNames ? Float(sum.low(.dnsNames)) / Float(queries) : 0)
+        set(.dnsNameEntropy, hasNames ? Float(sum.high(.dnsNames)) / Float(queries) / 100 : 0)
+        set(.nxdomain, Float(sum.low(.nxdomain)))
+        let pings = sum.high(.icmp)
+        set(.icmpPackets, Float(pings))
+        set(.icmpPayload, pings >= 3 ? Float(sum.low(.icmp)) / Float(pings) : 0)
+        set(.arpTargets, arpTargets.count(scale, at: second))
+        set(.foreignSources, foreignSources.count(scale, at: second))
+        set(.served, amount(.served))
+        set(.logins, Float(sum.low(.logins)))
+        set(.unsolicited, Float(unsolicited.total(scale)))
+        set(.unsolicitedTargets, unsolicited.targetCount(scale, at: second))
+        set(.protocols, protocols.count(scale, at: second))
+        set(.regularity, scale == .long ? beaconRegularity(second) : 0)
+    }
+
+    /// The evidence that this host caused the window of `scale` that ends with `second`.
+    func evidence(_ scale: Scale, _ second: Int) -> Evidence {
+        if isContested { return .address }
+        let start = second - scale.seconds
+        let sum = sum(scale)
+        // Handshakes are no evidence for packets that belong to no connection.
+        let opened = sum[.flows] + UInt64(unsolicited.total(scale))
+        guard addressSecond > start else {
+            // A single packet with no evidence but its MAC address makes that the window's
+            // evidence.
+            guard port == 0 || cardSecond > start else { return .port }
+            // MAC address and IP address can be forged together: the owner resets what it never
+            // opened.
+            let resets = sum.high(.nxdomain)
+            return resets > 0 && resets * 2 >= opened ? .address : .card
+        }
+        // Most of them: an owner's handshake must not be evidence for flows forged in its name.
+        let completed = sum.high(.proof)
+        return completed > 0 && completed * 2 >= opened ? .handshake : .address
+    }
+
+    /// Flows of the window of `scale` that were not accepted, or not yet.
+    func unanswered(_ scale: Scale) -> Float {
+        let sum = sum(scale)
+        return Float(sum[.flows] - min(sum[.flows], sum[.accepted]))
+    }
+
+    /// The regularity of the most regular tracked peer.
+    private func beaconRegularity(_ second: Int) -> Float {
+        let now = Timestamp(second: second + 1)
+        return tracks.reduce(0) { max($0, $1.regularity(now: now)) }
+    }
+}

@@ -1,0 +1,250 @@
+import BaselineGraph
+public import NetworkAddresses
+import SenderAttribution
+import PacketDecoding
+import Workloads
+import Timestamps
+
+/// The sums that a window needs; at most sixteen, so a bucket is one SIMD vector.
+enum Counter: Int {
+    /// `accepted` counts flows that were answered and not refused; `served` counts packets that the
+    /// host received on flows that others opened.
+    case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside, bytesFromOutside
+    /// Two sums, as in `dnsNames` and `icmp`: flows on new pairs in the high 32 bits, and those of
+    /// them that were answered and not refused in the low 32 bits.
+    case newEdges
+    /// `dnsNames` holds hundredths of entropy above, bytes of the names below.
+    /// `nxdomain` holds them below, and above the connections that were answered, and that the
+    /// address they came from reset before it used the answer.
+    case dnsQueries, dnsNames, nxdomain
+    /// Packets in the high bits, their bytes in the low bits.
+    case icmp
+    /// Logins below; above, refusals by services that refuse several of their clients.
+    case logins
+    /// TCP flows whose handshake was completed above, frames with another's source address below.
+    case proof
+    /// Packets of any kind attributed to the host, ARP too: separates active seconds from idle
+    /// ones. Above, frames to all hosts of a link beyond the ordinary rate.
+    case activity
+}
+
+typealias Counters = SIMD16<UInt64>
+
+extension Counters {
+    /// The value 1 in the high half of a counter.
+    static let high: UInt64 = 1 << 32
+
+    func high(_ counter: Counter) -> UInt64 { self[counter.rawValue] >> 32 }
+    func low(_ counter: Counter) -> UInt64 { self[counter.rawValue] & 0xFFFF_FFFF }
+
+    @inline(__always)
+    subscript(counter: Counter) -> UInt64 {
+        get { self[counter.rawValue] }
+        set { self[counter.rawValue] = newValue }
+    }
+}
+
+/// Intervals between flows to one peer and port, and the sizes of their first requests.
+struct IntervalTrack: Sendable {
+    /// The least number of requests whose sizes are compared, and the least time over which they
+    /// are spread.
+    private static let leastRequests: Int32 = 20
+    private static let leastSeconds = 120.0
+
+    var key: UInt64
+    var last: Timestamp
+    var count: Int32 = 0
+    var mean: Double = 0
+    var squares: Double = 0
+    /// Whether the last flow has sent no request yet.
+    private(set) var isOpened = true
+    /// Flows that sent a request; those with the size that most of them have, as far as the vote
+    /// of Boyer and Moore knows it.
+    private var requests: Int32 = 0
+    private var equal: Int32 = 0
+    private var votes: Int32 = 0
+    private var size: UInt32 = 0
+
+    init(key: UInt64, last: Timestamp) {
+        self.key = key
+        self.last = last
+    }
+
+    /// Adds an interval by Welford's update; flows opened at the same moment count once.
+    mutating func beat(at time: Timestamp) {
+        let interval = (time - last).inSeconds
+        guard interval >= 0.5 else { return }
+        isOpened = true
+        last = time
+        count += 1
+        let delta = interval - mean
+        mean += delta / Double(count)
+        squares += delta * (interval - mean)
+    }
+
+    /// The regularity of the intervals: 1 for constant ones, 0 for random or more scattered ones,
+    /// or for fewer than five.
+    func regularity(now: Timestamp) -> Float {
+        guard count >= 5, mean > 0, (now - last).inSeconds < mean * 3 else { return 0 }
+        let deviation = (squares / Double(count)).squareRoot()
+        return max(Float(max(0, 1 - deviation / mean)), equalRequests)
+    }
+
+    /// Counts the first packet with data of the last flow.
+    mutating func request(size: UInt32) {
+        guard isOpened else { return }
+        isOpened = false
+        requests += 1
+        if votes == 0 {
+            if self.size != size { equal = 0 }
+            self.size = size
+        }
+        votes += self.size == size ? 1 : -1
+        equal += self.size == size ? 1 : 0
+    }
+
+    /// The share of requests of equal size, if they are many and spread over minutes: a client that
+    /// polls at random intervals still sends the same question. 0 for fewer than nine of ten.
+    private var equalRequests: Float {
+        guard requests >= Self.leastRequests, equal * 10 >= requests * 9,
+            Double(count) * mean >= Self.leastSeconds
+        else { return 0 }
+        return Float(equal) / Float(requests)
+    }
+}
+
+/// The state of one address that opens flows, over the last ten minutes.
+struct HostState: Sendable {
+    let address: IPAddress
+    var resolved: Resolved
+    var identity: Identity
+    var mac = MACAddress.zero
+    /// The port of the node by which its packets come; 0: unknown.
+    var port: UInt32 = 0
+    /// Whether the address belongs to another host: its use is counted apart from the owner's
+    /// traffic.
+    let isContested: Bool
+    /// The last second in which a packet had only its address as evidence, and the last one in
+    /// which it had only its MAC address.
+    var addressSecond = Int.min / 2
+    var cardSecond = Int.min / 2
+    /// The last second in which it used an address of another known host.
+    var othersSecond = Int.min / 2
+    /// Changes whenever the slot is assigned to another host.
+    var generation: UInt8
+    let firstSecond: Int
+    var lastSecond: Int
+    var isLive = true
+
+    /// The current second.
+    var now = Counters(repeating: 0)
+    /// Unanswered flows opened in the current second, which is too early to count them as failed.
+    var pending: UInt64 = 0
+    var ring = [Counters](repeating: Counters(repeating: 0), count: Scale.ringSize)
+    var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))
+
+    var peers = DistinctWindow()
+    var ports = DistinctWindow()
+    var edges = DistinctWindow()
+    var networks = DistinctWindow()
+    var outsidePeers = DistinctWindow()
+    var names = DistinctWindow()
+    var arpTargets = DistinctWindow()
+    var foreignSources = DistinctWindow()
+    var protocols = DistinctWindow()
+    var unsolicited = UnsolicitedWindow()
+    var tracks: [IntervalTrack] = []
+    /// Tracks whose flow was opened in the current second and has sent no request yet.
+    private(set) var openedTracks = 0
+
+    /// The newest sign that it takes another host's place.
+    var takeover: Takeover?
+    /// The newest failure of a service that it offers.
+    var outage: ServiceOutage?
+
+    /// The last flow that it opened, and the last one on a pair that is not in the baseline.
+    var lastContact = Contact()
+    var lastNewContact = Contact()
+
+    /// The greatest number of interval tracks of one host; the one that was silent longest is
+    /// replaced.
+    static let trackLimit = 16
+
+    init(
+        address: IPAddress, resolved: Resolved, identity: Identity, isContested: Bool,
+        generation: UInt8, second: Int
+    ) {
+        self.isContested = isContested
+        self.address = address
+        self.resolved = resolved
+        self.identity = identity
+        self.generation = generation
+        self.firstSecond = second
+        self.lastSecond = second
+    }
+
+    /// Numbers for a flow's peer, its service, and both together.
+    static func keys(of packet: Packet) -> (peer: UInt64, service: UInt64, edge: UInt64) {
+        let peer = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
+        let service = UInt64(packet.ipProtocol) << 16 | UInt64(packet.destinationPort)
+        return (peer, service, DistinctWindow.mix(peer &+ service))
+    }
+
+    /// Counts a packet with data, if it is the first one of a tracked flow.
+    mutating func noteRequest(_ packet: Packet) {
+        let key = Self.keys(of: packet).edge
+        guard let index = tracks.firstIndex(where: { $0.key == key }), tracks[index].isOpened else {
+            return
+        }
+        tracks[index].request(size: packet.payloadLength)
+        openedTracks -= 1
+    }
+
+    mutating func beat(_ key: UInt64, at time: Timestamp) {
+        openedTracks += 1
+        if let index = tracks.firstIndex(where: { $0.key == key }) {
+            tracks[index].beat(at: time)
+        } else if tracks.count < Self.trackLimit {
+            tracks.append(IntervalTrack(key: key, last: time))
+        } else if let oldest = tracks.indices.min(by: {
+            tracks[$0].last < tracks[$1].last
+        }) {
+            tracks[oldest] = IntervalTrack(key: key, last: time)
+        }
+    }
+
+    /// Ends `second`: adds its counts to the buckets and removes the oldest buckets from the sums.
+    mutating func roll(_ second: Int) {
+        for scale in Scale.allCases {
+            let index = scale.ringIndex(second)
+            var sum = sum(scale)
+            if second % scale.bucketSeconds == 0 {
+                sum &-= ring[index]
+                ring[index] = Counters(repeating: 0)
+            }
+            ring[index] &+= now
+            sums[scale.rawValue] = sum &+ now
+        }
+        now = Counters(repeating: 0)
+        openedTracks = 0
+        unsolicited.roll(second)
+    }
+
+    func sum(_ scale: Scale) -> Counters { sums[scale.rawValue] }
+
+    /// Whether anything happened in the newest bucket of `scale`, which ends with `second`.
+    func hasChanged(_ scale: Scale, _ second: Int) -> Bool {
+        ring[scale.ringIndex(second)][.activity] > 0
+    }
+}
+
+/// One contact, as an event names it.
+public struct Contact: Sendable, Equatable, BitwiseCopyable {
+    public var address: IPAddress = .unspecified
+    public var sourcePort: UInt16 = 0
+    public var port: UInt16 = 0
+    public var ipProtocol: UInt8 = 0
+    public var second: Int = 0
+
+    public init() {}
+}

@@ -1,0 +1,125 @@
+import BaselineGraph
+import NetworkAddresses
+import PacketDecoding
+import SenderAttribution
+import Workloads
+
+/// Admission to the table of hosts, and eviction from it.
+extension WindowTracker {
+    private static let placesLookedAt = 16
+    private static let transientHostFlows: UInt64 = 3
+
+    /// Clears the hosts' windows for another clock; names, links and the graph are kept.
+    public mutating func restart() {
+        for slot in hosts.indices where hosts[slot].isLive {
+            hosts[slot].isLive = false
+            free.append(slot)
+        }
+        slots = [:]
+        contested = [:]
+        targets.restart()
+        disputes.removeAll()
+        (second, target, firstSecond) = (Int.min, Int.min, Int.min)
+        turn = (0, 0)
+    }
+
+    /// The slot of the host that a packet is attributed to; created where there is none.
+    mutating func slot(of sender: MACBindingTable.Sender, _ packet: Packet) -> Int? {
+        let address = sender.subject
+        if let slot = current(address, sender.isContested) {
+            note(sender, packet, slot)
+            return slot
+        }
+        let resolved = resolver.resolve(address, in: graph)
+        guard resolved.place != .group else { return nil }
+        // A slot that was freed takes no further memory.
+        if hostCount >= hostLimit || isCramped && free.isEmpty {
+            droppedHosts += 1
+            guard forgetPasserBy() || resolved.isKnown && forgetStranger() else { return nil }
+        }
+        let slot: Int
+        if let reused = free.popLast() {
+            slot = reused
+            hosts[slot] = HostState(
+                address: address, resolved: resolved, identity: resolver.identity(of: address),
+                isContested: sender.isContested, generation: hosts[slot].generation &+ 1,
+                second: second)
+        } else {
+            slot = hosts.count
+            hosts.append(
+                HostState(
+                    address: address, resolved: resolved, identity: resolver.identity(of: address),
+                    isContested: sender.isContested, generation: 0, second: second))
+        }
+        hosts[slot].mac = packet.sourceMAC
+        setPlace(of: slot, to: slot)
+        note(sender, packet, slot)
+        return slot
+    }
+
+    /// The slot of an address's owner, or of another host that uses the address.
+    func current(_ address: IPAddress, _ isContested: Bool) -> Int? {
+        isContested ? contested[address] : slots[address]
+    }
+
+    /// Enters a host under its address, or removes it.
+    mutating func setPlace(of slot: Int, to place: Int?) {
+        if hosts[slot].isContested {
+            contested[hosts[slot].address] = place
+        } else {
+            slots[hosts[slot].address] = place
+        }
+    }
+
+    private mutating func note(_ sender: MACBindingTable.Sender, _ packet: Packet, _ slot: Int) {
+        switch sender.evidence {
+        case .port: hosts[slot].port = packet.port
+        case .address: hosts[slot].addressSecond = second
+        case .card, .handshake:
+            hosts[slot].cardSecond = second
+            // A rule on the MAC address is for the host that sent the counted packets.
+            hosts[slot].mac = packet.sourceMAC
+        }
+    }
+
+    /// Evicts an unnamed host that opened one to three flows and has been silent since: forged
+    /// addresses must not keep other hosts from being watched.
+    ///
+    /// - Complexity: O(1): examines a few slots; the next call continues from there.
+    private mutating func forgetPasserBy() -> Bool {
+        for _ in 0..<min(hosts.count, Self.placesLookedAt) {
+            turnHand()
+            if isPasserBy(hand) { return forget(hand) }
+        }
+        return false
+    }
+
+    /// Evicts an unknown host in favour of a known workload.
+    private mutating func forgetStranger() -> Bool {
+        for _ in 0..<min(hosts.count, 16 * Self.placesLookedAt) {
+            turnHand()
+            if isCurrent(hand), !hosts[hand].resolved.isKnown { return forget(hand) }
+        }
+        return false
+    }
+
+    private mutating func turnHand() { hand = hand + 1 < hosts.count ? hand + 1 : 0 }
+
+    private mutating func forget(_ slot: Int) -> Bool {
+        hosts[slot].isLive = false
+        setPlace(of: slot, to: nil)
+        free.append(slot)
+        return true
+    }
+
+    private func isPasserBy(_ slot: Int) -> Bool {
+        // The second in which the host was last seen must be scored first.
+        isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
+            && hosts[slot].sum(.long)[.flows] + UInt64(hosts[slot].unsolicited.total(.long))
+                <= Self.transientHostFlows
+    }
+
+    func isCurrent(_ slot: Int) -> Bool {
+        hosts[slot].isLive && current(hosts[slot].address, hosts[slot].isContested) == slot
+    }
+}

@@ -1,0 +1,90 @@
+import FlowMetering
+import NetworkAddresses
+import PacketDecoding
+import SenderAttribution
+import Workloads
+import Timestamps
+
+/// Closes seconds and returns the windows that are complete, one at a time.
+extension WindowTracker {
+    /// Closes seconds until a window is complete: host by host, and for each host the shorter
+    /// scales first.
+    mutating func nextFullWindow() -> Window? {
+        while second < target {
+            // Without hosts in the table, the seconds up to `target` can be skipped.
+            if free.count == hosts.count {
+                (second, turn) = (target, (0, 0))
+                return nil
+            }
+            while turn.slot < hosts.count {
+                let slot = turn.slot
+                if hosts[slot].isLive {
+                    if turn.scale == 0 { hosts[slot].roll(second) }
+                    if let scale = nextFullScale(of: slot) {
+                        fill(slot, scale)
+                        return window
+                    }
+                    endSecond(of: slot)
+                }
+                turn = (slot + 1, 0)
+            }
+            turn = (0, 0)
+            second += 1
+        }
+        return nil
+    }
+
+    private mutating func nextFullScale(of slot: Int) -> Scale? {
+        while let scale = Scale(rawValue: turn.scale) {
+            turn.scale += 1
+            if (second + 1) % scale.bucketSeconds == 0 && hosts[slot].hasChanged(scale, second) {
+                return scale
+            }
+        }
+        return nil
+    }
+
+    private mutating func endSecond(of slot: Int) {
+        hosts[slot].pending = 0
+        let silence = second - hosts[slot].lastSecond
+        guard silence > Scale.long.bucketSeconds else { return }
+        let isHere = isCurrent(slot)
+        // The previous owner is removed after its last bucket was scored.
+        guard silence > (isHere ? Scale.long.seconds : Scale.long.bucketSeconds) else { return }
+        hosts[slot].isLive = false
+        if isHere { setPlace(of: slot, to: nil) }
+        free.append(slot)
+    }
+
+    private mutating func fill(_ slot: Int, _ scale: Scale) {
+        window.subject = hosts[slot].address
+        window.identity = hosts[slot].identity
+        let port = hosts[slot].port == 0 ? nil : ports.record(of: hosts[slot].port)
+        window.mac = port.flatMap { $0.mac == .zero ? nil : $0.mac } ?? hosts[slot].mac
+        window.port = hosts[slot].port
+        window.portName = port?.name ?? ""
+        window.portInstance = port?.instance ?? ""
+        window.isListedAtPort = port?.listed.contains(hosts[slot].address) ?? false
+        window.evidence = hosts[slot].evidence(scale, second)
+        window.isContested = hosts[slot].isContested
+        let sum = hosts[slot].sum(scale)
+        window.forgedCount = Int(sum.low(.proof))
+        window.usesOthers = hosts[slot].othersSecond > second - scale.seconds
+        window.handshakeCount = Int(sum.high(.proof))
+        window.resetCount = Int(sum.high(.nxdomain))
+        window.outageCount = Int(sum.high(.logins))
+        window.groupCount = Int(sum.high(.activity))
+        let oldest = scale == .short ? second - scale.seconds : Int.max
+        window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
+        window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }
+        window.scale = scale
+        window.endSecond = second
+        window.ageSeconds = second - hosts[slot].firstSecond + 1
+        window.contact = hosts[slot].lastContact
+        window.newContact = hosts[slot].lastNewContact
+        window.unsolicited = hosts[slot].unsolicited.counts(scale)
+        window.unsolicitedContact = hosts[slot].unsolicited.contact
+        hosts[slot].fill(&window.values, scale, second)
+        window.unanswered = hosts[slot].unanswered(scale)
+    }
+}

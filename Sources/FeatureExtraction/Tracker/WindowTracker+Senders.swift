@@ -1,0 +1,222 @@
+import BaselineGraph
+import FlowMetering
+import NetworkAddresses
+import PacketDecoding
+public import SenderAttribution
+public import Workloads
+
+/// Attributes packets to their senders, whatever source address they bear.
+extension WindowTracker {
+    /// Attributes a packet that opens no flow, and whose source belongs to another port, to its own
+    /// port.
+    mutating func countInjected(_ packet: Packet, _ sender: MACBindingTable.Sender) {
+        guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
+        noteForeign(packet.source, slot, isOthers: sender.isOthers)
+        if sender.isForeign, arrivals.isForwarded(packet, second: second) {
+            noteForwarding(packet, sender, slot)
+        }
+        hosts[slot].now[.activity] &+= 1
+        hosts[slot].now[.packetsOut] &+= 1
+        hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
+        hosts[slot].lastSecond = second
+    }
+
+    /// Whether a packet comes from the very host that it is addressed to, whatever its source
+    /// address.
+    func isToItself(_ packet: Packet) -> Bool {
+        guard let slot = slots[packet.destination] else { return false }
+        if packet.port != 0, packet.packetType != .outgoing, hosts[slot].port != 0 {
+            return hosts[slot].port == packet.port
+        }
+        return packet.sourceMAC != .zero && packet.sourceMAC == hosts[slot].mac
+            && !links.isRouter(packet.sourceMAC)
+    }
+
+    mutating func sender(of packet: Packet) -> MACBindingTable.Sender {
+        let sender =
+            packet.port == 0
+            ? linkSender(of: packet)
+            : portSender(of: packet)
+                ?? linkSender(of: packet)
+        guard packet.tunnel != .none else { return sender }
+        return tunnelSender(of: packet, sender)
+    }
+
+    /// The outer source of a tunnel answers for an inner source that belongs to a host of this
+    /// node. That of another node's container, as in an overlay, is the sender.
+    private mutating func tunnelSender(
+        of packet: Packet, _ inner: MACBindingTable.Sender
+    ) -> MACBindingTable.Sender {
+        let outer = packet.outerSource
+        guard !outer.isUnspecified, outer != packet.source, !inner.isForeign,
+            inner.evidence != .card, inner.isNobody || inner.evidence == .address,
+            isOfThisNode(packet.source, packet), packet.packetType != .outgoing,
+            !isOfThisNode(outer, packet)
+        else { return inner }
+        return MACBindingTable.Sender(subject: outer, isForeign: true)
+    }
+
+    /// Whether an address belongs to a host behind another port, or with another MAC address, that
+    /// is no router.
+    private func isOfThisNode(_ address: IPAddress, _ packet: Packet) -> Bool {
+        let port = ports.owner(of: address)
+        return port != 0 && port != packet.port
+            || links.holder(of: address, otherThan: packet.sourceMAC) != nil
+    }
+
+    /// Attributes a packet by its MAC address.
+    mutating func linkSender(of packet: Packet) -> MACBindingTable.Sender {
+        if let sender = links.settledSender(of: packet, second: second) { return sender }
+        let place = resolver.resolve(packet.source, in: graph).place
+        let names = resolver
+        return links.sender(
+            of: packet, second: second, isFromAfar: place == .outside || place == .gateway,
+            isHeld: place == .group && !packet.source.isUnspecified || isHeldElsewhere(packet)
+        ) { names.areNamedApart($0, $1) }
+    }
+
+    /// Attributes a packet by its port; nil where the port is no evidence.
+    mutating func portSender(of packet: Packet) -> MACBindingTable.Sender? {
+        let own = MACBindingTable.Sender(subject: packet.source, isForeign: false, evidence: .port)
+        if ports.isSettled(packet) { return own }
+        let place = resolver.resolve(packet.source, in: graph).place
+        let isHeld = links.isActive(packet.source, otherThan: packet.sourceMAC, second: second)
+        let answer = ports.answer(packet, place: place, isHeld: isHeld)
+        checkMAC(packet)
+        switch answer {
+        case .nothing: return nil
+        case .own(let subject):
+            // Training also learns MAC addresses, for monitors without ports.
+            if mode == .training { _ = linkSender(of: packet) }
+            return MACBindingTable.Sender(subject: subject, isForeign: false, evidence: .port)
+        case .forged(let subject, let isOthers):
+            // A container that forwards packets of hosts beyond it is a router.
+            if mode == .training, !isOthers { _ = linkSender(of: packet) }
+            return MACBindingTable.Sender(
+                subject: subject, isForeign: true, isOthers: isOthers, evidence: .port)
+        case .contested:
+            contestedCount &+= 1
+            fallthrough
+        case .seen:
+            var sender = own
+            sender.isNobody = true
+            return sender
+        }
+    }
+
+    /// Notes a refusal: whether it is one of several by which a service refuses its usual clients,
+    /// and the outage, where it lasts.
+    mutating func noteRefusal(
+        _ refusal: Packet, _ slot: Int
+    ) -> (isDown: Bool, outage: ServiceOutage?) {
+        let client =
+            hosts[slot].port != 0
+            ? UInt64(hosts[slot].port) : hosts[slot].address.high ^ hosts[slot].address.low
+        return outages.note(
+            refusal.source, port: refusal.sourcePort, client: client, second: second)
+    }
+
+    /// Notes an outage with the server, unless another host sent the refusal in its name.
+    mutating func noteOutage(_ outage: ServiceOutage, _ refusal: Packet) {
+        let sender = sender(of: refusal)
+        guard !sender.isForeign, !sender.isNobody, !sender.isContested,
+            sender.subject == refusal.source, let slot = slot(of: sender, refusal)
+        else { return }
+        hosts[slot].outage = outage
+        hosts[slot].now[.activity] &+= 1
+        hosts[slot].lastSecond = second
+    }
+
+    /// Whether a packet in the middle of a flow comes from another MAC address than the opener's;
+    /// it is then attributed to that MAC address.
+    mutating func isInjected(_ packet: Packet, _ slot: Int) -> Bool {
+        guard packet.sourceMAC != .zero, hosts[slot].mac != .zero,
+            packet.source == hosts[slot].address, !links.isRouter(packet.sourceMAC),
+            !links.isRouter(hosts[slot].mac)
+        else { return false }
+        let sender = linkSender(of: packet)
+        guard sender.isForeign || sender.isContested else { return false }
+        if sender.isForeign { countInjected(packet, sender) }
+        return true
+    }
+
+    mutating func observeARP(_ packet: Packet) {
+        let claimed = packet.source
+        guard !claimed.isUnspecified else { return }
+        noteAnnouncement(packet, of: claimed, as: packet.arpSenderMAC, .arp)
+        let sender = sender(of: packet)
+        if sender.isNobody { return }
+        // A router sends ARP requests on behalf of other hosts.
+        let asks =
+            packet.arpOperation == 1 && packet.destination != claimed
+            && !links.isRouter(packet.sourceMAC) && !arrivals.isAnswer(packet, second: second)
+        guard asks || sender.isForeign,
+            resolver.resolve(sender.subject, in: graph).place != .group,
+            let slot = slot(of: sender, packet)
+        else { return }
+        if asks {
+            hosts[slot].arpTargets.insert(
+                DistinctWindow.mix(packet.destination.low), second: second, isNovel: false)
+        }
+        if sender.isForeign { noteForeign(claimed, slot, isOthers: sender.isOthers) }
+        hosts[slot].now[.activity] &+= 1
+        hosts[slot].lastSecond = second
+    }
+
+    mutating func noteForeign(_ source: IPAddress, _ slot: Int, isOthers: Bool) {
+        if isOthers { hosts[slot].othersSecond = second }
+        hosts[slot].now[.proof] &+= 1
+        hosts[slot].foreignSources.insert(
+            source.high ^ DistinctWindow.mix(source.low), second: second, isNovel: false)
+    }
+
+    /// Applies changes of address owners.
+    ///
+    /// An address without an owner gets the new owner's name and keeps its windows. An address with
+    /// an owner starts with empty windows; the old windows are still scored for the previous owner.
+    public mutating func apply(_ change: WorkloadChange) {
+        resolver.apply(change)
+        if change.networks != nil {
+            for slot in hosts.indices where isCurrent(slot) { rename(slot) }
+        } else {
+            for address in change.holders.keys { if let slot = slots[address] { rename(slot) } }
+        }
+        for address in change.holders.keys {
+            let mac = change.mac(of: address)
+            links.release(address, unless: mac)
+            if let mac { links.know(mac, has: address) }
+            ports.release(address)
+            announced[address] = nil
+            disputes.settle(address)
+        }
+    }
+
+    /// Applies changes of the node's ports. Addresses of a port that is gone are free, and their
+    /// next holder starts with empty windows.
+    public mutating func apply(_ change: PortChange) {
+        ports.apply(change)
+        guard !change.gone.isEmpty else { return }
+        let gone = Set(change.gone)
+        disputes.remove(gone)
+        announced = announced.filter { !gone.contains($0.value.port) }
+        for slot in hosts.indices where gone.contains(hosts[slot].port) && isCurrent(slot) {
+            setPlace(of: slot, to: nil)
+        }
+    }
+
+    /// Ports whose facts should be queried again, each once.
+    public mutating func takeWantedPorts() -> Set<UInt32> { ports.takeWanted() }
+
+    mutating func rename(_ slot: Int) {
+        let address = hosts[slot].address
+        let identity = resolver.identity(of: address)
+        let before = hosts[slot].identity
+        guard identity != before else { return }
+        if before.isNamed && before.name != identity.name {
+            setPlace(of: slot, to: nil)
+            return
+        }
+        hosts[slot].identity = identity
+        hosts[slot].resolved = resolver.resolve(address, in: graph)
+    }
+}

@@ -1,0 +1,389 @@
+public import BaselineGraph
+public import FlowMetering
+public import NetworkAddresses
+public import PacketDecoding
+public import SenderAttribution
+public import Workloads
+public import Timestamps
+
+/// Keeps sliding windows for every address that opens flows, and returns a window of each scale
+/// whenever its newest bucket is complete and not empty.
+///
+/// For each packet, call `advance(to:)` with its time, `nextWindow()` until it returns nil, then
+/// `observe`.
+///
+/// The subject is the initiator: traffic that an address receives or answers is not charged to it.
+/// Memory is bounded: a host costs at most about 150 KB, however many peers it talks to, and there
+/// are at most `hostLimit` of them. When full, a new host replaces a transient one, and a known
+/// workload replaces any unknown host; otherwise the new host is dropped. Both are counted in
+/// `droppedHosts`.
+public struct WindowTracker: Sendable {
+    /// How the graph is used.
+    public enum Mode: Sendable {
+        /// No baseline: nothing is new.
+        case withoutBaseline
+        /// Everything that is not in the baseline is new.
+        case monitoring
+        /// Facts that were seen only in the current epoch are new.
+        case training
+    }
+
+    public internal(set) var droppedHosts = 0
+    public internal(set) var links: MACBindingTable
+    var ports: PortTable
+    /// Frames with a borrowed source address that were attributed to no host, because the sender is
+    /// unknown.
+    public internal(set) var contestedCount: UInt64 = 0
+    var graph: CommunicationGraph?
+    let mode: Mode
+    let hostLimit: Int
+    /// Whether memory is short. If so, a new host is added only in place of another.
+    public var isCramped = false
+    var resolver: IdentityResolver
+    var hosts: [HostState] = []
+    var slots: [IPAddress: Int] = [:]
+    /// Hosts that use an address of another host.
+    var contested: [IPAddress: Int] = [:]
+    var free: [Int] = []
+    /// The second in which packets are counted; seconds before `target` are being ended.
+    var second = Int.min
+    var target = Int.min
+    /// The first second that was seen.
+    var firstSecond = Int.min
+    /// The host and scale of the next window in the second that is being ended.
+    var turn = (slot: 0, scale: 0)
+    var window: Window
+    /// The slot of each flow's responder, or -1.
+    private var servers: [Int32] = []
+    private var relay = ForwardedQueries()
+    var arrivals = Arrivals()
+    var outages = Outages()
+    var targets = TargetTable()
+    /// ARP requests and neighbour solicitations, which make an announcement an answer.
+    var questions = Arrivals()
+    /// Where each address was announced first.
+    var announced: [IPAddress: Station] = [:]
+    var disputes = AddressDisputes()
+    var announcements = AnnouncementRates()
+    /// Frames to all hosts of a link, and pings of whole networks.
+    var groupRates = AnnouncementRates()
+    var pings = GroupPings()
+    /// The first DHCP server and the first router that advertised itself, without a baseline.
+    var firstServer: Station?
+    var firstAdvertiser: Station?
+    let sharers: AddressSharers
+    /// Where the search for a transient host continues.
+    var hand = 0
+
+    /// A flow's tag: the slot of its opener + 1 in 23 bits, whether its first packet was
+    /// unsolicited, six bits of the slot's generation, whether the second that it was opened in is
+    /// odd, and whether its pair is new.
+    static let slotMask: UInt32 = 0x7F_FFFF
+    static let newEdgeBit: UInt32 = 1 << 31
+    private static let oddSecondBit: UInt32 = 1 << 30
+    static let generationMask: UInt8 = 0x3F
+
+    public init(
+        inventory: Inventory, remembered: Inventory = .empty, graph: CommunicationGraph?,
+        mode: Mode, hostLimit: Int = 100_000
+    ) {
+        self.graph = mode == .withoutBaseline ? nil : graph
+        self.mode = mode
+        self.hostLimit = hostLimit
+        resolver = IdentityResolver(
+            identities: IdentityMap(inventory: inventory, remembered: remembered))
+        let known = inventory.isEmpty ? remembered : inventory
+        sharers = AddressSharers(known)
+        links = MACBindingTable(
+            graph: graph, inventory: known, isLearning: mode == .training, sharers: sharers)
+        ports = PortTable(graph: graph, sharers: sharers)
+        window = Window(
+            subject: .unspecified, mac: .zero, scale: .short, endSecond: 0, ageSeconds: 0,
+            values: [Float](repeating: 0, count: Feature.count), contact: Contact(),
+            newContact: Contact())
+    }
+
+    /// Replaces the graph; from now on novelty is judged by the new one.
+    public mutating func replaceGraph(_ graph: CommunicationGraph) {
+        self.graph = graph
+        resolver.forget()
+        for slot in hosts.indices where hosts[slot].isLive {
+            hosts[slot].resolved = resolver.resolve(hosts[slot].address, in: graph)
+        }
+    }
+
+    /// Number of hosts that are watched now.
+    public var hostCount: Int { slots.count + contested.count }
+
+    /// The number of slots, used or free, including those of hosts whose address has a new owner.
+    var slotCount: Int { hosts.count }
+
+    /// Whether a packet opens a flow that is charged to its sender: no answer, no error message,
+    /// and no packet from the middle of a connection.
+    static func opensFlow(_ packet: Packet, _ update: FlowUpdate) -> Bool {
+        guard update.events.contains([.started, .fromOriginator]),
+            !update.events.contains(.midstream)
+        else { return false }
+        switch packet.ipProtocol {
+        case 1: return ![0, 3, 4, 5, 11, 12, 14, 16, 18].contains(packet.icmpType)
+        case 58: return packet.icmpType == 128
+        // A packet from a service port to an unprivileged one is a late answer; a DHCP server's
+        // packets answer broadcasts.
+        case 17:
+            return packet.sourcePort >= 1024
+                || packet.destinationPort < 1024 && packet.announcement != .dhcpReply
+        default: return true
+        }
+    }
+
+    /// Ends every second before that of `time`; `nextWindow` returns the complete windows.
+    public mutating func advance(to time: Timestamp) {
+        let reached = time.second
+        guard reached > second else { return }
+        if second == Int.min { (second, firstSecond) = (reached, reached) }
+        target = max(target, reached)
+    }
+
+    /// Ends the current second as well, at the end of a capture.
+    public mutating func finish() {
+        guard second != Int.min else { return }
+        target = max(target, second) + 1
+    }
+
+    /// Whether a second has ended since `nextWindow` and `nextTarget` returned nil.
+    public var hasEndedSecond: Bool { second < target }
+
+    /// Returns the next window of the seconds that have ended, by time; nil if there is no other.
+    public mutating func nextWindow() -> Window? {
+        guard second < target else { return nil }
+        return nextFullWindow()
+    }
+
+    /// Processes one packet and its effect on its flow.
+    ///
+    /// - Precondition: `advance` was called with its time, and `nextWindow` has returned nil.
+    /// - Returns: the tag to store with the flow, if it changes.
+    public mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        precondition(second >= target, "windows that ended before a packet are taken first")
+        if !disputes.isEmpty { decideDisputes(packet) }
+        if packet.kind == .arp {
+            observeARP(packet)
+            return nil
+        }
+        guard packet.kind == .ip else { return nil }
+        if packet.announcement != .none { observeAnnouncement(packet) }
+        if packet.destinationMAC.isGroup { noteGroup(packet) }
+        if packet.dns.kind == .query, packet.destinationPort == 53, !isToItself(packet) {
+            relay.note(packet.dns.nameDigest, askedOf: packet.destination)
+        }
+        if packet.fragment == .later, update.flow < 0 {
+            countOrphan(packet)
+            return nil
+        }
+        if update.relatedEvents.contains(.refused) { noteUnreachable(update) }
+        serve(packet, update)
+        if update.events.contains(.started) { return open(packet, update) }
+        if update.events.contains(.answered) { links.noteNextHop(packet) }
+        if packet.port != 0, !ports.isSettled(packet), let sender = portSender(of: packet),
+            sender.isForeign || sender.isNobody
+        {
+            countInjected(packet, sender)
+            return nil
+        }
+        if update.tag & Self.unsolicitedBit != 0 { return countUnsolicited(packet, update) }
+        count(packet, update)
+        return nil
+    }
+
+    /// The opener of the flow for which `observe` returned this tag, and whether its pair is new to
+    /// the baseline; nil if it has no opener.
+    public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool)? {
+        guard tag & Self.unsolicitedBit == 0, tag & Self.slotMask != 0 else { return nil }
+        return (hosts[Int(tag & Self.slotMask) - 1].address, tag & Self.newEdgeBit != 0)
+    }
+
+    // MARK: - Packets
+
+    /// Counts the packets that others send to a watched host on their flows: its demand.
+    private mutating func serve(_ packet: Packet, _ update: FlowUpdate) {
+        guard update.events.contains(.fromOriginator), update.flow >= 0 else { return }
+        let flow = Int(update.flow)
+        if update.events.contains(.started) {
+            if flow >= servers.count {
+                servers += [Int32](
+                    repeating: -1, count: max(flow + 1, servers.count * 2) - servers.count)
+            }
+            // A host cannot raise its own limit of demand.
+            servers[flow] =
+                isToItself(packet) ? -1 : slots[packet.destination].map(Int32.init) ?? -1
+        }
+        guard flow < servers.count, servers[flow] >= 0 else { return }
+        let slot = Int(servers[flow])
+        guard hosts[slot].isLive, hosts[slot].address == packet.destination else { return }
+        hosts[slot].now[.served] &+= 1
+    }
+
+    private mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        arrivals.note(packet, second: second)
+        let sender = sender(of: packet)
+        let opensFlow = Self.opensFlow(packet, update)
+        let peer = resolver.resolve(packet.destination, in: graph)
+        if opensFlow { watch(packet, peer, sender) }
+        if sender.isNobody {
+            if !opensFlow { watchUnsolicited(packet, update, sender) }
+            return nil
+        }
+        guard opensFlow else {
+            return openUnsolicited(packet, update, peer, sender)
+        }
+        // A ping of a whole network is answered by all of it, to whatever address asked.
+        guard peer.place != .group || packet.ipProtocol == 1 || packet.ipProtocol == 58,
+            let slot = slot(of: sender, packet)
+        else { return nil }
+        let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
+        let subject = hosts[slot].resolved
+        let epoch =
+            mode == .training
+            ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
+        let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
+        note(packet, novelty, peer, slot)
+        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
+        let tag =
+            UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24
+            | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)
+        var tagged = update
+        tagged.tag = tag
+        hosts[slot].now[.flows] += 1
+        hosts[slot].pending &+= 1
+        if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
+        count(packet, tagged)
+        return tag
+    }
+
+    private mutating func note(
+        _ packet: Packet, _ novelty: Novelty, _ peer: Resolved, _ slot: Int
+    ) {
+        let keys = HostState.keys(of: packet)
+        hosts[slot].peers.insert(keys.peer, second: second, isNovel: novelty.isNewPeer)
+        hosts[slot].edges.insert(keys.edge, second: second, isNovel: novelty.isNewEdge)
+        if packet.ipProtocol != 1 && packet.ipProtocol != 58 {
+            hosts[slot].ports.insert(
+                keys.service << 1 | 1, second: second, isNovel: novelty.isNewPort)
+            if packet.ipProtocol != 6, packet.ipProtocol != 17 {
+                hosts[slot].protocols.insert(
+                    UInt64(packet.ipProtocol) << 1, second: second, isNovel: false)
+            }
+        }
+        if novelty.isNewNetwork {
+            hosts[slot].networks.insert(UInt64(peer.network) << 1, second: second, isNovel: true)
+        }
+        if novelty.isNewOutside {
+            hosts[slot].outsidePeers.insert(keys.peer, second: second, isNovel: true)
+        }
+        // Traffic to known peers is often periodic, so only the regularity of unknown peers counts.
+        let isStrange =
+            graph == nil
+            // DNS and NTP are often periodic.
+            ? peer.place == .outside && packet.destinationPort != 53
+                && packet.destinationPort != 123
+            : novelty.isNewOutside || novelty.isNewEdge
+        if isStrange { hosts[slot].beat(keys.edge, at: packet.time) }
+        var contact = Contact()
+        contact.address = packet.destination
+        contact.sourcePort = packet.sourcePort
+        contact.port = packet.destinationPort
+        contact.ipProtocol = packet.ipProtocol
+        contact.second = second
+        hosts[slot].lastContact = contact
+        if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].lastNewContact = contact }
+    }
+
+    private mutating func count(_ packet: Packet, _ update: FlowUpdate) {
+        guard update.tag != 0 else { return }
+        guard let slot = liveSlot(update.tag) else { return }
+        // An answer of the owner of a borrowed address is not the borrower's traffic.
+        if packet.port != 0, packet.packetType != .outgoing, hosts[slot].port != 0,
+            update.events.contains(.fromOriginator),
+            packet.source != hosts[slot].address, ports.owner(of: packet.source) == packet.port,
+            hosts[slot].port != packet.port
+        {
+            return
+        }
+        if packet.port == 0, packet.sourceMAC != hosts[slot].mac,
+            update.events.contains(.fromOriginator), isInjected(packet, slot)
+        {
+            return
+        }
+        var now = hosts[slot].now
+        var failed: ServiceOutage?
+        now[.activity] &+= 1
+        // The answer to an unsolicited segment: RST alone, without data (RFC 9293, 3.10.7.1).
+        if update.events.contains([.reset, .fromOriginator]), packet.tcpFlags & 0x3F == 0x04 {
+            now[.nxdomain] &+= Counters.high
+        }
+        if update.events.contains(.acknowledged) {
+            now[.proof] &+= Counters.high
+            noteHandshake(packet)
+        }
+        if update.events.contains(.fromOriginator) {
+            now[.packetsOut] &+= 1
+            now[.bytesOut] &+= UInt64(packet.ipLength)
+            if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
+                now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
+            }
+            if hosts[slot].openedTracks > 0, packet.payloadLength > 0 {
+                hosts[slot].noteRequest(packet)
+            }
+            let peer = resolver.resolve(packet.destination, in: graph)
+            if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
+            if packet.dns.kind == .query,
+                !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
+            {
+                now[.dnsQueries] &+= 1
+                now[.dnsNames] &+=
+                    UInt64(packet.dns.nameEntropyHundredths) << 32 | UInt64(packet.dns.nameLength)
+                noteName(packet.dns.nameDigest, slot)
+            }
+        } else {
+            now[.bytesIn] &+= UInt64(packet.ipLength)
+            if resolver.resolve(packet.source, in: graph).place == .outside {
+                now[.bytesFromOutside] &+= UInt64(packet.ipLength)
+            }
+            if packet.dns.kind == .response, packet.dns.responseCode == 3,
+                !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
+            {
+                now[.nxdomain] &+= 1
+            }
+        }
+        if update.events.contains(.answered) {
+            noteAnswer(packet, isRefusal: update.events.contains(.refused))
+            if (update.tag & Self.oddSecondBit != 0) == (second & 1 == 1) {
+                hosts[slot].pending -= min(hosts[slot].pending, 1)
+            }
+            if update.events.contains(.refused) {
+                if update.tag & Self.newEdgeBit == 0, graph != nil {
+                    let (isDown, outage) = noteRefusal(packet, slot)
+                    if isDown { now[.logins] &+= Counters.high }
+                    failed = outage
+                }
+            } else {
+                now[.accepted] &+= 1
+                if update.tag & Self.newEdgeBit != 0 { now[.newEdges] &+= 1 }
+                let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
+                if service.asksForLogin { now[.logins] &+= 1 }
+            }
+        }
+        hosts[slot].now = now
+        hosts[slot].lastSecond = second
+        if let failed { noteOutage(failed, packet) }
+    }
+
+    private mutating func noteName(_ name: NameDigest, _ slot: Int) {
+        guard let graph else { return }
+        let epoch =
+            mode == .training
+            ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
+        guard !CommunicationGraph.isKnown(graph.dnsNames[name], outside: epoch) else { return }
+        hosts[slot].names.insert(name.low, second: second, isNovel: true)
+    }
+}

@@ -1,0 +1,339 @@
+package import BaselineGraph
+package import NetworkAddresses
+package import PacketDecoding
+package import Workloads
+
+/// Maps addresses to the ports of the node, and attributes frames by the port that they came by.
+///
+/// An address belongs to the port for which the kernel lists it, and otherwise to the first port
+/// that used it. Silence transfers nothing: an address is free again only when its port is gone,
+/// the kernel no longer lists it, or an engine names another holder.
+package struct PortTable: Sendable {
+    /// Addresses that a port may gain by using them, beyond its first of each family.
+    static let newAddressAllowance = 2
+    /// Ports that may wait for a query at a time.
+    static let wantedLimit = 64
+
+    package struct Record: Sendable {
+        package var name = ""
+        package var instance = ""
+        package var mac = MACAddress.zero
+        /// The first MAC address that it was the first port to use.
+        var firstMAC = MACAddress.zero
+        /// Frames with a borrowed address are attributed to the first of each family.
+        package var addresses: [IPAddress] = []
+        /// The addresses among them that the kernel lists.
+        package var listed: [IPAddress] = []
+        package var host: Int32?
+        package var isShared = false
+        /// Addresses gained by use.
+        var gained = 0
+    }
+
+    /// The port's evidence about a packet's sender.
+    package enum Answer: Equatable {
+        /// None: there is no port, or several hosts are behind it.
+        case nothing
+        /// The source address belongs to the port: the frame is attributed to this address of its
+        /// host.
+        case own(IPAddress)
+        /// The source does not belong to the port: the frame is attributed to this address, which
+        /// does.
+        ///
+        /// `isOthers`: the source belongs to another port; otherwise to no known port.
+        case forged(IPAddress, isOthers: Bool)
+        /// The source belongs to another port, and no address of this port is known: the frame is
+        /// attributed to no host.
+        case contested
+        /// The node sends it, and the source belongs to a port, where it was counted when it came
+        /// in.
+        case seen
+    }
+
+    /// A port, source and MAC address that were checked: the fast path for most packets.
+    private struct Fast {
+        var port: UInt32 = 0
+        var source = IPAddress.unspecified
+        var mac = MACAddress.zero
+    }
+
+    private var records: [UInt32: Record] = [:]
+    private var owners: [IPAddress: UInt32] = [:]
+    private var fast = [Fast](repeating: Fast(), count: PortTable.fastCount)
+    private var wanted: Set<UInt32> = []
+    /// MAC addresses that forward packets of other hosts, from the baseline.
+    private let routers: Set<MACAddress>
+    /// The ports where the kernel lists these MAC addresses: of several with one, the first.
+    private var routerPorts: [MACAddress: UInt32] = [:]
+    /// The first port that used each MAC address.
+    private var macPorts: [MACAddress: UInt32] = [:]
+    private let sharers: AddressSharers
+
+    private static let fastCount = 256
+
+    package init(graph: CommunicationGraph?, sharers: AddressSharers = AddressSharers(.empty)) {
+        routers = Set((graph?.links ?? [:]).filter { $0.value.isRouter }.keys)
+        self.sharers = sharers
+    }
+
+    /// The port that an address belongs to; 0: none.
+    package func owner(of address: IPAddress) -> UInt32 { owners[address] ?? 0 }
+
+    /// The facts about a port.
+    package func record(of port: UInt32) -> Record? { records[port] }
+
+    // MARK: - Packets
+
+    /// Whether the packet's source is known to belong to its port: the fast path for most packets.
+    @inline(__always)
+    package func isSettled(_ packet: Packet) -> Bool {
+        let place = fast[Int(packet.port) & (Self.fastCount - 1)]
+        return place.port == packet.port && place.source == packet.source
+            && place.mac == packet.sourceMAC && packet.packetType != .outgoing
+    }
+
+    /// Returns the port's evidence about a packet's sender, and learns from the packet.
+    ///
+    /// - Parameters:
+    ///   - place: the location of the source address, as far as the networks of containers are
+    ///     known.
+    ///   - isHeld: whether a host without a port has the source address.
+    package mutating func answer(
+        _ packet: Packet, place: Identity.Place, isHeld: Bool = false
+    ) -> Answer {
+        let source = packet.source
+        guard packet.packetType != .outgoing else {
+            return owners[source] == nil ? .nothing : .seen
+        }
+        let port = packet.port
+        guard !source.isUnspecified else {
+            guard records[port]?.isShared != true else { return .nothing }
+            // Who sends without an address is still the same host.
+            return .own(firstAddress(of: port) ?? source)
+        }
+        var record = records[port] ?? Record()
+        let owner = owners[source]
+        if record.isShared || routerPorts[record.mac] == port {
+            return owner == nil || owner == port ? .nothing : .contested
+        }
+        if let owner, owner == port || isSameHost(owner, record) {
+            return .own(subject(source, record, packet))
+        }
+        if owner != nil, sharers.mayShare(source, anyOf: record.addresses) {
+            return .own(record.addresses.first { $0.isIPv4 == source.isIPv4 } ?? source)
+        }
+        if owner == nil, !isHeld, mayTake(source, place, record) {
+            if record.addresses.contains(where: { Self.isAlike($0, source) }) {
+                record.gained += 1
+            }
+            record.addresses.append(source)
+            records[port] = record
+            owners[source] = port
+            if !record.listed.isEmpty { want(port) }
+            return .own(subject(source, record, packet))
+        }
+        want(port)
+        if let owner { want(owner) }
+        let known = record.listed.isEmpty ? record.addresses : record.listed
+        let own =
+            known.first { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) } ?? known.first
+        return own.map { .forged($0, isOthers: owner != nil || isHeld) } ?? .contested
+    }
+
+    /// Whether a port's host has another port, too: it may answer by either.
+    private func isSameHost(_ port: UInt32, _ record: Record) -> Bool {
+        record.host != nil && records[port]?.host == record.host
+    }
+
+    /// The address to which a frame with one of the port's own addresses is attributed. A
+    /// link-local address, and one that the kernel does not list, count as the host's first
+    /// address.
+    private mutating func subject(
+        _ source: IPAddress, _ record: Record, _ packet: Packet
+    ) -> IPAddress {
+        let port = packet.port
+        let known = record.listed.isEmpty ? record.addresses : record.listed
+        let isMain =
+            !Self.isLinkLocal(source) && (record.listed.isEmpty || record.listed.contains(source))
+            || owners[source] != port
+        guard !isMain,
+            let first = known.first(where: { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) })
+                ?? known.first(where: { !Self.isLinkLocal($0) })
+        else {
+            fast[Int(port) & (Self.fastCount - 1)] = Fast(
+                port: port, source: source, mac: packet.sourceMAC)
+            return source
+        }
+        return first
+    }
+
+    private static func isLinkLocal(_ address: IPAddress) -> Bool {
+        !address.isIPv4 && address.isLinkLocal
+    }
+
+    /// Whether two addresses have the same family and scope.
+    private static func isAlike(_ one: IPAddress, _ other: IPAddress) -> Bool {
+        one.isIPv4 == other.isIPv4 && isLinkLocal(one) == isLinkLocal(other)
+    }
+
+    private func mayTake(
+        _ source: IPAddress, _ place: Identity.Place, _ record: Record
+    ) -> Bool {
+        // The gateway is the node itself.
+        if place == .gateway || place == .group { return false }
+        // Not every network of containers is known: the first address may be in any place.
+        if !record.addresses.contains(where: { Self.isAlike($0, source) }) { return true }
+        return place == .inside && record.gained < Self.newAddressAllowance
+    }
+
+    // MARK: - MAC addresses
+
+    /// The port of another host that used a packet's source MAC address first, if this port had a
+    /// MAC address of its own before; 0: none. A host that only ever had one MAC address may be the
+    /// copy of another, on another bridge.
+    package mutating func otherPort(ofMACOf packet: Packet) -> UInt32 {
+        let (port, mac) = (packet.port, packet.sourceMAC)
+        guard mac != .zero, !mac.isGroup, let record = records[port], !record.isShared else {
+            return 0
+        }
+        guard let owner = macPorts[mac] else {
+            claim(mac, for: port)
+            return 0
+        }
+        guard owner != port, let other = records[owner], !other.isShared,
+            !isSameHost(owner, record), record.firstMAC != .zero
+        else { return 0 }
+        // A packet from here must be checked again.
+        forget(port)
+        return owner
+    }
+
+    private mutating func claim(_ mac: MACAddress, for port: UInt32) {
+        guard macPorts[mac] == nil, macPorts.count < MACBindingTable.linkLimit else { return }
+        macPorts[mac] = port
+        if records[port]?.firstMAC == .zero { records[port]?.firstMAC = mac }
+    }
+
+    /// Whether only one host or container is behind a port.
+    package func isOfOneHost(_ port: UInt32) -> Bool {
+        guard port != 0, let record = records[port] else { return port != 0 }
+        return !record.isShared && routerPorts[record.mac] != port
+    }
+
+    /// Whether a host that forwards packets of others is behind a port, by the baseline.
+    func isOfRouter(_ port: UInt32) -> Bool {
+        records[port].map { routerPorts[$0.mac] == port } ?? false
+    }
+
+    /// Whether a MAC address belongs to a port.
+    package func isOfPort(_ mac: MACAddress) -> Bool { macPorts[mac] != nil }
+
+    /// Whether two ports lead to the same host.
+    package func areOfOneHost(_ one: UInt32, _ other: UInt32) -> Bool {
+        one == other || records[one].map { isSameHost(other, $0) } ?? false
+    }
+
+    /// Whether the inventory lets a port's host hold an address of others.
+    package func mayShare(_ address: IPAddress, at port: UInt32) -> Bool {
+        records[port].map { sharers.mayShare(address, anyOf: $0.addresses) } ?? false
+    }
+
+    /// Whether the kernel lists an address at a port.
+    package func lists(_ address: IPAddress, at port: UInt32) -> Bool {
+        records[port]?.listed.contains(address) ?? false
+    }
+
+    /// The first address of a port.
+    package func firstAddress(of port: UInt32) -> IPAddress? {
+        records[port].flatMap { $0.listed.first ?? $0.addresses.first }
+    }
+
+    /// Queries both sides of a dispute: the kernel may know the new holder.
+    package mutating func check(_ one: UInt32, _ other: UInt32) {
+        if one != 0 { want(one) }
+        if other != 0 { want(other) }
+    }
+
+    // MARK: - Facts
+
+    /// Ports whose facts should be queried, each once.
+    package mutating func takeWanted() -> Set<UInt32> {
+        defer { wanted.removeAll(keepingCapacity: true) }
+        return wanted
+    }
+
+    private mutating func want(_ port: UInt32) {
+        if wanted.count < Self.wantedLimit { wanted.insert(port) }
+    }
+
+    package mutating func apply(_ change: PortChange) {
+        for port in change.gone { remove(port) }
+        note(change.facts)
+    }
+
+    /// Applies facts about ports. An address that is listed at two of them stays with the first.
+    package mutating func note(_ facts: [PortFacts]) {
+        for fact in facts {
+            var record = records[fact.port] ?? Record()
+            record.name = fact.name
+            record.instance = fact.instance
+            record.mac = fact.mac
+            record.host = fact.host
+            record.isShared = fact.isShared
+            for address in record.listed where !fact.addresses.contains(address) {
+                release(address, of: fact.port, &record)
+            }
+            records[fact.port] = record
+            if routers.contains(fact.mac), routerPorts[fact.mac] == nil {
+                routerPorts[fact.mac] = fact.port
+            }
+            if fact.mac != .zero, !fact.isShared { claim(fact.mac, for: fact.port) }
+            forget(fact.port)
+        }
+        for fact in facts where !fact.isShared {
+            for address in fact.addresses where !address.isUnspecified {
+                // The kernel's list takes precedence over first use.
+                if let owner = owners[address], owner != fact.port, var record = records[owner],
+                    !record.listed.contains(address)
+                {
+                    release(address, of: owner, &record)
+                    records[owner] = record
+                }
+                guard owners[address] == nil else { continue }
+                owners[address] = fact.port
+                records[fact.port]?.addresses.append(address)
+            }
+            let listed = fact.addresses.filter { owners[$0] == fact.port }
+            records[fact.port]?.listed = listed
+        }
+    }
+
+    /// Removes a port that is gone: its addresses are free.
+    package mutating func remove(_ port: UInt32) {
+        guard let record = records.removeValue(forKey: port) else { return }
+        for address in record.addresses where owners[address] == port { owners[address] = nil }
+        if routerPorts[record.mac] == port { routerPorts[record.mac] = nil }
+        macPorts = macPorts.filter { $0.value != port }
+        forget(port)
+    }
+
+    /// Frees an address of which an engine names another holder, unless the kernel lists it.
+    package mutating func release(_ address: IPAddress) {
+        guard let port = owners[address], var record = records[port],
+            !record.listed.contains(address)
+        else { return }
+        release(address, of: port, &record)
+        records[port] = record
+    }
+
+    private mutating func release(_ address: IPAddress, of port: UInt32, _ record: inout Record) {
+        if owners[address] == port { owners[address] = nil }
+        record.addresses.removeAll { $0 == address }
+        record.listed.removeAll { $0 == address }
+        forget(port)
+    }
+
+    private mutating func forget(_ port: UInt32) {
+        fast[Int(port) & (Self.fastCount - 1)] = Fast()
+    }
+}

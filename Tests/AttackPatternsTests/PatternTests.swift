@@ -1,0 +1,155 @@
+import FeatureExtraction
+import NetworkAddresses
+import Testing
+
+@testable import AttackPatterns
+
+/// The shapes of attacks that need no baseline.
+struct PatternTests {
+    private func window(
+        _ values: [Feature: Float], unanswered: Float = 0, ipProtocol: UInt8 = 6,
+        scale: Scale = .short
+    ) -> Window {
+        var raw = [Float](repeating: 0, count: Feature.count)
+        for (feature, value) in values { raw[feature.rawValue] = value }
+        var window = Window(
+            subject: IPAddress(v4: 1), scale: scale, endSecond: 1000, values: raw)
+        window.contact.address = IPAddress(v4: 99)
+        window.contact.port = 80
+        window.contact.ipProtocol = ipProtocol
+        window.contact.second = window.endSecond
+        window.unanswered = unanswered
+        return window
+    }
+
+    private func found(_ window: Window) -> Pattern? { Pattern.match(window)?.pattern }
+
+    @Test func anOrdinaryWindowShowsNone() {
+        #expect(found(window([:])) == nil)
+        let ordinary: [Feature: Float] = [
+            .flows: 8, .peers: 3, .ports: 2, .edges: 4, .flowsPerEdge: 2, .packetsOut: 80,
+            .bytesOut: 8000, .bytesIn: 90_000, .bytesPerPacket: 100,
+        ]
+        #expect(found(window(ordinary)) == nil)
+    }
+
+    @Test func refusedPortsOfOneHostAreAPortScan() {
+        let scan: [Feature: Float] = [.flows: 300, .ports: 300, .peers: 1, .edges: 300]
+        #expect(found(window(scan, unanswered: 299)) == .verticalScan)
+        // A client that reaches as many ports and is answered is none.
+        #expect(found(window(scan, unanswered: 0)) != .verticalScan)
+    }
+
+    @Test func aSlowScanAmongTheUsualTrafficIsAPortScan() {
+        let slow: [Feature: Float] = [
+            .flows: 900, .ports: 16, .peers: 5, .edges: 20, .newEdges: 12, .newPorts: 12,
+            .newPeers: 0, .newEdgeFailed: 12,
+        ]
+        #expect(found(window(slow, unanswered: 12, scale: .long)) == .verticalScan)
+        // One new service that is down, and asked again and again.
+        let down = slow.merging([.newEdges: 1, .newPorts: 1, .newEdgeFailed: 60]) { $1 }
+        #expect(found(window(down, unanswered: 60, scale: .long)) != .verticalScan)
+    }
+
+    @Test func onePortOfManyHostsIsAnAddressScan() {
+        let scan: [Feature: Float] = [.flows: 200, .ports: 1, .peers: 200, .edges: 200]
+        #expect(found(window(scan, unanswered: 190)) == .horizontalScan)
+    }
+
+    @Test func manyRefusedFlowsToOneDoorAreAFlood() {
+        let flood: [Feature: Float] = [
+            .flows: 5000, .ports: 1, .peers: 1, .edges: 1, .flowsPerEdge: 5000,
+        ]
+        #expect(found(window(flood, unanswered: 5000)) == .synFlood)
+        #expect(found(window(flood, unanswered: 5000, ipProtocol: 17)) == .packetFlood)
+    }
+
+    @Test func borrowedSourcesGoBeforeEverythingElse() {
+        let forged: [Feature: Float] = [
+            .foreignSources: 5, .flows: 5000, .ports: 4000, .peers: 1, .flowsPerEdge: 2,
+        ]
+        #expect(found(window(forged, unanswered: 5000)) == .spoofing)
+        #expect(found(window([.foreignSources: 2])) == nil)
+    }
+
+    @Test func anUploadNeedsFiveTimesAsMuchWithoutABaseline() {
+        func upload(_ bytes: Float) -> Window {
+            window([
+                .flows: 1, .bytesOut: bytes, .bytesOutside: bytes, .outsideExcess: 0.95,
+                .bytesPerPacket: 1400, .edges: 1, .flowsPerEdge: 1,
+            ])
+        }
+        #expect(found(upload(400_000)) == nil)
+        #expect(found(upload(600_000)) == .exfiltration)
+        let judged = Pattern.match(upload(400_000), isAnomalous: { _ in true })
+        #expect(judged?.pattern == .exfiltration)
+        #expect(Pattern.match(upload(400_000), isAnomalous: { _ in false }) == nil)
+    }
+
+    private func unsolicited(
+        _ kind: UnsolicitedKind, packets: Int, targets: Float, rejected: Int = 0
+    ) -> Window {
+        var probes = window([.unsolicited: Float(packets), .unsolicitedTargets: targets])
+        probes.unsolicited[kind] = packets
+        probes.unsolicited.rejected = rejected
+        return probes
+    }
+
+    @Test func packetsThatOpenNoFlowAreNamedByTheirKind() {
+        let scans: [(UnsolicitedKind, Pattern)] = [
+            (.fin, .finScan), (.null, .nullScan), (.xmas, .xmasScan), (.maimon, .maimonScan),
+            (.ack, .ackScan), (.synAck, .synAckScan), (.fragmentedHeader, .fragmentedScan),
+            (.invalid, .invalidFlagsScan), (.reply, .verticalScan),
+        ]
+        for (kind, pattern) in scans {
+            #expect(
+                found(unsolicited(kind, packets: 200, targets: 200, rejected: 200)) == pattern)
+        }
+        let floods: [(UnsolicitedKind, Pattern)] = [
+            (.ack, .ackFlood), (.reset, .rstFlood), (.maimon, .finFlood), (.xmas, .xmasFlood),
+            (.reply, .replyFlood), (.icmpReply, .replyFlood), (.fragment, .fragmentFlood),
+        ]
+        for (kind, pattern) in floods {
+            #expect(found(unsolicited(kind, packets: 4000, targets: 1)) == pattern)
+        }
+    }
+
+    @Test func aRestartIsNoScan() {
+        // Nobody refuses the ends of old connections, or their resets.
+        #expect(found(unsolicited(.maimon, packets: 900, targets: 900)) == nil)
+        #expect(found(unsolicited(.reset, packets: 900, targets: 900)) == nil)
+        // A few packets on each of some connections.
+        #expect(found(unsolicited(.ack, packets: 400, targets: 100)) == nil)
+    }
+
+    @Test func connectionsThatAreHeldOpenAreSlowRequests() {
+        let held: [Feature: Float] = [
+            .flows: 200, .flowsPerEdge: 200, .edges: 1, .peers: 1, .packetsOut: 4000,
+            .bytesOut: 220_000, .bytesIn: 210_000, .bytesPerPacket: 55,
+        ]
+        #expect(found(window(held, scale: .medium)) == .slowRequests)
+        // A client that is answered.
+        #expect(
+            found(window(held.merging([.bytesIn: 4_000_000]) { $1 }, scale: .medium)) == nil)
+    }
+
+    @Test func aLongerWindowNeedsMore() {
+        let sweep: [Feature: Float] = [.arpTargets: 20]
+        #expect(found(window(sweep)) == .arpSweep)
+        #expect(found(window(sweep, scale: .long)) == nil)
+    }
+
+    @Test func everyPatternHasItsWords() {
+        for pattern in Pattern.allCases {
+            #expect(!pattern.title.isEmpty && !pattern.category.isEmpty)
+            #expect(pattern.technique.map { $0.hasPrefix("T1") } ?? true)
+        }
+        #expect(Set(Pattern.allCases.map(\.title)).count == Pattern.allCases.count)
+        #expect(
+            Pattern.allCases.filter { !$0.mayFence }
+                == [
+                    .requestFlood, .beacon, .slowRequests, .lateralMovement, .newService,
+                    .serviceDown,
+                ])
+    }
+}
