@@ -253,11 +253,12 @@ let package = Package(
             ]),
         library(
             "Monitor",
-            uses: ["AttackPatterns", 
+            uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "NodeInterfaces",
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
-                "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AnomalyModel",
-                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
+                "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
+                "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
+                "FlowHistory",
                 "Enforcement", "EventStore", "Events", "Decisions", "EventDelivery", "ModelFiles",
                 "Recording", logging, system,
             ]),
@@ -271,9 +272,10 @@ let package = Package(
             ]),
         library(
             "ControlServer",
-            uses: ["AttackPatterns", 
+            uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
-                "NetworkAddresses", "FlowMetering", "AnomalyDetection", "Quarantine", "FlowHistory",
+                "NetworkAddresses", "FlowMetering", "AttackPatterns", "AnomalyDetection",
+                "Quarantine", "FlowHistory",
                 "EventStore", "Events", "HTMLReport", "Monitor", "Settings", logging, system,
             ],
             embedding: [
