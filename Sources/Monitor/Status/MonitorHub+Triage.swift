@@ -64,6 +64,7 @@ extension MonitorHub {
         _ incident: String, _ state: Triage.State, before: Triage.State, _ store: EventStore
     ) throws {
         let isFeedback = { (state: Triage.State) in state == .benign || state == .malicious }
+        guard isFeedback(state) || isFeedback(before) && state != .closed else { return }
         guard let model = modelPath else { throw TriageError.feedback("there is no model") }
         if isFeedback(state) {
             guard let event = try store.event(id: incident) else {
@@ -72,10 +73,8 @@ extension MonitorHub {
             try FeedbackFile.add(
                 incident, state == .benign ? .benign : .malicious,
                 source: EVEReader(lines: [event.line], name: "the store"), model: model)
-        } else if isFeedback(before), state != .closed {
-            try FeedbackFile.withdraw(incident, model: model)
         } else {
-            return
+            try FeedbackFile.withdraw(incident, model: model)
         }
         requestReload()
     }
