@@ -7,6 +7,7 @@ import Enforcement
 import EventDelivery
 import EventStore
 import FeatureExtraction
+import FlowHistory
 import FlowMetering
 import ModelFiles
 import PacketCapture
@@ -98,12 +99,15 @@ struct MonitorLoop {
         var pipeline = TrainingPipeline(
             inventory: monitor.inventory ?? .empty, interfaces: interfaceCount,
             hashSeed: options.hashSeed, length: options.learningTime, started: began,
-            limits: options.limits)
+            limits: options.limits, flows: parts.history.map(FlowCollector.init))
         live.begin(&pipeline, context)
         var ports = PortOwners(onChange: Self.portCheck(of: parts))
         var now = began
         while !pipeline.isOver(at: now) {
-            guard !requests.shouldStop() else { return nil }
+            guard !requests.shouldStop() else {
+                pipeline.finishFlows()
+                return nil
+            }
             live.update(&pipeline, context)
             try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 ports.update(&pipeline, source, recording)
@@ -133,6 +137,7 @@ struct MonitorLoop {
                 notice.ready("learning what is usual")
             }
         }
+        pipeline.finishFlows()
         do throws(ModelError) {
             return (try pipeline.model(provenance(began, now)), pipeline.progress(at: now))
         } catch {
@@ -187,7 +192,8 @@ struct MonitorLoop {
         let summary =
             "monitoring \(options.interfaces.joined(separator: ", ")) by model "
             + "\(model.identifier.prefix(12)), "
-            + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders")
+            + (monitor.hub.enforcement?.mode == .enforce
+                ? "enforcing" : "observing; --enforce fences offenders")
             + "; names from \(live.source)"
         logger.info("\(summary)")
         notice.ready(summary)
@@ -198,6 +204,7 @@ struct MonitorLoop {
             interfaces: interfaceCount, hashSeed: options.hashSeed,
             isRetraining: options.retrainInterval != nil,
             scores: monitor.hub.scores, limits: options.limits,
+            flows: parts.history.map(FlowCollector.init),
             submit: { [decisions] in decisions.submit($0) })
         live.begin(&pipeline, context)
         let retraining = options.retrainInterval.map {

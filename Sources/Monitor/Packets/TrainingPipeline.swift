@@ -2,6 +2,7 @@ import AnomalyDetection
 import AnomalyModel
 import BaselineGraph
 import FeatureExtraction
+import FlowHistory
 import FlowMetering
 import PacketCapture
 import PacketDecoding
@@ -21,6 +22,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private(set) var meter: FlowMeter
     private(set) var windows = 0
     private var graph: GraphLearner
+    private var flows: FlowCollector?
     private var tracker: WindowTracker
     private var trainer: Trainer
     private var sanitizer: TrainingSanitizer
@@ -40,14 +42,15 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     init(
         inventory: Inventory, interfaces: Int, hashSeed: UInt64, length: Interval,
         started: Timestamp,
-        limits: ResourceLimits = ResourceLimits()
+        limits: ResourceLimits = ResourceLimits(), flows: FlowCollector? = nil
     ) {
         intake = FrameIntake(interfaces: interfaces)
         var options = FlowMeterOptions()
-        options.collectsRecords = false
+        options.collectsRecords = flows != nil
         options.hashSeed = hashSeed
         options.capacity = limits.flowCapacity
         meter = FlowMeter(options: options)
+        self.flows = flows
         graph = GraphLearner(inventory: inventory)
         tracker = WindowTracker(
             inventory: inventory, graph: CommunicationGraph(), mode: .training,
@@ -77,7 +80,11 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     mutating func advance(to now: Timestamp) {
         observePackets(until: now - FrameIntake.hold)
         learnWindows(before: now - DetectionPipeline.lag)
+        flows?.take(from: &meter, now: Clock.monotonic())
     }
+
+    /// Ends all flows, so that those of the learning time are in the history.
+    mutating func finishFlows() { flows?.finish(&meter) }
 
     private mutating func observePackets(until horizon: Timestamp) {
         intake.release(until: horizon)
@@ -146,6 +153,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         windowsFrom += step
         sanitizer.clockStepped(by: step.wholeSeconds)
         guard step < .zero else { return }
+        finishFlows()
         tracker.restart()
         nextRefresh = 0
         meter = FlowMeter(options: meter.options)

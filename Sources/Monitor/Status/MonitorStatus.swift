@@ -69,6 +69,22 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var refusedTokens: UInt64 = 0
     }
 
+    /// The history of flows.
+    public struct History: Codable, Sendable, Equatable {
+        /// Flows in the file, and when the earliest of them began.
+        public var flows: Int64
+        public var oldest: Timestamp?
+        /// Bytes that they use in the file.
+        public var bytes: Int64
+        /// Flows written since the start, and flows that were dropped.
+        public var written: UInt64
+        public var lost: UInt64
+        /// Flows that wait to be written.
+        public var waiting: Int
+        /// Why nothing can be written at the moment; nil if it can.
+        public var trouble: String?
+    }
+
     /// The counts of the capture's packets and losses.
     public struct Capture: Codable, Sendable, Equatable {
         public var kernelPackets: UInt64 = 0
@@ -136,6 +152,9 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var updated = Timestamp.epoch
     public var phase = Phase.detecting
     public var isEnforcing = false
+    /// Whether rules are applied in the kernel: also while only operators add them.
+    public var appliesRules = false
+    public var enforcement: EnforcementState?
     /// The state directory of its ledger; an absolute path.
     public var stateDirectory: String?
     public var interfaces: [String] = []
@@ -172,6 +191,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var fenceEvidence: [String: Int] = [:]
     public var isBreakerOpen = false
     public var eventsLost: UInt64 = 0
+    /// Nil: no history of flows is kept.
+    public var history: History?
     public var sinks: [Sink] = []
     public var entrances: [Entrance] = []
     /// The number of scored windows in each twentieth of 0…1.
@@ -183,6 +204,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var alerts: UInt64 = 0
     /// Alerts that were not reported because the limit per second was reached.
     public var alertsSuppressed: UInt64 = 0
+    /// Alerts that were not reported because they are muted.
+    public var alertsMuted: UInt64 = 0
     public var actions = Actions()
     /// Problems that need the operator's attention.
     public var troubles: [String] = []
@@ -202,6 +225,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
             "windows": UInt64(windows), "windows_unscored": UInt64(windowsUnscored),
             "verdicts": verdicts, "verdicts_dropped": verdictsDropped,
             "events_lost": eventsLost, "alerts_suppressed": alertsSuppressed,
+            "alerts_muted": alertsMuted,
             "fences": UInt64(fences),
         ]
         statistics.sinks = sinks.map { sink in

@@ -1,5 +1,6 @@
 internal import ModelFiles
 internal import TextFormats
+internal import Timestamps
 
 /// A monitor's status as one screen of text.
 public enum StatusText {
@@ -8,7 +9,7 @@ public enum StatusText {
             isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
         }
         func span(_ seconds: Int) -> String { "\(TimeSpan(seconds: Int64(seconds)))" }
-        let mode = status.isEnforcing ? paint("enforcing", "1;31") : "observing"
+        let mode = (status.isEnforcing ? paint("enforcing", "1;31") : "observing") + choice(status)
         var rows: [(String, String)] = [
             (
                 "lazaret \(status.version)",
@@ -55,6 +56,7 @@ public enum StatusText {
             }
         }
         rows += counters(status)
+        if let history = status.history { rows.append(("history", text(history).printable)) }
         if status.troubles.isEmpty {
             rows.append(("health", paint("good", "32")))
         } else {
@@ -77,6 +79,15 @@ public enum StatusText {
         let total = arriving.values.reduce(0, +)
         return "\(total) contacts new in the last fifth of the time: "
             + order.prefix(shownThin).map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
+
+    /// Who has switched the mode, and until when: ` (alice, until …)`.
+    private static func choice(_ status: MonitorStatus) -> String {
+        guard let state = status.enforcement, let by = state.by else { return "" }
+        let until = state.until.map {
+            ", until \(UTC.date(Int64($0.second))) \(UTC.clock($0)) UTC"
+        }
+        return " (switched by \(by.printable)\(until ?? ""))"
     }
 
     private static func names(_ status: MonitorStatus) -> String {
@@ -118,7 +129,7 @@ public enum StatusText {
                 "quarantine",
                 """
                 \(status.fences) active \(status.fences == 1 ? "fence" : "fences")\
-                \(status.isEnforcing ? "" : " if enforced")\(evidence(status)); so far \
+                \(status.appliesRules ? "" : " if enforced")\(evidence(status)); so far \
                 \(status.actions.fence) added, \(status.actions.release) released, \
                 \(status.actions.expire) expired, \(status.actions.refuse) refused
                 """

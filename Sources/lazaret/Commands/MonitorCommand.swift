@@ -183,6 +183,7 @@ struct MonitorCommand: ParsableCommand {
         let check = try check(settings)
         let hub = MonitorHub()
         hub.configuration = settings.shownText
+        hub.modelPath = modelPath(settings)
         let monitor = Monitor(
             options: settings.monitor, model: check.model, inventory: check.inventory,
             hub: hub)
@@ -227,8 +228,15 @@ struct MonitorCommand: ParsableCommand {
             LogOutput.logger.warning("\(names): changed, and in use from the next start")
         }
         LogOutput.setLevel(new.logLevel)
-        hub.configuration = new.shownText
+        hub.configuration = new.shownText(startedWith: old)
+        hub.modelPath = modelPath(new)
         return (new.monitor, model)
+    }
+
+    /// The model's file, also before a node has learned it.
+    private func modelPath(_ settings: Configuration) -> String {
+        let learned = Monitor.learnedModelPath(in: settings.monitor.stateDirectory)
+        return (settings.model ?? learned).absolutePath
     }
 
     private func learnedModel(_ settings: Configuration, _ inventory: Inventory?) throws -> Model? {
