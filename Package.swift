@@ -67,6 +67,9 @@ let package = Package(
             targets: [
                 "Timestamps", "NodeInterfaces", "PacketCapture", "PacketDecoding", "FlowMetering",
             ]),
+        .library(
+            name: "History",
+            targets: ["Timestamps", "NetworkAddresses", "FlowMetering", "FlowHistory"]),
         .library(name: "Detection", targets: ["AnomalyModel", "AnomalyDetection"]),
         .library(
             name: "Control",
@@ -181,6 +184,13 @@ let package = Package(
                 "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
                 "CNetfilter", "Quarantine", system,
             ]),
+        library("SQLite", uses: ["CSQLite", "Timestamps"]),
+        library(
+            "FlowHistory",
+            uses: [
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "FlowMetering",
+                "SQLite", "CCompression", logging, system,
+            ]),
         library(
             "Enforcement",
             uses: [
@@ -190,7 +200,7 @@ let package = Package(
         library(
             "EventStore",
             uses: [
-                "CSQLite", "Timestamps", "SystemSupport", "Quarantine", "Events", "Digests", system,
+                "SQLite", "Timestamps", "SystemSupport", "Quarantine", "Events", "Digests", system,
             ]),
         library(
             "Events",
@@ -233,7 +243,7 @@ let package = Package(
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "Events", "Decisions",
-                "HTMLReport", system,
+                "HTMLReport", "ModelFiles", system,
             ]),
         library(
             "Recording",
@@ -246,34 +256,40 @@ let package = Package(
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "NodeInterfaces",
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
-                "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AnomalyModel",
-                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "Enforcement", "EventStore",
-                "Events", "Decisions", "EventDelivery", "ModelFiles", "Recording", logging, system,
+                "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
+                "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
+                "FlowHistory",
+                "Enforcement", "EventStore", "Events", "Decisions", "EventDelivery", "ModelFiles",
+                "Recording", logging, system,
             ]),
         library(
             "Settings",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "YAML", "NetworkAddresses",
                 "PacketCapture", "Workloads", "AnomalyModel", "AnomalyDetection", "Quarantine",
-                "ProtectedAddresses", "Enforcement", "Events", "EventDelivery", "ModelFiles",
-                "Recording", "Monitor", logging, system,
+                "ProtectedAddresses", "FlowHistory", "Enforcement", "Events", "EventDelivery",
+                "ModelFiles", "Recording", "Monitor", logging, system,
             ]),
         library(
             "ControlServer",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
-                "Quarantine", "EventStore", "Events", "HTMLReport", "Monitor", "Settings", logging,
-                system,
+                "NetworkAddresses", "FlowMetering", "AttackPatterns", "AnomalyDetection",
+                "Quarantine", "FlowHistory",
+                "EventStore", "Events", "HTMLReport", "Monitor", "Settings", logging, system,
             ],
-            embedding: ["Web/index.html", "Web/dashboard.css", "Web/dashboard.js"]),
+            embedding: [
+                "Web/index.html", "Web/dashboard.css", "Web/dashboard.js", "Web/flows.html",
+                "Web/flows.js", "Web/triage.js",
+            ]),
         .executableTarget(
             name: "lazaret",
             dependencies: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "AnomalyModel",
-                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "Enforcement", "EventStore",
-                "Events", "HTMLReport", "ModelFiles", "Offline", "Recording", "Monitor", "Settings",
-                "ControlServer", logging, system,
+                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
+                "Enforcement", "EventStore", "Events", "HTMLReport", "ModelFiles", "Offline",
+                "Recording", "Monitor", "Settings", "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
@@ -292,7 +308,8 @@ let package = Package(
             of: "ControlServer",
             uses: [
                 "Timestamps", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
-                "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "Monitor",
+                "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "ModelFiles",
+                "Monitor",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
@@ -350,8 +367,11 @@ let package = Package(
             of: "EventStore",
             uses: [
                 "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
-                "AnomalyDetection", "Quarantine", "Enforcement", "Events",
+                "AnomalyDetection", "Quarantine", "SQLite", "Enforcement", "Events",
             ]),
+        tests(
+            of: "FlowHistory",
+            uses: ["Timestamps", "NetworkAddresses", "FlowMetering", "SystemSupport", logging]),
         tests(
             of: "EventDelivery",
             uses: [

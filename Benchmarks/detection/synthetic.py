@@ -3,7 +3,8 @@
 
     synthetic.py LAB SEED HOURS OUT_PREFIX [--start H] [--calm] [--attacks | --quiet]
 
-LAB is `shop` (25 containers on three Docker bridges) or `mesh` (80 pods of a Kubernetes cluster, dual stack). A lab has
+LAB is `shop` (25 containers on three Docker bridges), `mesh` (80 pods of a Kubernetes cluster, dual stack) or `office`
+(60 desktops, servers, cameras, meters and controllers behind one gateway). A lab has
 the same services, addresses and regular clients for every seed; SEED determines everything else, so another seed is
 another day. --start H begins H hours later in the day (0 is 08:00, on a curve that peaks in the afternoon). --calm omits
 the harmless anomalies: deploy, scale-out, full backup, rush, restart, slow client. --stretch N makes attacks N times
@@ -847,6 +848,124 @@ class Mesh(Lab):
                     read=(second["users"], s["postgres"], 5432), flood=(s["grafana"], s["influx"], 8086))
 
 
+class Office(Lab):
+    """An office with a small plant: desktops that browse, a directory, file and print servers, cameras, sensors, controllers."""
+
+    def build(self):
+        desk, serve, plant = (Net(n, f"10.60.{i}.0/24") for i, n in enumerate(("desks", "servers", "plant"), 1))
+        self.nets = [desk, serve, plant]
+        for name, net, *numbers in (
+                ("dns", serve, 53), ("directory", serve, 10, 11), ("files", serve, 20), ("mailbox", serve, 25),
+                ("postgres", serve, 30), ("erp", serve, 31, 32), ("intranet", serve, 40), ("gitlab", serve, 41),
+                ("monitor", serve, 60), ("vault", serve, 61), ("nvr", serve, 70), ("printer", desk, 90, 91),
+                ("broker", plant, 5), ("historian", plant, 6), ("scada", plant, 7), ("camera", plant, 20, 21, 22, 23),
+                ("controller", plant, 30, 31, 32), ("meter", plant, *range(40, 48)), ("desktop", desk, *range(10, 28)),
+                ("laptop", desk, *range(50, 58)), ("kiosk", desk, 80)):
+            for number in numbers: self.add(name, net, number)
+        for name, hosts in self.services.items(): self.names[f"{name}.office.local"] = hosts[0].ip
+        pool = [f"{self.fixed.choice(WORDS)}{n}.example" for n in range(400)]
+        self.web = {name: self.outside(f"203.0.113.{n % 200 + 20}", 0.02) for n, name in enumerate(pool)}
+        self.cloud, self.update = self.outside("203.0.113.10", 0.02), self.outside("203.0.113.11", 0.02)
+        self.names |= {name: host.ip for name, host in self.web.items()}
+        self.names |= {"sync.cloud.example": self.cloud.ip, "update.vendor.example": self.update.ip}
+        self.regulars = [f"198.18.{self.fixed.getrandbits(8)}.{self.fixed.getrandbits(8)}" for _ in range(400)]
+        self.spawn(self.customers())
+
+    def begin(self, host):
+        every, sometimes, size, rng = self.every, self.now_and_then, self.size, self.rng
+        one = lambda name: self.services[name][0] if self.services.get(name) else None
+        go = lambda h, name, port, up, down, keep=True: one(name) and self.call(
+            self.now, h, self.pick(name), port, up, down, 0.004, keep, name=name + ".office.local")
+        if host.name not in ("meter", "camera"): every(host, 60, lambda h: self.scrape(one("monitor"), h), 0.001)
+        if host.name in ("desktop", "laptop"):
+            sometimes(host, 70, lambda h: self.spawn(self.browse(h)))
+            sometimes(host, 240, lambda h: self.spawn(self.document(h)))
+            every(host, 120, lambda h: go(h, "mailbox", 993, 200, size(500, 1.3, 2e6)), 0.4)
+            every(host, 900, lambda h: go(h, "directory", 389, 600, size(900), False), 0.3)
+            sometimes(host, 90, lambda h: go(h, "intranet", 443, size(500, 3, 3000), size(4000, 1.3)))
+            sometimes(host, 1800, lambda h: go(h, "printer", 631, size(60_000, 1.5, 3e6), 300, False))
+            if host.name == "laptop": every(host, 300, lambda h: self.outward(h, self.cloud, "sync.cloud.example", size(2000, 1.1, 4e6), 600), 0.3)
+        elif host.name == "erp":
+            sometimes(host, 4, lambda h: go(h, "postgres", 5432, size(150), size(400, 1.2, 400_000)))
+            every(host, 600, lambda h: go(h, "directory", 389, 500, 900, False), 0.1)
+        elif host.name == "intranet": sometimes(host, 15, lambda h: go(h, "erp", 8080, size(300), size(900, 1.3), False))
+        elif host.name == "gitlab": every(host, 30, lambda h: go(h, "postgres", 5432, 120, size(300)))
+        elif host.name == "mailbox": sometimes(host, 60, lambda h: self.outward(h, self.web[rng.choice(list(self.web)[:60])], None, size(3000, 1.3, 1e6), 400, 25))
+        elif host.name == "camera": self.spawn(self.stream(host))
+        elif host.name == "meter": every(host, 10, lambda h: go(h, "broker", 1883, size(60, 3, 400), 4), 0.05)
+        elif host.name == "historian":
+            every(host, 2, lambda h: [self.call(self.now, h, c, 502, 12, 40, 0.003) for c in self.services["controller"] if c.up], 0.02)
+            every(host, 20, lambda h: go(h, "postgres", 5432, size(900, 1.5, 20_000), 60))
+            every(host, 5, lambda h: go(h, "broker", 1883, 10, size(200)), 0.1)
+        elif host.name == "scada": every(host, 5, lambda h: go(h, "historian", 4840, 90, size(600, 1.5, 20_000)), 0.1)
+        elif host.name == "vault":
+            every(host, 1800, lambda h: self.spawn(self.bulk(h, one("files"), 445, size(400_000, 1.3, 8e6), way=1)), 0.01)
+        elif host.name == "kiosk": every(host, 300, lambda h: self.outward(h, self.update, "update.vendor.example", 500, size(4000)), 0.1)
+
+    def outward(self, host, site, name, up, down, port=443):
+        if self.rng.random() > self.demand() + 0.3: return
+        self.call(self.now, host, site, port, up, down, 0.05, False, name=name)
+
+    def browse(self, host):
+        """Some pages of sites, of which few are visited often."""
+        for _ in range(self.rng.randrange(1, 6)):
+            if self.rng.random() > self.demand(): return
+            for _ in range(self.rng.randrange(1, 5)):
+                name = list(self.web)[min(int(self.rng.paretovariate(0.55)) - 1, 399)]
+                self.call(self.now, host, self.web[name], 443, self.size(700, 1.6, 60_000), self.size(9000, 1.1, 3e6), 0.05, False, name=name)
+            yield self.exp(12)
+
+    def document(self, host):
+        """A document is read, and often written back."""
+        if self.rng.random() > self.demand(): return
+        self.lookup(self.now, host, "files.office.local")
+        yield from self.bulk(host, self.pick("files"), 445, self.size(40_000, 1.1, 6e6), way=1)
+        yield self.exp(60)
+        if self.rng.random() < 0.6: yield from self.bulk(host, self.pick("files"), 445, self.size(20_000, 1.1, 4e6))
+
+    def stream(self, host):
+        """Pictures for the recorder, more when something moves."""
+        while not host.gone:
+            yield 2
+            if host.up: self.udp(self.now, host, self.pick("nvr"), 5004, 5004, bytes(12), self.size(500, 2, 1300))
+
+    def customers(self):
+        while True:
+            yield self.exp(20 / self.demand())
+            client = self.outside(self.client())
+            conn = Conn(self, client, self.pick("erp"), 443, self.now).open()
+            for _ in range(self.rng.randrange(1, 8)): conn.exchange(self.size(400, 3, 3000), self.size(3000, 1.3))
+            conn.close()
+
+    def night_backup(self):
+        host = self.pick("vault")
+        yield from self.bulk(host, self.pick("files"), 445, 60e6, way=1)
+
+    def oddities(self):
+        return [(0.12, self.restart(self.pick("broker"), 30)), (0.27, self.deploy("intranet")),
+                (0.42, self.night_backup()), (0.58, self.busy(1.5, 900)), (0.73, self.scale("laptop", 4, 2400)),
+                (0.86, self.slow(self.pick("erp"), 443))]
+
+    def targets(self):
+        s = {name: hosts[0] for name, hosts in self.services.items()}
+        desk, lap = self.services["desktop"], self.services["laptop"]
+        doors = [(s["controller"], 502), (s["postgres"], 5432), (s["gitlab"], 22)]
+        return dict(fast=(desk[1], s["files"]), slow=(desk[2], s["vault"]), sweep=(s["printer"], self.nets[1]),
+                    flood=(lap[1], s["erp"]), spoof=(desk[3], s["erp"]), udp=self.services["camera"][1], guess=s["erp"],
+                    ssh=(desk[4], s["gitlab"]), db=(desk[5], s["postgres"]), bulk=s["gitlab"], relay=s["erp"],
+                    drip=s["nvr"], dns=desk[6], icmp=desk[7], beacon=s["scada"], lateral=(s["kiosk"], doors),
+                    arp=lap[2], web=s["intranet"])
+
+    def quiet_targets(self):
+        s = {name: hosts[0] for name, hosts in self.services.items()}
+        desk = self.services["desktop"]
+        known = [(s["intranet"], 443), (s["mailbox"], 993), (s["files"], 445), (s["directory"], 389)]
+        return dict(fan=(desk[8], known), names=desk[9], early=(s["kiosk"], self.update, 500, 4000),
+                    mixture=(self.services["laptop"][3], self.cloud, 9000, 600), probe=(s["monitor"], 9100),
+                    retry=(s["erp"], s["postgres"], 5432), web=s["erp"], read=(s["gitlab"], s["postgres"], 5432),
+                    flood=(s["scada"], s["historian"], 4840))
+
+
 class Attacks:
     """The attacks, and the labels of their packets."""
 
@@ -1048,7 +1167,7 @@ class Attacks:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lab", choices=("shop", "mesh"))
+    parser.add_argument("lab", choices=("shop", "mesh", "office"))
     parser.add_argument("seed", type=int)
     parser.add_argument("hours", type=float)
     parser.add_argument("prefix")
@@ -1058,7 +1177,7 @@ def main():
     parser.add_argument("--quiet", action="store_true", help="with labelled attacks that no single feature shows")
     parser.add_argument("--stretch", type=float, default=1, help="attacks this many times slower")
     options = parser.parse_args()
-    lab = {"shop": Shop, "mesh": Mesh}[options.lab](options.seed, options.hours, options.start, options.prefix)
+    lab = {"shop": Shop, "mesh": Mesh, "office": Office}[options.lab](options.seed, options.hours, options.start, options.prefix)
     lab.build()
     length = lab.end - lab.start
     if not options.calm:

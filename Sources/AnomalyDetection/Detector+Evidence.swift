@@ -42,7 +42,10 @@ extension Detector {
             allowed: feedback.allowed(for: workload, scale: window.scale))
         let score = minutes.forest.minuteScore(row)
         let isScored = !omitted.contains(.forest)
-        let chance = group.pValue(isScored || score == 0 ? score : .leastNonzeroMagnitude)
+        // If other members of the group score as high, the group has changed since the training.
+        let share = peers.add(window.subject, second: window.endSecond, score: score, to: name)
+        let chance = max(
+            group.pValue(isScored || score == 0 ? score : .leastNonzeroMagnitude), share)
         guard
             let running = evidence.add(window.subject, p: chance, line: evidenceLine)
         else { return nil }

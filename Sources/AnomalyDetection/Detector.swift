@@ -6,6 +6,10 @@ public import NetworkAddresses
 import SenderAttribution
 public import Workloads
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Judges windows against a model.
 ///
 /// A window is anomalous if its score reaches the model's threshold and at least one feature
@@ -47,13 +51,23 @@ public struct Detector: Sendable {
 
     /// Evidence over minutes, and the line from which it raises a verdict.
     var evidence = EvidenceTable()
+    var peers = PeerMinutes()
     let evidenceLine: Double
+    /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
+    private let leastToFriends: Float
 
     public init(model: Model, inventory: Inventory) {
         self.model = model
         identities = IdentityMap(inventory: inventory)
         feedback = FeedbackBook(model.feedback)
         evidenceLine = model.evidenceLine ?? .infinity
+        leastToFriends = Self.leastToFriends(perDay: model.provenance.falseAlarmsPerDay)
+    }
+
+    /// A full copy instead of the usual one is an ordinary event of some days: 36 times the largest
+    /// clean amount is 3 steps, 120 times is 4. A tenth of the budget takes one step more.
+    private static func leastToFriends(perDay: Double) -> Float {
+        Float(min(max(4 - log10(max(perDay, 1e-9)), 3), 5))
     }
 
     /// The name by which feedback refers to a subject.
@@ -78,6 +92,7 @@ public struct Detector: Sendable {
     /// Continues the counts and the evidence of the detector that this one replaces.
     public mutating func resumeCounts(of other: Detector) {
         evidence = other.evidence
+        peers = other.peers
         scoredCount = other.scoredCount
         seenCount = other.seenCount
         scoreCounts = other.scoreCounts
@@ -195,16 +210,13 @@ public struct Detector: Sendable {
         group(of: identities.identity(of: subject), subject, scale)
     }
 
-    /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
-    private static let leastToFriends: Float = 3
-
     private func pattern(
         in window: Window, _ excess: [Float]
     ) -> (pattern: Pattern, strength: Float)? {
         let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }
         // Much data to a known peer may be a full backup: never fenced, alerted only if far more.
         guard found?.pattern == .exfiltration, !window.hasUnknownPeers,
-            excess[Feature.bytesOutside.rawValue] < Self.leastToFriends
+            excess[Feature.bytesOutside.rawValue] < leastToFriends
         else { return found }
         return Pattern.match(window, excluding: .exfiltration) { excess[$0.rawValue] >= 1 }
     }
@@ -281,7 +293,14 @@ public struct Detector: Sendable {
         let calibration = scaleModel.calibration
         // Another host uses the address, and the owner is not known to use it.
         let isTheirs = !window.isContested
-        let mayAct = isTheirs && (isKnownBad || mayFence && strength >= Self.fenceStrength)
+        // A workload of the training that was compared with others, for lack of its own windows.
+        let own = identity.place == .outside ? nil : scaleModel.baseline.groups[identity.name]
+        let lacking =
+            found?.pattern.needsBaseline == true && !isKnownBad && mayFence
+            ? ScaleBaseline.windowsLacking(own ?? group.baseline, window.scale) : nil
+        let mayAct =
+            isTheirs && lacking == nil
+            && (isKnownBad || mayFence && strength >= Self.fenceStrength)
         return Verdict(
             window: found?.pattern.shown(window) ?? window,
             workload: isTheirs ? identity.name : identity.name + Self.contestedSuffix,
@@ -290,12 +309,12 @@ public struct Detector: Sendable {
             threshold: scaleModel.threshold, pattern: found?.pattern, strength: strength,
             excess: top,
             level: mayAct ? .quarantine : .watch,
-            isFarBeyond: mayFence && top >= Self.farBeyond && strength >= 2,
-            reasons: reasons(window, group.baseline, excess))
+            isFarBeyond: mayFence && lacking == nil && top >= Self.farBeyond && strength >= 2,
+            reasons: reasons(window, group.baseline, excess, remark: lacking))
     }
 
     private func reasons(
-        _ window: Window, _ baseline: GroupBaseline, _ excess: [Float]
+        _ window: Window, _ baseline: GroupBaseline, _ excess: [Float], remark: String?
     ) -> [Verdict.Reason] {
         let order = Feature.allCases.filter { excess[$0.rawValue] >= 1 }
             .sorted {
@@ -306,6 +325,7 @@ public struct Detector: Sendable {
             let column = feature.rawValue
             let description = FeatureSchema.description(of: feature)
             let seconds = window.scale.seconds
+            let remark = feature == order.first ? remark ?? "" : ""
             func raw(_ values: [Float]) -> Float {
                 description.raw(values[column], seconds: seconds)
             }
@@ -315,7 +335,7 @@ public struct Detector: Sendable {
                 share: shares[column],
                 text: Explanation.sentence(
                     description, value: window[feature], largest: raw(baseline.largest),
-                    window: window))
+                    window: window) + remark)
         }
     }
 

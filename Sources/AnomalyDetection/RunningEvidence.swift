@@ -55,7 +55,7 @@ struct EvidenceTable: Sendable {
     /// p-values at which the factor rises, each with the same weight.
     private static let levels = [0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]
     /// The share of the evidence at stake in each minute.
-    private static let stake = 0.6
+    private static let stake = 0.75
     /// The greatest factor before the stake: no single minute crosses the line alone.
     private static let largestFactor = 200.0
     /// The evidence is limited to the line times this, and an alert ends below the line divided by

@@ -107,6 +107,15 @@ public enum Pattern: String, CaseIterable, Sendable {
         }
     }
 
+    /// Whether a busy hour of clean traffic may look like it, so that only a baseline of enough
+    /// windows can distinguish them.
+    package var needsBaseline: Bool {
+        switch self {
+        case .guessing, .packetFlood, .exfiltration: true
+        default: false
+        }
+    }
+
     /// Whether it is a host that takes another's place.
     public var isTakeover: Bool {
         switch self {

@@ -10,21 +10,21 @@ extension CommunicationGraph {
         let peer = resolver.learn(destination, in: &self)
         guard peer.place != .group else { return }
         let subject = resolver.learn(source, in: &self)
-        note(subject, peer, destination, service, epoch: 0)
+        note(subject, peer, destination, service, at: 0)
     }
 
     /// Adds a flow under every combination of names by which it is looked up.
     package mutating func note(
         _ subject: Resolved, _ peer: Resolved, _ destination: IPAddress, _ service: Service,
-        epoch: Int32
+        at unit: Int32
     ) {
         if peer.place == .outside {
             _ = Self.note(
-                destination, in: &outsideAddresses, epoch: epoch, dropped: &droppedFacts)
+                destination, in: &outsideAddresses, at: unit, dropped: &droppedFacts)
         }
         func note(_ subject: UInt32, _ peer: UInt32, _ service: Service) -> Bool {
             Self.note(
-                Edge(subject: subject, peer: peer, service: service), in: &edges, epoch: epoch,
+                Edge(subject: subject, peer: peer, service: service), in: &edges, at: unit,
                 dropped: &droppedFacts)
         }
         guard note(subject.name, peer.name, service) else { return }

@@ -2,7 +2,7 @@ public import NetworkAddresses
 public import PacketDecoding
 
 extension CommunicationGraph {
-    /// The parts of a graph that a model file stores, in a fixed order; the epochs are omitted.
+    /// The parts of a graph that a model file stores, in a fixed order; times are omitted.
     public struct Stored: Sendable {
         public var names: [String] = []
         public var edges: [Edge] = []
@@ -31,7 +31,7 @@ extension CommunicationGraph {
     /// Creates a graph from stored facts; nil if they refer to a name that is missing.
     public init?(stored: Stored) {
         self.init()
-        let always = Sighting(epoch: 0, isRepeated: true)
+        let always = Sighting(first: 0, last: .max)
         guard stored.names.first == names[0], Set(stored.names).count == stored.names.count else {
             return nil
         }

@@ -5,12 +5,14 @@ import Workloads
 /// Contacts in clean traffic: workload to workload (or network) by service, the outside addresses
 /// contacted, the DNS names queried, and the IP addresses of each MAC address.
 ///
-/// Hosts are stored by name, so the graph stays valid when addresses change. Every fact stores
-/// whether it was seen in one epoch only: while training, a fact that was seen only in the current
-/// epoch counts as new, so the training vectors contain as much novelty as clean traffic has.
+/// Hosts are stored by name, so the graph stays valid when addresses change. Every fact stores when
+/// it was seen first and last: while training, a fact that was seen only in the current epoch
+/// counts as new, so the training vectors contain as much novelty as clean traffic has.
 public struct CommunicationGraph: Sendable, Equatable {
-    /// The length of an epoch in seconds.
-    public static let epochSeconds = 180
+    /// The greatest length of an epoch in seconds.
+    public static let longestEpoch = 180
+    /// The unit of times in the graph, in seconds.
+    static let unitSeconds = 10
     /// The greatest number of facts of each kind; further ones are counted in `droppedFacts`.
     public static let factLimit = 1 << 20
 
@@ -27,11 +29,11 @@ public struct CommunicationGraph: Sendable, Equatable {
         }
     }
 
-    /// When a fact was seen: `epoch` is the first epoch; `isRepeated` is true if there was a later
-    /// one.
+    /// When a fact was seen first and last, in units of `unitSeconds`. `last` is exact until the
+    /// two are an epoch apart.
     public struct Sighting: Sendable, Equatable {
-        public var epoch: Int32
-        public var isRepeated: Bool
+        var first: Int32
+        var last: Int32
     }
 
     /// The addresses of a MAC address.
@@ -62,6 +64,8 @@ public struct CommunicationGraph: Sendable, Equatable {
     public package(set) var dnsNames: [NameDigest: Sighting] = [:]
     public package(set) var links: [MACAddress: Link] = [:]
     public package(set) var droppedFacts = 0
+    /// The length of an epoch in seconds, a multiple of `unitSeconds`.
+    package var epochSeconds = longestEpoch
     var indexOfName: [String: UInt32] = ["*": 0]
 
     /// Creates an empty graph.
@@ -81,43 +85,81 @@ public struct CommunicationGraph: Sendable, Equatable {
     /// The name that stands for all members of a network.
     static func networkName(_ network: String) -> String { "net:\(network)" }
 
-    /// Whether a fact is known; while training, whether it is known from another epoch than
-    /// `epoch`.
-    package static func isKnown(_ sighting: Sighting?, outside epoch: Int32?) -> Bool {
-        guard let sighting else { return false }
-        return sighting.isRepeated || sighting.epoch != epoch
+    /// The unit of time that contains `second`.
+    package static func unit(_ second: Int) -> Int32 {
+        Int32(truncatingIfNeeded: second / unitSeconds)
     }
 
-    package func knows(_ subject: UInt32, _ peer: UInt32, _ service: Service, outside epoch: Int32?)
-        -> Bool
-    {
+    /// The length of an epoch for a training of `seconds`: a fifth of it, at most `longestEpoch`.
+    /// In a longer epoch, too many contacts of a short training would count as new.
+    package static func epochSeconds(ofTraining seconds: Int) -> Int {
+        min(max((seconds / 5 + unitSeconds / 2) / unitSeconds, 1) * unitSeconds, longestEpoch)
+    }
+
+    /// The units of the epoch that contains `second`.
+    package func epoch(of second: Int) -> Range<Int32> {
+        let start = second - second % epochSeconds
+        return Self.unit(start)..<Self.unit(start + epochSeconds)
+    }
+
+    /// Whether a fact is known; while training, whether it was seen outside `epoch`.
+    package static func isKnown(_ sighting: Sighting?, outside epoch: Range<Int32>?) -> Bool {
+        guard let sighting else { return false }
+        guard let epoch else { return true }
+        return sighting.first < epoch.lowerBound || sighting.last >= epoch.upperBound
+    }
+
+    package func knows(
+        _ subject: UInt32, _ peer: UInt32, _ service: Service, outside epoch: Range<Int32>?
+    ) -> Bool {
         Self.isKnown(
             edges[Edge(subject: subject, peer: peer, service: service)], outside: epoch)
     }
 
-    /// Adds a fact; returns false if that changed nothing or the table is full.
+    /// Adds a fact, seen at `unit`; returns false if that changed nothing or the table is full.
     package static func note<Key: Hashable>(
-        _ key: Key, in facts: inout [Key: Sighting], epoch: Int32, dropped: inout Int
+        _ key: Key, in facts: inout [Key: Sighting], at unit: Int32, dropped: inout Int
     ) -> Bool {
-        if let sighting = facts[key] {
-            guard !sighting.isRepeated && sighting.epoch != epoch else { return false }
-            facts[key] = Sighting(epoch: sighting.epoch, isRepeated: true)
+        if let seen = facts[key] {
+            guard seen.last - seen.first < Int32(longestEpoch / unitSeconds),
+                unit < seen.first || unit > seen.last
+            else { return false }
+            facts[key] = Sighting(first: min(seen.first, unit), last: max(seen.last, unit))
             return true
         }
         guard facts.count < factLimit else {
             dropped += 1
             return false
         }
-        facts[key] = Sighting(epoch: epoch, isRepeated: false)
+        facts[key] = Sighting(first: unit, last: unit)
         return true
+    }
+
+    /// The number of contacts of each host, by name, that were first seen at or after `second`.
+    /// Hosts without one, and outside ones, are left out. Only a graph that was just learned has
+    /// times.
+    public func arriving(since second: Int) -> [String: Int] {
+        let unit = Self.unit(second)
+        var counts: [String: Int] = [:]
+        for (edge, seen) in edges where seen.first >= unit && isNamed(edge) {
+            counts[names[Int(edge.subject)], default: 0] += 1
+        }
+        counts[IdentityMap.outside] = nil
+        return counts
+    }
+
+    /// Whether an edge is between hosts, not wild cards or networks.
+    private func isNamed(_ edge: Edge) -> Bool {
+        edge.service != .any && edge.subject != Self.anyone && edge.peer != Self.anyone
+            && !names[Int(edge.subject)].hasPrefix("net:")
+            && !names[Int(edge.peer)].hasPrefix("net:")
     }
 
     /// The edges between names, without those that contain a wild card or a network's name.
     public var namedEdges: [(subject: String, peer: String, service: Service)] {
         edges.keys
-            .filter { $0.service != .any && $0.subject != Self.anyone && $0.peer != Self.anyone }
+            .filter(isNamed)
             .map { (names[Int($0.subject)], names[Int($0.peer)], $0.service) }
-            .filter { !$0.0.hasPrefix("net:") && !$0.1.hasPrefix("net:") }
             .sorted { ($0.0, $0.1, $0.2.rawValue) < ($1.0, $1.1, $1.2.rawValue) }
     }
 }

@@ -7,17 +7,26 @@
 // Functions of libmicrohttpd that take variable arguments, which Swift cannot call.
 
 /// Starts a daemon without a thread: its owner waits for its epoll descriptor, and calls MHD_run.
+/// With a certificate and its key (PEM), which are read during this call, it speaks TLS 1.2 or 1.3.
 static inline struct MHD_Daemon *lazaret_http_start(
     int listening, unsigned int connections, size_t memory, MHD_AcceptPolicyCallback admit,
     MHD_NotifyConnectionCallback connection, void *(*target)(void *, const char *, struct MHD_Connection *),
     MHD_AccessHandlerCallback request, MHD_RequestCompletedCallback completed,
-    size_t (*unescape)(void *, struct MHD_Connection *, char *), void *owner) {
+    size_t (*unescape)(void *, struct MHD_Connection *, char *), void *owner,
+    const char *certificate, const char *key) {
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, admit, owner, request, owner,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (certificate ? MHD_USE_TLS : 0), 0, admit, owner, request, owner,
         MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, MHD_OPTION_NOTIFY_CONNECTION, connection, owner,
         MHD_OPTION_URI_LOG_CALLBACK, target, owner, MHD_OPTION_NOTIFY_COMPLETED, completed, owner,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape, owner, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, owner,
+        MHD_OPTION_ARRAY, certificate ? tls : none, MHD_OPTION_END);
 }
 
 /// The descriptor that is readable when MHD_run has something to do; -1 without one.

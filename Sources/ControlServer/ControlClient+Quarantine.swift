@@ -21,7 +21,7 @@ extension ControlClient {
     public func isEnforcing(with directory: String) async throws(ControlError) -> Bool {
         do {
             let status = try await status(timeout: .seconds(3))
-            guard status.isEnforcing, let theirs = status.stateDirectory else { return false }
+            guard status.appliesRules, let theirs = status.stateDirectory else { return false }
             return theirs.realPath == directory.realPath
         } catch let error as ControlError {
             switch error {

@@ -6,16 +6,19 @@ internal import SystemPackage
 internal import SystemSupport
 public import Settings
 
-/// The control server of a running monitor: HTTP on a Unix socket and, if configured, on loopback.
+/// The control server of a running monitor: HTTP on a Unix socket and, if configured, on a TCP port.
 ///
 /// Every user that can connect to the socket may read; to act requires root, the monitor's own
-/// user, or one of `operators`. On loopback everything except the page, health and readiness
-/// requires the token.
+/// user, or one of `operators`. On the port everything except the page, health and readiness
+/// requires a token: one to act, or one to read.
 public struct ControlServer: Sendable {
     private let hub: MonitorHub
     private let socket: String?
     private let port: Int?
     private let token: String?
+    private let readToken: String?
+    private let address: String
+    private let tls: TLSIdentity?
     private let operators: Set<UInt32>
     private let overriders: Set<UInt32>
     private let logger: Logger
@@ -31,6 +34,9 @@ public struct ControlServer: Sendable {
         operators = try options.operatorNumbers()
         overriders = try options.overriderNumbers()
         token = try options.token()
+        readToken = try options.readToken()
+        address = "\(options.address)"
+        tls = try options.identity().map { TLSIdentity(certificate: $0.certificate, key: $0.key) }
         if options.port != nil, token == nil {
             throw IOError.input(
                 path: "control",
@@ -105,7 +111,9 @@ public struct ControlServer: Sendable {
                 group.addTask { await entrance.run() }
             }
             if let port, let token {
-                let entrance = entrance(.port(UInt16(port)), entry: .token(token))
+                let entrance = entrance(
+                    .port(address, UInt16(port), tls: tls),
+                    entry: .token(token, reading: readToken, isEncrypted: tls != nil))
                 group.addTask { await entrance.run() }
             }
         }

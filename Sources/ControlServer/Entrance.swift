@@ -8,7 +8,8 @@ internal import SystemSupport
 struct Entrance: Sendable {
     enum Place: Sendable {
         case socket(String)
-        case port(UInt16)
+        /// An address and a port; with a certificate, by TLS.
+        case port(String, UInt16, tls: TLSIdentity?)
 
         /// The entrance's name in the status and in the metrics.
         var name: String {
@@ -21,7 +22,8 @@ struct Entrance: Sendable {
         var address: String {
             switch self {
             case .socket(let path): path
-            case .port(let number): "127.0.0.1:\(number)"
+            case .port(let host, let number, _):
+                host.contains(":") ? "[\(host)]:\(number)" : "\(host):\(number)"
             }
         }
     }
@@ -64,9 +66,10 @@ struct Entrance: Sendable {
         switch place {
         case .socket(let path):
             try Server(try .unix(path), limits: limits, name: "lazaret", respond: respond)
-        case .port(let number):
+        case .port(let host, let number, let tls):
             try Server(
-                try .loopback(port: number), limits: limits, name: "lazaret", respond: respond)
+                try .tcp(host, port: number), limits: limits, name: "lazaret", tls: tls,
+                respond: respond)
         }
     }
 }

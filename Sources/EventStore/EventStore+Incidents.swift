@@ -1,4 +1,5 @@
 public import Events
+internal import SQLite
 
 /// An incident as a row of the store: the activity of one offender until it was quiet for a while.
 public struct StoredIncident: Sendable, Equatable {

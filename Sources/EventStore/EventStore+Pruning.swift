@@ -1,3 +1,4 @@
+internal import SQLite
 public import Timestamps
 
 extension EventStore {
@@ -24,6 +25,7 @@ extension EventStore {
             try database.execute("DELETE FROM stats WHERE time < ?", [time])
             try database.execute(
                 "DELETE FROM incidents WHERE end < ?", [time.second])
+            try Self.pruneTriage(before: time, now: now, database)
             return events
         }
         if let kept = try auditRecords(within: bytes / 4) {

@@ -1,3 +1,4 @@
+internal import SQLite
 public import Events
 public import Timestamps
 

@@ -1,9 +1,9 @@
-internal import CSQLite
 internal import Glibc
 internal import SystemPackage
 internal import Synchronization
 internal import SystemSupport
 public import Timestamps
+internal import SQLite
 
 /// The reason why a request to the store failed.
 public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -128,8 +128,7 @@ public final class EventStore: Sendable {
     }
 
     private static func opening(_ path: String, _ error: any Error) -> EventStoreError {
-        let code = (error as? DatabaseError)?.code
-        return code == SQLITE_CORRUPT || code == SQLITE_NOTADB
+        return (error as? DatabaseError)?.isDamage == true
             ? .damaged(path: path, why: words(error)) : .open(path: path, why: words(error))
     }
 
@@ -140,6 +139,7 @@ public final class EventStore: Sendable {
             "3": "CREATE TABLE stats (time INTEGER PRIMARY KEY, body TEXT NOT NULL)",
             "4": "ALTER TABLE fences ADD COLUMN port TEXT",
             "5": "ALTER TABLE fences ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
+            "6-triage": triageSchema,
         ]
         let before = try stepsTaken(database)
         guard before.isSubset(of: steps.keys) else { throw EventStoreError.newer(path: path) }

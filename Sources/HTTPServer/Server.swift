@@ -1,18 +1,31 @@
 internal import SystemSupport
 
+/// A certificate with its private key, both as PEM.
+package struct TLSIdentity: Sendable, Equatable {
+    /// The server's certificate, followed by those of its issuers, if any.
+    package var certificate: String
+    package var key: String
+
+    package init(certificate: String, key: String) {
+        self.certificate = certificate
+        self.key = key
+    }
+}
+
 /// An HTTP/1.1 server on one listening socket, based on libmicrohttpd.
 package struct Server: Sendable {
     private let loop: EventLoop
 
     /// - Parameters:
     ///   - name: the value of the Server field.
+    ///   - tls: nil: no TLS.
     ///   - respond: answers requests, several concurrently; its task is cancelled when the client
     ///     disconnects.
     package init(
         _ listener: consuming Listener, limits: Limits = Limits(), name: String,
-        respond: @escaping @Sendable (Request) async -> Response
+        tls: TLSIdentity? = nil, respond: @escaping @Sendable (Request) async -> Response
     ) throws(ServerError) {
-        loop = try EventLoop(listener, limits: limits, name: name, respond: respond)
+        loop = try EventLoop(listener, limits: limits, name: name, tls: tls, respond: respond)
     }
 
     /// Serves until the task is cancelled, which stops it within `Limits.stopTime`: no further

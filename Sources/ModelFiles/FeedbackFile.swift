@@ -2,7 +2,7 @@ import AnomalyDetection
 public import AnomalyModel
 import AttackPatterns
 import BaselineGraph
-import Events
+package import Events
 import FeatureExtraction
 import FoundationEssentials
 import NetworkAddresses
@@ -63,17 +63,17 @@ public enum FeedbackFile {
 
     /// Adds feedback on the alert `eventID`, replacing earlier feedback on it.
     ///
-    /// - Parameter events: the EVE file with the alert.
+    /// - Parameter source: contains the alert.
     /// - Throws: `.input` if the alert is not found, `.output` if the file cannot be written.
     @discardableResult
-    public static func add(
-        _ eventID: String, _ judgement: Feedback.Judgement, events: String, model: String
+    package static func add(
+        _ eventID: String, _ judgement: Feedback.Judgement, source: EVEReader, model: String
     ) throws -> Feedback {
-        var line = try alert(eventID, in: events)
+        var line = try alert(eventID, in: source)
         line.judgement = judgement.rawValue
         let kept = try lines(model).map(\.line).filter { $0.eventID != eventID }
         try write(kept + [line], model)
-        return try feedback(line, "\(events): event \(eventID)")
+        return try feedback(line, "\(source.path): event \(eventID)")
     }
 
     /// Removes the feedback on the alert `eventID`.
@@ -145,8 +145,8 @@ public enum FeedbackFile {
 
     // MARK: events
 
-    private static func alert(_ eventID: String, in path: String) throws -> Line {
-        let (event, alert) = try EVEReader(path).alert(eventID)
+    private static func alert(_ eventID: String, in source: EVEReader) throws -> Line {
+        let (event, alert) = try source.alert(eventID)
         let offender = "\(alert.offender)"
         let measured = alert.reasons.compactMap(\.measurement)
         return Line(

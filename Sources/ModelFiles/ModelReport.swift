@@ -7,6 +7,9 @@ import Timestamps
 
 /// A model's content as text.
 public enum ModelReport {
+    /// The number of workloads with a thin training that are listed.
+    private static let shownThin = 8
+
     /// The model on one page; `withGraph` adds its contacts.
     public static func text(_ model: Model, withGraph: Bool = false) -> String {
         let provenance = model.provenance
@@ -37,6 +40,12 @@ public enum ModelReport {
                     """)
         }
         lines.append("  budget         " + budget(model))
+        let quality = LearningQuality(model)
+        lines.append("  learned        " + quality.summary)
+        lines += quality.thin.prefix(shownThin).map { "    thin         \($0)" }
+        if quality.thin.count > shownThin {
+            lines.append("    thin         \(quality.thin.count - shownThin) more")
+        }
         let constant = constantFeatures(model)
         if !constant.isEmpty {
             lines.append(

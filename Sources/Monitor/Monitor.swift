@@ -9,6 +9,7 @@ public import EventDelivery
 internal import Events
 internal import EventStore
 internal import FeatureExtraction
+package import FlowHistory
 internal import FlowMetering
 internal import FoundationEssentials
 internal import ModelFiles
@@ -17,6 +18,7 @@ public import PacketCapture
 internal import PacketDecoding
 public import Quarantine
 public import SystemSupport
+internal import TextFormats
 public import Workloads
 public import Timestamps
 
@@ -63,6 +65,8 @@ public struct Monitor {
         /// incidents.
         public var keepTime = Interval.seconds(30 * 86_400)
         public var keepBytes: Int64 = 512 << 20
+        /// For how long, and in how many bytes, flows are kept.
+        package var history = HistoryOptions()
         /// The options for recording packets.
         public var recording = RecordingOptions()
         public var limits = ResourceLimits()
@@ -131,7 +135,19 @@ public struct Monitor {
         let lock = try MonitorLock(
             directory: options.stateDirectory, socket: options.controlSocket)
         defer { lock.release() }
-        let alone = options.isEnforcing ? try enforcerLock(logger) : nil
+        let enforcement = EnforcementSwitch(
+            configured: options.isEnforcing, choice: EnforcementSwitch.stored(in: store),
+            store: store)
+        let state = enforcement.current
+        if let by = state.by {
+            logger.warning(
+                """
+                \(by) has switched to \(state.mode.rawValue)\
+                \(state.until.map { " until \(UTC.timestamp($0))" } ?? ""): that holds, not the \
+                configuration; 'lazaret enforcement configured' ends it
+                """)
+        }
+        let alone = enforcement.isReal ? try enforcerLock(logger) : nil
         defer { alone?.release() }
         let model = try model ?? learnedModel(logger)
         let live = try LiveWorkloads(
@@ -147,7 +163,8 @@ public struct Monitor {
             path: options.output, options: options.delivery,
             stateDirectory: options.stateDirectory, logger: logger)
         defer { dispatcher.stop() }
-        let quarantine = try startQuarantine(store, live, logger)
+        let quarantine = try startQuarantine(
+            store, live, logger, isEnforcing: enforcement.isReal)
         defer {
             if !quarantine.service.stop() {
                 logger.warning("what watches the firewall is left busy")
@@ -163,25 +180,28 @@ public struct Monitor {
             try PacketRecording(options.recording, path: path, logger: logger)
         }
         defer { recording?.stop() }
+        let history = history(of: live, logger)
+        defer { history?.stop() }
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
         let decisions = DecisionThread(
             alerts: AlertPipeline(
                 modelID: model?.identifier ?? "",
                 origin: one.map(Event.Alert.Origin.interface),
                 decider: LiveDecider(
-                    quarantine: quarantine.service, isEnforcing: options.isEnforcing,
+                    quarantine: quarantine.service, enforcement: enforcement,
                     logger: logger), openLimit: options.limits.hostLimit),
             dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
-        hub.connect(quarantine.service, decisions, store)
+        hub.connect(quarantine.service, decisions, store, enforcement)
         defer { hub.close() }
         live.connect(quarantine.service, decisions, logger: logger)
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(
                 source: source, live: live, decisions: decisions, quarantine: quarantine.service,
-                recorder: recorder, recording: recording, logger: logger),
+                recorder: recorder, recording: recording, history: history,
+                logger: logger),
             requests: requests)
         guard let model = try model ?? watch.learn() else { return }
         try watch.run(by: model)
@@ -216,12 +236,19 @@ public struct Monitor {
         return model
     }
 
+    private func history(of live: LiveWorkloads, _ logger: Logger) -> HistoryWriter? {
+        guard options.history.age != nil else { return nil }
+        return HistoryWriter(
+            directory: options.stateDirectory, options: options.history, logger: logger
+        ) { [live] address, time in live.name(of: address, at: time) }
+    }
+
     private func startQuarantine(
         _ store: EventStore, _ live: LiveWorkloads,
-        _ logger: Logger
+        _ logger: Logger, isEnforcing: Bool
     ) throws -> (service: QuarantineService, repairs: RepairReporter) {
         var choices = QuarantineService.Options()
-        choices.isEnforcing = options.isEnforcing
+        choices.isEnforcing = isEnforcing
         choices.discovery = options.discovery
         choices.flushesConnections = options.flushesConnections
         choices.followsClock = true

@@ -7,6 +7,7 @@ import Enforcement
 import EventDelivery
 import EventStore
 import FeatureExtraction
+import FlowHistory
 import FlowMetering
 import ModelFiles
 import PacketCapture
@@ -71,6 +72,14 @@ struct MonitorLoop {
             no model: learning what is usual on \(names) for \(TimeSpan(options.learningTime)); \
             nothing is judged until then
             """)
+        if options.learningTime.wholeSeconds < LearningQuality.advisedSeconds {
+            logger.warning(
+                """
+                \(TimeSpan(options.learningTime)) is short: rare harmless events will be \
+                anomalous, and workloads with little traffic are not fenced for rates; learn \
+                for 15 minutes or more, preferably a day
+                """)
+        }
         notice.ready("learning what is usual")
         while !requests.shouldStop() {
             if let learned = try learnOnce() {
@@ -90,12 +99,15 @@ struct MonitorLoop {
         var pipeline = TrainingPipeline(
             inventory: monitor.inventory ?? .empty, interfaces: interfaceCount,
             hashSeed: options.hashSeed, length: options.learningTime, started: began,
-            limits: options.limits)
+            limits: options.limits, flows: parts.history.map(FlowCollector.init))
         live.begin(&pipeline, context)
         var ports = PortOwners(onChange: Self.portCheck(of: parts))
         var now = began
         while !pipeline.isOver(at: now) {
-            guard !requests.shouldStop() else { return nil }
+            guard !requests.shouldStop() else {
+                pipeline.finishFlows()
+                return nil
+            }
             live.update(&pipeline, context)
             try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 ports.update(&pipeline, source, recording)
@@ -125,6 +137,7 @@ struct MonitorLoop {
                 notice.ready("learning what is usual")
             }
         }
+        pipeline.finishFlows()
         do throws(ModelError) {
             return (try pipeline.model(provenance(began, now)), pipeline.progress(at: now))
         } catch {
@@ -154,6 +167,9 @@ struct MonitorLoop {
             learned \(progress.workloads) workloads from \(progress.windows) windows; \
             model \(model.identifier.prefix(12)) \(place)
             """)
+        let quality = LearningQuality(model)
+        logger.info("\(quality.summary)")
+        for workload in quality.thin.prefix(8) { logger.warning("thin: \(workload)") }
         for suspect in progress.suspects {
             logger.warning(
                 """
@@ -176,7 +192,8 @@ struct MonitorLoop {
         let summary =
             "monitoring \(options.interfaces.joined(separator: ", ")) by model "
             + "\(model.identifier.prefix(12)), "
-            + (options.isEnforcing ? "enforcing" : "observing; --enforce fences offenders")
+            + (monitor.hub.enforcement?.mode == .enforce
+                ? "enforcing" : "observing; --enforce fences offenders")
             + "; names from \(live.source)"
         logger.info("\(summary)")
         notice.ready(summary)
@@ -187,6 +204,7 @@ struct MonitorLoop {
             interfaces: interfaceCount, hashSeed: options.hashSeed,
             isRetraining: options.retrainInterval != nil,
             scores: monitor.hub.scores, limits: options.limits,
+            flows: parts.history.map(FlowCollector.init),
             submit: { [decisions] in decisions.submit($0) })
         live.begin(&pipeline, context)
         let retraining = options.retrainInterval.map {
@@ -333,7 +351,8 @@ extension MonitorStatus.ModelSummary {
             id: model.identifier,
             firstSecond: Int64(model.provenance.first.second),
             lastSecond: Int64(model.provenance.last.second),
-            workloads: ModelReport.workloads(model).count)
+            workloads: ModelReport.workloads(model).count,
+            quality: LearningQuality(model).workloads)
     }
 }
 

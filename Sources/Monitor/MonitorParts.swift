@@ -1,6 +1,7 @@
 internal import Recording
 internal import Logging
 internal import Enforcement
+internal import FlowHistory
 
 /// The components that work beside the packet thread of a monitor, and the operator's logger.
 struct MonitorParts {
@@ -10,6 +11,8 @@ struct MonitorParts {
     let quarantine: QuarantineService
     let recorder: EventRecorder
     let recording: PacketRecording?
+    /// Nil: flows are not kept.
+    let history: HistoryWriter?
     /// Called from any thread, with one line.
     let logger: Logger
 }

@@ -54,14 +54,24 @@ extension Configuration {
 
     /// `text` for every user that may read from the monitor. Of the webhook's URL it contains only
     /// the host, since the path of a webhook is often a secret.
-    public var shownText: String {
+    public var shownText: String { shownText(startedWith: self) }
+
+    /// The same for a monitor that has read the file again: keys that it cannot change while it
+    /// runs have the values of its start.
+    public func shownText(startedWith first: Configuration) -> String {
+        let (now, then) = (masked, first.masked)
+        return Self.keys.flatMap { $0.lines($0.needsRestart ? then : now) }
+            .joined(separator: "\n") + "\n"
+    }
+
+    private var masked: Configuration {
         var shown = self
         if let webhook = monitor.delivery.webhook, let url = URL(string: webhook.url) {
             let port = url.port.map { ":\($0)" } ?? ""
             shown.monitor.delivery.webhook?.url =
                 "\(url.scheme ?? "https")://\(url.host ?? "")\(port)/***"
         }
-        return shown.text
+        return shown
     }
 
     /// Checks that the configured secrets can be read.

@@ -1,5 +1,6 @@
 import EventDelivery
 import Enforcement
+import FlowHistory
 import Logging
 import Monitor
 import NetworkAddresses
@@ -17,12 +18,12 @@ extension Configuration {
     static let keys: [SettingKey<Configuration>] = [
         .value("interfaces", \.monitor.interfaces, .list(.text)),
         .value("filter", \.monitor.capture.filter, .text, needsRestart: true),
-        .section("capture", \.monitor.capture, captureKeys),
+        .section("capture", \.monitor.capture, captureKeys, needsRestart: true),
         .section("record", \.monitor.recording, recordingKeys, needsRestart: true),
         .section("limits", \.monitor.limits, limitKeys, needsRestart: true),
         .value("model", \.model, .optional(.text)),
         .value("inventory", \.inventory, .optional(.text), needsRestart: true),
-        .section("workloads", \.monitor.workloads, workloadKeys),
+        .section("workloads", \.monitor.workloads, workloadKeys, needsRestart: true),
         .value("state", \.monitor.stateDirectory, .text, needsRestart: true),
         .value("user", \.user, .optional(.text), needsRestart: true),
         .value("events", \.monitor.output, .text),
@@ -32,15 +33,16 @@ extension Configuration {
             .never(or: .mapping(rotationKeys, from: DeliveryOptions.Rotation()))),
         .section("syslog", \.syslog, syslogKeys, shorthand: "to"),
         .section("webhook", \.webhook, webhookKeys),
-        .value("statistics", \.monitor.statisticsInterval, .span(1...86_400)),
+        .value(
+            "statistics", \.monitor.statisticsInterval, .span(1...86_400), needsRestart: true),
         .value("enforce", \.monitor.isEnforcing, .flag, needsRestart: true),
-        .value("learn", \.monitor.learningTime, .span(1...31_536_000)),
-        .value("retrain", \.monitor.retrainInterval, .never(or: .span(60...31_536_000))),
-        .section("keep", \.monitor, keepKeys),
-        .section("control", \.control, controlKeys, needsRestart: true) { control in
-            control.port == nil || control.tokenFile != nil
-                ? nil : "'port' needs a 'token_file': clients must send its token"
-        },
+        .value("learn", \.monitor.learningTime, .span(10...31_536_000), needsRestart: true),
+        .value(
+            "retrain", \.monitor.retrainInterval, .never(or: .span(60...31_536_000)),
+            needsRestart: true),
+        .section("keep", \.monitor, keepKeys, needsRestart: true),
+        .section("history", \.monitor.history, historyKeys, needsRestart: true),
+        .section("control", \.control, controlKeys, needsRestart: true) { $0.fault },
         .section("quarantine", \.monitor, quarantineKeys),
         .records(
             "protected", \.monitor.discovery.named,
@@ -97,10 +99,19 @@ extension Configuration {
         .value("mib", \.keepBytes, .number(1...1_000_000, unit: 1 << 20)),
     ]
 
+    private static let historyKeys: [SettingKey<HistoryOptions>] = [
+        .value("age", \.age, .never(or: .span(60...31_536_000))),
+        .value("size", \.bytes, .bytes((16 << 20)...(1 << 44))),
+    ]
+
     private static let controlKeys: [SettingKey<ControlOptions>] = [
         .value("socket", \.socket, .never(or: .text)),
         .value("port", \.port, .optional(.number(1...65_535))),
+        .value("listen", \.address, .address),
         .value("token_file", \.tokenFile, .optional(.text)),
+        .value("read_token_file", \.readTokenFile, .optional(.text)),
+        .value("certificate", \.certificateFile, .optional(.text)),
+        .value("key", \.keyFile, .optional(.text)),
         .value("operators", \.operators, .list(.text)),
         .value("may_force", \.overriders, .list(.text)),
     ]

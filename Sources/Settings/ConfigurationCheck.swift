@@ -130,6 +130,8 @@ public struct ConfigurationCheck {
             }
         }
         _ = attempt("control.token_file") { try control.token() }
+        _ = attempt("control.read_token_file") { try control.readToken() }
+        _ = attempt("control.certificate") { try control.identity() }
         if let socket = control.socket, socket.utf8.count >= 108 {
             faults.append(
                 Fault(

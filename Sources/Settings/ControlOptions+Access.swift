@@ -1,3 +1,4 @@
+internal import NetworkAddresses
 internal import Glibc
 internal import SystemPackage
 internal import SystemSupport
@@ -37,29 +38,83 @@ extension ControlOptions {
         return numbers
     }
 
-    /// The token for the loopback port; nil: no file is configured.
+    /// The token for acting by the port; nil: no file is configured.
     ///
     /// - Throws: if the file cannot be read, is not one word, or is readable by others.
     public func token() throws(ConfigurationError) -> String? {
-        guard let path = tokenFile else { return nil }
-        guard let bytes = try? Files.read(path) else {
+        try tokenFile.map { path throws(ConfigurationError) in try Self.token(in: path) }
+    }
+
+    /// The token for reading by the port; nil: no file is configured.
+    ///
+    /// - Throws: the same, and if it is the token for acting.
+    public func readToken() throws(ConfigurationError) -> String? {
+        guard let path = readTokenFile else { return nil }
+        let token = try Self.token(in: path)
+        guard try token != self.token() else {
             throw ConfigurationError(
-                path: path,
-                reason:
-                    "the token cannot be read; make one: umask 077; openssl rand -hex 24 > \(path)")
+                path: path, reason: "holds the token of token_file: whoever reads could act")
         }
-        let text = String(decoding: bytes, as: UTF8.self).trimmed
+        return token
+    }
+
+    private static func token(in path: String) throws(ConfigurationError) -> String {
+        let hint = "the token cannot be read; make one: umask 077; openssl rand -hex 24 > \(path)"
+        let text = try secret(in: path, hint: hint).trimmed
         guard text.count >= 16, !text.contains(where: \.isWhitespace) else {
             throw ConfigurationError(
                 path: path, reason: "a token is one word of at least 16 characters")
+        }
+        return text
+    }
+
+    /// The text of a file that others must not be able to read.
+    private static func secret(
+        in path: String, hint: String
+    ) throws(ConfigurationError) -> String {
+        guard let bytes = try? Files.read(path) else {
+            throw ConfigurationError(path: path, reason: hint)
         }
         // Symbolic links are followed, since a link has no permissions of its own.
         guard let facts = try? Files.status(path),
             facts.permissions.isDisjoint(with: FilePermissions(rawValue: 0o077))
         else {
             throw ConfigurationError(
-                path: path, reason: "other users can read the token; chmod 600 \(path)")
+                path: path, reason: "other users can read the secret; chmod 600 \(path)")
         }
-        return text
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The port's certificate and its private key as PEM; nil: no TLS.
+    ///
+    /// - Throws: if one of the files cannot be read, or others can read the key.
+    public func identity() throws(ConfigurationError) -> (certificate: String, key: String)? {
+        guard let certificateFile, let keyFile else { return nil }
+        guard let bytes = try? Files.read(certificateFile) else {
+            throw ConfigurationError(path: certificateFile, reason: "cannot be read")
+        }
+        let certificate = String(decoding: bytes, as: UTF8.self)
+        let key = try Self.secret(in: keyFile, hint: "cannot be read")
+        for (path, text, kind) in [
+            (certificateFile, certificate, "CERTIFICATE"), (keyFile, key, "PRIVATE KEY"),
+        ] where !text.contains("\(kind)-----") || text.utf8.contains(0) {
+            throw ConfigurationError(path: path, reason: "holds no \(kind) in PEM")
+        }
+        return (certificate, key)
+    }
+
+    /// What is wrong with the keys together; nil: nothing.
+    var fault: String? {
+        if (certificateFile == nil) != (keyFile == nil) {
+            return "'certificate' and 'key' need each other"
+        }
+        guard port != nil else { return nil }
+        if tokenFile == nil {
+            return "'port' needs a 'token_file': clients must send its token"
+        }
+        if certificateFile == nil, !address.isLoopback {
+            return "'listen: \(address)' needs 'certificate' and 'key': tokens must not be in clear"
+        }
+        return nil
     }
 }

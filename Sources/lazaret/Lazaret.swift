@@ -20,7 +20,8 @@ struct Lazaret: AsyncParsableCommand {
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
             ModelCommand.self, MonitorCommand.self, StatusCommand.self, TopCommand.self,
-            EventsCommand.self, ExplainCommand.self, FeedbackCommand.self, QuarantineCommand.self,
+            EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
+            FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,
             AuditCommand.self, InventoryCommand.self, ConfigCommand.self, DoctorCommand.self,
         ])
 

@@ -74,7 +74,7 @@ struct RunningEvidenceTests {
         for _ in 0..<50 { _ = table.add(host, p: 0.001, line: 1e4) }
         #expect(table.evidence(of: host, line: 1e4)?.share ?? 0 > RunningEvidence.lineShare)
         let after = (1...100).first { _ in table.add(host, p: 0.9, line: 1e4) == nil }
-        // From ten times the line to a hundredth of it, at 0.4 a minute.
+        // From ten times the line to a hundredth of it, at 0.25 a minute.
         #expect(after.map { (5...10).contains($0) } == true, "\(String(describing: after))")
     }
 

@@ -130,6 +130,22 @@ struct MinuteModelTests {
         #expect(try #require(long) < (short ?? .max))
     }
 
+    /// A relay that serves three times as much sends three times as much.
+    @Test func growthWithDemandIsOrdinary() throws {
+        let model = try trained(minutes: 400)
+        let group = try #require(model.minutes?.groups["10.0.0.1"])
+        var generator = SeededGenerator(seed: 9)
+        func beyond(served: Float) -> Float {
+            var seen = window(1, second: 0, times: 3, &generator)
+            seen.values[Feature.served.rawValue] = served
+            let values = RelativeVector.transformed(seen.values, seconds: 60)
+            return group.row(values).reduce(0, +)
+        }
+        // The training served nothing: any demand is a growth.
+        #expect(beyond(served: 0) > 1)
+        #expect(beyond(served: 2000) == 0)
+    }
+
     @Test func benignFeedbackEndsTheAlert() throws {
         var model = try trained(minutes: 400)
         let verdict = try #require(verdicts(model, times: 3, minutes: 60).last?.verdict)

@@ -47,9 +47,9 @@ enum Damage: CaseIterable {
             model.scales[1].baseline.groups[ScaleBaseline.node] = group
         }
         func change(_ body: (inout MinuteGroup) -> Void) {
-            guard var group = model.minutes?.groups[ScaleBaseline.node] else { return }
+            guard var group = model.minutes?.groups["10.0.0.1"] else { return }
             body(&group)
-            model.minutes?.groups[ScaleBaseline.node] = group
+            model.minutes?.groups["10.0.0.1"] = group
         }
         switch self {
         case .noMinutesOfNode: model.minutes?.groups[ScaleBaseline.node] = nil

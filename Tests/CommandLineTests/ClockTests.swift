@@ -173,6 +173,33 @@ struct ClockTests {
         #expect(again.end(by: SIGTERM) == 0, "\(again.errors)")
     }
 
+    /// Flows of the last minute are kept; a step of an hour makes none of them old.
+    @Test func aStepForwardDeletesNoFlows() throws {
+        let file = try scratch.write("lazaret.yaml", Data("history: {age: 1m}\n".utf8))
+        let program = try monitor("-m", try scratch.model(), "-c", file)
+        func flows(to time: String) throws -> String {
+            try Run("flows", "--state", scratch.path("state"), "--format", "csv", "--to", time)
+                .output
+        }
+        func keeps(_ offender: Lab.Host, to time: String) throws -> Bool {
+            try eventually {
+                try lab.scan(lab.b, by: offender)
+                return try flows(to: time).contains(offender.v4)
+            }
+        }
+        #expect(try keeps(lab.c, to: "1s"), "\(program.errors)")
+        let before = try flows(to: "1s")
+        try set(3600)
+        let isNoticed = eventually { program.errors.contains("the clock was set") }
+        #expect(isNoticed, "\(program.errors)")
+        // The program's clock is an hour ahead of the command's.
+        #expect(try keeps(lab.bystander, to: "2999-01-01"), "\(program.errors)")
+        // What is too old is deleted at the end, too.
+        #expect(program.end(by: SIGTERM) == 0)
+        #expect(try flows(to: "1s").hasPrefix(before))
+        #expect(try flows(to: "2999-01-01").contains(lab.bystander.v4))
+    }
+
     @Test(arguments: [3600, -3600] as [Int64])
     func learningTakesItsFullTimeWhenTheClockIsSet(step: Int64) throws {
         let began = ContinuousClock.now

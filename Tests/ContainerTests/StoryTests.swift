@@ -35,7 +35,7 @@ final class StoryTests {
     private func monitor() throws -> Background {
         let program = try Background(
             in: shop.host.space,
-            ["monitor", "-c", configuration, "--enforce", "--learn", "40s"])
+            ["monitor", "-c", configuration, "--enforce", "--learn", "70s"])
         let isReady = try eventually {
             try !program.isRunning
                 || program.errors.contains("watching ")
@@ -132,7 +132,7 @@ final class StoryTests {
     private func learn(_ program: Background) throws {
         let isLearning = try eventually {
             let status = try ask("status")
-            return status.contains("learning, enforcing") && status.contains(" of 40s: ")
+            return status.contains("learning, enforcing") && status.contains(" of 1m10s: ")
         }
         #expect(isLearning, "\(program.errors)")
         let isLearnt = eventually { program.errors.contains(" windows; model ") }

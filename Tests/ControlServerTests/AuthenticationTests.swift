@@ -77,7 +77,7 @@ struct AuthenticationTests {
                 #expect(try answer.isProblem(401, "Authorization: Bearer TOKEN"), "\(path)")
             }
         }
-        for host in ["evil.example", "evil.example:9787", "127.0.0.1.evil.example", "", "[::1]"] {
+        for host in ["evil.example", "evil.example:9787", "127.0.0.1.evil.example", "", "[::2]"] {
             let answer = try await ask("/healthz", "Bearer correct horse", host: host)
             #expect(try answer.isProblem(421, "127.0.0.1 or localhost"), "\(host)")
         }

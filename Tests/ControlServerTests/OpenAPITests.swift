@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Testing
 
 @testable import ControlServer
@@ -90,8 +91,12 @@ struct OpenAPITests {
     @Test func answersAreAsDeclared() async throws {
         client.publish {
             $0.stateDirectory = "/var/lib/lazaret"
-            $0.model = .init(id: "a", firstSecond: 1, lastSecond: 2, workloads: 3)
+            let quality = LearningQuality.Workload(
+                name: "web", windows: 1, minutes: 2, contacts: 3, arriving: 1, gaps: ["none"])
+            $0.model = .init(
+                id: "a", firstSecond: 1, lastSecond: 2, workloads: 3, quality: [quality])
             $0.learning = .init()
+            $0.learning?.arriving = ["web": 1]
             $0.sinks = [
                 .init(
                     name: "file", written: 1, lost: 0, waiting: 0, lagSeconds: 0.5,

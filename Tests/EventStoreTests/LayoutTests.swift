@@ -1,5 +1,6 @@
 import Foundation
 import Quarantine
+import SQLite
 import TestKit
 import Testing
 

@@ -99,10 +99,17 @@ struct ConfigurationTests {
             keep:
               age: 1d
               mib: 3
+            history:
+              age: 1d
+              size: 2GiB
             control:
               socket: never
               port: 9000
+              listen: '127.0.0.2'
               token_file: '/etc/token'
+              read_token_file: '/etc/read-token'
+              certificate: '/etc/cert.pem'
+              key: '/etc/key.pem'
               operators: ['ann']
               may_force: ['bea']
             quarantine:
@@ -135,7 +142,7 @@ struct ConfigurationTests {
         #expect(try read(text).text == text)
         let sections: Set = [
             "capture:", "record:", "limits:", "workloads:", "syslog:", "webhook:", "keep:",
-            "control:", "quarantine:", "  subnets:",
+            "history:", "control:", "quarantine:", "  subnets:",
         ]
         let same = Set(text.split(separator: "\n")).intersection(
             Configuration().text.split(separator: "\n"))
@@ -170,7 +177,7 @@ struct ConfigurationTests {
             log_level: debug
             learn: 1h
             """)
-        #expect(new.needsRestart(after: old) == ["limits", "state", "enforce"])
+        #expect(new.needsRestart(after: old) == ["limits", "state", "enforce", "learn"])
         #expect(old.needsRestart(after: old).isEmpty)
     }
 }

@@ -40,12 +40,23 @@ public struct GroupBaseline: Sendable, Equatable {
 public struct ScaleBaseline: Sendable, Equatable {
     /// The number of windows that a group needs before its own statistics are used.
     public static let leastWindows: [Scale: Int] = [.short: 30, .medium: 8, .long: 3]
+    /// The number of windows that a group needs before a pattern of clean traffic, too, leads to a
+    /// fence: half a minute, 2 and 10 minutes of one address.
+    public static let leastToFence: [Scale: Int] = [.short: 30, .medium: 24, .long: 20]
     /// The name of the group that contains all workloads.
     public static let node = "node"
 
     public internal(set) var groups: [String: GroupBaseline]
 
     package init(groups: [String: GroupBaseline]) { self.groups = groups }
+
+    /// Why a group is too thin to fence by, as text that follows a reason; nil if it is not.
+    package static func windowsLacking(_ group: GroupBaseline, _ scale: Scale) -> String? {
+        let least = leastToFence[scale] ?? 1
+        guard group.windowCount < least else { return nil }
+        return "; not fenced: the baseline has \(group.windowCount) windows of \(scale.seconds) s, "
+            + "\(least) are needed"
+    }
 
     /// The narrowest group of an identity that has enough windows.
     public func group(of identity: Identity, scale: Scale) -> (

@@ -6,7 +6,7 @@ package import Workloads
     import Glibc
 #endif
 
-/// The clean minutes of one workload, image, network or the whole node.
+/// The clean minutes of one workload, image or the whole node.
 ///
 /// Medians and percentiles, not largest values: one anomalous minute in the training moves
 /// neither.
@@ -35,14 +35,21 @@ public struct MinuteGroup: Sendable, Equatable {
     /// The same for packets and bytes, which vary most between busy and calm hours.
     private static let volumeMarginShare: Float = 1 / 2
 
+    /// Demand below this, in the feature's scale, is not compared.
+    private static let demandMargin: Float = 0.1
+
     /// How far each value of a minute lies beyond `upper`, in widths of the range between median
-    /// and `upper`; 0 within it.
+    /// and `upper`; 0 within it. Counts that grow with demand are divided by its growth: a relay that
+    /// serves twice as much may send twice as much.
     ///
     /// - Parameter allowed: values up to these are within the range.
     package func row(_ values: [Float], allowed: [Float]? = nil) -> [Float] {
         var row = values
         let served = Feature.served.rawValue
-        let demand = max(0, values[served] - median[served])
+        let growth = max(
+            1,
+            (expm1f(values[served]) + Self.demandMargin)
+                / (expm1f(median[served]) + Self.demandMargin))
         for description in FeatureSchema.table {
             let feature = description.feature
             let column = feature.rawValue
@@ -53,7 +60,9 @@ public struct MinuteGroup: Sendable, Equatable {
             let margin =
                 description.resolution
                 * (feature.isTraffic ? Self.volumeMarginShare : Self.marginShare)
-            let distance = values[column] - median[column] - (feature.followsDemand ? demand : 0)
+            let value =
+                feature.growsWithDemand ? log1pf(expm1f(values[column]) / growth) : values[column]
+            let distance = value - median[column]
             let beyond = distance / (upper[column] - median[column] + margin) - 1
             row[column] = min(max(beyond, 0), Self.bound)
         }
@@ -75,6 +84,15 @@ public struct MinuteGroup: Sendable, Equatable {
 }
 
 extension Feature {
+    /// Whether a minute's value is divided by the growth of demand. A relay of mail, for example,
+    /// also meets more peers and names, and sends more outside.
+    fileprivate var growsWithDemand: Bool {
+        switch self {
+        case .bytesOutside, .dnsNewNames, .newOutsidePeers, .peers: true
+        default: followsDemand
+        }
+    }
+
     /// Whether it measures traffic on connections that may be old.
     fileprivate var isTraffic: Bool {
         switch self {
@@ -87,7 +105,7 @@ extension Feature {
 /// What clean minutes look like, for evidence that builds up over many of them.
 public struct MinuteModel: Sendable, Equatable {
     /// The number of clean minutes that a group needs before it is used.
-    static let leastMinutes = 30
+    public static let leastMinutes = 12
     /// The share of the false-alarm budget that is for evidence over minutes.
     static let budgetShare = 0.5
     /// The lowest line, for a budget that is larger than the number of minutes.
@@ -103,15 +121,19 @@ public struct MinuteModel: Sendable, Equatable {
     /// line.
     package static func covers(_ identity: Identity) -> Bool { identity.place != .outside }
 
-    /// The narrowest group of an identity that has enough minutes.
+    /// The group of an identity, or of its image, if it has enough minutes. Those of a network or of
+    /// the node are of other workloads: what is ordinary for this one may be rare among them.
     package func group(of identity: Identity) -> (name: String, group: MinuteGroup)? {
-        for name in ScaleBaseline.groupNames(of: identity) {
-            guard let group = groups[name],
-                group.scoreCount >= Self.leastMinutes || name == ScaleBaseline.node
-            else { continue }
+        for name in Self.groupNames(of: identity) {
+            guard let group = groups[name], group.scoreCount >= Self.leastMinutes else { continue }
             return (name, group)
         }
         return nil
+    }
+
+    /// The groups with which an identity may be compared, the narrowest first.
+    static func groupNames(of identity: Identity) -> [String] {
+        [identity.name] + (identity.image.map { ["image \($0)"] } ?? [])
     }
 
     /// The evidence from which an alert is raised: a factor by which the minutes are less likely

@@ -31,6 +31,7 @@ extension Model {
         writer.put(graph)
         for scale in scales { writer.put(scale) }
         writer.put(minutes)
+        writer.put(arriving)
         return writer.bytes + SHA256.hash(writer.bytes.span)
     }
 
@@ -64,6 +65,7 @@ extension Model {
         scales = []
         for _ in Scale.allCases { scales.append(try reader.scaleModel()) }
         minutes = try reader.minuteModel()
+        arriving = try reader.arriving()
         guard reader.isAtEnd else { throw .damaged("more bytes than its contents need") }
         identifier = digest.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }

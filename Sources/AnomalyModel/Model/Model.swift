@@ -53,6 +53,9 @@ public struct Model: Sendable, Equatable {
     public internal(set) var scales: [ScaleModel]
     /// What clean minutes look like; nil if the training had too few.
     public internal(set) var minutes: MinuteModel?
+    /// The number of contacts of each workload that the last fifth of the training saw first: where
+    /// there are some, more may follow.
+    public internal(set) var arriving: [String: Int] = [:]
     /// Operators' feedback on its alerts, stored next to the model's file.
     public private(set) var feedback: [Feedback] = []
     /// The first 16 hexadecimal digits of the file's SHA-256.
@@ -76,10 +79,12 @@ public struct Model: Sendable, Equatable {
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
     }
 
-    /// Copies graph, minutes and feedback from `anchor`, from which this model was retrained.
+    /// Copies graph, new contacts, minutes and feedback from `anchor`, from which this model was
+    /// retrained.
     public mutating func inherit(from anchor: Model) {
         graph = anchor.graph
         minutes = anchor.minutes
+        arriving = anchor.arriving
         feedback = anchor.feedback
     }
 

@@ -72,10 +72,12 @@ struct MinuteTrainer: Sendable {
         -> MinuteModel?
     {
         guard rows.count >= 2 else { return nil }
-        let names = known.map(ScaleBaseline.groupNames)
+        let names = known.map { MinuteModel.groupNames(of: $0) + [ScaleBaseline.node] }
         var groups = Self.groups(of: rows, names)
-        let forest = try Self.forest(
-            of: rows, groups, names, least: MinuteModel.leastMinutes, seed: seed)
+        guard
+            let forest = try Self.forest(
+                of: rows, groups, names, least: MinuteModel.leastMinutes, seed: seed)
+        else { return nil }
         let held = try heldOutScores(names, duration, seed)
         for (name, scores) in held { groups[name]?.calibrate(scores) }
         return MinuteModel(
@@ -91,24 +93,21 @@ struct MinuteTrainer: Sendable {
         return members.mapValues(MinuteGroup.init(rows:))
     }
 
-    /// The group that a row is compared with.
+    /// The group that a row is compared with; nil if it has too few minutes.
     private static func narrowest(
         _ names: [String], _ groups: [String: MinuteGroup], least: Int
     ) -> MinuteGroup? {
-        for name in names {
-            if let group = groups[name],
-                group.minuteCount >= least || name == ScaleBaseline.node
-            {
-                return group
-            }
+        for name in names where name != ScaleBaseline.node {
+            if let group = groups[name], group.minuteCount >= least { return group }
         }
         return nil
     }
 
+    /// A forest of the minutes in groups that are large enough; nil if there are too few.
     private static func forest(
         of rows: [Row], _ groups: [String: MinuteGroup], _ names: [[String]], least: Int,
         seed: UInt64
-    ) throws(ModelError) -> IsolationForest {
+    ) throws(ModelError) -> IsolationForest? {
         var flat: [Float] = []
         flat.reserveCapacity(rows.count * Feature.count)
         for row in rows {
@@ -116,6 +115,7 @@ struct MinuteTrainer: Sendable {
             else { continue }
             flat += group.row(row.values)
         }
+        guard flat.count >= 2 * Feature.count else { return nil }
         do {
             return try IsolationForest(
                 rows: flat, columnCount: Feature.count,
@@ -133,15 +133,16 @@ struct MinuteTrainer: Sendable {
         var held: [String: [Held]] = [:]
         for fold in 0..<Self.foldCount {
             let rest = rows.filter { $0.second / foldSeconds != fold }
-            guard rest.count >= 2, rest.count < rows.count else { continue }
+            guard rest.count < rows.count else { continue }
             let groups = Self.groups(of: rest, names)
-            let forest = try Self.forest(
-                of: rest, groups, names, least: Self.leastInFolds,
-                seed: seed &+ UInt64(fold + 1))
+            guard
+                let forest = try Self.forest(
+                    of: rest, groups, names, least: Self.leastInFolds,
+                    seed: seed &+ UInt64(fold + 1))
+            else { continue }
             for row in rows where row.second / foldSeconds == fold {
-                for name in names[Int(row.identity)] {
-                    guard let group = groups[name],
-                        group.minuteCount >= Self.leastInFolds || name == ScaleBaseline.node
+                for name in names[Int(row.identity)] where name != ScaleBaseline.node {
+                    guard let group = groups[name], group.minuteCount >= Self.leastInFolds
                     else { continue }
                     held[name, default: []].append(
                         Held(

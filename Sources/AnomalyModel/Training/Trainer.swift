@@ -124,7 +124,8 @@ public struct Trainer: Sendable {
         }
         return Model(
             provenance: provenance, graph: graph, scales: scales,
-            minutes: try minutes?.finish(known: known, duration: duration, seed: seed))
+            minutes: try minutes?.finish(known: known, duration: duration, seed: seed),
+            arriving: graph.arriving(since: lastSecond - duration / 5))
     }
 
     private func fit(

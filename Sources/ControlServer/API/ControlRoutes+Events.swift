@@ -63,7 +63,7 @@ extension ControlRoutes {
             let stored = try store(context.hub).incidents(limit: Int(limit), before: before)
                 .filter { !known.contains($0.id) }
             let all = (fresh + stored).sorted { $0.start > $1.start }.prefix(Int(limit))
-            return JSONText.response(JSONText.array(all.map(\.json)))
+            return JSONText.response(JSONText.array(try triaged(Array(all), context.hub)))
         },
         Operation(
             .get, "/api/v1/incidents/{id}", "One incident, by its first event",
@@ -72,7 +72,7 @@ extension ControlRoutes {
             let stored = try store(context.hub).incident(id: id)
             guard let found = context.hub.incidents.first(where: { $0.id == id }) ?? stored
             else { throw ProblemDetails(.notFound, "no incident begins with event \(id)") }
-            return JSONText.response(found.json)
+            return JSONText.response(try triaged([found], context.hub)[0])
         },
     ]
 

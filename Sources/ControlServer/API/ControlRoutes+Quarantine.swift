@@ -107,10 +107,10 @@ extension ControlRoutes {
         JSONText.response(JSONText.array(targets.map { JSONText.quoted("\($0)") }))
     }
 
-    private static func problem(_ objection: MonitorHub.Objection) -> ProblemDetails {
+    static func problem(_ objection: MonitorHub.Objection) -> ProblemDetails {
         switch objection {
         case .notRunning: ProblemDetails(.unavailable, "\(objection)")
-        case .observing: ProblemDetails(.conflict, "\(objection)")
+        case .observing, .otherEnforcer: ProblemDetails(.conflict, "\(objection)")
         case .refused(.noSuchFence): ProblemDetails(.notFound, "\(objection)")
         case .refused(.protected), .refused(.neverFenced):
             ProblemDetails(.forbidden, "\(objection)")

@@ -8,7 +8,9 @@ internal import Timestamps
 /// Every operation of the API; the router and the OpenAPI document are generated from them.
 enum ControlRoutes {
     static let operations: [Operation] =
-        healthOperations + statusOperations + eventOperations + quarantineOperations
+        healthOperations + statusOperations + eventOperations + triageOperations + flowOperations
+        + enforcementOperations
+        + quarantineOperations
         + [
             Operation(
                 .get, "/api/v1/openapi.json", "This document", answers: .json(.anyObject)
@@ -24,7 +26,9 @@ enum ControlRoutes {
             Router<Caller>.Route(operation.method, operation.pattern) { request, caller in
                 guard operation.access != .act || caller.mayAct else {
                     throw ProblemDetails(
-                        .forbidden, "\(caller.name) may look but not act; see control.operators")
+                        .forbidden,
+                        "\(caller.name) may look but not act; see control.operators and "
+                            + "control.token_file")
                 }
                 return try await operation.respond(
                     Operation.Context(request: request, caller: caller, hub: hub))
@@ -115,7 +119,7 @@ enum ControlRoutes {
             .get, "/api/v1/config", "The configuration in use",
             answers: Operation.Answer(type: "application/yaml")
         ) { context in
-            JSONText.response(context.hub.configuration, type: "application/yaml")
+            JSONText.response(configuration(context.hub), type: "application/yaml")
         },
         Operation(
             .post, "/api/v1/reload",

@@ -13,9 +13,9 @@ enum OpenAPI {
                 (
                     "description",
                     JSONText.quoted(
-                        "The API of a running 'lazaret monitor', on its Unix socket and on "
-                            + "loopback. The socket needs no token: the kernel reports the "
-                            + "client's user.")
+                        "The API of a running 'lazaret monitor', on its Unix socket and on a TCP "
+                            + "port. The socket needs no token: the kernel reports the client's "
+                            + "user. A token of control.read_token_file may only read.")
                 ),
             ])
         ),

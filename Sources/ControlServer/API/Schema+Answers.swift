@@ -8,7 +8,8 @@ extension Schema {
             ("version", string), ("pid", integer), ("started", nanoseconds),
             ("updated", nanoseconds),
             ("phase", string(oneOf: MonitorStatus.Phase.allCases.map(\.rawValue))),
-            ("is_enforcing", boolean), ("interfaces", array(of: string)),
+            ("is_enforcing", boolean), ("applies_rules", boolean),
+            ("interfaces", array(of: string)),
             ("missing", array(of: string)), ("identities", string), ("named_workloads", count),
             ("capture", map(of: count)), ("decoder", map(of: count)),
             ("malformed", map(of: count)), ("flow", map(of: count)),
@@ -21,11 +22,12 @@ extension Schema {
             ("sinks", array(of: sink)), ("entrances", array(of: entrance)),
             ("scores", array(of: count)),
             ("verdict_latency", histogram), ("fence_latency", histogram), ("alerts", count),
-            ("alerts_suppressed", count), ("actions", map(of: count)),
+            ("alerts_suppressed", count), ("alerts_muted", count), ("actions", map(of: count)),
             ("troubles", array(of: string)),
         ],
         optional: [
             ("state_directory", string), ("model", modelSummary), ("learning", learning),
+            ("history", history), ("enforcement", open([("mode", string)])),
         ])
 
     private static let sink = object(
@@ -44,11 +46,18 @@ extension Schema {
 
     private static let modelSummary = object([
         ("id", string), ("first_second", integer), ("last_second", integer), ("workloads", count),
+        ("quality", array(of: quality)),
+    ])
+
+    private static let quality = object([
+        ("name", string), ("windows", count), ("minutes", count), ("contacts", count),
+        ("arriving", count), ("gaps", array(of: string)),
     ])
 
     private static let learning = object([
         ("seconds_done", count), ("seconds_total", count), ("windows", count),
-        ("workloads", count), ("facts", count), ("suspects", array(of: string)),
+        ("workloads", count), ("facts", count), ("arriving", map(of: count)),
+        ("suspects", array(of: string)),
     ])
 
     static let rate = object([
@@ -80,6 +89,7 @@ extension Schema {
         ("event_id", string), ("offender", string), ("workload", string), ("start", integer),
         ("end", integer), ("summary", string), ("score", number),
         ("decision", string(oneOf: ["watch", "quarantine"])), ("reasons", array(of: string)),
+        ("triage", triage),
     ])
 
     static let rule = open([

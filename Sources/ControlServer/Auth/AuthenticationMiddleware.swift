@@ -22,8 +22,9 @@ struct AuthenticationMiddleware: Sendable {
         /// Users that the kernel reports for a connection and that may act, besides root and the
         /// monitor's own user. Users who may override protection, besides root, may act too.
         case socket(Set<UInt32>, forcing: Set<UInt32> = [])
-        /// A client that sends the token may read and act.
-        case token(String)
+        /// A client that sends the token may read and act; one that sends the other token may only
+        /// read. By TLS, any name of this host will do: the certificate proves it.
+        case token(String, reading: String? = nil, isEncrypted: Bool = false)
     }
 
     let entry: Entry
@@ -46,22 +47,37 @@ struct AuthenticationMiddleware: Sendable {
             return Caller(
                 name: Self.name(of: uid) ?? "uid \(uid)", mayAct: mayAct, mayForce: mayForce,
                 isRoot: uid == 0)
-        case .token(let token):
+        case .token(let token, let reading, let isEncrypted):
             // A page of another origin can point its host name at 127.0.0.1 (DNS rebinding).
-            let host = request.authority?.split(separator: ":").first.map(String.init)
-            guard ["127.0.0.1", "localhost"].contains(host) else {
+            let host = request.authority.map(Self.host)
+            guard isEncrypted || ["127.0.0.1", "localhost", "[::1]"].contains(host) else {
                 throw ProblemDetails(.misdirected, "ask for 127.0.0.1 or localhost")
             }
-            let isKnown = try guesses.admit(
-                request.headers["Authorization"], from: request.user
-            ) { Self.isKnown($0, token) }
-            if isKnown { return Caller(name: "token on loopback", mayAct: true) }
+            let header = request.headers["Authorization"]
+            let isKnown = try guesses.admit(header, from: request.user) { header in
+                let mayAct = Self.isKnown(header, token)
+                return reading.map { Self.isKnown(header, $0) } ?? false || mayAct
+            }
+            if isKnown, let header {
+                let place = isEncrypted ? "the port" : "loopback"
+                return Self.isKnown(header, token)
+                    ? Caller(name: "token on \(place)", mayAct: true)
+                    : Caller(name: "the token of read_token_file", mayAct: false)
+            }
             guard Self.publicPaths.contains("/" + request.path.joined(separator: "/")) else {
                 throw ProblemDetails(
                     .unauthorized, "send 'Authorization: Bearer TOKEN', the token of token_file")
             }
             return Caller(name: "", mayAct: false)
         }
+    }
+
+    /// The host of `HOST:PORT`; an IPv6 address keeps its brackets.
+    private static func host(_ authority: String) -> String {
+        guard authority.hasPrefix("[") else {
+            return authority.split(separator: ":").first.map(String.init) ?? ""
+        }
+        return authority.firstIndex(of: "]").map { String(authority[...$0]) } ?? authority
     }
 
     /// The name of a user; nil where it has none.

@@ -19,6 +19,7 @@ enum MetricsText {
         process(status, &page)
         packets(status, &page)
         flows(status, &page)
+        if let history = status.history { page.add(history) }
         detection(status, &page)
         quarantine(status, &page)
         entrances(status.entrances, &page)
@@ -88,6 +89,9 @@ enum MetricsText {
         page.counter(
             "alerts_suppressed_total", "Alerts that were not reported: too many in that second.",
             status.alertsSuppressed)
+        page.counter(
+            "alerts_muted_total", "Alerts that were not reported: they are muted.",
+            status.alertsMuted)
         page.counter("events_lost_total", "Events that could not be written.", status.eventsLost)
         page.histogram(
             "window_score", "Scores of the windows that left their baseline.",
@@ -162,7 +166,7 @@ enum MetricsText {
     }
 
     /// The text under construction; help and type are written once per name.
-    private struct Page {
+    struct Page {
         var text = ""
         private var last = ""
 

@@ -14,6 +14,13 @@ enum Dashboard {
         operation(
             "/dashboard.js", "The dashboard's script", "text/javascript",
             PackageResources.dashboard_js),
+        operation(
+            "/triage.js", "The script of states, mutes and the enforcement's switch",
+            "text/javascript", PackageResources.triage_js),
+        operation(
+            "/flows", "The page of the flow history", "text/html", PackageResources.flows_html),
+        operation(
+            "/flows.js", "The script of that page", "text/javascript", PackageResources.flows_js),
     ]
 
     private static func operation(

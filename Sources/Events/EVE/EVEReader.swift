@@ -18,6 +18,14 @@ package struct EVEReader {
         }
     }
 
+    /// Events that were read from elsewhere, one a line.
+    ///
+    /// - Parameter name: names their source in errors.
+    package init(lines: [String], name: String) {
+        path = name
+        data = Data(lines.joined(separator: "\n").utf8)
+    }
+
     /// The alert with this identifier.
     ///
     /// - Throws: `.input` if it is not found or cannot be read.

@@ -33,11 +33,11 @@ public struct GraphLearner: Sendable {
     /// Processes one packet and its effect on its flow.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) {
         let second = packet.time.second
-        let epoch = Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds)
+        let unit = CommunicationGraph.unit(second)
         guard packet.kind != .other else { return }
         if update.events.contains(.answered) { links.noteNextHop(packet) }
         guard packet.kind == .arp || update.events.contains(.started) else {
-            return noteName(packet, epoch)
+            return noteName(packet, unit)
         }
         let place = resolver.resolve(packet.source, in: nil).place
         var subject = packet.source
@@ -65,27 +65,27 @@ public struct GraphLearner: Sendable {
         guard packet.kind == .ip else { return }
         if packet.dns.kind == .query {
             _ = CommunicationGraph.note(
-                packet.dns.nameDigest, in: &graph.dnsNames, epoch: epoch,
+                packet.dns.nameDigest, in: &graph.dnsNames, at: unit,
                 dropped: &graph.droppedFacts)
         }
         if WindowTracker.opensFlow(packet, update) {
             learn(
                 subject, packet.destination,
-                Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort), epoch)
+                Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort), unit)
         } else if update.events.contains([.started, .midstream]) {
-            learnMidstream(packet, epoch)
+            learnMidstream(packet, unit)
         }
     }
 
-    private mutating func noteName(_ packet: Packet, _ epoch: Int32) {
+    private mutating func noteName(_ packet: Packet, _ unit: Int32) {
         guard packet.dns.kind == .query else { return }
         _ = CommunicationGraph.note(
-            packet.dns.nameDigest, in: &graph.dnsNames, epoch: epoch, dropped: &graph.droppedFacts)
+            packet.dns.nameDigest, in: &graph.dnsNames, at: unit, dropped: &graph.droppedFacts)
     }
 
     /// Learns a connection older than the capture. The end with the dynamic port opened it; if both
     /// or neither have one, the initiator is unknown.
-    private mutating func learnMidstream(_ packet: Packet, _ epoch: Int32) {
+    private mutating func learnMidstream(_ packet: Packet, _ unit: Int32) {
         let isSourceDynamic = packet.sourcePort >= Service.firstDynamicPort
         guard isSourceDynamic != (packet.destinationPort >= Service.firstDynamicPort) else {
             return
@@ -94,24 +94,29 @@ public struct GraphLearner: Sendable {
         learn(
             isSourceDynamic ? packet.source : packet.destination,
             isSourceDynamic ? packet.destination : packet.source,
-            Service(ipProtocol: packet.ipProtocol, port: port), epoch)
+            Service(ipProtocol: packet.ipProtocol, port: port), unit)
     }
 
     private mutating func learn(
-        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ epoch: Int32
+        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ unit: Int32
     ) {
         let peer = resolver.learn(destination, in: &graph)
         guard peer.place != .group else { return }
         let subject = resolver.learn(source, in: &graph)
-        graph.note(subject, peer, destination, service, epoch: epoch)
+        graph.note(subject, peer, destination, service, at: unit)
     }
 
     /// Returns the graph learned so far.
     ///
-    /// - Parameter impostors: MAC addresses that used addresses of others, with their own address;
-    ///   the graph learns no other address and no role of theirs.
-    public func finish(without impostors: [MACAddress: IPAddress] = [:]) -> CommunicationGraph {
+    /// - Parameters:
+    ///   - impostors: MAC addresses that used addresses of others, with their own address; the
+    ///     graph learns no other address and no role of theirs.
+    ///   - seconds: the length of the training, which a short one's epochs depend on.
+    public func finish(
+        without impostors: [MACAddress: IPAddress] = [:], seconds: Int = 86_400
+    ) -> CommunicationGraph {
         var graph = graph
+        graph.epochSeconds = CommunicationGraph.epochSeconds(ofTraining: seconds)
         graph.links = links.links(without: impostors)
         return graph
     }

@@ -17,7 +17,7 @@ struct Novelty {
     /// address is not an unknown host.
     init(
         _ subject: Resolved, _ peer: Resolved, _ service: Service, _ address: IPAddress,
-        _ graph: CommunicationGraph?, _ epoch: Int32?
+        _ graph: CommunicationGraph?, _ epoch: Range<Int32>?
     ) {
         guard let graph else { return }
         let who = subject.asSubject

@@ -242,9 +242,7 @@ public struct WindowTracker: Sendable {
         else { return nil }
         let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
         let subject = hosts[slot].resolved
-        let epoch =
-            mode == .training
-            ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
+        let epoch = mode == .training ? graph?.epoch(of: second) : nil
         let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
         note(packet, novelty, peer, slot)
         if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
@@ -380,9 +378,7 @@ public struct WindowTracker: Sendable {
 
     private mutating func noteName(_ name: NameDigest, _ slot: Int) {
         guard let graph else { return }
-        let epoch =
-            mode == .training
-            ? Int32(truncatingIfNeeded: second / CommunicationGraph.epochSeconds) : nil
+        let epoch = mode == .training ? graph.epoch(of: second) : nil
         guard !CommunicationGraph.isKnown(graph.dnsNames[name], outside: epoch) else { return }
         hosts[slot].names.insert(name.low, second: second, isNovel: true)
     }

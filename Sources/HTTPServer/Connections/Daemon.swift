@@ -12,17 +12,32 @@ struct Daemon: ~Copyable {
     ///   - listening: the listening socket, which the daemon takes over.
     ///   - memory: the size of each connection's buffers in bytes.
     ///   - loop: receives the callbacks; it must outlive the daemon.
+    ///   - tls: nil: no TLS.
     init(
         address: String, listening: consuming Descriptor, connections: Int, memory: Int,
-        loop: EventLoop
+        tls: TLSIdentity?, loop: EventLoop
     ) throws(ServerError) {
         let owner = unsafe Unmanaged.passUnretained(loop).toOpaque()
         // SAFETY: the loop outlives the daemon, and the callbacks convert the pointer back to its
         // type.
-        let started = unsafe lazaret_http_start(
-            listening.release(), UInt32(connections), memory, Callbacks.admit,
-            Callbacks.connection, Callbacks.target, Callbacks.request, Callbacks.completed,
-            Callbacks.unescape, owner)
+        let socket = listening.release()
+        func start(
+            _ certificate: UnsafePointer<CChar>?, _ key: UnsafePointer<CChar>?
+        ) -> OpaquePointer? {
+            unsafe lazaret_http_start(
+                socket, UInt32(connections), memory, Callbacks.admit,
+                Callbacks.connection, Callbacks.target, Callbacks.request, Callbacks.completed,
+                Callbacks.unescape, owner, certificate, key)
+        }
+        let started: OpaquePointer?
+        if let tls {
+            // SAFETY: libmicrohttpd reads both texts while it starts; they are valid for the call.
+            unsafe started = tls.certificate.withCString { certificate in
+                unsafe tls.key.withCString { unsafe start(certificate, $0) }
+            }
+        } else {
+            unsafe started = start(nil, nil)
+        }
         let code = errno
         guard let started = unsafe started else {
             // SAFETY: the text is copied at once.

@@ -43,7 +43,7 @@ final class EventLoop: @unchecked Sendable {
     private static let sweepTime = Duration.milliseconds(250)
 
     init(
-        _ listener: consuming Listener, limits: Limits, name: String,
+        _ listener: consuming Listener, limits: Limits, name: String, tls: TLSIdentity?,
         respond: @escaping @Sendable (Request) async -> Response
     ) throws(ServerError) {
         self.limits = limits
@@ -58,7 +58,7 @@ final class EventLoop: @unchecked Sendable {
         daemon = try Daemon(
             address: address, listening: listener.descriptor,
             connections: limits.connections + Limits.closing, memory: limits.headerBytes * 2,
-            loop: self)
+            tls: tls, loop: self)
     }
 
     // MARK: - Any thread

@@ -77,37 +77,62 @@ package struct Listener: ~Copyable {
         let file = SocketFile(path)
         // SAFETY: the pointer is valid for the call.
         _ = try ServerError.check(unsafe chmod(path, mode), "chmod", path)
-        _ = try ServerError.check(listen(descriptor.number, backlog), "listen", path)
+        _ = try ServerError.check(Glibc.listen(descriptor.number, backlog), "listen", path)
         return Listener(address: path, port: nil, descriptor: descriptor, file: file)
     }
 
     /// Listens on 127.0.0.1; if `port` is 0, the system chooses one.
     package static func loopback(port: UInt16) throws(ServerError) -> Listener {
-        let name = "127.0.0.1:\(port)"
-        let descriptor = try socket(AF_INET, name)
+        try tcp("127.0.0.1", port: port)
+    }
+
+    /// Listens on an IPv4 or IPv6 address of this node; if `port` is 0, the system chooses one.
+    package static func tcp(_ host: String, port: UInt16) throws(ServerError) -> Listener {
+        var v4 = sockaddr_in()
+        v4.sin_family = sa_family_t(AF_INET)
+        v4.sin_port = port.bigEndian
+        // SAFETY: the field has the size of an address of its family.
+        if unsafe inet_pton(AF_INET, host, &v4.sin_addr) == 1 {
+            return try listen(AF_INET, host, v4) { $0.sin_port }
+        }
+        var v6 = sockaddr_in6()
+        v6.sin6_family = sa_family_t(AF_INET6)
+        v6.sin6_port = port.bigEndian
+        // SAFETY: the field has the size of an address of its family.
+        guard unsafe inet_pton(AF_INET6, host, &v6.sin6_addr) == 1 else {
+            throw .listen(address: host, step: "bind", reason: "is no IP address")
+        }
+        return try listen(AF_INET6, "[\(host)]", v6) { $0.sin6_port }
+    }
+
+    /// - Parameters:
+    ///   - address: a `sockaddr_in` or `sockaddr_in6`.
+    ///   - port: reads the port in network order.
+    private static func listen<T>(
+        _ family: Int32, _ host: String, _ address: T, port: (T) -> UInt16
+    ) throws(ServerError) -> Listener {
+        let name = "\(host):\(UInt16(bigEndian: port(address)))"
+        let descriptor = try socket(family, name)
         // Allows a port with connections in TIME_WAIT to be used again.
         var on: Int32 = 1
         // SAFETY: the pointer is valid for the call.
         unsafe _ = setsockopt(
             descriptor.number, SOL_SOCKET, SO_REUSEADDR, &on,
             socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         try bind(descriptor.number, address, name)
-        _ = try ServerError.check(listen(descriptor.number, backlog), "listen", name)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = try ServerError.check(Glibc.listen(descriptor.number, backlog), "listen", name)
+        var bound = address
+        var size = socklen_t(MemoryLayout<T>.size)
         // SAFETY: the structure is a local variable of the given size.
-        let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+        let result = unsafe withUnsafeMutablePointer(to: &bound) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe getsockname(descriptor.number, $0, &size)
             }
         }
         _ = try ServerError.check(result, "getsockname", name)
-        let bound = UInt16(bigEndian: address.sin_port)
+        let chosen = UInt16(bigEndian: port(bound))
         return Listener(
-            address: "127.0.0.1:\(bound)", port: bound, descriptor: descriptor, file: nil)
+            address: "\(host):\(chosen)", port: chosen, descriptor: descriptor, file: nil)
     }
 
     /// Connections that wait to be accepted; as many as the system allows, so that a burst of them
@@ -121,7 +146,7 @@ package struct Listener: ~Copyable {
     }
 
     /// - Parameter address: a `sockaddr_un` or `sockaddr_in`.
-    private static func bind<T: BitwiseCopyable>(
+    private static func bind<T>(
         _ descriptor: Int32, _ address: T, _ name: String
     ) throws(ServerError) {
         // SAFETY: every socket address starts like sockaddr, and its size is passed.

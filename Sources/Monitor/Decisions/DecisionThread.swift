@@ -38,6 +38,7 @@ final class DecisionThread: Sendable {
         var fenceLatency = LatencyHistogram()
         var alerts: UInt64 = 0
         var suppressed: UInt64 = 0
+        var muted: UInt64 = 0
         var actions = MonitorStatus.Actions()
     }
 
@@ -129,13 +130,14 @@ final class DecisionThread: Sendable {
     ) {
         switch message {
         case .verdict(let verdict):
+            let isMuted = hub.mutes.cover(verdict, now: Clock.now())
             let result = alerts.process(
                 verdict,
                 // A flood by many senders must not suppress the alert that sums it up.
-                mayAlert: history.alertsThisSecond < Self.alertsPerSecond
-                    || verdict.against != nil)
+                mayAlert: !isMuted
+                    && (history.alertsThisSecond < Self.alertsPerSecond || verdict.against != nil))
             history.alertsThisSecond += result.events.isEmpty ? 0 : 1
-            note(verdict, result)
+            note(verdict, result, isMuted: isMuted)
             history.changedSince = min(history.changedSince, verdict.window.endSecond)
             history.decisions += result.outcomes.filter { $0.failure == nil }.map(\.decision)
             if history.decisions.count > 2 * Self.decisionLimit {
@@ -157,6 +159,9 @@ final class DecisionThread: Sendable {
     private func tick(
         _ alerts: inout AlertPipeline<LiveDecider>, refreshes: Bool
     ) {
+        if let mode = alerts.decider.enforcement.expire() {
+            logger.notice("the time is over: \(mode.rawValue) again, as configured")
+        }
         do throws(QuarantineError) {
             publish(try alerts.decider.quarantine.tick(refreshes: refreshes), alerts)
         } catch { logger.error("\(error)") }
@@ -177,12 +182,18 @@ final class DecisionThread: Sendable {
         }
     }
 
-    private func note(_ verdict: Verdict, _ result: AlertPipeline<LiveDecider>.Result) {
+    private func note(
+        _ verdict: Verdict, _ result: AlertPipeline<LiveDecider>.Result, isMuted: Bool
+    ) {
         let end = Timestamp(second: verdict.window.endSecond + 1)
         let seconds = (Clock.now() - end).inSeconds
         tallies.withLock { tallies in
             tallies.verdictLatency.add(seconds)
-            if result.isSuppressed { tallies.suppressed &+= 1 }
+            if result.isSuppressed, isMuted {
+                tallies.muted &+= 1
+            } else if result.isSuppressed {
+                tallies.suppressed &+= 1
+            }
             for outcome in result.outcomes where outcome.failure == nil {
                 if outcome.decision.isFence { tallies.fenceLatency.add(seconds) }
             }

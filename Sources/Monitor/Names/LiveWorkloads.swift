@@ -21,8 +21,8 @@ public final class LiveWorkloads: Sendable {
     public let directory = WorkloadDirectory()
     private let options: WorkloadOptions
     /// The operator's inventory, and the one stored in the model.
-    private let given: Inventory
-    private let remembered: Inventory
+    let given: Inventory
+    let remembered: Inventory
     private let engines: [ContainerEngine]
     private let cluster: KubernetesSource?
     private let work = Mutex<[Task<Void, Never>]>([])

@@ -1,6 +1,7 @@
 import AnomalyDetection
 import AnomalyModel
 import FeatureExtraction
+import FlowHistory
 import FlowMetering
 import NetworkAddresses
 import PacketCapture
@@ -22,6 +23,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     /// The node's own addresses, which are never an offender: what a container does in the node's
     /// name is attributed to the container's port.
     var nodeAddresses: Set<IPAddress> = []
+    private var flows: FlowCollector?
     private var tracker: WindowTracker
     private var update = FlowUpdate()
     /// A bit for each frame of the last batch that repeats an earlier one.
@@ -40,15 +42,18 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     /// reported.
     private static let unknownHostLimit = 1000
 
-    /// - Parameter submit: called with each verdict.
+    /// - Parameters:
+    ///   - flows: receives the records of flows; nil: they are not kept.
+    ///   - submit: called with each verdict.
     init(
         model: Model, inventory: Inventory, remembered: Inventory = .empty, interfaces: Int,
         hashSeed: UInt64, isRetraining: Bool = false, scores: ScoreHistory,
-        limits: ResourceLimits = ResourceLimits(), submit: @escaping (Verdict) -> Void
+        limits: ResourceLimits = ResourceLimits(), flows: FlowCollector? = nil,
+        submit: @escaping (Verdict) -> Void
     ) {
         intake = FrameIntake(interfaces: interfaces)
         var options = FlowMeterOptions()
-        options.collectsRecords = false
+        options.collectsRecords = flows != nil
         options.hashSeed = hashSeed
         options.capacity = limits.flowCapacity
         meter = FlowMeter(options: options)
@@ -60,6 +65,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         retrainer =
             isRetraining
             ? Retrainer(anchor: model, inventory: inventory, seed: model.provenance.seed) : nil
+        self.flows = flows
         self.inventory = inventory
         self.scores = scores
         self.submit = submit
@@ -102,12 +108,14 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         observePackets(until: horizon)
         meter.advance(to: now - Self.lag)
         tracker.advance(to: now - Self.lag)
+        flows?.take(from: &meter, now: Clock.monotonic())
         judgeWindows()
     }
 
     /// Judges the packets that are held back and the current second.
     mutating func finish() {
         observePackets(until: .distantFuture)
+        flows?.finish(&meter)
         tracker.finish()
         judgeWindows()
     }

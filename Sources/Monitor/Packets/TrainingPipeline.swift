@@ -2,6 +2,7 @@ import AnomalyDetection
 import AnomalyModel
 import BaselineGraph
 import FeatureExtraction
+import FlowHistory
 import FlowMetering
 import PacketCapture
 import PacketDecoding
@@ -21,11 +22,13 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private(set) var meter: FlowMeter
     private(set) var windows = 0
     private var graph: GraphLearner
+    private var flows: FlowCollector?
     private var tracker: WindowTracker
     private var trainer: Trainer
     private var sanitizer: TrainingSanitizer
     private var packets: UInt64 = 0
     private var factCount = 0
+    private var arriving: [String: Int] = [:]
     private var update = FlowUpdate()
     /// A bit for each frame of the last batch that repeats an earlier one.
     private(set) var repeats: UInt64 = 0
@@ -39,14 +42,15 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     init(
         inventory: Inventory, interfaces: Int, hashSeed: UInt64, length: Interval,
         started: Timestamp,
-        limits: ResourceLimits = ResourceLimits()
+        limits: ResourceLimits = ResourceLimits(), flows: FlowCollector? = nil
     ) {
         intake = FrameIntake(interfaces: interfaces)
         var options = FlowMeterOptions()
-        options.collectsRecords = false
+        options.collectsRecords = flows != nil
         options.hashSeed = hashSeed
         options.capacity = limits.flowCapacity
         meter = FlowMeter(options: options)
+        self.flows = flows
         graph = GraphLearner(inventory: inventory)
         tracker = WindowTracker(
             inventory: inventory, graph: CommunicationGraph(), mode: .training,
@@ -58,7 +62,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         self.started = started
         self.length = length
         windowsFrom = started + length / 3
-        refreshSeconds = max(1, min(CommunicationGraph.epochSeconds, length.wholeSeconds / 10))
+        refreshSeconds = max(1, min(CommunicationGraph.longestEpoch, length.wholeSeconds / 10))
     }
 
     // MARK: - Packets
@@ -76,7 +80,11 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     mutating func advance(to now: Timestamp) {
         observePackets(until: now - FrameIntake.hold)
         learnWindows(before: now - DetectionPipeline.lag)
+        flows?.take(from: &meter, now: Clock.monotonic())
     }
+
+    /// Ends all flows, so that those of the learning time are in the history.
+    mutating func finishFlows() { flows?.finish(&meter) }
 
     private mutating func observePackets(until horizon: Timestamp) {
         intake.release(until: horizon)
@@ -100,8 +108,9 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         let second = time.second
         if second >= nextRefresh {
             nextRefresh = second + refreshSeconds
-            let known = graph.finish(without: sanitizer.impostors)
+            let known = learnedGraph
             factCount = known.edges.count
+            arriving = known.arriving(since: second - (second - started.second) / 5)
             tracker.replaceGraph(known)
         }
         tracker.advance(to: time)
@@ -144,12 +153,17 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         windowsFrom += step
         sanitizer.clockStepped(by: step.wholeSeconds)
         guard step < .zero else { return }
+        finishFlows()
         tracker.restart()
         nextRefresh = 0
         meter = FlowMeter(options: meter.options)
     }
 
     // MARK: - Results
+
+    private var learnedGraph: CommunicationGraph {
+        graph.finish(without: sanitizer.impostors, seconds: length.wholeSeconds)
+    }
 
     func isOver(at now: Timestamp) -> Bool { now - started >= length }
 
@@ -160,6 +174,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         progress.windows = windows
         progress.workloads = trainer.workloadCount
         progress.facts = factCount
+        progress.arriving = arriving
         progress.suspects = sanitizer.suspects.prefix(20).map(\.text)
         return progress
     }
@@ -173,7 +188,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         var provenance = provenance
         provenance.packetCount = Int(clamping: packets)
         return try trainer.finish(
-            graph: graph.finish(without: sanitizer.impostors), provenance: provenance
+            graph: learnedGraph, provenance: provenance
         )
         .identified()
     }

@@ -11,14 +11,19 @@ extension MonitorHub {
         /// The monitor only observes; a rule would have no effect.
         case observing
         case refused(QuarantineError)
+        /// Another monitor enforces here.
+        case otherEnforcer
 
         public var description: String {
             switch self {
             case .notRunning: "the monitor is not running"
             case .observing:
-                "the monitor observes and fences nothing; run it with --enforce, or use "
-                    + "'lazaret quarantine add' on the node"
+                "the monitor observes and fences nothing; run it with --enforce, use 'lazaret "
+                    + "enforcement enforce', or 'lazaret quarantine add' on the node"
             case .refused(let error): "\(error)"
+            case .otherEnforcer:
+                "another monitor enforces in this network namespace, and each would undo the "
+                    + "other's fences"
             }
         }
     }
@@ -43,7 +48,8 @@ extension MonitorHub {
         reason: String,
         actor: String, force: Bool
     ) async throws(Objection) -> Addition {
-        guard status?.isEnforcing == true else { throw .observing }
+        let appliesRules = enforcementSwitch?.isReal ?? status?.isEnforcing ?? false
+        guard appliesRules else { throw .observing }
         let (outcome, overridden) = try await use { (engine, now) throws(QuarantineError) in
             let overridden = engine.policy.protected.objection(to: target)
             let outcome = try engine.add(

@@ -17,6 +17,7 @@ public final class MonitorHub: Sendable {
         var status: MonitorStatus?
         var incidents: [StoredIncident] = []
         var configuration = ""
+        var modelPath: String?
         var store: EventStore?
         var rates: [Rate] = []
         var contacts: [Contact] = []
@@ -48,10 +49,12 @@ public final class MonitorHub: Sendable {
     }
 
     let scores = ScoreHistory()
+    let mutes = MuteList()
     /// A lock of its own: publishing an event does not wait for readers of other state.
     let stream = Mutex(Stream())
     private let state = Mutex(State())
     private let guardian = Mutex<(quarantine: QuarantineService, decisions: DecisionThread)?>(nil)
+    private let control = Mutex<EnforcementSwitch?>(nil)
     private let reload = Atomic<Bool>(false)
 
     public init() {}
@@ -99,6 +102,12 @@ public final class MonitorHub: Sendable {
         set { state.withLock { $0.configuration = newValue } }
     }
 
+    /// The path of the model's file; nil: the node learns one.
+    public var modelPath: String? {
+        get { state.withLock { $0.modelPath } }
+        set { state.withLock { $0.modelPath = newValue } }
+    }
+
     /// The store of past and current events; nil if they are not kept.
     public var store: EventStore? { state.withLock { $0.store } }
 
@@ -117,11 +126,17 @@ public final class MonitorHub: Sendable {
         guardian.withLock { $0 }
     }
 
+    /// The switch between observing and enforcing; nil before the monitor has started.
+    var enforcementSwitch: EnforcementSwitch? { control.withLock { $0 } }
+
     // MARK: - Publishing
 
     func connect(
-        _ quarantine: QuarantineService, _ decisions: DecisionThread, _ store: EventStore
+        _ quarantine: QuarantineService, _ decisions: DecisionThread, _ store: EventStore,
+        _ enforcement: EnforcementSwitch
     ) {
+        control.withLock { $0 = enforcement }
+        mutes.load(from: store)
         guardian.withLock { $0 = (quarantine, decisions) }
         state.withLock { $0.store = store }
     }

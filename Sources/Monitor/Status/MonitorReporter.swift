@@ -4,6 +4,7 @@ import AnomalyDetection
 import Enforcement
 import EventDelivery
 import EventStore
+import FlowHistory
 import FlowMetering
 import Glibc
 import PacketCapture
@@ -33,6 +34,7 @@ struct MonitorReporter {
     private var hostsDropped = RecentRise()
     private var verdictsDropped = RecentRise()
     private var windowsUnscored = RecentRise()
+    private var flowsLost = RecentRise()
 
     init(_ options: Monitor.Options, hub: MonitorHub, parts: MonitorParts, started: Timestamp) {
         self.parts = parts
@@ -163,11 +165,19 @@ struct MonitorReporter {
         status.fenceLatency = counts.fenceLatency
         status.alerts = counts.alerts
         status.alertsSuppressed = counts.suppressed
+        status.alertsMuted = counts.muted
         status.actions = counts.actions
         status.sinks =
             outlets.map(MonitorStatus.Sink.init) + [parts.recorder.status]
             + [parts.recording?.status].compactMap(\.self).map(MonitorStatus.Sink.init)
         status.entrances = hub.entrances
+        if let control = hub.enforcementSwitch {
+            let state = control.current
+            status.enforcement = state
+            status.isEnforcing = state.mode == .enforce
+            status.appliesRules = control.isReal
+        }
+        status.history = parts.history.map { MonitorStatus.History($0.status) }
         status.restedSeconds = rested.inSeconds
         status.updated = now
         status.troubles = troubles(Clock.monotonic())
@@ -227,6 +237,12 @@ struct MonitorReporter {
         }
         if verdictsDropped.isRecent(status.verdictsDropped, now) {
             troubles.append("\(status.verdictsDropped) verdicts found the queue full")
+        }
+        if let history = status.history {
+            if let trouble = history.trouble { troubles.append("flow history: \(trouble)") }
+            if flowsLost.isRecent(history.lost, now) {
+                troubles.append("flow history: \(history.lost) flows lost: a slow or full disk")
+            }
         }
         for sink in status.sinks where sink.lost > 0 || sink.trouble != nil {
             let what = sink.name.hasPrefix(RecordingThread.label) ? "packets" : "events"

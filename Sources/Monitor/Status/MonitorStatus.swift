@@ -1,6 +1,7 @@
 internal import Events
 internal import FlowMetering
 internal import FoundationEssentials
+public import ModelFiles
 internal import PacketDecoding
 internal import Quarantine
 internal import TextFormats
@@ -25,6 +26,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var windows = 0
         public var workloads = 0
         public var facts = 0
+        /// Contacts that were new in the last fifth of the time so far, by workload.
+        public var arriving: [String: Int] = [:]
         /// Traffic that looks like an attack, although it should be clean.
         public var suspects: [String] = []
 
@@ -37,6 +40,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var firstSecond: Int64
         public var lastSecond: Int64
         public var workloads: Int
+        /// How well it knows each workload.
+        public var quality: [LearningQuality.Workload]
     }
 
     /// An event sink.
@@ -62,6 +67,22 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var wrongTokens: UInt64 = 0
         /// Requests of users who had sent too many wrong tokens.
         public var refusedTokens: UInt64 = 0
+    }
+
+    /// The history of flows.
+    public struct History: Codable, Sendable, Equatable {
+        /// Flows in the file, and when the earliest of them began.
+        public var flows: Int64
+        public var oldest: Timestamp?
+        /// Bytes that they use in the file.
+        public var bytes: Int64
+        /// Flows written since the start, and flows that were dropped.
+        public var written: UInt64
+        public var lost: UInt64
+        /// Flows that wait to be written.
+        public var waiting: Int
+        /// Why nothing can be written at the moment; nil if it can.
+        public var trouble: String?
     }
 
     /// The counts of the capture's packets and losses.
@@ -131,6 +152,9 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var updated = Timestamp.epoch
     public var phase = Phase.detecting
     public var isEnforcing = false
+    /// Whether rules are applied in the kernel: also while only operators add them.
+    public var appliesRules = false
+    public var enforcement: EnforcementState?
     /// The state directory of its ledger; an absolute path.
     public var stateDirectory: String?
     public var interfaces: [String] = []
@@ -167,6 +191,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var fenceEvidence: [String: Int] = [:]
     public var isBreakerOpen = false
     public var eventsLost: UInt64 = 0
+    /// Nil: no history of flows is kept.
+    public var history: History?
     public var sinks: [Sink] = []
     public var entrances: [Entrance] = []
     /// The number of scored windows in each twentieth of 0…1.
@@ -178,6 +204,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var alerts: UInt64 = 0
     /// Alerts that were not reported because the limit per second was reached.
     public var alertsSuppressed: UInt64 = 0
+    /// Alerts that were not reported because they are muted.
+    public var alertsMuted: UInt64 = 0
     public var actions = Actions()
     /// Problems that need the operator's attention.
     public var troubles: [String] = []
@@ -197,6 +225,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
             "windows": UInt64(windows), "windows_unscored": UInt64(windowsUnscored),
             "verdicts": verdicts, "verdicts_dropped": verdictsDropped,
             "events_lost": eventsLost, "alerts_suppressed": alertsSuppressed,
+            "alerts_muted": alertsMuted,
             "fences": UInt64(fences),
         ]
         statistics.sinks = sinks.map { sink in

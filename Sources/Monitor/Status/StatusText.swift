@@ -1,4 +1,6 @@
+internal import ModelFiles
 internal import TextFormats
+internal import Timestamps
 
 /// A monitor's status as one screen of text.
 public enum StatusText {
@@ -7,7 +9,7 @@ public enum StatusText {
             isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
         }
         func span(_ seconds: Int) -> String { "\(TimeSpan(seconds: Int64(seconds)))" }
-        let mode = status.isEnforcing ? paint("enforcing", "1;31") : "observing"
+        let mode = (status.isEnforcing ? paint("enforcing", "1;31") : "observing") + choice(status)
         var rows: [(String, String)] = [
             (
                 "lazaret \(status.version)",
@@ -30,6 +32,9 @@ public enum StatusText {
                     \(learning.facts) contacts
                     """
                 ))
+            if !learning.arriving.isEmpty {
+                rows.append(("", arriving(learning.arriving).printable))
+            }
             for suspect in learning.suspects.prefix(5) {
                 rows.append(("", paint("not clean: \(suspect)".printable, "33")))
             }
@@ -42,8 +47,16 @@ public enum StatusText {
                         + "\(UTC.date(model.firstSecond)) \(UTC.clock(model.firstSecond)) to "
                         + "\(UTC.date(model.lastSecond)) \(UTC.clock(model.lastSecond)) UTC"
                 ))
+            let thin = model.quality.filter { !$0.gaps.isEmpty }
+            for workload in thin.prefix(shownThin) {
+                rows.append(("", paint("thin: \(workload)".printable, "33")))
+            }
+            if thin.count > shownThin {
+                rows.append(("", paint("thin: \(thin.count - shownThin) more", "33")))
+            }
         }
         rows += counters(status)
+        if let history = status.history { rows.append(("history", text(history).printable)) }
         if status.troubles.isEmpty {
             rows.append(("health", paint("good", "32")))
         } else {
@@ -55,6 +68,26 @@ public enum StatusText {
         return rows.map { name, value in
             name + String(repeating: " ", count: width - name.count + 2) + value + "\n"
         }.joined()
+    }
+
+    /// The number of workloads with a thin training that are listed.
+    private static let shownThin = 5
+
+    /// The workloads with most contacts that are still new.
+    private static func arriving(_ arriving: [String: Int]) -> String {
+        let order = arriving.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        let total = arriving.values.reduce(0, +)
+        return "\(total) contacts new in the last fifth of the time: "
+            + order.prefix(shownThin).map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
+
+    /// Who has switched the mode, and until when: ` (alice, until …)`.
+    private static func choice(_ status: MonitorStatus) -> String {
+        guard let state = status.enforcement, let by = state.by else { return "" }
+        let until = state.until.map {
+            ", until \(UTC.date(Int64($0.second))) \(UTC.clock($0)) UTC"
+        }
+        return " (switched by \(by.printable)\(until ?? ""))"
     }
 
     private static func names(_ status: MonitorStatus) -> String {
@@ -96,7 +129,7 @@ public enum StatusText {
                 "quarantine",
                 """
                 \(status.fences) active \(status.fences == 1 ? "fence" : "fences")\
-                \(status.isEnforcing ? "" : " if enforced")\(evidence(status)); so far \
+                \(status.appliesRules ? "" : " if enforced")\(evidence(status)); so far \
                 \(status.actions.fence) added, \(status.actions.release) released, \
                 \(status.actions.expire) expired, \(status.actions.refuse) refused
                 """

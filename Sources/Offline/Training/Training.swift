@@ -2,6 +2,7 @@ import AnomalyDetection
 public import AnomalyModel
 import FeatureExtraction
 import FlowMetering
+import ModelFiles
 public import PacketCapture
 import PacketDecoding
 public import SystemSupport
@@ -77,7 +78,8 @@ public struct Training {
                 }
             }
         }
-        let graph = learner.finish(without: check.impostors)
+        let graph = learner.finish(
+            without: check.impostors, seconds: (first.last - first.first).wholeSeconds)
         var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
         var trainer = Trainer(inventory: inventory, seed: seed)
         packets = try reader()
@@ -133,7 +135,7 @@ public struct Training {
         var advice: [String] = []
         let seconds =
             Int64((model.provenance.last - model.provenance.first).wholeSeconds)
-        if seconds < 900 {
+        if seconds < LearningQuality.advisedSeconds {
             advice.append(
                 """
                 only \(seconds) s of traffic: rare harmless events will be anomalous; train on 15 \
@@ -141,15 +143,22 @@ public struct Training {
                 """
                     + " or more, preferably a day")
         }
+        let quality = LearningQuality(model)
         let least = ScaleBaseline.leastWindows[.short] ?? 0
-        let thin = model[.short].baseline.groups.filter { $0.value.windowCount < least }.keys
-            .sorted()
+        let thin = quality.workloads.filter { $0.windows < least }.map(\.name)
         if !thin.isEmpty {
             let names = thin.prefix(8).joined(separator: ", ")
             let more = thin.count > 8 ? " and \(thin.count - 8) more" : ""
             advice.append(
                 "too few windows for a baseline of its own: \(names)\(more);"
                     + " the baseline of the image, network or node is used")
+        }
+        let arriving = quality.workloads.reduce(0) { $0 + $1.arriving }
+        let contacts = quality.workloads.reduce(0) { $0 + $1.contacts }
+        if arriving * 10 > contacts {
+            advice.append(
+                "\(arriving) of \(contacts) contacts were new in the last fifth of the time: more "
+                    + "will follow and be reported; train on more traffic")
         }
         if model.provenance.inventory.isEmpty {
             advice.append(

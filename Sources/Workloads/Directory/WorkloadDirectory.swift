@@ -252,6 +252,11 @@ public final class WorkloadDirectory: Sendable {
         }
     }
 
+    /// The holder of an address that belongs to no container, such as a service's.
+    package func fixedHolder(of address: IPAddress) -> Inventory.Holder? {
+        state.withLock { state in state.fixed.values.lazy.compactMap { $0[address] }.first }
+    }
+
     /// The current inventory.
     public func inventory() -> Inventory {
         state.withLock { state in

@@ -6,19 +6,25 @@ import PacketCapture
 import PacketDecoding
 import SystemSupport
 
-/// Meters captures or interfaces and writes the flows, without judging them.
-struct FlowsCommand: ParsableCommand {
+/// Meters captures or interfaces and writes the flows, without judging them; without packets, reads
+/// the history of a monitor.
+struct FlowsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "flows",
-        abstract: "Meter packets and write flow records.",
+        abstract: "Meter packets and write flow records, or query a monitor's flow history.",
         discussion: """
             Reads captures (-r) or interfaces (-i) and writes one record for each flow that ends. \
             SIGINT and SIGTERM end every flow and write the remaining records; SIGUSR1 prints \
             counters.
+
+            Without -r and -i, shows the flows that a monitor has kept: those of the running \
+            monitor, or in --state. "Who talked to the database yesterday at three":
+              lazaret flows --from 'yesterday 15:00' --to 'yesterday 15:10' --workload database
             """)
 
     @OptionGroup(title: "Packets") var capture: CaptureOptionGroup
     @OptionGroup(title: "Flows") var meter: MeterOptionGroup
+    @OptionGroup(title: "History") var history: HistoryInput
 
     @Option(
         help: ArgumentHelp(
@@ -37,8 +43,21 @@ struct FlowsCommand: ParsableCommand {
     var stats = false
 
     func validate() throws {
-        guard !capture.files.isEmpty || !capture.interfaces.isEmpty else {
-            throw ValidationError("no packets; name a capture with -r or an interface with -i")
+        if readsHistory {
+            guard [.table, .csv, .json].contains(format) else {
+                throw ValidationError("the history is written as table, csv or json")
+            }
+            guard output?.hasPrefix("udp://") != true, output?.hasPrefix("tcp://") != true else {
+                throw ValidationError("-o: the history is written to a file")
+            }
+            guard capture.filter.isEmpty else {
+                throw ValidationError("a filter of packets takes -r or -i")
+            }
+            _ = try history.query()
+            return
+        }
+        guard !history.isGiven else {
+            throw ValidationError("--from and the other options of the history take no -r and -i")
         }
         let isNetwork = output?.hasPrefix("udp://") == true || output?.hasPrefix("tcp://") == true
         guard !isNetwork || format == .ipfix else {
@@ -46,7 +65,11 @@ struct FlowsCommand: ParsableCommand {
         }
     }
 
-    func run() throws {
+    /// Whether no packets are named.
+    private var readsHistory: Bool { capture.files.isEmpty && capture.interfaces.isEmpty }
+
+    func run() async throws {
+        if readsHistory { return try await history.run(format, to: output) }
         Signals.install()
         var options = FlowExport.Options()
         options.capture = capture.captureOptions

@@ -105,8 +105,10 @@ struct MonitorCommand: ParsableCommand {
         guard capture.files.isEmpty else {
             throw ValidationError("-r: use 'lazaret replay' for captures")
         }
-        if let learn, (TimeSpan(learn)?.seconds ?? 0) < 1 {
-            throw ValidationError("--learn '\(learn)': give a time such as 24h")
+        if let learn, (TimeSpan(learn)?.seconds ?? 0) < LearningQuality.leastSeconds {
+            throw ValidationError(
+                "--learn '\(learn)': give a time such as 24h, at least "
+                    + "\(LearningQuality.leastSeconds) s")
         }
         if let retrain, (TimeSpan(retrain)?.seconds ?? 0) < 1 {
             throw ValidationError("--retrain '\(retrain)': give a time such as 24h")
@@ -181,6 +183,7 @@ struct MonitorCommand: ParsableCommand {
         let check = try check(settings)
         let hub = MonitorHub()
         hub.configuration = settings.shownText
+        hub.modelPath = modelPath(settings)
         let monitor = Monitor(
             options: settings.monitor, model: check.model, inventory: check.inventory,
             hub: hub)
@@ -225,8 +228,15 @@ struct MonitorCommand: ParsableCommand {
             LogOutput.logger.warning("\(names): changed, and in use from the next start")
         }
         LogOutput.setLevel(new.logLevel)
-        hub.configuration = new.shownText
+        hub.configuration = new.shownText(startedWith: old)
+        hub.modelPath = modelPath(new)
         return (new.monitor, model)
+    }
+
+    /// The model's file, also before a node has learned it.
+    private func modelPath(_ settings: Configuration) -> String {
+        let learned = Monitor.learnedModelPath(in: settings.monitor.stateDirectory)
+        return (settings.model ?? learned).absolutePath
     }
 
     private func learnedModel(_ settings: Configuration, _ inventory: Inventory?) throws -> Model? {

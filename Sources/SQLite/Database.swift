@@ -1,12 +1,12 @@
 internal import CSQLite
-internal import Timestamps
+package import Timestamps
 
 /// An error of SQLite.
-struct DatabaseError: Error {
+package struct DatabaseError: Error {
     /// A primary result code, `SQLITE_BUSY` and so on.
-    let code: Int32
+    package let code: Int32
     /// SQLite's own message.
-    let message: String
+    package let message: String
 }
 
 extension DatabaseError {
@@ -17,28 +17,38 @@ extension DatabaseError {
     }
 
     /// An error that SQLite has not reported.
-    init(message: String) { self.init(code: SQLITE_ERROR, message: message) }
+    package init(message: String) { self.init(code: SQLITE_ERROR, message: message) }
+}
+
+extension DatabaseError {
+    /// Whether the file is damaged, or is no database.
+    package var isDamage: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
 }
 
 /// A value that can be stored in SQLite.
-protocol DatabaseValue {
+package protocol DatabaseValue {
     /// Binds the value to the parameter of that number, counted from 1.
     func bind(to statement: borrowing Statement, at index: Int32) -> Int32
 }
 
 /// A connection to a database file, used by one thread at a time.
 // Unchecked: a connection may move between threads; `EventStore` serializes access to its own.
-@safe struct Database: ~Copyable, @unchecked Sendable {
+@safe package struct Database: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
 
     /// Opens the file, and creates it if it is missing; symbolic links are not followed.
     ///
-    /// - Parameter milliseconds: how long a statement waits for another connection's lock.
-    init(path: String, waiting milliseconds: Int32) throws(DatabaseError) {
+    /// - Parameters:
+    ///   - milliseconds: how long a statement waits for another connection's lock.
+    ///   - isReadOnly: nothing is written, and a missing file is an error.
+    package init(
+        path: String, waiting milliseconds: Int32, isReadOnly: Bool = false
+    ) throws(DatabaseError) {
         var opened: OpaquePointer?
         // Without SQLite's mutex: the caller ensures that only one thread uses the connection.
-        let flags =
-            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW
+        let access =
+            isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        let flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW
         let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
         guard code == SQLITE_OK, let made = unsafe opened else {
             // SAFETY: there may be a connection despite the error, which has the message; closing
@@ -55,7 +65,9 @@ protocol DatabaseValue {
     deinit { unsafe sqlite3_close_v2(handle) }
 
     /// Sets how long a statement waits for another connection's lock.
-    func waits(milliseconds: Int32) { unsafe _ = sqlite3_busy_timeout(handle, milliseconds) }
+    package func waits(milliseconds: Int32) {
+        unsafe _ = sqlite3_busy_timeout(handle, milliseconds)
+    }
 
     private func check(_ code: Int32) throws(DatabaseError) {
         guard code != SQLITE_OK else { return }
@@ -63,17 +75,17 @@ protocol DatabaseValue {
     }
 
     /// Runs statements that have no values and return no rows.
-    func execute(_ sql: String) throws(DatabaseError) {
+    package func execute(_ sql: String) throws(DatabaseError) {
         try unsafe check(sqlite3_exec(handle, sql, nil, nil, nil))
     }
 
     /// Runs one statement with values for its parameters.
-    func execute(_ sql: String, _ values: [any DatabaseValue]) throws(DatabaseError) {
+    package func execute(_ sql: String, _ values: [any DatabaseValue]) throws(DatabaseError) {
         let statement = try prepare(sql)
         try statement.execute(values)
     }
 
-    func prepare(_ sql: String) throws(DatabaseError) -> Statement {
+    package func prepare(_ sql: String) throws(DatabaseError) -> Statement {
         var made: OpaquePointer?
         try unsafe check(sqlite3_prepare_v2(handle, sql, -1, &made, nil))
         guard let statement = unsafe made else { throw DatabaseError(message: "no statement") }
@@ -81,7 +93,7 @@ protocol DatabaseValue {
     }
 
     /// Calls `body` with each row, until there are no more or it returns false.
-    func rows(
+    package func rows(
         _ sql: String, _ values: [any DatabaseValue] = [],
         _ body: (borrowing Statement) throws -> Bool
     ) throws {
@@ -91,7 +103,7 @@ protocol DatabaseValue {
     }
 
     /// The results of `body` for each row, without nil.
-    func all<T>(
+    package func all<T>(
         _ sql: String, _ values: [any DatabaseValue] = [],
         _ body: (borrowing Statement) -> T?
     ) throws -> [T] {
@@ -104,7 +116,7 @@ protocol DatabaseValue {
     }
 
     /// The result of `body` for the first row; nil if there is none.
-    func first<T>(
+    package func first<T>(
         _ sql: String, _ values: [any DatabaseValue] = [],
         _ body: (borrowing Statement) -> T
     ) throws -> T? {
@@ -117,18 +129,20 @@ protocol DatabaseValue {
     }
 
     /// The integer that a statement such as a count returns.
-    func integer(_ sql: String) throws -> Int64 { try first(sql) { $0.integer(0) } ?? 0 }
+    package func integer(_ sql: String) throws -> Int64 { try first(sql) { $0.integer(0) } ?? 0 }
 
     /// The text in the first column of the first row.
-    func text(_ sql: String, _ values: [any DatabaseValue] = []) throws -> String? {
+    package func text(_ sql: String, _ values: [any DatabaseValue] = []) throws -> String? {
         try first(sql, values) { $0.text(0) }
     }
 
     /// The number of rows that the last statement has inserted, changed or deleted.
-    var changesCount: Int { unsafe Int(sqlite3_changes(handle)) }
+    package var changesCount: Int { unsafe Int(sqlite3_changes(handle)) }
 
     /// Runs `body` in a transaction, which is started with `begin` and rolled back on an error.
-    func transaction<T>(_ begin: String, _ body: (borrowing Database) throws -> T) throws -> T {
+    package func transaction<T>(_ begin: String, _ body: (borrowing Database) throws -> T) throws
+        -> T
+    {
         try execute(begin)
         do {
             let result = try body(self)
@@ -143,7 +157,7 @@ protocol DatabaseValue {
 }
 
 /// A prepared statement, with its current row.
-@safe struct Statement: ~Copyable {
+@safe package struct Statement: ~Copyable {
     fileprivate let handle: OpaquePointer
 
     // SAFETY: the caller transfers a statement that no one else finalizes.
@@ -157,7 +171,7 @@ protocol DatabaseValue {
     }
 
     /// Binds one value to each parameter.
-    func bind(_ values: [any DatabaseValue]) throws(DatabaseError) {
+    package func bind(_ values: [any DatabaseValue]) throws(DatabaseError) {
         precondition(unsafe values.count == sqlite3_bind_parameter_count(handle))
         for (index, value) in values.enumerated() {
             try check(value.bind(to: self, at: Int32(index + 1)))
@@ -165,7 +179,7 @@ protocol DatabaseValue {
     }
 
     /// Advances to the next row.
-    func step() throws(DatabaseError) -> Bool {
+    package func step() throws(DatabaseError) -> Bool {
         let code = unsafe sqlite3_step(handle)
         if code == SQLITE_ROW { return true }
         if code == SQLITE_DONE { return false }
@@ -173,80 +187,101 @@ protocol DatabaseValue {
         return false
     }
 
+    /// Makes the statement ready for other values. An error was thrown by `step` already.
+    package func reset() { unsafe _ = sqlite3_reset(handle) }
+
     /// Runs the statement with these values to its end, and resets it.
-    func execute(_ values: [any DatabaseValue]) throws(DatabaseError) {
+    package func execute(_ values: [any DatabaseValue]) throws(DatabaseError) {
         // The result of `reset` repeats that of `step`.
-        defer { unsafe _ = sqlite3_reset(handle) }
+        defer { reset() }
         try bind(values)
         while try step() {}
     }
 
     /// The number in a column, counted from 0.
-    func time(_ column: Int32) -> Timestamp { Timestamp(nanoseconds: integer(column)) }
+    package func time(_ column: Int32) -> Timestamp { Timestamp(nanoseconds: integer(column)) }
 
-    func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
+    package func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
 
-    func bool(_ column: Int32) -> Bool { integer(column) != 0 }
+    package func bool(_ column: Int32) -> Bool { integer(column) != 0 }
 
     /// The text in a column, counted from 0; empty for NULL.
-    func text(_ column: Int32) -> String { optionalText(column) ?? "" }
+    package func text(_ column: Int32) -> String { optionalText(column) ?? "" }
 
-    func optionalText(_ column: Int32) -> String? {
+    package func optionalText(_ column: Int32) -> String? {
         guard unsafe sqlite3_column_type(handle, column) != SQLITE_NULL else { return nil }
         return String(decoding: bytes(column), as: UTF8.self)
     }
 
     /// The bytes of a text as stored: not cut at a zero byte, and not repaired.
-    func bytes(_ column: Int32) -> [UInt8] {
+    package func bytes(_ column: Int32) -> [UInt8] {
         // SAFETY: SQLite keeps the text until the next step; it is copied here.
         guard let start = unsafe sqlite3_column_text(handle, column) else { return [] }
         let count = unsafe Int(sqlite3_column_bytes(handle, column))
         return unsafe Array(UnsafeBufferPointer(start: start, count: count))
     }
 
-    func isInteger(_ column: Int32) -> Bool {
+    /// The bytes of a value that was stored as bytes.
+    package func blob(_ column: Int32) -> [UInt8] {
+        // SAFETY: SQLite keeps the bytes until the next step; they are copied here.
+        guard let start = unsafe sqlite3_column_blob(handle, column) else { return [] }
+        let count = unsafe Int(sqlite3_column_bytes(handle, column))
+        return unsafe Array(UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    package func isInteger(_ column: Int32) -> Bool {
         unsafe sqlite3_column_type(handle, column) == SQLITE_INTEGER
     }
 
-    func isText(_ column: Int32) -> Bool {
+    package func isText(_ column: Int32) -> Bool {
         unsafe sqlite3_column_type(handle, column) == SQLITE_TEXT
     }
 }
 
 extension Timestamp: DatabaseValue {
-    func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
+    package func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
         nanoseconds.bind(to: statement, at: index)
     }
 }
 
 extension Int64: DatabaseValue {
-    func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
+    package func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
         unsafe sqlite3_bind_int64(statement.handle, index, self)
     }
 }
 
 extension Int: DatabaseValue {
-    func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
+    package func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
         Int64(self).bind(to: statement, at: index)
     }
 }
 
 extension Bool: DatabaseValue {
-    func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
+    package func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
         Int64(self ? 1 : 0).bind(to: statement, at: index)
     }
 }
 
 extension String: DatabaseValue {
-    func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
+    package func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
         guard let count = Int32(exactly: utf8.count) else { return SQLITE_TOOBIG }
         // SAFETY: SQLite copies `count` bytes during the call.
         return unsafe lazaret_bind_text(statement.handle, index, self, count)
     }
 }
 
+extension [UInt8]: DatabaseValue {
+    package func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
+        guard let count = Int32(exactly: self.count) else { return SQLITE_TOOBIG }
+        // SAFETY: SQLite copies `count` bytes during the call.
+        return unsafe withUnsafeBytes {
+            unsafe lazaret_bind_blob(statement.handle, index, $0.baseAddress, count)
+        }
+    }
+}
+
 extension String?: DatabaseValue {
-    func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
+    package func bind(to statement: borrowing Statement, at index: Int32) -> Int32 {
         switch self {
         case .some(let text): text.bind(to: statement, at: index)
         case nil: unsafe sqlite3_bind_null(statement.handle, index)

@@ -1,0 +1,157 @@
+internal import AnomalyDetection
+import AttackPatterns
+import AttackPatterns
+internal import EventStore
+internal import HTTPServer
+internal import Monitor
+internal import TextFormats
+internal import Timestamps
+
+extension ControlRoutes {
+    static let triageOperations: [Operation] = [
+        Operation(
+            .post, "/api/v1/incidents/{id}/triage",
+            """
+            Sets the state of an incident; benign and malicious are also feedback on its alert, as \
+            'lazaret feedback' gives it
+            """,
+            access: .act,
+            inputs: Input(
+                "id", in: .path, .text(maxLength: 64), "Identifier of its first event"),
+            Input("state", in: .body, ValueFormat<Triage.State>.enumeration, "The new state"),
+            Input.optional(
+                "comment", in: .body, .text(maxLength: 2000), "Replaces an earlier comment"),
+            by, answers: .json(.triage)
+        ) { context, id, state, comment, by in
+            do throws(MonitorHub.TriageError) {
+                let triage = try context.hub.triage(
+                    id, state, comment: comment, actor: context.caller.actor(by))
+                return JSONText.response(json(triage))
+            } catch { throw problem(error) }
+        },
+        Operation(
+            .get, "/api/v1/mutes", "Alerts that are not reported, until when",
+            answers: .json(.array(of: .mute))
+        ) { context in
+            do throws(MonitorHub.TriageError) {
+                return JSONText.response(JSONText.array(try context.hub.activeMutes().map(json)))
+            } catch { throw problem(error) }
+        },
+        Operation(
+            .post, "/api/v1/mutes",
+            """
+            Reports no alerts of a workload for a time; incidents are still kept, and offenders \
+            still fenced
+            """,
+            access: .act,
+            inputs: Input(
+                "workload", in: .body, .muteWorkload, "Name of the workload, or an address"),
+            Input.optional("pattern", in: .body, .patternTitle, "Only this pattern"),
+            Input("duration", in: .body, .duration, "For how long"),
+            Input(
+                "reason", in: .body, .text(maxLength: 500), default: "by hand",
+                "For the audit trail"),
+            by, answers: .json(.mute, .created)
+        ) { context, workload, pattern, duration, reason, by in
+            let now = Clock.now()
+            do throws(MonitorHub.TriageError) {
+                let mute = try context.hub.add(
+                    Mute(
+                        workload: workload, pattern: pattern, until: now + duration.interval,
+                        reason: reason, actor: context.caller.actor(by), created: now))
+                return JSONText.response(json(mute), status: .created)
+            } catch { throw problem(error) }
+        },
+        Operation(
+            .post, "/api/v1/mutes/{number}/end", "Reports these alerts again", access: .act,
+            inputs: Input(
+                "number", in: .path, .integer(1...Int64.max), "Number of the mute"),
+            by, answers: .json(.object([]))
+        ) { context, number, by in
+            do throws(MonitorHub.TriageError) {
+                try context.hub.endMute(number, actor: context.caller.actor(by))
+                return JSONText.response("{}")
+            } catch { throw problem(error) }
+        },
+    ]
+
+    private static let by = Input.optional(
+        "by", in: .body, .text(maxLength: 200), "Who decided; taken from root only")
+
+    /// Incidents as JSON, each with what an operator has said of it.
+    static func triaged(_ incidents: [StoredIncident], _ hub: MonitorHub) throws -> [String] {
+        let triage = try hub.triage(of: incidents.map(\.id))
+        return incidents.map { incident in
+            let said = triage[incident.id].map(json) ?? #"{"state":"new"}"#
+            // The stored text is an object with at least an identifier.
+            return "\(incident.json.dropLast()),\"triage\":\(said)}"
+        }
+    }
+
+    private static func json(_ triage: Triage) -> String {
+        var object = JSONObject()
+        object.put("state", triage.state.rawValue)
+        object.put("comment", triage.comment)
+        object.put("by", triage.actor)
+        object.put("time", UTC.timestamp(triage.time))
+        return object.text
+    }
+
+    private static func json(_ mute: Mute) -> String {
+        var object = JSONObject()
+        object.put("number", Int(mute.number))
+        object.put("workload", mute.workload)
+        object.put("pattern", mute.pattern)
+        object.put("until", UTC.timestamp(mute.until))
+        object.put("reason", mute.reason)
+        object.put("by", mute.actor)
+        object.put("created", UTC.timestamp(mute.created))
+        return object.text
+    }
+
+    private static func problem(_ error: MonitorHub.TriageError) -> ProblemDetails {
+        switch error {
+        case .notRunning, .store: ProblemDetails(.unavailable, "\(error)")
+        case .noSuchIncident, .noSuchMute: ProblemDetails(.notFound, "\(error)")
+        case .full, .feedback: ProblemDetails(.conflict, "\(error)")
+        }
+    }
+}
+
+extension ValueFormat where Value == String {
+    fileprivate static var muteWorkload: Self {
+        Self(
+            schema: .string(maxLength: 253).with("minLength", "1"),
+            expectation: "a name or an address of 1 to 253 characters",
+            decode: { value in
+                guard case .text(let text) = value, !text.isEmpty,
+                    text.unicodeScalars.count <= 253
+                else { return nil }
+                return text
+            }, json: JSONText.quoted)
+    }
+
+    /// The title of a pattern, such as `port scan`.
+    fileprivate static var patternTitle: Self {
+        let titles = Set(Pattern.allCases.map(\.title)).sorted()
+        return Self(
+            schema: .string(oneOf: titles),
+            expectation: "one of \(titles.joined(separator: ", "))",
+            decode: { value in
+                guard case .text(let text) = value, titles.contains(text) else { return nil }
+                return text
+            }, json: JSONText.quoted)
+    }
+}
+
+extension Schema {
+    static let triage = object(
+        [("state", string(oneOf: Triage.State.allCases.map(\.rawValue)))],
+        optional: [("comment", string), ("by", string), ("time", string)])
+
+    fileprivate static let mute = object(
+        [
+            ("number", integer), ("workload", string), ("until", string), ("reason", string),
+            ("by", string), ("created", string),
+        ], optional: [("pattern", string)])
+}

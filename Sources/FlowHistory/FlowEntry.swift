@@ -1,0 +1,114 @@
+public import FlowMetering
+public import NetworkAddresses
+public import Timestamps
+
+/// What the history keeps of one flow record. The packet thread makes it, without allocating.
+public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
+    public var originator: IPAddress
+    public var responder: IPAddress
+    public var originatorPort: UInt16
+    public var responderPort: UInt16
+    public var ipProtocol: UInt8
+    public var state: ConnectionState
+    public var reason: FlowEndReason
+    /// Whether an earlier part of the flow is in the history, too.
+    public var isContinuation: Bool
+    /// First and last packet of this record; kept in milliseconds.
+    public var start: Timestamp
+    public var end: Timestamp
+    public var originatorPackets: UInt64
+    public var responderPackets: UInt64
+    /// Bytes of the frames on the wire.
+    public var originatorBytes: UInt64
+    public var responderBytes: UInt64
+
+    public init(_ record: borrowing FlowRecord) {
+        originator = record.key.originator
+        responder = record.key.responder
+        originatorPort = record.key.originatorPort
+        responderPort = record.key.responderPort
+        ipProtocol = record.key.ipProtocol
+        state = record.connectionState
+        reason = record.endReason
+        isContinuation = record.isContinuation
+        start = record.start
+        end = record.end
+        originatorPackets = record.originator.packetCount
+        responderPackets = record.responder.packetCount
+        originatorBytes = record.originator.wireOctetCount
+        responderBytes = record.responder.wireOctetCount
+    }
+
+    public init(
+        from originator: IPAddress, _ originatorPort: UInt16, to responder: IPAddress,
+        _ responderPort: UInt16, ipProtocol: UInt8, start: Timestamp, end: Timestamp
+    ) {
+        self.originator = originator
+        self.responder = responder
+        self.originatorPort = originatorPort
+        self.responderPort = responderPort
+        self.ipProtocol = ipProtocol
+        self.start = start
+        self.end = end
+        state = .oth
+        reason = .idleTimeout
+        isContinuation = false
+        originatorPackets = 1
+        responderPackets = 0
+        originatorBytes = 60
+        responderBytes = 0
+    }
+}
+
+/// A flow with the names that its ends had.
+public struct NamedFlow: Sendable, Equatable {
+    public var entry: FlowEntry
+    /// The workloads; nil: an address without a name.
+    public var originatorName: String?
+    public var responderName: String?
+
+    public init(_ entry: FlowEntry, from originatorName: String?, to responderName: String?) {
+        self.entry = entry
+        self.originatorName = originatorName
+        self.responderName = responderName
+    }
+}
+
+/// Collects the records of a meter on the packet thread, and hands them on in batches.
+package struct FlowCollector {
+    private let writer: HistoryWriter
+    private var batch: [FlowEntry] = []
+    private var due = Clock.monotonic()
+
+    /// The most flows of one batch.
+    static let batchSize = 4096
+    /// The longest time that a flow waits in the batch.
+    private static let patience = Interval.milliseconds(500)
+
+    package init(_ writer: HistoryWriter) {
+        self.writer = writer
+        batch.reserveCapacity(Self.batchSize)
+    }
+
+    /// Takes the records of flows that have ended. A full queue never makes the caller wait.
+    package mutating func take(from meter: inout FlowMeter, now: Instant) {
+        while meter.hasRecords {
+            meter.drain(upTo: Self.batchSize - batch.count) { batch.append(FlowEntry($0)) }
+            if batch.count >= Self.batchSize { submit(now) }
+        }
+        if !batch.isEmpty, now >= due { submit(now) }
+    }
+
+    /// Hands on what is left.
+    package mutating func finish(_ meter: inout FlowMeter) {
+        meter.finish()
+        take(from: &meter, now: due)
+    }
+
+    private mutating func submit(_ now: Instant) {
+        writer.submit(batch)
+        due = now + Self.patience
+        batch = []
+        batch.reserveCapacity(Self.batchSize)
+    }
+}

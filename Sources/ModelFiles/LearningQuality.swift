@@ -1,0 +1,101 @@
+import AnomalyDetection
+public import AnomalyModel
+import BaselineGraph
+import FeatureExtraction
+import Timestamps
+
+/// How much clean traffic of each workload a model was trained on, and what cannot be judged by it.
+public struct LearningQuality: Sendable, Equatable {
+    /// Trainings shorter than this are refused by `monitor --learn`, in seconds.
+    public static let leastSeconds = 10
+    /// Trainings shorter than this are reported as short, in seconds.
+    public static let advisedSeconds = 900
+
+    /// The training of one workload.
+    public struct Workload: Codable, Sendable, Equatable {
+        /// The name, or the address.
+        public var name: String
+        /// The learned windows of 10 s.
+        public var windows: Int
+        /// The learned minutes, for evidence over minutes.
+        public var minutes: Int
+        /// The contacts, and how many of them the last fifth of the training saw first.
+        public var contacts: Int
+        public var arriving: Int
+        /// What cannot be judged, or leads to no fence, for lack of data.
+        public var gaps: [String]
+
+        public init(
+            name: String, windows: Int, minutes: Int, contacts: Int, arriving: Int,
+            gaps: [String]
+        ) {
+            self.name = name
+            self.windows = windows
+            self.minutes = minutes
+            self.contacts = contacts
+            self.arriving = arriving
+            self.gaps = gaps
+        }
+    }
+
+    /// All workloads and unnamed addresses with windows or contacts, by name.
+    public var workloads: [Workload]
+
+    public init(_ model: Model) {
+        var contacts: [String: Int] = [:]
+        for edge in model.graph.namedEdges { contacts[edge.subject, default: 0] += 1 }
+        let seconds = (model.provenance.last - model.provenance.first).wholeSeconds
+        workloads = ModelReport.workloads(model).map { name in
+            let minutes = model.minutes?.groups[name]?.minuteCount ?? 0
+            return Workload(
+                name: name, windows: model[.short].baseline.groups[name]?.windowCount ?? 0,
+                minutes: minutes, contacts: contacts[name] ?? 0,
+                arriving: model.arriving[name] ?? 0,
+                gaps: Self.gaps(model, name, seconds: seconds, minutes: minutes))
+        }
+    }
+
+    /// The workloads whose training is thin.
+    public var thin: [Workload] { workloads.filter { !$0.gaps.isEmpty } }
+
+    /// One line on all workloads.
+    public var summary: String {
+        let arriving = workloads.reduce(0) { $0 + $1.arriving }
+        let all = workloads.reduce(0) { $0 + $1.contacts }
+        return "\(workloads.count - thin.count) of \(workloads.count) workloads well; \(arriving) "
+            + "of \(all) contacts were new in the last fifth of the time"
+    }
+
+    private static func gaps(
+        _ model: Model, _ name: String, seconds: Int, minutes: Int
+    ) -> [String] {
+        var gaps: [String] = []
+        if let long = Scale.allCases.first(where: { $0.seconds > seconds }) {
+            gaps.append("no windows of \(long.seconds) s")
+        }
+        func count(_ scale: Scale) -> Int {
+            model[scale].baseline.groups[name]?.windowCount ?? 0
+        }
+        if count(.short) < ScaleBaseline.leastWindows[.short] ?? 0 {
+            gaps.append("no baseline of its own")
+        }
+        let unfenced = Scale.allCases.filter {
+            $0.seconds <= seconds && count($0) < ScaleBaseline.leastToFence[$0] ?? 0
+        }
+        if !unfenced.isEmpty {
+            let lengths = unfenced.map { "\($0.seconds)" }.joined(separator: ", ")
+            gaps.append("no fence for rates in windows of \(lengths) s")
+        }
+        if minutes < MinuteModel.leastMinutes { gaps.append("no evidence over minutes") }
+        return gaps
+    }
+}
+
+extension LearningQuality.Workload: CustomStringConvertible {
+    /// The workload on one line: "cron: 96 windows, 9 min, 4 contacts (1 new): no baseline …".
+    public var description: String {
+        let new = arriving > 0 ? " (\(arriving) new)" : ""
+        return "\(name): \(windows) windows of 10 s, \(minutes) min, \(contacts) contacts\(new)"
+            + (gaps.isEmpty ? "" : "; " + gaps.joined(separator: ", "))
+    }
+}

@@ -1,0 +1,115 @@
+internal import AnomalyDetection
+import AnomalyModel
+public import EventStore
+internal import Events
+internal import ModelFiles
+internal import Synchronization
+internal import Timestamps
+
+extension MonitorHub {
+    /// Why a triage or a mute was refused.
+    public enum TriageError: Error, Sendable, CustomStringConvertible {
+        case notRunning
+        case noSuchIncident(String)
+        case noSuchMute(Int64)
+        /// There are too many mutes.
+        case full
+        /// The feedback on the incident's alert cannot be recorded.
+        case feedback(String)
+        case store(EventStoreError)
+
+        public var description: String {
+            switch self {
+            case .notRunning: "the monitor is not running"
+            case .noSuchIncident(let id): "no incident begins with event \(id)"
+            case .noSuchMute(let number): "there is no mute \(number)"
+            case .full: "there are \(EventStore.muteLimit) mutes, which is the limit; end some"
+            case .feedback(let why): "the feedback is not recorded, nor the state: \(why)"
+            case .store(let error): "\(error)"
+            }
+        }
+    }
+
+    /// Triage is changed by one caller at a time, since feedback rewrites a file.
+    private static let turn = Mutex(())
+
+    /// Sets the state of an incident. `benign` and `malicious` are also feedback on its alert, which
+    /// is used at once; `new` and `acknowledged` withdraw feedback, and `closed` leaves it.
+    ///
+    /// - Parameter comment: nil: an earlier one stays.
+    public func triage(
+        _ incident: String, _ state: Triage.State, comment: String?, actor: String
+    ) throws(TriageError) -> Triage {
+        guard let store else { throw .notRunning }
+        do {
+            return try Self.turn.withLock { _ in
+                let isKnown =
+                    try incidents.contains { $0.id == incident }
+                    || store.incident(id: incident) != nil
+                guard isKnown else { throw TriageError.noSuchIncident(incident) }
+                let before = try store.triage(of: [incident])[incident]
+                try judge(incident, state, before: before?.state ?? .new, store)
+                let triage = Triage(
+                    state, comment: comment ?? before?.comment ?? "", actor: actor,
+                    time: Clock.now())
+                try store.record(triage, of: incident)
+                return triage
+            }
+        } catch let error as TriageError { throw error } catch let error as EventStoreError {
+            throw .store(error)
+        } catch { throw .feedback("\(error)") }
+    }
+
+    private func judge(
+        _ incident: String, _ state: Triage.State, before: Triage.State, _ store: EventStore
+    ) throws {
+        let isFeedback = { (state: Triage.State) in state == .benign || state == .malicious }
+        guard isFeedback(state) || isFeedback(before) && state != .closed else { return }
+        guard let model = modelPath else { throw TriageError.feedback("there is no model") }
+        if isFeedback(state) {
+            guard let event = try store.event(id: incident) else {
+                throw TriageError.feedback("the alert \(incident) is not stored (yet)")
+            }
+            try FeedbackFile.add(
+                incident, state == .benign ? .benign : .malicious,
+                source: EVEReader(lines: [event.line], name: "the store"), model: model)
+        } else {
+            try FeedbackFile.withdraw(incident, model: model)
+        }
+        requestReload()
+    }
+
+    /// What operators have said of incidents.
+    public func triage(of incidents: [String]) throws(EventStoreError) -> [String: Triage] {
+        try store?.triage(of: incidents) ?? [:]
+    }
+
+    /// The active mutes.
+    public func activeMutes() throws(TriageError) -> [Mute] {
+        guard let store else { throw .notRunning }
+        do { return try store.mutes(at: Clock.now()) } catch { throw .store(error) }
+    }
+
+    /// Adds a mute.
+    ///
+    /// - Returns: the mute with its number.
+    public func add(_ mute: Mute) throws(TriageError) -> Mute {
+        guard let store else { throw .notRunning }
+        let added: Mute?
+        do { added = try store.add(mute) } catch { throw .store(error) }
+        guard let added else { throw .full }
+        mutes.add(added, now: added.created)
+        return added
+    }
+
+    /// Ends a mute.
+    public func endMute(_ number: Int64, actor: String) throws(TriageError) {
+        guard let store else { throw .notRunning }
+        let isEnded: Bool
+        do { isEnded = try store.endMute(number, actor: actor, now: Clock.now()) } catch {
+            throw .store(error)
+        }
+        guard isEnded else { throw .noSuchMute(number) }
+        mutes.end(number)
+    }
+}

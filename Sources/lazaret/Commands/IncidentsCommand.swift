@@ -1,0 +1,175 @@
+import ArgumentParser
+import ControlServer
+import FoundationEssentials
+import Glibc
+import TextFormats
+
+/// Lists the running monitor's incidents, and records what an operator says of them.
+struct IncidentsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "incidents",
+        abstract: "List the running monitor's incidents, and set their states.",
+        subcommands: [List.self, Set.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List incidents, the latest first.")
+
+        enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
+
+        @OptionGroup var control: ControlInput
+        @Option(
+            name: [.customShort("n"), .customLong("last")], parsing: .unconditional,
+            help: "Number of incidents, at most 1000.")
+        var count = 20
+        @Option(help: "Output format: table or json.")
+        var format: Format = .table
+
+        func validate() throws {
+            guard (1...1000).contains(count) else { throw ValidationError("-n must be 1 to 1000") }
+        }
+
+        func run() async throws {
+            let found = try await control.client().incidents(limit: count)
+            guard format == .table else { return try Output.write(found.json + "\n", to: nil) }
+            guard !found.list.isEmpty else { return try Output.write("no incidents\n", to: nil) }
+            let rows = found.list.map { incident in
+                [
+                    incident.eventId.printable, incident.triage.state.printable,
+                    incident.decision.printable,
+                    "\(UTC.date(incident.start)) \(UTC.clock(incident.start))",
+                    incident.workload.printable,
+                    incident.summary.printable
+                        + (incident.triage.comment.map { $0.isEmpty ? "" : " (\($0.printable))" }
+                            ?? ""),
+                ]
+            }
+            try Output.write(
+                TextTable.text(
+                    ["INCIDENT", "STATE", "DECISION", "START (UTC)", "WORKLOAD", "SUMMARY"], rows),
+                to: nil)
+        }
+    }
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Set the state of an incident.",
+            discussion: """
+                benign and malicious are also feedback on its alert, as 'lazaret feedback' records \
+                it, and are used at once; new and acknowledged withdraw that feedback. The state, \
+                the comment and who set it are kept with the incident and in the audit trail.
+                """)
+
+        enum State: String, ExpressibleByArgument, CaseIterable {
+            case new, acknowledged, benign, malicious, closed
+        }
+
+        @Argument(help: "The incident: the event_id of its first alert.")
+        var incident: String
+        @Argument(help: "new, acknowledged, benign, malicious or closed.")
+        var state: State
+        @Option(help: "A comment; it replaces an earlier one.")
+        var comment: String?
+        @OptionGroup var control: ControlInput
+
+        func run() async throws {
+            try await control.client().triage(
+                incident, state: state.rawValue, comment: comment, actor: Operator.name)
+            try Output.write("\(incident.printable): \(state.rawValue)\n", to: nil)
+        }
+    }
+}
+
+/// Silences alerts of a workload for a time.
+struct MuteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mute",
+        abstract: "Report no alerts of a workload for a time.",
+        discussion: """
+            Incidents are still kept, offenders are still fenced, and a fence is always reported; \
+            to prevent fences, use 'allow' in the configuration.
+            """,
+        subcommands: [List.self, Add.self, End.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the active mutes.")
+        @OptionGroup var control: ControlInput
+
+        func run() async throws {
+            let mutes = try await control.client().mutes()
+            guard !mutes.isEmpty else { return try Output.write("nothing is muted\n", to: nil) }
+            let rows = mutes.map {
+                [
+                    "\($0.number)", $0.workload.printable, ($0.pattern ?? "all").printable,
+                    $0.until.printable, $0.by.printable, $0.reason.printable,
+                ]
+            }
+            try Output.write(
+                TextTable.text(["MUTE", "WORKLOAD", "PATTERN", "UNTIL", "BY", "WHY"], rows),
+                to: nil)
+        }
+    }
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Mute alerts of a workload.")
+        @Argument(help: "Name of the workload, or an address.")
+        var workload: String
+        @Option(help: "Only this pattern, such as 'port scan'; default: all.")
+        var pattern: String?
+        @Option(
+            name: .customLong("for"), parsing: .unconditional, help: "Duration: 90s, 10m, 1h, 2d.")
+        var span: String
+        @Option(help: "Reason, for the audit trail.")
+        var reason = "by hand"
+        @OptionGroup var control: ControlInput
+
+        func validate() throws {
+            guard let time = TimeSpan(span), time.seconds > 0 else {
+                throw ValidationError("--for '\(span)': give a time such as 10m; at most 400d")
+            }
+        }
+
+        func run() async throws {
+            let mute = try await control.client().mute(
+                workload, pattern: pattern, seconds: TimeSpan(span)?.seconds ?? 0, reason: reason,
+                actor: Operator.name)
+            try Output.write(
+                "\(mute.workload.printable): \((mute.pattern ?? "all alerts").printable) muted for "
+                    + "\(span); undo: lazaret mute end \(mute.number)\n", to: nil)
+        }
+    }
+
+    struct End: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "End a mute.")
+        @Argument(help: "The number of the mute.")
+        var number: Int64
+        @OptionGroup var control: ControlInput
+
+        func run() async throws {
+            try await control.client().endMute(number, actor: Operator.name)
+            try Output.write("mute \(number) ended\n", to: nil)
+        }
+    }
+}
+
+/// The user of the terminal, for the audit trail.
+enum Operator {
+    static var name: String {
+        let environment = ProcessInfo.processInfo.environment
+        return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
+    }
+}
+
+/// Rows of text in columns.
+enum TextTable {
+    static func text(_ head: [String], _ rows: [[String]]) -> String {
+        let all = [head] + rows
+        let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        return all.map { row in
+            row.enumerated().map { column, cell in
+                column == row.count - 1
+                    ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+            }.joined(separator: "  ") + "\n"
+        }.joined()
+    }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import TestKit
+import Testing
+
+/// States, comments and mutes of incidents, through the API and the command line.
+@Suite(.needsKernel, .needs("curl"))
+struct TriageTests {
+    private let bench: FaultBench
+
+    init() throws { bench = try FaultBench() }
+
+    private func ask(
+        _ method: String, _ path: String, _ body: String? = nil
+    ) throws -> (code: Int, text: String) {
+        let words =
+            ["curl", "-s", "-m", "60", "-w", "\n%{http_code}", "--unix-socket", bench.socket]
+            + ["-X", method] + (body.map { ["-d", $0] } ?? [])
+        let answer = try Namespace.command(words + ["http://lazaret\(path)"])
+        let lines = answer.split(separator: "\n", omittingEmptySubsequences: false)
+        return (Int(lines.last ?? "") ?? 0, lines.dropLast().joined(separator: "\n"))
+    }
+
+    /// A monitor with an incident; returns the incident's identifier.
+    private func incident() throws -> (program: Background, id: String) {
+        let program = try bench.monitor()
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        var id = ""
+        let isStored = try eventually {
+            let text = try ask("GET", "/api/v1/incidents").text
+            id = text.firstMatch(of: /"event_id":"([0-9a-f]+)"/).map { String($0.1) } ?? ""
+            return try !id.isEmpty && ask("GET", "/api/v1/events/\(id)").code == 200
+        }
+        try #require(isStored, "\(program.errors)")
+        return (program, id)
+    }
+
+    private func audit() throws -> String {
+        try Run("audit", "list", "--state", bench.state).output
+    }
+
+    @Test func aStateWithItsCommentSurvivesARestartAndIsAudited() throws {
+        let (program, id) = try incident()
+        #expect(
+            try ask("GET", "/api/v1/incidents/\(id)").text.contains(#""triage":{"state":"new"}"#))
+        let comment = #"<img src=x onerror=alert(1)> "quoted" \u001b[31m"#
+        let body = try JSONSerialization.data(withJSONObject: [
+            "state": "acknowledged", "comment": comment, "by": "alice",
+        ])
+        let path = "/api/v1/incidents/\(id)/triage"
+        let said = try ask("POST", path, String(decoding: body, as: UTF8.self))
+        #expect(said.code == 200 && said.text.contains(#""by":"alice""#), "\(said)")
+        let listed = try Run("incidents", "--socket", bench.socket)
+        #expect(listed.output.contains("acknowledged"), "\(listed.errors)")
+        // A terminal gets no escape sequences of a comment.
+        #expect(!listed.output.contains("\u{1b}"))
+
+        // The next one replaces the state, and keeps a comment that it does not name.
+        let set = try Run("incidents", "set", id, "closed", "--socket", bench.socket)
+        #expect(set.status == 0, "\(set.errors)")
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        let next = try bench.monitor()
+        let kept = try ask("GET", "/api/v1/incidents/\(id)").text
+        #expect(kept.contains(#""state":"closed""#) && kept.contains("onerror"), "\(kept)")
+        let trail = try audit()
+        #expect(trail.contains("triage") && trail.contains("acknowledged"), "\(trail)")
+        #expect(next.end(by: SIGTERM) == 0)
+        #expect(try Run("audit", "verify", "--state", bench.state).status == 0)
+    }
+
+    @Test func benignIsFeedbackAndNewWithdrawsIt() throws {
+        let (program, id) = try incident()
+        let model = bench.scratch.path("clean.model")
+        func feedback() throws -> String { try Run("feedback", "-m", model).output }
+        let set = try Run(
+            "incidents", "set", id, "benign", "--comment", "our scanner", "--socket", bench.socket)
+        #expect(set.status == 0, "\(set.errors)")
+        #expect(try feedback().contains("\(id)  benign"))
+        let isRead = eventually { program.errors.contains("feedback were read again") }
+        #expect(isRead, "\(program.errors)")
+        #expect(try Run("incidents", "set", id, "malicious", "--socket", bench.socket).status == 0)
+        #expect(try feedback().contains("\(id)  malicious"))
+        #expect(try Run("incidents", "set", id, "new", "--socket", bench.socket).status == 0)
+        #expect(try feedback().contains("no feedback"))
+    }
+
+    @Test func aWrongTriageIsABadRequest() throws {
+        let program = try bench.monitor()
+        for body in [
+            #"{"state":"solved"}"#, #"{"state":1}"#, "{}", "[]", #"{"state":"new","comment":[]}"#,
+            #"{"state":"new","comment":"\#(String(repeating: "a", count: 2001))"}"#,
+            #"{"state":"new","x":1}"#, #"{"state":null}"#,
+        ] {
+            let answer = try ask("POST", "/api/v1/incidents/0123456789abcdef/triage", body)
+            #expect(answer.code == 400, "\(body): \(answer)")
+        }
+        #expect(program.isRunning)
+    }
+
+    @Test func anUnknownIncidentIsNotFound() throws {
+        let program = try bench.monitor()
+        for id in ["0123456789abcdef", "'; DROP TABLE triage; --", "..%2F..%2Fx"] {
+            let id = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+            let answer = try ask("POST", "/api/v1/incidents/\(id)/triage", #"{"state":"new"}"#)
+            #expect(answer.code == 404, "\(answer)")
+        }
+        let run = try Run("incidents", "set", "a/b?c", "new", "--socket", bench.socket)
+        #expect(run.status == 1, "\(run.errors)")
+        #expect(program.isRunning)
+    }
+
+    @Test func aMuteKeepsAlertsBackAndSurvivesARestart() throws {
+        let first = try bench.monitor()
+        let host = bench.lab.a.v4
+        let added = try Run(
+            "mute", "add", host, "--for", "1h", "--reason", "a test", "--socket", bench.socket)
+        #expect(added.status == 0, "\(added.errors)")
+        #expect(first.end(by: SIGTERM) == 0, "\(first.errors)")
+        let program = try bench.monitor()
+        #expect(try Run("mute", "--socket", bench.socket).output.contains("a test"))
+        // Fences are applied and reported nevertheless, with the alert that led to each.
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        let isCounted = try eventually {
+            try bench.lab.scan(bench.lab.b, by: bench.lab.a)
+            return try ask("GET", "/metrics").text.contains(/lazaret_alerts_muted_total [1-9]/)
+        }
+        #expect(isCounted, "\(program.errors)")
+        #expect(try Run("mute", "end", "1", "--socket", bench.socket).status == 0)
+        #expect(try Run("mute", "end", "1", "--socket", bench.socket).status == 1)
+        #expect(try Run("mute", "--socket", bench.socket).output == "nothing is muted\n")
+        let trail = try audit()
+        #expect(trail.contains(" mute ") && trail.contains("unmute"), "\(trail)")
+    }
+
+    @Test func aWrongMuteIsABadRequest() throws {
+        let program = try bench.monitor()
+        for body in [
+            #"{"workload":"web"}"#, #"{"workload":"","duration":"1h"}"#,
+            #"{"workload":"web","duration":"0s"}"#, #"{"workload":"web","duration":"500d"}"#,
+            #"{"workload":"web","duration":3600}"#, #"{"duration":"1h"}"#,
+            #"{"workload":"web","duration":"1h","pattern":"everything"}"#,
+            #"{"workload":["web"],"duration":"1h"}"#,
+        ] {
+            let answer = try ask("POST", "/api/v1/mutes", body)
+            #expect(answer.code == 400, "\(body): \(answer)")
+        }
+        #expect(try ask("POST", "/api/v1/mutes/x/end", "{}").code == 400)
+        #expect(try ask("POST", "/api/v1/mutes/9/end", "{}").code == 404)
+        #expect(program.isRunning)
+    }
+
+    @Test func thereIsALimitToMutes() throws {
+        let program = try bench.monitor()
+        let script = """
+            import http.client, json, socket, sys
+            class Client(http.client.HTTPConnection):
+                def connect(self):
+                    self.sock = socket.socket(socket.AF_UNIX)
+                    self.sock.connect(sys.argv[1])
+            client = Client("lazaret")
+            for number in range(1001):
+                body = json.dumps({"workload": f"w{number}", "duration": "1h"})
+                client.request("POST", "/api/v1/mutes", body)
+                answer = client.getresponse()
+                answer.read()
+            print(answer.status)
+            """
+        let last = try Namespace.command(["python3", "-c", script, bench.socket])
+        #expect(last.contains("409"), "\(last)")
+        #expect(program.isRunning)
+    }
+}
