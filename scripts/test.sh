@@ -2,7 +2,7 @@
 # Runs the built tests, and prints how many passed, failed and were skipped, and why: scripts/test.sh [FLAGS OF
 # THE BUILD...]. If CI is set, only the tests in Tests/skips.txt may be skipped.
 #
-# Tests with real containers run last and separately, because a node that monitors them needs the CPU. Two variables make
+# Tests with real containers and real attack tools run last and separately, because a node that monitors them needs the CPU. Two variables make
 # tests larger: LAZARET_LIVES, the number of containers that start and end in the tests of the directory (docs/workloads.md
 # has results for 10000 scripted and 6 real ones), and LAZARET_DATA, a folder of captures to compare with libpcap.
 set -euo pipefail
@@ -21,9 +21,10 @@ trap 'rm -f "${streams[@]}"' EXIT
 # Tests whose servers and clients use Swift's thread pool run separately from those that block its threads
 # while they wait for a program.
 pool='^(HTTPServerTests|HTTPClientTests|ControlServerTests)\.'
-run 40m "$@" --skip '^ContainerTests\.' --skip "$pool"
+live='^(ContainerTests\.|AdversaryTests\.LiveTests/)'
+run 40m "$@" --skip "$live" --skip "$pool"
 run 15m "$@" --filter "$pool"
-run 20m "$@" --no-parallel --filter '^ContainerTests\.'
+run 20m "$@" --no-parallel --filter "$live"
 [ $status -eq 0 ] || echo "swift test ended with status $status"
 scripts/test-summary.py Tests/skips.txt "${streams[@]}" || status=1
 exit $status
