@@ -84,7 +84,7 @@ struct FlowHistoryTests {
             "limit=0", "limit=1001", "limit=x", "from=yesterday", "from=-1", "before=-1",
             "port=http", "port=70000", "workload=", "peer=", "unknown=1",
             "from=99999999999999999999", "workload=\(String(repeating: "a", count: 254))",
-            "to=1e3", "port=tcp%2F", "workload=%00",
+            "to=1e3", "port=tcp%2F", "peer=10.0.0.0%2F99", "workload=%00",
         ] {
             let answer = try ask("/api/v1/flows?\(query)")
             #expect(answer.contains(" 400 "), "\(query): \(answer)")
@@ -94,7 +94,8 @@ struct FlowHistoryTests {
 
     @Test(arguments: [
         ["--from", "soon"], ["--from", "1h", "--to", "2h"], ["--port", "http"], ["-n", "0"],
-        ["--workload", ""], ["--format", "ipfix"], ["-o", "udp://127.0.0.1:1"], ["tcp"],
+        ["--workload", ""], ["--peer", "10.0.0.0/99"], ["--workload", "10.0.0.300"],
+        ["--format", "ipfix"], ["-o", "udp://127.0.0.1:1"], ["tcp"],
         ["-r", "captures/clean-train.pcap", "--from", "1h"], ["--from", "2026-13-45 10:00"],
     ])
     func aWrongOptionIsReported(_ options: [String]) throws {
@@ -156,6 +157,10 @@ struct FlowHistoryTests {
         try Data(repeating: 0x5A, count: 8192).write(to: URL(fileURLWithPath: path))
         let refused = try Run("flows", "--state", bench.state)
         #expect(refused.status == 1 && refused.errors.contains("damaged"), "\(refused.errors)")
+        // A file without a table yet is none.
+        try Data().write(to: URL(fileURLWithPath: bench.scratch.path("flows.db")))
+        let none = try Run("flows", "--state", bench.scratch.path(""))
+        #expect(none.status == 1 && none.errors.contains("no flow history"), "\(none.errors)")
         let program = try bench.monitor()
         try scanUntilStored(program)
         #expect(program.errors.contains("flows.db.damaged-"), "\(program.errors)")
@@ -168,5 +173,11 @@ struct FlowHistoryTests {
         #expect(answer.contains(" 404 ") && answer.contains("history.age"), "\(answer)")
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(try Run("flows", "--state", bench.state).status == 1)
+    }
+
+    @Test(.enabled(if: !FileManager.default.fileExists(atPath: "/var/lib/lazaret")))
+    func withoutAMonitorTheHintNamesPackets() throws {
+        let run = try Run("flows")
+        #expect(run.status == 1 && run.errors.contains("-r or -i"), "\(run.errors)")
     }
 }

@@ -108,7 +108,10 @@ final class EnforcementSwitch: Sendable {
         _ choice: Choice?, by actor: String, reason: String
     ) throws(EventStoreError) {
         let now = Clock.now()
-        let time = choice?.until.map { " for \(($0 - now).wholeSeconds) s" } ?? ""
+        let time =
+            choice.flatMap { choice in
+                choice.until.map { " for \(($0 - choice.since).wholeSeconds) s" }
+            } ?? ""
         let words = "\(choice?.mode.rawValue ?? "as configured, \(configured.rawValue)")\(time)"
         let text = try? choice.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
         let entry = AuditEntry(
