@@ -92,17 +92,6 @@ struct FlowHistoryTests {
         #expect(program.isRunning)
     }
 
-    @Test(arguments: [
-        ["--from", "soon"], ["--from", "1h", "--to", "2h"], ["--port", "http"], ["-n", "0"],
-        ["--workload", ""], ["--peer", "10.0.0.0/99"], ["--workload", "10.0.0.300"],
-        ["--format", "ipfix"], ["-o", "udp://127.0.0.1:1"], ["tcp"],
-        ["-r", "captures/clean-train.pcap", "--from", "1h"], ["--from", "2026-13-45 10:00"],
-    ])
-    func aWrongOptionIsReported(_ options: [String]) throws {
-        let run = try Run(["flows"] + options)
-        #expect(run.status == 2 && run.errors.hasPrefix("lazaret: "), "\(run.errors)")
-    }
-
     @Test func aKilledMonitorLeavesAHistoryThatTheNextOneContinues() throws {
         let first = try bench.monitor()
         try scanUntilStored(first)
@@ -143,6 +132,12 @@ struct FlowHistoryTests {
             return bench.status().contains("flow history:")
         }
         #expect(isShown, "\(bench.status())")
+        // Whatever belongs into the audit trail is refused.
+        for words in [["mute", "add", "web", "--for", "1h"], ["enforcement", "observe"]] {
+            let run = try Run(words + ["--socket", bench.socket])
+            #expect(run.status == 1 && run.errors.contains("full"), "\(run.errors)")
+        }
+        #expect(bench.status().contains("enforcing,"), "\(bench.status())")
         try disk.empty()
         let isQuiet = eventually { !bench.status().contains("flow history:") }
         #expect(isQuiet, "\(bench.status())")
@@ -173,6 +168,20 @@ struct FlowHistoryTests {
         #expect(answer.contains(" 404 ") && answer.contains("history.age"), "\(answer)")
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(try Run("flows", "--state", bench.state).status == 1)
+    }
+}
+
+/// Queries of the flow history that need no monitor.
+struct FlowOptionTests {
+    @Test(arguments: [
+        ["--from", "soon"], ["--from", "1h", "--to", "2h"], ["--port", "http"], ["-n", "0"],
+        ["--workload", ""], ["--peer", "10.0.0.0/99"], ["--workload", "10.0.0.300"],
+        ["--format", "ipfix"], ["-o", "udp://127.0.0.1:1"], ["tcp"],
+        ["-r", "captures/clean-train.pcap", "--from", "1h"], ["--from", "2026-13-45 10:00"],
+    ])
+    func aWrongOptionIsReported(_ options: [String]) throws {
+        let run = try Run(["flows"] + options)
+        #expect(run.status == 2 && run.errors.hasPrefix("lazaret: "), "\(run.errors)")
     }
 
     @Test(.enabled(if: !FileManager.default.fileExists(atPath: "/var/lib/lazaret")))
