@@ -193,7 +193,8 @@ public struct Monitor {
             dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
-        hub.connect(quarantine.service, decisions, store, enforcement)
+        hub.connect(
+            quarantine.service, decisions, store, enforcement, options.recording)
         defer { hub.close() }
         live.connect(quarantine.service, decisions, logger: logger)
         var watch = MonitorLoop(

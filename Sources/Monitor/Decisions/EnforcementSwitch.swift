@@ -106,17 +106,18 @@ final class EnforcementSwitch: Sendable {
     /// - Parameter choice: nil: the configured mode.
     func set(
         _ choice: Choice?, by actor: String, reason: String
-    ) throws(EventStoreError) {
+    ) throws(QuarantineError) {
         let now = Clock.now()
-        let time = choice?.until.map { " for \(($0 - now).wholeSeconds) s" } ?? ""
+        let time =
+            choice.flatMap { choice in
+                choice.until.map { " for \(($0 - choice.since).wholeSeconds) s" }
+            } ?? ""
         let words = "\(choice?.mode.rawValue ?? "as configured, \(configured.rawValue)")\(time)"
         let text = try? choice.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
         let entry = AuditEntry(
             time: now, actor: actor, action: "enforcement", subject: "quarantine",
             detail: "\(words): \(reason)")
-        do throws(QuarantineError) {
-            try store.write([], [entry], notes: [Self.setting: text ?? ""])
-        } catch { throw .database("\(error)") }
+        try store.write([], [entry], notes: [Self.setting: text ?? ""])
         state.withLock { state in
             state.choice = choice
             state.deadline = Self.deadline(of: choice, now: now)
@@ -130,7 +131,7 @@ final class EnforcementSwitch: Sendable {
         let isOver = state.withLock { $0.deadline.map { $0 <= Clock.monotonic() } ?? false }
         guard isOver else { return nil }
         // A disk that is full must not keep the choice alive.
-        do throws(EventStoreError) {
+        do throws(QuarantineError) {
             try set(nil, by: "lazaret", reason: "the time is over")
         } catch {
             state.withLock { state in

@@ -37,8 +37,8 @@ extension MonitorHub {
                 mode: $0, by: actor, reason: reason, since: now,
                 until: duration.map { now + $0 })
         }
-        do throws(EventStoreError) { try control.set(choice, by: actor, reason: reason) } catch {
-            throw .refused(.ledger("\(error)"))
+        do throws(QuarantineError) { try control.set(choice, by: actor, reason: reason) } catch {
+            throw .refused(error)
         }
         return control.current
     }
