@@ -22,7 +22,10 @@ extension ControlRoutes {
             inputs: Input("id", in: .path, .text(maxLength: 64), "Identifier of its first event"),
             answers: Operation.Answer(type: "application/octet-stream")
         ) { context, id in
-            guard let recording = context.hub.recording, recording.path != nil else {
+            guard let recording = context.hub.recording else {
+                throw ProblemDetails(.unavailable, "the monitor has only begun")
+            }
+            guard recording.path != nil else {
                 throw ProblemDetails(
                     .notFound, "no packets are recorded; set record.file in the configuration")
             }
