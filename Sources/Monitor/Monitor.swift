@@ -17,6 +17,7 @@ internal import NetworkAddresses
 public import PacketCapture
 internal import PacketDecoding
 public import Quarantine
+import StatusReport
 public import SystemSupport
 internal import TextFormats
 public import Workloads

@@ -1,5 +1,6 @@
 import Foundation
 import ModelFiles
+import StatusReport
 import Testing
 
 @testable import ControlServer

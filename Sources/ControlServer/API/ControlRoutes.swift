@@ -2,6 +2,7 @@ internal import EventStore
 internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
+import StatusReport
 internal import TextFormats
 internal import Timestamps
 

@@ -2,24 +2,9 @@ internal import Enforcement
 internal import EventStore
 internal import FoundationEssentials
 internal import Quarantine
+internal import StatusReport
 internal import Synchronization
-public import Timestamps
-
-/// Whether offenders are fenced, as configured or as an operator has switched it.
-public struct EnforcementState: Codable, Sendable, Equatable {
-    public enum Mode: String, Codable, Sendable, CaseIterable { case enforce, observe }
-
-    /// The mode in use.
-    public var mode: Mode
-    /// The mode of the configuration.
-    public var configured: Mode
-    /// Who has switched it, and when; nil: the configured mode is in use.
-    public var by: String?
-    public var since: Timestamp?
-    /// When the configured mode returns; nil: when an operator says so.
-    public var until: Timestamp?
-    public var reason: String?
-}
+import Timestamps
 
 /// The operator's switch between observing and enforcing.
 ///

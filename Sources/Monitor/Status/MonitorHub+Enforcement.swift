@@ -1,6 +1,7 @@
 internal import Enforcement
 internal import EventStore
 internal import Quarantine
+public import StatusReport
 public import Timestamps
 
 extension MonitorHub {

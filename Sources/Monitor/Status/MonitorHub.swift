@@ -7,6 +7,7 @@ public import EventStore
 internal import FeatureExtraction
 internal import Quarantine
 public import Recording
+public import StatusReport
 internal import Synchronization
 internal import SystemSupport
 internal import Timestamps
