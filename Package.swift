@@ -252,31 +252,37 @@ let package = Package(
                 "Workloads", "EventDelivery", logging, system,
             ]),
         library(
+            "StatusReport",
+            uses: [
+                "Timestamps", "TextFormats", "PacketDecoding", "FlowMetering", "Quarantine",
+                "FlowHistory", "Events", "ModelFiles",
+            ]),
+        library(
             "Monitor",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "NodeInterfaces",
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
-                "FlowHistory",
-                "Enforcement", "EventStore", "Events", "Decisions", "EventDelivery", "ModelFiles",
-                "Recording", logging, system,
+                "FlowHistory", "Enforcement", "EventStore", "Events", "Decisions", "EventDelivery",
+                "ModelFiles", "Recording", "StatusReport", logging, system,
             ]),
         library(
             "Settings",
             uses: [
-                "Timestamps", "SystemSupport", "TextFormats", "YAML", "NetworkAddresses",
-                "PacketCapture", "Workloads", "AnomalyModel", "AnomalyDetection", "Quarantine",
-                "ProtectedAddresses", "FlowHistory", "Enforcement", "Events", "EventDelivery",
-                "ModelFiles", "Recording", "Monitor", logging, system,
+                "Timestamps", "SystemSupport", "TextFormats", "YAML", "HTTPServer",
+                "NetworkAddresses", "PacketCapture", "Workloads", "AnomalyModel",
+                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
+                "Enforcement", "Events", "EventDelivery", "ModelFiles", "Recording", "Monitor",
+                logging, system,
             ]),
         library(
             "ControlServer",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
-                "NetworkAddresses", "FlowMetering", "AttackPatterns", "AnomalyDetection",
-                "Quarantine", "FlowHistory",
-                "EventStore", "Events", "HTMLReport", "Monitor", "Settings", logging, system,
+                "NetworkAddresses", "PacketCapture", "FlowMetering", "AttackPatterns", "Quarantine",
+                "FlowHistory", "EventStore", "Events", "HTMLReport", "Recording", "StatusReport",
+                "Monitor", "Settings", logging, system,
             ],
             embedding: [
                 "Web/index.html", "Web/dashboard.css", "Web/dashboard.js", "Web/flows.html",
@@ -289,7 +295,8 @@ let package = Package(
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "AnomalyModel",
                 "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
                 "Enforcement", "EventStore", "Events", "HTMLReport", "ModelFiles", "Offline",
-                "Recording", "Monitor", "Settings", "ControlServer", logging, system,
+                "Recording", "StatusReport", "Monitor", "Settings", "ControlServer", logging,
+                system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
@@ -309,7 +316,7 @@ let package = Package(
             uses: [
                 "Timestamps", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
                 "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "ModelFiles",
-                "Monitor",
+                "StatusReport", "Monitor",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
@@ -391,7 +398,7 @@ let package = Package(
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
-                "EventDelivery", "Offline", "Recording",
+                "EventDelivery", "Offline", "Recording", "StatusReport",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],

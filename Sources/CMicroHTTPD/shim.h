@@ -2,6 +2,7 @@
 #define LAZARET_CMICROHTTPD_SHIM_H
 
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <sys/eventfd.h>
 
 // Functions of libmicrohttpd that take variable arguments, which Swift cannot call.
@@ -27,6 +28,25 @@ static inline struct MHD_Daemon *lazaret_http_start(
         MHD_OPTION_URI_LOG_CALLBACK, target, owner, MHD_OPTION_NOTIFY_COMPLETED, completed, owner,
         MHD_OPTION_UNESCAPE_CALLBACK, unescape, owner,
         MHD_OPTION_ARRAY, certificate ? tls : none, MHD_OPTION_END);
+}
+
+static inline enum MHD_Result lazaret_http_refuse(
+    void *context, struct MHD_Connection *connection, const char *path, const char *method,
+    const char *version, const char *data, size_t *size, void **state) {
+    (void)context, (void)connection, (void)path, (void)method;
+    (void)version, (void)data, (void)size, (void)state;
+    return MHD_NO;
+}
+
+/// Whether a certificate and a key, both as PEM, can be used together; opens no socket.
+static inline bool lazaret_http_is_usable(const char *certificate, const char *key) {
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TLS, 0, NULL, NULL,
+        lazaret_http_refuse, NULL, MHD_OPTION_HTTPS_MEM_CERT, certificate,
+        MHD_OPTION_HTTPS_MEM_KEY, key, MHD_OPTION_END);
+    if (!daemon) return false;
+    MHD_stop_daemon(daemon);
+    return true;
 }
 
 /// The descriptor that is readable when MHD_run has something to do; -1 without one.

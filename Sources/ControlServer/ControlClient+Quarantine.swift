@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import Monitor
 public import Quarantine
+import StatusReport
 internal import SystemSupport
 internal import Timestamps
 

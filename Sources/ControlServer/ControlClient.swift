@@ -2,9 +2,10 @@ internal import FoundationEssentials
 internal import Glibc
 internal import HTTPClient
 internal import Settings
+public import StatusReport
 internal import SystemPackage
 internal import SystemSupport
-public import Monitor
+import Monitor
 
 /// The reason why a request to a running monitor failed.
 public enum ControlError: Error, Sendable, CustomStringConvertible {

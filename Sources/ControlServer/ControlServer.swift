@@ -2,6 +2,7 @@ public import Logging
 internal import Glibc
 internal import HTTPServer
 public import Monitor
+import StatusReport
 internal import SystemPackage
 internal import SystemSupport
 public import Settings

@@ -1,6 +1,7 @@
 internal import Logging
 internal import HTTPServer
 internal import Monitor
+import StatusReport
 internal import SystemSupport
 
 /// One entrance of the control server, the socket or the port. Each opens and fails independently

@@ -8,9 +8,21 @@ public struct FlowQuery: Sendable, Equatable {
         case name(String)
         case prefix(IPPrefix)
 
-        /// An address or a prefix, else the name of a workload.
-        public init(_ text: String) {
-            self = IPPrefix(text).map(Host.prefix) ?? .name(text)
+        /// An address or a prefix, else the name of a workload; nil for text of digits, dots and
+        /// a slash, or with an address before the slash, that is no prefix.
+        public init?(_ text: String) {
+            if let prefix = IPPrefix(text) {
+                self = .prefix(prefix)
+            } else {
+                let start = text.prefix { $0 != "/" }
+                let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+                let isNumeric = text.utf8.allSatisfy {
+                    digits ~= $0 || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/")
+                }
+                let isWrongPrefix = start.count < text.count && IPAddress(String(start)) != nil
+                guard !isWrongPrefix, !(isNumeric && text.contains(".")) else { return nil }
+                self = .name(text)
+            }
         }
 
         public var description: String {

@@ -49,6 +49,10 @@ public struct HistoryReader: Sendable {
             let database = try Database(
                 path: HistoryFile.resolved(path), waiting: 5000, isReadOnly: true)
             return try database.transaction("BEGIN") { database in
+                // A monitor that begins has created the file, but nothing in it yet.
+                guard try database.integer("SELECT count(*) FROM sqlite_master") > 0 else {
+                    throw HistoryError.missing(path: path)
+                }
                 try HistoryFile.check(database, path)
                 return try Self.page(database, query, before: before ?? .max, limit: limit)
             }

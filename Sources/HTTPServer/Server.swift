@@ -1,3 +1,4 @@
+internal import CMicroHTTPD
 internal import SystemSupport
 
 /// A certificate with its private key, both as PEM.
@@ -9,6 +10,14 @@ package struct TLSIdentity: Sendable, Equatable {
     package init(certificate: String, key: String) {
         self.certificate = certificate
         self.key = key
+    }
+
+    /// Whether both can be read, and belong together.
+    package var isUsable: Bool {
+        // SAFETY: libmicrohttpd reads both texts during the call, for which they are valid.
+        unsafe certificate.withCString { certificate in
+            unsafe key.withCString { unsafe lazaret_http_is_usable(certificate, $0) }
+        }
     }
 }
 

@@ -17,6 +17,7 @@ internal import NetworkAddresses
 public import PacketCapture
 internal import PacketDecoding
 public import Quarantine
+import StatusReport
 public import SystemSupport
 internal import TextFormats
 public import Workloads
@@ -193,7 +194,8 @@ public struct Monitor {
             dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger)
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
-        hub.connect(quarantine.service, decisions, store, enforcement)
+        hub.connect(
+            quarantine.service, decisions, store, enforcement, options.recording)
         defer { hub.close() }
         live.connect(quarantine.service, decisions, logger: logger)
         var watch = MonitorLoop(

@@ -14,6 +14,7 @@ import PacketCapture
 import PacketDecoding
 import PacketIntake
 import Quarantine
+import StatusReport
 import SystemSupport
 import TextFormats
 import Workloads

@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 internal import Glibc
+internal import HTTPServer
 internal import SystemPackage
 internal import SystemSupport
 
@@ -99,6 +100,11 @@ extension ControlOptions {
             (certificateFile, certificate, "CERTIFICATE"), (keyFile, key, "PRIVATE KEY"),
         ] where !text.contains("\(kind)-----") || text.utf8.contains(0) {
             throw ConfigurationError(path: path, reason: "holds no \(kind) in PEM")
+        }
+        guard TLSIdentity(certificate: certificate, key: key).isUsable else {
+            throw ConfigurationError(
+                path: certificateFile,
+                reason: "cannot be read as PEM, or does not belong to the key in \(keyFile)")
         }
         return (certificate, key)
     }

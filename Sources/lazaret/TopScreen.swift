@@ -3,6 +3,7 @@ import Events
 import FoundationEssentials
 import Monitor
 import Quarantine
+import StatusReport
 import TextFormats
 
 /// The content of one screen.

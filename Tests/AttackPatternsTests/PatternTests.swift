@@ -149,7 +149,7 @@ struct PatternTests {
             Pattern.allCases.filter { !$0.mayFence }
                 == [
                     .requestFlood, .beacon, .slowRequests, .lateralMovement, .newService,
-                    .serviceDown,
+                    .nextHop, .serviceDown,
                 ])
     }
 }

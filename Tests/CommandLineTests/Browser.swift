@@ -76,6 +76,25 @@ final class Browser {
         try eventually { try evaluate(script) == "true" }
     }
 
+    /// Saves pictures of the page as a desktop and a phone show it, light and dark, for people, in
+    /// the directory that LAZARET_SCREENSHOTS names; without it, does nothing.
+    func photograph(_ name: String) throws {
+        guard let folder = ProcessInfo.processInfo.environment["LAZARET_SCREENSHOTS"] else {
+            return
+        }
+        for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light")] {
+            _ = try call(
+                "Emulation.setDeviceMetricsOverride",
+                ["width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 800])
+            _ = try call(
+                "Emulation.setEmulatedMedia",
+                ["features": [["name": "prefers-color-scheme", "value": scheme]]])
+            let answer = try call("Page.captureScreenshot", ["captureBeyondViewport": true])
+            let data = Data(base64Encoded: answer["data"] as? String ?? "") ?? Data()
+            try data.write(to: URL(fileURLWithPath: "\(folder)/\(name)-\(width)-\(scheme).png"))
+        }
+    }
+
     private func call(_ method: String, _ parameters: [String: Any]) throws -> [String: Any] {
         number += 1
         var message: [String: Any] = ["id": number, "method": method, "params": parameters]

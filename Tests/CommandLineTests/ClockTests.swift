@@ -173,9 +173,9 @@ struct ClockTests {
         #expect(again.end(by: SIGTERM) == 0, "\(again.errors)")
     }
 
-    /// Flows of the last minute are kept; a step of an hour makes none of them old.
+    /// Flows of the last half hour are kept; a step of an hour makes none of them old.
     @Test func aStepForwardDeletesNoFlows() throws {
-        let file = try scratch.write("lazaret.yaml", Data("history: {age: 1m}\n".utf8))
+        let file = try scratch.write("lazaret.yaml", Data("history: {age: 30m}\n".utf8))
         let program = try monitor("-m", try scratch.model(), "-c", file)
         func flows(to time: String) throws -> String {
             try Run("flows", "--state", scratch.path("state"), "--format", "csv", "--to", time)
@@ -188,7 +188,7 @@ struct ClockTests {
             }
         }
         #expect(try keeps(lab.c, to: "1s"), "\(program.errors)")
-        let before = try flows(to: "1s")
+        let before = try Set(flows(to: "1s").split(separator: "\n"))
         try set(3600)
         let isNoticed = eventually { program.errors.contains("the clock was set") }
         #expect(isNoticed, "\(program.errors)")
@@ -196,7 +196,8 @@ struct ClockTests {
         #expect(try keeps(lab.bystander, to: "2999-01-01"), "\(program.errors)")
         // What is too old is deleted at the end, too.
         #expect(program.end(by: SIGTERM) == 0)
-        #expect(try flows(to: "1s").hasPrefix(before))
+        let after = try Set(flows(to: "1s").split(separator: "\n"))
+        #expect(before.isSubset(of: after), "\(before.subtracting(after))")
         #expect(try flows(to: "2999-01-01").contains(lab.bystander.v4))
     }
 

@@ -84,22 +84,12 @@ struct FlowHistoryTests {
             "limit=0", "limit=1001", "limit=x", "from=yesterday", "from=-1", "before=-1",
             "port=http", "port=70000", "workload=", "peer=", "unknown=1",
             "from=99999999999999999999", "workload=\(String(repeating: "a", count: 254))",
-            "to=1e3", "port=tcp%2F", "workload=%00",
+            "to=1e3", "port=tcp%2F", "peer=10.0.0.0%2F99", "workload=%00",
         ] {
             let answer = try ask("/api/v1/flows?\(query)")
             #expect(answer.contains(" 400 "), "\(query): \(answer)")
         }
         #expect(program.isRunning)
-    }
-
-    @Test(arguments: [
-        ["--from", "soon"], ["--from", "1h", "--to", "2h"], ["--port", "http"], ["-n", "0"],
-        ["--workload", ""], ["--format", "ipfix"], ["-o", "udp://127.0.0.1:1"], ["tcp"],
-        ["-r", "captures/clean-train.pcap", "--from", "1h"], ["--from", "2026-13-45 10:00"],
-    ])
-    func aWrongOptionIsReported(_ options: [String]) throws {
-        let run = try Run(["flows"] + options)
-        #expect(run.status == 2 && run.errors.hasPrefix("lazaret: "), "\(run.errors)")
     }
 
     @Test func aKilledMonitorLeavesAHistoryThatTheNextOneContinues() throws {
@@ -142,6 +132,12 @@ struct FlowHistoryTests {
             return bench.status().contains("flow history:")
         }
         #expect(isShown, "\(bench.status())")
+        // Whatever belongs into the audit trail is refused.
+        for words in [["mute", "add", "web", "--for", "1h"], ["enforcement", "observe"]] {
+            let run = try Run(words + ["--socket", bench.socket])
+            #expect(run.status == 1 && run.errors.contains("full"), "\(run.errors)")
+        }
+        #expect(bench.status().contains("enforcing,"), "\(bench.status())")
         try disk.empty()
         let isQuiet = eventually { !bench.status().contains("flow history:") }
         #expect(isQuiet, "\(bench.status())")
@@ -156,6 +152,10 @@ struct FlowHistoryTests {
         try Data(repeating: 0x5A, count: 8192).write(to: URL(fileURLWithPath: path))
         let refused = try Run("flows", "--state", bench.state)
         #expect(refused.status == 1 && refused.errors.contains("damaged"), "\(refused.errors)")
+        // A file without a table yet is none.
+        try Data().write(to: URL(fileURLWithPath: bench.scratch.path("flows.db")))
+        let none = try Run("flows", "--state", bench.scratch.path(""))
+        #expect(none.status == 1 && none.errors.contains("no flow history"), "\(none.errors)")
         let program = try bench.monitor()
         try scanUntilStored(program)
         #expect(program.errors.contains("flows.db.damaged-"), "\(program.errors)")
@@ -168,5 +168,25 @@ struct FlowHistoryTests {
         #expect(answer.contains(" 404 ") && answer.contains("history.age"), "\(answer)")
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(try Run("flows", "--state", bench.state).status == 1)
+    }
+}
+
+/// Queries of the flow history that need no monitor.
+struct FlowOptionTests {
+    @Test(arguments: [
+        ["--from", "soon"], ["--from", "1h", "--to", "2h"], ["--port", "http"], ["-n", "0"],
+        ["--workload", ""], ["--peer", "10.0.0.0/99"], ["--workload", "10.0.0.300"],
+        ["--format", "ipfix"], ["-o", "udp://127.0.0.1:1"], ["tcp"],
+        ["-r", "captures/clean-train.pcap", "--from", "1h"], ["--from", "2026-13-45 10:00"],
+    ])
+    func aWrongOptionIsReported(_ options: [String]) throws {
+        let run = try Run(["flows"] + options)
+        #expect(run.status == 2 && run.errors.hasPrefix("lazaret: "), "\(run.errors)")
+    }
+
+    @Test(.enabled(if: !FileManager.default.fileExists(atPath: "/var/lib/lazaret")))
+    func withoutAMonitorTheHintNamesPackets() throws {
+        let run = try Run("flows")
+        #expect(run.status == 1 && run.errors.contains("-r or -i"), "\(run.errors)")
     }
 }

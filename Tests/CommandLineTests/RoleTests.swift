@@ -125,6 +125,27 @@ struct RoleTests {
         #expect(program.status == 2 && program.errors.contains(reason), "\(program.errors)")
     }
 
+    /// The check of the configuration and the start agree.
+    @Test func aCertificateOfAnotherKeyIsRefused() throws {
+        for name in ["one", "other"] {
+            try Namespace.command([
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=node",
+                "-keyout", scratch.path("\(name).key"), "-out", scratch.path("\(name).pem"),
+            ])
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o600], ofItemAtPath: scratch.path("\(name).key"))
+        }
+        let program = try monitor(
+            ", certificate: \(scratch.path("one.pem")), key: \(scratch.path("other.key"))")
+        #expect(program.status == 2 && program.errors.contains("does not belong"))
+        let check = try Run("config", "check", "-c", scratch.path("lazaret.yaml"))
+        #expect(check.status == 2 && check.errors.contains("does not belong"), "\(check.errors)")
+        try Data("-----BEGIN CERTIFICATE-----\n".utf8).write(
+            to: URL(fileURLWithPath: scratch.path("one.pem")))
+        #expect(try Run("config", "check", "-c", scratch.path("lazaret.yaml")).status == 2)
+    }
+
     @Test func oneTokenForBothIsRefused() throws {
         try scratch.write("read", Data(acting.utf8), mode: 0o600)
         let program = try monitor("")

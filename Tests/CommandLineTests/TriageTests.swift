@@ -98,6 +98,8 @@ struct TriageTests {
 
     @Test func anUnknownIncidentIsNotFound() throws {
         let program = try bench.monitor()
+        let packets = try ask("GET", "/api/v1/incidents/0123456789abcdef/packets")
+        #expect(packets.code == 404 && packets.text.contains("record.file"), "\(packets)")
         for id in ["0123456789abcdef", "'; DROP TABLE triage; --", "..%2F..%2Fx"] {
             let id = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
             let answer = try ask("POST", "/api/v1/incidents/\(id)/triage", #"{"state":"new"}"#)
@@ -142,6 +144,12 @@ struct TriageTests {
         ] {
             let answer = try ask("POST", "/api/v1/mutes", body)
             #expect(answer.code == 400, "\(body): \(answer)")
+        }
+        // A pattern has its title, or its name in incidents.
+        for name in ["port scan", "Port Scan", "verticalScan"] {
+            let body = #"{"workload":"web","duration":"1h","pattern":"\#(name)"}"#
+            let answer = try ask("POST", "/api/v1/mutes", body)
+            #expect(answer.code == 201 && answer.text.contains(#""port scan""#), "\(answer)")
         }
         #expect(try ask("POST", "/api/v1/mutes/x/end", "{}").code == 400)
         #expect(try ask("POST", "/api/v1/mutes/9/end", "{}").code == 404)

@@ -1,4 +1,5 @@
 import Foundation
+import StatusReport
 import Testing
 
 @testable import ControlServer

@@ -1,5 +1,6 @@
 import Foundation
 import ModelFiles
+import StatusReport
 import Testing
 
 @testable import ControlServer
@@ -121,7 +122,7 @@ struct OpenAPITests {
             #expect(faults.isEmpty, "\(operation.path): \(faults)")
             checked += 1
         }
-        #expect(checked == 5)
+        #expect(checked == 6)
     }
 
     /// The deviations of a value from a schema: types, members, items, minima.

@@ -5,6 +5,7 @@ import Events
 import FeatureExtraction
 import Foundation
 import NetworkAddresses
+import StatusReport
 import Testing
 
 @testable import ControlServer

@@ -1,5 +1,6 @@
 import EventStore
 import Foundation
+import StatusReport
 import Testing
 import Timestamps
 

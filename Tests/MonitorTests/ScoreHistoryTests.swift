@@ -1,3 +1,4 @@
+import StatusReport
 import Testing
 
 @testable import Monitor

@@ -1,6 +1,17 @@
 import Foundation
 import Synchronization
 
+/// A descriptor that is closed with its last user: a number that is closed earlier, or twice, may be
+/// that of another test by then.
+final class Descriptor: Sendable {
+    let number: Int32
+    init(_ number: Int32) { self.number = number }
+    deinit { close(number) }
+
+    /// Ends every wait on it.
+    func end() { shutdown(number, Int32(SHUT_RDWR)) }
+}
+
 /// An HTTP server on a Unix socket or a TCP port of loopback, whose answers the test provides.
 public final class ScriptedServer: Sendable {
     /// One request.
@@ -11,12 +22,12 @@ public final class ScriptedServer: Sendable {
 
     /// A stream of chunks that the test writes to.
     public final class Stream: Sendable {
-        private let descriptor: Int32
+        private let descriptor: Descriptor
         private let isOpen = Mutex(true)
         /// Writes block here, and not on a thread that the reader needs.
         private let queue = DispatchQueue(label: "stream")
 
-        init(_ descriptor: Int32) { self.descriptor = descriptor }
+        init(_ descriptor: Descriptor) { self.descriptor = descriptor }
 
         public func write(_ line: String) {
             let descriptor = descriptor
@@ -33,7 +44,7 @@ public final class ScriptedServer: Sendable {
                 let descriptor = descriptor
                 queue.async {
                     _ = ScriptedServer.send("0\r\n\r\n", to: descriptor)
-                    shutdown(descriptor, Int32(SHUT_RDWR))
+                    descriptor.end()
                 }
             }
         }
@@ -45,9 +56,9 @@ public final class ScriptedServer: Sendable {
         case stream(@Sendable (Stream) -> Void)
     }
 
-    private let listener: Int32
+    private let listener: Descriptor
     public let port: UInt16
-    private let connections = Mutex<Set<Int32>>([])
+    private let connections = Mutex<[ObjectIdentifier: Descriptor]>([:])
 
     public init(
         socket path: String? = nil, _ answer: @escaping @Sendable (Request) -> Answer
@@ -83,19 +94,21 @@ public final class ScriptedServer: Sendable {
                 }
             }
         }
-        listener = made
+        listener = Descriptor(made)
         port = UInt16(bigEndian: name.sin_port)
         guard Glibc.listen(made, 64) == 0 else { throw CommandFailed(description: "listen") }
-        let listener = made
+        let listener = self.listener
         Thread.detachNewThread { [weak self] in
             while true {
-                let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0, let self else { return }
-                connections.withLock { _ = $0.insert(descriptor) }
+                let taken = accept(listener.number, nil, nil)
+                guard taken >= 0 else { return }
+                let descriptor = Descriptor(taken)
+                guard let self else { return }
+                connections.withLock { $0[ObjectIdentifier(descriptor)] = descriptor }
                 Thread.detachNewThread { [weak self] in
                     Self.serve(descriptor, answer)
-                    let isOurs = self?.connections.withLock { $0.remove(descriptor) } != nil
-                    if isOurs { close(descriptor) }
+                    descriptor.end()
+                    self?.connections.withLock { $0[ObjectIdentifier(descriptor)] = nil }
                 }
             }
         }
@@ -105,16 +118,15 @@ public final class ScriptedServer: Sendable {
 
     /// Closes everything; no request is answered any more.
     public func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        listener.end()
         let open = connections.withLock { connections in
-            defer { connections = [] }
+            defer { connections = [:] }
             return connections
         }
-        for descriptor in open { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        for descriptor in open.values { descriptor.end() }
     }
 
-    private static func serve(_ descriptor: Int32, _ answer: (Request) -> Answer) {
+    private static func serve(_ descriptor: Descriptor, _ answer: (Request) -> Answer) {
         var pending = ""
         var bytes = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -138,18 +150,18 @@ public final class ScriptedServer: Sendable {
                     body(Stream(descriptor))
                 }
             }
-            let count = recv(descriptor, &bytes, bytes.count, 0)
+            let count = recv(descriptor.number, &bytes, bytes.count, 0)
             guard count > 0 else { return }
             pending += String(decoding: bytes.prefix(count), as: UTF8.self)
         }
     }
 
-    static func send(_ text: String, to descriptor: Int32) -> Bool {
+    static func send(_ text: String, to descriptor: Descriptor) -> Bool {
         let bytes = Array(text.utf8)
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                Glibc.send(descriptor.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return false }
             sent += count

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
+import StatusReport
 internal import TextFormats
 internal import Timestamps
 

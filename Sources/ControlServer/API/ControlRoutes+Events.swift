@@ -69,12 +69,18 @@ extension ControlRoutes {
             .get, "/api/v1/incidents/{id}", "One incident, by its first event",
             inputs: identifier, answers: .json(.incident)
         ) { context, id in
-            let stored = try store(context.hub).incident(id: id)
-            guard let found = context.hub.incidents.first(where: { $0.id == id }) ?? stored
-            else { throw ProblemDetails(.notFound, "no incident begins with event \(id)") }
+            guard let found = try incident(id, context.hub) else {
+                throw ProblemDetails(.notFound, "no incident begins with event \(id)")
+            }
             return JSONText.response(try triaged([found], context.hub)[0])
         },
     ]
+
+    /// The incident that begins with an event; the hub has current ones before the store does.
+    static func incident(_ id: String, _ hub: MonitorHub) throws -> StoredIncident? {
+        let stored = try store(hub).incident(id: id)
+        return hub.incidents.first { $0.id == id } ?? stored
+    }
 
     private static let limit = Input(
         "limit", in: .query, .integer(1...1000), default: 100, "Most items of the answer")

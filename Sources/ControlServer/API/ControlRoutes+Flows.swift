@@ -2,6 +2,7 @@ internal import Dispatch
 internal import FlowHistory
 internal import HTTPServer
 internal import Monitor
+import StatusReport
 internal import Timestamps
 
 extension ControlRoutes {

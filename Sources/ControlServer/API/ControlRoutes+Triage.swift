@@ -1,5 +1,3 @@
-internal import AnomalyDetection
-import AttackPatterns
 import AttackPatterns
 internal import EventStore
 internal import HTTPServer
@@ -131,15 +129,18 @@ extension ValueFormat where Value == String {
             }, json: JSONText.quoted)
     }
 
-    /// The title of a pattern, such as `port scan`.
+    /// A pattern by its title, such as `port scan`, or by its name in incidents, such as
+    /// `verticalScan`; as its title.
     fileprivate static var patternTitle: Self {
         let titles = Set(Pattern.allCases.map(\.title)).sorted()
         return Self(
-            schema: .string(oneOf: titles),
+            schema: .string,
             expectation: "one of \(titles.joined(separator: ", "))",
             decode: { value in
-                guard case .text(let text) = value, titles.contains(text) else { return nil }
-                return text
+                guard case .text(let text) = value else { return nil }
+                return Pattern.allCases.first {
+                    text == $0.rawValue || text.lowercased() == $0.title.lowercased()
+                }?.title
             }, json: JSONText.quoted)
     }
 }

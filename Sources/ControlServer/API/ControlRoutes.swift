@@ -2,15 +2,15 @@ internal import EventStore
 internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
+import StatusReport
 internal import TextFormats
 internal import Timestamps
 
 /// Every operation of the API; the router and the OpenAPI document are generated from them.
 enum ControlRoutes {
     static let operations: [Operation] =
-        healthOperations + statusOperations + eventOperations + triageOperations + flowOperations
-        + enforcementOperations
-        + quarantineOperations
+        healthOperations + statusOperations + eventOperations + packetOperations + triageOperations
+        + flowOperations + enforcementOperations + quarantineOperations
         + [
             Operation(
                 .get, "/api/v1/openapi.json", "This document", answers: .json(.anyObject)
@@ -76,6 +76,16 @@ enum ControlRoutes {
             answers: .json(.status)
         ) { context in
             JSONText.response(try JSONText.encoded(try status(context.hub)))
+        },
+        Operation(
+            .get, "/api/v1/caller", "Who the caller is, and whether it may act",
+            answers: .json(.object([("name", .string), ("may_act", .boolean)]))
+        ) { context in
+            JSONText.response(
+                JSONText.object([
+                    ("name", JSONText.quoted(context.caller.name)),
+                    ("may_act", "\(context.caller.mayAct)"),
+                ]))
         },
         Operation(
             .get, "/api/v1/rates", "Packets, bits and verdicts of the last ten minutes",

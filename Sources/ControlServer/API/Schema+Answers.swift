@@ -1,5 +1,6 @@
 internal import Monitor
 internal import Quarantine
+import StatusReport
 
 /// The responses of the operations.
 extension Schema {

@@ -1,4 +1,5 @@
 internal import Monitor
+import StatusReport
 
 extension MetricsText.Page {
     mutating func add(_ history: MonitorStatus.History) {

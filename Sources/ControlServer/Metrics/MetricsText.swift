@@ -1,4 +1,5 @@
 import Monitor
+import StatusReport
 import Timestamps
 
 /// A monitor's status in Prometheus' text format. No label contains an address or a workload, since

@@ -2,7 +2,7 @@
 const $ = id => document.getElementById(id);
 const SVG = 'http://www.w3.org/2000/svg';
 let token = sessionStorage.getItem('token') || '';
-let enforcing = false, mapped = '';
+let enforcing = false, mapped = '', mayAct = true, recorded = false;
 
 // Elements: names and text of the network only ever become text.
 function make(name, properties, ...children) {
@@ -67,11 +67,13 @@ async function refresh() {
   // Without the token there is nothing to ask for.
   if (!$('login').hidden && !token) return;
   try {
+    mayAct = (await read('/api/v1/caller')).may_act;
+    $('main').classList.toggle('look', !mayAct);
     const [status, rates] = await Promise.all([read('/api/v1/status'), read('/api/v1/rates')]);
     $('login').hidden = true;
     $('main').hidden = false;
     show(status, rates);
-    state('live', 'good');
+    state(mayAct ? 'live' : 'live, to look only', 'good');
   } catch (error) {
     if (error.message !== 'locked') state('the monitor does not answer: ' + error.message, 'bad');
   }
@@ -81,6 +83,7 @@ function show(status, rates) {
   const model = status.model ? status.model.id : '';
   if (model !== mapped) { mapped = model; refreshContacts(); }
   enforcing = status.is_enforcing;
+  recorded = status.sinks.some(sink => sink.name.startsWith('packets to '));
   $('node').textContent = status.interfaces.join(', ');
   $('headline').textContent = status.phase === 'learning' ? 'Learning what is usual'
     : enforcing ? 'Detecting, and fencing offenders' : 'Detecting; offenders are only reported';
@@ -128,7 +131,7 @@ async function refreshFences() {
     make('td', {class: 'left nowrap'}, ''), make('td', {class: 'n'}, whole(fence.packets_held)),
     make('td', {}, fence.reason, fence.evidence ? make('br') : '',
       fence.evidence ? make('span', {class: 'small muted'}, 'evidence: ' + fence.evidence) : ''),
-    make('td', {}, make('button', {type: 'button', onclick: () => release(fence), 'aria-label': 'Release ' + fence.target}, 'Release')))));
+    make('td', {}, make('button', {type: 'button', class: 'act', onclick: () => release(fence), 'aria-label': 'Release ' + fence.target}, 'Release')))));
   tick();
 }
 function tick() {
@@ -162,6 +165,9 @@ async function refreshIncidents() {
   $('older').hidden = incidents.length <= shown || shown === 999;
   incidents = incidents.slice(0, shown);
   const box = $('incidents');
+  // A comment that is being typed stays.
+  const focus = document.activeElement;
+  if (box.contains(focus) && focus.matches('input, select')) return;
   const open = new Set([...box.querySelectorAll('details[open]')].map(part => part.dataset.id));
   $('quiet').hidden = incidents.length > 0;
   box.replaceChildren(...incidents.map(incident => {
@@ -320,7 +326,7 @@ let typing = 0;
 $('filter').addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(refreshScores, 300); });
 async function everything() {
   await refresh();
-  if (!$('main').hidden) { refreshFences(); refreshIncidents(); refreshScores(); }
+  if (!$('main').hidden) { refreshFences(); refreshIncidents(); refreshScores(); mutesShow(); enforcementShow(); }
 }
 theme();
 everything();

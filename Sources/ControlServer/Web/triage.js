@@ -17,11 +17,19 @@ function triageWords(triage) {
   return triage.state + (triage.by ? ' by ' + triage.by : '') + (triage.time ? ', ' + new Date(triage.time).toLocaleString('sv-SE') : '')
     + (triage.comment ? ': ' + triage.comment : '');
 }
+// The first pattern by the title that its alerts have, which mutes accept, too.
+function patternTitle(incident, index) {
+  const title = incident.summary.split(':')[0];
+  return index === 0 && incident.summary.includes(':') ? title : incident.patterns[index];
+}
 function triageForm(details, incident) {
   const now = triageElement('p', {className: 'small triage-now'}, 'State: ' + triageWords(incident.triage));
+  details.append(now);
+  if (!mayAct) return;
   const comment = triageElement('input', {maxLength: 2000, autocomplete: 'off', value: (incident.triage || {}).comment || ''});
-  const span = triageElement('select', {}, ...[['1h', '1 hour'], ['8h', '8 hours'], ['1d', '1 day'], ['7d', '7 days']]
-    .map(([value, text]) => triageElement('option', {value}, text)));
+  const choice = options => triageElement('select', {}, ...options.map(([value, text]) => triageElement('option', {value}, text)));
+  const span = choice([['1h', '1 hour'], ['8h', '8 hours'], ['1d', '1 day'], ['7d', '7 days']]);
+  const kind = choice([['', 'any pattern'], ...incident.patterns.map((name, index) => [name, 'only ' + patternTitle(incident, index)])]);
   const answer = triageElement('span', {className: 'small', role: 'status'});
   const act = async (path, body, done) => {
     try {
@@ -29,16 +37,35 @@ function triageForm(details, incident) {
       answer.textContent = done(reply);
     } catch (error) { answer.textContent = error.message === 'locked' ? '' : error.message; }
   };
+  const path = '/api/v1/incidents/' + encodeURIComponent(incident.event_id);
   const states = triageStates.map(state => triageElement('button', {
     type: 'button', title: state === 'benign' || state === 'malicious' ? 'Also feedback for the model, used at once' : '',
-    onclick: () => act('/api/v1/incidents/' + encodeURIComponent(incident.event_id) + '/triage', {state, comment: comment.value},
-      reply => { incident.triage = reply; now.textContent = 'State: ' + triageWords(reply); return 'saved'; })}, state));
+    onclick: () => act(path + '/triage', {state, comment: comment.value},
+      reply => { incident.triage = reply; now.textContent = 'State: ' + triageWords(reply); triageTag(details, incident); return 'saved'; })}, state));
   const mute = triageElement('button', {type: 'button', onclick: () => act('/api/v1/mutes',
-    {workload: incident.workload === 'outside' ? incident.offender : incident.workload, duration: span.value, reason: comment.value || 'muted on the dashboard'},
-    reply => 'muted until ' + new Date(reply.until).toLocaleString('sv-SE'))}, 'Mute');
-  details.append(now, triageElement('p', {className: 'controls small'},
-    triageElement('label', {}, 'Comment ', comment), ...states),
-    triageElement('p', {className: 'controls small'}, triageElement('label', {}, 'No alerts of this workload for ', span), mute, answer));
+    {workload: incident.workload === 'outside' ? incident.offender : incident.workload, ...(kind.value ? {pattern: kind.value} : {}),
+      duration: span.value, reason: comment.value.slice(0, 500) || 'muted on the dashboard'},
+    reply => { mutesShow(); return 'muted until ' + new Date(reply.until).toLocaleString('sv-SE'); })}, 'Mute');
+  const packets = triageElement('button', {type: 'button', onclick: async () => {
+    answer.textContent = 'reading the recording';
+    try {
+      const reply = await ask(path + '/packets'), left = +reply.headers.get('Lazaret-Left-Out');
+      const link = triageElement('a', {href: URL.createObjectURL(await reply.blob()), download: 'lazaret-' + incident.event_id + '.pcapng'});
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+      answer.textContent = left ? left + ' packets did not fit and are left out' : 'saved';
+    } catch (error) { answer.textContent = error.message === 'locked' ? '' : error.message; }
+  }}, 'Download packets');
+  details.append(triageElement('p', {className: 'actions small'}, triageElement('label', {}, 'Comment ', comment), ...states),
+    triageElement('p', {className: 'actions small'}, triageElement('label', {}, 'No alerts of this workload for ', span, ' of ', kind), mute,
+      ...(recorded ? [packets] : [])),
+    triageElement('p', {className: 'small'}, answer));
+}
+function triageTag(details, incident) {
+  const summary = details.querySelector('summary'), said = incident.triage || {state: 'new'};
+  const old = summary.querySelector('.said');
+  if (old) old.remove();
+  if (said.state !== 'new') summary.append(triageElement('span', {className: 'tag said'}, said.state));
 }
 // dashboard.js replaces the list at each refresh, so each new entry gets its controls when it is opened.
 function triageWatch(details) {
@@ -46,9 +73,7 @@ function triageWatch(details) {
   details.dataset.triage = '1';
   const incident = incidents.find(entry => entry.event_id === details.dataset.id);
   if (!incident) return;
-  const said = incident.triage || {state: 'new'};
-  const summary = details.querySelector('summary');
-  if (said.state !== 'new' && summary) summary.append(triageElement('span', {className: 'tag'}, said.state));
+  triageTag(details, incident);
   const open = () => { if (details.open && !details.querySelector('.triage-now')) triageForm(details, incident); };
   details.addEventListener('toggle', open);
   open();
@@ -56,6 +81,19 @@ function triageWatch(details) {
 new MutationObserver(() => {
   for (const details of document.querySelectorAll('#incidents [data-id]')) triageWatch(details);
 }).observe(document.getElementById('incidents'), {childList: true});
+
+// Active mutes.
+async function mutesShow() {
+  if ($('main').hidden) return;
+  let mutes;
+  try { mutes = await read('/api/v1/mutes'); } catch { return; }
+  $('mutes').replaceChildren(...mutes.map(mute => triageElement('li', {},
+    'Muted: ' + mute.workload + ', ' + (mute.pattern || 'any pattern') + ', until ' + new Date(mute.until).toLocaleString('sv-SE') + ' by ' + mute.by + ': ' + mute.reason + ' ',
+    triageElement('button', {type: 'button', className: 'act', onclick: async () => {
+      try { await triagePost('/api/v1/mutes/' + mute.number + '/end', {}); } catch (error) { if (error.message !== 'locked') state(error.message, 'bad'); }
+      mutesShow();
+    }}, 'End'))));
+}
 
 // The switch between observing and enforcing.
 async function enforcementShow() {
@@ -65,15 +103,20 @@ async function enforcementShow() {
   try { state = await read('/api/v1/enforcement'); } catch { return; }
   const words = (state.mode === 'enforce' ? 'Offenders are fenced' : 'Offenders are only reported')
     + (state.by ? ', switched by ' + state.by + (state.until ? ' until ' + new Date(state.until).toLocaleString('sv-SE') : '') + ': ' + state.reason : '');
-  const set = (mode, duration, text) => triageElement('button', {type: 'button', onclick: async () => {
-    if (!confirm(text + '?')) return;
-    try { await triagePost('/api/v1/enforcement', {mode, ...(duration ? {duration} : {}), reason: 'on the dashboard'}); } catch (error) {
+  const facts = JSON.stringify([state, mayAct]);
+  if (place.dataset.facts === facts) return;
+  place.dataset.facts = facts;
+  const set = (mode, duration, text) => triageElement('button', {type: 'button', className: 'act', onclick: async () => {
+    const time = duration && duration.value;
+    if (!confirm(text + (time ? ' for ' + duration.selectedOptions[0].textContent : '') + '?')) return;
+    try { await triagePost('/api/v1/enforcement', {mode, ...(time ? {duration: time} : {}), reason: 'on the dashboard'}); } catch (error) {
       if (error.message !== 'locked') alert(error.message);
     }
     enforcementShow();
   }}, text);
-  place.replaceChildren(words + ' ', ...(state.by ? [set('configured', null, 'As configured')] : []),
-    ...(state.mode === 'enforce' ? [set('observe', '30m', 'Pause for 30 minutes')] : [set('enforce', null, 'Enforce')]));
+  const times = triageElement('select', {className: 'act', ariaLabel: 'For how long'}, ...[['10m', '10 minutes'], ['30m', '30 minutes'], ['1h', '1 hour'], ['4h', '4 hours'], ['', 'an open end']]
+    .map(([value, text]) => triageElement('option', {value}, text)));
+  place.replaceChildren(words + ' ', ...(state.by ? [set('configured', null, 'As configured'), ' '] : []),
+    ...(state.mode === 'enforce' ? [set('observe', times, 'Only report'), ' ', times] : [set('enforce', null, 'Enforce')]));
 }
-enforcementShow();
-setInterval(enforcementShow, 5000);
+setInterval(() => { enforcementShow(); mutesShow(); }, 5000);

@@ -7,6 +7,7 @@ internal import Events
 internal import EventStore
 internal import FeatureExtraction
 internal import NetworkAddresses
+import StatusReport
 internal import SystemSupport
 internal import Quarantine
 internal import Synchronization

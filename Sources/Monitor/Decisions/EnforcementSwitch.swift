@@ -2,24 +2,9 @@ internal import Enforcement
 internal import EventStore
 internal import FoundationEssentials
 internal import Quarantine
+internal import StatusReport
 internal import Synchronization
-public import Timestamps
-
-/// Whether offenders are fenced, as configured or as an operator has switched it.
-public struct EnforcementState: Codable, Sendable, Equatable {
-    public enum Mode: String, Codable, Sendable, CaseIterable { case enforce, observe }
-
-    /// The mode in use.
-    public var mode: Mode
-    /// The mode of the configuration.
-    public var configured: Mode
-    /// Who has switched it, and when; nil: the configured mode is in use.
-    public var by: String?
-    public var since: Timestamp?
-    /// When the configured mode returns; nil: when an operator says so.
-    public var until: Timestamp?
-    public var reason: String?
-}
+import Timestamps
 
 /// The operator's switch between observing and enforcing.
 ///
@@ -106,17 +91,18 @@ final class EnforcementSwitch: Sendable {
     /// - Parameter choice: nil: the configured mode.
     func set(
         _ choice: Choice?, by actor: String, reason: String
-    ) throws(EventStoreError) {
+    ) throws(QuarantineError) {
         let now = Clock.now()
-        let time = choice?.until.map { " for \(($0 - now).wholeSeconds) s" } ?? ""
+        let time =
+            choice.flatMap { choice in
+                choice.until.map { " for \(($0 - choice.since).wholeSeconds) s" }
+            } ?? ""
         let words = "\(choice?.mode.rawValue ?? "as configured, \(configured.rawValue)")\(time)"
         let text = try? choice.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
         let entry = AuditEntry(
             time: now, actor: actor, action: "enforcement", subject: "quarantine",
             detail: "\(words): \(reason)")
-        do throws(QuarantineError) {
-            try store.write([], [entry], notes: [Self.setting: text ?? ""])
-        } catch { throw .database("\(error)") }
+        try store.write([], [entry], notes: [Self.setting: text ?? ""])
         state.withLock { state in
             state.choice = choice
             state.deadline = Self.deadline(of: choice, now: now)
@@ -130,7 +116,7 @@ final class EnforcementSwitch: Sendable {
         let isOver = state.withLock { $0.deadline.map { $0 <= Clock.monotonic() } ?? false }
         guard isOver else { return nil }
         // A disk that is full must not keep the choice alive.
-        do throws(EventStoreError) {
+        do throws(QuarantineError) {
             try set(nil, by: "lazaret", reason: "the time is over")
         } catch {
             state.withLock { state in

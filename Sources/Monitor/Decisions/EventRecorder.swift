@@ -1,6 +1,7 @@
 internal import Logging
 internal import EventStore
 internal import Events
+import StatusReport
 internal import SystemSupport
 internal import Synchronization
 internal import Timestamps

@@ -8,6 +8,7 @@ import PacketCapture
 import PacketDecoding
 import PacketIntake
 import SenderAttribution
+import StatusReport
 import SystemSupport
 import Workloads
 import Timestamps

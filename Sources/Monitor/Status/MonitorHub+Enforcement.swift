@@ -1,6 +1,7 @@
 internal import Enforcement
 internal import EventStore
 internal import Quarantine
+public import StatusReport
 public import Timestamps
 
 extension MonitorHub {
@@ -37,8 +38,8 @@ extension MonitorHub {
                 mode: $0, by: actor, reason: reason, since: now,
                 until: duration.map { now + $0 })
         }
-        do throws(EventStoreError) { try control.set(choice, by: actor, reason: reason) } catch {
-            throw .refused(.ledger("\(error)"))
+        do throws(QuarantineError) { try control.set(choice, by: actor, reason: reason) } catch {
+            throw .refused(error)
         }
         return control.current
     }

@@ -1,5 +1,6 @@
 internal import Enforcement
 public import Quarantine
+import StatusReport
 internal import SystemSupport
 public import Timestamps
 

@@ -6,6 +6,8 @@ internal import EventDelivery
 public import EventStore
 internal import FeatureExtraction
 internal import Quarantine
+public import Recording
+public import StatusReport
 internal import Synchronization
 internal import SystemSupport
 internal import Timestamps
@@ -18,6 +20,7 @@ public final class MonitorHub: Sendable {
         var incidents: [StoredIncident] = []
         var configuration = ""
         var modelPath: String?
+        var recording: RecordingOptions?
         var store: EventStore?
         var rates: [Rate] = []
         var contacts: [Contact] = []
@@ -111,6 +114,9 @@ public final class MonitorHub: Sendable {
     /// The store of past and current events; nil if they are not kept.
     public var store: EventStore? { state.withLock { $0.store } }
 
+    /// Where packets are recorded; nil before the monitor has started.
+    public var recording: RecordingOptions? { state.withLock { $0.recording } }
+
     // MARK: - Requests
 
     /// Requests that the monitor reads its files again, as SIGHUP does.
@@ -133,12 +139,15 @@ public final class MonitorHub: Sendable {
 
     func connect(
         _ quarantine: QuarantineService, _ decisions: DecisionThread, _ store: EventStore,
-        _ enforcement: EnforcementSwitch
+        _ enforcement: EnforcementSwitch, _ recording: RecordingOptions
     ) {
         control.withLock { $0 = enforcement }
         mutes.load(from: store)
         guardian.withLock { $0 = (quarantine, decisions) }
-        state.withLock { $0.store = store }
+        state.withLock { state in
+            state.store = store
+            state.recording = recording
+        }
     }
 
     func publish(_ status: MonitorStatus) {

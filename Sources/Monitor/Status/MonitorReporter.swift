@@ -11,6 +11,7 @@ import PacketCapture
 import PacketDecoding
 import PacketIntake
 import Quarantine
+import StatusReport
 import SystemSupport
 import Workloads
 import Timestamps

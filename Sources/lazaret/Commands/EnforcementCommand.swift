@@ -46,7 +46,7 @@ struct EnforcementCommand: AsyncParsableCommand {
             } else { try await client.enforcement() }
         var line = state.mode == "enforce" ? "offenders are fenced" : "offenders are only reported"
         if let by = state.by {
-            line += state.until.map { " until \($0)" } ?? " until the next switch"
+            line += state.until.map { " until \(UTC.short($0)) UTC" } ?? " until the next switch"
             line += ": \(state.reason ?? "") (\(by)); configured: \(state.configured)"
         } else {
             line += ", as configured"

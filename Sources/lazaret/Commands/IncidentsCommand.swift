@@ -3,6 +3,7 @@ import ControlServer
 import FoundationEssentials
 import Glibc
 import TextFormats
+import Timestamps
 
 /// Lists the running monitor's incidents, and records what an operator says of them.
 struct IncidentsCommand: AsyncParsableCommand {
@@ -101,11 +102,11 @@ struct MuteCommand: AsyncParsableCommand {
             let rows = mutes.map {
                 [
                     "\($0.number)", $0.workload.printable, ($0.pattern ?? "all").printable,
-                    $0.until.printable, $0.by.printable, $0.reason.printable,
+                    UTC.short($0.until).printable, $0.by.printable, $0.reason.printable,
                 ]
             }
             try Output.write(
-                TextTable.text(["MUTE", "WORKLOAD", "PATTERN", "UNTIL", "BY", "WHY"], rows),
+                TextTable.text(["MUTE", "WORKLOAD", "PATTERN", "UNTIL (UTC)", "BY", "WHY"], rows),
                 to: nil)
         }
     }
@@ -157,6 +158,15 @@ enum Operator {
     static var name: String {
         let environment = ProcessInfo.processInfo.environment
         return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
+    }
+}
+
+extension UTC {
+    /// A time stamp of the monitor's answers as `2026-11-26 15:00:00`; other text as it is.
+    static func short(_ text: String) -> String {
+        guard let time = UTC.time(text) else { return text }
+        let second = Int64(time.second)
+        return "\(UTC.date(second)) \(UTC.clock(second))"
     }
 }
 

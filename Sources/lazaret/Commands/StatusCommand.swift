@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlServer
 import Monitor
+import StatusReport
 
 /// Shows the status of the running monitor.
 struct StatusCommand: AsyncParsableCommand {

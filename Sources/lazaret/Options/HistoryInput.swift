@@ -79,10 +79,11 @@ struct HistoryInput: ParsableArguments {
     }
 
     private static func host(_ text: String, _ option: String) throws -> FlowQuery.Host {
-        guard !text.isEmpty, text.unicodeScalars.count <= 253 else {
+        guard !text.isEmpty, text.unicodeScalars.count <= 253, let host = FlowQuery.Host(text)
+        else {
             throw ValidationError("\(option): name a workload, an address or a prefix")
         }
-        return FlowQuery.Host(text)
+        return host
     }
 
     private static func time(_ text: String, _ option: String, _ now: Timestamp) throws -> Timestamp
@@ -98,6 +99,16 @@ struct HistoryInput: ParsableArguments {
     /// Writes the flows, the earliest first.
     func run(_ format: FlowFormat, to output: String?) async throws {
         let query = try query()
+        do { try await write(query, format, to: output) } catch {
+            guard !isGiven, case .some(.missing) = error as? HistoryError else { throw error }
+            throw IOError.input(
+                path: "flows", reason: "name packets with -r or -i; \(error)")
+        }
+    }
+
+    private func write(
+        _ query: FlowQuery, _ format: FlowFormat, to output: String?
+    ) async throws {
         let limit = last ?? 1000
         let source = try HistorySource(self)
         var rows: [FlowPage.Row] = []

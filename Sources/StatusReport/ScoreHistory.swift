@@ -5,9 +5,9 @@ internal import Synchronization
 ///
 /// Memory is bounded: 1.5 kB for each of at most `workloadLimit` workloads. Minutes without
 /// evidence are 0.
-final class ScoreHistory: Sendable {
-    static let minutes = 1440
-    static let workloadLimit = 5000
+package final class ScoreHistory: Sendable {
+    package static let minutes = 1440
+    package static let workloadLimit = 5000
 
     private struct State {
         /// The latest minute of every row, counted since 1970.
@@ -18,7 +18,9 @@ final class ScoreHistory: Sendable {
 
     private let state = Mutex(State())
 
-    func record(_ workload: String, score: Float, second: Int) {
+    package init() {}
+
+    package func record(_ workload: String, score: Float, second: Int) {
         let minute = second / 60
         state.withLock { state in
             Self.advance(&state, to: minute)
@@ -51,7 +53,7 @@ final class ScoreHistory: Sendable {
 
     /// The last `count` minutes of each workload that had a score in them, oldest first, ordered by
     /// name.
-    func rows(
+    package func rows(
         of count: Int, until second: Int
     ) -> [(workload: String, scores: [UInt8])] {
         let minute = second / 60

@@ -1,4 +1,6 @@
 import ArgumentParser
+import SystemSupport
+import TextFormats
 
 /// A rate such as `1/day`, `2/hour`, `3/week`, or a number per day; with the suffix `/workload` for
 /// each workload.
@@ -23,4 +25,27 @@ struct FalseAlarmRate: ExpressibleByArgument {
     }
 
     var defaultValueDescription: String { "1/day" }
+}
+
+/// An amount of memory with its unit, as `limits.memory` of the configuration.
+struct MemoryLimit: CustomStringConvertible {
+    let size: ByteCount
+
+    /// The default limit of a monitor.
+    init() { size = ByteCount(bytes: ResourceLimits().memory) }
+
+    /// - Throws: `ValidationError` with what is expected.
+    init(argument: String) throws {
+        let range = ResourceLimits.memoryRange
+        guard let size = ByteCount(argument), range.contains(size.bytes) else {
+            throw ValidationError(
+                """
+                expected a size with its unit, \(ByteCount(bytes: range.lowerBound)) to \
+                \(ByteCount(bytes: range.upperBound))
+                """)
+        }
+        self.size = size
+    }
+
+    var description: String { "\(size)" }
 }

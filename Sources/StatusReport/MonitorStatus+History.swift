@@ -1,9 +1,9 @@
-internal import FlowHistory
+package import FlowHistory
 internal import TextFormats
 internal import Timestamps
 
 extension MonitorStatus.History {
-    init(_ status: HistoryStatus) {
+    package init(_ status: HistoryStatus) {
         self.init(
             flows: status.flows, oldest: status.oldest, bytes: status.bytes,
             written: status.written, lost: status.lost, waiting: status.waiting,

@@ -10,7 +10,7 @@ public struct LatencyHistogram: Codable, Sendable, Equatable {
 
     public var count: UInt64 { counts.reduce(0, &+) }
 
-    mutating func add(_ seconds: Double) {
+    package mutating func add(_ seconds: Double) {
         let seconds = max(0, seconds)
         counts[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count] &+= 1
         sum += seconds

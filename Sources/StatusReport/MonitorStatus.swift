@@ -1,9 +1,9 @@
-internal import Events
-internal import FlowMetering
+package import Events
+package import FlowMetering
 internal import FoundationEssentials
 public import ModelFiles
-internal import PacketDecoding
-internal import Quarantine
+package import PacketDecoding
+package import Quarantine
 internal import TextFormats
 public import Timestamps
 
@@ -42,6 +42,17 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var workloads: Int
         /// How well it knows each workload.
         public var quality: [LearningQuality.Workload]
+
+        package init(
+            id: String, firstSecond: Int64, lastSecond: Int64, workloads: Int,
+            quality: [LearningQuality.Workload]
+        ) {
+            self.id = id
+            self.firstSecond = firstSecond
+            self.lastSecond = lastSecond
+            self.workloads = workloads
+            self.quality = quality
+        }
     }
 
     /// An event sink.
@@ -53,6 +64,18 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var lagSeconds: Double
         /// The reason why it currently does not deliver; nil if it does.
         public var trouble: String?
+
+        package init(
+            name: String, written: UInt64, lost: UInt64, waiting: Int, lagSeconds: Double,
+            trouble: String? = nil
+        ) {
+            self.name = name
+            self.written = written
+            self.lost = lost
+            self.waiting = waiting
+            self.lagSeconds = lagSeconds
+            self.trouble = trouble
+        }
     }
 
     /// An entrance of the control server.
@@ -67,6 +90,11 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public var wrongTokens: UInt64 = 0
         /// Requests of users who had sent too many wrong tokens.
         public var refusedTokens: UInt64 = 0
+
+        package init(name: String, address: String) {
+            self.name = name
+            self.address = address
+        }
     }
 
     /// The history of flows.
@@ -215,7 +243,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var uptimeSeconds: Int { (updated - started).wholeSeconds }
 
     /// The `stats` event.
-    var event: Event {
+    package var event: Event {
         var statistics = Event.Statistics(uptimeSeconds: uptimeSeconds)
         statistics.capture = Self.counters(of: capture)
         statistics.decoder = Self.counters(of: decoder).merging(malformed) { $1 }
@@ -246,7 +274,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     }
 
     /// The status in one line, for the log.
-    var text: String {
+    package var text: String {
         "\(uptimeSeconds) s, \(capture.kernelPackets) packets "
             + "(\(capture.kernelDrops) lost by the kernel, "
             + "\(capture.duplicates) seen twice), \(flow.flowsStarted) flows, "
@@ -259,7 +287,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
 }
 
 extension MonitorStatus.Decoder {
-    init(_ statistics: DecodeStatistics) {
+    package init(_ statistics: DecodeStatistics) {
         frames = statistics.frames
         wireBytes = statistics.wireBytes
         ipv4 = statistics.ipv4
@@ -273,7 +301,7 @@ extension MonitorStatus.Decoder {
 }
 
 extension MonitorStatus.Flow {
-    init(_ statistics: FlowMeterStatistics) {
+    package init(_ statistics: FlowMeterStatistics) {
         metered = statistics.metered
         arp = statistics.arp
         notIp = statistics.notIP
@@ -292,7 +320,7 @@ extension MonitorStatus.Flow {
 }
 
 extension MonitorStatus.Actions {
-    mutating func count(_ kind: QuarantineDecision.Kind) {
+    package mutating func count(_ kind: QuarantineDecision.Kind) {
         switch kind {
         case .add: fence &+= 1
         case .extend: extend &+= 1
