@@ -178,8 +178,16 @@ struct ClockTests {
         let file = try scratch.write("lazaret.yaml", Data("history: {age: 30m}\n".utf8))
         let program = try monitor("-m", try scratch.model(), "-c", file)
         func flows(to time: String) throws -> String {
-            try Run("flows", "--state", scratch.path("state"), "--format", "csv", "--to", time)
-                .output
+            try Run(
+                "flows", "--state", scratch.path("state"), "--format", "csv", "--to", time,
+                "-n", "1000000"
+            ).output
+        }
+        /// The flows so far, without their numbers, which later flows change.
+        func rows() throws -> Set<Substring> {
+            try Set(
+                flows(to: "1s").split(separator: "\n")
+                    .map { $0.drop { $0 != "," } })
         }
         func keeps(_ offender: Lab.Host, to time: String) throws -> Bool {
             try eventually {
@@ -188,7 +196,7 @@ struct ClockTests {
             }
         }
         #expect(try keeps(lab.c, to: "1s"), "\(program.errors)")
-        let before = try Set(flows(to: "1s").split(separator: "\n"))
+        let before = try rows()
         try set(3600)
         let isNoticed = eventually { program.errors.contains("the clock was set") }
         #expect(isNoticed, "\(program.errors)")
@@ -196,8 +204,8 @@ struct ClockTests {
         #expect(try keeps(lab.bystander, to: "2999-01-01"), "\(program.errors)")
         // What is too old is deleted at the end, too.
         #expect(program.end(by: SIGTERM) == 0)
-        let after = try Set(flows(to: "1s").split(separator: "\n"))
-        #expect(before.isSubset(of: after), "\(before.subtracting(after))")
+        let lost = try before.subtracting(rows())
+        #expect(lost.isEmpty, "\(lost)")
         #expect(try flows(to: "2999-01-01").contains(lab.bystander.v4))
     }
 
