@@ -7,7 +7,8 @@ internal import SystemPackage
 internal import SystemSupport
 public import Settings
 
-/// The control server of a running monitor: HTTP on a Unix socket and, if configured, on a TCP port.
+/// The control server of a running monitor: HTTP on a Unix socket and, if configured, on a TCP
+/// port.
 ///
 /// Every user that can connect to the socket may read; to act requires root, the monitor's own
 /// user, or one of `operators`. On the port everything except the page, health and readiness

@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// A descriptor that is closed with its last user: a number that is closed earlier, or twice, may be
-/// that of another test by then.
+/// A descriptor that is closed with its last user: a number that is closed earlier, or twice, may
+/// be that of another test by then.
 final class Descriptor: Sendable {
     let number: Int32
     init(_ number: Int32) { self.number = number }

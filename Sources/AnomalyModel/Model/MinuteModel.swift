@@ -39,8 +39,8 @@ public struct MinuteGroup: Sendable, Equatable {
     private static let demandMargin: Float = 0.1
 
     /// How far each value of a minute lies beyond `upper`, in widths of the range between median
-    /// and `upper`; 0 within it. Counts that grow with demand are divided by its growth: a relay that
-    /// serves twice as much may send twice as much.
+    /// and `upper`; 0 within it. Counts that grow with demand are divided by its growth: a relay
+    /// that serves twice as much may send twice as much.
     ///
     /// - Parameter allowed: values up to these are within the range.
     package func row(_ values: [Float], allowed: [Float]? = nil) -> [Float] {
@@ -121,8 +121,8 @@ public struct MinuteModel: Sendable, Equatable {
     /// line.
     package static func covers(_ identity: Identity) -> Bool { identity.place != .outside }
 
-    /// The group of an identity, or of its image, if it has enough minutes. Those of a network or of
-    /// the node are of other workloads: what is ordinary for this one may be rare among them.
+    /// The group of an identity, or of its image, if it has enough minutes. Those of a network or
+    /// of the node are of other workloads: what is ordinary for this one may be rare among them.
     package func group(of identity: Identity) -> (name: String, group: MinuteGroup)? {
         for name in Self.groupNames(of: identity) {
             guard let group = groups[name], group.scoreCount >= Self.leastMinutes else { continue }

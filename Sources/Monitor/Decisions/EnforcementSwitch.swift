@@ -10,7 +10,8 @@ import Timestamps
 ///
 /// An operator's choice holds across restarts until its end. Observing, the policy adds no fences;
 /// those that are active stay until they expire or are released, and operators may still fence. The
-/// end is a time of day; if the clock is set back, a choice still lasts no longer than was asked for.
+/// end is a time of day; if the clock is set back, a choice still lasts no longer than was asked
+/// for.
 final class EnforcementSwitch: Sendable {
     /// An operator's choice, as the store keeps it.
     struct Choice: Codable, Sendable, Equatable {

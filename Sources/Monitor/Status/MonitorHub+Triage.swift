@@ -33,8 +33,8 @@ extension MonitorHub {
     /// Triage is changed by one caller at a time, since feedback rewrites a file.
     private static let turn = Mutex(())
 
-    /// Sets the state of an incident. `benign` and `malicious` are also feedback on its alert, which
-    /// is used at once; `new` and `acknowledged` withdraw feedback, and `closed` leaves it.
+    /// Sets the state of an incident. `benign` and `malicious` are also feedback on its alert,
+    /// which is used at once; `new` and `acknowledged` withdraw feedback, and `closed` leaves it.
     ///
     /// - Parameter comment: nil: an earlier one stays.
     public func triage(

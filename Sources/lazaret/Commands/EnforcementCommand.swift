@@ -8,10 +8,10 @@ struct EnforcementCommand: AsyncParsableCommand {
         commandName: "enforcement",
         abstract: "Show or switch whether the running monitor fences offenders.",
         discussion: """
-            A pause: lazaret enforcement observe --for 30m. The choice holds across restarts, until \
-            its end or 'configured', which returns to the configuration. Active fences stay until \
-            they expire; 'lazaret quarantine flush' releases them. Without a mode, shows what is \
-            in use.
+            A pause: lazaret enforcement observe --for 30m. The choice holds across restarts, \
+            until its end or 'configured', which returns to the configuration. Active fences \
+            stay until they expire; 'lazaret quarantine flush' releases them. Without a mode, \
+            shows what is in use.
             """)
 
     enum Mode: String, ExpressibleByArgument, CaseIterable { case enforce, observe, configured }
