@@ -1,7 +1,7 @@
 internal import Digests
 public import Quarantine
-public import Timestamps
 internal import SQLite
+public import Timestamps
 
 /// An audit entry with its position in the chain.
 public struct AuditRecord: Sendable, Equatable {

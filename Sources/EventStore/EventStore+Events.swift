@@ -1,6 +1,6 @@
 public import Events
-public import Timestamps
 internal import SQLite
+public import Timestamps
 
 /// An event as a row of the store.
 public struct StoredEvent: Sendable, Equatable {

@@ -1,7 +1,7 @@
 public import Quarantine
+internal import SQLite
 internal import Synchronization
 public import Timestamps
-internal import SQLite
 
 /// The quarantine's ledger: rules by target, action and decision, with the audit trail.
 extension EventStore: QuarantineLedger {

@@ -1,5 +1,5 @@
-internal import SQLite
 public import Events
+internal import SQLite
 public import Timestamps
 
 /// The counters of a monitor at one time.

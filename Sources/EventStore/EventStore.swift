@@ -1,9 +1,9 @@
 internal import Glibc
-internal import SystemPackage
+internal import SQLite
 internal import Synchronization
+internal import SystemPackage
 internal import SystemSupport
 public import Timestamps
-internal import SQLite
 
 /// The reason why a request to the store failed.
 public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -14,7 +14,7 @@ public struct HistoryOptions: Sendable, Equatable {
 }
 
 /// The state of a history that is being written.
-public struct HistoryStatus: Sendable, Equatable {
+public struct HistoryStatus: Codable, Sendable, Equatable {
     /// Flows in the file, and when the earliest of them began.
     public var flows: Int64 = 0
     public var oldest: Timestamp?

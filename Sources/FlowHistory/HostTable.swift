@@ -14,6 +14,8 @@ struct HostTable {
 
     /// The most bytes of a name; the rest is cut off.
     private static let nameLimit = 1024
+    /// The most ends, since their numbers have 16 bits.
+    private static let hostLimit = 1 << 16
     /// The most bytes of a table: each of 65,536 ends with an address and a name.
     private static let sizeLimit = 128 << 20
 
@@ -60,7 +62,9 @@ struct HostTable {
             let bytes = ZstdFrame.content(of: frame, size: size)
         else { return nil }
         var reader = ByteReader(bytes)
-        guard let nameCount = reader.integer(width: 4) else { return nil }
+        guard let nameCount = reader.integer(width: 4), nameCount <= Self.hostLimit else {
+            return nil
+        }
         var names: [String] = []
         for _ in 0..<nameCount {
             guard let length = reader.integer(width: 2), let text = reader.bytes(length) else {
@@ -68,7 +72,7 @@ struct HostTable {
             }
             names.append(String(decoding: text, as: UTF8.self))
         }
-        guard let count = reader.integer(width: 4) else { return nil }
+        guard let count = reader.integer(width: 4), count <= Self.hostLimit else { return nil }
         for _ in 0..<count {
             guard let high = reader.word(), let low = reader.word(),
                 let name = reader.integer(width: 4), name < names.count

@@ -1,4 +1,5 @@
 package import Events
+public import FlowHistory
 package import FlowMetering
 internal import FoundationEssentials
 public import ModelFiles
@@ -95,22 +96,6 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
             self.name = name
             self.address = address
         }
-    }
-
-    /// The history of flows.
-    public struct History: Codable, Sendable, Equatable {
-        /// Flows in the file, and when the earliest of them began.
-        public var flows: Int64
-        public var oldest: Timestamp?
-        /// Bytes that they use in the file.
-        public var bytes: Int64
-        /// Flows written since the start, and flows that were dropped.
-        public var written: UInt64
-        public var lost: UInt64
-        /// Flows that wait to be written.
-        public var waiting: Int
-        /// Why nothing can be written at the moment; nil if it can.
-        public var trouble: String?
     }
 
     /// The counts of the capture's packets and losses.
@@ -220,7 +205,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var isBreakerOpen = false
     public var eventsLost: UInt64 = 0
     /// Nil: no history of flows is kept.
-    public var history: History?
+    public var history: HistoryStatus?
     public var sinks: [Sink] = []
     public var entrances: [Entrance] = []
     /// The number of scored windows in each twentieth of 0…1.

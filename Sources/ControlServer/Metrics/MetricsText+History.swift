@@ -1,8 +1,7 @@
-internal import Monitor
-import StatusReport
+internal import FlowHistory
 
 extension MetricsText.Page {
-    mutating func add(_ history: MonitorStatus.History) {
+    mutating func add(_ history: HistoryStatus) {
         gauge("history_flows", "Flows in the history.", Double(history.flows))
         gauge("history_bytes", "Bytes that the history uses in its file.", Double(history.bytes))
         gauge("history_waiting", "Flows that wait to be written.", Double(history.waiting))

@@ -16,6 +16,11 @@ struct Arrivals: Sendable {
         var mac = MACAddress.zero
         /// The MAC address that it was sent to.
         var nextHop = MACAddress.zero
+
+        /// Whether another host than the sender of `packet` had sent it.
+        func isOthers(than packet: Packet) -> Bool {
+            packet.port == 0 || port == 0 ? mac != packet.sourceMAC : port != packet.port
+        }
     }
 
     /// By the addresses of source and destination.
@@ -42,8 +47,7 @@ struct Arrivals: Sendable {
         guard place.key == key, second - place.second <= Self.routeSeconds,
             packet.sourceMAC != .zero, place.nextHop == packet.sourceMAC
         else { return false }
-        return packet.port == 0 || place.port == 0
-            ? place.mac != packet.sourceMAC : place.port != packet.port
+        return place.isOthers(than: packet)
     }
 
     /// Whether an ARP request is for the destination of a packet that another host has just sent to
@@ -52,8 +56,7 @@ struct Arrivals: Sendable {
         let key = Self.key(request.destination, request.sourceMAC)
         let place = hops[Int(key >> 52)]
         guard place.key == key, second - place.second <= Self.seconds else { return false }
-        return request.port == 0 || place.port == 0
-            ? place.mac != request.sourceMAC : place.port != request.port
+        return place.isOthers(than: request)
     }
 
     /// Whether the receiver of an ARP reply has lately asked for its sender.
@@ -69,8 +72,7 @@ struct Arrivals: Sendable {
         let key = Self.key(request.destination, request.source)
         let place = places[Int(key >> 52)]
         guard place.key == key, second - place.second <= Self.seconds else { return false }
-        return request.port == 0 || place.port == 0
-            ? place.mac != request.sourceMAC : place.port != request.port
+        return place.isOthers(than: request)
     }
 
     private static func key(_ to: IPAddress, _ hop: MACAddress) -> UInt64 {

@@ -75,9 +75,9 @@ public struct WindowTracker: Sendable {
     /// Where the search for a transient host continues.
     var hand = 0
 
-    /// A flow's tag: the slot of its opener + 1 in 23 bits, whether its first packet was
-    /// unsolicited, six bits of the slot's generation, whether the second that it was opened in is
-    /// odd, and whether its pair is new.
+    /// A flow's tag: the slot of its opener + 1 in 22 bits, whether its first packet was counted
+    /// although unsolicited, whether it was unsolicited, six bits of the slot's generation, whether
+    /// the second that it was opened in is odd, and whether its pair is new.
     static let slotMask: UInt32 = 0x3F_FFFF
     static let newEdgeBit: UInt32 = 1 << 31
     private static let oddSecondBit: UInt32 = 1 << 30

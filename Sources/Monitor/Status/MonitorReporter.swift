@@ -178,7 +178,7 @@ struct MonitorReporter {
             status.isEnforcing = state.mode == .enforce
             status.appliesRules = control.isReal
         }
-        status.history = parts.history.map { MonitorStatus.History($0.status) }
+        status.history = parts.history?.status
         status.restedSeconds = rested.inSeconds
         status.updated = now
         status.troubles = troubles(Clock.monotonic())
