@@ -248,8 +248,8 @@ let package = Package(
         library(
             "Recording",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "Workloads", "EventDelivery", logging, system,
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "PacketCapture",
+                "PacketDecoding", "PacketIntake", "Workloads", "EventDelivery", logging, system,
             ]),
         library(
             "StatusReport",

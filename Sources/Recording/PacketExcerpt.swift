@@ -1,6 +1,8 @@
 internal import Glibc
 package import NetworkAddresses
 package import PacketCapture
+internal import PacketDecoding
+internal import PacketIntake
 internal import SystemPackage
 internal import SystemSupport
 internal import TextFormats
@@ -28,8 +30,8 @@ package struct PacketExcerpt: Sendable {
         limit: Int
     ) throws(CaptureError) {
         guard let path = recording.path else { return }
-        var options = CaptureOptions()
-        options.filter = "host \(host) or (vlan and host \(host))"
+        var decoder = PacketDecoder()
+        var packet = Packet()
         var writer = PcapNGWriter(
             application: "lazaret \(Version.text)",
             comment: "packets of \(host), \(UTC.timestamp(from)) to \(UTC.timestamp(to))")
@@ -39,7 +41,7 @@ package struct PacketExcerpt: Sendable {
             guard let facts = try? Files.status(file),
                 Timestamp(second: facts.st_mtim.tv_sec) + .seconds(1) >= from
             else { continue }
-            let source = try FileCapture(paths: [file], options: options)
+            let source = try FileCapture(paths: [file])
             var isOver = false
             while !isOver {
                 let isMore = try source.nextBatch { frames in
@@ -47,6 +49,12 @@ package struct PacketExcerpt: Sendable {
                         let frame = frames[index]
                         isOver = isOver || frame.time > to + Self.disorder
                         guard (from...to).contains(frame.time) else { continue }
+                        // Frames of one file may have several link types, and tags and tunnels.
+                        decoder.decode(frame, into: &packet)
+                        guard
+                            [packet.source, packet.destination, packet.outerSource]
+                                .contains(host)
+                        else { continue }
                         if writer.bytes.count + PcapNGBlock.length(of: frame) > limit {
                             leftOut += 1
                         } else {
