@@ -76,6 +76,11 @@ public enum FeedbackFile {
         return try feedback(line, "\(source.path): event \(eventID)")
     }
 
+    /// Whether there is feedback on the alert `eventID`.
+    package static func contains(_ eventID: String, model: String) throws -> Bool {
+        try lines(model).contains { $0.line.eventID == eventID }
+    }
+
     /// Removes the feedback on the alert `eventID`.
     ///
     /// - Throws: `.input` if there is none.

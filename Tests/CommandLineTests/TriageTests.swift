@@ -81,6 +81,17 @@ struct TriageTests {
         #expect(try feedback().contains("\(id)  malicious"))
         #expect(try Run("incidents", "set", id, "new", "--socket", bench.socket).status == 0)
         #expect(try feedback().contains("no feedback"))
+
+        // Also after the incident was closed, and where the feedback was withdrawn by command.
+        for state in ["benign", "closed", "acknowledged"] {
+            let set = try Run("incidents", "set", id, state, "--socket", bench.socket)
+            #expect(set.status == 0, "\(set.errors)")
+        }
+        #expect(try feedback().contains("no feedback"))
+        #expect(try Run("incidents", "set", id, "benign", "--socket", bench.socket).status == 0)
+        #expect(try Run("feedback", id, "--withdraw", "-m", model).status == 0)
+        let last = try Run("incidents", "set", id, "new", "--socket", bench.socket)
+        #expect(last.status == 0, "\(last.errors)")
     }
 
     @Test func aWrongTriageIsABadRequest() throws {

@@ -48,7 +48,7 @@ extension MonitorHub {
                     || store.incident(id: incident) != nil
                 guard isKnown else { throw TriageError.noSuchIncident(incident) }
                 let before = try store.triage(of: [incident])[incident]
-                try judge(incident, state, before: before?.state ?? .new, store)
+                try judge(incident, state, store)
                 let triage = Triage(
                     state, comment: comment ?? before?.comment ?? "", actor: actor,
                     time: Clock.now())
@@ -61,19 +61,23 @@ extension MonitorHub {
     }
 
     private func judge(
-        _ incident: String, _ state: Triage.State, before: Triage.State, _ store: EventStore
+        _ incident: String, _ state: Triage.State, _ store: EventStore
     ) throws {
-        let isFeedback = { (state: Triage.State) in state == .benign || state == .malicious }
-        guard isFeedback(state) || isFeedback(before) && state != .closed else { return }
-        guard let model = modelPath else { throw TriageError.feedback("there is no model") }
-        if isFeedback(state) {
+        switch state {
+        case .closed: return
+        case .benign, .malicious:
+            guard let model = modelPath else { throw TriageError.feedback("there is no model") }
             guard let event = try store.event(id: incident) else {
                 throw TriageError.feedback("the alert \(incident) is not stored (yet)")
             }
             try FeedbackFile.add(
                 incident, state == .benign ? .benign : .malicious,
                 source: EVEReader(lines: [event.line], name: "the store"), model: model)
-        } else {
+        case .new, .acknowledged:
+            // It may have been given before the incident was closed, or by command.
+            guard let model = modelPath, try FeedbackFile.contains(incident, model: model) else {
+                return
+            }
             try FeedbackFile.withdraw(incident, model: model)
         }
         requestReload()
