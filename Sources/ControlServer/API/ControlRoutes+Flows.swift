@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import FlowHistory
 internal import HTTPServer
 internal import Monitor
@@ -41,8 +40,7 @@ extension ControlRoutes {
     /// The last second that a time stamp can have.
     private static let seconds = Int64(Timestamp.distantFuture.second)
 
-    /// Queries read from the disk one after the other, and keep no thread of the pool busy.
-    private static let queue = DispatchQueue(label: "flow queries")
+    private static let queue = DiskQueue("flow queries")
 
     private static func page(
         _ hub: MonitorHub, _ query: FlowQuery, before: Int64?, limit: Int
@@ -50,14 +48,8 @@ extension ControlRoutes {
         guard let status = hub.status, let directory = status.stateDirectory else {
             throw ProblemDetails(.unavailable, "the monitor has only begun")
         }
-        let result: Result<FlowPage, HistoryError> = await withCheckedContinuation { caller in
-            queue.async {
-                caller.resume(
-                    returning: Result { () throws(HistoryError) in
-                        try HistoryReader(directory: directory)
-                            .page(query, before: before, limit: limit)
-                    })
-            }
+        let result = try await queue.run { () throws(HistoryError) in
+            try HistoryReader(directory: directory).page(query, before: before, limit: limit)
         }
         switch result {
         case .success(let page): return page

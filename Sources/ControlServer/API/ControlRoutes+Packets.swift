@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import EventStore
 internal import Events
 internal import FoundationEssentials
@@ -54,8 +53,7 @@ extension ControlRoutes {
     private static let timeBefore = Interval.seconds(60)
     private static let timeAfter = Interval.seconds(5)
 
-    /// Recordings are read one after the other, and keep no thread of the pool busy.
-    private static let packetQueue = DispatchQueue(label: "recorded packets")
+    private static let packetQueue = DiskQueue("recorded packets")
 
     /// The offender; its target, where the offender is not known.
     private static func host(of incident: StoredIncident) -> IPAddress? {
@@ -70,14 +68,8 @@ extension ControlRoutes {
     ) async throws(ProblemDetails) -> PacketExcerpt {
         let start = Timestamp(second: incident.start) - timeBefore
         let end = Timestamp(second: max(incident.start, incident.end)) + timeAfter
-        let result: Result<PacketExcerpt, CaptureError> = await withCheckedContinuation { caller in
-            packetQueue.async {
-                caller.resume(
-                    returning: Result { () throws(CaptureError) in
-                        try PacketExcerpt(
-                            of: host, from: start, to: end, in: recording, limit: limit)
-                    })
-            }
+        let result = try await packetQueue.run { () throws(CaptureError) in
+            try PacketExcerpt(of: host, from: start, to: end, in: recording, limit: limit)
         }
         switch result {
         case .success(let excerpt): return excerpt
