@@ -43,7 +43,7 @@ struct EnforcementSwitchTests {
         #expect(isShown, "\(bench.status())")
         let configuration = try ask("/api/v1/config")
         #expect(configuration.contains("enforce: false # switched by"), "\(configuration)")
-        #expect(configuration.contains("the file says true"))
+        #expect(configuration.contains("configured: true"))
         #expect(try isReported(bench.lab.a), "\(program.errors)")
         #expect(try !bench.lab.isFenced(bench.lab.a))
         // An operator may still fence.

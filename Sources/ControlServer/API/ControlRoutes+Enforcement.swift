@@ -71,7 +71,7 @@ extension ControlRoutes {
         var words = "\nenforce: \(state.mode == .enforce) # switched"
         words += state.by.map { " by \($0.printable)" } ?? ""
         words += state.until.map { " until \(UTC.timestamp($0))" } ?? ""
-        words += "; the file says \(state.configured == .enforce)\n"
+        words += "; configured: \(state.configured == .enforce)\n"
         return hub.configuration.replacing(line, with: words, maxReplacements: 1)
     }
 }

@@ -35,6 +35,8 @@ final class EnforcementSwitch: Sendable {
     let configured: EnforcementState.Mode
     private let store: EventStore
     private let state: Mutex<State>
+    /// One choice is stored and used before the next one.
+    private let turn = Mutex(())
 
     /// - Parameter choice: what `stored` has returned.
     init(configured isEnforcing: Bool, choice: Choice?, store: EventStore) {
@@ -90,8 +92,20 @@ final class EnforcementSwitch: Sendable {
     /// Stores a choice with an entry in the audit trail, and uses it.
     ///
     /// - Parameter choice: nil: the configured mode.
+    /// - Returns: the choice before it.
+    @discardableResult
     func set(
         _ choice: Choice?, by actor: String, reason: String
+    ) throws(QuarantineError) -> Choice? {
+        try turn.withLock { _ throws(QuarantineError) in
+            let before = state.withLock { $0.choice }
+            try change(to: choice, by: actor, reason: reason)
+            return before
+        }
+    }
+
+    private func change(
+        to choice: Choice?, by actor: String, reason: String
     ) throws(QuarantineError) {
         let now = Clock.now()
         let time =
@@ -114,17 +128,24 @@ final class EnforcementSwitch: Sendable {
     ///
     /// - Returns: the mode that is in use again; nil if nothing has changed.
     func expire() -> EnforcementState.Mode? {
-        let isOver = state.withLock { $0.deadline.map { $0 <= Clock.monotonic() } ?? false }
         guard isOver else { return nil }
-        // A disk that is full must not keep the choice alive.
-        do throws(QuarantineError) {
-            try set(nil, by: "lazaret", reason: "the time is over")
-        } catch {
-            state.withLock { state in
-                state.choice = nil
-                state.deadline = nil
+        return turn.withLock { _ in
+            // An operator may have chosen again in the meantime.
+            guard isOver else { return nil }
+            // A disk that is full must not keep the choice alive.
+            do throws(QuarantineError) {
+                try change(to: nil, by: "lazaret", reason: "the time is over")
+            } catch {
+                state.withLock { state in
+                    state.choice = nil
+                    state.deadline = nil
+                }
             }
+            return configured
         }
-        return configured
+    }
+
+    private var isOver: Bool {
+        state.withLock { $0.deadline.map { $0 <= Clock.monotonic() } ?? false }
     }
 }

@@ -20,27 +20,33 @@ extension MonitorHub {
         guard let control = enforcementSwitch, let (quarantine, decisions) = quarantine() else {
             throw .notRunning
         }
-        let wanted = mode ?? control.configured
-        if wanted == .enforce, !control.isReal {
-            let lock: EnforcerLock
-            do throws(QuarantineError) { lock = try EnforcerLock() } catch {
-                throw .refused(error)
-            }
-            guard lock.outcome != .held else { throw .otherEnforcer }
-            do throws(QuarantineError) {
-                decisions.submit(try await quarantine.beginEnforcing(actor: actor))
-            } catch { throw .refused(error) }
-            control.keep(lock)
-        }
         let now = Clock.now()
         let choice = mode.map {
             EnforcementSwitch.Choice(
                 mode: $0, by: actor, reason: reason, since: now,
                 until: duration.map { now + $0 })
         }
-        do throws(QuarantineError) { try control.set(choice, by: actor, reason: reason) } catch {
-            throw .refused(error)
-        }
+        let isFirst = (mode ?? control.configured) == .enforce && !control.isReal
+        let lock = isFirst ? try Self.enforcerLock() : nil
+        do throws(QuarantineError) {
+            // What cannot be stored is not begun.
+            let before = try control.set(choice, by: actor, reason: reason)
+            guard let lock else { return control.current }
+            do throws(QuarantineError) {
+                decisions.submit(try await quarantine.beginEnforcing(actor: actor))
+            } catch {
+                _ = try? control.set(before, by: "lazaret", reason: "enforcement failed: \(error)")
+                throw error
+            }
+            control.keep(lock)
+        } catch { throw .refused(error) }
         return control.current
+    }
+
+    private static func enforcerLock() throws(Objection) -> EnforcerLock {
+        let lock: EnforcerLock
+        do throws(QuarantineError) { lock = try EnforcerLock() } catch { throw .refused(error) }
+        guard lock.outcome != .held else { throw .otherEnforcer }
+        return lock
     }
 }
