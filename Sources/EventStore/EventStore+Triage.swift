@@ -45,6 +45,12 @@ public struct Mute: Sendable, Equatable {
         self.actor = actor
         self.created = created
     }
+
+    /// Clocks may differ by this much after they are set.
+    private static let slack = Interval.seconds(60)
+
+    /// Whether it holds: not if it is of the future, from which the clock was set back.
+    public func isActive(at now: Timestamp) -> Bool { until > now && created <= now + Self.slack }
 }
 
 extension EventStore {
@@ -106,7 +112,7 @@ extension EventStore {
                     number: row.integer(0), workload: row.text(1), pattern: row.optionalText(2),
                     until: row.time(3), reason: row.text(4), actor: row.text(5),
                     created: row.time(6))
-            }
+            }.filter { $0.isActive(at: now) }
         }
     }
 

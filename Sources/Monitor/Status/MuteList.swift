@@ -27,7 +27,8 @@ final class MuteList: Sendable {
             guard !mutes.isEmpty else { return false }
             let address = "\(verdict.subject)"
             return mutes.contains { mute in
-                mute.until > now && (mute.workload == verdict.workload || mute.workload == address)
+                mute.isActive(at: now)
+                    && (mute.workload == verdict.workload || mute.workload == address)
                     && (mute.pattern == nil || mute.pattern == verdict.pattern?.title)
             }
         }
