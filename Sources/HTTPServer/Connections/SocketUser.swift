@@ -17,8 +17,8 @@ enum SocketUser {
     /// The user whose socket is at the other end of a TCP connection within this node, from the
     /// kernel's table of sockets (sock_diag(7)); nil where it is unknown.
     static func user(of socket: Int32) -> UInt32? {
-        guard let mine = name(of: socket, isPeer: false),
-            let theirs = name(of: socket, isPeer: true)
+        guard let mine = end(of: socket, isPeer: false),
+            let theirs = end(of: socket, isPeer: true)
         else { return nil }
         let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = Glibc.socket(AF_NETLINK, kind, sockDiagProtocol)
@@ -43,9 +43,17 @@ enum SocketUser {
     /// `idiag_uid` of `struct inet_diag_msg`, behind the message's head.
     private static let userOffset = 16 + 4 + 48 + 12
 
+    /// One end of a TCP connection, as `struct inet_diag_sockid` has it.
+    private struct End {
+        var family: Int32
+        /// In the order of the network.
+        var port: UInt16
+        var address: [UInt8]
+    }
+
     /// A request for one socket: `struct nlmsghdr` and `struct inet_diag_req_v2` of
     /// <linux/inet_diag.h>.
-    private static func request(from client: sockaddr_in, to server: sockaddr_in) -> [UInt8] {
+    private static func request(from client: End, to server: End) -> [UInt8] {
         var bytes: [UInt8] = []
         func append(_ value: some FixedWidthInteger) {
             unsafe withUnsafeBytes(of: value) { unsafe bytes.append(contentsOf: $0) }
@@ -54,13 +62,12 @@ enum SocketUser {
         append(sockDiagByFamily)
         append(UInt16(1))  // NLM_F_REQUEST
         append(UInt64(0))
-        bytes += [UInt8(AF_INET), UInt8(IPPROTO_TCP), 0, 0]
+        bytes += [UInt8(client.family), UInt8(IPPROTO_TCP), 0, 0]
         append(UInt32.max)  // in any state
-        append(client.sin_port)
-        append(server.sin_port)
-        for address in [client, server] {
-            append(address.sin_addr.s_addr)
-            bytes += [UInt8](repeating: 0, count: 12)
+        append(client.port)
+        append(server.port)
+        for end in [client, server] {
+            bytes += end.address + [UInt8](repeating: 0, count: 16 - end.address.count)
         }
         append(UInt32(0))  // on any interface
         append(UInt64.max)  // with any cookie
@@ -74,16 +81,28 @@ enum SocketUser {
         unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
     }
 
-    /// The address of one end of a connection; nil where it is not IPv4.
-    private static func name(of socket: Int32, isPeer: Bool) -> sockaddr_in? {
-        var address = sockaddr_in()
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    /// One end of a connection; nil where it is neither IPv4 nor IPv6.
+    private static func end(of socket: Int32, isPeer: Bool) -> End? {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         // SAFETY: every socket address begins as sockaddr does, and its size is passed along.
-        let code = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+        let code = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 unsafe isPeer ? getpeername(socket, $0, &size) : getsockname(socket, $0, &size)
             }
         }
-        return code == 0 && address.sin_family == sa_family_t(AF_INET) ? address : nil
+        guard code == 0 else { return nil }
+        let family = Int32(storage.ss_family)
+        // `sockaddr_in` and `sockaddr_in6`: the port at 2, the address at 4 and at 8.
+        let place: Range<Int>
+        switch family {
+        case AF_INET: place = 4..<8
+        case AF_INET6: place = 8..<24
+        default: return nil
+        }
+        // SAFETY: every pattern of bits is a byte, and the storage is longer than the range.
+        let bytes = unsafe withUnsafeBytes(of: storage) { unsafe Array($0.prefix(24)) }
+        return End(
+            family: family, port: number(bytes, at: 2, UInt16.self), address: Array(bytes[place]))
     }
 }
