@@ -9,7 +9,7 @@ import Workloads
 public enum DetectorPart: String, CaseIterable, Sendable {
     /// The scores of the isolation forests: a window counts if a value is beyond its range.
     case forest
-    /// The patterns, which name alerts and tell attacks from busy hours.
+    /// The patterns, which name alerts and distinguish attacks from busy hours.
     case patterns
     /// The evidence over minutes.
     case minutes

@@ -3,7 +3,7 @@ internal import HTTPServer
 internal import Synchronization
 internal import Timestamps
 
-/// Tells the right token from wrong ones, and refuses users who guess tokens.
+/// Distinguishes the right token from wrong ones, and refuses users who guess tokens.
 ///
 /// Counts different wrong tokens by the user who sent them: a client that keeps sending an old
 /// token does not guess. A user who has sent the right token is never refused, and neither are root

@@ -159,7 +159,7 @@ extension WindowTracker {
         }
     }
 
-    /// Tells the open disputes of a packet.
+    /// Passes a packet to the open disputes.
     mutating func decideDisputes(_ packet: Packet) {
         guard packet.kind != .other, packet.sourceMAC != .zero else { return }
         guard let decided = disputes.decide(packet, from: station(of: packet)) else { return }
