@@ -117,6 +117,7 @@ struct RoleTests {
     @Test(arguments: [
         (", listen: 10.1.1.1", "needs 'certificate' and 'key'"),
         (", listen: nowhere", "listen"), (", listen: '0.0.0.0'", "needs 'certificate'"),
+        (", listen: 127.0.0.2", "needs 'certificate' and 'key'"),
         (", certificate: /nothing.pem", "need each other"),
         (", certificate: /nothing.pem, key: /nothing.pem", "cannot be read"),
     ])
