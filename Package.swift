@@ -198,9 +198,16 @@ let package = Package(
                 "Quarantine", "ProtectedAddresses", "CNetfilter",
             ]),
         library(
+            "Responses",
+            uses: [
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "HTTPClient",
+                "Quarantine", logging, system,
+            ]),
+        library(
             "EventStore",
             uses: [
-                "SQLite", "Timestamps", "SystemSupport", "Quarantine", "Events", "Digests", system,
+                "SQLite", "Timestamps", "SystemSupport", "Quarantine", "Responses", "Events",
+                "Digests", system,
             ]),
         library(
             "Events",
@@ -264,8 +271,8 @@ let package = Package(
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
-                "FlowHistory", "Enforcement", "EventStore", "Events", "Decisions", "EventDelivery",
-                "ModelFiles", "Recording", "StatusReport", logging, system,
+                "FlowHistory", "Enforcement", "Responses", "EventStore", "Events", "Decisions",
+                "EventDelivery", "ModelFiles", "Recording", "StatusReport", logging, system,
             ]),
         library(
             "Settings",
@@ -273,8 +280,8 @@ let package = Package(
                 "Timestamps", "SystemSupport", "TextFormats", "YAML", "HTTPServer",
                 "NetworkAddresses", "PacketCapture", "Workloads", "AnomalyModel",
                 "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
-                "Enforcement", "Events", "EventDelivery", "ModelFiles", "Recording", "Monitor",
-                logging, system,
+                "Enforcement", "Responses", "Events", "EventDelivery", "ModelFiles", "Recording",
+                "Monitor", logging, system,
             ]),
         library(
             "ControlServer",
@@ -294,9 +301,9 @@ let package = Package(
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "AnomalyModel",
                 "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
-                "Enforcement", "EventStore", "Events", "HTMLReport", "ModelFiles", "Offline",
-                "Recording", "StatusReport", "Monitor", "Settings", "ControlServer", logging,
-                system,
+                "Enforcement", "Responses", "EventStore", "Events", "HTMLReport", "ModelFiles",
+                "Offline", "Recording", "StatusReport", "Monitor", "Settings", "ControlServer",
+                logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
@@ -357,6 +364,12 @@ let package = Package(
         tests(
             of: "Enforcement",
             uses: ["Timestamps", "NetworkAddresses", "Quarantine", "ProtectedAddresses"]),
+        tests(
+            of: "Responses",
+            uses: [
+                "Timestamps", "SystemSupport", "NetworkAddresses", "Quarantine", "EventStore",
+                logging,
+            ]),
         tests(
             of: "Events",
             uses: [

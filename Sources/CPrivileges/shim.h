@@ -2,8 +2,10 @@
 #define LAZARET_CPRIVILEGES_SHIM_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -53,6 +55,26 @@ static inline int lazaret_use_files_as(uint32_t user, uint32_t group) {
     setfsuid(user);
     // Both return the previous value, and -1 changes nothing.
     return (uint32_t)setfsuid((uid_t)-1) == user && (uint32_t)setfsgid((gid_t)-1) == group ? 0 : EPERM;
+}
+
+// glibc declares these for GNU programs only.
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
+extern int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *, const char *);
+
+/// Has a new program start in `folder`, without descriptors from `first` on.
+static inline int lazaret_spawn_clean(
+    posix_spawn_file_actions_t *actions, const char *folder, int first) {
+    int failure = posix_spawn_file_actions_addclosefrom_np(actions, first);
+    return failure ? failure : posix_spawn_file_actions_addchdir_np(actions, folder);
+}
+
+/// Makes a pipe that other programs do not inherit.
+static inline int lazaret_make_pipe(int *reader, int *writer) {
+    int ends[2];
+    if (syscall(SYS_pipe2, ends, O_CLOEXEC) != 0) return errno;
+    *reader = ends[0];
+    *writer = ends[1];
+    return 0;
 }
 
 /// Closes every descriptor from `first` on.

@@ -58,6 +58,7 @@ internal import Timestamps
         try check(unsafe lazaret_curl_leave_resolver(handle))
         try setUp(request.tls)
         if let body = request.body { try post(body) }
+        if let method = request.method { try set(method: method, posts: request.body != nil) }
         try add(request.headers, posts: request.body != nil)
     }
 
@@ -103,6 +104,14 @@ internal import Timestamps
             unsafe lazaret_curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, $0.baseAddress)
         }
         try check(code)
+    }
+
+    private func set(method: String, posts: Bool) throws(HTTPError) {
+        guard method != (posts ? "POST" : "GET") else { return }
+        guard !method.isEmpty, method.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5A }),
+            !["HEAD", "CONNECT", "TRACE"].contains(method)
+        else { throw .unusable("the method '\(method)' is not supported") }
+        try set(CURLOPT_CUSTOMREQUEST, method)
     }
 
     private mutating func add(

@@ -12,7 +12,7 @@ package struct TLSOptions: Equatable, Sendable {
     package init() {}
 }
 
-/// A GET request, or a POST request if it has a body, over HTTP/1.1.
+/// A GET request, or a POST request if it has a body and names no other method, over HTTP/1.1.
 ///
 /// Redirects are not followed. There are no cookies, no proxies and no compression, and neither the
 /// environment nor files such as `.netrc` change the request.
@@ -26,6 +26,8 @@ package struct HTTPRequest: Sendable {
     package var headers: [(name: String, value: String)] = []
     /// The body of a POST; nil: the request is a GET.
     package var body: [UInt8]?
+    /// Another method, such as PUT or DELETE; nil: GET or POST.
+    package var method: String?
     package var tls = TLSOptions()
     /// The time limit of name lookup, connection and TLS handshake together.
     package var connectTimeout: Duration = .seconds(5)

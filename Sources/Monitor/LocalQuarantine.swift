@@ -1,12 +1,15 @@
 public import Enforcement
+internal import Decisions
 internal import EventStore
 internal import FoundationEssentials
 internal import Glibc
 import ProtectedAddresses
 internal import SystemPackage
 public import Quarantine
+package import Responses
 internal import SystemSupport
 public import Timestamps
+package import Workloads
 
 /// The quarantine for a command that runs without a monitor: it opens the ledger and the kernel's
 /// tables itself.
@@ -55,6 +58,21 @@ public struct LocalQuarantine {
         } catch { throw .ledger("\(error)") }
         return QuarantineEngine(
             policy: policy, ledger: store, actuator: try Firewall(firewall))
+    }
+
+    /// The limits that hold for responses to a new fence. Without the right to read routes, only
+    /// the configured addresses are protected.
+    package func situation(inventory: Inventory) -> ResponseSituation {
+        var discovery = ProtectedDiscovery()
+        discovery.named = options.discovery.named
+        discovery.environment = ProcessInfo.processInfo.environment
+        let known = KnownInventory(inventory)
+        var protection = ProtectionSources(
+            QuarantinePolicy(options: options.policy, inventory: known), discovery)
+        _ = try? protection.refresh()
+        return ResponseSituation(
+            rules: [], isActing: true, protected: protection.all, allowlist: options.allowlist,
+            inventory: known)
     }
 
     /// The active rules. Listing creates no ledger: without one, only the kernel's tables are read.

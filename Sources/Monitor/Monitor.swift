@@ -17,6 +17,7 @@ internal import NetworkAddresses
 public import PacketCapture
 internal import PacketDecoding
 public import Quarantine
+public import Responses
 import StatusReport
 public import SystemSupport
 internal import TextFormats
@@ -52,6 +53,8 @@ public struct Monitor {
         public var allowlist: [AllowEntry] = []
         /// Whether a fence also deletes the target's connection tracking entries.
         public var flushesConnections = false
+        /// What is done about an offender besides its fence.
+        public var responses: [ResponseEntry] = []
         public var discovery = ProtectedDiscovery()
         /// How long a node without a model learns before it judges.
         public var learningTime = Interval.seconds(86_400)
@@ -183,6 +186,10 @@ public struct Monitor {
         defer { recording?.stop() }
         let history = history(of: live, logger)
         defer { history?.stop() }
+        let responses = try startResponses(quarantine.service, enforcement, store, logger)
+        defer {
+            if !responses.stop() { logger.warning("a response is left half done; see the ledger") }
+        }
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
         let decisions = DecisionThread(
             alerts: AlertPipeline(
@@ -191,7 +198,8 @@ public struct Monitor {
                 decider: LiveDecider(
                     quarantine: quarantine.service, enforcement: enforcement,
                     logger: logger), openLimit: options.limits.hostLimit),
-            dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger)
+            dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger,
+            rulesChanged: { responses.wake() })
         defer { decisions.stop() }
         quarantine.repairs.connect(decisions)
         hub.connect(
@@ -202,7 +210,7 @@ public struct Monitor {
             monitor: self,
             parts: MonitorParts(
                 source: source, live: live, decisions: decisions, quarantine: quarantine.service,
-                recorder: recorder, recording: recording, history: history,
+                responses: responses, recorder: recorder, recording: recording, history: history,
                 logger: logger),
             requests: requests)
         guard let model = try model ?? watch.learn() else { return }
@@ -243,6 +251,37 @@ public struct Monitor {
         return HistoryWriter(
             directory: options.stateDirectory, options: options.history, logger: logger
         ) { [live] address, time in live.name(of: address, at: time) }
+    }
+
+    /// Starts the responses, with a connection to the ledger of their own: a fence never waits for
+    /// more than a single write of theirs.
+    private func startResponses(
+        _ quarantine: QuarantineService, _ enforcement: EnforcementSwitch, _ store: EventStore,
+        _ logger: Logger
+    ) throws -> ResponseEngine {
+        let engine = ResponseEngine(
+            entries: options.responses, ledger: try EventStore(directory: options.stateDirectory),
+            engines: LiveWorkloads.engineAddresses(options.workloads),
+            evidence: options.stateDirectory + "/evidence", logger: logger, clock: { Clock.now() }
+        ) {
+            let known = quarantine.peek {
+                ($0.rules, $0.policy.protected, $0.policy.allowlist, $0.policy.inventory)
+            }
+            guard let known else { return nil }
+            var situation = ResponseSituation(
+                rules: Array(known.0.values),
+                isActing: enforcement.isReal && enforcement.isActing, protected: known.1,
+                allowlist: known.2, inventory: known.3)
+            guard !enforcement.isReal else { return situation }
+            // A monitor that only observes knows its dry run. Fences of an earlier monitor are in
+            // the ledger, and still in the kernel.
+            guard let stored = try? store.openRules() else { return nil }
+            let now = Clock.now()
+            situation.rules = stored.filter { !$0.isDryRun && $0.expires > now }
+            return situation
+        }
+        engine.start()
+        return engine
     }
 
     private func startQuarantine(

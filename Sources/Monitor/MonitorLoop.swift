@@ -14,6 +14,7 @@ import PacketCapture
 import PacketDecoding
 import PacketIntake
 import Quarantine
+import Responses
 import StatusReport
 import SystemSupport
 import TextFormats
@@ -282,6 +283,7 @@ struct MonitorLoop {
             let allowlist = options.allowlist
             let named = options.discovery.named
             try parts.quarantine.reconfigure(policy, allowlist: allowlist, protecting: named)
+            parts.responses.replace(options.responses)
             watch(interfaces: options.interfaces)
             logger.info("configuration, model and feedback were read again")
             return model

@@ -2,6 +2,7 @@ internal import Recording
 internal import Logging
 internal import Enforcement
 internal import FlowHistory
+internal import Responses
 
 /// The components that work beside the packet thread of a monitor, and the operator's logger.
 struct MonitorParts {
@@ -9,6 +10,7 @@ struct MonitorParts {
     let live: LiveWorkloads
     let decisions: DecisionThread
     let quarantine: QuarantineService
+    let responses: ResponseEngine
     let recorder: EventRecorder
     let recording: PacketRecording?
     /// Nil: flows are not kept.

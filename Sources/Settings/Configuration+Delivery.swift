@@ -1,6 +1,7 @@
 import EventDelivery
 import FoundationEssentials
 import Monitor
+import Responses
 import YAML
 
 /// The keys of the sinks of events.
@@ -52,8 +53,8 @@ extension Configuration {
         set { monitor.delivery.webhook = newValue.url.isEmpty ? nil : newValue }
     }
 
-    /// `text` for every user that may read from the monitor. Of the webhook's URL it contains only
-    /// the host, since the path of a webhook is often a secret.
+    /// `text` for every user that may read from the monitor. Of the URLs of webhook and responses it
+    /// contains only the host, since the path of a webhook is often a secret, and of bodies nothing.
     public var shownText: String { shownText(startedWith: self) }
 
     /// The same for a monitor that has read the file again: keys that it cannot change while it
@@ -66,6 +67,7 @@ extension Configuration {
 
     private var masked: Configuration {
         var shown = self
+        shown.monitor.responses = monitor.responses.map(\.masked)
         if let webhook = monitor.delivery.webhook, let url = URL(string: webhook.url) {
             let port = url.port.map { ":\($0)" } ?? ""
             shown.monitor.delivery.webhook?.url =

@@ -8,6 +8,7 @@ import PacketCapture
 import ProtectedAddresses
 import Quarantine
 import Recording
+import Responses
 import SystemSupport
 import Timestamps
 import Workloads
@@ -133,6 +134,37 @@ extension Configuration {
         .value("release_grace", \.policy.releaseGrace, .span()),
         .value("flush_connections", \.flushesConnections, .flag),
         .section("subnets", \.policy, subnetKeys),
+        .records("further_responses", \.responses, responseKeys, from: ResponseEntry()),
+    ]
+
+    private static let responseKeys: [SettingKey<ResponseEntry>] = [
+        .value("name", \.name, .text, isRequired: true),
+        .value("action", \.action, .word, isRequired: true),
+        .value("after", \.delay, .span(0...31_536_000)),
+        .value("workloads", \.workloads, .list(.text)),
+        .value("most", \.most, .optional(.number(1...10_000))),
+        .value("grace", \.grace, .optional(.span(0...600))),
+        .value("commit", \.commits, .optional(.flag)),
+        .value("keep", \.kept, .optional(.number(1...1000))),
+        .value("timeout", \.timeout, .optional(.span(1...600))),
+        .value("apply", \.apply, .optional(.mapping(stepKeys, from: RequestStep()))),
+        .value("verify", \.verify, .optional(.mapping(stepKeys, from: RequestStep()))),
+        .value("undo", \.undo, .optional(.mapping(stepKeys, from: RequestStep()))),
+        .value("content", \.content, .optional(.word)),
+        .value("capture", \.capture, .optional(.text)),
+        .value("headers_file", \.headersFile, .optional(.text)),
+        .value("ca_file", \.authoritiesFile, .optional(.text)),
+        .value("program", \.program, .optional(.text)),
+        .value("arguments", \.arguments, .list(.text)),
+        .value("user", \.user, .optional(.text)),
+        .value("verifies", \.verifies, .optional(.flag)),
+    ]
+
+    private static let stepKeys: [SettingKey<RequestStep>] = [
+        .value("method", \.method, .text),
+        .value("url", \.url, .text, isRequired: true),
+        .value("body", \.body, .optional(.text)),
+        .value("contains", \.contains, .optional(.text)),
     ]
 
     private static let subnetKeys: [SettingKey<QuarantinePolicyOptions>] = [

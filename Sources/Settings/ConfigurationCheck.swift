@@ -6,6 +6,7 @@ internal import Glibc
 internal import ModelFiles
 internal import Monitor
 internal import PacketCapture
+internal import Responses
 internal import SystemPackage
 internal import SystemSupport
 public import Workloads
@@ -38,6 +39,12 @@ public struct ConfigurationCheck {
         checkInputs()
         checkOutputs()
         checkControl()
+        for reason in ResponseEntry.faults(in: configuration.monitor.responses) {
+            faults.append(Fault(key: "quarantine.further_responses", reason: reason))
+        }
+        for entry in configuration.monitor.responses {
+            _ = attempt("quarantine.further_responses") { try entry.checkFiles() }
+        }
     }
 
     /// - Throws: the first fault, with file and key, or the option of the command line.

@@ -35,6 +35,26 @@ struct ConfigurationCheckTests {
             "/nonexist/s: "
         ),
         ("workloads: {kubernetes: /nonexist/k}", "workloads.kubernetes", "/nonexist/k"),
+        (
+            "quarantine: {further_responses: [{name: a, action: pause}, {name: a, action: stop}]}",
+            "quarantine.further_responses", "two entries have the name 'a'"
+        ),
+        (
+            """
+            quarantine: {further_responses: [{name: a, action: request, apply: {method: POST, \
+            url: 'https://h/{{adress}}'}, undo: {method: POST, url: 'https://h/'}}]}
+            """, "quarantine.further_responses", "no variable 'adress'"
+        ),
+        (
+            """
+            quarantine: {further_responses: [{name: a, action: request, headers_file: /nonexist/h, \
+            apply: {method: POST, url: 'https://h/'}, undo: {method: POST, url: 'https://h/'}}]}
+            """, "quarantine.further_responses", "/nonexist/h: cannot be read"
+        ),
+        (
+            "quarantine: {further_responses: [{name: a, action: exec, program: /nonexist/p}]}",
+            "quarantine.further_responses", "/nonexist/p: no such program"
+        ),
     ])
     func aConfigurationThatPreventsTheStartIsRefusedWithFileAndKey(
         line: String, key: String, words: String

@@ -53,6 +53,14 @@ struct ConfigurationTests {
         #expect(try read(once.text).text == once.text)
     }
 
+    private static let response =
+        "{name: 'all', action: request, after: 1m, workloads: ['shop/*'], most: 3, grace: 5s, "
+        + "commit: true, keep: 4, timeout: 9s, apply: {method: 'POST', url: 'https://h/{{address}}', "
+        + "body: '{\"it''s\":\"{{address}}\"}'}, verify: {method: 'GET', url: 'https://h/v', "
+        + "contains: '{{address}}'}, undo: {method: 'DELETE', url: 'https://h/{{captured}}'}, "
+        + "content: form, capture: '.id', headers_file: '/etc/h', ca_file: '/etc/ca', "
+        + "program: '/bin/x', arguments: ['a', 'b c'], user: 'nobody', verifies: true}"
+
     /// Every line of this file differs from the default, and comes back as it was written.
     @Test func everyKeyIsReadAndWritten() throws {
         let text = """
@@ -131,6 +139,8 @@ struct ConfigurationTests {
                 least: 9
                 share: 0.1
                 within: 2m
+              further_responses:
+                - \(Self.response)
             protected:
               - {prefix: '10.0.0.0/8', reason: 'it''s ours'}
             allow:
@@ -156,6 +166,15 @@ struct ConfigurationTests {
         ("limits: {memory: 1MiB}", "256MiB to"), ("quarantine: {durations: []}", "at least one"),
         ("quarantine: {responses: [stop]}", "one of drop, egress"),
         ("rotate: daily", "rotate must"),
+        ("quarantine: {further_responses: [{name: x}]}", "'action' is missing"),
+        (
+            "quarantine: {further_responses: [{name: x, action: kill}]}",
+            "one of evidence, disconnect"
+        ),
+        (
+            "quarantine: {further_responses: [{name: x, action: request, apply: {body: y}}]}",
+            "'url' is missing"
+        ),
         ("control: {port: 8080}", "needs a 'token_file'"),
         ("allow: [{prefix: 10.0.0.0/8}]", "reason"),
         ("statistics: 0s", "'statistics'"), ("log_level: loud", "one of trace, debug, info"),
@@ -164,6 +183,20 @@ struct ConfigurationTests {
     func whatCannotBeUsedIsNamed(text: String, words: String) throws {
         let error = try #require(throws: ConfigurationError.self) { _ = try read(text) }
         #expect("\(error)".contains(words), "\(error)")
+    }
+
+    /// Whoever may only read sees no secret of a URL or body.
+    @Test func theShownConfigurationHasNoSecrets() throws {
+        let text = """
+            quarantine:
+              further_responses:
+                - {name: x, action: request, apply: {url: 'https://h/SECRET', body: SECRET},
+                   undo: {url: 'https://h/SECRET'}}
+            """
+        let configuration = try read(text)
+        #expect(configuration.text.contains("SECRET"))
+        #expect(configuration.shownText.contains("'https://h/***'"))
+        #expect(!configuration.shownText.contains("SECRET"))
     }
 
     @Test func aReloadNamesTheKeysThatWaitForAStart() throws {

@@ -18,6 +18,9 @@ public final class ScriptedServer: Sendable {
     public struct Request: Sendable {
         public var target: String
         public var head: String
+        public var body = ""
+
+        public var method: String { String(head.prefix { $0 != " " }) }
     }
 
     /// A stream of chunks that the test writes to.
@@ -127,15 +130,11 @@ public final class ScriptedServer: Sendable {
     }
 
     private static func serve(_ descriptor: Descriptor, _ answer: (Request) -> Answer) {
-        var pending = ""
+        var pending: [UInt8] = []
         var bytes = [UInt8](repeating: 0, count: 65_536)
         while true {
-            while let end = pending.range(of: "\r\n\r\n") {
-                let head = String(pending[..<end.lowerBound])
-                pending = String(pending[end.upperBound...])
-                let words = head.split(separator: " ")
-                guard words.count > 1 else { return }
-                switch answer(Request(target: String(words[1]), head: head)) {
+            while let request = takeRequest(&pending) {
+                switch answer(request) {
                 case .whole(let status, let body):
                     let isSent = send(
                         """
@@ -152,8 +151,27 @@ public final class ScriptedServer: Sendable {
             }
             let count = recv(descriptor.number, &bytes, bytes.count, 0)
             guard count > 0 else { return }
-            pending += String(decoding: bytes.prefix(count), as: UTF8.self)
+            pending += bytes.prefix(count)
         }
+    }
+
+    /// Removes the first request; nil if it is not complete.
+    private static func takeRequest(_ pending: inout [UInt8]) -> Request? {
+        guard let end = Data(pending).range(of: Data("\r\n\r\n".utf8)) else { return nil }
+        let head = String(decoding: pending[..<end.lowerBound], as: UTF8.self)
+        let words = head.split(separator: " ")
+        guard words.count > 1 else { return nil }
+        let field = head.lowercased().split(separator: "\r\n").first {
+            $0.hasPrefix("content-length:")
+        }
+        let length = field.flatMap {
+            Int($0.dropFirst(15).trimmingCharacters(in: .whitespaces))
+        }
+        let whole = end.upperBound + (length ?? 0)
+        guard pending.count >= whole else { return nil }
+        let body = String(decoding: pending[end.upperBound..<whole], as: UTF8.self)
+        pending.removeFirst(whole)
+        return Request(target: String(words[1]), head: head, body: body)
     }
 
     static func send(_ text: String, to descriptor: Descriptor) -> Bool {

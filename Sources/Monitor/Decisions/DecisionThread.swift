@@ -32,6 +32,8 @@ final class DecisionThread: Sendable {
     private let recorder: EventRecorder?
     private let tallies = Mutex(Tallies())
     private let logger: Logger
+    /// Called after a fence has begun or ended.
+    private let rulesChanged: @Sendable () -> Void
 
     /// The counters and latencies of the verdicts so far.
     struct Tallies: Sendable {
@@ -55,8 +57,9 @@ final class DecisionThread: Sendable {
     /// Starts the thread.
     init(
         alerts: sending AlertPipeline<LiveDecider>, dispatcher: EventDispatcher, hub: MonitorHub,
-        recorder: EventRecorder?, logger: Logger
+        recorder: EventRecorder?, logger: Logger, rulesChanged: @escaping @Sendable () -> Void
     ) {
+        self.rulesChanged = rulesChanged
         self.dispatcher = dispatcher
         self.hub = hub
         self.recorder = recorder
@@ -176,6 +179,7 @@ final class DecisionThread: Sendable {
     }
 
     private func count(_ outcomes: [QuarantineOutcome]) {
+        if !outcomes.isEmpty { rulesChanged() }
         tallies.withLock { tallies in
             for outcome in outcomes where outcome.failure == nil && !outcome.isRestored {
                 tallies.actions.count(outcome.decision.kind)

@@ -9,6 +9,7 @@ internal import NetworkAddresses
 internal import PacketCapture
 internal import SystemSupport
 internal import Quarantine
+package import Responses
 internal import Synchronization
 public import Workloads
 internal import Timestamps
@@ -46,12 +47,20 @@ public final class LiveWorkloads: Sendable {
     private static func engines(
         _ options: WorkloadOptions, _ directory: WorkloadDirectory
     ) -> [ContainerEngine] {
+        engineAddresses(options).map {
+            ContainerEngine(
+                name: $0.name, path: $0.path, naming: options.naming, directory: directory)
+        }
+    }
+
+    /// The container engines that the options name, or that may be at their usual paths.
+    package static func engineAddresses(_ options: WorkloadOptions) -> [EngineAddress] {
         let choices: [(String, WorkloadOptions.Choice, String)] = [
             ("podman", options.podman, "/run/podman/podman.sock"),
             ("docker", options.docker, "/var/run/docker.sock"),
         ]
         var paths: Set<String> = []
-        var engines: [ContainerEngine] = []
+        var engines: [EngineAddress] = []
         for (name, choice, standard) in choices {
             let path: String
             switch choice {
@@ -62,9 +71,7 @@ public final class LiveWorkloads: Sendable {
             // Podman can provide Docker's socket under Docker's name.
             let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
             guard paths.insert(real).inserted else { continue }
-            engines.append(
-                ContainerEngine(
-                    name: name, path: path, naming: options.naming, directory: directory))
+            engines.append(EngineAddress(name: name, path: path, isNamed: choice != .auto))
         }
         return engines
     }

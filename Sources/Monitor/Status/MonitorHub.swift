@@ -1,5 +1,5 @@
 internal import AnomalyDetection
-internal import AnomalyModel
+package import AnomalyModel
 import BaselineGraph
 internal import Enforcement
 internal import EventDelivery
@@ -35,6 +35,14 @@ public final class MonitorHub: Sendable {
 
         /// The most edges that are shown.
         static let limit = 20_000
+
+        /// The edges from and to a workload.
+        package static func all(of workload: String?, in model: Model) -> [Contact] {
+            model.graph.namedEdges.lazy.filter { $0.subject == workload || $0.peer == workload }
+                .prefix(limit).map {
+                    Contact(from: $0.subject, to: $0.peer, service: "\($0.service)")
+                }
+        }
 
         static func all(in model: Model) -> [Contact] {
             model.graph.namedEdges.prefix(limit).map {

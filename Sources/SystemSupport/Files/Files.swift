@@ -63,6 +63,12 @@ package enum Files {
         try Errno.check(unsafe unlink(path))
     }
 
+    /// Removes an empty folder.
+    package static func removeFolder(_ path: String) throws(Errno) {
+        // SAFETY: the path is valid for the call.
+        try Errno.check(unsafe rmdir(path))
+    }
+
     /// Creates a folder for its owner, unless there is one.
     package static func makeFolder(_ path: String) throws(Errno) {
         // SAFETY: the path is valid for the call.

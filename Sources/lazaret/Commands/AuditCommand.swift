@@ -118,7 +118,7 @@ struct AuditCommand: ParsableCommand {
     }
 
     /// Runs `body` on the store; an error becomes one line and exit code 1.
-    private static func store<T>(
+    static func store<T>(
         _ state: QuarantineCommand.State, _ body: (EventStore) throws(EventStoreError) -> T
     ) throws -> T {
         let directory = try state.directory()

@@ -21,7 +21,9 @@ struct QuarantineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quarantine",
         abstract: "List, add and release fences; works with and without a running monitor.",
-        subcommands: [List.self, Add.self, Release.self, Flush.self], defaultSubcommand: List.self)
+        subcommands: [
+            List.self, Add.self, Release.self, Flush.self, Plan.self, Responses.self,
+        ], defaultSubcommand: List.self)
 
     /// The directory of the ledger.
     struct State: ParsableArguments {
@@ -274,7 +276,7 @@ struct QuarantineCommand: ParsableCommand {
     }
 
     /// Runs `body`; an error becomes one line and exit code 1.
-    private static func exiting<T>(_ body: () async throws -> T) async throws -> T {
+    static func exiting<T>(_ body: () async throws -> T) async throws -> T {
         do { return try await body() } catch let error as ExitCode {
             throw error
         } catch {

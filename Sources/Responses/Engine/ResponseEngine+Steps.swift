@@ -1,0 +1,226 @@
+internal import Logging
+internal import Quarantine
+internal import Synchronization
+internal import Timestamps
+
+/// The steps of one response, each written to the ledger before it is taken.
+extension ResponseEngine {
+    func take(_ step: Step, _ record: ResponseRecord, _ situation: ResponseSituation) async {
+        var record = record
+        do throws(ResponseError) {
+            switch step {
+            case .skip(let why): try settle(&record, .skipped, why)
+            case .apply(let evidence): try await apply(&record, evidence, situation)
+            case .check: try await check(&record)
+            case .undo: try await undo(&record)
+            }
+            state.withLock { $0.pauses[record.key] = nil }
+        } catch {
+            fail(&record, step, error)
+        }
+    }
+
+    private func apply(
+        _ record: inout ResponseRecord, _ evidence: Timestamp, _ situation: ResponseSituation
+    ) async throws(ResponseError) {
+        let action = try action(record)
+        if record.state == .waiting {
+            let rails = ResponseRails(
+                evidence: evidence, protected: situation.protected,
+                allowlist: situation.allowlist, now: clock(), isPausedHere: isPaused(record.object))
+            let undo = try await action.prepare(record, rails)
+            try store(&record, .prepared, undo: undo, "prepare", "")
+        }
+        // Nothing else waits for an image of the container.
+        if record.action == ResponseEntry.Action.evidence.rawValue { free(record) }
+        if record.state == .prepared {
+            let undo = try await action.apply(record)
+            try store(&record, .applied, undo: undo, "apply", "")
+        }
+        guard try await action.effect(of: record) == .whole else {
+            record.state = .prepared
+            throw .failed("it was applied and is not in effect")
+        }
+        try store(&record, .verified, "verify", "in effect")
+        logger.notice("\(Self.words(record)): in effect")
+    }
+
+    /// Whether a response of this program has paused the container.
+    private func isPaused(_ object: String) -> Bool {
+        state.withLock { state in
+            (state.records ?? [:]).values.contains {
+                $0.object == object && $0.state.isUsed
+                    && $0.action == ResponseEntry.Action.pause.rawValue
+            }
+        }
+    }
+
+    /// Verifies a response that was in effect.
+    private func check(_ record: inout ResponseRecord) async throws(ResponseError) {
+        let action = try action(record)
+        switch try await action.effect(of: record) {
+        case .whole, .part:
+            record.changed = clock()
+            keep(record)
+        case .none where action.isRenewed:
+            let undo = try await action.apply(record)
+            guard try await action.effect(of: record) == .whole else {
+                throw .failed("it is not in effect any more, and cannot be applied again")
+            }
+            try store(
+                &record, .verified, undo: undo, "renew", "it was not in effect any more")
+        case .none:
+            throw .changed("it is not in effect any more: somebody else has changed it")
+        }
+    }
+
+    private func undo(_ record: inout ResponseRecord) async throws(ResponseError) {
+        let action = try action(record)
+        if record.state != .undoing {
+            // What cannot be written is undone nevertheless: doing it twice does no harm.
+            try? store(&record, .undoing, "undo", "")
+            record.state = .undoing
+        }
+        let note = try await action.undo(record)
+        let failure = Self.failure(in: record.detail)
+        try settle(
+            &record, failure == nil ? .undone : .failed,
+            [failure, note].compactMap { $0 }.joined(separator: "; "))
+    }
+
+    /// The mark of a response that is undone because it failed.
+    private static let mark = "failed: "
+
+    private static func failure(in detail: String) -> String? {
+        detail.hasPrefix(mark) ? detail : nil
+    }
+
+    /// Decides what follows from an error.
+    private func fail(_ record: inout ResponseRecord, _ step: Step, _ error: ResponseError) {
+        do throws(ResponseError) {
+            switch error {
+            case .notNeeded(let why): try settle(&record, .skipped, why)
+            case .changed where Self.failure(in: record.detail) != nil:
+                try settle(&record, .failed, record.detail)
+            case .changed(let why): try settle(&record, .left, why)
+            case .gone(let why):
+                let end: ResponseRecord.State = record.state == .waiting ? .skipped : .undone
+                try settle(&record, end, "it is gone: \(why)")
+            case .failed, .ledger: throw error
+            }
+            state.withLock { $0.pauses[record.key] = nil }
+        } catch {
+            postpone(&record, step, "\(error)")
+        }
+    }
+
+    /// Tries again later; an attempt to apply is not repeated for ever.
+    private func postpone(_ record: inout ResponseRecord, _ step: Step, _ trouble: String) {
+        let (attempts, isNews) = state.withLock { state -> (Int, Bool) in
+            var pause = state.pauses[record.key] ?? Pause(due: Clock.monotonic())
+            pause.attempts += 1
+            pause.due = Clock.monotonic() + Self.delay(after: pause.attempts)
+            defer {
+                pause.trouble = trouble
+                state.pauses[record.key] = pause
+            }
+            return (pause.attempts, pause.trouble != trouble)
+        }
+        if isNews { logger.error("\(Self.words(record)): \(trouble); it is tried again") }
+        if case .apply = step, attempts >= Self.attemptLimit {
+            giveUp(&record, trouble)
+        } else {
+            keep(record)
+        }
+    }
+
+    /// Ends the attempts to apply a response. A part of it may be in effect, so it is undone.
+    private func giveUp(_ record: inout ResponseRecord, _ trouble: String) {
+        state.withLock { state in
+            state.pauses[record.key] = Pause(due: Clock.monotonic() + Self.delay(after: 1))
+        }
+        logger.error("\(Self.words(record)): given up; the fence alone stays")
+        guard record.state != .waiting else {
+            // Without a ledger it is tried again from the start.
+            try? settle(&record, .failed, Self.mark + trouble)
+            return
+        }
+        try? store(&record, .undoing, "undo", Self.mark + trouble)
+        record.state = .undoing
+        record.detail = Self.mark + trouble
+        keep(record)
+    }
+
+    // MARK: - Ledger
+
+    /// Ends a record.
+    private func settle(
+        _ record: inout ResponseRecord, _ end: ResponseRecord.State, _ why: String
+    ) throws(ResponseError) {
+        let words: [ResponseRecord.State: String] = [
+            .undone: "undone", .failed: "fail", .skipped: "skip", .left: "leave",
+        ]
+        try store(&record, end, words[end] ?? "end", why)
+        let line = "\(Self.words(record)): \(end.rawValue)\(why.isEmpty ? "" : ": \(why)")"
+        logger.log(level: end == .undone ? .notice : .warning, "\(line)")
+    }
+
+    /// Writes the record's next state, with an audit entry. The record changes if that succeeds.
+    private func store(
+        _ record: inout ResponseRecord, _ next: ResponseRecord.State, undo: String? = nil,
+        _ verb: String, _ detail: String
+    ) throws(ResponseError) {
+        var changed = record
+        changed.state = next
+        changed.undo = undo ?? record.undo
+        changed.changed = clock()
+        changed.detail = detail
+        try write(changed, verb)
+        record = changed
+    }
+
+    /// Remembers the state without writing it.
+    private func keep(_ record: ResponseRecord) {
+        state.withLock { state in
+            state.records?[record.key] = record.state.isOver ? nil : record
+        }
+    }
+
+    func write(_ record: ResponseRecord, _ verb: String) throws(ResponseError) {
+        var detail = "\(record.entry): \(record.action) of \(record.name)"
+        if record.object != record.target { detail += " (\(record.object.prefix(12)))" }
+        if !record.detail.isEmpty { detail += "; \(record.detail)" }
+        detail += "; \(record.ruleID)"
+        if !record.eventID.isEmpty { detail += "; event \(record.eventID)" }
+        let entry = AuditEntry(
+            time: record.changed, actor: "lazaret", action: "response \(verb)",
+            subject: record.target, detail: detail)
+        try ledger.write(record, [entry])
+        keep(record)
+    }
+
+    /// A response in a log line.
+    static func words(_ record: ResponseRecord) -> String {
+        "response '\(record.entry)' (\(record.action) of \(record.name), \(record.target))"
+    }
+
+    /// - Throws: `.changed` for an action that this program does not know.
+    private func action(_ record: ResponseRecord) throws(ResponseError) -> any ResponseAction {
+        let entry = state.withLock { state in
+            state.entries.first { $0.name == record.entry && $0.action.rawValue == record.action }
+        }
+        switch ResponseEntry.Action(rawValue: record.action) {
+        case .disconnect: return DisconnectAction()
+        case .pause: return PauseAction()
+        case .stop: return StopAction(grace: entry?.graceSeconds ?? 10)
+        case .evidence:
+            return EvidenceAction(
+                folder: evidenceFolder, commits: entry?.commits ?? false,
+                seconds: Int64((entry?.timeout ?? .seconds(120)).wholeSeconds),
+                kept: entry?.kept ?? 20)
+        case .request: return RequestAction()
+        case .exec: return ExecAction()
+        case nil: throw .changed("this program has no response '\(record.action)'")
+        }
+    }
+}

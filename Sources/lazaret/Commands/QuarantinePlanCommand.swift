@@ -1,0 +1,185 @@
+import AnomalyModel
+import ArgumentParser
+import FoundationEssentials
+import ModelFiles
+import Monitor
+import NetworkAddresses
+import Quarantine
+import Responses
+import Settings
+import TextFormats
+import Timestamps
+import Workloads
+
+extension QuarantineCommand {
+    /// What a fence and the configured responses would do, without doing it.
+    struct Plan: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show what quarantining an address or workload would do, and to whom.",
+            discussion: """
+                Lists the fence and each entry of quarantine.further_responses with its time: what \
+                it would do, to which container, how it is undone, and why it would not be done. \
+                The workloads that use the target come from the model. Nothing is changed.
+                """)
+        @Argument(help: "Address, MAC address or name of a workload.")
+        var target: String
+        @Option(
+            name: [.customShort("m"), .customLong("model")],
+            help: "Model that says who uses the target; default: as configured, else the learned.")
+        var model: String?
+        @OptionGroup var inventory: InventoryInput
+        @OptionGroup var state: State
+        @Option(help: "Output format: table or json.")
+        var format: Style.Format = .table
+
+        func run() async throws {
+            let report = try await QuarantineCommand.exiting { try await self.report() }
+            try Output.write(format == .json ? report.json + "\n" : report.text, to: nil)
+        }
+
+        private func report() async throws -> QuarantinePlanReport {
+            var settings = try state.file.read()
+            settings.monitor.workloads.environment = ProcessInfo.processInfo.environment
+            let directory = state.given ?? settings.monitor.stateDirectory
+            let path = inventory.path ?? settings.inventory
+            let live = try LiveWorkloads(
+                options: settings.monitor.workloads, given: try path.map(InventoryInput.read))
+            for failure in await live.listOnce() {
+                printError("\(failure.source): \(failure.reason)")
+            }
+            let (targets, workload) = try resolve(live.inventory)
+            let options = settings.monitor
+            let situation = LocalQuarantine(directory: directory, options: options)
+                .situation(inventory: live.inventory)
+            let preview = await ResponsePreview(
+                of: options.responses, on: targets, workload: workload,
+                engines: LiveWorkloads.engineAddresses(options.workloads), situation: situation,
+                now: Clock.now())
+            for trouble in preview.troubles { printError(trouble) }
+            let learned = model ?? settings.model ?? Monitor.learnedModelPath(in: directory)
+            let isThere = FileManager.default.fileExists(atPath: learned)
+            let contacts =
+                isThere || model != nil
+                ? MonitorHub.Contact.all(
+                    of: workload, in: try ModelStore.readForJudging(learned, inventory: nil)) : nil
+            return QuarantinePlanReport(
+                targets: targets, workload: workload,
+                objections: targets.compactMap { situation.protected.objection(to: $0) },
+                action: options.policy.actions.first ?? .drop, preview: preview, contacts: contacts)
+        }
+
+        /// The targets of the named workload, or of the workload at the address.
+        private func resolve(
+            _ inventory: Inventory
+        ) throws -> (targets: [QuarantineTarget], workload: String?) {
+            if let target = QuarantineTarget(target) {
+                let workload = target.prefix.flatMap { inventory.workload(of: $0.address) }
+                return ([target], workload?.name)
+            }
+            guard let workload = inventory.workloads.first(where: { $0.name == target }) else {
+                throw ValidationError(
+                    "'\(target)' is no address, MAC address or known workload; see 'lazaret "
+                        + "inventory show'")
+            }
+            return (workload.addresses.map(QuarantineTarget.prefix), workload.name)
+        }
+    }
+}
+
+/// The report of `lazaret quarantine plan`.
+struct QuarantinePlanReport {
+    var targets: [QuarantineTarget]
+    var workload: String?
+    var objections: [String]
+    var action: QuarantineRule.Action
+    var preview: ResponsePreview
+    /// Nil: there is no model.
+    var contacts: [MonitorHub.Contact]?
+
+    private var clients: [String] {
+        (contacts ?? []).filter { $0.to == workload }.map { "\($0.from) \($0.service)" }
+    }
+
+    private var servers: [String] {
+        (contacts ?? []).filter { $0.from == workload }.map { "\($0.to) \($0.service)" }
+    }
+
+    var text: String {
+        let names = targets.map { "\($0)" }.joined(separator: ", ")
+        var lines = ["target      \(names)\(workload.map { " (\($0))" } ?? "")"]
+        for container in preview.containers {
+            lines.append(
+                "container   \(container.name) (\(container.id.prefix(12)), \(container.engine))")
+        }
+        if contacts == nil {
+            lines.append("used by     unknown: there is no model")
+        } else {
+            lines += Self.list("used by     ", clients) + Self.list("uses        ", servers)
+        }
+        for why in objections { lines.append("not fenced  \(why)") }
+        lines.append("")
+        let undo = targets.map { "lazaret quarantine release \($0)" }.joined(separator: "; ")
+        lines.append("at once     fence (\(action.rawValue)) in nftables")
+        lines.append("            undo: \(undo)")
+        for response in preview.responses {
+            let after = response.after > .zero ? "after \(TimeSpan(response.after))" : "at once"
+            let gap = String(repeating: " ", count: max(1, 12 - after.count))
+            if let objection = response.objection {
+                lines.append("\(after)\(gap)\(response.entry): not done: \(objection)")
+                continue
+            }
+            lines.append("\(after)\(gap)\(response.entry): \(response.effect)")
+            lines.append("            undo: \(response.undo)")
+            lines += response.commands.map { "            by hand: \($0)" }
+        }
+        return lines.map { $0.printable + "\n" }.joined()
+    }
+
+    private static func list(_ title: String, _ words: [String]) -> [String] {
+        guard !words.isEmpty else { return [title + "nobody known"] }
+        let shown = words.prefix(20).enumerated().map { index, word in
+            (index == 0 ? title : "            ") + word
+        }
+        let rest = words.count - shown.count
+        return shown + (rest > 0 ? ["            and \(rest) more"] : [])
+    }
+
+    var json: String {
+        var object = JSONObject()
+        object.put("targets", targets.map { "\($0)" })
+        object.put("workload", workload)
+        object.put("response", action.rawValue)
+        object.put("objections", objections)
+        if contacts != nil {
+            object.put("used_by", clients)
+            object.put("uses", servers)
+        }
+        object.put(
+            "containers",
+            preview.containers.map { container in
+                var row = JSONObject()
+                row.put("id", container.id)
+                row.put("name", container.name)
+                row.put("engine", container.engine)
+                return row
+            })
+        object.put(
+            "responses",
+            preview.responses.map { response in
+                var row = JSONObject()
+                row.put("entry", response.entry)
+                row.put("action", response.action)
+                row.put("after_seconds", Int(response.after.wholeSeconds))
+                row.put("name", response.name)
+                row.put("container", response.container)
+                row.put("objection", response.objection)
+                if response.objection == nil {
+                    row.put("effect", response.effect)
+                    row.put("undo", response.undo)
+                    row.put("commands", response.commands)
+                }
+                return row
+            })
+        return object.text
+    }
+}

@@ -1,0 +1,223 @@
+import Foundation
+import TestKit
+import Testing
+
+/// A network of real containers with a monitor.
+private final class ResponseShop {
+    struct Container {
+        var name: String
+        var address: String
+    }
+
+    let scratch: Scratch
+    let host: ContainerHost
+    private let network: String
+    /// The third number of the subnet.
+    private let third = Int.random(in: 1...250)
+
+    init(_ engine: ContainerHost.Engine) throws {
+        scratch = try Scratch()
+        host = try ContainerHost(engine)
+        network = try host.network("resp", v4: "10.125.\(third).0/24")
+    }
+
+    /// - Parameter image: names the workload.
+    func start(
+        _ name: String, _ image: String, at last: Int, _ more: [String] = []
+    ) throws -> Container {
+        let address = "10.125.\(third).\(last)"
+        try host.run(
+            ["run", "-d", "--name", name, "--network", network, "--ip", address, "--cap-add"]
+                + ["NET_RAW"] + more + [image, "sleep", "900"])
+        return Container(name: name, address: address)
+    }
+
+    /// Whether an echo request from one container to another is answered.
+    func pings(_ from: Container, _ to: Container) -> Bool {
+        (try? host.run(
+            "exec", from.name, "/bin/busybox", "ping", "-c", "1", "-W", "2", to.address)) != nil
+    }
+
+    private func inspect(_ container: Container, _ format: String) -> String {
+        let text = (try? host.run("inspect", "-f", format, container.name)) ?? ""
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    func status(_ container: Container) -> String {
+        inspect(container, "{{.State.Status}}")
+    }
+
+    /// Addresses, aliases and MAC address in the network.
+    func place(_ container: Container) -> String {
+        inspect(
+            container,
+            "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{.MacAddress}} {{.Aliases}}{{end}}")
+    }
+
+    /// - Parameter kept: stays reachable for what is fenced.
+    func monitor(_ responses: [String], keeping kept: Container) throws -> Background {
+        let list = responses.map { "    - {\($0)}\n" }.joined()
+        let configuration = try scratch.write(
+            "lazaret.yaml",
+            Data(
+                """
+                interfaces: [containers]
+                model: \(try scratch.model())
+                state: \(scratch.path("state"))
+                control: {socket: never}
+                events: \(scratch.path("eve.json"))
+                workloads: {\(engines), kubernetes: never}
+                kept: [{name: store, address: \(kept.address)}]
+                quarantine:
+                  further_responses:
+                \(list)
+                """.utf8))
+        let program = try Background(in: host.space, ["monitor", "-c", configuration, "--enforce"])
+        let isReady = eventually { !program.isRunning || program.errors.contains("watching ") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        return program
+    }
+
+    private var engines: String {
+        host.engine == .docker
+            ? "docker: \(host.socket), podman: never" : "docker: never, podman: \(host.socket)"
+    }
+
+    @discardableResult
+    func lazaret(_ words: String...) throws -> String {
+        let program = try Background(in: host.space, words + ["--state", scratch.path("state")])
+        #expect(program.status == 0, "\(program.errors)")
+        return program.output
+    }
+
+    /// A command that reads the configuration.
+    func ask(_ words: String...) throws -> String {
+        let program = try Background(
+            in: host.space, words + ["-c", scratch.path("lazaret.yaml")])
+        #expect(program.status == 0, "\(program.errors)")
+        return program.output
+    }
+
+    /// Whether the audit trail says that the response is in effect.
+    func isVerified(_ words: String) -> Bool {
+        trail.split(separator: "\n").contains {
+            $0.contains("response verify") && $0.contains(words)
+        }
+    }
+
+    var trail: String { (try? lazaret("audit", "list", "-n", "200")) ?? "" }
+}
+
+/// Real containers: the ladder from the fence to `disconnect`, `pause` and `stop` and back, proven
+/// by packets.
+@Suite(.serialized, .timeLimit(.minutes(20)))
+struct ResponseTests {
+    @Test(.needs(.docker)) func theLadderGoesUpAndDown() throws {
+        try climb(ResponseShop(.docker), "--network-alias", "shop")
+    }
+
+    @Test(.needs(.podman)) func theLadderGoesUpAndDownWithPodman() throws {
+        try climb(ResponseShop(.podman))
+    }
+
+    private func climb(_ shop: ResponseShop, _ more: String...) throws {
+        let store = try shop.start("store", "web:2", at: 10)
+        let web = try shop.start("web", "web:1", at: 11, more)
+        let job = try shop.start("job", "job:1", at: 12)
+        #expect(shop.pings(web, store) && shop.pings(job, store) && shop.pings(web, job))
+        let before = shop.place(web)
+        #expect(before.contains(web.address), "\(before)")
+        let isDocker = shop.host.engine == .docker
+        #expect(before.contains("shop") == isDocker)
+        let program = try shop.monitor(
+            [
+                "name: keep, action: evidence, workloads: [web], commit: true",
+                "name: cut, action: disconnect, workloads: [web]",
+                "name: halt, action: pause, workloads: [web], after: 20s",
+                "name: end, action: stop, workloads: [web], after: 40s, grace: 1s",
+            ], keeping: store)
+        let plan = try shop.ask("quarantine", "plan", web.address)
+        for part in [
+            "container   web (", "cut: disconnects web from", "network connect --ip \(web.address)",
+            "after 20s   halt: freezes", "after 40s   end: stops web within 1 s",
+            "lazaret quarantine release \(web.address)", "used by     ",
+        ] {
+            #expect(plan.contains(part), "\(part): \(plan)")
+        }
+        #expect(shop.status(web) == "running" && shop.place(web) == before)
+        // A fenced container still reaches what is kept, unless it has lost its network.
+        try shop.lazaret("quarantine", "add", job.address, "--for", "30m")
+        #expect(!shop.pings(job, web) && shop.pings(job, store))
+        try shop.lazaret("quarantine", "add", web.address, "--for", "30m")
+        let isCut = eventually { shop.place(web).isEmpty }
+        #expect(isCut, "\(shop.place(web)) \(program.errors)")
+        #expect(!shop.pings(web, store) && shop.pings(job, store))
+        let isPaused = eventually { shop.isVerified("halt: pause of web") }
+        #expect(isPaused, "\(program.errors)")
+        let isStopped = eventually { shop.isVerified("end: stop of web") }
+        #expect(isStopped && shop.status(web) == "exited", "\(program.errors)")
+
+        try shop.lazaret("quarantine", "release", web.address)
+        let isBack = eventually { shop.status(web) == "running" && shop.pings(web, store) }
+        #expect(isBack, "\(shop.status(web)) \(program.errors)")
+        #expect(shop.pings(web, store) && shop.pings(store, web))
+        if isDocker { #expect(shop.place(web) == before) }
+        #expect(shop.place(web).contains(web.address + " "))
+        let isUndone = eventually {
+            shop.trail.split(separator: "\n").count { $0.contains("response undone") } == 4
+        }
+        #expect(isUndone, "\(shop.trail)")
+        try evidenceIsKept(shop, web)
+        // The other one was never touched.
+        #expect(shop.status(job) == "running" && shop.pings(job, store))
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        #expect(try shop.lazaret("audit", "verify").contains(", whole; "))
+    }
+
+    private func evidenceIsKept(_ shop: ResponseShop, _ web: ResponseShop.Container) throws {
+        let folder = shop.scratch.path("state/evidence")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+        try #require(names.count == 1)
+        let description = try String(
+            contentsOfFile: "\(folder)/\(names[0])/inspect.json", encoding: .utf8)
+        #expect(description.contains(web.address))
+        let processes = try String(
+            contentsOfFile: "\(folder)/\(names[0])/top.json", encoding: .utf8)
+        #expect(processes.contains("sleep"))
+        let images = try shop.host.run("images", "--format", "{{.Repository}}:{{.Tag}}")
+        #expect(images.contains("lazaret-evidence:\(names[0])"), "\(images)")
+        let responses = try shop.lazaret("quarantine", "responses")
+        for entry in ["keep", "cut", "halt", "end"] {
+            #expect(responses.contains("undone  \(entry)"), "\(responses)")
+        }
+    }
+
+    @Test(.needs(.docker)) func aMonitorThatWasKilledUndoesAtItsNextStart() throws {
+        let shop = try ResponseShop(.docker)
+        let store = try shop.start("store", "web:2", at: 10)
+        let web = try shop.start("web", "web:1", at: 11, ["--network-alias", "shop"])
+        let before = shop.place(web)
+        let entry = "name: cut, action: disconnect"
+        let first = try shop.monitor([entry], keeping: store)
+        try shop.lazaret("quarantine", "add", web.address, "--for", "30m")
+        let isCut = eventually { shop.place(web).isEmpty }
+        #expect(isCut, "\(first.errors)")
+        #expect(first.end(by: SIGKILL) == -SIGKILL)
+
+        // It finds its response, and keeps it while the fence is active.
+        let second = try shop.monitor([entry], keeping: store)
+        let isKept = eventually { shop.trail.contains("response verify") }
+        #expect(isKept && shop.place(web).isEmpty, "\(second.errors)")
+        #expect(second.end(by: SIGKILL) == -SIGKILL)
+
+        // The fence ends while no monitor runs.
+        try shop.lazaret("quarantine", "release", web.address)
+        #expect(shop.place(web).isEmpty)
+        let third = try shop.monitor([entry], keeping: store)
+        let isBack = eventually { shop.place(web) == before }
+        #expect(isBack, "\(shop.place(web)) \(third.errors)")
+        let answers = eventually { shop.pings(web, store) && shop.pings(store, web) }
+        #expect(answers)
+        #expect(third.end(by: SIGTERM) == 0, "\(third.errors)")
+    }
+}
