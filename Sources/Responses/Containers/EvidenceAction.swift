@@ -59,11 +59,8 @@ struct EvidenceAction: ResponseAction {
             "GET", "/containers/\(record.object)/json", seconds: 3)
         var files = [("inspect.json", described)]
         // A container whose processes cannot be listed is described nevertheless.
-        if let processes = try? await engine.send(
-            "GET", "/containers/\(record.object)/top?ps_args=-ef", seconds: 3)
-        {
-            files.append(("top.json", processes))
-        }
+        let processes = await Self.processes(of: record.object, engine)
+        if !processes.isEmpty { files.append(("top.json", processes)) }
         do throws(Errno) {
             try Files.makeFolders(folder, permissions: FilePermissions(rawValue: 0o700))
             try Files.makeFolder(place)
@@ -76,6 +73,17 @@ struct EvidenceAction: ResponseAction {
         } catch { throw .failed("\(place): \(error)") }
         prune()
         return undo.text
+    }
+
+    /// The list of processes; empty if there is none. For Docker's clients, Podman runs the
+    /// container's own `ps`, which may be missing; its own interface does not need it.
+    private static func processes(of id: String, _ engine: EngineConnection) async -> [UInt8] {
+        for path in ["/containers/\(id)/top?ps_args=-ef", "/v4.0.0/libpod/containers/\(id)/top"] {
+            if let answer = try? await engine.send("GET", path, seconds: 3), !answer.isEmpty {
+                return answer
+            }
+        }
+        return []
     }
 
     func apply(_ record: ResponseRecord) async throws(ResponseError) -> String? {

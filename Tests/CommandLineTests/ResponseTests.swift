@@ -1,0 +1,96 @@
+import Foundation
+import TestKit
+import Testing
+
+/// Responses beyond nftables, as an operator sees them.
+@Suite(.needsKernel, .needs("curl"))
+struct ResponseTests {
+    private let bench: FaultBench
+    private let said: String
+
+    init() throws {
+        bench = try FaultBench()
+        said = bench.scratch.path("said")
+    }
+
+    /// A configuration with one program that is told.
+    private func configuration() throws -> String {
+        let program = try bench.scratch.write(
+            "tell", Data("#!/bin/sh\ncat >>\"$1\"\n".utf8), mode: 0o755)
+        return """
+            quarantine:
+              further_responses:
+                - {name: tell, action: exec, program: \(program), arguments: [\(said)]}
+            workloads: {docker: never, podman: never, kubernetes: never}
+            """
+    }
+
+    private var lines: [String] {
+        let text = (try? String(contentsOfFile: said, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").map(String.init)
+    }
+
+    @Test func anOperatorsFenceTellsAProgramAndItsReleaseToo() throws {
+        let program = try bench.monitor(configuration: configuration())
+        _ = try bench.quarantine("add", "203.0.113.9", "--for", "5m", "--reason", "a \"test\"")
+        #expect(eventually { lines.count == 1 }, "\(program.errors)")
+        let first = try #require(lines.first)
+        #expect(first.contains(#""step":"apply""#) && first.contains(#""address":"203.0.113.9""#))
+        #expect(first.contains(#""reason":"a \"test\"""#), "\(first)")
+        let isListed = try eventually {
+            try bench.quarantine("responses").contains("verified  tell")
+        }
+        #expect(isListed, "\(program.errors)")
+
+        // The next monitor knows it, and does not tell it again.
+        #expect(program.end(by: SIGKILL) == -SIGKILL)
+        let next = try bench.monitor(configuration: configuration())
+        _ = try bench.quarantine("release", "203.0.113.9")
+        #expect(eventually { lines.count == 2 }, "\(next.errors)")
+        #expect(lines.last?.contains(#""step":"undo""#) == true, "\(lines)")
+        let isUndone = try eventually {
+            try bench.quarantine("responses", "--format", "json").contains(#""state":"undone""#)
+        }
+        #expect(isUndone, "\(next.errors)")
+        let trail = try Run("audit", "list", "--state", bench.state).output
+        #expect(trail.contains("response apply") && trail.contains("response undone"), "\(trail)")
+        #expect(try Run("audit", "verify", "--state", bench.state).status == 0)
+    }
+
+    @Test func aPausedMonitorBeginsNoResponse() throws {
+        let program = try bench.monitor(configuration: configuration())
+        #expect(
+            try Run("enforcement", "observe", "--for", "1h", "--socket", bench.socket).status == 0)
+        _ = try bench.quarantine("add", "203.0.113.9", "--for", "5m")
+        // The fence is active; the end of the pause begins the response.
+        #expect(try bench.quarantine("list").contains("203.0.113.9"))
+        #expect(lines.isEmpty)
+        #expect(try Run("enforcement", "configured", "--socket", bench.socket).status == 0)
+        #expect(eventually { lines.count == 1 }, "\(program.errors)")
+    }
+
+    @Test func aPlanSaysWhatWouldHappen() throws {
+        let file = try bench.scratch.write("plan.yaml", Data(configuration().utf8))
+        let plan = try Run(
+            "quarantine", "plan", "203.0.113.9", "-c", file, "--state", bench.state, "-m",
+            bench.scratch.path("clean.model"))
+        #expect(plan.status == 0, "\(plan.errors)")
+        for part in [
+            "target      203.0.113.9", "at once     fence (drop) in nftables",
+            "undo: lazaret quarantine release 203.0.113.9", "with step 'undo'",
+        ] {
+            #expect(plan.output.contains(part), "\(part): \(plan.output)")
+        }
+        let json = try #require(
+            try Run(
+                "quarantine", "plan", "203.0.113.9", "-c", file, "--state", bench.state, "--format",
+                "json"
+            ).json.first)
+        #expect((json["responses"] as? [[String: Any]])?.first?["entry"] as? String == "tell")
+        #expect(lines.isEmpty)
+        let unknown = try Run("quarantine", "plan", "nobody", "-c", file)
+        #expect(unknown.status != 0 && unknown.errors.contains("inventory show"))
+        let empty = try Run("quarantine", "responses", "--state", bench.scratch.path("none"))
+        #expect(empty.status == 1 && empty.errors.contains("no such file"))
+    }
+}
