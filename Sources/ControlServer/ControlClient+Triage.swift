@@ -17,8 +17,14 @@ extension ControlClient {
         public var start: Int64
         public var end: Int64
         public var summary: String
+        public var targetText: String?
         public var decision: String
         public var triage: Triage
+
+        /// `worker (10.60.4.12)`, or the address alone if it has no name of its own.
+        public var who: String {
+            workload == offender ? offender : "\(workload) (\(offender))"
+        }
     }
 
     /// A mute.
