@@ -231,7 +231,8 @@ struct MonitorTests {
     }
 
     @Test func eventsContinueInANewFileAfterARotation() throws {
-        let program = try monitor()
+        let asked = try scratch.write("stats.yaml", Data("event_kinds: [stats]\n".utf8))
+        let program = try monitor("-c", asked)
         try FileManager.default.moveItem(
             atPath: scratch.path("eve.json"), toPath: scratch.path("eve.json.1"))
         program.signal(SIGHUP)
