@@ -16,6 +16,8 @@ tools=()
 if [ "${1:-}" = test ]; then
     # Namespaces, firewall and captures.
     tools+=(iproute2 nftables conntrack tcpdump tcpreplay wireshark-common)
+    # What attackers use, run between namespaces.
+    tools+=(hping3 nmap)
     # Containers.
     tools+=(docker.io docker-compose podman runc netavark aardvark-dns iptables busybox-static)
     # Programs that read Lazaret's output or query it.

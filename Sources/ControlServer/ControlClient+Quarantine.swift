@@ -20,16 +20,22 @@ extension ControlClient {
     /// - Throws: `.notPermitted` if the caller is not authorized, `.impostor` if the server is not
     ///   a monitor.
     public func isEnforcing(with directory: String) async throws(ControlError) -> Bool {
+        try await enforcingDirectory()?.realPath == directory.realPath
+    }
+
+    /// The state directory of a monitor that applies quarantine rules; nil where none answers.
+    ///
+    /// - Throws: `.notPermitted` and `.impostor`, as for every request.
+    public func enforcingDirectory() async throws(ControlError) -> String? {
         do {
             let status = try await status(timeout: .seconds(3))
-            guard status.appliesRules, let theirs = status.stateDirectory else { return false }
-            return theirs.realPath == directory.realPath
+            return status.appliesRules ? status.stateDirectory : nil
         } catch let error as ControlError {
             switch error {
             case .notPermitted, .impostor: throw error
-            case .unreachable, .refused: return false
+            case .unreachable, .refused: return nil
             }
-        } catch { return false }
+        } catch { return nil }
     }
 
     /// Adds a rule.

@@ -84,9 +84,10 @@ public struct ProtectedDiscovery: Sendable {
                 IPPrefix(host: gateway),
                 reason: isDefault ? "default gateway" : "gateway of a route")
         }
-        let addresses = Set(gateways.map(\.0))
-        for (address, card) in try routing.neighbours() where addresses.contains(address) {
-            found.add(card, reason: "network card of gateway \(address)")
+        for (card, addresses) in try NextHops.discover(in: &routing) {
+            for address in addresses {
+                found.add(card, reason: "network card of gateway \(address)")
+            }
         }
         for address in try resolvers() {
             found.add(IPPrefix(host: address), reason: "resolver")

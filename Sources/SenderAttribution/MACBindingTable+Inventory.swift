@@ -1,4 +1,4 @@
-import NetworkAddresses
+package import NetworkAddresses
 package import Workloads
 
 /// Owners of MAC addresses that an inventory names.
@@ -32,5 +32,33 @@ extension MACBindingTable {
                 records[mac]?.addresses.append(address)
             }
         }
+    }
+
+    /// Applies an engine's statement of which MAC address has an address.
+    package mutating func know(_ mac: MACAddress, has address: IPAddress) {
+        guard mac != .zero, !mac.isGroup, records.count < Self.linkLimit || records[mac] != nil
+        else { return }
+        var record = records[mac] ?? Record()
+        record.isKnown = true
+        record.isRouter = false
+        if !record.addresses.contains(address) { record.addresses.append(address) }
+        records[mac] = record
+        owners[address] = mac
+    }
+
+    /// Applies the node's routing table: a MAC address is that of a next hop.
+    ///
+    /// A MAC address that training, inventory or engine know by other addresses is none: to answer
+    /// for the gateway in ARP makes no router.
+    package mutating func know(router mac: MACAddress, at gateways: Set<IPAddress>) {
+        guard mac != .zero, !mac.isGroup, records.count < Self.linkLimit || records[mac] != nil
+        else { return }
+        var record = records[mac] ?? Record()
+        guard
+            !record.isKnown || record.addresses.isEmpty
+                || record.addresses.contains(where: gateways.contains)
+        else { return }
+        record.isRouter = true
+        records[mac] = record
     }
 }

@@ -125,8 +125,9 @@ public struct MACBindingTable: Sendable {
         of packet: Packet, second: Int, isFromAfar: Bool, isHeld: Bool = false,
         areNamedApart: (IPAddress, IPAddress) -> Bool
     ) -> Sender {
-        let isFromAfar = isFromAfar && !isHeld
         let source = packet.source
+        // Routers forward no packets from link-local addresses (RFC 4291, section 2.5.6).
+        let isFromAfar = isFromAfar && !isHeld && !source.isLinkLocal
         let mac = packet.sourceMAC
         guard mac != .zero && !mac.isGroup else { return Sender(subject: source, isForeign: false) }
         noteNextHop(packet)
@@ -137,6 +138,11 @@ public struct MACBindingTable: Sendable {
             if records.count < Self.linkLimit {
                 if !isFromAfar { noteSecond(source, mac) }
                 bind(mac, to: isContested ? .unspecified : source, second: second)
+                if !isContested, Self.isLinkLocal(source) {
+                    // It is no address to charge frames to, once there is another one.
+                    records[mac]?.addresses = []
+                    records[mac]?.linkLocal = source
+                }
                 records[mac]?.isRouter = isFromAfar
                 if isFromAfar { owners[source] = nil }
             }
@@ -168,10 +174,17 @@ public struct MACBindingTable: Sendable {
             record.lastSource = source
             return Sender(subject: source, isForeign: false, evidence: proof)
         }
+        if isFromAfar, record.addresses.isEmpty, !record.linkLocal.isUnspecified,
+            mayBecomeRouter(record)
+        {
+            // As if this was its first frame.
+            record.isRouter = true
+            return Sender(subject: source, isForeign: false)
+        }
         if !isHeld, mayTake(source, record, mac, isFromAfar, areNamedApart) {
             noteSecond(source, mac)
+            if !record.addresses.isEmpty { record.gained += 1 }
             record.addresses.append(source)
-            record.gained += 1
             record.lastSource = source
             owners[source] = mac
             // A MAC address with so many source addresses is a router.
@@ -236,18 +249,6 @@ public struct MACBindingTable: Sendable {
     private func isOwnersOwn(_ address: IPAddress, _ mac: MACAddress) -> Bool {
         guard isOthers(address, mac), let owner = owners[address] else { return false }
         return records[owner].map { $0.lastSecond > 0 } ?? false
-    }
-
-    /// Applies an engine's statement of which MAC address has an address.
-    package mutating func know(_ mac: MACAddress, has address: IPAddress) {
-        guard mac != .zero, !mac.isGroup, records.count < Self.linkLimit || records[mac] != nil
-        else { return }
-        var record = records[mac] ?? Record()
-        record.isKnown = true
-        record.isRouter = false
-        if !record.addresses.contains(address) { record.addresses.append(address) }
-        records[mac] = record
-        owners[address] = mac
     }
 
     /// Whether an address belongs to another MAC address, silent or not, that is not a router.

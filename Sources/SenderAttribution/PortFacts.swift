@@ -8,10 +8,14 @@ public struct PortChange: Sendable, Equatable {
     public var gone: [UInt32] = []
     /// Addresses of the node's own interfaces that a recording describes.
     public var nodeAddresses: Set<IPAddress> = []
+    /// The MAC addresses of the node's next hops that are new, each with its addresses there.
+    public var routers: [MACAddress: Set<IPAddress>] = [:]
 
     public init() {}
 
-    public var isEmpty: Bool { facts.isEmpty && gone.isEmpty && nodeAddresses.isEmpty }
+    public var isEmpty: Bool {
+        facts.isEmpty && gone.isEmpty && nodeAddresses.isEmpty && routers.isEmpty
+    }
 }
 
 /// The facts about a port of the node that do not come from its packets.

@@ -265,6 +265,7 @@ struct Outcome {
         background: [String] = ["captures/clean-test.pcap"]
     ) throws {
         let captures = background + (try attack.write(to: scratch))
+        try Self.keep(captures, inventory: inventory)
         let words =
             ["replay"] + captures.flatMap { ["-r", $0] }
             + ["-m", model, "--format", "eve"] + (inventory.map { ["--inventory", $0] } ?? [])
@@ -292,6 +293,29 @@ struct Outcome {
     }
 
     func alerts(on offender: String) -> Set<Alert> { alerts.filter { $0.offender == offender } }
+
+    /// Copies a scenario to the folder `LAZARET_KEEP`, if that is set: `Benchmarks/adversary`
+    /// compares how two builds of the program judge it.
+    private static func keep(_ captures: [String], inventory: String?) throws {
+        guard let folder = ProcessInfo.processInfo.environment["LAZARET_KEEP"],
+            let test = Test.current
+        else { return }
+        let place = URL(fileURLWithPath: folder, isDirectory: true)
+            .appendingPathComponent("\(test.id.nameComponents.joined(separator: "."))")
+            .appendingPathComponent(UUID().uuidString)
+        let files = FileManager.default
+        try files.createDirectory(at: place, withIntermediateDirectories: true)
+        for capture in captures {
+            try files.copyItem(
+                at: URL(fileURLWithPath: capture, relativeTo: Run.root),
+                to: place.appendingPathComponent((capture as NSString).lastPathComponent))
+        }
+        if let inventory {
+            try files.copyItem(
+                at: URL(fileURLWithPath: inventory, relativeTo: Run.root),
+                to: place.appendingPathComponent("inventory.yaml"))
+        }
+    }
 }
 
 /// A model of the clean sample, created once for each test.

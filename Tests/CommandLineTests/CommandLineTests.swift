@@ -242,38 +242,6 @@ struct BadInputTests {
     }
 }
 
-struct DocumentationTests {
-    /// Every test that the page names exists.
-    @Test func thePageOnSecurityNamesTests() throws {
-        let page = try String(
-            contentsOf: Run.root.appendingPathComponent("docs/security.md"), encoding: .utf8)
-        let folder = Run.root.appendingPathComponent("Tests")
-        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
-        var names: Set<String> = []
-        while let file = files?.nextObject() as? URL {
-            names.insert(file.lastPathComponent)
-            guard file.pathExtension == "swift" else { continue }
-            let text = try String(contentsOf: file, encoding: .utf8)
-            for match in text.matches(of: /(?:func|struct|class) (\w+)/) {
-                names.insert(String(match.1))
-            }
-        }
-        let named = page.matches(of: /`(\w+Tests)(?:\.(\w+))?`/)
-        #expect(named.count >= 20)
-        for match in named {
-            for name in [match.1, match.2 ?? match.1] {
-                #expect(names.contains(String(name)), "\(name)")
-            }
-        }
-    }
-
-    @Test func theTableOfFeaturesIsWhatTheProgramHas() throws {
-        let page = try String(
-            contentsOf: Run.root.appendingPathComponent("docs/features.md"), encoding: .utf8)
-        #expect(try Run("model", "features").output == page)
-    }
-}
-
 struct ConfigurationTests {
     @Test func theDefaultFileMatchesTheBuiltInDefaults() throws {
         let file = try Run("config", "dump", "-c", "config/lazaret.yaml")

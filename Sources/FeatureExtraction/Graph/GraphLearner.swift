@@ -25,7 +25,10 @@ public struct GraphLearner: Sendable {
     }
 
     /// Applies changes of the node's ports.
-    public mutating func apply(_ change: PortChange) { ports.apply(change) }
+    public mutating func apply(_ change: PortChange) {
+        ports.apply(change)
+        for (mac, gateways) in change.routers { links.know(router: mac, at: gateways) }
+    }
 
     /// Ports whose facts should be queried again, each once.
     public mutating func takeWantedPorts() -> Set<UInt32> { ports.takeWanted() }

@@ -199,6 +199,7 @@ extension WindowTracker {
     /// next holder starts with empty windows.
     public mutating func apply(_ change: PortChange) {
         ports.apply(change)
+        for (mac, gateways) in change.routers { links.know(router: mac, at: gateways) }
         guard !change.gone.isEmpty else { return }
         let gone = Set(change.gone)
         disputes.remove(gone)

@@ -3,6 +3,7 @@ internal import FeatureExtraction
 internal import NetworkAddresses
 internal import NodeInterfaces
 internal import SenderAttribution
+internal import ProtectedAddresses
 internal import Timestamps
 
 /// A pipeline that follows changes of the node's ports.
@@ -13,10 +14,11 @@ protocol PortFollower: ~Copyable {
 }
 
 /// Supplies a pipeline with the facts about the node's ports: the MAC addresses and IP addresses
-/// that the kernel lists behind them.
+/// that the kernel lists behind them, and the MAC addresses of the node's next hops.
 ///
 /// The kernel is queried about a port when the port appears, and again, at most once a second,
-/// after a packet came by it with a source that is not known to be its own.
+/// after a packet came by it with a source that is not known to be its own; about the next hops
+/// every ten seconds.
 struct PortOwners: ~Copyable {
     private let inside: ContainerPorts?
     private var version: UInt64 = 0
@@ -24,6 +26,10 @@ struct PortOwners: ~Copyable {
     private var askedAt: Instant?
 
     private static let pause = Interval.seconds(1)
+    /// The next hops, which are asked for again after `routePause`.
+    private var routers: [MACAddress: Set<IPAddress>] = [:]
+    private var routersAskedAt: Instant?
+    private static let routePause = Interval.seconds(10)
 
     /// Called when ports are gone or renamed: the rules on them have to be compared.
     private let onChange: () -> Void
@@ -41,6 +47,12 @@ struct PortOwners: ~Copyable {
         let now = Clock.monotonic()
         let isDue = askedAt.map { now - $0 >= Self.pause } ?? true
         let wanted = isDue ? pipeline.takeWantedPorts() : []
+        let newRouters = newRouters(now)
+        if !newRouters.isEmpty {
+            var change = PortChange()
+            change.routers = newRouters
+            pipeline.apply(change)
+        }
         guard source.portVersion != version || !wanted.isEmpty else { return }
         if isDue { askedAt = now }
         version = source.portVersion
@@ -70,6 +82,16 @@ struct PortOwners: ~Copyable {
         pipeline.apply(change)
         if isRenamed || !change.gone.isEmpty { onChange() }
         recording?.recordPorts(gone: change.gone, run: source.run, at: Clock.now())
+    }
+
+    /// Next hops that were not known before. Where the kernel refuses to list them, there are none.
+    private mutating func newRouters(_ now: Instant) -> [MACAddress: Set<IPAddress>] {
+        guard routersAskedAt.map({ now - $0 >= Self.routePause }) ?? true else { return [:] }
+        routersAskedAt = now
+        let listed = (try? NextHops.discover()) ?? [:]
+        let fresh = listed.filter { routers[$0.key] != $0.value }
+        routers = listed
+        return fresh
     }
 
     private func facts(of port: NodeInterface, isOneHost: Bool) -> PortFacts {

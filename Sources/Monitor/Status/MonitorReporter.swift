@@ -102,7 +102,9 @@ struct MonitorReporter {
         let seconds = max((Clock.now() - status.updated).inSeconds, 0.001)
         if status.updated > .epoch {
             let packets = capture.packets &- status.capture.kernelPackets
-            let more = bytes &- status.decoder.wireBytes
+            // The count starts again when learning is over.
+            let before = status.decoder.wireBytes
+            let more = bytes >= before ? bytes - before : bytes
             status.packetsPerSecond = Double(packets) / seconds
             status.bitsPerSecond = Double(more) * 8 / seconds
         }

@@ -9,6 +9,7 @@ import NetworkAddresses
 import ProtectedAddresses
 import Quarantine
 import Settings
+import SystemSupport
 import TextFormats
 import Timestamps
 
@@ -47,7 +48,13 @@ struct QuarantineCommand: ParsableCommand {
             guard let socket else { return place }
             let client = ControlClient(socket: socket, user: settings.user)
             do throws(ControlError) {
-                if try await client.isEnforcing(with: directory) { place.monitor = client }
+                // Without --state, the monitor that runs here is meant: changes that bypass it
+                // would be undone when it compares the kernel's rules with its own.
+                let theirs = try await client.enforcingDirectory()
+                if let theirs, given == nil || theirs.realPath == directory.realPath {
+                    place.directory = theirs
+                    place.monitor = client
+                }
             } catch {
                 if case .impostor = error { printError("\(error)") }
                 place.refusal = error
