@@ -51,6 +51,9 @@ public struct Verdict: Sendable {
     /// The evidence of the minutes before, if they raised this verdict; nil: this window alone did.
     public var running: RunningEvidence?
 
+    /// The name of the workload that it acts on; nil: it has none.
+    public var targetName: String?
+
     public var subject: IPAddress { window.subject }
 
     /// The alert's headline: the subject, the pattern and the amount.

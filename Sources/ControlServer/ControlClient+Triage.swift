@@ -1,4 +1,5 @@
 internal import EventStore
+internal import Events
 internal import FoundationEssentials
 
 /// Triage and mutes of a running monitor, for the command line.
@@ -17,8 +18,14 @@ extension ControlClient {
         public var start: Int64
         public var end: Int64
         public var summary: String
+        public var targetText: String?
         public var decision: String
         public var triage: Triage
+
+        /// `worker (10.60.4.12)`, or the address alone if it has no name of its own.
+        public var who: String {
+            workload == offender ? offender : "\(workload) (\(offender))"
+        }
     }
 
     /// A mute.
@@ -45,11 +52,38 @@ extension ControlClient {
     ) async throws {
         var body = [("state", JSONText.quoted(state)), ("by", JSONText.quoted(actor))]
         if let comment { body.append(("comment", JSONText.quoted(comment))) }
-        let id = incident.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
-        guard !id.isEmpty, id == incident else {
-            throw ControlError.refused("'\(incident)' is no identifier of an incident")
+        _ = try await post(
+            "/api/v1/incidents/\(try Self.checked(incident))/triage", JSONText.object(body))
+    }
+
+    /// An alert as a line of EVE JSON, then the changes of the rule that acts on its offender.
+    public func alert(_ id: String) async throws -> [String] {
+        let path = "/api/v1/events/\(try Self.checked(id))"
+        let line = String(decoding: try await get(path), as: UTF8.self)
+        let bytes = try await get(path + "/changes")
+        let changes = try JSONDecoder().decode([Event].self, from: Data(bytes))
+        return [line] + changes.map(\.eve)
+    }
+
+    /// Records feedback on an alert.
+    ///
+    /// - Parameter word: `benign`, `malicious`, or `withdrawn`, which removes earlier feedback.
+    public func feedback(_ id: String, _ word: String, actor: String) async throws {
+        _ = try await post(
+            "/api/v1/events/\(try Self.checked(id))/feedback",
+            JSONText.object([("judgement", JSONText.quoted(word)), ("by", JSONText.quoted(actor))]))
+    }
+
+    /// Has the monitor read its configuration, model and feedback again.
+    public func reload() async throws { _ = try await post("/api/v1/reload", "{}") }
+
+    /// An identifier that can be part of a path.
+    private static func checked(_ id: String) throws -> String {
+        let isPlain = id.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+        guard !id.isEmpty, isPlain else {
+            throw ControlError.refused("'\(id)' is no identifier of an event")
         }
-        _ = try await post("/api/v1/incidents/\(id)/triage", JSONText.object(body))
+        return id
     }
 
     public func mutes() async throws -> [Mute] { try decode(try await get("/api/v1/mutes")) }

@@ -42,7 +42,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     /// - Parameter mayAlert: false if too many alerts have already been reported; a new rule is
     ///   reported nevertheless.
     package mutating func process(_ verdict: Verdict, mayAlert: Bool = true) -> Result {
-        let eventID = Self.eventID(verdict, modelID)
+        let eventID = Self.eventID(verdict)
         let (outcomes, rule) = decider.decide(
             Self.request(verdict, eventID),
             about: verdict.subject, link: verdict.window.mac, port: verdict.port?.name)
@@ -112,12 +112,12 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             .joined(separator: ",")
     }
 
-    /// The event's identifier: 16 hexadecimal digits, the FNV-1a hash of model, subject, scale and
-    /// time.
-    private static func eventID(_ verdict: Verdict, _ modelID: String) -> String {
+    /// The event's identifier: 16 hexadecimal digits, the FNV-1a hash of subject, scale and time.
+    /// A window has the same one whatever model has judged it.
+    private static func eventID(_ verdict: Verdict) -> String {
         let window = verdict.window
         let subject = verdict.protects.map { "to \($0)" } ?? "\(verdict.subject)"
-        let text = "\(modelID) \(subject) \(window.scale.seconds) \(window.endSecond)"
+        let text = "\(subject) \(window.scale.seconds) \(window.endSecond)"
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         let digits = String(hash, radix: 16)

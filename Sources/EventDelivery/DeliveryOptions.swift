@@ -3,6 +3,8 @@ internal import FoundationEssentials
 
 /// The sinks in addition to the event file, and the rotation of that file.
 public struct DeliveryOptions: Sendable, Equatable {
+    /// The kinds of events that are written to the event file.
+    public var fileKinds: Set<Event.Kind> = [.alert, .quarantine]
     /// When the event file is renamed to `FILE.1`; nil: never.
     public var rotation: Rotation? = Rotation()
     public var syslog: SyslogOptions?

@@ -64,6 +64,7 @@ public final class EventDispatcher: Sendable {
         // Everything that can fail comes before the threads are started.
         let file =
             path == old.path && options.rotation == old.options.rotation
+                && options.fileKinds == old.options.fileKinds
             ? nil : try EventFile(path: path, rotation: options.rotation)
         let syslog =
             options.syslog == old.options.syslog ? nil : try options.syslog.map(Syslog.init)
@@ -78,7 +79,10 @@ public final class EventDispatcher: Sendable {
         var next = old
         next.path = path
         next.options = options
-        if let file { next.file = start(path == "-" ? "standard output" : path, nil, file) }
+        if let file {
+            let name = path == "-" ? "standard output" : path
+            next.file = start(name, options.fileKinds, file)
+        }
         if options.syslog != old.options.syslog {
             next.syslog = nil
             if let options = options.syslog, let syslog {

@@ -76,6 +76,19 @@ extension EventStore {
         }
     }
 
+    /// The changes of a quarantine rule, the earliest first.
+    public func changes(ofRule identifier: String) throws(EventStoreError) -> [StoredEvent] {
+        try read { database in
+            try database.all(
+                """
+                SELECT \(StoredEvent.columns) FROM events
+                WHERE kind = ? AND id > ? AND id < ? ORDER BY time, id LIMIT 1000
+                """,
+                [Event.Kind.quarantine.rawValue, identifier + "-", identifier + "."],
+                StoredEvent.init)
+        }
+    }
+
     /// The latest events, latest first.
     public func events(
         limit: Int, before time: Timestamp = .distantFuture

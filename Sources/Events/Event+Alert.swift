@@ -91,8 +91,8 @@ extension Event {
         public var link: MACAddress?
         /// The evidence that the offender sent the packets; nil in events of earlier versions.
         public var attribution: Attribution?
-        /// The target of the packets, where the offender's address may be forged.
-        public var target: IPAddress?
+        /// Whom the packets act on; nil where no address was contacted.
+        public var target: AttackTarget?
         public var contact: Contact?
         /// Nil: several captures or interfaces.
         public var origin: Origin?

@@ -16,7 +16,7 @@ extension Event.Alert {
         link = window.mac == .zero ? nil : window.mac
         attribution = window.attribution
         contact = Contact(of: window)
-        target = window.evidence.mayBeForged ? contact?.address : nil
+        target = verdict.attacked
         self.window = window.startSecond..<window.endSecond + 1
         pValue = verdict.pValue
         threshold = Double(verdict.threshold)

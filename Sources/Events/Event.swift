@@ -56,6 +56,15 @@ public struct Event: Sendable, Equatable {
         }
     }
 
+    /// The rule that the event is about, or that acts on an alert's offender.
+    public var quarantineID: String? {
+        switch payload {
+        case .alert(let alert): alert.quarantineID
+        case .quarantine(let change): change.quarantineID
+        case .stats: nil
+        }
+    }
+
     /// The workload or the target of the event; empty for counters.
     public var subject: String {
         switch payload {

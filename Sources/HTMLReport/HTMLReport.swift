@@ -1,6 +1,7 @@
 public import AnomalyDetection
 public import AnomalyModel
 import FeatureExtraction
+public import NetworkAddresses
 public import Quarantine
 import TextFormats
 public import Timestamps
@@ -43,6 +44,10 @@ public struct HTMLReport: Sendable {
     public var decisions: [QuarantineDecision] = []
     /// Without a model: the addresses, most anomalous first.
     public var ranking: [OutlierRanking.Entry] = []
+    /// What the ranking says, and how sure that is.
+    public var rankingVerdict: [String] = []
+    /// Whom an address of the ranking opened flows to, in words.
+    public var rankingContacts: [IPAddress: String] = [:]
     /// The file with the packets of an incident, by its first event's identifier.
     public var slices: [String: String] = [:]
     public var timeline = ScoreTimeline()

@@ -28,6 +28,7 @@ extension Configuration {
         .value("state", \.monitor.stateDirectory, .text, needsRestart: true),
         .value("user", \.user, .optional(.text), needsRestart: true),
         .value("events", \.monitor.output, .text),
+        .value("event_kinds", \.monitor.delivery.fileKinds, .kinds),
         .value("log_level", \.logLevel, .word),
         .value(
             "rotate", \.monitor.delivery.rotation,

@@ -24,17 +24,37 @@ public struct Configuration: Sendable {
 
     public init() {}
 
+    /// The faults of the file's text; their keys have the defaults.
+    private(set) var faults: [ConfigurationCheck.Fault] = []
+
     /// Reads a file.
     ///
-    /// - Throws: an error with line, key and the expected value; unknown keys are errors too.
+    /// - Throws: an error with the line, key and expected value of each fault; unknown keys are
+    ///   errors too.
     public init(path: String) throws(ConfigurationError) {
+        try self.init(checking: path)
+        guard !faults.isEmpty else { return }
+        throw ConfigurationError(path: path, reason: faults.map(\.reason).joined(separator: "; "))
+    }
+
+    /// Reads a file for `ConfigurationCheck`, which reports the faults of values with all others.
+    ///
+    /// - Throws: where the file cannot be read, or is not YAML.
+    public init(checking path: String) throws(ConfigurationError) {
         self.path = path
+        let noted = ReadingFaults()
         do throws(YAMLError) {
             let reader = YAMLReader(path: path)
             let root = try reader.root(of: YAMLReader.read(path))
-            try Self.keys.read(ConfigurationNode(root, "the file", reader), into: &self)
+            let whole = ConfigurationNode(root, "the file", reader, faults: noted)
+            do throws(YAMLError) { try Self.keys.read(whole, into: &self) } catch {
+                whole.note(error)
+            }
         } catch {
             throw ConfigurationError(path: error.path, reason: error.reason)
+        }
+        faults = noted.all.map { path, error in
+            ConfigurationCheck.Fault(key: path, reason: error.reason, isOfText: true)
         }
     }
 

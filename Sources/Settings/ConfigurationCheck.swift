@@ -20,6 +20,8 @@ public struct ConfigurationCheck {
         public var key: String
         /// What is wrong, and the remedy.
         public var reason: String
+        /// Whether the text of the file has the fault; the reason then begins with its line.
+        var isOfText = false
     }
 
     public private(set) var faults: [Fault] = []
@@ -32,9 +34,7 @@ public struct ConfigurationCheck {
     /// Checks everything, and reads the named files.
     public init(_ configuration: Configuration) {
         self.configuration = configuration
-        if let reason = configuration.userFault {
-            faults.append(Fault(key: "user", reason: reason))
-        }
+        faults = configuration.earlyFaults
         checkCapture()
         checkInputs()
         checkOutputs()
@@ -45,11 +45,18 @@ public struct ConfigurationCheck {
         for entry in configuration.monitor.responses {
             _ = attempt("quarantine.further_responses") { try entry.checkFiles() }
         }
+        // A value that could not be read has its default, which nobody has chosen.
+        let unread = Set(configuration.faults.map(\.key))
+        faults.removeAll { !$0.isOfText && unread.contains($0.key) }
     }
 
-    /// - Throws: the first fault, with file and key, or the option of the command line.
+    /// - Throws: all faults, each with file and key, or with the option of the command line.
     public func demand() throws {
-        if let fault = faults.first { throw configuration.error(fault) }
+        guard let first = faults.first else { return }
+        guard faults.count > 1 else { throw configuration.error(first) }
+        throw ConfigurationFaults(
+            lines: faults.map { "\(configuration.error($0))" },
+            isOfFile: faults.contains { configuration.options[$0.key] == nil })
     }
 
     private mutating func attempt<T>(_ key: String, _ body: () throws -> T) -> T? {
@@ -149,6 +156,28 @@ public struct ConfigurationCheck {
 }
 
 extension Configuration {
+    /// The faults that are found without opening another file.
+    fileprivate var earlyFaults: [ConfigurationCheck.Fault] {
+        var found = faults
+        if monitor.interfaces.isEmpty {
+            found.append(
+                .init(
+                    key: "interfaces",
+                    reason: "none is named; list the bridges and the uplink, such as "
+                        + "'interfaces: [containers, eth0]', or name each with -i"))
+        }
+        if let reason = userFault { found.append(.init(key: "user", reason: reason)) }
+        return found
+    }
+
+    /// Checks what can be checked before a monitor switches to its user, and before it makes
+    /// folders for it.
+    ///
+    /// - Throws: all faults of the configuration, if there is one of these.
+    public func checkEarly() throws {
+        if !earlyFaults.isEmpty { try ConfigurationCheck(self).demand() }
+    }
+
     /// The fault of `user`: checked before root has switched to it.
     fileprivate var userFault: String? {
         guard let user else { return nil }
@@ -159,18 +188,13 @@ extension Configuration {
         return number == 0 ? "\(user): is root; name another user" : nil
     }
 
-    /// - Throws: if the program cannot switch to `user`.
-    public func checkUser() throws {
-        if let reason = userFault { throw error(.init(key: "user", reason: reason)) }
-    }
-
     /// A fault in the file is a configuration error; a fault on the command line is reported with
     /// its option.
     fileprivate func error(_ fault: ConfigurationCheck.Fault) -> any Error {
         if let option = options[fault.key] {
             return IOError.input(path: option, reason: fault.reason)
         }
-        return ConfigurationError(
-            path: path ?? "configuration", reason: "'\(fault.key)': \(fault.reason)")
+        let reason = fault.isOfText ? fault.reason : "'\(fault.key)': \(fault.reason)"
+        return ConfigurationError(path: path ?? "configuration", reason: reason)
     }
 }

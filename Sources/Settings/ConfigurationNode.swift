@@ -11,13 +11,24 @@ import YAML
 struct ConfigurationNode {
     private let node: YAMLNode
     let name: String
+    /// The keys that lead to it, such as `control.port`; empty for the whole file.
+    private let path: String
     private let reader: YAMLReader
+    private let faults: ReadingFaults
 
-    init(_ node: YAMLNode, _ name: String, _ reader: YAMLReader) {
+    init(
+        _ node: YAMLNode, _ name: String, _ reader: YAMLReader, path: String = "",
+        faults: ReadingFaults
+    ) {
         self.node = node
         self.name = name
+        self.path = path
         self.reader = reader
+        self.faults = faults
     }
+
+    /// Notes a fault of this value or of a part of it; reading goes on with the next value.
+    func note(_ error: YAMLError) { faults.note(error, at: path) }
 
     func fail(_ reason: String) -> YAMLError { reader.fail(node, reason) }
 
@@ -25,22 +36,31 @@ struct ConfigurationNode {
         fail("'\(name)' is '\(node.string ?? "a list or mapping")'; expected \(what)")
     }
 
-    /// The given keys, without those that are empty.
+    /// The given keys, without those that are empty. Unknown keys are noted.
     func mapping(_ keys: Set<String>) throws(YAMLError) -> [String: ConfigurationNode] {
         var result: [String: ConfigurationNode] = [:]
-        for (key, value) in try reader.mapping(node, name, keys: keys) where !value.isNull {
-            result[key] = ConfigurationNode(value, key, reader)
+        let known = try reader.mapping(node, name, keys: keys) { note($0) }
+        for (key, value) in known where !value.isNull {
+            result[key] = ConfigurationNode(
+                value, key, reader, path: path.isEmpty ? key : "\(path).\(key)", faults: faults)
         }
         return result
     }
 
+    /// All items. Where items cannot be read, each fault is noted, and the last one is thrown.
     func list<Item>(
         _ read: (ConfigurationNode) throws(YAMLError) -> Item
     ) throws(YAMLError) -> [Item] {
         var items: [Item] = []
+        var last: YAMLError?
         for item in try reader.list(node, name) {
-            items.append(try read(ConfigurationNode(item, name, reader)))
+            let node = ConfigurationNode(item, name, reader, path: path, faults: faults)
+            do throws(YAMLError) { items.append(try read(node)) } catch {
+                note(error)
+                last = error
+            }
         }
+        if let last { throw last }
         return items
     }
 
@@ -149,5 +169,16 @@ struct ConfigurationNode {
             throw expected("a time such as 2027-01-31T12:00:00Z")
         }
         return Timestamp(secondsSince1970: date.timeIntervalSince1970)
+    }
+}
+
+/// The faults of a file, so that all of them are reported and not only the first.
+final class ReadingFaults {
+    private(set) var all: [(path: String, error: YAMLError)] = []
+
+    /// A fault that is passed on to the value around it is noted once, at the inner one.
+    func note(_ error: YAMLError, at path: String) {
+        guard !all.contains(where: { $0.error == error }) else { return }
+        all.append((path, error))
     }
 }

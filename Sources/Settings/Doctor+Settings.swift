@@ -5,6 +5,7 @@ import Monitor
 import PacketCapture
 import SystemPackage
 import SystemSupport
+import Workloads
 
 /// Checks of settings in the kernel and in the configuration.
 extension Doctor {
@@ -25,6 +26,29 @@ extension Doctor {
                 does not pass the inet tables (\(hidden.joined(separator: ", "))): fences work, but
                 """
                     + " the 'egress' action cannot filter UDP on one bridge")
+    }
+
+    /// Checks whether `containers` stands for bridges that can be watched.
+    mutating func containers() async {
+        guard configuration.monitor.interfaces.contains(LiveWorkloads.allBridges) else { return }
+        let subject = "interface \(LiveWorkloads.allBridges)"
+        var options = configuration.monitor.workloads
+        options.kubernetes = .never
+        let live: LiveWorkloads
+        do { live = try LiveWorkloads(options: options, given: nil) } catch {
+            return add(.error, subject, "\(error)")
+        }
+        for failure in await live.listOnce() {
+            add(.error, subject, "\(failure.source): \(failure.reason)")
+        }
+        let bridges = live.directory.bridges()
+        guard bridges.isEmpty else {
+            return add(.ok, subject, "bridges \(bridges.joined(separator: ", "))")
+        }
+        add(
+            .error, subject,
+            "no container engine names a bridge (\(live.enginesText)): no packet would be "
+                + "captured; start the engine, let this user open its socket, or name the bridges")
     }
 
     /// Checks the kernel's rings of the interfaces, and its other buffers for a monitor.

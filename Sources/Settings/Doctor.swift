@@ -39,12 +39,15 @@ public struct Doctor {
     }
 
     /// Runs all checks, in the order in which a start would fail.
-    public mutating func examine() -> [Finding] {
+    public mutating func examine() async -> [Finding] {
         findings = []
         // A fault that prevents the start is reported once, here, and not by the later checks.
-        for fault in check.faults { add(.error, fault.key, fault.reason) }
+        for fault in check.faults {
+            add(.error, fault.key.isEmpty ? "configuration" : fault.key, fault.reason)
+        }
         rights()
         interfaces()
+        await containers()
         firewall()
         bridges()
         buffers()
@@ -102,11 +105,12 @@ public struct Doctor {
         }.sorted()
         let named = configuration.monitor.interfaces
         guard !named.isEmpty else {
-            let hint =
+            // The fault itself is reported by the check of the configuration.
+            return add(
+                .warning, "interfaces",
                 bridges.isEmpty
-                ? "this node has no bridge; 'ip link' lists its interfaces"
-                : "bridges of this node: \(bridges.joined(separator: ", ")); add the uplink"
-            return add(.error, "interfaces", "none is named; \(hint)")
+                    ? "this node has no bridge; 'ip link' lists its interfaces"
+                    : "bridges of this node: \(bridges.joined(separator: ", ")); add the uplink")
         }
         for name in named where name != "any" && name != LiveWorkloads.allBridges {
             let kind = bridges.contains(name) ? "bridge" : "interface"

@@ -70,16 +70,24 @@ struct SettingKey<Root>: Sendable {
 
 extension Array {
     /// Reads the keys of a mapping; keys that are left out or empty keep their values.
+    ///
+    /// - Throws: the last fault, after all of them were noted.
     func read<Root>(
         _ node: ConfigurationNode, into root: inout Root
     ) throws(YAMLError) where Element == SettingKey<Root> {
         let values = try node.mapping(Set(map(\.name)))
+        var last: YAMLError?
         for key in self {
             if let value = values[key.name] {
-                try key.read(value, &root)
+                do throws(YAMLError) { try key.read(value, &root) } catch {
+                    value.note(error)
+                    last = error
+                }
             } else if key.isRequired {
-                throw node.fail("'\(key.name)' is missing")
+                last = node.fail("'\(key.name)' is missing")
+                last.map(node.note)
             }
         }
+        if let last { throw last }
     }
 }

@@ -173,10 +173,14 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var interfaces: [String] = []
     /// Interfaces that currently do not exist.
     public var missing: [String] = []
+    /// Why no packet can arrive, or none of the containers'; nil if they can.
+    public var blind: String?
     /// The sources of names.
     public var identities = ""
     public var namedWorkloads = 0
     public var model: ModelSummary?
+    /// The file of the model that the monitor judges by, or will learn; an absolute path.
+    public var modelFile: String?
     public var learning: Learning?
     public var capture = Capture()
     public var decoder = Decoder()

@@ -65,6 +65,17 @@ public enum UTC {
             + "-\(two(civilMonth))-\(two(day))"
     }
 
+    /// `2026-11-21 08:15:30 UTC`.
+    public static func moment(_ seconds: Int64) -> String {
+        "\(date(seconds)) \(clock(seconds)) UTC"
+    }
+
+    /// `2026-11-21 08:15:30 to 08:16:02 UTC`, with the second date where it is another day.
+    public static func span(_ start: Int64, _ end: Int64) -> String {
+        let day = date(end) == date(start) ? "" : "\(date(end)) "
+        return "\(date(start)) \(clock(start)) to \(day)\(clock(end)) UTC"
+    }
+
     private static func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }
 

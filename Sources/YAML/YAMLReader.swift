@@ -13,8 +13,11 @@ package struct YAMLReader {
         return .malformed(path: path, reason: line + reason)
     }
 
+    /// The values of a mapping by key.
+    ///
+    /// - Parameter unknown: receives the fault of each unknown key. Nil: the first one is thrown.
     package func mapping(
-        _ node: YAMLNode, _ name: String, keys: Set<String>
+        _ node: YAMLNode, _ name: String, keys: Set<String>, unknown: ((YAMLError) -> Void)? = nil
     ) throws(YAMLError) -> [String: YAMLNode] {
         guard let mapping = node.mapping else {
             throw fail(
@@ -24,13 +27,16 @@ package struct YAMLReader {
         for (key, value) in mapping {
             let text = key.string ?? "?"
             guard keys.contains(text) else {
-                throw fail(
+                let error = fail(
                     key,
                     """
                     unknown key '\(text)' in \(name); known: \
                     \(keys.sorted().joined(separator: ", "))
                     """
                 )
+                guard let unknown else { throw error }
+                unknown(error)
+                continue
             }
             result[text] = value
         }

@@ -10,13 +10,18 @@ enum Failure {
 
     static func exit(with error: any Error) -> Never {
         if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
+        if let faults = error as? ConfigurationFaults {
+            for line in faults.lines { printError(line) }
+            Glibc.exit(faults.isOfFile ? 2 : 1)
+        }
         let code = Lazaret.exitCode(for: error)
         guard code != .success else { Lazaret.exit(withError: error) }
         let isUsage = code == .validationFailure
         // ArgumentParser adds the usage on further lines; the first one states the error.
         let message = isUsage ? Lazaret.message(for: error) : "\(error)"
         let line = message.split(separator: "\n").joined(separator: " ")
-        let isConfiguration = error is ConfigurationError || error is KubernetesAccessError
+        let isConfiguration =
+            error is ConfigurationError || error is KubernetesAccessError || error is SocketIsOff
         let hint = isUsage ? "; see 'lazaret --help'" : ""
         printError("\(line)\(hint)")
         Glibc.exit(isUsage || isConfiguration ? 2 : 1)

@@ -293,7 +293,7 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [
-        ("interfaces: eth0", "'interfaces' must be a list"),
+        ("interfaces: eth0", "'interfaces' must be a list"), ("filter: [a]", "expected text"),
         ("enfroce: true", "unknown key 'enfroce'"),
         ("\nquarantine: {durations: [10]}", "line 2: 'durations' is '10'"),
         ("quarantine: {far_beyond: 2}", "expected a share"), ("enforce: maybe", "true or false"),
@@ -303,7 +303,8 @@ struct ConfigurationTests {
     ])
     func anInvalidValueIsReportedWithItsLine(text: String, words: String) throws {
         let scratch = try Scratch()
-        let run = try Run("config", "check", "-c", try scratch.write("bad.yaml", Data(text.utf8)))
+        let file = try scratch.write("bad.yaml", Data(text.utf8))
+        let run = try Run("config", "check", "-i", "lo", "-c", file)
         #expect(run.status == 2 && run.errors.contains(words), "\(run.errors)")
         #expect(run.errors.count { $0 == "\n" } == 1 && run.output.isEmpty)
     }

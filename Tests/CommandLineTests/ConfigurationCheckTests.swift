@@ -100,6 +100,80 @@ struct ConfigurationCheckTests {
         #expect(doctor.status == 1 && isReported, "\(doctor.output)")
     }
 
+    @Test func allFaultsAreReportedAtOnceInTheFileItsValuesAndOnThisMachine() throws {
+        let file = try scratch.write(
+            "many.yaml",
+            Data(
+                """
+                enfroce: true
+                interfaces: [lo, lo]
+                state: \(scratch.path("state"))
+                capture: {snap_length: 10, buffer_kib: little}
+                control:
+                  port: http
+                  token_file: /nonexistent/t
+                model: /nonexistent/m
+                allow:
+                  - {prefix: 10.0.0.1}
+                  - {prefix: everything, reason: r}
+
+                """.utf8))
+        let words = [
+            "line 1: unknown key 'enfroce'", "line 4: 'snap_length' is '10'",
+            "line 4: 'buffer_kib' is 'little'", "line 6: 'port' is 'http'",
+            "line 10: 'reason' is missing", "line 11: 'prefix' is 'everything'",
+            "'interfaces': lo is named twice", "'model': /nonexistent/m: No such file",
+            "'control.token_file': /nonexistent/t: the token cannot be read",
+        ]
+        let check = try Run("config", "check", "-c", file)
+        let lines = check.errors.split(separator: "\n")
+        #expect(check.status == 2 && lines.count == words.count, "\(check.errors)")
+        let doctor = try Run("doctor", "-c", file)
+        for word in words {
+            let isTold = lines.contains { $0.hasPrefix("lazaret: \(file): \(word)") }
+            #expect(isTold, "\(word): \(check.errors)")
+            let text = word.split(separator: "': ", maxSplits: 1).last ?? ""
+            #expect(
+                doctor.output.contains(word.hasPrefix("line") ? word : String(text)),
+                "\(doctor.output)")
+        }
+        let start = try Run("monitor", "-c", file)
+        #expect(start.status == 2 && start.errors == check.errors, "\(start.errors)")
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("state")))
+        // Another command needs only some of the values, but does not guess the others.
+        let status = try Run("status", "-c", file)
+        #expect(status.status == 2 && status.errors.contains(words[1]), "\(status.errors)")
+        #expect(status.errors.count { $0 == "\n" } == 1)
+    }
+
+    @Test func theShippedFileNeedsInterfacesAndCheckDoctorAndStartSayTheSame() throws {
+        let shipped = Run.root.appendingPathComponent("config/lazaret.yaml").path
+        let own = try String(contentsOfFile: shipped, encoding: .utf8)
+            .replacingOccurrences(of: "/var/lib/lazaret", with: scratch.path("state"))
+        let file = try scratch.write("shipped.yaml", Data(own.utf8))
+        let words =
+            "none is named; list the bridges and the uplink, such as "
+            + "'interfaces: [containers, eth0]', or name each with -i"
+        try refuses(file, "interfaces", words)
+        // What the command line names is no fault of the file.
+        let check = try Run("config", "check", "-c", file, "-i", "lo")
+        #expect(check.status == 0 && check.output == "\(file): can be used\n", "\(check.errors)")
+        let named = own.replacingOccurrences(of: "interfaces: []", with: "interfaces: [lo]")
+        #expect(
+            try Run("config", "check", "-c", scratch.write("n.yaml", Data(named.utf8))).status == 0)
+    }
+
+    @Test func aFileThatDoesNotExistCannotBeUsed() throws {
+        let check = try Run("config", "check", "-c", "/nonexistent/lazaret.yaml")
+        #expect(check.status == 2 && check.output.isEmpty)
+        #expect(check.errors.contains("/nonexistent/lazaret.yaml: there is no such file"))
+        let standard = "/etc/lazaret/lazaret.yaml"
+        guard !FileManager.default.fileExists(atPath: standard) else { return }
+        let without = try Run("config", "check")
+        #expect(without.status == 2 && without.output.isEmpty, "\(without.output)")
+        #expect(without.errors.contains("\(standard): there is no such file"))
+    }
+
     @Test func faultsOfTheCommandLineAreNotBlamedOnTheFile() throws {
         let good = try file("")
         #expect(try Run("config", "check", "-c", good).status == 0)

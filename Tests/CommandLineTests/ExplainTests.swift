@@ -92,6 +92,7 @@ struct ExplainTests {
         let binary = try Run("explain", "x", "--events", "captures/mixed.pcap")
         #expect(binary.status == 1 && binary.errors.contains("holds no EVE events"))
         let bare = try Run("explain", "x")
-        #expect(bare.status == 2 && bare.errors.contains("--events"))
+        #expect(bare.status == 1 && bare.errors.contains("/lazaret.db"), "\(bare.errors)")
+        #expect(bare.errors.contains("--events") || bare.errors.contains("holds no alert"))
     }
 }

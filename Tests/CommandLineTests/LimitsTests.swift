@@ -84,7 +84,7 @@ struct LimitsTests {
     ])
     func anInvalidLimitIsRefusedWithItsLine(limits: String, word: String) throws {
         let file = try scratch.write("lazaret.yaml", Data("limits: \(limits)\n".utf8))
-        let run = try Run("config", "check", "-c", file)
+        let run = try Run("config", "check", "-i", "lo", "-c", file)
         #expect(run.status == 2 && run.errors.contains(word), "\(run.errors)")
         #expect(run.errors.contains("line 1"), "\(run.errors)")
     }

@@ -231,7 +231,8 @@ struct MonitorTests {
     }
 
     @Test func eventsContinueInANewFileAfterARotation() throws {
-        let program = try monitor()
+        let asked = try scratch.write("stats.yaml", Data("event_kinds: [stats]\n".utf8))
+        let program = try monitor("-c", asked)
         try FileManager.default.moveItem(
             atPath: scratch.path("eve.json"), toPath: scratch.path("eve.json.1"))
         program.signal(SIGHUP)
@@ -323,7 +324,8 @@ struct MonitorTests {
             (["-i", "br1", "-m", scratch.path("none")], 1, "No such file"),
             (["-i", "br1", "-m", "captures/inventory.yaml"], 1, "not a Lazaret model"),
             (["-i", "br1", "-i", "br1", "-m", model], 2, "named twice"),
-            (["-m", model], 2, "name an interface"), (["-i", "br1", "--learn", "x"], 2, "--learn"),
+            (["-m", model], 2, "'interfaces': none is named"),
+            (["-i", "br1", "--learn", "x"], 2, "--learn"),
             (["-i", "br1", "-c", "/none.yaml"], 2, "/none.yaml"),
             (["-i", "br1", "-m", model, "-o", "/none/eve.json"], 1, "/none/eve.json"),
         ]

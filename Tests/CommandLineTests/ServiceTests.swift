@@ -219,6 +219,7 @@ struct ServiceTests {
         try silent.listen()
         let text = """
             statistics: 1s
+            event_kinds: [alert, quarantine, stats]
             rotate: {size: 64KiB, keep: 2}
             syslog: {to: 'tcp:10.77.9.99:601', kinds: [alert, quarantine, stats]}
             webhook: {url: 'http://127.0.0.1:8099/', timeout: 5m}

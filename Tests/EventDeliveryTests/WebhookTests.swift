@@ -1,3 +1,4 @@
+import Events
 import Foundation
 import Glibc
 import TestKit
@@ -47,6 +48,7 @@ struct WebhookTests {
     private func dispatcher(port: String, spool: Int = 64 << 20) throws -> EventDispatcher {
         try? folder.write("secret", "a long secret\n")
         var options = DeliveryOptions()
+        options.fileKinds = [.alert, .stats]
         options.webhook = WebhookOptions(url: "http://127.0.0.1:\(port)/hook/private")
         options.webhook?.secretFile = folder.path("secret")
         options.webhook?.timeoutSeconds = 1
@@ -165,6 +167,7 @@ struct WebhookTests {
         let isSpooled = eventually { dispatcher.status("webhook").trouble != nil }
         #expect(isSpooled)
         var options = DeliveryOptions()
+        options.fileKinds = [.alert, .stats]
         options.webhook = WebhookOptions(url: "http://127.0.0.1:\(server.firstLine)/")
         options.webhook?.secretFile = folder.path("none")
         #expect(throws: DeliveryError.self) {

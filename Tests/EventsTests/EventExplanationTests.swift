@@ -24,8 +24,9 @@ struct EventExplanationTests {
     @Test func theAlertIsExplainedWithItsNumbers() {
         #expect(
             explanation.text == """
-                event d346eb09b7787e59  2026-11-21T01:12:57.000250+0000
+                event d346eb09b7787e59  2026-11-21 01:12:47 to 01:12:57 UTC
                   worker (10.60.4.13), as source, over 10 s: port scan (T1046)
+                  target: db (10.60.3.5), 881 ports
                   last flow to 10.60.3.5 TCP 853
                   score 0.982, threshold 0.75; a clean minute scores as high with chance 0.001195
                   decision: quarantine
@@ -60,6 +61,8 @@ struct EventExplanationTests {
         #expect(object["event_id"] as? String == "d346eb09b7787e59")
         #expect(object["window_end"] as? Int == 1_795_223_577)
         #expect(object["contact"] as? String == "10.60.3.5 TCP 853")
+        #expect(object["target"] as? String == "10.60.3.5")
+        #expect(object["target_workload"] as? String == "db")
         #expect(object["capture_file_exists"] as? Bool == false)
         let reasons = try #require(object["reasons"] as? [[String: Any]])
         #expect(

@@ -21,6 +21,9 @@ enum Samples {
         alert.link = MACAddress(0x0242_0A3C_040D)
         alert.contact = Event.Alert.Contact(
             address: IPAddress(v4: 0x0A3C_0305), ipProtocol: 6, sourcePort: 56453, port: 853)
+        alert.target = AttackTarget(
+            address: IPAddress(v4: 0x0A3C_0305), workload: "db", ipProtocol: 6, port: 853,
+            portCount: 881)
         alert.origin = .interface("br0")
         alert.captureFile = "packets/20261121T011257Z-worker.pcapng"
         alert.window = 1_795_223_567..<1_795_223_577
@@ -66,7 +69,9 @@ enum Samples {
             offender: .unspecified, workload: "unknown senders", scale: .short, score: 0.99)
         alert.contact = Event.Alert.Contact(
             address: IPAddress(v4: 0x0A3C_0305), ipProtocol: 6, sourcePort: 1, port: 80)
-        alert.target = IPAddress(v4: 0x0A3C_0305)
+        alert.target = AttackTarget(
+            address: IPAddress(v4: 0x0A3C_0305), ipProtocol: 6, port: 80, addressCount: 7,
+            pairCount: 3)
         alert.pattern = .ackFlood
         return alert
     }

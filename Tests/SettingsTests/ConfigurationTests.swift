@@ -88,6 +88,7 @@ struct ConfigurationTests {
             state: '/srv/state'
             user: 'nobody'
             events: '/var/log/e.json'
+            event_kinds: [stats]
             log_level: debug
             rotate: {size: 1MiB, keep: 2}
             syslog:

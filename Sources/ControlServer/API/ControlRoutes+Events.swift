@@ -1,5 +1,6 @@
 internal import EventStore
 internal import Events
+internal import FoundationEssentials
 internal import HTTPServer
 internal import Monitor
 internal import Timestamps
@@ -47,6 +48,20 @@ extension ControlRoutes {
                     .notFound, "no event \(id); it may be older than what is kept")
             }
             return JSONText.response(event.line)
+        },
+        Operation(
+            .get, "/api/v1/events/{id}/changes",
+            "The changes of the quarantine rule that acts on an alert's offender, the earliest first",
+            inputs: identifier, answers: .json(.array(of: .event))
+        ) { context, id in
+            let kept = try store(context.hub)
+            guard let event = try kept.event(id: id) else {
+                throw ProblemDetails(
+                    .notFound, "no event \(id); it may be older than what is kept")
+            }
+            let rule = try? Event(eve: Data(event.line.utf8)).quarantineID
+            let changes = try rule.map { try kept.changes(ofRule: $0) } ?? []
+            return JSONText.response(JSONText.array(changes.map(\.line)))
         },
         Operation(
             .get, "/api/v1/incidents", "Incidents, the latest first",

@@ -60,7 +60,7 @@ extension ControlRoutes {
         if let offender = IPAddress(incident.offender) { return offender }
         let summary = try? JSONDecoder().decode(
             IncidentSummary.self, from: Data(incident.json.utf8))
-        return summary?.target.flatMap(IPAddress.init)
+        return summary?.targetAddress
     }
 
     private static func excerpt(

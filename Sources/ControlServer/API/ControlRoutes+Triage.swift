@@ -28,6 +28,22 @@ extension ControlRoutes {
             } catch { throw problem(error) }
         },
         Operation(
+            .post, "/api/v1/events/{id}/feedback",
+            "Records feedback on an alert, as 'lazaret feedback' does; it is used at once",
+            access: .act,
+            inputs: Input("id", in: .path, .text(maxLength: 64), "Identifier of an alert"),
+            Input(
+                "judgement", in: .body, ValueFormat<MonitorHub.FeedbackWord>.enumeration,
+                "What it is; withdrawn removes earlier feedback"),
+            by, answers: .json(.object([]))
+        ) { context, id, word, by in
+            do throws(MonitorHub.TriageError) {
+                try context.hub.judge(
+                    alert: id, word, actor: context.caller.actor(by))
+                return JSONText.response("{}")
+            } catch { throw problem(error) }
+        },
+        Operation(
             .get, "/api/v1/mutes", "Alerts that are not reported, until when",
             answers: .json(.array(of: .mute))
         ) { context in
@@ -110,8 +126,8 @@ extension ControlRoutes {
     private static func problem(_ error: MonitorHub.TriageError) -> ProblemDetails {
         switch error {
         case .notRunning, .store: ProblemDetails(.unavailable, "\(error)")
-        case .noSuchIncident, .noSuchMute: ProblemDetails(.notFound, "\(error)")
-        case .full, .feedback: ProblemDetails(.conflict, "\(error)")
+        case .noSuchIncident, .noSuchMute, .noSuchAlert: ProblemDetails(.notFound, "\(error)")
+        case .full, .feedback, .unrecorded: ProblemDetails(.conflict, "\(error)")
         }
     }
 }

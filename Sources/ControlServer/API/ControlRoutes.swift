@@ -204,6 +204,7 @@ enum ControlRoutes {
             return answer(.unavailable, "no packet was worked off for \(age) s")
         }
         guard isReadiness else { return answer(.ok, "ok") }
+        if let blind = status.blind { return answer(.unavailable, blind.printable) }
         guard status.phase == .detecting else {
             return answer(.unavailable, "\(status.phase.rawValue)")
         }

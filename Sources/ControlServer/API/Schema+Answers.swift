@@ -27,7 +27,9 @@ extension Schema {
             ("troubles", array(of: string)),
         ],
         optional: [
-            ("state_directory", string), ("model", modelSummary), ("learning", learning),
+            ("state_directory", string), ("blind", string), ("model", modelSummary),
+            ("model_file", string),
+            ("learning", learning),
             ("history", history), ("enforcement", open([("mode", string)])),
         ])
 

@@ -58,6 +58,9 @@ enum MetricsText {
         page.gauge(
             "capture_interfaces_missing", "Interfaces that are not there.",
             Double(status.missing.count))
+        page.gauge(
+            "capture_blind", "1 while no packet can arrive, or none of the containers'.",
+            status.blind == nil ? 0 : 1)
         for (kind, count) in status.malformed.sorted(by: { $0.key < $1.key }) {
             page.counter(
                 "decode_errors_total", "Packets that could not be read to their end.", count,

@@ -41,7 +41,12 @@ function span(seconds) {
   const rest = next ? Math.floor(seconds % size / next[0]) : 0;
   return Math.floor(seconds / size) + ' ' + unit + (rest ? ' ' + rest + ' ' + next[1] : '');
 }
-const clock = seconds => new Date(seconds * 1000).toLocaleTimeString('en-GB');
+// Start and end with date and zone, as the commands write them.
+function times(start, end) {
+  const text = seconds => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
+  const [first, last] = [text(start), text(end)];
+  return first + ' to ' + (first.slice(0, 10) === last.slice(0, 10) ? last.slice(11) : last) + ' UTC';
+}
 
 async function ask(path, options) {
   const headers = token ? {Authorization: 'Bearer ' + token} : {};
@@ -176,8 +181,8 @@ async function refreshIncidents() {
     const details = make('details', {class: 'incident', 'data-id': incident.event_id},
       make('summary', {},
         make('span', {class: 'tag ' + (fenced ? 'fence' : 'seen')}, fenced ? 'quarantine' : 'watch'),
-        make('span', {class: 'small muted nowrap'}, clock(incident.start) + '\u2013' + clock(incident.end)),
-        make('strong', {class: 'who'}, who),
+        make('span', {class: 'who'}, make('strong', {}, who), incident.target_text ? ' \u2192 ' + incident.target_text : ''),
+        make('span', {class: 'when small muted'}, times(incident.start, incident.end)),
         make('span', {class: 'why'}, incident.summary + (incident.technique ? ' (' + incident.technique + ')' : ''))));
     details.addEventListener('toggle', () => { if (details.open && !details.dataset.full) explain(details, incident); });
     if (open.has(incident.event_id)) details.open = true;
@@ -194,7 +199,7 @@ async function explain(details, incident) {
     ['Odd windows', whole(incident.windows)], ['More', 'lazaret explain ' + incident.event_id]];
   if (event && event.dest_ip) facts.splice(1, 0, ['Last contact', event.dest_ip + (event.dest_port ? ' ' + event.proto + ' ' + event.dest_port : '')]);
   if (incident.evidence) facts.splice(1, 0, ['Evidence', incident.evidence + ', ' + incident.evidence_text]);
-  if (incident.target) facts.splice(2, 0, ['Target', incident.target]);
+  if (incident.target) facts.splice(1, 0, ['Target', incident.target_text || incident.target]);
   details.append(make('ul', {class: 'reasons'}, ...reasons.map(reason)),
     make('dl', {class: 'facts small'}, ...facts.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, value)])));
 }

@@ -1,3 +1,4 @@
+import BaselineGraph
 package import NetworkAddresses
 package import Timestamps
 
@@ -17,6 +18,23 @@ package struct EVEFlow: Sendable {
     package var packetsToClient: UInt64
     package var bytesToServer: UInt64
     package var bytesToClient: UInt64
+
+    package init(
+        source: IPAddress, sourcePort: UInt16?, destination: IPAddress, destinationPort: UInt16?,
+        ipProtocol: UInt8, start: Timestamp, end: Timestamp, state: String,
+        packets: (toServer: UInt64, toClient: UInt64), bytes: (toServer: UInt64, toClient: UInt64)
+    ) {
+        self.source = source
+        self.sourcePort = sourcePort
+        self.destination = destination
+        self.destinationPort = destinationPort
+        transport = Service.protocolName(ipProtocol)
+        self.start = start
+        self.end = end
+        self.state = state
+        (packetsToServer, packetsToClient) = packets
+        (bytesToServer, bytesToClient) = bytes
+    }
 }
 
 extension EVEFlow: Decodable {

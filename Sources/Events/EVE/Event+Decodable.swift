@@ -89,7 +89,7 @@ extension Event.Alert {
 
     private enum Key: String, CodingKey {
         case workload, offender, mac, score, threshold, baseline, pattern, technique, reasons
-        case decision, evidence, port, handshakes, forged, resets, target
+        case decision, evidence, port, handshakes, forged, resets
         case eventID = "event_id"
         case windowStart = "window_start"
         case windowEnd = "window_end"
@@ -140,7 +140,8 @@ extension Event.Alert {
             .flatMap(Decision.init)
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)
         attribution = try Self.attribution(details)
-        target = try details.parseIfPresent(.target)
+        target = try AttackTarget(
+            try line.nestedContainer(keyedBy: TargetKey.self, forKey: .lazaret))
         running = try Self.running(details)
     }
 
@@ -178,6 +179,35 @@ extension Event.Alert {
             throw details.meaningless(.windowEnd)
         }
         return start..<end
+    }
+}
+
+/// The keys of an alert's or incident's target.
+enum TargetKey: String, CodingKey {
+    case target
+    case workload = "target_workload"
+    case proto = "target_proto"
+    case port = "target_port"
+    case addresses = "target_addresses"
+    case ports = "target_ports"
+    case pairs = "target_pairs"
+}
+
+extension AttackTarget {
+    /// Nil where there is no target. Earlier versions wrote its address only.
+    init?(_ object: KeyedDecodingContainer<TargetKey>) throws {
+        guard let address: IPAddress = try object.parseIfPresent(.target) else { return nil }
+        func count(_ key: TargetKey) throws -> Int {
+            max(1, try object.decodeIfPresent(Int.self, forKey: key) ?? 1)
+        }
+        self.init(
+            address: address,
+            workload: try object.decodeIfPresent(String.self, forKey: .workload),
+            ipProtocol: try object.decodeIfPresent(String.self, forKey: .proto)
+                .flatMap(Service.protocolNumber),
+            port: try object.decodeIfPresent(UInt16.self, forKey: .port),
+            addressCount: try count(.addresses), portCount: try count(.ports),
+            pairCount: try count(.pairs))
     }
 }
 

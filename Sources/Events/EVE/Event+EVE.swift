@@ -80,8 +80,23 @@ extension Event.Alert {
             object.put("forged", attribution.forgedFrames)
             object.put("resets", attribution.resets)
         }
-        object.put("target", target.map { "\($0)" })
+        target?.put(in: &object)
         return object
+    }
+}
+
+extension AttackTarget {
+    /// The keys that begin with `target`, of alerts and incidents. A count of 1 is left out.
+    func put(in object: inout JSONObject) {
+        func several(_ count: Int) -> Int? { count > 1 ? count : nil }
+        object.put("target", "\(address)")
+        object.put("target_workload", workload)
+        object.put("target_proto", protocolName)
+        object.put("target_port", port.map(Int.init))
+        object.put("target_addresses", several(addressCount))
+        object.put("target_ports", several(portCount))
+        object.put("target_pairs", several(pairCount))
+        object.put("target_text", text)
     }
 }
 

@@ -27,15 +27,17 @@ extension EventExplanation {
             ? offender : "\(alert.workload) (\(offender))"
         let what = title + (alert.technique.map { " (\($0))" } ?? "")
         var lines = [
-            "event \(alert.identifier ?? "")  \(UTC.timestamp(time))",
+            "event \(alert.identifier ?? "")  \(windowText)",
             "  \(who), as source, over \(alert.scale.seconds) s: \(what)",
         ]
         if let attribution = alert.attribution {
             lines.append(
                 "  evidence: \(attribution.evidence.rawValue), \(attribution.text)")
         }
-        if let target = alert.target { lines.append("  target: \(target)") }
-        if let contact { lines.append("  last flow to \(contact)") }
+        if let target = alert.target { lines.append("  target: \(target.text)") }
+        if let contact, alert.target.map({ !$0.text.hasSuffix(contact) }) ?? true {
+            lines.append("  last flow to \(contact)")
+        }
         if let threshold = alert.threshold {
             let chance =
                 alert.pValue.map {
@@ -48,6 +50,12 @@ extension EventExplanation {
         if let running = alert.running { lines.append("  \(running.text)") }
         if let decision = alert.decision { lines.append("  decision: \(decision.rawValue)") }
         return lines
+    }
+
+    /// The judged seconds; of an event without them, its time.
+    private var windowText: String {
+        alert.window.map { UTC.span(Int64($0.lowerBound), Int64($0.upperBound)) }
+            ?? UTC.moment(Int64(time.second))
     }
 
     private static func lines(_ reason: Event.Alert.Reason) -> [String] {
@@ -157,6 +165,7 @@ extension EventExplanation {
         object.put("offender", "\(alert.offender)")
         object.put("signature", title)
         object.put("technique", alert.technique)
+        alert.target?.put(in: &object)
         object.put("contact", contact)
         object.put("scale_s", alert.scale.seconds)
         object.put("window_start", alert.window?.lowerBound)

@@ -43,10 +43,10 @@ public enum IncidentReport {
             : incident.workload == "\(incident.offender)"
                 ? "\(incident.offender)" : "\(incident.workload.printable) (\(incident.offender))"
         var lines = [
-            paint("#\(number)", "1") + "  \(UTC.clock(Int64(incident.firstSecond)))-"
-                + "\(UTC.clock(Int64(incident.lastSecond + 1)))  " + paint(who, "1") + "  "
+            paint("#\(number)", "1") + "  \(incident.timeText)  " + paint(who, "1") + "  "
                 + paint(title, isFence ? "31" : "33") + technique
         ]
+        if let target = incident.attacked { lines.append("      target: \(target.text.printable)") }
         for reason in incident.strongest.reasons.prefix(3) {
             lines.append("      " + reason.text.printable)
         }
@@ -69,12 +69,10 @@ public enum IncidentReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// The evidence against the offender, in words, and the target where the offender may be
-    /// another host.
+    /// The evidence against the offender, in words.
     package static func evidence(of incident: Incident) -> String {
         let attribution = incident.strongest.window.attribution
-        let target = incident.target.map { "; target \($0)" } ?? ""
-        return "\(attribution.evidence.rawValue), \(attribution.text)\(target)"
+        return "\(attribution.evidence.rawValue), \(attribution.text)"
     }
 
     /// The decision about an incident, in words.
@@ -85,7 +83,7 @@ public enum IncidentReport {
             let isOlder = fence.time < Timestamp(second: incident.firstSecond)
             if isOlder || fence.kind == .extend {
                 return words
-                    + "already active, until \(UTC.clock(fence.rule.expires))"
+                    + "already active, until \(UTC.moment(Int64(fence.rule.expires.second)))"
             }
             return words + "for \((fence.rule.expires - fence.time).wholeSeconds / 60) min"
         }
@@ -134,4 +132,9 @@ public enum IncidentReport {
         case .port(let name): incident.portName == name
         }
     }
+}
+
+extension Incident {
+    /// Its start and end, with date and zone.
+    package var timeText: String { UTC.span(Int64(firstSecond), Int64(lastSecond + 1)) }
 }

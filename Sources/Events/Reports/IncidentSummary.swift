@@ -1,7 +1,7 @@
 public import AnomalyDetection
 import AttackPatterns
 import FeatureExtraction
-import NetworkAddresses
+public import NetworkAddresses
 public import Quarantine
 import SenderAttribution
 import TextFormats
@@ -36,8 +36,10 @@ public struct IncidentSummary: Sendable, Equatable {
     public var evidenceText: String?
     /// The port of the node by which its packets came.
     public var port: String?
-    /// The target, where the offender's address may be forged.
-    public var target: String?
+    /// Whom it acts on.
+    public var target: AttackTarget?
+
+    public var targetAddress: IPAddress? { target?.address }
 
     public init(
         eventID: String, offender: String, workload: String, start: Int, end: Int,
@@ -85,7 +87,7 @@ public struct IncidentSummary: Sendable, Equatable {
         evidence = attribution.evidence.rawValue
         evidenceText = attribution.text
         port = incident.portName
-        target = incident.target.map { "\($0)" }
+        target = incident.attacked
     }
 
     /// One object on one line.
@@ -111,19 +113,45 @@ public struct IncidentSummary: Sendable, Equatable {
         object.put("evidence", evidence)
         object.put("evidence_text", evidenceText)
         object.put("port", port)
-        object.put("target", target)
+        target?.put(in: &object)
         return object.text
     }
 }
 
 extension IncidentSummary: Decodable {
-    private enum CodingKeys: String, CodingKey {
+    private enum Key: String, CodingKey {
         case offender, workload, start, end, patterns, technique, summary, score, threshold
-        case baseline, windows, decision, reasons, evidence, port, target
+        case baseline, windows, decision, reasons, evidence, port
         case evidenceText = "evidence_text"
         case eventID = "event_id"
         case link = "mac"
         case pValue = "p_value"
         case quarantineID = "quarantine_id"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let object = try decoder.container(keyedBy: Key.self)
+        self.init(
+            eventID: try object.decode(String.self, forKey: .eventID),
+            offender: try object.decode(String.self, forKey: .offender),
+            workload: try object.decode(String.self, forKey: .workload),
+            start: try object.decode(Int.self, forKey: .start),
+            end: try object.decode(Int.self, forKey: .end),
+            patterns: try object.decode([String].self, forKey: .patterns),
+            summary: try object.decode(String.self, forKey: .summary),
+            score: try object.decode(Double.self, forKey: .score),
+            pValue: try object.decode(Double.self, forKey: .pValue),
+            threshold: try object.decode(Double.self, forKey: .threshold),
+            baseline: try object.decode(String.self, forKey: .baseline),
+            windows: try object.decode(Int.self, forKey: .windows),
+            decision: try object.decode(Event.Alert.Decision.self, forKey: .decision),
+            reasons: try object.decode([String].self, forKey: .reasons))
+        link = try object.decodeIfPresent(String.self, forKey: .link)
+        technique = try object.decodeIfPresent(String.self, forKey: .technique)
+        quarantineID = try object.decodeIfPresent(String.self, forKey: .quarantineID)
+        evidence = try object.decodeIfPresent(String.self, forKey: .evidence)
+        evidenceText = try object.decodeIfPresent(String.self, forKey: .evidenceText)
+        port = try object.decodeIfPresent(String.self, forKey: .port)
+        target = try AttackTarget(try decoder.container(keyedBy: TargetKey.self))
     }
 }

@@ -1,6 +1,6 @@
 import BaselineGraph
 import FlowMetering
-import NetworkAddresses
+public import NetworkAddresses
 import PacketDecoding
 import SenderAttribution
 import Workloads
@@ -16,6 +16,12 @@ extension WindowTracker {
     public var watchesTargets: Bool {
         get { targets.isUsed }
         set { targets.isUsed = newValue }
+    }
+
+    /// The name of the workload that has an address now; nil if it has none.
+    public func workloadName(of address: IPAddress) -> String? {
+        let identity = resolver.identity(of: address)
+        return identity.isNamed ? identity.name : nil
     }
 
     /// Returns the next window of a target that is worth a look, of the seconds that have ended.

@@ -12,6 +12,8 @@ public struct HTMLBar: Sendable {
     public var seconds: Int
     /// The raw value at the end of the clean range.
     public var cleanEnd: Float
+    /// What the values are compared with.
+    public var basis = "clean windows"
     /// The number of steps from there to the right end.
     public var fullSteps: Float
 
@@ -51,7 +53,7 @@ public struct HTMLBar: Sendable {
     }
 
     public var svg: HTML {
-        let title = "\(FeatureSchema.description(of: reason.feature).name) against its baseline"
+        let title = "\(FeatureSchema.description(of: reason.feature).name) against \(basis)"
         return """
             <svg class="bar" role="img" height="18"><title>\(title)</title><desc>\(words)</desc>\
             <rect class="track" width="100%" height="18" rx="3"/>\
@@ -70,7 +72,7 @@ public struct HTMLBar: Sendable {
 
     private var words: String {
         let unit = FeatureSchema.description(of: reason.feature).unit
-        return "Value \(Self.text(reason.value)) \(unit); clean windows: median "
+        return "Value \(Self.text(reason.value)) \(unit); \(basis): median "
             + "\(Self.text(reason.baselineMedian)), 99 % at most \(Self.text(reason.baselineP99)), "
             + "all at most \(Self.text(reason.baselineLargest))."
     }

@@ -24,7 +24,7 @@ extension HTMLReport {
         let content: HTML =
             incidents.isEmpty
             ? "<p>None: all traffic matches the baseline.</p>"
-            : "\(index)\n\(Self.barKey)\n\(told)\(rest)"
+            : "\(index)\n\(Self.barKey(of: "clean windows"))\n\(told)\(rest)"
         return """
             <section id="incidents" aria-labelledby="incidents-title">
             <h2 id="incidents-title">Incidents</h2>
@@ -41,8 +41,9 @@ extension HTMLReport {
                 ? "<a href=\"#incident-\(number)\">#\(number)</a>" : "#\(number)"
             return """
                 <tr><th scope="row">\(link)</th><td \
-                class="nowrap wide">\(UTC.clock(Int64(incident.firstSecond)))</td>\
+                class="wide">\(incident.timeText)</td>\
                 <td>\(Self.who(incident))</td>\
+                <td>\(incident.attacked?.text ?? "–")</td>\
                 <td>\(Self.titles(incident))</td>\
                 <td class="wide">\(incident.strongest.pattern?.technique ?? "–")</td>\
                 <td class="n wide">\(HTML.fixed(incident.strongest.score))</td>\
@@ -53,8 +54,8 @@ extension HTMLReport {
         return """
             <div class="scroll"><table class="index"><caption>All incidents, by their \
             start</caption>
-            <thead><tr><th scope="col">No.</th><th scope="col" class="wide">Start</th><th \
-            scope="col">Offender</th><th scope="col">Looks like</th>\
+            <thead><tr><th scope="col">No.</th><th scope="col" class="wide">Time</th><th \
+            scope="col">Offender</th><th scope="col">Target</th><th scope="col">Looks like</th>\
             <th scope="col" class="wide">ATT&amp;CK</th><th scope="col" \
             class="n wide">Score</th><th scope="col">Decision</th></tr></thead>
             <tbody>\(rows)</tbody></table></div>
@@ -106,11 +107,12 @@ extension HTMLReport {
                 """
             } ?? ""
         let technique = strongest.pattern?.technique.map { " ATT&CK \($0)." } ?? ""
+        let target: HTML =
+            incident.attacked.map { ", against <strong>\($0.text)</strong>" } ?? ""
         return """
             <strong>\(Self.who(incident))</strong> as \
-            source\(role), \
-            \(UTC.clock(Int64(incident.firstSecond))) to \
-            \(UTC.clock(Int64(incident.lastSecond + 1))), \(windows). \
+            source\(role)\(target), \
+            \(incident.timeText), \(windows). \
             Score \(HTML.fixed(strongest.score)), threshold \
             \(HTML.fixed(strongest.threshold)), against the baseline of \
             \(strongest.baselineName).\(technique)\(link)
@@ -119,25 +121,31 @@ extension HTMLReport {
 
     /// A table of reasons, each with a bar.
     ///
-    /// - Parameter cleanEnd: returns the end of the clean range of a reason.
+    /// - Parameters:
+    ///   - basis: with what the values are compared; nil: with clean windows.
+    ///   - cleanEnd: returns the end of the usual range of a reason.
     static func reasons(
         _ reasons: [Verdict.Reason], window: Window, number: Int,
+        comparedWith basis: String? = nil,
         cleanEnd: (Verdict.Reason) -> Float = { $0.baselineLargest }
     ) -> HTML {
         let seconds = window.scale.seconds
         let steps = reasons.map { HTMLBar.steps($0, seconds: seconds, cleanEnd: cleanEnd($0)) }
+        let (median, most) =
+            basis.map { ("Median of \($0)", "99 % of \($0)") } ?? ("Clean median", "Clean 99 %")
         let rows: [HTML] = reasons.map { reason in
             let unit = FeatureSchema.description(of: reason.feature).unit
-            let bar = HTMLBar(
+            var bar = HTMLBar(
                 reason, seconds: seconds, cleanEnd: cleanEnd(reason), fullSteps: steps.max() ?? 1)
+            if let basis { bar.basis = "windows of \(basis)" }
             return """
                 <tr role="row"><th role="rowheader" scope="row">\(reason.text)\(bar.svg)</th>\
                 <td role="cell" class="n" data-name="value">\(HTMLBar.text(reason.value))</td><td \
                 role="cell" class="n" \
-                data-name="median">\(HTMLBar.text(reason.baselineMedian))</td>\
-                <td role="cell" class="n" data-name="99 \
-                %">\(HTMLBar.text(reason.baselineP99))</td><td role="cell" \
-                class="unit">\(unit)</td></tr>
+                data-name="\(median)">\(HTMLBar.text(reason.baselineMedian))</td>\
+                <td role="cell" class="n" \
+                data-name="\(most)">\(HTMLBar.text(reason.baselineP99))</td>\
+                <td role="cell" class="unit">\(unit)</td></tr>
 
                 """
         }
@@ -146,8 +154,8 @@ extension HTMLReport {
             most telling first</caption>
             <thead role="rowgroup"><tr role="row"><th role="columnheader" scope="col">Why</th><th \
             role="columnheader" scope="col" class="n">Value</th><th role="columnheader" \
-            scope="col" class="n">Clean median</th>\
-            <th role="columnheader" scope="col" class="n">Clean 99 %</th><th role="columnheader" \
+            scope="col" class="n">\(median)</th>\
+            <th role="columnheader" scope="col" class="n">\(most)</th><th role="columnheader" \
             scope="col" class="unit">Unit</th></tr></thead>
             <tbody role="rowgroup">\(rows)</tbody></table>
             """
@@ -158,8 +166,9 @@ extension HTMLReport {
         let items: [HTML] = incident.patternsByStrength.compactMap { pattern in
             guard pattern != incident.strongest.pattern, let verdict = incident.patterns[pattern]
             else { return nil }
-            let at = UTC.clock(Int64(verdict.window.endSecond + 1))
-            return "<li>\(verdict.summary) (at \(at))</li>"
+            let at = UTC.moment(Int64(verdict.window.endSecond + 1))
+            let target = verdict.attacked.map { "; target \($0.text)" } ?? ""
+            return "<li>\(verdict.summary)\(target) (at \(at))</li>"
         }
         return items.isEmpty ? "" : "<p class=\"small\">Also:</p><ul class=\"small\">\(items)</ul>"
     }
@@ -197,16 +206,17 @@ extension HTMLReport {
     }
 
     /// How to read the bars.
-    static let barKey: HTML = """
+    static func barKey(of windows: String) -> HTML {
+        """
         <h3 class="small bars">How to read the bars</h3>
         <ul class="key">
         <li><svg class="bar" aria-hidden="true"><rect class="band" width="100%" height="18" \
-        rx="3"/></svg>wide: up to 99 % of clean windows</li>
+        rx="3"/></svg>wide: up to 99 % of \(windows)</li>
         <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
         rx="3"/><line class="median" x1="50%" x2="50%" y1="0" y2="18"/></svg>line: their median</li>
         <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
-        rx="3"/><line class="most" x1="50%" x2="50%" y1="0" y2="18"/></svg>dotted: where the \
-        clean range ends</li>
+        rx="3"/><line class="most" x1="50%" x2="50%" y1="0" y2="18"/></svg>dotted: where that \
+        range ends</li>
         <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
         rx="3"/><rect class="value" y="5" width="100%" height="8" rx="2"/></svg>narrow: this \
         window</li>
@@ -214,4 +224,5 @@ extension HTMLReport {
         counts and bytes are logarithmic.</li>
         </ul>
         """
+    }
 }

@@ -6,7 +6,7 @@ internal import TextFormats
 
 extension HTMLReport {
     /// The greatest number of addresses described in full.
-    private static let rankedLimit = 25
+    package static let rankedLimit = 25
 
     /// Without a model: the most anomalous addresses, with the reasons.
     var rankingSection: HTML {
@@ -23,7 +23,7 @@ extension HTMLReport {
         let content: HTML =
             ranking.isEmpty
             ? "<p>No flow was opened, so there is no host to rank.</p>"
-            : "\(Self.barKey)\n\(told)\(rest)"
+            : "\(Self.barKey(of: "windows of all hosts"))\n\(told)\(rest)"
         return """
             <section id="incidents" aria-labelledby="incidents-title">
             <h2 id="incidents-title">Ranking</h2>
@@ -40,16 +40,16 @@ extension HTMLReport {
             entry.reasons.isEmpty
             ? "<p class=\"small\">No feature exceeds those of the other hosts.</p>"
             : Self.reasons(
-                entry.reasons, window: entry.window, number: number,
+                entry.reasons, window: entry.window, number: number, comparedWith: "all hosts",
                 cleanEnd: { $0.baselineP99 })
         return """
             <article class="incident" id="incident-\(number)" aria-labelledby="\(title)">
             <div class="head"><h3 id="\(title)">#\(number) \
             \(Self.who(entry.workload, "\(entry.subject)"))</h3> \
             <span class="\(entry.pattern == nil ? "muted" : "tag seen")">\(what)</span></div>
-            <p class="small">Score \(HTML.fixed(entry.score)) in the \
-            \(entry.window.scale.seconds) s up to \
-            \(UTC.clock(Int64(entry.window.endSecond + 1))).\(technique)</p>
+            <p class="small">Score \(HTML.fixed(entry.rank)), \
+            \(UTC.span(Int64(entry.window.startSecond), Int64(entry.window.endSecond + 1))).\
+            \(technique) \(rankingContacts[entry.subject] ?? "")</p>
             \(reasons)
             </article>
 

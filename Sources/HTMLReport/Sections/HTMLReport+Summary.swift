@@ -62,14 +62,7 @@ extension HTMLReport {
     }
 
     private var rankingSummary: [HTML] {
-        [
-            """
-            No model was given, so nothing is known to be clean: these are the \
-            most anomalous addresses \
-            of the same capture. A model of clean traffic shows more, and shows what is new: \
-            <code>lazaret train -r CLEAN.pcap -o MODEL</code>.
-            """
-        ]
+        rankingVerdict.map { "\($0)" }
     }
 
     /// "port scan 4, beacon 2".

@@ -1,4 +1,5 @@
 internal import AnomalyDetection
+internal import Events
 internal import TextFormats
 
 extension HTMLReport {
@@ -113,7 +114,6 @@ extension HTMLReport {
     }
 
     private static func words(_ number: Int, _ incident: Incident) -> String {
-        "#\(number + 1) from \(UTC.clock(Int64(incident.firstSecond)))"
-            + " to \(UTC.clock(Int64(incident.lastSecond + 1)))"
+        "#\(number + 1), \(incident.timeText)"
     }
 }

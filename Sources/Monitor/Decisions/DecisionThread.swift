@@ -31,6 +31,7 @@ final class DecisionThread: Sendable {
     private let hub: MonitorHub
     private let recorder: EventRecorder?
     private let tallies = Mutex(Tallies())
+    private let lines: Mutex<EventLines>
     private let logger: Logger
     /// Called after a fence has begun or ended.
     private let rulesChanged: @Sendable () -> Void
@@ -64,6 +65,7 @@ final class DecisionThread: Sendable {
         self.hub = hub
         self.recorder = recorder
         self.logger = logger
+        lines = Mutex(EventLines(logger: logger))
         worker.start(with: Progress(alerts: alerts), period: .milliseconds(250)) {
             [self] progress, batch in work(batch, &progress)
         }
@@ -112,6 +114,7 @@ final class DecisionThread: Sendable {
         let now = Clock.monotonic()
         if now >= progress.nextTick {
             progress.nextTick = now + .seconds(1)
+            lines.withLock { $0.nextSecond() }
             tick(&progress.alerts, refreshes: progress.ticks % 5 == 0)
             publish(&progress.alerts.incidents, &progress.history)
             progress.ticks += 1
@@ -148,11 +151,6 @@ final class DecisionThread: Sendable {
                 history.decisions.removeFirst(history.decisions.count - Self.decisionLimit)
             }
             publish(result.events)
-            for outcome in result.outcomes {
-                if let failure = outcome.failure {
-                    logger.error("\(outcome.decision.target): \(failure)")
-                }
-            }
         case .outcomes(let outcomes): publish(outcomes, alerts)
         case .model(let identifier): alerts.modelID = identifier
         case .event(let event): publish([event])
@@ -234,6 +232,7 @@ final class DecisionThread: Sendable {
         for (order, event) in events.enumerated() {
             let rendered = RenderedEvent(event)
             dispatcher.write(rendered)
+            lines.withLock { $0.log(event) }
             recorder?.record(rendered, at: now + .nanoseconds(order))
             if event.kind == .alert { tallies.withLock { $0.alerts &+= 1 } }
             // The status carries the counters, and newer ones.

@@ -107,6 +107,26 @@ public final class LiveWorkloads: Sendable {
         while Date() < end, answering < expected { rest(.milliseconds(10)) }
     }
 
+    /// Where the container engines are expected, such as `docker /var/run/docker.sock`; empty: none
+    /// is to be asked.
+    public var engineNames: [String] { engines.map { "\($0.name) \($0.path)" } }
+
+    /// Why no bridge is watched for `containers`; nil if one is, or none was asked for.
+    func bridgesLack(_ interfaces: [String]) -> String? {
+        guard interfaces.contains(Self.allBridges), directory.bridges().isEmpty else { return nil }
+        let states = Dictionary(directory.states().map { ($0.source, $0.state) }) { $1 }
+        let isAnswered = engineNames.contains { states[$0] == .connected }
+        return isAnswered
+            ? "'\(Self.allBridges)': the container engine has no network with a bridge"
+            : "'\(Self.allBridges)': no container engine answers (\(enginesText))"
+    }
+
+    /// The engines for a message about their absence.
+    public var enginesText: String {
+        engineNames.isEmpty
+            ? "none is configured" : engineNames.joined(separator: ", ")
+    }
+
     private var answering: Int { directory.states().count { $0.state != .absent } }
 
     private func run(_ body: @escaping @Sendable () async -> Void) {

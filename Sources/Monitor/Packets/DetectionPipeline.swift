@@ -148,14 +148,18 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
             guard let verdict, window.isContested || !nodeAddresses.contains(window.subject) else {
                 continue
             }
-            verdicts &+= 1
-            submit(verdict)
+            report(verdict)
         }
         while let window = tracker.nextTarget() {
-            guard let verdict = detector.judge(window) else { continue }
-            verdicts &+= 1
-            submit(verdict)
+            if let verdict = detector.judge(window) { report(verdict) }
         }
+    }
+
+    private mutating func report(_ verdict: Verdict) {
+        verdicts &+= 1
+        var verdict = verdict
+        verdict.targetName = verdict.attackedAddress.flatMap { tracker.workloadName(of: $0) }
+        submit(verdict)
     }
 
     // MARK: - Ports

@@ -19,7 +19,7 @@ final class LiveSource {
     private var way: Way
     private let options: CaptureOptions
     /// The interfaces as given, with the bridges of container networks where those were requested.
-    private var named: [String]
+    private(set) var named: [String]
     /// The same for all ports that this source numbers.
     let run = UInt64.random(in: 1...UInt64.max)
 
@@ -134,6 +134,17 @@ final class LiveSource {
         switch way {
         case .ports(let capture): capture.down
         case .interfaces(let capture): capture.down
+        }
+    }
+
+    /// Whether no frame can arrive: no interface is watched, or none of them exists and is up.
+    var isBlind: Bool {
+        switch way {
+        case .ports(let capture):
+            return !capture.interfaces.interfaces.contains { $0.isUp && capture.isPort($0) }
+        case .interfaces(let capture):
+            let silent = Set(capture.missing + capture.down)
+            return named.allSatisfy(silent.contains)
         }
     }
 

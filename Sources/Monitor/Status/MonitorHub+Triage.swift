@@ -3,6 +3,7 @@ import AnomalyModel
 public import EventStore
 internal import Events
 internal import ModelFiles
+internal import Quarantine
 internal import Synchronization
 internal import Timestamps
 
@@ -12,10 +13,13 @@ extension MonitorHub {
         case notRunning
         case noSuchIncident(String)
         case noSuchMute(Int64)
+        case noSuchAlert(String)
         /// There are too many mutes.
         case full
         /// The feedback on the incident's alert cannot be recorded.
         case feedback(String)
+        /// The same, where no state was to be set.
+        case unrecorded(String)
         case store(EventStoreError)
 
         public var description: String {
@@ -23,8 +27,10 @@ extension MonitorHub {
             case .notRunning: "the monitor is not running"
             case .noSuchIncident(let id): "no incident begins with event \(id)"
             case .noSuchMute(let number): "there is no mute \(number)"
+            case .noSuchAlert(let id): "no alert \(id); it may be older than what is kept"
             case .full: "there are \(EventStore.muteLimit) mutes, which is the limit; end some"
             case .feedback(let why): "the feedback is not recorded, nor the state: \(why)"
+            case .unrecorded(let why): "the feedback is not recorded: \(why)"
             case .store(let error): "\(error)"
             }
         }
@@ -80,6 +86,47 @@ extension MonitorHub {
             }
             try FeedbackFile.withdraw(incident, model: model)
         }
+        requestReload()
+    }
+
+    /// What an operator says of an alert.
+    public enum FeedbackWord: String, CaseIterable, Sendable {
+        case benign, malicious
+        /// Earlier feedback does not hold any more.
+        case withdrawn
+    }
+
+    /// Records feedback on an alert, with an entry in the audit trail, and uses it at once.
+    ///
+    public func judge(
+        alert id: String, _ word: FeedbackWord, actor: String
+    ) throws(TriageError) {
+        guard let store else { throw .notRunning }
+        let judgement = Feedback.Judgement(rawValue: word.rawValue)
+        do {
+            try Self.turn.withLock { _ in
+                guard let model = modelPath else { throw TriageError.unrecorded("no model") }
+                if let judgement {
+                    guard let event = try store.event(id: id),
+                        event.kind == Event.Kind.alert.rawValue
+                    else { throw TriageError.noSuchAlert(id) }
+                    try FeedbackFile.add(
+                        id, judgement, source: EVEReader(lines: [event.line], name: "the store"),
+                        model: model)
+                } else {
+                    try FeedbackFile.withdraw(id, model: model)
+                }
+                try store.write(
+                    [],
+                    [
+                        AuditEntry(
+                            time: Clock.now(), actor: actor, action: "feedback", subject: id,
+                            detail: word.rawValue)
+                    ], notes: [:])
+            }
+        } catch let error as TriageError { throw error } catch let error as EventStoreError {
+            throw .store(error)
+        } catch { throw .unrecorded("\(error)") }
         requestReload()
     }
 

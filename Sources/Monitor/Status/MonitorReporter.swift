@@ -142,6 +142,7 @@ struct MonitorReporter {
                 parts.logger.error("nothing comes from \(names): taken down")
             }
         }
+        noteBlindness()
         if parts.live.directory.version != namesVersion {
             namesVersion = parts.live.directory.version
             status.identities = parts.live.source
@@ -180,6 +181,7 @@ struct MonitorReporter {
             status.isEnforcing = state.mode == .enforce
             status.appliesRules = control.isReal
         }
+        status.modelFile = hub.modelPath
         status.history = parts.history?.status
         status.restedSeconds = rested.inSeconds
         status.updated = now
@@ -189,6 +191,29 @@ struct MonitorReporter {
         guard reached >= nextStatistics else { return }
         nextStatistics = reached + statisticsInterval
         parts.decisions.submit(status.event)
+    }
+
+    /// Notes whether packets can arrive from all that the monitor was told to watch.
+    private mutating func noteBlindness() {
+        let lack = parts.live.bridgesLack(status.interfaces)
+        var blind = lack
+        if parts.source.isBlind {
+            let reasons =
+                missing.map { "\($0) is not there" } + down.map { "\($0) is down" }
+                + [lack].compactMap(\.self)
+            blind =
+                "no packet can arrive: "
+                + (reasons.isEmpty
+                    ? "no port at \(parts.source.named.joined(separator: ", "))"
+                    : reasons.joined(separator: "; "))
+        }
+        defer { status.blind = blind }
+        guard blind != status.blind else { return }
+        if let blind {
+            parts.logger.warning("\(blind)")
+        } else {
+            parts.logger.notice("packets can arrive again")
+        }
     }
 
     private mutating func note(_ pending: PendingWrites) {
@@ -202,7 +227,8 @@ struct MonitorReporter {
     }
 
     private mutating func troubles(_ now: Instant) -> [String] {
-        var troubles = missing.map { "interface \($0) is not there" }
+        var troubles = [status.blind].compactMap(\.self)
+        troubles += missing.map { "interface \($0) is not there" }
         troubles += down.map { "interface \($0) is down" }
         for entrance in status.entrances {
             guard let trouble = entrance.trouble else { continue }

@@ -12,9 +12,16 @@ public import Workloads
 
 /// Collects the explanation of an alert from the event file, the model and captures.
 public struct EventExplainer {
+    /// Where the alert, the changes of its rule, and flows are read.
+    private enum Source {
+        /// An EVE file.
+        case file(String)
+        /// Lines of EVE JSON and flows, from a place of this name.
+        case lines([String], flows: [EVEFlow], name: String)
+    }
+
     public var eventID: String
-    /// The EVE file that contains the alert.
-    public var events: String
+    private let source: Source
     /// The model that raised the alert, with its path.
     public var model: (path: String, model: Model)?
     public var inventory: Inventory?
@@ -23,14 +30,28 @@ public struct EventExplainer {
     /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
 
+    /// - Parameter events: the EVE file that contains the alert.
     public init(eventID: String, events: String) {
         self.eventID = eventID
-        self.events = events
+        source = .file(events)
+    }
+
+    /// - Parameters:
+    ///   - lines: the alert and the changes of its rule, as EVE JSON.
+    ///   - flows: flows of the offender in the time of the alert's window.
+    ///   - name: their place, for people.
+    package init(eventID: String, lines: [String], flows: [EVEFlow], from name: String) {
+        self.eventID = eventID
+        source = .lines(lines, flows: flows, name: name)
     }
 
     /// - Throws: `.input` if the alert is not found or a capture cannot be read.
     public func run(progress: ProgressReport? = nil) throws -> EventExplanation {
-        let file = try EVEReader(events)
+        let file =
+            switch source {
+            case .file(let path): try EVEReader(path)
+            case .lines(let lines, _, let name): EVEReader(lines: lines, name: name)
+            }
         let (event, alert) = try file.alert(eventID)
         let spool = captures.isEmpty ? nil : try InputSpool(captures)
         var explanation = EventExplanation(of: alert, at: event.time)
@@ -172,12 +193,19 @@ public struct EventExplainer {
             try flows.meter(spool.paths, progress)
             explanation.flowSource = "metered from \(captures.joined(separator: ", "))"
         } else {
-            file.forEachFlow(from: "\(alert.offender)") { flows.add($0) }
+            let place: String
+            switch source {
+            case .file(let path):
+                file.forEachFlow(from: "\(alert.offender)") { flows.add($0) }
+                place = "flow events of \(path)"
+            case .lines(_, let stored, _):
+                for flow in stored where flow.source == alert.offender { flows.add(flow) }
+                place = "flow history"
+            }
             explanation.flowSource =
                 flows.count > 0
-                ? "from the flow events of \(events)"
-                : "\(events) holds no flow events of \(alert.offender); "
-                    + "name its capture with -r FILE"
+                ? "from the \(place)"
+                : "no flows of \(alert.offender) in the \(place); name its capture with -r FILE"
         }
         explanation.flows = flows.telling
         explanation.flowCount = flows.count
@@ -193,11 +221,11 @@ public struct EventExplainer {
         if let rule = changes.last(where: { [.add, .extend].contains($0.change.action) }) {
             explanation.undo.append(rule.change.undo)
         }
-        explanation.undo.append(
-            Shell.line([
-                "lazaret", "feedback", eventID, "--benign", "-m", model?.path ?? "MODEL",
-                "--events", events,
-            ]))
+        var words = ["lazaret", "feedback", eventID, "--benign"]
+        if case .file(let path) = source {
+            words += ["-m", model?.path ?? "MODEL", "--events", path]
+        }
+        explanation.undo.append(Shell.line(words))
     }
 }
 

@@ -84,17 +84,21 @@ struct CaptureAnalyzer {
     /// Applies changes of the node's ports.
     mutating func apply(_ change: PortChange) { nodeAddresses.formUnion(change.nodeAddresses) }
 
-    mutating func analyze(_ window: Window) -> Verdict? {
+    /// - Parameter name: returns the name of the workload that has an address.
+    mutating func analyze(_ window: Window, name: (IPAddress) -> String?) -> Verdict? {
         // The node's own addresses are never an offender, as in the monitor.
-        guard let verdict = detector.judge(window),
+        guard var verdict = detector.judge(window),
             window.isContested || !nodeAddresses.contains(window.subject)
         else { return nil }
+        verdict.targetName = verdict.attackedAddress.flatMap(name)
         process(verdict)
         return verdict
     }
 
-    mutating func analyze(_ window: TargetWindow) {
-        if let verdict = detector.judge(window) { process(verdict) }
+    mutating func analyze(_ window: TargetWindow, name: (IPAddress) -> String?) {
+        guard var verdict = detector.judge(window) else { return }
+        verdict.targetName = verdict.attackedAddress.flatMap(name)
+        process(verdict)
     }
 
     private mutating func process(_ verdict: Verdict) {

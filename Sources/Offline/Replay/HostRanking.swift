@@ -6,6 +6,8 @@ import PacketCapture
 import PacketDecoding
 public import SystemSupport
 public import Workloads
+import NetworkAddresses
+public import Timestamps
 
 /// Ranks the addresses of captures against each other, without a model.
 public struct HostRanking {
@@ -29,6 +31,11 @@ public struct HostRanking {
         /// Lines for standard error.
         public var warnings: [String] = []
         public var packetCount = 0
+        /// Packet times.
+        public var first = Timestamp.epoch
+        public var last = Timestamp.epoch
+        /// Whom each address opened flows to.
+        public var contacts = ContactCounts()
         /// Data for a report, if requested.
         public var report: HTMLReport?
     }
@@ -42,8 +49,9 @@ public struct HostRanking {
         let spool = try self.spool ?? InputSpool(paths)
         var ranking = OutlierRanking(inventory: inventory, seed: seed)
         var droppedHosts = 0
+        var contacts = ContactCounts()
         func pass(
-            _ record: ReplayReportData?, _ body: (Window) -> Void
+            _ record: ReplayReportData?, countsContacts: Bool, _ body: (Window) -> Void
         ) throws(CaptureError) -> PacketReader.Report {
             var tracker = WindowTracker(
                 inventory: inventory, graph: nil, mode: .withoutBaseline,
@@ -63,9 +71,14 @@ public struct HostRanking {
                     while let window = tracker.nextWindow() { body(window) }
                     guard let tag = tracker.observe(packet, packets.update) else { continue }
                     packets.setTag(tag)
-                    if let record, let opening = tracker.opening(tag) {
-                        record.add(packet, openedBy: opening.subject, isNew: false)
-                    }
+                    guard countsContacts, let opening = tracker.opening(tag) else { continue }
+                    record?.add(packet, openedBy: opening.subject, isNew: false)
+                    let hasPorts = [6, 17, 132].contains(packet.ipProtocol)
+                    contacts.add(
+                        opening.subject,
+                        ContactCounts.Contact(
+                            address: packet.destination, ipProtocol: packet.ipProtocol,
+                            port: hasPorts ? packet.destinationPort : 0))
                 }
             }
             tracker.finish()
@@ -73,24 +86,33 @@ public struct HostRanking {
             droppedHosts = tracker.droppedHosts
             return packets.report
         }
-        let report = try pass(nil) { ranking.collect($0) }
+        let report = try pass(nil, countsContacts: false) { ranking.collect($0) }
         var outcome = Outcome()
         outcome.warnings = report.warnings.map { spool.named($0.description) } + report.remarks
         outcome.packetCount = report.packetCount
+        (outcome.first, outcome.last) = (report.first, report.last)
         if droppedHosts > 0 {
             outcome.warnings.append(
                 "\(droppedHosts) flows of hosts beyond the table's limit were ignored")
         }
         if ranking.fit() {
-            _ = try pass(record) { window in
+            _ = try pass(record, countsContacts: true) { window in
                 ranking.rank(window)
                 record?.add(window, score: ranking.score(window), isAnomalous: false)
             }
             outcome.entries = ranking.entries
+            outcome.contacts = contacts
             if ranking.isCut { outcome.warnings.append("the least anomalous hosts were left out") }
         }
-        outcome.report = record?.report(report, warnings: outcome.warnings)
-        outcome.report?.ranking = outcome.entries
+        if var page = record?.report(report, warnings: outcome.warnings) {
+            page.ranking = outcome.entries
+            page.rankingVerdict = outcome.entries.isEmpty ? [] : RankingReport.verdict(outcome)
+            for entry in outcome.entries.prefix(HTMLReport.rankedLimit) {
+                page.rankingContacts[entry.subject] =
+                    RankingReport.contactText(entry, outcome.contacts)
+            }
+            outcome.report = page
+        }
         return outcome
     }
 }

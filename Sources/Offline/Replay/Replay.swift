@@ -90,14 +90,16 @@ public struct Replay {
                     tracker.isCramped = memory.isShort()
                     analyzer.isCramped = tracker.isCramped
                 }
-                let verdict = analyzer.analyze(window)
+                let verdict = analyzer.analyze(window) { tracker.workloadName(of: $0) }
                 observe?(window, verdict)
                 record?.add(
                     window,
                     evidence: verdict == nil ? analyzer.evidenceShare(of: window.subject) : 1,
                     isAnomalous: verdict != nil)
             }
-            while let window = tracker.nextTarget() { analyzer.analyze(window) }
+            while let window = tracker.nextTarget() {
+                analyzer.analyze(window) { tracker.workloadName(of: $0) }
+            }
         }
         while let step = try packets.next() {
             switch step {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Monitor
 import Settings
 
 struct ConfigCommand: ParsableCommand {
@@ -9,12 +10,29 @@ struct ConfigCommand: ParsableCommand {
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Validate a configuration; report the line of an error.")
+            abstract: "Validate a configuration; report every error with its line or key.",
+            discussion: """
+                'lazaret monitor' refuses the same errors with the same lines. A monitor whose \
+                interfaces are named on its command line needs none in the file: name them here, too.
+                """)
         @OptionGroup var input: ConfigurationInput
 
+        @Option(
+            name: .customShort("i"),
+            help: ArgumentHelp(
+                "Interface that the monitor gets by -i; may be repeated.", valueName: "interface"))
+        var interfaces: [String] = []
+
         func run() throws {
-            try ConfigurationCheck(try input.read()).demand()
-            try Output.write("\(input.path ?? Configuration.standardPath): can be used\n", to: nil)
+            let path = input.path ?? Configuration.standardPath
+            guard FileManager.default.fileExists(atPath: path) else {
+                throw ConfigurationError(
+                    path: path, reason: "there is no such file; name one with -c")
+            }
+            var settings = try input.readForCheck()
+            if !interfaces.isEmpty { settings.monitor.interfaces = interfaces }
+            try ConfigurationCheck(settings).demand()
+            try Output.write("\(path): can be used\n", to: nil)
         }
     }
 

@@ -3,12 +3,15 @@ import Monitor
 import Settings
 
 /// Checks whether a monitor can run here.
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Check this node before a monitor runs on it, and report what to fix.",
         discussion:
-            "Exits with 1 if something prevents the monitor from starting or from fencing.")
+            """
+            Exits with 1 if something prevents the monitor from starting, from capturing or from \
+            fencing.
+            """)
 
     @OptionGroup var file: ConfigurationInput
 
@@ -20,12 +23,12 @@ struct DoctorCommand: ParsableCommand {
     @Option(name: [.short, .long], help: "Model to check.")
     var model: String?
 
-    func run() throws {
-        var settings = try file.read()
+    func run() async throws {
+        var settings = try file.readForCheck()
         if !interfaces.isEmpty { settings.monitor.interfaces = interfaces }
         settings.model = model ?? settings.model
         var doctor = Doctor(configuration: settings)
-        let findings = doctor.examine()
+        let findings = await doctor.examine()
         let width = findings.map(\.subject.count).max() ?? 0
         let lines = findings.map { finding in
             let grade = finding.grade.rawValue

@@ -1,10 +1,16 @@
 import AnomalyDetection
 import AnomalyModel
 import ArgumentParser
+import ControlServer
+import Events
+import FoundationEssentials
 import ModelFiles
+import StatusReport
+import SystemSupport
+import TextFormats
 
 /// Records a judgement of an alert, which changes how later windows are judged.
-struct FeedbackCommand: ParsableCommand {
+struct FeedbackCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "feedback",
         abstract: "Mark an alert as benign or malicious; without an alert, list the feedback.",
@@ -15,7 +21,8 @@ struct FeedbackCommand: ParsableCommand {
             is weak. \
             --withdraw removes the feedback. It is stored in MODEL.feedback.jsonl; the model does \
             not \
-            change. A running monitor reads it on SIGHUP.
+            change. The running monitor is asked for the alert and uses the feedback at once; \
+            without one, the alert is read from the state directory of the configuration.
             """)
 
     enum Action: String, EnumerableFlag {
@@ -26,8 +33,12 @@ struct FeedbackCommand: ParsableCommand {
 
     @Flag var action: Action?
 
-    @Option(name: [.short, .long], help: "The model that raised the alert.")
-    var model: String
+    @Option(
+        name: [.short, .long],
+        help: "The model that raised the alert; default: that of the monitor.")
+    var model: String?
+
+    @OptionGroup var control: ControlInput
 
     func validate() throws {
         guard alert.eventID != nil || action == nil else {
@@ -36,25 +47,68 @@ struct FeedbackCommand: ParsableCommand {
         guard alert.eventID == nil || action != nil else {
             throw ValidationError("give --benign, --malicious or --withdraw")
         }
-        guard action == nil || action == .withdraw || alert.events != nil else {
-            throw AlertInput.noFile
-        }
     }
 
-    func run() throws {
+    func run() async throws {
+        if model == nil, alert.events == nil, let action, try await tellMonitor(action) { return }
+        let model = try await modelFile()
         // A file that is no model has no feedback.
         _ = try ModelStore.read(model)
         switch action {
-        case .benign: try add(.benign)
-        case .malicious: try add(.malicious)
+        case .benign: try await add(.benign, model)
+        case .malicious: try await add(.malicious, model)
         case .withdraw: try FeedbackFile.withdraw(alert.eventID ?? "", model: model)
         case nil: break
         }
         try Output.write(try FeedbackFile.list(model), to: nil)
+        if action != nil { await refresh(model) }
     }
 
-    private func add(_ judgement: Feedback.Judgement) throws {
-        try FeedbackFile.add(
-            alert.eventID ?? "", judgement, events: alert.events ?? "", model: model)
+    /// Has the running monitor record the feedback.
+    ///
+    /// - Returns: false if no monitor runs.
+    private func tellMonitor(_ action: Action) async throws -> Bool {
+        let identifier = alert.eventID ?? ""
+        let word = action == .withdraw ? "withdrawn" : action.rawValue
+        do {
+            try await control.client().feedback(identifier, word, actor: Operator.name)
+        } catch {
+            guard control.socket == nil, error.isOfAbsentMonitor else { throw error }
+            return false
+        }
+        try Output.write("\(identifier.printable): \(word); the monitor uses it now\n", to: nil)
+        return true
+    }
+
+    /// The named model, else that of the running monitor, else that of the configuration.
+    private func modelFile() async throws -> String {
+        if let model { return model }
+        let running = try? await control.client().status(timeout: .seconds(5)).modelFile
+        return try running ?? control.file.read().modelFile
+    }
+
+    private func add(_ judgement: Feedback.Judgement, _ model: String) async throws {
+        let identifier = alert.eventID ?? ""
+        if let events = alert.events {
+            try FeedbackFile.add(identifier, judgement, events: events, model: model)
+        } else {
+            let stored = try await StoredAlert.find(identifier, control)
+            let source = EVEReader(lines: stored.lines, name: stored.name)
+            try FeedbackFile.add(identifier, judgement, source: source, model: model)
+        }
+    }
+
+    /// Has a running monitor that judges by this model use the feedback at once.
+    private func refresh(_ model: String) async {
+        guard let client = try? control.client(),
+            let used = try? await client.status(timeout: .seconds(5)).modelFile,
+            used.realPath == model.absolutePath.realPath
+        else { return }
+        do {
+            try await client.reload()
+            try Output.write("the monitor uses it now\n", to: nil)
+        } catch {
+            Output.warn("the monitor does not use it before a reload: \(error)")
+        }
     }
 }

@@ -38,8 +38,8 @@ struct IncidentsCommand: AsyncParsableCommand {
                 [
                     incident.eventId.printable, incident.triage.state.printable,
                     incident.decision.printable,
-                    "\(UTC.date(incident.start)) \(UTC.clock(incident.start))",
-                    incident.workload.printable,
+                    UTC.short(incident.start), UTC.short(incident.end),
+                    incident.who.printable, (incident.targetText ?? "-").printable,
                     incident.summary.printable
                         + (incident.triage.comment.map { $0.isEmpty ? "" : " (\($0.printable))" }
                             ?? ""),
@@ -47,8 +47,10 @@ struct IncidentsCommand: AsyncParsableCommand {
             }
             try Output.write(
                 TextTable.text(
-                    ["INCIDENT", "STATE", "DECISION", "START (UTC)", "WORKLOAD", "SUMMARY"], rows),
-                to: nil)
+                    [
+                        "INCIDENT", "STATE", "DECISION", "START (UTC)", "END (UTC)", "OFFENDER",
+                        "TARGET", "SUMMARY",
+                    ], rows), to: nil)
         }
     }
 
@@ -164,10 +166,10 @@ enum Operator {
 extension UTC {
     /// A time stamp of the monitor's answers as `2026-11-26 15:00:00`; other text as it is.
     static func short(_ text: String) -> String {
-        guard let time = UTC.time(text) else { return text }
-        let second = Int64(time.second)
-        return "\(UTC.date(second)) \(UTC.clock(second))"
+        UTC.time(text).map { short(Int64($0.second)) } ?? text
     }
+
+    static func short(_ second: Int64) -> String { "\(date(second)) \(clock(second))" }
 }
 
 /// Rows of text in columns.

@@ -117,12 +117,8 @@ struct MonitorCommand: ParsableCommand {
 
     /// The configuration, overridden by the options of the command line.
     private func settings() throws -> Configuration {
-        var settings = try file.read()
+        var settings = try file.readForCheck()
         if !capture.interfaces.isEmpty { settings.monitor.interfaces = capture.interfaces }
-        let interfaces = settings.monitor.interfaces
-        guard !interfaces.isEmpty else {
-            throw ValidationError("no packets; name an interface with -i")
-        }
         guard Set(capture.interfaces).count == capture.interfaces.count else {
             throw ValidationError("an interface is named twice")
         }
@@ -157,10 +153,10 @@ struct MonitorCommand: ParsableCommand {
 
     func run() throws {
         let settings = try settings()
+        try settings.checkEarly()
         // Privileges are dropped before there is a second thread, and before any file but the
         // configuration is read.
         if let user = settings.user {
-            try settings.checkUser()
             try Privileges.drop(
                 to: user, state: settings.monitor.stateDirectory, events: settings.monitor.output,
                 socket: settings.control.socket)

@@ -190,10 +190,11 @@ struct ReplayCommand: ParsableCommand {
         for warning in result.warnings { Output.warn(warning) }
         let text =
             switch format {
-            case .table: RankingReport.table(result.entries, packetCount: result.packetCount)
+            case .table: RankingReport.table(result)
             case .json:
-                result.entries.enumerated().map { RankingReport.json($1, rank: $0 + 1) + "\n" }
-                    .joined()
+                result.entries.enumerated().map {
+                    RankingReport.json($1, rank: $0 + 1, result.contacts) + "\n"
+                }.joined()
             case .eve:
                 result.entries.filter { $0.pattern != nil }.map {
                     RankingReport.event($0).eve + "\n"

@@ -13,10 +13,18 @@ struct ConfigurationInput: ParsableArguments {
 
     /// The named file, else the standard one, else the defaults.
     func read() throws -> Configuration {
-        if let path { return try Configuration(path: path) }
-        guard FileManager.default.fileExists(atPath: Configuration.standardPath) else {
-            return Configuration()
-        }
-        return try Configuration(path: Configuration.standardPath)
+        try existing.map { path throws(ConfigurationError) in try Configuration(path: path) }
+            ?? Configuration()
+    }
+
+    /// The same for `ConfigurationCheck`, which reports the faults of values with all others.
+    func readForCheck() throws -> Configuration {
+        try existing.map { path throws(ConfigurationError) in try Configuration(checking: path) }
+            ?? Configuration()
+    }
+
+    private var existing: String? {
+        let isThere = FileManager.default.fileExists(atPath: Configuration.standardPath)
+        return path ?? (isThere ? Configuration.standardPath : nil)
     }
 }

@@ -19,9 +19,15 @@ struct ControlInput: ParsableArguments {
         }
         let settings = try file.read()
         guard let configured = settings.control.socket else {
-            throw ValidationError(
-                "control.socket is off in the configuration; name one with --socket")
+            throw SocketIsOff()
         }
         return ControlClient(socket: configured, user: settings.user)
+    }
+}
+
+/// The configuration has no control socket.
+struct SocketIsOff: Error, CustomStringConvertible {
+    var description: String {
+        "control.socket is off in the configuration; name one with --socket"
     }
 }

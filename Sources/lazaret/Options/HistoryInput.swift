@@ -110,7 +110,7 @@ struct HistoryInput: ParsableArguments {
         _ query: FlowQuery, _ format: FlowFormat, to output: String?
     ) async throws {
         let limit = last ?? 1000
-        let source = try HistorySource(self)
+        let source = try HistorySource(control, state: state)
         var rows: [FlowPage.Row] = []
         var before: Int64?
         var damaged: Int64 = 0
@@ -139,23 +139,23 @@ struct HistoryInput: ParsableArguments {
 }
 
 /// Where the history is read: by the running monitor, or in the state directory.
-private struct HistorySource {
+struct HistorySource {
     private let client: ControlClient?
     private let reader: HistoryReader?
 
-    init(_ input: HistoryInput) throws {
-        if let state = input.state {
+    /// - Parameter state: the state directory to read; nil: the monitor is asked.
+    init(_ control: ControlInput, state: String?) throws {
+        if let state {
             client = nil
             reader = try Self.reader(state)
             return
         }
-        let settings = try input.control.file.read()
+        let settings = try control.file.read()
         client =
-            input.control.socket != nil || settings.control.socket != nil
-            ? try input.control.client() : nil
+            control.socket != nil || settings.control.socket != nil ? try control.client() : nil
         // Without a monitor, the directory of the configuration is read.
         reader =
-            input.control.socket == nil ? try? Self.reader(settings.monitor.stateDirectory) : nil
+            control.socket == nil ? try? Self.reader(settings.monitor.stateDirectory) : nil
     }
 
     private static func reader(_ directory: String) throws -> HistoryReader {

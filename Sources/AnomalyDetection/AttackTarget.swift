@@ -1,0 +1,112 @@
+import AttackPatterns
+import BaselineGraph
+import FeatureExtraction
+public import NetworkAddresses
+import SenderAttribution
+
+/// Whom an anomalous window acts on.
+public struct AttackTarget: Sendable, Equatable {
+    /// The address; of several, the last.
+    public var address: IPAddress
+    /// The name of its workload; nil: it has none.
+    public var workload: String?
+    /// The protocol, and the port if it has ports; nil: of several ports, or not known.
+    public var ipProtocol: UInt8?
+    public var port: UInt16?
+    /// How many addresses and ports there are, these included.
+    public var addressCount: Int
+    public var portCount: Int
+    /// How many pairs of address and port, where only these are counted.
+    public var pairCount: Int
+
+    public init(
+        address: IPAddress, workload: String? = nil, ipProtocol: UInt8? = nil, port: UInt16? = nil,
+        addressCount: Int = 1, portCount: Int = 1, pairCount: Int = 1
+    ) {
+        self.address = address
+        self.workload = workload
+        self.ipProtocol = ipProtocol
+        self.port = port
+        self.addressCount = addressCount
+        self.portCount = portCount
+        self.pairCount = pairCount
+    }
+
+    /// `db (10.60.2.5) TCP 5432`; `db (10.60.2.5), 1002 ports`; `57 addresses, last db (10.60.2.5)
+    /// TCP 22`.
+    public var text: String {
+        let host = workload.map { "\($0) (\(address))" } ?? "\(address)"
+        var place = host
+        if portCount == 1, let protocolName {
+            place += " \(protocolName)" + (port.map { " \($0)" } ?? "")
+        }
+        if pairCount > 1 { return "\(pairCount) address and port pairs, last \(place)" }
+        let ports = portCount > 1 ? "\(portCount) ports" : ""
+        guard addressCount > 1 else { return ports.isEmpty ? place : "\(host), \(ports)" }
+        return "\(addressCount) addresses\(ports.isEmpty ? "" : ", \(ports)"), last \(place)"
+    }
+
+    /// The upper-case name of the protocol.
+    public var protocolName: String? { ipProtocol.map(Service.protocolName) }
+}
+
+extension Verdict {
+    /// Whom it acts on; nil where no packet names an address.
+    public var attacked: AttackTarget? {
+        guard var target = pattern?.isTakeover == true ? takenAddress : contactedAddress else {
+            return nil
+        }
+        target.workload = targetName
+        return target
+    }
+
+    /// The address for which `targetName` is to be set.
+    package var attackedAddress: IPAddress? { attacked?.address }
+
+    /// The address that a takeover concerns.
+    private var takenAddress: AttackTarget? {
+        guard let address = window.takeover?.address, !address.isUnspecified else { return nil }
+        return AttackTarget(address: address)
+    }
+
+    private var contactedAddress: AttackTarget? {
+        // A service that refuses its clients acts on nobody else.
+        guard pattern != .serviceDown else { return nil }
+        let contact = pattern == .beacon ? window.regularContact : window.lastContact
+        guard contact.second >= window.startSecond, !contact.address.isUnspecified else {
+            return nil
+        }
+        var target = AttackTarget(address: contact.address)
+        count(in: &target)
+        target.ipProtocol = contact.ipProtocol
+        if [6, 17, 132].contains(contact.ipProtocol) { target.port = contact.port }
+        return target
+    }
+
+    /// Counts the addresses and ports that the pattern is about. Usual peers of the same time are
+    /// left out, where the pattern does not count its targets itself.
+    private func count(in target: inout AttackTarget) {
+        func count(_ feature: Feature) -> Int { max(1, Int(window[feature].rounded())) }
+        if let against {
+            if pattern == .verticalScan { target.portCount = max(1, Int(against.ports)) }
+            return
+        }
+        switch pattern {
+        case .arpSweep: target.addressCount = count(.arpTargets)
+        case .horizontalScan: target.addressCount = count(.peers)
+        case .verticalScan where window[.unsolicitedTargets] <= window[.ports]:
+            target.addressCount = count(.newPeers)
+            target.portCount = count(.ports)
+        case .verticalScan, .nullScan, .finScan, .xmasScan, .maimonScan, .ackScan, .synAckScan,
+            .invalidFlagsScan, .fragmentedScan:
+            target.pairCount = count(.unsolicitedTargets)
+        case .lateralMovement, .newService, nil: target.addressCount = count(.newPeers)
+        default: break
+        }
+    }
+}
+
+extension Incident {
+    /// Whom it acts on, by its strongest verdict.
+    public var attacked: AttackTarget? { strongest.attacked }
+}

@@ -1,0 +1,43 @@
+import BaselineGraph
+public import NetworkAddresses
+
+/// Whom each host of a capture opened flows to, for a ranking. Both the hosts and the contacts of
+/// each are bounded, so that a capture of forged addresses cannot fill the memory.
+public struct ContactCounts: Sendable {
+    /// One end of flows that a host opened.
+    public struct Contact: Hashable, Sendable {
+        public var address: IPAddress
+        public var ipProtocol: UInt8
+        /// 0 where the protocol has no ports.
+        public var port: UInt16
+
+        /// `10.60.2.5 TCP 5432`.
+        public var text: String {
+            let name = Service.protocolName(ipProtocol)
+            return "\(address) \(name)" + (port == 0 ? "" : " \(port)")
+        }
+
+        /// The upper-case name of the protocol.
+        public var protocolName: String { Service.protocolName(ipProtocol) }
+    }
+
+    private static let hostLimit = 4096
+    private static let contactLimit = 1024
+
+    private var flows: [IPAddress: [Contact: Int]] = [:]
+
+    mutating func add(_ host: IPAddress, _ contact: Contact) {
+        guard flows[host] != nil || flows.count < Self.hostLimit else { return }
+        let isKnown = flows[host]?[contact] != nil
+        guard isKnown || flows[host]?.count ?? 0 < Self.contactLimit else { return }
+        flows[host, default: [:]][contact, default: 0] += 1
+    }
+
+    /// A host's contacts, most flows first.
+    public func contacts(of host: IPAddress) -> [(contact: Contact, flows: Int)] {
+        (flows[host] ?? [:]).map { (contact: $0.key, flows: $0.value) }.sorted {
+            ($1.flows, $0.contact.address, $0.contact.port)
+                < ($0.flows, $1.contact.address, $1.contact.port)
+        }
+    }
+}
