@@ -55,7 +55,8 @@ struct ConfigurationTests {
 
     private static let response =
         "{name: 'all', action: request, after: 1m, workloads: ['shop/*'], most: 3, grace: 5s, "
-        + "commit: true, keep: 4, timeout: 9s, apply: {method: 'POST', url: 'https://h/{{address}}', "
+        + "commit: true, keep: 4, timeout: 9s, "
+        + "apply: {method: 'POST', url: 'https://h/{{address}}', "
         + "body: '{\"it''s\":\"{{address}}\"}'}, verify: {method: 'GET', url: 'https://h/v', "
         + "contains: '{{address}}'}, undo: {method: 'DELETE', url: 'https://h/{{captured}}'}, "
         + "content: form, capture: '.id', headers_file: '/etc/h', ca_file: '/etc/ca', "
