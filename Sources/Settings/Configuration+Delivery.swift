@@ -53,8 +53,9 @@ extension Configuration {
         set { monitor.delivery.webhook = newValue.url.isEmpty ? nil : newValue }
     }
 
-    /// `text` for every user that may read from the monitor. Of the URLs of webhook and responses it
-    /// contains only the host, since the path of a webhook is often a secret, and of bodies nothing.
+    /// `text` for every user that may read from the monitor. Of the URLs of webhook and responses
+    /// it contains only the host, since the path of a webhook is often a secret, and of bodies
+    /// nothing.
     public var shownText: String { shownText(startedWith: self) }
 
     /// The same for a monitor that has read the file again: keys that it cannot change while it

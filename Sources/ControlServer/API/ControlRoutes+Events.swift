@@ -51,7 +51,7 @@ extension ControlRoutes {
         },
         Operation(
             .get, "/api/v1/events/{id}/changes",
-            "The changes of the quarantine rule that acts on an alert's offender, the earliest first",
+            "The changes of the rule that acts on an alert's offender, the earliest first",
             inputs: identifier, answers: .json(.array(of: .event))
         ) { context, id in
             let kept = try store(context.hub)

@@ -13,7 +13,8 @@ struct ConfigCommand: ParsableCommand {
             abstract: "Validate a configuration; report every error with its line or key.",
             discussion: """
                 'lazaret monitor' refuses the same errors with the same lines. A monitor whose \
-                interfaces are named on its command line needs none in the file: name them here, too.
+                interfaces are named on its command line needs none in the file: name them \
+                here, too.
                 """)
         @OptionGroup var input: ConfigurationInput
 
