@@ -128,52 +128,6 @@ struct PoisonTests {
         first.ip6(
             at: 0, host, Member("ff02::2", card: "33:33:00:00:00:02"), next: 58, solicitation)
         let model = try model(first, inventory: inventory)
-        // The same again is still an attack.
-        var again = attack()
-        poison(&again)
-        let outcome = try judge(again, model, inventory: inventory)
-        #expect(
-            outcome.alerts(on: Member.offender.address).contains {
-                ["arpSpoofing", "nextHop"].contains($0.pattern)
-            }, "\(outcome.alerts)")
-        #expect(outcome.alerts(on: Member.bystander.address).isEmpty, "\(outcome.alerts)")
-        // It may not use others' addresses as a router may.
-        var flood = attack()
-        flood.visit(at: -2, .neighbour, .store, from: 50_001, port: 80)
-        flood.flood(Member.neighbour.by(.offender), .database, port: 5432)
-        #expect(
-            try judge(flood, model, inventory: inventory).fenced == [Member.offender.card])
-    }
-
-    /// Many source addresses, and frames to its own MAC address for others, make no router.
-    @Test func manyAddressesMakeNoRouter() throws {
-        var poison = attack(at: Self.training)
-        for number in 0..<40 {
-            let time = Double(number) / 4
-            poison.tcp(
-                at: time, Member("10.60.4.\(20 + number % 20)").by(.offender), .store,
-                UInt16(45_000 + number), 80)
-            var via = Member("10.60.3.\(100 + number)")
-            via.card = Member.offender.card
-            poison.ping(at: time + 0.1, .offender, via)
-        }
-        let model = try model(poison, inventory: true)
-        var flood = attack()
-        flood.visit(at: -2, .neighbour, .store, from: 50_001, port: 80)
-        flood.flood(Member.neighbour.by(.offender), .database, port: 5432)
-        let outcome = try judge(flood, model, inventory: true)
-        #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
-    }
-
-    /// The first frame of a host is often one of IPv6's, from its link-local address, which is in
-    /// none of the inventory's networks. That makes it no router, whose packets prove nothing.
-    @Test(arguments: [true, false]) func aLinkLocalAddressMakesNoRouter(inventory: Bool) throws {
-        var first = attack(at: Timestamp(second: 1_795_223_600))
-        let routers = Member("ff02::2", card: "33:33:00:00:00:02")
-        first.ip6(
-            at: 0, .offender, "fe80::42:aff:fe3c:40b", to: routers, "ff02::2", 58,
-            [133, 0, 0, 0, 0, 0, 0, 0])
-        let model = try model(first, inventory: inventory)
         var scan = attack()
         scan.scan(.offender, .database, count: 300, open: 0)
         let outcome = try judge(scan, model, inventory: inventory)
