@@ -69,6 +69,12 @@ final class PortNode {
         try container.run("ip", "link", "set", "eth0", "up")
         try container.run("ip", "addr", "add", "10.\(bridge).0.\(host)/24", "dev", "eth0")
         try container.run("ip", "addr", "add", "fd0\(bridge)::\(host)/64", "dev", "eth0", "nodad")
+        // The first frame is lost if the bridge does not forward yet.
+        let port = "v" + name
+        let isForwarding = try eventually {
+            try space.run("bridge", "link", "show", "dev", port).contains("state forwarding")
+        }
+        try #require(isForwarding)
         try container.run("ip", "route", "add", "default", "via", "10.\(bridge).0.1")
         try container.run("ip", "-6", "route", "add", "default", "via", "fd0\(bridge)::1")
     }
