@@ -165,8 +165,10 @@ struct ControlTests {
         }
         let areTold = try eventually {
             let output = try client("events").output
-            return output.split(separator: "\n").count { $0.contains("\"target\":\"\(lab.b.v4)\"") }
-                == 2
+            let changes = output.split(separator: "\n").filter {
+                $0.contains(#""event_type":"quarantine""#)
+            }
+            return changes.count { $0.contains("\"target\":\"\(lab.b.v4)\"") } == 2
         }
         #expect(areTold)
         #expect(!program.errors.contains("put right"), "\(program.errors)")
