@@ -70,17 +70,28 @@ extension Verdict {
     }
 
     private var contactedAddress: AttackTarget? {
-        // A service that refuses its clients acts on nobody else.
-        guard pattern != .serviceDown else { return nil }
         let contact = pattern == .beacon ? window.regularContact : window.lastContact
-        guard contact.second >= window.startSecond, !contact.address.isUnspecified else {
-            return nil
-        }
+        guard contact.second >= window.startSecond, !contact.address.isUnspecified,
+            against != nil || isOfPattern(contact)
+        else { return nil }
         var target = AttackTarget(address: contact.address)
         count(in: &target)
         target.ipProtocol = contact.ipProtocol
         if [6, 17, 132].contains(contact.ipProtocol) { target.port = contact.port }
         return target
+    }
+
+    /// Whether a contact may belong to the pattern's own traffic. A host that was only contacted at
+    /// the same time is no target.
+    private func isOfPattern(_ contact: Contact) -> Bool {
+        switch pattern {
+        // A service that refuses its clients acts on nobody else; ARP opens no flow.
+        case .serviceDown, .arpSweep: false
+        case .dnsTunnel: [53, 853, 5353].contains(contact.port)
+        case .icmpTunnel: contact.ipProtocol == 1 || contact.ipProtocol == 58
+        case .synFlood, .guessing, .slowRequests: contact.ipProtocol == 6
+        default: true
+        }
     }
 
     /// Counts the addresses and ports that the pattern is about. Usual peers of the same time are
@@ -92,7 +103,6 @@ extension Verdict {
             return
         }
         switch pattern {
-        case .arpSweep: target.addressCount = count(.arpTargets)
         case .horizontalScan: target.addressCount = count(.peers)
         case .verticalScan where window[.unsolicitedTargets] <= window[.ports]:
             target.addressCount = count(.newPeers)

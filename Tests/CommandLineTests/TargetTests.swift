@@ -72,4 +72,12 @@ struct TargetTests {
         let words = try #require(leak["target_text"] as? String)
         #expect(words.hasPrefix(try #require(leak["target"] as? String)), "\(words)")
     }
+
+    /// A host outside was contacted during the tunnel; a sweep by ARP opens no flow.
+    @Test func aHostContactedAtTheSameTimeIsNoTarget() throws {
+        let tunnel = try incident("dnsTunnel")
+        #expect(tunnel["target"] == nil || tunnel["target_port"] as? Int == 53, "\(tunnel)")
+        #expect(try incident("arpSweep")["target"] == nil)
+        #expect(try incident("icmpTunnel")["target_proto"] as? String == "ICMP")
+    }
 }
