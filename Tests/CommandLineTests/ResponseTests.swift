@@ -93,4 +93,19 @@ struct ResponseTests {
         let empty = try Run("quarantine", "responses", "--state", bench.scratch.path("none"))
         #expect(empty.status == 1 && empty.errors.contains("no such file"))
     }
+
+    /// Who uses a workload is known from the model, which has the names of its training.
+    @Test func aPlanNamesWhoUsesTheWorkload() throws {
+        let model = bench.scratch.path("clean.model")
+        for target in ["10.60.3.5", "db"] {
+            let plan = try Run(
+                "quarantine", "plan", target, "--state", bench.state, "-m", model)
+            #expect(plan.status == 0, "\(plan.errors)")
+            #expect(plan.output.contains("worker TCP 5432"), "\(plan.output)")
+            #expect(plan.output.contains("(db)"), "\(plan.output)")
+        }
+        let unknown = try Run(
+            "quarantine", "plan", "203.0.113.9", "--state", bench.state, "-m", model)
+        #expect(unknown.output.contains("unknown: no workload is known there"))
+    }
 }

@@ -47,8 +47,13 @@ extension QuarantineCommand {
             for failure in await live.listOnce() {
                 printError("\(failure.source): \(failure.reason)")
             }
-            let (targets, workload) = try resolve(live.inventory)
             let options = settings.monitor
+            let learned = model ?? settings.model ?? Monitor.learnedModelPath(in: directory)
+            let isThere = model != nil || FileManager.default.fileExists(atPath: learned)
+            let judge = isThere ? try ModelStore.readForJudging(learned, inventory: nil) : nil
+            // As for a monitor, the names of the training hold where no file has others.
+            let remembered = path == nil ? judge?.provenance.inventory ?? .empty : .empty
+            let (targets, workload) = try resolve([live.inventory, remembered])
             let situation = LocalQuarantine(directory: directory, options: options)
                 .situation(inventory: live.inventory)
             let preview = await ResponsePreview(
@@ -56,27 +61,28 @@ extension QuarantineCommand {
                 engines: LiveWorkloads.engineAddresses(options.workloads), situation: situation,
                 now: Clock.now())
             for trouble in preview.troubles { printError(trouble) }
-            let learned = model ?? settings.model ?? Monitor.learnedModelPath(in: directory)
-            let isThere = FileManager.default.fileExists(atPath: learned)
             let contacts =
-                isThere || model != nil
-                ? MonitorHub.Contact.all(
-                    of: workload, in: try ModelStore.readForJudging(learned, inventory: nil)) : nil
+                workload == nil
+                ? nil : judge.map { MonitorHub.Contact.all(of: workload, in: $0) }
             return QuarantinePlanReport(
                 targets: targets, workload: workload,
                 objections: targets.compactMap { situation.protected.objection(to: $0) },
                 action: options.policy.actions.first ?? .drop, preview: preview, contacts: contacts)
         }
 
-        /// The targets of the named workload, or of the workload at the address.
+        /// The targets of the named workload, or of the workload at the address, by the first
+        /// inventory that has it.
         private func resolve(
-            _ inventory: Inventory
+            _ inventories: [Inventory]
         ) throws -> (targets: [QuarantineTarget], workload: String?) {
             if let target = QuarantineTarget(target) {
-                let workload = target.prefix.flatMap { inventory.workload(of: $0.address) }
+                let workload = target.prefix.flatMap { prefix in
+                    inventories.lazy.compactMap { $0.workload(of: prefix.address) }.first
+                }
                 return ([target], workload?.name)
             }
-            guard let workload = inventory.workloads.first(where: { $0.name == target }) else {
+            let workloads = inventories.lazy.flatMap(\.workloads)
+            guard let workload = workloads.first(where: { $0.name == target }) else {
                 throw ValidationError(
                     "'\(target)' is no address, MAC address or known workload; see 'lazaret "
                         + "inventory show'")
@@ -93,7 +99,7 @@ struct QuarantinePlanReport {
     var objections: [String]
     var action: QuarantineRule.Action
     var preview: ResponsePreview
-    /// Nil: there is no model.
+    /// Nil: there is no model, or it names no workload at the target.
     var contacts: [MonitorHub.Contact]?
 
     private var clients: [String] {
@@ -112,7 +118,8 @@ struct QuarantinePlanReport {
                 "container   \(container.name) (\(container.id.prefix(12)), \(container.engine))")
         }
         if contacts == nil {
-            lines.append("used by     unknown: there is no model")
+            let why = workload == nil ? "no workload is known there" : "there is no model"
+            lines.append("used by     unknown: \(why)")
         } else {
             lines += Self.list("used by     ", clients) + Self.list("uses        ", servers)
         }
