@@ -153,7 +153,7 @@ public enum FeatureSchema {
             "scans"),
         row(
             .flowsPerEdge, "flows_per_edge", "flows", 5, 1.2, "flows to each peer and port",
-            "password guessing, request floods"),
+            "request floods, password guessing"),
         row(
             .failed, "failed", "flows", 5, 1.2, "flows refused or unanswered",
             "scans, floods, a service that is down"),
@@ -220,7 +220,7 @@ public enum FeatureSchema {
             .served, "served", "packets", 60, 8, "packets received on flows that others opened",
             "nothing by itself: the demand that a relay passes on"),
         row(
-            .logins, "logins", "flows", 1.5, 0.75, "flows opened to services that ask for a login",
+            .logins, "logins", "logins", 1.5, 0.75, "logins that were refused or cannot be read",
             "password guessing"),
         row(
             .outsideExcess, "outside_excess", "ln(out/in)", .linear, 1.3,

@@ -70,6 +70,10 @@ struct FlowBits: OptionSet, BitwiseCopyable {
     static let continued = FlowBits(rawValue: 64)
     /// The originator was determined by the port numbers, not by the first packet.
     static let flipped = FlowBits(rawValue: 128)
+    /// The originator sent something that a refusal of a login may answer.
+    static let asked = FlowBits(rawValue: 1 << 14)
+    /// The responder granted or refused a login.
+    static let decided = FlowBits(rawValue: 1 << 15)
 
     /// The kind of tunnel in bits 8 to 10; the end reason of an ended flow is in bits 11 to 13.
     static func tunnel(_ tunnel: Packet.Tunnel) -> FlowBits {
