@@ -152,10 +152,10 @@ extension FlowMeter {
         let bits = table[slot].bits
         let isHigh = bits.contains(.originatorIsHigh)
         let isCut = bits.contains(.continued)
-        update.sent =
-            isCut ? .max : UInt32(clamping: table[slot, fromHigh: isHigh].payloadBytes)
-        update.fetched =
-            isCut ? .max : UInt32(clamping: table[slot, fromHigh: !isHigh].payloadBytes)
+        // With time stamps, as most connections have them.
+        let header: UInt64 = table[slot].ipVersion == 6 ? 72 : 52
+        update.sent = isCut ? .max : table[slot, fromHigh: isHigh].carried(header: header)
+        update.fetched = isCut ? .max : table[slot, fromHigh: !isHigh].carried(header: header)
         if bits.contains(.decided) { events.insert(.loginDecided) }
     }
 

@@ -160,6 +160,15 @@ struct SideCounters: BitwiseCopyable {
         packets &+= 1
     }
 
+    /// The payload in bytes, also in a capture whose frames were cut and have lost their lengths:
+    /// then by the lengths in the IP headers.
+    ///
+    /// - Parameter header: the headers of a segment; a SYN has 8 bytes more.
+    func carried(header: UInt64) -> UInt32 {
+        let headers = UInt64(packets) &* header &+ 8
+        return UInt32(clamping: max(payloadBytes, ipBytes &- min(ipBytes, headers)))
+    }
+
     /// Starts the next interval: resets the counters and keeps the connection's state.
     mutating func restart() {
         var fresh = SideCounters()
