@@ -161,7 +161,10 @@ let package = Package(
             ]),
         library(
             "AttackPatterns",
-            uses: ["NetworkAddresses", "BaselineGraph", "SenderAttribution", "FeatureExtraction"]),
+            uses: [
+                "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
+                "FeatureExtraction",
+            ]),
         library("IsolationForest"),
         library(
             "AnomalyModel",
@@ -349,7 +352,7 @@ let package = Package(
             ]),
         tests(
             of: "AttackPatterns",
-            uses: ["NetworkAddresses", "FeatureExtraction"]),
+            uses: ["NetworkAddresses", "Workloads", "FeatureExtraction"]),
         tests(of: "IsolationForest"),
         tests(
             of: "AnomalyModel",

@@ -99,11 +99,11 @@ class Conn:
         self.rtt = (a.rtt + b.rtt) * lab.rng.uniform(0.8, 1.5)
         self.base = a.sums[version] + b.sums[version] + self.sport + port + 6
 
-    def put(self, t, way, flags, size=0):
+    def put(self, t, way, flags, size=0, words=None):
         source, destination = self.ends[way], self.ends[1 - way]
         seq, ack = self.seq[way], self.seq[1 - way] if flags & ACK else 0
         options = b"\x02\x04\x05\xb4\x01\x03\x03\x07" if flags & SYN else b""
-        data, total = head(self.port, way, size) if size else (b"", 0)
+        data, total = (words, ones(words)) if words else head(self.port, way, size) if size else (b"", 0)
         word = (5 + len(options) // 4) << 12 | flags
         total += (self.base + 20 + len(options) + size + (seq >> 16) + (seq & 0xFFFF) + (ack >> 16) + (ack & 0xFFFF)
                   + word + 502 + (0x204 + 0x5B4 + 0x103 + 0x307 if options else 0))
@@ -994,7 +994,7 @@ class Attacks:
         plan("udp-flood", who["udp"], None, "4000 datagrams of 200 bytes outside", self.datagrams)
         plan("http-password-guessing", out(), who["guess"], "300 passwords", self.logins, 443, 300, 0.07, 480, 620)
         plan("ssh-password-guessing", *who["ssh"], "40 passwords for root", self.logins, 22, 40, 1.5, 1900, 2300)
-        plan("db-password-guessing", *who["db"], "400 passwords", self.logins, 5432, 400, 0.02, 150, 110)
+        plan("db-password-guessing", *who["db"], "400 passwords", self.refusals, 400, 0.02)
         plan("exfil-bulk", who["bulk"], None, "12 MB in one upload", self.upload)
         plan("exfil-relayed", who["relay"], None, "12 MB, read from the database as they leave", self.relay)
         plan("exfil-slow", who["drip"], None, "40 uploads of 25 kB", self.logins, 443, 40, 7, 25_000, 300)
@@ -1121,6 +1121,20 @@ class Attacks:
     def logins(self, a, b, port, tries, gap, up, down):
         for _ in range(tries):
             self.lab.call(self.lab.now, a, b, port, up, down, 0.01, False)
+            yield self.lab.exp(gap)
+
+    def refusals(self, a, b, tries, gap):
+        """Logins to PostgreSQL, each with a startup message, a challenge, an answer and a refusal."""
+        talk = ((0, 41, struct.pack("!II", 41, 196_608) + b"user\0postgres\0"),
+                (1, 13, b"R" + struct.pack("!II", 12, 5)),
+                (0, 109, b"p" + struct.pack("!I", 108) + b"md5"),
+                (1, 97, b"E" + struct.pack("!I", 96) + b"SFATAL\0VFATAL\0C28P01\0Mno"))
+        for _ in range(tries):
+            conn = Conn(self.lab, a, b, 5432, self.lab.now).open()
+            for way, size, words in talk:
+                conn.put(conn.t, way, ACK | PSH, size, words)
+                conn.t += conn.rtt / 2 + 0.002
+            conn.close(1)
             yield self.lab.exp(gap)
 
     def upload(self, a, b): return self.lab.bulk(a, b, 443, 12e6, rate=1.5e6)

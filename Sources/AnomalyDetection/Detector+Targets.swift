@@ -138,7 +138,8 @@ extension Detector {
         let length = (Float(window.scale.seconds) / 10).squareRoot()
         let found = Found(
             .guessing, window.counts[.logins], usual: window.usual[.logins],
-            least: Self.leastLogins * length, "logins from outside")
+            least: Self.leastLogins * length,
+            "logins from outside that were refused or cannot be read")
         return found.strength >= 1 ? found : nil
     }
 }

@@ -297,7 +297,8 @@ public struct Detector: Sendable {
         let own = identity.place == .outside ? nil : scaleModel.baseline.groups[identity.name]
         let lacking =
             found?.pattern.needsBaseline == true && !isKnownBad && mayFence
-            ? ScaleBaseline.windowsLacking(own ?? group.baseline, window.scale) : nil
+            ? ScaleBaseline.windowsLacking(own ?? group.baseline, window.scale)
+                ?? doubt(about: window, found?.pattern, group.baseline) : nil
         let mayAct =
             isTheirs && lacking == nil
             && (isKnownBad || mayFence && strength >= Self.fenceStrength)
@@ -311,6 +312,19 @@ public struct Detector: Sendable {
             level: mayAct ? .quarantine : .watch,
             isFarBeyond: mayFence && lacking == nil && top >= Self.farBeyond && strength >= 2,
             reasons: reasons(window, group.baseline, excess, remark: lacking))
+    }
+
+    /// Why a pattern does not prove that the subject did it, as text that follows a reason.
+    private func doubt(
+        about window: Window, _ pattern: Pattern?, _ baseline: GroupBaseline
+    ) -> String? {
+        guard pattern == .guessing else { return nil }
+        let seconds = window.scale.seconds
+        let transformed = RelativeVector.transformed(window.values, seconds: seconds)
+        return Pattern.doubt(about: window) { feature, value in
+            RelativeVector.excess(
+                of: value, as: feature, transformed, seconds: seconds, over: baseline) >= 1
+        }
     }
 
     private func reasons(

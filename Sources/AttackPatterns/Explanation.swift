@@ -34,6 +34,9 @@ package enum Explanation {
         case .unsolicited where window.unsolicited.total > 0:
             return "\(amount) \(description.counts) in \(length) s (\(window.unsolicited.text)); "
                 + clean
+        case .failedLogins where window.refusedLogins > 0:
+            return "\(amount) \(description.counts) in \(length) s"
+                + " (\(window.refusedLogins) refused, \(window.grantedLogins) granted); \(clean)"
         case .unsolicitedTargets:
             return "\(amount) \(description.counts) in \(length) s"
                 + " (last \(contact(window.unsolicitedContact))); \(clean)"

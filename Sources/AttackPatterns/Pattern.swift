@@ -1,6 +1,7 @@
 public import FeatureExtraction
 internal import NetworkAddresses
 import SenderAttribution
+import Workloads
 
 /// The kind of attack that an anomalous window clearly matches.
 ///
@@ -118,7 +119,8 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .horizontalScan: .peers
         case .synFlood: .flows
         case .packetFlood, .broadcastFlood: .packetsOut
-        case .requestFlood, .slowRequests, .guessing: .flowsPerEdge
+        case .requestFlood, .slowRequests: .flowsPerEdge
+        case .guessing: .failedLogins
         case .dnsTunnel: .dnsQueries
         case .icmpTunnel: .icmpPackets
         case .exfiltration: .bytesOutside
@@ -160,7 +162,12 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// The clearest pattern in a window without a baseline, and its strength in multiples of its
     /// least amount.
     public static func match(_ window: Window) -> (pattern: Pattern, strength: Float)? {
-        guard var found = match(window, isAnomalous: { _ in true }) else { return nil }
+        // Without a baseline, many short calls inside are no sign of anything.
+        let mayGuess = restsOnLogins(window) || window.identity?.place == .outside
+        guard
+            var found = match(
+                window, excluding: mayGuess ? nil : .guessing, isAnomalous: { _ in true })
+        else { return nil }
         // Uploads are common, so without a baseline five times as much is needed.
         if found.pattern == .exfiltration { found.strength /= 5 }
         return found.strength >= 1 ? found : nil
@@ -259,7 +266,7 @@ public enum Pattern: String, CaseIterable, Sendable {
                 return 0
             }
             return window[.flowsPerEdge] / (400 * length)
-        case .guessing: return guessing(window, isAnomalous, flows, failedShare, length)
+        case .guessing: return guessing(window, isAnomalous)
         case .dnsTunnel:
             guard
                 isAnomalous(.dnsNewNames) || isAnomalous(.dnsNameLength) || isAnomalous(.dnsQueries)
@@ -336,26 +343,5 @@ public enum Pattern: String, CaseIterable, Sendable {
     private static func isAnswered(_ window: Window) -> Bool {
         let acknowledgment: Float = window.lastContact.address.isIPv4 ? 52 : 72
         return window[.bytesIn] >= 1.12 * acknowledgment * max(window[.packetsOut], 1)
-    }
-
-    private func guessing(
-        _ window: Window, _ isAnomalous: (Feature) -> Bool, _ flows: Float, _ failedShare: Float,
-        _ length: Float
-    ) -> Float {
-        guard window.lastContact.ipProtocol == 6, window[.edges] <= 8,
-            failedShare < 0.6
-        else { return 0 }
-        if isAnomalous(.logins), window[.logins] >= 4, window[.logins] > flows / 2 {
-            return window[.logins] / (5 * length)
-        }
-        // Many short flows to few services, with little data in either direction.
-        let said = window[.bytesOut] / flows
-        // Over ten minutes the answers to many users behind one address are pages, not refusals.
-        let mostFetched: Float = window.scale == .long ? 4000 : 12_000
-        guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), said > 180, said < 6000,
-            window[.bytesIn] / flows < mostFetched,
-            Self.isAnswered(window)
-        else { return 0 }
-        return window[.flowsPerEdge] / (12 * length)
     }
 }

@@ -197,6 +197,33 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
         3389, 5432, 5900, 5901, 5984, 5985, 5986, 6379, 9042, 27017,
     ]
 
+    /// Whether each connection begins with a login that cannot be read: a remote shell or desktop,
+    /// mail or a directory over TLS. Each connection to a database may be a query.
+    public var hidesLogins: Bool {
+        switch port {
+        case 22, 139, 512...514, 636, 873, 993, 995, 2222, 3389, 5986: ipProtocol == 6
+        default: false
+        }
+    }
+
+    /// Whether a login is all that a short connection to the service can be, if no answer could be
+    /// read.
+    public var isOnlyForLogins: Bool {
+        switch port {
+        case 23, 445, 5900, 5901: ipProtocol == 6
+        default: false
+        }
+    }
+
+    /// Whether the service closes the connection when it refuses a login, and otherwise leaves
+    /// that to its client: databases.
+    public var closesOnRefusal: Bool {
+        switch port {
+        case 1433, 1521, 3306, 5432, 9042, 27017: ipProtocol == 6
+        default: false
+        }
+    }
+
     public var description: String {
         let name = Self.protocolName(ipProtocol)
         guard ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132 else { return name }

@@ -22,6 +22,7 @@ struct FlowThread: ~Copyable {
     init(options: FlowExport.Options, datagrams: Bool) {
         var decode = options.decode
         decode.describesNames = false
+        decode.readsLogins = false
         decoder = PacketDecoder(options: decode)
         meter = FlowMeter(options: options.meter)
         writer = FlowWriter(

@@ -108,6 +108,12 @@ extension FlowMeter {
                 {
                     events.insert(.acknowledged)
                 }
+                if isClosing(slot, segment.newLetters, flags, fromHigh: fromHigh, bits) {
+                    events.insert(.closing)
+                }
+            }
+            if packet.login != .none, !segment.isRetransmission {
+                noteLogin(&packet, slot, isFromOriginator, fromHigh: fromHigh, &events)
             }
         } else if packet.payloadLength > 0,
             table[slot, fromHigh: fromHigh].add(.data)
@@ -115,6 +121,7 @@ extension FlowMeter {
             table[slot].note(.data, fromOriginator: isFromOriginator)
         }
         table[slot, fromHigh: fromHigh].count(&packet)
+        if events.contains(.closing) { describeEnd(slot, &update, &events) }
         update.events = events
         update.tag = table[slot].tag
         update.start = table[slot].start
@@ -122,6 +129,58 @@ extension FlowMeter {
             wheel.remove(slot, from: table)
             wheel.insert(slot, deadline: clock + close, in: table)
         }
+    }
+
+    /// Whether a segment is the first to end a connection.
+    @inline(__always)
+    private func isClosing(
+        _ slot: Int32, _ new: UInt8, _ flags: UInt8, fromHigh: Bool, _ before: FlowBits
+    ) -> Bool {
+        let fin: UInt8 = 1 << HistoryLetter.fin.rawValue
+        guard before.contains(.established), !before.contains(.closed),
+            table[slot, fromHigh: !fromHigh].letters & fin == 0
+        else { return false }
+        return new & fin != 0
+            || flags & 0x04 != 0 && table[slot, fromHigh: fromHigh].letters & fin == 0
+    }
+
+    /// Sets what a closing connection carried.
+    @inline(never)
+    private func describeEnd(
+        _ slot: Int32, _ update: inout FlowUpdate, _ events: inout FlowUpdate.Events
+    ) {
+        let bits = table[slot].bits
+        let isHigh = bits.contains(.originatorIsHigh)
+        let isCut = bits.contains(.continued)
+        // With time stamps, as most connections have them.
+        let header: UInt64 = table[slot].ipVersion == 6 ? 72 : 52
+        update.sent = isCut ? .max : table[slot, fromHigh: isHigh].carried(header: header)
+        update.fetched = isCut ? .max : table[slot, fromHigh: !isHigh].carried(header: header)
+        if bits.contains(.decided) { events.insert(.loginDecided) }
+    }
+
+    /// Follows attempts to log in and their answers.
+    ///
+    /// A responder must not be able to make its client look like somebody who guesses: an answer
+    /// counts only once after a message of the originator. Nor must a third host, which does not
+    /// know the connection's numbers: the answer must acknowledge the message.
+    @inline(never)
+    private mutating func noteLogin(
+        _ packet: inout Packet, _ slot: Int32, _ isFromOriginator: Bool, fromHigh: Bool,
+        _ events: inout FlowUpdate.Events
+    ) {
+        guard !isFromOriginator else {
+            if packet.login == .attempt { table[slot].bits.insert(.asked) }
+            return
+        }
+        let behind = table[slot, fromHigh: !fromHigh].nextSequence &- packet.tcpAcknowledgment
+        guard packet.login != .attempt, table[slot].bits.contains(.asked), behind < 0x1_0000 else {
+            return
+        }
+        table[slot].bits.remove(.asked)
+        guard packet.login != .answered else { return }
+        table[slot].bits.insert(.decided)
+        events.insert(packet.login == .granted ? .loginGranted : .loginRefused)
     }
 
     /// Finds a later fragment's ports, and stores those of a first one. Returns false for an

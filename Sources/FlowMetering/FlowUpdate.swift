@@ -9,6 +9,10 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
     /// When the flow began.
     public var start = Timestamp.epoch
     public var events: Events = []
+    /// Payload bytes of originator and responder until this packet, set with `.closing`; the
+    /// greatest number for a flow that was reported in intervals.
+    public var sent: UInt32 = 0
+    public var fetched: UInt32 = 0
 
     // The flow that an ICMP error quotes, if it is known.
     /// The slot of the quoted flow, valid until the next packet; -1 without.
@@ -50,5 +54,14 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
         /// TCP: the packet that completed the handshake acknowledged the responder's sequence
         /// number, so its sender has received the answer.
         public static let acknowledged = Events(rawValue: 512)
+        /// TCP: the first FIN, or RST, of a connection that was established.
+        public static let closing = Events(rawValue: 1024)
+        /// The responder refused a login. Each needs a message of the originator, which it
+        /// acknowledges.
+        public static let loginRefused = Events(rawValue: 2048)
+        /// The same for a login that it granted.
+        public static let loginGranted = Events(rawValue: 4096)
+        /// With `.closing`: the responder granted or refused a login in clear.
+        public static let loginDecided = Events(rawValue: 8192)
     }
 }

@@ -51,6 +51,8 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var arpSenderMAC: MACAddress = .zero
     /// What the packet tells the hosts of its link to believe; `none` for ARP, which has a kind.
     public var announcement: Announcement = .none
+    /// What a TCP payload says about a login.
+    public var login: LoginMessage = .none
 
     // Encapsulation.
     /// Source MAC address of the outermost frame; zero without Ethernet.

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// Attacks by senders that nobody can name: the target gets a limit of new connections.
-@Suite(.serialized, .needsKernel, .timeLimit(.minutes(10)))
+@Suite(.serialized, .needsKernel, .timeLimit(.minutes(20)))
 struct ProtectionTests {
     private let lab: Lab
     private let scratch: Scratch

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// A reload that changes the interfaces between ports and others.
-@Suite(.serialized, .needsKernel, .needs("hping3"), .timeLimit(.minutes(10)))
+@Suite(.serialized, .needsKernel, .needs("hping3"), .timeLimit(.minutes(20)))
 struct ReloadTests {
     private let lab: Lab
     private let scratch: Scratch

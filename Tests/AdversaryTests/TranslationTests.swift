@@ -4,7 +4,7 @@ import Testing
 
 /// A node that masquerades and publishes ports: each conversation counts once, under the addresses
 /// of its two ends.
-@Suite(.serialized, .needsKernel, .timeLimit(.minutes(10)))
+@Suite(.serialized, .needsKernel, .timeLimit(.minutes(20)))
 struct TranslationTests {
     private let lab: Lab
     private let scratch: Scratch

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// A node behind a router with a private address.
-@Suite(.serialized, .needsKernel, .timeLimit(.minutes(5)))
+@Suite(.serialized, .needsKernel, .timeLimit(.minutes(20)))
 struct UpstreamRouterTests {
     private let lab: Lab
     private let scratch: Scratch

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// The blocks of `docs/tutorial.md`, run one after the other as a reader pastes them.
-@Suite(.needsKernel, .needs("curl", "python3"), .timeLimit(.minutes(5)))
+@Suite(.needsKernel, .needs("curl", "python3"), .timeLimit(.minutes(20)))
 struct TutorialTests {
     /// The text of the blocks that are marked `sh`.
     private func blocks() throws -> [String] {

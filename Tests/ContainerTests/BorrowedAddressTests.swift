@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// Real containers: one floods another with the address of a third. The kernel knows the port.
-@Suite(.serialized, .needs("hping3"), .timeLimit(.minutes(10)))
+@Suite(.serialized, .needs("hping3"), .timeLimit(.minutes(20)))
 struct BorrowedAddressTests {
     private struct Container {
         var name: String

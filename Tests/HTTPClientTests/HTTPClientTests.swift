@@ -4,7 +4,7 @@ import Testing
 
 @testable import HTTPClient
 
-@Suite(.enabled(if: PythonServer.isAvailable), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: PythonServer.isAvailable), .timeLimit(.minutes(20)))
 struct HTTPClientTests {
     private let scratch = try! Scratch()
 

@@ -15,7 +15,7 @@ private func mount(_ source: String, over path: String) -> Bool {
 }
 
 /// Tests that depend on the system's files, each in a separate process and mount namespace.
-@Suite(.enabled(if: geteuid() == 0 && PythonServer.isAvailable), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: geteuid() == 0 && PythonServer.isAvailable), .timeLimit(.minutes(20)))
 struct MountTests {
     private static let store = "/etc/ssl/certs"
     private let scratch = try! Scratch()

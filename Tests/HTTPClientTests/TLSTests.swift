@@ -4,7 +4,7 @@ import TestKit
 import Testing
 
 @Suite(
-    .enabled(if: PythonServer.isAvailable && Certificates.isAvailable), .timeLimit(.minutes(2)))
+    .enabled(if: PythonServer.isAvailable && Certificates.isAvailable), .timeLimit(.minutes(20)))
 struct TLSTests {
     private let scratch = try! Scratch()
     private let ours: Certificates

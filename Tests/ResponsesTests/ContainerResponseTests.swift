@@ -7,7 +7,7 @@ import Timestamps
 @testable import Responses
 
 /// Responses on containers, against a simulated Docker.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct ContainerResponseTests {
     private let bench: ResponseBench
     private var docker: FakeDocker { bench.docker }

@@ -7,7 +7,7 @@ import Timestamps
 @testable import Responses
 
 /// What is kept of a container before other responses change it.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct EvidenceTests {
     private let bench: ResponseBench
     private var docker: FakeDocker { bench.docker }

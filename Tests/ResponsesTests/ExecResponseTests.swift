@@ -8,7 +8,7 @@ import Timestamps
 @testable import Responses
 
 /// Programs as responses.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct ExecResponseTests {
     private let bench: ResponseBench
     private let scratch: Scratch

@@ -8,7 +8,7 @@ import Timestamps
 @testable import Responses
 
 /// What would be done, without doing it.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct PreviewTests {
     private let bench: ResponseBench
     private var docker: FakeDocker { bench.docker }

@@ -8,7 +8,7 @@ import Timestamps
 @testable import Responses
 
 /// Requests to firewalls at the border, against scripted servers with the real paths.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct RemoteResponseTests {
     private let bench: ResponseBench
     private let scratch: Scratch

@@ -8,7 +8,7 @@ import Timestamps
 @testable import Responses
 
 /// Responses when the engine, the ledger, the clock or the program itself fails.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct ResponseFaultTests {
     private let bench: ResponseBench
     private var docker: FakeDocker { bench.docker }

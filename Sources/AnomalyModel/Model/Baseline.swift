@@ -135,14 +135,39 @@ package enum RelativeVector {
     /// many requests may send ten times as many.
     package static func excess(_ transformed: [Float], over group: GroupBaseline) -> [Float] {
         var row = transformed
-        let served = Feature.served.rawValue
-        let demand = max(0, transformed[served] - group.largest[served])
+        let demand = demand(transformed, beyond: group)
         for (column, measure) in FeatureSchema.measures.enumerated() {
-            row[column] = max(
-                0,
-                (transformed[column] - max(group.largest[column], measure.ordinary)
-                    - (measure.followsDemand ? demand : 0)) / measure.resolution)
+            row[column] = excess(transformed[column], measure, demand, group.largest[column])
         }
         return row
+    }
+
+    /// The same for a value in place of a feature's own.
+    ///
+    /// - Parameter value: in the feature's unit.
+    package static func excess(
+        of value: Float, as feature: Feature, _ transformed: [Float], seconds: Int,
+        over group: GroupBaseline
+    ) -> Float {
+        let measure = FeatureSchema.measures[feature.rawValue]
+        let length = FeatureMeasure.length(seconds: seconds)
+        return excess(
+            measure.transformed(value, length: length), measure,
+            demand(transformed, beyond: group), group.largest[feature.rawValue])
+    }
+
+    private static func demand(_ transformed: [Float], beyond group: GroupBaseline) -> Float {
+        let served = Feature.served.rawValue
+        return max(0, transformed[served] - group.largest[served])
+    }
+
+    @inline(__always)
+    private static func excess(
+        _ value: Float, _ measure: FeatureMeasure, _ demand: Float, _ largest: Float
+    ) -> Float {
+        max(
+            0,
+            (value - max(largest, measure.ordinary) - (measure.followsDemand ? demand : 0))
+                / measure.resolution)
     }
 }

@@ -4,10 +4,11 @@ import NetworkAddresses
 
 /// The steady traffic that each host had from the start of learning.
 ///
-/// Many short calls look like password guessing, many datagrams like a flood, and a steady upload
-/// like exfiltration. A host that does so throughout the first third of the time, starting in its
-/// first tenth, is taken to work like that. An attack that starts later stands out against that
-/// rate. Scans, spoofing, SYN floods and tunnels never count as a habit.
+/// Many connections to shells look like password guessing, many datagrams like a flood, and a
+/// steady upload like exfiltration. A host that does so throughout the first third of the time,
+/// starting in its first tenth, is taken to work like that. An attack that starts later stands out
+/// against that rate. Scans, spoofing, SYN floods, tunnels and passwords that are refused never
+/// count as a habit.
 package struct HabitFilter {
     private struct Habit {
         var firstSecond: Int
@@ -59,7 +60,10 @@ package struct HabitFilter {
 
     /// Whether the subject's rate of this pattern is usual for it.
     func isUsual(_ window: Window, _ pattern: Pattern) -> Bool {
-        guard Self.shapes.contains(pattern), let habit = habits[window.subject],
+        // Passwords that are refused are no habit.
+        guard Self.shapes.contains(pattern),
+            pattern != .guessing || Float(window.refusedLogins) * 2 < window[.failedLogins],
+            let habit = habits[window.subject],
             Double(habit.windows) >= Self.leastShare * Double(third - first)
         else { return false }
         let mean = habit.rates[pattern, default: 0] / Float(habit.windows)

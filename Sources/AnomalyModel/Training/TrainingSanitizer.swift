@@ -133,6 +133,7 @@ package struct TrainingSanitizer {
         }
         guard let match = Pattern.match(window), match.pattern.mayFence,
             match.strength >= Self.leastStrength,
+            match.pattern != .guessing || Pattern.restsOnLogins(window),
             !isSettled || habits?.isUsual(window, match.pattern) != true
         else { return }
         let seconds =

@@ -11,24 +11,22 @@ extension HostState {
         let sum = sum(scale)
         func amount(_ counter: Counter) -> Float { Float(sum[counter]) }
         func set(_ feature: Feature, _ value: Float) { values[feature.rawValue] = value }
-        func mean(_ total: Counter, _ count: Counter, from least: UInt64) -> Float {
-            sum[count] < least ? 0 : amount(total) / amount(count)
-        }
+        func low(_ counter: Counter) -> Float { Float(sum.low(counter)) }
         let edgeCount = edges.count(scale, at: second)
         func difference(_ count: UInt64, _ less: UInt64) -> Float {
             Float(count - min(count, less))
         }
-        let failures = difference(sum[.flows], sum[.accepted] + pending)
-        set(.flows, amount(.flows))
-        set(.packetsOut, amount(.packetsOut))
+        let failures = difference(sum.low(.flows), sum.low(.accepted) + pending)
+        set(.flows, low(.flows))
+        set(.packetsOut, low(.packetsOut))
         set(.bytesOut, amount(.bytesOut))
         set(.bytesIn, amount(.bytesIn))
         set(.peers, peers.count(scale, at: second))
         set(.ports, ports.count(scale, at: second))
         set(.edges, edgeCount)
-        set(.flowsPerEdge, amount(.flows) / max(edgeCount, 1))
+        set(.flowsPerEdge, low(.flows) / max(edgeCount, 1))
         set(.failed, failures)
-        set(.failedShare, min(1, failures / (amount(.flows) + 6)))
+        set(.failedShare, min(1, failures / (low(.flows) + 6)))
         set(.newEdges, edges.count(scale, at: second, novel: true))
         set(
             .newEdgeFailed,
@@ -43,21 +41,22 @@ extension HostState {
         }
         set(.outboundExcess, excess(.bytesOut, .bytesIn))
         set(.outsideExcess, excess(.bytesOutside, .bytesFromOutside))
-        set(.bytesPerPacket, mean(.bytesOut, .packetsOut, from: 5))
-        set(.dnsQueries, amount(.dnsQueries))
+        set(.bytesPerPacket, sum.low(.packetsOut) < 5 ? 0 : amount(.bytesOut) / low(.packetsOut))
+        set(.dnsQueries, low(.dnsQueries))
         set(.dnsNewNames, names.count(scale, at: second, novel: true))
-        let queries = sum[.dnsQueries]
+        let queries = sum.low(.dnsQueries)
         let hasNames = queries >= 3
         set(.dnsNameLength, hasNames ? Float(sum.low(.dnsNames)) / Float(queries) : 0)
         set(.dnsNameEntropy, hasNames ? Float(sum.high(.dnsNames)) / Float(queries) / 100 : 0)
-        set(.nxdomain, Float(sum.low(.nxdomain)))
+        set(.nxdomain, low(.nxdomain))
         let pings = sum.high(.icmp)
         set(.icmpPackets, Float(pings))
         set(.icmpPayload, pings >= 3 ? Float(sum.low(.icmp)) / Float(pings) : 0)
         set(.arpTargets, arpTargets.count(scale, at: second))
         set(.foreignSources, foreignSources.count(scale, at: second))
-        set(.served, amount(.served))
-        set(.logins, Float(sum.low(.logins)))
+        set(.served, low(.served))
+        set(.logins, low(.logins))
+        set(.failedLogins, Float(sum.high(.dnsQueries)))
         set(.unsolicited, Float(unsolicited.total(scale)))
         set(.unsolicitedTargets, unsolicited.targetCount(scale, at: second))
         set(.protocols, protocols.count(scale, at: second))
@@ -70,7 +69,7 @@ extension HostState {
         let start = second - scale.seconds
         let sum = sum(scale)
         // Handshakes are no evidence for packets that belong to no connection.
-        let opened = sum[.flows] + UInt64(unsolicited.total(scale))
+        let opened = sum.low(.flows) + UInt64(unsolicited.total(scale))
         guard addressSecond > start else {
             // A single packet with no evidence but its MAC address makes that the window's
             // evidence.
@@ -88,7 +87,7 @@ extension HostState {
     /// Flows of the window of `scale` that were not accepted, or not yet.
     func unanswered(_ scale: Scale) -> Float {
         let sum = sum(scale)
-        return Float(sum[.flows] - min(sum[.flows], sum[.accepted]))
+        return Float(sum.low(.flows) - min(sum.low(.flows), sum.low(.accepted)))
     }
 
     /// The regularity of the most regular tracked peer.

@@ -8,18 +8,22 @@ import Timestamps
 /// The sums that a window needs; at most sixteen, so a bucket is one SIMD vector.
 enum Counter: Int {
     /// `accepted` counts flows that were answered and not refused; `served` counts packets that the
-    /// host received on flows that others opened.
-    case flows, accepted, served, packetsOut, bytesOut, bytesIn, bytesOutside, bytesFromOutside
+    /// host received on flows that others opened. Above, in this order: logins on new pairs, logins
+    /// that were refused, logins that were granted, and conversations of equal sizes.
+    case flows, accepted, served, packetsOut
+    case bytesOut, bytesIn, bytesOutside, bytesFromOutside
     /// Two sums, as in `dnsNames` and `icmp`: flows on new pairs in the high 32 bits, and those of
     /// them that were answered and not refused in the low 32 bits.
     case newEdges
     /// `dnsNames` holds hundredths of entropy above, bytes of the names below.
     /// `nxdomain` holds them below, and above the connections that were answered, and that the
-    /// address they came from reset before it used the answer.
+    /// address they came from reset before it used the answer. `dnsQueries` holds above the logins
+    /// that were refused or cannot be read.
     case dnsQueries, dnsNames, nxdomain
     /// Packets in the high bits, their bytes in the low bits.
     case icmp
-    /// Logins below; above, refusals by services that refuse several of their clients.
+    /// Flows to services that ask for a login below; above, refusals by services that refuse several of their clients, of flows
+    /// and of logins.
     case logins
     /// TCP flows whose handshake was completed above, frames with another's source address below.
     case proof
@@ -156,6 +160,9 @@ struct HostState: Sendable {
     var tracks: [IntervalTrack] = []
     /// Tracks whose flow was opened in the current second and has sent no request yet.
     private(set) var openedTracks = 0
+
+    /// The sizes of its last short conversations.
+    var conversations = RecentSizes()
 
     /// The newest sign that it takes another host's place.
     var takeover: Takeover?

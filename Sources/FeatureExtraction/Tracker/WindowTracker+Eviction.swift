@@ -115,7 +115,7 @@ extension WindowTracker {
     private func isPasserBy(_ slot: Int) -> Bool {
         // The second in which the host was last seen must be scored first.
         isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
-            && hosts[slot].sum(.long)[.flows] + UInt64(hosts[slot].unsolicited.total(.long))
+            && hosts[slot].sum(.long).low(.flows) + UInt64(hosts[slot].unsolicited.total(.long))
                 <= Self.transientHostFlows
     }
 

@@ -74,6 +74,10 @@ extension WindowTracker {
         window.resetCount = Int(sum.high(.nxdomain))
         window.outageCount = Int(sum.high(.logins))
         window.groupCount = Int(sum.high(.activity))
+        window.newPairLogins = Int(sum.high(.flows))
+        window.refusedLogins = Int(sum.high(.accepted))
+        window.grantedLogins = Int(sum.high(.served))
+        window.equalConversations = Int(sum.high(.packetsOut))
         let oldest = scale == .short ? second - scale.seconds : Int.max
         window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
         window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }

@@ -103,10 +103,6 @@ extension WindowTracker {
     /// Counts an answer of a target.
     mutating func noteAnswer(_ packet: Packet, isRefusal: Bool) {
         guard targets.isUsed, let slot = targets[packet.source] else { return }
-        let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
-        let isLogin =
-            !isRefusal && service.asksForLogin
-            && resolver.resolve(packet.destination, in: graph).place == .outside
         targets.update(slot, second) { state in
             if isRefusal {
                 state.count(.refused)
@@ -114,8 +110,15 @@ extension WindowTracker {
             }
             state.serve(packet.sourcePort)
             if packet.ipProtocol != 6 { state.count(.completed) }
-            if isLogin { state.count(.logins) }
         }
+    }
+
+    /// Counts a login of an outside client that was refused, or whose outcome is not known.
+    mutating func noteLogin(of client: IPAddress, at server: IPAddress) {
+        guard targets.isUsed, let slot = targets[server],
+            resolver.resolve(client, in: graph).place == .outside
+        else { return }
+        targets.update(slot, second) { $0.count(.logins) }
     }
 
     /// Counts a completed handshake with a target.

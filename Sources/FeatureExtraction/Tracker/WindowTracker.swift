@@ -58,6 +58,8 @@ public struct WindowTracker: Sendable {
     private var relay = ForwardedQueries()
     var arrivals = Arrivals()
     var outages = Outages()
+    /// The same for services that refuse their clients' logins.
+    var refusals = Outages()
     var targets = TargetTable()
     /// ARP requests and neighbour solicitations, which make an announcement an answer.
     var questions = Arrivals()
@@ -370,6 +372,9 @@ public struct WindowTracker: Sendable {
                 let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
                 if service.asksForLogin { now[.logins] &+= 1 }
             }
+        }
+        if !update.events.isDisjoint(with: Self.loginEvents) {
+            noteLogin(packet, update, slot, &now)
         }
         hosts[slot].now = now
         hosts[slot].lastSecond = second

@@ -16,13 +16,14 @@ public enum Feature: Int, CaseIterable, Sendable {
     case served, logins
     case outsideExcess
     case unsolicited, unsolicitedTargets, protocols
+    case failedLogins
 
     /// Whether it grows with the demand that a host serves, as a proxy forwards the requests that
     /// it gets.
     public var followsDemand: Bool {
         switch self {
         case .flows, .packetsOut, .bytesOut, .bytesIn, .flowsPerEdge, .failed, .dnsQueries, .edges,
-            .logins:
+            .logins, .failedLogins:
             true
         default: false
         }
@@ -133,7 +134,7 @@ public struct FeatureMeasure: Sendable, BitwiseCopyable {
 /// The version and the table of features. A model trained with another version is refused.
 public enum FeatureSchema {
     /// Increased whenever a column is added or removed or changes its meaning.
-    public static let version = 3
+    public static let version = 4
 
     /// The description of `feature`.
     public static func description(of feature: Feature) -> FeatureDescription {
@@ -153,7 +154,7 @@ public enum FeatureSchema {
             "scans"),
         row(
             .flowsPerEdge, "flows_per_edge", "flows", 5, 1.2, "flows to each peer and port",
-            "password guessing, request floods"),
+            "request floods, password guessing"),
         row(
             .failed, "failed", "flows", 5, 1.2, "flows refused or unanswered",
             "scans, floods, a service that is down"),
@@ -221,7 +222,7 @@ public enum FeatureSchema {
             "nothing by itself: the demand that a relay passes on"),
         row(
             .logins, "logins", "flows", 1.5, 0.75, "flows opened to services that ask for a login",
-            "password guessing"),
+            "a client of many stores, password guessing"),
         row(
             .outsideExcess, "outside_excess", "ln(out/in)", .linear, 1.3,
             "as logarithm of bytes sent outside over bytes fetched there", "exfiltration"),
@@ -236,6 +237,9 @@ public enum FeatureSchema {
         row(
             .protocols, "protocols", "protocols", 1, 0.65,
             "distinct IP protocols other than TCP, UDP and ICMP", "protocol scans"),
+        row(
+            .failedLogins, "failed_logins", "logins", 1.5, 0.75,
+            "logins that were refused or cannot be read", "password guessing"),
     ]
 
     /// The numbers of all features, in column order.

@@ -41,7 +41,7 @@ public struct TargetCounts: Sendable {
         case completed
         /// Flows that the target refused.
         case refused
-        /// Connections to services that ask for a login, that were answered.
+        /// Logins of outside clients that were refused, or whose outcome is not known.
         case logins
         /// Packets whose sender is known by its port or its MAC address, or whose flow's
         /// handshake was completed.

@@ -28,8 +28,16 @@ public struct Window: Sendable {
     /// TCP flows that were answered, and that the subject's address reset without using the answer.
     public var resetCount = 0
     /// Flows to services that the subject is known to use, refused by servers that refuse several
-    /// of their clients.
+    /// of their clients; and logins that these refused.
     public var outageCount = 0
+    /// Of `.failedLogins`, those that the server refused: it said so, or closed the connection early.
+    public var refusedLogins = 0
+    /// Logins that the server granted in clear; `.failedLogins` does not have them.
+    public var grantedLogins = 0
+    /// Of `.failedLogins`, those on pairs that are not in the baseline.
+    public var newPairLogins = 0
+    /// Short connections that carried as many bytes each way as one of the last four.
+    public var equalConversations = 0
     /// Frames to all hosts of a link, beyond the rate of announcements and discovery.
     public var groupCount = 0
     /// TCP flows whose handshake the subject completed with the number that the answer brought.

@@ -70,6 +70,10 @@ struct FlowBits: OptionSet, BitwiseCopyable {
     static let continued = FlowBits(rawValue: 64)
     /// The originator was determined by the port numbers, not by the first packet.
     static let flipped = FlowBits(rawValue: 128)
+    /// The originator sent something that a refusal of a login may answer.
+    static let asked = FlowBits(rawValue: 1 << 14)
+    /// The responder granted or refused a login.
+    static let decided = FlowBits(rawValue: 1 << 15)
 
     /// The kind of tunnel in bits 8 to 10; the end reason of an ended flow is in bits 11 to 13.
     static func tunnel(_ tunnel: Packet.Tunnel) -> FlowBits {
@@ -154,6 +158,15 @@ struct SideCounters: BitwiseCopyable {
             last = max(last, time)
         }
         packets &+= 1
+    }
+
+    /// The payload in bytes, also in a capture whose frames were cut and have lost their lengths:
+    /// then by the lengths in the IP headers.
+    ///
+    /// - Parameter header: the headers of a segment; a SYN has 8 bytes more.
+    func carried(header: UInt64) -> UInt32 {
+        let headers = UInt64(packets) &* header &+ 8
+        return UInt32(clamping: max(payloadBytes, ipBytes &- min(ipBytes, headers)))
     }
 
     /// Starts the next interval: resets the counters and keeps the connection's state.

@@ -39,6 +39,32 @@ extension PacketDecoder {
         if packet.destinationPort == 53 || packet.sourcePort == 53, packet.payloadLength > 2 {
             cursor.at &+= headerLength
             dnsOverTCP(cursor, &packet)
+        } else if options.readsLogins, packet.payloadLength > 0 {
+            login(cursor, after: headerLength, &packet)
+        }
+    }
+
+    /// Reads what a segment says about a login. A client may have a service's port, too.
+    @inline(__always)
+    private func login(_ cursor: borrowing Cursor, after header: Int, _ packet: inout Packet) {
+        // In a capture of headers there is nothing to read.
+        guard cursor.has(header &+ 1) else { return }
+        let isHTTP = LoginReader.mayBeHTTP(cursor.u32(header), then: cursor.u16(header &+ 4))
+        let isAnswer = LoginReader.isLoginPort(packet.sourcePort)
+        // A server that announces a small window or segment size splits its clients' messages: only
+        // their last segments have PSH.
+        let isRequest =
+            packet.tcpFlags & 0x08 != 0 && LoginReader.isLoginPort(packet.destinationPort)
+        guard isHTTP || isAnswer || isRequest else { return }
+        let reader = LoginReader(
+            cursor.frame, from: cursor.at &+ header, length: Int(packet.payloadLength))
+        if isHTTP {
+            packet.login = reader.http
+            return
+        }
+        if isAnswer { packet.login = reader.message(port: packet.sourcePort, isRequest: false) }
+        if isRequest, packet.login == .none {
+            packet.login = reader.message(port: packet.destinationPort, isRequest: true)
         }
     }
 

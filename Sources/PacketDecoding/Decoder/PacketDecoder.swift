@@ -19,6 +19,8 @@ public struct PacketDecoder: ~Copyable, Sendable {
         /// Whether names in DNS queries are hashed and their entropy computed; metering needs
         /// neither.
         public var describesNames = true
+        /// Whether attempts to log in and their answers are read; metering does not need them.
+        public var readsLogins = true
         /// The greatest number of tags, labels and tunnels around one packet.
         public var nestingLimit = 16
 
