@@ -6,8 +6,8 @@ import SenderAttribution
 
 /// Whom an anomalous window acts on.
 public struct AttackTarget: Sendable, Equatable {
-    /// The address; of several, the last.
-    public var address: IPAddress
+    /// The address; of several, the last; nil where only their number is known.
+    public var address: IPAddress?
     /// The name of its workload; nil: it has none.
     public var workload: String?
     /// The protocol, and the port if it has ports; nil: of several ports, or not known.
@@ -20,7 +20,7 @@ public struct AttackTarget: Sendable, Equatable {
     public var pairCount: Int
 
     public init(
-        address: IPAddress, workload: String? = nil, ipProtocol: UInt8? = nil, port: UInt16? = nil,
+        address: IPAddress?, workload: String? = nil, ipProtocol: UInt8? = nil, port: UInt16? = nil,
         addressCount: Int = 1, portCount: Int = 1, pairCount: Int = 1
     ) {
         self.address = address
@@ -35,6 +35,9 @@ public struct AttackTarget: Sendable, Equatable {
     /// `db (10.60.2.5) TCP 5432`; `db (10.60.2.5), 1002 ports`; `57 addresses, last db (10.60.2.5)
     /// TCP 22`.
     public var text: String {
+        guard let address else {
+            return "\(addressCount) address\(addressCount == 1 ? "" : "es")"
+        }
         let host = workload.map { "\($0) (\(address))" } ?? "\(address)"
         var place = host
         if portCount == 1, let protocolName {
@@ -70,17 +73,36 @@ extension Verdict {
     }
 
     private var contactedAddress: AttackTarget? {
-        // A service that refuses its clients acts on nobody else.
-        guard pattern != .serviceDown else { return nil }
-        let contact = pattern == .beacon ? window.regularContact : window.lastContact
-        guard contact.second >= window.startSecond, !contact.address.isUnspecified else {
-            return nil
+        // The addresses that are asked for by ARP are counted, and not kept.
+        if pattern == .arpSweep {
+            let count = Int(window[.arpTargets].rounded())
+            return AttackTarget(address: nil, addressCount: max(1, count))
         }
+        // A service that refuses its clients acts on nobody else.
+        guard pattern != .serviceDown, let contact = tellingContact else { return nil }
         var target = AttackTarget(address: contact.address)
         count(in: &target)
         target.ipProtocol = contact.ipProtocol
         if [6, 17, 132].contains(contact.ipProtocol) { target.port = contact.port }
         return target
+    }
+
+    /// The contact of the pattern's own traffic, so that a host that was only contacted at the same
+    /// time is not named; nil where the window has none.
+    private var tellingContact: Contact? {
+        let isOwn: (Contact) -> Bool
+        switch pattern {
+        case .beacon: return inWindow(window.regularContact)
+        case .dnsTunnel: isOwn = { [53, 853, 5353].contains($0.port) }
+        case .icmpTunnel: isOwn = { $0.ipProtocol == 1 || $0.ipProtocol == 58 }
+        case .synFlood, .guessing, .slowRequests: isOwn = { $0.ipProtocol == 6 }
+        default: isOwn = { _ in true }
+        }
+        return [window.lastContact, window.contact].lazy.compactMap(inWindow).first(where: isOwn)
+    }
+
+    private func inWindow(_ contact: Contact) -> Contact? {
+        contact.second >= window.startSecond && !contact.address.isUnspecified ? contact : nil
     }
 
     /// Counts the addresses and ports that the pattern is about. Usual peers of the same time are
@@ -92,7 +114,6 @@ extension Verdict {
             return
         }
         switch pattern {
-        case .arpSweep: target.addressCount = count(.arpTargets)
         case .horizontalScan: target.addressCount = count(.peers)
         case .verticalScan where window[.unsolicitedTargets] <= window[.ports]:
             target.addressCount = count(.newPeers)
