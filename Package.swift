@@ -139,7 +139,7 @@ let package = Package(
             "FlowExport",
             uses: [
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "PacketIntake", "FlowMetering",
+                "PacketDecoding", "PacketIntake", "FlowMetering", "TextFormats",
             ]),
         library(
             "Workloads",
@@ -216,8 +216,8 @@ let package = Package(
             "Events",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "BaselineGraph",
-                "SenderAttribution", "FeatureExtraction", "AttackPatterns", "AnomalyDetection",
-                "Quarantine",
+                "SenderAttribution", "FlowMetering", "FeatureExtraction", "AttackPatterns",
+                "AnomalyDetection", "Quarantine",
             ]),
         library(
             "Decisions",

@@ -6,8 +6,8 @@ import SenderAttribution
 
 /// Whom an anomalous window acts on.
 public struct AttackTarget: Sendable, Equatable {
-    /// The address; of several, the last.
-    public var address: IPAddress
+    /// The address; of several, the last; nil where only their number is known.
+    public var address: IPAddress?
     /// The name of its workload; nil: it has none.
     public var workload: String?
     /// The protocol, and the port if it has ports; nil: of several ports, or not known.
@@ -20,7 +20,7 @@ public struct AttackTarget: Sendable, Equatable {
     public var pairCount: Int
 
     public init(
-        address: IPAddress, workload: String? = nil, ipProtocol: UInt8? = nil, port: UInt16? = nil,
+        address: IPAddress?, workload: String? = nil, ipProtocol: UInt8? = nil, port: UInt16? = nil,
         addressCount: Int = 1, portCount: Int = 1, pairCount: Int = 1
     ) {
         self.address = address
@@ -35,6 +35,9 @@ public struct AttackTarget: Sendable, Equatable {
     /// `db (10.60.2.5) TCP 5432`; `db (10.60.2.5), 1002 ports`; `57 addresses, last db (10.60.2.5)
     /// TCP 22`.
     public var text: String {
+        guard let address else {
+            return "\(addressCount) address\(addressCount == 1 ? "" : "es")"
+        }
         let host = workload.map { "\($0) (\(address))" } ?? "\(address)"
         var place = host
         if portCount == 1, let protocolName {
@@ -70,10 +73,13 @@ extension Verdict {
     }
 
     private var contactedAddress: AttackTarget? {
-        let contact = pattern == .beacon ? window.regularContact : window.lastContact
-        guard contact.second >= window.startSecond, !contact.address.isUnspecified,
-            against != nil || isOfPattern(contact)
-        else { return nil }
+        // The addresses that are asked for by ARP are counted, and not kept.
+        if pattern == .arpSweep {
+            let count = Int(window[.arpTargets].rounded())
+            return AttackTarget(address: nil, addressCount: max(1, count))
+        }
+        // A service that refuses its clients acts on nobody else.
+        guard pattern != .serviceDown, let contact = tellingContact else { return nil }
         var target = AttackTarget(address: contact.address)
         count(in: &target)
         target.ipProtocol = contact.ipProtocol
@@ -81,17 +87,22 @@ extension Verdict {
         return target
     }
 
-    /// Whether a contact may belong to the pattern's own traffic. A host that was only contacted at
-    /// the same time is no target.
-    private func isOfPattern(_ contact: Contact) -> Bool {
+    /// The contact of the pattern's own traffic, so that a host that was only contacted at the same
+    /// time is not named; nil where the window has none.
+    private var tellingContact: Contact? {
+        let isOwn: (Contact) -> Bool
         switch pattern {
-        // A service that refuses its clients acts on nobody else; ARP opens no flow.
-        case .serviceDown, .arpSweep: false
-        case .dnsTunnel: [53, 853, 5353].contains(contact.port)
-        case .icmpTunnel: contact.ipProtocol == 1 || contact.ipProtocol == 58
-        case .synFlood, .guessing, .slowRequests: contact.ipProtocol == 6
-        default: true
+        case .beacon: return inWindow(window.regularContact)
+        case .dnsTunnel: isOwn = { [53, 853, 5353].contains($0.port) }
+        case .icmpTunnel: isOwn = { $0.ipProtocol == 1 || $0.ipProtocol == 58 }
+        case .synFlood, .guessing, .slowRequests: isOwn = { $0.ipProtocol == 6 }
+        default: isOwn = { _ in true }
         }
+        return [window.lastContact, window.contact].lazy.compactMap(inWindow).first(where: isOwn)
+    }
+
+    private func inWindow(_ contact: Contact) -> Contact? {
+        contact.second >= window.startSecond && !contact.address.isUnspecified ? contact : nil
     }
 
     /// Counts the addresses and ports that the pattern is about. Usual peers of the same time are

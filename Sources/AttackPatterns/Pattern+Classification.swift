@@ -27,6 +27,58 @@ extension Pattern {
         }
     }
 
+    /// The number of its alerts in EVE. Numbers never change, and those of removed patterns are not
+    /// used again; 1 is unusual traffic without a pattern.
+    public var signatureID: Int {
+        switch self {
+        case .spoofing: 2
+        case .arpSweep: 3
+        case .nullScan: 4
+        case .finScan: 5
+        case .xmasScan: 6
+        case .maimonScan: 7
+        case .ackScan: 8
+        case .synAckScan: 9
+        case .invalidFlagsScan: 10
+        case .fragmentedScan: 11
+        case .protocolScan: 12
+        case .nullFlood: 13
+        case .finFlood: 14
+        case .xmasFlood: 15
+        case .ackFlood: 16
+        case .synAckFlood: 17
+        case .rstFlood: 18
+        case .invalidFlagsFlood: 19
+        case .replyFlood: 20
+        case .fragmentFlood: 21
+        case .broadcastFlood: 22
+        case .verticalScan: 23
+        case .horizontalScan: 24
+        case .synFlood: 25
+        case .packetFlood: 26
+        case .requestFlood: 27
+        case .guessing: 28
+        case .dnsTunnel: 29
+        case .icmpTunnel: 30
+        case .exfiltration: 31
+        case .beacon: 32
+        case .slowRequests: 33
+        case .lateralMovement: 34
+        case .newService: 35
+        case .arpSpoofing: 36
+        case .neighbourSpoofing: 37
+        case .macSpoofing: 38
+        case .nextHop: 39
+        case .rogueDHCP: 40
+        case .rogueRouter: 41
+        case .arpFlood: 42
+        case .serviceDown: 43
+        }
+    }
+
+    /// The number of alerts without a pattern.
+    public static let unusualSignatureID = 1
+
     /// The alert's category in Suricata's terms.
     public var category: String {
         switch self {

@@ -60,7 +60,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         _ verdict: Verdict, _ eventID: String, _ rule: QuarantineRule?
     ) -> Event {
         var alert = Event.Alert(verdict, identifier: eventID, modelID: modelID)
-        alert.origin = origin
+        // Of several interfaces, the port by which its packets came.
+        alert.origin = origin ?? alert.attribution?.portName.map(Event.Alert.Origin.interface)
         alert.captureFile = sliceFolder.flatMap { folder in
             incidents.current(of: verdict.subject, target: verdict.protects)?
                 .packetPath(in: folder)

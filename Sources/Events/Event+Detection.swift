@@ -44,6 +44,10 @@ extension Event {
         change.workload = rule.workload
         change.isDryRun = isDryRun
         change.failure = failure
+        // What failed has fenced nobody.
+        if failure != nil, change.action == .add || change.action == .protect {
+            change.action = .refuse
+        }
         self.init(time: decision.time, .quarantine(change))
     }
 }

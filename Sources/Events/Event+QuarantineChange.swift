@@ -4,10 +4,16 @@ public import Timestamps
 extension Event {
     /// A decision about a quarantine rule, and its result.
     public struct QuarantineChange: Sendable, Equatable {
-        /// The action; the raw values are the words in events and in the audit trail.
+        /// The action; the raw values are the words in events.
         public enum Action: String, Sendable {
             case add = "fence"
-            case protect, extend, release, expire, refuse
+            case protect, extend, release, expire
+            case refuse = "refused"
+
+            /// The word in an event; earlier versions wrote `refuse`.
+            init?(word: String) {
+                self.init(rawValue: word == "refuse" ? "refused" : word)
+            }
         }
 
         /// Rules on several targets may share it.

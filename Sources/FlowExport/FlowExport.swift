@@ -1,4 +1,5 @@
 package import FlowMetering
+package import NetworkAddresses
 package import PacketCapture
 package import PacketDecoding
 
@@ -12,6 +13,8 @@ package struct FlowExport {
         /// The width of a table in characters.
         package var width = 120
         package var isColoured = false
+        /// Names the workload of an address; nil: tables, CSV and JSON have no workloads.
+        package var workload: ((IPAddress) -> String?)?
         package init() {}
     }
 
@@ -21,6 +24,10 @@ package struct FlowExport {
         package var decode = DecodeStatistics()
         package var meter = FlowMeterStatistics()
         package var warnings: [CaptureWarning] = []
+        /// Whether it was stopped before the end of files whose size is known.
+        package var isInterrupted = false
+        /// The share of their bytes that was read, 0...1.
+        package var shareRead = 1.0
         /// Whether a file was damaged, so packets after the damage are missing.
         package var isDamaged: Bool {
             warnings.contains { if case .damaged = $0.kind { true } else { false } }
@@ -45,16 +52,26 @@ package struct FlowExport {
         let total = source.totalBytes
         var thread = FlowThread(options: options, datagrams: output.isDatagram)
         var batches = 0
+        var isWhole = false
         while !shouldStop() {
             let more = try source.nextBatch { frames in thread.process(frames) }
-            guard more else { break }
+            guard more else {
+                isWhole = !shouldStop()
+                break
+            }
             try thread.hand(to: output)
             batches &+= 1
             if batches & 0xFFF == 0 { progress(source.statistics.fileBytes, total) }
         }
         try thread.finish(output)
-        return Outcome(
+        var outcome = Outcome(
             capture: source.statistics, decode: thread.decoder.statistics,
             meter: thread.meter.statistics, warnings: source.warnings)
+        // A pipe ends when its writer is interrupted, too.
+        if !isWhole, let total, total > 0 {
+            outcome.isInterrupted = true
+            outcome.shareRead = min(1, Double(source.statistics.fileBytes) / Double(total))
+        }
+        return outcome
     }
 }

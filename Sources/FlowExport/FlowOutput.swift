@@ -62,6 +62,9 @@ package final class FlowOutput {
 
     deinit { if isOwned, descriptor >= 0 { close(descriptor) } }
 
+    /// Whether it is a file that gets its name when it is complete.
+    package var isDraft: Bool { draft != nil }
+
     /// Whether the output is a terminal.
     package var isTerminal: Bool { isatty(descriptor) == 1 }
 

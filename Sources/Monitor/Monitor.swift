@@ -126,6 +126,17 @@ public struct Monitor {
         stateDirectory + "/learnt.model"
     }
 
+    /// Opens the interfaces and closes them again, so that a start that fails for them leaves
+    /// nothing behind.
+    ///
+    /// - Throws: `CaptureError` if they cannot be captured.
+    public static func checkCapture(_ options: Options) throws {
+        var capture = options.capture
+        capture.linkTypes = LinkType.supported.map(\.rawValue)
+        let silent = Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
+        _ = try LiveSource(interfaces: options.interfaces, options: capture, logger: silent)
+    }
+
     /// Runs until a stop is requested. Fences stay until they expire.
     ///
     /// - Parameter logger: for the operator.

@@ -12,6 +12,8 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
     case read(path: String, reason: String)
     /// libpcap's compiler refused the filter.
     case filter(expression: String, reason: String)
+    /// A signal has stopped the reading.
+    case interrupted
     /// A live source refused an operation.
     case device(name: String, operation: String, reason: String)
 
@@ -34,6 +36,8 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
             "\(path): cannot be read: \(reason)"
         case .filter(let expression, let reason):
             "filter '\(expression)': \(reason); see 'man pcap-filter'"
+        case .interrupted:
+            "interrupted; nothing was written"
         case .device(let name, let operation, let reason):
             "interface \(name): \(operation): \(reason)"
         }

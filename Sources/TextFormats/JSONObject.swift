@@ -31,6 +31,13 @@ public struct JSONObject: Sendable {
         put(key, json: Self.number(value, digits: digits))
     }
 
+    /// Adds a number with so many significant digits, such as a probability; null if it is not
+    /// finite.
+    public mutating func put(_ key: String, _ value: Double?, significant: Int) {
+        guard let value else { return }
+        put(key, json: Self.number(value, significant: significant))
+    }
+
     public mutating func put(_ key: String, _ value: JSONObject) { put(key, json: value.text) }
 
     public mutating func put(_ key: String, _ values: [JSONObject]) {
@@ -53,6 +60,28 @@ public struct JSONObject: Sendable {
         }
         let rounded = scaled.rounded() / factor
         return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
+    }
+
+    /// A number as JSON, rounded to so many significant digits.
+    public static func number(_ value: Double, significant: Int) -> String {
+        guard value.isFinite else { return "null" }
+        guard value != 0 else { return "0" }
+        // The decimal exponent, without the rounding errors of a logarithm.
+        var factor = 1.0
+        var scaled = abs(value)
+        while scaled < 0.1, factor < 1e300 {
+            scaled *= 10
+            factor *= 10
+        }
+        while scaled >= 1 {
+            scaled /= 10
+            factor /= 10
+        }
+        var digits = 1.0
+        for _ in 0..<significant { digits *= 10 }
+        let rounded = (scaled * digits).rounded() / digits / factor
+        let signed = value < 0 ? -rounded : rounded
+        return signed == signed.rounded() && abs(signed) < 1e15 ? "\(Int(signed))" : "\(signed)"
     }
 
     /// Text as a JSON string (RFC 8259) that is safe on a terminal.

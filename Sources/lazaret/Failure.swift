@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import PacketCapture
 import Settings
+import SystemSupport
 import Workloads
 
 /// Reports an error and ends the program with the matching exit code.
@@ -13,6 +15,10 @@ enum Failure {
         if let faults = error as? ConfigurationFaults {
             for line in faults.lines { printError(line) }
             Glibc.exit(faults.isOfFile ? 2 : 1)
+        }
+        if case .some(.interrupted) = error as? CaptureError {
+            printError("\(error)")
+            Glibc.exit(Interruption.exitCode)
         }
         let code = Lazaret.exitCode(for: error)
         guard code != .success else { Lazaret.exit(withError: error) }

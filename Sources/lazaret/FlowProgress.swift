@@ -1,16 +1,16 @@
 import Glibc
 import SystemSupport
+import Timestamps
 
 /// A progress bar on standard error if that is a terminal; otherwise nothing.
 enum FlowProgress {
     private static let isShown = isatty(2) == 1
+    private static let began = Clock.monotonic()
 
     static func show(_ done: UInt64, of total: UInt64?) {
         guard isShown, let total, total > 0 else { return }
-        let share = min(1, Double(done) / Double(total))
-        let filled = Int(share * 40)
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 40 - filled)
-        StandardError.write("\r[\(bar)] \(Int(share * 100))%")
+        let percent = Int(min(done, total) * 100 / total)
+        StandardError.write("\rmetering \(ProgressReport.bar(percent, since: began))\u{1B}[K")
     }
 
     /// Removes the bar.

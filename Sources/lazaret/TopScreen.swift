@@ -28,48 +28,88 @@ struct TopScreen {
             rates: try await list("/api/v1/rates"))
     }
 
-    func text(size: (columns: Int, rows: Int), isColoured: Bool) -> String {
+    /// The parts of the screen, which keys show and hide.
+    enum Part: Character, CaseIterable {
+        case status = "s"
+        case fences = "f"
+        case incidents = "i"
+    }
+
+    /// The screen, no wider and no higher than `size`.
+    ///
+    /// - Parameters:
+    ///   - parts: the parts that are shown.
+    ///   - footer: the last line; nil: none.
+    func text(
+        size: (columns: Int, rows: Int), isColoured: Bool,
+        parts: Set<Part> = Set(Part.allCases), footer: String? = nil
+    ) -> String {
         func paint(_ text: String, _ code: String) -> String {
             isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
         }
-        func clip(_ text: String) -> String {
-            String(text.printable.prefix(size.columns))
+        func clip(_ text: String) -> String { Self.clipped(text.printable, size.columns) }
+        var lines: [String] = []
+        if parts.contains(.status) {
+            lines = StatusText.text(status, isColoured: isColoured).split(separator: "\n")
+                .map { Self.clipped(String($0), size.columns) }
+            let graph = Self.bars(rates.suffix(size.columns - 14).map(\.packets))
+            if !graph.isEmpty { lines.append("packets/s   " + graph) }
         }
-        var lines = StatusText.text(status, isColoured: isColoured).split(separator: "\n")
-            .map(String.init)
-        let graph = Self.bars(rates.suffix(size.columns - 14).map(\.packets))
-        if !graph.isEmpty { lines.append("packets/s   " + graph) }
-        lines.append("")
-        lines.append(paint(clip("FENCED               LEFT       HELD BACK  WHY"), "1"))
-        for status in rules.prefix(max(3, size.rows / 4)) {
-            let rule = status.rule
-            let left = TimeSpan(status.remaining)
-            lines.append(
-                clip(
-                    column("\(rule.target)" + (rule.isDryRun ? " (dry)" : ""), 21)
-                        + column("\(left)", 11) + column("\(status.packets)", 11)
-                        + rule.reason))
+        if parts.contains(.fences) {
+            if !lines.isEmpty { lines.append("") }
+            lines.append(paint(clip("FENCED               LEFT       HELD BACK  WHY"), "1"))
+            for status in rules.prefix(max(3, size.rows / 4)) { lines.append(clip(line(status))) }
+            if rules.isEmpty { lines.append("nothing is fenced") }
         }
-        if rules.isEmpty { lines.append("nothing is fenced") }
-        lines.append("")
-        lines.append(paint(clip("INCIDENTS  LAST      SCORE  WORKLOAD              WHAT"), "1"))
-        for incident in incidents.prefix(max(0, size.rows - lines.count - 1)) {
-            let isFenced = incident.decision == .quarantine
-            lines.append(
-                paint(
-                    clip(
-                        column(incident.decision.rawValue, 11)
-                            + column(UTC.clock(Int64(incident.end)), 10)
-                            + column(JSONObject.number(incident.score, digits: 2), 7)
-                            + column(
-                                incident.workload == incident.offender
-                                    ? incident.offender
-                                    : "\(incident.workload) \(incident.offender)",
-                                22)
-                            + incident.summary), isFenced ? "31" : "33"))
+        if parts.contains(.incidents) {
+            if !lines.isEmpty { lines.append("") }
+            lines.append(paint(clip("INCIDENTS  LAST (UTC)  OFFENDER, TARGET AND SUMMARY"), "1"))
+            let room = size.rows - lines.count - (footer == nil ? 1 : 2)
+            for incident in incidents.prefix(max(0, room)) {
+                let isFenced = incident.decision == .quarantine
+                lines.append(paint(clip(line(incident)), isFenced ? "31" : "33"))
+            }
+            if incidents.isEmpty { lines.append("none so far") }
         }
-        if incidents.isEmpty { lines.append("none so far") }
-        return lines.prefix(size.rows).joined(separator: "\n") + "\n"
+        guard let footer else { return lines.prefix(size.rows).joined(separator: "\n") + "\n" }
+        lines = Array(lines.prefix(size.rows - 1))
+        return (lines + [paint(clip(footer), "7")]).joined(separator: "\n") + "\n"
+    }
+
+    private func line(_ status: RuleStatus) -> String {
+        let rule = status.rule
+        return column("\(rule.target)" + (rule.isDryRun ? " (dry)" : ""), 21)
+            + column("\(TimeSpan(status.remaining))", 11) + column("\(status.packets)", 11)
+            + rule.reason
+    }
+
+    private func line(_ incident: IncidentSummary) -> String {
+        let who =
+            incident.workload == incident.offender
+            ? incident.offender : "\(incident.workload) (\(incident.offender))"
+        let target = incident.targetText.map { " -> \($0)" } ?? ""
+        return column(incident.decision.rawValue, 11)
+            + column(UTC.clock(Int64(incident.end)), 12) + "\(who)\(target): \(incident.summary)"
+    }
+
+    /// The first `columns` characters of a line; escape sequences have no width.
+    static func clipped(_ line: String, _ columns: Int) -> String {
+        var result = ""
+        var width = 0
+        var isEscape = false
+        var hasEscape = false
+        for character in line {
+            if character == "\u{1B}" { (isEscape, hasEscape) = (true, true) }
+            if isEscape {
+                result.append(character)
+                if character.isLetter { isEscape = false }
+                continue
+            }
+            guard width < columns else { continue }
+            width += 1
+            result.append(character)
+        }
+        return hasEscape ? result + "\u{1B}[0m" : result
     }
 
     private func column(_ text: String, _ width: Int) -> String {

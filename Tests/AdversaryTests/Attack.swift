@@ -286,7 +286,7 @@ struct Outcome {
                         decision: text("decision"), target: text("target")))
             } else if text("action") == "fence" {
                 fenced.insert(text("target"))
-            } else if text("action") == "refuse" {
+            } else if text("action") == "refused" {
                 refusals.insert(text("target") + ": " + text("refused_because"))
             }
         }

@@ -136,7 +136,7 @@ struct ProtectionTests {
         let program = try monitor(protecting: "never")
         let isRefused = try eventually {
             try flood(1000)
-            return has("refuse")
+            return has("refused")
         }
         #expect(isRefused, "\(program.errors)")
         #expect(!has("protect") && !has("fence"))

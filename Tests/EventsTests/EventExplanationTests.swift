@@ -28,7 +28,7 @@ struct EventExplanationTests {
                   worker (10.60.4.13), as source, over 10 s: port scan (T1046)
                   target: db (10.60.3.5), 881 ports
                   last flow to 10.60.3.5 TCP 853
-                  score 0.982, threshold 0.75; a clean minute scores as high with chance 0.001195
+                  score 0.982, threshold 0.75; a clean minute scores as high with chance 0.0012
                   decision: quarantine
 
                 Why

@@ -27,7 +27,7 @@ enum Samples {
         alert.origin = .interface("br0")
         alert.captureFile = "packets/20261121T011257Z-worker.pcapng"
         alert.window = 1_795_223_567..<1_795_223_577
-        alert.pValue = 0.00119477
+        alert.pValue = 0.0012
         alert.threshold = 0.75
         alert.baseline = "worker"
         alert.modelID = "f2aca0987b02bc03"

@@ -157,15 +157,19 @@ function release(fence) {
     try { await ask('/api/v1/quarantine?' + query, {method: 'DELETE'}); } catch (error) {
       if (error.message !== 'locked') state('not released: ' + error.message, 'bad');
     }
-    refreshFences();
+    refreshFences().then(refreshIncidents);
   }, {once: true});
   dialog.showModal();
 }
+
+// A host that was released is an offender of the past.
+const held = incident => incident.decision === 'quarantine' && fences.some(fence => fence.id === incident.quarantine_id);
 
 // Incidents; what was opened stays open.
 let incidents = [], shown = 20;
 $('older').onclick = () => { shown = Math.min(shown + 80, 999); refreshIncidents(); };
 async function refreshIncidents() {
+  if (!fetched) await refreshFences();
   try { incidents = await read('/api/v1/incidents?limit=' + (shown + 1)); } catch { return; }
   $('older').hidden = incidents.length <= shown || shown === 999;
   incidents = incidents.slice(0, shown);
@@ -176,11 +180,11 @@ async function refreshIncidents() {
   const open = new Set([...box.querySelectorAll('details[open]')].map(part => part.dataset.id));
   $('quiet').hidden = incidents.length > 0;
   box.replaceChildren(...incidents.map(incident => {
-    const fenced = incident.decision === 'quarantine';
+    const fenced = held(incident);
     const who = incident.workload === incident.offender ? incident.offender : incident.workload + ' (' + incident.offender + ')';
     const details = make('details', {class: 'incident', 'data-id': incident.event_id},
       make('summary', {},
-        make('span', {class: 'tag ' + (fenced ? 'fence' : 'seen')}, fenced ? 'quarantine' : 'watch'),
+        make('span', {class: 'tag ' + (fenced ? 'fence' : 'seen')}, fenced ? 'quarantine' : incident.decision === 'quarantine' ? 'was fenced' : 'watch'),
         make('span', {class: 'who'}, make('strong', {}, who), incident.target_text ? ' \u2192 ' + incident.target_text : ''),
         make('span', {class: 'when small muted'}, times(incident.start, incident.end)),
         make('span', {class: 'why'}, incident.summary + (incident.technique ? ' (' + incident.technique + ')' : ''))));
@@ -251,7 +255,7 @@ async function refreshContacts() {
 function drawMap() {
   const limit = 60;
   const lately = incidents.slice(0, 20);
-  const fenced = new Set(lately.filter(incident => incident.decision === 'quarantine').map(incident => incident.workload));
+  const fenced = new Set(lately.filter(held).map(incident => incident.workload));
   const offenders = new Set(lately.map(incident => incident.workload));
   const count = new Map();
   const seen = name => count.set(name, (count.get(name) || 0) + 1);
@@ -301,7 +305,7 @@ async function follow() {
         const {done, value} = await reader.read();
         if (done) break;
         if (decoder.decode(value, {stream: true}).includes('data:') && !due)
-          due = setTimeout(() => { due = null; refreshIncidents(); refreshFences(); }, 500);
+          due = setTimeout(() => { due = null; refreshFences().then(refreshIncidents); }, 500);
       }
     } catch { /* the next try tells */ }
     await new Promise(resolve => setTimeout(resolve, 3000));
@@ -331,7 +335,7 @@ let typing = 0;
 $('filter').addEventListener('input', () => { clearTimeout(typing); typing = setTimeout(refreshScores, 300); });
 async function everything() {
   await refresh();
-  if (!$('main').hidden) { refreshFences(); refreshIncidents(); refreshScores(); mutesShow(); enforcementShow(); }
+  if (!$('main').hidden) { refreshFences().then(refreshIncidents); refreshScores(); mutesShow(); enforcementShow(); }
 }
 theme();
 everything();

@@ -196,7 +196,8 @@ enum TargetKey: String, CodingKey {
 extension AttackTarget {
     /// Nil where there is no target. Earlier versions wrote its address only.
     init?(_ object: KeyedDecodingContainer<TargetKey>) throws {
-        guard let address: IPAddress = try object.parseIfPresent(.target) else { return nil }
+        let address: IPAddress? = try object.parseIfPresent(.target)
+        guard address != nil || object.contains(.addresses) else { return nil }
         func count(_ key: TargetKey) throws -> Int {
             max(1, try object.decodeIfPresent(Int.self, forKey: key) ?? 1)
         }
@@ -272,7 +273,7 @@ extension Event.QuarantineChange: Decodable {
     public init(from decoder: any Decoder) throws {
         let object = try decoder.container(keyedBy: Key.self)
         let word = try object.decode(String.self, forKey: .action)
-        guard let action = Action(rawValue: word) else { throw object.meaningless(.action) }
+        guard let action = Action(word: word) else { throw object.meaningless(.action) }
         guard
             let response = QuarantineRule.Action(
                 rawValue: try object.decode(String.self, forKey: .response))

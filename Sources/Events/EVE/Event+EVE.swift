@@ -2,6 +2,7 @@ import AnomalyDetection
 import AttackPatterns
 import BaselineGraph
 import FeatureExtraction
+import FlowMetering
 import NetworkAddresses
 import Quarantine
 import SenderAttribution
@@ -34,6 +35,10 @@ extension Event.Alert {
             line.put("dest_ip", "\(contact.address)")
             line.put("dest_port", contact.port.map(Int.init))
             line.put("proto", contact.protocolName)
+            if let flow = flow(to: contact) {
+                line.put("flow_id", Int(flow.number))
+                line.put("community_id", flow.text)
+            }
         }
         switch origin {
         case .capture(let name): line.put("pcap_filename", name)
@@ -43,11 +48,36 @@ extension Event.Alert {
         line.put("capture_file", captureFile)
         var alert = JSONObject()
         alert.put("action", isBlocked ? "blocked" : "allowed")
+        alert.put("gid", Self.generator)
+        alert.put("signature_id", signatureID)
+        alert.put("rev", 1)
         alert.put("signature", signature)
         alert.put("category", category)
         alert.put("severity", severity.rawValue)
         line.put("alert", alert)
         line.put("lazaret", details)
+    }
+
+    /// The generator of alerts: Suricata's own are 1 to 3.
+    private static let generator = 4000
+
+    /// By the title in the signature, so that alerts without a baseline and those of a pattern of
+    /// a later version have their numbers, too.
+    private var signatureID: Int {
+        let named = pattern ?? Pattern.allCases.first { signature == "Lazaret \($0.title)" }
+        return named?.signatureID ?? Pattern.unusualSignatureID
+    }
+
+    /// The flow that the alert names; nil where its ends are not known.
+    private func flow(to contact: Contact) -> CommunityID? {
+        guard let port = contact.port, let sourcePort = contact.sourcePort,
+            !offender.isUnspecified, offender.isIPv4 == contact.address.isIPv4
+        else { return nil }
+        return CommunityID(
+            of: FlowKey(
+                originator: offender, responder: contact.address, originatorPort: sourcePort,
+                responderPort: port, ipProtocol: contact.ipProtocol,
+                ipVersion: offender.isIPv4 ? 4 : 6))
     }
 
     private var details: JSONObject {
@@ -61,7 +91,7 @@ extension Event.Alert {
         object.put("window_end", window?.upperBound)
         object.put("scale_s", scale.seconds)
         object.put("score", score)
-        object.put("p_value", pValue, digits: 8)
+        object.put("p_value", pValue, significant: 2)
         object.put("threshold", threshold)
         object.put("evidence_minutes", running?.minutes)
         object.put("evidence_log10", running?.log10, digits: 2)
@@ -89,7 +119,7 @@ extension AttackTarget {
     /// The keys that begin with `target`, of alerts and incidents. A count of 1 is left out.
     func put(in object: inout JSONObject) {
         func several(_ count: Int) -> Int? { count > 1 ? count : nil }
-        object.put("target", "\(address)")
+        object.put("target", address.map { "\($0)" })
         object.put("target_workload", workload)
         object.put("target_proto", protocolName)
         object.put("target_port", port.map(Int.init))
@@ -105,16 +135,17 @@ extension Event.Alert.Contact {
 }
 
 extension Event.Alert.Reason {
-    /// An object, or only the sentence if there is no measurement.
+    /// An object; without a measurement it has only the sentence.
     package var json: String {
-        guard let measurement else { return JSONObject.quoted(text) }
         var object = JSONObject()
-        object.put("feature", measurement.feature)
-        object.put("value", measurement.value, digits: 2)
-        object.put("unit", measurement.unit)
-        object.put("baseline_p50", measurement.baselineMedian, digits: 2)
-        object.put("baseline_p99", measurement.baselineP99, digits: 2)
-        object.put("share", measurement.share)
+        if let measurement {
+            object.put("feature", measurement.feature)
+            object.put("value", measurement.value, digits: 2)
+            object.put("unit", measurement.unit)
+            object.put("baseline_p50", measurement.baselineMedian, digits: 2)
+            object.put("baseline_p99", measurement.baselineP99, digits: 2)
+            object.put("share", measurement.share, digits: 3)
+        }
         object.put("text", text)
         return object.text
     }

@@ -56,7 +56,11 @@ extension Event.QuarantineChange {
         let name = workload.flatMap { $0 == "\(target)" || $0.isEmpty ? nil : " (\($0))" } ?? ""
         let who = "\(target)\(name)"
         let end = "until \(UTC.moment(Int64(until.second)))"
-        if let failure { return "\(action.rawValue) of \(who) failed: \(failure)" }
+        if let failure {
+            return action == .refuse
+                ? "not fenced: \(who): \(failure)"
+                : "\(action.rawValue) of \(who) failed: \(failure)"
+        }
         let would = isDryRun ? "not enforcing: would " : ""
         switch action {
         case .add:

@@ -41,7 +41,7 @@ extension EventExplanation {
         if let threshold = alert.threshold {
             let chance =
                 alert.pValue.map {
-                    "; a clean minute scores as high with chance \(Self.number($0, 6))"
+                    "; a clean minute scores as high with chance \(JSONObject.number($0, significant: 2))"
                 } ?? ""
             lines.append(
                 "  score \(Self.number(alert.score, 3)), threshold "
@@ -172,7 +172,7 @@ extension EventExplanation {
         object.put("window_end", alert.window?.upperBound)
         object.put("score", alert.score)
         object.put("threshold", alert.threshold)
-        object.put("p_value", alert.pValue, digits: 8)
+        object.put("p_value", alert.pValue, significant: 2)
         object.put("decision", alert.decision?.rawValue)
         object.put("reasons", json: "[" + alert.reasons.map(\.json).joined(separator: ",") + "]")
         object.put("model_id", alert.modelID)

@@ -40,6 +40,7 @@ public struct IncidentSummary: Sendable, Equatable {
     public var target: AttackTarget?
 
     public var targetAddress: IPAddress? { target?.address }
+    public var targetText: String? { target?.text }
 
     public init(
         eventID: String, offender: String, workload: String, start: Int, end: Int,
@@ -103,7 +104,7 @@ public struct IncidentSummary: Sendable, Equatable {
         object.put("technique", technique)
         object.put("summary", summary)
         object.put("score", score)
-        object.put("p_value", pValue, digits: 8)
+        object.put("p_value", pValue, significant: 2)
         object.put("threshold", threshold)
         object.put("baseline", baseline)
         object.put("windows", windows)

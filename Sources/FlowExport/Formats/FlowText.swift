@@ -69,6 +69,13 @@ package struct FlowText: ~Copyable {
         for byte in text.utf8 { add(byte: byte) }
     }
 
+    /// Appends to the line that was completed last, in place of its last `replacing` bytes.
+    package mutating func addToLine(_ text: String, replacing: Int = 0) {
+        truncate(to: count - 1 - replacing)
+        add(text: text)
+        add(byte: 10)
+    }
+
     /// Appends the low `bytes` bytes of `value` in network byte order.
     package mutating func addBinary(_ value: UInt64, bytes: Int) {
         for place in (0..<bytes).reversed() {

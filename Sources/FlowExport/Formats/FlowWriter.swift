@@ -1,4 +1,6 @@
 package import FlowMetering
+package import NetworkAddresses
+internal import TextFormats
 
 /// Formats flow records in a buffer that its owner flushes.
 package struct FlowWriter: ~Copyable {
@@ -8,13 +10,17 @@ package struct FlowWriter: ~Copyable {
     private var ipfix: FlowIPFIX
     private var identifier: UInt64 = 0
     private var text = FlowText()
+    private let workload: ((IPAddress) -> String?)?
 
     /// - Parameters:
     ///   - width: the width of a table in characters.
     ///   - datagrams: whether every IPFIX message must fit in a datagram.
+    ///   - workload: names the workload of an address, for tables, CSV and JSON.
     package init(
-        format: FlowFormat, width: Int = 120, isColoured: Bool = false, datagrams: Bool = false
+        format: FlowFormat, width: Int = 120, isColoured: Bool = false, datagrams: Bool = false,
+        workload: ((IPAddress) -> String?)? = nil
     ) {
+        self.workload = workload
         self.format = format
         self.width = width
         self.isColoured = isColoured
@@ -26,6 +32,12 @@ package struct FlowWriter: ~Copyable {
         case .csv: text.addCSVHeader()
         case .zeek: text.addZeekHeader()
         case .json, .eve, .ipfix: break
+        }
+        guard workload != nil else { return }
+        switch format {
+        case .table: text.addToLine("  WORKLOADS")
+        case .csv: text.addToLine(",orig_workload,resp_workload")
+        case .json, .zeek, .eve, .ipfix: break
         }
     }
 
@@ -42,6 +54,31 @@ package struct FlowWriter: ~Copyable {
         case .eve: text.addEVE(flow, flowIdentifier: identifier)
         case .ipfix: ipfix.add(flow, to: &text)
         }
+        if let workload { addWorkloads(of: flow, workload) }
+    }
+
+    /// Adds the names of both ends to the line of a flow.
+    private mutating func addWorkloads(
+        of flow: borrowing FlowRecord, _ workload: (IPAddress) -> String?
+    ) {
+        let names = (workload(flow.key.originator), workload(flow.key.responder))
+        switch format {
+        case .table: text.addToLine("  \(names.0 ?? "-") > \(names.1 ?? "-")")
+        case .csv: text.addToLine(",\(Self.cell(names.0)),\(Self.cell(names.1))")
+        case .json:
+            var members = ""
+            if let name = names.0 { members += ",\"orig_workload\":\(JSONObject.quoted(name))" }
+            if let name = names.1 { members += ",\"resp_workload\":\(JSONObject.quoted(name))" }
+            text.addToLine(members + "}", replacing: 1)
+        case .zeek, .eve, .ipfix: break
+        }
+    }
+
+    /// A value of CSV (RFC 4180).
+    private static func cell(_ name: String?) -> String {
+        guard let name else { return "" }
+        let needsQuotes = name.contains { ",\"\r\n".contains($0) }
+        return needsQuotes ? "\"\(name.replacing("\"", with: "\"\""))\"" : name
     }
 
     /// Passes the buffered bytes to `write` and clears the buffer. An open IPFIX message is closed

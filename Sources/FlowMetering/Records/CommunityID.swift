@@ -53,6 +53,9 @@ public struct CommunityID: Sendable {
         }
     }
 
+    /// The first 53 bits of the digest: a number of the flow that JSON readers keep exactly.
+    public var number: UInt64 { (UInt64(digest[0]) << 32 | UInt64(digest[1])) >> 11 }
+
     /// The identifier as text.
     public var text: String {
         var bytes: [UInt8] = []

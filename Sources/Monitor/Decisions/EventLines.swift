@@ -34,7 +34,7 @@ struct EventLines {
     private func isLimited(_ event: Event) -> Bool {
         switch event.payload {
         case .alert: true
-        case .quarantine(let change): change.action == .refuse
+        case .quarantine(let change): change.action == .refuse && change.failure == nil
         case .stats: false
         }
     }

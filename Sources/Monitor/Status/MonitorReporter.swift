@@ -36,6 +36,10 @@ struct MonitorReporter {
     private var verdictsDropped = RecentRise()
     private var windowsUnscored = RecentRise()
     private var flowsLost = RecentRise()
+    private var rising = RisingCounters()
+    /// The last counts of packets and bytes, for the rates.
+    private var lastPackets: UInt64 = 0
+    private var lastBytes: UInt64 = 0
 
     init(_ options: Monitor.Options, hub: MonitorHub, parts: MonitorParts, started: Timestamp) {
         self.parts = parts
@@ -81,7 +85,7 @@ struct MonitorReporter {
         status.learning = pipeline.progress(at: now)
         count(pipeline.intake, pipeline.meter.statistics)
         status.hosts = pipeline.hosts
-        status.windows = pipeline.windows
+        rising.apply(to: &status)
     }
 
     mutating func update(from pipeline: borrowing DetectionPipeline) {
@@ -93,6 +97,7 @@ struct MonitorReporter {
         status.scores = pipeline.detector.scoreCounts
         status.windowsUnscored = pipeline.detector.unscoredCount
         status.verdicts = pipeline.verdicts
+        rising.apply(to: &status)
     }
 
     private mutating func count(_ intake: borrowing FrameIntake, _ meter: FlowMeterStatistics) {
@@ -101,13 +106,13 @@ struct MonitorReporter {
         let bytes = decoder.wireBytes
         let seconds = max((Clock.now() - status.updated).inSeconds, 0.001)
         if status.updated > .epoch {
-            let packets = capture.packets &- status.capture.kernelPackets
-            // The count starts again when learning is over.
-            let before = status.decoder.wireBytes
-            let more = bytes >= before ? bytes - before : bytes
-            status.packetsPerSecond = Double(packets) / seconds
-            status.bitsPerSecond = Double(more) * 8 / seconds
+            // The counts start again when learning is over, and with a capture that is opened anew.
+            let packets = capture.packets &- (capture.packets < lastPackets ? 0 : lastPackets)
+            let more = bytes &- (bytes < lastBytes ? 0 : lastBytes)
+            status.packetsPerSecond = (Double(packets) / seconds * 10).rounded() / 10
+            status.bitsPerSecond = (Double(more) * 8 / seconds).rounded()
         }
+        (lastPackets, lastBytes) = (capture.packets, bytes)
         status.capture.kernelPackets = capture.packets
         status.capture.kernelDrops = capture.kernelDrops
         status.capture.interfaceDrops = capture.interfaceDrops
@@ -174,6 +179,7 @@ struct MonitorReporter {
         status.sinks =
             outlets.map(MonitorStatus.Sink.init) + [parts.recorder.status]
             + [parts.recording?.status].compactMap(\.self).map(MonitorStatus.Sink.init)
+        for index in status.sinks.indices { rising.apply(to: &status.sinks[index]) }
         status.entrances = hub.entrances
         if let control = hub.enforcementSwitch {
             let state = control.current
@@ -183,7 +189,7 @@ struct MonitorReporter {
         }
         status.modelFile = hub.modelPath
         status.history = parts.history?.status
-        status.restedSeconds = rested.inSeconds
+        status.restedSeconds = (rested.inSeconds * 1000).rounded() / 1000
         status.updated = now
         status.troubles = troubles(Clock.monotonic())
         hub.publish(status)
@@ -300,6 +306,7 @@ extension MonitorStatus.Sink {
     init(_ status: SinkStatus) {
         self.init(
             name: status.name, written: status.written, lost: status.dropped,
-            waiting: status.waiting, lagSeconds: status.lagSeconds, trouble: status.trouble)
+            waiting: status.waiting, lagSeconds: (status.lagSeconds * 1000).rounded() / 1000,
+            trouble: status.trouble)
     }
 }

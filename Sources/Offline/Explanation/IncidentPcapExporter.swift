@@ -113,7 +113,9 @@ public struct IncidentPcapExporter {
             decoder.decode(frame, into: &packet)
             try take(frame, packet)
             frames += 1
-            if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
+            guard frames & 0x3FF == 0 else { continue }
+            if Interruption.isRequested { throw CaptureError.interrupted }
+            progress?.update(capture.statistics.fileBytes, of: total)
         }
         for index in Array(open.keys) { try rest(index) }
         return try slices.indices.map { index -> (path: String, packetCount: Int)? in

@@ -22,15 +22,35 @@ public struct ContactCounts: Sendable {
     }
 
     private static let hostLimit = 4096
-    private static let contactLimit = 1024
+    private static let contactLimit = 4096
+    private static let totalLimit = 1 << 19
 
     private var flows: [IPAddress: [Contact: Int]] = [:]
+    private var total = 0
 
     mutating func add(_ host: IPAddress, _ contact: Contact) {
         guard flows[host] != nil || flows.count < Self.hostLimit else { return }
         let isKnown = flows[host]?[contact] != nil
-        guard isKnown || flows[host]?.count ?? 0 < Self.contactLimit else { return }
+        let hasRoom = flows[host]?.count ?? 0 < Self.contactLimit && total < Self.totalLimit
+        guard isKnown || hasRoom else { return }
+        if !isKnown { total += 1 }
         flows[host, default: [:]][contact, default: 0] += 1
+    }
+
+    /// A host's contacts by address, most flows first: `10.60.3.5, 1002 ports (1044 flows)`.
+    func texts(of host: IPAddress, limit: Int) -> [String] {
+        var ends: [IPAddress: (first: Contact, ports: Int, flows: Int)] = [:]
+        for (contact, flows) in flows[host] ?? [:] {
+            var end = ends[contact.address] ?? (contact, 0, 0)
+            end.ports += 1
+            end.flows += flows
+            ends[contact.address] = end
+        }
+        let order = ends.sorted { ($1.value.flows, $0.key) < ($0.value.flows, $1.key) }
+        return order.prefix(limit).map { address, end in
+            let place = end.ports == 1 ? end.first.text : "\(address), \(end.ports) ports"
+            return "\(place) (\(end.flows) \(end.flows == 1 ? "flow" : "flows"))"
+        }
     }
 
     /// A host's contacts, most flows first.

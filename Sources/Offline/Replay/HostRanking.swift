@@ -86,6 +86,7 @@ public struct HostRanking {
             droppedHosts = tracker.droppedHosts
             return packets.report
         }
+        progress?.begin("what the hosts do, 1 of 2")
         let report = try pass(nil, countsContacts: false) { ranking.collect($0) }
         var outcome = Outcome()
         outcome.warnings = report.warnings.map { spool.named($0.description) } + report.remarks
@@ -96,6 +97,7 @@ public struct HostRanking {
                 "\(droppedHosts) flows of hosts beyond the table's limit were ignored")
         }
         if ranking.fit() {
+            progress?.begin("which of them are odd, 2 of 2")
             _ = try pass(record, countsContacts: true) { window in
                 ranking.rank(window)
                 record?.add(window, score: ranking.score(window), isAnomalous: false)

@@ -125,6 +125,7 @@ struct PacketReader: ~Copyable {
             if capture.hasNotes { addNotes() }
             if capture.hasPorts { ports.add(capture.takePorts()) }
             decode(frame)
+            if counts.packetCount & 0x3FF == 0, Interruption.isRequested { throw .interrupted }
             if forwarded.isRepeat(packet) { continue }
             guard recorded != nil else { return true }
             // Frames of one ring are already in one order.

@@ -78,7 +78,7 @@ public enum RankingReport {
             ? "\(entry.subject)" : "\(entry.workload.printable) (\(entry.subject))"
     }
 
-    /// `57 peers, 1 port in the window; most flows to 10.60.2.5 TCP 5432 (120), ...`.
+    /// `57 peers, 1 port in the window; in the capture to 10.60.2.5 TCP 5432 (120 flows), ...`.
     package static func contactText(
         _ entry: OutlierRanking.Entry, _ contacts: ContactCounts
     ) -> String {
@@ -86,10 +86,9 @@ public enum RankingReport {
             let count = Int(entry.window[feature].rounded())
             return "\(count) \(one)\(count == 1 ? "" : "s")"
         }
-        let all = contacts.contacts(of: entry.subject)
-        let most = all.prefix(3).map { "\($0.contact.text) (\($0.flows))" }
+        let most = contacts.texts(of: entry.subject, limit: 3)
         return "\(counted(.peers, "peer")), \(counted(.ports, "port")) in the window"
-            + (most.isEmpty ? "" : "; most flows to \(most.joined(separator: ", "))")
+            + (most.isEmpty ? "" : "; in the capture to \(most.joined(separator: ", "))")
     }
 
     /// One address as a JSON object.

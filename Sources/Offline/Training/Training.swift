@@ -38,14 +38,15 @@ public struct Training {
     /// Reads the captures and fits the model.
     public func run(progress: ProgressReport? = nil) throws -> Outcome {
         let spool = try InputSpool(paths)
-        func reader() throws(CaptureError) -> PacketReader {
-            try PacketReader(
+        func reader(_ pass: String) throws(CaptureError) -> PacketReader {
+            progress?.begin(pass)
+            return try PacketReader(
                 paths: spool.paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
         }
         var check = TrainingSanitizer(inventory: inventory)
         var learner = GraphLearner(inventory: inventory)
         var noted = RecordedWorkloads(given: inventory, remembered: .empty)
-        var packets = try reader()
+        var packets = try reader("who talks to whom")
         while let step = try packets.next() {
             switch step {
             case .names(let change):
@@ -67,7 +68,7 @@ public struct Training {
         func isClean(_ packet: Packet) -> Bool { !excluded.contains { $0.owns(packet) } }
         if !excluded.isEmpty {
             learner = GraphLearner(inventory: inventory)
-            packets = try reader()
+            packets = try reader("who talks to whom, without suspects")
             while let step = try packets.next() {
                 switch step {
                 case .names(let change): learner.apply(change)
@@ -82,7 +83,7 @@ public struct Training {
             without: check.impostors, seconds: (first.last - first.first).wholeSeconds)
         var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
         var trainer = Trainer(inventory: inventory, seed: seed)
-        packets = try reader()
+        packets = try reader("what windows look like")
         while let step = try packets.next() {
             switch step {
             case .names(let change): tracker.apply(change)

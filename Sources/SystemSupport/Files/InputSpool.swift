@@ -40,7 +40,7 @@ public final class InputSpool {
             var buffer = [UInt8](repeating: 0, count: 1 << 20)
             while true {
                 let count = try source.read(into: &buffer)
-                if count == 0 { return }
+                if count == 0 || Interruption.isRequested { return }
                 try file.write(buffer.span.extracting(..<count))
             }
         } catch {

@@ -42,6 +42,7 @@ struct EvaluateCommand: ParsableCommand {
     var output: String?
 
     func run() throws {
+        Signals.installInterruption()
         let labels = try truth.map(Label.read) ?? []
         let given = try inventory.read()
         var replay = Replay(

@@ -42,6 +42,7 @@ struct ExplainCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        Signals.installInterruption()
         let identifier = alert.eventID ?? ""
         var explainer: EventExplainer
         var known: String?

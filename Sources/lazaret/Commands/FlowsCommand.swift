@@ -2,9 +2,12 @@ import ArgumentParser
 import FlowExport
 import FlowMetering
 import Glibc
+import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import SystemSupport
+import TextFormats
+import Workloads
 
 /// Meters captures or interfaces and writes the flows, without judging them; without packets, reads
 /// the history of a monitor.
@@ -14,8 +17,9 @@ struct FlowsCommand: AsyncParsableCommand {
         abstract: "Meter packets and write flow records, or query a monitor's flow history.",
         discussion: """
             Reads captures (-r) or interfaces (-i) and writes one record for each flow that ends. \
-            SIGINT and SIGTERM end every flow and write the remaining records; SIGUSR1 prints \
-            counters.
+            On an interface or a pipe, SIGINT and SIGTERM end every flow and write the remaining \
+            records; on files, they end with an error, and no file of a part is left. SIGUSR1 \
+            prints counters. With --inventory, tables, CSV and JSON name the workloads.
 
             Without -r and -i, shows the flows that a monitor has kept: those of the running \
             monitor, or in --state. "Who talked to the database yesterday at three":
@@ -25,6 +29,7 @@ struct FlowsCommand: AsyncParsableCommand {
     @OptionGroup(title: "Packets") var capture: CaptureOptionGroup
     @OptionGroup(title: "Flows") var meter: MeterOptionGroup
     @OptionGroup(title: "History") var history: HistoryInput
+    @OptionGroup var inventory: InventoryInput
 
     @Option(
         help: ArgumentHelp(
@@ -53,8 +58,14 @@ struct FlowsCommand: AsyncParsableCommand {
             guard capture.filter.isEmpty else {
                 throw ValidationError("a filter of packets takes -r or -i")
             }
+            guard inventory.path == nil else {
+                throw ValidationError("the history has the workloads' names: leave out --inventory")
+            }
             _ = try history.query()
             return
+        }
+        guard inventory.path == nil || [.table, .csv, .json].contains(format) else {
+            throw ValidationError("--inventory: workloads are named in table, csv and json only")
         }
         guard !history.isGiven else {
             throw ValidationError("--from and the other options of the history take no -r and -i")
@@ -77,6 +88,7 @@ struct FlowsCommand: AsyncParsableCommand {
         options.meter = meter.meterOptions(isLive: capture.files.isEmpty)
         options.decode = meter.decodeOptions
         options.format = format
+        if let inventory = try inventory.read() { options.workload = Self.names(in: inventory) }
         do {
             let isLive = capture.files.isEmpty
             let target =
@@ -88,6 +100,14 @@ struct FlowsCommand: AsyncParsableCommand {
             options.width = target.columns ?? 120
             options.isColoured = target.isTerminal && getenv("NO_COLOR") == nil
             let outcome = try meterPackets(options, to: target)
+            if outcome.isInterrupted {
+                let what =
+                    target.isDraft
+                    ? "\(output ?? "") is not written" : "the output is incomplete"
+                printError(
+                    "interrupted after \(Int(outcome.shareRead * 100)) % of the captures: \(what)")
+                throw ExitCode(Signals.exitCode)
+            }
             try target.finish()
             for warning in outcome.warnings { printError("warning: \(warning)") }
             if stats { print(outcome) }
@@ -99,6 +119,19 @@ struct FlowsCommand: AsyncParsableCommand {
             printError("\(error)")
             if case .some(.filter) = error as? CaptureError { throw ExitCode(2) }
             throw ExitCode(1)
+        }
+    }
+
+    /// Names addresses by an inventory; each address is looked up once.
+    private static func names(in inventory: Inventory) -> (IPAddress) -> String? {
+        let identities = IdentityMap(inventory: inventory)
+        var known: [IPAddress: String?] = [:]
+        return { address in
+            if let name = known[address] { return name }
+            let identity = identities.identity(of: address)
+            let name = identity.isNamed ? identity.name.printable : nil
+            if known.count < 65_536 { known[address] = .some(name) }
+            return name
         }
     }
 

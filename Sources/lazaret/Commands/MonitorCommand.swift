@@ -177,6 +177,7 @@ struct MonitorCommand: ParsableCommand {
                 """)
         }
         let check = try check(settings)
+        try checkCapture(settings)
         let hub = MonitorHub()
         hub.configuration = settings.shownText
         hub.modelPath = modelPath(settings)
@@ -187,15 +188,20 @@ struct MonitorCommand: ParsableCommand {
             hub: hub, options: settings.control, logger: LogOutput.logger)
         let background = BackgroundTask { await server.run() }
         defer { background.stop() }
-        do {
-            try monitor.run(
-                .init(
-                    shouldStop: { Signals.shouldStop },
-                    takeReport: { Signals.takeReport() },
-                    takeReopen: { Signals.takeReopen() },
-                    reload: { try reload(settings, hub) }),
-                logger: LogOutput.logger)
-        } catch CaptureError.filter(let expression, let reason) {
+        try monitor.run(
+            .init(
+                shouldStop: { Signals.shouldStop },
+                takeReport: { Signals.takeReport() },
+                takeReopen: { Signals.takeReopen() },
+                reload: { try reload(settings, hub) }),
+            logger: LogOutput.logger)
+    }
+
+    /// Before the state directory and the socket's are made.
+    private func checkCapture(_ settings: Configuration) throws {
+        do { try Monitor.checkCapture(settings.monitor) } catch CaptureError.filter(
+            let expression, let reason)
+        {
             printError("\(CaptureError.filter(expression: expression, reason: reason))")
             throw ExitCode(2)
         }

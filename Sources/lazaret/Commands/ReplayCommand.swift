@@ -79,6 +79,7 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
+        Signals.installInterruption()
         // A report contains the digests of its files, and extracting packets requires a second
         // pass.
         let spool = report == nil && pcapOut == nil ? nil : try InputSpool(input.files)

@@ -33,6 +33,7 @@ struct TrainCommand: ParsableCommand {
     var excludeSuspects = false
 
     func run() throws {
+        Signals.installInterruption()
         var training = Training(paths: input.files)
         training.filter = input.filter
         training.inventory = try inventory.read() ?? .empty

@@ -1,0 +1,99 @@
+import Foundation
+import TestKit
+import Testing
+
+/// Alerts as programs that read Suricata's EVE expect them.
+struct EVEFormatTests {
+    private func alerts(_ words: [String]) throws -> [[String: Any]] {
+        let run = try Run(
+            ["replay", "-r", "captures/mixed.pcap", "--format", "eve", "--inventory"]
+                + ["captures/inventory.yaml"] + words)
+        try #require(run.status == 0, "\(run.errors)")
+        return try run.json.filter { $0["event_type"] as? String == "alert" }
+    }
+
+    private func reasons(_ alert: [String: Any]) -> [Any] {
+        (alert["lazaret"] as? [String: Any])?["reasons"] as? [Any] ?? []
+    }
+
+    @Test func alertsHaveRuleNumbersAndReasonsOfOneType() throws {
+        let scratch = try Scratch()
+        let judged = try alerts(["-m", scratch.model()])
+        let ranked = try alerts([])
+        #expect(judged.count > 20 && !ranked.isEmpty)
+        var numbers: [String: Set<Int>] = [:]
+        for alert in judged + ranked {
+            let rule = try #require(alert["alert"] as? [String: Any])
+            #expect(rule["gid"] as? Int == 4000 && rule["rev"] as? Int == 1)
+            let signature = try #require(rule["signature"] as? String)
+            numbers[signature, default: []].insert(try #require(rule["signature_id"] as? Int))
+            let told = reasons(alert)
+            #expect(!told.isEmpty && told.allSatisfy { ($0 as? [String: Any])?["text"] is String })
+        }
+        #expect(numbers.values.allSatisfy { $0.count == 1 }, "\(numbers)")
+        // Numbers never change.
+        #expect(numbers["Lazaret port scan"] == [23] && numbers["Lazaret DNS tunnel"] == [29])
+        #expect(Set(numbers.values.joined()).count == numbers.count)
+    }
+
+    @Test func anAlertNamesItsFlowAsOtherToolsDo() throws {
+        let scratch = try Scratch()
+        let flows = try Run("flows", "-r", "captures/mixed.pcap", "--format", "eve").json
+        let known = Set(flows.compactMap { $0["community_id"] as? String })
+        let judged = try alerts(["-m", scratch.model()])
+        let named = judged.filter { $0["src_port"] != nil && $0["src_ip"] as? String != "0.0.0.0" }
+        #expect(named.count > 10)
+        for alert in named {
+            let identifier = try #require(alert["community_id"] as? String)
+            #expect(known.contains(identifier), "\(alert)")
+            #expect((alert["flow_id"] as? Int).map { $0 > 0 && $0 < 1 << 53 } == true)
+        }
+    }
+}
+
+/// The counters of a running monitor.
+@Suite(.needsKernel, .needs("curl"))
+struct CounterTests {
+    private let bench: FaultBench
+
+    init() throws { bench = try FaultBench() }
+
+    /// The counters, by name and labels.
+    private func counters() throws -> [String: Double] {
+        let text = try Namespace.command([
+            "curl", "-s", "-m", "60", "--unix-socket", bench.socket, "http://lazaret/metrics",
+        ])
+        var found: [String: Double] = [:]
+        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+            guard let space = line.lastIndex(of: " "), line.contains("_total") else { continue }
+            found[String(line[..<space])] = Double(line[line.index(after: space)...])
+        }
+        return found
+    }
+
+    @Test func countersNeverFallOnAReload() throws {
+        let program = try bench.monitor(configuration: "rotate: {size: 1MiB, keep: 2}")
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        let file = "lazaret_sink_written_total{sink=\"\(bench.scratch.path("eve.json"))\"}"
+        let isWritten = eventually { ((try? counters())?[file] ?? 0) > 0 }
+        #expect(isWritten)
+        let before = try counters()
+        #expect(before.count > 20)
+        try bench.scratch.write("own.yaml", Data("rotate: {size: 2MiB, keep: 2}\n".utf8))
+        program.signal(SIGHUP)
+        let isRead = eventually { program.errors.contains("were read again") }
+        #expect(isRead, "\(program.errors)")
+        // The next status is published within a second; a later one does not differ.
+        let windows = bench.windows
+        let isLater = try eventually {
+            _ = try bench.lab.reaches(bench.lab.bystander, bench.lab.c)
+            return bench.windows > windows + 10
+        }
+        #expect(isLater)
+        let after = try counters()
+        for (name, value) in before {
+            #expect(after[name].map { $0 >= value } == true, "\(name): \(value)")
+        }
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+}

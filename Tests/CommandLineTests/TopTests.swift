@@ -1,0 +1,37 @@
+import Foundation
+import TestKit
+import Testing
+
+/// `lazaret top` on a terminal of 80 columns, with its keys.
+@Suite(.needsKernel, .needs("python3"))
+struct TopTests {
+    @Test func theScreenFitsAndHasKeys() throws {
+        let bench = try FaultBench()
+        let program = try bench.monitor()
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        let isShown = eventually {
+            (try? Run("incidents", "--socket", bench.socket).output)?.contains(" -> ") == true
+                || (try? Run("incidents", "--socket", bench.socket).output)?
+                    .contains(bench.lab.a.v4) == true
+        }
+        #expect(isShown, "\(program.errors)")
+        let seen = try #require(
+            Terminal.run(
+                ["top", "--socket", bench.socket],
+                steps: [("q quit", "i"), ("q quit", "p"), ("continue (paused)", "q")]))
+        let screens = seen.components(separatedBy: "\u{1B}[H\u{1B}[2J").dropFirst()
+        #expect(screens.count >= 3, "\(seen)")
+        for screen in screens {
+            let lines = screen.split(separator: "\n").map(Terminal.plain)
+            #expect(lines.count <= 24 && lines.allSatisfy { $0.count <= 80 }, "\(lines)")
+        }
+        #expect(screens.first?.contains("INCIDENTS") == true)
+        #expect(screens.first?.contains(bench.lab.a.v4) == true, "\(seen)")
+        #expect(screens.last?.contains("INCIDENTS") == false, "\(seen)")
+        // In a pipe it is one screen without keys.
+        let piped = try Run("top", "--socket", bench.socket)
+        #expect(piped.status == 0 && !piped.output.contains("q quit"))
+        #expect(piped.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+}
