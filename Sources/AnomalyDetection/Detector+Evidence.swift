@@ -13,6 +13,8 @@ public enum DetectorPart: String, CaseIterable, Sendable {
     case patterns
     /// The evidence over minutes.
     case minutes
+    /// The comparison with the time of the day.
+    case times
 }
 
 /// Evidence over minutes that are ordinary by themselves.

@@ -106,7 +106,7 @@ public struct Detector: Sendable {
     /// Returns the verdict on a window, or nil if there is nothing to report.
     public mutating func judge(_ window: Window) -> Verdict? {
         let identity = identity(of: window)
-        let alone = judgeAlone(window, identity)
+        let alone = judgeAlone(window, identity) ?? judgeTime(window, identity)
         latestEvidence = alone == nil ? nil : (identity.name, 1)
         guard window.scale == .medium, let minutes = model.minutes, !omitted.contains(.minutes),
             MinuteModel.covers(identity), evidence.closesMinute(window, workload: identity.name),
@@ -119,9 +119,14 @@ public struct Detector: Sendable {
     }
 
     /// Whether a window that overlaps this one has raised an alert by itself.
-    private func isReported(_ window: Window, _ identity: Identity) -> Bool {
+    ///
+    /// - Parameter shorterOnly: whether only shorter windows count.
+    func isReported(
+        _ window: Window, _ identity: Identity, shorterOnly: Bool = false
+    ) -> Bool {
         reported[window.subject]?.contains {
             $0.second >= window.startSecond && $0.workload == identity.name
+                && (!shorterOnly || $0.scale.rawValue < window.scale.rawValue)
         } ?? false
     }
 
@@ -261,7 +266,7 @@ public struct Detector: Sendable {
         return second >= window.startSecond
     }
 
-    private mutating func remember(_ window: Window, _ identity: Identity, _ pattern: Pattern?) {
+    mutating func remember(_ window: Window, _ identity: Identity, _ pattern: Pattern?) {
         if reported.count > 65_536 { reported.removeAll() }
         var list = reported[window.subject] ?? []
         list.removeAll {

@@ -44,7 +44,7 @@ public struct OutlierRanking: Sendable {
     private var shares = [Float](repeating: 0, count: Feature.count)
 
     public init(inventory: Inventory, seed: UInt64) {
-        trainer = Trainer(inventory: inventory, seed: seed, learnsMinutes: false)
+        trainer = Trainer(inventory: inventory, seed: seed, learnsTime: false)
         identities = IdentityMap(inventory: inventory)
     }
 

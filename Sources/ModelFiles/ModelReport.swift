@@ -40,6 +40,7 @@ public enum ModelReport {
                     """)
         }
         lines.append("  budget         " + budget(model))
+        if let times = model.times { lines.append("  times          " + text(times)) }
         let quality = LearningQuality(model)
         lines.append("  learned        " + quality.summary)
         lines += quality.thin.prefix(shownThin).map { "    thin         \($0)" }
@@ -105,6 +106,15 @@ public enum ModelReport {
         return
             "\(asked), half of it for evidence over minutes: an alert from a factor of "
             + "\(JSONObject.number(line.rounded(), digits: 0)), by \(node) clean minutes"
+    }
+
+    /// On what the usual amounts of each time rest.
+    private static func text(_ times: TimeModel) -> String {
+        let count = times.cycles.max() ?? 0
+        let judged = times.cycles.count { $0 >= TimeModel.leastCycles }
+        return times.period == .day
+            ? "\(judged) of 24 hours of the day, seen on up to \(count) days"
+            : "\(judged) of 168 hours of the week, seen in up to \(count) weeks"
     }
 
     private static func isWorkload(_ name: String) -> Bool {

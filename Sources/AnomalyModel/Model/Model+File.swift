@@ -9,7 +9,7 @@ import Timestamps
 
 extension Model {
     /// The version of the file's layout.
-    public static let formatVersion = 3
+    public static let formatVersion = 4
 
     private static let magic = [UInt8]("LAZARET MODEL\n".utf8)
     private static let digestSize = 32
@@ -31,6 +31,7 @@ extension Model {
         writer.put(graph)
         for scale in scales { writer.put(scale) }
         writer.put(minutes)
+        writer.put(times)
         writer.put(arriving)
         return writer.bytes + SHA256.hash(writer.bytes.span)
     }
@@ -65,6 +66,7 @@ extension Model {
         scales = []
         for _ in Scale.allCases { scales.append(try reader.scaleModel()) }
         minutes = try reader.minuteModel()
+        times = try reader.timeModel()
         arriving = try reader.arriving()
         guard reader.isAtEnd else { throw .damaged("more bytes than its contents need") }
         identifier = digest.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
@@ -356,7 +358,7 @@ extension ByteReader {
     /// The greatest size in bytes; a forest with the default options has half a megabyte.
     private static var largestForest: Int { 4 << 20 }
     /// The logarithm of 1 + the largest `Float`.
-    private static var largestLogarithm: Float { 88.73 }
+    static var largestLogarithm: Float { 88.73 }
 
     private mutating func time(_ name: String) throws(ModelError) -> Timestamp {
         Timestamp(nanoseconds: try integer(in: Self.times, name))

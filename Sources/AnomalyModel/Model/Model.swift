@@ -53,6 +53,8 @@ public struct Model: Sendable, Equatable {
     public internal(set) var scales: [ScaleModel]
     /// What clean minutes look like; nil if the training had too few.
     public internal(set) var minutes: MinuteModel?
+    /// What is usual at which time; nil if the training was too short.
+    public internal(set) var times: TimeModel?
     /// The number of contacts of each workload that the last fifth of the training saw first: where
     /// there are some, more may follow.
     public internal(set) var arriving: [String: Int] = [:]
@@ -79,11 +81,12 @@ public struct Model: Sendable, Equatable {
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
     }
 
-    /// Copies graph, new contacts, minutes and feedback from `anchor`, from which this model was
+    /// Copies graph, new contacts, minutes, times and feedback from `anchor`, from which this model was
     /// retrained.
     public mutating func inherit(from anchor: Model) {
         graph = anchor.graph
         minutes = anchor.minutes
+        times = anchor.times
         arriving = anchor.arriving
         feedback = anchor.feedback
     }

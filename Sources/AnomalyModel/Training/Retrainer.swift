@@ -28,7 +28,7 @@ public struct Retrainer: Sendable {
     public init(anchor: Model, inventory: Inventory, seed: UInt64) {
         self.anchor = anchor
         self.inventory = inventory
-        trainer = Trainer(inventory: inventory, seed: seed, learnsMinutes: false)
+        trainer = Trainer(inventory: inventory, seed: seed, learnsTime: false)
     }
 
     /// Adds a window, unless its subject is or was recently flagged.

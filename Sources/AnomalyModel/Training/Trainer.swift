@@ -35,14 +35,18 @@ public struct Trainer: Sendable {
     private var leftOut: [[Int32: [Float]]] = [[:], [:], [:]]
     /// Nil if evidence over minutes is not learned.
     private var minutes: MinuteTrainer?
+    /// The same for times of the day.
+    private var times: TimeTrainer?
     private var baseSecond: Int?
     private var lastSecond = 0
 
-    /// - Parameter learnsMinutes: whether the model can accumulate evidence over minutes.
-    public init(inventory: Inventory, seed: UInt64, learnsMinutes: Bool = true) {
+    /// - Parameter learnsTime: whether the model can accumulate evidence over minutes, and compare
+    ///   times of the day.
+    public init(inventory: Inventory, seed: UInt64, learnsTime: Bool = true) {
         identities = IdentityMap(inventory: inventory)
         self.seed = seed
-        minutes = learnsMinutes ? MinuteTrainer() : nil
+        minutes = learnsTime ? MinuteTrainer() : nil
+        times = learnsTime ? TimeTrainer() : nil
     }
 
     /// The number of workloads and unnamed addresses seen.
@@ -61,6 +65,9 @@ public struct Trainer: Sendable {
         if window.scale == .medium {
             minutes?.observe(
                 window, row.values, identity: row.identity, second: window.endSecond - base)
+        }
+        if window.scale == .long {
+            times?.observe(window, row.values, identity: row.identity)
         }
         seen[scale] += 1
         learnedSeconds[scale] = max(learnedSeconds[scale], window.coveredSeconds)
@@ -125,6 +132,7 @@ public struct Trainer: Sendable {
         return Model(
             provenance: provenance, graph: graph, scales: scales,
             minutes: try minutes?.finish(known: known, duration: duration, seed: seed),
+            times: times?.finish(known: known),
             arriving: graph.arriving(since: lastSecond - duration / 5))
     }
 

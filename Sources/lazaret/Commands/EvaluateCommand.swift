@@ -11,7 +11,7 @@ struct EvaluateCommand: ParsableCommand {
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
     /// The names of `DetectorPart`.
-    enum Part: String, ExpressibleByArgument, CaseIterable { case forest, patterns, minutes }
+    enum Part: String, ExpressibleByArgument, CaseIterable { case forest, patterns, minutes, times }
 
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput

@@ -1,0 +1,58 @@
+import AnomalyModel
+import AttackPatterns
+import FeatureExtraction
+import IsolationForest
+import Workloads
+
+/// Amounts that are usual for a workload, and not at this time of the day or of the week.
+extension Detector {
+    /// The verdict on a window of 600 s by its time; nil if the training was shorter than three
+    /// days, or if nothing is unusual.
+    ///
+    /// Such a verdict never leads to a fence: somebody may have moved a job to another hour.
+    mutating func judgeTime(_ window: Window, _ identity: Identity) -> Verdict? {
+        guard window.scale == .long, let times = model.times, !omitted.contains(.times),
+            identity.place != .outside, !window.isContested, model[.long].covers(window)
+        else { return nil }
+        let workload = Self.feedbackName(workload: identity.name, subject: window.subject)
+        let values = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let excess = times.excess(
+            of: identity.name, values, second: window.endSecond,
+            allowed: feedback.allowed(for: workload, scale: window.scale))
+        guard !excess.isEmpty, !isReported(window, identity, shorterOnly: true),
+            let group = model[.long].baseline.group(of: identity, scale: .long)
+        else { return nil }
+        let unusual = Set(excess.map(\.feature))
+        let pattern =
+            omitted.contains(.patterns) ? nil : Pattern.match(window) { unusual.contains($0) }
+        remember(window, identity, pattern?.pattern)
+        let row = RelativeVector.relative(values, to: group.baseline)
+        let score = model[.long].forest.attribute(row, into: &shares)
+        return Verdict(
+            window: window, workload: identity.name, isKnown: true,
+            baselineName: identity.name, score: score,
+            pValue: 1 / Double(times.cycleCount(at: window.endSecond) + 1),
+            threshold: min(score, model[.long].threshold), pattern: pattern?.pattern,
+            strength: pattern?.strength ?? 0, excess: excess.prefix(4).reduce(0) { $0 + $1.steps },
+            level: .watch, isFarBeyond: false,
+            reasons: excess.map { reason($0, window, group.baseline, times) })
+    }
+
+    private func reason(
+        _ excess: TimeModel.Excess, _ window: Window, _ baseline: GroupBaseline, _ times: TimeModel
+    ) -> Verdict.Reason {
+        let column = excess.feature.rawValue
+        let description = FeatureSchema.description(of: excess.feature)
+        let seconds = window.scale.seconds
+        let limit = description.raw(excess.limit, seconds: seconds)
+        return Verdict.Reason(
+            feature: excess.feature, value: window[excess.feature],
+            baselineMedian: description.raw(baseline.median[column], seconds: seconds),
+            baselineP99: min(limit, description.raw(baseline.p99[column], seconds: seconds)),
+            baselineLargest: limit, share: shares[column],
+            text: Explanation.number(window[excess.feature], description)
+                + " \(description.counts) in \(seconds) s; usual from "
+                + "\(times.hours(at: window.endSecond)): at most "
+                + Explanation.number(limit, description))
+    }
+}
