@@ -18,6 +18,8 @@ if [ "${1:-}" = test ]; then
     tools+=(iproute2 nftables conntrack tcpdump tcpreplay wireshark-common)
     # What attackers use, run between namespaces.
     tools+=(hping3 nmap)
+    # What responses act on.
+    tools+=(wireguard-tools wireguard-go)
     # Containers.
     tools+=(docker.io docker-compose podman runc netavark aardvark-dns iptables busybox-static)
     # Programs that read Lazaret's output or query it.

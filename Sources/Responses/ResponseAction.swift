@@ -42,8 +42,10 @@ struct ResponseRails: Sendable {
     var isPausedHere = false
 
     /// Why a host with this address is not acted on; nil if it is.
-    func objection(to address: IPAddress) -> String? {
-        let prefix = IPPrefix(host: address)
+    func objection(to address: IPAddress) -> String? { objection(to: IPPrefix(host: address)) }
+
+    /// Why no host of this prefix is acted on; nil if they are.
+    func objection(to prefix: IPPrefix) -> String? {
         if let why = protected.objection(to: .prefix(prefix)) { return why }
         let entry = allowlist.first { entry in
             entry.prefix.overlaps(prefix) && entry.expires.map { now < $0 } ?? true

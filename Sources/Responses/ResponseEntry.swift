@@ -16,9 +16,16 @@ public struct ResponseEntry: Sendable, Equatable {
         case request
         /// Runs a program.
         case exec
+        /// Takes the allowed addresses from a peer of WireGuard.
+        case wireguard
 
         /// Whether it acts on a container, and not on the fence's target.
-        public var isOnContainer: Bool { self != .request && self != .exec }
+        public var isOnContainer: Bool {
+            switch self {
+            case .evidence, .disconnect, .pause, .stop: true
+            case .request, .exec, .wireguard: false
+            }
+        }
 
         /// Responses of one lane wait for each other.
         enum Lane { case containers, evidence, elsewhere }
@@ -34,7 +41,7 @@ public struct ResponseEntry: Sendable, Equatable {
             case .disconnect: 0
             case .stop: 1
             case .pause: 2
-            case .request, .exec, .evidence: 3
+            case .request, .exec, .wireguard, .evidence: 3
             }
         }
     }
@@ -54,7 +61,7 @@ public struct ResponseEntry: Sendable, Equatable {
     public var commits: Bool?
     /// How much evidence is kept; nil: that of 20 containers.
     public var kept: Int?
-    /// How long a request or a program may take (nil: 10 s), or an image (nil: 2 minutes).
+    /// How long a request, a program or `wg` may take (nil: 10 s), or an image (nil: 2 minutes).
     public var timeout: Interval?
     public var apply: RequestStep?
     /// Nil: what was applied counts as in effect.
@@ -68,13 +75,17 @@ public struct ResponseEntry: Sendable, Equatable {
     public var headersFile: String?
     /// A file with the only authorities to trust (PEM).
     public var authoritiesFile: String?
-    /// The absolute path of a program.
+    /// The absolute path of a program; for WireGuard that of `wg`.
     public var program: String?
     public var arguments: [String] = []
     /// The user that runs the program; nil: the monitor's.
     public var user: String?
     /// Whether the program can verify; nil: it cannot.
     public var verifies: Bool?
+    /// The interfaces of WireGuard whose peers may be suspended; empty: all.
+    public var interfaces: [String] = []
+    /// Whether peers of WireGuard with whole networks may be suspended; nil: they may not.
+    public var networks: Bool?
 
     public init() {}
 
@@ -144,7 +155,8 @@ extension ResponseEntry {
         var faults: [String] = []
         if grace != nil, action != .stop { faults.append("'grace' is for 'action: stop' only") }
         if timeout != nil, action.isOnContainer, action != .evidence {
-            faults.append("'timeout' is for 'action: request', 'exec' and 'evidence' only")
+            faults.append(
+                "'timeout' is for 'action: request', 'exec', 'wireguard' and 'evidence' only")
         }
         if commits != nil || kept != nil, action != .evidence {
             faults.append("'commit' and 'keep' are for 'action: evidence' only")
@@ -163,8 +175,15 @@ extension ResponseEntry {
         } else if let key = given.first {
             faults.append("'\(key)' is for 'action: request' only")
         }
+        if action != .wireguard, !interfaces.isEmpty || networks != nil {
+            faults.append("'interfaces' and 'networks' are for 'action: wireguard' only")
+        }
         if action == .exec {
             faults += execFaults
+        } else if action == .wireguard, arguments.isEmpty, user == nil, verifies == nil {
+            faults += [ExecPlan.fault(program: program ?? WireGuardAction.program)].compactMap {
+                $0.map { "\($0) (package wireguard-tools)" }
+            }
         } else if program != nil || !arguments.isEmpty || user != nil || verifies != nil {
             faults.append(
                 "'program', 'arguments', 'user' and 'verifies' are for 'action: exec' only")

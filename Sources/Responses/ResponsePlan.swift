@@ -93,6 +93,7 @@ public struct ResponsePreview: Sendable {
             case .stop:
                 record.undo = try await StopAction(grace: entry.graceSeconds).prepare(record, rails)
             case .request, .exec: try rails.check(record)
+            case .wireguard: record.undo = try await WireGuardAction().prepare(record, rails)
             }
             let engine = engines.first { $0.path == record.engine }?.name ?? "docker"
             let text = try description(of: record, entry, engine)
@@ -141,6 +142,12 @@ public struct ResponsePreview: Sendable {
             return (
                 "runs \(plan.program) with step 'apply'", "runs \(plan.program) with step 'undo'",
                 []
+            )
+        case .wireguard:
+            let plan = try WireGuardPlan(record)
+            return (
+                "suspends \(plan.peers.map(\.text).joined(separator: "; "))",
+                "gets its addresses again", plan.peers.map { $0.command(plan.program) }
             )
         }
     }

@@ -43,8 +43,11 @@ extension ResponseRecord {
                 for: rule, entry: entry.name, workload: workload, now: now)
             guard entry.isMeant(for: values) else { return nil }
             let undo =
-                entry.action == .exec
-                ? ExecPlan(entry, values).text : RequestPlan(entry, values)?.text
+                switch entry.action {
+                case .exec: ExecPlan(entry, values).text
+                case .wireguard: WireGuardPlan(entry, values)?.text
+                default: RequestPlan(entry, values)?.text
+                }
             guard let undo else { return nil }
             return ResponseRecord(
                 entry: entry.name, action: entry.action.rawValue, ruleID: rule.id,

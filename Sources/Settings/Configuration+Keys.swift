@@ -159,6 +159,8 @@ extension Configuration {
         .value("arguments", \.arguments, .list(.text)),
         .value("user", \.user, .optional(.text)),
         .value("verifies", \.verifies, .optional(.flag)),
+        .value("interfaces", \.interfaces, .list(.text)),
+        .value("networks", \.networks, .optional(.flag)),
     ]
 
     private static let stepKeys: [SettingKey<RequestStep>] = [

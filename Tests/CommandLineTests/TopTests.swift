@@ -22,7 +22,7 @@ struct TopTests {
         let screens = seen.components(separatedBy: "\u{1B}[H\u{1B}[2J").dropFirst()
         #expect(screens.count >= 3, "\(seen)")
         for screen in screens {
-            let lines = screen.split(separator: "\n").map(Terminal.plain)
+            let lines = screen.split(whereSeparator: \.isNewline).map { Terminal.plain($0) }
             #expect(lines.count <= 24 && lines.allSatisfy { $0.count <= 80 }, "\(lines)")
         }
         #expect(screens.first?.contains("INCIDENTS") == true)

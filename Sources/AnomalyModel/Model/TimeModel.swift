@@ -1,4 +1,4 @@
-public import FeatureExtraction
+package import FeatureExtraction
 
 /// The amounts that a workload reaches at each time of the day or of the week.
 public struct TimeProfile: Sendable, Equatable {

@@ -23,15 +23,12 @@ struct TimeTrainer: Sendable {
         let hour = TimeModel.hour(of: window.endSecond)
         guard hours.contains(hour) || hours.count < Self.hourLimit else { return }
         hours.insert(hour)
-        var row = amounts[identity]?[hour]
-        if row == nil {
-            guard hourCount < Self.hourLimit else { return }
-            hourCount += 1
-        }
+        let known = amounts[identity]?[hour]
+        guard known != nil || hourCount < Self.hourLimit else { return }
+        hourCount += known == nil ? 1 : 0
+        var row = known ?? Amounts(repeating: 0, count: TimeProfile.width)
         for (column, feature) in TimeProfile.features.enumerated() {
-            let value = max(values[feature.rawValue], 0)
-            if row == nil { row = Amounts(repeating: 0, count: TimeProfile.width) }
-            row?[column] = max(row?[column] ?? 0, value)
+            row[column] = max(row[column], values[feature.rawValue])
         }
         amounts[identity, default: [:]][hour] = row
     }

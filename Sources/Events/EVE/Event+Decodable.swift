@@ -243,12 +243,17 @@ extension Event.Alert.Reason: Decodable {
         case p99 = "baseline_p99"
     }
 
+    /// Earlier versions wrote only the sentence where there is no measurement.
     public init(from decoder: any Decoder) throws {
         if let text = try? decoder.singleValueContainer().decode(String.self) {
             self.init(text: text)
             return
         }
         let object = try decoder.container(keyedBy: Key.self)
+        guard object.contains(.feature) else {
+            self.init(text: try object.decode(String.self, forKey: .text))
+            return
+        }
         self.init(
             text: try object.decode(String.self, forKey: .text),
             measurement: Event.Alert.Measurement(

@@ -68,9 +68,10 @@ extension Event.Alert {
         return named?.signatureID ?? Pattern.unusualSignatureID
     }
 
-    /// The flow that the alert names; nil where its ends are not known.
+    /// The flow that the alert names; nil where its ends are not known, or its sender's address was
+    /// forged.
     private func flow(to contact: Contact) -> CommunityID? {
-        guard let port = contact.port, let sourcePort = contact.sourcePort,
+        guard pattern != .spoofing, let port = contact.port, let sourcePort = contact.sourcePort,
             !offender.isUnspecified, offender.isIPv4 == contact.address.isIPv4
         else { return nil }
         return CommunityID(

@@ -220,6 +220,7 @@ extension ResponseEngine {
                 kept: entry?.kept ?? 20)
         case .request: return RequestAction()
         case .exec: return ExecAction()
+        case .wireguard: return WireGuardAction()
         case nil: throw .changed("this program has no response '\(record.action)'")
         }
     }
