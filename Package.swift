@@ -204,7 +204,7 @@ let package = Package(
             "Responses",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "HTTPClient",
-                "Quarantine", logging, system,
+                "Workloads", "Quarantine", logging, system,
             ]),
         library(
             "EventStore",
@@ -370,8 +370,8 @@ let package = Package(
         tests(
             of: "Responses",
             uses: [
-                "Timestamps", "SystemSupport", "NetworkAddresses", "Quarantine", "EventStore",
-                logging,
+                "Timestamps", "SystemSupport", "NetworkAddresses", "Workloads", "Quarantine",
+                "EventStore", logging,
             ]),
         tests(
             of: "Events",

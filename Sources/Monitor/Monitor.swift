@@ -273,6 +273,7 @@ public struct Monitor {
         let engine = ResponseEngine(
             entries: options.responses, ledger: try EventStore(directory: options.stateDirectory),
             engines: LiveWorkloads.engineAddresses(options.workloads),
+            cluster: try LiveWorkloads.clusterAddress(options.workloads),
             evidence: options.stateDirectory + "/evidence", logger: logger, clock: { Clock.now() }
         ) {
             let known = quarantine.peek {

@@ -26,6 +26,12 @@ protocol ResponseAction: Sendable {
     /// Whether a response that is no longer in effect is applied again; otherwise somebody has
     /// changed the object, and it is left as it is.
     var isRenewed: Bool { get }
+    /// What is to be known about a response in effect; nil: nothing.
+    func remark(on record: ResponseRecord) async -> String?
+}
+
+extension ResponseAction {
+    func remark(on record: ResponseRecord) async -> String? { nil }
 }
 
 /// How much of a response is in effect.

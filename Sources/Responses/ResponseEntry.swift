@@ -18,12 +18,31 @@ public struct ResponseEntry: Sendable, Equatable {
         case exec
         /// Takes the allowed addresses from a peer of WireGuard.
         case wireguard
+        /// Isolates a pod by a label and a NetworkPolicy.
+        case networkPolicy = "network_policy"
+        /// Evicts a pod.
+        case evict
+        /// Keeps new pods from the node of a pod.
+        case cordon
+        /// Scales the deployment of a pod to zero.
+        case scale
+        /// Deletes a RoleBinding of a pod's namespace.
+        case revoke
 
         /// Whether it acts on a container, and not on the fence's target.
         public var isOnContainer: Bool {
             switch self {
             case .evidence, .disconnect, .pause, .stop: true
             case .request, .exec, .wireguard: false
+            case .networkPolicy, .evict, .cordon, .scale, .revoke: false
+            }
+        }
+
+        /// Whether it changes objects of a cluster.
+        var isOnCluster: Bool {
+            switch self {
+            case .networkPolicy, .evict, .cordon, .scale, .revoke: true
+            case .evidence, .disconnect, .pause, .stop, .request, .exec, .wireguard: false
             }
         }
 
@@ -42,6 +61,7 @@ public struct ResponseEntry: Sendable, Equatable {
             case .stop: 1
             case .pause: 2
             case .request, .exec, .wireguard, .evidence: 3
+            case .networkPolicy, .evict, .cordon, .scale, .revoke: 3
             }
         }
     }
@@ -86,6 +106,12 @@ public struct ResponseEntry: Sendable, Equatable {
     public var interfaces: [String] = []
     /// Whether peers of WireGuard with whole networks may be suspended; nil: they may not.
     public var networks: Bool?
+    /// Whether a pod that is isolated may ask for names; nil: it may not.
+    public var keepsDNS: Bool?
+    /// Whether a pod that is isolated leaves its services and its ReplicaSet; nil: it does not.
+    public var replaces: Bool?
+    /// The name of the RoleBinding that is deleted.
+    public var binding: String?
 
     public init() {}
 
@@ -177,6 +203,16 @@ extension ResponseEntry {
         }
         if action != .wireguard, !interfaces.isEmpty || networks != nil {
             faults.append("'interfaces' and 'networks' are for 'action: wireguard' only")
+        }
+        if keepsDNS != nil || replaces != nil, action != .networkPolicy {
+            faults.append("'keep_dns' and 'replace' are for 'action: network_policy' only")
+        }
+        if action == .revoke {
+            if binding.map(ClusterPod.isName) != true {
+                faults.append("'binding' must be the name of a RoleBinding")
+            }
+        } else if binding != nil {
+            faults.append("'binding' is for 'action: revoke' only")
         }
         if action == .exec {
             faults += execFaults

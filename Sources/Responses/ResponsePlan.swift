@@ -38,7 +38,8 @@ public struct ResponsePreview: Sendable {
     ///   - workload: its name; nil: unknown.
     public init(
         of entries: [ResponseEntry], on targets: [QuarantineTarget], workload: String?,
-        engines: [EngineAddress], situation: ResponseSituation, now: Timestamp
+        engines: [EngineAddress], cluster: ClusterAddress? = nil, situation: ResponseSituation,
+        now: Timestamp
     ) async {
         let rules = targets.map {
             QuarantineRule(
@@ -65,14 +66,14 @@ public struct ResponsePreview: Sendable {
             isPausedHere: false)
         for entry in order {
             for record in records where record.entry == entry.name {
-                responses.append(await Self.describe(record, entry, rails, engines))
+                responses.append(await Self.describe(record, entry, rails, engines, cluster))
             }
         }
     }
 
     private static func describe(
         _ record: ResponseRecord, _ entry: ResponseEntry, _ rails: ResponseRails,
-        _ engines: [EngineAddress]
+        _ engines: [EngineAddress], _ cluster: ClusterAddress?
     ) async -> PlannedResponse {
         var record = record
         var planned = PlannedResponse(
@@ -94,6 +95,9 @@ public struct ResponsePreview: Sendable {
                 record.undo = try await StopAction(grace: entry.graceSeconds).prepare(record, rails)
             case .request, .exec: try rails.check(record)
             case .wireguard: record.undo = try await WireGuardAction().prepare(record, rails)
+            case .networkPolicy, .evict, .cordon, .scale, .revoke:
+                let action = try entry.action.onCluster(cluster)
+                record.undo = try await action.prepare(record, rails)
             }
             let engine = engines.first { $0.path == record.engine }?.name ?? "docker"
             let text = try description(of: record, entry, engine)
@@ -143,6 +147,8 @@ public struct ResponsePreview: Sendable {
                 "runs \(plan.program) with step 'apply'", "runs \(plan.program) with step 'undo'",
                 []
             )
+        case .networkPolicy, .evict, .cordon, .scale, .revoke:
+            return try ClusterPlan(record).description(of: entry.action)
         case .wireguard:
             let plan = try WireGuardPlan(record)
             return (

@@ -46,6 +46,7 @@ extension ResponseRecord {
                 switch entry.action {
                 case .exec: ExecPlan(entry, values).text
                 case .wireguard: WireGuardPlan(entry, values)?.text
+                case _ where entry.action.isOnCluster: ClusterPlan(entry, values)?.text
                 default: RequestPlan(entry, values)?.text
                 }
             guard let undo else { return nil }

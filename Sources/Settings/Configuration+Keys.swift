@@ -161,6 +161,9 @@ extension Configuration {
         .value("verifies", \.verifies, .optional(.flag)),
         .value("interfaces", \.interfaces, .list(.text)),
         .value("networks", \.networks, .optional(.flag)),
+        .value("keep_dns", \.keepsDNS, .optional(.flag)),
+        .value("replace", \.replaces, .optional(.flag)),
+        .value("binding", \.binding, .optional(.text)),
     ]
 
     private static let stepKeys: [SettingKey<RequestStep>] = [

@@ -88,14 +88,14 @@ final class ResponseBench: Sendable {
     /// Starts the responses; they run when a test calls `tick`.
     func engine(
         _ entries: [ResponseEntry], ledger: (any ResponseLedger)? = nil, isNamed: Bool = true,
-        path: String? = nil
+        path: String? = nil, cluster: ClusterAddress? = nil
     ) -> ResponseEngine {
         ResponseEngine(
             entries: entries, ledger: ledger ?? store,
             engines: [
                 EngineAddress(name: "docker", path: path ?? docker.path, isNamed: isNamed)
             ],
-            evidence: evidence, logger: log.logger, clock: { [self] in now }
+            cluster: cluster, evidence: evidence, logger: log.logger, clock: { [self] in now }
         ) { [self] in
             var situation = limits.withLock { $0 }
             situation.rules = rules.withLock { $0 }

@@ -79,16 +79,31 @@ public final class LiveWorkloads: Sendable {
     private static func cluster(
         _ options: WorkloadOptions, _ directory: WorkloadDirectory
     ) throws(KubernetesAccessError) -> KubernetesSource? {
-        let access: KubernetesAccess?
-        switch options.kubernetes {
-        case .never: return nil
-        case .auto: access = KubernetesAccess(inCluster: options.environment)
-        case .path(let path): access = try KubernetesAccess(kubeconfig: path)
-        }
-        return access.map {
+        try access(options).map {
             KubernetesSource(
                 access: $0, node: options.environment["NODE_NAME"], naming: options.naming,
                 directory: directory)
+        }
+    }
+
+    private static func access(
+        _ options: WorkloadOptions
+    ) throws(KubernetesAccessError) -> KubernetesAccess? {
+        switch options.kubernetes {
+        case .never: nil
+        case .auto: KubernetesAccess(inCluster: options.environment)
+        case .path(let path): try KubernetesAccess(kubeconfig: path)
+        }
+    }
+
+    /// The API of the cluster that this node belongs to, for responses; nil: there is none.
+    ///
+    /// - Throws: if the kubeconfig cannot be used.
+    package static func clusterAddress(
+        _ options: WorkloadOptions
+    ) throws(KubernetesAccessError) -> ClusterAddress? {
+        try access(options).map {
+            ClusterAddress(access: $0, node: options.environment["NODE_NAME"])
         }
     }
 

@@ -41,8 +41,9 @@ extension ResponseEngine {
             record.state = .prepared
             throw .failed("it was applied and is not in effect")
         }
-        try store(&record, .verified, "verify", "in effect")
-        logger.notice("\(Self.words(record)): in effect")
+        let remark = await action.remark(on: record).map { "in effect; \($0)" } ?? "in effect"
+        try store(&record, .verified, "verify", remark)
+        logger.notice("\(Self.words(record)): \(remark)")
     }
 
     /// Whether a response of this program has paused the container.
@@ -209,7 +210,10 @@ extension ResponseEngine {
         let entry = state.withLock { state in
             state.entries.first { $0.name == record.entry && $0.action.rawValue == record.action }
         }
-        switch ResponseEntry.Action(rawValue: record.action) {
+        guard let kind = ResponseEntry.Action(rawValue: record.action) else {
+            throw .changed("this program has no response '\(record.action)'")
+        }
+        switch kind {
         case .disconnect: return DisconnectAction()
         case .pause: return PauseAction()
         case .stop: return StopAction(grace: entry?.graceSeconds ?? 10)
@@ -221,7 +225,8 @@ extension ResponseEngine {
         case .request: return RequestAction()
         case .exec: return ExecAction()
         case .wireguard: return WireGuardAction()
-        case nil: throw .changed("this program has no response '\(record.action)'")
+        case .networkPolicy, .evict, .cordon, .scale, .revoke:
+            return try kind.onCluster(cluster)
         }
     }
 }

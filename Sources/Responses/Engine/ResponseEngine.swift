@@ -62,6 +62,7 @@ public final class ResponseEngine: Sendable {
     let state: Mutex<State>
     let ledger: any ResponseLedger
     let engines: [EngineAddress]
+    let cluster: ClusterAddress?
     /// Where evidence is kept.
     let evidenceFolder: String
     let logger: Logger
@@ -74,18 +75,21 @@ public final class ResponseEngine: Sendable {
 
     /// - Parameters:
     ///   - engines: the container engines of this node.
+    ///   - cluster: the cluster that the node belongs to; nil: none.
     ///   - folder: where evidence is kept; created when it is needed.
     ///   - clock: returns the current time.
     ///   - situation: returns the rules in the kernel and the limits; nil: they are not known at
     ///     the moment.
     public init(
         entries: [ResponseEntry], ledger: any ResponseLedger, engines: [EngineAddress],
-        evidence folder: String, logger: Logger, clock: @escaping @Sendable () -> Timestamp,
+        cluster: ClusterAddress? = nil, evidence folder: String, logger: Logger,
+        clock: @escaping @Sendable () -> Timestamp,
         situation: @escaping @Sendable () -> ResponseSituation?
     ) {
         state = Mutex(State(entries: entries))
         self.ledger = ledger
         self.engines = engines
+        self.cluster = cluster
         evidenceFolder = folder
         self.logger = logger
         self.clock = clock

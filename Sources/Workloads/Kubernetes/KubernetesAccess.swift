@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-internal import HTTPClient
+package import HTTPClient
 internal import YAML
 
 /// A kubeconfig that cannot be used.
@@ -14,7 +14,7 @@ public struct KubernetesAccessError: Error, Sendable, CustomStringConvertible {
 public struct KubernetesAccess: Sendable {
     /// `https://10.96.0.1:443`.
     public let server: String
-    let tls: TLSOptions
+    package let tls: TLSOptions
     /// Read for each request, because the kubelet renews it.
     private let tokenFile: String?
     private let token: String?
@@ -150,7 +150,7 @@ public struct KubernetesAccess: Sendable {
     }
 
     /// Authentication headers.
-    func headers() -> [(name: String, value: String)] {
+    package func headers() -> [(name: String, value: String)] {
         var token = token
         if token == nil, let tokenFile,
             let data = FileManager.default.contents(atPath: tokenFile)

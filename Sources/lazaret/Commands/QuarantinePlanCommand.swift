@@ -58,7 +58,8 @@ extension QuarantineCommand {
                 .situation(inventory: live.inventory)
             let preview = await ResponsePreview(
                 of: options.responses, on: targets, workload: workload,
-                engines: LiveWorkloads.engineAddresses(options.workloads), situation: situation,
+                engines: LiveWorkloads.engineAddresses(options.workloads),
+                cluster: try LiveWorkloads.clusterAddress(options.workloads), situation: situation,
                 now: Clock.now())
             for trouble in preview.troubles { printError(trouble) }
             let contacts =
