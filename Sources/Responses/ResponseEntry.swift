@@ -113,6 +113,9 @@ public struct ResponseEntry: Sendable, Equatable {
     /// The name of the RoleBinding that is deleted.
     public var binding: String?
 
+    /// The network that a container is moved to when it leaves its own; nil: none.
+    public var network: String?
+
     public init() {}
 
     var limit: Int { most ?? (action.isOnContainer ? 8 : 1000) }
@@ -203,6 +206,9 @@ extension ResponseEntry {
         }
         if action != .wireguard, !interfaces.isEmpty || networks != nil {
             faults.append("'interfaces' and 'networks' are for 'action: wireguard' only")
+        }
+        if network != nil, action != .disconnect {
+            faults.append("'network' is for 'action: disconnect' only")
         }
         if keepsDNS != nil || replaces != nil, action != .networkPolicy {
             faults.append("'keep_dns' and 'replace' are for 'action: network_policy' only")

@@ -89,7 +89,9 @@ public struct ResponsePreview: Sendable {
             case .evidence:
                 let container = try await InspectedContainer(record.object, of: record.engine)
                 try container.check(record, rails)
-            case .disconnect: record.undo = try await DisconnectAction().prepare(record, rails)
+            case .disconnect:
+                record.undo = try await DisconnectAction(exile: entry.network)
+                    .prepare(record, rails)
             case .pause: record.undo = try await PauseAction().prepare(record, rails)
             case .stop:
                 record.undo = try await StopAction(grace: entry.graceSeconds).prepare(record, rails)
@@ -120,7 +122,8 @@ public struct ResponsePreview: Sendable {
             let networks = (try ContainerUndo(record).networks ?? [:]).sorted { $0.key < $1.key }
             let names = networks.map { EngineConnection.clean($0.key) }.joined(separator: ", ")
             return (
-                "disconnects \(name) from \(names)",
+                "disconnects \(name) from \(names)"
+                    + (entry.network.map { ", and connects it to \($0)" } ?? ""),
                 "connected again, with its addresses and aliases",
                 networks.map { $0.value.command(engine, $0.key, record) }
             )

@@ -164,6 +164,7 @@ extension Configuration {
         .value("keep_dns", \.keepsDNS, .optional(.flag)),
         .value("replace", \.replaces, .optional(.flag)),
         .value("binding", \.binding, .optional(.text)),
+        .value("network", \.network, .optional(.text)),
     ]
 
     private static let stepKeys: [SettingKey<RequestStep>] = [

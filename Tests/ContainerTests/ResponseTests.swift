@@ -192,6 +192,32 @@ struct ResponseTests {
         }
     }
 
+    /// In the quarantine network, only the forensic host reaches the container.
+    @Test(.needs(.docker)) func aContainerIsMovedToAQuarantineNetwork() throws {
+        let shop = try ResponseShop(.docker)
+        let store = try shop.start("store", "web:2", at: 10)
+        let web = try shop.start("web", "web:1", at: 11, ["--network-alias", "shop"])
+        let before = shop.place(web)
+        let subnet = "10.126.\(Int.random(in: 1...250))"
+        try shop.host.run(
+            "network", "create", "--internal", "--subnet", "\(subnet).0/24", "ward")
+        try shop.host.run(
+            "run", "-d", "--name", "doctor", "--network", "ward", "--ip", "\(subnet).9", "web:2",
+            "sleep", "900")
+        let doctor = ResponseShop.Container(name: "doctor", address: "\(subnet).9")
+        let program = try shop.monitor(
+            ["name: cut, action: disconnect, network: ward, workloads: [web]"], keeping: store)
+        try shop.lazaret("quarantine", "add", web.address, "--for", "30m")
+        let isMoved = eventually { shop.place(web).hasPrefix(subnet) && shop.pings(web, doctor) }
+        #expect(isMoved, "\(shop.place(web)) \(program.errors)")
+        #expect(!shop.pings(web, store))
+        try shop.lazaret("quarantine", "release", web.address)
+        let isBack = eventually { shop.place(web) == before && shop.pings(web, store) }
+        #expect(isBack, "\(shop.place(web)) \(program.errors)")
+        #expect(!shop.pings(web, doctor))
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+    }
+
     @Test(.needs(.docker)) func aMonitorThatWasKilledUndoesAtItsNextStart() throws {
         let shop = try ResponseShop(.docker)
         let store = try shop.start("store", "web:2", at: 10)

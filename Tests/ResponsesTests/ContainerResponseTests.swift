@@ -357,4 +357,33 @@ struct ContainerResponseTests {
         #expect(bench.run(engine) { bench.states("cut") == [.undone] })
         #expect(docker[1]?.networks["net"] != nil)
     }
+
+    /// A container that is moved to a quarantine network leaves it again.
+    @Test func aContainerIsMovedToAQuarantineNetwork() throws {
+        docker.add(1, "web", at: ["net": "10.0.0.2", "back": "10.0.1.2"])
+        docker.makeInternal("ward")
+        var entry = ResponseEntry("cut", .disconnect)
+        entry.network = "ward"
+        let engine = bench.engine([entry])
+        bench.fence("10.0.0.2")
+        #expect(bench.run(engine) { bench.states("cut") == [.verified] }, "\(bench.log.lines)")
+        #expect(docker[1].map { Set($0.networks.keys) } == ["ward"])
+        bench.release()
+        #expect(bench.run(engine) { bench.states("cut") == [.undone] }, "\(bench.log.lines)")
+        #expect(docker[1].map { Set($0.networks.keys) } == ["net", "back"])
+        #expect(docker[1]?.networks["net"]?.address == "10.0.0.2")
+    }
+
+    /// A network with a way out is no quarantine.
+    @Test(arguments: [("net", "not internal"), ("nowhere", "no network"), ("a/b", "no network")])
+    func anotherNetworkIsNoQuarantine(_ name: String, _ why: String) throws {
+        docker.add(1, "web", at: ["back": "10.0.0.2"])
+        var entry = ResponseEntry("cut", .disconnect)
+        entry.network = name
+        let engine = bench.engine([entry])
+        bench.fence("10.0.0.2")
+        #expect(bench.run(engine) { bench.states("cut") == [.skipped] }, "\(bench.log.lines)")
+        #expect(bench.records("cut").allSatisfy { $0.detail.contains(why) }, "\(bench.trail)")
+        #expect(docker[1].map { Set($0.networks.keys) } == ["back"])
+    }
 }

@@ -32,6 +32,8 @@ final class FakeDocker: Sendable {
         var starts = 0
         /// Networks whose addresses nobody may choose.
         var automatic: Set<String> = []
+        /// Networks without a way out.
+        var internals: Set<String> = []
         var isDead = false
         /// Whether it behaves as Podman 4.3 does.
         var isPodman = false
@@ -114,6 +116,7 @@ final class FakeDocker: Sendable {
     }
 
     func lose(_ text: String) { state.withLock { _ = $0.lossy.insert(text) } }
+    func makeInternal(_ network: String) { state.withLock { _ = $0.internals.insert(network) } }
     func makeAutomatic(_ network: String) { state.withLock { _ = $0.automatic.insert(network) } }
     /// From now on, no request has an effect or an answer.
     func die() { state.withLock { $0.isDead = true } }
@@ -166,6 +169,11 @@ final class FakeDocker: Sendable {
             let list = state.boxes.values.filter(\.isRunning).sorted { $0.id < $1.id }
             let rows = list.map { listed($0, isPodman: state.isPodman) }
             return .whole(200, "[\(rows.joined(separator: ","))]")
+        }
+        if words.count == 2, words[0] == "networks" {
+            let isKnown = state.internals.contains(words[1]) || words[1] == "net"
+            return .whole(
+                isKnown ? 200 : 404, #"{"Internal":\#(state.internals.contains(words[1]))}"#)
         }
         if words.first == "commit" || words.first == "images" { return image(request, &state) }
         guard words.count == 3 else { return .whole(404, #"{"message":"page not found"}"#) }
@@ -250,7 +258,8 @@ final class FakeDocker: Sendable {
             var box = state.boxes[change.Container]
         else { return .whole(400, #"{"message":"bad request"}"#) }
         let names = Set(state.boxes.values.flatMap(\.networks.keys)).union(["net", "back"])
-        guard let name = names.first(where: { network($0) == words[1] }) else {
+            .union(state.internals)
+        guard let name = names.first(where: { network($0) == words[1] || $0 == words[1] }) else {
             return .whole(404, #"{"message":"network not found"}"#)
         }
         if words[2] == "disconnect" {

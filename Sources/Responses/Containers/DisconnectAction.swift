@@ -1,8 +1,11 @@
 internal import FoundationEssentials
 internal import NetworkAddresses
 
-/// Takes a container out of its networks; undo connects it again, with its addresses and aliases.
+/// Takes a container out of its networks, and may move it to a quarantine network, where only a
+/// forensic host is; undo connects it again, with its addresses and aliases.
 struct DisconnectAction: ResponseAction {
+    /// The name of the quarantine network; nil: none.
+    var exile: String?
     let isRenewed = false
 
     /// Networks that have no place to leave.
@@ -13,11 +16,37 @@ struct DisconnectAction: ResponseAction {
     ) async throws(ResponseError) -> String {
         let container = try await InspectedContainer(record.object, of: record.engine)
         try container.check(record, rails)
-        let networks = container.networks.filter { !Self.fixed.contains($0.key) }
+        let networks = container.networks.filter {
+            !Self.fixed.contains($0.key) && $0.key != exile
+        }
         guard !networks.isEmpty else { throw .notNeeded("\(container.name) is in no network") }
         var undo = ContainerUndo(startedAt: container.startedAt)
         undo.networks = networks
+        if let exile, container.networks[exile] == nil {
+            try await Self.check(exile, record)
+            undo.exile = exile
+        }
         return undo.text
+    }
+
+    /// - Throws: `.notNeeded` if the quarantine network is not there, or has a way out.
+    private static func check(
+        _ exile: String, _ record: ResponseRecord
+    ) async throws(ResponseError) {
+        guard EngineConnection.isName(exile) else { throw .notNeeded("no network '\(exile)'") }
+        let network: Network
+        do throws(ResponseError) {
+            network = try await EngineConnection(path: record.engine).get(
+                Network.self, "/networks/\(exile)")
+        } catch .gone { throw .notNeeded("no network '\(exile)'") } catch { throw error }
+        guard network.Internal == true else {
+            throw .notNeeded(
+                "the network '\(exile)' is not internal: the container would have another way out")
+        }
+    }
+
+    private struct Network: Decodable {
+        var Internal: Bool?
     }
 
     func apply(_ record: ResponseRecord) async throws(ResponseError) -> String? {
@@ -30,6 +59,9 @@ struct DisconnectAction: ResponseAction {
                 _ = try await InspectedContainer(record.object, of: record.engine)
             } catch { throw error }
         }
+        if let exile = try ContainerUndo(record).exile, container.networks[exile] == nil {
+            try await change(record, "connect", exile, .init(), force: nil)
+        }
         return nil
     }
 
@@ -37,6 +69,9 @@ struct DisconnectAction: ResponseAction {
         let container = try await InspectedContainer(record.object, of: record.engine)
         let networks = try networks(record)
         let left = networks.count { container.networks[$0.key] == nil }
+        if let exile = try ContainerUndo(record).exile, container.networks[exile] == nil {
+            return left > 0 ? .part : .none
+        }
         return left == networks.count ? .whole : left > 0 ? .part : .none
     }
 
@@ -45,6 +80,9 @@ struct DisconnectAction: ResponseAction {
         let before = try await InspectedContainer(record.object, of: record.engine)
         var notes: [String] = []
         var done = 0
+        if let exile = try ContainerUndo(record).exile, before.networks[exile] != nil {
+            try await change(record, "disconnect", exile, .init(), force: false)
+        }
         for (name, endpoint) in wanted.sorted(by: { $0.key < $1.key }) {
             guard before.networks[name] == nil else {
                 notes.append("it was in \(EngineConnection.clean(name)) already")

@@ -85,6 +85,8 @@ struct ContainerUndo: Codable, Sendable {
     var restart: String?
     /// The networks that it was in, by name.
     var networks: [String: InspectedContainer.Endpoint]?
+    /// The quarantine network that it is moved to.
+    var exile: String?
     /// How long it may take to end, in seconds.
     var grace: Int64?
 

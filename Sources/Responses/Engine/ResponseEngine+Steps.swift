@@ -214,7 +214,7 @@ extension ResponseEngine {
             throw .changed("this program has no response '\(record.action)'")
         }
         switch kind {
-        case .disconnect: return DisconnectAction()
+        case .disconnect: return DisconnectAction(exile: entry?.network)
         case .pause: return PauseAction()
         case .stop: return StopAction(grace: entry?.graceSeconds ?? 10)
         case .evidence:
