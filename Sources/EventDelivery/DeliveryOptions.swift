@@ -4,7 +4,7 @@ internal import FoundationEssentials
 /// The sinks in addition to the event file, and the rotation of that file.
 public struct DeliveryOptions: Sendable, Equatable {
     /// The kinds of events that are written to the event file.
-    public var fileKinds: Set<Event.Kind> = [.alert, .quarantine]
+    public var fileKinds: Set<Event.Kind> = [.alert, .quarantine, .response]
     /// When the event file is renamed to `FILE.1`; nil: never.
     public var rotation: Rotation? = Rotation()
     public var syslog: SyslogOptions?
@@ -80,7 +80,7 @@ public struct SyslogOptions: Sendable, Equatable {
     public var address: Address
     /// One of `facilities`.
     public var facility = "local0"
-    public var kinds: Set<Event.Kind> = [.alert, .quarantine]
+    public var kinds: Set<Event.Kind> = [.alert, .quarantine, .response]
 
     public init(_ address: Address) { self.address = address }
 }
@@ -91,7 +91,7 @@ public struct WebhookOptions: Sendable, Equatable {
     public var url: String
     /// The file with the key of the signature; nil: bodies are not signed.
     public var secretFile: String?
-    public var kinds: Set<Event.Kind> = [.alert, .quarantine]
+    public var kinds: Set<Event.Kind> = [.alert, .quarantine, .response]
     /// The most bytes of undelivered events on disk.
     public var spoolBytes = 64 << 20
     /// The timeout of a request.

@@ -26,6 +26,9 @@ public struct StoredEvent: Sendable, Equatable {
         case .quarantine(let change):
             id = "\(change.quarantineID)-\(change.action.rawValue)-\(recorded.nanoseconds)"
             time = recorded
+        case .response(let change):
+            id = "response-\(change.quarantineID)-\(recorded.nanoseconds)"
+            time = recorded
         case .stats:
             id = "stats-\(recorded.nanoseconds)"
             time = recorded

@@ -1,13 +1,14 @@
 public import Timestamps
 
-/// An event that Lazaret reports: an alert, a change of the quarantine, or a monitor's counters.
+/// An event that Lazaret reports: an alert, a change of the quarantine, a response, or a
+/// monitor's counters.
 ///
 /// It is created where it happens, and later stages filter on its fields. EVE JSON is one of its
 /// formats: `eve` renders a line, `init(eve:)` parses one.
 public struct Event: Sendable, Equatable {
     /// What an event reports; the raw values are those of `event_type`.
     public enum Kind: String, Sendable, CaseIterable {
-        case alert, quarantine, stats
+        case alert, quarantine, response, stats
     }
 
     /// How urgent an event is; the raw values are Suricata's.
@@ -20,6 +21,7 @@ public struct Event: Sendable, Equatable {
     public enum Payload: Sendable, Equatable {
         case alert(Alert)
         case quarantine(QuarantineChange)
+        case response(ResponseChange)
         case stats(Statistics)
     }
 
@@ -35,6 +37,7 @@ public struct Event: Sendable, Equatable {
         switch payload {
         case .alert: .alert
         case .quarantine: .quarantine
+        case .response: .response
         case .stats: .stats
         }
     }
@@ -42,7 +45,7 @@ public struct Event: Sendable, Equatable {
     public var severity: Severity {
         switch payload {
         case .alert(let alert): alert.severity
-        case .quarantine: .medium
+        case .quarantine, .response: .medium
         case .stats: .informational
         }
     }
@@ -52,6 +55,7 @@ public struct Event: Sendable, Equatable {
         switch payload {
         case .alert(let alert): alert.identifier
         case .quarantine(let change): change.quarantineID
+        case .response(let change): change.quarantineID
         case .stats: nil
         }
     }
@@ -61,6 +65,7 @@ public struct Event: Sendable, Equatable {
         switch payload {
         case .alert(let alert): alert.quarantineID
         case .quarantine(let change): change.quarantineID
+        case .response(let change): change.quarantineID
         case .stats: nil
         }
     }
@@ -70,6 +75,7 @@ public struct Event: Sendable, Equatable {
         switch payload {
         case .alert(let alert): alert.workload
         case .quarantine(let change): "\(change.target)"
+        case .response(let change): change.target
         case .stats: ""
         }
     }

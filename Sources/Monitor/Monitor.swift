@@ -212,6 +212,9 @@ public struct Monitor {
             dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger,
             rulesChanged: { responses.wake() })
         defer { decisions.stop() }
+        responses.onStep { record, verb in
+            if let event = Event(record, verb) { decisions.submit(event) }
+        }
         quarantine.repairs.connect(decisions)
         hub.connect(
             quarantine.service, decisions, store, enforcement, options.recording)

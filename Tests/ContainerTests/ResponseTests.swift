@@ -168,6 +168,16 @@ struct ResponseTests {
         }
         #expect(isUndone, "\(shop.trail)")
         try evidenceIsKept(shop, web)
+        let events = try String(contentsOfFile: shop.scratch.path("eve.json"), encoding: .utf8)
+            .split(separator: "\n").filter { $0.contains(#""event_type":"response""#) }
+        for entry in ["keep", "cut", "halt", "end"] {
+            for state in ["in_effect", "undone"] {
+                let count = events.count {
+                    $0.contains(#""entry":"\#(entry)""#) && $0.contains(#""state":"\#(state)""#)
+                }
+                #expect(count == 1, "\(entry) \(state): \(events)")
+            }
+        }
         // The other one was never touched.
         #expect(shop.status(job) == "running" && shop.pings(job, store))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")

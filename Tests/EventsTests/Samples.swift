@@ -111,6 +111,19 @@ enum Samples {
         [
             Event(time: time, .alert(fullAlert)), Event(time: .epoch, .alert(rankedAlert)),
             Event(time: time, .quarantine(change("10.60.4.13", isFull: true))),
+            Event(
+                time: time,
+                .response(
+                    Event.ResponseChange(
+                        entry: "cut", action: "disconnect", state: .inEffect, quarantineID: "q-17",
+                        target: "10.60.4.13", object: "web-1", workload: "shop/web",
+                        eventID: "d346eb09b7787e59", detail: "in effect"))),
+            Event(
+                time: time,
+                .response(
+                    Event.ResponseChange(
+                        entry: "cut", action: "evict", state: .left, quarantineID: "q-18",
+                        target: "fd00::1", object: "fd00::1"))),
             Event(time: time, .quarantine(change("10.60.4.0/24", isFull: false))),
             Event(time: time, .quarantine(change("fd00::/64", isFull: false))),
             Event(time: time, .quarantine(change("02:42:0a:3c:04:0d", isFull: false))),

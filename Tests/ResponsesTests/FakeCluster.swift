@@ -165,7 +165,7 @@ final class FakeCluster: Sendable {
             items = items.filter { ($0["spec"] as? Object)?["nodeName"] as? String == node }
         }
         if let range = target.range(of: "status.podIP%3D") {
-            let address = target[range.upperBound...].replacing("%3A", with: ":")
+            let address = String(target[range.upperBound...]).replacing("%3A", with: ":")
             items = items.filter { ($0["status"] as? Object)?["podIP"] as? String == address }
         }
         return whole(["items": items])

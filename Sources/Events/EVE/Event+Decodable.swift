@@ -78,6 +78,7 @@ extension Event: Decodable {
             case .alert: .alert(try Alert(line))
             case .quarantine:
                 .quarantine(try line.decode(QuarantineChange.self, forKey: .lazaret))
+            case .response: .response(try line.decode(ResponseChange.self, forKey: .lazaret))
             case .stats: .stats(try line.decode(Statistics.self, forKey: .stats))
             }
         self.init(time: try line.time(.timestamp), payload)
@@ -293,6 +294,30 @@ extension Event.QuarantineChange: Decodable {
         workload = try object.decodeIfPresent(String.self, forKey: .workload)
         isDryRun = try object.decode(Bool.self, forKey: .isDryRun)
         failure = try object.decodeIfPresent(String.self, forKey: .failure)
+    }
+}
+
+extension Event.ResponseChange: Decodable {
+    private enum Key: String, CodingKey {
+        case entry, action, state, target, object, workload, detail
+        case quarantineID = "quarantine_id"
+        case eventID = "event_id"
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let object = try decoder.container(keyedBy: Key.self)
+        guard let state = State(rawValue: try object.decode(String.self, forKey: .state)) else {
+            throw object.meaningless(.state)
+        }
+        self.init(
+            entry: try object.decode(String.self, forKey: .entry),
+            action: try object.decode(String.self, forKey: .action), state: state,
+            quarantineID: try object.decode(String.self, forKey: .quarantineID),
+            target: try object.decode(String.self, forKey: .target),
+            object: try object.decode(String.self, forKey: .object),
+            workload: try object.decodeIfPresent(String.self, forKey: .workload),
+            eventID: try object.decodeIfPresent(String.self, forKey: .eventID),
+            detail: try object.decode(String.self, forKey: .detail))
     }
 }
 

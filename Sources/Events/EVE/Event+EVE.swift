@@ -19,6 +19,7 @@ extension Event {
         switch payload {
         case .alert(let alert): alert.put(in: &line)
         case .quarantine(let change): change.put(in: &line)
+        case .response(let change): line.put("lazaret", change.fields)
         case .stats(let statistics): line.put("stats", statistics.object)
         }
         return line.text
@@ -169,6 +170,22 @@ extension Event.QuarantineChange {
         object.put("dry_run", isDryRun)
         object.put("failure", failure)
         line.put("lazaret", object)
+    }
+}
+
+extension Event.ResponseChange {
+    fileprivate var fields: JSONObject {
+        var fields = JSONObject()
+        fields.put("quarantine_id", quarantineID)
+        fields.put("entry", entry)
+        fields.put("action", action)
+        fields.put("state", state.rawValue)
+        fields.put("target", target)
+        fields.put("object", object)
+        fields.put("workload", workload)
+        fields.put("event_id", eventID)
+        fields.put("detail", detail)
+        return fields
     }
 }
 

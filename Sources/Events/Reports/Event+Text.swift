@@ -5,12 +5,13 @@ import TextFormats
 import Timestamps
 
 extension Event {
-    /// The event as one line for people, without its time; nil for counters.
+    /// The event as one line for people, without its time; nil for counters, and for responses,
+    /// which log their steps themselves.
     public var text: String? {
         switch payload {
         case .alert(let alert): alert.text
         case .quarantine(let change): change.text
-        case .stats: nil
+        case .response, .stats: nil
         }
     }
 }

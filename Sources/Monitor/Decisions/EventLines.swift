@@ -35,7 +35,7 @@ struct EventLines {
         switch event.payload {
         case .alert: true
         case .quarantine(let change): change.action == .refuse && change.failure == nil
-        case .stats: false
+        case .response, .stats: false
         }
     }
 
@@ -52,7 +52,7 @@ struct EventLines {
         case .quarantine(let change):
             if change.failure != nil { return .error }
             return change.action == .add || change.action == .protect ? .warning : .notice
-        case .stats: return .debug
+        case .response, .stats: return .debug
         }
     }
 }

@@ -198,6 +198,7 @@ extension ResponseEngine {
             subject: record.target, detail: detail)
         try ledger.write(record, [entry])
         keep(record)
+        listener.withLock { $0 }?(record, verb)
     }
 
     /// A response in a log line.
