@@ -6,8 +6,8 @@ public.py LAZARET [--with CAPTURE] FOLDER...
     their files), replays each and prints the actor's place. The exit status is 1 if an actor of a scan, a flood or
     guessing is not first. --with merges a capture of clean traffic into each: most of these have few other hosts.
 """
+import json
 import os
-import re
 import subprocess
 import sys
 
@@ -58,13 +58,14 @@ def main():
             print(f"| {repository} | {label} | {kind} | | not found | |")
             continue
         tried += 1
-        text = subprocess.run([lazaret, "replay", "-r", path, *more], capture_output=True, text=True, timeout=300).stdout
-        places = re.findall(r"^#(\d+)  (\S+).*?  (looks like: [^(]*|no known pattern)", text, re.M)
-        hit = next(((number, what) for number, host, what in places if host in actors), ("none", ""))
-        first += hit[0] == "1"
-        failed += hit[0] != "1" and kind in MUST_BE_FIRST
-        print(f"| {repository} | {label} | {kind} | {actors[0]} | {hit[0]} | {hit[1].removeprefix('looks like: ').strip()} |",
-              flush=True)
+        text = subprocess.run([lazaret, "replay", "--format", "json", "-r", path, *more],
+                              capture_output=True, text=True, timeout=300).stdout
+        entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        hit = next((entry for entry in entries if entry.get("offender") in actors), {})
+        place, name = hit.get("rank"), hit.get("pattern") or "no known pattern"
+        first += place == 1
+        failed += place != 1 and kind in MUST_BE_FIRST
+        print(f"| {repository} | {label} | {kind} | {actors[0]} | {place} | {name if place else ''} |", flush=True)
     print(f"\n{first} of {tried} actors are first")
     sys.exit(1 if failed else 0)
 

@@ -64,7 +64,7 @@ public struct OutlierRanking: Sendable {
         else { return }
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let row = RelativeVector.relative(transformed, to: node)
-        let found = Pattern.match(window)
+        let found = Pattern.ranked(window)
         let before = best[window.subject]
         // A window with a weaker pattern than an earlier one need not be scored.
         if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }

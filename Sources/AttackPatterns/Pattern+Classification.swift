@@ -6,7 +6,8 @@ extension Pattern {
         case .spoofing: nil
         case .arpSweep: "T1018"
         case .verticalScan, .horizontalScan, .nullScan, .finScan, .xmasScan, .maimonScan,
-            .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan:
+            .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan,
+            .osFingerprinting:
             "T1046"
         case .synFlood: "T1499.001"
         case .packetFlood, .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
@@ -73,6 +74,7 @@ extension Pattern {
         case .rogueRouter: 41
         case .arpFlood: 42
         case .serviceDown: 43
+        case .osFingerprinting: 44
         }
     }
 
@@ -87,7 +89,8 @@ extension Pattern {
             .replyFlood, .fragmentFlood, .broadcastFlood:
             "Attempted Denial of Service"
         case .arpSweep, .verticalScan, .horizontalScan, .nullScan, .finScan, .xmasScan,
-            .maimonScan, .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan:
+            .maimonScan, .ackScan, .synAckScan, .invalidFlagsScan, .fragmentedScan, .protocolScan,
+            .osFingerprinting:
             "Detection of a Network Scan"
         case .guessing: "Attempted User Privilege Gain"
         case .dnsTunnel, .icmpTunnel, .beacon: "Malware Command and Control Activity Detected"

@@ -6,6 +6,7 @@ extension Pattern {
     package func shown(_ window: Window) -> Window {
         let isUnsolicited =
             Self.floodOf.values.contains(self)
+            || self == .osFingerprinting
             || Self.scanOf.values.contains(self) && Float(window.unsolicited.total) > window[.flows]
         guard isUnsolicited else { return window }
         var window = window
@@ -50,6 +51,22 @@ extension Pattern {
         guard !kind.isPlausible || rejected * 3 >= total else { return 0 }
         return window[.unsolicitedTargets] / 10
     }
+
+    /// The strength of probes by which nmap finds out what system a host runs (-O): a few segments
+    /// with flags that no connection uses, of several kinds, to an open and a closed port. Many
+    /// more are a scan or a flood.
+    func oddFlags(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
+        guard isAnomalous(.unsolicited) else { return 0 }
+        let kinds = [UnsolicitedKind.null, .xmas, .invalid].map { window.unsolicited[$0] }
+        let count = kinds.reduce(0, +)
+        guard kinds.count(where: { $0 > 0 }) >= 2,
+            Float(count) < 10 * max(window[.unsolicitedTargets], 1)
+        else { return 0 }
+        return Float(min(count, Self.mostOddFlags)) / 4
+    }
+
+    /// No more than this many probes make fingerprinting stronger.
+    private static let mostOddFlags = 20
 
     /// The strength of a flood by the window's most frequent kind; 0 if that is another pattern's.
     func unsolicitedFlood(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {

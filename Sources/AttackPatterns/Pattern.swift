@@ -10,7 +10,7 @@ import Workloads
 public enum Pattern: String, CaseIterable, Sendable {
     case spoofing, arpSweep
     case nullScan, finScan, xmasScan, maimonScan, ackScan, synAckScan, invalidFlagsScan
-    case fragmentedScan, protocolScan
+    case fragmentedScan, protocolScan, osFingerprinting
     case nullFlood, finFlood, xmasFlood, ackFlood, synAckFlood, rstFlood, invalidFlagsFlood
     case replyFlood, fragmentFlood
     case broadcastFlood
@@ -34,6 +34,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .invalidFlagsScan: "invalid-flags scan"
         case .fragmentedScan: "fragmented scan"
         case .protocolScan: "protocol scan"
+        case .osFingerprinting: "OS fingerprinting"
         case .nullFlood: "NULL flood"
         case .finFlood: "FIN flood"
         case .xmasFlood: "Xmas flood"
@@ -112,8 +113,8 @@ public enum Pattern: String, CaseIterable, Sendable {
             .invalidFlagsScan, .fragmentedScan:
             .unsolicitedTargets
         case .protocolScan: .protocols
-        case .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
-            .invalidFlagsFlood, .replyFlood, .fragmentFlood:
+        case .osFingerprinting, .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood,
+            .rstFlood, .invalidFlagsFlood, .replyFlood, .fragmentFlood:
             .unsolicited
         case .verticalScan: .ports
         case .horizontalScan: .peers
@@ -230,6 +231,7 @@ public enum Pattern: String, CaseIterable, Sendable {
             .invalidFlagsScan, .fragmentedScan:
             return unsolicitedScan(window, isAnomalous)
         case .protocolScan: return isAnomalous(.protocols) ? window[.protocols] / 5 : 0
+        case .osFingerprinting: return oddFlags(window, isAnomalous)
         case .nullFlood, .finFlood, .xmasFlood, .ackFlood, .synAckFlood, .rstFlood,
             .invalidFlagsFlood, .replyFlood, .fragmentFlood:
             return unsolicitedFlood(window, isAnomalous)

@@ -34,6 +34,11 @@ struct EncapsulatedScanTests {
             .init("loopback of OpenBSD", linkType: 108) { packet, _ in [0, 0, 0, 2] + packet },
             .init("PPP", linkType: 9) { packet, _ in [0xFF, 3, 0, 0x21] + packet },
             .init("Cisco HDLC", linkType: 104) { packet, _ in [0x0F, 0, 8, 0] + packet },
+            .init("frame relay", linkType: 107) { packet, _ in [0x18, 0x61, 3, 0xCC] + packet },
+            .init("802.11 in monitor mode", linkType: 127) { packet, _ in
+                [0, 0, 8, 0, 0, 0, 0, 0] + [0x08, 1, 0, 0] + [UInt8](repeating: 2, count: 18)
+                    + [0, 0, 0xAA, 0xAA, 3, 0, 0, 0, 8, 0] + packet
+            },
             .init("PPP in GRE") { packet, isAnswer in
                 tunnel(47, Frame.gre(0x880B, [0xFF, 3, 0, 0x21] + packet), isAnswer)
             },
@@ -81,6 +86,62 @@ struct EncapsulatedScanTests {
                         time + 0.001, Frame.tcp(port, 50_000, flags: 0x14), "10.1.0.9",
                         "10.1.0.66"
                     ))
+            }
+        }
+    }
+
+    /// What `nmap -O` sends to an open and a closed port.
+    @Test func whoAsksForTheSystemIsRankedFirst() throws {
+        try expectFirst("10.1.0.66", "OS fingerprinting", Wrapping.all[0]) { records in
+            for number in 0..<6 {
+                records.append(
+                    (
+                        Double(number) / 10, Frame.tcp(50_000 + UInt16(number), 80, flags: 2),
+                        "10.1.0.66", "10.1.0.9"
+                    ))
+            }
+            for round in 0..<4 {
+                for (place, flags) in [0x00, 0x2B, 0x10, 0x02, 0x10, 0x29].enumerated() {
+                    let port: UInt16 = place < 3 ? 80 : 41_296
+                    records.append(
+                        (
+                            1 + Double(round * 6 + place) / 40,
+                            Frame.tcp(50_010 + UInt16(place), port, flags: UInt8(flags)),
+                            "10.1.0.66", "10.1.0.9"
+                        ))
+                }
+            }
+        }
+    }
+
+    /// Sessions of a service that hides its logins, one every six seconds, of the same sizes.
+    @Test func whoGuessesSlowlyIsRankedFirst() throws {
+        try expectFirst("10.1.0.66", "password guessing", Wrapping.all[0]) { records in
+            for number in 0..<12 {
+                let (time, port) = (Double(number) * 5.5, UInt16(50_000 + number))
+                func add(
+                    _ delay: Double, _ flags: UInt8, isAnswer: Bool, sequence: UInt32,
+                    acknowledgment: UInt32, size: Int = 0
+                ) {
+                    let (from, to) = isAnswer ? (UInt16(22), port) : (port, 22)
+                    records.append(
+                        (
+                            time + delay,
+                            Frame.tcp(
+                                from, to, flags: flags, sequence: sequence,
+                                acknowledgment: acknowledgment,
+                                payload: [UInt8](repeating: 7, count: size)),
+                            isAnswer ? "10.1.0.9" : "10.1.0.66", isAnswer ? "10.1.0.66" : "10.1.0.9"
+                        ))
+                }
+                add(0, 2, isAnswer: false, sequence: 1000, acknowledgment: 0)
+                add(0.001, 0x12, isAnswer: true, sequence: 1, acknowledgment: 1001)
+                add(0.002, 0x10, isAnswer: false, sequence: 1001, acknowledgment: 2)
+                add(0.1, 0x18, isAnswer: false, sequence: 1001, acknowledgment: 2, size: 1100)
+                add(0.2, 0x18, isAnswer: true, sequence: 2, acknowledgment: 2101, size: 1300)
+                add(3, 0x18, isAnswer: false, sequence: 2101, acknowledgment: 1302, size: 700)
+                add(3.1, 0x11, isAnswer: true, sequence: 1302, acknowledgment: 2801)
+                add(3.2, 0x11, isAnswer: false, sequence: 2801, acknowledgment: 1303)
             }
         }
     }

@@ -55,6 +55,31 @@ struct GuessingPatternTests {
         #expect(Pattern.match(window(refused: 10, flows: 10))?.pattern == .guessing)
     }
 
+    /// A ranking names guessing from fewer connections on; a client of many services, sessions of
+    /// all sizes, and those that nobody accepts are none.
+    @Test func aRankingNamesFewerConnections() {
+        let guesses = window(unread: 9, flows: 9, equal: 7, port: 22, scale: .medium)
+        #expect(Pattern.match(guesses) == nil)
+        #expect(Pattern.ranked(guesses)?.pattern == .guessing)
+        var others = guesses
+        others.equalConversations = 4
+        #expect(Pattern.ranked(others) == nil)
+        others = guesses
+        others.values[Feature.edges.rawValue] = 5
+        #expect(Pattern.ranked(others) == nil)
+        others = guesses
+        others.unanswered = 5
+        #expect(Pattern.ranked(others) == nil)
+        #expect(
+            Pattern.ranked(window(unread: 5, flows: 5, equal: 5, port: 22, scale: .medium)) == nil)
+        #expect(
+            Pattern.ranked(window(unread: 9, flows: 30, equal: 30, port: 22, scale: .medium)) == nil
+        )
+        // What is named anyway stays as strong.
+        let many = window(refused: 10, flows: 10)
+        #expect(Pattern.ranked(many)?.strength == Pattern.match(many)?.strength)
+    }
+
     @Test func aRateIsNot() {
         for flows in [10, 60, 300] {
             #expect(strength(window(flows: flows, equal: flows)) == 0)

@@ -51,6 +51,25 @@ struct PatternTests {
         #expect(found(window(down, unanswered: 60, scale: .long)) != .verticalScan)
     }
 
+    /// Segments with flags that no connection uses: a few of several kinds, one kind only, too few,
+    /// and a flood of them.
+    @Test(
+        arguments: [
+            ([.null: 4, .xmas: 4, .invalid: 4], 2, .osFingerprinting),
+            ([.null: 1, .xmas: 1, .invalid: 2, .ack: 8], 4, .osFingerprinting),
+            ([.null: 9], 1, nil), ([.null: 1, .xmas: 1], 2, nil), ([.ack: 12, .fin: 12], 4, nil),
+            ([.null: 4000, .xmas: 4000, .invalid: 4000], 2, .nullFlood),
+            ([.null: 400, .xmas: 4], 400, .nullScan),
+        ] as [([UnsolicitedKind: Int], Float, Pattern?)])
+    func segmentsOfOddFlags(
+        counts: [UnsolicitedKind: Int], targets: Float, pattern: Pattern?
+    ) {
+        let total = Float(counts.values.reduce(0, +))
+        var probes = window([.unsolicited: total, .unsolicitedTargets: targets])
+        for (kind, count) in counts { probes.unsolicited[kind] = count }
+        #expect(found(probes) == pattern)
+    }
+
     @Test func onePortOfManyHostsIsAnAddressScan() {
         let scan: [Feature: Float] = [.flows: 200, .ports: 1, .peers: 200, .edges: 200]
         #expect(found(window(scan, unanswered: 190)) == .horizontalScan)

@@ -134,10 +134,10 @@ func interfacesOfAPcapngFileHaveTheirOwnUnits(isBigEndian: Bool) throws {
     #expect(throws: CaptureError.open(path: "/no/file", reason: "No such file or directory")) {
         try FileCapture(paths: ["/no/file"])
     }
-    let radio = try TemporaryFile(CaptureFile.pcap([], linkType: 105))
+    let radio = try TemporaryFile(CaptureFile.pcap([], linkType: 195))
     var options = CaptureOptions()
     options.linkTypes = LinkType.supported.map(\.rawValue)
-    #expect(throws: CaptureError.unsupportedLinkType(path: radio.path, name: "IEEE802_11")) {
+    #expect(throws: CaptureError.unsupportedLinkType(path: radio.path, name: "IEEE802_15_4")) {
         try FileCapture(paths: [radio.path], options: options)
     }
 }

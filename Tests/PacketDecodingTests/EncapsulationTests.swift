@@ -36,7 +36,9 @@ struct Encapsulation: Sendable, CustomTestStringConvertible {
         self.innerVLAN = innerVLAN
     }
 
-    static let all: [Encapsulation] = [
+    static let all: [Encapsulation] = common + rare
+
+    private static let common: [Encapsulation] = [
         .init("Ethernet", innerFrame),
         .init("802.1Q", Frame.ethernet(0x0800, inner, tags: [(0x8100, 5)]), vlan: 5),
         .init(
@@ -91,6 +93,106 @@ struct Encapsulation: Sendable, CustomTestStringConvertible {
                     "10.1.0.1", "10.1.0.2", 6, Frame.tcp(40_000, 443, flags: 2),
                     options: [0x94, 4, 0, 0]))),
     ]
+}
+
+extension Encapsulation {
+    /// Link types of other machines' captures.
+    private static let rare: [Encapsulation] = [
+        .init("802.11", wireless(), link: .ieee80211),
+        .init("802.11 with radiotap", [0, 0, 8, 0, 0, 0, 0, 0] + wireless(), link: .radiotap),
+        // Two words of fields, the time, and flags that say that the header is padded.
+        .init(
+            "radiotap with padding",
+            [0, 0, 26, 0, 3, 0, 0, 0x80, 0, 0, 0, 0] + [0, 0, 0, 0] + Frame.bytes(0, 8)
+                + [0x20, 0] + wireless(quality: [0, 0], padding: 2), link: .radiotap),
+        .init("802.11 with quality of service", wireless(quality: [0, 0]), link: .ieee80211),
+        .init(
+            "802.11 between access points", wireless(flags: 3, fourth: [2, 0, 0, 0, 0, 4]),
+            link: .ieee80211),
+        .init(
+            "802.11, the first of an aggregate",
+            wireless(
+                quality: [0x80, 0],
+                before: [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0, UInt8(8 + inner.count)]),
+            link: .ieee80211),
+        .init(
+            "802.11 with AVS",
+            Frame.bytes(0x8021_1001, 4) + [0, 0, 0, 64] + Frame.bytes(0, 56)
+                + wireless(), link: .avs),
+        .init(
+            "802.11 with Prism",
+            [0x44, 0, 0, 0, 144, 0, 0, 0] + Frame.bytes(0, 136)
+                + wireless(), link: .prism),
+        .init("PPI before Ethernet", [0, 0, 8, 0, 1, 0, 0, 0] + innerFrame, link: .ppi),
+        .init("PPI before 802.11", [0, 0, 8, 0, 105, 0, 0, 0] + wireless(), link: .ppi),
+        .init("packet tap", tap(1, isSwapped: true) + innerFrame, link: .pktap),
+        .init("packet tap, big-endian", tap(12, isSwapped: false) + inner, link: .pktap),
+        .init("packet tap as USER2", tap(1, isSwapped: true) + innerFrame, link: .user2),
+        .init("frame relay", [0x18, 0x61, 3, 0xCC] + inner, link: .frameRelay),
+        .init("frame relay, four bytes", [0x18, 0x60, 0, 1, 3, 0xCC] + inner, link: .frameRelay),
+        .init("frame relay of Cisco", [0x18, 0x61, 8, 0] + inner, link: .frameRelay),
+        .init(
+            "frame relay with SNAP", [0x18, 0x61, 3, 0, 0x80, 0, 0, 0, 8, 0] + inner,
+            link: .frameRelay),
+        .init(
+            "frame relay, bridged", [0x18, 0x61, 3, 0, 0x80, 0, 0x80, 0xC2, 0, 7] + innerFrame,
+            link: .frameRelay),
+        .init(
+            "frame relay with PPP", [0x18, 0x61, 3, 0xCF, 0, 0x21] + inner, link: .frameRelay),
+        .init(
+            "frame relay with direction", [1, 0x18, 0x61, 3, 0xCC] + inner,
+            link: .frameRelayWithDirection),
+        .init("PPP with direction", [1, 0xFF, 3, 0, 0x21] + inner, link: .pppWithDirection),
+        .init("PPP of Linux", [1, 3, 0, 0x21] + inner, link: .pppLinux),
+        .init("PPP without address", [0, 0x21] + inner, link: .pppHDLC),
+        .init("Cisco HDLC", [0x0F, 0, 8, 0] + inner, link: .ciscoHDLC),
+        .init(
+            "Cisco HDLC with direction", [1, 0x0F, 0, 8, 0] + inner,
+            link: .ciscoHDLCWithDirection),
+        .init("ATM with SNAP", [0xAA, 0xAA, 3, 0, 0, 0, 8, 0] + inner, link: .rfc1483),
+        .init("labels without a link", Frame.mpls(inner), link: .mpls),
+        .init("InfiniBand", Frame.bytes(0, 40) + [8, 0, 0, 0] + inner, link: .infiniband),
+        .init("IEEE 1394", Frame.bytes(0, 16) + [8, 0] + inner, link: .ieee1394),
+        .init("IPNET", [1, 2] + Frame.bytes(0, 22) + inner, link: .ipnet),
+        .init("interface of IPsec", [2, 0, 0, 0] + Frame.bytes(0, 8) + inner, link: .enc),
+        .init("packet filter's log", [61, 2] + Frame.bytes(0, 62) + inner, link: .pflog),
+        .init("ARCNET", [1, 2, 0, 0, 0xF0] + inner, link: .arcnetLinux),
+        .init("ARCNET, RFC 1201", [1, 2, 0, 0, 0xD4, 0, 0, 1] + inner, link: .arcnetLinux),
+        .init(
+            "Juniper", [0x4D, 0x47, 0x43, 0x80, 0, 2, 7, 7] + innerFrame, link: .juniperEthernet),
+        .init(
+            "Juniper without a link", [0x4D, 0x47, 0x43, 2, 0, 0, 0, 2] + inner,
+            link: .juniperEthernet),
+        .init("DSA tag", tagged(Frame.bytes(0, 4)), link: .dsaTag),
+        .init("EDSA tag", tagged([0xDA, 0xDA] + Frame.bytes(0, 6)), link: .edsaTag),
+        .init("Broadcom's tag", tagged(Frame.bytes(0, 4)), link: .broadcomTag),
+        .init("Broadcom's tag before", Frame.bytes(0, 4) + innerFrame, link: .broadcomPrepended),
+    ]
+
+    /// A data frame of IEEE 802.11 with LLC, from a station to an access point.
+    private static func wireless(
+        flags: UInt8 = 1, fourth: [UInt8] = [], quality: [UInt8] = [], padding: Int = 0,
+        before: [UInt8] = []
+    ) -> [UInt8] {
+        let control: [UInt8] = [quality.isEmpty ? 0x08 : 0x88, flags, 0, 0]
+        let addresses: [UInt8] =
+            [2, 0, 0, 0, 0, 9] + [2, 0, 0, 0, 0, 1] + [2, 0, 0, 0, 0, 2] + [0x10, 0]
+        return control + addresses + fourth + quality + [UInt8](repeating: 0, count: padding)
+            + before + [0xAA, 0xAA, 3, 0, 0, 0, 8, 0] + inner
+    }
+
+    /// The header of macOS's packet tap.
+    private static func tap(_ linkType: UInt64, isSwapped: Bool) -> [UInt8] {
+        let words = [108, 1, linkType].flatMap {
+            isSwapped ? Frame.bytes($0, 4).reversed() : Frame.bytes($0, 4)
+        }
+        return words + [UInt8](repeating: 0, count: 96)
+    }
+
+    /// A switch chip's tag after the MAC addresses.
+    private static func tagged(_ tag: [UInt8]) -> [UInt8] {
+        Array(innerFrame.prefix(12)) + tag + Array(innerFrame.dropFirst(12))
+    }
 }
 
 @Test(arguments: Encapsulation.all)

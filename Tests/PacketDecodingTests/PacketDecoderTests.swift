@@ -139,7 +139,7 @@ func namesHaveTheDigestsOfRFC7693(count: Int, text: String) {
             "malformed_dns", .raw,
             Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1, 53, [0, 0, 1]))
         ),
-        ("unsupported_link_type", LinkType(rawValue: 105), [1, 2, 3]),
+        ("unsupported_link_type", LinkType(rawValue: 195), [1, 2, 3]),
     ] as [(String, LinkType, [UInt8])])
 func everyKindOfMalformedFrameHasItsCounter(name: String, link: LinkType, frame: [UInt8]) {
     var decoder = PacketDecoder()

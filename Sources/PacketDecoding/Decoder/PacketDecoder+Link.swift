@@ -82,7 +82,7 @@ extension PacketDecoder {
     }
 
     /// Decodes IEEE 802.2: IP after a SNAP header (RFC 1042) or on the old IP service access point.
-    private mutating func llc(_ cursor: inout Cursor, _ packet: inout Packet) {
+    mutating func llc(_ cursor: inout Cursor, _ packet: inout Packet) {
         guard cursor.has(3) else {
             statistics.truncatedLink &+= 1
             return
@@ -199,7 +199,7 @@ extension PacketDecoder {
         case .pppEthernet: pppoe(&cursor, &packet)
         case .ciscoHDLC: cooked(headerLength: 4, typeAt: 2, addressAt: nil, &cursor, &packet)
         case .nflog: nflog(&cursor, &packet)
-        default: statistics.unsupportedLinkType &+= 1
+        default: rareLink(linkType, &cursor, &packet)
         }
     }
 
