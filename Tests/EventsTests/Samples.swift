@@ -111,6 +111,11 @@ enum Samples {
         [
             Event(time: time, .alert(fullAlert)), Event(time: .epoch, .alert(rankedAlert)),
             Event(time: time, .quarantine(change("10.60.4.13", isFull: true))),
+            Event(time: time, .quarantine(change("10.60.4.0/24", isFull: false))),
+            Event(time: time, .quarantine(change("fd00::/64", isFull: false))),
+            Event(time: time, .quarantine(change("02:42:0a:3c:04:0d", isFull: false))),
+            Event(time: time, .stats(statistics)), Event(time: time, .alert(minutesAlert)),
+            Event(time: time, .alert(floodAlert)),
             Event(
                 time: time,
                 .response(
@@ -124,11 +129,6 @@ enum Samples {
                     Event.ResponseChange(
                         entry: "cut", action: "evict", state: .left, quarantineID: "q-18",
                         target: "fd00::1", object: "fd00::1"))),
-            Event(time: time, .quarantine(change("10.60.4.0/24", isFull: false))),
-            Event(time: time, .quarantine(change("fd00::/64", isFull: false))),
-            Event(time: time, .quarantine(change("02:42:0a:3c:04:0d", isFull: false))),
-            Event(time: time, .stats(statistics)), Event(time: time, .alert(minutesAlert)),
-            Event(time: time, .alert(floodAlert)),
         ]
     }
 

@@ -208,7 +208,9 @@ struct WireGuardPacketTests {
                 mount -t tmpfs none /run && mkdir /run/wireguard && \
                 exec wireguard-go --foreground \(name)
                 """)
-            let secret = try Namespace.command(["wg", "genkey"])
+            // It warns of the permissions of its output.
+            let secret = try #require(
+                Namespace.command(["wg", "genkey"]).split(separator: "\n").last.map(String.init))
             _ = try scratch.write("\(name).key", Data(secret.utf8), mode: 0o600)
             publicKey = try Namespace.command(["wg", "pubkey"], input: secret)
                 .trimmingCharacters(in: .whitespacesAndNewlines)
