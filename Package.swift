@@ -119,6 +119,7 @@ let package = Package(
         library("Digests", uses: ["CCrypto"]),
         library("YAML", uses: ["CYAML"]),
         library("HTTPClient", uses: ["Timestamps", "CCurl"]),
+        library("MailClient", uses: ["HTTPClient", "CCurl"]),
         library("HTTPServer", uses: ["CMicroHTTPD", "SystemSupport"]),
         library("NetworkAddresses"),
         library("NodeInterfaces", uses: ["Timestamps", "NetworkAddresses"]),
@@ -236,8 +237,8 @@ let package = Package(
         library(
             "EventDelivery",
             uses: [
-                "Timestamps", "TextFormats", "SystemSupport", "HTTPClient", "Events", "Digests",
-                logging, system,
+                "Timestamps", "TextFormats", "SystemSupport", "HTTPClient", "MailClient", "Events",
+                "Digests", logging, system,
             ]),
         library(
             "ModelFiles",
@@ -305,8 +306,8 @@ let package = Package(
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "AnomalyModel",
                 "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
                 "Enforcement", "Responses", "EventStore", "Events", "HTMLReport", "ModelFiles",
-                "Offline", "Recording", "StatusReport", "Monitor", "Settings", "ControlServer",
-                logging, system,
+                "EventDelivery", "Offline", "Recording", "StatusReport", "Monitor", "Settings",
+                "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
@@ -320,6 +321,7 @@ let package = Package(
         tests(of: "Digests"),
         tests(of: "YAML"),
         tests(of: "HTTPClient"),
+        tests(of: "MailClient"),
         tests(of: "HTTPServer"),
         tests(
             of: "ControlServer",
@@ -398,8 +400,8 @@ let package = Package(
         tests(
             of: "EventDelivery",
             uses: [
-                "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
-                "AnomalyDetection", "Events",
+                "Timestamps", "TextFormats", "NetworkAddresses", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection", "Quarantine", "Events",
             ]),
         tests(
             of: "HTMLReport",

@@ -23,7 +23,7 @@ if [ "${1:-}" = test ]; then
     # Containers.
     tools+=(docker.io docker-compose podman runc netavark aardvark-dns iptables busybox-static)
     # Programs that read Lazaret's output or query it.
-    tools+=(curl openssl sqlite3 chromium prometheus nfdump python3 python3-venv)
+    tools+=(curl openssl sqlite3 chromium prometheus prometheus-alertmanager nfdump python3 python3-venv)
     # System tools.
     tools+=(util-linux mount procps strace systemd man-db groff-base make git gcc libc6-dev)
     tools+=(binutils dpkg-dev ca-certificates)
@@ -62,7 +62,7 @@ fi
 
 # Packages with a service, which is neither started nor left enabled.
 servers=()
-for package in docker.io containerd podman prometheus nfdump; do installed "$package" || servers+=("$package"); done
+for package in docker.io containerd podman prometheus prometheus-alertmanager nfdump; do installed "$package" || servers+=("$package"); done
 policy=/usr/sbin/policy-rc.d
 restore() {
     "${sudo[@]}" rm -f "$policy"

@@ -9,6 +9,8 @@ public struct DeliveryOptions: Sendable, Equatable {
     public var rotation: Rotation? = Rotation()
     public var syslog: SyslogOptions?
     public var webhook: WebhookOptions?
+    /// The people to notify.
+    public var notify: [NotifyEntry] = []
 
     /// Rotation of the event file by its size.
     public struct Rotation: Sendable, Equatable {

@@ -14,8 +14,9 @@ public final class EventDispatcher: Sendable {
         var file: SinkWorker?
         var syslog: SinkWorker?
         var webhook: SinkWorker?
+        var notify: [(entry: NotifyEntry, sink: SinkWorker)] = []
 
-        var all: [SinkWorker] { [file, syslog, webhook].compactMap(\.self) }
+        var all: [SinkWorker] { [file, syslog, webhook].compactMap(\.self) + notify.map(\.sink) }
     }
 
     private let sinks: Mutex<Sinks>
@@ -76,6 +77,9 @@ public final class EventDispatcher: Sendable {
             : try options.webhook.map { options throws(DeliveryError) in
                 try Webhook(options, directory: spool, logger: logger)
             }
+        for entry in options.notify where !old.options.notify.contains(entry) {
+            try entry.checkFiles()
+        }
         var next = old
         next.path = path
         next.options = options
@@ -96,6 +100,10 @@ public final class EventDispatcher: Sendable {
                     Webhook.name(options), options.kinds, webhook, after: old.webhook)
             }
         }
+        next.notify = options.notify.map { entry in
+            let same = old.notify.first { $0.entry == entry }
+            return same ?? (entry, start(entry))
+        }
         let made = next
         sinks.withLock { $0 = made }
         let unused = old.all.filter { sink in !made.all.contains { $0 === sink } }
@@ -110,6 +118,12 @@ public final class EventDispatcher: Sendable {
         SinkWorker(
             name, kinds: kinds, driver, statistics: SinkStatistics(), after: predecessor,
             logger: logger)
+    }
+
+    private func start(_ entry: NotifyEntry) -> SinkWorker {
+        entry.kind == .alertmanager
+            ? start(entry.title, [.alert, .quarantine], AlertmanagerSink(entry, logger: logger))
+            : start(entry.title, [.alert, .quarantine], NoticeSink(entry, logger: logger))
     }
 
     /// Delivers the queued events, for five seconds at most, and stops.

@@ -23,7 +23,7 @@ struct Syslog: SinkDriver {
         }
         self.options = options
         self.facility = facility
-        host = Self.hostName()
+        host = HostName.text
     }
 
     static func name(_ options: SyslogOptions) -> String { "syslog \(options.address)" }
@@ -88,13 +88,5 @@ struct Syslog: SinkDriver {
         case .low: 5
         case .informational: 6
         }
-    }
-
-    private static func hostName() -> String {
-        var bytes = [CChar](repeating: 0, count: 256)
-        // SAFETY: the last byte stays zero.
-        guard unsafe gethostname(&bytes, bytes.count - 1) == 0 else { return "-" }
-        let name = bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)).filter { 33...126 ~= $0 }
-        return name.isEmpty ? "-" : String(decoding: name, as: UTF8.self)
     }
 }

@@ -1,6 +1,5 @@
 internal import Logging
 internal import Digests
-internal import Dispatch
 internal import FoundationEssentials
 internal import HTTPClient
 internal import SystemSupport
@@ -46,7 +45,7 @@ struct Webhook: SinkDriver {
     private var spool: Spool
     private var isLoaded = false
     private var flight: Flight?
-    private let executor = WebhookExecutor()
+    private let executor = SinkExecutor("webhook")
     /// The number of entries of the batch that failed: the next attempt consists of the same ones.
     private var failed: Int?
     private var pause = Backoff()
@@ -261,15 +260,5 @@ struct Webhook: SinkDriver {
         statistics.change { $0.trouble = nil }
         failed = nil
         self.flight = nil
-    }
-}
-
-/// Runs the webhook's tasks outside the cooperative pool, which other work may keep busy.
-private final class WebhookExecutor: TaskExecutor {
-    private let queue = DispatchQueue(label: "webhook")
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        queue.async { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

@@ -29,7 +29,7 @@ internal import Timestamps
     private let orders = Mutex<[Order]>([])
 
     private init?() {
-        guard lazaret_curl_global_init() == CURLE_OK, let made = unsafe curl_multi_init() else {
+        guard LibCurl.isReady, let made = unsafe curl_multi_init() else {
             return nil
         }
         unsafe multi = made

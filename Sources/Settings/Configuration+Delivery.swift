@@ -25,6 +25,24 @@ extension Configuration {
         .value("timeout", \.timeoutSeconds, .seconds(1...300)),
     ]
 
+    static let notifyKeys: [SettingKey<NotifyEntry>] = [
+        .value("name", \.name, .text, isRequired: true),
+        .value("type", \.kind, .word, isRequired: true),
+        .value("severity", \.level, .word),
+        .value("url", \.url, .optional(.text)),
+        .value("url_file", \.urlFile, .optional(.text)),
+        .value("server", \.server, .optional(.text)),
+        .value("from", \.from, .optional(.text)),
+        .value("recipients", \.recipients, .list(.text)),
+        .value("user", \.user, .optional(.text)),
+        .value("password_file", \.passwordFile, .optional(.text)),
+        .value("ca_file", \.authoritiesFile, .optional(.text)),
+        .value("wait", \.wait, .span(0...600)),
+        .value("interval", \.interval, .span(1...86_400)),
+        .value("repeat", \.repeats, .span(60...34_560_000)),
+        .value("timeout", \.timeout, .span(1...60)),
+    ]
+
     /// The keys of `syslog`; without an address there is no server.
     struct Syslog {
         var address: SyslogOptions.Address?
@@ -69,6 +87,7 @@ extension Configuration {
     private var masked: Configuration {
         var shown = self
         shown.monitor.responses = monitor.responses.map(\.masked)
+        shown.monitor.delivery.notify = monitor.delivery.notify.map(\.masked)
         if let webhook = monitor.delivery.webhook, let url = URL(string: webhook.url) {
             let port = url.port.map { ":\($0)" } ?? ""
             shown.monitor.delivery.webhook?.url =

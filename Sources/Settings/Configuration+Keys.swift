@@ -35,6 +35,7 @@ extension Configuration {
             .never(or: .mapping(rotationKeys, from: DeliveryOptions.Rotation()))),
         .section("syslog", \.syslog, syslogKeys, shorthand: "to"),
         .section("webhook", \.webhook, webhookKeys),
+        .records("notify", \.monitor.delivery.notify, notifyKeys, from: NotifyEntry()),
         .value(
             "statistics", \.monitor.statisticsInterval, .span(1...86_400), needsRestart: true),
         .value("enforce", \.monitor.isEnforcing, .flag, needsRestart: true),

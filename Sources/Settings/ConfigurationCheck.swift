@@ -45,6 +45,11 @@ public struct ConfigurationCheck {
         for entry in configuration.monitor.responses {
             _ = attempt("quarantine.further_responses") { try entry.checkFiles() }
         }
+        let notify = configuration.monitor.delivery.notify
+        for reason in NotifyEntry.faults(in: notify) {
+            faults.append(Fault(key: "notify", reason: reason))
+        }
+        for entry in notify { _ = attempt("notify") { try entry.checkFiles() } }
         // A value that could not be read has its default, which nobody has chosen.
         let unread = Set(configuration.faults.map(\.key))
         faults.removeAll { !$0.isOfText && unread.contains($0.key) }

@@ -94,6 +94,7 @@ extension Doctor {
         {
             add(.warning, "syslog", "\(path): no server listens there; events will wait")
         }
+        if !isFaulty("notify") { for entry in delivery.notify { notification(entry) } }
         guard let webhook = delivery.webhook, !isFaulty("webhook.secret_file") else { return }
         guard let secret = webhook.secretFile else {
             return add(
@@ -105,5 +106,15 @@ extension Doctor {
         !facts.permissions.isDisjoint(with: .otherReadWriteExecute)
             ? add(.warning, "webhook", "\(secret): all users can read it; chmod o-rwx")
             : add(.ok, "webhook", "events are signed with \(secret)")
+    }
+
+    private mutating func notification(_ entry: NotifyEntry) {
+        let subject = "notify \(entry.name)"
+        let trial = "'lazaret notify test \(entry.name)' sends a message"
+        entry.isInClear
+            ? add(.warning, subject, "its URL is http: others on the way can read alerts; \(trial)")
+            : add(
+                .ok, subject,
+                "\(entry.kind.rawValue), severity \(entry.level.rawValue); \(trial)")
     }
 }

@@ -22,7 +22,8 @@ struct Lazaret: AsyncParsableCommand {
             ModelCommand.self, MonitorCommand.self, StatusCommand.self, TopCommand.self,
             EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
             FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,
-            AuditCommand.self, InventoryCommand.self, ConfigCommand.self, DoctorCommand.self,
+            AuditCommand.self, InventoryCommand.self, ConfigCommand.self, NotifyCommand.self,
+            DoctorCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.

@@ -62,6 +62,13 @@ struct ConfigurationTests {
         + "content: form, capture: '.id', headers_file: '/etc/h', ca_file: '/etc/ca', "
         + "program: '/bin/x', arguments: ['a', 'b c'], user: 'nobody', verifies: true}"
 
+    /// A notification with every key.
+    private static let notification =
+        "{name: 'n', type: slack, severity: high, url: 'https://h/a', url_file: '/etc/u', "
+        + "server: 'smtp://h', from: 'a@b', recipients: ['c@d'], user: 'u', "
+        + "password_file: '/etc/p', ca_file: '/etc/ca', wait: 1s, interval: 2m, repeat: 3h, "
+        + "timeout: 4s}"
+
     /// Every line of this file differs from the default, and comes back as it was written.
     @Test func everyKeyIsReadAndWritten() throws {
         let text = """
@@ -102,6 +109,8 @@ struct ConfigurationTests {
               kinds: [alert]
               spool: 1MiB
               timeout: 20s
+            notify:
+              - \(Self.notification)
             statistics: 5s
             enforce: true
             learn: 2h
