@@ -403,7 +403,9 @@ let package = Package(
             ]),
         tests(
             of: "HTMLReport",
-            uses: ["Timestamps", "TextFormats", "Digests"]),
+            uses: [
+                "Timestamps", "TextFormats", "Digests", "FeatureExtraction", "AnomalyDetection",
+            ]),
         tests(of: "Offline"),
         tests(
             of: "Settings",
@@ -414,7 +416,7 @@ let package = Package(
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
-                "EventDelivery", "Offline", "Recording", "StatusReport",
+                "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],
