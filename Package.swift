@@ -296,7 +296,7 @@ let package = Package(
             ],
             embedding: [
                 "Web/index.html", "Web/dashboard.css", "Web/dashboard.js", "Web/flows.html",
-                "Web/flows.js", "Web/triage.js",
+                "Web/flows.js", "Web/triage.js", "Web/charts.js", "Web/incidents.js", "Web/map.js",
             ]),
         .executableTarget(
             name: "lazaret",
