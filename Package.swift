@@ -297,7 +297,7 @@ let package = Package(
             ],
             embedding: [
                 "Web/index.html", "Web/dashboard.css", "Web/dashboard.js", "Web/flows.html",
-                "Web/flows.js", "Web/triage.js",
+                "Web/flows.js", "Web/triage.js", "Web/charts.js", "Web/incidents.js", "Web/map.js",
             ]),
         .executableTarget(
             name: "lazaret",
@@ -405,7 +405,9 @@ let package = Package(
             ]),
         tests(
             of: "HTMLReport",
-            uses: ["Timestamps", "TextFormats", "Digests"]),
+            uses: [
+                "Timestamps", "TextFormats", "Digests", "FeatureExtraction", "AnomalyDetection",
+            ]),
         tests(of: "Offline"),
         tests(
             of: "Settings",
@@ -416,7 +418,7 @@ let package = Package(
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
-                "EventDelivery", "Offline", "Recording", "StatusReport",
+                "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],

@@ -1,6 +1,6 @@
 import AnomalyModel
 import AttackPatterns
-import FeatureExtraction
+public import FeatureExtraction
 import IsolationForest
 public import NetworkAddresses
 import Workloads
@@ -25,9 +25,12 @@ extension Detector {
         evidence.evidence(of: subject, line: evidenceLine)
     }
 
-    /// The same on the scale of `RunningEvidence.share`; 0 if no minute was judged.
-    public func evidenceShare(of subject: IPAddress) -> Float {
-        runningEvidence(of: subject)?.share ?? 0
+    /// The evidence about the workload that a window is of, on the scale of
+    /// `RunningEvidence.share`; 0 if none of its minutes were judged: those of an earlier owner of
+    /// the address are not its own.
+    public mutating func evidenceShare(of window: Window) -> Float {
+        guard evidence.workload(of: window.subject) == identity(of: window).name else { return 0 }
+        return runningEvidence(of: window.subject)?.share ?? 0
     }
 
     /// Adds a minute to the evidence; returns a verdict if that is over the line.

@@ -107,15 +107,19 @@ public struct Detector: Sendable {
     public mutating func judge(_ window: Window) -> Verdict? {
         let identity = identity(of: window)
         let alone = judgeAlone(window, identity) ?? judgeTime(window, identity)
-        latestEvidence = alone == nil ? nil : (identity.name, 1)
+        latestEvidence = alone == nil ? nil : (shownName(identity, window), 1)
         guard window.scale == .medium, let minutes = model.minutes, !omitted.contains(.minutes),
             MinuteModel.covers(identity), evidence.closesMinute(window, workload: identity.name),
             alone == nil,
             !window.isContested, !isReported(window, identity)
         else { return alone }
         let verdict = accumulate(window, identity, minutes)
-        latestEvidence = (identity.name, evidenceShare(of: window.subject))
+        latestEvidence = (shownName(identity, window), evidenceShare(of: window))
         return verdict
+    }
+
+    private func shownName(_ identity: Identity, _ window: Window) -> String {
+        model.shownName(of: identity.name, mayBeForged: window.evidence.mayBeForged)
     }
 
     /// Whether a window that overlaps this one has raised an alert by itself.
@@ -358,7 +362,7 @@ public struct Detector: Sendable {
         }
     }
 
-    private mutating func identity(of window: Window) -> Identity {
+    mutating func identity(of window: Window) -> Identity {
         if let identity = window.identity { return identity }
         let address = window.subject
         if let known = cache[address] { return known }

@@ -106,6 +106,9 @@ struct EvidenceTable: Sendable {
         return stream.isOver ? Self.evidence(stream, line) : nil
     }
 
+    /// The workload that an address had in its last minute.
+    func workload(of subject: IPAddress) -> String? { streams[subject]?.workload }
+
     /// The evidence about an address; nil if no minute of it was seen.
     func evidence(of subject: IPAddress, line: Double) -> RunningEvidence? {
         streams[subject].flatMap { $0.log.isFinite ? Self.evidence($0, line) : nil }

@@ -7,18 +7,53 @@ import Workloads
 ///
 /// A pattern names an alert and decides whether it may lead to a fence. With a baseline, it never
 /// raises an alert by itself: the forest's score does.
+///
+/// The raw value is the pattern's name in JSON, in events and in requests: the title in lower case,
+/// with `_` for what is no letter or digit. It never changes.
 public enum Pattern: String, CaseIterable, Sendable {
-    case spoofing, arpSweep
-    case nullScan, finScan, xmasScan, maimonScan, ackScan, synAckScan, invalidFlagsScan
-    case fragmentedScan, protocolScan, osFingerprinting
-    case nullFlood, finFlood, xmasFlood, ackFlood, synAckFlood, rstFlood, invalidFlagsFlood
-    case replyFlood, fragmentFlood
-    case broadcastFlood
-    case verticalScan, horizontalScan, synFlood, packetFlood, requestFlood
-    case guessing, dnsTunnel, icmpTunnel, exfiltration, beacon, slowRequests
-    case lateralMovement, newService
-    case arpSpoofing, neighbourSpoofing, macSpoofing, nextHop, rogueDHCP, rogueRouter, arpFlood
-    case serviceDown
+    case spoofing = "spoofed_source_addresses"
+    case arpSweep = "arp_sweep"
+    case nullScan = "null_scan"
+    case finScan = "fin_scan"
+    case xmasScan = "xmas_scan"
+    case maimonScan = "maimon_scan"
+    case ackScan = "ack_scan"
+    case synAckScan = "syn_ack_scan"
+    case invalidFlagsScan = "invalid_flags_scan"
+    case fragmentedScan = "fragmented_scan"
+    case protocolScan = "protocol_scan"
+    case osFingerprinting = "os_fingerprinting"
+    case nullFlood = "null_flood"
+    case finFlood = "fin_flood"
+    case xmasFlood = "xmas_flood"
+    case ackFlood = "ack_flood"
+    case synAckFlood = "syn_ack_flood"
+    case rstFlood = "rst_flood"
+    case invalidFlagsFlood = "invalid_flags_flood"
+    case replyFlood = "reply_flood"
+    case fragmentFlood = "fragment_flood"
+    case broadcastFlood = "broadcast_flood"
+    case verticalScan = "port_scan"
+    case horizontalScan = "address_scan"
+    case synFlood = "syn_flood"
+    case packetFlood = "packet_flood"
+    case requestFlood = "request_flood"
+    case guessing = "password_guessing"
+    case dnsTunnel = "dns_tunnel"
+    case icmpTunnel = "icmp_tunnel"
+    case exfiltration = "data_leaving"
+    case beacon
+    case slowRequests = "slow_requests"
+    case lateralMovement = "lateral_movement"
+    case newService = "contact_never_seen_before"
+    case arpSpoofing = "arp_spoofing"
+    case neighbourSpoofing = "ipv6_neighbour_spoofing"
+    case macSpoofing = "mac_address_of_another_host"
+    case nextHop = "forwarding_of_others_packets"
+    case rogueDHCP = "rogue_dhcp_server"
+    case rogueRouter = "rogue_router"
+    case arpFlood = "arp_flood"
+    case serviceDown = "service_refuses_its_clients"
 
     /// The title for an operator.
     public var title: String {

@@ -14,8 +14,8 @@ extension ControlClient {
         var parts = ["limit=\(limit)"]
         if let from = query.from { parts.append("from=\(from.second)") }
         if let to = query.to { parts.append("to=\(to.second)") }
-        if let workload = query.workload { parts.append("workload=\(Self.escaped(workload))") }
-        if let peer = query.peer { parts.append("peer=\(Self.escaped(peer))") }
+        if let workload = query.workload { parts.append("workload=\(Self.escaped("\(workload)"))") }
+        if let peer = query.peer { parts.append("peer=\(Self.escaped("\(peer)"))") }
         if let port = query.port {
             let name = port.ipProtocol.map { FlowProtocol.name($0) + "/" } ?? ""
             parts.append("port=\(name)\(port.number)")
@@ -32,8 +32,8 @@ extension ControlClient {
     }
 
     /// Percent-encodes everything but letters and digits (RFC 3986, section 2.1).
-    private static func escaped(_ host: FlowQuery.Host) -> String {
-        "\(host)".utf8.map { byte in
+    static func escaped(_ text: String) -> String {
+        text.utf8.map { byte in
             let scalar = UnicodeScalar(byte)
             if scalar.isASCII, scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) {
                 return "\(scalar)"
@@ -58,6 +58,7 @@ private struct FlowsAnswer: Decodable {
         var resp_workload: String?
         var conn_state: String
         var continued: Bool
+        var new: Bool?
         var orig_packets: UInt64
         var orig_bytes: UInt64
         var resp_packets: UInt64
@@ -76,6 +77,7 @@ private struct FlowsAnswer: Decodable {
                 start: start, end: end)
             entry.state = state
             entry.isContinuation = continued
+            entry.isNew = new ?? false
             entry.originatorPackets = orig_packets
             entry.originatorBytes = orig_bytes
             entry.responderPackets = resp_packets

@@ -39,8 +39,13 @@ extension ControlClient {
     }
 
     /// The latest incidents, as the monitor's JSON and decoded.
-    public func incidents(limit: Int) async throws -> (json: String, list: [Incident]) {
-        let bytes = try await get("/api/v1/incidents?limit=\(limit)")
+    ///
+    /// - Parameter conditions: further parameters of the request, with their values.
+    public func incidents(
+        limit: Int, where conditions: [(name: String, value: String)] = []
+    ) async throws -> (json: String, list: [Incident]) {
+        let query = conditions.map { "&\($0.name)=\(Self.escaped($0.value))" }.joined()
+        let bytes = try await get("/api/v1/incidents?limit=\(limit)\(query)")
         return (String(decoding: bytes, as: UTF8.self), try decode(bytes))
     }
 
@@ -90,7 +95,7 @@ extension ControlClient {
 
     /// Adds a mute.
     ///
-    /// - Parameter pattern: the title of a pattern; nil: all of them.
+    /// - Parameter pattern: the name or the title of a pattern; nil: all of them.
     public func mute(
         _ workload: String, pattern: String?, seconds: Int64, reason: String, actor: String
     ) async throws -> Mute {

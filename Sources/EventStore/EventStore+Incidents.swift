@@ -1,4 +1,5 @@
 public import Events
+internal import FoundationEssentials
 internal import SQLite
 
 /// An incident as a row of the store: the activity of one offender until it was quiet for a while.
@@ -20,6 +21,34 @@ public struct StoredIncident: Sendable, Equatable {
         offender = incident.offender
         workload = incident.workload
         json = incident.json
+    }
+}
+
+/// Which incidents are wanted.
+public struct IncidentFilter: Sendable, Equatable {
+    /// In the names or addresses of offender and target, whatever the case; empty: any.
+    public var text = ""
+    /// The name of a pattern that it matched; nil: any.
+    public var pattern: String?
+    public var state: Triage.State?
+    public var severity: Event.Severity?
+
+    public init() {}
+
+    /// - Parameter state: what an operator has said of the incident.
+    public func matches(_ incident: StoredIncident, _ state: Triage.State) -> Bool {
+        guard self.state == nil || self.state == state else { return false }
+        guard !text.isEmpty || pattern != nil || severity != nil else { return true }
+        guard
+            let facts = try? JSONDecoder().decode(
+                IncidentSummary.self, from: Data(incident.json.utf8))
+        else { return false }
+        guard pattern.map({ facts.patterns.contains($0) }) ?? true,
+            severity == nil || severity == facts.severity
+        else { return false }
+        let ends = [facts.workload, facts.offender, facts.targetText ?? ""]
+        let wanted = text.lowercased()
+        return wanted.isEmpty || ends.contains { $0.lowercased().contains(wanted) }
     }
 }
 
@@ -49,6 +78,47 @@ extension EventStore {
                 SELECT \(StoredIncident.columns) FROM incidents WHERE start < ?
                 ORDER BY start DESC, id LIMIT ?
                 """, [second, limit], StoredIncident.init)
+        }
+    }
+
+    /// The most incidents that a filter looks at, and those of one read: writers wait for it.
+    private static let searched = 50_000
+    private static let chunk = 500
+
+    /// Incidents that match, latest first, of the latest 50,000.
+    public func incidents(
+        limit: Int, before second: Int64 = .max, matching filter: IncidentFilter
+    ) throws(EventStoreError) -> [StoredIncident] {
+        guard filter != IncidentFilter() else {
+            return try incidents(limit: limit, before: second)
+        }
+        var found: [StoredIncident] = []
+        var last = (start: second, id: String?.none)
+        for _ in 0..<Self.searched / Self.chunk {
+            let rows = try chunk(after: last)
+            for (incident, state) in rows where filter.matches(incident, state) {
+                found.append(incident)
+                if found.count == limit { return found }
+            }
+            guard rows.count == Self.chunk, let end = rows.last?.0 else { break }
+            last = (end.start, end.id)
+        }
+        return found
+    }
+
+    private func chunk(
+        after last: (start: Int64, id: String?)
+    ) throws(EventStoreError) -> [(StoredIncident, Triage.State)] {
+        try read { database in
+            try database.all(
+                """
+                SELECT \(StoredIncident.columns), coalesce(
+                    (SELECT state FROM triage WHERE triage.id = incidents.id), 'new')
+                FROM incidents WHERE start < ? OR start = ? AND id > ?
+                ORDER BY start DESC, id LIMIT ?
+                """,
+                [last.start, last.id == nil ? Int64.min : last.start, last.id ?? "", Self.chunk]
+            ) { (StoredIncident($0), Triage.State(rawValue: $0.text(6)) ?? .new) }
         }
     }
 

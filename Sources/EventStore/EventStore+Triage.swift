@@ -26,7 +26,7 @@ public struct Mute: Sendable, Equatable {
     public var number: Int64
     /// The name of a workload, or an address.
     public var workload: String
-    /// The title of a pattern; nil: all of them.
+    /// The name of a pattern; earlier versions stored its title. Nil: all of them.
     public var pattern: String?
     public var until: Timestamp
     public var reason: String

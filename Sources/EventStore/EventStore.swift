@@ -139,7 +139,7 @@ public final class EventStore: Sendable {
             "3": "CREATE TABLE stats (time INTEGER PRIMARY KEY, body TEXT NOT NULL)",
             "4": "ALTER TABLE fences ADD COLUMN port TEXT",
             "5": "ALTER TABLE fences ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
-            "6-triage": triageSchema, "7-responses": responseSchema,
+            "6-triage": triageSchema, "7-responses": responseSchema, "8-minutes": minutesSchema,
         ]
         let before = try stepsTaken(database)
         guard before.isSubset(of: steps.keys) else { throw EventStoreError.newer(path: path) }

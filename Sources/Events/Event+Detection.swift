@@ -53,7 +53,7 @@ extension Event {
 }
 
 extension Event.Severity {
-    fileprivate init(_ verdict: Verdict) {
+    init(_ verdict: Verdict) {
         self = verdict.level == .watch ? .low : verdict.isFarBeyond ? .high : .medium
     }
 }

@@ -48,8 +48,10 @@ struct FlowBlock {
         var limit: UInt64 { (1 << UInt64(8 * width)) - 1 }
     }
 
-    /// The bit of the column `reason` that marks a continued flow.
+    /// The bits of the column `reason` that mark a continued flow, and one that is new to the
+    /// baseline.
     private static let continued: UInt64 = 0x80
+    private static let new: UInt64 = 0x40
 
     // MARK: - Writing
 
@@ -102,7 +104,8 @@ struct FlowBlock {
             put(UInt64(entry.ipProtocol), Column.ipProtocol)
             put(UInt64(entry.state.rawValue), Column.state)
             put(
-                UInt64(entry.reason.rawValue) | (entry.isContinuation ? continued : 0),
+                UInt64(entry.reason.rawValue) | (entry.isContinuation ? continued : 0)
+                    | (entry.isNew ? new : 0),
                 Column.reason)
             put(entry.originatorPackets, Column.originatorPackets)
             put(entry.responderPackets, Column.responderPackets)
@@ -155,6 +158,14 @@ struct FlowBlock {
         )
     }
 
+    /// The bytes that the originator sent and received, and whether the flow is new.
+    func amounts(_ row: Int) -> (sent: UInt64, received: UInt64, isNew: Bool) {
+        (
+            value(Column.originatorBytes, row), value(Column.responderBytes, row),
+            value(Column.reason, row) & Self.new != 0
+        )
+    }
+
     /// A row; nil if it has values that this program does not write.
     func flow(_ row: Int) -> NamedFlow? {
         let ends = ends(row)
@@ -162,7 +173,7 @@ struct FlowBlock {
         let reason = value(Column.reason, row)
         guard ends.originator < table.hosts.count, ends.responder < table.hosts.count,
             let state = ConnectionState(rawValue: UInt8(value(Column.state, row))),
-            let endReason = FlowEndReason(rawValue: UInt8(reason & ~Self.continued))
+            let endReason = FlowEndReason(rawValue: UInt8(reason & ~(Self.continued | Self.new)))
         else { return nil }
         let originator = table.hosts[ends.originator]
         let responder = table.hosts[ends.responder]
@@ -174,6 +185,7 @@ struct FlowBlock {
         entry.state = state
         entry.reason = endReason
         entry.isContinuation = reason & Self.continued != 0
+        entry.isNew = reason & Self.new != 0
         entry.originatorPackets = value(Column.originatorPackets, row)
         entry.responderPackets = value(Column.responderPackets, row)
         entry.originatorBytes = value(Column.originatorBytes, row)

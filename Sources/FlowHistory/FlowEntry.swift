@@ -13,6 +13,8 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
     public var reason: FlowEndReason
     /// Whether an earlier part of the flow is in the history, too.
     public var isContinuation: Bool
+    /// Whether the baseline did not know that the originator uses this service of this peer.
+    public var isNew: Bool
     /// First and last packet of this record; kept in milliseconds.
     public var start: Timestamp
     public var end: Timestamp
@@ -22,7 +24,7 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
     public var originatorBytes: UInt64
     public var responderBytes: UInt64
 
-    public init(_ record: borrowing FlowRecord) {
+    public init(_ record: borrowing FlowRecord, isNew: Bool) {
         originator = record.key.originator
         responder = record.key.responder
         originatorPort = record.key.originatorPort
@@ -31,6 +33,7 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
         state = record.connectionState
         reason = record.endReason
         isContinuation = record.isContinuation
+        self.isNew = isNew
         start = record.start
         end = record.end
         originatorPackets = record.originator.packetCount
@@ -53,6 +56,7 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
         state = .oth
         reason = .idleTimeout
         isContinuation = false
+        isNew = false
         originatorPackets = 1
         responderPackets = 0
         originatorBytes = 60
@@ -77,6 +81,8 @@ public struct NamedFlow: Sendable, Equatable {
 /// Collects the records of a meter on the packet thread, and hands them on in batches.
 package struct FlowCollector {
     private let writer: HistoryWriter
+    /// Whether the tag of a flow says that it is new to the baseline.
+    private let isNew: @Sendable (UInt32) -> Bool
     private var batch: [FlowEntry] = []
     private var due = Clock.monotonic()
 
@@ -85,15 +91,18 @@ package struct FlowCollector {
     /// The longest time that a flow waits in the batch.
     private static let patience = Interval.milliseconds(500)
 
-    package init(_ writer: HistoryWriter) {
+    package init(_ writer: HistoryWriter, isNew: @escaping @Sendable (UInt32) -> Bool) {
         self.writer = writer
+        self.isNew = isNew
         batch.reserveCapacity(Self.batchSize)
     }
 
     /// Takes the records of flows that have ended. A full queue never makes the caller wait.
     package mutating func take(from meter: inout FlowMeter, now: Instant) {
         while meter.hasRecords {
-            meter.drain(upTo: Self.batchSize - batch.count) { batch.append(FlowEntry($0)) }
+            meter.drain(upTo: Self.batchSize - batch.count) {
+                batch.append(FlowEntry($0, isNew: isNew($0.tag)))
+            }
             if batch.count >= Self.batchSize { submit(now) }
         }
         if !batch.isEmpty, now >= due { submit(now) }

@@ -20,6 +20,7 @@ extension FlowPage.Row {
         object.put("resp_workload", flow.responderName)
         object.put("conn_state", "\(entry.state.name)")
         object.put("continued", entry.isContinuation)
+        object.put("new", entry.isNew)
         object.put("orig_packets", Int(clamping: entry.originatorPackets))
         object.put("orig_bytes", Int(clamping: entry.originatorBytes))
         object.put("resp_packets", Int(clamping: entry.responderPackets))

@@ -44,6 +44,15 @@ public struct HistoryReader: Sendable {
     public func page(
         _ query: FlowQuery, before: Int64? = nil, limit: Int
     ) throws(HistoryError) -> FlowPage {
+        try read { database in
+            try Self.page(database, query, before: before ?? .max, limit: limit)
+        }
+    }
+
+    /// Runs `body` on the state of one moment.
+    func read<T>(
+        _ body: (borrowing Database) throws -> T
+    ) throws(HistoryError) -> T {
         guard Files.exists(path) else { throw .missing(path: path) }
         do {
             let database = try Database(
@@ -54,14 +63,27 @@ public struct HistoryReader: Sendable {
                     throw HistoryError.missing(path: path)
                 }
                 try HistoryFile.check(database, path)
-                return try Self.page(database, query, before: before ?? .max, limit: limit)
+                return try body(database)
             }
         } catch { throw HistoryError(error, path) }
     }
 
-    private struct Entry {
+    /// A block's first number, and the number of its flows.
+    struct Entry {
         var number: Int64
         var count: Int64
+    }
+
+    /// The blocks with flows of this time, the latest first.
+    static func entries(
+        _ database: borrowing Database, _ from: Timestamp?, _ to: Timestamp?, before: Int64 = .max
+    ) throws -> [Entry] {
+        try database.all(
+            """
+            SELECT number, count FROM blocks WHERE number < ? AND last >= ? AND first <= ?
+            ORDER BY number DESC
+            """, [before, from?.milliseconds ?? .min, to?.milliseconds ?? .max]
+        ) { Entry(number: $0.integer(0), count: $0.integer(1)) }
     }
 
     private static func page(
@@ -69,15 +91,7 @@ public struct HistoryReader: Sendable {
     ) throws -> FlowPage {
         var page = FlowPage()
         var scanned: Int64 = 0
-        let entries = try database.all(
-            """
-            SELECT number, count FROM blocks WHERE number < ? AND last >= ? AND first <= ?
-            ORDER BY number DESC
-            """,
-            [
-                before, query.from?.milliseconds ?? .min, query.to?.milliseconds ?? .max,
-            ]
-        ) { Entry(number: $0.integer(0), count: $0.integer(1)) }
+        let entries = try Self.entries(database, query.from, query.to, before: before)
         let hosts = try database.prepare("SELECT hosts FROM blocks WHERE number = ?")
         let columns = try database.prepare("SELECT columns FROM blocks WHERE number = ?")
         for entry in entries {
@@ -129,7 +143,7 @@ public struct HistoryReader: Sendable {
 
 extension Statement {
     /// The bytes of the only column for one number.
-    fileprivate func blob(for number: Int64) throws -> [UInt8] {
+    func blob(for number: Int64) throws -> [UInt8] {
         defer { reset() }
         try bind([number])
         return try step() ? blob(0) : []

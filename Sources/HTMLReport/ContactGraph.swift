@@ -2,7 +2,7 @@ internal import FeatureExtraction
 
 /// Initiators and responders of flows, by name: the contacts of a baseline and those of a capture.
 public struct ContactGraph: Sendable {
-    /// The greatest number of names; further ones share one node.
+    /// The greatest number of names; further addresses share one node.
     public static let nodeLimit = 8192
     /// The greatest number of ordered pairs; flows of further ones are counted in `droppedCount`.
     public static let pairLimit = 50_000
@@ -48,13 +48,16 @@ public struct ContactGraph: Sendable {
     /// Returns the number of a name, and adds the name if it is unknown.
     public mutating func node(_ name: String, network: String, isNamed: Bool) -> Int {
         if let index = indexOfName[name] { return index }
-        guard nodes.count < Self.nodeLimit || name == Self.others else {
+        guard nodes.count < Self.nodeLimit || isNamed || name == Self.others else {
             return node(Self.others, network: Self.others, isNamed: false)
         }
         indexOfName[name] = nodes.count
         nodes.append(Node(name: name, network: network, isNamed: isNamed))
         return nodes.count - 1
     }
+
+    /// The number of a name; nil if it is unknown.
+    public func node(named name: String) -> Int? { indexOfName[name] }
 
     /// Adds a contact of the baseline.
     public mutating func know(_ from: Int, _ to: Int, service: String) {
@@ -109,6 +112,14 @@ public struct ContactGraph: Sendable {
         return keeping(Set((met + lone).sorted { rank($0) < rank($1) }.prefix(limit)))
     }
 
+    /// Returns the graph with one node in place of all these names.
+    public func joining(_ names: Set<String>, as name: String) -> ContactGraph {
+        guard names.contains(where: { indexOfName[$0] != nil }) else { return self }
+        return renamed { node in
+            names.contains(node.name) ? Node(name: name, network: name, isNamed: true) : node
+        }
+    }
+
     private func isHardlyMet(_ index: Int, _ degree: [Int]) -> Bool {
         !nodes[index].isNamed && degree[index] <= 1
     }
@@ -119,16 +130,21 @@ public struct ContactGraph: Sendable {
         for index in nodes.indices where !stay.contains(index) {
             members[nodes[index].network, default: 0] += 1
         }
-        var result = ContactGraph()
-        let mapped = nodes.indices.map { index in
-            let node = nodes[index]
-            guard !stay.contains(index) else {
-                return result.node(node.name, network: node.network, isNamed: node.isNamed)
-            }
+        return renamed { node in
+            guard let index = indexOfName[node.name], !stay.contains(index) else { return node }
             let count = members[node.network] ?? 0
-            return result.node(
-                "\(count) other\(count == 1 ? "" : "s") in \(node.network)", network: node.network,
-                isNamed: false)
+            return Node(
+                name: "\(count) other\(count == 1 ? "" : "s") in \(node.network)",
+                network: node.network, isNamed: false)
+        }
+    }
+
+    /// Returns the graph with other nodes; those of one name are one.
+    private func renamed(_ change: (Node) -> Node) -> ContactGraph {
+        var result = ContactGraph()
+        let mapped = nodes.map { node in
+            let new = change(node)
+            return result.node(new.name, network: new.network, isNamed: new.isNamed)
         }
         for (pair, contact) in sortedContacts {
             let pair = Pair(from: mapped[pair.from], to: mapped[pair.to])

@@ -134,7 +134,7 @@ public enum FeedbackFile {
             eventID: line.eventID, judgement: judgement, workload: line.workload,
             subject: subject, peer: line.peer.flatMap { IPAddress($0) },
             service: Service(rawValue: line.service), scale: scale,
-            pattern: line.pattern.flatMap { Pattern(rawValue: $0) }, values: values)
+            pattern: line.pattern.flatMap(Pattern.init(named:)), values: values)
     }
 
     private static func write(_ lines: [Line], _ model: String) throws {

@@ -218,7 +218,10 @@ public struct Monitor {
         quarantine.repairs.connect(decisions)
         hub.connect(
             quarantine.service, decisions, store, enforcement, options.recording)
-        defer { hub.close() }
+        defer {
+            recorder.record(hub.lastMinutes(until: Clock.now().second))
+            hub.close()
+        }
         live.connect(quarantine.service, decisions, logger: logger)
         var watch = MonitorLoop(
             monitor: self,

@@ -101,7 +101,7 @@ struct MonitorLoop {
         var pipeline = TrainingPipeline(
             inventory: monitor.inventory ?? .empty, interfaces: interfaceCount,
             hashSeed: options.hashSeed, length: options.learningTime, started: began,
-            limits: options.limits, flows: parts.history.map(FlowCollector.init))
+            limits: options.limits, flows: parts.history.map { FlowCollector($0) { _ in false } })
         live.begin(&pipeline, context)
         var ports = PortOwners(onChange: Self.portCheck(of: parts))
         var now = began
@@ -206,7 +206,7 @@ struct MonitorLoop {
             interfaces: interfaceCount, hashSeed: options.hashSeed,
             isRetraining: options.retrainInterval != nil,
             scores: monitor.hub.scores, limits: options.limits,
-            flows: parts.history.map(FlowCollector.init),
+            flows: parts.history.map { FlowCollector($0, isNew: WindowTracker.isNewContact) },
             submit: { [decisions] in decisions.submit($0) })
         live.begin(&pipeline, context)
         let retraining = options.retrainInterval.map {

@@ -21,12 +21,17 @@ package final class ScoreHistory: Sendable {
     package init() {}
 
     package func record(_ workload: String, score: Float, second: Int) {
-        let minute = second / 60
+        record(workload, share: UInt8(min(100, max(0, score * 100))), minute: second / 60)
+    }
+
+    /// - Parameters:
+    ///   - share: in hundredths.
+    ///   - minute: since 1970.
+    package func record(_ workload: String, share value: UInt8, minute: Int) {
         state.withLock { state in
             Self.advance(&state, to: minute)
             guard state.lastMinute - minute < Self.minutes else { return }
             let slot = minute % Self.minutes
-            let value = UInt8(min(100, max(0, score * 100)))
             if var row = state.rows.removeValue(forKey: workload) {
                 row[slot] = max(row[slot], value)
                 state.rows[workload] = row
@@ -36,6 +41,17 @@ package final class ScoreHistory: Sendable {
                 state.rows[workload] = row
             }
         }
+    }
+
+    /// The workloads with the most evidence in a minute, those first.
+    package func highest(of minute: Int, limit: Int) -> [(workload: String, share: UInt8)] {
+        let all: [(workload: String, share: UInt8)] = state.withLock { state in
+            guard (0..<Self.minutes).contains(state.lastMinute - minute) else { return [] }
+            return state.rows.map { (workload: $0.key, share: $0.value[minute % Self.minutes]) }
+        }
+        return Array(
+            all.filter { $0.share > 0 }
+                .sorted { ($1.share, $0.workload) < ($0.share, $1.workload) }.prefix(limit))
     }
 
     /// Clears the minutes that are 24 hours old, and removes workloads without a score since.

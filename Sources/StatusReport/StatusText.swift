@@ -154,6 +154,15 @@ public enum StatusText {
         return String(text.reversed())
     }
 
+    /// Formats 1234567 as 1.2 MB.
+    public static func bytes(_ bytes: UInt64) -> String {
+        let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")]
+        for (size, name) in units where Double(bytes) >= size {
+            return "\(JSONObject.number(Double(bytes) / size, digits: 1)) \(name)"
+        }
+        return "\(bytes) B"
+    }
+
     static func rate(_ bits: Double) -> String {
         let units = [(1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")]
         for (size, name) in units where bits >= size {

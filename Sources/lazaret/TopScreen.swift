@@ -12,25 +12,56 @@ struct TopScreen {
         var packets: Double
     }
 
+    private struct Talkers: Decodable {
+        struct Talker: Decodable {
+            var name: String
+            var flows: Int
+            var bytesSent: UInt64
+            var bytesReceived: UInt64
+            var newPeers: Int
+        }
+
+        var talkers: [Talker]
+    }
+
     private var status: MonitorStatus
     private var incidents: [IncidentSummary]
     private var rules: [RuleStatus]
     private var rates: [Rate]
+    /// Nil: there is no flow history.
+    private var talkers: Talkers?
+    private var talkersRead: ContinuousClock.Instant
 
-    static func read(_ client: ControlClient) async throws -> TopScreen {
+    /// - Parameter last: the screen before; its talkers are shown for ten seconds, since they are
+    ///   counted anew for each request.
+    static func read(
+        _ client: ControlClient, after last: TopScreen? = nil
+    ) async throws -> TopScreen {
         func list<T: Decodable>(_ path: String) async throws -> [T] {
             try JSONDecoder().decode([T].self, from: Data(try await client.get(path)))
         }
+        func countTalkers() async -> Talkers? {
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            guard let bytes = try? await client.get("/api/v1/talkers?limit=10") else { return nil }
+            return try? decoder.decode(Talkers.self, from: Data(bytes))
+        }
+        let now = ContinuousClock.now
+        let recent = last.flatMap { now - $0.talkersRead < .seconds(10) ? $0 : nil }
+        let talkers: Talkers?
+        if let recent { talkers = recent.talkers } else { talkers = await countTalkers() }
         return TopScreen(
             status: try await client.status(),
             incidents: try await list("/api/v1/incidents?limit=50"),
             rules: try await client.rules(),
-            rates: try await list("/api/v1/rates"))
+            rates: try await list("/api/v1/rates"), talkers: talkers,
+            talkersRead: recent?.talkersRead ?? now)
     }
 
     /// The parts of the screen, which keys show and hide.
     enum Part: Character, CaseIterable {
         case status = "s"
+        case talkers = "t"
         case fences = "f"
         case incidents = "i"
     }
@@ -55,6 +86,14 @@ struct TopScreen {
             let graph = Self.bars(rates.suffix(size.columns - 14).map(\.packets))
             if !graph.isEmpty { lines.append("packets/s   " + graph) }
         }
+        if parts.contains(.talkers), let talkers = talkers?.talkers, !talkers.isEmpty {
+            if !lines.isEmpty { lines.append("") }
+            lines.append(
+                paint(
+                    clip("TALKERS, LAST HOUR             SENT   RECEIVED    FLOWS  NEW PEERS"), "1")
+            )
+            for talker in talkers.prefix(max(3, size.rows / 8)) { lines.append(clip(line(talker))) }
+        }
         if parts.contains(.fences) {
             if !lines.isEmpty { lines.append("") }
             lines.append(paint(clip("FENCED               LEFT       HELD BACK  WHY"), "1"))
@@ -74,6 +113,15 @@ struct TopScreen {
         guard let footer else { return lines.prefix(size.rows).joined(separator: "\n") + "\n" }
         lines = Array(lines.prefix(size.rows - 1))
         return (lines + [paint(clip(footer), "7")]).joined(separator: "\n") + "\n"
+    }
+
+    private func line(_ talker: Talkers.Talker) -> String {
+        func right(_ text: String, _ width: Int) -> String {
+            String(repeating: " ", count: max(1, width - text.count)) + text
+        }
+        return column(talker.name.printable, 24) + right(StatusText.bytes(talker.bytesSent), 11)
+            + right(StatusText.bytes(talker.bytesReceived), 11) + right("\(talker.flows)", 9)
+            + right("\(talker.newPeers)", 11)
     }
 
     private func line(_ status: RuleStatus) -> String {

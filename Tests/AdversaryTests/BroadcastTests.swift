@@ -55,7 +55,9 @@ struct BroadcastTests {
         // Hosts are named by the address that the inventory has for their MAC address.
         for number in 12...18 {
             #expect(
-                outcome.alerts(on: "10.60.4.\(number)").allSatisfy { $0.pattern == "newService" },
+                outcome.alerts(on: "10.60.4.\(number)").allSatisfy {
+                    $0.pattern == "contact_never_seen_before"
+                },
                 "\(outcome)")
         }
     }
@@ -70,7 +72,7 @@ struct BroadcastTests {
         }
         let outcome = try bench.judge(attack)
         let patterns = Set(outcome.alerts(on: Member.offender.address).map(\.pattern))
-        #expect(patterns.contains("replyFlood"), "\(outcome)")
+        #expect(patterns.contains("reply_flood"), "\(outcome)")
     }
 
     /// Datagrams to all hosts of the link.
@@ -93,7 +95,7 @@ struct BroadcastTests {
     ) {
         let alerts = outcome.alerts(on: Member.offender.address)
         #expect(
-            alerts.contains { $0.pattern == "broadcastFlood" && $0.technique == "T1498.002" },
+            alerts.contains { $0.pattern == "broadcast_flood" && $0.technique == "T1498.002" },
             "\(outcome)", sourceLocation: sourceLocation)
         let own: Set<String> = [Member.offender.address, Member.offender.card]
         #expect(
@@ -124,7 +126,8 @@ struct BroadcastTests {
         }
         let outcome = try bench.judge(traffic)
         #expect(
-            outcome.alerts.allSatisfy { $0.pattern == "newService" }, "\(outcome.alerts)")
+            outcome.alerts.allSatisfy { $0.pattern == "contact_never_seen_before" },
+            "\(outcome.alerts)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
     }
 }

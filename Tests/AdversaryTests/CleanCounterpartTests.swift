@@ -123,7 +123,8 @@ struct CleanCounterpartTests {
         traffic.gratuitous(at: -3, backup)
         traffic.failover("10.60.3.50", from: master, to: backup)
         try expectQuiet(
-            traffic, inventory: inventory, except: ["newService", "lateralMovement"])
+            traffic, inventory: inventory,
+            except: ["contact_never_seen_before", "lateral_movement"])
     }
 
     /// The virtual MAC address of VRRP moves with the address.
@@ -135,7 +136,8 @@ struct CleanCounterpartTests {
         var traffic = Attack()
         traffic.failover("10.60.3.50", from: master, to: backup)
         try expectQuiet(
-            traffic, inventory: inventory, except: ["newService", "lateralMovement"])
+            traffic, inventory: inventory,
+            except: ["contact_never_seen_before", "lateral_movement"])
     }
 
     /// A container that is gone at one port and comes back at another.

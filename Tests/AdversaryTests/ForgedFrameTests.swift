@@ -230,7 +230,7 @@ struct ForgedFrameTests {
         #expect(
             outcome.fenced.contains("port:v1")
                 && outcome.fenced.isSubset(of: ["port:v1", own.address, own.card]), "\(outcome)")
-        #expect(outcome.alerts.contains { $0.pattern == "arpSpoofing" }, "\(outcome.alerts)")
+        #expect(outcome.alerts.contains { $0.pattern == "arp_spoofing" }, "\(outcome.alerts)")
         #expect(outcome.alerts.allSatisfy { $0.offender == own.address }, "\(outcome.alerts)")
     }
 
@@ -281,11 +281,14 @@ struct ForgedFrameTests {
         #expect(outcome.fenced.isEmpty, "\(outcome)")
         let server = outcome.alerts(on: Member.database.address)
         #expect(
-            server.contains { $0.pattern == "serviceDown" && $0.decision == "watch" },
+            server.contains {
+                $0.pattern == "service_refuses_its_clients" && $0.decision == "watch"
+            },
             "\(outcome.alerts)")
         #expect(
             outcome.alerts.allSatisfy {
-                $0.pattern == "serviceDown" && $0.offender == Member.database.address
+                $0.pattern == "service_refuses_its_clients"
+                    && $0.offender == Member.database.address
             }, "\(outcome.alerts)")
     }
 }

@@ -17,7 +17,7 @@ struct GuessingTests {
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced == [offender.address], "\(outcome)", sourceLocation: sourceLocation)
         #expect(
-            outcome.alerts(on: offender.address).contains { $0.pattern == "guessing" },
+            outcome.alerts(on: offender.address).contains { $0.pattern == "password_guessing" },
             "\(outcome)", sourceLocation: sourceLocation)
         #expect(
             outcome.alerts.allSatisfy { $0.offender == offender.address }, "\(outcome)",
@@ -80,7 +80,9 @@ struct GuessingTests {
         }
         let outcome = try bench.judge(attack)
         #expect(
-            outcome.alerts(on: Member.offender.address).contains { $0.pattern == "guessing" },
+            outcome.alerts(on: Member.offender.address).contains {
+                $0.pattern == "password_guessing"
+            },
             "\(outcome)")
     }
 
@@ -95,7 +97,9 @@ struct GuessingTests {
         }
         let outcome = try bench.judge(attack)
         #expect(
-            outcome.alerts(on: Member.offender.address).contains { $0.pattern == "guessing" },
+            outcome.alerts(on: Member.offender.address).contains {
+                $0.pattern == "password_guessing"
+            },
             "\(outcome)")
     }
 

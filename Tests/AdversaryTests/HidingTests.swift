@@ -21,14 +21,14 @@ struct HidingTests {
         attack.scan(.offender, .store, count: count, open: open, completes: completes)
         let outcome = try bench.judge(attack)
         let alerts = outcome.alerts(on: Member.offender.address)
-        #expect(alerts.contains { $0.pattern == "verticalScan" && $0.decision == "quarantine" })
+        #expect(alerts.contains { $0.pattern == "port_scan" && $0.decision == "quarantine" })
         #expect(outcome.fenced.contains(Member.offender.address), "\(outcome)")
     }
 
     /// Probes that open no flow count for their sender.
     @Test(arguments: [
-        (0x01, "finScan"), (0x00, "nullScan"), (0x29, "xmasScan"), (0x11, "maimonScan"),
-        (0x10, "ackScan"), (0x12, "synAckScan"), (0x20, "invalidFlagsScan"),
+        (0x01, "fin_scan"), (0x00, "null_scan"), (0x29, "xmas_scan"), (0x11, "maimon_scan"),
+        (0x10, "ack_scan"), (0x12, "syn_ack_scan"), (0x20, "invalid_flags_scan"),
     ])
     func aScanThatOpensNoFlowIsNamedAndFenced(flags: Int, pattern: String) throws {
         var attack = Attack()
@@ -51,7 +51,7 @@ struct HidingTests {
     }
 
     /// A flood from forged sources is an incident with a known target, and no host is fenced.
-    @Test(arguments: [(0x02, "synFlood"), (0x10, "ackFlood"), (0x29, "xmasFlood")])
+    @Test(arguments: [(0x02, "syn_flood"), (0x10, "ack_flood"), (0x29, "xmas_flood")])
     func aFloodFromRandomSourcesNamesItsTarget(flags: Int, pattern: String) throws {
         var attack = Attack()
         attack.randomSources(.web, flags: UInt8(flags))

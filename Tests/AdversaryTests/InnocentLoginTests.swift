@@ -10,7 +10,7 @@ struct InnocentLoginTests {
     init() throws { bench = try Bench() }
 
     private static let client = GuessingTests.worker
-    private static let contacts: Set<String> = ["newService", "lateralMovement"]
+    private static let contacts: Set<String> = ["contact_never_seen_before", "lateral_movement"]
 
     /// - Parameter names: patterns that may be alerted, and not fenced.
     private func expectUnfenced(
@@ -56,7 +56,7 @@ struct InnocentLoginTests {
                 closes ? Array(Words.query(number).dropLast()) : Words.refusedByPostgres(number),
                 closedBy: .server, isCut: closes)
         }
-        try expectUnfenced(traffic, except: ["guessing"])
+        try expectUnfenced(traffic, except: ["password_guessing"])
     }
 
     /// A third host sends refusals in the server's name, without the connection's numbers.
@@ -79,7 +79,7 @@ struct InnocentLoginTests {
         }
         let outcome = try bench.judge(traffic)
         #expect(outcome.fenced.isEmpty, "\(outcome)")
-        #expect(!outcome.alerts.contains { $0.pattern == "guessing" }, "\(outcome)")
+        #expect(!outcome.alerts.contains { $0.pattern == "password_guessing" }, "\(outcome)")
     }
 
     /// The database's passwords have changed: all its clients try again and again.
@@ -93,7 +93,7 @@ struct InnocentLoginTests {
                     closedBy: .server)
             }
         }
-        try expectUnfenced(traffic, except: ["guessing"])
+        try expectUnfenced(traffic, except: ["password_guessing"])
     }
 
     // MARK: - Clients
@@ -115,7 +115,7 @@ struct InnocentLoginTests {
             traffic.talk(
                 at: Double(number) / 4, Self.client, .store, UInt16(20_000 + number), 80, lines)
         }
-        try expectUnfenced(traffic, except: ["requestFlood"])
+        try expectUnfenced(traffic, except: ["request_flood"])
     }
 
     /// Forty users behind one address, a fifth of whom mistype their passwords.
@@ -140,7 +140,7 @@ struct InnocentLoginTests {
                 at: Double(number) * 60, Self.client, .database, UInt16(20_000 + number), 5432,
                 Words.refusedByPostgres(0), closedBy: .server)
         }
-        try expectUnfenced(traffic, except: ["guessing"])
+        try expectUnfenced(traffic, except: ["password_guessing"])
     }
 
     /// A connection for each request, whose words can be read or not, and which the server or the
@@ -169,7 +169,7 @@ struct InnocentLoginTests {
             "\(run.output) \(run.errors)")
         try expectUnfenced(calls(8, seconds: 60), model: model)
         try expectUnfenced(
-            calls(32, seconds: 60), except: isCut ? ["requestFlood", "guessing"] : [],
+            calls(32, seconds: 60), except: isCut ? ["request_flood", "password_guessing"] : [],
             model: model)
     }
 
@@ -179,7 +179,7 @@ struct InnocentLoginTests {
         traffic.visits(Self.client, .store, port: 80, count: 600, seconds: 30)
         let outcome = try bench.judge(traffic)
         #expect(outcome.fenced.isEmpty, "\(outcome)")
-        #expect(!outcome.alerts.contains { $0.pattern == "guessing" }, "\(outcome)")
+        #expect(!outcome.alerts.contains { $0.pattern == "password_guessing" }, "\(outcome)")
     }
 
     /// A page that is forbidden, which a monitor asks for as often as it always did.
@@ -201,7 +201,7 @@ struct InnocentLoginTests {
                 + (["captures/clean-train.pcap"] + captures).flatMap { ["-r", $0] })
         #expect(run.status == 0, "\(run.errors)")
         try expectUnfenced(
-            polls(from: 1_795_223_700, 120), except: ["guessing"], model: model)
+            polls(from: 1_795_223_700, 120), except: ["password_guessing"], model: model)
     }
 
     /// Mail in bulk has errors that are not about passwords.
@@ -230,6 +230,6 @@ struct InnocentLoginTests {
         }
         let outcome = try bench.judge(traffic)
         #expect(outcome.fenced.isEmpty, "\(outcome)")
-        #expect(!outcome.alerts.contains { $0.pattern == "guessing" }, "\(outcome)")
+        #expect(!outcome.alerts.contains { $0.pattern == "password_guessing" }, "\(outcome)")
     }
 }

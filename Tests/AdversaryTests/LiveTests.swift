@@ -44,7 +44,7 @@ struct LiveTests {
         Set(
             events().filter {
                 $0["event_type"] as? String == "alert"
-                    && details($0)["pattern"] as? String != "newService"
+                    && details($0)["pattern"] as? String != "contact_never_seen_before"
             }
             .compactMap { $0["src_ip"] as? String })
     }
@@ -221,9 +221,9 @@ struct LiveTests {
     @Test(
         .needs("nmap"),
         arguments: [
-            ("-sF", "finScan"), ("-sN", "nullScan"), ("-sX", "xmasScan"), ("-sA", "ackScan"),
-            ("-sM", "maimonScan"), ("-f -sS", "fragmentedScan"),
-            ("-sU --min-rate 200", "verticalScan"),
+            ("-sF", "fin_scan"), ("-sN", "null_scan"), ("-sX", "xmas_scan"), ("-sA", "ack_scan"),
+            ("-sM", "maimon_scan"), ("-f -sS", "fragmented_scan"),
+            ("-sU --min-rate 200", "port_scan"),
         ])
     func aScanThatOpensNoConnection(options: String, pattern: String) throws {
         try stops {
@@ -237,8 +237,8 @@ struct LiveTests {
     @Test(
         .needs("hping3"),
         arguments: [
-            ("-A -p 80", "ackFlood"), ("-F -P -U -p 80", "xmasFlood"), ("-p 80", "nullFlood"),
-            ("--udp -p 9999", "packetFlood"),
+            ("-A -p 80", "ack_flood"), ("-F -P -U -p 80", "xmas_flood"), ("-p 80", "null_flood"),
+            ("--udp -p 9999", "packet_flood"),
         ])
     func aFlood(options: String, pattern: String) throws {
         try stops { try attack("hping3 -q -n -c 3000 -i u500 \(options) \(lab.b.v4)") }
@@ -294,7 +294,7 @@ struct LiveTests {
             try send(attack)
             _ = try lab.reaches(lab.b, lab.outside)
         }
-        #expect(patterns().contains("arpSpoofing"), "\(patterns())")
+        #expect(patterns().contains("arp_spoofing"), "\(patterns())")
         // The victim finds its gateway again.
         #expect(try lab.reaches(lab.b, lab.outside) && lab.reaches(lab.outside, lab.b))
     }
@@ -312,7 +312,7 @@ struct LiveTests {
             try send(attack)
             _ = try lab.reaches(lab.bystander, lab.b, v6: true)
         }
-        #expect(patterns().contains("neighbourSpoofing"), "\(patterns())")
+        #expect(patterns().contains("ipv6_neighbour_spoofing"), "\(patterns())")
     }
 
     @Test func aRogueDHCPServer() throws {
@@ -323,7 +323,7 @@ struct LiveTests {
                 to: Member(lab.b.v4, card: try lab.card(of: lab.b)))
         }
         try stops { try send(attack) }
-        #expect(patterns().contains("rogueDHCP"), "\(patterns())")
+        #expect(patterns().contains("rogue_dhcp_server"), "\(patterns())")
     }
 
     private func patterns() -> Set<String> {

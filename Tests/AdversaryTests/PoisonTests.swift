@@ -88,7 +88,7 @@ struct PoisonTests {
         let outcome = try judge(again, model, inventory: inventory)
         #expect(
             outcome.alerts(on: Member.offender.address).contains {
-                ["arpSpoofing", "nextHop"].contains($0.pattern)
+                ["arp_spoofing", "forwarding_of_others_packets"].contains($0.pattern)
             }, "\(outcome.alerts)")
         #expect(outcome.alerts(on: Member.bystander.address).isEmpty, "\(outcome.alerts)")
         // It may not use others' addresses as a router may.

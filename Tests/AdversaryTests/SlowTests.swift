@@ -35,8 +35,8 @@ struct SlowTests {
         }
         let outcome = try bench.judge(attack)
         let alerts = outcome.alerts(on: Member.offender.address)
-        #expect(alerts.contains { $0.pattern == "newService" }, "\(outcome)")
-        #expect(alerts.contains { $0.pattern == "verticalScan" }, "\(outcome)")
+        #expect(alerts.contains { $0.pattern == "contact_never_seen_before" }, "\(outcome)")
+        #expect(alerts.contains { $0.pattern == "port_scan" }, "\(outcome)")
         #expect(outcome.alerts.allSatisfy { $0.offender == Member.offender.address })
     }
 
@@ -50,7 +50,7 @@ struct SlowTests {
                 port: UInt16(1000 + number))
         }
         let outcome = try bench.judge(attack)
-        let scans = outcome.alerts.filter { $0.pattern == "verticalScan" }
+        let scans = outcome.alerts.filter { $0.pattern == "port_scan" }
         #expect(!scans.isEmpty && scans.allSatisfy { $0.workload == "worker" }, "\(outcome)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
     }
@@ -96,13 +96,14 @@ struct SlowTests {
     /// Requests of all sizes are a new contact, and no beacon.
     @Test func requestsOfManySizesAreNoBeacon() throws {
         let outcome = try bench.judge(Self.polls { 180 + $0 * 37 % 400 })
-        #expect(outcome.alerts.allSatisfy { $0.pattern == "newService" }, "\(outcome)")
+        #expect(
+            outcome.alerts.allSatisfy { $0.pattern == "contact_never_seen_before" }, "\(outcome)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
     }
 
     /// A question every few seconds, with data in its name. The slower tunnel has no name, but is
     /// unusual for minutes.
-    @Test(arguments: [(2.0, "dnsTunnel"), (5.0, "")])
+    @Test(arguments: [(2.0, "dns_tunnel"), (5.0, "")])
     func aDNSTunnelOfLowRate(seconds: Double, pattern: String) throws {
         var attack = Self.attack()
         for number in 0..<Int(590 / seconds) {
@@ -124,7 +125,7 @@ struct SlowTests {
             Self.ask(&traffic, at: Double(number) * 5, "store.lab.example", number)
         }
         let outcome = try bench.judge(traffic)
-        #expect(outcome.alerts.allSatisfy { $0.pattern != "dnsTunnel" }, "\(outcome)")
+        #expect(outcome.alerts.allSatisfy { $0.pattern != "dns_tunnel" }, "\(outcome)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
     }
 
@@ -153,6 +154,6 @@ struct SlowTests {
         }
         let outcome = try bench.judge(attack)
         let alerts = outcome.alerts(on: Member.offender.address)
-        #expect(alerts.contains { $0.pattern == "icmpTunnel" }, "\(outcome)")
+        #expect(alerts.contains { $0.pattern == "icmp_tunnel" }, "\(outcome)")
     }
 }

@@ -37,7 +37,7 @@ struct TakeoverTests {
     @Test func arpSpoofingOfTheGateway() throws {
         var (attack, offender) = attack()
         attack.poison(offender, .bystander, .gateway)
-        try expectFenced(attack, as: "arpSpoofing", "T1557.002")
+        try expectFenced(attack, as: "arp_spoofing", "T1557.002")
     }
 
     @Test func arpSpoofingOfANeighbour() throws {
@@ -48,14 +48,14 @@ struct TakeoverTests {
             // The neighbour goes on.
             attack.ask(at: time + 0.5, .neighbour, for: Member.gateway.address)
         }
-        try expectFenced(attack, as: "arpSpoofing", "T1557.002")
+        try expectFenced(attack, as: "arp_spoofing", "T1557.002")
     }
 
     /// One announcement is enough, where the configuration names the gateway.
     @Test func oneAnnouncementOfTheGateway() throws {
         var (attack, offender) = attack()
         attack.arpReply(at: 1, offender, Member.gateway.address, to: .bystander)
-        try expectFenced(attack, as: "arpSpoofing", "T1557.002")
+        try expectFenced(attack, as: "arp_spoofing", "T1557.002")
     }
 
     @Test func neighbourSpoofing() throws {
@@ -69,27 +69,27 @@ struct TakeoverTests {
                 at: time + 0.3, own, owner.address,
                 to: Member("fd60:4::1", card: Member.gateway.card))
         }
-        try expectFenced(attack, as: "neighbourSpoofing", "T1557")
+        try expectFenced(attack, as: "ipv6_neighbour_spoofing", "T1557")
     }
 
     @Test func rogueDHCPServer() throws {
         var (attack, offender) = attack()
         attack.dhcpOffer(at: 1, offender, to: .bystander)
-        try expectFenced(attack, as: "rogueDHCP", "T1557.003")
+        try expectFenced(attack, as: "rogue_dhcp_server", "T1557.003")
     }
 
     @Test func rogueRouterAdvertisement() throws {
         var (attack, offender) = attack()
         attack.routerAdvertisement(
             at: 1, Member("fe80::42:aff:fe3c:40b", card: offender.card, port: "v1"))
-        try expectFenced(attack, as: "rogueRouter", "T1557")
+        try expectFenced(attack, as: "rogue_router", "T1557")
     }
 
     /// The sender of a redirect bears the gateway's addresses: the port shows that it is not.
     @Test func redirectInTheGatewaysName() throws {
         var (attack, _) = attack()
         attack.redirect(at: 1, Member.gateway.at("v1"), to: .bystander)
-        try expectFenced(attack, as: "rogueRouter", "T1557")
+        try expectFenced(attack, as: "rogue_router", "T1557")
     }
 
     /// The MAC address of another port, whose host goes on.
@@ -107,7 +107,8 @@ struct TakeoverTests {
         let outcome = try bench.judge(attack)
         #expect(
             outcome.alerts(on: offender.address).contains {
-                $0.pattern == "macSpoofing" && $0.evidence == "port" && $0.decision == "quarantine"
+                $0.pattern == "mac_address_of_another_host" && $0.evidence == "port"
+                    && $0.decision == "quarantine"
             }, "\(outcome.alerts)")
         #expect(outcome.fenced == ["port:v1"], "\(outcome)")
     }
@@ -132,7 +133,8 @@ struct TakeoverTests {
         let outcome = try bench.judge(attack)
         #expect(
             outcome.alerts(on: Member.offender.address).contains {
-                $0.pattern == "nextHop" && $0.technique == "T1557" && $0.decision == "watch"
+                $0.pattern == "forwarding_of_others_packets" && $0.technique == "T1557"
+                    && $0.decision == "watch"
             }, "\(outcome.alerts)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
     }
@@ -142,7 +144,7 @@ struct TakeoverTests {
         for number in 0..<2000 {
             attack.gratuitous(at: Double(number) / 500, offender)
         }
-        try expectFenced(attack, as: "arpFlood", "T1557.002")
+        try expectFenced(attack, as: "arp_flood", "T1557.002")
     }
 
     /// Without ports the MAC address is the evidence, which whoever writes the announcement
@@ -153,7 +155,7 @@ struct TakeoverTests {
         let outcome = try bench.judge(attack)
         #expect(
             outcome.alerts(on: Member.offender.address).contains {
-                $0.pattern == "arpSpoofing" && $0.evidence == "card" && $0.decision == "watch"
+                $0.pattern == "arp_spoofing" && $0.evidence == "card" && $0.decision == "watch"
             }, "\(outcome.alerts)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
         #expect(outcome.alerts(on: Member.gateway.address).isEmpty)

@@ -24,6 +24,24 @@ struct PatternTests {
 
     private func found(_ window: Window) -> Pattern? { Pattern.match(window)?.pattern }
 
+    @Test(arguments: Pattern.allCases)
+    func aPatternHasOneName(pattern: Pattern) {
+        // The name is the title in words joined by '_'.
+        let words = pattern.title.lowercased().filter { $0 != "'" }.split {
+            !$0.isASCII || !($0.isLetter || $0.isNumber)
+        }
+        #expect(pattern.rawValue == words.joined(separator: "_"))
+        #expect(Pattern(named: pattern.rawValue) == pattern)
+        #expect(Pattern(named: pattern.title.uppercased()) == pattern)
+    }
+
+    @Test func namesOfEarlierVersionsAreRead() {
+        #expect(Pattern(named: "verticalScan") == .verticalScan)
+        #expect(Pattern(named: "rogueDHCP") == .rogueDHCP)
+        #expect(Pattern(named: "exfiltration") == .exfiltration)
+        #expect(Pattern(named: "everything") == nil && Pattern(named: "") == nil)
+    }
+
     @Test func anOrdinaryWindowShowsNone() {
         #expect(found(window([:])) == nil)
         let ordinary: [Feature: Float] = [

@@ -82,10 +82,8 @@ final class Browser {
         guard let folder = ProcessInfo.processInfo.environment["LAZARET_SCREENSHOTS"] else {
             return
         }
-        for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light")] {
-            _ = try call(
-                "Emulation.setDeviceMetricsOverride",
-                ["width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 800])
+        for (width, scheme) in [(1400, "light"), (1400, "dark"), (390, "light"), (390, "dark")] {
+            try resize(to: width)
             _ = try call(
                 "Emulation.setEmulatedMedia",
                 ["features": [["name": "prefers-color-scheme", "value": scheme]]])
@@ -93,6 +91,35 @@ final class Browser {
             let data = Data(base64Encoded: answer["data"] as? String ?? "") ?? Data()
             try data.write(to: URL(fileURLWithPath: "\(folder)/\(name)-\(width)-\(scheme).png"))
         }
+    }
+
+    /// Shows the page as a window or phone of this width does.
+    func resize(to width: Int) throws {
+        _ = try call(
+            "Emulation.setDeviceMetricsOverride",
+            ["width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 800])
+    }
+
+    /// The texts that the page cuts off at this width: those of pictures beyond their picture's
+    /// edge, and all that is beyond the page's.
+    func clipped(at width: Int) throws -> String {
+        try resize(to: width)
+        return try evaluate(
+            """
+            (() => {
+              const found = [], width = document.documentElement.clientWidth;
+              if (document.documentElement.scrollWidth > width) found.push('the page scrolls');
+              for (const text of document.querySelectorAll('svg text')) {
+                const own = text.getBoundingClientRect();
+                const edge = text.ownerSVGElement.getBoundingClientRect();
+                const isShown = own.width > 0 && edge.width > 0;
+                if (isShown && (own.left < edge.left - 1 || own.right > edge.right + 1
+                    || own.bottom > edge.bottom + 4 || own.left < 0 || own.right > width + 1))
+                  found.push(text.textContent);
+              }
+              return found.join('; ');
+            })()
+            """)
     }
 
     private func call(_ method: String, _ parameters: [String: Any]) throws -> [String: Any] {

@@ -122,7 +122,7 @@ struct SampleCaptureTests {
             "replay", "-r", "captures/mixed.pcap", "--format", "json",
             "host 203.0.113.66 or net 198.51.100.0/24")
         #expect(run.status == 0)
-        #expect(try run.json.first?["pattern"] as? String == "verticalScan")
+        #expect(try run.json.first?["pattern"] as? String == "port_scan")
     }
 }
 

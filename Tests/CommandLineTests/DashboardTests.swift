@@ -192,6 +192,171 @@ struct DashboardTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
+    @Test func theAttackIsSeenOnTheMapAndItsFiguresHaveAxes() throws {
+        let (program, id) = try monitor()
+        let browser = try browser(acting)
+        // An arrow from the offender to its target, and both have their roles.
+        let edge = "[...document.querySelectorAll('#map .edge.new title')].map(t => t.textContent)"
+        #expect(
+            try browser.waits(
+                for: "\(edge).some(t => t.startsWith('\(lab.a.v4) to \(lab.b.v4): '))"),
+            "\(program.errors)")
+        #expect(
+            try browser.evaluate(
+                "document.querySelector('#map .edge.new').getAttribute('marker-end')")
+                == "url(#tip-new)")
+        func roles() throws -> String {
+            try browser.evaluate(
+                """
+                [...document.querySelectorAll('#map text')].filter(t => t.querySelector('.role'))\
+                .map(t => t.querySelector('title').textContent + '=' \
+                + t.querySelector('.role').textContent).join()
+                """)
+        }
+        let isFenced = try eventually { try roles().contains("\(lab.a.v4)=offender") }
+        #expect(isFenced, "\(program.errors)")
+        let shown = try roles()
+        #expect(shown.contains("\(lab.b.v4)=target"), "\(shown)")
+        // Axes: time with date and zone, rates with their unit.
+        let rates = "document.getElementById('rates').textContent"
+        #expect(try browser.waits(for: "/\\d{4}-\\d\\d-\\d\\d, UTC/.test(\(rates))"))
+        #expect(try browser.evaluate("\(rates).includes('/s')") == "true")
+        #expect(
+            try browser.waits(
+                for: """
+                    [...document.querySelectorAll('#scores .row')].some(row => \
+                    row.textContent.includes('200 %')) \
+                    && document.getElementById('scores').textContent.includes(', UTC')
+                    """))
+        // Reasons have one scale, which is written below them.
+        try open(id, browser)
+        #expect(try browser.waits(for: "document.querySelector('.ruler') !== null"))
+        #expect(
+            try browser.evaluate("document.querySelector('.ruler').textContent.includes('+10')")
+                == "true")
+        #expect(try browser.waits(for: "document.querySelectorAll('#talkers tbody tr').length > 0"))
+        try browser.photograph("dashboard-map")
+        for width in [320, 390, 768, 1400] {
+            // Charts are drawn again a moment after the width has changed.
+            var clipped = ""
+            let isWhole = try eventually {
+                clipped = try browser.clipped(at: width)
+                return clipped.isEmpty
+            }
+            #expect(isWhole, "\(width): \(clipped)")
+        }
+
+        // A host that was released is no offender any more.
+        _ = try Namespace.command([
+            "nsenter", "--net=/run/netns/\(lab.node.space.name)", Run.binary.path, "quarantine",
+            "release", lab.a.v4, "--state", scratch.path("state"),
+        ])
+        let isReleased = try eventually { try !roles().contains("\(lab.a.v4)=offender") }
+        #expect(isReleased, "\(program.errors)")
+        #expect(browser.troubles.isEmpty, "\(browser.troubles)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func incidentsAreFilteredAndSorted() throws {
+        let (program, id) = try monitor()
+        let other = lab.c
+        let isSecond = try eventually {
+            try lab.scan(lab.b, by: other)
+            return try ask("/api/v1/incidents?match=\(other.v4)").contains(other.v4)
+        }
+        #expect(isSecond, "\(program.errors)")
+        _ = try ask(
+            "/api/v1/incidents/\(id)/triage", "-d", #"{"state":"closed","comment":""}"#)
+        #expect(try ask("/api/v1/incidents?state=closed").contains(id))
+        #expect(try ask("/api/v1/incidents?state=benign") == "[]")
+        #expect(try ask("/api/v1/incidents?pattern=dns_tunnel") == "[]")
+        #expect(try ask("/api/v1/incidents?match=no-such-host") == "[]")
+        let browser = try browser(acting)
+        let rows = "[...document.querySelectorAll('#incidents .incident')]"
+        func choose(_ field: String, _ value: String) throws {
+            _ = try browser.evaluate(
+                """
+                (f => (f.value = '\(value)', f.dispatchEvent(new Event('input')), \
+                f.dispatchEvent(new Event('change'))))(document.getElementById('\(field)'))
+                """)
+        }
+        #expect(try browser.waits(for: "\(rows).length > 1"))
+        try choose("for-state", "closed")
+        #expect(try browser.waits(for: "\(rows).map(r => r.dataset.id).join() === '\(id)'"))
+        try choose("for-state", "")
+        try choose("for-match", other.v4)
+        #expect(
+            try browser.waits(
+                for: """
+                    \(rows).length > 0 && \
+                    \(rows).every(r => r.querySelector('summary').innerText.includes('\(other.v4)'))
+                    """))
+        try choose("for-match", "no-such-host")
+        #expect(
+            try browser.waits(
+                for: "document.getElementById('quiet').textContent === 'No incident is like that.'")
+        )
+        try choose("for-match", "")
+        #expect(try browser.waits(for: "\(rows).length > 1"))
+        // Sorting needs no request; those of one severity stay together.
+        try choose("for-order", "severity")
+        let marks = try browser.evaluate(
+            "\(rows).map(r => r.querySelector('.severity').textContent).join()")
+        let order = ["high", "medium", "low"]
+        let places = marks.split(separator: ",").map { order.firstIndex(of: String($0)) ?? -1 }
+        #expect(places == places.sorted() && !places.contains(-1), "\(marks)")
+        try choose("for-pattern", "port_scan")
+        #expect(
+            try browser.waits(
+                for: "\(rows).length > 0 && \(rows).every(r => /port scan/.test(r.textContent))"))
+        #expect(browser.troubles.isEmpty, "\(browser.troubles)")
+        // The command line has the same filters.
+        let listed = try Run(
+            "incidents", "--socket", socket, "--match", other.v4, "--format", "json")
+        #expect(listed.status == 0 && listed.output.contains(other.v4), "\(listed.errors)")
+        let wrong = try Run("incidents", "--socket", socket, "--severity", "loud")
+        #expect(wrong.status == 1 && wrong.errors.contains("high, medium, low"), "\(wrong.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    @Test func theLastHourIsTheSameAfterARestart() throws {
+        let (first, _) = try monitor()
+        func scores() throws -> [String: Int] {
+            let answer =
+                try JSONSerialization.jsonObject(
+                    with: Data(try ask("/api/v1/scores?minutes=60").utf8)) as? [String: Any]
+            let rows = answer?["workloads"] as? [[String: Any]] ?? []
+            return Dictionary(
+                uniqueKeysWithValues: rows.compactMap { row in
+                    guard let name = row["workload"] as? String, let all = row["scores"] as? [Int]
+                    else { return nil }
+                    return (name, all.max() ?? 0)
+                })
+        }
+        func rates() throws -> [Int] {
+            try ask("/api/v1/rates").matches(of: #/"second":(\d+)/#).compactMap { Int($0.1) }
+        }
+        let (before, earlier) = (try scores(), try rates())
+        // Neither the inventory nor the model has names for the lab's addresses.
+        #expect(before["outside"] == 100 && !earlier.isEmpty, "\(before)")
+        #expect(first.end(by: SIGTERM) == 0)
+        let second = try Background(
+            in: lab.node.space,
+            ["monitor", "-c", scratch.path("lazaret.yaml"), "-m", try scratch.model()])
+        let isBack = eventually {
+            (try? scores())?["outside"] == 100
+                && (try? rates()).map { Set(earlier).isSubset(of: $0) } == true
+        }
+        #expect(isBack, "\(second.errors)")
+        let browser = try browser(acting)
+        #expect(
+            try browser.waits(
+                for: "document.getElementById('scores').textContent.includes('outside')"))
+        #expect(
+            try browser.waits(for: "document.querySelectorAll('#incidents .incident').length > 0"))
+        #expect(second.end(by: SIGTERM) == 0)
+    }
+
     @Test func thePacketsOfAnIncidentAreDownloaded() throws {
         let (program, id) = try monitor()
         let path = "/api/v1/incidents/\(id)/packets"

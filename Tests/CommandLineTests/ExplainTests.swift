@@ -30,7 +30,7 @@ struct ExplainTests {
     }
 
     @Test func aScanIsExplainedCompletely() throws {
-        let id = try alert("verticalScan")
+        let id = try alert("port_scan")
         let run = try Run(
             "explain", id, "--events", events, "-m", model, "-r", "captures/mixed.pcap")
         #expect(run.status == 0, "\(run.errors)")
@@ -49,7 +49,7 @@ struct ExplainTests {
 
     @Test func theNearestNormalWindowIsNormal() throws {
         let run = try Run(
-            "explain", try alert("dnsTunnel"), "--events", events, "-m", model, "-r",
+            "explain", try alert("dns_tunnel"), "--events", events, "-m", model, "-r",
             "captures/mixed.pcap", "--format", "json")
         let object = try #require(try run.json.first)
         let nearest = try #require(object["nearest_normal"] as? [String: Any])
@@ -74,7 +74,7 @@ struct ExplainTests {
         let flows = try Run("flows", "-r", "captures/mixed.pcap", "--format", "eve").output
         let alerts = try String(contentsOfFile: events, encoding: .utf8)
         let both = try scratch.write("both.json", Data((alerts + flows).utf8))
-        let run = try Run("explain", try alert("verticalScan"), "--events", both)
+        let run = try Run("explain", try alert("port_scan"), "--events", both)
         #expect(run.status == 0 && run.output.contains("from the flow events of \(both)"))
         #expect(run.output.contains("give the model with -m MODEL"))
         #expect(run.output.contains(" REJ ") || run.output.contains("  1:"))

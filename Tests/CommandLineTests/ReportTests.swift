@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import Timestamps
 
 /// Runs a command of the machine and returns what it prints to both outputs.
 private func tool(_ arguments: [String]) throws -> String {
@@ -51,6 +52,77 @@ struct ReportTests {
         #expect(count("role=\"img\"", in: page) == count("<desc>", in: page))
         #expect(count("<table", in: page) == count("<caption", in: page))
         #expect(try report(scratch, "captures/mixed.pcap", model) == page)
+    }
+
+    /// The curves of the time line by workload: the highest evidence in percent of the line, and
+    /// whether an incident is marked.
+    private func curves(_ page: String) -> [(name: String, highest: Int, isMarked: Bool)] {
+        let curve =
+            #/<th scope="row" role="rowheader">([^<]*)<div.*?<svg class="line".*?class="all" d="([^"]*)".*?<\/tr>/#
+            .dotMatchesNewlines()
+        return page.matches(of: curve).map { match in
+            // The place of the line is 50 of 100.
+            let places = match.2.matches(of: #/V(\d+)/#).compactMap { Int($0.1) }
+            let highest = 100 - (places.min() ?? 100)
+            return (String(match.1), highest * 2, match.0.contains("class=\"mark\""))
+        }
+    }
+
+    @Test func whatIsPlottedIsWhatIsJudged() throws {
+        let scratch = try Scratch()
+        let model = ["-m", try scratch.model()] + inventory
+        let clean = try report(scratch, "captures/clean-test.pcap", model)
+        let quiet = curves(clean)
+        #expect(quiet.count > 10)
+        // Clean time is below the line, and nothing else is said above it.
+        #expect(quiet.allSatisfy { $0.highest < 100 && !$0.isMarked }, "\(quiet)")
+        #expect(clean.contains("stayed below the line") && !clean.contains("class=\"odd\" d=\"M"))
+        let mixed = curves(try report(scratch, "captures/mixed.pcap", model))
+        #expect(mixed.contains { $0.isMarked } && mixed.contains { !$0.isMarked })
+        #expect(mixed.allSatisfy { ($0.highest >= 100) == $0.isMarked }, "\(mixed)")
+    }
+
+    @Test func theSummaryBeginsWithWorkloads() throws {
+        let scratch = try Scratch()
+        let page = try report(
+            scratch, "captures/mixed.pcap", ["-m", try scratch.model()] + inventory)
+        let start = try #require(page.range(of: "id=\"summary\""))
+        let summary = page[start.upperBound...].prefix { $0 != "§" }.prefix(2000)
+        let first = try #require(summary.firstMatch(of: #/<li><strong>(\S+)<\/strong>: /#)?.1)
+        #expect(["worker", "web", "app"].contains(String(first)), "\(summary)")
+        #expect(summary.contains("would be fenced"))
+        let list = summary.prefix(upTo: summary.range(of: "</ul>")?.lowerBound ?? summary.endIndex)
+        #expect(!list.contains(#/\d+\.\d+\.\d+\.\d+/#), "\(list)")
+        // The axes have date, zone and unit.
+        #expect(page.contains(">2026-11-21, UTC</text>"))
+        #expect(page.contains("text-anchor=\"end\">200 %</text>"))
+        #expect(page.contains("Highest, % of the line"))
+        // Targets are on the graph.
+        #expect(page.contains("class=\"hit\"") && page.contains("square: target"))
+    }
+
+    @Test func forgedAddressesAreNoWorkloads() throws {
+        let scratch = try Scratch()
+        let start = Timestamp(second: 1_795_223_600)
+        // Free addresses of two of the inventory's networks, all from one MAC address.
+        let frames = (0..<3000).map { index in
+            let source = "10.60.\(1 + index % 2).\(100 + index / 2 % 150)"
+            return CaptureFile.Record(
+                start + .milliseconds(10 * index),
+                Frame.ethernet(
+                    0x0800,
+                    Frame.ipv4(
+                        source, "10.60.3.5", 6,
+                        Frame.tcp(UInt16(1024 + index), 5432, flags: 2))))
+        }
+        let flood = try scratch.write("flood.pcap", Data(CaptureFile.pcap(frames)))
+        let page = try report(scratch, flood, ["-m", try scratch.model()] + inventory)
+        let names = curves(page).map(\.name)
+        #expect(!names.isEmpty && !names.contains { $0.hasPrefix("10.60.") }, "\(names)")
+        // Nodes have their names as titles.
+        let nodes = page.matches(of: #/<title>([^<]*)<\/title>\s*<tspan/#).map { String($0.1) }
+        #expect(nodes.contains("addresses that may be forged"), "\(nodes)")
+        #expect(!nodes.contains { $0.hasPrefix("10.60.1.1") || $0.hasPrefix("10.60.2.1") })
     }
 
     @Test func cleanTrafficAndRunsWithoutAModelHaveReports() throws {

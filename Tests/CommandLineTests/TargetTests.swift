@@ -44,7 +44,7 @@ struct TargetTests {
     }
 
     @Test func eachFormatNamesTheSameTarget() throws {
-        let scan = try incident("verticalScan")
+        let scan = try incident("port_scan")
         let address = try #require(scan["target"] as? String)
         let words = try #require(scan["target_text"] as? String)
         let ports = try #require(scan["target_ports"] as? Int)
@@ -67,7 +67,7 @@ struct TargetTests {
     }
 
     @Test func aTargetWithoutANameIsItsAddress() throws {
-        let leak = try incident("exfiltration")
+        let leak = try incident("data_leaving")
         #expect(leak["target_workload"] == nil)
         let words = try #require(leak["target_text"] as? String)
         #expect(words.hasPrefix(try #require(leak["target"] as? String)), "\(words)")
@@ -75,9 +75,9 @@ struct TargetTests {
 
     /// A host outside was contacted during the tunnel; a sweep by ARP opens no flow.
     @Test func aHostContactedAtTheSameTimeIsNoTarget() throws {
-        let tunnel = try incident("dnsTunnel")
+        let tunnel = try incident("dns_tunnel")
         #expect(tunnel["target"] == nil || tunnel["target_port"] as? Int == 53, "\(tunnel)")
-        #expect(try incident("arpSweep")["target"] == nil)
-        #expect(try incident("icmpTunnel")["target_proto"] as? String == "ICMP")
+        #expect(try incident("arp_sweep")["target"] == nil)
+        #expect(try incident("icmp_tunnel")["target_proto"] as? String == "ICMP")
     }
 }

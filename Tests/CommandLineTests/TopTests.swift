@@ -32,6 +32,13 @@ struct TopTests {
         let piped = try Run("top", "--socket", bench.socket)
         #expect(piped.status == 0 && !piped.output.contains("q quit"))
         #expect(piped.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        // Flows are counted when they have ended.
+        let isCounted = try eventually {
+            let screen = try Run("top", "--socket", bench.socket).output
+            return screen.contains("TALKERS, LAST HOUR")
+                && screen.contains(#/\n10\.77\.1\.10 +[\d.]+ k?B +[\d.]+ k?B +\d+ +\d+\n/#)
+        }
+        #expect(isCounted, "\(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
     }
 }

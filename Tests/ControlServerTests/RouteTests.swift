@@ -102,6 +102,11 @@ struct RouteTests {
         ("incidents?limit=-1", "limit must be"), ("stats?limit=10001", "limit must be"),
         ("scores?minutes=1441", "minutes must be a whole number, 1 to 1440"),
         ("scores?limit=5001", "limit must be"),
+        ("talkers?limit=0", "limit must be"), ("talkers?from=-1", "from must be"),
+        ("talkers?order=colour", "order must be one of bytes, flows, new_peers"),
+        ("incidents?severity=loud", "severity must be one of high, medium, low"),
+        ("incidents?state=odd", "state must be one of new,"),
+        ("incidents?pattern=everything", "pattern must be one of ack_flood,"),
         ("events?limit=99999999999999999999", "limit must be"),
     ])
     func aNumberOutOfRangeIsRefused(path: String, why: String) async throws {
@@ -262,7 +267,8 @@ struct RouteTests {
         let client = TestClient(entry: .token("secret"))
         for (path, type) in [
             ("/", "text/html"), ("/dashboard.css", "text/css"),
-            ("/dashboard.js", "text/javascript"),
+            ("/dashboard.js", "text/javascript"), ("/charts.js", "text/javascript"),
+            ("/incidents.js", "text/javascript"), ("/map.js", "text/javascript"),
         ] {
             let answer = try await client.ask(.get, path, headers: ["Host": "127.0.0.1:9787"])
             #expect(answer.status == 200 && !answer.text.isEmpty)

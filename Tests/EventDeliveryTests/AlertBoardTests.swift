@@ -62,7 +62,7 @@ struct AlertBoardTests {
         #expect(try take(notedAlert("10.0.0.1", name: "worker"), board))
         let first = try #require(try post(board, at: 1).first)
         #expect(label("alertname", first) == "LazaretIncident")
-        #expect(label("workload", first) == "worker" && label("pattern", first) == "verticalScan")
+        #expect(label("workload", first) == "worker" && label("pattern", first) == "port_scan")
         #expect(label("severity", first) == "medium" && label("node", first) == "gw1")
         #expect(note("addresses", first) == "10.0.0.1")
         #expect(note("explain", first) == "lazaret explain 0123456789abcdef")

@@ -73,6 +73,83 @@ func incident(_ identifier: String, start: Int, end: Int, padding: Int = 0) -> S
 }
 
 struct EventStoreTests {
+    @Test func incidentsAreFilteredByEndsPatternStateAndSeverity() throws {
+        let store = try Scratch().store()
+        func summary(_ number: Int, _ change: (inout IncidentSummary) -> Void = { _ in }) {
+            var summary = IncidentSummary(
+                eventID: "i\(number)", offender: "10.0.0.\(number % 250)", workload: "web",
+                start: 1000 + number / 7, end: 2000, patterns: ["beacon"], summary: "", score: 1,
+                pValue: 0, threshold: 0.75, baseline: "web", windows: 1, decision: .watch,
+                reasons: [])
+            change(&summary)
+            incidents.append(StoredIncident(summary))
+        }
+        var incidents: [StoredIncident] = []
+        for number in 0..<1500 { summary(number) }
+        summary(1500) {
+            $0.workload = "Worker"
+            $0.severity = .high
+            $0.patterns = ["syn_flood", "port_scan"]
+            $0.target = AttackTarget(address: IPAddress(v4: 0x0A3C_0305), workload: "db")
+        }
+        // As an earlier version wrote it.
+        var old = StoredIncident(
+            IncidentSummary(
+                eventID: "old", offender: "10.1.1.1", workload: "old", start: 5, end: 6,
+                patterns: ["verticalScan"], summary: "", score: 1, pValue: 0, threshold: 0.75,
+                baseline: "web", windows: 1, decision: .quarantine, reasons: []))
+        old.json = old.json.replacingOccurrences(of: "\"severity\":3,", with: "")
+        var broken = old
+        (broken.id, broken.json) = ("broken", "{")
+        try store.record(incidents: incidents + [old, broken])
+        try store.record(
+            Triage(.benign, comment: "", actor: "root", time: Timestamp(nanoseconds: 1)), of: "i3")
+
+        func found(_ limit: Int = 2000, _ change: (inout IncidentFilter) -> Void) throws -> [String]
+        {
+            var filter = IncidentFilter()
+            change(&filter)
+            return try store.incidents(limit: limit, matching: filter).map(\.id)
+        }
+        // Each once and in order, whatever has the same second.
+        let all = try found { $0.pattern = "beacon" }
+        #expect(all.count == 1500 && Set(all).count == 1500 && all.last == "i6")
+        #expect(try found(3) { $0.pattern = "beacon" } == Array(all.prefix(3)))
+        #expect(try found { $0.pattern = "port_scan" } == ["i1500", "old"])
+        #expect(try found { $0.text = "WORK" } == ["i1500"])
+        #expect(try found { $0.text = "db (10.60" } == ["i1500"])
+        #expect(try found { $0.severity = .high } == ["i1500"])
+        #expect(try found { $0.severity = .medium } == ["old"])
+        #expect(try found { $0.state = .benign } == ["i3"])
+        #expect(
+            try found {
+                $0.state = .benign
+                $0.severity = .high
+            }.isEmpty)
+        #expect(try found { _ in }.count == 1503)
+    }
+
+    @Test func minutesAreReplacedAndForgotten() throws {
+        let store = try Scratch().store()
+        let first = StoredMinutes(
+            evidence: [
+                .init(minute: 10, workload: "web", share: 5),
+                .init(minute: 11, workload: "web", share: 6),
+            ], rates: [.init(second: 600, packets: 1, bits: 2, verdicts: 3)])
+        try store.record(first, evidenceSince: 0, ratesSince: 0)
+        func minutes(until now: Int64 = 10_000) throws -> StoredMinutes {
+            try store.minutes(evidenceSince: 0, ratesSince: 0, until: now)
+        }
+        #expect(try minutes() == first)
+        // The clock was set back to minute 10.
+        #expect(try minutes(until: 610).evidence == Array(first.evidence.prefix(1)))
+        let second = StoredMinutes(
+            evidence: [.init(minute: 11, workload: "web", share: 50)],
+            rates: [.init(second: 610, packets: 7, bits: 8, verdicts: 9)])
+        try store.record(second, evidenceSince: 11, ratesSince: 610)
+        #expect(try minutes() == second)
+    }
+
     @Test func theStoreIsReadableByItsOwnerOnly() throws {
         let scratch = try Scratch()
         let store = try scratch.store()

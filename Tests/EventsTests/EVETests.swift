@@ -69,6 +69,10 @@ struct EVETests {
                 // What has been added since follows from the other fields.
                 #expect(try Event(eve: Data(event.eve.utf8)).eve == event.eve)
                 if event.kind == .stats { #expect(event.eve == line) }
+                // Patterns had other names.
+                if case .alert(let alert) = event.payload {
+                    #expect((alert.pattern != nil) == line.contains("\"pattern\":"))
+                }
                 kinds[event.kind, default: 0] += 1
             } catch {
                 #expect(error == .unknownType("flow"))
@@ -137,7 +141,7 @@ struct EVETests {
         }
         // A later version has additional fields.
         let line = Event(time: .epoch, .alert(Samples.fullAlert)).eve
-            .replacingOccurrences(of: "\"pattern\":\"verticalScan\"", with: "\"pattern\":\"new\"")
+            .replacingOccurrences(of: "\"pattern\":\"port_scan\"", with: "\"pattern\":\"new\"")
             .replacingOccurrences(of: "\"severity\":1", with: "\"severity\":9,\"gid\":[{}]")
         var expected = Samples.fullAlert
         expected.pattern = nil

@@ -41,6 +41,8 @@ struct FlowHistoryTests {
             entry.originatorBytes = UInt64(index) << 20
             entry.responderPackets = UInt64(index)
             entry.state = .sf
+            entry.isContinuation = index % 16 == 2
+            entry.isNew = index % 8 == 2
             return entry
         }
     }
@@ -105,6 +107,54 @@ struct FlowHistoryTests {
         #expect((1000...1009).contains(try all(query).count))
         query.workload = .init("nobody")
         #expect(try all(query).isEmpty)
+    }
+
+    @Test func talkersAreSumsByWorkload() throws {
+        var flows = flows(4000)
+        // The web server opens flows to three peers that are new to its baseline, to one twice.
+        for (index, peer) in [7, 8, 9, 9].enumerated() {
+            var entry = flows[index * 4]
+            entry.responder = IPAddress(v4: 0x0C00_0000 + UInt32(peer))
+            entry.responderBytes = 1 << 40
+            entry.isNew = true
+            flows[index * 4] = entry
+        }
+        _ = write([flows])
+        let (first, last) = (flows[0].start - .seconds(1), Clock.now())
+        func talkers(_ order: FlowTalkers.Order, limit: Int = 10) throws -> FlowTalkers {
+            try reader.talkers(from: first, to: last, by: order, limit: limit)
+        }
+        let all = try talkers(.flows)
+        // 3000 clients without a name, the web server, the database and three new peers.
+        #expect(all.total == 3005 && !all.isPartial && all.talkers.count == 10)
+        let database = try #require(all.talkers.first)
+        #expect(database.name == "database" && database.flows == 3996)
+        #expect(database.peers == 3001 && database.newPeers == 0)
+        let web = try #require(all.talkers.dropFirst().first)
+        #expect(web.name == "web" && web.flows == 1000 && web.peers == 4 && web.newPeers == 3)
+        let sent = flows.filter { $0.originator == Self.web }.map(\.originatorBytes)
+        #expect(web.bytesSent == sent.reduce(0, +))
+        #expect(web.bytesReceived >= 4 << 40 && web.bytes > web.bytesReceived)
+        #expect(try talkers(.newPeers, limit: 1).talkers == [web])
+        #expect(try talkers(.bytes, limit: 2).talkers.map(\.name) == ["database", "web"])
+        // Only what was active in the time counts.
+        let early = try reader.talkers(
+            from: .epoch, to: flows[0].start - .seconds(1), by: .bytes, limit: 10)
+        #expect(early == FlowTalkers())
+    }
+
+    @Test func forgedAddressesCostTalkersNoMemory() throws {
+        let start = Clock.now() - .seconds(60)
+        let flows = (0..<80_000).map { index in
+            FlowEntry(
+                from: IPAddress(v4: 0x0B00_0000 + UInt32(index)), 1024, to: Self.database, 5432,
+                ipProtocol: 6, start: start, end: start)
+        }
+        _ = write(stride(from: 0, to: 80_000, by: 4000).map { Array(flows[$0..<$0 + 4000]) })
+        let found = try reader.talkers(from: start, to: Clock.now(), by: .flows, limit: 5)
+        #expect(found.isPartial && found.total <= 65_538)
+        #expect(found.talkers.first?.name == "database" && found.talkers.first?.flows == 80_000)
+        #expect(found.talkers.dropFirst().first?.name == "other addresses")
     }
 
     @Test(arguments: ["", "/", "tcp/", "/53", "tcp/65536", "-1", "tcp/5/3", "٣", "icmpx/1", "+1"])

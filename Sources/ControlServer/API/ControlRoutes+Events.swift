@@ -69,16 +69,24 @@ extension ControlRoutes {
             Input.optional(
                 "before", in: .query, .integer(0...Int64.max),
                 "Seconds since 1970: only incidents that began earlier"),
+            Input(
+                "match", in: .query, .text(maxLength: 253), default: "",
+                "Only with this in the names or addresses of offender or target"),
+            Input.optional("pattern", in: .query, .pattern, "Only with this pattern"),
+            Input.optional(
+                "state", in: .query, ValueFormat<Triage.State>.enumeration, "Only in this state"),
+            Input.optional(
+                "severity", in: .query, ValueFormat<Severity>.enumeration, "Only of this severity"),
             answers: .json(.array(of: .incident))
-        ) { context, limit, before in
-            let before = before ?? .max
-            // The hub has current incidents before the store does.
-            let fresh = context.hub.incidents.filter { $0.start < before }
-            let known = Set(fresh.map(\.id))
-            let stored = try store(context.hub).incidents(limit: Int(limit), before: before)
-                .filter { !known.contains($0.id) }
-            let all = (fresh + stored).sorted { $0.start > $1.start }.prefix(Int(limit))
-            return JSONText.response(JSONText.array(try triaged(Array(all), context.hub)))
+        ) { context, limit, before, match, pattern, state, severity in
+            var filter = IncidentFilter()
+            filter.text = match
+            filter.pattern = pattern
+            filter.state = state
+            filter.severity = severity?.value
+            let all = try await incidents(
+                context.hub, limit: Int(limit), before: before ?? .max, matching: filter)
+            return JSONText.response(JSONText.array(try triaged(all, context.hub)))
         },
         Operation(
             .get, "/api/v1/incidents/{id}", "One incident, by its first event",
@@ -90,6 +98,43 @@ extension ControlRoutes {
             return JSONText.response(try triaged([found], context.hub)[0])
         },
     ]
+
+    private static let searches = DiskQueue("incident searches")
+
+    /// The severities that alerts have.
+    private enum Severity: String, CaseIterable {
+        case high, medium, low
+
+        var value: Event.Severity {
+            switch self {
+            case .high: .high
+            case .medium: .medium
+            case .low: .low
+            }
+        }
+    }
+
+    /// Incidents, latest first; the hub has current ones before the store does.
+    private static func incidents(
+        _ hub: MonitorHub, limit: Int, before: Int64, matching filter: IncidentFilter
+    ) async throws -> [StoredIncident] {
+        let current = hub.incidents
+        let states = try hub.triage(of: current.map(\.id))
+        let fresh = current.filter {
+            $0.start < before && filter.matches($0, states[$0.id]?.state ?? .new)
+        }
+        let known = Set(current.map(\.id))
+        let kept = try store(hub)
+        // A search reads many incidents, so few of them wait at a time.
+        let stored =
+            filter == IncidentFilter()
+            ? try kept.incidents(limit: limit, before: before)
+            : try await searches.run { () throws(EventStoreError) in
+                try kept.incidents(limit: limit, before: before, matching: filter)
+            }.get()
+        let others = stored.filter { !known.contains($0.id) }
+        return Array((fresh + others).sorted { $0.start > $1.start }.prefix(limit))
+    }
 
     /// The incident that begins with an event; the hub has current ones before the store does.
     static func incident(_ id: String, _ hub: MonitorHub) throws -> StoredIncident? {

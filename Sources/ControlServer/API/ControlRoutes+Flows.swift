@@ -34,8 +34,52 @@ extension ControlRoutes {
             ]
             if let before = page.before { answer.append(("before", "\(before)")) }
             return JSONText.response(JSONText.object(answer))
-        }
+        },
+        Operation(
+            .get, "/api/v1/talkers",
+            "The workloads with the most traffic in the flows of the history",
+            inputs: Input.optional(
+                "from", in: .query, .integer(0...seconds),
+                "Seconds since 1970: flows active since then; default: an hour ago"),
+            Input.optional(
+                "to", in: .query, .integer(0...seconds),
+                "Seconds since 1970: flows begun until then; default: now"),
+            Input<FlowTalkers.Order>(
+                "order", in: .query, .enumeration, default: .bytes, "By what they are ranked"),
+            Input("limit", in: .query, .integer(1...1000), default: 20, "Most workloads"),
+            answers: .json(.talkers)
+        ) { context, from, to, order, limit in
+            let now = Int64(Clock.now().second)
+            let last = to ?? now
+            let first = from ?? max(0, last - 3600)
+            let found = try await talkers(
+                context.hub, Timestamp(second: first)...Timestamp(second: max(first, last)),
+                by: order, limit: Int(limit))
+            return JSONText.response(
+                JSONText.object([
+                    ("from", "\(first)"), ("to", "\(last)"), ("total", "\(found.total)"),
+                    ("partial", "\(found.isPartial)"),
+                    ("talkers", JSONText.array(found.talkers.map(json))),
+                ]))
+        },
     ]
+
+    private static func talkers(
+        _ hub: MonitorHub, _ time: ClosedRange<Timestamp>, by order: FlowTalkers.Order, limit: Int
+    ) async throws(ProblemDetails) -> FlowTalkers {
+        try await read(hub) { (reader) throws(HistoryError) in
+            try reader.talkers(
+                from: time.lowerBound, to: time.upperBound, by: order, limit: limit)
+        }
+    }
+
+    private static func json(_ talker: FlowTalker) -> String {
+        JSONText.object([
+            ("name", JSONText.quoted(talker.name)), ("flows", "\(talker.flows)"),
+            ("bytes_sent", "\(talker.bytesSent)"), ("bytes_received", "\(talker.bytesReceived)"),
+            ("peers", "\(talker.peers)"), ("new_peers", "\(talker.newPeers)"),
+        ])
+    }
 
     /// The last second that a time stamp can have.
     private static let seconds = Int64(Timestamp.distantFuture.second)
@@ -45,14 +89,22 @@ extension ControlRoutes {
     private static func page(
         _ hub: MonitorHub, _ query: FlowQuery, before: Int64?, limit: Int
     ) async throws(ProblemDetails) -> FlowPage {
+        try await read(hub) { (reader) throws(HistoryError) in
+            try reader.page(query, before: before, limit: limit)
+        }
+    }
+
+    private static func read<T: Sendable>(
+        _ hub: MonitorHub, _ body: @escaping @Sendable (HistoryReader) throws(HistoryError) -> T
+    ) async throws(ProblemDetails) -> T {
         guard let status = hub.status, let directory = status.stateDirectory else {
             throw ProblemDetails(.unavailable, "the monitor has only begun")
         }
         let result = try await queue.run { () throws(HistoryError) in
-            try HistoryReader(directory: directory).page(query, before: before, limit: limit)
+            try body(HistoryReader(directory: directory))
         }
         switch result {
-        case .success(let page): return page
+        case .success(let found): return found
         case .failure(let error):
             if case .missing = error { throw ProblemDetails(.notFound, "\(error)") }
             throw ProblemDetails(.unavailable, "\(error)")
@@ -99,6 +151,29 @@ extension Schema {
             ("flows", array(of: flow)), ("damaged", count.with("description", damaged)),
         ], optional: [("before", integer.with("description", next))])
 
+    fileprivate static let talkers = object([
+        ("from", integer), ("to", integer),
+        ("total", count.with("description", JSONText.quoted("Workloads and addresses with flows"))),
+        (
+            "partial",
+            boolean.with("description", JSONText.quoted("There were more flows than are counted"))
+        ),
+        (
+            "talkers",
+            array(
+                of: object([
+                    ("name", string), ("flows", count), ("bytes_sent", count),
+                    ("bytes_received", count), ("peers", count),
+                    (
+                        "new_peers",
+                        count.with(
+                            "description",
+                            JSONText.quoted("Peers with contacts that the baseline does not know"))
+                    ),
+                ]))
+        ),
+    ])
+
     private static let damaged = JSONText.quoted("Flows of the page that cannot be read")
     private static let next = JSONText.quoted("For the next page; missing: this is the last")
 
@@ -106,7 +181,8 @@ extension Schema {
         [
             ("number", integer), ("start", string), ("end", string), ("proto", string),
             ("orig", string), ("orig_port", count), ("resp", string), ("resp_port", count),
-            ("conn_state", string), ("continued", boolean), ("orig_packets", count),
+            ("conn_state", string), ("continued", boolean), ("new", boolean),
+            ("orig_packets", count),
             ("orig_bytes", count), ("resp_packets", count), ("resp_bytes", count),
         ], optional: [("orig_workload", string), ("resp_workload", string)])
 }

@@ -60,7 +60,7 @@ extension ControlRoutes {
             access: .act,
             inputs: Input(
                 "workload", in: .body, .muteWorkload, "Name of the workload, or an address"),
-            Input.optional("pattern", in: .body, .patternTitle, "Only this pattern"),
+            Input.optional("pattern", in: .body, .pattern, "Only this pattern"),
             Input("duration", in: .body, .duration, "For how long"),
             Input(
                 "reason", in: .body, .text(maxLength: 500), default: "by hand",
@@ -115,7 +115,7 @@ extension ControlRoutes {
         var object = JSONObject()
         object.put("number", Int(mute.number))
         object.put("workload", mute.workload)
-        object.put("pattern", mute.pattern)
+        object.put("pattern", mute.pattern.map { Pattern(named: $0)?.rawValue ?? $0 })
         object.put("until", UTC.timestamp(mute.until))
         object.put("reason", mute.reason)
         object.put("by", mute.actor)
@@ -145,18 +145,15 @@ extension ValueFormat where Value == String {
             }, json: JSONText.quoted)
     }
 
-    /// A pattern by its title, such as `port scan`, or by its name in incidents, such as
-    /// `verticalScan`; as its title.
-    fileprivate static var patternTitle: Self {
-        let titles = Set(Pattern.allCases.map(\.title)).sorted()
+    /// The name of a pattern, such as `port_scan`; its title, `port scan`, is accepted, too.
+    static var pattern: Self {
+        let names = Pattern.allCases.map(\.rawValue)
         return Self(
-            schema: .string,
-            expectation: "one of \(titles.joined(separator: ", "))",
+            schema: .string.with("examples", JSONText.array(names.map(JSONText.quoted))),
+            expectation: "one of \(names.sorted().joined(separator: ", "))",
             decode: { value in
                 guard case .text(let text) = value else { return nil }
-                return Pattern.allCases.first {
-                    text == $0.rawValue || text.lowercased() == $0.title.lowercased()
-                }?.title
+                return Pattern(named: text)?.rawValue
             }, json: JSONText.quoted)
     }
 }

@@ -88,7 +88,8 @@ enum ControlRoutes {
                 ]))
         },
         Operation(
-            .get, "/api/v1/rates", "Packets, bits and verdicts of the last ten minutes",
+            .get, "/api/v1/rates",
+            "Packets and bits a second, and verdicts, of the last hour in steps of ten seconds",
             answers: .json(.array(of: .rate))
         ) { context in
             JSONText.response(try JSONText.encoded(context.hub.rates))

@@ -92,6 +92,7 @@ extension Schema {
         ("event_id", string), ("offender", string), ("workload", string), ("start", integer),
         ("end", integer), ("summary", string), ("score", number),
         ("decision", string(oneOf: ["watch", "quarantine"])), ("reasons", array(of: string)),
+        ("patterns", array(of: string)),
         ("triage", triage),
     ])
 

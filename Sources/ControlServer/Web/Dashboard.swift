@@ -15,6 +15,13 @@ enum Dashboard {
             "/dashboard.js", "The dashboard's script", "text/javascript",
             PackageResources.dashboard_js),
         operation(
+            "/charts.js", "The script of the charts", "text/javascript",
+            PackageResources.charts_js),
+        operation(
+            "/incidents.js", "The script of the list of incidents", "text/javascript",
+            PackageResources.incidents_js),
+        operation("/map.js", "The script of the map", "text/javascript", PackageResources.map_js),
+        operation(
             "/triage.js", "The script of states, mutes and the enforcement's switch",
             "text/javascript", PackageResources.triage_js),
         operation(

@@ -23,7 +23,7 @@ function row(flow) {
     cell('td', start.toLocaleString('sv-SE'), 'nowrap'), cell('td', seconds.toFixed(1), 'n'),
     cell('td', flow.proto), cell('td', end(flow, 'orig')), cell('td', end(flow, 'resp')),
     cell('td', whole.format(flow.orig_packets + flow.resp_packets), 'n'),
-    cell('td', whole.format(flow.orig_bytes + flow.resp_bytes), 'n'), cell('td', flow.conn_state));
+    cell('td', whole.format(flow.orig_bytes + flow.resp_bytes), 'n'), cell('td', flow.conn_state + (flow.new ? ', new' : '')));
   return line;
 }
 function path() {
@@ -72,5 +72,6 @@ $('query').addEventListener('submit', event => {
   $('flows').tBodies[0].replaceChildren();
   more();
 });
+$('zone').textContent = ' (' + Intl.DateTimeFormat().resolvedOptions().timeZone + ')';
 $('older').addEventListener('click', more);
 more();

@@ -14,13 +14,8 @@ async function triagePost(path, body) {
 }
 function triageWords(triage) {
   if (!triage || triage.state === 'new' && !triage.comment) return 'new';
-  return triage.state + (triage.by ? ' by ' + triage.by : '') + (triage.time ? ', ' + new Date(triage.time).toLocaleString('sv-SE') : '')
+  return triage.state + (triage.by ? ' by ' + triage.by : '') + (triage.time ? ', ' + moment(triage.time) : '')
     + (triage.comment ? ': ' + triage.comment : '');
-}
-// The first pattern by the title that its alerts have, which mutes accept, too.
-function patternTitle(incident, index) {
-  const title = incident.summary.split(':')[0];
-  return index === 0 && incident.summary.includes(':') ? title : incident.patterns[index];
 }
 function triageForm(details, incident) {
   const now = triageElement('p', {className: 'small triage-now'}, 'State: ' + triageWords(incident.triage));
@@ -29,7 +24,7 @@ function triageForm(details, incident) {
   const comment = triageElement('input', {maxLength: 2000, autocomplete: 'off', value: (incident.triage || {}).comment || ''});
   const choice = options => triageElement('select', {}, ...options.map(([value, text]) => triageElement('option', {value}, text)));
   const span = choice([['1h', '1 hour'], ['8h', '8 hours'], ['1d', '1 day'], ['7d', '7 days']]);
-  const kind = choice([['', 'any pattern'], ...incident.patterns.map((name, index) => [name, 'only ' + patternTitle(incident, index)])]);
+  const kind = choice([['', 'any pattern'], ...incident.patterns.map(name => [name, 'only ' + words(name)])]);
   const answer = triageElement('span', {className: 'small', role: 'status'});
   const act = async (path, body, done) => {
     try {
@@ -45,7 +40,7 @@ function triageForm(details, incident) {
   const mute = triageElement('button', {type: 'button', onclick: () => act('/api/v1/mutes',
     {workload: incident.workload === 'outside' ? incident.offender : incident.workload, ...(kind.value ? {pattern: kind.value} : {}),
       duration: span.value, reason: comment.value.slice(0, 500) || 'muted on the dashboard'},
-    reply => { mutesShow(); return 'muted until ' + new Date(reply.until).toLocaleString('sv-SE'); })}, 'Mute');
+    reply => { mutesShow(); return 'muted until ' + moment(reply.until); })}, 'Mute');
   const packets = triageElement('button', {type: 'button', onclick: async () => {
     answer.textContent = 'reading the recording';
     try {
@@ -65,7 +60,7 @@ function triageTag(details, incident) {
   const summary = details.querySelector('summary'), said = incident.triage || {state: 'new'};
   const old = summary.querySelector('.said');
   if (old) old.remove();
-  if (said.state !== 'new') summary.append(triageElement('span', {className: 'tag said'}, said.state));
+  if (said.state !== 'new') summary.querySelector('.marks').append(triageElement('span', {className: 'tag said'}, said.state));
 }
 // dashboard.js replaces the list at each refresh, so each new entry gets its controls when it is opened.
 function triageWatch(details) {
@@ -88,7 +83,7 @@ async function mutesShow() {
   let mutes;
   try { mutes = await read('/api/v1/mutes'); } catch { return; }
   $('mutes').replaceChildren(...mutes.map(mute => triageElement('li', {},
-    'Muted: ' + mute.workload + ', ' + (mute.pattern || 'any pattern') + ', until ' + new Date(mute.until).toLocaleString('sv-SE') + ' by ' + mute.by + ': ' + mute.reason + ' ',
+    'Muted: ' + mute.workload + ', ' + (mute.pattern ? words(mute.pattern) : 'any pattern') + ', until ' + moment(mute.until) + ' by ' + mute.by + ': ' + mute.reason + ' ',
     triageElement('button', {type: 'button', className: 'act', onclick: async () => {
       try { await triagePost('/api/v1/mutes/' + mute.number + '/end', {}); } catch (error) { if (error.message !== 'locked') state(error.message, 'bad'); }
       mutesShow();
@@ -102,7 +97,7 @@ async function enforcementShow() {
   let state;
   try { state = await read('/api/v1/enforcement'); } catch { return; }
   const words = (state.mode === 'enforce' ? 'Offenders are fenced' : 'Offenders are only reported')
-    + (state.by ? ', switched by ' + state.by + (state.until ? ' until ' + new Date(state.until).toLocaleString('sv-SE') : '') + ': ' + state.reason : '');
+    + (state.by ? ', switched by ' + state.by + (state.until ? ' until ' + moment(state.until) : '') + ': ' + state.reason : '');
   const facts = JSON.stringify([state, mayAct]);
   if (place.dataset.facts === facts) return;
   place.dataset.facts = facts;

@@ -112,7 +112,7 @@ extension Event.Alert {
         }
         // A pattern of a later version appears only in signature and technique.
         let pattern = try details.decodeIfPresent(String.self, forKey: .pattern)
-            .flatMap(Pattern.init)
+            .flatMap(Pattern.init(named:))
         self.init(
             identifier: try details.decodeIfPresent(String.self, forKey: .eventID),
             looksLike: pattern,

@@ -102,7 +102,8 @@ extension Event.Alert {
         object.put("model_id", modelID)
         object.put("pattern", pattern?.rawValue)
         object.put("technique", technique)
-        object.put("reasons", json: "[" + reasons.map(\.json).joined(separator: ",") + "]")
+        object.put(
+            "reasons", json: "[" + reasons.map { $0.json(scale) }.joined(separator: ",") + "]")
         object.put("decision", decision?.rawValue)
         object.put("quarantine_id", quarantineID)
         if let attribution {
@@ -138,7 +139,9 @@ extension Event.Alert.Contact {
 
 extension Event.Alert.Reason {
     /// An object; without a measurement it has only the sentence.
-    package var json: String {
+    ///
+    /// - Parameter scale: that of the window.
+    func json(_ scale: Scale) -> String {
         var object = JSONObject()
         if let measurement {
             object.put("feature", measurement.feature)
@@ -147,9 +150,25 @@ extension Event.Alert.Reason {
             object.put("baseline_p50", measurement.baselineMedian, digits: 2)
             object.put("baseline_p99", measurement.baselineP99, digits: 2)
             object.put("share", measurement.share, digits: 3)
+            object.put("steps", measurement.steps(scale), digits: 1)
         }
         object.put("text", text)
         return object.text
+    }
+}
+
+extension Event.Alert.Measurement {
+    /// How far the value is beyond 99 % of the clean windows, in the detector's steps; nil without
+    /// a baseline, and for a feature of a later version.
+    fileprivate func steps(_ scale: Scale) -> Double? {
+        guard let baselineP99,
+            let description = FeatureSchema.table.first(where: { $0.name == feature })
+        else { return nil }
+        // From the values as they are written, so that reading and writing again changes nothing.
+        func written(_ value: Double) -> Float { Float((value * 100).rounded() / 100) }
+        return Double(
+            description.steps(
+                from: written(baselineP99), to: written(value), seconds: scale.seconds))
     }
 }
 

@@ -174,7 +174,8 @@ extension EventExplanation {
         object.put("threshold", alert.threshold)
         object.put("p_value", alert.pValue, significant: 2)
         object.put("decision", alert.decision?.rawValue)
-        object.put("reasons", json: "[" + alert.reasons.map(\.json).joined(separator: ",") + "]")
+        let reasons = alert.reasons.map { $0.json(alert.scale) }
+        object.put("reasons", json: "[" + reasons.joined(separator: ",") + "]")
         object.put("model_id", alert.modelID)
         object.put("baseline", baseline)
         object.put("baseline_kind", baselineKind)

@@ -29,6 +29,8 @@ public struct IncidentSummary: Sendable, Equatable {
     /// The number of its anomalous windows.
     public var windows: Int
     public var decision: Event.Alert.Decision
+    /// That of its strongest alert.
+    public var severity: Event.Severity
     public var quarantineID: String?
     public var reasons: [String]
     /// The evidence against the offender; nil in incidents that earlier versions stored.
@@ -45,7 +47,8 @@ public struct IncidentSummary: Sendable, Equatable {
     public init(
         eventID: String, offender: String, workload: String, start: Int, end: Int,
         patterns: [String], summary: String, score: Double, pValue: Double, threshold: Double,
-        baseline: String, windows: Int, decision: Event.Alert.Decision, reasons: [String]
+        baseline: String, windows: Int, decision: Event.Alert.Decision,
+        severity: Event.Severity = .low, reasons: [String]
     ) {
         self.eventID = eventID
         self.offender = offender
@@ -60,6 +63,7 @@ public struct IncidentSummary: Sendable, Equatable {
         self.baseline = baseline
         self.windows = windows
         self.decision = decision
+        self.severity = severity
         self.reasons = reasons
     }
 
@@ -82,6 +86,7 @@ public struct IncidentSummary: Sendable, Equatable {
         baseline = strongest.baselineName
         windows = incident.verdictCount
         decision = rule == nil ? .watch : .quarantine
+        severity = Event.Severity(strongest)
         quarantineID = rule?.id
         reasons = strongest.reasons.map(\.text)
         let attribution = strongest.window.attribution
@@ -109,6 +114,7 @@ public struct IncidentSummary: Sendable, Equatable {
         object.put("baseline", baseline)
         object.put("windows", windows)
         object.put("decision", decision.rawValue)
+        object.put("severity", severity.rawValue)
         object.put("quarantine_id", quarantineID)
         object.put("reasons", reasons)
         object.put("evidence", evidence)
@@ -122,7 +128,7 @@ public struct IncidentSummary: Sendable, Equatable {
 extension IncidentSummary: Decodable {
     private enum Key: String, CodingKey {
         case offender, workload, start, end, patterns, technique, summary, score, threshold
-        case baseline, windows, decision, reasons, evidence, port
+        case baseline, windows, decision, severity, reasons, evidence, port
         case evidenceText = "evidence_text"
         case eventID = "event_id"
         case link = "mac"
@@ -138,7 +144,9 @@ extension IncidentSummary: Decodable {
             workload: try object.decode(String.self, forKey: .workload),
             start: try object.decode(Int.self, forKey: .start),
             end: try object.decode(Int.self, forKey: .end),
-            patterns: try object.decode([String].self, forKey: .patterns),
+            patterns: try object.decode([String].self, forKey: .patterns).map {
+                Pattern(named: $0)?.rawValue ?? $0
+            },
             summary: try object.decode(String.self, forKey: .summary),
             score: try object.decode(Double.self, forKey: .score),
             pValue: try object.decode(Double.self, forKey: .pValue),
@@ -147,6 +155,10 @@ extension IncidentSummary: Decodable {
             windows: try object.decode(Int.self, forKey: .windows),
             decision: try object.decode(Event.Alert.Decision.self, forKey: .decision),
             reasons: try object.decode([String].self, forKey: .reasons))
+        // Earlier versions did not keep it.
+        severity =
+            try object.decodeIfPresent(Int.self, forKey: .severity)
+            .flatMap(Event.Severity.init(rawValue:)) ?? (decision == .quarantine ? .medium : .low)
         link = try object.decodeIfPresent(String.self, forKey: .link)
         technique = try object.decodeIfPresent(String.self, forKey: .technique)
         quarantineID = try object.decodeIfPresent(String.self, forKey: .quarantineID)

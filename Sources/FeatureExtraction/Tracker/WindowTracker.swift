@@ -204,6 +204,12 @@ public struct WindowTracker: Sendable {
         return (hosts[Int(tag & Self.slotMask) - 1].address, tag & Self.newEdgeBit != 0)
     }
 
+    /// Whether a flow with this tag was opened to a pair of peer and service that is new to the
+    /// baseline.
+    public static func isNewContact(_ tag: UInt32) -> Bool {
+        tag & unsolicitedBit == 0 && tag & slotMask != 0 && tag & newEdgeBit != 0
+    }
+
     // MARK: - Packets
 
     /// Counts the packets that others send to a watched host on their flows: its demand.

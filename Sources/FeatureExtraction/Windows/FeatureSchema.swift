@@ -97,6 +97,13 @@ public struct FeatureDescription: Sendable {
         FeatureMeasure(self).transformed(raw, length: FeatureMeasure.length(seconds: seconds))
     }
 
+    /// By how many of its resolutions a raw value is above another one, in a window of `seconds`; 0
+    /// if it is not. It is the scale on which reasons are drawn.
+    public func steps(from clean: Float, to raw: Float, seconds: Int) -> Float {
+        let beyond = transformed(raw, seconds: seconds) - transformed(clean, seconds: seconds)
+        return beyond.isFinite ? max(beyond / resolution, 0) : 0
+    }
+
     /// The raw value of a transformed one.
     public func raw(_ transformed: Float, seconds: Int) -> Float {
         transform == .linear ? transformed : expm1f(transformed) * scale(seconds: seconds)

@@ -1,5 +1,8 @@
-/// A contact graph as SVG: names on a ring, those of a network side by side. The same graph always
-/// yields the same picture.
+/// A contact graph as SVG: names in two columns, those of a network side by side, and arrows
+/// between them. The same graph always yields the same picture.
+///
+/// A picture is drawn twice, for wide and for narrow pages, so that its text has the same size on
+/// both; the style shows one of them.
 public struct HTMLContactGraph: Sendable {
     /// The greatest number of nodes that are distinguishable.
     public static let nodeLimit = 36
@@ -7,12 +10,19 @@ public struct HTMLContactGraph: Sendable {
     public var graph: ContactGraph
     /// The notes shown next to nodes, by name; a node with a note is drawn as an offender.
     public var notes: [String: String]
+    /// The names of nodes that were attacked.
+    public var targets: Set<String>
     /// Whether there is a baseline with contacts.
     public var hasBaseline: Bool
 
-    public init(_ graph: ContactGraph, notes: [String: String], hasBaseline: Bool) {
-        self.graph = graph.gathered(limit: Self.nodeLimit, keeping: Set(notes.keys))
+    public init(
+        _ graph: ContactGraph, notes: [String: String], targets: Set<String> = [],
+        hasBaseline: Bool
+    ) {
+        let kept = Set(notes.keys).union(targets)
+        self.graph = graph.gathered(limit: Self.nodeLimit, keeping: kept)
         self.notes = notes
+        self.targets = targets
         self.hasBaseline = hasBaseline
     }
 
@@ -21,7 +31,19 @@ public struct HTMLContactGraph: Sendable {
         var y: Double
     }
 
-    private static let width = 900.0
+    /// The measures of a picture in pixels.
+    private struct Layout {
+        var kind: String
+        var width: Double
+        /// From the middle to a column, at its ends and in its middle.
+        var reach: ClosedRange<Double>
+        /// The most characters of a name, which fit between a column and the picture's edge.
+        var letters: Int
+
+        static let wide = Layout(kind: "wide", width: 900, reach: 80...200, letters: 29)
+        static let narrow = Layout(kind: "narrow", width: 320, reach: 26...44, letters: 11)
+    }
+
     /// Pixels from one name to the next.
     private static let row = 36.0
 
@@ -35,12 +57,14 @@ public struct HTMLContactGraph: Sendable {
     }
 
     private var height: Double { Double(max((graph.nodes.count + 1) / 2, 6)) * Self.row + 24 }
-    private var middle: Point { Point(x: Self.width / 2, y: height / 2) }
+
+    private func middle(_ layout: Layout) -> Point { Point(x: layout.width / 2, y: height / 2) }
 
     /// The position of each node, clockwise from the top: down the right side and up the left, each
     /// in a row of its own, so that no name covers another.
-    private var places: [Point] {
+    private func places(_ layout: Layout) -> [Point] {
         let order = order
+        let middle = middle(layout)
         let rightCount = (order.count + 1) / 2
         var places = [Point](repeating: middle, count: order.count)
         for (position, index) in order.enumerated() {
@@ -49,55 +73,64 @@ public struct HTMLContactGraph: Sendable {
             let rows = isRight ? rightCount : order.count - rightCount
             let y = (Double(row) + 0.5) / Double(rows) * (height - 24) + 12
             let offset = (y - middle.y) / (height / 2)
-            let x = 80 + 200 * (1 - offset * offset).squareRoot()
+            let more = layout.reach.upperBound - layout.reach.lowerBound
+            let x = layout.reach.lowerBound + more * (1 - offset * offset).squareRoot()
             places[index] = Point(x: middle.x + (isRight ? x : -x), y: y)
         }
         return places
     }
 
     public var svg: HTML {
-        let places = places
+        """
+        \(picture(.wide))
+        \(picture(.narrow))
+        \(legend)
+        """
+    }
+
+    private func picture(_ layout: Layout) -> HTML {
+        let places = places(layout)
         let sorted = graph.sortedContacts.filter { $0.pair.from != $0.pair.to }
         let known = sorted.filter { !$0.contact.isNew }
         let new = sorted.filter(\.contact.isNew)
+        let (width, height) = (HTML.number(layout.width), HTML.number(height))
         return """
-            <div class="scroll" tabindex="0" role="region" \
-            aria-label="Picture of the communication graph">
-            <svg class="graph" role="img" viewBox="0 0 \(.number(Self.width)) \(.number(height))">\
+            <svg class="graph \(layout.kind)" role="img" viewBox="0 0 \(width) \(height)">\
             <title>Communication graph</title><desc>\(words(known.count, new.count))</desc>
-            <defs>\(tip("known"))\(tip("new"))</defs>
-            \(known.map { edge($0.pair, $0.contact, places) })\
-            \(new.map { edge($0.pair, $0.contact, places) })
-            \(graph.nodes.indices.map { node($0, places[$0]) })</svg>
-            </div>
-            \(legend)
+            <defs>\(tip("known", layout))\(tip("new", layout))</defs>
+            \(known.map { edge($0.pair, $0.contact, places, layout) })\
+            \(new.map { edge($0.pair, $0.contact, places, layout) })
+            \(graph.nodes.indices.map { node($0, places[$0], layout) })</svg>
             """
     }
 
     private func words(_ known: Int, _ new: Int) -> String {
-        let offenders = graph.nodes.map(\.name).filter { notes[$0] != nil }.sorted()
+        func list(_ label: String, _ isIn: (String) -> Bool) -> String {
+            let names = graph.nodes.map(\.name).filter(isIn).sorted()
+            return names.isEmpty ? "" : " \(label): \(names.joined(separator: ", "))."
+        }
         let what =
             hasBaseline
             ? "\(known) pairs that the baseline knows, \(new) with contacts new to it."
             : "\(known + new) pairs."
-        let who = offenders.isEmpty ? "" : " Marked: \(offenders.joined(separator: ", "))."
-        return "\(graph.nodes.count) names, \(what)\(who) The tables below say the same in words."
+        return "\(graph.nodes.count) names, \(what)" + list("Offenders") { notes[$0] != nil }
+            + list("Targets", targets.contains) + " The tables below say the same in words."
     }
 
-    private func tip(_ kind: String) -> HTML {
+    private func tip(_ kind: String, _ layout: Layout) -> HTML {
         """
-        <marker id="tip-\(kind)" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" \
-        markerHeight="7" \
-        markerUnits="userSpaceOnUse" orient="auto"><path class="tip-\(kind)" \
-        d="M0 0L8 4L0 8z"/></marker>
+        <marker id="tip-\(kind)-\(layout.kind)" viewBox="0 0 8 8" refX="7" refY="4" \
+        markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">\
+        <path class="tip-\(kind)" d="M0 0L8 4L0 8z"/></marker>
         """
     }
 
     /// A curve towards the middle; the opposite direction has a different curve.
     private func edge(
-        _ pair: ContactGraph.Pair, _ contact: ContactGraph.Contact, _ places: [Point]
+        _ pair: ContactGraph.Pair, _ contact: ContactGraph.Contact, _ places: [Point],
+        _ layout: Layout
     ) -> HTML {
-        let (start, end) = (places[pair.from], places[pair.to])
+        let (start, end, middle) = (places[pair.from], places[pair.to], middle(layout))
         let half = Point(x: (start.x + end.x) / 2, y: (start.y + end.y) / 2)
         let across = Point(x: start.y - end.y, y: end.x - start.x)
         let bend = Point(
@@ -109,7 +142,7 @@ public struct HTMLContactGraph: Sendable {
             "\(graph.nodes[pair.from].name) to \(graph.nodes[pair.to].name): "
             + contact.serviceText(onlyNew: false)
         return """
-            <path class="\(kind)" marker-end="url(#tip-\(kind))" \
+            <path class="\(kind)" marker-end="url(#tip-\(kind)-\(layout.kind))" \
             d="M\(Self.point(from))Q\(Self.point(bend)) \
             \(Self.point(to))"><title>\(title)</title></path>
 
@@ -127,51 +160,64 @@ public struct HTMLContactGraph: Sendable {
         "\(.number(point.x.rounded())) \(.number(point.y.rounded()))"
     }
 
-    private func node(_ index: Int, _ place: Point) -> HTML {
+    private func node(_ index: Int, _ place: Point, _ layout: Layout) -> HTML {
         let node = graph.nodes[index]
-        let note = notes[node.name]
+        let note = notes[node.name] ?? (targets.contains(node.name) ? "target" : nil)
         let (x, y) = (HTML.number(place.x.rounded()), HTML.number(place.y.rounded()))
-        let isLeft = place.x < middle.x
+        let isLeft = place.x < layout.width / 2
         let labelX = HTML.number((place.x + (isLeft ? -16 : 16)).rounded())
-        let shape: HTML =
-            note == nil
-            ? "<circle class=\"node\" cx=\"\(x)\" cy=\"\(y)\" r=\"6\"/>"
-            : "<path class=\"bad\" d=\"M\(x) \(y)m0-10l10 10l-10 10l-10-10z\"/>"
-        let below = [node.name.hasSuffix(node.network) ? nil : node.network, note].compactMap { $0 }
-            .joined(separator: ", ")
+        let network = node.name.hasSuffix(node.network) ? nil : node.network
+        let below = [note, network].compactMap { $0 }.joined(separator: ", ")
         return """
-            \(shape)<text class="name" x="\(labelX)" y="\(.number(place.y.rounded() - 1))" \
-            text-anchor="\(isLeft ? "end" : "start")">\(Self.short(node.name))\
-            <tspan class="dim" x="\(labelX)" dy="14">\(Self.short(below))</tspan></text>
+            \(shape(node.name, x, y))<text class="name" x="\(labelX)" \
+            y="\(.number(place.y.rounded() - 1))" text-anchor="\(isLeft ? "end" : "start")">\
+            \(Self.short(node.name, layout.letters))<title>\(node.name)</title>\
+            <tspan class="dim" x="\(labelX)" dy="14">\
+            \(Self.short(below, layout.letters + 4))</tspan></text>
 
             """
+    }
+
+    private func shape(_ name: String, _ x: HTML, _ y: HTML) -> HTML {
+        if notes[name] != nil {
+            return "<path class=\"bad\" d=\"M\(x) \(y)m0-10l10 10l-10 10l-10-10z\"/>"
+        }
+        if targets.contains(name) {
+            return "<path class=\"hit\" d=\"M\(x) \(y)m-7-7h14v14h-14z\"/>"
+        }
+        return "<circle class=\"node\" cx=\"\(x)\" cy=\"\(y)\" r=\"6\"/>"
     }
 
     /// Truncates a name; names may be long.
-    private static func short(_ text: String) -> String {
-        text.count > 30 ? text.prefix(29) + "…" : text
+    private static func short(_ text: String, _ letters: Int) -> String {
+        text.count > letters ? text.prefix(letters - 1) + "…" : text
     }
 
     private var legend: HTML {
+        func item(_ path: HTML, _ words: String, width: Int) -> HTML {
+            """
+            <li><svg width="\(width)" height="22" class="graph key" aria-hidden="true">\
+            \(path)</svg>\(words)</li>
+
+            """
+        }
+        let line = "M0 11H34"
+        let known = item(
+            "<path class=\"known\" d=\"\(line)\"/>",
+            hasBaseline ? "solid: contact that the baseline knows" : "contact", width: 34)
         let new: HTML =
             hasBaseline
-            ? """
-            <li><svg width="34" height="10" class="graph" style="min-width:0;width:34px" \
-            aria-hidden="true"><path class="new" d="M0 5H34"/></svg>dashed: contact that the \
-            baseline never saw</li>
-            """ : ""
-        return """
-            <ul class="legend">
-            <li><svg width="34" height="10" class="graph" style="min-width:0;width:34px" \
-            aria-hidden="true"><path class="known" \
-            d="M0 \
-            5H34"/></svg>\(hasBaseline ? "solid: contact that the baseline knows" : "contact")</li>
-            \(new)
-            <li><svg width="22" height="22" class="graph" style="min-width:0;width:22px" \
-            aria-hidden="true"><path class="bad" \
-            d="M11 11m0-10l10 10l-10 10l-10-10z"/></svg>diamond: \
-            \(hasBaseline ? "offender" : "anomalous host")</li>
-            </ul>
-            """
+            ? item(
+                "<path class=\"new\" d=\"\(line)\"/>",
+                "dashed: contact that the baseline never saw", width: 34)
+            : ""
+        let bad = item(
+            "<path class=\"bad\" d=\"M11 11m0-10l10 10l-10 10l-10-10z\"/>",
+            "diamond: \(hasBaseline ? "offender" : "anomalous host")", width: 22)
+        let target: HTML =
+            targets.isEmpty
+            ? ""
+            : item("<path class=\"hit\" d=\"M4 4h14v14h-14z\"/>", "square: target", width: 22)
+        return "<ul class=\"legend\">\(known)\(new)\(bad)\(target)</ul>"
     }
 }

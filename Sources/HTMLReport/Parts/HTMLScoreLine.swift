@@ -14,27 +14,40 @@ public struct HTMLScoreLine: Sendable {
         }
     }
 
+    /// A score with a text beside it; a threshold also has a dashed line.
+    public struct Level: Sendable {
+        public var value: Float
+        public var text: String
+        public var isThreshold: Bool
+
+        public init(value: Float, text: String, isThreshold: Bool = false) {
+            self.value = value
+            self.text = text
+            self.isThreshold = isThreshold
+        }
+    }
+
     /// The score of each bin, 0...1; nil if it has none.
     public var scores: [Float?]
     /// The scores of the anomalous windows, by bin.
     public var odd: [Float?]
     /// The number of bins of the whole axis; at least those with scores.
     public var binCount: Int
-    /// The scores at which a dashed line is drawn.
-    public var thresholds: [Float]
+    /// The scores that are marked at the left.
+    public var levels: [Level]
     public var marks: [Mark] = []
     /// The picture's title, and a description in words.
     public var title: String
     public var summary: String
 
     public init(
-        scores: [Float?], odd: [Float?], binCount: Int, thresholds: [Float], marks: [Mark] = [],
+        scores: [Float?], odd: [Float?], binCount: Int, levels: [Level], marks: [Mark] = [],
         title: String, summary: String
     ) {
         self.scores = scores
         self.odd = odd
         self.binCount = max(binCount, scores.count, 1)
-        self.thresholds = thresholds
+        self.levels = levels
         self.marks = marks
         self.title = title
         self.summary = summary
@@ -56,15 +69,23 @@ public struct HTMLScoreLine: Sendable {
             <svg class="line" role="img" \
             height="\(Self.height)"><title>\(title)</title><desc>\(summary)</desc>\
             \(marks.map(band))\(curve)\
-            \(Set(thresholds).sorted().map { rule($0, "least") })\(rule(0, "zero"))\(labels)</svg>
+            \(levels.map(level))\(labels)</svg>
             """
     }
 
-    private func rule(_ score: Float, _ kind: String) -> HTML {
-        let y = Double(Self.height) - Double(score) * Double(Self.height - Self.top)
-        return
-            """
-            <line class="\(kind)" x1="0" x2="100%" y1="\(.number(y))" y2="\(.number(y))"/>
+    /// Its text is left of the picture, in the margin of the cell.
+    private func level(_ level: Level) -> HTML {
+        let y = Double(Self.height) - Double(level.value) * Double(Self.height - Self.top)
+        let rule: HTML =
+            level.isThreshold || level.value == 0
+            ? """
+            <line class="\(level.isThreshold ? "least" : "zero")" x1="0" x2="100%" \
+            y1="\(.number(y))" y2="\(.number(y))"/>
+            """ : ""
+        let base = level.value == 0 ? y : level.value == 1 ? y + 8 : y + 4
+        return """
+            \(rule)<text class="level" x="-6" y="\(.number(base))" \
+            text-anchor="end">\(level.text)</text>
             """
     }
 
@@ -114,15 +135,20 @@ public struct HTMLScoreLine: Sendable {
 
 extension HTMLScoreLine {
     /// An axis with labels at positions of 0...1, as wide as the lines below it.
-    public static func axis(_ labels: [(place: Double, text: String)]) -> HTML {
+    ///
+    /// - Parameter title: date and zone.
+    public static func axis(_ labels: [(place: Double, text: String)], title: String) -> HTML {
         let ticks: [HTML] = labels.map { label in
             let anchor = label.place < 0.03 ? "start" : label.place > 0.97 ? "end" : "middle"
             return """
-                <line x1="\(.percent(label.place))" x2="\(.percent(label.place))" y1="15" y2="20"/>\
-                <text x="\(.percent(label.place))" y="11" \
+                <line x1="\(.percent(label.place))" x2="\(.percent(label.place))" y1="31" y2="36"/>\
+                <text x="\(.percent(label.place))" y="27" \
                 text-anchor="\(anchor)">\(label.text)</text>
                 """
         }
-        return "<svg class=\"axis\" height=\"20\" aria-hidden=\"true\">\(ticks)</svg>"
+        return """
+            <svg class="axis" height="36"><text x="0" y="11">\(title)</text>\
+            <g aria-hidden="true">\(ticks)</g></svg>
+            """
     }
 }

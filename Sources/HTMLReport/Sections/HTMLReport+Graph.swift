@@ -9,7 +9,8 @@ extension HTMLReport {
 
     /// The contact graph as a picture and as tables.
     var graphSection: HTML {
-        let picture = HTMLContactGraph(contacts, notes: notes, hasBaseline: model != nil)
+        let picture = HTMLContactGraph(
+            contacts, notes: notes, targets: targets, hasBaseline: model != nil)
         let content: HTML =
             contacts.contacts.isEmpty
             ? "<p>Nobody opened a flow.</p>" : "\(picture.svg)\n\(tables(picture.graph))"
@@ -25,12 +26,24 @@ extension HTMLReport {
     /// The notes on the offenders, by name.
     private var notes: [String: String] {
         var counts: [String: Int] = [:]
-        for incident in incidents { counts[incident.workload, default: 0] += 1 }
+        for incident in incidents { counts[line(of: incident), default: 0] += 1 }
         for entry in ranking where entry.pattern != nil {
             counts[entry.workload.isEmpty ? "\(entry.subject)" : entry.workload, default: 0] += 1
         }
         let word = model == nil ? ("anomalous host", "anomalous hosts") : ("incident", "incidents")
         return counts.mapValues { "\($0) \($0 == 1 ? word.0 : word.1)" }
+    }
+
+    /// The names of those that the incidents are about.
+    private var targets: Set<String> {
+        Set(
+            incidents.compactMap { incident in
+                guard let target = incident.attacked, let address = target.address else {
+                    return nil
+                }
+                let name = target.workload ?? "\(address)"
+                return contacts.node(named: name) == nil ? nil : name
+            })
     }
 
     private func tables(_ graph: ContactGraph) -> HTML {

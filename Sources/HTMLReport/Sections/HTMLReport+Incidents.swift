@@ -67,7 +67,7 @@ extension HTMLReport {
         return titles.isEmpty ? "unusual traffic" : titles.joined(separator: ", ")
     }
 
-    private func fence(_ incident: Incident) -> QuarantineDecision? {
+    func fence(_ incident: Incident) -> QuarantineDecision? {
         IncidentReport.fence(of: incident, decisions)
     }
 
@@ -123,20 +123,15 @@ extension HTMLReport {
     ///
     /// - Parameters:
     ///   - basis: with what the values are compared; nil: with clean windows.
-    ///   - cleanEnd: returns the end of the usual range of a reason.
     static func reasons(
         _ reasons: [Verdict.Reason], window: Window, number: Int,
-        comparedWith basis: String? = nil,
-        cleanEnd: (Verdict.Reason) -> Float = { $0.baselineLargest }
+        comparedWith basis: String? = nil
     ) -> HTML {
-        let seconds = window.scale.seconds
-        let steps = reasons.map { HTMLBar.steps($0, seconds: seconds, cleanEnd: cleanEnd($0)) }
         let (median, most) =
             basis.map { ("Median of \($0)", "99 % of \($0)") } ?? ("Clean median", "Clean 99 %")
         let rows: [HTML] = reasons.map { reason in
             let unit = FeatureSchema.description(of: reason.feature).unit
-            var bar = HTMLBar(
-                reason, seconds: seconds, cleanEnd: cleanEnd(reason), fullSteps: steps.max() ?? 1)
+            var bar = HTMLBar(reason, seconds: window.scale.seconds)
             if let basis { bar.basis = "windows of \(basis)" }
             return """
                 <tr role="row"><th role="rowheader" scope="row">\(reason.text)\(bar.svg)</th>\
@@ -157,7 +152,9 @@ extension HTMLReport {
             scope="col" class="n">\(median)</th>\
             <th role="columnheader" scope="col" class="n">\(most)</th><th role="columnheader" \
             scope="col" class="unit">Unit</th></tr></thead>
-            <tbody role="rowgroup">\(rows)</tbody></table>
+            <tbody role="rowgroup">\(rows)<tr role="row" class="scale" aria-hidden="true">\
+            <td role="cell">\(HTMLBar.ruler)</td><td role="cell" colspan="4">steps</td></tr>
+            </tbody></table>
             """
     }
 
@@ -215,13 +212,11 @@ extension HTMLReport {
         <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
         rx="3"/><line class="median" x1="50%" x2="50%" y1="0" y2="18"/></svg>line: their median</li>
         <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
-        rx="3"/><line class="most" x1="50%" x2="50%" y1="0" y2="18"/></svg>dotted: where that \
-        range ends</li>
-        <li><svg class="bar" aria-hidden="true"><rect class="track" width="100%" height="18" \
         rx="3"/><rect class="value" y="5" width="100%" height="8" rx="2"/></svg>narrow: this \
         window</li>
-        <li class="muted">Right of it, equal lengths are equally many of the detector's steps; \
-        counts and bytes are logarithmic.</li>
+        <li class="muted">All bars have one scale: right of the wide part, the steps by which the \
+        value is beyond it. A step is the least difference that counts: for a number of things or \
+        bytes it is a factor, between 1.6 and 5.</li>
         </ul>
         """
     }

@@ -40,8 +40,7 @@ extension HTMLReport {
             entry.reasons.isEmpty
             ? "<p class=\"small\">No feature exceeds those of the other hosts.</p>"
             : Self.reasons(
-                entry.reasons, window: entry.window, number: number, comparedWith: "all hosts",
-                cleanEnd: { $0.baselineP99 })
+                entry.reasons, window: entry.window, number: number, comparedWith: "all hosts")
         return """
             <article class="incident" id="incident-\(number)" aria-labelledby="\(title)">
             <div class="head"><h3 id="\(title)">#\(number) \

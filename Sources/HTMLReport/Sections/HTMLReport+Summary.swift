@@ -10,11 +10,10 @@ extension HTMLReport {
         let tiles: [HTML] = figures.map { figure in
             "<div><dt>\(figure.name)</dt><dd>\(figure.value)</dd></div>"
         }
-        let notes: [HTML] = summary.map { "<p>\($0)</p>" }
         return """
             <section id="summary" aria-labelledby="summary-title">
             <h2 id="summary-title">Summary</h2>
-            \(notes)
+            \(summary)
             <dl class="tiles">\(tiles)</dl>
             \(warningList)
             </section>
@@ -42,38 +41,82 @@ extension HTMLReport {
     }
 
     private var summary: [HTML] {
-        guard packetCount > 0 else { return ["There was nothing to judge."] }
+        guard packetCount > 0 else { return ["<p>There was nothing to judge.</p>"] }
         guard let model else { return rankingSummary }
         guard !incidents.isEmpty else {
             return [
-                "All traffic matches the baseline: no window reached the threshold.",
+                """
+                <p>All traffic matches the baseline: no window raised an alert by itself, and the \
+                evidence against every workload stayed below the line.</p>
+                """,
                 baselineText(model),
             ]
         }
-        let fenced = Set(decisions.filter(\.isFence).map { "\($0.target)" }).sorted()
+        let isFenced = decisions.contains(where: \.isFence)
         let fences: HTML =
-            fenced.isEmpty
-            ? """
-            Nothing would have been fenced: what was found is clear enough to watch, but not to \
-            fence.
+            isFenced
+            ? ""
+            : """
+            <p>Nothing would have been fenced: what was found is clear enough to watch, but not to \
+            fence.</p>
             """
-            : "Enforcing would have fenced <strong>\(Self.list(fenced, limit: 20))</strong>."
-        return [fences, byPattern, baselineText(model)]
+        return [offenders, fences, baselineText(model)]
     }
 
     private var rankingSummary: [HTML] {
-        rankingVerdict.map { "\($0)" }
+        rankingVerdict.map { "<p>\($0)</p>" }
     }
 
-    /// "port scan 4, beacon 2".
-    private var byPattern: HTML {
-        var counts: [String: Int] = [:]
-        for incident in incidents {
-            counts[incident.patternsByStrength.first?.title ?? "unusual traffic", default: 0] += 1
+    /// The most offenders that the summary lists.
+    private static let offenderLimit = 12
+
+    /// The workloads with incidents, and what those look like; addresses without a name are one
+    /// entry, since most of them may be forged.
+    private var offenders: HTML {
+        var groups: [String: [Incident]] = [:]
+        for incident in incidents { groups[Self.group(of: incident), default: []].append(incident) }
+        let order = groups.sorted { left, right in
+            func rank(_ name: String, _ list: [Incident]) -> (Int, Int, Int) {
+                (name.isEmpty ? 1 : 0, list.contains { fence($0) != nil } ? 0 : 1, -list.count)
+            }
+            let (first, second) = (rank(left.key, left.value), rank(right.key, right.value))
+            return first == second ? left.key < right.key : first < second
         }
-        let order = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-        return
-            "What they look like: \(order.map { "\($0.key) \($0.value)" }.joined(separator: ", "))."
+        let items: [HTML] = order.prefix(Self.offenderLimit).map { offender($0.key, $0.value) }
+        let rest = order.count - items.count
+        let more: HTML = rest > 0 ? "<li>and \(rest) more</li>" : ""
+        return "<ul class=\"offenders\">\(items)\(more)</ul>"
+    }
+
+    /// The workload of an incident; empty: an address without a name.
+    private static func group(of incident: Incident) -> String {
+        let name = incident.workload
+        return name == "\(incident.offender)" || name == "outside" ? "" : name
+    }
+
+    private func offender(_ name: String, _ list: [Incident]) -> HTML {
+        var patterns: [String: Int] = [:]
+        for incident in list {
+            patterns[incident.patternsByStrength.first?.title ?? "unusual traffic", default: 0] += 1
+        }
+        let shapes = patterns.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map {
+            title, count in
+            count == 1 ? title : "\(title) (\(HTML.grouped(count)))"
+        }
+        let addresses = Set(list.map(\.offender)).count
+        let who: HTML =
+            name.isEmpty
+            ? "\(HTML.grouped(addresses)) address\(addresses == 1 ? "" : "es") without a name"
+            : "<strong>\(name)</strong>"
+        let count = list.count { fence($0) != nil }
+        let fate =
+            count == 0
+            ? "only watched" : count == list.count ? "would be fenced" : "\(count) would be fenced"
+        return """
+            <li>\(who): \(Self.list(shapes, limit: 6)); \(HTML.grouped(list.count)) \
+            incident\(list.count == 1 ? "" : "s"), \(fate)</li>
+
+            """
     }
 
     private func baselineText(_ model: Model) -> HTML {
@@ -83,10 +126,10 @@ extension HTMLReport {
             model.minutes == nil
             ? " That is too little to accumulate evidence over minutes." : ""
         return """
-            Judged by model <code>\(model.identifier)</code>, learned from \
+            <p>Judged by model <code>\(model.identifier)</code>, learned from \
             \(Self.list(provenance.sources, limit: 4)): \
             \(HTML.grouped(provenance.packetCount)) packets over \
-            \(Self.length(seconds: seconds)).\(capped)
+            \(Self.length(seconds: seconds)).\(capped)</p>
             """
     }
 

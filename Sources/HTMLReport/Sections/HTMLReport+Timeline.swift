@@ -1,5 +1,8 @@
 internal import AnomalyDetection
+import AnomalyModel
 internal import Events
+internal import FeatureExtraction
+internal import SenderAttribution
 internal import TextFormats
 
 extension HTMLReport {
@@ -27,7 +30,8 @@ extension HTMLReport {
             <th scope="col" role="columnheader" class="pic"><span \
             class="hidden">\(model == nil ? "Scores" : "Evidence")</span>\(axis)</th>\
             <th scope="col" role="columnheader" class="n"><span \
-            class="word">Highest</span></th></tr></thead>
+            class="word">\(model == nil ? "Highest" : "Highest, % of the line")</span></th>\
+            </tr></thead>
             <tbody role="rowgroup">
             \(names.map(row))</tbody>
             </table>
@@ -41,9 +45,16 @@ extension HTMLReport {
             """
     }
 
+    /// The line that an incident is marked on.
+    func line(of incident: Incident) -> String {
+        model?.shownName(
+            of: incident.workload, mayBeForged: incident.strongest.window.evidence.mayBeForged)
+            ?? incident.workload
+    }
+
     /// The workloads with incidents or with the highest scores, sorted by name.
     private var drawnNames: [String] {
-        let troubled = Set(incidents.map(\.workload))
+        let troubled = Set(incidents.map(line))
         let order = timeline.lines.sorted { left, right in
             func rank(_ name: String, _ line: ScoreTimeline.Line) -> (Int, Float) {
                 (troubled.contains(name) ? 0 : 1, -line.highest)
@@ -63,42 +74,63 @@ extension HTMLReport {
                 """
         }
         return """
-            The evidence against each workload in each \(bin), on a logarithmic scale: it grows \
-            with every unusual minute and falls with every ordinary one. The dashed line is where \
-            the false-alarm budget allows an alert; a window that raises one by itself reaches the \
-            top. A filled peak with a number over it is an incident.
+            The evidence against each workload in each \(bin), as a share of the line from which \
+            the false-alarm budget allows an alert (dashed; its logarithm, from 0 to 200 %): it \
+            grows with every unusual minute and falls with every ordinary one, and clean time is \
+            below the line. A window that raises an alert by itself reaches the top. A filled peak \
+            with a number over it is an incident.
             """
     }
 
-    private var thresholds: [Float] { model == nil ? [] : [RunningEvidence.lineShare] }
+    /// The places that are marked on the axis of values, with their texts.
+    private var levels: [HTMLScoreLine.Level] {
+        model == nil
+            ? [.init(value: 1, text: "1"), .init(value: 0, text: "0")]
+            : [
+                .init(value: 1, text: "200 %"),
+                .init(value: RunningEvidence.lineShare, text: "line", isThreshold: true),
+                .init(value: 0, text: "0"),
+            ]
+    }
 
     private var axis: HTML {
+        let length = timeline.binCount * timeline.binSeconds
         let labels = timeline.ticks(limit: 7).map { second in
             let clock = UTC.clock(Int64(second))
             let text =
-                timeline.binCount * timeline.binSeconds > 172_800
+                length > 172_800
                 ? String(UTC.date(Int64(second)).suffix(5))
-                : timeline.binCount * timeline.binSeconds < 300 ? clock : String(clock.prefix(5))
+                : length < 300 ? clock : String(clock.prefix(5))
             return (timeline.place(second), text)
         }
-        return HTMLScoreLine.axis(labels)
+        let (first, last) = (
+            UTC.date(Int64(timeline.firstSecond)),
+            UTC.date(Int64(timeline.firstSecond + max(length - 1, 0)))
+        )
+        return HTMLScoreLine.axis(
+            labels, title: first == last ? "\(first), UTC" : "\(first) to \(last), UTC")
     }
 
     private func row(_ name: String) -> HTML {
         guard let line = timeline.lines[name] else { return "" }
-        let own = incidents.enumerated().filter { $0.element.workload == name }
+        let own = incidents.enumerated().filter { self.line(of: $0.element) == name }
         let marks = own.map { number, incident in
             HTMLScoreLine.Mark(
                 start: timeline.place(incident.firstSecond),
                 end: timeline.place(incident.lastSecond + 1), label: "\(number + 1)")
         }
-        let highest = HTML.fixed(line.highest)
-        let count = own.isEmpty ? "no incidents" : "\(own.count) incidents"
+        let highest =
+            model == nil
+            ? HTML.fixed(line.highest)
+            : "\(Int((line.highest / RunningEvidence.lineShare * 100).rounded()))"
+        let count =
+            own.isEmpty ? "no incidents" : own.count == 1 ? "1 incident" : "\(own.count) incidents"
         let picture = HTMLScoreLine(
-            scores: line.scores, odd: line.odd, binCount: timeline.binCount, thresholds: thresholds,
+            scores: line.scores, odd: line.odd, binCount: timeline.binCount, levels: levels,
             marks: marks, title: "\(model == nil ? "Scores" : "Evidence") of \(name)",
-            summary: "Highest \(model == nil ? "score" : "evidence") \(highest); "
-                + "\(model == nil ? "no threshold" : count)."
+            summary: (model == nil
+                ? "Highest score \(highest); no threshold."
+                : "Highest evidence \(highest) % of the line; \(count).")
                 + (own.isEmpty ? "" : " Incidents: " + own.map(Self.words).joined(separator: "; ")))
         let links: [HTML] = own.prefix(12).map {
             "<a href=\"#incident-\($0.offset + 1)\">#\($0.offset + 1)</a> "

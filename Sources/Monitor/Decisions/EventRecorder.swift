@@ -20,6 +20,7 @@ final class EventRecorder: Sendable {
         case statistics(StoredStatistics)
         case incidents([StoredIncident])
         case model(StoredModel)
+        case minutes(StoredMinutes)
     }
 
     /// The entries to be written, owned by the thread. Those that could not be written stay here.
@@ -28,6 +29,7 @@ final class EventRecorder: Sendable {
         var incidents: [String: StoredIncident] = [:]
         var models: [StoredModel] = []
         var statistics: [StoredStatistics] = []
+        var minutes = StoredMinutes()
         var isFailing = false
         var nextPruning = Clock.monotonic()
     }
@@ -86,6 +88,9 @@ final class EventRecorder: Sendable {
     /// Records the model that is in use from now on.
     func record(_ model: StoredModel) { worker.submit(.model(model)) }
 
+    /// Records what pages show of the past minutes.
+    func record(_ minutes: StoredMinutes) { worker.submit(.minutes(minutes)) }
+
     /// Writes the queued entries, for five seconds at most, and ends the thread.
     func stop() {
         let left = worker.stop(by: Clock.monotonic() + .seconds(5))
@@ -117,6 +122,12 @@ final class EventRecorder: Sendable {
                 }
             case .model(let model):
                 if backlog.models.count < Self.modelCapacity { backlog.models.append(model) }
+            // While the disk is full, those of the last minutes are kept.
+            case .minutes(let minutes):
+                backlog.minutes.evidence =
+                    minutes.evidence + backlog.minutes.evidence.prefix(Self.capacity)
+                backlog.minutes.rates =
+                    minutes.rates + backlog.minutes.rates.prefix(Self.statisticsCapacity)
             }
         }
     }
@@ -132,6 +143,7 @@ final class EventRecorder: Sendable {
             backlog.statistics.removeAll()
             for model in backlog.models { try store.record(model: model) }
             backlog.models.removeAll()
+            try write(&backlog.minutes)
             backlog.isFailing = false
             trouble.withLock { $0 = nil }
             try prune(&backlog)
@@ -143,6 +155,18 @@ final class EventRecorder: Sendable {
             if isLast { lostCount.wrappingAdd(UInt64(backlog.events.count), ordering: .relaxed) }
         }
         backlogCount.store(backlog.events.count, ordering: .relaxed)
+    }
+
+    private func write(_ minutes: inout StoredMinutes) throws(EventStoreError) {
+        guard minutes != StoredMinutes() else { return }
+        let now = Clock.now().second
+        // Later versions of a minute replace earlier ones.
+        try store.record(
+            StoredMinutes(
+                evidence: minutes.evidence.reversed(), rates: minutes.rates.reversed()),
+            evidenceSince: now / 60 - ScoreHistory.minutes + 1,
+            ratesSince: Int64(now) - RateHistory.seconds)
+        minutes = StoredMinutes()
     }
 
     /// Once an hour, deletes entries that exceed the limits of time or bytes.

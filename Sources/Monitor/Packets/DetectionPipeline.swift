@@ -141,17 +141,18 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private mutating func judgeWindows() {
         while let window = tracker.nextWindow() {
             let verdict = detector.judge(window)
+            retrainer?.observe(window, isFlagged: verdict != nil)
+            // What is shown is what is reported.
+            guard window.isContested || !nodeAddresses.contains(window.subject) else { continue }
             if let (workload, share) = detector.latestEvidence {
                 scores.record(workload, score: share, second: window.endSecond)
             }
-            retrainer?.observe(window, isFlagged: verdict != nil)
-            guard let verdict, window.isContested || !nodeAddresses.contains(window.subject) else {
-                continue
-            }
-            report(verdict)
+            if let verdict { report(verdict) }
         }
         while let window = tracker.nextTarget() {
-            if let verdict = detector.judge(window) { report(verdict) }
+            guard let verdict = detector.judge(window) else { continue }
+            scores.record(verdict.workload, score: 1, second: verdict.window.endSecond)
+            report(verdict)
         }
     }
 

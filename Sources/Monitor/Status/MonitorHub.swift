@@ -22,7 +22,7 @@ public final class MonitorHub: Sendable {
         var modelPath: String?
         var recording: RecordingOptions?
         var store: EventStore?
-        var rates: [Rate] = []
+        var rates = RateHistory()
         var contacts: [Contact] = []
         var entrances: [MonitorStatus.Entrance] = []
     }
@@ -51,14 +51,6 @@ public final class MonitorHub: Sendable {
         }
     }
 
-    /// Packets and bits of one second.
-    public struct Rate: Codable, Sendable {
-        public var second: Int64
-        public var packets: Double
-        public var bits: Double
-        public var verdicts: UInt64
-    }
-
     let scores = ScoreHistory()
     let mutes = MuteList()
     /// A lock of its own: publishing an event does not wait for readers of other state.
@@ -75,8 +67,10 @@ public final class MonitorHub: Sendable {
     /// The latest status; nil before the monitor has started.
     public var status: MonitorStatus? { state.withLock { $0.status } }
 
-    /// The rates of the last ten minutes, oldest first.
-    public var rates: [Rate] { state.withLock { $0.rates } }
+    /// The rates of the last hour, oldest first.
+    public var rates: [Rate] { state.withLock { $0.rates.rates } }
+
+    func restore(_ rates: [Rate]) { state.withLock { $0.rates.restore(rates) } }
 
     /// The contacts of the model in use.
     public var contacts: [Contact] { state.withLock { $0.contacts } }
@@ -151,6 +145,7 @@ public final class MonitorHub: Sendable {
     ) {
         control.withLock { $0 = enforcement }
         mutes.load(from: store)
+        restoreMinutes(from: store)
         guardian.withLock { $0 = (quarantine, decisions) }
         state.withLock { state in
             state.store = store
@@ -162,11 +157,11 @@ public final class MonitorHub: Sendable {
         state.withLock { state in
             let before = state.status?.verdicts ?? 0
             state.status = status
-            state.rates.append(
-                Rate(
-                    second: Int64(status.updated.second), packets: status.packetsPerSecond,
-                    bits: status.bitsPerSecond, verdicts: status.verdicts &- before))
-            if state.rates.count > 660 { state.rates.removeFirst(60) }
+            // After a restart, the verdicts count from 0 again.
+            state.rates.add(
+                second: Int64(status.updated.second), packets: status.packetsPerSecond,
+                bits: status.bitsPerSecond,
+                verdicts: status.verdicts >= before ? status.verdicts - before : status.verdicts)
         }
     }
 

@@ -30,6 +30,7 @@ struct MonitorReporter {
     private var namesVersion = -1
     private var nextSecond = Clock.monotonic()
     private var nextStatistics: Instant
+    private var recordedMinute = Clock.now().second / 60
     private var nextTrim = Clock.monotonic()
     private var kernelDrops = RecentRise()
     private var hostsDropped = RecentRise()
@@ -193,6 +194,10 @@ struct MonitorReporter {
         status.updated = now
         status.troubles = troubles(Clock.monotonic())
         hub.publish(status)
+        if now.second / 60 != recordedMinute {
+            recordedMinute = now.second / 60
+            parts.recorder.record(hub.lastMinutes(until: now.second))
+        }
         let reached = Clock.monotonic()
         guard reached >= nextStatistics else { return }
         nextStatistics = reached + statisticsInterval

@@ -29,7 +29,8 @@ final class MuteList: Sendable {
             return mutes.contains { mute in
                 mute.isActive(at: now)
                     && (mute.workload == verdict.workload || mute.workload == address)
-                    && (mute.pattern == nil || mute.pattern == verdict.pattern?.title)
+                    && (mute.pattern == nil
+                        || mute.pattern.flatMap(Pattern.init(named:)) == verdict.pattern)
             }
         }
     }

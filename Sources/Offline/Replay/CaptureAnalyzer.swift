@@ -78,8 +78,12 @@ struct CaptureAnalyzer {
         isBehind = true
     }
 
-    /// The evidence about an address, on the scale of `RunningEvidence.share`.
-    func evidenceShare(of subject: IPAddress) -> Float { detector.evidenceShare(of: subject) }
+    /// The evidence about a window's workload, on the scale of `RunningEvidence.share`; 0 for the
+    /// node's own addresses, which are not judged.
+    mutating func evidenceShare(of window: Window) -> Float {
+        guard window.isContested || !nodeAddresses.contains(window.subject) else { return 0 }
+        return detector.evidenceShare(of: window)
+    }
 
     /// Applies changes of the node's ports.
     mutating func apply(_ change: PortChange) { nodeAddresses.formUnion(change.nodeAddresses) }
@@ -95,10 +99,11 @@ struct CaptureAnalyzer {
         return verdict
     }
 
-    mutating func analyze(_ window: TargetWindow, name: (IPAddress) -> String?) {
-        guard var verdict = detector.judge(window) else { return }
+    mutating func analyze(_ window: TargetWindow, name: (IPAddress) -> String?) -> Verdict? {
+        guard var verdict = detector.judge(window) else { return nil }
         verdict.targetName = verdict.attackedAddress.flatMap(name)
         process(verdict)
+        return verdict
     }
 
     private mutating func process(_ verdict: Verdict) {

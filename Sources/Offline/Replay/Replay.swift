@@ -94,11 +94,12 @@ public struct Replay {
                 observe?(window, verdict)
                 record?.add(
                     window,
-                    evidence: verdict == nil ? analyzer.evidenceShare(of: window.subject) : 1,
+                    evidence: verdict == nil ? analyzer.evidenceShare(of: window) : 1,
                     isAnomalous: verdict != nil)
             }
             while let window = tracker.nextTarget() {
-                analyzer.analyze(window) { tracker.workloadName(of: $0) }
+                let verdict = analyzer.analyze(window) { tracker.workloadName(of: $0) }
+                if let verdict { record?.add(verdict) }
             }
         }
         while let step = try packets.next() {

@@ -7,6 +7,7 @@ import HTMLReport
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
+import SenderAttribution
 public import Workloads
 import Timestamps
 
@@ -22,6 +23,9 @@ public final class ReplayReportData {
     private var names: [IPAddress: String] = [:]
     private var nodes: [IPAddress: Int] = [:]
     private var windowCount = 0
+    /// Initiators without a name that may be forged, by all of their windows or by some.
+    private var proven: Set<String> = []
+    private var doubtful: Set<String> = []
     /// The most names and nodes that are cached.
     private static let cacheLimit = 65_536
 
@@ -58,13 +62,21 @@ public final class ReplayReportData {
         add(window, score: evidence, isAnomalous: isAnomalous)
     }
 
+    /// Records a verdict on senders that are not known.
+    func add(_ verdict: Verdict) {
+        timeline.add(1, isAnomalous: true, of: verdict.workload, second: verdict.window.endSecond)
+    }
+
     /// Records a window with its score.
     func add(_ window: Window, score: Float?, isAnomalous: Bool) {
         windowCount += 1
         guard let score else { return }
-        timeline.add(
-            score, isAnomalous: isAnomalous, of: window.identity?.name ?? name(window.subject),
-            second: window.endSecond)
+        let workload = window.identity?.name ?? name(window.subject)
+        let mayBeForged = window.evidence.mayBeForged
+        let shown = model?.shownName(of: workload, mayBeForged: mayBeForged) ?? workload
+        timeline.add(score, isAnomalous: isAnomalous, of: shown, second: window.endSecond)
+        guard contacts.node(named: workload) != nil else { return }
+        if shown == workload { proven.insert(workload) } else { doubtful.insert(workload) }
     }
 
     /// Records the first packet of a flow.
@@ -109,7 +121,8 @@ public final class ReplayReportData {
         var report = HTMLReport()
         report.model = model
         report.timeline = timeline
-        report.contacts = contacts
+        report.contacts = contacts.joining(
+            doubtful.subtracting(proven), as: Model.forgedName)
         report.packetCount = loop.packetCount
         report.windowCount = windowCount
         report.first = loop.first

@@ -23,6 +23,14 @@ struct IncidentsCommand: AsyncParsableCommand {
             name: [.customShort("n"), .customLong("last")], parsing: .unconditional,
             help: "Number of incidents, at most 1000.")
         var count = 20
+        @Option(help: "Only with this in the names or addresses of offender or target.")
+        var match: String?
+        @Option(help: "Only with this pattern, such as port_scan.")
+        var pattern: String?
+        @Option(help: "Only in this state: new, acknowledged, benign, malicious or closed.")
+        var state: String?
+        @Option(help: "Only of this severity: high, medium or low.")
+        var severity: String?
         @Option(help: "Output format: table or json.")
         var format: Format = .table
 
@@ -31,7 +39,10 @@ struct IncidentsCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let found = try await control.client().incidents(limit: count)
+            let conditions = [
+                ("match", match), ("pattern", pattern), ("state", state), ("severity", severity),
+            ].compactMap { name, value in value.map { (name: name, value: $0) } }
+            let found = try await control.client().incidents(limit: count, where: conditions)
             guard format == .table else { return try Output.write(found.json + "\n", to: nil) }
             guard !found.list.isEmpty else { return try Output.write("no incidents\n", to: nil) }
             let rows = found.list.map { incident in
@@ -117,7 +128,7 @@ struct MuteCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Mute alerts of a workload.")
         @Argument(help: "Name of the workload, or an address.")
         var workload: String
-        @Option(help: "Only this pattern, such as 'port scan'; default: all.")
+        @Option(help: "Only this pattern, such as port_scan; default: all.")
         var pattern: String?
         @Option(
             name: .customLong("for"), parsing: .unconditional, help: "Duration: 90s, 10m, 1h, 2d.")

@@ -7,10 +7,11 @@ import Glibc
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
-        abstract: "Show rates, incidents and fences of the running monitor, every second.",
+        abstract:
+            "Show rates, top talkers, fences and incidents of the running monitor, every second.",
         discussion: """
-            Keys: q ends it, p pauses and continues, s, f and i show and hide status, fences and \
-            incidents, and the space bar updates at once. In a pipe, it prints one screen.
+            Keys: q ends it, p pauses and continues, s, t, f and i show and hide status, top \
+            talkers, fences and incidents, and the space bar updates at once. In a pipe, it prints one screen.
             """)
 
     @OptionGroup var control: ControlInput
@@ -34,13 +35,15 @@ struct TopCommand: AsyncParsableCommand {
         let keys = KeyReader()
         defer { keys.restore() }
         var screen = try await TopScreen.read(client)
+        // On a small screen, incidents have the room.
         var parts = Set(TopScreen.Part.allCases)
+        if Self.size.rows < 32 { parts.remove(.talkers) }
         var isPaused = false
         while !Signals.shouldStop {
             let pause = isPaused ? "p continue (paused)" : "p pause"
             let text = screen.text(
                 size: Self.size, isColoured: Output.isColoured, parts: parts,
-                footer: "q quit  \(pause)  s status  f fences  i incidents  space update")
+                footer: "q quit  \(pause)  s status  t talkers  f fences  i incidents")
             try Output.write("\u{1B}[H\u{1B}[2J" + text.dropLast(), to: nil)
             switch try await key(from: keys) {
             case "q", "Q": return
@@ -49,7 +52,7 @@ struct TopCommand: AsyncParsableCommand {
                 let part = TopScreen.Part(rawValue: key) ?? .status
                 if parts.remove(part) == nil { parts.insert(part) }
             case " ": screen = try await TopScreen.read(client)
-            default: if !isPaused { screen = try await TopScreen.read(client) }
+            default: if !isPaused { screen = try await TopScreen.read(client, after: screen) }
             }
         }
     }
