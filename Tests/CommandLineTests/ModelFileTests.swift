@@ -43,9 +43,9 @@ struct ModelFileTests {
     /// The version comes first: whatever follows, the message states the remedy.
     @Test(
         arguments: [
-            (1, "older than this program's 3; make a new one with 'lazaret train -r CLEAN.pcap"),
-            (2, "older than this program's 3; make a new one with 'lazaret train -r CLEAN.pcap"),
-            (4, "upgrade lazaret"),
+            (1, "older than this program's 4; make a new one with 'lazaret train -r CLEAN.pcap"),
+            (2, "older than this program's 4; make a new one with 'lazaret train -r CLEAN.pcap"),
+            (5, "upgrade lazaret"),
         ])
     func aModelOfAnotherVersionIsRefusedInOneLine(version: UInt8, words: String) throws {
         let model = try model(asking: ["www.example.com"])

@@ -60,7 +60,9 @@ struct ConfigurationTests {
         + "body: '{\"it''s\":\"{{address}}\"}'}, verify: {method: 'GET', url: 'https://h/v', "
         + "contains: '{{address}}'}, undo: {method: 'DELETE', url: 'https://h/{{captured}}'}, "
         + "content: form, capture: '.id', headers_file: '/etc/h', ca_file: '/etc/ca', "
-        + "program: '/bin/x', arguments: ['a', 'b c'], user: 'nobody', verifies: true}"
+        + "program: '/bin/x', arguments: ['a', 'b c'], user: 'nobody', verifies: true, "
+        + "interfaces: ['wg0'], networks: true, keep_dns: true, replace: true, binding: 'b', "
+        + "network: 'ward'}"
 
     /// A notification with every key.
     private static let notification =
