@@ -36,20 +36,28 @@ struct MemoryTests {
         return pages * sysconf(Int32(_SC_PAGESIZE))
     }
 
+    /// Other tests of this process take and free memory meanwhile, so it may take several attempts.
     @Test func freeMemoryGoesBackToTheSystem() throws {
-        let before = try resident()
-        // Small pieces, of which one in a thousand stays: the heap cannot shrink by itself.
-        var kept: [[UInt8]] = []
-        do {
-            var pieces = (0..<300_000).map { [UInt8](repeating: UInt8($0 & 255), count: 1000) }
-            kept = stride(from: 999, to: pieces.count, by: 1000).map { pieces[$0] }
-            #expect(try resident() > before + 200 << 20)
-            pieces = []
+        var seen: [(before: Int, full: Int, after: Int)] = []
+        let isGivenBack = try eventually {
+            let before = try resident()
+            // Small pieces, of which one in a thousand stays: the heap cannot shrink by itself.
+            var kept: [[UInt8]] = []
+            var full = 0
+            do {
+                var pieces = (0..<300_000).map { [UInt8](repeating: UInt8($0 & 255), count: 1000) }
+                kept = stride(from: 999, to: pieces.count, by: 1000).map { pieces[$0] }
+                full = try resident()
+                pieces = []
+            }
+            giveBackFreeMemory()
+            seen.append((before, full, try resident()))
+            #expect(kept.allSatisfy { $0.count == 1000 })
+            return seen.contains {
+                $0.full > $0.before + 200 << 20 && $0.after < $0.before + 100 << 20
+            }
         }
-        giveBackFreeMemory()
-        let after = try resident()
-        #expect(after < before + 100 << 20, "\(before) \(after)")
-        #expect(kept.allSatisfy { $0.count == 1000 })
+        #expect(isGivenBack, "\(seen)")
     }
 }
 
