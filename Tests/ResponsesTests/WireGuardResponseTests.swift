@@ -201,6 +201,12 @@ struct WireGuardPacketTests {
             self.name = name
             self.scratch = scratch
             space = try Namespace(name)
+            // It warns of the permissions of its output.
+            let secret = try #require(
+                Namespace.command(["wg", "genkey"]).split(separator: "\n").last.map(String.init))
+            _ = try scratch.write("\(name).key", Data(secret.utf8), mode: 0o600)
+            publicKey = try Namespace.command(["wg", "pubkey"], input: secret)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
             // /run is private, because the socket of an interface is at one path for all.
             process = try space.start(
                 "unshare", "--mount", "--propagation", "private", "sh", "-c",
@@ -208,12 +214,6 @@ struct WireGuardPacketTests {
                 mount -t tmpfs none /run && mkdir /run/wireguard && \
                 exec wireguard-go --foreground \(name)
                 """)
-            // It warns of the permissions of its output.
-            let secret = try #require(
-                Namespace.command(["wg", "genkey"]).split(separator: "\n").last.map(String.init))
-            _ = try scratch.write("\(name).key", Data(secret.utf8), mode: 0o600)
-            publicKey = try Namespace.command(["wg", "pubkey"], input: secret)
-                .trimmingCharacters(in: .whitespacesAndNewlines)
         }
 
         deinit {
