@@ -58,7 +58,7 @@ struct ReportTests {
     /// whether an incident is marked.
     private func curves(_ page: String) -> [(name: String, highest: Int, isMarked: Bool)] {
         let curve =
-            #/<th scope="row" role="rowheader">([^<]*)<div.*?<svg class="line".*?class="all" d="([^"]*)".*?<\/tr>/#
+            #/<th scope="row"[^>]*>([^<]*)<div.*?class="line".*?class="all" d="([^"]*)".*?<\/tr>/#
             .dotMatchesNewlines()
         return page.matches(of: curve).map { match in
             // The place of the line is 50 of 100.

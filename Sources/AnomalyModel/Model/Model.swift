@@ -81,8 +81,8 @@ public struct Model: Sendable, Equatable {
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
     }
 
-    /// Copies graph, new contacts, minutes, times and feedback from `anchor`, from which this model was
-    /// retrained.
+    /// Copies graph, new contacts, minutes, times and feedback from `anchor`, from which this model
+    /// was retrained.
     public mutating func inherit(from anchor: Model) {
         graph = anchor.graph
         minutes = anchor.minutes

@@ -114,7 +114,8 @@ public struct NotifyEntry: Sendable, Equatable {
         for key in given where !allowed.contains(key) {
             faults.append(
                 key == "url" && kind.isChat
-                    ? "the URL of a webhook is a secret: write it to a file and name that as 'url_file'"
+                    ? "the URL of a webhook is a secret: write it to a file and name that as "
+                        + "'url_file'"
                     : "'\(key)' is not for 'type: \(kind.rawValue)'")
         }
         for path in [urlFile, passwordFile, authoritiesFile] {

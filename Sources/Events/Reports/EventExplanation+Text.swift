@@ -41,7 +41,8 @@ extension EventExplanation {
         if let threshold = alert.threshold {
             let chance =
                 alert.pValue.map {
-                    "; a clean minute scores as high with chance \(JSONObject.number($0, significant: 2))"
+                    "; a clean minute scores as high with chance "
+                        + JSONObject.number($0, significant: 2)
                 } ?? ""
             lines.append(
                 "  score \(Self.number(alert.score, 3)), threshold "

@@ -22,8 +22,8 @@ enum Counter: Int {
     case dnsQueries, dnsNames, nxdomain
     /// Packets in the high bits, their bytes in the low bits.
     case icmp
-    /// Flows to services that ask for a login below; above, refusals by services that refuse several of their clients, of flows
-    /// and of logins.
+    /// Flows to services that ask for a login below; above, refusals by services that refuse
+    /// several of their clients, of flows and of logins.
     case logins
     /// TCP flows whose handshake was completed above, frames with another's source address below.
     case proof

@@ -30,7 +30,8 @@ public struct Window: Sendable {
     /// Flows to services that the subject is known to use, refused by servers that refuse several
     /// of their clients; and logins that these refused.
     public var outageCount = 0
-    /// Of `.failedLogins`, those that the server refused: it said so, or closed the connection early.
+    /// Of `.failedLogins`, those that the server refused: it said so, or closed the connection
+    /// early.
     public var refusedLogins = 0
     /// Logins that the server granted in clear; `.failedLogins` does not have them.
     public var grantedLogins = 0

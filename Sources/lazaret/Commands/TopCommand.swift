@@ -11,7 +11,8 @@ struct TopCommand: AsyncParsableCommand {
             "Show rates, top talkers, fences and incidents of the running monitor, every second.",
         discussion: """
             Keys: q ends it, p pauses and continues, s, t, f and i show and hide status, top \
-            talkers, fences and incidents, and the space bar updates at once. In a pipe, it prints one screen.
+            talkers, fences and incidents, and the space bar updates at once. In a pipe, it \
+            prints one screen.
             """)
 
     @OptionGroup var control: ControlInput
