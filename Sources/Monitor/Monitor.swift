@@ -212,8 +212,8 @@ public struct Monitor {
             dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger,
             rulesChanged: { responses.wake() })
         defer { decisions.stop() }
-        responses.onStep { record, verb in
-            if let event = Event(record, verb) { decisions.submit(event) }
+        responses.onStep { record, step in
+            if let event = Event(record, step) { decisions.submit(event) }
         }
         quarantine.repairs.connect(decisions)
         hub.connect(

@@ -1,4 +1,5 @@
 internal import SystemSupport
+internal import TextFormats
 public import Timestamps
 
 /// A configured response beyond nftables: what is done about an offender besides its fence.
@@ -160,24 +161,10 @@ extension ResponseEntry {
 
     /// What is wrong with the entries, each as one line.
     public static func faults(in entries: [ResponseEntry]) -> [String] {
-        var faults: [String] = []
-        var names: Set<String> = []
-        if entries.count > countLimit { faults.append("more than \(countLimit) entries") }
-        for entry in entries {
-            let isPlain =
-                (1...64).contains(entry.name.utf8.count)
-                && entry.name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-            if !isPlain {
-                faults.append(
-                    "the name '\(entry.name)' must be 1 to 64 printable characters of ASCII, "
-                        + "without spaces")
+        EntryNames.faults(in: entries.map(\.name), limit: countLimit)
+            + entries.flatMap { entry in
+                entry.faults.map { "'\(entry.name.printable)': \($0)" }
             }
-            if !names.insert(entry.name).inserted {
-                faults.append("two entries have the name '\(entry.name)'; each needs its own")
-            }
-            faults += entry.faults.map { "'\(entry.name)': \($0)" }
-        }
-        return faults
     }
 
     private var faults: [String] {

@@ -87,19 +87,12 @@ public struct ResponsePreview: Sendable {
         do throws(ResponseError) {
             switch entry.action {
             case .evidence:
+                // To prepare it would keep it.
                 let container = try await InspectedContainer(record.object, of: record.engine)
                 try container.check(record, rails)
-            case .disconnect:
-                record.undo = try await DisconnectAction(exile: entry.network)
+            default:
+                record.undo = try await entry.steps(cluster: cluster, evidence: "")
                     .prepare(record, rails)
-            case .pause: record.undo = try await PauseAction().prepare(record, rails)
-            case .stop:
-                record.undo = try await StopAction(grace: entry.graceSeconds).prepare(record, rails)
-            case .request, .exec: try rails.check(record)
-            case .wireguard: record.undo = try await WireGuardAction().prepare(record, rails)
-            case .networkPolicy, .evict, .cordon, .scale, .revoke:
-                let action = try entry.action.onCluster(cluster)
-                record.undo = try await action.prepare(record, rails)
             }
             let engine = engines.first { $0.path == record.engine }?.name ?? "docker"
             let text = try description(of: record, entry, engine)

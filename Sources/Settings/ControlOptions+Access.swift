@@ -1,7 +1,6 @@
 internal import NetworkAddresses
 internal import Glibc
 internal import HTTPServer
-internal import SystemPackage
 internal import SystemSupport
 
 extension ControlOptions {
@@ -73,17 +72,12 @@ extension ControlOptions {
     private static func secret(
         in path: String, hint: String
     ) throws(ConfigurationError) -> String {
-        guard let bytes = try? Files.read(path) else {
-            throw ConfigurationError(path: path, reason: hint)
-        }
-        // Symbolic links are followed, since a link has no permissions of its own.
-        guard let facts = try? Files.status(path),
-            facts.permissions.isDisjoint(with: FilePermissions(rawValue: 0o077))
-        else {
+        do throws(SecretFault) {
+            return String(decoding: try Files.readSecret(path), as: UTF8.self)
+        } catch {
             throw ConfigurationError(
-                path: path, reason: "other users can read the secret; chmod 600 \(path)")
+                path: path, reason: error == .unreadable ? hint : "\(error)")
         }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The port's certificate and its private key as PEM; nil: no TLS.

@@ -74,7 +74,7 @@ struct NotifyTests {
         ),
         ("{name: a, type: slack, url_file: s}", "s: not an absolute path"),
         ("{name: a, type: slack, url_file: /s, interval: 0s}", "'interval' is '0s'"),
-        ("{name: a b, type: slack, url_file: /s}", "a name must be"),
+        ("{name: a b, type: slack, url_file: /s}", "the name 'a b' must be"),
     ])
     func anErrorOfTheConfigurationIsReported(entry: String, words: String) throws {
         let file = try configuration("  - \(entry)")

@@ -1,8 +1,8 @@
 internal import Events
 internal import FoundationEssentials
 internal import MailClient
-internal import SystemPackage
 internal import SystemSupport
+internal import TextFormats
 public import Timestamps
 
 /// People to notify, and how: one entry of `notify`.
@@ -78,24 +78,10 @@ public struct NotifyEntry: Sendable, Equatable {
 
     /// What is wrong with the entries, each as one line; no line has a URL.
     public static func faults(in entries: [NotifyEntry]) -> [String] {
-        var faults: [String] = []
-        var names: Set<String> = []
-        if entries.count > countLimit { faults.append("more than \(countLimit) entries") }
-        for entry in entries {
-            let isPlain =
-                (1...64).contains(entry.name.utf8.count)
-                && entry.name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-            guard isPlain else {
-                faults.append(
-                    "a name must be 1 to 64 printable characters of ASCII, without spaces")
-                continue
+        EntryNames.faults(in: entries.map(\.name), limit: countLimit)
+            + entries.flatMap { entry in
+                entry.faults.map { "'\(entry.name.printable)': \($0)" }
             }
-            if !names.insert(entry.name).inserted {
-                faults.append("two entries have the name '\(entry.name)'; each needs its own")
-            }
-            faults += entry.faults.map { "'\(entry.name)': \($0)" }
-        }
-        return faults
     }
 
     private var faults: [String] {
@@ -226,15 +212,9 @@ public struct NotifyEntry: Sendable, Equatable {
 
     /// The one line of a file that other users must not be able to read.
     private static func secret(in path: String) throws(DeliveryError) -> String {
-        guard let bytes = try? Files.read(path, limit: 1 << 16) else {
-            throw DeliveryError(sink: path, reason: "cannot be read")
-        }
-        // Symbolic links are followed, since a link has no permissions of its own.
-        guard let facts = try? Files.status(path),
-            facts.permissions.isDisjoint(with: FilePermissions(rawValue: 0o077))
-        else {
-            throw DeliveryError(
-                sink: path, reason: "other users can read the secret; chmod 600 \(path)")
+        let bytes: [UInt8]
+        do throws(SecretFault) { bytes = try Files.readSecret(path, limit: 1 << 16) } catch {
+            throw DeliveryError(sink: path, reason: "\(error)")
         }
         let line = bytes.reversed().drop { $0 == 10 || $0 == 13 }.reversed()
         guard !line.isEmpty, line.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {

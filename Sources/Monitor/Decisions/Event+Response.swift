@@ -3,14 +3,17 @@ internal import Responses
 
 extension Event {
     /// The event of a response's step; nil for steps that are of no interest outside.
-    ///
-    /// - Parameter verb: the step's word in the audit trail.
-    init?(_ record: ResponseRecord, _ verb: String) {
-        let states: [String: ResponseChange.State] = [
-            "verify": .inEffect, "renew": .renewed, "undone": .undone, "fail": .failed,
-            "skip": .skipped, "leave": .left,
-        ]
-        guard let state = states[verb] else { return nil }
+    init?(_ record: ResponseRecord, _ step: ResponseStep) {
+        let state: ResponseChange.State
+        switch step {
+        case .verify: state = .inEffect
+        case .renew: state = .renewed
+        case .undone: state = .undone
+        case .fail: state = .failed
+        case .skip: state = .skipped
+        case .leave: state = .left
+        case .plan, .prepare, .apply, .undo: return nil
+        }
         self.init(
             time: record.changed,
             .response(

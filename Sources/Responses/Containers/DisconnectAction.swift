@@ -36,7 +36,7 @@ struct DisconnectAction: ResponseAction {
         guard EngineConnection.isName(exile) else { throw .notNeeded("no network '\(exile)'") }
         let network: Network
         do throws(ResponseError) {
-            network = try await EngineConnection(path: record.engine).get(
+            network = try await EngineConnection.to(record.engine).get(
                 Network.self, "/networks/\(exile)")
         } catch .gone { throw .notNeeded("no network '\(exile)'") } catch { throw error }
         guard network.Internal == true else {
@@ -162,7 +162,7 @@ struct DisconnectAction: ResponseAction {
             change.Force = force
         }
         let body = (try? JSONEncoder().encode(change)).map { String(decoding: $0, as: UTF8.self) }
-        try await EngineConnection(path: record.engine).send(
+        try await EngineConnection.to(record.engine).send(
             "POST", "/networks/\(id)/\(verb)", body: body, seconds: 30)
     }
 

@@ -5,7 +5,7 @@ internal import TextFormats
 internal import Timestamps
 
 /// What was kept of a container, as the ledger keeps it.
-struct EvidenceUndo: Codable, Sendable {
+struct EvidenceUndo: LedgerPlan {
     /// The container's run.
     var startedAt: String
     /// The folder with the engine's description and the list of processes.
@@ -15,19 +15,6 @@ struct EvidenceUndo: Codable, Sendable {
     var seconds: Int64
     /// The most folders and images that are kept.
     var kept: Int
-
-    /// - Throws: `.changed` if the record was damaged.
-    static func read(_ record: ResponseRecord) throws(ResponseError) -> EvidenceUndo {
-        do { return try JSONDecoder().decode(Self.self, from: Data(record.undo.utf8)) } catch {
-            throw .changed("the ledger's record of it is damaged")
-        }
-    }
-
-    var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    }
 }
 
 /// Keeps what an engine knows about a container and its processes, and its files as an image.
@@ -47,7 +34,7 @@ struct EvidenceAction: ResponseAction {
     func prepare(
         _ record: ResponseRecord, _ rails: ResponseRails
     ) async throws(ResponseError) -> String {
-        let engine = EngineConnection(path: record.engine)
+        let engine = EngineConnection.to(record.engine)
         let container = try await InspectedContainer(record.object, of: record.engine)
         try container.check(record, rails)
         let tag = Self.tag(record)
@@ -77,7 +64,7 @@ struct EvidenceAction: ResponseAction {
 
     /// The list of processes; empty if there is none. For Docker's clients, Podman runs the
     /// container's own `ps`, which may be missing; its own interface does not need it.
-    private static func processes(of id: String, _ engine: EngineConnection) async -> [UInt8] {
+    private static func processes(of id: String, _ engine: APIConnection) async -> [UInt8] {
         for path in ["/containers/\(id)/top?ps_args=-ef", "/v4.0.0/libpod/containers/\(id)/top"] {
             if let answer = try? await engine.send("GET", path, seconds: 3), !answer.isEmpty {
                 return answer
@@ -87,9 +74,9 @@ struct EvidenceAction: ResponseAction {
     }
 
     func apply(_ record: ResponseRecord) async throws(ResponseError) -> String? {
-        let undo = try EvidenceUndo.read(record)
+        let undo = try EvidenceUndo(record)
         guard let tag = undo.tag, try await !hasImage(record, tag) else { return nil }
-        let engine = EngineConnection(path: record.engine)
+        let engine = EngineConnection.to(record.engine)
         try await engine.send(
             "POST",
             "/commit?container=\(record.object)&repo=\(Self.repository)&tag=\(tag)&pause=false"
@@ -99,14 +86,14 @@ struct EvidenceAction: ResponseAction {
     }
 
     func effect(of record: ResponseRecord) async throws(ResponseError) -> ResponseEffect {
-        let undo = try EvidenceUndo.read(record)
+        let undo = try EvidenceUndo(record)
         // What was kept may be moved away by whoever examines it.
         guard record.state != .verified, let tag = undo.tag else { return .whole }
         return try await hasImage(record, tag) ? .whole : .none
     }
 
     func undo(_ record: ResponseRecord) async throws(ResponseError) -> String? {
-        let undo = try EvidenceUndo.read(record)
+        let undo = try EvidenceUndo(record)
         let image = undo.tag.map { ", image \(Self.repository):\($0)" } ?? ""
         return "kept: \(undo.folder)\(image)"
     }
@@ -115,7 +102,7 @@ struct EvidenceAction: ResponseAction {
         _ record: ResponseRecord, _ tag: String
     ) async throws(ResponseError) -> Bool {
         do throws(ResponseError) {
-            _ = try await EngineConnection(path: record.engine).send(
+            _ = try await EngineConnection.to(record.engine).send(
                 "GET", "/images/\(Self.repository):\(tag)/json")
             return true
         } catch .gone { return false } catch { throw error }
@@ -147,7 +134,7 @@ struct EvidenceAction: ResponseAction {
     }
 
     /// Removes the oldest images.
-    private func pruneImages(_ engine: EngineConnection, keeping kept: Int) async {
+    private func pruneImages(_ engine: APIConnection, keeping kept: Int) async {
         let filter = "%7B%22reference%22%3A%5B%22\(Self.repository)%22%5D%7D"
         guard
             let images = try? await engine.get([Image].self, "/images/json?filters=\(filter)")

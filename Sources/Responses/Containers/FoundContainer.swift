@@ -31,7 +31,7 @@ struct FoundContainer: Sendable, Equatable {
 
     /// The running containers of an engine.
     static func all(of engine: EngineAddress) async throws(ResponseError) -> [FoundContainer] {
-        let listed = try await EngineConnection(path: engine.path).get(
+        let listed = try await EngineConnection.to(engine.path).get(
             [Listed].self, "/containers/json", seconds: 20)
         var sharers: [String: [String]] = [:]
         for one in listed {
@@ -61,7 +61,7 @@ struct FoundContainer: Sendable, Equatable {
     private static func podmanSharers(
         of engine: EngineAddress
     ) async throws(ResponseError) -> [String: [String]] {
-        let connection = EngineConnection(path: engine.path)
+        let connection = EngineConnection.to(engine.path)
         let version = try await connection.get(Version.self, "/version")
         guard (version.Components ?? []).contains(where: { $0.Name?.hasPrefix("Podman") ?? false })
         else { return [:] }

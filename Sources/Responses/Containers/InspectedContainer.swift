@@ -73,12 +73,12 @@ struct InspectedContainer: Decodable, Sendable {
     /// - Throws: `.gone` if there is no such container.
     init(_ id: String, of engine: String) async throws(ResponseError) {
         guard EngineConnection.isIdentifier(id) else { throw .gone("no container '\(id)'") }
-        self = try await EngineConnection(path: engine).get(Self.self, "/containers/\(id)/json")
+        self = try await EngineConnection.to(engine).get(Self.self, "/containers/\(id)/json")
     }
 }
 
 /// What is needed to undo a response on a container.
-struct ContainerUndo: Codable, Sendable {
+struct ContainerUndo: LedgerPlan {
     /// Its run: a container that was started since belongs to whoever did that.
     var startedAt: String
     /// Its restart policy.
@@ -91,19 +91,6 @@ struct ContainerUndo: Codable, Sendable {
     var grace: Int64?
 
     init(startedAt: String) { self.startedAt = startedAt }
-
-    /// - Throws: `.failed` if the record was damaged.
-    init(_ record: ResponseRecord) throws(ResponseError) {
-        do { self = try JSONDecoder().decode(Self.self, from: Data(record.undo.utf8)) } catch {
-            throw .changed("the ledger's record of it is damaged")
-        }
-    }
-
-    var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    }
 }
 
 extension InspectedContainer {

@@ -16,7 +16,7 @@ struct PauseAction: ResponseAction {
         try container.demandSameRun(ContainerUndo(record))
         guard container.isRunning else { throw .changed("\(container.name) does not run any more") }
         guard !container.isPaused else { return nil }
-        try await EngineConnection(path: record.engine).send(
+        try await EngineConnection.to(record.engine).send(
             "POST", "/containers/\(record.object)/pause", seconds: 30)
         return nil
     }
@@ -41,7 +41,7 @@ struct PauseAction: ResponseAction {
         guard container.isPaused else {
             throw .changed("\(container.name) was continued already")
         }
-        try await EngineConnection(path: record.engine).send(
+        try await EngineConnection.to(record.engine).send(
             "POST", "/containers/\(record.object)/unpause", seconds: 30)
         let after = try await InspectedContainer(record.object, of: record.engine)
         guard !after.isPaused else { throw .failed("\(container.name) is still paused") }

@@ -30,7 +30,7 @@ struct StopAction: ResponseAction {
             where container.isPaused
         {
             // Podman does not stop a paused container.
-            try await EngineConnection(path: record.engine).send(
+            try await EngineConnection.to(record.engine).send(
                 "POST", "/containers/\(record.object)/unpause", seconds: 30)
             try await stop(record, undo)
         } catch { throw error }
@@ -42,7 +42,7 @@ struct StopAction: ResponseAction {
     ) async throws(ResponseError) {
         let grace = undo.grace ?? grace
         // 304: it does not run.
-        try await EngineConnection(path: record.engine).send(
+        try await EngineConnection.to(record.engine).send(
             "POST", "/containers/\(record.object)/stop?t=\(grace)", seconds: grace + 30,
             accepting: [304])
     }
@@ -57,7 +57,7 @@ struct StopAction: ResponseAction {
         let container = try await InspectedContainer(record.object, of: record.engine)
         try container.demandSameRun(undo)
         if !container.isRunning {
-            try await EngineConnection(path: record.engine).send(
+            try await EngineConnection.to(record.engine).send(
                 "POST", "/containers/\(record.object)/start", seconds: 60, accepting: [304])
         }
         let after = try await InspectedContainer(record.object, of: record.engine)

@@ -84,7 +84,7 @@ extension ResponseEngine {
         }
         // After a restart, one that is over must not begin again.
         guard known == nil, try !ledger.hasResponse(record) else { return }
-        try write(record, record.state == .skipped ? "skip" : "plan")
+        try write(record, record.state == .skipped ? .skip : .plan)
     }
 
     static func delay(after attempts: Int) -> Interval {

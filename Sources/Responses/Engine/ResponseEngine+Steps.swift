@@ -29,20 +29,20 @@ extension ResponseEngine {
                 evidence: evidence, protected: situation.protected,
                 allowlist: situation.allowlist, now: clock(), isPausedHere: isPaused(record.object))
             let undo = try await action.prepare(record, rails)
-            try store(&record, .prepared, undo: undo, "prepare", "")
+            try store(&record, .prepared, undo: undo, .prepare, "")
         }
         // Nothing else waits for an image of the container.
         if record.action == ResponseEntry.Action.evidence.rawValue { free(record) }
         if record.state == .prepared {
             let undo = try await action.apply(record)
-            try store(&record, .applied, undo: undo, "apply", "")
+            try store(&record, .applied, undo: undo, .apply, "")
         }
         guard try await action.effect(of: record) == .whole else {
             record.state = .prepared
             throw .failed("it was applied and is not in effect")
         }
         let remark = await action.remark(on: record).map { "in effect; \($0)" } ?? "in effect"
-        try store(&record, .verified, "verify", remark)
+        try store(&record, .verified, .verify, remark)
         logger.notice("\(Self.words(record)): \(remark)")
     }
 
@@ -69,7 +69,7 @@ extension ResponseEngine {
                 throw .failed("it is not in effect any more, and cannot be applied again")
             }
             try store(
-                &record, .verified, undo: undo, "renew", "it was not in effect any more")
+                &record, .verified, undo: undo, .renew, "it was not in effect any more")
         case .none:
             throw .changed("it is not in effect any more: somebody else has changed it")
         }
@@ -79,7 +79,7 @@ extension ResponseEngine {
         let action = try action(record)
         if record.state != .undoing {
             // What cannot be written is undone nevertheless: doing it twice does no harm.
-            try? store(&record, .undoing, "undo", "")
+            try? store(&record, .undoing, .undo, "")
             record.state = .undoing
         }
         let note = try await action.undo(record)
@@ -146,7 +146,7 @@ extension ResponseEngine {
             try? settle(&record, .failed, Self.mark + trouble)
             return
         }
-        try? store(&record, .undoing, "undo", Self.mark + trouble)
+        try? store(&record, .undoing, .undo, Self.mark + trouble)
         record.state = .undoing
         record.detail = Self.mark + trouble
         keep(record)
@@ -158,10 +158,14 @@ extension ResponseEngine {
     private func settle(
         _ record: inout ResponseRecord, _ end: ResponseRecord.State, _ why: String
     ) throws(ResponseError) {
-        let words: [ResponseRecord.State: String] = [
-            .undone: "undone", .failed: "fail", .skipped: "skip", .left: "leave",
-        ]
-        try store(&record, end, words[end] ?? "end", why)
+        let step: ResponseStep =
+            switch end {
+            case .undone: .undone
+            case .skipped: .skip
+            case .left: .leave
+            case .failed, .waiting, .prepared, .applied, .verified, .undoing: .fail
+            }
+        try store(&record, end, step, why)
         let line = "\(Self.words(record)): \(end.rawValue)\(why.isEmpty ? "" : ": \(why)")"
         logger.log(level: end == .undone ? .notice : .warning, "\(line)")
     }
@@ -169,14 +173,14 @@ extension ResponseEngine {
     /// Writes the record's next state, with an audit entry. The record changes if that succeeds.
     private func store(
         _ record: inout ResponseRecord, _ next: ResponseRecord.State, undo: String? = nil,
-        _ verb: String, _ detail: String
+        _ step: ResponseStep, _ detail: String
     ) throws(ResponseError) {
         var changed = record
         changed.state = next
         changed.undo = undo ?? record.undo
         changed.changed = clock()
         changed.detail = detail
-        try write(changed, verb)
+        try write(changed, step)
         record = changed
     }
 
@@ -187,18 +191,18 @@ extension ResponseEngine {
         }
     }
 
-    func write(_ record: ResponseRecord, _ verb: String) throws(ResponseError) {
+    func write(_ record: ResponseRecord, _ step: ResponseStep) throws(ResponseError) {
         var detail = "\(record.entry): \(record.action) of \(record.name)"
         if record.object != record.target { detail += " (\(record.object.prefix(12)))" }
         if !record.detail.isEmpty { detail += "; \(record.detail)" }
         detail += "; \(record.ruleID)"
         if !record.eventID.isEmpty { detail += "; event \(record.eventID)" }
         let entry = AuditEntry(
-            time: record.changed, actor: "lazaret", action: "response \(verb)",
+            time: record.changed, actor: "lazaret", action: "response \(step.rawValue)",
             subject: record.target, detail: detail)
         try ledger.write(record, [entry])
         keep(record)
-        listener.withLock { $0 }?(record, verb)
+        listener.withLock { $0 }?(record, step)
     }
 
     /// A response in a log line.
@@ -208,26 +212,13 @@ extension ResponseEngine {
 
     /// - Throws: `.changed` for an action that this program does not know.
     private func action(_ record: ResponseRecord) throws(ResponseError) -> any ResponseAction {
-        let entry = state.withLock { state in
-            state.entries.first { $0.name == record.entry && $0.action.rawValue == record.action }
-        }
         guard let kind = ResponseEntry.Action(rawValue: record.action) else {
             throw .changed("this program has no response '\(record.action)'")
         }
-        switch kind {
-        case .disconnect: return DisconnectAction(exile: entry?.network)
-        case .pause: return PauseAction()
-        case .stop: return StopAction(grace: entry?.graceSeconds ?? 10)
-        case .evidence:
-            return EvidenceAction(
-                folder: evidenceFolder, commits: entry?.commits ?? false,
-                seconds: Int64((entry?.timeout ?? .seconds(120)).wholeSeconds),
-                kept: entry?.kept ?? 20)
-        case .request: return RequestAction()
-        case .exec: return ExecAction()
-        case .wireguard: return WireGuardAction()
-        case .networkPolicy, .evict, .cordon, .scale, .revoke:
-            return try kind.onCluster(cluster)
+        let known = state.withLock { state in
+            state.entries.first { $0.name == record.entry && $0.action == kind }
         }
+        // What undo needs is in the ledger.
+        return try (known ?? ResponseEntry(kind)).steps(cluster: cluster, evidence: evidenceFolder)
     }
 }

@@ -69,7 +69,7 @@ public final class ResponseEngine: Sendable {
     let clock: @Sendable () -> Timestamp
     let situation: @Sendable () -> ResponseSituation?
     let executor = ResponseExecutor()
-    let listener = Mutex<(@Sendable (ResponseRecord, _ verb: String) -> Void)?>(nil)
+    let listener = Mutex<(@Sendable (ResponseRecord, ResponseStep) -> Void)?>(nil)
     private let news = Signal()
     private let ended = Signal()
     private let steps = DispatchGroup()
@@ -111,8 +111,8 @@ public final class ResponseEngine: Sendable {
     /// Has the thread compare at once, because a fence has begun or ended.
     public func wake() { news.raise() }
 
-    /// Calls `body` after each step that the ledger has, with the step's word in the audit trail.
-    public func onStep(_ body: @escaping @Sendable (ResponseRecord, _ verb: String) -> Void) {
+    /// Calls `body` after each step that the ledger has, on the thread of the step.
+    public func onStep(_ body: @escaping @Sendable (ResponseRecord, ResponseStep) -> Void) {
         listener.withLock { $0 = body }
     }
 

@@ -78,7 +78,7 @@ struct CordonAction: ResponseAction {
         guard try await node(plan).spec?.unschedulable == true else {
             throw .changed("node \(plan.object) was uncordoned already")
         }
-        try await set(plan, JSONValue.none)
+        try await set(plan, JSONValue.null)
         return nil
     }
 
@@ -209,7 +209,7 @@ struct RevokeAction: ResponseAction {
         plan.objectUID = uid
         var kept: [String: JSONValue] = [
             "apiVersion": .text("rbac.authorization.k8s.io/v1"), "kind": .text("RoleBinding"),
-            "roleRef": found["roleRef"] ?? JSONValue.none,
+            "roleRef": found["roleRef"] ?? JSONValue.null,
             "subjects": found["subjects"] ?? .list([]),
         ]
         var metadata: [String: JSONValue] = ["name": .text(name)]

@@ -1,25 +1,5 @@
 internal import TextFormats
 
-extension ResponseEntry.Action {
-    /// The action on a cluster.
-    ///
-    /// - Throws: `.failed` if there is no cluster.
-    func onCluster(_ cluster: ClusterAddress?) throws(ResponseError) -> any ResponseAction {
-        guard let cluster else {
-            throw .failed("no cluster: 'workloads.kubernetes' says where its API is")
-        }
-        switch self {
-        case .networkPolicy: return NetworkPolicyAction(cluster: cluster)
-        case .evict: return EvictAction(cluster: cluster)
-        case .cordon: return CordonAction(cluster: cluster)
-        case .scale: return ScaleAction(cluster: cluster)
-        case .revoke: return RevokeAction(cluster: cluster)
-        case .evidence, .disconnect, .pause, .stop, .request, .exec, .wireguard:
-            throw .changed("'\(rawValue)' acts on no cluster")
-        }
-    }
-}
-
 extension ClusterPlan {
     /// What is done, how it is undone, and the commands that undo it without a monitor.
     func description(

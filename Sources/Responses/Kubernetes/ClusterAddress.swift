@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import HTTPClient
 public import Workloads
 
 /// The API of the cluster that this node belongs to.
@@ -14,28 +13,25 @@ public struct ClusterAddress: Sendable {
     }
 }
 
-/// Requests to the API of a cluster, each with a time limit and a bounded answer.
+/// Changes of a cluster's objects.
 struct ClusterConnection: Sendable {
-    let access: KubernetesAccess
+    private let api: APIConnection
 
-    private static let answerLimit = 16 << 20
-    private static let seconds: Int64 = 10
-
-    /// The type of a change to an object.
-    private static let patch = "application/merge-patch+json"
+    init(access: KubernetesAccess) {
+        api = APIConnection(
+            base: access.server, tls: access.tls, headers: { access.headers() },
+            name: access.server)
+    }
 
     /// - Throws: `.gone` if the object does not exist; `.failed` for other refusals and without an
     ///   answer.
     func get<T: Decodable>(_ type: T.Type, _ path: String) async throws(ResponseError) -> T {
-        let bytes = try await send("GET", path)
-        do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
-            throw .failed("\(access.server)\(path.prefix(200)): the answer is not as expected")
-        }
+        try await api.get(type, path)
     }
 
     /// The same; nil if the object does not exist.
     func find<T: Decodable>(_ type: T.Type, _ path: String) async throws(ResponseError) -> T? {
-        do throws(ResponseError) { return try await get(type, path) } catch {
+        do throws(ResponseError) { return try await api.get(type, path) } catch {
             if case .gone = error { return nil }
             throw error
         }
@@ -46,7 +42,8 @@ struct ClusterConnection: Sendable {
     /// - Parameter change: a merge patch (RFC 7386), with the object's `uid`: the API refuses it
     ///   for another object of that name.
     func patch(_ path: String, _ change: JSONValue) async throws(ResponseError) {
-        try await send("PATCH", path, change, content: Self.patch)
+        try await api.send(
+            "PATCH", path, body: change.text, content: "application/merge-patch+json")
     }
 
     /// Creates an object.
@@ -54,77 +51,30 @@ struct ClusterConnection: Sendable {
     /// - Returns: false if there is one of that name.
     @discardableResult
     func create(_ path: String, _ object: JSONValue) async throws(ResponseError) -> Bool {
-        let answer = try await exchange("POST", path, object, content: "application/json")
-        if answer.status == 409 { return false }
-        try check(answer, "POST", path)
-        return true
+        try await api.exchange("POST", path, body: object.text, accepting: [409]).status != 409
     }
 
     /// Deletes an object, if it is still the one with `uid`; one that is gone is no error.
     func delete(_ path: String, uid: String) async throws(ResponseError) {
         let options: JSONValue = .object(["preconditions": .object(["uid": .text(uid)])])
-        let answer = try await exchange("DELETE", path, options, content: "application/json")
         // Of another object with this name, nothing is to be undone.
-        if answer.status == 404 || answer.status == 409 { return }
-        try check(answer, "DELETE", path)
-    }
-
-    @discardableResult
-    private func send(
-        _ method: String, _ path: String, _ body: JSONValue? = nil, content: String = ""
-    ) async throws(ResponseError) -> [UInt8] {
-        let answer = try await exchange(method, path, body, content: content)
-        try check(answer, method, path)
-        return answer.body
-    }
-
-    private func check(
-        _ answer: (status: Int, body: [UInt8]), _ method: String, _ path: String
-    ) throws(ResponseError) {
-        if (200..<300).contains(answer.status) { return }
-        let reason =
-            answer.body.count < 65_536
-            ? try? JSONDecoder().decode(Refusal.self, from: Data(answer.body)).message : nil
-        let text = reason.map { ": " + EngineConnection.clean($0, limit: 300) } ?? ""
-        let why = "\(method) \(access.server)\(path.prefix(200)): status \(answer.status)\(text)"
-        throw answer.status == 404 ? .gone(why) : .failed(why)
-    }
-
-    private struct Refusal: Decodable {
-        var message: String?
-    }
-
-    private func exchange(
-        _ method: String, _ path: String, _ body: JSONValue?, content: String
-    ) async throws(ResponseError) -> (status: Int, body: [UInt8]) {
-        var request = HTTPRequest(url: access.server + path)
-        request.method = method
-        request.tls = access.tls
-        request.headers = access.headers() + [("Accept", "application/json")]
-        request.timeout = .seconds(Self.seconds)
-        if let body {
-            request.body = Array(body.text.utf8)
-            request.headers.append(("Content-Type", content))
-        }
-        do { return try await request.answer(upTo: Self.answerLimit) } catch {
-            throw .failed("\(method) \(access.server)\(path.prefix(200)): \(error)")
-        }
+        try await api.send("DELETE", path, body: options.text, accepting: [404, 409])
     }
 }
 
 /// A value of JSON that is sent, or kept to be sent again.
-indirect enum JSONValue: Codable, Equatable, Sendable {
+indirect enum JSONValue: LedgerPlan, Equatable {
     case text(String)
     case number(Int64)
     case flag(Bool)
-    case none
+    case null
     case list([JSONValue])
     case object([String: JSONValue])
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
-            self = .none
+            self = .null
         } else if let value = try? container.decode(Bool.self) {
             self = .flag(value)
         } else if let value = try? container.decode(Int64.self) {
@@ -144,17 +94,10 @@ indirect enum JSONValue: Codable, Equatable, Sendable {
         case .text(let value): try container.encode(value)
         case .number(let value): try container.encode(value)
         case .flag(let value): try container.encode(value)
-        case .none: try container.encodeNil()
+        case .null: try container.encodeNil()
         case .list(let values): try container.encode(values)
         case .object(let values): try container.encode(values)
         }
-    }
-
-    /// As JSON, with sorted keys.
-    var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
     subscript(key: String) -> JSONValue? {

@@ -106,7 +106,7 @@ struct ClusterPod: Decodable, Sendable {
 }
 
 /// A response on a pod, as the ledger keeps it.
-struct ClusterPlan: Codable, Sendable, Equatable {
+struct ClusterPlan: LedgerPlan, Equatable {
     /// The configured choices.
     var keepsDNS = false
     var replaces = false
@@ -139,19 +139,6 @@ struct ClusterPlan: Codable, Sendable, Equatable {
         binding = entry.binding
         reason = EngineConnection.clean(values["reason"] ?? "")
         rule = values["rule"] ?? ""
-    }
-
-    /// - Throws: `.changed` if the record was damaged.
-    init(_ record: ResponseRecord) throws(ResponseError) {
-        do { self = try JSONDecoder().decode(Self.self, from: Data(record.undo.utf8)) } catch {
-            throw .changed("the ledger's record of it is damaged")
-        }
-    }
-
-    var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
     var title: String { "\(namespace)/\(name)" }

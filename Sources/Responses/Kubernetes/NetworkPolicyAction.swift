@@ -59,7 +59,7 @@ struct NetworkPolicyAction: ResponseAction {
         try await cluster.connection.create(Self.policies(plan), Self.policy(plan))
         if pod.labels[Self.label] != Self.value(plan) {
             var labels: [String: JSONValue] = [Self.label: .text(Self.value(plan))]
-            for key in plan.removed.keys { labels[key] = JSONValue.none }
+            for key in plan.removed.keys { labels[key] = JSONValue.null }
             try await cluster.connection.patch(plan.podPath, Self.change(pod, labels))
         }
         await cluster.report(
@@ -92,7 +92,7 @@ struct NetworkPolicyAction: ResponseAction {
         }
         var note: String?
         if pod.labels[Self.label] == Self.value(plan) {
-            var labels: [String: JSONValue] = [Self.label: JSONValue.none]
+            var labels: [String: JSONValue] = [Self.label: JSONValue.null]
             for (key, value) in plan.removed {
                 if let present = pod.labels[key] {
                     note = "the label \(key) is '\(EngineConnection.clean(present))' by now"

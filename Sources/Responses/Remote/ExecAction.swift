@@ -6,7 +6,7 @@ internal import TextFormats
 internal import Timestamps
 
 /// A call of a program, as the ledger keeps it.
-struct ExecPlan: Codable, Sendable, Equatable {
+struct ExecPlan: LedgerPlan, Equatable {
     var program: String
     var arguments: [String]
     var user: String?
@@ -22,19 +22,6 @@ struct ExecPlan: Codable, Sendable, Equatable {
         seconds = Int64((entry.timeout ?? .seconds(10)).wholeSeconds)
         verifies = entry.verifies ?? false
         self.values = values
-    }
-
-    /// - Throws: `.changed` if the record was damaged.
-    init(_ record: ResponseRecord) throws(ResponseError) {
-        do { self = try JSONDecoder().decode(Self.self, from: Data(record.undo.utf8)) } catch {
-            throw .changed("the ledger's record of it is damaged")
-        }
-    }
-
-    var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
     /// Why the program cannot be run; nil if it can.

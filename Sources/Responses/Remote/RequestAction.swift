@@ -1,7 +1,6 @@
 internal import FoundationEssentials
 internal import HTTPClient
 internal import NetworkAddresses
-internal import SystemPackage
 internal import SystemSupport
 
 /// Sends HTTP requests to another program: a firewall at the border, for instance.
@@ -146,12 +145,10 @@ enum HeadersFile {
     /// - Throws: `.failed` if it cannot be read, or others can read it. The text of the file is not
     ///   part of the error.
     static func read(_ path: String) throws(ResponseError) -> [(name: String, value: String)] {
-        guard let bytes = try? Files.read(path, limit: 1 << 16) else {
-            throw .failed("\(path): cannot be read")
+        let bytes: [UInt8]
+        do throws(SecretFault) { bytes = try Files.readSecret(path, limit: 1 << 16) } catch {
+            throw .failed("\(path): \(error)")
         }
-        guard let facts = try? Files.status(path),
-            facts.permissions.isDisjoint(with: FilePermissions(rawValue: 0o077))
-        else { throw .failed("\(path): other users can read the secret; chmod 600 \(path)") }
         var headers: [(name: String, value: String)] = []
         let text = String(decoding: bytes, as: UTF8.self)
         for (index, line) in text.split(

@@ -87,7 +87,7 @@ public enum RequestContent: String, CaseIterable, Sendable, Codable {
 
 /// A `request` response with its variables filled in, as the ledger keeps it. The headers, which
 /// may be secret, stay in their file.
-struct RequestPlan: Codable, Sendable, Equatable {
+struct RequestPlan: LedgerPlan, Equatable {
     var apply: RequestStep
     var verify: RequestStep?
     /// The variable `captured` is filled in when it is sent.
@@ -98,13 +98,6 @@ struct RequestPlan: Codable, Sendable, Equatable {
     var seconds: Int64
     var capture: String?
     var captured: String?
-
-    /// - Throws: `.changed` if the record was damaged.
-    init(_ record: ResponseRecord) throws(ResponseError) {
-        do { self = try JSONDecoder().decode(Self.self, from: Data(record.undo.utf8)) } catch {
-            throw .changed("the ledger's record of it is damaged")
-        }
-    }
 
     init?(_ entry: ResponseEntry, _ values: [String: String]) {
         guard let apply = entry.apply, let undo = entry.undo else { return nil }
@@ -134,11 +127,5 @@ struct RequestPlan: Codable, Sendable, Equatable {
         values[ResponseTemplate.captured] = mark
         return ResponseTemplate.fill(text, values, escaping)
             .replacing(ResponseTemplate.escape(mark, escaping), with: "{{captured}}")
-    }
-
-    var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }

@@ -6,7 +6,7 @@ internal import TextFormats
 internal import Timestamps
 
 /// The peers of WireGuard that are suspended, as the ledger keeps them; no keys that are secret.
-struct WireGuardPlan: Codable, Sendable, Equatable {
+struct WireGuardPlan: LedgerPlan, Equatable {
     /// A peer and the addresses that it may use.
     struct Peer: Codable, Sendable, Equatable {
         var interface: String
@@ -39,19 +39,6 @@ struct WireGuardPlan: Codable, Sendable, Equatable {
         hasNetworks = entry.networks ?? false
         seconds = Int64((entry.timeout ?? .seconds(10)).wholeSeconds)
         self.address = address
-    }
-
-    /// - Throws: `.changed` if the record was damaged.
-    init(_ record: ResponseRecord) throws(ResponseError) {
-        do { self = try JSONDecoder().decode(Self.self, from: Data(record.undo.utf8)) } catch {
-            throw .changed("the ledger's record of it is damaged")
-        }
-    }
-
-    var text: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }
 
