@@ -1,6 +1,7 @@
 import AnomalyModel
 import AttackPatterns
 import FeatureExtraction
+import IsolationForest
 import NetworkAddresses
 import SenderAttribution
 import Workloads
@@ -34,6 +35,30 @@ extension Detector {
             threshold: scaleModel.threshold, pattern: pattern, strength: found.strength,
             excess: max(Self.farBeyond, excess.sorted(by: >).prefix(4).reduce(0, +)),
             level: mayFence ? .quarantine : .watch, isFarBeyond: mayFence, reasons: [reason])
+    }
+
+    /// The verdict on a scan that goes on for longer than a window. Its probes raise alerts by
+    /// themselves, as contacts never seen before; together they are no reason for a fence.
+    mutating func slowVerdict(
+        _ window: Window, _ identity: Identity, _ group: (name: String, baseline: GroupBaseline),
+        _ excess: [Float], _ scan: SlowScans.Scan
+    ) -> Verdict {
+        let scaleModel = model[window.scale]
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let row = RelativeVector.relative(transformed, to: group.baseline)
+        let score = scaleModel.forest.attribute(row, into: &shares)
+        remember(window, identity, .verticalScan)
+        var verdict = verdict(
+            window, identity, group, excess, score, scaleModel, (.verticalScan, scan.strength))
+        verdict.level = .watch
+        verdict.isFarBeyond = false
+        verdict.reasons.insert(
+            contentsOf: verdict.reasons.prefix(1).map {
+                var reason = $0
+                reason.text = scan.text
+                return reason
+            }, at: 0)
+        return verdict
     }
 }
 

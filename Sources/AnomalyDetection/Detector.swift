@@ -33,6 +33,7 @@ public struct Detector: Sendable {
     private var reported: [IPAddress: [Reported]] = [:]
 
     private var replicaScans = ReplicaScans()
+    private var slowScans = SlowScans()
     /// The last second of a flood of each target.
     private var floods: [IPAddress: Int] = [:]
 
@@ -89,10 +90,11 @@ public struct Detector: Sendable {
     public private(set) var unscoredCount = 0
     private var unknownHosts = (second: Int.min, plain: 0, patterned: 0)
 
-    /// Continues the counts and the evidence of the detector that this one replaces.
+    /// Continues the counts, evidence and slow scans of the detector that this one replaces.
     public mutating func resumeCounts(of other: Detector) {
         evidence = other.evidence
         peers = other.peers
+        slowScans = other.slowScans
         scoredCount = other.scoredCount
         seenCount = other.seenCount
         scoreCounts = other.scoreCounts
@@ -155,6 +157,11 @@ public struct Detector: Sendable {
             ? replicaScans.note(window, workload: identity.name) : nil
         if let shared, found?.pattern.mayFence != true {
             found = (shared.pattern, shared.strength)
+        }
+        if !omitted.contains(.patterns), let slow = slowScans.note(window),
+            found?.pattern.mayFence != true
+        {
+            return slowVerdict(window, identity, group, excess, slow)
         }
         guard !isEcho(window, identity, found?.pattern) else { return nil }
         guard !isPartOfFlood(window, found?.pattern) else { return nil }
@@ -284,7 +291,7 @@ public struct Detector: Sendable {
         reported[window.subject] = list
     }
 
-    private func verdict(
+    func verdict(
         _ window: Window, _ identity: Identity, _ group: (name: String, baseline: GroupBaseline),
         _ excess: [Float], _ score: Float, _ scaleModel: Model.ScaleModel,
         _ found: (pattern: Pattern, strength: Float)?

@@ -73,7 +73,9 @@ extension Pattern {
         guard isAnomalous(.unsolicited), let (kind, count) = window.unsolicited.dominant,
             Self.floodOf[kind] == self
         else { return 0 }
-        guard Float(count) > 10 * window[.unsolicitedTargets] else { return 0 }
+        // Datagrams to ever other ports, none of which is refused, are no scan.
+        let isSprayed = kind == .reply && window.unsolicited.rejected == 0
+        guard isSprayed || Float(count) > 10 * window[.unsolicitedTargets] else { return 0 }
         let length = (Float(window.scale.seconds) / 10).squareRoot()
         let isProven = !kind.isPlausible || window.unsolicited.rejected * 3 >= count
         return Float(count) / ((isProven ? 200 : 1000) * length)

@@ -115,10 +115,13 @@ extension FlowMeter {
             if packet.login != .none, !segment.isRetransmission {
                 noteLogin(&packet, slot, isFromOriginator, fromHigh: fromHigh, &events)
             }
-        } else if packet.payloadLength > 0,
-            table[slot, fromHigh: fromHigh].add(.data)
-        {
-            table[slot].note(.data, fromOriginator: isFromOriginator)
+        } else {
+            if packet.payloadLength > 0, table[slot, fromHigh: fromHigh].add(.data) {
+                table[slot].note(.data, fromOriginator: isFromOriginator)
+            }
+            if packet.ipProtocol != 17, !isFromOriginator {
+                noteAnswer(&packet, slot, fromHigh: fromHigh, &events)
+            }
         }
         table[slot, fromHigh: fromHigh].count(&packet)
         if events.contains(.closing) { describeEnd(slot, &update, &events) }
@@ -129,6 +132,25 @@ extension FlowMeter {
             wheel.remove(slot, from: table)
             wheel.insert(slot, deadline: clock + close, in: table)
         }
+    }
+
+    /// Notes what a responder's packet says: an SCTP association that it refuses at once, and echo
+    /// replies beyond those that were asked for. Frames that the capture lost explain some.
+    @inline(never)
+    private mutating func noteAnswer(
+        _ packet: inout Packet, _ slot: Int32, fromHigh: Bool,
+        _ events: inout FlowUpdate.Events
+    ) {
+        if packet.sctpChunk == 6, events.contains(.answered) {
+            table[slot].bits.insert(.refused)
+            events.insert(.refused)
+        }
+        guard
+            packet.ipProtocol == 1 && packet.icmpType == 0
+                || packet.ipProtocol == 58 && packet.icmpType == 129
+        else { return }
+        let asked = table[slot, fromHigh: !fromHigh].packets
+        if table[slot, fromHigh: fromHigh].packets / 2 > asked &+ 8 { events.insert(.excessive) }
     }
 
     /// Whether a segment is the first to end a connection.
@@ -222,10 +244,9 @@ extension FlowMeter {
         return true
     }
 
-    /// Marks the flow that an ICMP "unreachable" quotes as refused.
+    /// Finds the flow that an ICMP error quotes; "unreachable" marks it as refused.
     @inline(never)
-    mutating func refuseQuoted(_ packet: inout Packet, _ update: inout FlowUpdate) {
-        guard packet.icmpType == (packet.ipVersion == 4 ? 3 : 1) else { return }
+    mutating func relateQuoted(_ packet: inout Packet, _ update: inout FlowUpdate) {
         let key = CanonicalKey(
             source: packet.quotedSource, destination: packet.quotedDestination,
             sourcePort: packet.quotedSourcePort, destinationPort: packet.quotedDestinationPort,
@@ -240,7 +261,9 @@ extension FlowMeter {
         if table[slot].bits.contains(.originatorIsHigh) == key.isSwapped {
             update.relatedEvents.insert(.fromOriginator)
         }
-        guard !table[slot].bits.contains(.refused) else { return }
+        guard packet.icmpType == (packet.ipVersion == 4 ? 3 : 1),
+            !table[slot].bits.contains(.refused)
+        else { return }
         table[slot].bits.insert(.refused)
         update.relatedEvents.insert(.refused)
     }

@@ -136,7 +136,7 @@ public struct FlowMeter: ~Copyable {
         }
         update.flow = slot
         count(&packet, slot, fromHigh: key.isSwapped, &update)
-        if packet.quotedProtocol != 0 { refuseQuoted(&packet, &update) }
+        if packet.quotedProtocol != 0 { relateQuoted(&packet, &update) }
     }
 
     /// Stores a word with a flow until it ends; `FlowUpdate.tag` returns it.

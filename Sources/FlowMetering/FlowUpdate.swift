@@ -41,7 +41,8 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
         public static let answered = Events(rawValue: 4)
         /// TCP: the three-way handshake is complete.
         public static let established = Events(rawValue: 8)
-        /// TCP: the responder answered the SYN with RST; UDP: an ICMP unreachable came back.
+        /// TCP: the responder answered the SYN with RST; SCTP: with ABORT; UDP: an ICMP unreachable
+        /// came back.
         public static let refused = Events(rawValue: 16)
         /// TCP: RST by either side after the handshake.
         public static let reset = Events(rawValue: 32)
@@ -63,5 +64,7 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
         public static let loginGranted = Events(rawValue: 4096)
         /// With `.closing`: the responder granted or refused a login in clear.
         public static let loginDecided = Events(rawValue: 8192)
+        /// ICMP: the responder has sent far more echo replies than it was asked for.
+        public static let excessive = Events(rawValue: 16_384)
     }
 }

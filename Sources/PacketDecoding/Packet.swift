@@ -38,6 +38,8 @@ public struct Packet: Sendable, BitwiseCopyable {
     // Transport.
     /// FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 (RFC 9293).
     public var tcpFlags: UInt8 = 0
+    /// The type of an SCTP packet's first chunk: 1 INIT, 6 ABORT (RFC 9260); 0 also without one.
+    public var sctpChunk: UInt8 = 0
     public var tcpSequence: UInt32 = 0
     public var tcpAcknowledgment: UInt32 = 0
     public var tcpWindow: UInt16 = 0

@@ -213,10 +213,10 @@ struct Attack {
     /// A scan of `count` ports, of which the first `open` answer.
     mutating func scan(
         _ from: Member, _ to: Member, count: Int, open: Int, completes: Bool = false,
-        seconds: Double = 2
+        seconds: Double = 2, start: Double = 0
     ) {
         for number in 0..<count {
-            let time = seconds * Double(number) / Double(count)
+            let time = start + seconds * Double(number) / Double(count)
             let port = UInt16(1 + number)
             let source = completes ? UInt16(40_000 + number) : 54_321
             tcp(at: time, from, to, source, port)

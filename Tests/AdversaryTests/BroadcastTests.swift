@@ -90,6 +90,30 @@ struct BroadcastTests {
         expectBroadcastFlood(try bench.judge(attack))
     }
 
+    /// Datagrams to all nodes or routers of the link, or to a group of discovery, over IPv6, also
+    /// behind options.
+    @Test(
+        arguments: [
+            ("ff02::1", "33:33:00:00:00:01"), ("ff02::2", "33:33:00:00:00:02"),
+            ("ff02::fb", "33:33:00:00:00:fb"),
+        ], [false, true])
+    func aFloodOfDatagramsToAllNodes(group: (address: String, card: String), hasOptions: Bool)
+        throws
+    {
+        var attack = Attack()
+        let own = Member("fd00:60:4::11", card: Member.offender.card)
+        attack.ping6(at: -20, own, Member("fd00:60:4::12", card: "02:42:0a:3c:04:0c"))
+        let to = Member(group.address, card: group.card)
+        for number in 0..<4000 {
+            let datagram = Frame.udp(
+                UInt16(20_000 + number % 1000), 9, [UInt8](repeating: 0, count: 64))
+            attack.ip6(
+                at: Double(number) / 500, own, to, next: hasOptions ? 0 : 17,
+                (hasOptions ? [17, 0, 1, 4, 0, 0, 0, 0] : []) + datagram)
+        }
+        expectBroadcastFlood(try bench.judge(attack))
+    }
+
     private func expectBroadcastFlood(
         _ outcome: Outcome, sourceLocation: SourceLocation = #_sourceLocation
     ) {

@@ -40,6 +40,49 @@ struct SlowTests {
         #expect(outcome.alerts.allSatisfy { $0.offender == Member.offender.address })
     }
 
+    /// `nmap -T0`: a probe every five minutes, one of twelve ports open. It is watched from the
+    /// eighth port on, and never fenced.
+    @Test func aScanOfOnePortInFiveMinutes() throws {
+        var attack = Self.attack()
+        for number in 0..<12 {
+            let (time, port) = (Double(number) * 300, UInt16(1000 + number))
+            if number == 3 {
+                attack.scan(.offender, .store, count: 1, open: 1, seconds: 1, start: time)
+            } else {
+                Self.probe(&attack, at: time, .offender, port: port)
+            }
+        }
+        let outcome = try bench.judge(attack)
+        let alerts = outcome.alerts(on: Member.offender.address)
+        #expect(
+            alerts.contains { $0.pattern == "port_scan" && $0.decision == "watch" },
+            "\(outcome)")
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(outcome.alerts.allSatisfy { $0.offender == Member.offender.address })
+    }
+
+    /// A client that asks one new service every five minutes, which is down; and one that checks
+    /// three services of each of twenty new hosts, which are gone. Neither scans.
+    @Test(arguments: [1, 3]) func clientsOfWhatIsGone(ports: Int) throws {
+        var traffic = Self.attack()
+        for number in 0..<24 {
+            for port in 0..<ports {
+                let to = Member(
+                    ports == 1 ? Member.store.address : "10.60.4.\(20 + number)",
+                    card: Member.store.card)
+                let source = UInt16(50_000 + number * 3 + port)
+                let time = Double(number) * 300 + Double(port)
+                traffic.tcp(at: time, .offender, to, source, UInt16(9100 + port))
+                traffic.tcp(
+                    at: time + 0.001, to, .offender, UInt16(9100 + port), source, flags: 0x14,
+                    sequence: 0, acknowledgment: 1001)
+            }
+        }
+        let outcome = try bench.judge(traffic)
+        #expect(outcome.alerts.allSatisfy { $0.pattern != "port_scan" }, "\(outcome)")
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
     /// Four probes of each replica are no scan by themselves.
     @Test func aScanSpreadOverReplicas() throws {
         var attack = Self.attack()

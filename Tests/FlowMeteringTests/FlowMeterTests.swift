@@ -283,3 +283,71 @@ func communityIDsMatchTheReferences(
         ipVersion: originator.contains(":") ? 6 : 4)
     #expect(CommunityID(of: key).text == text)
 }
+
+/// An association that is refused at once, and one that is accepted and aborted later.
+@Test(arguments: [(6, true), (2, false)] as [(UInt8, Bool)])
+func anAbortAnswersARequestForAnAssociation(first: UInt8, isRefused: Bool) throws {
+    var bench = Bench()
+    func chunk(_ type: UInt8, isAnswer: Bool) -> [UInt8] {
+        let ends = isAnswer ? ("10.0.0.2", "10.0.0.1") : ("10.0.0.1", "10.0.0.2")
+        let ports: (UInt16, UInt16) = isAnswer ? (38_412, 40_000) : (40_000, 38_412)
+        return Frame.ipv4(ends.0, ends.1, 132, Frame.sctp(ports.0, ports.1, [type, 0, 0, 4]))
+    }
+    let opened = bench.feed(chunk(1, isAnswer: false), at: 0)
+    #expect(opened.events.contains(.started) && !opened.events.contains(.refused))
+    #expect(
+        bench.feed(chunk(first, isAnswer: true), at: 0.1).events.contains(.refused) == isRefused)
+    #expect(!bench.feed(chunk(6, isAnswer: true), at: 0.2).events.contains(.refused))
+    let records = bench.finish()
+    #expect(records.count == 1 && records.first?.isRefused == isRefused)
+}
+
+/// Echo replies beyond those that were asked for, over both versions.
+@Test(arguments: [4, 6]) func moreRepliesThanRequestsAreExcessive(version: Int) {
+    var bench = Bench()
+    func echo(isReply: Bool) -> [UInt8] {
+        let type: UInt8 = version == 4 ? (isReply ? 0 : 8) : isReply ? 129 : 128
+        let message = Frame.icmp(type: type, code: 0, rest: 7)
+        return version == 4
+            ? Frame.ipv4(
+                isReply ? "10.0.0.2" : "10.0.0.1", isReply ? "10.0.0.1" : "10.0.0.2", 1, message)
+            : Frame.ipv6(
+                isReply ? "fd00::2" : "fd00::1", isReply ? "fd00::1" : "fd00::2", 58, message)
+    }
+    var excessive: [Int] = []
+    for number in 0..<100 {
+        bench.feed(echo(isReply: false), at: Double(number) / 10)
+        for copy in 1...2 {
+            // Twice as many, as where two interfaces of a path are captured.
+            let update = bench.feed(echo(isReply: true), at: Double(number) / 10 + 0.01)
+            if update.events.contains(.excessive) { excessive.append(number * 2 + copy) }
+        }
+    }
+    #expect(excessive.isEmpty)
+    let later = (0..<40).map { number in
+        bench.feed(echo(isReply: true), at: 11 + Double(number)).events.contains(.excessive)
+    }
+    #expect(later.first == false && later.last == true)
+    #expect(!bench.feed(echo(isReply: false), at: 52).events.contains(.excessive))
+}
+
+/// Errors other than "unreachable" are about their flow, and refuse nothing.
+@Test(arguments: [(4, 11), (4, 12), (6, 2), (6, 3), (6, 4)] as [(Int, UInt8)])
+func anErrorBelongsToTheFlowThatItQuotes(version: Int, type: UInt8) throws {
+    var bench = Bench()
+    let segment = Frame.tcp(40_000, 443, flags: 0x02)
+    let isV4 = version == 4
+    let quoted =
+        isV4
+        ? Frame.ipv4("10.0.0.1", "10.0.0.2", 6, segment)
+        : Frame.ipv6("fd00::1", "fd00::2", 6, segment)
+    let opened = bench.feed(quoted, at: 0)
+    let message = Frame.icmp(type: type, code: 0, quoted)
+    let update = bench.feed(
+        isV4
+            ? Frame.ipv4("10.0.0.9", "10.0.0.1", 1, message)
+            : Frame.ipv6("fd00::9", "fd00::1", 58, message), at: 1)
+    #expect(update.relatedFlow == opened.flow)
+    #expect(update.relatedEvents == .fromOriginator)
+    #expect(bench.finish().allSatisfy { !$0.isRefused })
+}

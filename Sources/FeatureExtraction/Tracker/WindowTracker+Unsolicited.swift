@@ -99,6 +99,18 @@ extension WindowTracker {
         hosts[slot].unsolicited.note(.rejected)
     }
 
+    /// Counts an answer beyond those that were asked for.
+    mutating func countExcess(_ packet: Packet) {
+        let sender = sender(of: packet)
+        let peer = resolver.resolve(packet.destination, in: graph)
+        guard !sender.isNobody, peer.place != .group, !answersGroupPing(.icmpReply, packet),
+            let slot = slot(of: sender, packet)
+        else { return }
+        watch(packet, peer, sender, kind: .icmpReply)
+        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
+        note(.icmpReply, packet, slot)
+    }
+
     /// Counts a later fragment without its first.
     mutating func countOrphan(_ packet: Packet) {
         guard !isWarmingUp else { return }

@@ -193,6 +193,7 @@ public struct WindowTracker: Sendable {
             return nil
         }
         if update.tag & Self.unsolicitedBit != 0 { return countUnsolicited(packet, update) }
+        if update.events.contains(.excessive) { countExcess(packet) }
         count(packet, update)
         return nil
     }

@@ -123,6 +123,7 @@ extension PacketDecoder {
             ports(cursor, &packet)
             // The common header of SCTP is 12 bytes (RFC 9260), of UDP-Lite 8 (RFC 3828).
             let header = number == 136 ? 8 : 12
+            if number == 132, cursor.end &- cursor.at >= 16 { packet.sctpChunk = cursor.u8(12) }
             packet.payloadLength = UInt32(truncatingIfNeeded: cursor.end &- cursor.at &- header)
         case 4, 41, 47, 51, 137, 143:
             guard options.followsTunnels else { return }
