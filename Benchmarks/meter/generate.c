@@ -120,7 +120,9 @@ static int build(Flow *flow) {
         at = put(put(put(at, 49152 + (flow->port[0] & 0x3FFF), 2), 4789, 2), (uint32_t)inner + 30, 2);
         at = put(put(put(at, 0, 2), 0x08000000, 4), flow->network << 8, 4);
     }
-    memset(at, 4, 12), at += 12;
+    // Each host has a MAC address of its own.
+    at = put(put(at, 0x0200, 2), flow->ends[!side][3], 4);
+    at = put(put(at, 0x0200, 2), flow->ends[side][3], 4);
     if (flow->vlan) at = put(put(at, 0x8100, 2), flow->vlan, 2);
     at = put(at, flow->six ? 0x86DD : 0x0800, 2);
     const uint32_t *from = flow->ends[side], *to = flow->ends[!side];

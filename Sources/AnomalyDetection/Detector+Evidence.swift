@@ -56,18 +56,20 @@ extension Detector {
         else { return nil }
         let pattern =
             omitted.contains(.patterns) ? nil : Pattern.match(window) { row[$0.rawValue] > 0 }
-        _ = minutes.forest.attribute(row, into: &shares)
         return Verdict(
             window: window, workload: identity.name,
             isKnown: identity.isNamed || minutes.groups[identity.name] != nil,
             baselineName: name, score: score, pValue: chance,
             threshold: min(score, group.score(atChance: 0.1)), pattern: pattern?.pattern,
             strength: pattern?.strength ?? 0, excess: 0, level: .watch, isFarBeyond: false,
-            reasons: reasons(window, group, row), running: running)
+            grounds: .stated(reasons(window, group, row, minutes.forest)), running: running)
     }
 
-    private func reasons(_ window: Window, _ group: MinuteGroup, _ row: [Float]) -> [Verdict.Reason]
-    {
+    private func reasons(
+        _ window: Window, _ group: MinuteGroup, _ row: [Float], _ forest: IsolationForest
+    ) -> [Verdict.Reason] {
+        var shares = [Float](repeating: 0, count: Feature.count)
+        _ = forest.attribute(row, into: &shares)
         let order = Feature.allCases.filter { row[$0.rawValue] > 0 }.sorted {
             shares[$0.rawValue] * row[$0.rawValue] > shares[$1.rawValue] * row[$1.rawValue]
         }

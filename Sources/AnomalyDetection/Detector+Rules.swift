@@ -34,7 +34,7 @@ extension Detector {
             baselineName: group.name, score: 1, pValue: scaleModel.calibration.pValue(1),
             threshold: scaleModel.threshold, pattern: pattern, strength: found.strength,
             excess: max(Self.farBeyond, excess.sorted(by: >).prefix(4).reduce(0, +)),
-            level: mayFence ? .quarantine : .watch, isFarBeyond: mayFence, reasons: [reason])
+            level: mayFence ? .quarantine : .watch, isFarBeyond: mayFence, grounds: .stated([reason]))
     }
 
     /// The verdict on a scan that goes on for longer than a window. Its probes raise alerts by
@@ -46,18 +46,13 @@ extension Detector {
         let scaleModel = model[window.scale]
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let row = RelativeVector.relative(transformed, to: group.baseline)
-        let score = scaleModel.forest.attribute(row, into: &shares)
+        let score = scaleModel.forest.score(row)
         remember(window, identity, .verticalScan)
         var verdict = verdict(
-            window, identity, group, excess, score, scaleModel, (.verticalScan, scan.strength))
+            window, identity, group, excess, row, score, (.verticalScan, scan.strength))
         verdict.level = .watch
         verdict.isFarBeyond = false
-        verdict.reasons.insert(
-            contentsOf: verdict.reasons.prefix(1).map {
-                var reason = $0
-                reason.text = scan.text
-                return reason
-            }, at: 0)
+        verdict.headline = scan.text
         return verdict
     }
 }

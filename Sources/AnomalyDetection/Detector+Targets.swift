@@ -49,12 +49,13 @@ extension Detector {
             score: Float(1 - pValue), pValue: pValue, threshold: 0, pattern: found.pattern,
             strength: found.strength, excess: min(found.strength, 40), level: .watch,
             isFarBeyond: false,
-            reasons: texts.map {
-                Verdict.Reason(
-                    feature: found.pattern.measure, value: Float(found.count),
-                    baselineMedian: Float(found.usual), baselineP99: Float(found.usual),
-                    baselineLargest: Float(found.usual), share: 0, text: $0)
-            }, against: window)
+            grounds: .stated(
+                texts.map {
+                    Verdict.Reason(
+                        feature: found.pattern.measure, value: Float(found.count),
+                        baselineMedian: Float(found.usual), baselineP99: Float(found.usual),
+                        baselineLargest: Float(found.usual), share: 0, text: $0)
+                }), against: window)
     }
 
     /// "4990 senders; 12 of 5012 packets from known senders, 300 with addresses of others".

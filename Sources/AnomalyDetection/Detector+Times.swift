@@ -27,6 +27,7 @@ extension Detector {
             omitted.contains(.patterns) ? nil : Pattern.match(window) { unusual.contains($0) }
         remember(window, identity, pattern?.pattern)
         let row = RelativeVector.relative(values, to: group.baseline)
+        var shares = [Float](repeating: 0, count: Feature.count)
         let score = model[.long].forest.attribute(row, into: &shares)
         return Verdict(
             window: window, workload: identity.name, isKnown: true,
@@ -35,11 +36,15 @@ extension Detector {
             threshold: min(score, model[.long].threshold), pattern: pattern?.pattern,
             strength: pattern?.strength ?? 0, excess: excess.prefix(4).reduce(0) { $0 + $1.steps },
             level: .watch, isFarBeyond: false,
-            reasons: excess.map { reason($0, window, group.baseline, times) })
+            grounds: .stated(
+                excess.map {
+                    reason($0, window, group.baseline, times, share: shares[$0.feature.rawValue])
+                }))
     }
 
     private func reason(
-        _ excess: TimeModel.Excess, _ window: Window, _ baseline: GroupBaseline, _ times: TimeModel
+        _ excess: TimeModel.Excess, _ window: Window, _ baseline: GroupBaseline, _ times: TimeModel,
+        share: Float
     ) -> Verdict.Reason {
         let column = excess.feature.rawValue
         let description = FeatureSchema.description(of: excess.feature)
@@ -49,7 +54,7 @@ extension Detector {
             feature: excess.feature, value: window[excess.feature],
             baselineMedian: description.raw(baseline.median[column], seconds: seconds),
             baselineP99: min(limit, description.raw(baseline.p99[column], seconds: seconds)),
-            baselineLargest: limit, share: shares[column],
+            baselineLargest: limit, share: share,
             text: Explanation.number(window[excess.feature], description)
                 + " \(description.counts) in \(seconds) s; usual from "
                 + "\(times.hours(at: window.endSecond)): at most "

@@ -45,8 +45,6 @@ public struct Detector: Sendable {
         var workload: String
     }
 
-    var shares = [Float](repeating: 0, count: Feature.count)
-
     /// Parts that are left out, to measure what they contribute.
     public var omitted: Set<DetectorPart> = []
 
@@ -171,25 +169,20 @@ public struct Detector: Sendable {
         }
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
-        let score = scaleModel.forest.attribute(row, into: &shares)
+        let score = scaleModel.forest.score(row)
         scoreCounts[min(19, max(0, Int(score * 20)))] &+= 1
         guard score >= scaleModel.threshold || omitted.contains(.forest) else { return nil }
         // More of the usual traffic without a clear pattern is a busy hour, not an attack.
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
         guard found != nil || !isMore else { return nil }
         remember(window, identity, found?.pattern)
-        var verdict = verdict(window, identity, group, excess, score, scaleModel, found)
+        var verdict = verdict(window, identity, group, excess, row, score, found)
         if let shared, verdict.pattern == shared.pattern, verdict.strength == shared.strength {
             // No replica alone did enough to be fenced.
             verdict.level = .watch
             verdict.isFarBeyond = false
-            let text = shared.text(workload: identity.name, seconds: window.scale.seconds)
-            verdict.reasons =
-                verdict.reasons.prefix(1).map {
-                    var reason = $0
-                    reason.text = text
-                    return reason
-                } + verdict.reasons
+            verdict.headline = shared.text(
+                workload: identity.name, seconds: window.scale.seconds)
         }
         return verdict
     }
@@ -293,9 +286,10 @@ public struct Detector: Sendable {
 
     func verdict(
         _ window: Window, _ identity: Identity, _ group: (name: String, baseline: GroupBaseline),
-        _ excess: [Float], _ score: Float, _ scaleModel: Model.ScaleModel,
+        _ excess: [Float], _ row: [Float], _ score: Float,
         _ found: (pattern: Pattern, strength: Float)?
     ) -> Verdict {
+        let scaleModel = model[window.scale]
         let strength = found?.strength ?? 0
         let top = excess.sorted(by: >).prefix(4).reduce(0, +)
         let mayFence =
@@ -327,7 +321,10 @@ public struct Detector: Sendable {
             excess: top,
             level: mayAct ? .quarantine : .watch,
             isFarBeyond: mayFence && lacking == nil && top >= Self.farBeyond && strength >= 2,
-            reasons: reasons(window, group.baseline, excess, remark: lacking))
+            grounds: .window(
+                JudgedWindow(
+                    window: window, baseline: group.baseline, excess: excess, row: row,
+                    forest: scaleModel.forest, remark: lacking)))
     }
 
     /// Why a pattern does not prove that the subject did it, as text that follows a reason.
@@ -340,32 +337,6 @@ public struct Detector: Sendable {
         return Pattern.doubt(about: window) { feature, value in
             RelativeVector.excess(
                 of: value, as: feature, transformed, seconds: seconds, over: baseline) >= 1
-        }
-    }
-
-    private func reasons(
-        _ window: Window, _ baseline: GroupBaseline, _ excess: [Float], remark: String?
-    ) -> [Verdict.Reason] {
-        let order = Feature.allCases.filter { excess[$0.rawValue] >= 1 }
-            .sorted {
-                shares[$0.rawValue] * excess[$0.rawValue] > shares[$1.rawValue]
-                    * excess[$1.rawValue]
-            }
-        return order.prefix(5).map { feature in
-            let column = feature.rawValue
-            let description = FeatureSchema.description(of: feature)
-            let seconds = window.scale.seconds
-            let remark = feature == order.first ? remark ?? "" : ""
-            func raw(_ values: [Float]) -> Float {
-                description.raw(values[column], seconds: seconds)
-            }
-            return Verdict.Reason(
-                feature: feature, value: window[feature], baselineMedian: raw(baseline.median),
-                baselineP99: raw(baseline.p99), baselineLargest: raw(baseline.largest),
-                share: shares[column],
-                text: Explanation.sentence(
-                    description, value: window[feature], largest: raw(baseline.largest),
-                    window: window) + remark)
         }
     }
 

@@ -41,7 +41,6 @@ public struct OutlierRanking: Sendable {
     private static let entryLimit = 65_536
     /// Whether addresses were left out.
     public private(set) var isCut = false
-    private var shares = [Float](repeating: 0, count: Feature.count)
 
     public init(inventory: Inventory, seed: UInt64) {
         trainer = Trainer(inventory: inventory, seed: seed, learnsTime: false)
@@ -68,14 +67,14 @@ public struct OutlierRanking: Sendable {
         let before = best[window.subject]
         // A window with a weaker pattern than an earlier one need not be scored.
         if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }
-        let score = scaleModel.forest.attribute(row, into: &shares)
+        let score = scaleModel.forest.score(row)
         var entry = Entry(
             subject: window.subject, workload: "", score: score, pattern: found?.pattern,
             strength: found?.strength ?? 0, window: found?.pattern.shown(window) ?? window,
             reasons: [])
         guard before.map({ entry.rank > $0.rank }) ?? true else { return }
         entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
-        entry.reasons = reasons(window, row, node)
+        entry.reasons = reasons(window, row, node, scaleModel.forest)
         if let found, let text = found.pattern.ruleText(of: window) {
             entry.reasons.insert(found.pattern.ruleReason(text, window, node), at: 0)
         }
@@ -96,8 +95,10 @@ public struct OutlierRanking: Sendable {
     }
 
     private func reasons(
-        _ window: Window, _ row: [Float], _ node: GroupBaseline
+        _ window: Window, _ row: [Float], _ node: GroupBaseline, _ forest: IsolationForest
     ) -> [Verdict.Reason] {
+        var shares = [Float](repeating: 0, count: Feature.count)
+        _ = forest.attribute(row, into: &shares)
         let order = Feature.allCases.filter { row[$0.rawValue] > 0.5 && window[$0] > 0 }
             .sorted { shares[$0.rawValue] > shares[$1.rawValue] }
         return order.prefix(3).map { feature in

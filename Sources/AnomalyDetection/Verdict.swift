@@ -44,7 +44,10 @@ public struct Verdict: Sendable {
     public var level: Level
     /// Whether one such window is enough to act on.
     public var isFarBeyond: Bool
-    public var reasons: [Reason]
+    /// What the reasons rest on.
+    var grounds: Grounds
+    /// A text that precedes the reasons, with the numbers of the first; nil: none.
+    var headline: String?
     /// What a target received, in a verdict on packets whose senders are not known, or are many;
     /// the subject is then unspecified.
     public var against: TargetWindow?
@@ -56,8 +59,21 @@ public struct Verdict: Sendable {
 
     public var subject: IPAddress { window.subject }
 
+    /// The anomalous features, those with the greatest weight first.
+    ///
+    /// - Complexity: that of an attribution by the forest, for each call.
+    public var reasons: [Reason] {
+        let reasons = grounds.reasons
+        guard let headline, var first = reasons.first else { return reasons }
+        first.text = headline
+        return [first] + reasons
+    }
+
     /// The alert's headline: the subject, the pattern and the amount.
-    public var summary: String {
+    public var summary: String { summary(reasons) }
+
+    /// The same, for `reasons` that were asked for already.
+    public func summary(_ reasons: [Reason]) -> String {
         let title =
             (pattern?.title ?? "unusual traffic")
             + (running.map { " over \($0.minutes) min" } ?? "")

@@ -88,13 +88,15 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     /// target is known; nil: none.
     private static func request(_ verdict: Verdict, _ eventID: String) -> EnforcementRequest? {
         if let target = verdict.protects, verdict.isOfNewFlows {
+            let reasons = verdict.reasons
             return EnforcementRequest(
                 time: end(of: verdict), window: .seconds(verdict.window.scale.seconds),
                 target: target, score: Double(verdict.score), threshold: Double(verdict.threshold),
-                eventID: eventID, reason: verdict.summary, features: featureNames(of: verdict))
+                eventID: eventID, reason: verdict.summary(reasons),
+                features: featureNames(of: reasons))
         }
         guard verdict.level == .quarantine else { return nil }
-        let scale = verdict.window.scale
+        let (scale, reasons) = (verdict.window.scale, verdict.reasons)
         var request = EnforcementRequest(
             time: Self.end(of: verdict),
             window: .seconds(scale.seconds), offender: verdict.subject,
@@ -103,13 +105,14 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             port: verdict.port, isProven: !verdict.window.evidence.mayBeForged,
             target: verdict.target, workload: verdict.workload, score: Double(verdict.score),
             threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
-            eventID: eventID, reason: verdict.summary, features: featureNames(of: verdict))
+            eventID: eventID, reason: verdict.summary(reasons),
+            features: featureNames(of: reasons))
         request.evidence = verdict.window.evidence.rawValue
         return request
     }
 
-    private static func featureNames(of verdict: Verdict) -> String {
-        verdict.reasons.map { FeatureSchema.description(of: $0.feature).name }
+    private static func featureNames(of reasons: [Verdict.Reason]) -> String {
+        reasons.map { FeatureSchema.description(of: $0.feature).name }
             .joined(separator: ",")
     }
 

@@ -17,7 +17,7 @@ struct IncidentTrackerTests {
         return Verdict(
             window: window, workload: workload, isKnown: true, baselineName: workload, score: 0.9,
             pValue: 0.001, threshold: 0.75, pattern: pattern, strength: 1, excess: excess,
-            level: level, isFarBeyond: false, reasons: [])
+            level: level, isFarBeyond: false, grounds: .stated([]))
     }
 
     private func observe(_ verdicts: [Verdict], in tracker: inout IncidentTracker) -> [Bool] {

@@ -33,11 +33,11 @@ struct AlertPipelineTests {
             window: window, workload: "web", isKnown: true, baselineName: "web", score: 0.8125,
             pValue: 0.001, threshold: 0.75, pattern: .verticalScan, strength: 1, excess: 9,
             level: level, isFarBeyond: isFarBeyond,
-            reasons: [
+            grounds: .stated([
                 Verdict.Reason(
                     feature: .ports, value: 400, baselineMedian: 1, baselineP99: 2,
                     baselineLargest: 3, share: 0.5, text: "400 distinct destination ports in 10 s")
-            ])
+            ]))
     }
 
     private func alerts(_ events: [Event]) -> [Event.Alert] {

@@ -1,0 +1,63 @@
+import AnomalyModel
+import AttackPatterns
+import FeatureExtraction
+import IsolationForest
+
+/// What the reasons of a verdict rest on.
+///
+/// Most verdicts only continue an incident and are never shown. The reasons of a window, an
+/// attribution by the forest and texts, are therefore made when they are asked for.
+enum Grounds: Sendable {
+    /// Reasons that were made with the verdict.
+    case stated([Verdict.Reason])
+    /// A window beyond its group's clean range.
+    case window(JudgedWindow)
+
+    var reasons: [Verdict.Reason] {
+        switch self {
+        case .stated(let reasons): reasons
+        case .window(let judged): judged.reasons
+        }
+    }
+}
+
+/// A window with what it was compared with.
+struct JudgedWindow: Sendable {
+    var window: Window
+    var baseline: GroupBaseline
+    /// `[Feature.count]` resolutions beyond the clean range.
+    var excess: [Float]
+    /// `[Feature.count]`, as the forest scored it.
+    var row: [Float]
+    var forest: IsolationForest
+    /// Follows the first reason's text.
+    var remark: String?
+
+    /// The five features with the greatest weight, of those that exceed the clean range by a
+    /// resolution or more.
+    var reasons: [Verdict.Reason] {
+        var shares = [Float](repeating: 0, count: Feature.count)
+        _ = forest.attribute(row, into: &shares)
+        func weight(_ feature: Feature) -> Float {
+            shares[feature.rawValue] * excess[feature.rawValue]
+        }
+        let order = Feature.allCases.filter { excess[$0.rawValue] >= 1 }
+            .sorted { weight($0) > weight($1) }
+        return order.prefix(5).map { feature in
+            let column = feature.rawValue
+            let description = FeatureSchema.description(of: feature)
+            let seconds = window.scale.seconds
+            let remark = feature == order.first ? remark ?? "" : ""
+            func raw(_ values: [Float]) -> Float {
+                description.raw(values[column], seconds: seconds)
+            }
+            return Verdict.Reason(
+                feature: feature, value: window[feature], baselineMedian: raw(baseline.median),
+                baselineP99: raw(baseline.p99), baselineLargest: raw(baseline.largest),
+                share: shares[column],
+                text: Explanation.sentence(
+                    description, value: window[feature], largest: raw(baseline.largest),
+                    window: window) + remark)
+        }
+    }
+}
